@@ -1,0 +1,1 @@
+"""Agents: one file is one plugin, with its role in the name."""

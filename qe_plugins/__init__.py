@@ -1,0 +1,33 @@
+"""What a plugin author needs, and nothing else."""
+
+from qe_plugins.decisions import (
+    Excursion,
+    Posture,
+    Proposal,
+    Review,
+    Role,
+    Rung,
+    Side,
+    Signal,
+    Size,
+    Trade,
+    Veto,
+)
+from qe_plugins.plugin import Plugin, PluginConfig, hookimpl
+
+__all__ = [
+    "Excursion",
+    "Plugin",
+    "PluginConfig",
+    "Posture",
+    "Proposal",
+    "Review",
+    "Role",
+    "Rung",
+    "Side",
+    "Signal",
+    "Size",
+    "Trade",
+    "Veto",
+    "hookimpl",
+]

@@ -1,0 +1,57 @@
+"""`qe`: one module a command group, imported only when its command is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qe_plugins.errors import QeError
+
+COMMANDS: dict[str, str] = {}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports them when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: Any = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def main() -> None:
+    """Run `qe`. Errors a user can mend become one line on stderr and exit code 2."""
+    from qe_plugins import project
+
+    try:
+        project.enter(Path.cwd())
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except QeError as error:
+        if details := getattr(error, "details", None):
+            click.echo(details, err=True)
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="quant-engine", prog_name="qe")
+def cli() -> None:
+    """Run a futures desk: backtest, check, review. One YAML file says what runs."""

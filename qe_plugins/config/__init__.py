@@ -1,0 +1,1 @@
+"""YAML in, structs out, then the engine's own objects."""

@@ -1,0 +1,142 @@
+"""The shape of a configuration file. One struct a section; unknown keys are errors."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from qe_plugins.decisions import Posture, Rung
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section."""
+
+
+class Synthetic(Section, frozen=True, kw_only=True):
+    """A generated tape: ES-like one-minute bars, the same for the same settings."""
+
+    root: Literal["ES", "MES", "NQ"] = "MES"
+    seed: int = 7
+    start: str = "2024-01-02"
+    sessions: Annotated[int, msgspec.Meta(ge=1)] = 60
+    contracts: Annotated[int, msgspec.Meta(ge=1)] = 2
+    open_price: Decimal = Decimal("4750")
+    volatility: Annotated[float, msgspec.Meta(gt=0)] = 0.16
+
+
+class Data(Section, frozen=True, kw_only=True):
+    """Where the tape comes from: exactly one of `dbn`, `catalog`, `synthetic`.
+
+    `bars` is the bar specification to run on (`1-MINUTE-LAST`); `instruments` limits the run to
+    these dated contracts. `start` is inclusive and `end` exclusive, both UTC.
+    """
+
+    dbn: str | list[str] | None = None
+    catalog: str | None = None
+    synthetic: Synthetic | None = None
+    bars: str = "1-MINUTE-LAST"
+    instruments: list[str] = []
+    start: datetime | None = None
+    end: datetime | None = None
+    quotes: bool = False
+    trades: bool = False
+    chunk: Annotated[int, msgspec.Meta(ge=1_000)] = 200_000
+
+
+class Model(Section, frozen=True, kw_only=True):
+    """One of the engine's own models, by its own name, with its own arguments."""
+
+    type: str
+    args: dict[str, Any] = {}
+
+
+class Venue(Section, frozen=True, kw_only=True):
+    """`BacktestVenueConfig`, field by field, as Nautilus names them."""
+
+    name: str = "XCME"
+    oms_type: Literal["NETTING", "HEDGING"] = "NETTING"
+    account_type: Literal["MARGIN", "CASH"] = "MARGIN"
+    starting_balances: list[str] = ["100_000 USD"]
+    base_currency: str | None = "USD"
+    default_leverage: Decimal | None = None
+    book_type: str = "L1_MBP"
+    routing: bool = False
+    frozen_account: bool = False
+    reject_stop_orders: bool = True
+    support_gtd_orders: bool = True
+    support_contingent_orders: bool = True
+    use_position_ids: bool = True
+    use_random_ids: bool = False
+    use_reduce_only: bool = True
+    use_message_queue: bool = True
+    use_market_order_acks: bool = False
+    bar_execution: bool = True
+    bar_adaptive_high_low_ordering: bool = False
+    trade_execution: bool = True
+    liquidity_consumption: bool = False
+    queue_position: bool = False
+    allow_cash_borrowing: bool = False
+    oto_trigger_mode: Literal["PARTIAL", "FULL"] = "PARTIAL"
+    price_protection_points: int | None = None
+    liquidation_enabled: bool = False
+    liquidation_trigger_ratio: float | None = None
+    liquidation_cancel_open_orders: bool = True
+    fill_model: Model | None = None
+    latency_model: Model | None = None
+    fee_model: Model | None = None
+    margin_model: Model | None = None
+
+
+class RiskEngine(Section, frozen=True, kw_only=True):
+    """`RiskEngineConfig`, as Nautilus names it."""
+
+    bypass: bool = False
+    max_order_submit_rate: str | None = None
+    max_order_modify_rate: str | None = None
+    max_notional_per_order: dict[str, Decimal] = {}
+
+
+class Nautilus(Section, frozen=True, kw_only=True):
+    """The engine's own settings under the engine's own names."""
+
+    trader_id: str = "DESK-001"
+    venue: Venue = Venue()
+    risk_engine: RiskEngine = RiskEngine()
+    exec_engine: dict[str, Any] = {}
+    data_engine: dict[str, Any] = {}
+    cache: dict[str, Any] = {}
+
+
+class Contract(Section, frozen=True, kw_only=True):
+    """Money facts of one root that definitions do not carry: margins in USD, fee in USD a side."""
+
+    margin_init: Decimal
+    margin_maint: Decimal
+    fee: Decimal
+
+
+class Gate(Section, frozen=True, kw_only=True):
+    """`timeout` is how many seconds one veto hook may take before its silence counts as a veto."""
+
+    timeout: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """A whole run: what to trade on, who trades, who is asked, under which rules.
+
+    `strategies` maps a short name to settings, or a name of your own to `path:` and `config:`.
+    `plugins` maps short names to settings and is asked in the order written.
+    """
+
+    name: str
+    data: Data
+    strategies: dict[str, dict[str, Any]]
+    plugins: dict[str, dict[str, Any] | None] = {}
+    rung: Rung = Rung()
+    posture: Posture | None = None
+    gate: Gate = Gate()
+    contracts: dict[str, Contract] = {}
+    nautilus: Nautilus = Nautilus()

@@ -1,0 +1,1 @@
+"""Tapes: bought, imported, generated; verified before they are used."""

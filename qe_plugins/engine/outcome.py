@@ -1,0 +1,96 @@
+"""What a finished run hands to its report, as plain data: nothing here belongs to the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from qe_plugins.journal.records import Fact
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class ContractFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One traded contract. `tick` in points, `multiplier` in currency a point, `expiry` UTC ns."""
+
+    id: str
+    root: str
+    tick: Decimal
+    multiplier: Decimal
+    currency: str
+    precision: int
+    expiry: int
+
+
+class TapeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The data a run used. `source` is dbn, catalog or synthetic; `label` is what a reader sees.
+
+    `start` and `end` are the first and last event seen, UTC nanoseconds; `bars` counts records.
+    """
+
+    source: str
+    label: str
+    start: int
+    end: int
+    bars: int
+    contracts: list[ContractFacts]
+
+
+class PluginStats(msgspec.Struct, frozen=True, kw_only=True):
+    """How one active plugin fared. `seconds` is the time its hooks took on the trading thread."""
+
+    name: str
+    role: str
+    asked: int = 0
+    answered: int = 0
+    vetoed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One finished run. Frames hold times as `Datetime("ns", "UTC")`, money as Float64.
+
+    orders     ts, client_order_id, strategy, instrument_id, side, type, quantity, price, trigger,
+               status, reason, filled, avg_price
+    fills      ts, instrument_id, side, quantity, price, commission, currency, strategy,
+               client_order_id, trade_id, position_id, liquidity
+    positions  id, instrument_id, strategy, side (LONG/SHORT), quantity (peak), entry, exit,
+               opened, closed, pnl (net), commissions, favorable, adverse, slippage  (one row a
+               trade: from flat to flat)
+    account    ts, balance, locked (margin held), currency
+    signals    ts, id, source, kind (vote/signal), instrument_id, side, confidence, entry, stop,
+               target, reason
+    vetoes     ts, plugin, client_order_id, strategy, instrument_id, side, quantity, reason
+    marks      ts, instrument_id, close: last close of every hour in which the contract traded
+    """
+
+    run_id: str
+    name: str
+    engine: str
+    started: datetime
+    tape: TapeFacts
+    catalog: Path
+    bar_spec: str
+    starting_balance: Decimal
+    final_balance: Decimal
+    currency: str
+    orders: pl.DataFrame
+    fills: pl.DataFrame
+    positions: pl.DataFrame
+    account: pl.DataFrame
+    signals: pl.DataFrame
+    vetoes: pl.DataFrame
+    marks: pl.DataFrame
+    fills_sha256: str
+    plugins: list[PluginStats]
+    assumptions: list[str]
+    facts: list[Fact] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)

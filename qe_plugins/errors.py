@@ -1,0 +1,64 @@
+"""The error tree. Every message says where, what, and what now.
+
+QeError                 anything a user can mend; `qe` prints one line and exits with 2
+├── ConfigError         a YAML file, an override, an environment variable
+├── DataError           a tape: missing, cut short, without what was asked for
+├── PluginError         a plugin that cannot be loaded or activated
+│   └── HookError       a hook implementation that breaks the hook's contract
+├── JournalError        the journal cannot be opened, or does not verify
+└── RunError            a run that started and could not finish; exits with 1
+    └── StrategyError  user code raised inside the engine; carries the traceback and the bar
+"""
+
+from __future__ import annotations
+
+
+class QeError(Exception):
+    """Something the user can mend. `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.message, self.where, self.hint = message, where, hint
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text} {self.hint}" if self.hint else text
+
+
+class ConfigError(QeError):
+    """A YAML file, an override or an environment variable is wrong."""
+
+
+class DataError(QeError):
+    """A tape is missing, cut short, or lacks what was asked for."""
+
+
+class PluginError(QeError):
+    """A plugin cannot be loaded or activated."""
+
+
+class HookError(PluginError):
+    """A hook implementation breaks the hook's contract."""
+
+
+class JournalError(QeError):
+    """The journal cannot be opened, or does not verify."""
+
+
+class RunError(QeError):
+    """A run started and could not finish. Nothing of it is reported as a result."""
+
+    exit_code = 1
+
+
+class StrategyError(RunError):
+    """User code raised inside the engine.
+
+    `details` is the traceback as text; `at` describes the event that was being handled.
+    """
+
+    def __init__(self, who: str, error: BaseException, *, at: str, details: str) -> None:
+        self.who, self.error, self.at, self.details = who, error, at, details
+        super().__init__(f"{type(error).__name__}: {error}", where=f"{who} at {at}")

@@ -1,0 +1,35 @@
+"""Where state lives: one folder, `QE_HOME`, and nothing outside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def home() -> Path:
+    """Return the state folder: `$QE_HOME`, else the platform's user data folder. Not created."""
+    if chosen := os.environ.get("QE_HOME"):
+        return Path(chosen).expanduser().resolve()
+    return Path(platformdirs.user_data_dir("quant-engine", appauthor=False))
+
+
+def runs_dir() -> Path:
+    """Return the folder of run folders, unless a run was given its own with `--out`."""
+    return home() / "runs"
+
+
+def cache_dir() -> Path:
+    """Return the folder of things that can be made again: generated tapes, decoded catalogs."""
+    return home() / "cache"
+
+
+def data_dir() -> Path:
+    """Return the folder of bought and imported data."""
+    return home() / "data"
+
+
+def journal_url() -> str:
+    """Return the journal's database URL: `$QE_JOURNAL_URL`, else SQLite under the state folder."""
+    return os.environ.get("QE_JOURNAL_URL") or f"sqlite:///{home() / 'journal.sqlite'}"

@@ -1,0 +1,1 @@
+"""Append-only facts with a causal chain."""

@@ -1,0 +1,1 @@
+"""Rungs of the validation ladder, and the size a rung allows."""

@@ -1,0 +1,1 @@
+"""Futures as they are: contracts, sessions, rolls, costs."""

@@ -1,0 +1,1 @@
+"""What a trader reads after a run."""

@@ -1,0 +1,1 @@
+"""Strategies: one file is one Config and one Strategy, with its thesis in the docstring."""
