@@ -2,6 +2,7 @@
 
 from qe_plugins.decisions import (
     Excursion,
+    OrderRequest,
     Posture,
     Proposal,
     Review,
@@ -17,6 +18,7 @@ from qe_plugins.plugin import Plugin, PluginConfig, hookimpl
 
 __all__ = [
     "Excursion",
+    "OrderRequest",
     "Plugin",
     "PluginConfig",
     "Posture",

@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from nautilus_trader.model import Bar, FuturesContract
     from nautilus_trader.portfolio import Portfolio
 
-    from qe_plugins.decisions import Posture, Proposal, Review, Rung, Signal, Size, Trade, Veto
-    from qe_plugins.engine.gate import OrderRequest
+    from qe_plugins.decisions import (
+        OrderRequest,
+        Posture,
+        Proposal,
+        Review,
+        Rung,
+        Signal,
+        Size,
+        Trade,
+        Veto,
+    )
 
 hookspec = pluggy.HookspecMarker("qe")
 

@@ -1,0 +1,1 @@
+"""Plugins: available, active, asked."""
