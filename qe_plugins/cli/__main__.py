@@ -1,0 +1,5 @@
+"""`python -m qe_plugins.cli` is `qe`."""
+
+from qe_plugins.cli import main
+
+main()

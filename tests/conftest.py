@@ -1,0 +1,26 @@
+"""What every test may rely on: a state folder of its own, and the shared market data if present."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test an empty state folder, so that no test can reach a user's journal."""
+    monkeypatch.setenv("QE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("QE_JOURNAL_URL", raising=False)
+    monkeypatch.delenv("DATABENTO_API_KEY", raising=False)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real market data, or skip: it is never part of the project."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no market data at {folder}")
+    return folder
