@@ -11,19 +11,28 @@ import click
 
 from qe_plugins.errors import QeError
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "data": "qe_plugins.cli.data:data",
+}
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports them when they run."""
+    """A group that knows its commands by name and imports them when they run.
+
+    `lazy` maps a command's name to `module:attribute`.
+    """
+
+    def __init__(self, *args: Any, lazy: dict[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = lazy if lazy is not None else {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *super().list_commands(ctx)]
+        return [*self.lazy, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = self.lazy[cmd_name].partition(":")
         command: Any = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
@@ -51,7 +60,7 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="quant-engine", prog_name="qe")
 def cli() -> None:
     """Run a futures desk: backtest, check, review. One YAML file says what runs."""
