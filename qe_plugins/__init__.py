@@ -15,9 +15,13 @@ from qe_plugins.decisions import (
     Veto,
 )
 from qe_plugins.plugin import Plugin, PluginConfig, hookimpl
+from qe_plugins.units import Duration, Fraction, Money
 
 __all__ = [
+    "Duration",
     "Excursion",
+    "Fraction",
+    "Money",
     "OrderRequest",
     "Plugin",
     "PluginConfig",

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.units import Money
+
 
 class Role(StrEnum):
     """The five desks of the fleet, and the house's own."""
@@ -129,7 +131,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     name: str = "1 MES"
-    risk: Decimal = Decimal("50")
+    risk: Money = Decimal("50")
     currency: str = "USD"
     max_contracts: int = 1
 

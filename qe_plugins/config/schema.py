@@ -9,6 +9,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from qe_plugins.decisions import Posture, Rung
+from qe_plugins.units import Duration, Money
+
+NAMED = ("strategies", "plugins", "contracts")  # sections whose keys are the user's own names
+SOURCES = ("dbn", "catalog", "synthetic")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +35,8 @@ class Data(Section, frozen=True, kw_only=True):
     """Where the tape comes from: exactly one of `dbn`, `catalog`, `synthetic`.
 
     `bars` is the bar specification to run on (`1-MINUTE-LAST`); `instruments` limits the run to
-    these dated contracts. `start` is inclusive and `end` exclusive, both UTC.
+    these dated contracts. `start` is inclusive and `end` exclusive, both UTC. Relative paths are
+    relative to the folder where `qe` runs.
     """
 
     dbn: str | list[str] | None = None
@@ -44,6 +49,14 @@ class Data(Section, frozen=True, kw_only=True):
     quotes: bool = False
     trades: bool = False
     chunk: Annotated[int, msgspec.Meta(ge=1_000)] = 200_000
+
+    def __post_init__(self) -> None:
+        given = [name for name in SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            was = " and ".join(given) or "none"
+            raise ValueError(f"exactly one of {', '.join(SOURCES)} must be given, was {was}")
+        if self.start and self.end and self.start >= self.end:
+            raise ValueError(f"start must be before end, was {self.start} and {self.end}")
 
 
 class Model(Section, frozen=True, kw_only=True):
@@ -59,7 +72,7 @@ class Venue(Section, frozen=True, kw_only=True):
     name: str = "XCME"
     oms_type: Literal["NETTING", "HEDGING"] = "NETTING"
     account_type: Literal["MARGIN", "CASH"] = "MARGIN"
-    starting_balances: list[str] = ["100_000 USD"]
+    starting_balances: list[str] = msgspec.field(default_factory=lambda: ["100_000 USD"])
     base_currency: str | None = "USD"
     default_leverage: Decimal | None = None
     book_type: str = "L1_MBP"
@@ -113,15 +126,15 @@ class Nautilus(Section, frozen=True, kw_only=True):
 class Contract(Section, frozen=True, kw_only=True):
     """Money facts of one root that definitions do not carry: margins in USD, fee in USD a side."""
 
-    margin_init: Decimal
-    margin_maint: Decimal
-    fee: Decimal
+    margin_init: Money
+    margin_maint: Money
+    fee: Money
 
 
 class Gate(Section, frozen=True, kw_only=True):
     """`timeout` is how many seconds one veto hook may take before its silence counts as a veto."""
 
-    timeout: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    timeout: Annotated[Duration, msgspec.Meta(gt=0)] = 1.0
 
 
 class Config(Section, frozen=True, kw_only=True):
