@@ -12,6 +12,15 @@ QeError                 anything a user can mend; `qe` prints one line and exits
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return "Did you mean 'x'?" where `word` looks like one of `known`, else None."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean '{close[0]}'?" if close else None
+
 
 class QeError(Exception):
     """Something the user can mend. `exit_code` is what the command line returns."""
@@ -36,7 +45,18 @@ class DataError(QeError):
 
 
 class PluginError(QeError):
-    """A plugin cannot be loaded or activated."""
+    """A plugin cannot be loaded or activated. `details` is the traceback where its code raised."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        details: str | None = None,
+    ) -> None:
+        self.details = details
+        super().__init__(message, where=where, hint=hint)
 
 
 class HookError(PluginError):

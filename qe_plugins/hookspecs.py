@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    import click
     from nautilus_trader.common import Cache
     from nautilus_trader.model import Bar, FuturesContract
     from nautilus_trader.portfolio import Portfolio
@@ -31,28 +30,22 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("qe")
 
-
-@hookspec
-def register_commands(cli: click.Group) -> None:
-    """Add commands to `qe`.
-
-    Called: once, when `qe` starts, for installed plugins; thread: main; answers: all;
-    an exception means: stop.
-
-    Example::
-
-        class Hello(Plugin):
-            @hookimpl
-            def register_commands(self, cli):
-                cli.add_command(click.Command("hello", callback=lambda: print("hello")))
-    """
+OBSERVERS = ("order_denied", "trade_closed", "session_closed")
+"""Hooks called after the fact, on the observers' thread. All others are on the trading thread."""
 
 
 @hookspec
 def engine_started(cache: Cache, portfolio: Portfolio) -> None:
     """Look around once the engine is up and before the first bar.
 
-    Called: once a run, on the trading thread; answers: none; an exception means: stop.
+    Called: once a run.
+    Thread: trading.
+    Answers: none.
+    Exception: the run stops.
+
+    Args:
+        cache: instruments, bars, orders and positions, as Nautilus holds them.
+        portfolio: balances, margins and profits, as Nautilus holds them.
 
     Example::
 
@@ -65,10 +58,16 @@ def engine_started(cache: Cache, portfolio: Portfolio) -> None:
 
 @hookspec
 def contribute_signals(bar: Bar, cache: Cache) -> Signal | Iterable[Signal] | None:
-    """Wish for a position.
+    """Wish for a position (HUNTER).
 
-    Called: at the close of every bar, on the trading thread; answers: all are put to
-    `resolve_signals`; an exception means: no signal from this plugin, counted and journaled.
+    Called: at the close of every bar.
+    Thread: trading.
+    Answers: all are put to `resolve_signals`.
+    Exception: no signal from this plugin, counted and journaled.
+
+    Args:
+        bar: the bar that has just closed, of a dated contract.
+        cache: instruments, earlier bars, orders and positions, as Nautilus holds them.
 
     Example::
 
@@ -87,10 +86,17 @@ def contribute_signals(bar: Bar, cache: Cache) -> Signal | Iterable[Signal] | No
 def resolve_signals(
     signals: list[Signal], instrument: FuturesContract, portfolio: Portfolio
 ) -> Signal | None:
-    """Make one signal of many (ARBITER). All `signals` are for `instrument`, in call order.
+    """Make one signal of many (ARBITER).
 
-    Called: when a bar brought at least one signal, on the trading thread; answers: the first that
-    is not None; an exception means: stay flat (no signal is published), journaled.
+    Called: when a bar brought at least one signal for an instrument.
+    Thread: trading.
+    Answers: the first that is not None is published; the plugins after it are not asked.
+    Exception: stay flat: no signal is published, journaled.
+
+    Args:
+        signals: at least one, all for `instrument`, in call order.
+        instrument: the contract that the signals are about.
+        portfolio: balances, margins and profits, as Nautilus holds them.
 
     Example::
 
@@ -109,8 +115,16 @@ def size_order(
 ) -> Size | None:
     """Say how many contracts a signal is worth.
 
-    Called: when a strategy asks `self.desk.size(signal)`, on the trading thread; answers: the first
-    that is not None, capped by the rung; an exception or no answer means: no order, journaled.
+    Called: when a strategy asks `self.desk.size(signal)`.
+    Thread: trading.
+    Answers: the first that is not None, capped by the rung; the plugins after it are not asked.
+    Exception: no order, journaled. No answer means the same.
+
+    Args:
+        signal: the signal that the strategy wants to follow.
+        instrument: the contract to trade; its multiplier is currency a point.
+        portfolio: balances, margins and profits, as Nautilus holds them.
+        rung: what may be risked on one trade.
 
     Example::
 
@@ -132,8 +146,18 @@ def veto_order(
 ) -> Veto | None:
     """Refuse an order (GUARDIAN). Orders that only reduce the position are never put here.
 
-    Called: before an order, or a modification that grows one, leaves a strategy, on the trading
-    thread; answers: one veto denies, all are journaled; an exception or a slow answer means: veto.
+    Called: before an order, or a modification that grows one, leaves a strategy.
+    Thread: trading.
+    Answers: one veto denies; every plugin is asked and all vetoes are journaled.
+    Exception: a veto. An answer slower than `gate.timeout` means the same.
+
+    Args:
+        order: the order as plain data, with the position and the working contracts beside it.
+        instrument: the contract to trade.
+        portfolio: balances, margins and profits, as Nautilus holds them.
+        cache: instruments, bars, orders and positions, as Nautilus holds them.
+        posture: what the fleet allows at present, None where no posture was set.
+        rung: what may be risked on one trade.
 
     Example::
 
@@ -151,8 +175,14 @@ def veto_order(
 def order_denied(order: OrderRequest, reason: str) -> None:
     """Hear that an order was denied, by a guardian or by the engine.
 
-    Called: after the denial, on the observers' thread; answers: none; an exception means: logged
-    and journaled.
+    Called: after the denial.
+    Thread: observers.
+    Answers: none.
+    Exception: logged and journaled.
+
+    Args:
+        order: the order as plain data.
+        reason: who denied it and why, as in the order's event.
 
     Example::
 
@@ -171,8 +201,13 @@ def order_denied(order: OrderRequest, reason: str) -> None:
 def trade_closed(trade: Trade) -> Review | None:
     """Review a closed trade (ANALYST).
 
-    Called: after a position went flat, on the observers' thread; answers: all are journaled;
-    an exception means: logged and journaled.
+    Called: after a position went flat.
+    Thread: observers.
+    Answers: all are journaled.
+    Exception: logged and journaled.
+
+    Args:
+        trade: the trade from flat to flat, with its costs and the signals that led to it.
 
     Example::
 
@@ -187,10 +222,16 @@ def trade_closed(trade: Trade) -> Review | None:
 
 @hookspec
 def session_closed(session: str, trades: list[Trade]) -> Proposal | None:
-    """Look back on a trading session; `session` is its date, `YYYY-MM-DD`, in Chicago.
+    """Look back on a trading session (SYNTHESIS).
 
-    Called: when the first bar after the maintenance break arrives and at the end of the run, on
-    the observers' thread; answers: all are journaled; an exception means: logged and journaled.
+    Called: when the first bar after the maintenance break arrives, and at the end of the run.
+    Thread: observers.
+    Answers: all are journaled.
+    Exception: logged and journaled.
+
+    Args:
+        session: the session's date in Chicago, `YYYY-MM-DD`.
+        trades: the trades that closed in the session, oldest first.
 
     Example::
 

@@ -1,1 +1,0 @@
-"""Plugins: available, active, asked."""

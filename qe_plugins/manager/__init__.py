@@ -1,0 +1,18 @@
+"""Plugins: available, active, asked."""
+
+from qe_plugins.manager.activation import Plugins, Stats
+from qe_plugins.manager.asking import Answer, Asker
+from qe_plugins.manager.discovery import Available, available, find
+from qe_plugins.manager.reference import HookReference, reference
+
+__all__ = [
+    "Answer",
+    "Asker",
+    "Available",
+    "HookReference",
+    "Plugins",
+    "Stats",
+    "available",
+    "find",
+    "reference",
+]
