@@ -1,0 +1,97 @@
+"""What the account was worth, hour by hour and session by session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from qe_plugins.report import chicago
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Nanoseconds = npt.NDArray[np.int64]
+
+DUST = 6
+"""Decimals kept: a sum of fills leaves binary dust far below a cent, which is not a drawdown."""
+
+
+def curve(
+    fills: pl.DataFrame, marks: pl.DataFrame, multipliers: Mapping[str, float], starting: float
+) -> pl.DataFrame:
+    """Mark the account to market at every mark and every fill.
+
+    Returns ts, session (Chicago date), equity (currency), drawdown (fraction below the highest
+    equity so far, 0 or negative) and contracts (open, long or short, over all instruments).
+    """
+    grid = np.unique(np.concatenate((_ns(marks), _ns(fills))))
+    equity, contracts = np.full(grid.size, starting), np.zeros(grid.size)
+    for (instrument,), own in fills.sort("ts", maintain_order=True).group_by("instrument_id"):
+        own_marks = marks.filter(pl.col("instrument_id") == instrument)
+        position, cash = _book(own, grid, multipliers[str(instrument)])
+        equity += cash + position * _last_price(own, own_marks, grid) * multipliers[str(instrument)]
+        contracts += np.abs(position)
+    return _frame(grid, equity.round(DUST), contracts, starting)
+
+
+def sessions(equity: pl.DataFrame, starting: float) -> pl.DataFrame:
+    """Return one row a trading session: session, equity at its last mark, pnl, return.
+
+    The return is on the equity at the end of the session before, the first on `starting`.
+    """
+    closing = equity.group_by("session").agg(pl.col("equity").last()).sort("session")
+    before = pl.col("equity").shift(1, fill_value=starting)
+    return closing.with_columns(
+        pnl=pl.col("equity") - before, **{"return": pl.col("equity") / before - 1.0}
+    )
+
+
+def exposure(equity: pl.DataFrame) -> float | None:
+    """Return the share of traded hours at whose end a position was open."""
+    hours = equity.group_by((pl.col("ts") - pl.duration(nanoseconds=1)).dt.truncate("1h")).agg(
+        pl.col("contracts").last()
+    )
+    return float((hours["contracts"] > 0).mean()) if hours.height else None  # type: ignore[arg-type]
+
+
+def _book(own: pl.DataFrame, grid: Nanoseconds, multiplier: float) -> tuple[Floats, Floats]:
+    """Return the signed position and the money moved by one instrument's fills, on the grid."""
+    signed = np.where(own["side"] == "BUY", 1.0, -1.0) * own["quantity"].cast(pl.Float64).to_numpy()
+    moved = -signed * own["price"].to_numpy() * multiplier - own["commission"].to_numpy()
+    done = np.searchsorted(_ns(own), grid, side="right")
+    return _running(signed)[done], _running(moved)[done]
+
+
+def _last_price(own: pl.DataFrame, marks: pl.DataFrame, grid: Nanoseconds) -> Floats:
+    """Return the latest mark at each moment, or the latest fill where that is newer."""
+    times = np.concatenate((_ns(own), _ns(marks)))
+    prices = np.concatenate((own["price"].to_numpy(), marks["close"].to_numpy()))
+    order = np.argsort(times, kind="stable")  # at the same moment the mark comes last, and counts
+    known = np.concatenate(([0.0], prices[order]))
+    return known[np.searchsorted(times[order], grid, side="right")]
+
+
+def _frame(grid: Nanoseconds, equity: Floats, contracts: Floats, starting: float) -> pl.DataFrame:
+    highest = np.maximum.accumulate(np.concatenate(([starting], equity)))[1:]
+    frame = pl.DataFrame(
+        {
+            "ts": pl.Series(grid, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
+            "equity": equity,
+            "drawdown": equity / highest - 1.0,
+            "contracts": contracts,
+        }
+    )
+    return frame.insert_column(1, frame.select(session=chicago.session("ts"))["session"])
+
+
+def _running(values: Floats) -> Floats:
+    return np.concatenate(([0.0], np.cumsum(values)))
+
+
+def _ns(frame: pl.DataFrame) -> Nanoseconds:
+    return frame["ts"].to_physical().to_numpy()

@@ -1,0 +1,89 @@
+"""Figures of a return series, as empyrical defines them, with None where there is no answer.
+
+Every function takes simple returns, one a trading session (0.01 is one percent).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Returns = npt.NDArray[np.float64]
+
+SESSIONS_A_YEAR = 252
+
+
+def total_return(returns: Returns) -> float | None:
+    """Return the compounded return of the whole series."""
+    return _finite(_growth(returns)[-1] - 1.0) if returns.size else None
+
+
+def cagr(returns: Returns) -> float | None:
+    """Return the compound annual growth rate. None when everything was lost."""
+    ending = _growth(returns)[-1] if returns.size else 0.0
+    if ending <= 0.0:
+        return None
+    with np.errstate(over="ignore"):
+        return _finite(ending ** (SESSIONS_A_YEAR / returns.size) - 1.0)
+
+
+def volatility(returns: Returns) -> float | None:
+    """Return the annualised sample standard deviation. None below two sessions."""
+    return _finite(_deviation(returns) * np.sqrt(SESSIONS_A_YEAR)) if returns.size > 1 else None
+
+
+def sharpe(returns: Returns) -> float | None:
+    """Return the annualised Sharpe ratio, risk-free rate zero. None when nothing varied."""
+    if returns.size < 2 or (deviation := _deviation(returns)) == 0.0:
+        return None
+    return _finite(returns.mean() / deviation * np.sqrt(SESSIONS_A_YEAR))
+
+
+def sortino(returns: Returns) -> float | None:
+    """Return the annualised Sortino ratio, target zero. None when no session lost."""
+    if returns.size < 2:
+        return None
+    downside = np.sqrt(np.square(np.minimum(returns, 0.0)).mean()) * np.sqrt(SESSIONS_A_YEAR)
+    return _finite(returns.mean() * SESSIONS_A_YEAR / downside) if downside > 0.0 else None
+
+
+def drawdowns(returns: Returns) -> Returns:
+    """Return how far the compounded series stood below its highest, each session, 0 or negative."""
+    growth = _growth(returns)
+    return (growth / np.maximum.accumulate(growth) - 1.0)[1:]
+
+
+def max_drawdown(returns: Returns) -> float | None:
+    """Return the deepest drawdown as a negative fraction. 0.0 when there was none."""
+    return _finite(drawdowns(returns).min()) if returns.size else None
+
+
+def longest_drawdown(returns: Returns) -> int:
+    """Return the most sessions in a row that closed below an earlier high."""
+    below = np.concatenate(([0], (drawdowns(returns) < 0.0).astype(np.int8), [0]))
+    edges = np.flatnonzero(np.diff(below))
+    return int(np.diff(edges.reshape(-1, 2)).max(initial=0))
+
+
+def calmar(returns: Returns) -> float | None:
+    """Return annual growth over the deepest drawdown. None when there was no drawdown."""
+    growth, deepest = cagr(returns), max_drawdown(returns)
+    return None if growth is None or not deepest else _finite(growth / abs(deepest))
+
+
+def _growth(returns: Returns) -> Returns:
+    """Return what one unit became, before the first session and after each."""
+    return np.concatenate(([1.0], np.cumprod(1.0 + returns)))
+
+
+def _deviation(returns: Returns) -> float:
+    """Return the sample deviation, exactly zero for equal values, where rounding leaves dust."""
+    return 0.0 if returns.max() == returns.min() else float(returns.std(ddof=1))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
