@@ -1,1 +1,29 @@
-"""Fixtures for plugin authors, loaded by pytest through the `pytest11` entry point."""
+"""Fixtures for plugin authors, loaded by pytest through the `pytest11` entry point.
+
+qe_contract   a MES contract as Nautilus holds it
+qe_bar        make a one-minute bar of it: `qe_bar(4750, at="2024-01-03 15:00")`
+qe_signal     make a signal: `qe_signal(side="SHORT", entry="4750", stop="4755")`
+qe_order      make an order request: `qe_order(quantity=2)`
+qe_trade      make a closed trade: `qe_trade(pnl="-12.50")`
+qe_plugins    activate plugins: `qe_plugins(Mine()).ask("veto_order", order=qe_order())`
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from qe_plugins import project
+from qe_plugins.errors import PluginError
+from qe_plugins.testing.desk import qe_plugins
+from qe_plugins.testing.market import qe_bar, qe_contract
+from qe_plugins.testing.records import qe_order, qe_signal, qe_trade
+
+__all__ = ["qe_bar", "qe_contract", "qe_order", "qe_plugins", "qe_signal", "qe_trade"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the project root first on `sys.path`, as `qe` does."""
+    try:
+        project.enter(config.rootpath)
+    except PluginError as error:
+        raise pytest.UsageError(str(error)) from error
