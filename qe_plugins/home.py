@@ -12,6 +12,11 @@ def home() -> Path:
     """Return the state folder: `$QE_HOME`, else the platform's user data folder. Not created."""
     if chosen := os.environ.get("QE_HOME"):
         return Path(chosen).expanduser().resolve()
+    return users_home()
+
+
+def users_home() -> Path:
+    """Return the platform's user data folder, whatever `$QE_HOME` says: no test may write here."""
     return Path(platformdirs.user_data_dir("quant-engine", appauthor=False))
 
 

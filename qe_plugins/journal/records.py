@@ -1,7 +1,8 @@
-"""Facts: what happened, when, who said so, and what caused it."""
+"""Facts: what happened, when, who said so, and what caused it; and the runs they belong to."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -39,3 +40,31 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     cause: str | None = None
     body: dict[str, Any] = {}
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. `facts` counts its facts and `content_hash` is their hash, whatever the run's id.
+
+    `started` is wall time in UTC. `hash` covers the whole row and `previous_hash`, which is the
+    hash of the run written before it.
+    """
+
+    run_id: str
+    name: str
+    started: datetime
+    facts: int
+    content_hash: str
+    previous_hash: str
+    hash: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that does not verify. `fact_id` is None where the run itself is meant."""
+
+    run_id: str
+    fact_id: str | None
+    what: str
+
+    def __str__(self) -> str:
+        who = f"run {self.run_id}, fact {self.fact_id}" if self.fact_id else f"run {self.run_id}"
+        return f"{who}: {self.what}"

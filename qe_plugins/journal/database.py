@@ -1,0 +1,91 @@
+"""The database under the journal: SQLite or Postgres, any number of readers, one writer a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from qe_plugins.errors import JournalError
+
+WAIT = 60_000
+"""How long a writer waits for another, in milliseconds (SQLite; Postgres waits as configured)."""
+
+WRITER = 0x716A
+"""The number of the advisory lock that a writer holds on Postgres."""
+
+
+def connect(url: URL) -> Engine:
+    """Return an engine for `url`; the folder of a SQLite file is made.
+
+    Raises JournalError for a folder that cannot be made and a driver that is not installed.
+    """
+    try:
+        engine = create_engine(url)
+        if engine.dialect.name == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except (SQLAlchemyError, OSError, ImportError) as error:
+        raise _refusal(error, spelled(url)) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def spelled(url: URL) -> str:
+    """Return the URL as an error may show it, without its password."""
+    return f"journal {url.render_as_string(hide_password=True)}"
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late: see _begin_sqlite
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {WAIT}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection that sees the journal as it was at its first question."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection in a transaction that no other writer shares, from its very beginning."""
+    with engine.connect() as connection:
+        connection.execution_options(writes=True)
+        with connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITER})
+            yield connection
+
+
+@contextmanager
+def one_line_errors(where: str) -> Iterator[None]:
+    """Turn what the database raises into a JournalError at `where`."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _refusal(error.orig or error, where) from error
+    except SQLAlchemyError as error:
+        raise _refusal(error, where) from error
+
+
+def _refusal(error: BaseException, where: str) -> JournalError:
+    said = " ".join(str(error).split()).rstrip(".")
+    return JournalError(f"{said}.", where=where, hint="Look at QE_HOME and QE_JOURNAL_URL.")

@@ -1,0 +1,136 @@
+"""The journal: whole runs go in, facts come out, nothing is ever changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, Self
+
+import msgspec
+from sqlalchemy import URL, Engine, Row, make_url, select
+from sqlalchemy.exc import ArgumentError
+
+from qe_plugins import home
+from qe_plugins.errors import JournalError
+from qe_plugins.journal import audit, guard, tables
+from qe_plugins.journal.chain import content_hash
+from qe_plugins.journal.database import connect, one_line_errors, reading, spelled, writing
+from qe_plugins.journal.migrations import ensure_newest
+from qe_plugins.journal.prefixes import meant
+from qe_plugins.journal.records import Fact, Kind, Problem, RunRow
+from qe_plugins.journal.writing import insert_run
+
+__all__ = ["Journal", "content_hash"]
+
+
+class Journal:
+    """An open journal: a context manager, or `close` it. JournalError where the database refuses.
+
+    Several processes may write at once; each waits for its turn.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._where = spelled(engine.url)
+
+    @classmethod
+    def open(cls, url: str | None = None) -> Self:
+        """Open the journal at `url` (default: `home.journal_url()`), made where there is none.
+
+        Raises JournalError when it cannot be opened, when a newer program wrote it, and when a
+        test asks for the user's own.
+        """
+        place = _parsed(url or home.journal_url())
+        guard.keep_tests_out(place)
+        journal = cls(connect(place))
+        with one_line_errors(journal._where):
+            ensure_newest(journal._engine)
+        return journal
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write_run(self, run_id: str, name: str, started: datetime, facts: Iterable[Fact]) -> str:
+        """Write a whole run, or nothing of it, and return its content hash (SHA-256, hex).
+
+        `started` is wall time with a time zone. Raises JournalError for a run already written, an
+        id used twice, a cause that is not an earlier fact of the run, a body that is not JSON.
+        """
+        with one_line_errors(self._where), writing(self._engine) as connection:
+            return insert_run(connection, run_id, name, started, facts)
+
+    def runs(self) -> list[RunRow]:
+        """Return the runs, oldest first."""
+        query = select(tables.runs).order_by(tables.runs.c.seq)
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+    def facts(self, run_id: str, kinds: Collection[Kind] | None = None) -> list[Fact]:
+        """Return a run's facts in their order, or those of some kinds; none for an unknown run."""
+        table = tables.facts
+        query = select(table).where(table.c.run_id == run_id).order_by(table.c.seq)
+        if kinds is not None:
+            query = query.where(table.c.kind.in_([str(kind) for kind in kinds]))
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return [_fact(row) for row in connection.execute(query)]
+
+    def resolve(self, text: str) -> str:
+        """Return the id of the run that `text` means: `last`, an id, or the start of just one.
+
+        Raises JournalError when no run is meant, or several.
+        """
+        known = [run.run_id for run in self.runs()]
+        if not known:
+            raise JournalError("no run yet.", where=self._where, hint="Run `qe backtest` first.")
+        return known[-1] if text == "last" else meant(text, known, what="run")
+
+    def verify(self) -> list[Problem]:
+        """Compute every chain again and return what does not verify, as `audit.problems` says."""
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return audit.problems(connection)
+
+
+def _run(row: Row[Any]) -> RunRow:
+    try:
+        return msgspec.convert(row, RunRow, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise _unreadable(f"run {row.run_id}", error) from error
+
+
+def _fact(row: Row[Any]) -> Fact:
+    try:
+        return Fact(
+            id=row.id,
+            kind=Kind(row.kind),
+            ts_event=row.ts_event,
+            source=row.source,
+            cause=row.cause,
+            body=msgspec.json.decode(row.body, type=dict[str, Any]),
+        )
+    except (ValueError, msgspec.DecodeError) as error:
+        raise _unreadable(f"run {row.run_id}, fact {row.id}", error) from error
+
+
+def _unreadable(where: str, error: Exception) -> JournalError:
+    return JournalError(
+        f"not as it was written: {error}.",
+        where=where,
+        hint="`qe journal verify` says what was changed.",
+    )
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise JournalError(
+            "QE_JOURNAL_URL is not a database URL.",
+            hint="Write it as sqlite:///path/to/journal.sqlite or postgresql://user@host/name.",
+        ) from error

@@ -1,0 +1,105 @@
+"""Which facts a trader asks for by which word, and which of their fields make the columns."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from qe_plugins.journal.records import Fact, Kind
+
+
+class View(msgspec.Struct, frozen=True):
+    """A listing: these kinds of facts, with these columns."""
+
+    kinds: tuple[Kind, ...]
+    columns: tuple[str, ...]
+    about: str
+
+
+WISH = ("instrument_id", "side", "confidence", "entry", "stop", "target", "reason")
+
+VIEWS = {
+    "signals": View(
+        (Kind.VOTE, Kind.SIGNAL),
+        ("time", "fact", "source", *WISH),
+        "What the hunters voted for, and the signals that came of it.",
+    ),
+    "vetoes": View(
+        (Kind.VETO,),
+        ("time", "plugin", "strategy", "instrument_id", "side", "quantity", "reason"),
+        "Which orders were refused, by whom and why.",
+    ),
+    "orders": View(
+        (Kind.ORDER,),
+        (
+            *("time", "id", "strategy", "instrument_id", "side", "type", "quantity"),
+            *("price", "trigger", "status", "reason"),
+        ),
+        "What was sent to the venue, or denied on the way.",
+    ),
+    "fills": View(
+        (Kind.FILL,),
+        (
+            *("time", "id", "strategy", "instrument_id", "side", "quantity", "price"),
+            *("commission", "currency"),
+        ),
+        "What was bought and sold, at which price.",
+    ),
+    "trades": View(
+        (Kind.TRADE,),
+        (
+            *("id", "strategy", "instrument_id", "side", "quantity", "opened", "closed"),
+            *("entry", "exit", "pnl", "commissions", "currency"),
+        ),
+        "Positions from flat to flat, with their result.",
+    ),
+    "reviews": View(
+        (Kind.REVIEW,),
+        ("time", "source", "trade", "summary", "facts"),
+        "What the analysts said of the closed trades.",
+    ),
+}
+
+TIMES = {"opened", "closed"}
+
+
+def cell(fact: Fact, column: str) -> str:
+    """Return a fact's column as text; empty where the fact says nothing."""
+    match column:
+        case "time":
+            return utc(fact.ts_event)
+        case "fact":
+            return fact.id
+        case "source":
+            return fact.source
+        case "id":
+            return bare(fact.id)
+        case "trade":
+            return bare(fact.cause or "")
+    value = fact.body.get(column)
+    return utc(value) if column in TIMES and isinstance(value, int) else plain(value)
+
+
+def bare(fact_id: str) -> str:
+    """Return a fact's id without its kind: `order:O-1` is `O-1`."""
+    return fact_id.partition(":")[2]
+
+
+def plain(value: Any) -> str:
+    """Return a body's value as a reader wants it: nothing for None, `a=1, b=2` for a mapping."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={plain(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(plain(part) for part in value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)
+
+
+def utc(nanoseconds: int) -> str:
+    """Return UTC nanoseconds as `2024-01-02 14:31:00`, with a fraction where there is one."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{text}.{rest:09d}".rstrip("0") if rest else text
