@@ -25,15 +25,15 @@ def problems(connection: Connection) -> list[Problem]:
 
 
 def _broken_runs(rows: Sequence[Row[Any]], tops: Sequence[object]) -> Iterator[Problem]:
-    last, last_id = GENESIS, "(none)"
+    written, last, last_id = 0, GENESIS, "(none)"
     for row in rows:
         values = (row.seq, row.run_id, row.name, row.started, row.facts, row.content_hash)
         if row.previous_hash != last:
             yield _problem(row.run_id, "the run written before it was deleted, moved or changed")
         elif row.hash != run_link(last, *values):
             yield _problem(row.run_id, "its row was changed")
-        last, last_id = row.hash, row.run_id
-    if tops != [(len(rows), last)]:
+        written, last, last_id = row.seq, row.hash, row.run_id
+    if tops != [(written, last)]:
         yield _problem(last_id, "it is not the last run written: one after it was deleted")
 
 

@@ -10,9 +10,11 @@ qe_plugins    activate plugins: `qe_plugins(Mine()).ask("veto_order", order=qe_o
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from qe_plugins import project
+from qe_plugins import home, project
 from qe_plugins.errors import PluginError
 from qe_plugins.testing.desk import qe_plugins
 from qe_plugins.testing.market import qe_bar, qe_contract
@@ -22,7 +24,11 @@ __all__ = ["qe_bar", "qe_contract", "qe_order", "qe_plugins", "qe_signal", "qe_t
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put the project root first on `sys.path`, as `qe` does."""
+    """Put the project root first on `sys.path`, as `qe` does, and remember the user's journal.
+
+    `journal/guard.py` keeps tests out of the journal that is remembered here.
+    """
+    os.environ.setdefault("QE_USERS_JOURNAL", home.journal_url())
     try:
         project.enter(config.rootpath)
     except PluginError as error:
