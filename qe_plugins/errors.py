@@ -6,6 +6,7 @@ QeError                 anything a user can mend; `qe` prints one line and exits
 ├── PluginError         a plugin that cannot be loaded or activated
 │   └── HookError       a hook implementation that breaks the hook's contract
 ├── JournalError        the journal cannot be opened, or does not verify
+├── ReportError         a run's folder: in the way, missing, or meant by an unclear name
 └── RunError            a run that started and could not finish; exits with 1
     └── StrategyError  user code raised inside the engine; carries the traceback and the bar
 """
@@ -65,6 +66,10 @@ class HookError(PluginError):
 
 class JournalError(QeError):
     """The journal cannot be opened, or does not verify."""
+
+
+class ReportError(QeError):
+    """A run's folder is in the way, missing, or meant by an unclear name."""
 
 
 class RunError(QeError):

@@ -1,0 +1,94 @@
+"""Every run there is: found by name, listed newest first, wherever `--out` put it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qe_plugins import home
+from qe_plugins.errors import ReportError
+
+RESULT = "result.json"
+LAST = "last"
+
+
+class Pointer(msgspec.Struct, frozen=True):
+    """Where a run is that was given a folder of its own: `runs/<run_id>.json`."""
+
+    path: str
+
+
+def remember(run_id: str, place: Path) -> None:
+    """Leave a pointer to a run that is not under the state folder."""
+    runs = home.runs_dir()
+    if place == runs / run_id:
+        return
+    runs.mkdir(parents=True, exist_ok=True)
+    part = runs / f".{run_id}.part"
+    part.write_bytes(msgspec.json.encode(Pointer(str(place))))
+    os.replace(part, runs / f"{run_id}.json")
+
+
+def find(text: str) -> Path:
+    """Return the folder of the run that `text` means, else raise ReportError.
+
+    `text` is "last", a run's id, the start of exactly one, or a folder.
+    """
+    if (Path(text) / RESULT).is_file():
+        return Path(text).absolute()
+    if text == LAST:
+        return Path(_newest()["run_dir"])
+    places = _places()
+    if text in places:
+        return _present(text, places[text])
+    return _by_prefix(text, places)
+
+
+def listing() -> list[dict[str, Any]]:
+    """Return the figures of every run that is still there, newest first."""
+    found = [
+        {**msgspec.json.decode((place / RESULT).read_bytes()), "run_dir": str(place)}
+        for place in _places().values()
+        if (place / RESULT).is_file()
+    ]
+    return sorted(found, key=lambda run: (run["started"], run["run_id"]), reverse=True)
+
+
+def _newest() -> dict[str, Any]:
+    runs = listing()
+    if not runs:
+        raise ReportError("there is no run yet.", hint="Make one with `qe backtest FILE`.")
+    return runs[0]
+
+
+def _by_prefix(text: str, places: dict[str, Path]) -> Path:
+    matches = sorted(run_id for run_id in places if text and run_id.startswith(text))
+    if len(matches) > 1:
+        hint = f"It may be {', '.join(matches[:5])}."
+        raise ReportError(f"'{text}' begins {len(matches)} runs.", hint=hint)
+    if not matches:
+        raise ReportError(f"no run '{text}'.", hint="`qe runs` lists them.")
+    return _present(matches[0], places[matches[0]])
+
+
+def _present(run_id: str, place: Path) -> Path:
+    if not (place / RESULT).is_file():
+        hint = "It was moved or deleted; name its folder instead."
+        raise ReportError(f"run {run_id} is no longer at {place}.", hint=hint)
+    return place
+
+
+def _places() -> dict[str, Path]:
+    """Return every run's folder by run id; a pointer may point where nothing is any more."""
+    places: dict[str, Path] = {}
+    runs = home.runs_dir()
+    for entry in sorted(runs.iterdir()) if runs.is_dir() else ():
+        if (entry / RESULT).is_file():
+            places[entry.name] = entry
+        elif entry.suffix == ".json" and not entry.name.startswith("."):
+            pointer = msgspec.json.decode(entry.read_bytes(), type=Pointer)
+            places[entry.stem] = Path(pointer.path)
+    return places

@@ -1,0 +1,110 @@
+"""The figures of a run as one JSON-safe object: `qe backtest --json` and `result.json`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import polars as pl
+
+from qe_plugins.report import costs, metrics, trades
+from qe_plugins.report.ledger import Ledger
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.outcome import Outcome
+
+RETURNS = (
+    "returns on equity marked to market at each Chicago session's last mark, 252 sessions a year"
+)
+
+
+def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> dict[str, Any]:
+    """Return every figure of a run, ready for JSON; None where a figure is undefined.
+
+    Money is in `currency`, returns and drawdowns are fractions, times are ISO 8601 in UTC.
+    `seconds` holds `report` only in what `folder.write` leaves: it is known last.
+    """
+    ledger = ledger or Ledger.of(outcome)
+    closed = trades.closed(outcome.positions)
+    return {
+        **_identity(outcome, run_dir),
+        **_counts(outcome),
+        **trades.figures(closed),
+        "open_trades": outcome.positions.height - closed.height,
+        **_money(outcome, ledger),
+        **_performance(ledger),
+        **costs.slippage(closed, outcome.tape.contracts),
+        "fills_sha256": outcome.fills_sha256,
+        "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
+        "seconds": dict(outcome.seconds),
+        "plugins": msgspec.to_builtins(outcome.plugins),
+    }
+
+
+def iso(moment: int) -> str:
+    """Return UTC nanoseconds as ISO 8601 text to the second."""
+    return datetime.fromtimestamp(moment // 10**9, UTC).isoformat()
+
+
+def _identity(outcome: Outcome, run_dir: Path) -> dict[str, Any]:
+    tape = outcome.tape
+    return {
+        "run_id": outcome.run_id,
+        "run_dir": str(run_dir),
+        "name": outcome.name,
+        "started": outcome.started.astimezone(UTC).isoformat(),
+        "engine": outcome.engine,
+        "data_source": tape.source,
+        "data_label": tape.label,
+        "instruments": [contract.id for contract in tape.contracts],
+        "bars": tape.bars,
+        "start": iso(tape.start),
+        "end": iso(tape.end),
+    }
+
+
+def _counts(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "orders": outcome.orders.height,
+        "fills": outcome.fills.height,
+        "denied": outcome.orders.filter(pl.col("status") == "DENIED").height,
+        "vetoes": outcome.vetoes.height,
+        "signals": outcome.signals.filter(pl.col("kind") == "signal").height,
+    }
+
+
+def _money(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
+    return {
+        "currency": outcome.currency,
+        "starting_balance": float(outcome.starting_balance),
+        "final_balance": float(outcome.final_balance),
+        "final_equity": ledger.final_equity,
+        "net_pnl": float(outcome.final_balance - outcome.starting_balance),
+        "open_contracts": ledger.open_contracts,
+        "fees": round(float(outcome.fills["commission"].sum()), 6),
+        "reconciles": ledger.reconciles(float(outcome.final_balance)),
+    }
+
+
+def _performance(ledger: Ledger) -> dict[str, Any]:
+    returns = ledger.returns
+    return {
+        "returns": RETURNS,
+        "sessions": returns.size,
+        "total_return": metrics.total_return(returns),
+        "cagr": metrics.cagr(returns),
+        "volatility": metrics.volatility(returns),
+        "sharpe": metrics.sharpe(returns),
+        "sortino": metrics.sortino(returns),
+        "calmar": metrics.calmar(returns),
+        "max_drawdown": metrics.max_drawdown(returns),
+        "max_drawdown_hourly": ledger.deepest,
+        "longest_drawdown_sessions": metrics.longest_drawdown(returns),
+        "exposure": ledger.exposure,
+    }
+
+
+def _rate(bars: int, seconds: float | None) -> float | None:
+    return round(bars / seconds, 1) if seconds else None

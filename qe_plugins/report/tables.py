@@ -1,0 +1,62 @@
+"""A run's figures as tables for a terminal, in a trader's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from qe_plugins.report import wording
+
+type Figures = dict[str, Any]
+PLUGIN_COLUMNS = ("asked", "answered", "vetoed", "failed")
+
+
+def table(figures: Figures) -> Table:
+    """Return the figures of one run, as `summary.summarize` names them, two pairs a line."""
+    shown = Table(
+        title=f"{figures['name']}  {figures['run_id']}",
+        caption=wording.caption(figures),
+        title_justify="left",
+        caption_justify="left",
+        show_header=False,
+        pad_edge=False,
+        box=None,
+    )
+    for justify in ("left", "right", "left", "right"):
+        shown.add_column(justify=justify, no_wrap=True)
+    pairs = [(label, wording.say(key, figures)) for key, label in wording.KEY_FIGURES]
+    half = (len(pairs) + 1) // 2
+    for row, left in enumerate(pairs[:half]):
+        right = pairs[half + row] if half + row < len(pairs) else ("", "")
+        shown.add_row(left[0], left[1], f"   {right[0]}", right[1])
+    return shown
+
+
+def plugins(figures: Figures) -> Table | None:
+    """Return how each plugin fared, or None where none was active."""
+    if not figures["plugins"]:
+        return None
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("plugin")
+    shown.add_column("role")
+    for name in (*PLUGIN_COLUMNS, "seconds"):
+        shown.add_column(name, justify="right")
+    for one in figures["plugins"]:
+        counts = [f"{one[name]:,}" for name in PLUGIN_COLUMNS]
+        shown.add_row(one["name"], one["role"], *counts, f"{one['seconds']:.2f}")
+    return shown
+
+
+def runs(listing: list[Figures]) -> Table:
+    """Return one line a run."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("started (UTC)", "run", "data"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("trades", "net P&L", "Sharpe", "max drawdown"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for one in listing:
+        told = [wording.say(key, one) for key in ("trades", "net_pnl", "sharpe", "max_drawdown")]
+        when = one["started"][:16].replace("T", " ")
+        shown.add_row(when, one["run_id"], one["data_source"], *told)
+    return shown

@@ -1,0 +1,79 @@
+"""How figures are written for people: units, signs, thousands, and a dash for the unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+UNKNOWN = "–"
+
+KEY_FIGURES = (
+    ("net_pnl", "Net P&L"),
+    ("total_return", "Return"),
+    ("sharpe", "Sharpe"),
+    ("sortino", "Sortino"),
+    ("max_drawdown", "Max drawdown"),
+    ("volatility", "Volatility"),
+    ("final_balance", "Final balance"),
+    ("fees", "Commissions"),
+    ("trades", "Trades"),
+    ("win_rate", "Win rate"),
+    ("profit_factor", "Profit factor"),
+    ("expectancy", "Average trade"),
+    ("fills", "Fills"),
+    ("denied", "Orders denied"),
+    ("exposure", "Time in market"),
+    ("bars_per_second", "Bars a second"),
+)
+
+
+def money(value: float) -> str:
+    """Return an amount with its sign, two decimals and thousands: -1,234.50."""
+    return f"{0.0 if round(value, 2) == 0 else value:,.2f}"
+
+
+def percent(value: float) -> str:
+    """Return a fraction in percent: 0.1234 is 12.34%."""
+    return f"{0.0 if round(value, 4) == 0 else value:.2%}"
+
+
+def number(value: float) -> str:
+    """Return a ratio with two decimals."""
+    return f"{0.0 if round(value, 2) == 0 else value:,.2f}"
+
+
+def count(value: float) -> str:
+    """Return a whole number with thousands."""
+    return f"{value:,.0f}"
+
+
+KINDS: dict[Callable[[float], str], str] = {
+    money: "net_pnl final_balance starting_balance final_equity fees expectancy average_win"
+    " average_loss largest_win largest_loss slippage",
+    percent: "total_return cagr volatility max_drawdown max_drawdown_hourly win_rate exposure",
+    number: "sharpe sortino calmar profit_factor slippage_ticks average_minutes",
+    count: "trades fills orders denied vetoes signals bars bars_per_second sessions open_trades"
+    " open_contracts longest_losing_streak longest_drawdown_sessions",
+}
+WRITTEN = {key: write for write, keys in KINDS.items() for key in keys.split()}
+
+
+def say(key: str, figures: dict[str, Any]) -> str:
+    """Return one figure as people write it, a dash where it is undefined."""
+    value = figures[key]
+    if value is None:
+        return UNKNOWN
+    return f"{WRITTEN[key](value)} {figures['currency']}" if _is_money(key) else WRITTEN[key](value)
+
+
+def caption(figures: dict[str, Any]) -> str:
+    """Return where the data came from, over which time, and what the ratios rest on."""
+    period = f"{figures['start'][:10]} to {figures['end'][:10]}"
+    return (
+        f"{figures['data_label']}, {figures['bars']:,} bars, {period} (UTC)\n"
+        f"Ratios: {figures['returns']}."
+    )
+
+
+def _is_money(key: str) -> bool:
+    return WRITTEN[key] is money
