@@ -17,9 +17,12 @@ import difflib
 from collections.abc import Iterable
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return "Did you mean 'x'?" where `word` looks like one of `known`, else None."""
-    close = difflib.get_close_matches(word, list(known), n=1)
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return "Did you mean 'x'?" where `word` looks like one of `known`, else None.
+
+    `cutoff` is how alike they must be, from 0 (anything will do) to 1 (the same).
+    """
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return f"Did you mean '{close[0]}'?" if close else None
 
 

@@ -35,7 +35,7 @@ _FRACTION = re.compile(rf"({NUMBER}) *(%|bps?|)")
 Money = Annotated[
     Decimal,
     Meta(
-        description="An amount in the account's currency: `250 USD`, `1_000 USD` or a number.",
+        description="An amount of money: `250 USD`, `1_000 USD` or a number.",
         extra={"unit": "money"},
         extra_json_schema={"pattern": f"^{_MONEY.pattern}$"},
     ),

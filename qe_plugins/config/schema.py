@@ -11,7 +11,13 @@ import msgspec
 from qe_plugins.decisions import Posture, Rung
 from qe_plugins.units import Duration, Money
 
-NAMED = ("strategies", "plugins", "contracts")  # sections whose keys are the user's own names
+NAMED = (
+    "strategies",
+    "actors",
+    "exec_algorithms",
+    "plugins",
+    "contracts",
+)  # sections whose keys are the user's own names
 SOURCES = ("dbn", "catalog", "synthetic")
 
 
@@ -109,7 +115,7 @@ class RiskEngine(Section, frozen=True, kw_only=True):
     bypass: bool = False
     max_order_submit_rate: str | None = None
     max_order_modify_rate: str | None = None
-    max_notional_per_order: dict[str, Decimal] = {}
+    max_notional_per_order: dict[str, Money] = {}
 
 
 class Nautilus(Section, frozen=True, kw_only=True):
@@ -137,16 +143,27 @@ class Gate(Section, frozen=True, kw_only=True):
     timeout: Annotated[Duration, msgspec.Meta(gt=0)] = 1.0
 
 
+class ImportedStrategy(Section, frozen=True, kw_only=True):
+    """A strategy by import path, `module:Class`, with the settings that its own class takes."""
+
+    path: str
+    config: dict[str, Any] = {}
+    config_path: str | None = None
+
+
 class Config(Section, frozen=True, kw_only=True):
     """A whole run: what to trade on, who trades, who is asked, under which rules.
 
     `strategies` maps a short name to settings, or a name of your own to `path:` and `config:`.
+    `actors` and `exec_algorithms` are Nautilus' own kinds, each with `path:` and `config:`.
     `plugins` maps short names to settings and is asked in the order written.
     """
 
     name: str
     data: Data
     strategies: dict[str, dict[str, Any]]
+    actors: dict[str, dict[str, Any]] = {}
+    exec_algorithms: dict[str, dict[str, Any]] = {}
     plugins: dict[str, dict[str, Any] | None] = {}
     rung: Rung = Rung()
     posture: Posture | None = None

@@ -1,0 +1,73 @@
+"""One YAML file, with what it extends and what overrides it, into a Config that knows its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qe_plugins.config.decode import Decoder
+from qe_plugins.config.env import interpolate, variables
+from qe_plugins.config.extends import gather, missing
+from qe_plugins.config.merge import settle
+from qe_plugins.config.overrides import override
+from qe_plugins.config.plain import plain
+from qe_plugins.config.schema import Config, Venue
+from qe_plugins.config.source import display
+from qe_plugins.config.written import Written, masked
+from qe_plugins.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration and where each part of it was written.
+
+    `resolved` is all of it as plain data, defaults included and secrets as `${NAME}`: written to a
+    file, it loads as the same Config.
+    """
+
+    config: Config
+    file: Path
+    resolved: dict[str, Any] = field(repr=False)
+    _tree: Written = field(repr=False)
+
+    def where(self, *keys: str) -> str:
+        """Return the nearest known place of `keys`: `configs/x.yaml:12` or `--set data.dbn`."""
+        return self._tree.nearest(keys).place
+
+    def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
+        """Return a ConfigError at the place of `keys`, for the caller to raise."""
+        return ConfigError(message, where=self.where(*keys), hint=hint)
+
+    def plain(self, *keys: str) -> Any:
+        """Return the value at `keys` as written, units unread; None where nothing was."""
+        found = self._tree.find(keys)
+        return found.bare() if found is not None else None
+
+    def decode[T](self, kind: type[T], *keys: str) -> T:
+        """Return the value at `keys` as `kind`; an empty mapping where nothing was written.
+
+        Units are read as annotated (`Money`, `Duration`, `Fraction`), unknown keys are errors.
+        Raises ConfigError with file and line.
+        """
+        found = self._tree.find(keys) or Written({}, self.where(*keys))
+        decoded: T = Decoder(self.config.nautilus.venue.base_currency, keys).decode(kind, found)
+        return decoded
+
+
+def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
+    """Read the file at `path` with `--set` overrides. Raise ConfigError with file and line."""
+    file = Path(path).resolve()
+    if not file.exists():
+        raise ConfigError("no such file.", where=display(file), hint=missing(file))
+    tree = settle(interpolate(override(gather(file), overrides), variables()))
+    config: Config = Decoder(_currency(tree)).decode(Config, tree)
+    return Loaded(config, file, masked(plain(config), tree), tree)
+
+
+def _currency(tree: Written) -> str | None:
+    """Return the account's currency, which amounts must be in."""
+    found = tree.find(("nautilus", "venue", "base_currency"))
+    said = found.value if found is not None else Venue().base_currency
+    return said if isinstance(said, str) else None

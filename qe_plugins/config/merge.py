@@ -1,0 +1,70 @@
+"""How what is written later goes over what was written before.
+
+Mappings are merged key by key, everything else is replaced, lists too. An empty value says nothing;
+`null` takes away. The sources of data exclude each other: naming one removes the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qe_plugins.config.schema import NAMED, SOURCES
+from qe_plugins.config.written import EMPTY, Written
+
+
+def merge(under: Written, over: Written, at: tuple[str, ...] = ()) -> Written:
+    """Return `over` on top of `under`, both found at the keys `at`. Associative where both sides
+    of every key are of one kind; its unit is an empty mapping.
+    """
+    if over.value is EMPTY and not _chooses(at):
+        return under
+    if not isinstance(under.value, dict) or not isinstance(over.value, dict):
+        return over
+    kept = {k: v for k, v in under.value.items() if k not in _displaced(over, at)}
+    both = {k: merge(kept[k], v, (*at, k)) for k, v in over.value.items() if k in kept}
+    return replace(over, value=kept | over.value | both, place=over.place or under.place)
+
+
+def settle(tree: Written) -> Written:
+    """Return `tree` without empty values, and without the names that `null` took away.
+
+    A strategy, a plugin or a synthetic tape may be named with nothing after it: it gets `{}`.
+    """
+    return _settle(tree, ())
+
+
+def _settle(tree: Written, at: tuple[str, ...]) -> Written:
+    if isinstance(tree.value, list):
+        return replace(tree, value=[_settle(item, at) for item in tree.value])
+    if not isinstance(tree.value, dict):
+        return replace(tree, value=None) if tree.value is EMPTY else tree
+    kept: dict[str, Written] = {}
+    for key, item in tree.value.items():
+        here = (*at, key)
+        if item.value is EMPTY and stands_alone(here):
+            kept[key] = replace(item, value={})
+        elif item.value is not EMPTY and not (item.value is None and _is_name(here)):
+            kept[key] = _settle(item, here)
+    return replace(tree, value=kept)
+
+
+def _displaced(over: Written, at: tuple[str, ...]) -> set[str]:
+    """Return the sources that `over` replaces by naming another."""
+    if at != ("data",):
+        return set()
+    named = {name for name in SOURCES if name in over.value and over.value[name].value is not None}
+    return set(SOURCES) - named if named else set()
+
+
+def stands_alone(at: tuple[str, ...]) -> bool:
+    """Say whether a key with nothing after it says something: it names, or it chooses."""
+    return _is_name(at) or _chooses(at)
+
+
+def _is_name(at: tuple[str, ...]) -> bool:
+    return len(at) == 2 and at[0] in NAMED
+
+
+def _chooses(at: tuple[str, ...]) -> bool:
+    """Say whether an empty value is a choice: `synthetic:` alone asks for the usual tape."""
+    return at == ("data", "synthetic")

@@ -1,0 +1,128 @@
+"""YAML text in, a tree out whose values know their lines. Duplicate keys are errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qe_plugins.config.scalars import MERGE, PREFIX, READ, Dumper, Loader
+from qe_plugins.config.written import EMPTY, Written
+from qe_plugins.errors import ConfigError
+
+Place = Callable[[int], str]
+
+
+def read(file: Path) -> Written:
+    """Return the mapping in `file`. Raise ConfigError for anything but one readable mapping."""
+    name = display(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {_reason(error)}", where=name) from error
+    tree = parse(text, lambda line: f"{name}:{line}")
+    if tree.value is EMPTY:
+        return Written({}, f"{name}:1")
+    if not isinstance(tree.value, dict):
+        raise ConfigError("expected a mapping such as 'name: my run'.", where=tree.place)
+    return tree
+
+
+def parse(text: str, place: Place) -> Written:
+    """Return the value of YAML `text`; `place` turns its line numbers, from 1, into places."""
+    try:
+        node = yaml.compose(text, Loader=Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = place(mark.line + 1 if mark else 1)
+        raise ConfigError(f"not YAML: {error.problem or error.context}.", where=where) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {str(error).splitlines()[0]}.", where=place(1)) from error
+    except RecursionError as error:
+        raise ConfigError("nested too deeply.", where=place(1)) from error
+    return Written(EMPTY, place(1)) if node is None else _Tree(place).value(node)
+
+
+def dump(resolved: dict[str, Any]) -> str:
+    """Return YAML that `read` reads back as `resolved`, keys in their order."""
+    return yaml.dump(resolved, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def display(file: Path) -> str:
+    """Return `file` relative to the working folder where it lies inside, else in full."""
+    whole = file.resolve()
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole)
+
+
+class _Tree:
+    """Turns nodes into Written values."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._open: set[int] = set()
+
+    def value(self, node: yaml.Node, line: int | None = None) -> Written:
+        place = self._place((node.start_mark.line if line is None else line) + 1)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, place)
+        if id(node) in self._open:
+            raise ConfigError("an alias stands inside what it names.", where=place)
+        self._open.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            items: Any = self._mapping(node)
+        else:
+            items = [self.value(item) for item in node.value]
+        self._open.remove(id(node))
+        return Written(items, place)
+
+    def _mapping(self, node: yaml.MappingNode) -> dict[str, Written]:
+        own: dict[str, Written] = {}
+        inherited: dict[str, Written] = {}
+        for key, value in node.value:
+            if key.tag == MERGE:
+                inherited |= self._inherited(value)
+                continue
+            name = self._key(key)
+            if name in own:
+                message = f"'{name}' is given twice, first at {own[name].place}."
+                raise ConfigError(message, where=self._at(key))
+            own[name] = self.value(value, key.start_mark.line)
+        return inherited | own
+
+    def _inherited(self, node: yaml.Node) -> dict[str, Written]:
+        """Return the keys that `<<` brings: of several mappings the first one wins."""
+        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        keys: dict[str, Written] = {}
+        for source in sources:
+            if not isinstance(source, yaml.MappingNode):
+                raise ConfigError("'<<' takes a mapping.", where=self._at(node))
+            keys = self._mapping(source) | keys
+        return keys
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise ConfigError("a key must be a word.", where=self._at(node))
+        return str(node.value)
+
+    def _scalar(self, node: yaml.ScalarNode, place: str) -> Written:
+        plain = node.style is None
+        if plain and node.value == "":
+            return Written(EMPTY, place)
+        name = node.tag.removeprefix(PREFIX)
+        if name not in READ:
+            raise ConfigError(f"tag '{node.tag}' is not known here.", where=place)
+        try:
+            return Written(READ[name](node.value), place, plain=plain)
+        except ValueError as error:
+            raise ConfigError(f"'{node.value}' is not of type {name}.", where=place) from error
+
+    def _at(self, node: yaml.Node) -> str:
+        return self._place(node.start_mark.line + 1)
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8."
+    return f"{(error.strerror or str(error)).lower()}."
