@@ -13,6 +13,9 @@ from qe_plugins.errors import QeError
 
 COMMANDS: dict[str, str] = {
     "data": "qe_plugins.cli.data:data",
+    "journal": "qe_plugins.cli.journal:journal",
+    "plugins": "qe_plugins.cli.plugins:plugins",
+    "hooks": "qe_plugins.cli.hooks:hooks",
 }
 
 

@@ -1,0 +1,67 @@
+"""`qe hooks`: the reference of every hook, with an example that a test runs."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from qe_plugins.manager import HookReference
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def hooks(name: str | None, as_json: bool) -> None:
+    """Say what each hook is asked, when, and what an answer or an exception means.
+
+    NAME limits it to one hook.
+    """
+    from qe_plugins.manager import reference
+
+    found = reference(name)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    else:
+        click.echo("\n\n".join(_page(hook) for hook in found))
+
+
+def _page(hook: HookReference) -> str:
+    facts = {
+        "called": hook.called,
+        "thread": hook.thread,
+        "answers": hook.answers,
+        "exception": hook.exception,
+    }
+    parts = [
+        click.style(_signature(hook), bold=True),
+        _wrapped(hook.summary),
+        _listed(facts),
+        _listed(hook.arguments),
+        textwrap.indent(hook.example, "    "),
+    ]
+    return "\n\n".join(parts)
+
+
+def _signature(hook: HookReference) -> str:
+    """Return the signature, an argument a line where it is too long for one."""
+    if len(hook.signature) <= 100:
+        return hook.signature
+    given, _, answer = hook.signature.rpartition(") -> ")
+    name, _, arguments = given.partition("(")
+    lines = re.sub(r", (?=\w+: )", ",\n    ", arguments)
+    return f"{name}(\n    {lines},\n) -> {answer}"
+
+
+def _listed(facts: dict[str, str]) -> str:
+    width = max(map(len, facts)) + 2
+    return "\n".join(_wrapped(text, f"{name:<{width}}") for name, text in facts.items())
+
+
+def _wrapped(text: str, label: str = "") -> str:
+    first, rest = f"  {label}", " " * (2 + len(label))
+    return textwrap.fill(text, 100, initial_indent=first, subsequent_indent=rest)

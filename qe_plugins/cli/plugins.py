@@ -1,0 +1,101 @@
+"""`qe plugins`: what is installed, what a configuration makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from qe_plugins.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from qe_plugins.manager import Available
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One plugin as `qe plugins` shows it. `order` is its place in the asking, None if inactive."""
+
+    name: str
+    order: int | None
+    role: str | None
+    hooks: tuple[str, ...]
+    source: str | None
+    error: str | None
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Say which of them FILE activates.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def plugins(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """List every plugin: active ones first, in the order in which they are asked.
+
+    A plugin is active where a configuration names it; a plugin that fails is listed with its error.
+    """
+    if overrides and config is None:
+        raise click.UsageError("--set overrides a setting of a file. Name it with --config.")
+    rows = _rows(_asked(config, overrides))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rows)))
+    else:
+        _print(rows)
+
+
+def _asked(config: Path | None, overrides: Sequence[str]) -> dict[str, str]:
+    """Return the names that the configuration activates, in order, each with its place in it."""
+    from qe_plugins.config.load import load
+
+    if config is None:
+        return {}
+    loaded = load(config, overrides)
+    return {name: loaded.where("plugins", name) for name in loaded.config.plugins}
+
+
+def _rows(asked: dict[str, str]) -> list[Row]:
+    from qe_plugins.manager import available
+
+    found = available()
+    active = [
+        _row(found[name], order) if name in found else _unknown(name, order, where, found)
+        for order, (name, where) in enumerate(asked.items(), start=1)
+    ]
+    return [*active, *(_row(plugin, None) for name, plugin in found.items() if name not in asked)]
+
+
+def _row(plugin: Available, order: int | None) -> Row:
+    return Row(
+        name=plugin.name,
+        order=order,
+        role=plugin.role,
+        hooks=plugin.hooks,
+        source=plugin.source,
+        error=plugin.error,
+    )
+
+
+def _unknown(name: str, order: int, where: str, known: Iterable[str]) -> Row:
+    error = f"{where}: no plugin is called '{name}'."
+    if hint := did_you_mean(name, known):
+        error = f"{error} {hint}"
+    return Row(name=name, order=order, role=None, hooks=(), source=None, error=error)
+
+
+def _print(rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        click.echo("no plugins. `qe new agent NAME --role GUARDIAN` writes one.")
+        return
+    table = Table("asked", "plugin", "role", "hooks", "source", box=None, pad_edge=False)
+    for row in rows:
+        asked = str(row.order) if row.order else "-"
+        hooks = " ".join(row.hooks) or "-"
+        table.add_row(asked, row.name, row.role or "-", hooks, row.source or "-")
+    Console(highlight=False).print(table)
+    for row in rows:
+        if row.error:
+            click.secho(f"{row.name} fails: {row.error}", fg="red")
