@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from qe_plugins.journal.chain import GENESIS, fact_link, run_link
 from qe_plugins.journal.records import Problem
@@ -22,6 +22,13 @@ def problems(connection: Connection) -> list[Problem]:
         *_broken_runs(rows, tops),
         *_broken_facts(connection, {row.run_id: row for row in rows}),
     ]
+
+
+def counts(connection: Connection) -> tuple[int, int]:
+    """Return how many runs and facts there are."""
+    both = [select(func.count()).select_from(table) for table in (runs, facts)]
+    of_runs, of_facts = (connection.execute(query).scalar_one() for query in both)
+    return of_runs, of_facts
 
 
 def _broken_runs(rows: Sequence[Row[Any]], tops: Sequence[object]) -> Iterator[Problem]:

@@ -91,6 +91,11 @@ class Journal:
             raise JournalError("no run yet.", where=self._where, hint="Run `qe backtest` first.")
         return known[-1] if text == "last" else meant(text, known, what="run")
 
+    def counts(self) -> tuple[int, int]:
+        """Return how many runs and facts there are."""
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return audit.counts(connection)
+
     def verify(self) -> list[Problem]:
         """Compute every chain again and return what does not verify, as `audit.problems` says."""
         with one_line_errors(self._where), reading(self._engine) as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -11,15 +11,17 @@ from qe_plugins.errors import JournalError
 from qe_plugins.journal.prefixes import meant
 from qe_plugins.journal.records import Fact, Kind
 
-BESIDE = {Kind.SIZE, Kind.VETO, Kind.FAILURE}
+BESIDE = {Kind.SIZE, Kind.VETO, Kind.FAILURE, Kind.FILL}
 """What caused nothing in the chain and still belongs to it: shown under what caused it."""
 
+type Effects = Mapping[str | None, Sequence[Fact]]
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact and what it caused, as far as it belongs to the trade, in the order of the journal."""
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact of the chain, `depth` causes below the fact that its tree begins with."""
+
+    depth: int
     fact: Fact
-    children: tuple[Node, ...] = ()
 
 
 def find_trade(facts: Iterable[Fact], text: str) -> Fact:
@@ -33,29 +35,56 @@ def find_trade(facts: Iterable[Fact], text: str) -> Fact:
     return trades[meant(text.removeprefix("trade:"), list(trades), what="trade")]
 
 
-def causal_chain(facts: Sequence[Fact], trade: Fact) -> list[Node]:
-    """Return the trees that hold the trade, its fills, and all that led to them or came of them.
+def causal_chain(facts: Sequence[Fact], trade: Fact) -> list[Step]:
+    """Return the trade, its orders, and all that led to them or came of them: causes first.
 
-    The votes that a signal was made of count as its causes, and all orders of a signal belong to
-    it. There are several trees when another bar closed the trade than the one that opened it.
+    Each effect follows its cause, one step deeper. The votes that a signal was made of count as
+    its causes. There are several trees when another bar closed the trade than the one that opened
+    it, and where the trade before it led to this one, which is then not followed any further.
     """
     by_id = {fact.id: fact for fact in facts}
     effects = _by_cause(facts)
+    others = _orders_of_others(facts, trade)
 
     def causes(fact: Fact) -> list[Fact]:
-        named = [fact.cause, *fact.body.get("fills", ()), *fact.body.get("votes", ())]
-        return [by_id[id_] for id_ in named if id_ in by_id]
+        names = [] if fact.id in others else _causes(fact)
+        return [by_id[name] for name in names if name in by_id]
 
     def beside(fact: Fact) -> list[Fact]:
-        return [effect for effect in effects[fact.id] if _is_beside(fact, effect)]
+        return [effect for effect in effects[fact.id] if effect.kind in BESIDE]
 
-    above = _reached([trade], causes)
+    orders = [by_id[name] for name in _orders(trade) if name in by_id]
+    siblings = _bracket(orders, effects, others)
+    above = _reached([trade, *siblings], causes)
     kept = above | _reached(above.values(), beside) | _reached([trade], lambda f: effects[f.id])
-    return _trees([fact for fact in facts if fact.id in kept])
+    return _in_trees([fact for fact in facts if fact.id in kept])
 
 
-def _is_beside(cause: Fact, effect: Fact) -> bool:
-    return effect.kind in BESIDE or (cause.kind is Kind.SIGNAL and effect.kind is Kind.ORDER)
+def _causes(fact: Fact) -> list[str]:
+    causes = [*_orders(fact), *fact.body.get("votes", ())]
+    return [fact.cause, *causes] if fact.cause else causes
+
+
+def _orders(fact: Fact) -> list[str]:
+    return [f"order:{name}" for name in fact.body.get("orders", ())]
+
+
+def _orders_of_others(facts: Iterable[Fact], trade: Fact) -> set[str]:
+    trades = [fact for fact in facts if fact.kind is Kind.TRADE and fact.id != trade.id]
+    return {name for other in trades for name in _orders(other)} - set(_orders(trade))
+
+
+def _bracket(orders: Sequence[Fact], effects: Effects, others: set[str]) -> list[Fact]:
+    """Return what the strategy sent along with the first order: the stop that was never hit."""
+    return [
+        effect
+        for first in orders[:1]
+        if first.cause
+        for effect in effects[first.cause]
+        if effect.kind is Kind.ORDER
+        and effect.body.get("strategy") == first.body.get("strategy")
+        and effect.id not in others
+    ]
 
 
 def _by_cause(facts: Iterable[Fact]) -> defaultdict[str | None, list[Fact]]:
@@ -76,10 +105,12 @@ def _reached(start: Iterable[Fact], step: Callable[[Fact], Iterable[Fact]]) -> d
     return met
 
 
-def _trees(kept: Sequence[Fact]) -> list[Node]:
+def _in_trees(kept: Sequence[Fact]) -> list[Step]:
     effects, ids = _by_cause(kept), {fact.id for fact in kept}
-
-    def grown(fact: Fact) -> Node:
-        return Node(fact=fact, children=tuple(grown(effect) for effect in effects[fact.id]))
-
-    return [grown(fact) for fact in kept if fact.cause not in ids]
+    steps: list[Step] = []
+    to_tell = [(0, fact) for fact in reversed(kept) if fact.cause not in ids]
+    while to_tell:
+        depth, fact = to_tell.pop()
+        steps.append(Step(depth=depth, fact=fact))
+        to_tell.extend((depth + 1, effect) for effect in reversed(effects[fact.id]))
+    return steps

@@ -28,7 +28,10 @@ VIEWS = {
     ),
     "vetoes": View(
         (Kind.VETO,),
-        ("time", "plugin", "strategy", "instrument_id", "side", "quantity", "reason"),
+        (
+            *("time", "plugin", "client_order_id", "strategy", "instrument_id", "side"),
+            *("quantity", "reason"),
+        ),
         "Which orders were refused, by whom and why.",
     ),
     "orders": View(
@@ -64,6 +67,22 @@ VIEWS = {
 
 TIMES = {"opened", "closed"}
 
+SAID = {
+    Kind.SNAPSHOT: ("open", "high", "low", "close", "volume"),
+    Kind.VOTE: ("side", "confidence", "entry", "stop", "target", "reason"),
+    Kind.SIGNAL: ("side", "confidence", "entry", "stop", "target", "reason"),
+    Kind.SIZE: ("contracts", "reason"),
+    Kind.VETO: ("plugin", "reason"),
+    Kind.ORDER: ("side", "quantity", "type", "price", "trigger", "status", "reason"),
+    Kind.FILL: ("side", "quantity", "price", "commission"),
+    Kind.TRADE: ("side", "quantity", "entry", "exit", "pnl", "commissions", "currency"),
+    Kind.REVIEW: ("summary", "facts"),
+}
+"""What one line says of a fact; all of its body where its kind is not here."""
+
+UNNAMED = {"side", "quantity", "type", "status", "reason", "plugin", "summary", "currency"}
+"""What a reader knows without its name."""
+
 
 def cell(fact: Fact, column: str) -> str:
     """Return a fact's column as text; empty where the fact says nothing."""
@@ -80,6 +99,13 @@ def cell(fact: Fact, column: str) -> str:
             return bare(fact.cause or "")
     value = fact.body.get(column)
     return utc(value) if column in TIMES and isinstance(value, int) else plain(value)
+
+
+def line(fact: Fact) -> str:
+    """Return what a fact says, as one line: `BUY 1 STOP_MARKET trigger 4740.00 FILLED`."""
+    columns = SAID.get(fact.kind, tuple(fact.body))
+    told = [(column, cell(fact, column)) for column in columns]
+    return " ".join(text if name in UNNAMED else f"{name} {text}" for name, text in told if text)
 
 
 def bare(fact_id: str) -> str:

@@ -1,0 +1,154 @@
+"""`qe journal`: read what happened, follow a trade to its causes, verify the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from qe_plugins.errors import JournalError
+from qe_plugins.journal.views import VIEWS, View, cell, line, utc
+
+if TYPE_CHECKING:
+    from qe_plugins.journal.records import Fact
+    from qe_plugins.journal.trace import Step
+
+ROWS = 100
+"""How many rows a table shows unless told otherwise."""
+
+DEEPEST = 16
+"""How far the tree of a trade is indented at most."""
+
+type Command = Callable[..., None]
+
+
+def _run_option(command: Command) -> Command:
+    says = "A run's id, or the start of one; `last` is the run written last."
+    return click.option("--run", default="last", show_default=True, help=says)(command)
+
+
+def _json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def _limit_option(command: Command) -> Command:
+    says = "Show this many rows, the last ones. --json always prints all."
+    return click.option(
+        "--limit", type=click.IntRange(min=1), default=ROWS, show_default=True, help=says
+    )(command)
+
+
+class InOrder(click.Group):
+    """A group that lists its commands as they were added: in the order of a trading day."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=InOrder)
+def journal() -> None:
+    """Read the journal: signals, vetoes, orders, fills, trades, reviews."""
+
+
+def _add_listing(name: str, view: View) -> None:
+    @journal.command(name, help=view.about)
+    @_run_option
+    @_limit_option
+    @_json_option
+    def listing(run: str, limit: int, as_json: bool) -> None:
+        from qe_plugins.journal.store import Journal
+
+        with Journal.open() as opened:
+            run_id = opened.resolve(run)
+            facts = opened.facts(run_id, view.kinds)
+        if as_json:
+            _print_json([{"run_id": run_id, **msgspec.structs.asdict(fact)} for fact in facts])
+        else:
+            _print_table(f"{name} of {run_id}", view, facts, limit)
+
+
+for _name, _view in VIEWS.items():
+    _add_listing(_name, _view)
+
+
+@journal.command()
+@click.argument("trade")
+@_run_option
+@_json_option
+def trace(trade: str, run: str, as_json: bool) -> None:
+    """Follow TRADE (its id, or the start of it) from the bar to the review."""
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.journal.trace import causal_chain, find_trade
+
+    with Journal.open() as opened:
+        run_id = opened.resolve(run)
+        facts = opened.facts(run_id)
+    found = find_trade(facts, trade)
+    chain = causal_chain(facts, found)
+    if as_json:
+        _print_json({"run_id": run_id, "trade": found.id, "chain": chain})
+    else:
+        _print_tree(f"{found.id} of {run_id}", chain)
+
+
+@journal.command()
+@_json_option
+def verify(as_json: bool) -> None:
+    """Compute every hash again: was anything changed, deleted, inserted or moved?"""
+    from qe_plugins.journal.store import Journal
+
+    with Journal.open() as opened:
+        problems = opened.verify()
+        runs, facts = opened.counts()
+    if as_json:
+        _print_json({"runs": runs, "facts": facts, "problems": problems})
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+    if problems:
+        raise JournalError(
+            f"does not verify, problems: {len(problems)}.",
+            where="journal",
+            hint="Somebody changed it after it was written: restore it from a backup.",
+        )
+    if not as_json:
+        click.echo(f"verified: {runs} runs, {facts} facts, nothing changed")
+
+
+def _print_json(document: object) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(document)))
+
+
+def _print_table(title: str, view: View, facts: Sequence[Fact], limit: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not facts:
+        click.echo(f"no {title}")
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in view.columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for fact in facts[-limit:]:
+        table.add_row(*(Text(cell(fact, column)) for column in view.columns))
+    Console(highlight=False).print(table)
+    if len(facts) > limit:
+        click.echo(f"the last {limit} of {len(facts)}; --limit shows more, --json all")
+
+
+def _print_tree(title: str, chain: Sequence[Step]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+    from rich.tree import Tree
+
+    branches = [Tree(Text(title, style="bold"))]
+    for step in chain:
+        del branches[min(step.depth, DEEPEST) + 1 :]
+        fact = step.fact
+        name = fact.id.partition("@")[0]  # a snapshot's id ends with the time of its bar
+        label = Text.assemble(utc(fact.ts_event), "  ", (name, "cyan"), "  ", line(fact))
+        branches.append(branches[-1].add(label))
+    Console(highlight=False).print(branches[0])
