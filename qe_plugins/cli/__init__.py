@@ -12,6 +12,9 @@ import click
 from qe_plugins.errors import QeError
 
 COMMANDS: dict[str, str] = {
+    "check": "qe_plugins.cli.config:check",
+    "show": "qe_plugins.cli.config:show",
+    "schema": "qe_plugins.cli.config:schema",
     "data": "qe_plugins.cli.data:data",
     "journal": "qe_plugins.cli.journal:journal",
     "plugins": "qe_plugins.cli.plugins:plugins",

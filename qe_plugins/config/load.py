@@ -37,8 +37,8 @@ class Loaded:
         return self._tree.nearest(keys).place
 
     def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
-        """Return a ConfigError at the place of `keys`, for the caller to raise."""
-        return ConfigError(message, where=self.where(*keys), hint=hint)
+        """Return a ConfigError of one line at the place of `keys`, for the caller to raise."""
+        return ConfigError(" ".join(message.split()), where=self.where(*keys), hint=hint)
 
     def plain(self, *keys: str) -> Any:
         """Return the value at `keys` as written, units unread; None where nothing was."""

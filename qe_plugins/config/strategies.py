@@ -30,11 +30,6 @@ def entries(loaded: Loaded, section: str) -> list[StrategyEntry]:
     return [_entry(loaded, section, name) for name in getattr(loaded.config, section)]
 
 
-def strategy_entries(loaded: Loaded) -> list[StrategyEntry]:
-    """Return the strategies in the order written. Raise ConfigError for a key beside `path:`."""
-    return entries(loaded, "strategies")
-
-
 def _entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
     keys = (section, name)
     settings = getattr(loaded.config, section)[name]

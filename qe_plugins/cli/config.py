@@ -1,0 +1,85 @@
+"""`qe check`, `qe show`, `qe schema`: what would run, what is set, what may be set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from qe_plugins.config.load import Loaded
+
+type Command = Callable[..., None]
+
+
+def _file(command: Command) -> Command:
+    override = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Write over the file, such as rung.risk=25. May be given more than once.",
+    )
+    return click.argument("file", type=click.Path(path_type=Path))(override(command))
+
+
+def _json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+@click.command()
+@_file
+@_json
+def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Resolve FILE, build everything and say what would run, without running."""
+    from qe_plugins.config.load import load
+    from qe_plugins.engine.backtest import describe
+
+    loaded = load(file, overrides)
+    rows = describe(loaded)
+    if as_json:
+        _print_json({"file": str(loaded.file), "ran": False, "would_run": dict(rows)})
+    else:
+        _print_rows(loaded, rows)
+
+
+@click.command()
+@_file
+@_json
+def show(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Print FILE resolved: what it extends, overrides and defaults. Secrets stay ${NAME}."""
+    from qe_plugins.config.load import load
+    from qe_plugins.config.source import dump
+
+    resolved = load(file, overrides).resolved
+    if as_json:
+        _print_json(resolved)
+    else:
+        click.echo(dump(resolved), nl=False)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of a configuration file, for editors."""
+    from qe_plugins.config.editors import editor_schema
+
+    _print_json(editor_schema())
+
+
+def _print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _print_rows(loaded: Loaded, rows: list[tuple[str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"{loaded.config.name} would run", title_justify="left", show_header=False)
+    for label, value in rows:
+        table.add_row(Text(label), Text(value))
+    Console().print(table)
+    click.echo("Nothing was run.")
