@@ -60,6 +60,11 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return None
         return abs(self.entry - self.stop)
 
+    @property
+    def ts_init(self) -> int:
+        """Return `ts_event`: what Nautilus asks of custom data."""
+        return self.ts_event
+
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """An order as plain data, as guardians and observers see it.

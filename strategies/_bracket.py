@@ -1,0 +1,165 @@
+"""Bracket orders, and the way out of them: what every strategy here with a stop has in common.
+
+Nautilus' own `order_factory.bracket` marks the exits reduce-only, which Interactive Brokers does
+not know and the sandbox rejects. Here the same three orders go out without that mark: the exits
+wait for the entry (OTO) and shrink with one another (OUO), so together they never close more than
+the entry opened. For the same reason a position is closed only after its exits are cancelled.
+"""
+
+from __future__ import annotations
+
+import inspect
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Any
+
+import msgspec
+from nautilus_trader.model import (
+    ContingencyType,
+    InstrumentId,
+    OrderInitialized,
+    OrderSide,
+    Price,
+    Quantity,
+)
+from nautilus_trader.trading import Strategy
+
+from qe_plugins import Side, Signal
+
+FIELDS = [name for name in inspect.signature(OrderInitialized).parameters if name != "reduce_only"]
+Reward = Annotated[float, msgspec.Meta(gt=0)]
+"""How many times its risk a trade should bring."""
+
+OPENS = {Side.LONG: OrderSide.BUY, Side.SHORT: OrderSide.SELL}
+
+
+class Bracketed(Strategy):
+    """A strategy that enters with a bracket and leaves without orphans.
+
+    Its config has `contracts`, the size where no desk is there to ask: in plain Nautilus.
+    """
+
+    desk: Any = None
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self._leaving: dict[InstrumentId, Any] = {}
+
+    def held(self, contract: InstrumentId) -> Decimal:
+        """Return this strategy's position in contracts, negative when short."""
+        held = self.cache.positions_open(instrument_id=contract, strategy_id=self.strategy_id)
+        return sum((Decimal(str(p.signed_qty)) for p in held), Decimal(0))
+
+    def working(self, contract: InstrumentId) -> list[Any]:
+        """Return this strategy's orders that may still fill."""
+        mine = {"instrument_id": contract, "strategy_id": self.strategy_id}
+        return [*self.cache.orders_open(**mine), *self.cache.orders_inflight(**mine)]
+
+    def is_leaving(self, contract: InstrumentId) -> bool:
+        """Say whether `leave` was called and the position is not flat yet."""
+        return contract in self._leaving
+
+    def enter(self, signal: Signal) -> None:
+        """Send a bracket for a signal that has a stop and a target, sized by the desk."""
+        contract = InstrumentId.from_str(signal.instrument_id)
+        contracts = self.desk.size(signal) if self.desk else self.config.contracts
+        if contracts > 0 and not self.working(contract):
+            self.submit_order_list(bracket(self, signal, contracts))
+
+    def leave(self, contract: InstrumentId) -> None:
+        """Cancel what works, then close what is held; `on_flat` says when it is done."""
+        self._leaving.setdefault(contract, None)
+        self._settle(contract)
+
+    def on_flat(self, contract: InstrumentId) -> None:
+        """Hear that `leave` is done."""
+
+    def on_order_rejected(self, event: Any) -> None:
+        """Leave when the venue refuses one of the three: no position without its stop.
+
+        A refused close is not sent again at once, the venue would refuse it for ever.
+        """
+        if event.client_order_id == self._leaving.get(event.instrument_id):
+            del self._leaving[event.instrument_id]
+            self.log.error(f"still in {event.instrument_id}: {event.reason}")
+        else:
+            self.leave(event.instrument_id)
+
+    def on_order_canceled(self, event: Any) -> None:
+        self._go_on_leaving(event)
+
+    def on_order_filled(self, event: Any) -> None:
+        self._go_on_leaving(event)
+
+    def on_position_closed(self, event: Any) -> None:
+        self._go_on_leaving(event)
+
+    def _go_on_leaving(self, event: Any) -> None:
+        if event.instrument_id in self._leaving:
+            self._settle(event.instrument_id)
+
+    def _settle(self, contract: InstrumentId) -> None:
+        """Take the next step out. Called again at every event until nothing is left to do."""
+        working = self.working(contract)
+        for order in working:
+            if order.is_open and not order.is_pending_cancel and not self._is_close(order):
+                self.cancel_order(order.client_order_id)
+        if working or self._close_is_underway(contract):
+            return
+        if held := self.held(contract):
+            self._close(contract, held)
+        else:
+            del self._leaving[contract]
+            self.on_flat(contract)
+
+    def _is_close(self, order: Any) -> bool:
+        return bool(self._leaving[order.instrument_id] == order.client_order_id)
+
+    def _close_is_underway(self, contract: InstrumentId) -> bool:
+        order = self.cache.order(sent) if (sent := self._leaving[contract]) else None
+        return order is not None and not order.is_closed
+
+    def _close(self, contract: InstrumentId, held: Decimal) -> None:
+        side = OrderSide.SELL if held > 0 else OrderSide.BUY
+        order = self.order_factory.market(contract, side, Quantity.from_int(int(abs(held))))
+        self._leaving[contract] = order.client_order_id
+        self.submit_order(order)
+
+
+def bracket(strategy: Strategy, signal: Signal, contracts: int) -> list[Any]:
+    """Return a market entry, its stop and its target, ready for `submit_order_list`.
+
+    The entry is tagged with the signal's id; stop and target are put on the tick grid.
+    """
+    instrument = strategy.cache.instrument(InstrumentId.from_str(signal.instrument_id))
+    entry, *exits = strategy.order_factory.bracket(
+        instrument.id,
+        OPENS[signal.side],
+        Quantity.from_int(contracts),
+        contingency_type=ContingencyType.OUO,
+        entry_tags=["ENTRY", signal.id] if signal.id else ["ENTRY"],
+        tp_price=on_grid(signal.target, instrument),
+        tp_post_only=False,
+        sl_trigger_price=on_grid(signal.stop, instrument),
+    )
+    return [entry, *(without_reduce_only(order) for order in exits)]
+
+
+def target_of(entry: Decimal, stop: Decimal, reward: Reward) -> Decimal:
+    """Return the price at which a trade has made `reward` times what it risks."""
+    return entry + (entry - stop) * Decimal(str(reward))
+
+
+def on_grid(price: Decimal | None, instrument: Any) -> Price:
+    """Return the tick nearest to `price`. Raises ValueError where there is none."""
+    if price is None:
+        raise ValueError("a bracket needs a stop and a target")
+    tick = instrument.price_increment.as_decimal()
+    ticks = (price / tick).quantize(Decimal(1), ROUND_HALF_EVEN)
+    return Price.from_decimal_dp(ticks * tick, instrument.price_precision)
+
+
+def without_reduce_only(order: Any) -> Any:
+    """Return `order` made anew without its reduce-only mark."""
+    first = order.init_event
+    fields = {name: value for name in FIELDS if (value := getattr(first, name, None)) is not None}
+    return type(order).create(OrderInitialized(**fields, reduce_only=False))

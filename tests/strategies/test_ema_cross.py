@@ -1,0 +1,56 @@
+"""The moving-average cross, in plain Nautilus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from strategies.ema_cross import EmaCross, EmaCrossConfig
+from tests.strategies.exchange import trade
+
+Minutes = Callable[..., list[Any]]
+CLOSES = (4750, 4750, 4750, 4752, 4754, 4756, 4750, 4744, 4740, 4750, 4760)
+
+
+def cross(**config: Any) -> EmaCross:
+    given = {"instrument_id": "MESH24.XCME", "fast": 2, "slow": 3} | config
+    return EmaCross(msgspec.convert(given, EmaCrossConfig))
+
+
+def test_it_is_always_in_the_market_and_reverses_with_twice_the_size(
+    qe_contract: Any, minutes: Minutes
+) -> None:
+    done = trade(cross(), qe_contract, minutes(*CLOSES))
+
+    assert [fill.split()[0] for fill in done.fills] == ["-1", "+2", "-2", "+2"]
+    assert done.open_contracts == 1
+
+
+def test_long_flat_never_goes_short(qe_contract: Any, minutes: Minutes) -> None:
+    done = trade(cross(mode="long_flat"), qe_contract, minutes(*CLOSES))
+
+    assert [fill.split()[0] for fill in done.fills] == ["+1", "-1", "+1"]
+
+
+def test_contracts_set_the_size(qe_contract: Any, minutes: Minutes) -> None:
+    done = trade(cross(contracts=3), qe_contract, minutes(*CLOSES))
+
+    assert [fill.split()[0] for fill in done.fills] == ["-3", "+6", "-6", "+6"]
+
+
+def test_nothing_is_traded_before_the_averages_are_full(qe_contract: Any, minutes: Minutes) -> None:
+    assert trade(cross(slow=20), qe_contract, minutes(*CLOSES)).orders == []
+
+
+def test_the_same_bars_make_the_same_fills(qe_contract: Any, minutes: Minutes) -> None:
+    runs = [trade(cross(), qe_contract, minutes(*CLOSES)).fills for _ in range(2)]
+
+    assert runs[0] == runs[1]
+
+
+def test_a_fast_average_longer_than_the_slow_one_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="fast must be shorter than slow"):
+        cross(fast=9)
