@@ -1,19 +1,74 @@
-"""`report.html`: a finished run as one page that needs nothing else."""
+"""`report.html`: a finished run as one page that needs nothing else, not even a network."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from qe_plugins.report import charts, listings, price_chart, wording
 
 if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
     from qe_plugins.report.ledger import Ledger
 
+SCALE = 0.06
+"""A month of this return, up or down, has the strongest colour."""
+
 
 def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
     """Return the page as HTML text. `figures` is what `summary.summarize` returns."""
-    pages = Environment(
-        loader=PackageLoader("qe_plugins.report"), autoescape=True, undefined=StrictUndefined
+    drawn = {
+        "equity": charts.equity(ledger),
+        "hours": charts.hours(ledger),
+        "prices": price_chart.charts(outcome),
+        "currency": outcome.currency,
+    }
+    return (
+        _pages()
+        .get_template("report.html")
+        .render(
+            figures=figures,
+            drawn=drawn,
+            months=charts.months(ledger),
+            trades=listings.trades(outcome),
+            vetoes=listings.vetoes(outcome),
+            costs=listings.costs(outcome, figures),
+            assumptions=outcome.assumptions,
+            plotly=Markup(get_plotlyjs()),
+        )
     )
-    return pages.get_template("report.html").render(figures=figures)
+
+
+def _pages() -> Environment:
+    pages = Environment(
+        loader=PackageLoader("qe_plugins.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters.update(
+        say=wording.say,
+        money=wording.money,
+        percent=wording.percent,
+        count=wording.count,
+        sign=_sign,
+        heat=_heat,
+    )
+    pages.globals["key_figures"] = wording.KEY_FIGURES
+    return pages
+
+
+def _sign(value: float | None) -> str:
+    """Return the class of a gain, a loss or neither."""
+    if value is None or round(value, 4) == 0:
+        return ""
+    return "up" if value > 0 else "down"
+
+
+def _heat(value: float) -> int:
+    """Return how strongly a return is coloured, 0 to 60 percent."""
+    return round(min(abs(value) / SCALE, 1.0) * 60)

@@ -1,0 +1,100 @@
+"""Price with what was done about it: a chart a root, its contracts in turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from qe_plugins.report import chicago, prices
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.outcome import ContractFacts, Outcome
+
+DAY = 86_400_000_000_000
+MOST_POINTS = 24_000
+MOST_CHARTS = 8
+
+
+def charts(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return one chart a root that was traded or vetoed; where nothing was, the first root's."""
+    windows = _windows(outcome)
+    shown = [contract for contract in outcome.tape.contracts if contract.id in windows]
+    points = min(prices.MOST_POINTS, MOST_POINTS // max(len(shown), 1))
+    roots = list(dict.fromkeys(contract.root for contract in shown))[:MOST_CHARTS]
+    return [
+        _chart(outcome, root, [one for one in shown if one.root == root], windows, points)
+        for root in roots
+    ]
+
+
+def millis(column: str = "ts") -> pl.Expr:
+    """Return Chicago wall time as milliseconds, which is what a chart's time axis takes."""
+    return chicago.wall(column).dt.epoch("ms")
+
+
+def _chart(
+    outcome: Outcome,
+    root: str,
+    contracts: list[ContractFacts],
+    windows: dict[str, tuple[int, int]],
+    points: int,
+) -> dict[str, Any]:
+    lines = [_line(outcome, one, windows[one.id], points) for one in contracts]
+    names = [one.id for one in contracts]
+    return {
+        "root": root,
+        "lines": sorted((line for line in lines if line["x"]), key=lambda line: line["x"][0]),
+        "trades": _trades(outcome, names),
+        "vetoes": _vetoes(outcome, names),
+    }
+
+
+def _windows(outcome: Outcome) -> dict[str, tuple[int, int]]:
+    """Return, by contract, the time in which something was done, and a day around it."""
+    events = pl.concat(
+        [outcome.fills.select("instrument_id", "ts"), outcome.vetoes.select("instrument_id", "ts")]
+    )
+    spans = events.group_by("instrument_id").agg(
+        first=pl.col("ts").min().cast(pl.Int64), last=pl.col("ts").max().cast(pl.Int64)
+    )
+    if spans.is_empty():
+        first = outcome.tape.contracts[:1]
+        whole = (outcome.tape.start, outcome.tape.end)
+        return {one.id: whole for one in outcome.tape.contracts if one.root == first[0].root}
+    return {name: (first - DAY, last + DAY) for name, first, last in spans.iter_rows()}
+
+
+def _line(
+    outcome: Outcome, contract: ContractFacts, window: tuple[int, int], points: int
+) -> dict[str, Any]:
+    bars = prices.thinned(outcome, contract.id, window, points)
+    told = bars.select(x=millis()).to_dict(as_series=False)
+    for name in prices.COLUMNS:
+        told[name] = bars[name].round(contract.precision).to_list()
+    return {"name": contract.id, **told}
+
+
+def _trades(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
+    own = outcome.positions.filter(pl.col("instrument_id").is_in(names)).sort("opened")
+    return own.select(
+        opened=millis("opened"),
+        closed=millis("closed"),
+        entry=pl.col("entry").round(6),
+        exit=pl.col("exit").round(6),
+        pnl=pl.col("pnl").round(2),
+        side="side",
+        quantity="quantity",
+        strategy="strategy",
+    ).to_dict(as_series=False)
+
+
+def _vetoes(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
+    parts = [outcome.vetoes.clear().with_columns(price=pl.lit(None, pl.Float64))]
+    for (name,), own in outcome.vetoes.sort("ts").group_by("instrument_id"):
+        if name in names:
+            parts.append(own.with_columns(price=prices.at(outcome, str(name), own["ts"])))
+    told = pl.concat(parts).sort("ts").filter(pl.col("price").is_not_null())
+    return told.select(
+        x=millis(), y=pl.col("price").round(6), plugin="plugin", reason="reason", side="side"
+    ).to_dict(as_series=False)

@@ -1,0 +1,62 @@
+"""Bars for the eye: a contract's prices from the catalog, thinned to what a screen can show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.outcome import Outcome
+
+MOST_POINTS = 4_000
+COLUMNS = ("high", "low", "close")
+
+
+def thinned(
+    outcome: Outcome, instrument_id: str, window: tuple[int, int], points: int = MOST_POINTS
+) -> pl.DataFrame:
+    """Return ts, high, low, close of one contract in `window` (UTC ns, both ends included).
+
+    At most about `points` rows, each the range and the last close of an equal stretch of time.
+    Where the catalog has no bars of this contract, the run's hourly marks stand in.
+    """
+    width = max((window[1] - window[0]) // points + 1, 1)
+    moment = pl.col("ts").cast(pl.Int64)
+    return (
+        _bars(outcome, instrument_id)
+        .filter(moment.is_between(*window))
+        .group_by(stretch=moment // width)
+        .agg(pl.col("ts").last(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last())
+        .sort("ts")
+        .select("ts", *COLUMNS)
+        .collect()
+    )
+
+
+def at(outcome: Outcome, instrument_id: str, moments: pl.Series) -> pl.Series:
+    """Return the last close known at each of `moments`, which are in order; null before it."""
+    closes = _bars(outcome, instrument_id).select("ts", "close")
+    return moments.to_frame("ts").lazy().join_asof(closes, on="ts").collect()["close"]
+
+
+def _bars(outcome: Outcome, instrument_id: str) -> pl.LazyFrame:
+    files = sorted(
+        (outcome.catalog / "data" / "bars").glob(
+            f"{instrument_id}-{outcome.bar_spec}-*/**/*.parquet"
+        )
+    )
+    if not files:
+        return _marks(outcome, instrument_id)
+    prices = (pl.col(name).cast(pl.Float64) for name in COLUMNS)
+    return _scan(files).select(pl.col("ts_event").alias("ts"), *prices).sort("ts")
+
+
+def _scan(files: list[Path]) -> pl.LazyFrame:
+    return pl.scan_parquet(files, hive_partitioning=False)
+
+
+def _marks(outcome: Outcome, instrument_id: str) -> pl.LazyFrame:
+    own = outcome.marks.lazy().filter(pl.col("instrument_id") == instrument_id).sort("ts")
+    return own.select("ts", high="close", low="close", close="close")

@@ -1,0 +1,188 @@
+"use strict";
+const drawn = JSON.parse(document.getElementById("drawn").textContent);
+const MOST_MARKS = 400;
+const money = new Intl.NumberFormat("en-US", {minimumFractionDigits: 2, maximumFractionDigits: 2});
+const small = () => window.innerWidth < 600;
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+}
+
+function axis(extra) {
+  return {gridcolor: colour("rule"), linecolor: colour("rule"), zerolinecolor: colour("rule"), automargin: true, ...extra};
+}
+
+function time(extra) {
+  return axis({type: "date", showgrid: false, nticks: small() ? 4 : 10, ...extra});
+}
+
+function layout(extra) {
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: {family: "system-ui, sans-serif", size: 12, color: colour("muted")},
+    margin: {l: 8, r: 8, t: 8, b: 8}, showlegend: false,
+    hoverlabel: {bgcolor: colour("card"), bordercolor: colour("rule"), font: {color: colour("ink")}},
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", ...extra,
+  };
+}
+
+const options = {responsive: true, displayModeBar: false};
+
+function drawEquity() {
+  const {x, equity, drawdown} = drawn.equity;
+  Plotly.react("equity", [
+    {x, y: equity, mode: "lines", line: {color: colour("line"), width: 1.8}, name: "equity",
+     hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{y:,.2f} " + drawn.currency + "<extra></extra>"},
+    {x, y: drawdown, yaxis: "y2", mode: "lines", line: {color: colour("down"), width: 1}, fill: "tozeroy",
+     fillcolor: colour("down") + "2e", name: "drawdown",
+     hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{y:.2f}%<extra></extra>"},
+  ], layout({
+    xaxis: time({anchor: "y2"}),
+    yaxis: axis({domain: [0.34, 1], tickformat: ",", fixedrange: true, nticks: 6}),
+    yaxis2: axis({domain: [0, 0.27], ticksuffix: "%", fixedrange: true, rangemode: "tozero", nticks: 4}),
+  }), options);
+}
+
+function drawHours() {
+  const {hour, pnl} = drawn.hours;
+  Plotly.react("hours", [{
+    type: "bar", x: hour, y: pnl, marker: {color: pnl.map(v => colour(v < 0 ? "down" : "up"))},
+    hovertemplate: "%{x}:00 to %{x}:59<br>%{y:,.2f} " + drawn.currency + "<extra></extra>",
+  }], layout({
+    xaxis: axis({type: "category", showgrid: false, fixedrange: true, tickangle: 0, nticks: small() ? 8 : 24}),
+    yaxis: axis({tickformat: ",", fixedrange: true}), bargap: 0.25, dragmode: false,
+  }), options);
+}
+
+/* Of the trades or vetoes in view, as many as can be told apart; which are left out is said. */
+function inView(starts, ends, range) {
+  const rows = [];
+  for (let i = 0; i < starts.length; i++)
+    if (!range || ((ends[i] ?? starts[i]) >= range[0] && starts[i] <= range[1])) rows.push(i);
+  const step = Math.ceil(rows.length / MOST_MARKS) || 1;
+  return {of: rows.length, step, rows: rows.filter((_, n) => n % step === 0)};
+}
+
+function escaped(text) {
+  const span = document.createElement("span");
+  span.textContent = text;
+  return span.innerHTML;
+}
+
+function markers(x, y, text, symbol, name, size) {
+  return {x, y, text, mode: "markers", name, hovertemplate: "%{text}<extra></extra>",
+          marker: {symbol, color: colour(name), size, line: {color: colour("card"), width: 1}}};
+}
+
+function tradeMarks(trades, rows) {
+  const paths = {up: {x: [], y: []}, down: {x: [], y: []}};
+  for (const i of rows.filter(i => trades.closed[i] !== null)) {
+    const path = paths[trades.pnl[i] < 0 ? "down" : "up"];
+    path.x.push(trades.opened[i], trades.closed[i], null);
+    path.y.push(trades.entry[i], trades.exit[i], null);
+  }
+  const marks = Object.entries(paths).map(([name, path]) =>
+    ({...path, mode: "lines", line: {color: colour(name), width: 1.4, dash: "dot"}, hoverinfo: "skip"}));
+  const told = i => `${trades.side[i]} ${trades.quantity[i]}, ${escaped(trades.strategy[i])}`;
+  for (const [side, symbol, name] of [["LONG", "triangle-up", "up"], ["SHORT", "triangle-down", "down"]]) {
+    const own = rows.filter(i => trades.side[i] === side);
+    marks.push(markers(own.map(i => trades.opened[i]), own.map(i => trades.entry[i]),
+      own.map(i => `enter ${told(i)}<br>at ${trades.entry[i]}`), symbol, name, 10));
+  }
+  const done = rows.filter(i => trades.closed[i] !== null);
+  marks.push(markers(done.map(i => trades.closed[i]), done.map(i => trades.exit[i]),
+    done.map(i => `exit ${told(i)}<br>at ${trades.exit[i]}, ${money.format(trades.pnl[i])} ${drawn.currency}`),
+    "circle", "ink", 6));
+  return marks;
+}
+
+function vetoMarks(vetoes, rows) {
+  return markers(rows.map(i => vetoes.x[i]), rows.map(i => vetoes.y[i]),
+    rows.map(i => `veto of ${vetoes.side[i]} by ${escaped(vetoes.plugin[i])}<br>${escaped(vetoes.reason[i])}`),
+    "x", "veto", 8);
+}
+
+function priceLines(lines) {
+  return lines.flatMap((line, n) => [
+    {x: line.x.concat(line.x.toReversed()), y: line.high.concat(line.low.toReversed()), mode: "lines",
+     line: {width: 0}, fill: "toself", fillcolor: colour("band"), hoverinfo: "skip"},
+    {x: line.x, y: line.close, mode: "lines", line: {color: colour(n % 2 ? "line-2" : "line"), width: 1.2},
+     hovertemplate: `${escaped(line.name)}<br>%{x|%Y-%m-%d %H:%M}<br>%{y}<extra></extra>`},
+  ]);
+}
+
+function contractChanges(lines) {
+  return lines.slice(1).map(line => ({type: "line", x0: line.x[0], x1: line.x[0], yref: "paper", y0: 0, y1: 1,
+    line: {color: colour("muted"), width: 1, dash: "dot"}}));
+}
+
+function contractNames(lines) {
+  return lines.length > (small() ? 3 : 12) ? [] : lines.map((line, n) => ({
+    x: line.x[0], y: 1, yref: "paper", yanchor: "top", xanchor: "left", showarrow: false,
+    text: escaped(line.name.split(".")[0]), font: {color: colour(n % 2 ? "line-2" : "line"), size: 12},
+    bgcolor: colour("card"), borderpad: 2,
+  }));
+}
+
+function heights(lines, range) {
+  let low = Infinity, high = -Infinity;
+  for (const line of lines)
+    line.x.forEach((x, i) => {
+      if (range && (x < range[0] || x > range[1])) return;
+      low = Math.min(low, line.low[i]);
+      high = Math.max(high, line.high[i]);
+    });
+  const room = (high - low) * 0.06 || 1;
+  return low < high + room ? [low - room, high + room] : undefined;
+}
+
+function counted(what, seen) {
+  if (seen.step === 1) return `${seen.of.toLocaleString("en-US")} ${what} in view.`;
+  return `One in ${seen.step} of ${seen.of.toLocaleString("en-US")} ${what} in view: zoom in to see all.`;
+}
+
+function drawPrices(div, range) {
+  const {lines, trades, vetoes} = drawn.prices[div.dataset.chart];
+  const seen = inView(trades.opened, trades.closed, range), refused = inView(vetoes.x, vetoes.x, range);
+  div.parentElement.querySelector(".seen").textContent = `${counted("trades", seen)} ${counted("vetoes", refused)}`;
+  return Plotly.react(div, [...priceLines(lines), ...tradeMarks(trades, seen.rows), vetoMarks(vetoes, refused.rows)],
+    layout({
+      hovermode: "closest",
+      xaxis: time({range, autorange: !range}),
+      yaxis: axis({tickformat: ",", fixedrange: true, range: heights(lines, range)}),
+      shapes: contractChanges(lines), annotations: contractNames(lines),
+    }), options);
+}
+
+function zoomed(div, change) {
+  if (change["xaxis.autorange"]) return drawPrices(div, undefined);
+  if (!("xaxis.range[0]" in change)) return undefined;
+  const ends = ["xaxis.range[0]", "xaxis.range[1]"].map(key => change[key]);
+  return drawPrices(div, ends.map(end => typeof end === "number" ? end : Date.parse(end.replace(" ", "T") + "Z")));
+}
+
+function drawAll() {
+  if (document.getElementById("equity")) drawEquity();
+  if (document.getElementById("hours")) drawHours();
+  document.querySelectorAll(".price").forEach(div => drawPrices(div, undefined));
+}
+
+function sortBy(header) {
+  const body = header.closest("table").tBodies[0], column = header.cellIndex;
+  const down = header.getAttribute("aria-sort") === "ascending";
+  for (const other of header.parentElement.cells) other.removeAttribute("aria-sort");
+  header.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const value = row => row.cells[column].textContent.trim();
+  const number = text => Number(text.replaceAll(",", ""));
+  const order = header.classList.contains("text")
+    ? (a, b) => value(a).localeCompare(value(b)) : (a, b) => number(value(a)) - number(value(b));
+  body.append(...[...body.rows].sort((a, b) => down ? order(b, a) : order(a, b)));
+}
+
+drawAll();
+document.querySelectorAll(".price").forEach(div => div.on("plotly_relayout", change => zoomed(div, change)));
+document.querySelectorAll(".sortable th").forEach(th => th.querySelector("button").addEventListener("click", () => sortBy(th)));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+window.addEventListener("beforeprint", () => { document.documentElement.classList.add("paper"); drawAll(); });
+window.addEventListener("afterprint", () => { document.documentElement.classList.remove("paper"); drawAll(); });
+document.documentElement.dataset.drawn = "yes";
