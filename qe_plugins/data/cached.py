@@ -1,0 +1,58 @@
+"""Folders that can be made again: built whole under a temporary name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+
+from qe_plugins import home
+
+MANIFEST = "built.json"  # written last: the size of every file
+
+
+def cached(kind: str, key: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder of `key`; `build` fills it where it is missing or damaged.
+
+    Two processes may ask at once: one builds and the other waits.
+    """
+    place = home.cache_dir() / kind / key
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_suffix(".lock")):
+        if not _is_whole(place):
+            _rebuild(place, build)
+    return place
+
+
+def _rebuild(place: Path, build: Callable[[Path], None]) -> None:
+    workshop = Path(tempfile.mkdtemp(prefix=f"{place.name}.", dir=place.parent))
+    try:
+        build(workshop)
+        (workshop / MANIFEST).write_bytes(msgspec.json.encode(_sizes(workshop)))
+        if place.exists():
+            shutil.rmtree(place)
+        os.replace(workshop, place)
+    except BaseException:
+        shutil.rmtree(workshop, ignore_errors=True)
+        raise
+
+
+def _is_whole(place: Path) -> bool:
+    try:
+        written = msgspec.json.decode((place / MANIFEST).read_bytes(), type=dict[str, int])
+    except (OSError, msgspec.MsgspecError):
+        return False
+    return written == _sizes(place)
+
+
+def _sizes(place: Path) -> dict[str, int]:
+    return {
+        file.relative_to(place).as_posix(): file.stat().st_size
+        for file in sorted(place.rglob("*"))
+        if file.is_file() and file.name != MANIFEST
+    }

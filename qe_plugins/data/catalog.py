@@ -1,0 +1,152 @@
+"""A Parquet catalog as Nautilus 2 writes it: its contracts, and its records as series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from nautilus_trader.model import (
+    Bar,
+    FuturesContract,
+    NautilusDataType,
+    QuoteTick,
+    TradeTick,
+)
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.data import counting
+from qe_plugins.data.counting import Group
+from qe_plugins.errors import DataError
+
+type Record = Bar | QuoteTick | TradeTick
+
+OLD = ("bar", "quote_tick", "trade_tick")  # folders of a version 1 catalog
+EXTERNAL = "-EXTERNAL"
+
+
+class Kind(Enum):
+    """Kinds of record by their folder, in the order in which they are heard at one instant."""
+
+    QUOTES = "quotes"
+    TRADES = "trades"
+    BARS = "bars"
+
+
+TYPES = {
+    Kind.QUOTES: NautilusDataType.QuoteTick,
+    Kind.TRADES: NautilusDataType.TradeTick,
+    Kind.BARS: NautilusDataType.Bar,
+}
+
+
+class Series(msgspec.Struct, frozen=True):
+    """Records of one kind of one contract. `name` is the bar type, or the contract's id."""
+
+    kind: Kind
+    name: str
+    contract: str
+    groups: tuple[Group, ...]
+
+    def read(self, catalog: ParquetDataCatalog, first: int, last: int) -> list[Record]:
+        """Return the records from `first` to `last`, both inclusive, in their order."""
+        near = {str(g.file) for g in self.groups if g.last >= first and g.first <= last}
+        if not near:
+            return []
+        query = TYPES[self.kind]
+        return catalog.query(query, [self.name], first, last, files=sorted(near))
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    """What a catalog holds of futures: contracts by id, and the series that belong to them."""
+
+    folder: Path
+    contracts: dict[str, FuturesContract]
+    series: tuple[Series, ...]
+
+    def reader(self) -> ParquetDataCatalog:
+        """Return Nautilus' own reader of this catalog."""
+        return ParquetDataCatalog(str(self.folder))
+
+
+def open_shelf(folder: Path, place: str) -> Shelf:
+    """Return what the catalog at `folder` holds. `place` names the setting, for errors.
+
+    Raises DataError where there is no catalog, it is of version 1, or it has no futures.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}.", where=place, hint="Check the path.")
+    _refuse_version_1(folder, place)
+    if not (folder / "data").is_dir():
+        raise DataError(
+            f"{folder} is no Parquet catalog: it has no folder 'data'.",
+            where=place,
+            hint="Give the folder that ParquetDataCatalog wrote, or use 'dbn:'.",
+        )
+    contracts = _contracts(folder)
+    if not contracts:
+        raise DataError(
+            f"{folder} has no futures contracts.",
+            where=place,
+            hint="Write the instruments into the catalog with 'write_instruments'.",
+        )
+    found = [_series(kind, path, place) for kind in Kind for path in _folders(folder, kind)]
+    return Shelf(folder, contracts, tuple(s for s in found if s.contract in contracts))
+
+
+def _contracts(folder: Path) -> dict[str, FuturesContract]:
+    """Return the futures; of several versions of one the latest."""
+    every = ParquetDataCatalog(str(folder)).instruments()
+    futures = [one for one in every if isinstance(one, FuturesContract)]
+    return {str(one.id): one for one in sorted(futures, key=lambda one: one.ts_init)}
+
+
+def _folders(folder: Path, kind: Kind) -> Iterable[Path]:
+    return sorted(path for path in (folder / "data" / kind.value).glob("*") if path.is_dir())
+
+
+def _series(kind: Kind, path: Path, place: str) -> Series:
+    files = sorted(path.glob("*.parquet"))
+    for file in files[:1]:
+        _mended(file, place, lambda file: _refuse_zeros(file, place))
+    groups = tuple(g for file in files for g in _mended(file, place, counting.groups))
+    contract = path.name.rsplit("-", 4)[0] if kind is Kind.BARS else path.name
+    return Series(kind, path.name, contract, groups)
+
+
+def _mended[T](file: Path, place: str, read: Callable[[Path], T]) -> T:
+    try:
+        return read(file)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{file} cannot be read: {str(error).splitlines()[0]}",
+            where=place,
+            hint="Write the catalog again from its source.",
+        ) from error
+
+
+def _refuse_version_1(folder: Path, place: str) -> None:
+    for name in OLD:
+        if (folder / "data" / name).is_dir():
+            raise _version_1(f"{folder} is a catalog of Nautilus 1 (it has 'data/{name}').", place)
+
+
+def _refuse_zeros(file: Path, place: str) -> None:
+    """Refuse prices in a layout that the engine would read as zero without a word."""
+    with pq.ParquetFile(file) as parquet:
+        for field in parquet.schema_arrow:
+            if field.name in ("close", "bid_price", "price") and not pa.types.is_decimal(
+                field.type
+            ):
+                raise _version_1(f"{file} holds prices as {field.type}, not as decimals.", place)
+
+
+def _version_1(message: str, place: str) -> DataError:
+    return DataError(
+        message,
+        where=place,
+        hint="Write it again with Nautilus 2, or point 'dbn:' at the files it came from.",
+    )

@@ -1,0 +1,102 @@
+"""How many records a tape has between two times, from the footers of its Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+
+STAMP = "ts_init"
+
+
+class Group(msgspec.Struct, frozen=True):
+    """One row group: its rows and the times of its first and last, UTC nanoseconds."""
+
+    file: Path
+    index: int
+    rows: int
+    first: int
+    last: int
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Records of a window and the times of the first and the last of them."""
+
+    rows: int
+    first: int
+    last: int
+
+
+def groups(file: Path) -> list[Group]:
+    """Return the row groups of a file that hold rows. Raises pyarrow.ArrowInvalid or OSError."""
+    with pq.ParquetFile(file) as parquet:
+        column = parquet.schema_arrow.names.index(STAMP)
+        found = []
+        for index in range(parquet.metadata.num_row_groups):
+            row_group = parquet.metadata.row_group(index)
+            if row_group.num_rows == 0:
+                continue
+            known = row_group.column(column).statistics
+            if known is not None and known.has_min_max:
+                first, last = known.min_raw, known.max_raw
+            else:
+                stamps = _stamps(parquet, index)
+                first, last = int(stamps.min()), int(stamps.max())
+            found.append(Group(file, index, row_group.num_rows, first, last))
+        return found
+
+
+def span(found: Sequence[Group], start: int, end: int) -> Span | None:
+    """Return the records with start <= time < end, exactly; None where there are none.
+
+    Only row groups that a bound cuts are read, and of these only the times.
+    """
+    spans = [part for group in found if (part := _within(group, start, end)) is not None]
+    if not spans:
+        return None
+    return Span(
+        sum(part.rows for part in spans),
+        min(part.first for part in spans),
+        max(part.last for part in spans),
+    )
+
+
+def _within(group: Group, start: int, end: int) -> Span | None:
+    if group.last < start or group.first >= end:
+        return None
+    if start <= group.first and group.last < end:
+        return Span(group.rows, group.first, group.last)
+    with pq.ParquetFile(group.file) as parquet:
+        stamps = _stamps(parquet, group.index)
+    inside = stamps[(stamps >= start) & (stamps < end)]
+    return Span(inside.size, int(inside.min()), int(inside.max())) if inside.size else None
+
+
+def windows(found: Sequence[Group], chunk: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Split first..last into windows, both ends inclusive, of about `chunk` records each.
+
+    Rows count as spread evenly over their row group, so a window is near `chunk`, not exact.
+    """
+    near = [group for group in found if group.last >= first and group.first <= last]
+    edges = np.array([(g.first - first, max(g.last, g.first + 1) - first) for g in near], float)
+    slopes = np.array([g.rows for g in near]) / (edges[:, 1] - edges[:, 0])
+    times = edges.T.ravel()
+    order = np.argsort(times, kind="stable")
+    slope = np.cumsum(np.concatenate([slopes, -slopes])[order])
+    times = times[order]
+    counts = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(times))])
+    cuts = np.interp(np.arange(chunk, counts[-1], chunk), counts, times)
+    bounds = np.unique(np.clip(cuts.astype(np.int64), 1, last - first)) if last > first else []
+    begin = first
+    for bound in bounds:
+        yield begin, first + int(bound) - 1
+        begin = first + int(bound)
+    yield begin, last
+
+
+def _stamps(parquet: pq.ParquetFile, index: int) -> np.ndarray:
+    column = parquet.read_row_group(index, columns=[STAMP]).column(0)
+    return column.to_numpy().view(np.int64)

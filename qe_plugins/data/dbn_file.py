@@ -1,0 +1,114 @@
+"""One Databento file: its schema, its symbols, and whether it is whole.
+
+A file cut short loads without error in Databento's and Nautilus' readers, which return the records
+before the cut. So every file is read to the end of its last zstd frame before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import databento_dbn
+import msgspec
+import zstandard
+
+from qe_plugins.errors import DataError
+
+BLOCK = 1 << 20
+PRELUDE = 8  # "DBN", version, length of the metadata that follows
+MAGIC = b"DBN"
+
+
+class DbnFile(msgspec.Struct, frozen=True):
+    """What the header of a file says. `symbols` are the raw names that its records resolve to."""
+
+    path: Path
+    schema: str
+    continuous: bool
+    symbols: tuple[str, ...]
+
+
+def read_header(path: Path, place: str) -> DbnFile:
+    """Return what a file's header says. Raises DataError for a file that is not DBN."""
+    head = b""
+    try:
+        for piece in _decompressed(path):
+            head += piece
+            if len(head) >= PRELUDE and len(head) >= _header_size(head):
+                break
+        if not head.startswith(MAGIC):
+            raise _not_dbn(path, place)
+        metadata = databento_dbn.Metadata.decode(head[: _header_size(head)])
+    except (zstandard.ZstdError, databento_dbn.DBNError) as error:
+        raise _not_dbn(path, place) from error
+    return DbnFile(
+        path,
+        schema=str(metadata.schema),
+        continuous=str(metadata.stype_in) == "continuous",
+        symbols=tuple(sorted(metadata.mappings)),
+    )
+
+
+def check_whole(path: Path, place: str) -> int:
+    """Read a file to its end and return its records. Raises DataError where it is cut short."""
+    size, head = 0, b""
+    try:
+        for piece in _decompressed(path):
+            if len(head) < PRELUDE or len(head) <= _header_size(head):
+                head += piece
+            size += len(piece)
+    except EOFError as error:
+        raise _cut_short(path, place) from error
+    except zstandard.ZstdError as error:
+        raise DataError(
+            f"{path} is damaged: {error}.", where=place, hint="Download the file again."
+        ) from error
+    body = size - _header_size(head)
+    if not body:
+        return 0
+    records, rest = divmod(body, 4 * head[_header_size(head)])
+    if rest:
+        raise _cut_short(path, place)
+    return records
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _decompressed(path: Path) -> Iterator[bytes]:
+    """Yield the content, frame after frame. Raises EOFError when the last frame is incomplete."""
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            while block:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                yield frame.decompress(block)
+                block = frame.unused_data
+    if not frame.eof:
+        raise EOFError
+
+
+def _header_size(head: bytes) -> int:
+    return PRELUDE + int.from_bytes(head[4:PRELUDE], "little")
+
+
+def _not_dbn(path: Path, place: str) -> DataError:
+    return DataError(
+        f"{path} is not a Databento file.",
+        where=place,
+        hint="Give files as Databento delivers them: DBN, compressed with zstd (.dbn.zst).",
+    )
+
+
+def _cut_short(path: Path, place: str) -> DataError:
+    return DataError(
+        f"{path} is cut short: its last records are missing.",
+        where=place,
+        hint="Download the file again.",
+    )

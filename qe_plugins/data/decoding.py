@@ -1,0 +1,204 @@
+"""Databento files into a Parquet catalog, under ids whose year has two digits.
+
+Nautilus' loader decodes and Nautilus' catalog writes, both under the raw names of the feed. These
+come back every ten years, so each record then goes to the contract of its name that had not yet
+expired: column by column, since a Python object a record would be slow.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from nautilus_trader.adapters.databento import DatabentoDataLoader
+from nautilus_trader.model import FuturesContract, InstrumentId
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.data.catalog import Kind
+from qe_plugins.data.columns import write_series
+from qe_plugins.data.dbn_file import DbnFile
+from qe_plugins.data.wanted import written
+from qe_plugins.errors import DataError
+from qe_plugins.market.keys import DATED, dated_key
+
+PUBLISHERS = Path(__file__).with_name("publishers.json")
+QUOTE_SCHEMAS = {
+    "mbp-1": "load_quotes",
+    "tbbo": "load_quotes",
+    "bbo-1s": "load_bbo_quotes",
+    "bbo-1m": "load_bbo_quotes",
+}
+TRADE_SCHEMAS = {"trades": "load_trades", "tbbo": "load_tbbo_trades"}
+AFTER_EXPIRY = 2 * 86_400 * 1_000_000_000  # a name's next contract is listed years later
+UNKNOWN_PRECISION = 9  # of spreads and options, which are left out
+
+type Load = Callable[[Path], list[Any]]
+type Piece = tuple[Path, int, int]  # a raw file, and the times, end exclusive, that are meant
+
+
+def decode(files: Sequence[DbnFile], folder: Path, place: str) -> None:
+    """Write contracts and records of the files into a new catalog in `folder`."""
+    loader = DatabentoDataLoader(PUBLISHERS)
+    contracts = _contracts(loader, files, place)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as raw:
+        pieces: dict[tuple[Kind, str], list[Piece]] = defaultdict(list)
+        for number, file in enumerate(files):
+            _know_all(loader, file, contracts, place)
+            for kind, load in _loads(loader, file):
+                path = Path(raw, f"{number}-{kind.value}")
+                _write_raw(path, kind, _loaded(load, file, place))
+                for key, piece in _pieces(path, kind, contracts):
+                    pieces[key].append(piece)
+        for (kind, name), parts in pieces.items():
+            _write(folder, kind, name, parts, place)
+    catalog = ParquetDataCatalog(str(folder))
+    catalog.write_instruments([one for listed in contracts.values() for one in listed])
+
+
+def _contracts(
+    loader: DatabentoDataLoader, files: Sequence[DbnFile], place: str
+) -> dict[str, list[FuturesContract]]:
+    """Return the futures by raw name, each list by expiry; definitions repeat daily."""
+    latest: dict[str, FuturesContract] = {}
+    for file in files:
+        if file.schema == "definition":
+            for one in _loaded(lambda p: loader.load_instruments(p, True, True), file, place):
+                if isinstance(one, FuturesContract):
+                    latest[str(_dated_id(one))] = one
+    if not latest:
+        raise DataError(
+            "the definitions hold no futures contracts.",
+            where=place,
+            hint="Add Databento's 'definition' file of the same symbols and days.",
+        )
+    listed: dict[str, list[FuturesContract]] = defaultdict(list)
+    for one in sorted(latest.values(), key=lambda one: one.expiration_ns):
+        listed[str(one.raw_symbol)].append(_renamed(one))
+    return listed
+
+
+def _dated_id(contract: FuturesContract) -> InstrumentId:
+    """Return the id with two year digits, by the delivery that lies nearest to the expiry."""
+    expiry = datetime.fromtimestamp(contract.expiration_ns // 1_000_000_000, UTC)
+    key = dated_key(str(contract.raw_symbol), date(expiry.year - 4, 1, 1))
+    name = key.name if key else str(contract.raw_symbol)
+    return InstrumentId.from_str(f"{name}.{contract.venue}")
+
+
+def _renamed(one: FuturesContract) -> FuturesContract:
+    return FuturesContract(
+        instrument_id=_dated_id(one),
+        raw_symbol=one.raw_symbol,
+        asset_class=one.asset_class,
+        underlying=one.underlying,
+        activation_ns=one.activation_ns,
+        expiration_ns=one.expiration_ns,
+        currency=one.currency,
+        price_precision=one.price_precision,
+        price_increment=one.price_increment,
+        multiplier=one.multiplier,
+        lot_size=one.lot_size,
+        ts_event=one.ts_event,
+        ts_init=one.ts_init,
+        max_quantity=one.max_quantity,
+        min_quantity=one.min_quantity,
+        max_price=one.max_price,
+        min_price=one.min_price,
+        margin_init=one.margin_init,
+        margin_maint=one.margin_maint,
+        exchange=one.exchange,
+        tick_scheme=one.tick_scheme,
+        info=one.info,
+    )
+
+
+def _know_all(
+    loader: DatabentoDataLoader,
+    file: DbnFile,
+    contracts: dict[str, list[FuturesContract]],
+    place: str,
+) -> None:
+    """Refuse futures without a definition, and let what is left out decode at any precision."""
+    for symbol in sorted(set(file.symbols) - set(contracts)):
+        if DATED.fullmatch(symbol) and file.schema != "definition":
+            raise DataError(
+                f"{file.path} has {symbol}, of which there is no definition.",
+                where=place,
+                hint="Add Databento's 'definition' file of the same symbols and days.",
+            )
+        loader.set_price_precision(symbol, UNKNOWN_PRECISION)
+
+
+def _loads(loader: DatabentoDataLoader, file: DbnFile) -> Iterable[tuple[Kind, Load]]:
+    if file.schema.startswith("ohlcv-"):
+        yield Kind.BARS, loader.load_bars
+    if file.schema in QUOTE_SCHEMAS:
+        yield Kind.QUOTES, getattr(loader, QUOTE_SCHEMAS[file.schema])
+    if file.schema in TRADE_SCHEMAS:
+        yield Kind.TRADES, getattr(loader, TRADE_SCHEMAS[file.schema])
+
+
+def _loaded(load: Load, file: DbnFile, place: str) -> list[Any]:
+    try:
+        return load(file.path)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise DataError(
+            f"{file.path} cannot be decoded: {error}.", where=place, hint="Download it again."
+        ) from error
+
+
+def _write_raw(path: Path, kind: Kind, records: Iterable[Any]) -> None:
+    path.mkdir()
+    catalog = ParquetDataCatalog(str(path))
+    name, write = {
+        Kind.BARS: ("bar_type", catalog.write_bars),
+        Kind.QUOTES: ("instrument_id", catalog.write_quote_ticks),
+        Kind.TRADES: ("instrument_id", catalog.write_trade_ticks),
+    }[kind]
+    series = defaultdict(list)
+    for record in records:
+        series[getattr(record, name)].append(record)
+    for listed in series.values():
+        write(listed)
+
+
+def _pieces(
+    path: Path, kind: Kind, contracts: dict[str, list[FuturesContract]]
+) -> Iterable[tuple[tuple[Kind, str], Piece]]:
+    """Yield the dated series that each raw series of a file belongs to."""
+    for file in sorted(path.glob("data/*/*/*.parquet")):
+        raw_id, *rest = file.parent.name.split("-", 1)
+        since = 0
+        for one in contracts.get(raw_id.rpartition(".")[0], ()):
+            until = one.expiration_ns + AFTER_EXPIRY
+            yield (kind, "-".join([str(one.id), *rest])), (file, since, until)
+            since = until
+
+
+def _write(folder: Path, kind: Kind, name: str, parts: Sequence[Piece], place: str) -> None:
+    tables = [table for part in parts if (table := _table(*part)).num_rows]
+    if not tables:
+        return
+    table = pa.concat_tables(tables).sort_by("ts_init")
+    stamps = table.column("ts_init").to_numpy().view(np.int64)
+    if kind is Kind.BARS and bool((np.diff(stamps) == 0).any()):
+        at = written(int(stamps[1:][np.diff(stamps) == 0][0]))
+        raise DataError(
+            f"{name} has two bars at {at}: its days are in more than one file.",
+            where=place,
+            hint="Name the files to use, each day once.",
+        )
+    write_series(folder, kind, name, table)
+
+
+def _table(file: Path, since: int, until: int) -> pa.Table:
+    table = pq.read_table(file)
+    stamps = table.column("ts_init").to_numpy().view(np.int64)
+    return table.filter(pa.array((stamps >= since) & (stamps < until)))

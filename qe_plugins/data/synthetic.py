@@ -1,0 +1,153 @@
+"""A generated tape: quarterly contracts of one root, the same for the same settings.
+
+It looks like a tape and is none: no edge found on it means anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from nautilus_trader.model import (
+    AssetClass,
+    Currency,
+    FuturesContract,
+    InstrumentId,
+    Price,
+    Quantity,
+    Symbol,
+)
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.config.schema import Synthetic
+from qe_plugins.data.cached import cached
+from qe_plugins.data.catalog import Kind, Shelf, open_shelf
+from qe_plugins.data.columns import bar_table, write_series
+from qe_plugins.data.synthetic_path import PricePath, price_path, traded
+from qe_plugins.data.synthetic_sessions import MINUTES, SECOND, Month, months, sessions
+from qe_plugins.data.wanted import Where
+from qe_plugins.errors import DataError
+
+FORM = "1"  # of the generator; a change makes every cache anew
+VENUE = "XCME"
+MULTIPLIER = {"ES": 50, "MES": 5, "NQ": 20}
+MINUTE_VOLUME = {"ES": 900, "MES": 600, "NQ": 350}  # of all months together, on average
+CENTS = 25  # a tick of 0.25
+CARRY = 0.03  # a year: what the interest leaves after the dividends
+LISTED = 456  # days before its expiry that a month is listed
+YEAR, DAY = 365 * 86_400 * SECOND, 86_400 * SECOND
+ROLL, ROLL_WIDTH = 8.0, 0.9  # days before expiry at which half of the volume has moved on
+LEAST = (0.01, 0.01, 0.0005, 0.00002)  # share of the front month, and of those behind it
+
+
+def shelf(settings: Synthetic, where: Where) -> Shelf:
+    """Return the catalog of the generated tape, made on first use."""
+    place = where("synthetic")
+    opens, listed = _calendar(settings, place)
+    text = FORM.encode() + msgspec.json.encode(settings)
+    key = hashlib.sha256(text).hexdigest()[:32]
+    folder = cached("synthetic", key, lambda new: _build(settings, opens, listed, new))
+    return open_shelf(folder, place)
+
+
+def _calendar(settings: Synthetic, place: str) -> tuple[np.ndarray, list[Month]]:
+    """Return when sessions open, and the contract months that trade in them."""
+    try:
+        first = date.fromisoformat(settings.start)
+    except ValueError as error:
+        raise DataError(
+            f"start must be a day, was '{settings.start}'.",
+            where=place,
+            hint="Write it as '2024-01-02'.",
+        ) from error
+    days, opens = sessions(first, settings.sessions)
+    listed = months(settings.root, days[0], settings.contracts)
+    ahead = months(settings.root, days[0], settings.sessions // 60 + 2)
+    needed = 1 + sum(month.expiry < opens[-1] for month in ahead)
+    if needed > settings.contracts:
+        raise DataError(
+            f"{settings.sessions} sessions last until {days[-1]}, but {listed[-1].key}, the last "
+            f"of {settings.contracts} contracts, expires before.",
+            where=place,
+            hint=f"Set 'contracts: {needed}' or take fewer sessions.",
+        )
+    return opens, listed
+
+
+def _build(settings: Synthetic, opens: np.ndarray, listed: list[Month], folder: Path) -> None:
+    path = price_path(settings.seed, opens.size, settings.volatility)
+    for number, month in enumerate(listed):
+        share = _share(listed, number, opens)
+        days = np.flatnonzero(share)
+        if days.size:
+            carried = np.exp(
+                CARRY * (month.expiry - listed[0].expiry + opens[0] - opens[days]) / YEAR
+            )
+            table = _bars(settings, path, opens, month, days, carried, share[days])
+            name = f"{month.key.name}.{VENUE}-1-MINUTE-LAST-EXTERNAL"
+            write_series(folder, Kind.BARS, name, table)
+    contracts = [_contract(settings.root, month) for month in listed]
+    ParquetDataCatalog(str(folder)).write_instruments(contracts)
+
+
+def _share(listed: list[Month], number: int, opens: np.ndarray) -> np.ndarray:
+    """Return the month's part of each session's volume; zero where it is not traded."""
+    expired = np.array([month.expiry for month in listed])[:, None] <= opens
+    rank = number - expired[:number].sum(axis=0)
+    least = np.array([*LEAST, 0.0])[np.minimum(rank, len(LEAST))]
+    came = _moved_on(listed[number - 1], opens) if number else 1.0
+    left = _moved_on(listed[number], opens) if number + 1 < len(listed) else 0.0
+    return np.where(expired[number], 0.0, np.maximum(came * (1.0 - left), least))
+
+
+def _moved_on(month: Month, opens: np.ndarray) -> np.ndarray:
+    """Return the part of the volume that has left a month for later ones."""
+    days = (month.expiry - opens) / DAY
+    return 1 / (1 + np.exp(np.clip((days - ROLL) / ROLL_WIDTH, -50, 50)))
+
+
+def _bars(
+    settings: Synthetic,
+    path: PricePath,
+    opens: np.ndarray,
+    month: Month,
+    days: np.ndarray,
+    carried: np.ndarray,
+    share: np.ndarray,
+) -> pa.Table:
+    """Return the bars of one month, closing times as stamps; none where nothing was traded."""
+    key = [settings.seed, month.key.year, month.key.month]
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+    usual = MINUTE_VOLUME[settings.root] * share[:, None]
+    volumes = traded(rng, path.activity[days] * usual)
+    stamps = opens[days][:, None] + np.arange(1, MINUTES + 1) * 60 * SECOND
+    kept = (volumes > 0) & (stamps <= month.expiry)
+    ticks = float(settings.open_price) * 100 / CENTS * carried[:, None]
+    prices = [
+        np.rint((side[days] * ticks)[kept]).astype(np.int64) * CENTS
+        for side in (path.open, path.high, path.low, path.close)
+    ]
+    return bar_table(prices, volumes[kept], stamps[kept])
+
+
+def _contract(root: str, month: Month) -> FuturesContract:
+    return FuturesContract(
+        instrument_id=InstrumentId.from_str(f"{month.key.name}.{VENUE}"),
+        raw_symbol=Symbol(month.key.raw),
+        asset_class=AssetClass.INDEX,
+        underlying=root,
+        activation_ns=month.expiry - LISTED * DAY,
+        expiration_ns=month.expiry,
+        currency=Currency.from_str("USD"),
+        price_precision=2,
+        price_increment=Price.from_str("0.25"),
+        multiplier=Quantity.from_int(MULTIPLIER[root]),
+        lot_size=Quantity.from_int(1),
+        ts_event=month.expiry - LISTED * DAY,
+        ts_init=month.expiry - LISTED * DAY,
+        exchange=VENUE,
+    )

@@ -1,0 +1,98 @@
+"""The price that all contract months of a generated tape share, and how much of it is traded.
+
+Quiet nights, a U over the day, days that are wild in clusters (GARCH) and hours too (an AR(1) of
+log volatility); volume follows the hour and the size of the move.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from qe_plugins.data.synthetic_sessions import MINUTES
+
+YEAR = 252
+STEPS = np.array([0.04, 0.24, 0.24, 0.24, 0.24])  # of a minute's variance, up to each price in it
+OPENING_GAP = 0.15  # of a day's deviation, between one close and the next open
+SHOCK, MEMORY = 0.08, 0.90  # GARCH(1,1) of a day's variance around its mean
+CALM, WILD = 0.25, 9.0  # bounds of that variance
+BLOCK = 30  # minutes over which an hour's mood holds
+MOOD, MOODINESS = 0.9, 0.2  # AR(1) of its log
+# Minute of the session and relative deviation of a minute: 17:00, Asia, London, New York, close.
+HOURS = ((0, 0.7), (60, 0.35), (480, 0.4), (545, 0.75), (690, 0.6), (805, 0.8), (870, 0.85))
+HOURS += ((929, 1.0), (930, 2.4), (990, 1.5), (1110, 0.95), (1200, 1.0), (1305, 1.7), (1319, 1.9))
+HOURS += ((1320, 0.7), (1379, 0.45))
+
+
+class PricePath(msgspec.Struct, frozen=True):
+    """Minutes of all sessions. `open` to `close` are relative to the first open; float arrays."""
+
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    activity: np.ndarray
+
+
+def price_path(seed: int, count: int, volatility: float) -> PricePath:
+    """Return the path of `count` sessions, whose shape is (count, minutes of a session).
+
+    `volatility` is a year's, as in 0.16. More sessions of one seed begin with the same ones.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    shape = _shape()
+    path = [np.empty((count, MINUTES)) for _ in PricePath.__struct_fields__]
+    level, variance = 0.0, 1.0
+    for number in range(count):
+        deviation = volatility / math.sqrt(YEAR) * math.sqrt(variance)
+        gap = rng.standard_normal() * OPENING_GAP * deviation if number else 0.0
+        moved = _session(rng, shape, deviation)
+        prices = level + gap + np.cumsum(moved).reshape(MINUTES, STEPS.size)
+        prices -= prices[0, 0] if not number else 0.0
+        _keep(path, number, prices, shape, volatility)
+        realised = (gap + moved.sum()) ** 2 / (volatility**2 / YEAR)
+        variance = 1 - SHOCK - MEMORY + SHOCK * realised + MEMORY * variance
+        variance = min(max(variance, CALM), WILD)
+        level = prices[-1, -1]
+    return PricePath(*path)
+
+
+def traded(rng: np.random.Generator, expected: np.ndarray) -> np.ndarray:
+    """Return whole contracts for expected volumes, rounded up as often as the fraction says."""
+    noise = np.exp(rng.normal(-0.1, 0.45, expected.shape))
+    return np.floor(expected * noise + rng.random(expected.shape)).astype(np.int64)
+
+
+def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> np.ndarray:
+    mood = np.empty(MINUTES // BLOCK)
+    last = 0.0
+    for block, shock in enumerate(rng.normal(0, MOODINESS, mood.size)):
+        last = mood[block] = MOOD * last + shock
+    minutes = deviation * shape * np.repeat(np.exp(mood), BLOCK)
+    return rng.standard_normal((MINUTES, STEPS.size)) * np.sqrt(STEPS) * minutes[:, None]
+
+
+def _keep(
+    path: list[np.ndarray], number: int, prices: np.ndarray, shape: np.ndarray, volatility: float
+) -> None:
+    level = np.exp(prices)
+    usual = shape * volatility / math.sqrt(YEAR)
+    move = np.abs(prices[:, -1] - prices[:, 0]) / usual
+    kept = (level[:, 0], level.max(axis=1), level.min(axis=1), level[:, -1])
+    for array, values in zip(path, (*kept, _volume(shape) * (0.6 + 0.5 * move)), strict=True):
+        array[number] = values
+
+
+def _shape() -> np.ndarray:
+    """Return each minute's deviation, so that the squares sum to one session's variance."""
+    at, size = zip(*HOURS, strict=True)
+    shape = np.interp(np.arange(MINUTES), at, size)
+    return shape / math.sqrt((shape**2).sum())
+
+
+def _volume(shape: np.ndarray) -> np.ndarray:
+    """Return each minute's usual volume around one: it swings wider than the price does."""
+    wide = shape**2
+    return wide / wide.mean()

@@ -1,0 +1,94 @@
+"""One tape, whatever it came from: a catalog's records in time order, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter
+from pathlib import Path
+
+import msgspec
+from nautilus_trader.model import FuturesContract
+
+from qe_plugins.config.schema import Data
+from qe_plugins.data import counting, dbn, synthetic, wanted
+from qe_plugins.data.catalog import Kind, Record, Series, Shelf, open_shelf
+from qe_plugins.data.wanted import Where
+
+SHOWN = 6
+
+
+class Tape(msgspec.Struct, frozen=True):
+    """What a run hears. `start` and `end` are the first and the last record's UTC nanoseconds.
+
+    `contracts` and `bar_types` are those with records in the window, in id order; `label` is for
+    readers; `catalog` is the Parquet catalog that holds the records.
+    """
+
+    source: str
+    label: str
+    catalog: Path
+    contracts: list[FuturesContract]
+    bar_types: list[str]
+    start: int
+    end: int
+    records: int
+    chunk: int
+    series: tuple[Series, ...]
+
+    def chunks(self) -> Iterator[list[Record]]:
+        """Yield all records in `ts_init` order, about `chunk` at a time.
+
+        At one instant contracts come in id order, and of one contract quotes, trades, then bars.
+        """
+        reader = Shelf(self.catalog, {}, ()).reader()
+        groups = [group for one in self.series for group in one.groups]
+        for first, last in counting.windows(groups, self.chunk, self.start, self.end):
+            records = [record for one in self.series for record in one.read(reader, first, last)]
+            if records:
+                records.sort(key=attrgetter("ts_init"))
+                yield records
+
+
+def open_tape(data: Data, where: Where) -> Tape:
+    """Return the tape that the `data:` section asks for; `where("dbn")` is the place of a key.
+
+    Decodes or generates into the cache on first use. Raises DataError with where, what, what now.
+    """
+    if data.dbn is not None:
+        name, shelf = dbn.shelf(data, where)
+        return _tape("dbn", f"Databento DBN {name} ({{}})", shelf, data, where)
+    if data.synthetic is not None:
+        shelf = synthetic.shelf(data.synthetic, where)
+        made = f"SYNTHETIC {data.synthetic.root} tape, seed {data.synthetic.seed}"
+        return _tape("synthetic", f"{made} (not market data)", shelf, data, where)
+    folder = Path(data.catalog or "").expanduser()
+    shelf = open_shelf(folder, where("catalog"))
+    return _tape("catalog", f"Parquet catalog {folder.resolve().name} ({{}})", shelf, data, where)
+
+
+def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Tape:
+    traded = {one.contract for one in shelf.series if one.groups}
+    contracts = wanted.chosen_contracts(data.instruments, traded or shelf.contracts, where)
+    series = wanted.chosen_series(shelf.series, data, contracts, where)
+    start, end = wanted.window(series, data, where)
+    spans = [(one, span) for one in series if (span := counting.span(one.groups, start, end))]
+    if not spans:
+        raise wanted.nothing_between(start, end, where)
+    heard = [shelf.contracts[name] for name in dict.fromkeys(one.contract for one, _ in spans)]
+    return Tape(
+        source=source,
+        label=label.format(_names(heard)),
+        catalog=shelf.folder,
+        contracts=heard,
+        bar_types=[one.name for one, _ in spans if one.kind is Kind.BARS],
+        start=min(span.first for _, span in spans),
+        end=max(span.last for _, span in spans),
+        records=sum(span.rows for _, span in spans),
+        chunk=data.chunk,
+        series=tuple(one for one, _ in spans),
+    )
+
+
+def _names(contracts: list[FuturesContract]) -> str:
+    names = [str(one.id.symbol) for one in sorted(contracts, key=attrgetter("expiration_ns"))]
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if names[SHOWN:] else "")
