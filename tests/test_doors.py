@@ -1,0 +1,94 @@
+"""Each heavy library comes in by one door: only some packages may import it at run-time."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+DOORS = {
+    "nautilus_trader": {"engine"},
+    "nautilus_trader.model": {""},
+    "nautilus_trader.persistence": {"engine", "data"},
+    "nautilus_trader.adapters.databento": {"engine", "data"},
+    "databento": {"data/databento"},
+    "databento_dbn": {"data"},
+    "sqlalchemy": {"journal"},
+}
+"""Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
+
+MODULES = sorted((ROOT / "qe_plugins").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_no_library_whose_door_is_elsewhere(path):
+    where = path.relative_to(ROOT / "qe_plugins").as_posix()
+
+    assert trespasses(where, path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "source"),
+    [
+        ("cli/runs.py", "import nautilus_trader"),
+        ("cli/runs.py", "from nautilus_trader.backtest import BacktestEngine"),
+        ("cli/runs.py", "from nautilus_trader import model, trading"),
+        ("report/page.py", "def page():\n    import nautilus_trader.trading"),
+        ("report/page.py", "from nautilus_trader.persistence import ParquetDataCatalog"),
+        ("data/catalog.py", "from nautilus_trader.common import Cache"),
+        ("data/catalog.py", "import databento as db"),
+        ("engine/host.py", "from databento import Historical"),
+        ("report/page.py", "import databento_dbn"),
+        ("report/page.py", "from sqlalchemy import select"),
+    ],
+)
+def test_a_trespass_is_seen(where, source):
+    assert trespasses(where, source) != []
+
+
+@pytest.mark.parametrize(
+    ("where", "source"),
+    [
+        ("engine/host.py", "from nautilus_trader.trading import Strategy"),
+        ("cli/runs.py", "from nautilus_trader.model import Bar"),
+        ("cli/runs.py", "from nautilus_trader import model"),
+        ("data/catalog.py", "from nautilus_trader.persistence import ParquetDataCatalog"),
+        ("data/dbn.py", "from nautilus_trader.adapters.databento import DatabentoDataLoader"),
+        ("data/databento/desk.py", "import databento"),
+        ("hookspecs.py", "if TYPE_CHECKING:\n    from nautilus_trader.common import Cache"),
+        ("cli/data.py", "from qe_plugins.data.databento import desk"),
+    ],
+)
+def test_a_door_is_open(where, source):
+    assert trespasses(where, source) == []
+
+
+def trespasses(where: str, source: str) -> list[str]:
+    """Return what the module at `where` imports at run-time past a door that is not its own."""
+    imported = _imported(ast.parse(source))
+    return [name for name in imported if not _may_import(where, name)]
+
+
+def _may_import(where: str, name: str) -> bool:
+    doors = [part for part in DOORS if name == part or name.startswith(f"{part}.")]
+    if not doors:
+        return True
+    homes = DOORS[max(doors, key=len)]
+    return any(home in ("", where) or where.startswith(f"{home}/") for home in homes)
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        for child in node.orelse:
+            yield from _imported(child)
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for child in ast.iter_child_nodes(node):
+        yield from _imported(child)

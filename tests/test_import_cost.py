@@ -1,0 +1,50 @@
+"""Asking for help costs nothing: no command's help imports the engine, a data library or an SDK."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qe_plugins.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+HEAVY = {
+    *("databento", "databento_dbn", "jinja2", "nautilus_trader", "numpy", "pandas"),
+    *("pandas_market_calendars", "plotly", "polars", "pyarrow", "requests", "rich", "sqlalchemy"),
+}
+
+PROGRAM = """
+import json, sys
+from qe_plugins.cli import main
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
+def test_help_imports_nothing_heavy(command):
+    assert HEAVY & imported(*command, "--help") == set()
+
+
+def test_a_heavy_import_would_be_seen():
+    assert "sqlalchemy" in imported("journal", "verify")
+
+
+def imported(*arguments: str) -> set[str]:
+    """Return the names of the modules that `qe` with these arguments imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(done.stderr))
