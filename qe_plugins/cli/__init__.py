@@ -12,10 +12,14 @@ import click
 from qe_plugins.errors import QeError
 
 COMMANDS: dict[str, str] = {
+    "backtest": "qe_plugins.cli.backtest:backtest",
     "check": "qe_plugins.cli.config:check",
     "show": "qe_plugins.cli.config:show",
     "schema": "qe_plugins.cli.config:schema",
     "data": "qe_plugins.cli.data:data",
+    "runs": "qe_plugins.cli.runs:runs",
+    "report": "qe_plugins.cli.runs:report",
+    "compare": "qe_plugins.cli.runs:compare",
     "journal": "qe_plugins.cli.journal:journal",
     "plugins": "qe_plugins.cli.plugins:plugins",
     "hooks": "qe_plugins.cli.hooks:hooks",

@@ -22,6 +22,7 @@ from qe_plugins.report.summary import summarize
 if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
 
+PAGE = "report.html"
 FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks")
 
 
@@ -52,7 +53,7 @@ def write(outcome: Outcome, resolved: dict[str, Any], out: Path | None = None) -
         (folder / "config.yaml").write_text(source.dump(resolved), encoding="utf-8")
         _write_frames(folder, outcome, ledger)
         page = tearsheet.render(outcome, ledger, figures)
-        (folder / "report.html").write_text(page, encoding="utf-8")
+        (folder / PAGE).write_text(page, encoding="utf-8")
         figures["seconds"]["report"] = round(time.perf_counter() - began, 3)
         (folder / shelf.RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
     shelf.remember(outcome.run_id, place)

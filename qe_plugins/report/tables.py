@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from qe_plugins.report import wording
@@ -15,8 +16,8 @@ PLUGIN_COLUMNS = ("asked", "answered", "vetoed", "failed")
 def table(figures: Figures) -> Table:
     """Return the figures of one run, as `summary.summarize` names them, two pairs a line."""
     shown = Table(
-        title=f"{figures['name']}  {figures['run_id']}",
-        caption=wording.caption(figures),
+        title=escape(f"{figures['name']}  {figures['run_id']}"),
+        caption=escape(wording.caption(figures)),
         title_justify="left",
         caption_justify="left",
         show_header=False,
@@ -44,7 +45,7 @@ def plugins(figures: Figures) -> Table | None:
         shown.add_column(name, justify="right")
     for one in figures["plugins"]:
         counts = [f"{one[name]:,}" for name in PLUGIN_COLUMNS]
-        shown.add_row(one["name"], one["role"], *counts, f"{one['seconds']:.2f}")
+        shown.add_row(escape(one["name"]), one["role"], *counts, f"{one['seconds']:.2f}")
     return shown
 
 
@@ -58,5 +59,28 @@ def runs(listing: list[Figures]) -> Table:
     for one in listing:
         told = [wording.say(key, one) for key in ("trades", "net_pnl", "sharpe", "max_drawdown")]
         when = one["started"][:16].replace("T", " ")
-        shown.add_row(when, one["run_id"], one["data_source"], *told)
+        shown.add_row(when, escape(one["run_id"]), one["data_source"], *told)
+    return shown
+
+
+def differences(found: Figures) -> Table:
+    """Return the figures of `comparing.compare` side by side."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("")
+    for name in (*found["runs"], "difference"):
+        shown.add_column(name, justify="right", overflow="fold")
+    for key, values in found["figures"].items():
+        shown.add_row(wording.label(key), *(wording.write(key, value) for value in values))
+    return shown
+
+
+def settings(found: Figures) -> Table | None:
+    """Return the settings in which two runs differ, or None where they do not."""
+    if not found["settings"]:
+        return None
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("setting", *found["runs"]):
+        shown.add_column(name, overflow="fold")
+    for key, values in found["settings"].items():
+        shown.add_row(key, *(escape(str(value)) for value in values))
     return shown

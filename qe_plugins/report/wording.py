@@ -59,11 +59,20 @@ WRITTEN = {key: write for write, keys in KINDS.items() for key in keys.split()}
 
 
 def say(key: str, figures: dict[str, Any]) -> str:
-    """Return one figure as people write it, a dash where it is undefined."""
-    value = figures[key]
-    if value is None:
-        return UNKNOWN
-    return f"{WRITTEN[key](value)} {figures['currency']}" if _is_money(key) else WRITTEN[key](value)
+    """Return one figure as people write it, money with its currency."""
+    told = write(key, figures[key])
+    known = figures[key] is not None and WRITTEN[key] is money
+    return f"{told} {figures['currency']}" if known else told
+
+
+def write(key: str, value: float | None) -> str:
+    """Return the value of figure `key` as people write it, a dash where it is undefined."""
+    return UNKNOWN if value is None else WRITTEN[key](value)
+
+
+def label(key: str) -> str:
+    """Return what figure `key` is called."""
+    return dict(KEY_FIGURES).get(key) or key.replace("_", " ").capitalize()
 
 
 def caption(figures: dict[str, Any]) -> str:
@@ -73,7 +82,3 @@ def caption(figures: dict[str, Any]) -> str:
         f"{figures['data_label']}, {figures['bars']:,} bars, {period} (UTC)\n"
         f"Ratios: {figures['returns']}."
     )
-
-
-def _is_money(key: str) -> bool:
-    return WRITTEN[key] is money

@@ -1,6 +1,6 @@
 "use strict";
 const drawn = JSON.parse(document.getElementById("drawn").textContent);
-const MOST_MARKS = 400;
+const MOST_MARKS = 250;
 const money = new Intl.NumberFormat("en-US", {minimumFractionDigits: 2, maximumFractionDigits: 2});
 const small = () => window.innerWidth < 600;
 
@@ -81,25 +81,26 @@ function tradeMarks(trades, rows) {
     path.x.push(trades.opened[i], trades.closed[i], null);
     path.y.push(trades.entry[i], trades.exit[i], null);
   }
+  const size = rows.length > 80 ? 7 : 10;
   const marks = Object.entries(paths).map(([name, path]) =>
     ({...path, mode: "lines", line: {color: colour(name), width: 1.4, dash: "dot"}, hoverinfo: "skip"}));
   const told = i => `${trades.side[i]} ${trades.quantity[i]}, ${escaped(trades.strategy[i])}`;
   for (const [side, symbol, name] of [["LONG", "triangle-up", "up"], ["SHORT", "triangle-down", "down"]]) {
     const own = rows.filter(i => trades.side[i] === side);
     marks.push(markers(own.map(i => trades.opened[i]), own.map(i => trades.entry[i]),
-      own.map(i => `enter ${told(i)}<br>at ${trades.entry[i]}`), symbol, name, 10));
+      own.map(i => `enter ${told(i)}<br>at ${trades.entry[i]}`), symbol, name, size));
   }
   const done = rows.filter(i => trades.closed[i] !== null);
   marks.push(markers(done.map(i => trades.closed[i]), done.map(i => trades.exit[i]),
     done.map(i => `exit ${told(i)}<br>at ${trades.exit[i]}, ${money.format(trades.pnl[i])} ${drawn.currency}`),
-    "circle", "ink", 6));
+    "circle", "ink", size * 0.6));
   return marks;
 }
 
 function vetoMarks(vetoes, rows) {
   return markers(rows.map(i => vetoes.x[i]), rows.map(i => vetoes.y[i]),
     rows.map(i => `veto of ${vetoes.side[i]} by ${escaped(vetoes.plugin[i])}<br>${escaped(vetoes.reason[i])}`),
-    "x", "veto", 8);
+    "x", "veto", rows.length > 80 ? 6 : 8);
 }
 
 function priceLines(lines) {
@@ -137,14 +138,15 @@ function heights(lines, range) {
 }
 
 function counted(what, seen) {
-  if (seen.step === 1) return `${seen.of.toLocaleString("en-US")} ${what} in view.`;
-  return `One in ${seen.step} of ${seen.of.toLocaleString("en-US")} ${what} in view: zoom in to see all.`;
+  const number = seen.of.toLocaleString("en-US"), named = seen.of === 1 ? what[0] : what[1];
+  if (seen.step === 1) return `${number} ${named} in view.`;
+  return `One in ${seen.step} of ${number} ${named} in view: zoom in to see all.`;
 }
 
 function drawPrices(div, range) {
   const {lines, trades, vetoes} = drawn.prices[div.dataset.chart];
   const seen = inView(trades.opened, trades.closed, range), refused = inView(vetoes.x, vetoes.x, range);
-  div.parentElement.querySelector(".seen").textContent = `${counted("trades", seen)} ${counted("vetoes", refused)}`;
+  div.parentElement.querySelector(".seen").textContent = `${counted(["trade", "trades"], seen)} ${counted(["veto", "vetoes"], refused)}`;
   return Plotly.react(div, [...priceLines(lines), ...tradeMarks(trades, seen.rows), vetoMarks(vetoes, refused.rows)],
     layout({
       hovermode: "closest",

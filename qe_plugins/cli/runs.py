@@ -1,0 +1,84 @@
+"""`qe runs`, `qe report`, `qe compare`: read what runs left; nothing is computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+type Command = Callable[..., None]
+
+
+def _json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+@click.command()
+@_json_option
+def runs(as_json: bool) -> None:
+    """List the runs, newest first."""
+    from qe_plugins.report import shelf, tables
+
+    found = shelf.listing()
+    if as_json:
+        _print_json(found)
+    elif found:
+        _print(tables.runs(found))
+    else:
+        click.echo("no run yet: make one with `qe backtest FILE`")
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option("--open", "show", is_flag=True, help="Open report.html in the browser.")
+@_json_option
+def report(run: str, show: bool, as_json: bool) -> None:
+    """Show the figures of RUN and where its report is.
+
+    RUN is "last", a run's id, the start of one, or its folder.
+    """
+    from qe_plugins.report import folder, shelf, tables
+
+    place = shelf.find(run)
+    figures = {**folder.result(place), "run_dir": str(place)}
+    if as_json:
+        _print_json(figures)
+    else:
+        _print(tables.table(figures), tables.plugins(figures))
+        click.echo(place / folder.PAGE)
+    if show:
+        click.launch((place / folder.PAGE).as_uri())
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@_json_option
+def compare(first: str, second: str, as_json: bool) -> None:
+    """Set two runs side by side: figures, fills, settings."""
+    from qe_plugins.report import comparing, shelf, tables
+
+    found = comparing.compare(shelf.find(first), shelf.find(second))
+    if as_json:
+        _print_json(found)
+        return
+    click.echo("the fills are identical" if found["same_fills"] else "the fills differ")
+    _print(tables.differences(found), tables.settings(found))
+
+
+def _print(*shown: Any) -> None:
+    """Print tables with an empty line between; None is left out."""
+    from rich.console import Console
+
+    console = Console()
+    for one in shown:
+        if one is not None:
+            console.print(one)
+            console.print()
+
+
+def _print_json(document: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())

@@ -1,0 +1,51 @@
+"""Two runs side by side: do they trade alike, what differs in result, what in settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qe_plugins.config import source
+from qe_plugins.report import folder
+
+FIGURES = (
+    "bars orders fills denied trades net_pnl fees final_balance total_return sharpe sortino"
+    " volatility max_drawdown win_rate profit_factor expectancy slippage exposure"
+)
+
+
+def compare(first: Path, second: Path) -> dict[str, Any]:
+    """Return how two written runs differ.
+
+    `runs` are their ids, `same_fills` whether every fill is the same, `figures` maps each figure to
+    `[first, second, second - first]`, `settings` each differing dotted key to `[first, second]`.
+    A setting that one run does not have is None there.
+    """
+    one, other = folder.result(first), folder.result(second)
+    return {
+        "runs": [one["run_id"], other["run_id"]],
+        "same_fills": one["fills_sha256"] == other["fills_sha256"],
+        "figures": {key: _difference(one[key], other[key]) for key in FIGURES.split()},
+        "settings": _settings(first, second),
+    }
+
+
+def _difference(one: float | None, other: float | None) -> list[float | None]:
+    known = one is not None and other is not None
+    return [one, other, round(other - one, 10) if known else None]  # type: ignore[operator]
+
+
+def _settings(first: Path, second: Path) -> dict[str, list[Any]]:
+    one, other = (_flat(source.read(run / "config.yaml").bare()) for run in (first, second))
+    keys = [*one, *(key for key in other if key not in one)]
+    return {key: [one.get(key), other.get(key)] for key in keys if one.get(key) != other.get(key)}
+
+
+def _flat(value: Any, key: str = "") -> dict[str, Any]:
+    """Return every leaf under its dotted key; a list is one leaf."""
+    if not isinstance(value, dict) or not value:
+        return {key: value}
+    leaves: dict[str, Any] = {}
+    for name, item in value.items():
+        leaves |= _flat(item, f"{key}.{name}" if key else str(name))
+    return leaves

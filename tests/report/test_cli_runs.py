@@ -1,0 +1,97 @@
+"""`qe runs`, `qe report`, `qe compare` as a trader uses them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from qe_plugins import home
+from qe_plugins.cli import runs
+from qe_plugins.errors import ReportError
+from qe_plugins.report import folder
+from tests.report.fake import bare, busy
+
+
+def qe(command: click.Command, *arguments: str) -> str:
+    return CliRunner().invoke(command, arguments, catch_exceptions=False).output
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    """Leave a busy run of March and a quiet run of May, and return their folders."""
+    march = busy(tmp_path / "catalog", sessions=5, trades=12)
+    may = bare(tmp_path, run_id="20240501-quiet", started=datetime(2024, 5, 1, tzinfo=UTC))
+    settings = {"name": "a", "rung": {"risk": "50 USD"}, "plugins": {"guardian_limits": {}}}
+    first = folder.write(march, settings)
+    return first, folder.write(
+        may, {**settings, "rung": {"risk": "75 USD"}, "gate": {"timeout": 2}}
+    )
+
+
+def test_without_a_run_the_list_says_how_to_make_one():
+    assert "qe backtest" in qe(runs.runs)
+    assert json.loads(qe(runs.runs, "--json")) == []
+
+
+def test_runs_are_listed_newest_first(two_runs):
+    lines = [line for line in qe(runs.runs).splitlines() if "2024" in line]
+    assert ["quiet" in line for line in lines] == [True, False]
+    assert len(json.loads(qe(runs.runs, "--json"))) == 2
+
+
+def test_a_report_shows_figures_and_where_the_page_is(two_runs):
+    output = qe(runs.report, "last")
+    assert "Net P&L" in output
+    assert str(two_runs[1] / "report.html") in output.replace("\n", "")
+
+
+def test_a_report_as_json_is_the_result_of_the_run(two_runs):
+    told = json.loads(qe(runs.report, two_runs[0].name, "--json"))
+    assert told == folder.result(two_runs[0])
+
+
+def test_a_run_copied_elsewhere_says_where_it_is_now(two_runs, tmp_path):
+    moved = two_runs[0].rename(tmp_path / "moved")
+    assert json.loads(qe(runs.report, str(moved), "--json"))["run_dir"] == str(moved)
+
+
+def test_a_report_opens_in_the_browser_when_asked(two_runs, monkeypatch):
+    opened: list[str] = []
+    monkeypatch.setattr(click, "launch", opened.append)
+    qe(runs.report, "last", "--open")
+    assert opened == [(two_runs[1] / "report.html").as_uri()]
+
+
+def test_two_runs_are_compared_by_figures_fills_and_settings(two_runs):
+    found = json.loads(qe(runs.compare, two_runs[0].name, "last", "--json"))
+    assert found["same_fills"] is False
+    assert found["figures"]["trades"] == [12, 0, -12]
+    assert found["figures"]["win_rate"][1:] == [None, None]
+    assert found["settings"] == {"rung.risk": ["50 USD", "75 USD"], "gate.timeout": [None, 2]}
+
+
+def test_a_comparison_reads_as_a_table(two_runs):
+    output = qe(runs.compare, two_runs[0].name, "last")
+    assert output.startswith("the fills differ")
+    assert "Commissions" in output
+    assert "rung.risk" in output
+
+
+def test_a_run_is_the_same_as_itself(two_runs):
+    output = qe(runs.compare, "last", "last")
+    assert output.startswith("the fills are identical")
+    assert "setting" not in output
+
+
+def test_an_unknown_run_is_one_clear_error(two_runs):
+    with pytest.raises(ReportError, match="`qe runs` lists them"):
+        qe(runs.report, "1999")
+
+
+def test_reading_runs_makes_nothing():
+    qe(runs.runs)
+    assert not home.runs_dir().exists()
