@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "journal": "qe_plugins.cli.journal:journal",
     "plugins": "qe_plugins.cli.plugins:plugins",
     "hooks": "qe_plugins.cli.hooks:hooks",
+    "new": "qe_plugins.cli.new:new",
 }
 
 

@@ -36,7 +36,7 @@ def _json(command: Command) -> Command:
 def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Resolve FILE, build everything and say what would run, without running."""
     from qe_plugins.config.load import load
-    from qe_plugins.engine.backtest import describe
+    from qe_plugins.engine.description import describe
 
     loaded = load(file, overrides)
     rows = describe(loaded)

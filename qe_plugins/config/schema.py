@@ -80,7 +80,7 @@ class Venue(Section, frozen=True, kw_only=True):
     account_type: Literal["MARGIN", "CASH"] = "MARGIN"
     starting_balances: list[str] = msgspec.field(default_factory=lambda: ["100_000 USD"])
     base_currency: str | None = "USD"
-    default_leverage: Decimal | None = None
+    default_leverage: Decimal | None = Decimal(1)
     book_type: str = "L1_MBP"
     routing: bool = False
     frozen_account: bool = False

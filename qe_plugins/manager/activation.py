@@ -77,6 +77,13 @@ class Plugins:
         asker = self.bind(hook)
         return asker(**given) if asker else []
 
+    def members(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Return (name, role, hooks) of each plugin, in call order."""
+        return [
+            (name, plugin.role, contract.hooks_of(type(plugin)))
+            for name, plugin in self._members.items()
+        ]
+
     def stats(self) -> list[Stats]:
         """Return what each plugin was asked and answered so far, in call order."""
         asked = [i for asker in self._askers.values() if asker for i in asker.implementations]

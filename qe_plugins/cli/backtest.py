@@ -1,0 +1,72 @@
+"""`qe backtest`: run a configuration, leave a run folder and a journal, print the figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Write over the file, such as rung.risk=25. May be given more than once.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
+)
+def backtest(file: Path, overrides: tuple[str, ...], as_json: bool, out: Path | None) -> None:
+    """Run the backtest that FILE describes; leave a report and a journal."""
+    from qe_plugins.config.load import load
+    from qe_plugins.engine.backtest import run
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.report import folder
+
+    folder.check_out(out)
+    loaded = load(file, overrides)
+    with _progress(loaded.config.name) as progress:
+        outcome = run(loaded, progress=progress)
+    with Journal.open() as journal:
+        content = journal.write_run(outcome.run_id, outcome.name, outcome.started, outcome.facts)
+    run_dir = folder.write(outcome, loaded.resolved, out)
+    figures = {**folder.result(run_dir), "journal_sha256": content}
+    if as_json:
+        click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
+    else:
+        _print(figures, run_dir)
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error, where that is a terminal, and yield what moves it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print(figures: dict[str, Any], run_dir: Path) -> None:
+    from rich.console import Console
+
+    from qe_plugins.report import tables
+
+    console = Console()
+    console.print(tables.table(figures))
+    if (fared := tables.plugins(figures)) is not None:
+        console.print(fared)
+    click.echo(f"report  {run_dir / 'report.html'}")

@@ -1,0 +1,63 @@
+"""Run a backtest: build, stream the tape, extract, dispose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import perf_counter
+
+from qe_plugins.config.load import Loaded
+from qe_plugins.data.tape import Tape
+from qe_plugins.engine.building import Stage, build
+from qe_plugins.engine.extract import outcome_of
+from qe_plugins.engine.outcome import Outcome
+from qe_plugins.engine.preparation import prepare
+
+Progress = Callable[[int, int], None]
+"""Called after each piece of the tape with the records done and the records in all."""
+
+
+def run(loaded: Loaded, *, progress: Progress | None = None) -> Outcome:
+    """Run what a configuration says and return what came of it.
+
+    Raises ConfigError, DataError or PluginError before the first bar, and StrategyError where a
+    strategy, an actor or an algorithm raised: nothing of such a run is reported.
+    """
+    began, started = perf_counter(), datetime.now(UTC)
+    prepared = prepare(loaded)
+    stage = build(prepared)
+    ready = perf_counter()
+    try:
+        _stream(stage, prepared.tape, progress)
+        said = stage.floor.observers.close()
+        done = perf_counter()
+        run_id = run_id_of(started, loaded.config.name)
+        outcome = outcome_of(loaded, prepared.tape, stage.floor, run_id, started, said)
+    finally:
+        stage.floor.observers.close()
+        stage.engine.dispose()
+    outcome.seconds.update(load=ready - began, run=done - ready)
+    return outcome
+
+
+def run_id_of(started: datetime, name: str) -> str:
+    """Return `20261123-143000-123456-es-2013`: UTC time to the microsecond and the run's name."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"{started:%Y%m%d-%H%M%S-%f}-{slug or 'run'}"
+
+
+def _stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
+    """Feed the tape piece by piece, so that memory does not grow with it."""
+    engine, alarm, done = stage.engine, stage.floor.alarm, 0
+    for piece in tape.chunks():
+        engine.add_data(piece)
+        engine.run(streaming=True)
+        engine.clear_data()
+        alarm.check()
+        done += len(piece)
+        if progress is not None:
+            progress(done, tape.records)
+    engine.end()
+    alarm.check()
+    stage.bridge.finish()

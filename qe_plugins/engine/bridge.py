@@ -1,0 +1,140 @@
+"""The bridge from plugins to strategies: wishes in, one resolved signal a contract out.
+
+Signals go out as Nautilus custom data of the type `Signal`: a strategy hears them with
+`self.subscribe_data(DataType("Signal"))`, in `on_data`, as `data.data`.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from nautilus_trader.common import DataActor
+from nautilus_trader.model import Bar, BarType, CustomData, DataType, InstrumentId
+
+from qe_plugins.decisions import Signal
+from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.recorder import snapshot, snapshot_id
+from qe_plugins.engine.sessions import SessionClock
+from qe_plugins.errors import StrategyError
+from qe_plugins.journal.records import Kind
+from qe_plugins.manager import Answer
+
+SIGNALS = DataType("Signal")
+HEARS_BARS = ("contribute_signals", "trade_closed", "session_closed")
+
+
+class Bridge(DataActor):
+    """Asks the plugins at every bar. Runs like any actor, hosted, so that it cannot fail silently.
+
+    `bar_types` are all of the tape's; where no plugin wants bars, none is subscribed.
+    """
+
+    floor: Floor
+
+    def __init__(self, bar_types: Iterable[str]) -> None:
+        super().__init__()
+        self._bar_types = [BarType.from_str(text) for text in bar_types]
+        plugins = self.floor.plugins
+        self._contribute = plugins.bind("contribute_signals")
+        self._resolve = plugins.bind("resolve_signals")
+        self._sessions = SessionClock(self.floor)
+
+    def on_start(self) -> None:
+        self._greet()
+        if any(self.floor.plugins.bind(hook) for hook in HEARS_BARS):
+            for bar_type in self._bar_types:
+                self.subscribe_bars(bar_type)
+
+    def on_bar(self, bar: Bar) -> None:
+        self.floor.saw(bar)
+        self._sessions.tick(bar.ts_event)
+        if self._contribute is not None:
+            votes = self._votes(bar)
+            for instrument_id in dict.fromkeys(vote.instrument_id for vote in votes):
+                self._publish(bar, [v for v in votes if v.instrument_id == instrument_id])
+
+    def finish(self) -> None:
+        """Close the last session. Call when the run is over."""
+        self._sessions.close()
+
+    def _greet(self) -> None:
+        floor = self.floor
+        answers = floor.plugins.ask("engine_started", cache=floor.cache, portfolio=floor.portfolio)
+        for answer in answers:
+            if answer.error is not None:
+                details = "".join(traceback.format_exception(answer.error)).rstrip()
+                who = f"plugin {answer.plugin}"
+                raise StrategyError(who, answer.error, at="engine_started", details=details)
+
+    def _votes(self, bar: Bar) -> list[Signal]:
+        """Return what the plugins wish for at this bar, stamped and journaled, in call order."""
+        assert self._contribute is not None
+        wishes = [
+            (answer.plugin, wish)
+            for answer in self._contribute(bar=bar, cache=self.floor.cache)
+            for wish in self._wishes(answer, bar.ts_event)
+        ]
+        if not wishes:
+            return []
+        recorder, cause = self.floor.recorder, snapshot_id(bar)
+        recorder.facts.append(snapshot(bar))
+        votes = []
+        for plugin, wish in wishes:
+            vote = stamped(wish, recorder.next_id(Kind.VOTE), plugin, bar.ts_event)
+            recorder.vote(vote, cause)
+            votes.append(vote)
+        return votes
+
+    def _wishes(self, answer: Answer, ts: int) -> Iterator[Signal]:
+        if answer.error is not None:
+            self._fails(answer.plugin, "contribute_signals", answer.error, ts)
+        given = answer.value or ()
+        for wish in (given,) if isinstance(given, Signal) else given:
+            if self._instrument(wish.instrument_id) is None:
+                error = ValueError(f"no contract {wish.instrument_id} on this tape")
+                self._fails(answer.plugin, "contribute_signals", error, ts)
+            else:
+                yield wish
+
+    def _publish(self, bar: Bar, votes: list[Signal]) -> None:
+        """Resolve the votes for one contract and publish what comes of them, if anything."""
+        answer = self._resolved(votes, bar.ts_event)
+        if answer is None:
+            return
+        recorder = self.floor.recorder
+        signal = stamped(answer.value, recorder.next_id(Kind.SIGNAL), answer.plugin, bar.ts_event)
+        recorder.signal(signal, votes, votes[0].id)
+        self.publish_data(SIGNALS, CustomData(SIGNALS, signal))
+
+    def _resolved(self, votes: list[Signal], ts: int) -> Answer | None:
+        if self._resolve is None:
+            return None
+        contract = votes[0].instrument_id
+        for answer in self._resolve(
+            signals=votes, instrument=self._instrument(contract), portfolio=self.floor.portfolio
+        ):
+            if answer.error is not None:
+                self._fails(answer.plugin, "resolve_signals", answer.error, ts)
+            elif answer.value is not None and answer.value.instrument_id != contract:
+                error = ValueError(f"was asked about {contract}, not {answer.value.instrument_id}")
+                self._fails(answer.plugin, "resolve_signals", error, ts)
+            elif answer.value is not None:
+                return answer
+        return None
+
+    def _instrument(self, instrument_id: str) -> Any:
+        try:
+            return self.floor.cache.instrument(InstrumentId.from_str(instrument_id))
+        except ValueError:
+            return None
+
+    def _fails(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
+        self.floor.recorder.failure(plugin, hook, error, ts)
+
+
+def stamped(signal: Signal, signal_id: str, source: str, ts: int) -> Signal:
+    """Return `signal` with what the bridge knows and a plugin does not."""
+    return msgspec.structs.replace(signal, id=signal_id, source=source, ts_event=ts)

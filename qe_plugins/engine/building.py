@@ -1,0 +1,96 @@
+"""Build the engine of one run: venue, contracts, hosted components, the bridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pyarrow.parquet as pq
+from nautilus_trader.backtest import BacktestEngine
+from nautilus_trader.model import FuturesContract
+
+from qe_plugins.data.tape import Tape
+from qe_plugins.engine.bridge import Bridge
+from qe_plugins.engine.components import Component
+from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.host import host
+from qe_plugins.engine.instruments import fee_model, with_margins
+from qe_plugins.engine.preparation import Prepared
+from qe_plugins.engine.settings import engine_config, venue_arguments
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An engine with everybody on it."""
+
+    engine: BacktestEngine
+    floor: Floor
+    bridge: Bridge
+
+
+def build(prepared: Prepared) -> Stage:
+    """Return an engine that is ready for its tape. Dispose of it before building another."""
+    engine = BacktestEngine(engine_config(prepared.loaded))
+    try:
+        _add_venue(engine, prepared)
+        for contract in prepared.tape.contracts:
+            facts = prepared.money[contract.underlying]
+            engine.add_instrument(
+                with_margins(contract, facts, _first_price(prepared.tape, contract))
+            )
+        floor = Floor(engine, prepared.plugins, prepared.loaded.config, prepared.listings)
+        return Stage(engine, floor, _populate(engine, floor, prepared))
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _add_venue(engine: BacktestEngine, prepared: Prepared) -> None:
+    arguments = venue_arguments(prepared.loaded)
+    if arguments["fee_model"] is None:
+        currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
+        arguments["fee_model"] = fee_model(prepared.money, currency)
+    venue = arguments["venue"]
+    for contract in prepared.tape.contracts:
+        if contract.id.venue != venue:
+            raise prepared.loaded.error(
+                f"the venue is {venue}, but the tape has {contract.id}.",
+                "nautilus",
+                "venue",
+                "name",
+                hint=f"Set nautilus.venue.name to {contract.id.venue}, or choose `instruments:`.",
+            )
+    engine.add_venue(**arguments)
+
+
+def _populate(engine: BacktestEngine, floor: Floor, prepared: Prepared) -> Bridge:
+    """Add the bridge first, so that a signal is out before any strategy sees its bar."""
+    bridge: Bridge = host(Bridge, floor)(prepared.tape.bar_types)
+    engine.add_actor(bridge)
+    engine.add_exec_algorithm(floor.denier)
+    add = {
+        "strategies": engine.add_strategy,
+        "actors": engine.add_actor,
+        "exec_algorithms": engine.add_exec_algorithm,
+    }
+    for part in prepared.components:
+        add[part.section](_made(part, floor, prepared))
+    return bridge
+
+
+def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
+    try:
+        return part.make(host(part.author, floor))
+    except Exception as error:
+        message = f"{part.author.__name__} could not be made: {type(error).__name__}: {error}."
+        raise prepared.loaded.error(message, part.section, part.name) from error
+
+
+def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:
+    """Return the first close of a contract on the tape, in points; 1 where it has no bars."""
+    for bar_type in tape.bar_types:
+        if bar_type.startswith(f"{contract.id}-"):
+            file = min((tape.catalog / "data" / "bars" / bar_type).glob("*.parquet"))
+            first = next(pq.ParquetFile(file).iter_batches(batch_size=1, columns=["close"]))
+            return Decimal(first.column(0)[0].as_py())
+    return Decimal(1)

@@ -1,0 +1,34 @@
+"""Deny an order through the engine, so that it ends DENIED like any order the engine refuses."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from nautilus_trader.model import ExecAlgorithmId, OrderInitialized
+from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
+
+VETO = ExecAlgorithmId("VETO")
+
+CHANGED = {"emulation_trigger", "exec_algorithm_id", "exec_algorithm_params", "exec_spawn_id"}
+KEPT = [name for name in inspect.signature(OrderInitialized).parameters if name not in CHANGED]
+
+
+class Denier(ExecutionAlgorithm):
+    """Where vetoed orders are sent instead of to the venue."""
+
+    def __init__(self) -> None:
+        super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id="VETO"))
+        self.reasons: dict[Any, str] = {}
+
+    def on_order(self, order: Any) -> None:
+        self.deny_order(order, self.reasons.pop(order.client_order_id))
+
+
+def addressed_to_denier(order: Any) -> Any:
+    """Return `order` made anew for the denier. Emulation is dropped: it would hold the order."""
+    first = order.init_event
+    fields = {name: getattr(first, name) for name in KEPT if hasattr(first, name)}
+    fields["exec_algorithm_id"] = VETO
+    fields["exec_spawn_id"] = first.client_order_id
+    return type(order).create(OrderInitialized(**fields))

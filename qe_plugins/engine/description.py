@@ -1,0 +1,67 @@
+"""Say what would run, without running it: what `qe check` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from qe_plugins.config.load import Loaded
+from qe_plugins.data.wanted import written
+from qe_plugins.engine.assumptions import assumptions
+from qe_plugins.engine.building import build
+from qe_plugins.engine.preparation import Prepared, prepare
+from qe_plugins.manager import Plugins
+
+Row = tuple[str, str]
+
+
+def describe(loaded: Loaded) -> list[Row]:
+    """Resolve and build everything, dispose of it, and return (label, value) rows.
+
+    Raises what `run` raises before its first bar.
+    """
+    prepared = prepare(loaded)
+    stage = build(prepared)
+    stage.floor.observers.close()
+    stage.engine.dispose()
+    return [*_tape(prepared), *_desk(prepared), *_rules(prepared), *_warnings(prepared.plugins)]
+
+
+def _tape(prepared: Prepared) -> Iterator[Row]:
+    tape = prepared.tape
+    yield "data", tape.label
+    yield "from", written(tape.start)
+    yield "to", written(tape.end)
+    yield "records", f"{tape.records:,}"
+    for bar_type in tape.bar_types:
+        yield "bars", bar_type
+
+
+def _desk(prepared: Prepared) -> Iterator[Row]:
+    for part in prepared.components:
+        author = f"{part.author.__module__}:{part.author.__qualname__}"
+        yield LABELS[part.section], f"{part.name} ({author})"
+    for number, (name, role, hooks) in enumerate(prepared.plugins.members(), start=1):
+        yield "plugin", f"{number}. {name} ({role}): {', '.join(hooks) or 'no hooks'}"
+
+
+LABELS = {"strategies": "strategy", "actors": "actor", "exec_algorithms": "execution algorithm"}
+
+
+def _rules(prepared: Prepared) -> Iterator[Row]:
+    config = prepared.loaded.config
+    rung, posture = config.rung, config.posture
+    yield (
+        "rung",
+        f"{rung.name}: {rung.risk} {rung.currency} a trade, at most {rung.max_contracts} contracts",
+    )
+    if posture is not None:
+        yield "posture", f"{'halt' if posture.halt else 'open'}: {posture.reason}"
+    for line in assumptions(prepared.loaded, prepared.tape):
+        yield "assumes", line
+
+
+def _warnings(plugins: Plugins) -> Iterator[Row]:
+    if plugins.bind("contribute_signals") and not plugins.bind("resolve_signals"):
+        yield "warning", "no arbiter resolves the signals: none would be published"
+    if not plugins.bind("veto_order"):
+        yield "warning", "no guardian is active: every order passes the gate"

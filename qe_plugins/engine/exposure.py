@@ -1,0 +1,65 @@
+"""Work out from the position and the working orders whether an order can only reduce."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.model import ContingencyType, OrderSide, OrderStatus
+
+if TYPE_CHECKING:
+    from nautilus_trader.common import Cache
+    from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId
+
+ALTERNATIVES = (ContingencyType.OCO, ContingencyType.OUO)
+
+
+def position(cache: Cache, instrument_id: InstrumentId, strategy_id: StrategyId) -> Decimal:
+    """Return the strategy's net position in contracts, negative when short."""
+    held = cache.positions_open(instrument_id=instrument_id, strategy_id=strategy_id)
+    return sum((Decimal(str(p.signed_qty)) for p in held), Decimal(0))
+
+
+def working(
+    cache: Cache,
+    instrument_id: InstrumentId,
+    strategy_id: StrategyId,
+    side: OrderSide,
+    submitted: Iterable[ClientOrderId] = (),
+) -> dict[ClientOrderId, Any]:
+    """Return the strategy's orders on `side` that may still fill, by client order id.
+
+    `submitted` are orders that left the strategy within the callback now running: the cache does
+    not list them as in flight yet. Orders on their way to be cancelled are left out.
+    """
+    found: dict[ClientOrderId, Any] = {}
+    for listing in (cache.orders_open, cache.orders_inflight, cache.orders_emulated):
+        for order in listing(instrument_id=instrument_id, strategy_id=strategy_id):
+            found[order.client_order_id] = order
+    for client_order_id in submitted:
+        sent: Any = cache.order(client_order_id)
+        leaving = sent is not None and sent.status == OrderStatus.INITIALIZED
+        if leaving and sent.instrument_id == instrument_id:
+            found[client_order_id] = sent
+    return {i: o for i, o in found.items() if o.side == side and not o.is_pending_cancel}
+
+
+def at_risk(orders: Iterable[tuple[Any, Decimal]]) -> Decimal:
+    """Return how many contracts fill if everything fills, of (order, leaves) pairs.
+
+    Of orders that cancel one another (OCO, OUO) only the largest counts.
+    """
+    groups: dict[frozenset[Any], Decimal] = {}
+    for order, leaves in orders:
+        group = frozenset({order.client_order_id})
+        if order.contingency_type in ALTERNATIVES:
+            group |= frozenset(order.linked_order_ids or ())
+        groups[group] = max(groups.get(group, Decimal(0)), leaves)
+    return sum(groups.values(), Decimal(0))
+
+
+def only_reduces(held: Decimal, side: OrderSide, contracts: Decimal) -> bool:
+    """Say whether `contracts` on `side` bring a position of `held` nearer to flat, never past."""
+    closing = OrderSide.SELL if held > 0 else OrderSide.BUY
+    return held != 0 and side == closing and contracts <= abs(held)

@@ -1,0 +1,143 @@
+"""Take what a run leaves behind out of the engine, before the engine is disposed of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import nautilus_trader
+from nautilus_trader.model import Currency, Venue
+
+from qe_plugins.config.load import Loaded
+from qe_plugins.data.tape import Tape
+from qe_plugins.engine import frames, ledger, marks
+from qe_plugins.engine.assumptions import assumptions
+from qe_plugins.engine.books import Fill
+from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.outcome import ContractFacts, Outcome, PluginStats, TapeFacts
+from qe_plugins.engine.recorder import decimal, in_causal_order
+from qe_plugins.journal.records import Fact, Kind
+
+ENGINE = f"nautilus_trader {nautilus_trader.__version__}"
+
+
+def outcome_of(
+    loaded: Loaded, tape: Tape, floor: Floor, run_id: str, started: datetime, said: list[Fact]
+) -> Outcome:
+    """Return everything the report and the journal need. `said` is what the observers had to say.
+
+    `seconds` is left empty: the runner measures it.
+    """
+    recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
+    account: Any = floor.cache.account_for_venue(Venue(loaded.config.nautilus.venue.name))
+    orders = _orders(floor)
+    traded = {fill.instrument_id for fill in recorder.fills} | {
+        str(order.instrument_id) for order in orders
+    }
+    return Outcome(
+        run_id=run_id,
+        name=loaded.config.name,
+        engine=ENGINE,
+        started=started,
+        tape=_tape_facts(tape),
+        catalog=tape.catalog,
+        bar_spec=loaded.config.data.bars,
+        starting_balance=_money(account.starting_balances(), currency),
+        final_balance=decimal(account.balance_total(Currency.from_str(currency))),
+        currency=currency,
+        orders=frames.orders_frame(orders, recorder),
+        fills=frames.fills_frame(recorder.fills),
+        positions=frames.positions_frame(recorder.trades, floor.books.values()),
+        account=frames.account_frame(account, currency),
+        signals=frames.signals_frame(recorder),
+        vetoes=frames.vetoes_frame(recorder.facts),
+        marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
+        fills_sha256=fills_sha256(recorder.fills),
+        plugins=[PluginStats(**_fields(stats)) for stats in floor.plugins.stats()],
+        assumptions=assumptions(loaded, tape),
+        facts=_facts(loaded, tape, floor, orders, said),
+    )
+
+
+def fills_sha256(fills: Iterable[Fill]) -> str:
+    """Return the SHA-256 (hex) of the fills in order, one line each.
+
+    A line is `ts_event,instrument_id,side,quantity,price,commission`, decimals as Nautilus prints
+    them, commission without its currency, `\\n` after each.
+    """
+    digest = hashlib.sha256()
+    for fill in fills:
+        what = (fill.ts, fill.instrument_id, fill.side, abs(fill.quantity))
+        digest.update(f"{','.join(map(str, what))},{fill.price},{fill.commission}\n".encode())
+    return digest.hexdigest()
+
+
+def _orders(floor: Floor) -> list[Any]:
+    """Return every order in the order of submission; those that only the engine knows last."""
+    sent = dict.fromkeys(client_order_id for client_order_id, _ in floor.recorder.submitted)
+    known = {order.client_order_id: order for order in floor.cache.orders()}
+    own = [known.pop(client_order_id) for client_order_id in sent if client_order_id in known]
+    rest = list(known.values())
+    rest.sort(key=lambda order: (order.ts_init, floor.recorder.order_id(order)))
+    return sorted(own + rest, key=lambda order: order.ts_init)
+
+
+def _facts(
+    loaded: Loaded, tape: Tape, floor: Floor, orders: list[Any], said: list[Fact]
+) -> list[Fact]:
+    recorder = floor.recorder
+    run = Fact(
+        id="run:1",
+        kind=Kind.RUN,
+        ts_event=tape.start,
+        source="quant-engine",
+        body={
+            "name": loaded.config.name,
+            "engine": ENGINE,
+            "data": tape.label,
+            "records": tape.records,
+            "end": tape.end,
+            "plugins": floor.plugins.names,
+        },
+    )
+    happened = [
+        *recorder.facts,
+        *ledger.order_facts(orders, recorder),
+        *ledger.fill_facts(recorder.fills),
+        *ledger.trade_facts(recorder.trades, recorder.closing),
+        *said,
+    ]
+    return [run, *in_causal_order(happened)]
+
+
+def _tape_facts(tape: Tape) -> TapeFacts:
+    return TapeFacts(
+        source=tape.source,
+        label=tape.label,
+        start=tape.start,
+        end=tape.end,
+        bars=tape.records,
+        contracts=[
+            ContractFacts(
+                id=str(contract.id),
+                root=contract.underlying,
+                tick=decimal(contract.price_increment),
+                multiplier=decimal(contract.multiplier),
+                currency=contract.currency.code,
+                precision=contract.price_precision,
+                expiry=contract.expiration_ns,
+            )
+            for contract in tape.contracts
+        ],
+    )
+
+
+def _money(balances: dict[Any, Any], currency: str) -> Decimal:
+    return next((decimal(m) for c, m in balances.items() if c.code == currency), Decimal(0))
+
+
+def _fields(stats: Any) -> dict[str, Any]:
+    return {name: getattr(stats, name) for name in stats.__struct_fields__}

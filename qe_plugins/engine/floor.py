@@ -1,0 +1,154 @@
+"""The trading floor of one run: what hosted strategies, the bridge and the gate have in common."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from qe_plugins.decisions import OrderRequest, Signal, Size
+from qe_plugins.engine.alarm import Alarm
+from qe_plugins.engine.books import Book, Fill, trade_of
+from qe_plugins.engine.denial import Denier
+from qe_plugins.engine.gate import Gate
+from qe_plugins.engine.listings import Listings
+from qe_plugins.engine.observers import Observers
+from qe_plugins.engine.recorder import Recorder, decimal
+from qe_plugins.manager import Plugins
+
+if TYPE_CHECKING:
+    from nautilus_trader.backtest import BacktestEngine
+
+    from qe_plugins.config.schema import Config
+
+
+class Floor:
+    """One run's plugins, gate, books and recorder. Lives on the trading thread."""
+
+    def __init__(
+        self, engine: BacktestEngine, plugins: Plugins, config: Config, listings: Listings
+    ) -> None:
+        self.cache: Any = engine.cache
+        self.portfolio = engine.portfolio
+        self.plugins, self.rung, self.listings = plugins, config.rung, listings
+        self.alarm, self.denier, self.recorder = Alarm(), Denier(), Recorder()
+        self.observers = Observers(plugins)
+        self.books: dict[tuple[str, str], Book] = {}
+        self.desk = Desk(self)
+        self.gate = Gate(
+            plugins,
+            self.recorder,
+            rung=config.rung,
+            posture=config.posture,
+            timeout=config.gate.timeout,
+        )
+        self._watches = self.observers.wants("trade_closed")
+
+    def filled(self, component: Any, event: Any) -> None:
+        """Take a fill into its book; when that closes a trade, tell the analysts."""
+        fill = self._fill(component, event)
+        self.recorder.fills.append(fill)
+        key = (fill.strategy, fill.instrument_id)
+        book = self.books.get(key)
+        if book is None:
+            multiplier = decimal(self.cache.instrument(event.instrument_id).multiplier)
+            book = self.books[key] = Book(multiplier)
+        if closed := book.apply(fill):
+            self._close(book, closed)
+
+    def denied(self, request: OrderRequest | None, event: Any) -> None:
+        """Tell the plugins of a denial. `request` is None where the engine itself denied."""
+        if self.observers.wants("order_denied"):
+            order = request or self._as_request(event)
+            self.observers.tell("order_denied", event.ts_event, order=order, reason=event.reason)
+
+    def saw(self, bar: Any) -> None:
+        """Widen what open trades in the bar's contract have seen. Only if an analyst is there."""
+        if not self._watches:
+            return
+        contract = str(bar.bar_type.instrument_id)
+        for (_, held_in), book in self.books.items():
+            if held_in == contract and book.held != 0:
+                book.watch(decimal(bar.high), decimal(bar.low))
+
+    def _close(self, book: Book, fills: list[Fill]) -> None:
+        excursion = book.excursion(fills) if self._watches else None
+        votes = self.recorder.votes_behind(fills[0].client_order_id)
+        trade = trade_of(fills, book.closed, book.multiplier, excursion, votes)
+        self.recorder.trade(trade, fills[-1])
+        self.observers.tell("trade_closed", trade.closed, trade=trade)
+
+    def _fill(self, component: Any, event: Any) -> Fill:
+        bought, commission = event.is_buy, event.commission
+        quantity = decimal(event.last_qty)
+        return Fill(
+            ts=event.ts_event,
+            trade_id=event.trade_id.value,
+            client_order_id=self.recorder.order_id(event),
+            instrument_id=str(event.instrument_id),
+            strategy=event.strategy_id.value,
+            quantity=quantity if bought else -quantity,
+            price=decimal(event.last_px),
+            commission=decimal(commission) if commission else Decimal(0),
+            currency=event.currency.code,
+            position_id=event.position_id.value if event.position_id else "",
+            liquidity=event.liquidity_side.name,
+            reference=component.references.get(event.client_order_id),
+        )
+
+    def _as_request(self, event: Any) -> OrderRequest:
+        order = self.cache.order(event.client_order_id)
+        return OrderRequest(
+            client_order_id=event.client_order_id.value,
+            strategy=event.strategy_id.value,
+            instrument_id=str(event.instrument_id),
+            side=order.side.name,
+            type=order.order_type.name,
+            quantity=decimal(order.quantity),
+            ts=event.ts_event,
+        )
+
+
+class Desk:
+    """What a hosted strategy may ask for. Strategies reach it as `self.desk`."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+
+    def size(self, signal: Signal) -> int:
+        """Return how many contracts `signal` is worth, at most what the rung allows.
+
+        Zero means no order: a plugin said so, failed, or nobody answered. Every answer is
+        journaled with its reason.
+        """
+        floor = self._floor
+        plugin, size = self._ask(signal)
+        most = floor.rung.max_contracts
+        if size.contracts > most:
+            reason = f"{size.reason}; rung {floor.rung.name} caps {size.contracts} at {most}"
+            size = Size(most, reason)
+        floor.recorder.size(signal, size, plugin, signal.ts_event)
+        return size.contracts
+
+    def _ask(self, signal: Signal) -> tuple[str, Size]:
+        floor = self._floor
+        answers = floor.plugins.ask(
+            "size_order",
+            signal=signal,
+            instrument=instrument_of(floor.cache, signal.instrument_id),
+            portfolio=floor.portfolio,
+            rung=floor.rung,
+        )
+        for answer in answers:
+            if answer.error is not None:
+                floor.recorder.failure(answer.plugin, "size_order", answer.error, signal.ts_event)
+                return answer.plugin, Size(0, f"{answer.plugin} failed: {answer.error}")
+            if answer.value is not None:
+                return answer.plugin, answer.value
+        return "house", Size(0, "no plugin answered size_order")
+
+
+def instrument_of(cache: Any, instrument_id: str) -> Any:
+    """Return the engine's instrument for an id as text, or None."""
+    from nautilus_trader.model import InstrumentId
+
+    return cache.instrument(InstrumentId.from_str(instrument_id))

@@ -1,0 +1,234 @@
+"""Lay a finished run out as frames, in the shapes that `Outcome` promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from qe_plugins.decisions import Trade
+from qe_plugins.engine.books import Book, Fill, average, peak
+from qe_plugins.engine.recorder import Recorder, decimal
+from qe_plugins.journal.records import Fact, Kind
+
+TIME = pl.Datetime("ns", "UTC")
+FLOAT, TEXT = pl.Float64, pl.String
+
+ORDERS = {
+    "ts": TIME,
+    "client_order_id": TEXT,
+    "strategy": TEXT,
+    "instrument_id": TEXT,
+    "side": TEXT,
+    "type": TEXT,
+    "quantity": FLOAT,
+    "price": FLOAT,
+    "trigger": FLOAT,
+    "status": TEXT,
+    "reason": TEXT,
+    "filled": FLOAT,
+    "avg_price": FLOAT,
+}
+FILLS = {
+    "ts": TIME,
+    "instrument_id": TEXT,
+    "side": TEXT,
+    "quantity": FLOAT,
+    "price": FLOAT,
+    "commission": FLOAT,
+    "currency": TEXT,
+    "strategy": TEXT,
+    "client_order_id": TEXT,
+    "trade_id": TEXT,
+    "position_id": TEXT,
+    "liquidity": TEXT,
+}
+POSITIONS = {
+    "id": TEXT,
+    "instrument_id": TEXT,
+    "strategy": TEXT,
+    "side": TEXT,
+    "quantity": FLOAT,
+    "entry": FLOAT,
+    "exit": FLOAT,
+    "opened": TIME,
+    "closed": TIME,
+    "pnl": FLOAT,
+    "commissions": FLOAT,
+    "favorable": FLOAT,
+    "adverse": FLOAT,
+    "slippage": FLOAT,
+}
+ACCOUNT = {"ts": TIME, "balance": FLOAT, "locked": FLOAT, "currency": TEXT}
+SIGNALS = {
+    "ts": TIME,
+    "id": TEXT,
+    "source": TEXT,
+    "kind": TEXT,
+    "instrument_id": TEXT,
+    "side": TEXT,
+    "confidence": FLOAT,
+    "entry": FLOAT,
+    "stop": FLOAT,
+    "target": FLOAT,
+    "reason": TEXT,
+}
+VETOES = {
+    "ts": TIME,
+    "plugin": TEXT,
+    "client_order_id": TEXT,
+    "strategy": TEXT,
+    "instrument_id": TEXT,
+    "side": TEXT,
+    "quantity": FLOAT,
+    "reason": TEXT,
+}
+
+
+def orders_frame(orders: Iterable[Any], recorder: Recorder) -> pl.DataFrame:
+    """Return one row an order; `reason` is why the engine or a guardian refused it."""
+    rows = [
+        (
+            order.ts_init,
+            recorder.order_id(order),
+            order.strategy_id.value,
+            str(order.instrument_id),
+            order.side.name,
+            order.order_type.name,
+            number(order.quantity),
+            number(getattr(order, "price", None)),
+            number(getattr(order, "trigger_price", None)),
+            order.status.name,
+            getattr(order.last_event, "reason", None),
+            number(order.filled_qty),
+            None if order.avg_px is None else float(order.avg_px),
+        )
+        for order in orders
+    ]
+    return _frame(rows, ORDERS)
+
+
+def fills_frame(fills: Iterable[Fill]) -> pl.DataFrame:
+    """Return one row a fill, in the order in which they happened."""
+    rows = [
+        (
+            fill.ts,
+            fill.instrument_id,
+            fill.side,
+            float(abs(fill.quantity)),
+            float(fill.price),
+            float(fill.commission),
+            fill.currency,
+            fill.strategy,
+            fill.client_order_id,
+            fill.trade_id,
+            fill.position_id,
+            fill.liquidity,
+        )
+        for fill in fills
+    ]
+    return _frame(rows, FILLS)
+
+
+def positions_frame(trades: Iterable[Trade], books: Iterable[Book]) -> pl.DataFrame:
+    """Return one row a trade; what is still open at the end has no exit and no profit yet."""
+    rows = [_closed(trade) for trade in trades] + [_open(book) for book in books if book.held]
+    return _frame(rows, POSITIONS)
+
+
+def account_frame(account: Any, currency: str) -> pl.DataFrame:
+    """Return one row an account event: the balance and the margin held, in `currency`."""
+    rows = []
+    for event in account.events:
+        for balance in event.balances:
+            if balance.currency.code == currency:
+                locked = number(balance.locked)
+                rows.append((event.ts_event, number(balance.total), locked, currency))
+    return _frame(rows, ACCOUNT)
+
+
+def signals_frame(recorder: Recorder) -> pl.DataFrame:
+    """Return one row a vote and one a resolved signal, in the order in which they came."""
+    rows = [
+        (
+            signal.ts_event,
+            signal.id,
+            signal.source,
+            signal.id.partition(":")[0],
+            signal.instrument_id,
+            str(signal.side),
+            signal.confidence,
+            *(None if p is None else float(p) for p in (signal.entry, signal.stop, signal.target)),
+            signal.reason,
+        )
+        for signal in recorder.signals.values()
+    ]
+    return _frame(rows, SIGNALS)
+
+
+def vetoes_frame(facts: Iterable[Fact]) -> pl.DataFrame:
+    """Return one row a refusal by one plugin."""
+    rows = [
+        (
+            fact.ts_event,
+            fact.source,
+            *(fact.body[name] for name in ("client_order_id", "strategy", "instrument_id", "side")),
+            float(fact.body["quantity"]),
+            fact.body["reason"],
+        )
+        for fact in facts
+        if fact.kind is Kind.VETO
+    ]
+    return _frame(rows, VETOES)
+
+
+def number(value: Any) -> float | None:
+    """Return an engine number as a float for a frame, None for None."""
+    return None if value is None else float(decimal(value))
+
+
+def _closed(trade: Trade) -> tuple[Any, ...]:
+    swing = trade.excursion
+    return (
+        trade.id,
+        trade.instrument_id,
+        trade.strategy,
+        str(trade.side),
+        float(trade.quantity),
+        float(trade.entry),
+        float(trade.exit),
+        trade.opened,
+        trade.closed,
+        float(trade.pnl),
+        float(trade.commissions),
+        float(swing.favorable) if swing else None,
+        float(swing.adverse) if swing else None,
+        None if trade.slippage is None else float(trade.slippage),
+    )
+
+
+def _open(book: Book) -> tuple[Any, ...]:
+    first, fills = book.fills[0], book.fills
+    commissions = sum((fill.commission for fill in fills), Decimal(0))
+    return (
+        f"{first.instrument_id}-{first.strategy}-{book.closed + 1}",
+        first.instrument_id,
+        first.strategy,
+        "LONG" if book.held > 0 else "SHORT",
+        float(peak(fills)),
+        float(average(fills, opening=True)),
+        None,
+        first.ts,
+        None,
+        None,
+        float(commissions),
+        *(None, None, None),
+    )
+
+
+def _frame(rows: list[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
+    plain = {name: pl.Int64 if kind == TIME else kind for name, kind in schema.items()}
+    frame = pl.DataFrame(rows, schema=plain, orient="row")
+    return frame.with_columns(pl.col(n).cast(TIME) for n, kind in schema.items() if kind == TIME)

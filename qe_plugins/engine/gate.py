@@ -1,0 +1,133 @@
+"""The gate: every order that adds risk is put to the guardians before it leaves a strategy."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.model import OrderSide
+
+from qe_plugins.decisions import OrderRequest, Posture, Rung, Veto
+from qe_plugins.engine.exposure import at_risk, only_reduces, position, working
+from qe_plugins.engine.recorder import Recorder, cause_of, decimal
+from qe_plugins.manager import Answer, Plugins
+
+Refusal = tuple[str, str]
+"""Who refused, and why."""
+
+
+class Gate:
+    """Asks `veto_order`. Doubt is a veto: an exception, a slow answer, an answer of another kind.
+
+    The posture is checked by the gate itself: a halt or an expired posture allows no new risk,
+    whoever set it and whether or not a guardian is active.
+    """
+
+    def __init__(
+        self,
+        plugins: Plugins,
+        recorder: Recorder,
+        *,
+        rung: Rung,
+        posture: Posture | None,
+        timeout: float,
+    ) -> None:
+        self._ask = plugins.bind("veto_order")
+        self._recorder, self._rung, self._timeout = recorder, rung, timeout
+        self.posture = posture
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nobody to ask."""
+        return self._ask is None and self.posture is None
+
+    def refusals(self, component: Any, request: OrderRequest, instrument: Any) -> list[Refusal]:
+        """Ask everybody about an order that adds risk; journal each refusal and return them."""
+        found = self._posture_refuses(request)
+        if self._ask is not None:
+            answers = self._ask(
+                order=request,
+                instrument=instrument,
+                portfolio=component.portfolio,
+                cache=component.cache,
+                posture=self.posture,
+                rung=self._rung,
+            )
+            found += [(a.plugin, reason) for a in answers if (reason := self._reason(a))]
+        for plugin, reason in found:
+            self._recorder.veto(request, plugin, reason)
+        return found
+
+    def _posture_refuses(self, request: OrderRequest) -> list[Refusal]:
+        reason = self.posture.refuses(request.ts) if self.posture else None
+        return [("posture", reason)] if reason else []
+
+    def _reason(self, answer: Answer) -> str | None:
+        if answer.error is not None:
+            return f"raised {type(answer.error).__name__}: {answer.error}"
+        if answer.seconds > self._timeout:
+            return f"took {answer.seconds:.3f} s to answer, the limit is {self._timeout:g} s"
+        if answer.value is None:
+            return None
+        if isinstance(answer.value, Veto):
+            return answer.value.reason
+        return f"answered {type(answer.value).__name__}, which is neither Veto nor None"
+
+
+def request_of(
+    component: Any,
+    order: Any,
+    *,
+    contracts: Decimal | None = None,
+    grows: Decimal | None = None,
+    stop: Decimal | None = None,
+    submitted: Any = (),
+) -> tuple[OrderRequest, bool]:
+    """Describe an order as the guardians see it, and say whether it only reduces.
+
+    `contracts` are asked for in place of the order's leaves, `grows` of them new; `stop` is the
+    trigger of the protective stop that comes with it; `submitted` were sent within this callback.
+    """
+    cache, instrument_id, strategy_id = component.cache, order.instrument_id, order.strategy_id
+    held = position(cache, instrument_id, strategy_id)
+    others = working(cache, instrument_id, strategy_id, order.side, submitted)
+    others.pop(order.client_order_id, None)
+    leaves = decimal(order.leaves_qty) if contracts is None else contracts
+    pairs = [(o, decimal(o.leaves_qty)) for o in others.values()]
+    total = at_risk([*pairs, (order, leaves)])
+    signed = total if order.side == OrderSide.BUY else -total
+    request = OrderRequest(
+        client_order_id=order.client_order_id.value,
+        strategy=strategy_id.value,
+        instrument_id=str(instrument_id),
+        side=order.side.name,
+        type=order.order_type.name,
+        quantity=leaves,
+        price=optional(order, "price"),
+        trigger=optional(order, "trigger_price"),
+        stop=stop,
+        grows=grows,
+        position=held,
+        working=abs(held + signed),
+        signal_id=signal_behind(component),
+        ts=component.clock.timestamp_ns(),
+        emulated=order.emulation_trigger is not None,
+    )
+    return request, only_reduces(held, order.side, total)
+
+
+def optional(order: Any, name: str) -> Decimal | None:
+    """Return a price of an order, or None where its type has no such price."""
+    value = getattr(order, name, None)
+    return None if value is None else decimal(value)
+
+
+def signal_behind(component: Any) -> str | None:
+    """Return the id of the signal that the strategy is acting on right now."""
+    cause = cause_of(component.handling)
+    return cause if cause and cause.startswith("signal:") else None
+
+
+def told(refusals: list[Refusal]) -> str:
+    """Return the refusals as the one reason a denied order carries."""
+    return "; ".join(f"{plugin}: {reason}" for plugin, reason in refusals)

@@ -1,0 +1,258 @@
+"""Host a plain Nautilus strategy: every order through the gate, every exception loud.
+
+The gate sits *below* the author's class (`Hosted -> Author's -> Gated -> Strategy`), so that
+`self.submit_order` and `super().submit_order` both reach it, whatever the author overrides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from nautilus_trader.common import DataActor
+from nautilus_trader.core import UUID4
+from nautilus_trader.model import Bar, OrderModifyRejected, OrderStatus
+from nautilus_trader.trading import ExecutionAlgorithm, Strategy
+
+from qe_plugins.decisions import OrderRequest
+from qe_plugins.engine.alarm import LoudClock, guarded
+from qe_plugins.engine.denial import addressed_to_denier
+from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.gate import Refusal, request_of, told
+from qe_plugins.engine.recorder import decimal
+
+NOT_CALLBACKS = frozenset({"on_save", "on_load"})
+
+
+class Gated:
+    """What a gated component remembers of the event it is handling."""
+
+    floor: ClassVar[Floor]
+    handling: object = None
+
+    def _vetoed(self, order: Any, **more: Any) -> tuple[OrderRequest, list[Refusal]]:
+        """Put an order to the gate unless it only reduces."""
+        request, reduces = request_of(self, order, **more)
+        return request, [] if reduces else self._refused(request, order)
+
+    def _refused(self, request: OrderRequest, order: Any) -> list[Refusal]:
+        instrument = self.floor.cache.instrument(order.instrument_id)
+        return self.floor.gate.refusals(self, request, instrument)
+
+
+class GatedStrategy(Gated, Strategy):
+    """A `Strategy` whose orders are put to the gate before the engine sees them."""
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.references: dict[Any, Decimal] = {}
+        self.denials: dict[Any, OrderRequest] = {}
+        self._sent: list[Any] = []
+
+    @property
+    def clock(self) -> Any:
+        return LoudClock(super().clock, self, self.floor.alarm)
+
+    def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
+        self.floor.listings.check_bars(str(bar_type), type(self).__name__)
+        super().subscribe_bars(bar_type, *args, **kwargs)
+
+    def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
+        self._announce(order)
+        if not self.floor.gate.idle:
+            request, refusals = self._vetoed(order, submitted=self._in_callback())
+            if refusals:
+                self._deny(order, request, refusals)
+                return
+            self._sent.append(order.client_order_id)
+        super().submit_order(order, *args, **kwargs)
+
+    def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
+        orders = list(getattr(order_list, "orders", order_list))
+        for order in orders:
+            self._announce(order)
+        if not self.floor.gate.idle:
+            refused = self._list_refused(orders)
+            if refused:
+                for order in orders:
+                    self._deny(order, *refused)
+                return
+            self._sent += [order.client_order_id for order in orders]
+        super().submit_order_list(order_list, *args, **kwargs)
+
+    def modify_order(
+        self, client_order_id: Any, quantity: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
+        if not self._growth_refused(client_order_id, quantity):
+            super().modify_order(client_order_id, quantity, *args, **kwargs)
+
+    def modify_orders(self, updates: Sequence[Any] = (), *args: Any, **kwargs: Any) -> None:
+        passed = [u for u in updates if not self._growth_refused(u[0], u[1])]
+        if passed:
+            super().modify_orders(passed, *args, **kwargs)
+
+    def _announce(self, order: Any) -> None:
+        """Remember what the order is an answer to, and the price it can expect."""
+        self.floor.recorder.submits(order.client_order_id, self.handling)
+        trigger = getattr(order, "trigger_price", None)
+        if trigger is not None:
+            self.references[order.client_order_id] = decimal(trigger)
+        elif not hasattr(order, "price") and (bar := self._bar_of(order.instrument_id)):
+            self.references[order.client_order_id] = decimal(bar.close)
+
+    def _bar_of(self, instrument_id: Any) -> Bar | None:
+        """Return the bar being handled, where it is of this contract."""
+        bar = self.handling
+        is_of = isinstance(bar, Bar) and bar.bar_type.instrument_id == instrument_id
+        return bar if is_of else None  # type: ignore[return-value]  # narrowed by `is_of`
+
+    def _in_callback(self) -> list[Any]:
+        """Return orders sent within this callback, which the cache does not list yet."""
+        cached = ((i, self.cache.order(i)) for i in self._sent)
+        self._sent = [i for i, o in cached if o and o.status == OrderStatus.INITIALIZED]
+        return self._sent
+
+    def _list_refused(self, orders: list[Any]) -> tuple[OrderRequest, list[Refusal]] | None:
+        """Ask about each order of a list that is not an exit of another one in it."""
+        sent = self._in_callback()
+        for order in orders:
+            if is_exit(order, orders):
+                continue
+            request, refusals = self._vetoed(order, stop=stop_of(order, orders), submitted=sent)
+            if refusals:
+                return request, refusals
+        return None
+
+    def _deny(self, order: Any, request: OrderRequest, refusals: list[Refusal]) -> None:
+        self.references.pop(order.client_order_id, None)
+        self.denials[order.client_order_id] = request
+        self.floor.denier.reasons[order.client_order_id] = told(refusals)
+        super().submit_order(addressed_to_denier(order))
+
+    def _growth_refused(self, client_order_id: Any, quantity: Any) -> bool:
+        """Ask about a modification that grows an order; say whether it was refused."""
+        order = self.cache.order(client_order_id)
+        if self.floor.gate.idle or order is None or quantity is None:
+            return False
+        grows = decimal(quantity) - decimal(order.quantity)
+        if grows <= 0:
+            return False
+        leaves = decimal(order.leaves_qty) + grows
+        request, reduces = request_of(
+            self, order, contracts=leaves, grows=grows, submitted=self._in_callback()
+        )
+        refusals = [] if reduces else self._refused(request, order)
+        if refusals:
+            self._refuse_modification(order, refusals)
+        return bool(refusals)
+
+    def _refuse_modification(self, order: Any, refusals: list[Refusal]) -> None:
+        now = self.clock.timestamp_ns()
+        event = OrderModifyRejected(
+            trader_id=order.trader_id,
+            strategy_id=order.strategy_id,
+            instrument_id=order.instrument_id,
+            client_order_id=order.client_order_id,
+            reason=told(refusals),
+            event_id=UUID4(),
+            ts_event=now,
+            ts_init=now,
+            reconciliation=False,
+            venue_order_id=order.venue_order_id,
+            account_id=order.account_id,
+        )
+        self.on_order_event(event)
+        self.on_order_modify_rejected(event)
+
+
+class GatedAlgorithm(Gated, ExecutionAlgorithm):
+    """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
+
+    def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
+        if not self.floor.gate.idle:
+            request, refusals = self._vetoed(order)
+            if refusals:
+                self.floor.recorder.submits(order.client_order_id, self.handling)
+                self.deny_order(order, told(refusals))
+                self.floor.denied(request, self.floor.cache.order(order.client_order_id).last_event)
+                return
+        super().submit_order(order, *args, **kwargs)
+
+    def shutdown_system(self, reason: str) -> None:
+        """An algorithm cannot stop the engine itself: the runner sees the alarm after the piece."""
+
+
+class LoudActor(DataActor):
+    """A `DataActor` whose timers cannot fail in silence."""
+
+    handling: object = None
+    floor: ClassVar[Floor]
+
+    @property
+    def clock(self) -> Any:
+        return LoudClock(super().clock, self, self.floor.alarm)
+
+    def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
+        self.floor.listings.check_bars(str(bar_type), type(self).__name__)
+        super().subscribe_bars(bar_type, *args, **kwargs)
+
+
+def is_exit(order: Any, orders: list[Any]) -> bool:
+    """Say whether an order of a list only takes off what another one of it puts on."""
+    parents = {o.client_order_id: o for o in orders}
+    parent = parents.get(order.parent_order_id)
+    if parent is None or parent.side == order.side:
+        return False
+    return bool(decimal(order.quantity) <= decimal(parent.quantity))
+
+
+def stop_of(order: Any, orders: list[Any]) -> Decimal | None:
+    """Return the trigger of the protective stop that a list brings for its entry `order`."""
+    for child in orders:
+        trigger = getattr(child, "trigger_price", None)
+        if child.parent_order_id == order.client_order_id and trigger is not None:
+            return decimal(trigger)
+    return None
+
+
+def host(author: type, floor: Floor) -> type:
+    """Derive the class that runs in place of `author`: a strategy, an actor or an algorithm."""
+    below = next(
+        ours
+        for theirs, ours in (
+            (Strategy, GatedStrategy),
+            (ExecutionAlgorithm, GatedAlgorithm),
+            (DataActor, LoudActor),
+        )
+        if issubclass(author, theirs)
+    )
+    body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
+    body |= {n: guarded(m, floor.alarm) for n, m in callbacks(author, below).items()}
+    if below is GatedStrategy:
+        body |= {"desk": floor.desk} | bookkeeping(author, floor)
+    return type(author.__name__, (author, below), body)
+
+
+def callbacks(author: type, below: type) -> dict[str, Any]:
+    """Return the callbacks that an author wrote, by name."""
+    names = [n for n in dir(author) if n.startswith("on_") and n not in NOT_CALLBACKS]
+    found = {n: getattr(author, n) for n in names}
+    return {n: m for n, m in found.items() if m is not getattr(below, n, None)}
+
+
+def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
+    """Return the callbacks by which the floor hears of fills and denials, then the author."""
+
+    def on_order_filled(self: Any, event: Any) -> None:
+        floor.filled(self, event)
+        author.on_order_filled(self, event)
+
+    def on_order_denied(self: Any, event: Any) -> None:
+        floor.denied(self.denials.pop(event.client_order_id, None), event)
+        author.on_order_denied(self, event)
+
+    return {
+        "on_order_filled": guarded(on_order_filled, floor.alarm),
+        "on_order_denied": guarded(on_order_denied, floor.alarm),
+    }

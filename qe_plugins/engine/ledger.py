@@ -1,0 +1,99 @@
+"""The facts of a finished run, each with its cause: what its journal will hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.model import Bar
+
+from qe_plugins.decisions import Trade
+from qe_plugins.engine.books import Fill
+from qe_plugins.engine.recorder import Recorder, cause_of, decimal, snapshot
+from qe_plugins.journal.records import Fact, Kind
+
+
+def order_facts(orders: Iterable[Any], recorder: Recorder) -> Iterator[Fact]:
+    """Yield one fact an order, caused by the event its strategy was handling when it sent it."""
+    handled = dict(recorder.submitted)
+    for order in orders:
+        event = handled.get(order.client_order_id)
+        if isinstance(event, Bar):
+            yield snapshot(event)
+        yield Fact(
+            id=f"order:{recorder.order_id(order)}",
+            kind=Kind.ORDER,
+            ts_event=order.ts_init,
+            source=order.strategy_id.value,
+            cause=cause_of(event),
+            body=_order(order),
+        )
+
+
+def fill_facts(fills: Iterable[Fill]) -> Iterator[Fact]:
+    """Yield one fact a fill, caused by its order."""
+    for fill in fills:
+        body = {
+            "client_order_id": fill.client_order_id,
+            "instrument_id": fill.instrument_id,
+            "side": fill.side,
+            "quantity": str(abs(fill.quantity)),
+            "price": str(fill.price),
+            "commission": str(fill.commission),
+            "currency": fill.currency,
+        }
+        yield Fact(
+            id=f"fill:{fill.trade_id}",
+            kind=Kind.FILL,
+            ts_event=fill.ts,
+            source=fill.strategy,
+            cause=f"order:{fill.client_order_id}",
+            body=body,
+        )
+
+
+def trade_facts(trades: Iterable[Trade], closing: Mapping[str, str]) -> Iterator[Fact]:
+    """Yield one fact a trade, caused by the fill that closed it: `closing` has its trade id."""
+    for trade in trades:
+        body: dict[str, Any] = {
+            "instrument_id": trade.instrument_id,
+            "strategy": trade.strategy,
+            "side": str(trade.side),
+            **{n: str(getattr(trade, n)) for n in ("quantity", "entry", "exit")},
+            "opened": trade.opened,
+            "closed": trade.closed,
+            "pnl": str(trade.pnl),
+            "commissions": str(trade.commissions),
+            "currency": trade.currency,
+            "orders": list(trade.orders),
+            "slippage": _text(trade.slippage),
+        }
+        yield Fact(
+            id=f"trade:{trade.id}",
+            kind=Kind.TRADE,
+            ts_event=trade.closed,
+            source=trade.strategy,
+            cause=f"fill:{closing[trade.id]}",
+            body=body,
+        )
+
+
+def _order(order: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "instrument_id": str(order.instrument_id),
+        "side": order.side.name,
+        "type": order.order_type.name,
+        "quantity": str(order.quantity),
+        "status": order.status.name,
+    }
+    for name, attribute in (("price", "price"), ("trigger", "trigger_price")):
+        if (value := getattr(order, attribute, None)) is not None:
+            body[name] = str(decimal(value))
+    if reason := getattr(order.last_event, "reason", None):
+        body["reason"] = reason
+    return body
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)

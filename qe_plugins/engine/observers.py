@@ -1,0 +1,62 @@
+"""Tell plugins what happened, on a thread of their own: they can be slow, but never in the way."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from typing import Any
+
+from qe_plugins.decisions import Proposal, Review
+from qe_plugins.engine.recorder import Recorder
+from qe_plugins.journal.records import Fact
+from qe_plugins.manager import Plugins
+
+log = logging.getLogger(__name__)
+
+
+class Observers:
+    """Runs `order_denied`, `trade_closed` and `session_closed` one after the other."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._recorder = Recorder(label="after-")
+        self._hooks = {
+            name
+            for name in ("order_denied", "trade_closed", "session_closed")
+            if plugins.bind(name) is not None
+        }
+        self._jobs: queue.SimpleQueue[tuple[str, int, dict[str, Any]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="qe-observers", daemon=True)
+        self._thread.start()
+
+    def wants(self, hook: str) -> bool:
+        """Say whether any active plugin implements `hook`."""
+        return hook in self._hooks
+
+    def tell(self, hook: str, ts: int, **arguments: Any) -> None:
+        """Queue a call. `arguments` must be plain data: nothing of the engine may cross."""
+        if hook in self._hooks:
+            self._jobs.put((hook, ts, arguments))
+
+    def close(self) -> list[Fact]:
+        """Wait until everything told was heard; return what the observers had to say."""
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join()
+        return self._recorder.facts
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            hook, ts, arguments = job
+            for answer in self._plugins.ask(hook, **arguments):
+                if answer.error is not None:
+                    log.error("%s failed in %s", answer.plugin, hook, exc_info=answer.error)
+                    self._recorder.failure(answer.plugin, hook, answer.error, ts)
+                self._keep(answer.plugin, answer.value, ts)
+
+    def _keep(self, plugin: str, value: object, ts: int) -> None:
+        if isinstance(value, Review):
+            self._recorder.review(plugin, value, ts)
+        elif isinstance(value, Proposal):
+            self._recorder.proposal(plugin, value, ts)

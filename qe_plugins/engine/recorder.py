@@ -1,0 +1,186 @@
+"""What a run remembers for its journal and its report, buffered until the run is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.model import Bar, CustomData, OrderFilled
+
+from qe_plugins.decisions import OrderRequest, Proposal, Review, Signal, Size, Trade
+from qe_plugins.engine.books import Fill
+from qe_plugins.journal.records import Fact, Kind
+
+
+class Recorder:
+    """Facts in the order they happened. Ids are the same in every run of the same tape.
+
+    `label` keeps the ids of a recorder that another thread writes apart from this one's.
+    """
+
+    def __init__(self, label: str = "") -> None:
+        self._label = label
+        self.facts: list[Fact] = []
+        self.fills: list[Fill] = []
+        self.trades: list[Trade] = []
+        self.closing: dict[str, str] = {}
+        self.signals: dict[str, Signal] = {}
+        self.submitted: list[tuple[Any, object]] = []
+        self._signal_of: dict[str, str] = {}
+        self._votes_of: dict[str, tuple[str, ...]] = {}
+        self._counts: dict[Kind, int] = {}
+        self._expiries: dict[str, str] = {}
+
+    def order_id(self, order: Any) -> str:
+        """Return the client order id of an order or of its event, the same in every run.
+
+        The engine gives the orders by which it settles an expired contract a random id.
+        """
+        text: str = order.client_order_id.value
+        if not text.startswith("EXPIRATION-"):
+            return text
+        settled = f"EXPIRATION-{order.instrument_id}-{len(self._expiries) + 1}"
+        return self._expiries.setdefault(text, settled)
+
+    def vote(self, signal: Signal, cause: str) -> None:
+        """Remember what one plugin wished for."""
+        self._signal(signal, Kind.VOTE, cause, {})
+
+    def signal(self, signal: Signal, votes: Iterable[Signal], cause: str) -> None:
+        """Remember what the arbiter made of the votes."""
+        self._votes_of[signal.id] = tuple(v.id for v in votes)
+        self._signal(signal, Kind.SIGNAL, cause, {"votes": list(self._votes_of[signal.id])})
+
+    def size(self, signal: Signal, size: Size, source: str, ts: int) -> None:
+        """Remember how many contracts a signal was worth, and why."""
+        body = {"contracts": size.contracts, "reason": size.reason}
+        self.numbered(Kind.SIZE, ts, source, signal.id or None, body)
+
+    def veto(self, order: OrderRequest, plugin: str, reason: str) -> None:
+        """Remember one refusal. A refused modification is a veto of the order as it stood."""
+        body: dict[str, Any] = {
+            "plugin": plugin,
+            "reason": reason,
+            "client_order_id": order.client_order_id,
+            "instrument_id": order.instrument_id,
+            "side": order.side,
+            "quantity": str(order.quantity),
+            "strategy": order.strategy,
+        }
+        if order.grows is not None:
+            body["grows"] = str(order.grows)
+        self.numbered(Kind.VETO, order.ts, plugin, f"order:{order.client_order_id}", body)
+
+    def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
+        """Remember that a plugin failed."""
+        body = {"hook": hook, "error": f"{type(error).__name__}: {error}"}
+        self.numbered(Kind.FAILURE, ts, plugin, None, body)
+
+    def review(self, plugin: str, review: Review, ts: int) -> None:
+        """Remember what an analyst said of a trade."""
+        body = {"summary": review.summary, "facts": review.facts}
+        fact_id = f"review:{plugin}:{review.trade_id}"
+        self._add(fact_id, Kind.REVIEW, ts, plugin, f"trade:{review.trade_id}", body)
+
+    def proposal(self, plugin: str, proposal: Proposal, ts: int) -> None:
+        """Remember what somebody proposed."""
+        body = {"title": proposal.title, "reason": proposal.reason, "change": proposal.change}
+        self.numbered(Kind.PROPOSAL, ts, plugin, None, body)
+
+    def trade(self, trade: Trade, closing: Fill) -> None:
+        """Remember a closed trade and the fill that closed it."""
+        self.trades.append(trade)
+        self.closing[trade.id] = closing.trade_id
+
+    def votes_behind(self, client_order_id: str) -> tuple[Signal, ...]:
+        """Return the signals that led to an order, oldest first."""
+        found = self._signal_of.get(client_order_id)
+        if found is None:
+            return ()
+        return tuple(self.signals[i] for i in (*self._votes_of.get(found, ()), found))
+
+    def submits(self, client_order_id: Any, handling: object) -> None:
+        """Remember an order leaving a strategy, and the event the strategy was handling."""
+        self.submitted.append((client_order_id, handling))
+        if isinstance(handling, CustomData) and isinstance(handling.data, Signal):
+            self._signal_of[client_order_id.value] = handling.data.id
+
+    def numbered(
+        self, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
+    ) -> str:
+        """Append a fact whose id is its kind and a running number; return the id."""
+        number = self._counts.get(kind, 0) + 1
+        self._counts[kind] = number
+        return self._add(f"{kind}:{self._label}{number}", kind, ts, source, cause, body)
+
+    def next_id(self, kind: Kind) -> str:
+        """Return the id that the next `numbered` fact of this kind will have."""
+        return f"{kind}:{self._label}{self._counts.get(kind, 0) + 1}"
+
+    def _signal(self, signal: Signal, kind: Kind, cause: str, more: dict[str, Any]) -> None:
+        self.signals[signal.id] = signal
+        body: dict[str, Any] = {
+            "instrument_id": signal.instrument_id,
+            "side": str(signal.side),
+            "confidence": signal.confidence,
+            "reason": signal.reason,
+            **{n: str(v) for n in ("entry", "stop", "target") if (v := getattr(signal, n))},
+            **more,
+        }
+        self.numbered(kind, signal.ts_event, signal.source, cause, body)
+
+    def _add(
+        self, name: str, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
+    ) -> str:
+        fact = Fact(id=name, kind=kind, ts_event=ts, source=source, cause=cause, body=body)
+        self.facts.append(fact)
+        return name
+
+
+def snapshot_id(bar: Bar) -> str:
+    """Return the id of the fact that a bar closed."""
+    return f"snapshot:{bar.bar_type}@{bar.ts_event}"
+
+
+def snapshot(bar: Bar) -> Fact:
+    """Return the fact that a bar closed, as the plugins saw it."""
+    body = {n: str(getattr(bar, n)) for n in ("open", "high", "low", "close", "volume")}
+    return Fact(
+        id=snapshot_id(bar),
+        kind=Kind.SNAPSHOT,
+        ts_event=bar.ts_event,
+        source=str(bar.bar_type.instrument_id),
+        body=body,
+    )
+
+
+def cause_of(handling: object) -> str | None:
+    """Return the id of the fact that stands for the event a strategy was handling."""
+    if isinstance(handling, Bar):
+        return snapshot_id(handling)
+    if isinstance(handling, CustomData) and isinstance(handling.data, Signal):
+        return handling.data.id or None
+    if isinstance(handling, OrderFilled):
+        return f"fill:{handling.trade_id}"
+    return None
+
+
+def in_causal_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Return facts by time, each after what caused it; of one id the first counts."""
+    by_time = sorted(facts, key=lambda fact: fact.ts_event)
+    known = {fact.id: fact for fact in by_time}
+    placed: dict[str, Fact] = {}
+    for fact in by_time:
+        line = [fact]
+        while (cause := known.get(line[-1].cause or "")) and cause.id not in placed:
+            line.append(cause)
+        for each in reversed(line):
+            placed.setdefault(each.id, each)
+    return list(placed.values())
+
+
+def decimal(value: Any) -> Decimal:
+    """Return an engine number (Price, Quantity, Money) as a Decimal."""
+    exact: Decimal = value.as_decimal()
+    return exact
