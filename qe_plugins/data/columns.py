@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qe_plugins.data.catalog import Kind
+from qe_plugins.data.counting import STAMP, times
 
 ROWS = 16_384  # of a row group: small enough to read a window without much beside it
 DECIMAL = pa.decimal128(38, 16)
@@ -33,13 +34,13 @@ def write_series(folder: Path, kind: Kind, name: str, table: pa.Table) -> None:
     }
     if kind is Kind.BARS:
         about["bar_type"] = name
-    stamps = table.column("ts_init").to_numpy().view(np.int64)
+    stamps = times(table)
     pq.write_table(
         table.replace_schema_metadata(about),
         place / f"{_stamp(int(stamps[0]))}_{_stamp(int(stamps[-1]))}.parquet",
         compression="zstd",
         row_group_size=ROWS,
-        sorting_columns=[pq.SortingColumn(table.schema.names.index("ts_init"))],
+        sorting_columns=[pq.SortingColumn(table.schema.names.index(STAMP))],
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 STAMP = "ts_init"
@@ -64,6 +65,12 @@ def span(found: Sequence[Group], start: int, end: int) -> Span | None:
     )
 
 
+def times(table: pa.Table) -> np.ndarray:
+    """Return the `ts_init` of each row, UTC nanoseconds."""
+    stamps: np.ndarray = table.column(STAMP).to_numpy().view(np.int64)
+    return stamps
+
+
 def _within(group: Group, start: int, end: int) -> Span | None:
     if group.last < start or group.first >= end:
         return None
@@ -89,14 +96,13 @@ def windows(found: Sequence[Group], chunk: int, first: int, last: int) -> Iterat
     times = times[order]
     counts = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(times))])
     cuts = np.interp(np.arange(chunk, counts[-1], chunk), counts, times)
-    bounds = np.unique(np.clip(cuts.astype(np.int64), 1, last - first)) if last > first else []
     begin = first
-    for bound in bounds:
-        yield begin, first + int(bound) - 1
-        begin = first + int(bound)
+    for bound in np.unique(cuts.astype(np.int64)):
+        if begin < first + bound <= last:
+            yield begin, first + int(bound) - 1
+            begin = first + int(bound)
     yield begin, last
 
 
 def _stamps(parquet: pq.ParquetFile, index: int) -> np.ndarray:
-    column = parquet.read_row_group(index, columns=[STAMP]).column(0)
-    return column.to_numpy().view(np.int64)
+    return times(parquet.read_row_group(index, columns=[STAMP]))

@@ -41,6 +41,8 @@ def read_header(path: Path, place: str) -> DbnFile:
         if not head.startswith(MAGIC):
             raise _not_dbn(path, place)
         metadata = databento_dbn.Metadata.decode(head[: _header_size(head)])
+    except EOFError as error:
+        raise _cut_short(path, place) from error
     except (zstandard.ZstdError, databento_dbn.DBNError) as error:
         raise _not_dbn(path, place) from error
     return DbnFile(

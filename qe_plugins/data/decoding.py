@@ -11,6 +11,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.data.catalog import Kind
 from qe_plugins.data.columns import write_series
+from qe_plugins.data.counting import times
 from qe_plugins.data.dbn_file import DbnFile
 from qe_plugins.data.wanted import written
 from qe_plugins.errors import DataError
@@ -157,16 +159,17 @@ def _loaded(load: Load, file: DbnFile, place: str) -> list[Any]:
 def _write_raw(path: Path, kind: Kind, records: Iterable[Any]) -> None:
     path.mkdir()
     catalog = ParquetDataCatalog(str(path))
-    name, write = {
-        Kind.BARS: ("bar_type", catalog.write_bars),
-        Kind.QUOTES: ("instrument_id", catalog.write_quote_ticks),
-        Kind.TRADES: ("instrument_id", catalog.write_trade_ticks),
-    }[kind]
+    writers: dict[Kind, Callable[[list[Any]], str]] = {
+        Kind.BARS: catalog.write_bars,
+        Kind.QUOTES: catalog.write_quote_ticks,
+        Kind.TRADES: catalog.write_trade_ticks,
+    }
+    name = attrgetter("bar_type" if kind is Kind.BARS else "instrument_id")
     series = defaultdict(list)
     for record in records:
-        series[getattr(record, name)].append(record)
+        series[name(record)].append(record)
     for listed in series.values():
-        write(listed)
+        writers[kind](listed)
 
 
 def _pieces(
@@ -187,7 +190,7 @@ def _write(folder: Path, kind: Kind, name: str, parts: Sequence[Piece], place: s
     if not tables:
         return
     table = pa.concat_tables(tables).sort_by("ts_init")
-    stamps = table.column("ts_init").to_numpy().view(np.int64)
+    stamps = times(table)
     if kind is Kind.BARS and bool((np.diff(stamps) == 0).any()):
         at = written(int(stamps[1:][np.diff(stamps) == 0][0]))
         raise DataError(
@@ -200,5 +203,5 @@ def _write(folder: Path, kind: Kind, name: str, parts: Sequence[Piece], place: s
 
 def _table(file: Path, since: int, until: int) -> pa.Table:
     table = pq.read_table(file)
-    stamps = table.column("ts_init").to_numpy().view(np.int64)
+    stamps = times(table)
     return table.filter(pa.array((stamps >= since) & (stamps < until)))

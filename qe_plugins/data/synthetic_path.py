@@ -21,9 +21,11 @@ CALM, WILD = 0.25, 9.0  # bounds of that variance
 BLOCK = 30  # minutes over which an hour's mood holds
 MOOD, MOODINESS = 0.9, 0.2  # AR(1) of its log
 # Minute of the session and relative deviation of a minute: 17:00, Asia, London, New York, close.
-HOURS = ((0, 0.7), (60, 0.35), (480, 0.4), (545, 0.75), (690, 0.6), (805, 0.8), (870, 0.85))
-HOURS += ((929, 1.0), (930, 2.4), (990, 1.5), (1110, 0.95), (1200, 1.0), (1305, 1.7), (1319, 1.9))
-HOURS += ((1320, 0.7), (1379, 0.45))
+HOURS = [
+    *((0, 0.7), (60, 0.35), (480, 0.4), (545, 0.75), (690, 0.6), (805, 0.8), (870, 0.85)),
+    *((929, 1.0), (930, 2.4), (990, 1.5), (1110, 0.95), (1200, 1.0), (1305, 1.7), (1319, 1.9)),
+    *((1320, 0.7), (1379, 0.45)),
+]
 
 
 class PricePath(msgspec.Struct, frozen=True):
@@ -62,7 +64,8 @@ def price_path(seed: int, count: int, volatility: float) -> PricePath:
 def traded(rng: np.random.Generator, expected: np.ndarray) -> np.ndarray:
     """Return whole contracts for expected volumes, rounded up as often as the fraction says."""
     noise = np.exp(rng.normal(-0.1, 0.45, expected.shape))
-    return np.floor(expected * noise + rng.random(expected.shape)).astype(np.int64)
+    whole = np.floor(expected * noise + rng.random(expected.shape))
+    return whole.astype(np.int64)
 
 
 def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> np.ndarray:
@@ -70,8 +73,11 @@ def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> n
     last = 0.0
     for block, shock in enumerate(rng.normal(0, MOODINESS, mood.size)):
         last = mood[block] = MOOD * last + shock
-    minutes = deviation * shape * np.repeat(np.exp(mood), BLOCK)
-    return rng.standard_normal((MINUTES, STEPS.size)) * np.sqrt(STEPS) * minutes[:, None]
+    even = MOODINESS**2 / (1 - MOOD**2)  # so that moods leave the mean variance as it is
+    minutes = deviation * shape * np.repeat(np.exp(mood - even), BLOCK)
+    moves: np.ndarray = rng.standard_normal((MINUTES, STEPS.size)) * np.sqrt(STEPS)
+    moves *= minutes[:, None]
+    return moves
 
 
 def _keep(
@@ -88,11 +94,13 @@ def _keep(
 def _shape() -> np.ndarray:
     """Return each minute's deviation, so that the squares sum to one session's variance."""
     at, size = zip(*HOURS, strict=True)
-    shape = np.interp(np.arange(MINUTES), at, size)
-    return shape / math.sqrt((shape**2).sum())
+    shape: np.ndarray = np.interp(np.arange(MINUTES), at, size)
+    shape /= math.sqrt((shape**2).sum())
+    return shape
 
 
 def _volume(shape: np.ndarray) -> np.ndarray:
     """Return each minute's usual volume around one: it swings wider than the price does."""
-    wide = shape**2
-    return wide / wide.mean()
+    wide: np.ndarray = shape**2
+    wide /= wide.mean()
+    return wide
