@@ -6,7 +6,12 @@ import click
 
 from qe_plugins.cli import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "estimate": "qe_plugins.cli.data_vendor:estimate",
+    "get": "qe_plugins.cli.data_vendor:get",
+    "symbols": "qe_plugins.cli.data_market:symbols",
+    "contracts": "qe_plugins.cli.data_market:contracts",
+}
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS)

@@ -1,0 +1,176 @@
+"""`configs/markets.yaml`, read and checked: contract terms, session hours, fees, margins."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from qe_plugins import project
+from qe_plugins.config.decode import Decoder
+from qe_plugins.config.source import read
+from qe_plugins.errors import ConfigError, DataError, did_you_mean
+from qe_plugins.market.keys import MONTH_LETTERS
+from qe_plugins.units import Money
+
+FILE = Path("configs") / "markets.yaml"
+
+type LastTrade = Literal[
+    "third_friday",
+    "third_business_day_before_25th",
+    "third_last_business_day",
+    "seventh_business_day_before_last",
+]
+type FirstNotice = Literal[
+    "second_business_day_after_last_trade", "last_business_day_of_month_before"
+]
+type Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of what the file holds."""
+
+
+class Fee(Terms, frozen=True, kw_only=True):
+    """What one contract costs a side, in USD, from a day on."""
+
+    since: date = msgspec.field(name="from")
+    exchange: Money
+    clearing: Money
+    regulatory: Money
+    broker: Money
+    source: str
+
+    @property
+    def total(self) -> Money:
+        """Return the whole cost of one contract, one side."""
+        return self.exchange + self.clearing + self.regulatory + self.broker
+
+
+class Margin(Terms, frozen=True, kw_only=True):
+    """What one contract ties up, in USD, from a day on; `day_trade` is None where unknown."""
+
+    since: date = msgspec.field(name="from")
+    initial: Money
+    maintenance: Money
+    day_trade: Money | None = None
+    source: str
+
+
+class Root(Terms, frozen=True, kw_only=True):
+    """A root's terms. `tick` is in points, `multiplier` in USD a point, months are letters.
+
+    A contract is held until `hold_until` sessions before its last trade or first notice.
+    """
+
+    name: str
+    exchange: str
+    tick: Money
+    multiplier: Money
+    currency: str = "USD"
+    months: str
+    roll_months: str = ""
+    listed: date | None = None
+    last_trade: LastTrade
+    first_notice: FirstNotice | None = None
+    sessions: str
+    hold_until: Positive
+    fees: list[Fee]
+    margins: list[Margin]
+
+    def __post_init__(self) -> None:
+        for letter in self.months + self.roll_months:
+            if letter not in MONTH_LETTERS:
+                raise ValueError(f"months must be letters of {MONTH_LETTERS}, was {letter!r}")
+        if not self.fees or not self.margins:
+            raise ValueError("fees and margins need at least one entry each")
+
+    @property
+    def cycle(self) -> str:
+        """Return the delivery months that positions roll through."""
+        return self.roll_months or self.months
+
+
+class Hours(Terms, frozen=True, kw_only=True):
+    """A regular session in Chicago from a day on; `open` is on the evening before."""
+
+    since: date = msgspec.field(name="from")
+    open: str
+    close: str
+    after_closed: str | None = None
+    breaks: list[str] = []
+    source: str
+
+
+class Day(Terms, frozen=True, kw_only=True):
+    """A day on which the calendar is wrong: closed, or with another close."""
+
+    closed: bool = False
+    close: str | None = None
+    reason: str
+
+
+class Family(Terms, frozen=True, kw_only=True):
+    """The sessions of a family of roots: a calendar of pandas_market_calendars, put right."""
+
+    calendar: str
+    hours: list[Hours]
+    days: dict[str, Day] = {}
+
+
+class Markets(Terms, frozen=True, kw_only=True):
+    """The whole file."""
+
+    roots: dict[str, Root]
+    sessions: dict[str, Family]
+
+
+def markets() -> Markets:
+    """Return the project's `configs/markets.yaml`. Raises ConfigError where it is not there."""
+    file = _find()
+    return _load(file, file.stat().st_mtime_ns)
+
+
+def market(root: str) -> Root:
+    """Return a root's terms. Raises DataError for a root that the file does not have."""
+    return _known(markets().roots, root, "root")
+
+
+def family(root: str) -> Family:
+    """Return the session family of a root."""
+    return _known(markets().sessions, market(root).sessions, "session family")
+
+
+def _known[T](entries: Mapping[str, T], name: str, what: str) -> T:
+    if name in entries:
+        return entries[name]
+    hint = did_you_mean(name, entries) or f"Known: {', '.join(entries)}."
+    raise DataError(f"no {what} of {FILE}.", where=repr(name), hint=hint)
+
+
+def _find() -> Path:
+    root = project.find_root(Path.cwd())
+    folders = [root] if root else [Path(entry) for entry in sys.path if entry]
+    for folder in folders:
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise ConfigError(
+        "not found.", where=str(FILE), hint="Run qe inside the project, which holds this file."
+    )
+
+
+@lru_cache(maxsize=4)
+def _load(file: Path, changed: int) -> Markets:
+    loaded: Markets = Decoder().decode(Markets, read(file))
+    return loaded
+
+
+def latest[T](entries: list[T], on: date, since: Callable[[T], date]) -> T:
+    """Return the entry in force on a day; before the first one, the first."""
+    begun = [entry for entry in entries if since(entry) <= on]
+    return max(begun, key=since) if begun else min(entries, key=since)
