@@ -72,8 +72,8 @@ class Decoder:
         decoder = replace(self, currency=_currency(fields, tree) or self.currency)
         given: dict[str, Any] = {}
         for key, field in fields.items():
-            item = tree.value.get(key)
-            if item is not None and not (item.value is None and not _optional(field.type)):
+            item = tree.find((key,))
+            if item is not None and (item.value is not None or _optional(field.type)):
                 given[field.name] = decoder._below(key).decode(field.type, item)
             elif field.required:
                 raise ConfigError(f"missing required field {self._full(key)}.", where=tree.place)
@@ -88,7 +88,8 @@ class Decoder:
             raise ConfigError(f"{whose}{text}.", where=tree.place) from error
 
     def _dict(self, kind: Any, inside: Any, tree: Written) -> Any:
-        items = {k: self._below(k).decode(inside, item) for k, item in tree.value.items()}
+        said = {key: item for key, item in tree.value.items() if not item.is_empty}
+        items = {key: self._below(key).decode(inside, item) for key, item in said.items()}
         return self._converted(items, kind, tree)
 
     def _sequence(self, kind: Any, inside: Any, tree: Written) -> Any:
@@ -176,6 +177,6 @@ def _currency(fields: Mapping[str, msgspec.structs.FieldInfo], tree: Written) ->
     """Return what a section says in its own `currency`, written or by default."""
     if "currency" not in fields:
         return None
-    item = tree.value.get("currency")
+    item = tree.find(("currency",))
     said = item.value if item is not None else fields["currency"].default
     return said if isinstance(said, str) else None

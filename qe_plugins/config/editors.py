@@ -15,6 +15,7 @@ from qe_plugins.config.schema import NAMED, Config
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = r"\$\{[A-Za-z_]"
+NUMBER = r"^[-+]?[0-9._]+$"
 NUMBERS = ("integer", "number", "boolean")
 
 
@@ -50,10 +51,10 @@ def _lenient(schema: Any) -> Any:
         return [_lenient(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kind, pattern = schema.get("type"), schema.get("pattern", REFERENCE)
-    if schema.get("format") == "decimal":
-        kept = {key: item for key, item in schema.items() if key != "format"}
-        return kept | {"type": ["number", "string"]}
+    is_decimal = schema.get("format") == "decimal"
+    kind = "number" if is_decimal else schema.get("type")
     if kind in NUMBERS:
-        return schema | {"type": [kind, "string"], "pattern": f"{pattern}|{REFERENCE}"}
+        pattern = schema.get("pattern", NUMBER if is_decimal else REFERENCE)
+        kept = {key: item for key, item in schema.items() if key != "format"}
+        return kept | {"type": [kind, "string"], "pattern": f"{pattern}|{REFERENCE}"}
     return {key: _lenient(item) for key, item in schema.items()}

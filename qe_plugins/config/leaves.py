@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
@@ -23,7 +22,6 @@ WORDS: dict[Any, str] = {
     datetime: "a UTC time such as 2024-01-02 or 2024-01-02T14:30",
     list: "a list",
     dict: "a mapping",
-    NoneType: "null",
 }
 BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) (\S+)")
 LONGEST = 60

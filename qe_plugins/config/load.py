@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qe_plugins.config.decode import Decoder
+from qe_plugins.config.decode import Decoder, unknown
 from qe_plugins.config.env import interpolate, variables
-from qe_plugins.config.extends import gather, missing
+from qe_plugins.config.extends import EXTENDS, gather, missing
 from qe_plugins.config.merge import settle
 from qe_plugins.config.overrides import override
 from qe_plugins.config.plain import plain
@@ -27,7 +27,7 @@ class Loaded:
     file, it loads as the same Config.
     """
 
-    config: Config
+    config: Config = field(repr=False)
     file: Path
     resolved: dict[str, Any] = field(repr=False)
     _tree: Written = field(repr=False)
@@ -62,8 +62,17 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
     if not file.exists():
         raise ConfigError("no such file.", where=display(file), hint=missing(file))
     tree = settle(interpolate(override(gather(file), overrides), variables()))
+    _check_sections(tree)
     config: Config = Decoder(_currency(tree)).decode(Config, tree)
     return Loaded(config, file, masked(plain(config), tree), tree)
+
+
+def _check_sections(tree: Written) -> None:
+    """Refuse an unknown section here, where `extends` is known to be one."""
+    known = (EXTENDS, *Config.__struct_encode_fields__)
+    for name, section in tree.value.items():
+        if name not in known:
+            raise unknown(name, known, section.place)
 
 
 def _currency(tree: Written) -> str | None:

@@ -26,39 +26,49 @@ def merge(under: Written, over: Written, at: tuple[str, ...] = ()) -> Written:
 
 
 def settle(tree: Written) -> Written:
-    """Return `tree` without empty values, and without the names that `null` took away.
+    """Return `tree` without the names that `null` took away, and with `{}` for what is named alone:
+    a strategy, a plugin or a synthetic tape with nothing after it.
 
-    A strategy, a plugin or a synthetic tape may be named with nothing after it: it gets `{}`.
+    Other empty values stay, so that a misspelt key with nothing after it is found.
     """
     return _settle(tree, ())
 
 
 def _settle(tree: Written, at: tuple[str, ...]) -> Written:
     if isinstance(tree.value, list):
-        return replace(tree, value=[_settle(item, at) for item in tree.value])
+        return replace(tree, value=[_filled(_settle(item, at)) for item in tree.value])
     if not isinstance(tree.value, dict):
-        return replace(tree, value=None) if tree.value is EMPTY else tree
+        return tree
     kept: dict[str, Written] = {}
     for key, item in tree.value.items():
         here = (*at, key)
         if item.value is EMPTY and stands_alone(here):
             kept[key] = replace(item, value={})
-        elif item.value is not EMPTY and not (item.value is None and _is_name(here)):
+        elif not (item.value is None and _is_name(here)):
             kept[key] = _settle(item, here)
     return replace(tree, value=kept)
+
+
+def _filled(item: Written) -> Written:
+    """Return an item of a list, where nothing after the dash is null."""
+    return replace(item, value=None) if item.value is EMPTY else item
 
 
 def _displaced(over: Written, at: tuple[str, ...]) -> set[str]:
     """Return the sources that `over` replaces by naming another."""
     if at != ("data",):
         return set()
-    named = {name for name in SOURCES if name in over.value and over.value[name].value is not None}
+    named = {name for name in SOURCES if name in over.value and _says(over.value[name], name)}
     return set(SOURCES) - named if named else set()
 
 
 def stands_alone(at: tuple[str, ...]) -> bool:
     """Say whether a key with nothing after it says something: it names, or it chooses."""
     return _is_name(at) or _chooses(at)
+
+
+def _says(source: Written, name: str) -> bool:
+    return source.value is not None and (not source.is_empty or _chooses(("data", name)))
 
 
 def _is_name(at: tuple[str, ...]) -> bool:

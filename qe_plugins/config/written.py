@@ -29,11 +29,20 @@ class Written:
     plain: bool = False
     shown: str | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing after the colon."""
+        return self.value is EMPTY
+
     def bare(self, *, shown: bool = False) -> Any:
-        """Return plain lists, dicts and scalars; with `shown`, secrets as `${NAME}`."""
+        """Return plain lists, dicts and scalars; with `shown`, secrets as `${NAME}`.
+
+        A key with nothing after it is left out.
+        """
         match self.value:
             case dict():
-                return {key: item.bare(shown=shown) for key, item in self.value.items()}
+                said = {key: item for key, item in self.value.items() if not item.is_empty}
+                return {key: item.bare(shown=shown) for key, item in said.items()}
             case list():
                 return [item.bare(shown=shown) for item in self.value]
         return self.shown if shown and self.shown is not None else self.value
@@ -43,7 +52,7 @@ class Written:
         found: Written | None = self
         for key in keys:
             found = found.below(key) if found is not None else None
-        return found
+        return None if found is None or found.is_empty else found
 
     def nearest(self, keys: tuple[str, ...]) -> Written:
         """Return the value at `keys`, or at as many of them as there are."""
