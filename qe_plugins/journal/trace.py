@@ -81,9 +81,7 @@ def _bracket(orders: Sequence[Fact], effects: Effects, others: set[str]) -> list
         for first in orders[:1]
         if first.cause
         for effect in effects[first.cause]
-        if effect.kind is Kind.ORDER
-        and effect.body.get("strategy") == first.body.get("strategy")
-        and effect.id not in others
+        if effect.kind is Kind.ORDER and effect.source == first.source and effect.id not in others
     ]
 
 

@@ -97,6 +97,8 @@ def cell(fact: Fact, column: str) -> str:
             return bare(fact.id)
         case "trade":
             return bare(fact.cause or "")
+        case "strategy":
+            return plain(fact.body.get("strategy", fact.source))
     value = fact.body.get(column)
     return utc(value) if column in TIMES and isinstance(value, int) else plain(value)
 

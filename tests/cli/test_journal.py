@@ -48,9 +48,12 @@ def test_a_listing_prints_every_fact_of_its_kinds_as_json(name):
     ("name", "shows"),
     [
         ("signals", ["2024-01-03 15:00:00", "vote:1", "a vote", "LONG", "0.75", "a breakout"]),
-        ("vetoes", ["2024-01-03 15:31:00", "limits", "O-4", "follower", "BUY", "too many"]),
-        ("orders", ["O-2", "STOP_MARKET", "CANCELED", "DENIED", "limits: too many"]),
-        ("fills", ["F-1", "4750.00", "0.62", "USD"]),
+        ("vetoes", ["2024-01-03 15:31:00", "limits", "O-4", "FOLLOWER-001", "BUY", "too many"]),
+        (
+            "orders",
+            ["O-2", "FOLLOWER-001", "STOP_MARKET", "CANCELED", "DENIED", "limits: too many"],
+        ),
+        ("fills", ["F-1", "FOLLOWER-001", "4750.00", "0.62", "USD"]),
         ("trades", [TRADE, "2024-01-03 15:00:00", "2024-01-03 15:30:00", "8.76", "1.24"]),
         ("reviews", ["a review", TRADE, "won 2 points", "slippage=0.25"]),
     ],

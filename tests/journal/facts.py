@@ -11,14 +11,19 @@ STARTED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 MINUTE = 60_000_000_000
 OPEN = 1_704_294_000_000_000_000
 BAR_TYPE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
+STRATEGY = "FOLLOWER-001"
 MES = {"instrument_id": "MESH24.XCME"}
 
 
-def fact(id: str, cause: str | None = None, minute: int = 0, **body: Any) -> Fact:  # noqa: A002
-    """Make a fact whose kind is the first part of its id."""
-    kind = Kind(id.partition(":")[0])
+def fact(
+    fact_id: str, cause: str | None = None, minute: int = 0, *, by: str = "", **body: Any
+) -> Fact:
+    """Make a fact whose kind is the first part of its id; `by` is its source."""
+    kind = Kind(fact_id.partition(":")[0])
     ts = OPEN + minute * MINUTE
-    return Fact(id=id, kind=kind, ts_event=ts, source=f"a {kind}", cause=cause, body=body)
+    return Fact(
+        id=fact_id, kind=kind, ts_event=ts, source=by or f"a {kind}", cause=cause, body=body
+    )
 
 
 def snapshot(minute: int, close: str) -> Fact:
@@ -27,24 +32,26 @@ def snapshot(minute: int, close: str) -> Fact:
     return fact(f"snapshot:{BAR_TYPE}@{ts}", minute=minute, close=close, volume="100")
 
 
-def order(name: str, cause: str, minute: int, side: str, **body: Any) -> Fact:
+def order(name: str, cause: str, minute: int, side: str, by: str = STRATEGY, **body: Any) -> Fact:
     """Make an order of one contract."""
-    body = {"strategy": "follower", "side": side, "quantity": "1", "status": "FILLED", **body}
-    return fact(f"order:{name}", cause, minute, **MES, **{"type": "MARKET", **body})
+    body = {"side": side, "quantity": "1", "type": "MARKET", "status": "FILLED", **body}
+    return fact(f"order:{name}", cause, minute, by=by, **MES, **body)
 
 
 def fill(name: str, order_name: str, minute: int, side: str, price: str) -> Fact:
     """Make the fill of an order."""
     body = {"side": side, "quantity": "1", "price": price, "commission": "0.62"}
-    return fact(f"fill:{name}", f"order:{order_name}", minute, currency="USD", **MES, **body)
+    order_id = f"order:{order_name}"
+    return fact(f"fill:{name}", order_id, minute, by=STRATEGY, currency="USD", **MES, **body)
 
 
 def trade(name: str, cause: str, minute: int, orders: list[str], pnl: str = "8.76") -> Fact:
     """Make a trade that `cause`, a fill, closed."""
     prices = {"entry": "4750.00", "exit": "4752.00", "pnl": pnl, "commissions": "1.24"}
+    body = {"strategy": STRATEGY, "side": "LONG", "quantity": "1", "currency": "USD", **prices}
     times = {"opened": OPEN, "closed": OPEN + minute * MINUTE}
-    body = {"strategy": "follower", "side": "LONG", "quantity": "1", "currency": "USD"}
-    return fact(f"trade:{name}", cause, minute, orders=orders, **MES, **prices, **times, **body)
+    trade_id = f"trade:{name}"
+    return fact(trade_id, cause, minute, by=STRATEGY, orders=orders, **MES, **body, **times)
 
 
 def small_run() -> list[Fact]:
@@ -81,7 +88,7 @@ def small_run() -> list[Fact]:
             reason="too many",
             side="BUY",
             client_order_id="O-4",
-            strategy="follower",
+            strategy=STRATEGY,
             quantity="1",
             **MES,
         ),

@@ -40,7 +40,7 @@ def test_the_chain_goes_from_the_bar_to_the_review():
 
 
 def test_an_order_of_another_strategy_on_the_same_signal_is_left_out():
-    other = order("O-9", "signal:1", 0, "BUY", strategy="somebody else")
+    other = order("O-9", "signal:1", 0, "BUY", by="OTHER-001")
 
     assert "order:O-9" not in names([*small_run(), other], TRADE)
 
