@@ -51,7 +51,7 @@ class Bracketed(Strategy):
 
     def working(self, contract: InstrumentId) -> list[Any]:
         """Return this strategy's orders that may still fill."""
-        mine = {"instrument_id": contract, "strategy_id": self.strategy_id}
+        mine: dict[str, Any] = {"instrument_id": contract, "strategy_id": self.strategy_id}
         return [*self.cache.orders_open(**mine), *self.cache.orders_inflight(**mine)]
 
     def is_leaving(self, contract: InstrumentId) -> bool:

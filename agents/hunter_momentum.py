@@ -1,0 +1,130 @@
+"""Momentum: a move that is large for the market's own noise is noticed, and sometimes goes on.
+
+A rule and not a model; no claim of edge.
+
+The move over the last bars is measured against what a random walk of the same noise would make of
+them: average true range times the square root of their number. One signal is given when a move
+begins; the next only after it has faded or turned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from nautilus_trader.indicators import AverageTrueRange
+
+from qe_plugins import Plugin, PluginConfig, Role, Side, Signal, hookimpl
+
+if TYPE_CHECKING:
+    from nautilus_trader.common import Cache
+    from nautilus_trader.model import Bar
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=2)]
+
+
+class HunterMomentumConfig(PluginConfig, frozen=True):
+    """`bars` is how far back a move is measured and `noise_bars` how far the noise.
+
+    `threshold` is the size of a move worth a signal, in units of noise; `stop` is the distance to
+    the stop in average true ranges, `reward` the target in units of that distance.
+    """
+
+    bars: Count = 30
+    noise_bars: Count = 60
+    threshold: Positive = 1.5
+    stop: Positive = 3.0
+    reward: Positive = 2.0
+
+
+class Tape:
+    """What the hunter remembers of one contract."""
+
+    def __init__(self, config: HunterMomentumConfig) -> None:
+        self.closes: deque[float] = deque(maxlen=config.bars + 1)
+        self.volumes: deque[float] = deque(maxlen=config.bars)
+        self.noise = AverageTrueRange(config.noise_bars)
+        self.volume = 0.0
+        self.side = Side.FLAT
+
+    def add(self, bar: Bar) -> None:
+        """Take in a bar."""
+        volume = bar.volume.as_double()
+        self.volume += volume - (self.volumes[0] if len(self.volumes) == self.volumes.maxlen else 0)
+        self.volumes.append(volume)
+        self.closes.append(bar.close.as_double())
+        self.noise.handle_bar(bar)
+
+    def move(self) -> float | None:
+        """Return the last move in units of noise, None before there are enough bars."""
+        if not self.noise.initialized or len(self.closes) < (self.closes.maxlen or 0):
+            return None
+        expected = self.noise.value * math.sqrt(len(self.closes) - 1)
+        return (self.closes[-1] - self.closes[0]) / expected if expected else None
+
+
+class HunterMomentum(Plugin):
+    """Wish to go with a move that stands out, in the contract that trades most."""
+
+    role = Role.HUNTER
+    Config = HunterMomentumConfig
+    config: HunterMomentumConfig
+
+    def __init__(self, config: PluginConfig | None = None) -> None:
+        super().__init__(config)
+        self.tapes: dict[str, Tape] = {}
+
+    @hookimpl
+    def contribute_signals(self, bar: Bar, cache: Cache) -> Signal | None:
+        """Return a signal at the bar where a move begins."""
+        contract = str(bar.bar_type.instrument_id)
+        tape = self.tapes.get(contract)
+        if tape is None:
+            tape = self.tapes[contract] = Tape(self.config)
+        tape.add(bar)
+        move = tape.move()
+        if move is None:
+            return None
+        side = self.side_of(move)
+        begins, tape.side = side is not tape.side, side
+        if not begins or side is Side.FLAT or not self.leads(tape):
+            return None
+        tick = cache.instrument(bar.bar_type.instrument_id).price_increment.as_decimal()
+        return self.signal(bar, side, move, tape.noise.value, tick)
+
+    def side_of(self, move: float) -> Side:
+        """Return the side that a move speaks for."""
+        if abs(move) < self.config.threshold:
+            return Side.FLAT
+        return Side.LONG if move > 0 else Side.SHORT
+
+    def leads(self, tape: Tape) -> bool:
+        """Say whether no other contract traded more of late."""
+        return all(tape.volume >= other.volume for other in self.tapes.values())
+
+    def signal(self, bar: Bar, side: Side, move: float, noise: float, tick: Decimal) -> Signal:
+        """Return the wish, with stop and target on the tick grid."""
+        entry = bar.close.as_decimal()
+        risk = ticks_up(self.config.stop * noise, tick)
+        gain = ticks_up(float(risk) * self.config.reward, tick)
+        up = 1 if side is Side.LONG else -1
+        return Signal(
+            instrument_id=str(bar.bar_type.instrument_id),
+            side=side,
+            reason=f"moved {move:+.1f} times the noise in {self.config.bars} bars",
+            confidence=min(1.0, abs(move) / (2 * self.config.threshold)),
+            entry=entry,
+            stop=entry - up * risk,
+            target=entry + up * gain,
+            facts={"move": round(move, 3), "noise_points": round(noise, 3)},
+        )
+
+
+def ticks_up(points: float, tick: Decimal) -> Decimal:
+    """Return `points` as whole ticks, rounded up, at least one: a risk is never understated."""
+    ticks = (Decimal(str(points)) / tick).to_integral_value(ROUND_CEILING)
+    return max(ticks, Decimal(1)) * tick

@@ -1,0 +1,66 @@
+"""The storm guard, alone with a few bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from agents.guardian_volatility import GuardianVolatility, GuardianVolatilityConfig
+
+Refusal = Callable[..., str | None]
+
+
+class Bars:
+    """A cache with bars, the newest first, as Nautilus holds them."""
+
+    def __init__(self, bars: list[Any]) -> None:
+        self.bars = bars
+
+    def bar(self, bar_type: Any, index: int) -> Any:
+        assert str(bar_type) == "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
+        return self.bars[index] if index < len(self.bars) else None
+
+
+@pytest.fixture
+def refusal(
+    qe_plugins: Callable[..., Any], qe_bar: Callable[..., Any], qe_contract: Any
+) -> Refusal:
+    """Return a function from bar ranges in points, the newest first, to a refusal."""
+
+    def ask(*ranges: float, **config: Any) -> str | None:
+        guardian = GuardianVolatility(
+            GuardianVolatilityConfig(bars=1, against=4, multiple=3.0, **config)
+        )
+        bars = [qe_bar(4750, low=4750 - points) for points in ranges]
+        [answer] = qe_plugins(guardian).ask("veto_order", instrument=qe_contract, cache=Bars(bars))
+        assert answer.error is None
+        return answer.value.reason if answer.value else None
+
+    return ask
+
+
+def test_a_wild_bar_is_vetoed(refusal: Refusal) -> None:
+    assert refusal(3.25, 1, 1, 1, 1) == "ran 3.25 points in 1 bars, 3.00 are allowed"
+
+
+def test_a_bar_at_the_limit_passes(refusal: Refusal) -> None:
+    assert refusal(3, 1, 1, 1, 1) is None
+
+
+def test_the_limit_follows_the_market(refusal: Refusal) -> None:
+    assert refusal(11, 4, 4, 4, 4) is None
+
+
+def test_points_are_a_limit_of_their_own(refusal: Refusal) -> None:
+    reason = refusal(11, 4, 4, 4, 4, points=Decimal(10))
+
+    assert reason == "ran 11.00 points in 1 bars, 10.00 are allowed"
+
+
+def test_too_few_bars_are_a_veto(refusal: Refusal) -> None:
+    reason = refusal(1, 1, 1)
+
+    assert reason == "3 bars of MESH24.XCME are too few to judge, needs 5"
