@@ -7,7 +7,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
+
+from qe_plugins.cli.listing import json_option, print_json
 
 if TYPE_CHECKING:
     from qe_plugins.manager import HookReference
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def hooks(name: str | None, as_json: bool) -> None:
     """Say what each hook is asked, when, and what an answer or an exception means.
 
@@ -25,7 +26,7 @@ def hooks(name: str | None, as_json: bool) -> None:
 
     found = reference(name)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        print_json(found)
     else:
         click.echo("\n\n".join(_page(hook) for hook in found))
 

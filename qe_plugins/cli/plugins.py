@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from qe_plugins.cli.listing import json_option, print_json, print_rows
 from qe_plugins.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Say which of them FILE activates.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def plugins(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """List every plugin: active ones first, in the order in which they are asked.
 
@@ -39,7 +40,7 @@ def plugins(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> N
         raise click.UsageError("--set overrides a setting of a file. Name it with --config.")
     rows = _rows(_asked(config, overrides))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(rows)))
+        print_json(rows)
     else:
         _print(rows)
 
@@ -84,18 +85,13 @@ def _unknown(name: str, order: int, where: str, known: Iterable[str]) -> Row:
 
 
 def _print(rows: Sequence[Row]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     if not rows:
         click.echo("no plugins. `qe new agent NAME --role GUARDIAN` writes one.")
         return
-    table = Table("asked", "plugin", "role", "hooks", "source", box=None, pad_edge=False)
-    for row in rows:
-        asked = str(row.order) if row.order else "-"
-        hooks = " ".join(row.hooks) or "-"
-        table.add_row(asked, row.name, row.role or "-", hooks, row.source or "-")
-    Console(highlight=False).print(table)
+    print_rows(
+        ("asked", "plugin", "role", "hooks", "source"),
+        [(r.order, r.name, r.role, " ".join(r.hooks) or None, r.source) for r in rows],
+    )
     for row in rows:
         if row.error:
             click.secho(f"{row.name} fails: {row.error}", fg="red")
