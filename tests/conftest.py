@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("desk", deadline=None)  # a busy machine is not a failure
+settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parent.parent
 

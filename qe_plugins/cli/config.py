@@ -41,7 +41,8 @@ def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     loaded = load(file, overrides)
     rows = describe(loaded)
     if as_json:
-        _print_json({"file": str(loaded.file), "ran": False, "would_run": dict(rows)})
+        would_run = [{"label": label, "value": value} for label, value in rows]
+        _print_json({"name": loaded.config.name, "would_run": would_run, "ran": False})
     else:
         _print_rows(loaded, rows)
 

@@ -6,22 +6,20 @@ of a mapping (`$.plugins[...]`), and its structs cannot read `250 USD`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
 from qe_plugins import units
-from qe_plugins.config import leaves
+from qe_plugins.config import kinds, leaves
 from qe_plugins.config.written import Written
 from qe_plugins.errors import ConfigError, did_you_mean
 
-SEQUENCES = (list, tuple, set, frozenset, Sequence)
-MAPPINGS = (dict, Mapping)
 MOST = 12  # names that an error lists where none is like the one written
 
 
@@ -34,15 +32,15 @@ class Decoder:
 
     def decode(self, kind: Any, tree: Written) -> Any:
         """Return `tree` as `kind`. Raise ConfigError at the line that is wrong."""
-        bare, unit = _strip(kind)
+        bare, unit = kinds.strip(kind)
         origin = get_origin(bare) or bare
         if origin in (Union, UnionType):
             return self._union(kind, bare, tree)
         if isinstance(origin, type) and issubclass(origin, msgspec.Struct):
             return self._struct(origin, self._mapping(tree))
-        if origin in MAPPINGS and get_args(bare):
+        if origin in kinds.MAPPINGS and get_args(bare):
             return self._dict(kind, get_args(bare)[1], self._mapping(tree))
-        if origin in SEQUENCES and get_args(bare) and isinstance(tree.value, list):
+        if origin in kinds.SEQUENCES and get_args(bare) and isinstance(tree.value, list):
             return self._sequence(kind, get_args(bare)[0], tree)
         return self._leaf(kind, bare, unit, tree)
 
@@ -59,9 +57,9 @@ class Decoder:
         choices = [choice for choice in get_args(bare) if choice is not NoneType]
         if tree.value is None and len(choices) < len(get_args(bare)):
             return None
-        fitting = [choice for choice in choices if _shape(choice) == _shape_of(tree)]
+        fitting = [choice for choice in choices if kinds.shape(choice) == kinds.shape_of(tree)]
         if len(choices) == 1 or len(fitting) == 1:
-            return self.decode(_again(kind, (fitting or choices)[0]), tree)
+            return self.decode(kinds.again(kind, (fitting or choices)[0]), tree)
         return self._leaf(kind, bare, None, tree)
 
     def _struct(self, kind: type[msgspec.Struct], tree: Written) -> Any:
@@ -73,7 +71,7 @@ class Decoder:
         given: dict[str, Any] = {}
         for key, field in fields.items():
             item = tree.find((key,))
-            if item is not None and (item.value is not None or _optional(field.type)):
+            if item is not None and (item.value is not None or kinds.optional(field.type)):
                 given[field.name] = decoder._below(key).decode(field.type, item)
             elif field.required:
                 raise ConfigError(f"missing required field {self._full(key)}.", where=tree.place)
@@ -134,39 +132,6 @@ def _hint(key: str, known: list[str]) -> str | None:
     if hint := did_you_mean(key, known) or did_you_mean(key, longer, cutoff=0):
         return hint
     return f"Known here: {', '.join(known)}." if 0 < len(known) <= MOST else None
-
-
-def _strip(kind: Any) -> tuple[Any, str | None]:
-    """Return `kind` without its annotations, and the unit that they name."""
-    if get_origin(kind) is not Annotated:
-        return kind, None
-    bare, *notes = get_args(kind)
-    extras = [note.extra for note in notes if isinstance(note, msgspec.Meta) and note.extra]
-    return bare, next((extra["unit"] for extra in extras if "unit" in extra), None)
-
-
-def _again(kind: Any, choice: Any) -> Any:
-    """Return `choice` with the annotations that `kind`, the union, has."""
-    if get_origin(kind) is not Annotated:
-        return choice
-    return Annotated[choice, *get_args(kind)[1:]]
-
-
-def _optional(kind: Any) -> bool:
-    bare, _ = _strip(kind)
-    return bare is Any or bare is NoneType or NoneType in get_args(bare)
-
-
-def _shape(kind: Any) -> type:
-    bare, _ = _strip(kind)
-    origin = get_origin(bare) or bare
-    if origin in MAPPINGS or (isinstance(origin, type) and issubclass(origin, msgspec.Struct)):
-        return dict
-    return list if origin in SEQUENCES else object
-
-
-def _shape_of(tree: Written) -> type:
-    return type(tree.value) if isinstance(tree.value, dict | list) else object
 
 
 def _is_float(bare: Any, value: Any) -> bool:

@@ -165,7 +165,7 @@ MISTAKES = {
         "run.yaml:4: '1e999' is not of type float.",
     ),
     "brackets without end": (
-        HEAD + "rung: " + "[" * 5_000 + "\n",
+        HEAD + "rung: " + "[" * 1_500 + "\n",
         "run.yaml:1: nested too deeply.",
     ),
 }
