@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "get": "qe_plugins.cli.data_vendor:get",
     "symbols": "qe_plugins.cli.data_market:symbols",
     "contracts": "qe_plugins.cli.data_market:contracts",
+    "calendar": "qe_plugins.cli.data_calendar:calendar",
 }
 
 

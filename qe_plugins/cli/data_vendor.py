@@ -1,0 +1,178 @@
+"""`qe data estimate|get`: what a purchase costs, and the purchase."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.listing import json_option, print_json, print_rows
+
+if TYPE_CHECKING:
+    from qe_plugins.data.databento.cart import Cart
+    from qe_plugins.data.databento.shop import Bought
+
+CONFIG = click.argument("config", type=click.Path(path_type=Path))
+HEAD = ("root", "schema", "year", "files", "rows", "bytes", "dollars")
+
+
+class Dollars(click.ParamType[Decimal]):
+    """An amount on the command line: `80`, `80.50`, `$80`, `80 USD`."""
+
+    name = "dollars"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
+        """Return the amount. Fails with one line for anything that is no amount."""
+        from qe_plugins.units import parse_money
+
+        try:
+            amount = parse_money(str(value).strip().removeprefix("$"), "USD")
+        except ValueError:
+            amount = Decimal(-1)
+        if amount < 0:
+            self.fail(f"'{value}' is no amount. Write it as 80 or 80.50.", param, ctx)
+        return amount
+
+
+@click.command()
+@CONFIG
+@json_option
+def estimate(config: Path, as_json: bool) -> None:
+    """Show what the purchase in CONFIG costs, by root, schema and year. Asking is free."""
+    from qe_plugins.data.databento import shop
+
+    with _asking() as started:
+        cart = shop.estimate(config, started)
+    if as_json:
+        print_json(shop.quoted(cart))
+    else:
+        _print_cart(cart)
+
+
+@click.command()
+@CONFIG
+@click.option("--max-cost", type=Dollars(), help="The most this run may spend, retries included.")
+@json_option
+def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
+    """Buy what CONFIG names and is not here yet; a run that was stopped goes on.
+
+    Without --max-cost it asks, and refuses where nobody can be asked.
+    """
+    from qe_plugins.data.databento import shop
+
+    with shop.opened(config) as counter:
+        with _asking() as started:
+            cart = counter.fill(started)
+        if not as_json:
+            _print_cart(cart)
+        limit = shop.limit(cart, max_cost, _ask if _is_terminal() else None)
+        with _downloading(cart) as watch:
+            bought = counter.buy(cart, limit, watch)
+    if as_json:
+        print_json(bought)
+    else:
+        _print_bought(bought)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask(question: str) -> bool:
+    return click.confirm(question, err=True)
+
+
+@contextmanager
+def _asking() -> Iterator[Callable[[int], Callable[[], None]]]:
+    """Show how many files were asked for, on a terminal's standard error."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("asking for prices"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=_console(), transient=True) as progress:
+
+        def started(total: int) -> Callable[[], None]:
+            task = progress.add_task("", total=total)
+            return lambda: progress.advance(task)
+
+        yield started
+
+
+@contextmanager
+def _downloading(cart: Cart) -> Iterator[Callable[[Any], None]]:
+    """Show files and billable bytes as they become whole, and what has arrived on the disk."""
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    total = sum(quote.bytes for quote in cart.wanted.values())
+    columns = (
+        TextColumn("{task.description:>5}"),
+        BarColumn(),
+        TextColumn("{task.fields[shown]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=_console(), disable=not cart.wanted) as progress:
+        files = progress.add_task("files", total=len(cart.wanted), shown="")
+        bytes_ = progress.add_task("bytes", total=total, shown="")
+
+        def watch(now: Any) -> None:
+            shown = f"{now.files} of {len(cart.wanted)}"
+            progress.update(files, completed=now.files, shown=shown)
+            shown = f"{decimal(now.bytes)} of {decimal(total)}, {decimal(now.received)} compressed"
+            progress.update(bytes_, completed=now.bytes, shown=shown)
+
+        yield watch
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _print_cart(cart: Cart) -> None:
+    from qe_plugins.data.databento.quotes import lines, total
+
+    rows = [
+        (one.root, one.schema, str(one.year), one.files, one.rows, one.bytes, _usd(one.dollars))
+        for one in lines(cart.wanted)
+    ]
+    whole = total(cart.wanted.values())
+    if rows:
+        rows.append(
+            ("total", "", "", len(cart.wanted), whole.rows, whole.bytes, _usd(whole.dollars))
+        )
+        print_rows(HEAD, rows)
+    if cart.held:
+        click.echo(f"{len(cart.held)} files are here already and cost nothing more.")
+    if not rows:
+        click.echo("Nothing is left to buy.")
+    _print_doubts(cart)
+
+
+def _print_doubts(cart: Cart) -> None:
+    for text in cart.unresolved:
+        click.echo(f"not resolved: {text}.")
+    kinds: dict[str, list[str]] = {}
+    for day, condition in sorted(cart.conditions.items()):
+        kinds.setdefault(condition, []).append(day.isoformat())
+    for condition, days in sorted(kinds.items()):
+        click.echo(f"{condition} ({len(days)} days): {', '.join(days)}")
+
+
+def _print_bought(bought: Bought) -> None:
+    click.echo(
+        f"{bought.files} files bought for {_usd(bought.dollars)}, {bought.held} were here: "
+        f"{bought.rows:,} rows in {bought.folder}"
+    )
+    for retry in bought.retries:
+        click.echo(f"billed again after a cut: {retry}")
+
+
+def _usd(dollars: Decimal) -> str:
+    """Return an amount to the cent, and smaller ones to the hundredth of a cent."""
+    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"

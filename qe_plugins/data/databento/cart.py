@@ -1,0 +1,100 @@
+"""What of a purchase is still to be bought: the days that no whole file of ours has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+
+import msgspec
+
+from qe_plugins.data.databento.desk import Desk
+from qe_plugins.data.databento.manifest import Book, Entry
+from qe_plugins.data.databento.pieces import Piece, Plan, plan
+from qe_plugins.data.databento.purchase import Purchase
+from qe_plugins.data.databento.quotes import Quote, quotes
+from qe_plugins.data.dbn_file import digest
+from qe_plugins.errors import DataError
+
+
+class Cart(msgspec.Struct, frozen=True):
+    """A purchase at its prices. `held` are the whole files that it needs and we have.
+
+    `conditions` are the days that are not simply available, `unresolved` says in words what the
+    vendor could not resolve.
+    """
+
+    wanted: dict[Piece, Quote]
+    held: list[Entry]
+    conditions: dict[date, str]
+    unresolved: list[str]
+
+
+def fill(
+    purchase: Purchase, desk: Desk, book: Book, started: Callable[[int], Callable[[], None]]
+) -> Cart:
+    """Ask the vendor, for free, what is still to be bought.
+
+    `started` hears how many pieces are asked for and returns what to call after each. Raises
+    DataError where a bought file is gone or changed.
+    """
+    planned = plan(purchase, desk)
+    held = _held(planned, book)
+    for entry in held:
+        check_unchanged(book, entry)
+    missing = [rest for piece in planned.pieces for rest in without_held(piece, held)]
+    first = min(lot.start for lot in purchase.lots())
+    last = max(lot.end for lot in purchase.lots())
+    return Cart(
+        wanted=quotes(desk, missing, started(len(missing))),
+        held=held,
+        conditions=desk.conditions(first, last),
+        unresolved=planned.unresolved,
+    )
+
+
+def check_unchanged(book: Book, entry: Entry) -> None:
+    """Raise DataError unless the file is as it was written down."""
+    path = book.path(entry.path)
+    if not path.exists():
+        what = "was bought and is gone"
+    elif path.stat().st_size != entry.size:
+        what = f"is cut short or changed: {path.stat().st_size:,} bytes, was {entry.size:,}"
+    elif digest(path) != entry.sha256:
+        what = "was changed: its SHA-256 is not the one written down"
+    else:
+        return
+    raise DataError(
+        f"{what}.",
+        where=str(path),
+        hint="Restore it from a backup, or remove its entry from manifest.json to buy it again.",
+    )
+
+
+def without_held(piece: Piece, held: Iterable[Entry]) -> list[Piece]:
+    """Return the days of `piece` that no held file of the same name and schema has."""
+    rest = [piece]
+    for entry in held:
+        if entry.path.startswith(piece.stem):
+            rest = [part for one in rest for part in _cut(one, entry.start, entry.end)]
+    return rest
+
+
+def _held(planned: Plan, book: Book) -> list[Entry]:
+    """Return our files that have days of a planned piece."""
+    return [
+        entry
+        for path, entry in sorted(book.now.files.items())
+        if any(
+            path.startswith(piece.stem) and entry.start < piece.end and piece.start < entry.end
+            for piece in planned.pieces
+        )
+    ]
+
+
+def _cut(piece: Piece, start: date, end: date) -> list[Piece]:
+    """Return what is left of `piece` without the days from `start` until `end`."""
+    if end <= piece.start or piece.end <= start:
+        return [piece]
+    before = msgspec.structs.replace(piece, end=start)
+    after = msgspec.structs.replace(piece, start=end)
+    return [one for one in (before, after) if one.start < one.end]

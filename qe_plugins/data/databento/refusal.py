@@ -1,0 +1,43 @@
+"""What the vendor's errors mean to a user: where, what, what now. The key is never repeated."""
+
+from __future__ import annotations
+
+import requests
+from databento.common.error import BentoHttpError
+
+from qe_plugins.data.databento.key import NAME, PORTAL, without
+from qe_plugins.errors import DataError, QeError
+
+SUPPORT = "Wait a little and run the command again: finished files are kept."
+HINTS = {
+    401: f"Check {NAME}: {PORTAL} shows your keys.",
+    402: "Check the billing page of your account at https://databento.com/portal.",
+    403: "Your plan does not include this; see https://databento.com/portal.",
+    422: "Check the symbols and the dates in the purchase file.",
+    429: SUPPORT,
+}
+
+
+def refusal(error: BaseException, what: str, key: str) -> QeError:
+    """Return the error to show for `error`, which met the request `what`."""
+    if isinstance(error, QeError):
+        return error
+    if isinstance(error, BentoHttpError):
+        text = f"Databento answered {error.http_status}: {_reason(error)}"
+        hint = HINTS.get(error.http_status, SUPPORT if error.http_status >= 500 else None)
+    elif isinstance(error, requests.exceptions.SSLError):
+        text, hint = "the vendor's certificate is not trusted.", "Check the gateway's address."
+    elif isinstance(error, requests.Timeout):
+        text, hint = "Databento did not answer in time.", SUPPORT
+    elif isinstance(error, requests.ConnectionError):
+        text, hint = "Databento cannot be reached.", "Check the network, then run it again."
+    else:
+        text, hint = f"the stream was cut again and again ({error}).", SUPPORT
+    return DataError(without(key, text), where=what, hint=hint)
+
+
+def _reason(error: BentoHttpError) -> str:
+    """Return the vendor's own words on one line, with a full stop."""
+    lines = (error.message or "no reason given").splitlines()
+    said = [line for line in lines if not line.startswith("documentation:")]
+    return f"{': '.join(said).rstrip('.')}."

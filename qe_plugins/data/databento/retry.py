@@ -1,0 +1,78 @@
+"""What is worth a second try, and how long to wait before it.
+
+The vendor's client retries nothing but batch downloads, and does not wrap what `requests` raises.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+
+import requests
+from databento.common.error import BentoError, BentoHttpError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+ATTEMPTS = 6
+LONGEST_WAIT = 60.0
+backoff = wait_random_exponential(multiplier=0.5, max=30)
+
+
+class CutError(Exception):
+    """A stream ended before its last record; what came of it is billed."""
+
+
+VendorError = (BentoError, CutError, requests.RequestException)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell a fault that may pass (429, 408, 5xx, the line, a cut stream) from one that will not."""
+    if isinstance(error, BentoHttpError):
+        return error.http_status in (408, 429) or error.http_status >= 500
+    if isinstance(error, requests.exceptions.SSLError):
+        return "CERTIFICATE_VERIFY_FAILED" not in str(error)
+    return isinstance(error, BentoError | CutError | requests.ConnectionError | requests.Timeout)
+
+
+def was_billed(error: BaseException) -> bool:
+    """Say whether a failed attempt may have been billed: refused and unheard requests are not."""
+    refused = isinstance(error, BentoHttpError | requests.ConnectTimeout)
+    return not refused and not _never_connected(error)
+
+
+def wait(state: RetryCallState) -> float:
+    """Return the seconds before the next attempt: as `Retry-After` says, else with backoff."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = _retry_after(error)
+    return min(asked, LONGEST_WAIT) if asked is not None else backoff(state)
+
+
+def retrying(sleep: Callable[[float], None]) -> Retrying:
+    """Return the policy for one request. The last error is raised as it was."""
+    return Retrying(
+        retry=retry_if_exception(is_transient),
+        wait=wait,
+        stop=stop_after_attempt(ATTEMPTS),
+        sleep=sleep,
+        reraise=True,
+    )
+
+
+def _retry_after(error: BaseException | None) -> float | None:
+    if not isinstance(error, BentoHttpError):
+        return None
+    text = str(error.headers.get("Retry-After", "")).strip()
+    if not text:
+        return None
+    if text.replace(".", "", 1).isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Say whether the line was refused before the request went out."""
+    return isinstance(error, requests.ConnectionError) and "NewConnectionError" in repr(error)
