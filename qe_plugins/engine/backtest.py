@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 
 from qe_plugins.config.load import Loaded
@@ -13,19 +14,24 @@ from qe_plugins.engine.building import Stage, build
 from qe_plugins.engine.extract import outcome_of
 from qe_plugins.engine.outcome import Outcome
 from qe_plugins.engine.preparation import prepare
+from qe_plugins.errors import RunError
+from qe_plugins.manager import Plugins
 
 Progress = Callable[[int, int], None]
 """Called after each piece of the tape with the records done and the records in all."""
 
 
-def run(loaded: Loaded, *, progress: Progress | None = None) -> Outcome:
+def run(
+    loaded: Loaded, *, plugins: Plugins | None = None, progress: Progress | None = None
+) -> Outcome:
     """Run what a configuration says and return what came of it.
 
-    Raises ConfigError, DataError or PluginError before the first bar, and StrategyError where a
-    strategy, an actor or an algorithm raised: nothing of such a run is reported.
+    `plugins` stand in for those that the configuration names. Raises ConfigError, DataError or
+    PluginError before the first bar, and StrategyError where a strategy, an actor or an algorithm
+    raised: nothing of such a run is reported.
     """
     began, started = perf_counter(), datetime.now(UTC)
-    prepared = prepare(loaded)
+    prepared = prepare(loaded, plugins)
     stage = build(prepared)
     ready = perf_counter()
     try:
@@ -49,15 +55,23 @@ def run_id_of(started: datetime, name: str) -> str:
 
 def _stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
-    engine, alarm, done = stage.engine, stage.floor.alarm, 0
+    done = 0
     for piece in tape.chunks():
-        engine.add_data(piece)
-        engine.run(streaming=True)
-        engine.clear_data()
-        alarm.check()
+        stage.engine.add_data(piece)
+        _advance(stage, partial(stage.engine.run, streaming=True))
+        stage.engine.clear_data()
         done += len(piece)
         if progress is not None:
             progress(done, tape.records)
-    engine.end()
-    alarm.check()
+    _advance(stage, stage.engine.end)
     stage.bridge.finish()
+
+
+def _advance(stage: Stage, step: Callable[[], None]) -> None:
+    """Let the engine work. What user code raised comes out first: it is the cause."""
+    try:
+        step()
+    except RuntimeError as error:
+        stage.floor.alarm.check()
+        raise RunError(f"the engine stopped: {error}.") from error
+    stage.floor.alarm.check()

@@ -101,7 +101,7 @@ def _without_config_class(
                 key,
                 hint="Name its configuration class with `config_path: module:Class`.",
             )
-    hints = _hints(author.__init__)
+    hints = _hints(vars(author).get("__init__"))
     options = {k: _as_hinted(loaded, v, hints.get(k), entry, k) for k, v in entry.settings.items()}
     return Component(entry.name, section, author, options=options)
 

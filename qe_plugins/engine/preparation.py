@@ -29,9 +29,12 @@ class Prepared:
     plugins: Plugins
 
 
-def prepare(loaded: Loaded) -> Prepared:
-    """Open the tape, find every class, make every plugin. Raises QeError with the place."""
-    plugins = activated(loaded)
+def prepare(loaded: Loaded, plugins: Plugins | None = None) -> Prepared:
+    """Open the tape, find every class, make every plugin. Raises QeError with the place.
+
+    `plugins` stand in for those that the configuration names.
+    """
+    plugins = activated(loaded) if plugins is None else plugins
     parts = [part for section in KINDS for part in components(loaded, section)]
     tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
     listings = Listings([str(contract.id) for contract in tape.contracts], tape.bar_types)
