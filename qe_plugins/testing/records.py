@@ -13,7 +13,7 @@ import pytest
 
 from qe_plugins.decisions import OrderRequest, Signal, Trade
 from qe_plugins.errors import did_you_mean
-from qe_plugins.testing.market import CONTRACT, MORNING, nanoseconds
+from qe_plugins.testing.market import CONTRACT, MORNING, Number, nanoseconds
 
 
 @pytest.fixture
@@ -31,17 +31,24 @@ def qe_signal() -> Callable[..., Signal]:
 
 @pytest.fixture
 def qe_order() -> Callable[..., OrderRequest]:
-    """Return a function that makes an order; without arguments, one contract bought at market."""
-    return _maker(
+    """Return a function that makes an order; without arguments, one contract bought at market.
+
+    What it would hold, `working`, is its own quantity unless told otherwise.
+    """
+    make = _maker(
         OrderRequest,
         client_order_id="O-1",
         strategy="test",
         instrument_id=CONTRACT,
         side="BUY",
         type="MARKET",
-        quantity=1,
         ts=nanoseconds(MORNING),
     )
+
+    def order(quantity: Number = 1, **fields: Any) -> OrderRequest:
+        return make(**{"quantity": quantity, "working": quantity, **fields})
+
+    return order
 
 
 @pytest.fixture

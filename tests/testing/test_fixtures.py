@@ -72,6 +72,11 @@ def test_an_order_is_one_contract_unless_told_otherwise(qe_order):
     assert isinstance(qe_order(quantity=2, stop="4745.25"), OrderRequest)
 
 
+def test_an_order_would_hold_what_it_asks_for(qe_order):
+    assert qe_order(quantity=2).working == 2
+    assert qe_order(quantity=2, working=5).working == 5
+
+
 def test_a_trade_is_a_small_win_unless_told_otherwise(qe_trade):
     assert qe_trade().pnl == Decimal("8.76")
     assert isinstance(qe_trade(pnl="-12.50"), Trade)
