@@ -12,24 +12,32 @@ import msgspec
 from filelock import FileLock
 
 from qe_plugins import home
+from qe_plugins.errors import DataError
 
 MANIFEST = "built.json"  # written last: the size of every file
 
 
-def cached(kind: str, key: str, build: Callable[[Path], None]) -> Path:
-    """Return the folder of `key`; `build` fills it where it is missing or damaged.
+def cached[T](kind: str, key: str, build: Callable[[Path], None], read: Callable[[Path], T]) -> T:
+    """Return what `read` makes of the folder of `key`; `build` fills it where it is missing.
 
+    A folder with a file missing or cut, or one that `read` refuses with DataError, is built again.
     Two processes may ask at once: one builds and the other waits.
     """
     place = home.cache_dir() / kind / key
     place.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(place.with_suffix(".lock")):
-        if not _is_whole(place):
-            _rebuild(place, build)
-    return place
+        if _is_whole(place):
+            try:
+                return read(place)
+            except DataError:
+                pass  # damaged inside: built again below
+        _rebuild(place, build)
+        return read(place)
 
 
 def _rebuild(place: Path, build: Callable[[Path], None]) -> None:
+    for leftover in place.parent.glob(f"{place.name}.*/"):  # of a process that was killed
+        shutil.rmtree(leftover)
     workshop = Path(tempfile.mkdtemp(prefix=f"{place.name}.", dir=place.parent))
     try:
         build(workshop)

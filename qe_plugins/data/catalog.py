@@ -89,7 +89,7 @@ def open_shelf(folder: Path, place: str) -> Shelf:
     contracts = _contracts(folder)
     if not contracts:
         raise DataError(
-            f"{folder} has no futures contracts.",
+            f"{folder} has no dated futures contracts.",
             where=place,
             hint="Write the instruments into the catalog with 'write_instruments'.",
         )
@@ -100,8 +100,13 @@ def open_shelf(folder: Path, place: str) -> Shelf:
 def _contracts(folder: Path) -> dict[str, FuturesContract]:
     """Return the futures; of several versions of one the latest."""
     every = ParquetDataCatalog(str(folder)).instruments()
-    futures = [one for one in every if isinstance(one, FuturesContract)]
+    futures = [one for one in every if isinstance(one, FuturesContract) and _is_dated(one)]
     return {str(one.id): one for one in sorted(futures, key=lambda one: one.ts_init)}
+
+
+def _is_dated(contract: FuturesContract) -> bool:
+    """Tell a contract from a continuous series, which a file of `ES.c.0` loads as."""
+    return "." not in str(contract.id.symbol)
 
 
 def _folders(folder: Path, kind: Kind) -> Iterable[Path]:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qe_plugins.config.schema import Data
+from qe_plugins.data import wanted
 from qe_plugins.data.cached import cached
-from qe_plugins.data.catalog import Shelf, open_shelf
+from qe_plugins.data.catalog import Kind, Shelf, open_shelf
 from qe_plugins.data.dbn_file import DbnFile, check_whole, digest, read_header
-from qe_plugins.data.decoding import QUOTE_SCHEMAS, TRADE_SCHEMAS, decode
+from qe_plugins.data.decoding import BAR_SCHEMAS, LOADS, decode
 from qe_plugins.data.wanted import Where
 from qe_plugins.errors import DataError
 
 FORM = "1"  # of the decoded catalog; a change makes every cache anew
+DEFINITION = "definition"
 SUFFIX = ".dbn.zst"
 
 
@@ -26,19 +28,28 @@ def shelf(data: Data, where: Where) -> tuple[str, Shelf]:
     """
     place = where("dbn")
     given = [Path(one).expanduser() for one in _listed(data.dbn)]
-    files = _usable(given, data, place)
-    folder = cached("dbn", _key(files, data), lambda new: _build(files, new, place))
-    return ", ".join(one.resolve().name for one in given), open_shelf(folder, place)
+    every = _dated_files(given, place)
+    schemas = _schemas({file.schema for file in every}, data, where)
+    files = [file for file in every if file.schema in (DEFINITION, *schemas.values())]
+    if not any(file.schema == DEFINITION for file in files):
+        raise _no_definitions(place)
+    opened = cached(
+        "dbn",
+        _key(files, schemas),
+        build=lambda folder: _build(files, schemas, folder, place),
+        read=lambda folder: open_shelf(folder, place),
+    )
+    return ", ".join(one.resolve().name for one in given), opened
 
 
-def _build(files: Sequence[DbnFile], folder: Path, place: str) -> None:
+def _build(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, place: str) -> None:
     for file in files:
         check_whole(file.path, place)
-    decode(files, folder, place)
+    decode(files, schemas, folder, place)
 
 
-def _key(files: Sequence[DbnFile], data: Data) -> str:
-    parts = [FORM, str(data.quotes), str(data.trades)]
+def _key(files: Sequence[DbnFile], schemas: dict[Kind, str]) -> str:
+    parts = [FORM, *(f"{kind.value} {schema}" for kind, schema in schemas.items())]
     parts += [f"{file.path.name} {digest(file.path)}" for file in files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
@@ -47,19 +58,31 @@ def _listed(given: str | list[str] | None) -> list[str]:
     return [given] if isinstance(given, str) else list(given or ())
 
 
-def _usable(given: Sequence[Path], data: Data, place: str) -> list[DbnFile]:
-    """Return the files that the tape is made of: definitions, bars, and ticks where asked for."""
+def _dated_files(given: Sequence[Path], place: str) -> list[DbnFile]:
+    """Return the files by name. A folder's continuous files are passed over, a named one is not."""
     named = [read_header(path, place) for path in given if path.is_file()]
     found = [read_header(p, place) for one in given if not one.is_file() for p in _in(one, place)]
-    ticks = [file for file in (*named, *found) if file.schema != "definition"]
-    spliced = [file for file in ticks if file.continuous]
-    if spliced and (spliced == ticks or any(file.continuous for file in named)):
+    records = [file for file in (*named, *found) if file.schema != DEFINITION]
+    spliced = [file for file in records if file.continuous]
+    if spliced and (spliced == records or any(file.continuous for file in named)):
         raise _spliced(spliced[0], place)
-    every = {file.path.resolve(): file for file in (*named, *found) if not file.continuous}
-    used = [file for file in every.values() if _is_wanted(file, data)]
-    if not any(file.schema == "definition" for file in used):
-        raise _no_definitions(place)
-    return sorted(used, key=lambda file: (file.path.name, str(file.path)))
+    dated = {file.path.resolve(): file for file in (*named, *found) if not file.continuous}
+    return sorted(dated.values(), key=lambda file: (file.path.name, str(file.path)))
+
+
+def _schemas(present: set[str], data: Data, where: Where) -> dict[Kind, str]:
+    """Return the schema to take each kind of record from."""
+    bars = {spec: schema for schema, spec in BAR_SCHEMAS.items() if schema in present}
+    if data.bars not in bars:
+        wanted.refuse_absent_bars(bars, data, where)
+    asked = {Kind.QUOTES: data.quotes, Kind.TRADES: data.trades}
+    ticks = {
+        kind: next((schema for schema in LOADS[kind] if schema in present), None)
+        for kind, on in asked.items()
+        if on
+    }
+    every = {Kind.BARS: bars.get(data.bars), **ticks}
+    return {kind: schema for kind, schema in every.items() if schema}
 
 
 def _in(folder: Path, place: str) -> list[Path]:
@@ -73,15 +96,6 @@ def _in(folder: Path, place: str) -> list[Path]:
         f"{folder} has no {SUFFIX} files.",
         where=place,
         hint="Give the folder that holds Databento's definitions and bars.",
-    )
-
-
-def _is_wanted(file: DbnFile, data: Data) -> bool:
-    return (
-        file.schema == "definition"
-        or file.schema.startswith("ohlcv-")
-        or (data.quotes and file.schema in QUOTE_SCHEMAS)
-        or (data.trades and file.schema in TRADE_SCHEMAS)
     )
 
 

@@ -31,13 +31,22 @@ from qe_plugins.errors import DataError
 from qe_plugins.market.keys import DATED, dated_key
 
 PUBLISHERS = Path(__file__).with_name("publishers.json")
-QUOTE_SCHEMAS = {
-    "mbp-1": "load_quotes",
-    "tbbo": "load_quotes",
-    "bbo-1s": "load_bbo_quotes",
-    "bbo-1m": "load_bbo_quotes",
+BAR_SCHEMAS = {
+    "ohlcv-1s": "1-SECOND-LAST",
+    "ohlcv-1m": "1-MINUTE-LAST",
+    "ohlcv-1h": "1-HOUR-LAST",
+    "ohlcv-1d": "1-DAY-LAST",
 }
-TRADE_SCHEMAS = {"trades": "load_trades", "tbbo": "load_tbbo_trades"}
+LOADS = {  # the loader's method for a schema; of several schemas of one kind the first is used
+    Kind.BARS: dict.fromkeys(BAR_SCHEMAS, "load_bars"),
+    Kind.QUOTES: {
+        "mbp-1": "load_quotes",
+        "bbo-1s": "load_bbo_quotes",
+        "bbo-1m": "load_bbo_quotes",
+        "tbbo": "load_quotes",
+    },
+    Kind.TRADES: {"trades": "load_trades", "tbbo": "load_tbbo_trades"},
+}
 AFTER_EXPIRY = 2 * 86_400 * 1_000_000_000  # a name's next contract is listed years later
 UNKNOWN_PRECISION = 9  # of spreads and options, which are left out
 
@@ -45,17 +54,18 @@ type Load = Callable[[Path], list[Any]]
 type Piece = tuple[Path, int, int]  # a raw file, and the times, end exclusive, that are meant
 
 
-def decode(files: Sequence[DbnFile], folder: Path, place: str) -> None:
-    """Write contracts and records of the files into a new catalog in `folder`."""
+def decode(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, place: str) -> None:
+    """Write contracts, and records of these schemas, into a new catalog in `folder`."""
     loader = DatabentoDataLoader(PUBLISHERS)
     contracts = _contracts(loader, files, place)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as raw:
         pieces: dict[tuple[Kind, str], list[Piece]] = defaultdict(list)
         for number, file in enumerate(files):
             _know_all(loader, file, contracts, place)
-            for kind, load in _loads(loader, file):
+            for kind in (kind for kind, schema in schemas.items() if schema == file.schema):
+                load = getattr(loader, LOADS[kind][file.schema])
                 path = Path(raw, f"{number}-{kind.value}")
-                _write_raw(path, kind, _loaded(load, file, place))
+                _write_raw(path, kind, _loaded(load, file, place), file, place)
                 for key, piece in _pieces(path, kind, contracts):
                     pieces[key].append(piece)
         for (kind, name), parts in pieces.items():
@@ -138,25 +148,20 @@ def _know_all(
         loader.set_price_precision(symbol, UNKNOWN_PRECISION)
 
 
-def _loads(loader: DatabentoDataLoader, file: DbnFile) -> Iterable[tuple[Kind, Load]]:
-    if file.schema.startswith("ohlcv-"):
-        yield Kind.BARS, loader.load_bars
-    if file.schema in QUOTE_SCHEMAS:
-        yield Kind.QUOTES, getattr(loader, QUOTE_SCHEMAS[file.schema])
-    if file.schema in TRADE_SCHEMAS:
-        yield Kind.TRADES, getattr(loader, TRADE_SCHEMAS[file.schema])
-
-
 def _loaded(load: Load, file: DbnFile, place: str) -> list[Any]:
     try:
         return load(file.path)
     except (ValueError, OSError, RuntimeError) as error:
-        raise DataError(
-            f"{file.path} cannot be decoded: {error}.", where=place, hint="Download it again."
-        ) from error
+        raise _undecodable(file, error, place) from error
 
 
-def _write_raw(path: Path, kind: Kind, records: Iterable[Any]) -> None:
+def _undecodable(file: DbnFile, error: Exception, place: str) -> DataError:
+    return DataError(
+        f"{file.path} cannot be decoded: {error}.", where=place, hint="Download the file again."
+    )
+
+
+def _write_raw(path: Path, kind: Kind, records: Iterable[Any], file: DbnFile, place: str) -> None:
     path.mkdir()
     catalog = ParquetDataCatalog(str(path))
     writers: dict[Kind, Callable[[list[Any]], str]] = {
@@ -168,8 +173,11 @@ def _write_raw(path: Path, kind: Kind, records: Iterable[Any]) -> None:
     series = defaultdict(list)
     for record in records:
         series[name(record)].append(record)
-    for listed in series.values():
-        writers[kind](listed)
+    try:
+        for listed in series.values():
+            writers[kind](listed)
+    except OSError as error:
+        raise _undecodable(file, error, place) from error
 
 
 def _pieces(

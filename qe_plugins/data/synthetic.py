@@ -50,8 +50,12 @@ def shelf(settings: Synthetic, where: Where) -> Shelf:
     opens, listed = _calendar(settings, place)
     text = FORM.encode() + msgspec.json.encode(settings)
     key = hashlib.sha256(text).hexdigest()[:32]
-    folder = cached("synthetic", key, lambda new: _build(settings, opens, listed, new))
-    return open_shelf(folder, place)
+    return cached(
+        "synthetic",
+        key,
+        build=lambda folder: _build(settings, opens, listed, folder),
+        read=lambda folder: open_shelf(folder, place),
+    )
 
 
 def _calendar(settings: Synthetic, place: str) -> tuple[np.ndarray, list[Month]]:

@@ -13,7 +13,7 @@ from qe_plugins.market.keys import DATED
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR = 2**63 - 1  # the engine's last nanosecond, in 2262
-CONTINUOUS = re.compile(r"[A-Z0-9]{1,3}\.[a-zA-Z]\.?\d{1,2}(\..+)?")
+CONTINUOUS = re.compile(r"[A-Z0-9]{1,3}(\.[a-zA-Z]\.?\d{1,2}(\..+)?|\d!|=F)")
 type Where = Callable[[str], str]
 
 
@@ -39,7 +39,8 @@ def chosen_series(
     kept = [one for one in of_contracts if one.kind is Kind.BARS and _spec(one) == data.bars]
     extra = [kind for kind, on in ((Kind.QUOTES, data.quotes), (Kind.TRADES, data.trades)) if on]
     if not kept:
-        _refuse_absent_bars(of_contracts, data.bars, extra, where)
+        specs = {_spec(one) for one in of_contracts if one.kind is Kind.BARS}
+        refuse_absent_bars(specs, data, where)
     for kind in extra:
         ticks = [one for one in of_contracts if one.kind is kind]
         if not ticks:
@@ -51,6 +52,22 @@ def chosen_series(
         kept += ticks
     order = list(Kind)
     return sorted(kept, key=lambda one: (one.contract, order.index(one.kind)))
+
+
+def refuse_absent_bars(known: Collection[str], data: Data, where: Where) -> None:
+    """Raise DataError where bars of another kind are there, or nothing else was asked for."""
+    if known:
+        raise DataError(
+            f"the data has no {data.bars} bars.",
+            where=where("bars"),
+            hint=f"It has {', '.join(sorted(known))}.",
+        )
+    if not (data.quotes or data.trades):
+        raise DataError(
+            "the data has no bars.",
+            where=where("bars"),
+            hint="Add a file of bars (ohlcv-1m), or set 'quotes: true' or 'trades: true'.",
+        )
 
 
 def window(series: Sequence[Series], data: Data, where: Where) -> tuple[int, int]:
@@ -86,20 +103,6 @@ def _spec(series: Series) -> str:
     return "-".join(series.name.split("-")[-4:-1])
 
 
-def _refuse_absent_bars(found: list[Series], spec: str, extra: list[Kind], where: Where) -> None:
-    known = sorted({_spec(one) for one in found if one.kind is Kind.BARS})
-    if known:
-        raise DataError(
-            f"the data has no {spec} bars.", where=where("bars"), hint=f"It has {', '.join(known)}."
-        )
-    if not extra:
-        raise DataError(
-            "the data has no bars.",
-            where=where("bars"),
-            hint="Add a file of bars (ohlcv-1m), or set 'quotes: true' or 'trades: true'.",
-        )
-
-
 def _unknown(text: str, known: list[str], place: str) -> DataError:
     example = known[0]
     if CONTINUOUS.fullmatch(text):
@@ -118,7 +121,7 @@ def _unknown(text: str, known: list[str], place: str) -> DataError:
             where=place,
             hint=f"Write {' or '.join(repr(one) for one in roots[:3])}.",
         )
-    hint = did_you_mean(text, known) or _has(known)
+    hint = did_you_mean(text.upper(), known) or _has(known)
     return DataError(f"the data has no contract '{text}'.", where=place, hint=hint)
 
 
