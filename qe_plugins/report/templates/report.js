@@ -103,13 +103,33 @@ function vetoMarks(vetoes, rows) {
     "x", "veto", rows.length > 80 ? 6 : 8);
 }
 
+/* A line must not run through a weekend: cut it where the market was closed. */
+function segments(line) {
+  const step = (line.x.at(-1) - line.x[0]) / line.x.length, gap = Math.max(12 * 3600e3, 4 * step), cuts = [0];
+  line.x.forEach((x, i) => { if (i && x - line.x[i - 1] > gap) cuts.push(i); });
+  return cuts.map((cut, n) => [cut, cuts[n + 1] ?? line.x.length]);
+}
+
+function band(line) {
+  const x = [], y = [];
+  for (const [from, to] of segments(line)) {
+    const xs = line.x.slice(from, to), low = line.low.slice(from, to);
+    x.push(...xs, ...xs.toReversed(), null);
+    y.push(...line.high.slice(from, to), ...low.toReversed(), null);
+  }
+  return {x, y, mode: "lines", line: {width: 0}, fill: "toself", fillcolor: colour("band"), hoverinfo: "skip"};
+}
+
+function closes(line, name) {
+  const parts = segments(line);
+  return {x: parts.flatMap(([from, to]) => [...line.x.slice(from, to), null]),
+          y: parts.flatMap(([from, to]) => [...line.close.slice(from, to), null]),
+          mode: "lines", line: {color: colour(name), width: 1.2},
+          hovertemplate: `${escaped(line.name)}<br>%{x|%Y-%m-%d %H:%M}<br>%{y}<extra></extra>`};
+}
+
 function priceLines(lines) {
-  return lines.flatMap((line, n) => [
-    {x: line.x.concat(line.x.toReversed()), y: line.high.concat(line.low.toReversed()), mode: "lines",
-     line: {width: 0}, fill: "toself", fillcolor: colour("band"), hoverinfo: "skip"},
-    {x: line.x, y: line.close, mode: "lines", line: {color: colour(n % 2 ? "line-2" : "line"), width: 1.2},
-     hovertemplate: `${escaped(line.name)}<br>%{x|%Y-%m-%d %H:%M}<br>%{y}<extra></extra>`},
-  ]);
+  return lines.flatMap((line, n) => [band(line), closes(line, n % 2 ? "line-2" : "line")]);
 }
 
 function contractChanges(lines) {

@@ -1,0 +1,56 @@
+"""A headless Chromium without a network, or a skip that says it is absent."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+SWITCHES = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def _chromium() -> Iterator[webdriver.Chrome]:
+    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    driver = shutil.which("chromedriver")
+    if not browser or not driver:
+        pytest.skip("no Chromium with its driver: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for switch in SWITCHES:
+        options.add_argument(switch)
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    opened.execute_cdp_cmd("Network.enable", {})
+    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    opened.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture
+def browser(_chromium: webdriver.Chrome) -> webdriver.Chrome:
+    """Return the browser as a desk has it: light, 1280 pixels wide, nothing logged yet."""
+    look(_chromium)
+    for kind in ("browser", "performance"):
+        _chromium.get_log(kind)
+    return _chromium
+
+
+def look(driver: webdriver.Chrome, *, width: int = 1280, scheme: str = "light") -> None:
+    """Give the page a width in pixels and a colour scheme."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})

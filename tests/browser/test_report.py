@@ -1,0 +1,169 @@
+"""The report in a browser: it stands alone, it draws, it fits, it can be read by night."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from qe_plugins.engine.outcome import Outcome
+from qe_plugins.report import tearsheet
+from qe_plugins.report.ledger import Ledger
+from qe_plugins.report.summary import summarize
+from tests.browser.conftest import look
+from tests.report.fake import HOSTILE, bare, busy
+
+RUNS = ("busy", "quiet", "one", "many")
+CONTRAST = """
+const rgb = text => text.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+  .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+  .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((m, n) => n - m);
+                          return (x + .05) / (y + .05); };
+const card = rgb(getComputedStyle(document.querySelector(".tile")).backgroundColor);
+const named = ["h2", ".tile span", ".tile b.down", ".hint", "td", "td.up", "th", ".ytick text"];
+return Object.fromEntries(named.map(css => {
+  const style = getComputedStyle(document.querySelector(css));
+  return [css, ratio(rgb(css.startsWith(".ytick") ? style.fill : style.color), card)];
+}));
+"""
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    return {
+        "busy": page(folder, "busy", busy(folder / "a")),
+        "quiet": page(folder, "quiet", bare(folder / "b")),
+        "one": page(folder, "one", busy(folder / "c", sessions=3, trades=1)),
+        "many": page(folder, "many", busy(folder / "d", sessions=120, trades=15_000)),
+    }
+
+
+def page(folder: Path, name: str, outcome: Outcome) -> Path:
+    ledger = Ledger.of(outcome)
+    html = tearsheet.render(outcome, ledger, summarize(outcome, folder, ledger))
+    file = folder / f"{name}.html"
+    file.write_text(html, encoding="utf-8")
+    return file
+
+
+def visit(browser: webdriver.Chrome, file: Path) -> None:
+    browser.get(file.as_uri())
+    drawn = "return document.documentElement.dataset.drawn === 'yes'"
+    WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(drawn))
+
+
+def texts(browser: webdriver.Chrome, css: str) -> list[str]:
+    script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent.trim())"
+    return browser.execute_script(script, css)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_page_opens_without_a_network_and_without_a_complaint(browser, pages, name):
+    visit(browser, pages[name])
+    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [
+        one["params"]["request"]["url"]
+        for one in asked
+        if one["method"] == "Network.requestWillBeSent"
+    ]
+    assert urls
+    assert [url for url in urls if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert browser.get_log("browser") == []
+    assert pages[name].stat().st_size < 8_000_000
+
+
+@pytest.mark.parametrize("name", ["busy", "one", "many"])
+def test_every_chart_is_drawn(browser, pages, name):
+    visit(browser, pages[name])
+    charts = browser.find_elements(By.CSS_SELECTOR, ".chart")
+    assert len(charts) == 3
+    for chart in charts:
+        drawing = chart.find_element(By.CSS_SELECTOR, "svg.main-svg")
+        assert min(drawing.size.values()) > 200
+        assert chart.find_elements(By.CSS_SELECTOR, ".trace, .point, .bars path")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_nothing_sticks_out_sideways_on_a_desk_or_on_a_phone(browser, pages, name):
+    visit(browser, pages[name])
+    wide = "return document.documentElement.scrollWidth - window.innerWidth"
+    for width in (1280, 390):
+        look(browser, width=width)
+        assert browser.execute_script(wide) <= 0
+
+
+def test_text_can_be_read_by_day_and_by_night(browser, pages):
+    visit(browser, pages["busy"])
+    for scheme in ("light", "dark"):
+        look(browser, scheme=scheme)
+        contrast = browser.execute_script(CONTRAST)
+        assert {css: ratio for css, ratio in contrast.items() if ratio < 4.5} == {}
+
+
+def test_a_synthetic_tape_is_labelled(browser, pages):
+    for name, badge in (("busy", "SYNTHETIC"), ("quiet", "catalog")):
+        visit(browser, pages[name])
+        assert texts(browser, ".badge") == [badge]
+
+
+def test_tables_show_what_happened(browser, pages):
+    visit(browser, pages["busy"])
+    assert len(texts(browser, "#trades tbody tr")) == 220
+    assert texts(browser, "#plugins tbody td:first-child")[0] == "hunter_momentum"
+    assert HOSTILE in texts(browser, "#vetoes td.reason")
+
+
+def test_a_long_list_of_trades_is_cut_and_says_so(browser, pages):
+    visit(browser, pages["many"])
+    assert len(texts(browser, "#trades tbody tr")) == 500
+    assert "The first 500 of 15,000 trades" in browser.page_source
+
+
+def test_a_click_on_a_column_sorts_the_trades(browser, pages):
+    visit(browser, pages["busy"])
+    header = browser.find_elements(By.CSS_SELECTOR, "#trades th")[8]
+    profits = []
+    for direction in ("ascending", "descending"):
+        browser.execute_script("arguments[0].querySelector('button').click()", header)
+        assert header.get_attribute("aria-sort") == direction
+        cells = texts(browser, "#trades tbody td:nth-child(9)")
+        profits.append([float(cell.replace(",", "")) for cell in cells])
+    assert profits == [sorted(profits[0]), sorted(profits[0], reverse=True)]
+
+
+def test_zooming_in_shows_trades_that_were_thinned_out(browser, pages):
+    visit(browser, pages["many"])
+    assert "One in 60 of 15,000 trades" in texts(browser, ".seen")[0]
+    zoom = """
+        const range = {"xaxis.range[0]": "2024-05-01", "xaxis.range[1]": "2024-05-02"};
+        return Plotly.relayout(document.querySelector(".price"), range);
+    """
+    browser.execute_script(zoom)
+    WebDriverWait(browser, 10).until(lambda _: "One in" not in texts(browser, ".seen")[0])
+
+
+def test_a_run_without_trades_says_so_in_words(browser, pages):
+    visit(browser, pages["quiet"])
+    said = texts(browser, ".empty")
+    assert "No trade was made." in said
+    assert "No plugin was active: nobody was asked." in said
+    assert "nan" not in browser.find_element(By.TAG_NAME, "main").text.lower()
+
+
+def test_paper_is_white_whatever_the_screen_is(browser, pages):
+    look(browser, scheme="dark")
+    visit(browser, pages["busy"])
+    script = """
+        window.dispatchEvent(new Event("beforeprint"));
+        const style = getComputedStyle(document.querySelector(".tile")).backgroundColor;
+        window.dispatchEvent(new Event("afterprint"));
+        return style;
+    """
+    assert browser.execute_script(script) == "rgb(255, 255, 255)"
