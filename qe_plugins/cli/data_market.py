@@ -1,4 +1,4 @@
-"""`qe data symbols|contracts|calendar`: what a symbol means, what it is, when it trades."""
+"""`qe data symbols` and `qe data contracts`: what a symbol stands for, and what it is worth."""
 
 from __future__ import annotations
 

@@ -1,0 +1,200 @@
+"""When a root trades: sessions by their date, with halts and early closes.
+
+A session is named by the day it closes on; it opens on the evening before. Hours come from a
+calendar of pandas_market_calendars, put right by `configs/markets.yaml`. All times are UTC.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from qe_plugins.errors import DataError
+from qe_plugins.market.terms import Day, Family, family, latest
+
+CHICAGO = ZoneInfo("America/Chicago")
+FIRST, LAST = date(2009, 12, 1), date(2035, 12, 31)
+CALENDAR_CLOSE = time(16)  # what a regular day has in every one of the calendars
+DAY = timedelta(days=1)
+MARGIN = 45 * DAY  # so that sessions before and after any that is asked for are known
+
+type Moment = datetime | int
+"""An aware time, or UTC nanoseconds. A bar stamped at its close ends at that moment."""
+
+
+class Break(msgspec.Struct, frozen=True):
+    """A halt inside a session: nothing trades from `start` up to, not including, `end`."""
+
+    start: datetime
+    end: datetime
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One session. It trades from `open` up to, not including, `close`, but for its breaks.
+
+    `early` tells a close before the usual one, `reason` why where it is known.
+    """
+
+    date: date
+    open: datetime
+    close: datetime
+    breaks: tuple[Break, ...] = ()
+    early: bool = False
+    reason: str | None = None
+
+    def trades_at(self, moment: Moment) -> bool:
+        """Tell whether it trades at a moment."""
+        at = _utc(moment)
+        inside = self.open <= at < self.close
+        return inside and not any(halt.start <= at < halt.end for halt in self.breaks)
+
+    def next_stop(self, moment: Moment) -> datetime:
+        """Return when trading next stops after a moment inside the session: a halt or the close."""
+        at = _utc(moment)
+        return min([halt.start for halt in self.breaks if halt.start > at] + [self.close])
+
+
+def sessions(root: str, start: date, end: date) -> list[Session]:
+    """Return a root's sessions from one date to another, both inclusive."""
+    table = _table_of(root, start, end)
+    return table.sessions[bisect_left(table.dates, start) : bisect_right(table.dates, end)]
+
+
+def session_on(root: str, day: date) -> Session | None:
+    """Return the session of a date; None on a weekend or a holiday."""
+    return next(iter(sessions(root, day, day)), None)
+
+
+def session_at(root: str, moment: Moment) -> Session | None:
+    """Return the session that holds a moment, halts included; None between sessions."""
+    coming = next_session(root, moment)
+    return coming if coming.open <= _utc(moment) else None
+
+
+def next_session(root: str, moment: Moment) -> Session:
+    """Return the session that holds a moment or, between sessions, the one that opens next.
+
+    Its date is the moment's trading day.
+    """
+    at = _utc(moment)
+    table = _table_of(root, at.date(), at.date())
+    return table.sessions[bisect_right(table.closes, at)]
+
+
+def shifted(root: str, day: date, by: int) -> date:
+    """Return the date `by` sessions after a date, before it where negative.
+
+    A date without a session counts as lying before the next one.
+    """
+    table = _table_of(root, day, day)
+    return table.dates[bisect_left(table.dates, day) + by]
+
+
+def is_open(root: str, moment: Moment) -> bool:
+    """Tell whether a root trades at a moment."""
+    return next_session(root, moment).trades_at(moment)
+
+
+def minutes_to_break(root: str, moment: Moment) -> float | None:
+    """Return the minutes until trading next stops, at a halt or the close; None while it stands."""
+    session = next_session(root, moment)
+    if not session.trades_at(moment):
+        return None
+    return (session.next_stop(moment) - _utc(moment)).total_seconds() / 60
+
+
+class _Table(msgspec.Struct, frozen=True):
+    sessions: list[Session]
+    dates: list[date]
+    closes: list[datetime]
+
+
+def _table_of(root: str, start: date, end: date) -> _Table:
+    if start < FIRST + MARGIN or end > LAST - MARGIN:
+        raise DataError(
+            f"no sessions of {start} to {end}.",
+            where=root,
+            hint=f"They are known from {FIRST + MARGIN} to {LAST - MARGIN}.",
+        )
+    return _table(_Hashed(family(root)))
+
+
+class _Hashed:
+    """A family by its content, so that its sessions are worked out once."""
+
+    def __init__(self, content: Family) -> None:
+        self.content, self._key = content, msgspec.json.encode(content)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hashed) and self._key == other._key
+
+
+@lru_cache(maxsize=8)
+def _table(hashed: _Hashed) -> _Table:
+    terms = hashed.content
+    closes = {d: at for d, at in _calendar(terms.calendar).items() if not _is_closed(terms, d)}
+    found = [_session(terms, d, at, closes) for d, at in closes.items()]
+    return _Table(found, [one.date for one in found], [one.close for one in found])
+
+
+def _is_closed(terms: Family, day: date) -> bool:
+    known = terms.days.get(day.isoformat())
+    return known is not None and known.closed
+
+
+def _calendar(name: str) -> dict[date, time]:
+    """Return the closing times of a calendar in Chicago, by date."""
+    from pandas_market_calendars import get_calendar
+
+    closes = get_calendar(name).schedule(FIRST, LAST)["market_close"].dt.tz_convert(CHICAGO)
+    return {at.date(): at.time() for at in closes}
+
+
+def _session(terms: Family, day: date, listed: time, closes: dict[date, time]) -> Session:
+    hours = latest(terms.hours, day, lambda one: one.since)
+    corrected = terms.days.get(day.isoformat())
+    usual = time.fromisoformat(hours.close)
+    close = _close(corrected, listed, usual)
+    before = closes.get(day - DAY)
+    opens = hours.open if before == CALENDAR_CLOSE else hours.after_closed or hours.open
+    open_, close_ = _at(day - DAY, time.fromisoformat(opens)), _at(day, close)
+    halts = (_break(text, day, usual) for text in hours.breaks)
+    early = close < usual
+    return Session(
+        date=day,
+        open=open_,
+        close=close_,
+        breaks=tuple(one for one in halts if open_ < one.start and one.end < close_),
+        early=early,
+        reason=corrected.reason if corrected else ("holiday hours" if early else None),
+    )
+
+
+def _close(corrected: Day | None, listed: time, usual: time) -> time:
+    if corrected and corrected.close:
+        return time.fromisoformat(corrected.close)
+    return usual if listed == CALENDAR_CLOSE else min(listed, usual)
+
+
+def _break(text: str, day: date, close: time) -> Break:
+    """Return a halt; one that begins after the close is on the evening before."""
+    start, end = (time.fromisoformat(part) for part in text.split("-"))
+    on = day - DAY if start > close else day
+    return Break(_at(on, start), _at(on, end))
+
+
+def _at(day: date, chicago: time) -> datetime:
+    return datetime.combine(day, chicago, CHICAGO).astimezone(UTC)
+
+
+def _utc(moment: Moment) -> datetime:
+    if isinstance(moment, datetime):
+        return moment.astimezone(UTC)
+    return datetime.fromtimestamp(moment // 1_000_000_000, UTC)
