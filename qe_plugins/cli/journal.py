@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from qe_plugins.cli.listing import json_option, print_json, print_rows
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.views import VIEWS, View, cell, line, utc
 
@@ -27,10 +28,6 @@ type Command = Callable[..., None]
 def _run_option(command: Command) -> Command:
     says = "A run's id, or the start of one; `last` is the run written last."
     return click.option("--run", default="last", show_default=True, help=says)(command)
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def _limit_option(command: Command) -> Command:
@@ -56,7 +53,7 @@ def _add_listing(name: str, view: View) -> None:
     @journal.command(name, help=view.about)
     @_run_option
     @_limit_option
-    @_json_option
+    @json_option
     def listing(run: str, limit: int, as_json: bool) -> None:
         from qe_plugins.journal.store import Journal
 
@@ -64,7 +61,7 @@ def _add_listing(name: str, view: View) -> None:
             run_id = opened.resolve(run)
             facts = opened.facts(run_id, view.kinds)
         if as_json:
-            _print_json([{"run_id": run_id, **msgspec.structs.asdict(fact)} for fact in facts])
+            print_json([{"run_id": run_id, **msgspec.structs.asdict(fact)} for fact in facts])
         else:
             _print_table(f"{name} of {run_id}", view, facts, limit)
 
@@ -76,9 +73,9 @@ for _name, _view in VIEWS.items():
 @journal.command()
 @click.argument("trade")
 @_run_option
-@_json_option
+@json_option
 def trace(trade: str, run: str, as_json: bool) -> None:
-    """Follow TRADE (its id, or the start of it) from the bar to the review."""
+    """Follow TRADE (its id, its start or number, or `last`) from bar to review."""
     from qe_plugins.journal.store import Journal
     from qe_plugins.journal.trace import causal_chain, find_trade
 
@@ -88,13 +85,13 @@ def trace(trade: str, run: str, as_json: bool) -> None:
     found = find_trade(facts, trade)
     chain = causal_chain(facts, found)
     if as_json:
-        _print_json({"run_id": run_id, "trade": found.id, "chain": chain})
+        print_json({"run_id": run_id, "trade": found.id, "chain": chain})
     else:
         _print_tree(f"{found.id} of {run_id}", chain)
 
 
 @journal.command()
-@_json_option
+@json_option
 def verify(as_json: bool) -> None:
     """Compute every hash again: was anything changed, deleted, inserted or moved?"""
     from qe_plugins.journal.store import Journal
@@ -103,7 +100,7 @@ def verify(as_json: bool) -> None:
         problems = opened.verify()
         runs, facts = opened.counts()
     if as_json:
-        _print_json({"runs": runs, "facts": facts, "problems": problems})
+        print_json({"runs": runs, "facts": facts, "problems": problems})
     else:
         for problem in problems:
             click.echo(str(problem))
@@ -117,24 +114,13 @@ def verify(as_json: bool) -> None:
         click.echo(f"verified: {runs} runs, {facts} facts, nothing changed")
 
 
-def _print_json(document: object) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(document)))
-
-
-def _print_table(title: str, view: View, facts: Sequence[Fact], limit: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+def _print_table(what: str, view: View, facts: Sequence[Fact], limit: int) -> None:
     if not facts:
-        click.echo(f"no {title}")
+        click.echo(f"no {what}")
         return
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in view.columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for fact in facts[-limit:]:
-        table.add_row(*(Text(cell(fact, column)) for column in view.columns))
-    Console(highlight=False).print(table)
+    click.echo(what)
+    head = [column.replace("_", " ") for column in view.columns]
+    print_rows(head, [[cell(fact, column) for column in view.columns] for fact in facts[-limit:]])
     if len(facts) > limit:
         click.echo(f"the last {limit} of {len(facts)}; --limit shows more, --json all")
 

@@ -27,11 +27,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 def find_trade(facts: Iterable[Fact], text: str) -> Fact:
     """Return the trade whose id is `text` or begins with it, with or without `trade:` in front.
 
-    Raises JournalError for none and for several.
+    A trade's number is enough where one strategy alone has so many; `last` closed last. Raises JournalError for none and for several.
     """
     trades = {fact.id.removeprefix("trade:"): fact for fact in facts if fact.kind is Kind.TRADE}
     if not trades:
         raise JournalError("the run has no trades.", hint="`qe journal vetoes` shows refusals.")
+    if text == "last":
+        return next(reversed(trades.values()))
+    numbered = [name for name in trades if name.endswith(f"-{text}")]
+    if len(numbered) == 1:
+        return trades[numbered[0]]
     return trades[meant(text.removeprefix("trade:"), list(trades), what="trade")]
 
 

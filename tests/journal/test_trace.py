@@ -90,9 +90,16 @@ def test_a_deep_chain_is_told_to_its_end():
     assert told(facts, "deep")[-1] == (6_001, "trade:deep")
 
 
-@pytest.mark.parametrize("text", [TRADE, f"trade:{TRADE}", "MESH24", "trade:MES"])
-def test_a_trade_is_found_by_the_start_of_its_id(text):
+@pytest.mark.parametrize("text", [TRADE, f"trade:{TRADE}", "MESH24", "trade:MES", "1", "last"])
+def test_a_trade_is_found_by_the_start_of_its_id_its_number_or_as_the_last(text):
     assert find_trade(small_run(), text).id == f"trade:{TRADE}"
+
+
+def test_a_number_that_two_strategies_have_is_not_enough():
+    twin = trade("MESH24.XCME-other-1", "fill:F-2", 30, [])
+
+    with pytest.raises(JournalError, match="no trade '1'"):
+        find_trade([*small_run(), twin], "1")
 
 
 def test_an_unknown_trade_is_refused_with_those_there_are():
