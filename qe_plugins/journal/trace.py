@@ -27,7 +27,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 def find_trade(facts: Iterable[Fact], text: str) -> Fact:
     """Return the trade whose id is `text` or begins with it, with or without `trade:` in front.
 
-    A trade's number is enough where one strategy alone has so many; `last` closed last. Raises JournalError for none and for several.
+    Its number is enough where one strategy alone has so many trades; `last` closed last. Raises
+    JournalError for none and for several.
     """
     trades = {fact.id.removeprefix("trade:"): fact for fact in facts if fact.kind is Kind.TRADE}
     if not trades:
