@@ -1,0 +1,121 @@
+"""A plugin in a package of its own: installed it is available, named it is active."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qe_plugins.cli import drafts
+
+PACKAGE = Path(__file__).parent / "desk_rules"
+RUN = """
+name: desk
+data:
+  synthetic: {sessions: 1}
+strategies:
+  breakout: {instrument_id: MESH24.XCME}
+contracts:
+  MES: {margin_init: 2_230 USD, margin_maint: 2_027 USD, fee: 0.57 USD}
+"""
+
+
+class Desk:
+    """A project with a strategy, on whose path the package is installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project, self.packages = folder / "project", folder / "packages"
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.packages),
+            "QE_HOME": str(folder / "home"),
+        }
+        self._install()
+        written, _ = drafts.render("strategy", "strategies", "breakout")
+        drafts.write(self.project, {**written, "strategies/__init__.py": "", "run.yaml": RUN})
+
+    def _install(self) -> None:
+        """Build and install the package as a user does, with the builder that uv brings along."""
+        uv = os.environ.get("UV") or shutil.which("uv")
+        assert uv, "uv is not on the path. Install it with `pip install uv`."
+        where = ["--python", sys.executable, "--target", str(self.packages)]
+        install = [uv, "pip", "install", "--offline", "--no-deps", *where, str(PACKAGE)]
+        subprocess.run(install, check=True, capture_output=True)
+
+    def qe(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "qe_plugins.cli", *arguments],
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def plugins(self, *arguments: str) -> dict[str, dict]:
+        done = self.qe("plugins", "--json", *arguments)
+        assert done.returncode == 0, done.stderr
+        return {row["name"]: row for row in json.loads(done.stdout)}
+
+    def backtest(self, *arguments: str) -> dict:
+        done = self.qe("backtest", "run.yaml", "--json", *arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+def test_an_installed_plugin_says_who_brings_it(desk):
+    row = desk.plugins()["desk_sells_only"]
+
+    assert row["source"] == "entry point of desk-rules 1.2"
+    assert (row["role"], row["hooks"]) == ("GUARDIAN", ["veto_order"])
+
+
+def test_an_installed_plugin_is_inactive_until_it_is_named(desk):
+    named = ("--config", "run.yaml", "--set", "plugins.desk_sells_only={}")
+
+    assert desk.plugins("--config", "run.yaml")["desk_sells_only"]["order"] is None
+    assert desk.plugins(*named)["desk_sells_only"]["order"] == 1
+
+
+def test_a_plugin_that_fails_to_import_is_listed(desk):
+    error = desk.plugins()["desk_calendar"]["error"]
+
+    assert error == "ModuleNotFoundError: No module named 'no_such_calendar'"
+
+
+def test_it_stops_nothing_when_it_is_not_named(desk):
+    result = desk.backtest()
+
+    assert result["fills"] > 0
+    assert (result["denied"], result["plugins"]) == (0, [])
+
+
+def test_it_vetoes_when_it_is_named(desk):
+    result = desk.backtest("--set", "plugins.desk_sells_only.says=not today")
+
+    assert result["fills"] == 0
+    assert result["denied"] > 0
+    assert result["plugins"][0]["vetoed"] == result["denied"]
+
+    vetoes = json.loads(desk.qe("journal", "vetoes", "--json").stdout)
+    assert {veto["source"] for veto in vetoes} == {"desk_sells_only"}
+
+
+def test_a_plugin_that_fails_to_import_stops_a_run_that_names_it(desk):
+    done = desk.qe("backtest", "run.yaml", "--json", "--set", "plugins.desk_calendar={}")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        "error: --set plugins.desk_calendar: plugin 'desk_calendar' (entry point of desk-rules "
+        "1.2) cannot be used: ModuleNotFoundError: No module named 'no_such_calendar'"
+    )
