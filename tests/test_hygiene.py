@@ -15,8 +15,7 @@ from qe_plugins.cli import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("qe_plugins", "strategies", "agents")
-LONGEST = 250
-"""Lines of a module below the docstring that says what it is."""
+LONGEST = 260
 
 # Each pattern is written in pieces, so that this file does not hold what it looks for.
 FORBIDDEN = {
@@ -140,14 +139,10 @@ def test_no_environment_file_is_committed():
 
 @pytest.mark.parametrize("file", MODULES, ids=shown)
 def test_a_module_says_one_thing_and_says_which(file):
-    body = ast.parse(file.read_text(encoding="utf-8")).body
+    text = file.read_text(encoding="utf-8")
 
-    assert not body or isinstance(body[0], ast.Expr), "no docstring"
-    assert lines_below_the_docstring(body) <= LONGEST
-
-
-def lines_below_the_docstring(body: list[ast.stmt]) -> int:
-    return (body[-1].end_lineno or 0) - (body[0].end_lineno or 0) if body else 0
+    assert not text.strip() or ast.get_docstring(ast.parse(text)), "no docstring"
+    assert text.count("\n") <= LONGEST
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
