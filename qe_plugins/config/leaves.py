@@ -57,7 +57,7 @@ def complaint(error: msgspec.ValidationError, kind: Any, tree: Written) -> tuple
     if allowed := choices(kind):
         message = f"must be one of {', '.join(allowed)}, was {was(tree)}."
         return message, did_you_mean(str(tree.bare(shown=True)), allowed)
-    names = [WORDS[part] for part in _parts(kind) if part in WORDS]
+    names = _says(kind) or [WORDS[part] for part in _parts(kind) if part in WORDS]
     if not names:
         text = " ".join(str(error).replace("`", "").split())
         return f"does not fit: {text}.", None
@@ -65,6 +65,13 @@ def complaint(error: msgspec.ValidationError, kind: Any, tree: Written) -> tuple
     suffix = f" {bound[1]} {bound[2]}" if bound else ""
     hint = "Put it in quotes." if _wants_quotes(kind, tree) else None
     return f"must be {' or '.join(dict.fromkeys(names))}{suffix}, was {was(tree)}.", hint
+
+
+def _says(kind: Any) -> list[str]:
+    """Return what an annotation itself calls its values: `Meta(extra={"says": "a rate"})`."""
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    extras = [note.extra for note in notes if isinstance(note, msgspec.Meta) and note.extra]
+    return [extra["says"] for extra in extras if "says" in extra]
 
 
 def choices(kind: Any) -> list[str]:

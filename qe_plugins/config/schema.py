@@ -20,6 +20,15 @@ NAMED = (
 )  # sections whose keys are the user's own names
 SOURCES = ("dbn", "catalog", "synthetic")
 
+Rate = Annotated[
+    str,
+    msgspec.Meta(
+        description="So many in so long: `100/00:00:01` is a hundred a second.",
+        pattern=r"^0*[1-9]\d*/(?!00:00:00$)\d\d:[0-5]\d:[0-5]\d$",
+        extra={"says": "a rate such as 100/00:00:01"},
+    ),
+]
+
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every section."""
@@ -81,7 +90,7 @@ class Venue(Section, frozen=True, kw_only=True):
     starting_balances: list[str] = msgspec.field(default_factory=lambda: ["100_000 USD"])
     base_currency: str | None = "USD"
     default_leverage: Decimal | None = Decimal(1)
-    book_type: str = "L1_MBP"
+    book_type: Literal["L1_MBP", "L2_MBP", "L3_MBO"] = "L1_MBP"
     routing: bool = False
     frozen_account: bool = False
     reject_stop_orders: bool = True
@@ -113,8 +122,8 @@ class RiskEngine(Section, frozen=True, kw_only=True):
     """`RiskEngineConfig`, as Nautilus names it."""
 
     bypass: bool = False
-    max_order_submit_rate: str | None = None
-    max_order_modify_rate: str | None = None
+    max_order_submit_rate: Rate | None = None
+    max_order_modify_rate: Rate | None = None
     max_notional_per_order: dict[str, Money] = {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from nautilus_trader import common, data, execution, model
 from nautilus_trader.backtest import BacktestEngineConfig
 from nautilus_trader.risk import RiskEngineConfig
@@ -33,7 +34,10 @@ MODELS: dict[str, Any] = {
 def engine_config(loaded: Loaded) -> BacktestEngineConfig:
     """Return the engine's configuration. It is silent: what matters goes to the journal."""
     section = loaded.config.nautilus
-    risk = section.risk_engine
+    risk = msgspec.structs.asdict(section.risk_engine)
+    risk["max_notional_per_order"] = {
+        name: str(most) for name, most in section.risk_engine.max_notional_per_order.items()
+    }
     return BacktestEngineConfig(
         trader_id=_made(loaded, model.TraderId, section.trader_id, SECTION, "trader_id"),
         logging=common.LoggerConfig(bypass_logging=True),
@@ -45,12 +49,7 @@ def engine_config(loaded: Loaded) -> BacktestEngineConfig:
         exec_engine=construct(
             loaded, execution.ExecutionEngineConfig, section.exec_engine, SECTION, "exec_engine"
         ),
-        risk_engine=RiskEngineConfig(
-            bypass=risk.bypass,
-            max_order_submit_rate=risk.max_order_submit_rate,
-            max_order_modify_rate=risk.max_order_modify_rate,
-            max_notional_per_order={k: str(v) for k, v in risk.max_notional_per_order.items()},
-        ),
+        risk_engine=construct(loaded, RiskEngineConfig, risk, SECTION, "risk_engine"),
     )
 
 

@@ -76,6 +76,11 @@ MISTAKES = {
         "run.yaml:6: 'nautilus.venue.oms_type' must be one of NETTING, HEDGING, was 'NETING'. "
         "Did you mean 'NETTING'?",
     ),
+    "a rate in words": (
+        HEAD + "nautilus: {risk_engine: {max_order_submit_rate: fast}}\n",
+        "run.yaml:4: 'nautilus.risk_engine.max_order_submit_rate' must be a rate such as "
+        "100/00:00:01, was 'fast'.",
+    ),
     "a scalar for a mapping": (
         HEAD + "rung: 50\n",
         "run.yaml:4: 'rung' must be a mapping, was 50.",
