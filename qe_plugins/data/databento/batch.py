@@ -12,7 +12,7 @@ from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.desk import Desk
 from qe_plugins.data.databento.manifest import Book, Job, Receipt, now
 from qe_plugins.data.databento.pieces import Piece
-from qe_plugins.data.databento.retry import VendorError, retrying
+from qe_plugins.data.databento.retry import VendorError, retrying, was_billed
 from qe_plugins.data.databento.whole import Whole, read_whole
 from qe_plugins.data.dbn_file import digest
 from qe_plugins.errors import DataError
@@ -72,6 +72,8 @@ def _submit(desk: Desk, book: Book, budget: Budget, piece: Piece, dollars: Decim
     try:
         job_id = retrying(desk.sleep)(attempt)
     except VendorError as error:
+        if not was_billed(error):
+            book.settle(receipt, None)
         raise desk.refusal(error, piece.path) from None
     book.settle(receipt, "whole")
     return job_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from decimal import Decimal
 
 import msgspec
 
@@ -45,7 +46,7 @@ def fill(
     first = min(lot.start for lot in purchase.lots())
     last = max(lot.end for lot in purchase.lots())
     return Cart(
-        wanted=quotes(desk, missing, started(len(missing))),
+        wanted=_less_jobs(quotes(desk, missing, started(len(missing))), book),
         held=held,
         conditions=desk.conditions(first, last),
         unresolved=planned.unresolved,
@@ -77,6 +78,15 @@ def without_held(piece: Piece, held: Iterable[Entry]) -> list[Piece]:
         if entry.path.startswith(piece.stem):
             rest = [part for one in rest for part in _cut(one, entry.start, entry.end)]
     return rest
+
+
+def _less_jobs(quoted: dict[Piece, Quote], book: Book) -> dict[Piece, Quote]:
+    """Return the quotes; a batch job that was submitted is paid for, and downloaded for nothing."""
+    paid = {path for path, job in book.now.jobs.items() if job.id is not None}
+    return {
+        piece: Quote(quote.rows, quote.bytes, Decimal(0)) if piece.path in paid else quote
+        for piece, quote in quoted.items()
+    }
 
 
 def _held(planned: Plan, book: Book) -> list[Entry]:

@@ -15,8 +15,8 @@ import databento
 from databento.common.error import BentoWarning
 from databento_dbn import DBNError
 
+from qe_plugins.data.databento import pace
 from qe_plugins.data.databento.key import api_key
-from qe_plugins.data.databento.pace import METADATA, Pace
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.refusal import refusal
 from qe_plugins.data.databento.retry import CutError, VendorError, retrying
@@ -44,7 +44,7 @@ class Desk:
     ) -> None:
         self.dataset, self.key = dataset, key
         self.sleep: Callable[[float], None] = sleep or time.sleep
-        self._pace = Pace(METADATA)
+        self._pace = pace.metadata(key, gateway)
         # Degraded days are asked for by name (`conditions`) and recorded per file.
         warnings.filterwarnings("ignore", category=BentoWarning)
         try:

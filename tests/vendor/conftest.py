@@ -1,0 +1,129 @@
+"""A vendor with three months of ES to sell, a purchase file, and `qe` to run on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from qe_plugins import cli
+from tests.gateway import tape
+from tests.gateway.server import Gateway
+from tests.gateway.shelf import Shelf
+from tests.gateway.vendor import Vendor
+
+START, END = dt.date(2013, 10, 1), dt.date(2014, 1, 1)
+
+
+@pytest.fixture(scope="session")
+def shelf() -> Shelf:
+    return tape.shelf(tape.december(), tape.weekdays(START, END), every=120)
+
+
+@pytest.fixture
+def gateway(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    """A vendor that only this test deals with; the key and its certificate are set."""
+    with Gateway(Vendor(shelf), tmp_path) as running:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.bundle))
+        monkeypatch.setenv("DATABENTO_API_KEY", running.key)
+        yield running
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the product would have slept between attempts."""
+    slept: list[float] = []
+    monkeypatch.setattr("qe_plugins.data.databento.desk.time", SimpleNamespace(sleep=slept.append))
+    return slept
+
+
+@pytest.fixture
+def purchase(gateway: Gateway, tmp_path: Path) -> Callable[..., Path]:
+    """Write a purchase file: ES over three months, by default the front's bars."""
+
+    def write(symbols: str = "front", schemas: str = "[ohlcv-1m]", more: str = "") -> Path:
+        path = tmp_path / "purchase.yaml"
+        path.write_text(
+            f"start: {START}\nend: {END}\nschemas: {schemas}\nsymbols: {symbols}\n"
+            f"roots:\n  ES:\ndatabento:\n  gateway: {gateway.url}\n{more}"
+        )
+        return path
+
+    return write
+
+
+@dataclass
+class Ran:
+    """What a run of `qe` left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.out)
+
+
+@pytest.fixture
+def qe(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Run `qe` in this process."""
+
+    def run(*args: object) -> Ran:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["qe", *map(str, args)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as done:
+            code = int(done.code or 0)
+        return Ran(code, *capsys.readouterr())
+
+    return run
+
+
+@dataclass
+class Home:
+    """A dataset's folder as it lies on the disk."""
+
+    folder: Path
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Return the content of every data file by its path."""
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in sorted(self.folder.rglob("*.dbn.zst"))
+        }
+
+    @property
+    def leftovers(self) -> list[str]:
+        """Return what a finished run must not leave."""
+        return [str(path) for path in self.folder.rglob("*.part*")]
+
+    @property
+    def manifest(self) -> Any:
+        return msgspec.json.decode((self.folder / "manifest.json").read_bytes())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home" / "data" / "GLBX.MDP3")
+
+
+def start_qe(*args: object) -> subprocess.Popen[str]:
+    """Start `qe` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "qe_plugins.cli", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

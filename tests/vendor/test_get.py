@@ -1,0 +1,167 @@
+"""A purchase: what it costs, what it brings, and that nothing is bought twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gateway.faults import Stall
+from tests.vendor.conftest import start_qe
+
+WAYS = ["parent", "front", "[ES.c.0]", "[ESZ3, ESH4]"]
+
+
+@pytest.mark.parametrize("symbols", WAYS)
+def test_get_brings_what_estimate_said(qe, purchase, gateway, home, symbols):
+    config = purchase(symbols, "[ohlcv-1m, definition]")
+
+    estimate = qe("data", "estimate", config, "--json").json
+    assert not gateway.ledger.streams()
+    assert not home.files
+    bought = qe("data", "get", config, "--max-cost", "1", "--json").json
+
+    sold = gateway.ledger.streams()
+    total = estimate["total"]
+    assert (total["files"], total["rows"]) == (len(sold), sum(entry.rows for entry in sold))
+    assert bought["rows"] == sum(one["rows"] for one in home.manifest["files"].values())
+    assert bought["dollars"] == pytest.approx(sum(entry.dollars for entry in sold))
+    assert set(home.files) == set(home.manifest["files"])
+    assert not home.leftovers
+
+
+def test_a_continuous_series_is_bought_contract_by_contract(qe, purchase, home):
+    qe("data", "get", purchase("front"), "--max-cost", "1")
+
+    assert list(home.files) == [
+        "ES/contracts/ESH14.ohlcv-1m.2013-12-09.2014-01-01.dbn.zst",
+        "ES/contracts/ESZ13.ohlcv-1m.2013-10-01.2013-12-20.dbn.zst",
+    ]
+
+
+def test_the_request_always_carries_the_right_symbol_type(qe, purchase, gateway):
+    for symbols in ("parent", "[ESZ3]"):
+        qe("data", "get", purchase(symbols), "--max-cost", "1")
+
+    asked = [(e.fields["symbols"], e.fields["stype_in"]) for e in gateway.ledger.streams()]
+    assert asked == [("ES.FUT", "parent"), ("ESZ3", "raw_symbol")]
+
+
+def test_a_second_run_buys_nothing(qe, purchase, gateway):
+    config = purchase()
+    qe("data", "get", config, "--max-cost", "1")
+
+    again = qe("data", "get", config, "--max-cost", "0")
+
+    assert again.code == 0
+    assert "Nothing is left to buy." in again.out
+    assert set(gateway.ledger.times_sold().values()) == {1}
+
+
+def test_a_longer_purchase_buys_only_the_new_days(qe, purchase, gateway, home):
+    config = purchase("[ESZ3]")
+    longer = config.read_text()
+    config.write_text(longer.replace("2014-01-01", "2013-11-01"))
+    qe("data", "get", config, "--max-cost", "1")
+    config.write_text(longer)
+    qe("data", "get", config, "--max-cost", "1")
+
+    assert [(e.fields["start"], e.fields["end"]) for e in gateway.ledger.streams()] == [
+        ("2013-10-01", "2013-11-01"),
+        ("2013-11-01", "2013-12-21"),
+    ]
+
+
+def test_a_killed_run_goes_on_and_pays_for_no_finished_file_again(
+    qe, purchase, gateway, home, tmp_path, monkeypatch
+):
+    config = purchase("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition, statistics]")
+    stalled = gateway.fault("timeseries.get_range", stall=Stall(), after=8).stall
+    process = start_qe("data", "get", config, "--max-cost", "1")
+    stalled.reached.wait(60)
+    process.kill()
+    process.communicate()
+    stalled.release()
+    finished = set(home.manifest["files"])
+    assert finished
+
+    assert qe("data", "get", config, "--max-cost", "1").code == 0
+    after_kill, sold = home.files, gateway.ledger.times_sold()
+    monkeypatch.setenv("QE_HOME", str(tmp_path / "other"))
+    home.folder = tmp_path / "other" / "data" / "GLBX.MDP3"
+    assert qe("data", "get", config, "--max-cost", "1").code == 0
+
+    assert after_kill == home.files
+    assert len(after_kill) == 9
+    twice = {what.split()[0] + what.split()[1] for what, times in sold.items() if times > 1}
+    assert not twice & {_schema_and_symbol(path) for path in finished}
+
+
+def _schema_and_symbol(path: str) -> str:
+    name, schema = path.split("/")[-1].split(".")[:2]
+    return schema + name[:3] + name[-1]
+
+
+def test_without_a_limit_and_a_terminal_nothing_is_bought(qe, purchase, gateway, home):
+    refused = qe("data", "get", purchase())
+
+    assert refused.code == 2
+    assert "no limit was given" in refused.err
+    assert not gateway.ledger.streams()
+
+
+def test_at_a_terminal_it_asks(qe, purchase, gateway, monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr("qe_plugins.cli.data_vendor._is_terminal", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda text, **_: asked.append(text) or False)
+
+    assert qe("data", "get", purchase()).code == 2
+    assert asked[0].startswith("Buy 2 files for $0.")
+    assert not gateway.ledger.streams()
+
+
+def test_above_the_limit_nothing_is_bought(qe, purchase, gateway):
+    refused = qe("data", "get", purchase(), "--max-cost", "0.0001")
+
+    assert refused.code == 2
+    assert "above --max-cost" in refused.err
+    assert not gateway.ledger.streams()
+
+
+def test_two_runs_at_once_do_not_buy_the_same(qe, purchase, gateway):
+    config = purchase()
+    stalled = gateway.fault("timeseries.get_range", stall=Stall()).stall
+    process = start_qe("data", "get", config, "--max-cost", "1")
+    stalled.reached.wait(60)
+
+    second = qe("data", "get", config, "--max-cost", "1")
+    stalled.release()
+    process.communicate()
+
+    assert second.code == 2
+    assert "another run" in second.err
+    assert process.returncode == 0
+    assert set(gateway.ledger.times_sold().values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (
+            lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size * 99 // 100]),
+            "cut",
+        ),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?"), "was changed"),
+        (lambda path: path.unlink(), "is gone"),
+    ],
+)
+def test_a_bought_file_that_is_not_what_it_was_is_refused(
+    qe, purchase, gateway, home, damage, says
+):
+    config = purchase()
+    qe("data", "get", config, "--max-cost", "1")
+    damage(home.folder / next(iter(home.files)))
+
+    refused = qe("data", "get", config, "--max-cost", "1")
+
+    assert refused.code == 2
+    assert says in refused.err
+    assert set(gateway.ledger.times_sold().values()) == {1}
