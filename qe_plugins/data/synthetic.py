@@ -124,10 +124,9 @@ def _bars(
     share: np.ndarray,
 ) -> pa.Table:
     """Return the bars of one month, closing times as stamps; none where nothing was traded."""
-    key = [settings.seed, month.key.year, month.key.month]
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+    seeds = np.random.SeedSequence([settings.seed, month.key.year, month.key.month])
     usual = MINUTE_VOLUME[settings.root] * share[:, None]
-    volumes = traded(rng, path.activity[days] * usual)
+    volumes = traded(seeds, path.activity[days] * usual)
     stamps = opens[days][:, None] + np.arange(1, MINUTES + 1) * 60 * SECOND
     kept = (volumes > 0) & (stamps <= month.expiry)
     ticks = float(settings.open_price) * 100 / CENTS * carried[:, None]

@@ -1,0 +1,54 @@
+"""Small genuine Databento files, and how a test opens a tape."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qe_plugins.config.schema import Data
+from qe_plugins.data.tape import Tape, open_tape
+from tests.gateway.shelf import Interval, Listing, Shelf, encode, nanoseconds
+from tests.gateway.tape import december, shelf, weekdays
+
+FIRST, UNTIL = dt.date(2013, 12, 9), dt.date(2013, 12, 24)
+
+
+def opened(**settings: Any) -> Tape:
+    """Return the tape of a `data:` section whose keys stand in `run.yaml`."""
+    return open_tape(Data(**settings), lambda key: f"run.yaml:{key}")
+
+
+def keys(tape: Tape) -> list[tuple[int, str, str]]:
+    """Return time, contract or bar type, and content of each record, in the tape's order."""
+    records = [record for chunk in tape.chunks() for record in chunk]
+    return [
+        (one.ts_init, str(getattr(one, "bar_type", None) or one.instrument_id), str(one))
+        for one in records
+    ]
+
+
+def written(folder: Path, listings: list[Listing], days: list[dt.date], **omit: bool) -> Path:
+    """Write definitions and bars of the listings into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stock = shelf(listings, days)
+    for schema in ("definition", "ohlcv-1m"):
+        if not omit.get(schema.partition("-")[0]):
+            (folder / f"{schema}.dbn.zst").write_bytes(file(stock, schema))
+    return folder
+
+
+def december_tape(folder: Path, **omit: bool) -> Path:
+    """Write the roll of December 2013: ESZ3, ESH4, ESM4 and a spread."""
+    return written(folder, december(), weekdays(FIRST, UNTIL), **omit)
+
+
+def file(stock: Shelf, schema: str, stype: str = "parent", symbol: str = "ES.FUT") -> bytes:
+    """Return the stock's records of a schema as the bytes of a file."""
+    spans = [Interval(symbol, one.id, one.first, one.until) for one in stock.listings]
+    rows: np.ndarray = stock.records[schema]
+    last = max(one.until for one in stock.listings)
+    times = (nanoseconds(min(one.first for one in stock.listings)), nanoseconds(last))
+    return encode(stock, schema, stype, [symbol], spans, times, rows)
