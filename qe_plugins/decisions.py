@@ -140,6 +140,11 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str = "USD"
     max_contracts: int = 1
 
+    def __post_init__(self) -> None:
+        for name in ("risk", "max_contracts"):
+            if (value := getattr(self, name)) < 0:
+                raise ValueError(f"{name} must not be negative, was {value}")
+
 
 class Excursion(msgspec.Struct, frozen=True):
     """The best and the worst of an open trade, in account currency, from the bars it lived in."""

@@ -83,7 +83,8 @@ class Decoder:
         except (ValueError, TypeError) as error:
             text = " ".join(str(error).split()).rstrip(".")
             whose = f"{'.'.join(self.at)}: " if self.at else ""
-            raise ConfigError(f"{whose}{text}.", where=tree.place) from error
+            place = tree.nearest((text.partition(" ")[0],)).place  # most begin with the field
+            raise ConfigError(f"{whose}{text}.", where=place) from error
 
     def _dict(self, kind: Any, inside: Any, tree: Written) -> Any:
         said = {key: item for key, item in tree.value.items() if not item.is_empty}

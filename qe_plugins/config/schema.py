@@ -108,14 +108,18 @@ class Venue(Section, frozen=True, kw_only=True):
     queue_position: bool = False
     allow_cash_borrowing: bool = False
     oto_trigger_mode: Literal["PARTIAL", "FULL"] = "PARTIAL"
-    price_protection_points: int | None = None
+    price_protection_points: Annotated[int, msgspec.Meta(ge=0)] | None = None
     liquidation_enabled: bool = False
-    liquidation_trigger_ratio: float | None = None
+    liquidation_trigger_ratio: Annotated[float, msgspec.Meta(gt=0)] | None = None
     liquidation_cancel_open_orders: bool = True
     fill_model: Model | None = None
     latency_model: Model | None = None
     fee_model: Model | None = None
     margin_model: Model | None = None
+
+    def __post_init__(self) -> None:
+        if self.default_leverage is not None and self.default_leverage <= 0:
+            raise ValueError(f"default_leverage must be positive, was {self.default_leverage}")
 
 
 class RiskEngine(Section, frozen=True, kw_only=True):
@@ -144,6 +148,13 @@ class Contract(Section, frozen=True, kw_only=True):
     margin_init: Money
     margin_maint: Money
     fee: Money
+
+    def __post_init__(self) -> None:
+        if not 0 < self.margin_maint <= self.margin_init:
+            was = f"{self.margin_maint} and {self.margin_init}"
+            raise ValueError(f"margin_maint must be positive and at most margin_init, was {was}")
+        if self.fee < 0:
+            raise ValueError(f"fee must not be negative, was {self.fee}")
 
 
 class Gate(Section, frozen=True, kw_only=True):

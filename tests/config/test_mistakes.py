@@ -124,6 +124,23 @@ MISTAKES = {
         "run.yaml:2: data: start must be before end, "
         "was 2024-01-02 00:00:00+00:00 and 2024-01-01 00:00:00+00:00.",
     ),
+    "a negative budget": (
+        HEAD + "rung:\n  risk: -50 USD\n",
+        "run.yaml:5: rung: risk must not be negative, was -50.",
+    ),
+    "a negative fee": (
+        HEAD + "contracts:\n  ES: {margin_init: 2, margin_maint: 1, fee: -1}\n",
+        "run.yaml:5: contracts.ES: fee must not be negative, was -1.",
+    ),
+    "margins the wrong way round": (
+        HEAD + "contracts:\n  ES: {margin_init: 1, margin_maint: 2, fee: 1}\n",
+        "run.yaml:5: contracts.ES: margin_maint must be positive and at most margin_init, "
+        "was 2 and 1.",
+    ),
+    "no leverage at all": (
+        HEAD + "nautilus:\n  venue: {default_leverage: 0}\n",
+        "run.yaml:5: nautilus.venue: default_leverage must be positive, was 0.",
+    ),
     "a key given twice": (
         HEAD + "name: again\n",
         "run.yaml:4: 'name' is given twice, first at run.yaml:1.",
