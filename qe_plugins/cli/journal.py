@@ -46,7 +46,7 @@ class InOrder(click.Group):
 
 @click.group(cls=InOrder)
 def journal() -> None:
-    """Read the journal: signals, vetoes, orders, fills, trades, reviews."""
+    """Read the journal: what was wished, refused, traded and said, and what led to it."""
 
 
 def _add_listing(name: str, view: View) -> None:

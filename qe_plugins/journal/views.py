@@ -26,6 +26,11 @@ VIEWS = {
         ("time", "fact", "source", *WISH),
         "What the hunters voted for, and the signals that came of it.",
     ),
+    "sizes": View(
+        (Kind.SIZE,),
+        ("time", "signal", "source", "contracts", "reason"),
+        "How many contracts each signal was worth, and why none.",
+    ),
     "vetoes": View(
         (Kind.VETO,),
         (
@@ -63,6 +68,16 @@ VIEWS = {
         ("time", "source", "trade", "summary", "facts"),
         "What the analysts said of the closed trades.",
     ),
+    "proposals": View(
+        (Kind.PROPOSAL,),
+        ("time", "source", "title", "reason", "change"),
+        "What somebody proposed for a person to decide.",
+    ),
+    "failures": View(
+        (Kind.FAILURE,),
+        ("time", "source", "hook", "error"),
+        "Which plugins raised, in which hook.",
+    ),
 }
 
 TIMES = {"opened", "closed"}
@@ -97,6 +112,8 @@ def cell(fact: Fact, column: str) -> str:
             return bare(fact.id)
         case "trade":
             return bare(fact.cause or "")
+        case "signal":
+            return fact.cause or ""
         case "strategy":
             return plain(fact.body.get("strategy", fact.source))
     value = fact.body.get(column)

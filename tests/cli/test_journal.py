@@ -48,6 +48,9 @@ def test_a_listing_prints_every_fact_of_its_kinds_as_json(name):
     ("name", "shows"),
     [
         ("signals", ["2024-01-03 15:00:00", "vote:1", "a vote", "LONG", "0.75", "a breakout"]),
+        ("sizes", ["signal:1", "a size", "50 USD at the stop"]),
+        ("proposals", ["a proposal", "trade less", "a losing session", "risk=25"]),
+        ("failures", ["a failure", "veto_order", "ZeroDivisionError: division by zero"]),
         ("vetoes", ["2024-01-03 15:31:00", "limits", "O-4", "FOLLOWER-001", "BUY", "too many"]),
         (
             "orders",

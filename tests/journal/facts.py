@@ -78,6 +78,8 @@ def small_run() -> list[Fact]:
             summary="won 2 points",
             facts={"slippage": 0.25},
         ),
+        fact("proposal:1", title="trade less", reason="a losing session", change={"risk": "25"}),
+        fact("failure:1", hook="veto_order", error="ZeroDivisionError: division by zero"),
         third,
         order("O-4", third.id, 31, "BUY", status="DENIED", reason="limits: too many"),
         fact(
