@@ -14,6 +14,13 @@ from qe_plugins.errors import QeError
 
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 ROLES = ("HUNTER", "GUARDIAN", "ANALYST", "ARBITER", "SYNTHESIS")
+RUN = """
+name: pasted
+data:
+  synthetic: {sessions: 1}
+contracts:
+  MES: {margin_init: 2_230 USD, margin_maint: 2_027 USD, fee: 0.57 USD}
+"""
 LONG = "breakout_of_the_morning_range"
 
 
@@ -172,3 +179,12 @@ def test_what_is_written_is_in_house_style(project):
 
 def test_what_is_written_is_typed(project):
     passes(project, "mypy", "--strict", "agents", "strategies")
+
+
+def test_the_yaml_to_paste_is_accepted(project):
+    pasted = [drafts.render(role.lower(), "agents", f"{role.lower()}_x")[1] for role in ROLES]
+    plugins = "".join(yaml.partition("\n")[2] for yaml in pasted)
+    _, strategy = drafts.render("strategy", "strategies", "strategy_x")
+    (project / "run.yaml").write_text(f"{RUN}{strategy}plugins:\n{plugins}")
+
+    passes(project, "qe_plugins.cli", "check", "run.yaml")

@@ -108,7 +108,8 @@ def test_it_vetoes_when_it_is_named(desk):
     assert result["plugins"][0]["vetoed"] == result["denied"]
 
     vetoes = json.loads(desk.qe("journal", "vetoes", "--json").stdout)
-    assert {veto["source"] for veto in vetoes} == {"desk_sells_only"}
+    said = {(veto["source"], veto["body"]["reason"]) for veto in vetoes}
+    assert said == {("desk_sells_only", "not today")}
 
 
 def test_a_plugin_that_fails_to_import_stops_a_run_that_names_it(desk):
