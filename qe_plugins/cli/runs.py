@@ -41,7 +41,7 @@ def report(run: str, show: bool, as_json: bool) -> None:
     from qe_plugins.report import folder, shelf, tables
 
     place = shelf.find(run)
-    figures = {**folder.result(place), "run_dir": str(place)}
+    figures = {**shelf.figures(place), "run_dir": str(place)}
     if as_json:
         _print_json(figures)
     else:
@@ -63,7 +63,9 @@ def compare(first: str, second: str, as_json: bool) -> None:
     if as_json:
         _print_json(found)
         return
-    click.echo("the fills are identical" if found["same_fills"] else "the fills differ")
+    for name, run in zip(("first", "second"), found["runs"], strict=True):
+        click.echo(f"{name:8}{run}")
+    click.echo("the fills are identical\n" if found["same_fills"] else "the fills differ\n")
     _print(tables.differences(found), tables.settings(found))
 
 

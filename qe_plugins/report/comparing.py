@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qe_plugins.config import source
-from qe_plugins.report import folder
+from qe_plugins.report import shelf
 
 FIGURES = (
     "bars orders fills denied trades net_pnl fees final_balance total_return sharpe sortino"
@@ -21,7 +21,7 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
     `[first, second, second - first]`, `settings` each differing dotted key to `[first, second]`.
     A setting that one run does not have is None there.
     """
-    one, other = folder.result(first), folder.result(second)
+    one, other = shelf.figures(first), shelf.figures(second)
     return {
         "runs": [one["run_id"], other["run_id"]],
         "same_fills": one["fills_sha256"] == other["fills_sha256"],

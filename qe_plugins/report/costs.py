@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def slippage(trades: pl.DataFrame, contracts: Sequence[ContractFacts]) -> dict[str, Any]:
     """Return `slippage` in currency and `slippage_ticks` a trade, positive is worse.
 
-    Only trades whose slippage is known count; both are None where none is known. A trade's
-    slippage is in points, over its entry and its exit together.
+    Only trades whose slippage is known count, `slippage_trades` of them; where there is none, both
+    are None. A trade's slippage is in points, over its entry and its exit together.
     """
     facts = pl.DataFrame(
         {
@@ -27,10 +27,14 @@ def slippage(trades: pl.DataFrame, contracts: Sequence[ContractFacts]) -> dict[s
     )
     known = trades.filter(pl.col("slippage").is_not_null()).join(facts, on="instrument_id")
     if known.is_empty():
-        return {"slippage": None, "slippage_ticks": None}
+        return {"slippage": None, "slippage_ticks": None, "slippage_trades": 0}
     points = pl.col("slippage")
     money, ticks = known.select(
         (points * pl.col("multiplier") * pl.col("quantity")).sum(),
         (points / pl.col("tick")).mean().alias("ticks"),
     ).row(0)
-    return {"slippage": round(money, 6), "slippage_ticks": round(ticks, 6)}
+    return {
+        "slippage": round(money, 6),
+        "slippage_ticks": round(ticks, 6),
+        "slippage_trades": known.height,
+    }

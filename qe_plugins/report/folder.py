@@ -62,8 +62,7 @@ def write(outcome: Outcome, resolved: dict[str, Any], out: Path | None = None) -
 
 def result(run_dir: Path) -> dict[str, Any]:
     """Return the figures of a written run, as `summary.summarize` names them."""
-    figures: dict[str, Any] = msgspec.json.decode((run_dir / shelf.RESULT).read_bytes())
-    return figures
+    return shelf.figures(run_dir)
 
 
 def _write_frames(folder: Path, outcome: Outcome, ledger: Ledger) -> None:

@@ -45,6 +45,7 @@ def costs(outcome: Outcome, figures: dict[str, Any]) -> list[tuple[str, str]]:
         ("Commission a contract and side", each),
         ("Slippage, in the P&L above", wording.say("slippage", figures)),
         ("Slippage a trade, in ticks", wording.say("slippage_ticks", figures)),
+        ("Trades whose slippage is known", wording.say("slippage_trades", figures)),
     ]
 
 

@@ -47,10 +47,20 @@ def find(text: str) -> Path:
     return _by_prefix(text, places)
 
 
+def figures(place: Path) -> dict[str, Any]:
+    """Return the figures of the run in the folder `place`."""
+    file = place / RESULT
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError) as error:
+        hint = "Run it again, or delete its folder."
+        raise ReportError(f"cannot be read: {error}.", where=str(file), hint=hint) from error
+
+
 def listing() -> list[dict[str, Any]]:
     """Return the figures of every run that is still there, newest first."""
     found = [
-        {**msgspec.json.decode((place / RESULT).read_bytes()), "run_dir": str(place)}
+        {**figures(place), "run_dir": str(place)}
         for place in _places().values()
         if (place / RESULT).is_file()
     ]

@@ -50,16 +50,16 @@ def plugins(figures: Figures) -> Table | None:
 
 
 def runs(listing: list[Figures]) -> Table:
-    """Return one line a run."""
+    """Return one line a run; a run's id begins with its time in UTC and ends with its name."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("started (UTC)", "run", "data"):
-        shown.add_column(name, no_wrap=True)
-    for name in ("trades", "net P&L", "Sharpe", "max drawdown"):
+    shown.add_column("run, UTC", overflow="fold")
+    shown.add_column("data", no_wrap=True)
+    for name in ("trades", "net P&L", "Sharpe", "drawdown"):
         shown.add_column(name, justify="right", no_wrap=True)
     for one in listing:
-        told = [wording.say(key, one) for key in ("trades", "net_pnl", "sharpe", "max_drawdown")]
-        when = one["started"][:16].replace("T", " ")
-        shown.add_row(when, escape(one["run_id"]), one["data_source"], *told)
+        keys = ("trades", "net_pnl", "sharpe", "max_drawdown")
+        told = (wording.write(key, one[key]) for key in keys)
+        shown.add_row(escape(one["run_id"]), one["data_source"], *told)
     return shown
 
 
@@ -67,8 +67,8 @@ def differences(found: Figures) -> Table:
     """Return the figures of `comparing.compare` side by side."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("")
-    for name in (*found["runs"], "difference"):
-        shown.add_column(name, justify="right", overflow="fold")
+    for name in ("first", "second", "difference"):
+        shown.add_column(name, justify="right", no_wrap=True)
     for key, values in found["figures"].items():
         shown.add_row(wording.label(key), *(wording.write(key, value) for value in values))
     return shown
@@ -79,7 +79,7 @@ def settings(found: Figures) -> Table | None:
     if not found["settings"]:
         return None
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("setting", *found["runs"]):
+    for name in ("setting", "first", "second"):
         shown.add_column(name, overflow="fold")
     for key, values in found["settings"].items():
         shown.add_row(key, *(escape(str(value)) for value in values))

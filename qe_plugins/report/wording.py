@@ -52,8 +52,8 @@ KINDS: dict[Callable[[float], str], str] = {
     " average_loss largest_win largest_loss slippage",
     percent: "total_return cagr volatility max_drawdown max_drawdown_hourly win_rate exposure",
     number: "sharpe sortino calmar profit_factor slippage_ticks average_minutes",
-    count: "trades fills orders denied vetoes signals bars bars_per_second sessions open_trades"
-    " open_contracts longest_losing_streak longest_drawdown_sessions",
+    count: "trades slippage_trades fills orders denied vetoes signals bars bars_per_second"
+    " sessions open_trades open_contracts longest_losing_streak longest_drawdown_sessions",
 }
 WRITTEN = {key: write for write, keys in KINDS.items() for key in keys.split()}
 

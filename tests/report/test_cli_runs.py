@@ -76,20 +76,26 @@ def test_two_runs_are_compared_by_figures_fills_and_settings(two_runs):
 
 def test_a_comparison_reads_as_a_table(two_runs):
     output = qe(runs.compare, two_runs[0].name, "last")
-    assert output.startswith("the fills differ")
+    assert "the fills differ" in output
     assert "Commissions" in output
     assert "rung.risk" in output
 
 
 def test_a_run_is_the_same_as_itself(two_runs):
     output = qe(runs.compare, "last", "last")
-    assert output.startswith("the fills are identical")
+    assert "the fills are identical" in output
     assert "setting" not in output
 
 
 def test_an_unknown_run_is_one_clear_error(two_runs):
     with pytest.raises(ReportError, match="`qe runs` lists them"):
         qe(runs.report, "1999")
+
+
+def test_a_damaged_result_is_one_clear_error(two_runs):
+    (two_runs[0] / "result.json").write_text("{")
+    with pytest.raises(ReportError, match=r"result\.json: cannot be read"):
+        qe(runs.runs)
 
 
 def test_reading_runs_makes_nothing():

@@ -1,0 +1,37 @@
+"""Figures as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from qe_plugins.report import wording
+from qe_plugins.report.summary import summarize
+from tests.report.fake import bare
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("net_pnl", -1234.5, "-1,234.50"),
+        ("net_pnl", -0.001, "0.00"),
+        ("total_return", 0.1234, "12.34%"),
+        ("max_drawdown", -0.00001, "0.00%"),
+        ("sharpe", 1.005, "1.00"),
+        ("trades", 15_000, "15,000"),
+        ("sharpe", None, "–"),
+    ],
+)
+def test_a_figure_is_written_in_its_unit(key, value, told):
+    assert wording.write(key, value) == told
+
+
+def test_money_names_its_currency():
+    assert wording.say("fees", {"fees": 2.5, "currency": "USD"}) == "2.50 USD"
+    assert wording.say("slippage", {"slippage": None, "currency": "USD"}) == "–"
+
+
+def test_every_number_in_a_summary_can_be_written(tmp_path):
+    told = {"currency", "returns", "reconciles", "seconds", "plugins", "fills_sha256"}
+    identity = "run_id run_dir name started engine data_source data_label instruments start end"
+    figures = summarize(bare(tmp_path), tmp_path)
+    assert set(figures) - told - set(identity.split()) <= set(wording.WRITTEN)
