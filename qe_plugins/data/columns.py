@@ -46,7 +46,7 @@ def write_series(folder: Path, kind: Kind, name: str, table: pa.Table) -> None:
 
 def bar_table(cents: Sequence[np.ndarray], volumes: np.ndarray, stamps: np.ndarray) -> pa.Table:
     """Return bars of open, high, low, close in hundredths, volumes and closing times (UTC ns)."""
-    closes_at = pa.array(stamps, pa.timestamp("ns", "UTC"))
+    closes_at = _plain(pa.timestamp("ns", "UTC"), stamps)
     fields = [
         *zip(PRICES, (_decimals(price, 2) for price in cents), strict=True),
         ("volume", _decimals(volumes, 0)),
@@ -64,10 +64,13 @@ def _decimals(values: np.ndarray, scale: int) -> pa.Array:
     """Return integers as decimals of `scale` digits: 128 bits, low word first."""
     words = np.empty((values.size, 2), np.int64)
     words[:, 0], words[:, 1] = values, values >> 63
-    exact = pa.Array.from_buffers(
-        pa.decimal128(38 - 16 + scale, scale), values.size, [None, pa.py_buffer(words)]
-    )
+    exact = _plain(pa.decimal128(DECIMAL.precision - DECIMAL.scale + scale, scale), words)
     return exact.cast(DECIMAL)
+
+
+def _plain(kind: pa.DataType, values: np.ndarray) -> pa.Array:
+    """Return the bytes of `values` as an array; `pyarrow.array` would import pandas."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
 def _stamp(nanosecond: int) -> str:

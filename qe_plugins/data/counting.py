@@ -66,9 +66,12 @@ def span(found: Sequence[Group], start: int, end: int) -> Span | None:
 
 
 def times(table: pa.Table) -> np.ndarray:
-    """Return the `ts_init` of each row, UTC nanoseconds."""
-    stamps: np.ndarray = table.column(STAMP).to_numpy().view(np.int64)
-    return stamps
+    """Return the `ts_init` of each row, UTC nanoseconds; `to_numpy` would import pandas."""
+    parts = [
+        np.frombuffer(part.buffers()[1], np.int64)[part.offset : part.offset + len(part)]
+        for part in table.column(STAMP).chunks
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _within(group: Group, start: int, end: int) -> Span | None:

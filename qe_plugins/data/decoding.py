@@ -210,6 +210,8 @@ def _write(folder: Path, kind: Kind, name: str, parts: Sequence[Piece], place: s
 
 
 def _table(file: Path, since: int, until: int) -> pa.Table:
-    table = pq.read_table(file)
+    with pq.ParquetFile(file) as parquet:
+        table = parquet.read().replace_schema_metadata(parquet.schema_arrow.metadata)
     stamps = times(table)
-    return table.filter(pa.array((stamps >= since) & (stamps < until)))
+    first, last = np.searchsorted(stamps, (since, until))
+    return table.slice(first, last - first)
