@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,28 +20,32 @@ from qe_plugins import (
     OrderRequest,
     Plugin,
     PluginConfig,
+    Posture,
     Role,
     Veto,
     hookimpl,
 )
 
 if TYPE_CHECKING:
-    from nautilus_trader.model import FuturesContract
+    from nautilus_trader.model import Bar, FuturesContract, Venue
     from nautilus_trader.portfolio import Portfolio
 
 CHICAGO = ZoneInfo("America/Chicago")
-SESSION_OPENS = 17
-BREAK = timedelta(hours=1)
+SECOND = 1_000_000_000
+HOUR = 3_600 * SECOND
+BREAK = HOUR
 """CME halts at 16:00 in Chicago, an hour before the next session opens."""
 
-SECOND = 1_000_000_000
+LAST_MARKS = HOUR + 900 * SECOND
+"""Until 2015 the session went on to 16:15."""
 
 
 class GuardianLimitsConfig(PluginConfig, frozen=True):
     """`max_contracts` counts what would be held if every working order filled.
 
-    `daily_loss` is measured from the balance at 17:00 Chicago, commissions and open loss included,
-    open profit not. `before_break` is how long before 16:00 Chicago entries end.
+    `daily_loss` is how much less the account may be worth than when the session ended at 17:00
+    Chicago, open positions and commissions included (after a short day, than in its last hour).
+    `before_break` is how long before 16:00 Chicago entries end.
     """
 
     max_contracts: Annotated[int, msgspec.Meta(ge=1)] = 1
@@ -61,31 +65,50 @@ class GuardianLimits(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.passed: deque[int] = deque()
-        self.opened, self.balance = 0, Decimal(0)
+        self.ends = self.due = 0
+        self.worth: Decimal | None = None
+        self.opening: Decimal | None = None
+
+    @hookimpl
+    def engine_started(self, portfolio: Portfolio) -> None:
+        """Keep the portfolio, which bars do not bring."""
+        self.portfolio = portfolio
+
+    @hookimpl
+    def contribute_signals(self, bar: Bar) -> None:
+        """Wish for nothing: mark the account to market, so that a session has an opening value."""
+        if bar.ts_event >= self.due:
+            self.mark(bar.ts_event, bar.bar_type.instrument_id.venue)
 
     @hookimpl
     def veto_order(
-        self, order: OrderRequest, instrument: FuturesContract, portfolio: Portfolio
+        self,
+        order: OrderRequest,
+        instrument: FuturesContract,
+        portfolio: Portfolio,
+        posture: Posture | None,
     ) -> Veto | None:
         """Ask every rule; count the orders that pass."""
-        now = datetime.fromtimestamp(order.ts // SECOND, CHICAGO)
         broken = [
-            self.too_many(order),
+            self.too_many(order, posture),
             self.too_fast(order),
             self.unprotected(order),
-            self.near_the_break(now),
-            self.lost_enough(now, instrument, portfolio),
+            self.near_the_break(order),
+            self.lost_enough(order, instrument, portfolio),
         ]
         if reasons := [reason for reason in broken if reason]:
             return Veto("; ".join(reasons))
         self.passed.append(order.ts)
         return None
 
-    def too_many(self, order: OrderRequest) -> str | None:
-        """Count contracts as if everything working filled."""
-        if order.working <= self.config.max_contracts:
+    def too_many(self, order: OrderRequest, posture: Posture | None) -> str | None:
+        """Count contracts as if everything working filled. A posture may allow fewer."""
+        limit = self.config.max_contracts
+        if posture is not None and posture.max_contracts is not None:
+            limit = min(limit, posture.max_contracts)
+        if order.working <= limit:
             return None
-        return f"would hold {order.working} contracts, the limit is {self.config.max_contracts}"
+        return f"would hold {order.working} contracts, the limit is {limit}"
 
     def too_fast(self, order: OrderRequest) -> str | None:
         """Count the orders of the last sixty seconds."""
@@ -101,58 +124,57 @@ class GuardianLimits(Plugin):
             return "no stop comes with the order"
         return None
 
-    def near_the_break(self, now: datetime) -> str | None:
+    def near_the_break(self, order: OrderRequest) -> str | None:
         """Refuse from `before_break` ahead of 16:00 until the session opens at 17:00."""
-        left = session_end(now) - BREAK - now
-        if left > timedelta(seconds=self.config.before_break):
+        left = (session_end(order.ts) - BREAK - order.ts) // SECOND
+        if left > self.config.before_break:
             return None
-        if left <= timedelta(0):
-            return "in the maintenance break"
-        return f"{left.seconds // 60} min to the maintenance break"
+        return f"{left // 60} min to the maintenance break" if left > 0 else "maintenance break"
 
     def lost_enough(
-        self, now: datetime, instrument: FuturesContract, portfolio: Portfolio
+        self, order: OrderRequest, instrument: FuturesContract, portfolio: Portfolio
     ) -> str | None:
-        """Compare the session's loss, open loss included, with the limit."""
-        currency = instrument.quote_currency
-        account = portfolio.account(venue=instrument.id.venue)
-        if account is None:
-            raise LookupError(f"no account at {instrument.id.venue}")
-        self.begin_session(now, account, currency)
-        loss = self.balance - account.balance_total(currency).as_decimal()
-        loss += open_loss(portfolio, instrument.id.venue, currency)
+        """Compare what the session has lost with the limit."""
+        self.turn(order.ts)
+        if self.opening is None:
+            raise LookupError("no bar was heard yet, so the session's loss is unknown")
+        loss = self.opening - equity(portfolio, instrument.id.venue)
         if loss < self.config.daily_loss:
             return None
-        limit = f"{self.config.daily_loss:f} {currency.code}"
-        return f"lost {loss:f} {currency.code} this session, the limit is {limit}"
+        return f"lost {loss:f} this session, the limit is {self.config.daily_loss:f}"
 
-    def begin_session(self, now: datetime, account: Any, currency: Any) -> None:
-        """Note the balance at 17:00 when a session's first order is asked about."""
-        opened = int((session_end(now) - timedelta(days=1)).timestamp()) * SECOND
-        if opened != self.opened:
-            self.opened, self.balance = opened, balance_before(opened, account, currency)
+    def mark(self, ts: int, venue: Venue) -> None:
+        """Note what the account is worth: once an hour, and at every bar near the end."""
+        self.turn(ts)
+        self.worth = equity(self.portfolio, venue)
+        if self.opening is None:
+            self.opening = self.worth
+        self.due = max(ts + 1, min(ts + HOUR, self.ends - LAST_MARKS))
 
-
-def session_end(now: datetime) -> datetime:
-    """Return the next 17:00 on the wall clock of `now`."""
-    end = now.replace(hour=SESSION_OPENS, minute=0, second=0, microsecond=0)
-    return end if now < end else end + timedelta(days=1)
-
-
-def balance_before(moment: int, account: Any, currency: Any) -> Decimal:
-    """Return the balance as it last stood before `moment` (UTC ns), else the first one known."""
-    balance = account.starting_balances()[currency]
-    for state in reversed(account.events):
-        if state.ts_event < moment:
-            [balance] = [b.total for b in state.balances if b.currency == currency]
-            break
-    amount: Decimal = balance.as_decimal()
-    return amount
+    def turn(self, ts: int) -> None:
+        """Begin a session, with the worth that was noted last, when `ts` is past the old one."""
+        if ts > self.ends:
+            self.ends, self.opening = session_end(ts), self.worth
 
 
-def open_loss(portfolio: Any, venue: Any, currency: Any) -> Decimal:
-    """Return what open positions are under water, zero or more. Raises where one has no price."""
+def session_end(ts: int) -> int:
+    """Return the end, 17:00 in Chicago, of the session that `ts` is in. Both UTC nanoseconds."""
+    now = datetime.fromtimestamp(ts // SECOND, CHICAGO)
+    end = now.replace(hour=17, minute=0, second=0, microsecond=0)
+    if now > end:
+        end += timedelta(days=1)
+    return int(end.timestamp()) * SECOND
+
+
+def equity(portfolio: Portfolio, venue: Venue) -> Decimal:
+    """Return what the account is worth, open positions at their last price.
+
+    Raises LookupError where a position has no price, or the account more than one currency.
+    """
     if missing := portfolio.missing_price_instruments(venue):
         raise LookupError(f"no price for {', '.join(map(str, missing))}")
-    profit = portfolio.unrealized_pnls(venue=venue).get(currency)
-    return max(Decimal(0), -profit.as_decimal()) if profit else Decimal(0)
+    amounts = list(portfolio.equity(venue=venue).values())
+    if len(amounts) != 1:
+        raise LookupError(f"an account in one currency is needed, was {len(amounts)}")
+    worth: Decimal = amounts[0].as_decimal()
+    return worth

@@ -7,8 +7,9 @@ to judge by is a veto.
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 from nautilus_trader.model import BarType
@@ -17,7 +18,7 @@ from qe_plugins import Plugin, PluginConfig, Role, Veto, hookimpl
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar, FuturesContract
+    from nautilus_trader.model import FuturesContract, InstrumentId
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -35,6 +36,14 @@ class GuardianVolatilityConfig(PluginConfig, frozen=True):
     bar: str = "1-MINUTE-LAST"
 
 
+class Range(NamedTuple):
+    """A bar's closing time (UTC nanoseconds), high and low in points."""
+
+    ts: int
+    high: float
+    low: float
+
+
 class GuardianVolatility(Plugin):
     """Refuse an order while the last bars ran too far."""
 
@@ -42,38 +51,40 @@ class GuardianVolatility(Plugin):
     Config = GuardianVolatilityConfig
     config: GuardianVolatilityConfig
 
+    def __init__(self, config: PluginConfig | None = None) -> None:
+        super().__init__(config)
+        self.needed = self.config.bars + self.config.against
+        self.seen: dict[InstrumentId, deque[Range]] = {}
+
     @hookimpl
     def veto_order(self, instrument: FuturesContract, cache: Cache) -> Veto | None:
         """Compare the range of the last bars with what is allowed."""
-        needed = self.config.bars + self.config.against
-        bars = self.last_bars(instrument, cache, needed)
-        if len(bars) < needed:
-            return Veto(f"{len(bars)} bars of {instrument.id} are too few to judge, needs {needed}")
-        recent, before = bars[: self.config.bars], bars[self.config.bars :]
-        ran = max(high(bar) for bar in recent) - min(low(bar) for bar in recent)
+        seen = self.catch_up(instrument, cache)
+        if len(seen) < self.needed:
+            known = f"{len(seen)} bars of {instrument.id}"
+            return Veto(f"{known} are too few to judge by, {self.needed} are needed")
+        before, recent = seen[: self.config.against], seen[self.config.against :]
+        ran = max(bar.high for bar in recent) - min(bar.low for bar in recent)
         allowed = self.allowed(before)
         if ran <= allowed:
             return None
         return Veto(f"ran {ran:.2f} points in {len(recent)} bars, {allowed:.2f} are allowed")
 
-    def last_bars(self, instrument: FuturesContract, cache: Cache, count: int) -> list[Bar]:
-        """Return up to `count` bars from the cache, the newest first."""
+    def catch_up(self, instrument: FuturesContract, cache: Cache) -> list[Range]:
+        """Return the last bars, oldest first. Only those closed since the last order are read."""
+        seen = self.seen.setdefault(instrument.id, deque(maxlen=self.needed))
         bar_type = BarType.from_str(f"{instrument.id}-{self.config.bar}-EXTERNAL")
-        found = (cache.bar(bar_type, index) for index in range(count))
-        return [bar for bar in found if bar is not None]
+        last, fresh = seen[-1].ts if seen else 0, []
+        for index in range(self.needed):
+            bar = cache.bar(bar_type, index)
+            if bar is None or bar.ts_event <= last:
+                break
+            fresh.append(Range(bar.ts_event, bar.high.as_double(), bar.low.as_double()))
+        seen.extend(reversed(fresh))
+        return list(seen)
 
-    def allowed(self, before: list[Bar]) -> float:
+    def allowed(self, before: list[Range]) -> float:
         """Return the points that the last bars may have run."""
-        average = sum(high(bar) - low(bar) for bar in before) / len(before)
+        average = sum(bar.high - bar.low for bar in before) / len(before)
         usual = average * self.config.multiple
         return usual if self.config.points is None else min(usual, float(self.config.points))
-
-
-def high(bar: Bar) -> float:
-    """Return a bar's high in points."""
-    return bar.high.as_double()
-
-
-def low(bar: Bar) -> float:
-    """Return a bar's low in points."""
-    return bar.low.as_double()

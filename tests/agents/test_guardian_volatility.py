@@ -34,7 +34,10 @@ def refusal(
         guardian = GuardianVolatility(
             GuardianVolatilityConfig(bars=1, against=4, multiple=3.0, **config)
         )
-        bars = [qe_bar(4750, low=4750 - points) for points in ranges]
+        bars = [
+            qe_bar(4750, low=4750 - points, at=f"2024-01-03 15:{30 - age}")
+            for age, points in enumerate(ranges)
+        ]
         [answer] = qe_plugins(guardian).ask("veto_order", instrument=qe_contract, cache=Bars(bars))
         assert answer.error is None
         return answer.value.reason if answer.value else None
@@ -63,4 +66,19 @@ def test_points_are_a_limit_of_their_own(refusal: Refusal) -> None:
 def test_too_few_bars_are_a_veto(refusal: Refusal) -> None:
     reason = refusal(1, 1, 1)
 
-    assert reason == "3 bars of MESH24.XCME are too few to judge, needs 5"
+    assert reason == "3 bars of MESH24.XCME are too few to judge by, 5 are needed"
+
+
+def test_the_guard_keeps_up_with_new_bars(
+    qe_plugins: Callable[..., Any], qe_bar: Callable[..., Any], qe_contract: Any
+) -> None:
+    desk = qe_plugins(GuardianVolatility(GuardianVolatilityConfig(bars=1, against=4, multiple=3.0)))
+    quiet = [qe_bar(4750, low=4749, at=f"2024-01-03 15:{30 - age}") for age in range(5)]
+    wild = qe_bar(4750, low=4740, at="2024-01-03 15:31")
+
+    answers = [
+        desk.ask("veto_order", instrument=qe_contract, cache=Bars(bars))[0].value
+        for bars in (quiet, quiet, [wild, *quiet])
+    ]
+
+    assert [answer is None for answer in answers] == [True, True, False]
