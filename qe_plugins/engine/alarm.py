@@ -58,13 +58,13 @@ def describe(event: object) -> str:
 def guarded(method: Callable[..., Any], alarm: Alarm) -> Callable[..., Any]:
     """Wrap a callback: what it raises rings the alarm, and `handling` is the event it handles."""
 
-    def call(self: Any, *event: Any) -> Any:
+    def call(self: Any, event: Any = None) -> Any:
         outer = self.handling
-        self.handling = event[0] if event else None
+        self.handling = event
         try:
-            return method(self, *event)
+            return method(self) if event is None else method(self, event)
         except BaseException as error:
-            alarm.ring(self, error, self.handling)
+            alarm.ring(self, error, event)
             raise
         finally:
             self.handling = outer

@@ -35,7 +35,7 @@ def run(
     stage = build(prepared)
     ready = perf_counter()
     try:
-        _stream(stage, prepared.tape, progress)
+        stream(stage, prepared.tape, progress)
         said = stage.floor.observers.close()
         done = perf_counter()
         run_id = run_id_of(started, loaded.config.name)
@@ -53,7 +53,7 @@ def run_id_of(started: datetime, name: str) -> str:
     return f"{started:%Y%m%d-%H%M%S-%f}-{slug or 'run'}"
 
 
-def _stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
+def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0
     for piece in tape.chunks():

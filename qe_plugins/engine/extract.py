@@ -31,6 +31,7 @@ def outcome_of(
 
     `seconds` is left empty: the runner measures it.
     """
+    floor.settle()
     recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
     account: Any = floor.cache.account_for_venue(Venue(loaded.config.nautilus.venue.name))
     orders = _orders(floor)
@@ -77,9 +78,8 @@ def fills_sha256(fills: Iterable[Fill]) -> str:
 
 def _orders(floor: Floor) -> list[Any]:
     """Return every order in the order of submission; those that only the engine knows last."""
-    sent = dict.fromkeys(client_order_id for client_order_id, _ in floor.recorder.submitted)
     known = {order.client_order_id: order for order in floor.cache.orders()}
-    own = [known.pop(client_order_id) for client_order_id in sent if client_order_id in known]
+    own = [known.pop(i) for i in floor.recorder.handled if i in known]
     rest = list(known.values())
     rest.sort(key=lambda order: (order.ts_init, floor.recorder.order_id(order)))
     return sorted(own + rest, key=lambda order: order.ts_init)

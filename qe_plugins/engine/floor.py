@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from nautilus_trader.model import Bar, ClientOrderId, OrderType
+
 from qe_plugins.decisions import OrderRequest, Signal, Size
 from qe_plugins.engine.alarm import Alarm
 from qe_plugins.engine.books import Book, Fill, trade_of
@@ -41,19 +43,21 @@ class Floor:
             posture=config.posture,
             timeout=config.gate.timeout,
         )
+        self._unbooked: list[Any] = []
         self._watches = self.observers.wants("trade_closed")
+        self._live = self._watches or self.observers.wants("session_closed")
 
-    def filled(self, component: Any, event: Any) -> None:
-        """Take a fill into its book; when that closes a trade, tell the analysts."""
-        fill = self._fill(component, event)
-        self.recorder.fills.append(fill)
-        key = (fill.strategy, fill.instrument_id)
-        book = self.books.get(key)
-        if book is None:
-            multiplier = decimal(self.cache.instrument(event.instrument_id).multiplier)
-            book = self.books[key] = Book(multiplier)
-        if closed := book.apply(fill):
-            self._close(book, closed)
+    def filled(self, event: Any) -> None:
+        """Take a fill in. Books are kept at once where an analyst waits for closed trades."""
+        self._unbooked.append(event)
+        if self._live:
+            self.settle()
+
+    def settle(self) -> None:
+        """Bring the books up to date with every fill heard so far."""
+        for event in self._unbooked:
+            self._book(self._fill(event), event)
+        self._unbooked.clear()
 
     def denied(self, request: OrderRequest | None, event: Any) -> None:
         """Tell the plugins of a denial. `request` is None where the engine itself denied."""
@@ -70,30 +74,50 @@ class Floor:
             if held_in == contract and book.held != 0:
                 book.watch(decimal(bar.high), decimal(bar.low))
 
+    def _book(self, fill: Fill, event: Any) -> None:
+        self.recorder.fills.append(fill)
+        key = (fill.strategy, fill.instrument_id)
+        book = self.books.get(key)
+        if book is None:
+            multiplier = decimal(self.cache.instrument(event.instrument_id).multiplier)
+            book = self.books[key] = Book(multiplier)
+        if closed := book.apply(fill):
+            self._close(book, closed)
+
     def _close(self, book: Book, fills: list[Fill]) -> None:
         excursion = book.excursion(fills) if self._watches else None
-        votes = self.recorder.votes_behind(fills[0].client_order_id)
+        votes = self.recorder.votes_behind(ClientOrderId(fills[0].client_order_id))
         trade = trade_of(fills, book.closed, book.multiplier, excursion, votes)
         self.recorder.trade(trade, fills[-1])
         self.observers.tell("trade_closed", trade.closed, trade=trade)
 
-    def _fill(self, component: Any, event: Any) -> Fill:
-        bought, commission = event.is_buy, event.commission
-        quantity = decimal(event.last_qty)
+    def _fill(self, event: Any) -> Fill:
+        quantity, commission = decimal(event.last_qty), event.commission
         return Fill(
             ts=event.ts_event,
             trade_id=event.trade_id.value,
             client_order_id=self.recorder.order_id(event),
             instrument_id=str(event.instrument_id),
             strategy=event.strategy_id.value,
-            quantity=quantity if bought else -quantity,
+            quantity=quantity if event.is_buy else -quantity,
             price=decimal(event.last_px),
             commission=decimal(commission) if commission else Decimal(0),
             currency=event.currency.code,
             position_id=event.position_id.value if event.position_id else "",
             liquidity=event.liquidity_side.name,
-            reference=component.references.get(event.client_order_id),
+            reference=self._reference(event),
         )
+
+    def _reference(self, event: Any) -> Decimal | None:
+        """Return the price an order could expect: its trigger, or the close it was sent on."""
+        trigger = getattr(self.cache.order(event.client_order_id), "trigger_price", None)
+        if trigger is not None:
+            return decimal(trigger)
+        bar = self.recorder.handled.get(event.client_order_id)
+        if event.order_type != OrderType.MARKET or not isinstance(bar, Bar):
+            return None
+        same = bar.bar_type.instrument_id == event.instrument_id
+        return decimal(bar.close) if same else None
 
     def _as_request(self, event: Any) -> OrderRequest:
         order = self.cache.order(event.client_order_id)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from nautilus_trader.common import DataActor
 from nautilus_trader.core import UUID4
-from nautilus_trader.model import Bar, OrderModifyRejected, OrderStatus
+from nautilus_trader.model import OrderModifyRejected, OrderStatus
 from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
 from qe_plugins.decisions import OrderRequest
@@ -46,7 +46,6 @@ class GatedStrategy(Gated, Strategy):
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
-        self.references: dict[Any, Decimal] = {}
         self.denials: dict[Any, OrderRequest] = {}
         self._sent: list[Any] = []
 
@@ -59,7 +58,7 @@ class GatedStrategy(Gated, Strategy):
         super().subscribe_bars(bar_type, *args, **kwargs)
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        self._announce(order)
+        self.floor.recorder.handled[order.client_order_id] = self.handling
         if not self.floor.gate.idle:
             request, refusals = self._vetoed(order, submitted=self._in_callback())
             if refusals:
@@ -71,7 +70,7 @@ class GatedStrategy(Gated, Strategy):
     def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
         orders = list(getattr(order_list, "orders", order_list))
         for order in orders:
-            self._announce(order)
+            self.floor.recorder.handled[order.client_order_id] = self.handling
         if not self.floor.gate.idle:
             refused = self._list_refused(orders)
             if refused:
@@ -92,21 +91,6 @@ class GatedStrategy(Gated, Strategy):
         if passed:
             super().modify_orders(passed, *args, **kwargs)
 
-    def _announce(self, order: Any) -> None:
-        """Remember what the order is an answer to, and the price it can expect."""
-        self.floor.recorder.submits(order.client_order_id, self.handling)
-        trigger = getattr(order, "trigger_price", None)
-        if trigger is not None:
-            self.references[order.client_order_id] = decimal(trigger)
-        elif not hasattr(order, "price") and (bar := self._bar_of(order.instrument_id)):
-            self.references[order.client_order_id] = decimal(bar.close)
-
-    def _bar_of(self, instrument_id: Any) -> Bar | None:
-        """Return the bar being handled, where it is of this contract."""
-        bar = self.handling
-        is_of = isinstance(bar, Bar) and bar.bar_type.instrument_id == instrument_id
-        return bar if is_of else None  # type: ignore[return-value]  # narrowed by `is_of`
-
     def _in_callback(self) -> list[Any]:
         """Return orders sent within this callback, which the cache does not list yet."""
         cached = ((i, self.cache.order(i)) for i in self._sent)
@@ -125,7 +109,6 @@ class GatedStrategy(Gated, Strategy):
         return None
 
     def _deny(self, order: Any, request: OrderRequest, refusals: list[Refusal]) -> None:
-        self.references.pop(order.client_order_id, None)
         self.denials[order.client_order_id] = request
         self.floor.denier.reasons[order.client_order_id] = told(refusals)
         super().submit_order(addressed_to_denier(order))
@@ -173,7 +156,7 @@ class GatedAlgorithm(Gated, ExecutionAlgorithm):
         if not self.floor.gate.idle:
             request, refusals = self._vetoed(order)
             if refusals:
-                self.floor.recorder.submits(order.client_order_id, self.handling)
+                self.floor.recorder.handled[order.client_order_id] = self.handling
                 self.deny_order(order, told(refusals))
                 self.floor.denied(request, self.floor.cache.order(order.client_order_id).last_event)
                 return
@@ -245,7 +228,7 @@ def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
     """Return the callbacks by which the floor hears of fills and denials, then the author."""
 
     def on_order_filled(self: Any, event: Any) -> None:
-        floor.filled(self, event)
+        floor.filled(event)
         author.on_order_filled(self, event)
 
     def on_order_denied(self: Any, event: Any) -> None:

@@ -16,9 +16,8 @@ from qe_plugins.journal.records import Fact, Kind
 
 def order_facts(orders: Iterable[Any], recorder: Recorder) -> Iterator[Fact]:
     """Yield one fact an order, caused by the event its strategy was handling when it sent it."""
-    handled = dict(recorder.submitted)
     for order in orders:
-        event = handled.get(order.client_order_id)
+        event = recorder.handled.get(order.client_order_id)
         if isinstance(event, Bar):
             yield snapshot(event)
         yield Fact(

@@ -16,6 +16,7 @@ from qe_plugins.journal.records import Fact, Kind
 class Recorder:
     """Facts in the order they happened. Ids are the same in every run of the same tape.
 
+    `handled` is the event that a strategy was handling when an order left it, by client order id.
     `label` keeps the ids of a recorder that another thread writes apart from this one's.
     """
 
@@ -26,8 +27,7 @@ class Recorder:
         self.trades: list[Trade] = []
         self.closing: dict[str, str] = {}
         self.signals: dict[str, Signal] = {}
-        self.submitted: list[tuple[Any, object]] = []
-        self._signal_of: dict[str, str] = {}
+        self.handled: dict[Any, object] = {}
         self._votes_of: dict[str, tuple[str, ...]] = {}
         self._counts: dict[Kind, int] = {}
         self._expiries: dict[str, str] = {}
@@ -93,18 +93,13 @@ class Recorder:
         self.trades.append(trade)
         self.closing[trade.id] = closing.trade_id
 
-    def votes_behind(self, client_order_id: str) -> tuple[Signal, ...]:
+    def votes_behind(self, client_order_id: Any) -> tuple[Signal, ...]:
         """Return the signals that led to an order, oldest first."""
-        found = self._signal_of.get(client_order_id)
-        if found is None:
+        handled = self.handled.get(client_order_id)
+        if not (isinstance(handled, CustomData) and isinstance(handled.data, Signal)):
             return ()
-        return tuple(self.signals[i] for i in (*self._votes_of.get(found, ()), found))
-
-    def submits(self, client_order_id: Any, handling: object) -> None:
-        """Remember an order leaving a strategy, and the event the strategy was handling."""
-        self.submitted.append((client_order_id, handling))
-        if isinstance(handling, CustomData) and isinstance(handling.data, Signal):
-            self._signal_of[client_order_id.value] = handling.data.id
+        votes = self._votes_of.get(handled.data.id, ())
+        return tuple(self.signals[i] for i in (*votes, handled.data.id) if i in self.signals)
 
     def numbered(
         self, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
