@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,34 @@ def write_series(folder: Path, kind: Kind, name: str, table: pa.Table) -> None:
 
     `name` is the bar type, or the contract's id. Precisions are kept from the table's metadata.
     """
+    write_tables(folder, kind, name, [table])
+
+
+def write_tables(folder: Path, kind: Kind, name: str, tables: Iterable[pa.Table]) -> None:
+    """Write one series from tables that follow each other in time; no tables, no file."""
     place = folder / "data" / kind.value / name
-    place.mkdir(parents=True)
+    unnamed = place / "unnamed"
+    first, last = 0, 0
+    with ExitStack() as stack:
+        writer = None
+        for table in tables:
+            stamps = times(table)
+            if writer is None:
+                place.mkdir(parents=True)
+                writer = stack.enter_context(_writer(unnamed, _described(table, kind, name)))
+                first = int(stamps[0])
+            writer.write_table(table.cast(writer.schema), row_group_size=ROWS)
+            last = int(stamps[-1])
+    if unnamed.exists():
+        unnamed.rename(place / f"{_stamp(first)}_{_stamp(last)}.parquet")
+
+
+def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    by_time = [pq.SortingColumn(schema.names.index(STAMP))]
+    return pq.ParquetWriter(file, schema, compression="zstd", sorting_columns=by_time)
+
+
+def _described(table: pa.Table, kind: Kind, name: str) -> pa.Schema:
     known = table.schema.metadata
     about = {
         "instrument_id": name.rsplit("-", 4)[0] if kind is Kind.BARS else name,
@@ -32,30 +59,31 @@ def write_series(folder: Path, kind: Kind, name: str, table: pa.Table) -> None:
         "size_precision": known[b"size_precision"],
         "type_name": TYPE_NAMES[kind],
     }
-    if kind is Kind.BARS:
-        about["bar_type"] = name
-    stamps = times(table)
-    pq.write_table(
-        table.replace_schema_metadata(about),
-        place / f"{_stamp(int(stamps[0]))}_{_stamp(int(stamps[-1]))}.parquet",
-        compression="zstd",
-        row_group_size=ROWS,
-        sorting_columns=[pq.SortingColumn(table.schema.names.index(STAMP))],
-    )
+    return table.schema.with_metadata(about | ({"bar_type": name} if kind is Kind.BARS else {}))
 
 
-def bar_table(cents: Sequence[np.ndarray], volumes: np.ndarray, stamps: np.ndarray) -> pa.Table:
-    """Return bars of open, high, low, close in hundredths, volumes and closing times (UTC ns)."""
+def bar_table(
+    prices: Sequence[np.ndarray],
+    volumes: np.ndarray,
+    stamps: np.ndarray,
+    *,
+    scale: int = 2,
+    precision: int = 2,
+) -> pa.Table:
+    """Return bars of open, high, low, close, volumes and closing times (UTC ns).
+
+    Prices are integers with `scale` decimals, and are shown with `precision`.
+    """
     closes_at = _plain(pa.timestamp("ns", "UTC"), stamps)
     fields = [
-        *zip(PRICES, (_decimals(price, 2) for price in cents), strict=True),
+        *zip(PRICES, (_decimals(price, scale) for price in prices), strict=True),
         ("volume", _decimals(volumes, 0)),
         ("ts_event", closes_at),
         ("ts_init", closes_at),
     ]
     schema = pa.schema(
         [pa.field(name, column.type, nullable=False) for name, column in fields],
-        {"price_precision": "2", "size_precision": "0"},
+        {"price_precision": str(precision), "size_precision": "0"},
     )
     return pa.table([column for _, column in fields], schema=schema)
 

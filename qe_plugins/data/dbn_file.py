@@ -34,13 +34,13 @@ def read_header(path: Path, place: str) -> DbnFile:
     """Return what a file's header says. Raises DataError for a file that is not DBN."""
     head = b""
     try:
-        for piece in _decompressed(path):
+        for piece in decompressed(path):
             head += piece
-            if len(head) >= PRELUDE and len(head) >= _header_size(head):
+            if len(head) >= PRELUDE and len(head) >= header_size(head):
                 break
         if not head.startswith(MAGIC):
             raise _not_dbn(path, place)
-        metadata = databento_dbn.Metadata.decode(head[: _header_size(head)])
+        metadata = databento_dbn.Metadata.decode(head[: header_size(head)])
     except EOFError as error:
         raise _cut_short(path, place) from error
     except (zstandard.ZstdError, databento_dbn.DBNError) as error:
@@ -57,8 +57,8 @@ def check_whole(path: Path, place: str) -> int:
     """Read a file to its end and return its records. Raises DataError where it is cut short."""
     size, head = 0, b""
     try:
-        for piece in _decompressed(path):
-            if len(head) < PRELUDE or len(head) <= _header_size(head):
+        for piece in decompressed(path):
+            if len(head) < PRELUDE or len(head) <= header_size(head):
                 head += piece
             size += len(piece)
     except EOFError as error:
@@ -67,10 +67,10 @@ def check_whole(path: Path, place: str) -> int:
         raise DataError(
             f"{path} is damaged: {error}.", where=place, hint="Download the file again."
         ) from error
-    body = size - _header_size(head)
+    body = size - header_size(head)
     if not body:
         return 0
-    records, rest = divmod(body, 4 * head[_header_size(head)])
+    records, rest = divmod(body, 4 * head[header_size(head)])
     if rest:
         raise _cut_short(path, place)
     return records
@@ -82,7 +82,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _decompressed(path: Path) -> Iterator[bytes]:
+def decompressed(path: Path) -> Iterator[bytes]:
     """Yield the content, frame after frame. Raises EOFError when the last frame is incomplete."""
     frame = zstandard.ZstdDecompressor().decompressobj()
     with path.open("rb") as file:
@@ -96,7 +96,8 @@ def _decompressed(path: Path) -> Iterator[bytes]:
         raise EOFError
 
 
-def _header_size(head: bytes) -> int:
+def header_size(head: bytes | bytearray) -> int:
+    """Return how many bytes stand before the first record; `head` begins the content."""
     return PRELUDE + int.from_bytes(head[4:PRELUDE], "little")
 
 

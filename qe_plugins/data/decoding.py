@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,11 @@ from nautilus_trader.adapters.databento import DatabentoDataLoader
 from nautilus_trader.model import FuturesContract, InstrumentId
 from nautilus_trader.persistence import ParquetDataCatalog
 
+from qe_plugins.data import counting
 from qe_plugins.data.catalog import Kind
-from qe_plugins.data.columns import write_series
-from qe_plugins.data.counting import times
+from qe_plugins.data.columns import write_tables
 from qe_plugins.data.dbn_file import DbnFile
+from qe_plugins.data.slices import slices
 from qe_plugins.data.wanted import written
 from qe_plugins.errors import DataError
 from qe_plugins.market.keys import DATED, dated_key
@@ -65,11 +68,11 @@ def decode(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, pla
             for kind in (kind for kind, schema in schemas.items() if schema == file.schema):
                 load = getattr(loader, LOADS[kind][file.schema])
                 path = Path(raw, f"{number}-{kind.value}")
-                _write_raw(path, kind, _loaded(load, file, place), file, place)
+                _write_raw(path, kind, load, file, place)
                 for key, piece in _pieces(path, kind, contracts):
                     pieces[key].append(piece)
         for (kind, name), parts in pieces.items():
-            _write(folder, kind, name, parts, place)
+            write_tables(folder, kind, name, _checked(_in_order(parts), kind, name, place))
     catalog = ParquetDataCatalog(str(folder))
     catalog.write_instruments([one for listed in contracts.values() for one in listed])
 
@@ -81,7 +84,9 @@ def _contracts(
     latest: dict[str, FuturesContract] = {}
     for file in files:
         if file.schema == "definition":
-            for one in _loaded(lambda p: loader.load_instruments(p, True, True), file, place):
+            with _decoding(file, place):
+                every = loader.load_instruments(file.path, True, True)
+            for one in every:
                 if isinstance(one, FuturesContract):
                     latest[str(_dated_id(one))] = one
     if not latest:
@@ -148,43 +153,47 @@ def _know_all(
         loader.set_price_precision(symbol, UNKNOWN_PRECISION)
 
 
-def _loaded(load: Load, file: DbnFile, place: str) -> list[Any]:
+@contextmanager
+def _decoding(file: DbnFile, place: str) -> Iterator[None]:
+    """Turn what loader and catalog raise for damaged records into DataError."""
     try:
-        return load(file.path)
+        yield
     except (ValueError, OSError, RuntimeError) as error:
-        raise _undecodable(file, error, place) from error
+        raise DataError(
+            f"{file.path} cannot be decoded: {error}.", where=place, hint="Download the file again."
+        ) from error
 
 
-def _undecodable(file: DbnFile, error: Exception, place: str) -> DataError:
-    return DataError(
-        f"{file.path} cannot be decoded: {error}.", where=place, hint="Download the file again."
-    )
-
-
-def _write_raw(path: Path, kind: Kind, records: Iterable[Any], file: DbnFile, place: str) -> None:
+def _write_raw(path: Path, kind: Kind, load: Load, file: DbnFile, place: str) -> None:
+    """Write a file's records into catalogs under `path`, one a slice, by their raw names."""
     path.mkdir()
-    catalog = ParquetDataCatalog(str(path))
-    writers: dict[Kind, Callable[[list[Any]], str]] = {
-        Kind.BARS: catalog.write_bars,
-        Kind.QUOTES: catalog.write_quote_ticks,
-        Kind.TRADES: catalog.write_trade_ticks,
-    }
+    for number, part in enumerate(slices(file.path, path)):
+        folder = path / str(number)
+        folder.mkdir()
+        catalog = ParquetDataCatalog(str(folder))
+        writers: dict[Kind, Callable[[list[Any]], str]] = {
+            Kind.BARS: catalog.write_bars,
+            Kind.QUOTES: catalog.write_quote_ticks,
+            Kind.TRADES: catalog.write_trade_ticks,
+        }
+        with _decoding(file, place):
+            for listed in _by_series(load(part), kind):
+                writers[kind](listed)
+
+
+def _by_series(records: list[Any], kind: Kind) -> Iterable[list[Any]]:
     name = attrgetter("bar_type" if kind is Kind.BARS else "instrument_id")
     series = defaultdict(list)
     for record in records:
         series[name(record)].append(record)
-    try:
-        for listed in series.values():
-            writers[kind](listed)
-    except OSError as error:
-        raise _undecodable(file, error, place) from error
+    return series.values()
 
 
 def _pieces(
     path: Path, kind: Kind, contracts: dict[str, list[FuturesContract]]
 ) -> Iterable[tuple[tuple[Kind, str], Piece]]:
     """Yield the dated series that each raw series of a file belongs to."""
-    for file in sorted(path.glob("data/*/*/*.parquet")):
+    for file in sorted(path.glob("*/data/*/*/*.parquet")):
         raw_id, *rest = file.parent.name.split("-", 1)
         since = 0
         for one in contracts.get(raw_id.rpartition(".")[0], ()):
@@ -193,25 +202,40 @@ def _pieces(
             since = until
 
 
-def _write(folder: Path, kind: Kind, name: str, parts: Sequence[Piece], place: str) -> None:
-    tables = [table for part in parts if (table := _table(*part)).num_rows]
-    if not tables:
-        return
-    table = pa.concat_tables(tables).sort_by("ts_init")
-    stamps = times(table)
-    if kind is Kind.BARS and bool((np.diff(stamps) == 0).any()):
-        at = written(int(stamps[1:][np.diff(stamps) == 0][0]))
-        raise DataError(
-            f"{name} has two bars at {at}: its days are in more than one file.",
-            where=place,
-            hint="Name the files to use, each day once.",
-        )
-    write_series(folder, kind, name, table)
+def _checked(tables: Iterable[pa.Table], kind: Kind, name: str, place: str) -> Iterator[pa.Table]:
+    """Pass tables on, and refuse two bars of one minute."""
+    last = -1
+    for table in tables:
+        stamps = counting.times(table)
+        again = stamps[np.diff(stamps, prepend=last) == 0]
+        if kind is Kind.BARS and again.size:
+            raise DataError(
+                f"{name} has two bars at {written(int(again[0]))}: its days are in more than one "
+                "file.",
+                where=place,
+                hint="Name the files to use, each day once.",
+            )
+        last = int(stamps[-1])
+        yield table
+
+
+def _in_order(parts: Sequence[Piece]) -> Iterator[pa.Table]:
+    """Yield a series' records by time: part after part, or in one where parts overlap."""
+    spans = [
+        (span, part)
+        for part in parts
+        if (span := counting.span(counting.groups(part[0]), part[1], part[2]))
+    ]
+    spans.sort(key=lambda one: (one[0].first, one[0].last))
+    tables = (_table(*part) for _, part in spans)
+    if all(one.last <= following.first for (one, _), (following, _) in pairwise(spans)):
+        yield from tables
+    else:
+        yield pa.concat_tables(list(tables)).sort_by(counting.STAMP)
 
 
 def _table(file: Path, since: int, until: int) -> pa.Table:
     with pq.ParquetFile(file) as parquet:
         table = parquet.read().replace_schema_metadata(parquet.schema_arrow.metadata)
-    stamps = times(table)
-    first, last = np.searchsorted(stamps, (since, until))
+    first, last = np.searchsorted(counting.times(table), (since, until))
     return table.slice(first, last - first)
