@@ -157,13 +157,17 @@ def test_a_run_without_trades_says_so_in_words(browser, pages):
     assert "nan" not in browser.find_element(By.TAG_NAME, "main").text.lower()
 
 
-def test_paper_is_white_whatever_the_screen_is(browser, pages):
+def test_paper_is_white_and_holds_the_charts_whatever_the_screen_is(browser, pages):
     look(browser, scheme="dark")
     visit(browser, pages["busy"])
     script = """
-        window.dispatchEvent(new Event("beforeprint"));
-        const style = getComputedStyle(document.querySelector(".tile")).backgroundColor;
-        window.dispatchEvent(new Event("afterprint"));
-        return style;
+        const state = () => [getComputedStyle(document.querySelector(".tile")).backgroundColor,
+                             document.querySelector("#equity .main-svg").clientWidth];
+        return ["beforeprint", "afterprint"].map(moment => {
+            window.dispatchEvent(new Event(moment));
+            return state();
+        });
     """
-    assert browser.execute_script(script) == "rgb(255, 255, 255)"
+    (paper, narrow), (screen, wide) = browser.execute_script(script)
+    assert (paper, screen) == ("rgb(255, 255, 255)", "rgb(26, 29, 34)")
+    assert narrow < 660 < 1000 < wide

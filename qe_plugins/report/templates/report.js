@@ -2,7 +2,13 @@
 const drawn = JSON.parse(document.getElementById("drawn").textContent);
 const MOST_MARKS = 250;
 const money = new Intl.NumberFormat("en-US", {minimumFractionDigits: 2, maximumFractionDigits: 2});
+const PAPER_WIDTH = 650;
 const small = () => window.innerWidth < 600;
+
+/* A page is laid out for paper only after its charts are drawn, so paper has a fixed width. */
+function printing() {
+  return document.documentElement.classList.contains("paper");
+}
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
@@ -16,11 +22,12 @@ function time(extra) {
   return axis({type: "date", showgrid: false, nticks: small() ? 4 : 10, ...extra});
 }
 
-function layout(extra) {
+function layout(div, extra) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: {family: "system-ui, sans-serif", size: 12, color: colour("muted")},
     margin: {l: 8, r: 8, t: 8, b: 8}, showlegend: false,
+    autosize: !printing(), ...(printing() ? {width: PAPER_WIDTH, height: div.clientHeight} : {}),
     hoverlabel: {bgcolor: colour("card"), bordercolor: colour("rule"), font: {color: colour("ink")}},
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", ...extra,
   };
@@ -28,27 +35,27 @@ function layout(extra) {
 
 const options = {responsive: true, displayModeBar: false};
 
-function drawEquity() {
+function drawEquity(div) {
   const {x, equity, drawdown} = drawn.equity;
-  Plotly.react("equity", [
+  Plotly.react(div, [
     {x, y: equity, mode: "lines", line: {color: colour("line"), width: 1.8}, name: "equity",
      hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{y:,.2f} " + drawn.currency + "<extra></extra>"},
     {x, y: drawdown, yaxis: "y2", mode: "lines", line: {color: colour("down"), width: 1}, fill: "tozeroy",
      fillcolor: colour("down") + "2e", name: "drawdown",
      hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{y:.2f}%<extra></extra>"},
-  ], layout({
+  ], layout(div, {
     xaxis: time({anchor: "y2"}),
     yaxis: axis({domain: [0.34, 1], tickformat: ",", fixedrange: true, nticks: 6}),
     yaxis2: axis({domain: [0, 0.27], ticksuffix: "%", fixedrange: true, rangemode: "tozero", nticks: 4}),
   }), options);
 }
 
-function drawHours() {
+function drawHours(div) {
   const {hour, pnl} = drawn.hours;
-  Plotly.react("hours", [{
+  Plotly.react(div, [{
     type: "bar", x: hour, y: pnl, marker: {color: pnl.map(v => colour(v < 0 ? "down" : "up"))},
     hovertemplate: "%{x}:00 to %{x}:59<br>%{y:,.2f} " + drawn.currency + "<extra></extra>",
-  }], layout({
+  }], layout(div, {
     xaxis: axis({type: "category", showgrid: false, fixedrange: true, tickangle: 0, nticks: small() ? 8 : 24}),
     yaxis: axis({tickformat: ",", fixedrange: true}), bargap: 0.25, dragmode: false,
   }), options);
@@ -168,7 +175,7 @@ function drawPrices(div, range) {
   const seen = inView(trades.opened, trades.closed, range), refused = inView(vetoes.x, vetoes.x, range);
   div.parentElement.querySelector(".seen").textContent = `${counted(["trade", "trades"], seen)} ${counted(["veto", "vetoes"], refused)}`;
   return Plotly.react(div, [...priceLines(lines), ...tradeMarks(trades, seen.rows), vetoMarks(vetoes, refused.rows)],
-    layout({
+    layout(div, {
       hovermode: "closest",
       xaxis: time({range, autorange: !range}),
       yaxis: axis({tickformat: ",", fixedrange: true, range: heights(lines, range)}),
@@ -184,8 +191,8 @@ function zoomed(div, change) {
 }
 
 function drawAll() {
-  if (document.getElementById("equity")) drawEquity();
-  if (document.getElementById("hours")) drawHours();
+  document.querySelectorAll("#equity").forEach(drawEquity);
+  document.querySelectorAll("#hours").forEach(drawHours);
   document.querySelectorAll(".price").forEach(div => drawPrices(div, undefined));
 }
 
@@ -205,6 +212,6 @@ drawAll();
 document.querySelectorAll(".price").forEach(div => div.on("plotly_relayout", change => zoomed(div, change)));
 document.querySelectorAll(".sortable th").forEach(th => th.querySelector("button").addEventListener("click", () => sortBy(th)));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-window.addEventListener("beforeprint", () => { document.documentElement.classList.add("paper"); drawAll(); });
-window.addEventListener("afterprint", () => { document.documentElement.classList.remove("paper"); drawAll(); });
+for (const [moment, paper] of [["beforeprint", true], ["afterprint", false]])
+  window.addEventListener(moment, () => { document.documentElement.classList.toggle("paper", paper); drawAll(); });
 document.documentElement.dataset.drawn = "yes";
