@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
-type Command = Callable[..., None]
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+from qe_plugins.cli.listing import json_option, print_json
 
 
 @click.command()
-@_json_option
+@json_option
 def runs(as_json: bool) -> None:
     """List the runs, newest first."""
     from qe_plugins.report import shelf, tables
 
     found = shelf.listing()
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif found:
         _print(tables.runs(found))
     else:
@@ -32,7 +27,7 @@ def runs(as_json: bool) -> None:
 @click.command()
 @click.argument("run", default="last")
 @click.option("--open", "show", is_flag=True, help="Open report.html in the browser.")
-@_json_option
+@json_option
 def report(run: str, show: bool, as_json: bool) -> None:
     """Show the figures of RUN and where its report is.
 
@@ -43,7 +38,7 @@ def report(run: str, show: bool, as_json: bool) -> None:
     place = shelf.find(run)
     figures = {**shelf.figures(place), "run_dir": str(place)}
     if as_json:
-        _print_json(figures)
+        print_json(figures)
     else:
         _print(tables.table(figures), tables.plugins(figures))
         click.echo(place / folder.PAGE)
@@ -54,14 +49,14 @@ def report(run: str, show: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("first")
 @click.argument("second")
-@_json_option
+@json_option
 def compare(first: str, second: str, as_json: bool) -> None:
     """Set two runs side by side: figures, fills, settings."""
     from qe_plugins.report import comparing, shelf, tables
 
     found = comparing.compare(shelf.find(first), shelf.find(second))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for name, run in zip(("first", "second"), found["runs"], strict=True):
         click.echo(f"{name:8}{run}")
@@ -78,9 +73,3 @@ def _print(*shown: Any) -> None:
         if one is not None:
             console.print(one)
             console.print()
-
-
-def _print_json(document: Any) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
