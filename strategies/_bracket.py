@@ -74,15 +74,12 @@ class Bracketed(Strategy):
         """Hear that `leave` is done."""
 
     def on_order_rejected(self, event: Any) -> None:
-        """Leave when the venue refuses one of the three: no position without its stop.
-
-        A refused close is not sent again at once, the venue would refuse it for ever.
-        """
-        if event.client_order_id == self._leaving.get(event.instrument_id):
-            del self._leaving[event.instrument_id]
-            self.log.error(f"still in {event.instrument_id}: {event.reason}")
-        else:
+        """Leave when the venue refuses one of the three: no position without its stop."""
+        if not self._gave_up(event):
             self.leave(event.instrument_id)
+
+    def on_order_denied(self, event: Any) -> None:
+        self._gave_up(event)
 
     def on_order_canceled(self, event: Any) -> None:
         self._go_on_leaving(event)
@@ -96,6 +93,16 @@ class Bracketed(Strategy):
     def _go_on_leaving(self, event: Any) -> None:
         if event.instrument_id in self._leaving:
             self._settle(event.instrument_id)
+
+    def _gave_up(self, event: Any) -> bool:
+        """Forget a close that was refused: sent again at once, it might be refused for ever.
+
+        Whoever called `leave` may do so again.
+        """
+        refused = event.client_order_id == self._leaving.get(event.instrument_id)
+        if refused:
+            del self._leaving[event.instrument_id]
+        return bool(refused)
 
     def _settle(self, contract: InstrumentId) -> None:
         """Take the next step out. Called again at every event until nothing is left to do."""

@@ -44,6 +44,7 @@ class EmaCross(Strategy):
         self.slow = ExponentialMovingAverage(config.slow)
         self.up: bool | None = None
         self.held = Decimal(0)
+        self.refused = False
 
     def on_start(self) -> None:
         self.register_indicator_for_bars(self.bar_type, self.fast)
@@ -53,6 +54,9 @@ class EmaCross(Strategy):
     def on_bar(self, bar: Bar) -> None:
         if not self.slow.initialized:
             return
+        if self.refused:
+            self.refused = False
+            self.become(0)
         up = self.fast.value > self.slow.value
         if up is not self.up:
             self.up = up
@@ -63,8 +67,11 @@ class EmaCross(Strategy):
         self.held += filled if event.is_buy else -filled
 
     def on_order_denied(self, event: Any) -> None:
-        """Close instead: whoever refused to turn the position did not ask to keep it."""
-        self.become(0)
+        """Close at the next bar: whoever refused to turn the position did not ask to keep it.
+
+        Not here: the engine denies while it is still inside `submit_order`.
+        """
+        self.refused = True
 
     def wanted(self, up: bool) -> int:
         """Return the position to have, in contracts."""
