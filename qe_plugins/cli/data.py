@@ -9,9 +9,15 @@ from qe_plugins.cli import LazyGroup
 COMMANDS: dict[str, str] = {
     "estimate": "qe_plugins.cli.data_vendor:estimate",
     "get": "qe_plugins.cli.data_vendor:get",
+    "verify": "qe_plugins.cli.data_files:verify",
+    "list": "qe_plugins.cli.data_files:list_",
+    "import": "qe_plugins.cli.data_files:import_",
+    "catalog": "qe_plugins.cli.data_files:catalog",
     "symbols": "qe_plugins.cli.data_market:symbols",
     "contracts": "qe_plugins.cli.data_market:contracts",
     "calendar": "qe_plugins.cli.data_calendar:calendar",
+    "rolls": "qe_plugins.cli.data_rolls:rolls",
+    "continuous": "qe_plugins.cli.data_continuous:continuous",
 }
 
 

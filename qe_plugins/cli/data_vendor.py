@@ -171,6 +171,11 @@ def _print_bought(bought: Bought) -> None:
     )
     for retry in bought.retries:
         click.echo(f"billed again after a cut: {retry}")
+    if bought.catalog:
+        click.echo(
+            f"catalog: {bought.catalog.bars:,} bars of {bought.catalog.contracts} contracts in "
+            f"{bought.catalog.folder}"
+        )
 
 
 def _usd(dollars: Decimal) -> str:

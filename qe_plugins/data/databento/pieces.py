@@ -10,6 +10,7 @@ from qe_plugins.data.databento.purchase import Lot, Purchase
 from qe_plugins.data.resolve import Interval, Resolver, Span, contract_spans
 from qe_plugins.data.symbology import SType, Symbol
 from qe_plugins.market.keys import ContractKey, dated_key
+from qe_plugins.market.sessions import shifted
 
 SESSIONS_AROUND = 5
 
@@ -91,8 +92,8 @@ def _padded(spans: list[Span], lot: Lot, listed: dict[ContractKey, Span]) -> lis
     """
     padded: list[Span] = []
     for span in sorted(spans, key=lambda one: (one.key, one.start)):
-        start = max(_weekdays(span.start, -SESSIONS_AROUND), listed[span.key].start)
-        end = min(_weekdays(span.end, SESSIONS_AROUND), listed[span.key].end)
+        start = max(shifted(lot.root, span.start, -SESSIONS_AROUND), listed[span.key].start)
+        end = min(shifted(lot.root, span.end, SESSIONS_AROUND), listed[span.key].end)
         if padded and padded[-1].key == span.key and padded[-1].end >= start:
             start, end = padded[-1].start, max(padded.pop().end, end)
         padded.append(Span(start, end, span.key))
@@ -114,14 +115,6 @@ def _listings(resolver: Resolver, spans: list[Span], lot: Lot) -> dict[ContractK
         key: Span(min(i.start for i in found), max(i.end for i in found), key)
         for key, found in days.items()
     }
-
-
-def _weekdays(day: date, count: int) -> date:
-    step = timedelta(days=1 if count > 0 else -1)
-    while count:
-        day += step
-        count -= (day.weekday() < 5) * step.days
-    return day
 
 
 def _holes(symbol: Symbol, spans: list[Span], lot: Lot) -> list[str]:

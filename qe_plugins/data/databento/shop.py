@@ -18,6 +18,7 @@ from qe_plugins.data.databento.desk import Desk, open_desk
 from qe_plugins.data.databento.manifest import Book, open_book
 from qe_plugins.data.databento.purchase import Purchase, load_purchase
 from qe_plugins.data.databento.quotes import lines, total
+from qe_plugins.data.databento.shelf import Built, rebuild
 from qe_plugins.errors import DataError
 
 FOR_RETRIES = Decimal("1.1")  # what "yes" at the prompt allows beyond the quote
@@ -39,6 +40,7 @@ class Bought(msgspec.Struct, frozen=True):
     retries: list[str]
     conditions: dict[str, str]
     unresolved: list[str]
+    catalog: Built | None
 
 
 class Shop:
@@ -72,6 +74,7 @@ class Shop:
             retries=[f"{one.path} (${one.dollars:.4f})" for one in new if one.outcome == "cut"],
             conditions={day.isoformat(): what for day, what in sorted(cart.conditions.items())},
             unresolved=cart.unresolved,
+            catalog=rebuild(self._book) if orders else None,
         )
 
 

@@ -1,0 +1,195 @@
+"""`qe data verify|list|import|catalog`: the files that are here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.listing import json_option, print_json, print_rows
+
+if TYPE_CHECKING:
+    from qe_plugins.data.databento.manifest import Book, Entry
+    from qe_plugins.data.databento.shelf import Built
+    from qe_plugins.data.databento.verify import Report, Series
+
+MANY = 12
+
+
+@click.command()
+@click.option(
+    "--dbn",
+    type=click.Path(path_type=Path, exists=True),
+    help="A folder or file of Databento data.  [default: everything bought and imported]",
+)
+@json_option
+def verify(dbn: Path | None, as_json: bool) -> None:
+    """Read everything again: hash, rows, days, prices, duplicates; report by contract.
+
+    Exits with 2 when something is wrong. Sessions without a bar are shown and are no fault: a
+    contract does not trade every day.
+    """
+    from qe_plugins.data.databento.manifest import books
+    from qe_plugins.data.databento.verify import copies, copies_in
+    from qe_plugins.data.databento.verify import verify as check
+    from qe_plugins.errors import DataError
+
+    files = copies_in(dbn) if dbn else copies(books())
+    if not files:
+        raise DataError(
+            "nothing was bought or imported yet.", hint="See 'qe data get' and 'qe data import'."
+        )
+    report = check(files)
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
+    if report.wrong:
+        raise DataError(f"{len(report.wrong)} things are wrong; first: {report.wrong[0]}.")
+
+
+@click.command(name="list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the files that were bought and imported, with what they hold and what they cost."""
+    from qe_plugins.data.databento.manifest import books
+
+    shelves = books()
+    if as_json:
+        print_json([_listed(book) for book in shelves])
+        return
+    if not shelves:
+        click.echo("Nothing was bought or imported yet.")
+    for book in shelves:
+        click.echo(f"{book.now.dataset} in {book.folder}, ${book.spent:,.2f} spent so far")
+        head = ("file", "from", "until", "rows", "bytes", "dollars", "doubtful days", "source")
+        print_rows(head, [_row(entry) for _, entry in sorted(book.now.files.items())])
+
+
+@click.command(name="import")
+@click.argument("path", type=click.Path(path_type=Path))
+@json_option
+def import_(path: Path, as_json: bool) -> None:
+    """Take over your own .dbn or .dbn.zst files at PATH: checked, hashed, made a catalog of."""
+    import tempfile
+
+    from qe_plugins import home
+    from qe_plugins.data.databento.imports import files_in, import_file
+    from qe_plugins.data.databento.shelf import rebuild
+    from qe_plugins.data.databento.shop import locked
+
+    home.data_dir().mkdir(parents=True, exist_ok=True)
+    datasets: set[str] = set()
+    taken: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(dir=home.data_dir(), prefix=".import.") as workshop:
+        for file in files_in(path):
+            book, entry, new = import_file(file, Path(workshop))
+            datasets.add(book.now.dataset)
+            taken.append({"file": str(file), "new": new, "entry": entry})
+            if not as_json:
+                click.echo(f"{file}: {'' if new else 'is here already: '}{entry.path}")
+    built = []
+    for dataset in sorted(datasets):
+        with locked(dataset) as book:
+            built.append(rebuild(book))
+    if as_json:
+        print_json({"files": taken, "catalogs": [one for one in built if one]})
+        return
+    for one in built:
+        _print_built(one)
+
+
+@click.command()
+@click.option("--rebuild", "anew", is_flag=True, help="Make it again from the files.")
+@json_option
+def catalog(anew: bool, as_json: bool) -> None:
+    """Show the Parquet catalogs beside the files, or make them again with --rebuild.
+
+    A catalog holds contracts and bars, is a cache, and is written anew by get and import.
+    """
+    from qe_plugins.data.databento.manifest import books
+    from qe_plugins.data.databento.shelf import FOLDER, rebuild
+    from qe_plugins.data.databento.shop import locked
+
+    if anew:
+        built = []
+        for each in books():
+            with locked(each.now.dataset) as book:
+                built.append(rebuild(book))
+        if as_json:
+            print_json([one for one in built if one])
+            return
+        for one in built:
+            _print_built(one)
+        return
+    folders = [str(book.folder / FOLDER) for book in books() if (book.folder / FOLDER).is_dir()]
+    if as_json:
+        print_json(folders)
+    else:
+        click.echo("\n".join(folders) or "There is no catalog yet.")
+
+
+def _print_built(built: Built | None) -> None:
+    if built is None:
+        click.echo("No catalog: it needs bars (ohlcv-...) and definitions.")
+        return
+    click.echo(f"catalog: {built.bars:,} bars of {built.contracts} contracts in {built.folder}")
+    for path in built.left_out:
+        click.echo(f"not in the catalog, its days are in another file: {path}")
+
+
+def _listed(book: Book) -> dict[str, Any]:
+    return {
+        "dataset": book.now.dataset,
+        "folder": str(book.folder),
+        "spent": book.spent,
+        "files": [entry for _, entry in sorted(book.now.files.items())],
+    }
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    dollars = "-" if entry.dollars is None else f"{entry.dollars:.4f}"
+    doubtful = ", ".join(f"{day} {what}" for day, what in sorted(entry.conditions.items()))
+    return (
+        entry.path,
+        str(entry.start),
+        str(entry.end),
+        entry.rows,
+        entry.size,
+        dollars,
+        doubtful or "-",
+        entry.source,
+    )
+
+
+def _print_report(report: Report) -> None:
+    head = ("contract", "schema", "bars", "first", "last", "days", "sessions")
+    print_rows(head, [_series_row(one) for one in report.series])
+    _print_days(report.series)
+    for text in report.notes:
+        click.echo(f"note: {text}")
+    for text in report.wrong:
+        click.echo(f"WRONG: {text}")
+    verdict = f"{len(report.wrong)} things are wrong" if report.wrong else "all is well"
+    click.echo(f"{report.files} files, {report.rows:,} rows: {verdict}")
+
+
+def _series_row(one: Series) -> tuple[object, ...]:
+    sessions = (
+        "-" if one.sessions is None else f"{one.sessions} of {one.sessions + len(one.missing)}"
+    )
+    return (one.contract, one.schema, one.bars, one.first, one.last, len(one.days), sessions)
+
+
+def _print_days(series: list[Series]) -> None:
+    """Print the days present and the sessions missing of the contract with most bars of a root."""
+    from qe_plugins.data.databento.coverage import spans
+
+    for one in series:
+        if one.schema != "ohlcv-1d" and one.sessions is not None:
+            click.echo(f"{one.contract} {one.schema} has {spans(one.days)} (UTC days)")
+            if one.missing:
+                first = spans(one.missing[:MANY])
+                more = f" and {len(one.missing) - MANY} more" if len(one.missing) > MANY else ""
+                click.echo(f"{one.contract} {one.schema} has no bar of {first}{more} (sessions)")

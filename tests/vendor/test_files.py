@@ -1,0 +1,222 @@
+"""Files on the disk: verified, imported, listed, made a catalog of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zstandard
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.data.catalog import Kind
+from qe_plugins.data.databento.bars import RECORD
+from qe_plugins.data.dbn_file import read_header
+from qe_plugins.data.decoding import decode
+
+BARS = "ES.FUT_parent_ohlcv-1m_20131006_20131227.dbn.zst"
+DEFINITIONS = "ES.FUT_parent_definition_20131006_20131227.dbn.zst"
+
+
+@pytest.fixture
+def bought(qe, purchase, home):
+    """Buy bars and definitions of two contracts."""
+    config = purchase("[ESZ3, ESH4]", "[ohlcv-1m, definition]")
+    assert qe("data", "get", config, "--max-cost", "1").code == 0
+    return home
+
+
+def test_what_was_just_bought_verifies(qe, bought):
+    report = qe("data", "verify", "--json").json
+
+    assert report["wrong"] == []
+    assert [one["contract"] for one in report["series"]] == ["ESH14", "ESZ13"]
+    assert report["files"] == 4
+
+
+def test_the_real_tape_verifies_and_its_days_are_reported(qe, shared_data):
+    report = qe("data", "verify", "--dbn", shared_data / "es_2013", "--json").json
+
+    assert report["wrong"] == []
+    z13 = next(o for o in report["series"] if (o["contract"], o["schema"]) == ("ESZ13", "ohlcv-1m"))
+    assert z13["bars"] == 16_673
+    october = [f"2013-10-{day:02}" for day in (6, 7, 8, 9, 10, 11, 14, 29, 30)]
+    later = ["2013-11-18", "2013-12-02", "2013-12-03", "2013-12-18", "2013-12-20"]
+    assert z13["days"] == october + later
+    assert "2013-10-16" in z13["missing"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda data: data[: len(data) * 99 // 100], "cut short"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "ESH14.ohlcv-1m"),
+        (lambda data: b"not DBN at all", "not a Databento file"),
+    ],
+)
+def test_a_damaged_file_does_not_verify(qe, bought, damage, says):
+    path = bought.folder / next(name for name in bought.files if "ohlcv" in name)
+    path.write_bytes(damage(path.read_bytes()))
+
+    failed = qe("data", "verify")
+
+    assert failed.code == 2
+    assert "WRONG" in failed.out
+    assert says in failed.out
+
+
+def test_a_file_that_is_gone_or_stray_is_said(qe, bought):
+    first, second, *_ = (bought.folder / name for name in bought.files)
+    second.rename(second.with_name("stray.dbn.zst"))
+
+    report = qe("data", "verify", "--json").json
+
+    assert [text.split(": ")[1] for text in report["wrong"]] == ["it is gone"]
+    assert any("is in no manifest" in text for text in report["notes"])
+    assert first.exists()
+
+
+def _swap_high_and_low(bars):
+    bars["high"][5], bars["low"][5] = bars["low"][5], bars["high"][5]
+
+
+def _off_the_tick(bars):
+    bars["close"][7] += 1
+
+
+def _twice(bars):
+    bars[9] = bars[8]
+
+
+def _of_another_year(bars):
+    bars["ts_event"][-1] += 10**9 * 86_400 * 400
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_swap_high_and_low, "1 bars with high below low"),
+        (_off_the_tick, "1 bars with price off the tick of 0.25"),
+        (_twice, "1 duplicates"),
+        (_of_another_year, "1 rows outside of its days"),
+    ],
+)
+def test_each_fault_of_a_bar_is_named(qe, shared_data, tmp_path, change, says):
+    real = shared_data / "es_2013" / "ES.c.0_ohlcv-1m_20131006_20131227.dbn.zst"
+    path = _rewritten(real, tmp_path / "changed.dbn.zst", change)
+
+    failed = qe("data", "verify", "--dbn", path)
+
+    assert failed.code == 2
+    assert says in failed.out
+
+
+def _rewritten(real: Path, path: Path, change) -> Path:
+    whole = zstandard.ZstdDecompressor().stream_reader(real.read_bytes()).read()
+    start = 8 + int.from_bytes(whole[4:8], "little")
+    bars = np.frombuffer(whole[start:], RECORD).copy()
+    change(bars)
+    path.write_bytes(zstandard.compress(whole[:start] + bars.tobytes()))
+    return path
+
+
+def test_an_import_is_checked_compressed_and_used(qe, shared_data, tmp_path, home):
+    plain = tmp_path / "mine.dbn"
+    packed = (shared_data / "es_2013" / BARS).read_bytes()
+    plain.write_bytes(zstandard.ZstdDecompressor().stream_reader(packed).read())
+
+    taken = qe("data", "import", plain)
+    known = qe("data", "import", shared_data / "es_2013" / DEFINITIONS, "--json").json
+
+    assert "No catalog" in taken.out
+    assert list(home.files)[1] == "ES/imported/mine.dbn.zst"
+    assert known["catalogs"][0]["bars"] == 22_246
+    assert qe("data", "verify").code == 0
+
+
+def test_an_import_twice_is_one(qe, shared_data, home):
+    for _ in range(2):
+        assert qe("data", "import", shared_data / "es_2013" / BARS).code == 0
+
+    assert len(home.files) == 1
+
+
+@pytest.mark.parametrize("name", ["cut.dbn", "cut.dbn.zst"])
+def test_a_truncated_import_is_refused(qe, shared_data, tmp_path, home, name):
+    packed = (shared_data / "es_2013" / BARS).read_bytes()
+    whole = zstandard.ZstdDecompressor().stream_reader(packed).read()
+    cut = whole[:-20] if name == "cut.dbn" else packed[: len(packed) * 99 // 100]
+    (tmp_path / name).write_bytes(cut)
+
+    refused = qe("data", "import", tmp_path / name)
+
+    assert refused.code == 2
+    assert "cut short" in refused.err
+    assert home.files == {}
+    assert not home.leftovers
+
+
+def test_days_that_were_imported_before_are_refused(qe, shared_data, tmp_path, home):
+    qe("data", "import", shared_data / "es_2013" / BARS)
+    other = _rewritten(shared_data / "es_2013" / BARS, tmp_path / "other.dbn.zst", _off_the_tick)
+
+    refused = qe("data", "import", other)
+
+    assert refused.code == 2
+    assert f"that 'ES/imported/{BARS}' has too" in refused.err
+    assert len(home.files) == 1
+
+
+def test_the_catalog_holds_what_the_loader_would_have_written(qe, shared_data, tmp_path, home):
+    files = [shared_data / "es_2013" / name for name in (DEFINITIONS, BARS)]
+    for file in files:
+        qe("data", "import", file)
+    (tmp_path / "theirs").mkdir()
+    decode([read_header(f, "") for f in files], {Kind.BARS: "ohlcv-1m"}, tmp_path / "theirs", "")
+
+    for folder in sorted((tmp_path / "theirs" / "data" / "bars").iterdir()):
+        ours, theirs = (
+            ParquetDataCatalog(str(root)).query_bars([folder.name])
+            for root in (home.folder / "catalog", tmp_path / "theirs")
+        )
+        assert ours == theirs
+        assert len(ours) > 5
+
+
+def test_the_catalog_can_be_made_again(qe, bought):
+    folder = bought.folder / "catalog"
+    before = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.parquet")}
+    for path in folder.rglob("*.parquet"):
+        path.unlink()
+
+    assert qe("data", "catalog", "--rebuild").code == 0
+    after = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.parquet")}
+    assert after == before
+    assert before
+
+
+def test_the_list_shows_what_is_here_and_what_it_cost(qe, bought, gateway):
+    (dataset,) = qe("data", "list", "--json").json
+
+    assert [one["path"] for one in dataset["files"]] == list(bought.files)
+    assert dataset["spent"] == pytest.approx(sum(e.dollars for e in gateway.ledger.streams()))
+
+
+def test_a_cut_file_is_refused_by_a_backtest(qe, bought):
+    path = bought.folder / next(name for name in bought.files if "ohlcv" in name)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 99 // 100])
+    config = Path(__file__).parents[2] / "configs" / "backtest" / "es_2013.yaml"
+
+    refused = qe("backtest", config, "--set", f"data.dbn={bought.folder / 'ES'}")
+
+    assert refused.code == 2
+    assert "cut short" in refused.err
+
+
+def test_bars_come_in_whole_for_a_parent_with_spreads(qe, purchase, home):
+    qe("data", "get", purchase("parent", "[ohlcv-1m, definition]"), "--max-cost", "1")
+
+    names = {one["contract"] for one in qe("data", "verify", "--json").json["series"]}
+    bars = {path.name.split("-")[0] for path in (home.folder / "catalog/data/bars").iterdir()}
+    assert names == {"ESZ13", "ESH14", "ESM14", "ESZ3-ESH4"}
+    assert bars == {"ESZ13.XCME", "ESH14.XCME", "ESM14.XCME"}
