@@ -50,6 +50,7 @@ LOADS = {  # the loader's method for a schema; of several schemas of one kind th
     },
     Kind.TRADES: {"trades": "load_trades", "tbbo": "load_tbbo_trades"},
 }
+UNCOMPRESSED = 0  # of raw catalogs, which are read once
 AFTER_EXPIRY = 2 * 86_400 * 1_000_000_000  # a name's next contract is listed years later
 UNKNOWN_PRECISION = 9  # of spreads and options, which are left out
 
@@ -170,7 +171,7 @@ def _write_raw(path: Path, kind: Kind, load: Load, file: DbnFile, place: str) ->
     for number, part in enumerate(slices(file.path, path)):
         folder = path / str(number)
         folder.mkdir()
-        catalog = ParquetDataCatalog(str(folder))
+        catalog = ParquetDataCatalog(str(folder), compression=UNCOMPRESSED)
         writers: dict[Kind, Callable[[list[Any]], str]] = {
             Kind.BARS: catalog.write_bars,
             Kind.QUOTES: catalog.write_quote_ticks,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import zstandard
 
-from qe_plugins.data.dbn_file import decompressed, header_size
+from qe_plugins.data.dbn_file import PRELUDE, decompressed, header_size
 
-RECORDS = 250_000
+RECORDS = 100_000
 
 
 def slices(path: Path, folder: Path, records: int = RECORDS) -> Iterator[Path]:
@@ -27,20 +27,15 @@ def slices(path: Path, folder: Path, records: int = RECORDS) -> Iterator[Path]:
 def _contents(path: Path, records: int) -> Iterator[bytes]:
     """Yield header and records of each slice; of a file without records nothing."""
     held = bytearray()
-    stream = decompressed(path)
-    for piece in stream:
+    header, size = b"", 0
+    for piece in decompressed(path):
         held += piece
-        if len(held) > 8 and len(held) > header_size(held):
-            break
-    else:
-        return
-    header = bytes(held[: header_size(held)])
-    size = records * 4 * held[len(header)]
-    del held[: len(header)]
-    for piece in stream:
-        held += piece
-        while len(held) >= size:
+        if not header and len(held) > PRELUDE and len(held) > header_size(held):
+            header = bytes(held[: header_size(held)])
+            del held[: len(header)]
+            size = records * 4 * held[0]
+        while header and len(held) >= size:
             yield header + held[:size]
             del held[:size]
-    if held:
+    if header and held:
         yield header + held

@@ -8,6 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from nautilus_trader.model import FuturesContract
+from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.schema import Synthetic
 from qe_plugins.errors import DataError
@@ -44,6 +46,14 @@ def test_a_folder_that_is_no_catalog_is_refused(tmp_path: Path) -> None:
 
 def test_a_catalog_without_contracts_is_refused(catalog: Path) -> None:
     shutil.rmtree(catalog / "data/futures_contract")
+    assert f"{catalog} has no dated futures contracts." in refusal(catalog)
+
+
+def test_a_catalog_of_continuous_series_is_refused(catalog: Path) -> None:
+    march = ParquetDataCatalog(str(catalog)).instruments(["MESH24.XCME"])[0].to_dict()
+    spliced = FuturesContract.from_dict(march | {"id": "MES.c.0.GLBX", "raw_symbol": "MES.c.0"})
+    shutil.rmtree(catalog / "data/futures_contract")
+    ParquetDataCatalog(str(catalog)).write_instruments([spliced])
     assert f"{catalog} has no dated futures contracts." in refusal(catalog)
 
 

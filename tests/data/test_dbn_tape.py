@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import databento
 import numpy as np
 import pytest
 
 from qe_plugins import home
+from qe_plugins.data.slices import slices
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import FIRST, UNTIL, december_tape, file, keys, opened, written
 from tests.gateway.shelf import Listing
@@ -124,6 +126,30 @@ def test_days_in_two_files_are_refused(folder: Path) -> None:
     assert "has two bars at 2013-12-09T00:01:00Z: its days are in more than one file." in refusal(
         dbn=str(folder)
     )
+
+
+def test_days_may_lie_in_several_files_in_any_order(folder: Path, tmp_path: Path) -> None:
+    days = weekdays(FIRST, UNTIL)
+    apart = december_tape(tmp_path / "apart", ohlcv=True)
+    for name, part in {"odd": days[::2], "even": days[1::2]}.items():
+        (apart / f"{name}.dbn.zst").write_bytes(file(shelf(december(), part), "ohlcv-1m"))
+    assert keys(opened(dbn=str(apart))) == keys(opened(dbn=str(folder)))
+
+
+@pytest.mark.parametrize("records", [1, 100, 10**6])
+def test_a_long_file_is_decoded_slice_by_slice(folder: Path, tmp_path: Path, records: int) -> None:
+    days = weekdays(FIRST, FIRST + dt.timedelta(days=1))
+    (folder / BARS).write_bytes(file(shelf(december(), days), "ohlcv-1m"))
+    sliced = tmp_path / "slices"
+    sliced.mkdir()
+    head, *rest = (
+        databento.DBNStore.from_file(part).to_ndarray()
+        for part in slices(folder / BARS, sliced, records)
+    )
+    whole = databento.DBNStore.from_file(folder / BARS).to_ndarray()
+    assert np.concatenate([head, *rest]).tobytes() == whole.tobytes()
+    assert len(head) == min(records, len(whole))
+    assert not list(sliced.iterdir())
 
 
 def test_spreads_are_left_out(folder: Path) -> None:
