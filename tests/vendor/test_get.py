@@ -33,7 +33,7 @@ def test_a_continuous_series_is_bought_contract_by_contract(qe, purchase, home):
 
     assert list(home.files) == [
         "ES/contracts/ESH14.ohlcv-1m.2013-12-09.2014-01-01.dbn.zst",
-        "ES/contracts/ESZ13.ohlcv-1m.2013-10-01.2013-12-20.dbn.zst",
+        "ES/contracts/ESZ13.ohlcv-1m.2013-10-01.2013-12-21.dbn.zst",
     ]
 
 
