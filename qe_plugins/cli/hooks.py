@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @json_option
 def hooks(name: str | None, as_json: bool) -> None:
-    """Say what each hook is asked, when, and what an answer or an exception means.
+    """Explain each hook, with an example.
 
-    NAME limits it to one hook.
+    When it is called, on which thread, how answers combine, what an exception means. NAME limits
+    it to one hook.
     """
     from qe_plugins.manager import reference
 

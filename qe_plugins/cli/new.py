@@ -20,7 +20,10 @@ SAYS = {
 
 @click.group()
 def new() -> None:
-    """Write an agent or a strategy, with a test that passes and the YAML to paste."""
+    """Write an agent or a strategy.
+
+    With a test that passes, and the YAML that names it.
+    """
 
 
 @new.command()

@@ -32,9 +32,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
 @json_option
 def plugins(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """List every plugin: active ones first, in the order in which they are asked.
+    """List every plugin, active ones first.
 
-    A plugin is active where a configuration names it; a plugin that fails is listed with its error.
+    A plugin is active where a configuration names it, and is asked in the order written there. A
+    plugin that fails is listed with its error.
     """
     if overrides and config is None:
         raise click.UsageError("--set overrides a setting of a file. Name it with --config.")
