@@ -38,9 +38,9 @@ const options = {responsive: true, displayModeBar: false};
 function drawEquity(div) {
   const {x, equity, drawdown} = drawn.equity;
   Plotly.react(div, [
-    {x, y: equity, mode: "lines", line: {color: colour("line"), width: 1.8}, name: "equity",
+    {x, y: equity, mode: "lines", line: {color: colour("line"), width: 1.8, shape: "hv"}, name: "equity",
      hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{y:,.2f} " + drawn.currency + "<extra></extra>"},
-    {x, y: drawdown, yaxis: "y2", mode: "lines", line: {color: colour("down"), width: 1}, fill: "tozeroy",
+    {x, y: drawdown, yaxis: "y2", mode: "lines", line: {color: colour("down"), width: 1, shape: "hv"}, fill: "tozeroy",
      fillcolor: colour("down") + "2e", name: "drawdown",
      hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{y:.2f}%<extra></extra>"},
   ], layout(div, {

@@ -1,0 +1,84 @@
+"""The page as text: everything a user wrote is escaped, nothing unknown is shown as a figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+import re
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from qe_plugins.report import tearsheet
+from qe_plugins.report.ledger import Ledger
+from qe_plugins.report.summary import summarize
+from tests.report.fake import HOSTILE, bare, busy, frame
+
+
+def render(outcome) -> str:
+    ledger = Ledger.of(outcome)
+    return tearsheet.render(outcome, ledger, summarize(outcome, outcome.catalog, ledger))
+
+
+def body(page: str) -> str:
+    return page[page.index("<main>") : page.index("</main>")]
+
+
+@pytest.fixture
+def outcome(tmp_path):
+    return busy(tmp_path, sessions=6, trades=40)
+
+
+def test_what_a_user_wrote_is_never_markup(tmp_path):
+    hostile = bare(tmp_path, name=HOSTILE, run_id=HOSTILE, assumptions=[HOSTILE])
+    page = render(hostile)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in body(page)
+
+
+def test_the_charts_data_reads_back_as_json(outcome):
+    page = render(outcome)
+    drawn = json.loads(re.search(r'id="drawn">(.*?)</script>', page, re.S)[1])
+    assert len(drawn["prices"][0]["trades"]["opened"]) == 40
+
+
+def test_a_page_asks_for_nothing_from_elsewhere(outcome):
+    page = render(outcome)
+    assert page.count("plotly.js v") == 1
+    assert not re.search(r'<(script|link|img)[^>]+(src|href)="(?!data:)', page)
+
+
+def test_the_page_says_what_feeds_the_ratios_and_what_fills_assume(outcome):
+    text = html.unescape(body(render(outcome)))
+    assert "marked to market at each Chicago session's last mark" in text
+    assert all(line in text for line in outcome.assumptions)
+
+
+def test_books_that_do_not_agree_are_shown_in_red(tmp_path):
+    text = body(render(bare(tmp_path, final_balance=Decimal(99_000))))
+    assert "the engine's balance is 99,000.00 USD" in text
+
+
+def test_an_open_trade_is_listed_as_open(tmp_path):
+    row = ("P", "MESH24.XCME", "s", "LONG", 1.0, 4700.0, None, 0, None, -0.57, 0.57)
+    outcome = bare(tmp_path, positions=frame("positions", [(*row, None, None, None)]))
+    text = body(render(outcome))
+    assert "<td>open</td>" in text
+    assert "Best and worst" not in text
+
+
+def test_excursions_are_shown_where_they_were_watched(outcome):
+    assert "Best and worst" in body(render(outcome))
+
+
+def test_the_same_run_makes_the_same_page(outcome):
+    assert render(outcome) == render(outcome)
+
+
+def test_rows_out_of_order_make_the_same_tables(outcome):
+    turned = dataclasses.replace(
+        outcome, vetoes=outcome.vetoes.reverse(), positions=outcome.positions.sort(pl.col("pnl"))
+    )
+    assert body(render(turned)) == body(render(outcome))
