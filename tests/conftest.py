@@ -28,3 +28,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no market data at {folder}")
     return folder
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the benchmarks to `uv run pytest tests/benchmarks`: they measure, and take minutes."""
+    asked_for = any("benchmarks" in argument for argument in config.args)
+    return True if collection_path.name == "benchmarks" and not asked_for else None

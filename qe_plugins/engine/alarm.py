@@ -23,9 +23,15 @@ CLOCK_CALLBACKS = frozenset(
 
 
 class Alarm:
-    """Keeps the first exception of user code until the runner raises it."""
+    """Keeps the first exception of user code until the runner raises it.
+
+    `handling` is the event that user code is handling at this moment, None between events.
+    """
+
+    __slots__ = ("failure", "handling")
 
     def __init__(self) -> None:
+        self.handling: object = None
         self.failure: BaseException | None = None
 
     def ring(self, component: Any, error: BaseException, event: object) -> None:
@@ -56,18 +62,18 @@ def describe(event: object) -> str:
 
 
 def guarded(method: Callable[..., Any], alarm: Alarm) -> Callable[..., Any]:
-    """Wrap a callback: what it raises rings the alarm, and `handling` is the event it handles."""
+    """Wrap a callback: what it raises rings the alarm, which knows the event being handled."""
 
     def call(self: Any, event: Any = None) -> Any:
-        outer = self.handling
-        self.handling = event
+        outer = alarm.handling
+        alarm.handling = event
         try:
             return method(self) if event is None else method(self, event)
         except BaseException as error:
             alarm.ring(self, error, event)
             raise
         finally:
-            self.handling = outer
+            alarm.handling = outer
 
     return call
 

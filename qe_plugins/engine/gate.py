@@ -124,7 +124,7 @@ def optional(order: Any, name: str) -> Decimal | None:
 
 def signal_behind(component: Any) -> str | None:
     """Return the id of the signal that the strategy is acting on right now."""
-    cause = cause_of(component.handling)
+    cause = cause_of(component.floor.alarm.handling)
     return cause if cause and cause.startswith("signal:") else None
 
 

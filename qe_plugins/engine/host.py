@@ -18,6 +18,7 @@ from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.alarm import LoudClock, guarded
 from qe_plugins.engine.denial import addressed_to_denier
+from qe_plugins.engine.exposure import at_risk
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.gate import Refusal, request_of, told
 from qe_plugins.engine.recorder import decimal
@@ -26,10 +27,13 @@ NOT_CALLBACKS = frozenset({"on_save", "on_load"})
 
 
 class Gated:
-    """What a gated component remembers of the event it is handling."""
+    """What sends orders, and puts them to the gate."""
 
     floor: ClassVar[Floor]
-    handling: object = None
+
+    def _sends(self, order: Any) -> None:
+        """Remember what the order is an answer to."""
+        self.floor.recorder.handled[order.client_order_id] = self.floor.alarm.handling
 
     def _vetoed(self, order: Any, **more: Any) -> tuple[OrderRequest, list[Refusal]]:
         """Put an order to the gate unless it only reduces."""
@@ -42,12 +46,15 @@ class Gated:
 
 
 class GatedStrategy(Gated, Strategy):
-    """A `Strategy` whose orders are put to the gate before the engine sees them."""
+    """A `Strategy` whose orders are put to the gate before the engine sees them.
 
-    def __init__(self, config: Any = None) -> None:
-        super().__init__(config)
-        self.denials: dict[Any, OrderRequest] = {}
-        self._sent: list[Any] = []
+    `denials` are requests on their way to be denied; `sent` are orders that the cache may not list
+    yet. Both live on the class: each hosted component has one of its own, whatever its author's
+    `__init__` calls.
+    """
+
+    denials: ClassVar[dict[Any, OrderRequest]]
+    sent: ClassVar[list[Any]]
 
     @property
     def clock(self) -> Any:
@@ -58,26 +65,26 @@ class GatedStrategy(Gated, Strategy):
         super().subscribe_bars(bar_type, *args, **kwargs)
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        self.floor.recorder.handled[order.client_order_id] = self.handling
+        self._sends(order)
         if not self.floor.gate.idle:
             request, refusals = self._vetoed(order, submitted=self._in_callback())
             if refusals:
                 self._deny(order, request, refusals)
                 return
-            self._sent.append(order.client_order_id)
+            self.sent.append(order.client_order_id)
         super().submit_order(order, *args, **kwargs)
 
     def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
         orders = list(getattr(order_list, "orders", order_list))
         for order in orders:
-            self.floor.recorder.handled[order.client_order_id] = self.handling
+            self._sends(order)
         if not self.floor.gate.idle:
             refused = self._list_refused(orders)
             if refused:
                 for order in orders:
                     self._deny(order, *refused)
                 return
-            self._sent += [order.client_order_id for order in orders]
+            self.sent.extend(order.client_order_id for order in orders)
         super().submit_order_list(order_list, *args, **kwargs)
 
     def modify_order(
@@ -93,9 +100,9 @@ class GatedStrategy(Gated, Strategy):
 
     def _in_callback(self) -> list[Any]:
         """Return orders sent within this callback, which the cache does not list yet."""
-        cached = ((i, self.cache.order(i)) for i in self._sent)
-        self._sent = [i for i, o in cached if o and o.status == OrderStatus.INITIALIZED]
-        return self._sent
+        cached = ((i, self.cache.order(i)) for i in self.sent)
+        self.sent[:] = [i for i, o in cached if o and o.status == OrderStatus.INITIALIZED]
+        return self.sent
 
     def _list_refused(self, orders: list[Any]) -> tuple[OrderRequest, list[Refusal]] | None:
         """Ask about each order of a list that is not an exit of another one in it."""
@@ -156,7 +163,7 @@ class GatedAlgorithm(Gated, ExecutionAlgorithm):
         if not self.floor.gate.idle:
             request, refusals = self._vetoed(order)
             if refusals:
-                self.floor.recorder.handled[order.client_order_id] = self.handling
+                self._sends(order)
                 self.deny_order(order, told(refusals))
                 self.floor.denied(request, self.floor.cache.order(order.client_order_id).last_event)
                 return
@@ -169,7 +176,6 @@ class GatedAlgorithm(Gated, ExecutionAlgorithm):
 class LoudActor(DataActor):
     """A `DataActor` whose timers cannot fail in silence."""
 
-    handling: object = None
     floor: ClassVar[Floor]
 
     @property
@@ -182,12 +188,16 @@ class LoudActor(DataActor):
 
 
 def is_exit(order: Any, orders: list[Any]) -> bool:
-    """Say whether an order of a list only takes off what another one of it puts on."""
-    parents = {o.client_order_id: o for o in orders}
-    parent = parents.get(order.parent_order_id)
+    """Say whether an order of a list only takes off what another one of it puts on.
+
+    All exits of one parent count together: they must not take off more than the parent puts on.
+    """
+    parent = {o.client_order_id: o for o in orders}.get(order.parent_order_id)
     if parent is None or parent.side == order.side:
         return False
-    return bool(decimal(order.quantity) <= decimal(parent.quantity))
+    children = [o for o in orders if o.parent_order_id == order.parent_order_id]
+    exits = [(o, decimal(o.quantity)) for o in children if o.side == order.side]
+    return at_risk(exits) <= decimal(parent.quantity)
 
 
 def stop_of(order: Any, orders: list[Any]) -> Decimal | None:
@@ -213,7 +223,7 @@ def host(author: type, floor: Floor) -> type:
     body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
     body |= {n: guarded(m, floor.alarm) for n, m in callbacks(author, below).items()}
     if below is GatedStrategy:
-        body |= {"desk": floor.desk} | bookkeeping(author, floor)
+        body |= {"desk": floor.desk, "denials": {}, "sent": []} | bookkeeping(author, floor)
     return type(author.__name__, (author, below), body)
 
 

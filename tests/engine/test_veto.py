@@ -235,3 +235,10 @@ def test_a_guardian_sees_the_posture_and_what_else_works(trade: Trade) -> None:
 
     trade("BuysAtMarket", curious := Curious(), posture={"reason": "calm", "max_contracts": 2})
     assert [p.max_contracts for p in curious.seen if p] == [2]
+
+
+def test_exits_that_take_off_more_than_their_entry_puts_on_are_put_to_the_guardians(
+    trade: Trade,
+) -> None:
+    trade("BuysWithTwoFullStops", guardian := Small())
+    assert [order.side for order in guardian.asked] == ["BUY", "SELL", "SELL"]

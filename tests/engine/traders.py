@@ -179,10 +179,11 @@ class ProtectsWithOco(Trader):
 
 
 def relinked(order: Any, others: list[ClientOrderId]) -> Any:
-    """Return `order` as one of a one-cancels-other pair."""
+    """Return `order` linked to `others`, which it cancels; to nobody where there are none."""
     names = inspect.signature(OrderInitialized).parameters
     fields = {name: getattr(order.init_event, name) for name in names}
-    fields |= {"contingency_type": ContingencyType.OCO, "linked_order_ids": others}
+    kind = ContingencyType.OCO if others else None
+    fields |= {"contingency_type": kind, "linked_order_ids": others or None}
     return type(order).create(OrderInitialized(**fields))
 
 
@@ -221,3 +222,17 @@ class BreakingActor(DataActor):
         self.bars += 1
         if self.bars == 4:
             raise OverflowError("an actor fell")
+
+
+class BuysWithTwoFullStops(Trader):
+    """One contract in, and two stops that do not know of one another: together they go short."""
+
+    def bar_1(self) -> None:
+        entry, stop, target = self.order_factory.bracket(
+            MES,
+            BUY,
+            ONE,
+            tp_price=Price.from_str("4760.00"),
+            sl_trigger_price=Price.from_str("4740.00"),
+        )
+        self.submit_order_list([entry, *(relinked(o, []) for o in (stop, target))])

@@ -1,0 +1,95 @@
+"""Tapes to measure on, and fresh processes to measure in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from nautilus_trader.model import Bar, BarType, FuturesContract, Price, Quantity
+from nautilus_trader.persistence import ParquetDataCatalog
+
+ROOT = Path(__file__).resolve().parents[2]
+MINUTE = 60_000_000_000
+PIECE = 100_000
+
+
+@pytest.fixture(scope="session")
+def walk(
+    tmp_path_factory: pytest.TempPathFactory, qe_contract: FuturesContract
+) -> Callable[[int], Path]:
+    """Return a function that writes a random walk of MES, minute by minute, into a catalog."""
+    made: dict[int, Path] = {}
+
+    def write(bars: int) -> Path:
+        if bars not in made:
+            made[bars] = tmp_path_factory.mktemp("walk")
+            _write(made[bars], qe_contract, bars)
+        return made[bars]
+
+    return write
+
+
+def _write(folder: Path, contract: FuturesContract, bars: int) -> None:
+    catalog = ParquetDataCatalog(str(folder))
+    catalog.write_instruments([contract])
+    kind = BarType.from_str(f"{contract.id}-1-MINUTE-LAST-EXTERNAL")
+    steps = np.random.default_rng(7).integers(-4, 5, bars)
+    closes = 20_000 + np.clip(np.cumsum(steps), -15_000, 15_000)  # in ticks
+    volume, start = Quantity.from_int(1_000), contract.expiration_ns - (bars + 1) * MINUTE
+    for first in range(0, bars, PIECE):
+        piece = []
+        for n in range(first, min(first + PIECE, bars)):
+            opened, closed = int(closes[max(n - 1, 0)]), int(closes[n])
+            low, high = sorted((opened, closed))
+            prices = (Price(ticks * 0.25, 2) for ticks in (opened, high, low, closed))
+            ts = start + n * MINUTE
+            piece.append(Bar(kind, *prices, volume, ts, ts))
+        catalog.write_bars(piece)
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes the EMA cross on a catalog as a configuration."""
+
+    def write(catalog: Path, **more: Any) -> Path:
+        file = tmp_path / "bench.yaml"
+        config = {
+            "extends": str(ROOT / "configs/base/mes.yaml"),
+            "name": "benchmark",
+            "data": {"catalog": str(catalog)},
+            "strategies": {"ema_cross": {"instrument_id": "MESH24.XCME", "fast": 5, "slow": 14}},
+            "nautilus": {"venue": {"starting_balances": ["1_000_000 USD"]}},
+            **more,
+        }
+        file.write_text(yaml.safe_dump(config, sort_keys=False))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Return a function that runs Python in a fresh process and returns the JSON it prints."""
+
+    def run(*arguments: object) -> dict[str, Any]:
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "QE_HOME": str(tmp_path / "home")}
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        printed: dict[str, Any] = json.loads(done.stdout)
+        return printed
+
+    return run

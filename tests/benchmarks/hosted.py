@@ -1,0 +1,37 @@
+"""The same job as plain.py, by the house: `python hosted.py CONFIG` prints JSON.
+
+`seconds` is processor time of reading the catalog and running, which other programs on the machine
+do not change; `megabytes` is the peak of the whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from time import process_time
+
+from qe_plugins.config.load import load
+from qe_plugins.engine.backtest import stream
+from qe_plugins.engine.building import build
+from qe_plugins.engine.preparation import prepare
+
+
+def main(file: str) -> None:
+    prepared = prepare(load(file))
+    stage = build(prepared)
+    began = process_time()
+    stream(stage, prepared.tape, None)
+    seconds = process_time() - began
+    figures = {
+        "bars": prepared.tape.records,
+        "orders": stage.engine.cache.orders_total_count(),
+        "seconds": seconds,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    print(json.dumps(figures))
+    stage.floor.observers.close()
+    stage.engine.dispose()
+
+
+main(sys.argv[1])
