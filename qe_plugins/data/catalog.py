@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 from nautilus_trader.model import (
     Bar,
     FuturesContract,
@@ -19,12 +18,12 @@ from nautilus_trader.model import (
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.data import counting
+from qe_plugins.data.catalog_version import refuse_version_1, refuse_zeros
 from qe_plugins.data.counting import Group
 from qe_plugins.errors import DataError
 
 type Record = Bar | QuoteTick | TradeTick
 
-OLD = ("bar", "quote_tick", "trade_tick")  # folders of a version 1 catalog
 EXTERNAL = "-EXTERNAL"
 
 
@@ -79,7 +78,7 @@ def open_shelf(folder: Path, place: str) -> Shelf:
     """
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}.", where=place, hint="Check the path.")
-    _refuse_version_1(folder, place)
+    refuse_version_1(folder, place)
     if not (folder / "data").is_dir():
         raise DataError(
             f"{folder} is no Parquet catalog: it has no folder 'data'.",
@@ -116,7 +115,7 @@ def _folders(folder: Path, kind: Kind) -> Iterable[Path]:
 def _series(kind: Kind, path: Path, place: str) -> Series:
     files = sorted(path.glob("*.parquet"))
     for file in files[:1]:
-        _mended(file, place, lambda file: _refuse_zeros(file, place))
+        _mended(file, place, lambda file: refuse_zeros(file, place))
     groups = tuple(g for file in files for g in _mended(file, place, counting.groups))
     contract = path.name.rsplit("-", 4)[0] if kind is Kind.BARS else path.name
     return Series(kind, path.name, contract, groups)
@@ -131,27 +130,3 @@ def _mended[T](file: Path, place: str, read: Callable[[Path], T]) -> T:
             where=place,
             hint="Write the catalog again from its source.",
         ) from error
-
-
-def _refuse_version_1(folder: Path, place: str) -> None:
-    for name in OLD:
-        if (folder / "data" / name).is_dir():
-            raise _version_1(f"{folder} is a catalog of Nautilus 1 (it has 'data/{name}').", place)
-
-
-def _refuse_zeros(file: Path, place: str) -> None:
-    """Refuse prices in a layout that the engine would read as zero without a word."""
-    with pq.ParquetFile(file) as parquet:
-        for field in parquet.schema_arrow:
-            if field.name in ("close", "bid_price", "price") and not pa.types.is_decimal(
-                field.type
-            ):
-                raise _version_1(f"{file} holds prices as {field.type}, not as decimals.", place)
-
-
-def _version_1(message: str, place: str) -> DataError:
-    return DataError(
-        message,
-        where=place,
-        hint="Write it again with Nautilus 2, or point 'dbn:' at the files it came from.",
-    )

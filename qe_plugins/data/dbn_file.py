@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import databento_dbn
@@ -80,6 +81,17 @@ def digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def decoding(file: DbnFile, place: str) -> Iterator[None]:
+    """Turn what loader and catalog raise for damaged records into DataError."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        raise DataError(
+            f"{file.path} cannot be decoded: {error}.", where=place, hint="Download the file again."
+        ) from error
 
 
 def decompressed(path: Path) -> Iterator[bytes]:

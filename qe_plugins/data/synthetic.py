@@ -27,8 +27,9 @@ from qe_plugins.config.schema import Synthetic
 from qe_plugins.data.cached import cached
 from qe_plugins.data.catalog import Kind, Shelf, open_shelf
 from qe_plugins.data.columns import bar_table, write_series
-from qe_plugins.data.synthetic_path import PricePath, price_path, traded
-from qe_plugins.data.synthetic_sessions import MINUTES, SECOND, Month, months, sessions
+from qe_plugins.data.synthetic_path import PricePath, price_path
+from qe_plugins.data.synthetic_sessions import DAY_NS, MINUTES, SECOND, Month, months, sessions
+from qe_plugins.data.synthetic_volume import month_share, traded
 from qe_plugins.data.wanted import Where
 from qe_plugins.errors import DataError
 
@@ -39,9 +40,7 @@ MINUTE_VOLUME = {"ES": 900, "MES": 600, "NQ": 350}  # of all months together, on
 CENTS = 25  # a tick of 0.25
 CARRY = 0.03  # a year: what the interest leaves after the dividends
 LISTED = 456  # days before its expiry that a month is listed
-YEAR, DAY = 365 * 86_400 * SECOND, 86_400 * SECOND
-ROLL, ROLL_WIDTH = 8.0, 0.9  # days before expiry at which half of the volume has moved on
-LEAST = (0.01, 0.01, 0.0005, 0.00002)  # share of the front month, and of those behind it
+YEAR = 365 * DAY_NS
 
 
 def shelf(settings: Synthetic, where: Where) -> Shelf:
@@ -85,7 +84,7 @@ def _calendar(settings: Synthetic, place: str) -> tuple[np.ndarray, list[Month]]
 def _build(settings: Synthetic, opens: np.ndarray, listed: list[Month], folder: Path) -> None:
     path = price_path(settings.seed, opens.size, settings.volatility)
     for number, month in enumerate(listed):
-        share = _share(listed, number, opens)
+        share = month_share(listed, number, opens)
         days = np.flatnonzero(share)
         if days.size:
             carried = np.exp(
@@ -96,22 +95,6 @@ def _build(settings: Synthetic, opens: np.ndarray, listed: list[Month], folder: 
             write_series(folder, Kind.BARS, name, table)
     contracts = [_contract(settings.root, month) for month in listed]
     ParquetDataCatalog(str(folder)).write_instruments(contracts)
-
-
-def _share(listed: list[Month], number: int, opens: np.ndarray) -> np.ndarray:
-    """Return the month's part of each session's volume; zero where it is not traded."""
-    expired = np.array([month.expiry for month in listed])[:, None] <= opens
-    rank = number - expired[:number].sum(axis=0)
-    least = np.array([*LEAST, 0.0])[np.minimum(rank, len(LEAST))]
-    came = _moved_on(listed[number - 1], opens) if number else 1.0
-    left = _moved_on(listed[number], opens) if number + 1 < len(listed) else 0.0
-    return np.where(expired[number], 0.0, np.maximum(came * (1.0 - left), least))
-
-
-def _moved_on(month: Month, opens: np.ndarray) -> np.ndarray:
-    """Return the part of the volume that has left a month for later ones."""
-    days = (month.expiry - opens) / DAY
-    return 1 / (1 + np.exp(np.clip((days - ROLL) / ROLL_WIDTH, -50, 50)))
 
 
 def _bars(
@@ -143,14 +126,14 @@ def _contract(root: str, month: Month) -> FuturesContract:
         raw_symbol=Symbol(month.key.raw),
         asset_class=AssetClass.INDEX,
         underlying=root,
-        activation_ns=month.expiry - LISTED * DAY,
+        activation_ns=month.expiry - LISTED * DAY_NS,
         expiration_ns=month.expiry,
         currency=Currency.from_str("USD"),
         price_precision=2,
         price_increment=Price.from_str("0.25"),
         multiplier=Quantity.from_int(MULTIPLIER[root]),
         lot_size=Quantity.from_int(1),
-        ts_event=month.expiry - LISTED * DAY,
-        ts_init=month.expiry - LISTED * DAY,
+        ts_event=month.expiry - LISTED * DAY_NS,
+        ts_init=month.expiry - LISTED * DAY_NS,
         exchange=VENUE,
     )

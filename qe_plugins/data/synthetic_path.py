@@ -61,14 +61,6 @@ def price_path(seed: int, count: int, volatility: float) -> PricePath:
     return PricePath(*path)
 
 
-def traded(seeds: np.random.SeedSequence, expected: np.ndarray) -> np.ndarray:
-    """Return whole contracts for expected volumes, rounded up as often as the fraction says."""
-    moods, fractions = (np.random.Generator(np.random.PCG64(one)) for one in seeds.spawn(2))
-    noise = np.exp(moods.normal(-0.1, 0.45, expected.shape))
-    whole = np.floor(expected * noise + fractions.random(expected.shape))
-    return whole.astype(np.int64)
-
-
 def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> np.ndarray:
     mood = np.empty(MINUTES // BLOCK)
     last = 0.0

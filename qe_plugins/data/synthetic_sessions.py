@@ -15,6 +15,7 @@ OPEN, MINUTES = time(17), 23 * 60  # 17:00 to 16:00, then an hour of maintenance
 DAY = timedelta(days=1)
 MONDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = 0, 3, 4, 5, 6
 SECOND = 1_000_000_000
+DAY_NS = 86_400 * SECOND
 
 
 class Month(msgspec.Struct, frozen=True):

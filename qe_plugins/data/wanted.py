@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from qe_plugins.config.schema import Data
 from qe_plugins.data.catalog import Kind, Series
-from qe_plugins.errors import DataError, did_you_mean
-from qe_plugins.market.keys import DATED
+from qe_plugins.data.unknown import unknown
+from qe_plugins.errors import DataError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR = 2**63 - 1  # the engine's last nanosecond, in 2262
-CONTINUOUS = re.compile(r"[A-Z0-9]{1,3}(\.[a-zA-Z]\.?\d{1,2}(\..+)?|\d!|=F)")
 type Where = Callable[[str], str]
 
 
@@ -27,7 +25,7 @@ def chosen_contracts(wanted: Sequence[str], known: Collection[str], where: Where
     """Return the ids to trade: those wanted, or all. Raises DataError for what is no such id."""
     for text in wanted:
         if text not in known:
-            raise _unknown(text, sorted(known), where("instruments"))
+            raise unknown(text, sorted(known), where("instruments"))
     return set(wanted or known)
 
 
@@ -101,53 +99,3 @@ def written(nanosecond: int) -> str:
 
 def _spec(series: Series) -> str:
     return "-".join(series.name.split("-")[-4:-1])
-
-
-def _unknown(text: str, known: list[str], place: str) -> DataError:
-    example = known[0]
-    if CONTINUOUS.fullmatch(text):
-        return DataError(
-            f"'{text}' is a continuous series, which feeds signals and is not traded.",
-            where=place,
-            hint=f"Write a dated contract such as '{example}'.",
-        )
-    bare = text.split(".")[0]
-    if DATED.fullmatch(bare):
-        return _unknown_contract(text, bare, known, place)
-    roots = [one for one in known if DATED.sub(r"\g<root>", one.split(".")[0]) == bare]
-    if roots:
-        return DataError(
-            f"'{text}' is a root, which names no contract.",
-            where=place,
-            hint=f"Write {' or '.join(repr(one) for one in roots[:3])}.",
-        )
-    hint = did_you_mean(text.upper(), known) or _has(known)
-    return DataError(f"the data has no contract '{text}'.", where=place, hint=hint)
-
-
-def _unknown_contract(text: str, bare: str, known: list[str], place: str) -> DataError:
-    same = [one for one in known if _one_digit(one) == _one_digit(bare)]
-    exact = [one for one in known if one.split(".")[0] == bare]
-    if exact:
-        return DataError(f"'{text}' is not the whole id.", where=place, hint=f"Write '{exact[0]}'.")
-    if same and len(bare) < len(same[0].split(".")[0]):
-        return DataError(
-            f"'{text}' has one year digit, which comes back every ten years.",
-            where=place,
-            hint=f"Write {' or '.join(repr(one) for one in same)}.",
-        )
-    hint = did_you_mean(text, known)
-    return DataError(
-        f"the data has no contract '{text}'.",
-        where=place,
-        hint=f"{hint} {_has(known)}" if hint else _has(known),
-    )
-
-
-def _one_digit(text: str) -> str:
-    found = DATED.fullmatch(text.split(".")[0])
-    return f"{found['root']}{found['month']}{found['year'][-1]}" if found else text
-
-
-def _has(known: list[str]) -> str:
-    return f"It has {', '.join(known[:8])}{' and more' if len(known) > 8 else ''}."

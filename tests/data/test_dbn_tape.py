@@ -172,6 +172,16 @@ def test_a_name_that_comes_back_after_ten_years_is_two_contracts(tmp_path: Path)
     assert years == {("ESZ13", "2013"), ("ESZ23", "2023")}
 
 
+def test_bars_of_a_later_decade_need_their_own_definition(tmp_path: Path) -> None:
+    old, new = quarterly("ES", 2013, 12, 1), quarterly("ES", 2023, 12, 2)
+    later = weekdays(dt.date(2023, 12, 4), dt.date(2023, 12, 8))
+    folder = written(tmp_path / "es", [old], weekdays(dt.date(2013, 12, 16), UNTIL))
+    (folder / "later.dbn.zst").write_bytes(file(shelf([new], later), "ohlcv-1m"))
+    assert "has ESZ3 at 2023-12-04T00:01:00Z, when every ESZ3 that is defined had expired." in (
+        refusal(dbn=str(folder))
+    )
+
+
 def test_a_contract_that_expires_before_its_delivery_month_keeps_its_year(tmp_path: Path) -> None:
     january = Listing(1, "CLF4", "CL", True, dt.date(2012, 1, 3), dt.date(2013, 12, 20))
     tape = opened(dbn=str(written(tmp_path / "cl", [january], weekdays(FIRST, UNTIL))))

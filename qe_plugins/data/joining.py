@@ -1,0 +1,57 @@
+"""Pieces of one series, from several files or slices, put in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qe_plugins.data import counting
+from qe_plugins.data.catalog import Kind
+from qe_plugins.data.wanted import written
+from qe_plugins.errors import DataError
+
+type Piece = tuple[Path, int, int]  # a Parquet file, and the times, end exclusive, that are meant
+
+
+def once(tables: Iterable[pa.Table], kind: Kind, name: str, place: str) -> Iterator[pa.Table]:
+    """Pass a series' tables on. Raises DataError where a bar comes twice."""
+    last = -1
+    for table in tables:
+        stamps = counting.times(table)
+        again = stamps[np.diff(stamps, prepend=last) == 0]
+        if kind is Kind.BARS and again.size:
+            raise DataError(
+                f"{name} has two bars at {written(int(again[0]))}: its days are in more than one "
+                "file.",
+                where=place,
+                hint="Name the files to use, each day once.",
+            )
+        last = int(stamps[-1])
+        yield table
+
+
+def in_order(parts: Sequence[Piece]) -> Iterator[pa.Table]:
+    """Yield a series' records by time: part after part, or in one where parts overlap."""
+    spans = [
+        (span, part)
+        for part in parts
+        if (span := counting.span(counting.groups(part[0]), part[1], part[2]))
+    ]
+    spans.sort(key=lambda one: (one[0].first, one[0].last))
+    tables = (_table(*part) for _, part in spans)
+    if all(one.last <= following.first for (one, _), (following, _) in pairwise(spans)):
+        yield from tables
+    else:
+        yield pa.concat_tables(list(tables)).sort_by(counting.STAMP)
+
+
+def _table(file: Path, since: int, until: int) -> pa.Table:
+    with pq.ParquetFile(file) as parquet:
+        table = parquet.read().replace_schema_metadata(parquet.schema_arrow.metadata)
+    first, last = np.searchsorted(counting.times(table), (since, until))
+    return table.slice(first, last - first)
