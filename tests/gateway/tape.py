@@ -68,7 +68,7 @@ def shelf(listings: Iterable[Listing], days: Iterable[dt.date], every: int = 15)
     for day in days:
         listed = [one for one in listings if one.first <= day < one.until]
         if day.weekday() < 5:
-            schemas["definition"] += [_definition(one, day) for one in listed]
+            schemas["definition"] += [definition(one, day) for one in listed]
             schemas["statistics"] += [_settlement(one, day) for one in listed if one.outright]
             schemas["ohlcv-1m"] += _bars(listed, day, every)
     return Shelf(
@@ -114,7 +114,8 @@ def _bar(listing: Listing, ts: int, day: dt.date) -> OHLCVMsg:
     )
 
 
-def _definition(listing: Listing, day: dt.date) -> bytes:
+def definition(listing: Listing, day: dt.date) -> bytes:
+    """Return the definition of a contract or spread as sent on a day."""
     return bytes(
         InstrumentDefMsg(
             publisher_id=1,
