@@ -6,6 +6,7 @@ calendar of pandas_market_calendars, put right by `configs/markets.yaml`. All ti
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from qe_plugins.errors import DataError
-from qe_plugins.market.terms import Day, Family, family, latest
+from qe_plugins.market.terms import Day, Family, latest, market, markets
 
 CHICAGO = ZoneInfo("America/Chicago")
 FIRST, LAST = date(2009, 12, 1), date(2035, 12, 31)
@@ -120,25 +121,12 @@ def _table_of(root: str, start: date, end: date) -> _Table:
             where=root,
             hint=f"They are known from {FIRST + MARGIN} to {LAST - MARGIN}.",
         )
-    return _table(_Hashed(family(root)))
-
-
-class _Hashed:
-    """A family by its content, so that its sessions are worked out once."""
-
-    def __init__(self, content: Family) -> None:
-        self.content, self._key = content, msgspec.json.encode(content)
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Hashed) and self._key == other._key
+    return _table(market(root).sessions, os.getcwd())
 
 
 @lru_cache(maxsize=8)
-def _table(hashed: _Hashed) -> _Table:
-    terms = hashed.content
+def _table(name: str, _folder: str) -> _Table:
+    terms = markets().sessions[name]
     closes = {d: at for d, at in _calendar(terms.calendar).items() if not _is_closed(terms, d)}
     found = [_session(terms, d, at, closes) for d, at in closes.items()]
     return _Table(found, [one.date for one in found], [one.close for one in found])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -129,45 +130,39 @@ class Markets(Terms, frozen=True, kw_only=True):
     roots: dict[str, Root]
     sessions: dict[str, Family]
 
+    def __post_init__(self) -> None:
+        for name, root in self.roots.items():
+            if root.sessions not in self.sessions:
+                raise ValueError(f"{name} has sessions of no family {root.sessions!r}")
+
 
 def markets() -> Markets:
-    """Return the project's `configs/markets.yaml`. Raises ConfigError where it is not there."""
-    file = _find()
-    return _load(file, file.stat().st_mtime_ns)
+    """Return the project's `configs/markets.yaml`, read once for each working folder.
+
+    Raises ConfigError where it is not there or not right.
+    """
+    return _markets(os.getcwd())
 
 
 def market(root: str) -> Root:
     """Return a root's terms. Raises DataError for a root that the file does not have."""
-    return _known(markets().roots, root, "root")
+    roots = markets().roots
+    if root in roots:
+        return roots[root]
+    hint = did_you_mean(root, roots) or f"Known: {', '.join(roots)}."
+    raise DataError(f"no root of {FILE}.", where=repr(root), hint=hint)
 
 
-def family(root: str) -> Family:
-    """Return the session family of a root."""
-    return _known(markets().sessions, market(root).sessions, "session family")
-
-
-def _known[T](entries: Mapping[str, T], name: str, what: str) -> T:
-    if name in entries:
-        return entries[name]
-    hint = did_you_mean(name, entries) or f"Known: {', '.join(entries)}."
-    raise DataError(f"no {what} of {FILE}.", where=repr(name), hint=hint)
-
-
-def _find() -> Path:
-    root = project.find_root(Path.cwd())
-    folders = [root] if root else [Path(entry) for entry in sys.path if entry]
-    for folder in folders:
-        if (folder / FILE).is_file():
-            return folder / FILE
+@lru_cache(maxsize=8)
+def _markets(folder: str) -> Markets:
+    root = project.find_root(Path(folder))
+    for place in [root] if root else [Path(entry) for entry in sys.path if entry]:
+        if (place / FILE).is_file():
+            loaded: Markets = Decoder().decode(Markets, read(place / FILE))
+            return loaded
     raise ConfigError(
         "not found.", where=str(FILE), hint="Run qe inside the project, which holds this file."
     )
-
-
-@lru_cache(maxsize=4)
-def _load(file: Path, changed: int) -> Markets:
-    loaded: Markets = Decoder().decode(Markets, read(file))
-    return loaded
 
 
 def latest[T](entries: list[T], on: date, since: Callable[[T], date]) -> T:

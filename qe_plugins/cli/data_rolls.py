@@ -1,0 +1,104 @@
+"""`qe data rolls`: which contract is current when, and why."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qe_plugins.cli.data_market import DBN, places
+from qe_plugins.cli.listing import Day, json_option, print_json, print_rows
+
+if TYPE_CHECKING:
+    from qe_plugins.market.rolls import RollCalendar, Rule
+
+RULE = click.option(
+    "--rule",
+    type=click.Choice(["volume", "open_interest", "calendar"]),
+    default="volume",
+    show_default=True,
+    help="Roll when the next contract trades more, is held more, or by its dates alone.",
+)
+
+
+@click.command()
+@click.argument("root")
+@click.option("--start", type=Day(), help="The first session.  [default: the first in the data]")
+@click.option("--end", type=Day(), help="The last session.  [default: the last in the data]")
+@RULE
+@DBN
+@json_option
+def rolls(
+    root: str,
+    start: date | None,
+    end: date | None,
+    rule: str,
+    dbn: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Show the roll calendar of ROOT, and keep it beside the data.
+
+    A roll is decided by what was known on the session before it, never goes back, and comes before
+    the last trade or the first notice in any case.
+    """
+    from msgspec.structs import asdict
+
+    from qe_plugins.data.rolling import keep, within
+    from qe_plugins.market.rolls import Rule
+
+    if start and end and start > end:
+        raise click.BadParameter(f"must not be after --end, was {start}", param_hint="--start")
+    whole, days, files = _calendar(root, Rule(rule), dbn)
+    shown = within(whole, start or (days[0] if days else None), end or (days[-1] if days else None))
+    file = keep(whole, files)
+    if as_json:
+        print_json(asdict(shown) | {"file": str(file)})
+        return
+    _print_rolls(shown)
+    click.echo(f"kept in {file}")
+
+
+def _calendar(
+    root: str, rule: Rule, dbn: tuple[Path, ...]
+) -> tuple[RollCalendar, list[date], tuple[Path, ...]]:
+    """Return the whole calendar, the sessions in the data and its files.
+
+    The rule `calendar` does without data where there is none.
+    """
+    from qe_plugins import home
+    from qe_plugins.data.activity import open_activity
+    from qe_plugins.data.history import bar_files
+    from qe_plugins.data.rolling import rolls_by_date, rolls_of
+
+    bought = home.data_dir().is_dir() and bool(bar_files([home.data_dir()], root))
+    if rule == "calendar" and not dbn and not bought:
+        return rolls_by_date(root), [], ()
+    activity = open_activity(places(dbn), root)
+    whole = rolls_of(activity, rule)
+    days = activity.days if rule == "calendar" else [whole.start, whole.end]
+    return whole, days, activity.files
+
+
+def _print_rolls(shown: RollCalendar) -> None:
+    by = shown.rule.replace("_", " ")
+    click.echo(f"{shown.root} by {by}, {shown.start} to {shown.end}: {shown.first} first")
+    rows = [
+        (
+            roll.date,
+            roll.before,
+            roll.after,
+            roll.prices.before if roll.prices else None,
+            roll.prices.after if roll.prices else None,
+            roll.prices.after - roll.prices.before if roll.prices else None,
+            roll.prices.at if roll.prices else "",
+            roll.reason,
+        )
+        for roll in shown.rolls
+    ]
+    if not rows:
+        click.echo("no roll in these days")
+        return
+    head = ("session", "from", "to", "price", "price to", "step", "prices at", "reason")
+    print_rows(head, rows)

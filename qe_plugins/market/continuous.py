@@ -1,0 +1,98 @@
+"""A continuous series of dated contracts, as it could be drawn on a day.
+
+For signals and plots only: its prices were never traded, and it names no instrument. It is
+anchored at the contract current on `as_of`, whose prices are as traded; earlier ones are moved by
+the price pairs of the rolls between, and no later roll or bar is in it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+import polars as pl
+
+from qe_plugins.errors import DataError
+from qe_plugins.market.rolls import Roll, RollCalendar
+
+LABEL = "for signals and plots only"
+PRICES = ("open", "high", "low", "close")
+NANO = 1e9
+
+
+class Adjust(StrEnum):
+    """How earlier contracts are moved: by the ratio of the prices, by their difference, or not."""
+
+    RATIO = "ratio"
+    DIFFERENCE = "difference"
+    NONE = "none"
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions on one contract: a price becomes price x `ratio` + `difference` (points)."""
+
+    contract: str
+    start: date
+    end: date
+    ratio: Decimal = Decimal(1)
+    difference: Decimal = Decimal(0)
+
+
+def segments(calendar: RollCalendar, as_of: date, adjust: Adjust) -> tuple[Segment, ...]:
+    """Return the stretches of a series as known on a session, oldest first.
+
+    Raises DataError for a day outside the calendar, and where a roll lacks the prices to adjust by.
+    """
+    seen = calendar.between(calendar.start, as_of)
+    found: list[Segment] = []
+    end, ratio, difference = as_of, Decimal(1), Decimal(0)
+    for roll in reversed(seen.rolls):
+        found.append(
+            Segment(
+                contract=roll.after, start=roll.date, end=end, ratio=ratio, difference=difference
+            )
+        )
+        end = roll.known
+        ratio, difference = _moved(roll, adjust, ratio, difference)
+    found.append(
+        Segment(contract=seen.first, start=seen.start, end=end, ratio=ratio, difference=difference)
+    )
+    return tuple(reversed(found))
+
+
+def continuous(bars: pl.DataFrame, stretches: tuple[Segment, ...]) -> pl.DataFrame:
+    """Return the bars of each stretch's contract, one after the other, moved as it says.
+
+    `bars` has contract, session, ts, prices in units of 1e-9, and volume. The answer has session,
+    ts (UTC nanoseconds of the bar's open), contract, open, high, low, close (points), volume.
+    """
+    return pl.concat([_stretch(bars, one) for one in stretches])
+
+
+def _stretch(bars: pl.DataFrame, one: Segment) -> pl.DataFrame:
+    name = one.contract.partition(".")[0]
+    inside = pl.col("session").is_between(one.start, one.end)
+    return bars.filter((pl.col("contract") == name) & inside).select(
+        "session",
+        "ts",
+        pl.lit(one.contract).alias("contract"),
+        *(pl.col(p) / NANO * float(one.ratio) + float(one.difference) for p in PRICES),
+        "volume",
+    )
+
+
+def _moved(
+    roll: Roll, adjust: Adjust, ratio: Decimal, difference: Decimal
+) -> tuple[Decimal, Decimal]:
+    if adjust is Adjust.NONE:
+        return ratio, difference
+    if roll.prices is None:
+        raise DataError(
+            f"no prices of {roll.before} and {roll.after} on {roll.known} to adjust by.",
+            hint="Use --adjust none, or data in which both contracts traded on that day.",
+        )
+    if adjust is Adjust.RATIO:
+        return ratio * roll.prices.after / roll.prices.before, difference
+    return ratio, difference + roll.prices.after - roll.prices.before
