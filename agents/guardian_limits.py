@@ -89,12 +89,13 @@ class GuardianLimits(Plugin):
         posture: Posture | None,
     ) -> Veto | None:
         """Ask every rule; count the orders that pass."""
+        self.turn(order.ts)
         broken = [
             self.too_many(order, posture),
             self.too_fast(order),
             self.unprotected(order),
             self.near_the_break(order),
-            self.lost_enough(order, instrument, portfolio),
+            self.lost_enough(instrument, portfolio),
         ]
         if reasons := [reason for reason in broken if reason]:
             return Veto("; ".join(reasons))
@@ -126,16 +127,13 @@ class GuardianLimits(Plugin):
 
     def near_the_break(self, order: OrderRequest) -> str | None:
         """Refuse from `before_break` ahead of 16:00 until the session opens at 17:00."""
-        left = (session_end(order.ts) - BREAK - order.ts) // SECOND
+        left = (self.ends - BREAK - order.ts) // SECOND
         if left > self.config.before_break:
             return None
         return f"{left // 60} min to the maintenance break" if left > 0 else "maintenance break"
 
-    def lost_enough(
-        self, order: OrderRequest, instrument: FuturesContract, portfolio: Portfolio
-    ) -> str | None:
+    def lost_enough(self, instrument: FuturesContract, portfolio: Portfolio) -> str | None:
         """Compare what the session has lost with the limit."""
-        self.turn(order.ts)
         if self.opening is None:
             raise LookupError("no bar was heard yet, so the session's loss is unknown")
         loss = self.opening - equity(portfolio, instrument.id.venue)

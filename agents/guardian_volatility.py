@@ -54,7 +54,7 @@ class GuardianVolatility(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.needed = self.config.bars + self.config.against
-        self.seen: dict[InstrumentId, deque[Range]] = {}
+        self.seen: dict[InstrumentId, tuple[BarType, deque[Range]]] = {}
 
     @hookimpl
     def veto_order(self, instrument: FuturesContract, cache: Cache) -> Veto | None:
@@ -72,8 +72,10 @@ class GuardianVolatility(Plugin):
 
     def catch_up(self, instrument: FuturesContract, cache: Cache) -> list[Range]:
         """Return the last bars, oldest first. Only those closed since the last order are read."""
-        seen = self.seen.setdefault(instrument.id, deque(maxlen=self.needed))
-        bar_type = BarType.from_str(f"{instrument.id}-{self.config.bar}-EXTERNAL")
+        if instrument.id not in self.seen:
+            bar_type = BarType.from_str(f"{instrument.id}-{self.config.bar}-EXTERNAL")
+            self.seen[instrument.id] = bar_type, deque(maxlen=self.needed)
+        bar_type, seen = self.seen[instrument.id]
         last, fresh = seen[-1].ts if seen else 0, []
         for index in range(self.needed):
             bar = cache.bar(bar_type, index)

@@ -21,7 +21,7 @@ from qe_plugins import Plugin, PluginConfig, Role, Side, Signal, hookimpl
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar
+    from nautilus_trader.model import Bar, InstrumentId
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=2)]
@@ -48,23 +48,19 @@ class Tape:
         self.closes: deque[float] = deque(maxlen=config.bars + 1)
         self.volumes: deque[float] = deque(maxlen=config.bars)
         self.noise = AverageTrueRange(config.noise_bars)
-        self.volume = 0.0
+        self.random_walk = math.sqrt(config.bars)
         self.side = Side.FLAT
 
-    def add(self, bar: Bar) -> None:
-        """Take in a bar."""
-        volume = bar.volume.as_double()
-        self.volume += volume - (self.volumes[0] if len(self.volumes) == self.volumes.maxlen else 0)
-        self.volumes.append(volume)
-        self.closes.append(bar.close.as_double())
+    def add(self, bar: Bar) -> float:
+        """Take in a bar; return the move in units of noise, 0 before there are enough bars."""
+        close = bar.close.as_double()
+        self.closes.append(close)
+        self.volumes.append(bar.volume.as_double())
         self.noise.handle_bar(bar)
-
-    def move(self) -> float | None:
-        """Return the last move in units of noise, None before there are enough bars."""
-        if not self.noise.initialized or len(self.closes) < (self.closes.maxlen or 0):
-            return None
-        expected = self.noise.value * math.sqrt(len(self.closes) - 1)
-        return (self.closes[-1] - self.closes[0]) / expected if expected else None
+        if len(self.closes) != self.closes.maxlen or not self.noise.initialized:
+            return 0.0
+        expected = self.noise.value * self.random_walk
+        return (close - self.closes[0]) / expected if expected else 0.0
 
 
 class HunterMomentum(Plugin):
@@ -76,35 +72,35 @@ class HunterMomentum(Plugin):
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
-        self.tapes: dict[str, Tape] = {}
+        self.tapes: dict[InstrumentId, Tape] = {}
 
     @hookimpl
     def contribute_signals(self, bar: Bar, cache: Cache) -> Signal | None:
         """Return a signal at the bar where a move begins."""
-        contract = str(bar.bar_type.instrument_id)
+        contract = bar.bar_type.instrument_id
         tape = self.tapes.get(contract)
         if tape is None:
             tape = self.tapes[contract] = Tape(self.config)
-        tape.add(bar)
-        move = tape.move()
-        if move is None:
-            return None
+        move = tape.add(bar)
         side = self.side_of(move)
-        begins, tape.side = side is not tape.side, side
-        if not begins or side is Side.FLAT or not self.leads(tape):
+        if side is tape.side:
             return None
-        tick = cache.instrument(bar.bar_type.instrument_id).price_increment.as_decimal()
+        tape.side = side
+        if side is Side.FLAT or not self.leads(tape):
+            return None
+        tick = cache.instrument(contract).price_increment.as_decimal()
         return self.signal(bar, side, move, tape.noise.value, tick)
 
     def side_of(self, move: float) -> Side:
         """Return the side that a move speaks for."""
-        if abs(move) < self.config.threshold:
-            return Side.FLAT
-        return Side.LONG if move > 0 else Side.SHORT
+        if move >= self.config.threshold:
+            return Side.LONG
+        return Side.SHORT if move <= -self.config.threshold else Side.FLAT
 
     def leads(self, tape: Tape) -> bool:
         """Say whether no other contract traded more of late."""
-        return all(tape.volume >= other.volume for other in self.tapes.values())
+        volume = sum(tape.volumes)
+        return all(volume >= sum(other.volumes) for other in self.tapes.values())
 
     def signal(self, bar: Bar, side: Side, move: float, noise: float, tick: Decimal) -> Signal:
         """Return the wish, with stop and target on the tick grid."""
