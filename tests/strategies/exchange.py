@@ -19,6 +19,7 @@ from nautilus_trader.model import (
     OmsType,
     Venue,
 )
+from nautilus_trader.risk import RiskEngineConfig
 
 from qe_plugins import Signal
 
@@ -68,10 +69,12 @@ def trade(
     bars: Sequence[Bar],
     signals: Mapping[int, Signal] | None = None,
     balance: str = "100_000 USD",
+    risk: RiskEngineConfig | None = None,
     **venue: Any,
 ) -> Done:
     """Run `strategy` on `bars`; `signals` are published at the bars of these numbers."""
-    engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True)))
+    quiet = LoggerConfig(bypass_logging=True)
+    engine = BacktestEngine(BacktestEngineConfig(logging=quiet, risk_engine=risk))
     engine.add_venue(
         Venue("XCME"),
         OmsType.NETTING,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
+from nautilus_trader.risk import RiskEngineConfig
 
 from strategies.ema_cross import EmaCross, EmaCrossConfig
 from tests.strategies.exchange import trade
@@ -43,6 +45,18 @@ def test_contracts_set_the_size(qe_contract: Any, minutes: Minutes) -> None:
 
 def test_nothing_is_traded_before_the_averages_are_full(qe_contract: Any, minutes: Minutes) -> None:
     assert trade(cross(slow=20), qe_contract, minutes(*CLOSES)).orders == []
+
+
+def test_a_reversal_that_is_refused_is_closed_at_the_next_bar(
+    qe_contract: Any, minutes: Minutes
+) -> None:
+    one_contract = RiskEngineConfig(max_notional_per_order={str(qe_contract.id): Decimal(30_000)})
+
+    done = trade(cross(), qe_contract, minutes(*CLOSES, 4760), risk=one_contract)
+
+    assert [order.split()[1] for order in done.orders].count("DENIED") == 2
+    assert [fill.split()[0] for fill in done.fills] == ["-1", "+1", "-1", "+1"]
+    assert done.open_contracts == 0
 
 
 def test_the_same_bars_make_the_same_fills(qe_contract: Any, minutes: Minutes) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from nautilus_trader.model import Price
+from nautilus_trader.risk import RiskEngineConfig
 
 from qe_plugins import Signal
 from strategies.signal_follower import SignalFollower, SignalFollowerConfig
@@ -135,6 +136,26 @@ def test_a_flat_signal_cancels_the_exits_and_closes(
         "CANCELED",
         "FILLED",
     ]
+
+
+def test_a_close_that_is_refused_is_tried_again_at_the_next_signal_and_not_before(
+    qe_contract: Any, minutes: Minutes, qe_signal: Signals
+) -> None:
+    flat = qe_signal(side="FLAT")
+    slow = RiskEngineConfig(max_order_submit_rate="1/01:00:00")
+    bars = minutes(*[4750] * 100)
+    signals = {0: qe_signal(**LONG), 1: flat, 90: flat}
+
+    done = trade(
+        follower(), qe_contract, bars, {0: qe_signal(**LONG), 1: flat, 90: flat}, risk=slow
+    )
+
+    assert [order.split()[1] for order in done.orders if order[:6] == "MARKET"] == [
+        "FILLED",
+        "DENIED",
+        "FILLED",
+    ]
+    assert done.open_contracts == 0
 
 
 def test_a_flat_signal_without_a_position_does_nothing(
