@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from qe_plugins.errors import DataError
@@ -74,13 +75,14 @@ def continuous(bars: pl.DataFrame, stretches: tuple[Segment, ...]) -> pl.DataFra
 def _stretch(bars: pl.DataFrame, one: Segment) -> pl.DataFrame:
     name = one.contract.partition(".")[0]
     inside = pl.col("session").is_between(one.start, one.end)
-    return bars.filter((pl.col("contract") == name) & inside).select(
-        "session",
-        "ts",
-        pl.lit(one.contract).alias("contract"),
-        *(pl.col(p) / NANO * float(one.ratio) + float(one.difference) for p in PRICES),
-        "volume",
-    )
+    found = bars.filter((pl.col("contract") == name) & inside)
+    moved = [pl.Series(price, _moved_prices(found[price], one)) for price in PRICES]
+    return found.select("session", "ts", pl.lit(one.contract).alias("contract"), *moved, "volume")
+
+
+def _moved_prices(fixed: pl.Series, one: Segment) -> np.ndarray:
+    """Return points. NumPy divides; Polars multiplies by an inexact 1e-9 and leaves the grid."""
+    return fixed.to_numpy() / NANO * float(one.ratio) + float(one.difference)
 
 
 def _moved(
