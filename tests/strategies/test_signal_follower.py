@@ -146,9 +146,7 @@ def test_a_close_that_is_refused_is_tried_again_at_the_next_signal_and_not_befor
     bars = minutes(*[4750] * 100)
     signals = {0: qe_signal(**LONG), 1: flat, 90: flat}
 
-    done = trade(
-        follower(), qe_contract, bars, {0: qe_signal(**LONG), 1: flat, 90: flat}, risk=slow
-    )
+    done = trade(follower(), qe_contract, bars, signals, risk=slow)
 
     assert [order.split()[1] for order in done.orders if order[:6] == "MARKET"] == [
         "FILLED",
