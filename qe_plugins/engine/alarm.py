@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import traceback
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -25,13 +26,17 @@ CLOCK_CALLBACKS = frozenset(
 class Alarm:
     """Keeps the first exception of user code until the runner raises it.
 
-    `handling` is the event that user code is handling at this moment, None between events.
+    `handling` is the event that user code is handling at this moment, None between events; `depth`
+    counts callbacks within callbacks; `waiting` is to be done when the outermost one returns.
     """
 
-    __slots__ = ("failure", "handling")
+    __slots__ = ("_draining", "depth", "failure", "handling", "waiting")
 
     def __init__(self) -> None:
         self.handling: object = None
+        self.depth = 0
+        self.waiting: deque[Callable[[], None]] = deque()
+        self._draining = False
         self.failure: BaseException | None = None
 
     def ring(self, component: Any, error: BaseException, event: object) -> None:
@@ -47,6 +52,14 @@ class Alarm:
                 details="".join(traceback.format_exception(error)).rstrip(),
             )
         component.shutdown_system(f"{type(error).__name__}: {error}")
+
+    def drain(self) -> None:
+        """Do what waits, and what comes to wait meanwhile, one after the other."""
+        if not self._draining:
+            self._draining = True
+            while self.waiting:
+                self.waiting.popleft()()
+            self._draining = False
 
     def check(self) -> None:
         """Raise what was remembered. Call after every piece of a run."""
@@ -67,6 +80,7 @@ def guarded(method: Callable[..., Any], alarm: Alarm) -> Callable[..., Any]:
     def call(self: Any, event: Any = None) -> Any:
         outer = alarm.handling
         alarm.handling = event
+        alarm.depth += 1
         try:
             return method(self) if event is None else method(self, event)
         except BaseException as error:
@@ -74,6 +88,9 @@ def guarded(method: Callable[..., Any], alarm: Alarm) -> Callable[..., Any]:
             raise
         finally:
             alarm.handling = outer
+            alarm.depth -= 1
+            if alarm.waiting and not alarm.depth:
+                alarm.drain()
 
     return call
 

@@ -71,6 +71,7 @@ def _advance(stage: Stage, step: Callable[[], None]) -> None:
     """Let the engine work. What user code raised comes out first: it is the cause."""
     try:
         step()
+        stage.floor.alarm.drain()
     except RuntimeError as error:
         stage.floor.alarm.check()
         raise RunError(f"the engine stopped: {error}.") from error

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nautilus_trader.model import ExecAlgorithmId, OrderInitialized
@@ -15,14 +18,20 @@ KEPT = [name for name in inspect.signature(OrderInitialized).parameters if name 
 
 
 class Denier(ExecutionAlgorithm):
-    """Where vetoed orders are sent instead of to the venue."""
+    """Where vetoed orders are sent instead of to the venue.
 
-    def __init__(self) -> None:
+    The denial waits until the strategy's callback has returned, as the engine's own denials do: the
+    strategy may then order again in `on_order_denied`.
+    """
+
+    def __init__(self, waiting: deque[Callable[[], None]]) -> None:
         super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id="VETO"))
+        self._waiting = waiting
         self.reasons: dict[Any, str] = {}
 
     def on_order(self, order: Any) -> None:
-        self.deny_order(order, self.reasons.pop(order.client_order_id))
+        reason = self.reasons.pop(order.client_order_id)
+        self._waiting.append(partial(self.deny_order, order, reason))
 
 
 def addressed_to_denier(order: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import Bar, ClientOrderId, OrderType
+from nautilus_trader.model import Bar, ClientOrderId
 
 from qe_plugins.decisions import OrderRequest, Signal, Size
 from qe_plugins.engine.alarm import Alarm
@@ -14,7 +14,7 @@ from qe_plugins.engine.denial import Denier
 from qe_plugins.engine.gate import Gate
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.observers import Observers
-from qe_plugins.engine.recorder import Recorder, decimal
+from qe_plugins.engine.recorder import Recorder, decimal, signal_in
 from qe_plugins.manager import Plugins
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Floor:
         self.cache: Any = engine.cache
         self.portfolio = engine.portfolio
         self.plugins, self.rung, self.listings = plugins, config.rung, listings
-        self.alarm, self.denier, self.recorder = Alarm(), Denier(), Recorder()
+        self.alarm, self.recorder = Alarm(), Recorder()
+        self.denier = Denier(self.alarm.waiting)
         self.observers = Observers(plugins)
         self.books: dict[tuple[str, str], Book] = {}
         self.desk = Desk(self)
@@ -109,15 +110,20 @@ class Floor:
         )
 
     def _reference(self, event: Any) -> Decimal | None:
-        """Return the price an order could expect: its trigger, or the close it was sent on."""
-        trigger = getattr(self.cache.order(event.client_order_id), "trigger_price", None)
-        if trigger is not None:
-            return decimal(trigger)
-        bar = self.recorder.handled.get(event.client_order_id)
-        if event.order_type != OrderType.MARKET or not isinstance(bar, Bar):
-            return None
-        same = bar.bar_type.instrument_id == event.instrument_id
-        return decimal(bar.close) if same else None
+        """Return the price an order could expect: its trigger, its limit, or what it was sent on.
+
+        A market order is sent on the close of a bar or on the entry of a signal.
+        """
+        order = self.cache.order(event.client_order_id)
+        for name in ("trigger_price", "price"):
+            if (asked := getattr(order, name, None)) is not None:
+                return decimal(asked)
+        sent_on = self.recorder.handled.get(event.client_order_id)
+        if isinstance(sent_on, Bar):
+            same = sent_on.bar_type.instrument_id == event.instrument_id
+            return decimal(sent_on.close) if same else None
+        signal = signal_in(sent_on)
+        return signal.entry if signal else None
 
     def _as_request(self, event: Any) -> OrderRequest:
         order = self.cache.order(event.client_order_id)

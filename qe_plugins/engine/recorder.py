@@ -95,11 +95,11 @@ class Recorder:
 
     def votes_behind(self, client_order_id: Any) -> tuple[Signal, ...]:
         """Return the signals that led to an order, oldest first."""
-        handled = self.handled.get(client_order_id)
-        if not (isinstance(handled, CustomData) and isinstance(handled.data, Signal)):
+        signal = signal_in(self.handled.get(client_order_id))
+        if signal is None:
             return ()
-        votes = self._votes_of.get(handled.data.id, ())
-        return tuple(self.signals[i] for i in (*votes, handled.data.id) if i in self.signals)
+        votes = self._votes_of.get(signal.id, ())
+        return tuple(self.signals[i] for i in (*votes, signal.id) if i in self.signals)
 
     def numbered(
         self, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
@@ -150,12 +150,18 @@ def snapshot(bar: Bar) -> Fact:
     )
 
 
+def signal_in(event: object) -> Signal | None:
+    """Return the signal that an event brings to a strategy, or None."""
+    brought = event.data if isinstance(event, CustomData) else None
+    return brought if isinstance(brought, Signal) else None
+
+
 def cause_of(handling: object) -> str | None:
     """Return the id of the fact that stands for the event a strategy was handling."""
     if isinstance(handling, Bar):
         return snapshot_id(handling)
-    if isinstance(handling, CustomData) and isinstance(handling.data, Signal):
-        return handling.data.id or None
+    if (signal := signal_in(handling)) is not None:
+        return signal.id or None
     if isinstance(handling, OrderFilled):
         return f"fill:{handling.trade_id}"
     return None

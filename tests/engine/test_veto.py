@@ -242,3 +242,15 @@ def test_exits_that_take_off_more_than_their_entry_puts_on_are_put_to_the_guardi
 ) -> None:
     trade("BuysWithTwoFullStops", guardian := Small())
     assert [order.side for order in guardian.asked] == ["BUY", "SELL", "SELL"]
+
+
+def test_a_strategy_may_order_again_when_it_hears_of_a_denial(trade: Trade) -> None:
+    outcome = trade("AsksAgainWhenDenied", Small())
+    assert outcome.orders.select("quantity", "status").rows() == [(2.0, "DENIED"), (1.0, "FILLED")]
+
+
+def test_a_denial_comes_after_the_callback_as_the_engine_s_own_do(trade: Trade) -> None:
+    trade("AsksAgainWhenDenied", Never())
+    heard = [said for said in traders.AsksAgainWhenDenied.heard if isinstance(said, str | tuple)]
+    assert heard[0] == "INITIALIZED"
+    assert [said[0] for said in heard if isinstance(said, tuple)] == ["on_order_denied"] * 3

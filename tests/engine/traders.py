@@ -236,3 +236,16 @@ class BuysWithTwoFullStops(Trader):
             sl_trigger_price=Price.from_str("4740.00"),
         )
         self.submit_order_list([entry, *(relinked(o, []) for o in (stop, target))])
+
+
+class AsksAgainWhenDenied(Trader):
+    """Answers a denial at once, with a smaller order, and a second one with nothing."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY, TWO))
+        self.heard.append(self.cache.orders()[0].status.name)
+
+    def on_order_denied(self, event: Any) -> None:
+        super().on_order_denied(event)
+        if len(self.cache.orders()) < 3:
+            self.submit_order(self.market(BUY))
