@@ -12,11 +12,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def qe(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def qe(
+    *arguments: object, cwd: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Return what `qe` said. `QE_HOME` is the test's own, as everywhere."""
     return subprocess.run(
         [sys.executable, "-m", "qe_plugins.cli", *map(str, arguments)],
-        cwd=ROOT,
+        cwd=cwd,
         env=os.environ | environment,
         check=False,
         capture_output=True,

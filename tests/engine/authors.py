@@ -83,10 +83,6 @@ class WithPlainArguments(Strategy):
         made.append((bar_type, size, note))
 
 
-class WithPlainArgumentsNew(Strategy):
-    pass
-
-
 class BuyerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     instrument_id: str
     contracts: int = 1
