@@ -164,7 +164,7 @@ def _row(entry: Entry) -> tuple[object, ...]:
 
 
 def _print_report(report: Report) -> None:
-    head = ("contract", "schema", "bars", "first", "last", "days", "sessions")
+    head = ("contract", "schema", "bars", "first", "last", "days", "sessions", "longest hole")
     print_rows(head, [_series_row(one) for one in report.series])
     _print_days(report.series)
     for text in report.notes:
@@ -179,11 +179,12 @@ def _series_row(one: Series) -> tuple[object, ...]:
     sessions = (
         "-" if one.sessions is None else f"{one.sessions} of {one.sessions + len(one.missing)}"
     )
-    return (one.contract, one.schema, one.bars, one.first, one.last, len(one.days), sessions)
+    hole = f"{one.hole} min from {one.hole_at:%Y-%m-%d %H:%M}" if one.hole_at else "-"
+    return (one.contract, one.schema, one.bars, one.first, one.last, len(one.days), sessions, hole)
 
 
 def _print_days(series: list[Series]) -> None:
-    """Print the days present and the sessions missing of the contract with most bars of a root."""
+    """Print the days present and the sessions missing of every contract."""
     from qe_plugins.data.databento.coverage import spans
 
     for one in series:

@@ -15,6 +15,7 @@ from qe_plugins.cli.listing import json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.data.databento.cart import Cart
+    from qe_plugins.data.databento.quotes import Line
     from qe_plugins.data.databento.shop import Bought
 
 CONFIG = click.argument("config", type=click.Path(path_type=Path))
@@ -61,7 +62,8 @@ def estimate(config: Path, as_json: bool) -> None:
 def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
     """Buy what CONFIG names and is not here yet; a run that was stopped goes on.
 
-    Without --max-cost it asks, and refuses where nobody can be asked.
+    Without --max-cost it asks, and refuses where nobody can be asked. Stopped with Ctrl-C it
+    finishes the files that are on their way: they are paid for.
     """
     from qe_plugins.data.databento import shop
 
@@ -135,23 +137,30 @@ def _console() -> Any:
 
 
 def _print_cart(cart: Cart) -> None:
-    from qe_plugins.data.databento.quotes import lines, total
+    from qe_plugins.data.databento.quotes import lines
 
-    rows = [
-        (one.root, one.schema, str(one.year), one.files, one.rows, one.bytes, _usd(one.dollars))
-        for one in lines(cart.wanted)
-    ]
-    whole = total(cart.wanted.values())
+    rows = lines(cart.wanted)
+    shown: list[tuple[object, ...]] = []
+    for root in dict.fromkeys(one.root for one in rows):
+        mine = [one for one in rows if one.root == root]
+        shown += [(one.root, one.schema, str(one.year), *_figures([one])) for one in mine]
+        shown.append((root, "all", "", *_figures(mine)))
     if rows:
-        rows.append(
-            ("total", "", "", len(cart.wanted), whole.rows, whole.bytes, _usd(whole.dollars))
-        )
-        print_rows(HEAD, rows)
+        print_rows(HEAD, [*shown, ("total", "", "", *_figures(rows))])
     if cart.held:
         click.echo(f"{len(cart.held)} files are here already and cost nothing more.")
     if not rows:
         click.echo("Nothing is left to buy.")
     _print_doubts(cart)
+
+
+def _figures(rows: list[Line]) -> tuple[object, ...]:
+    return (
+        sum(one.files for one in rows),
+        sum(one.rows for one in rows),
+        sum(one.bytes for one in rows),
+        _usd(sum((one.dollars for one in rows), Decimal(0))),
+    )
 
 
 def _print_doubts(cart: Cart) -> None:
@@ -176,6 +185,7 @@ def _print_bought(bought: Bought) -> None:
             f"catalog: {bought.catalog.bars:,} bars of {bought.catalog.contracts} contracts in "
             f"{bought.catalog.folder}"
         )
+        click.echo(f"trade on it: qe backtest FILE --set data.catalog={bought.catalog.folder}")
 
 
 def _usd(dollars: Decimal) -> str:

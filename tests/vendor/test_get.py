@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.gateway.faults import Stall
@@ -98,6 +100,21 @@ def test_a_killed_run_goes_on_and_pays_for_no_finished_file_again(
 def _schema_and_symbol(path: str) -> str:
     name, schema = path.split("/")[-1].split(".")[:2]
     return schema + name[:3] + name[-1]
+
+
+def test_an_interrupted_run_finishes_what_is_on_its_way_and_begins_nothing(purchase, gateway, home):
+    config = purchase("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition, statistics]")
+    stalled = gateway.fault("timeseries.get_range", stall=Stall(), times=8).stall
+    process = start_qe("data", "get", config, "--max-cost", "1")
+    stalled.reached.wait(60)
+    process.send_signal(signal.SIGINT)
+    stalled.release()
+    process.communicate()
+
+    assert process.returncode == 130
+    assert len(home.files) == 8
+    assert len(home.manifest["files"]) == 8
+    assert not home.leftovers
 
 
 def test_without_a_limit_and_a_terminal_nothing_is_bought(qe, purchase, gateway, home):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from datetime import date
 from pathlib import Path
@@ -48,28 +48,23 @@ class Counter:
         self.desk, self.book, self.budget, self.batch_above = desk, book, budget, batch_above
 
     def buy(self, orders: Sequence[Order], watch: Callable[[Progress], None]) -> None:
-        """Buy every order. On the first failure the others that run are finished, then it raises.
+        """Buy every order; `watch` hears about five times a second how far it is.
 
-        `watch` hears about five times a second how far it is.
+        After a failure, or an interruption, files that are on their way are finished, since they
+        are paid for, and no other is begun. Raises the first failure.
         """
         done: list[Order] = []
         with ThreadPoolExecutor(AT_ONCE) as pool:
             pending = {pool.submit(self._one, order): order for order in orders}
-            failed: Future[None] | None = None
-            while pending:
-                ended, _ = wait_for(pending, LOOK, FIRST_EXCEPTION)
-                for future in ended:
-                    order = pending.pop(future)
-                    if future.cancelled():
-                        continue
-                    if future.exception() is None:
-                        done.append(order)
-                    elif failed is None:
-                        failed = future
-                        pool.shutdown(wait=False, cancel_futures=True)
-                watch(self._progress(done, pending.values()))
-        if failed is not None:
-            failed.result()
+            try:
+                while pending:
+                    for future in wait_for(pending, LOOK, FIRST_EXCEPTION).done:
+                        future.result()
+                        done.append(pending.pop(future))
+                    watch(self._progress(done, pending.values()))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _one(self, order: Order) -> None:
         path = self.book.path(order.piece.path)

@@ -111,10 +111,10 @@ def _listings(resolver: Resolver, spans: list[Span], lot: Lot) -> dict[ContractK
         for one in intervals:
             if (key := dated_key(name, one.start)) in keys and key is not None:
                 days.setdefault(key, []).append(one)
-    return listed | {
-        key: Span(min(i.start for i in found), max(i.end for i in found), key)
-        for key, found in days.items()
-    }
+    for key, found in days.items():
+        first, last = min(one.start for one in found), max(one.end for one in found)
+        listed[key] = Span(max(first, lot.start), min(last, lot.end), key)
+    return listed
 
 
 def _holes(symbol: Symbol, spans: list[Span], lot: Lot) -> list[str]:

@@ -31,6 +31,7 @@ from qe_plugins.market.keys import DATED
 from qe_plugins.market.terms import markets
 
 ROOT = re.compile(rf"{DATED.pattern}|(?P<series>[A-Z0-9]+)\.[cnv]\.\d+")
+INTRADAY = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h")
 RECORDS: dict[str, Any] = {
     "definition": databento_dbn.InstrumentDefMsg,
     "statistics": databento_dbn.StatMsg,
@@ -49,7 +50,10 @@ class Copy(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """One contract's bars of one schema. Days are UTC; sessions are None without a calendar."""
+    """One contract's bars of one schema. Days are UTC; sessions are None without a calendar.
+
+    `hole` is the longest time without a bar inside a session, in minutes of trading.
+    """
 
     contract: str
     schema: str
@@ -59,6 +63,8 @@ class Series(msgspec.Struct, frozen=True):
     days: list[date]
     sessions: int | None
     missing: list[date]
+    hole: int
+    hole_at: datetime | None
     wrong: list[str]
     notes: list[str]
 
@@ -194,18 +200,22 @@ def _series(key: tuple[str, str], parts: list[np.ndarray[Any, Any]], found: _Fou
     if sum(map(len, parts)) > len(np.unique(stamps)) and len(parts) > 1:
         notes.append("some of its days are in more than one file")
     root = _root(name)
-    covered = coverage(root, stamps) if root and schema != "ohlcv-1d" else None
+    covered = (
+        coverage(root, stamps, SECONDS[schema] * NANO) if root and schema in INTRADAY else None
+    )
     if covered and covered.outside:
         notes.append(f"{covered.outside:,} bars outside of trading hours")
     return Series(
         contract=name,
         schema=schema,
         bars=len(stamps),
-        first=_moment(stamps[0]),
-        last=_moment(stamps[-1]),
+        first=_moment(int(stamps[0])),
+        last=_moment(int(stamps[-1])),
         days=utc_days(stamps),
         sessions=covered.present if covered else None,
         missing=covered.missing if covered else [],
+        hole=covered.hole if covered else 0,
+        hole_at=_moment(covered.hole_at) if covered and covered.hole else None,
         wrong=found.wrong[key],
         notes=notes,
     )
@@ -220,5 +230,5 @@ def _midnight(day: date) -> int:
     return moment // timedelta(seconds=1) * NANO
 
 
-def _moment(stamp: np.integer[Any]) -> datetime:
-    return datetime.fromtimestamp(int(stamp) // NANO, UTC)
+def _moment(stamp: int) -> datetime:
+    return datetime.fromtimestamp(stamp // NANO, UTC)
