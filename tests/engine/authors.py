@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
-from nautilus_trader.common import DataActor, DataActorConfig
 from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Quantity, StrategyId
 from nautilus_trader.trading import (
-    ExecutionAlgorithm,
-    ExecutionAlgorithmConfig,
     Strategy,
     StrategyConfig,
 )
