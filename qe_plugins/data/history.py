@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import databento_dbn
@@ -25,7 +26,7 @@ DAY_NS = 86_400_000_000_000
 EPOCH = date(1970, 1, 1)
 FIELDS = ("open", "high", "low", "close")
 SCHEMA = {
-    "contract": pl.String,
+    "contract": pl.Categorical,
     "ts": pl.Int64,
     **dict.fromkeys(FIELDS, pl.Int64),
     "volume": pl.Int64,
@@ -56,11 +57,14 @@ def read_bars(files: Iterable[Path], root: str) -> pl.DataFrame:
     Columns: contract (`ESZ13`), ts (UTC nanoseconds of the bar's open), open, high, low, close
     (units of 1e-9), volume. Raises DataError for a file that is cut short.
     """
-    parts = [pl.DataFrame(schema=SCHEMA)]
+    frames = [pl.DataFrame(schema=SCHEMA)]
     for file in files:
         check_whole(file, str(file))
-        parts += list(_parts(file, root))
-    frame = pl.concat(parts).with_columns(pl.col("contract").cast(pl.Categorical))
+        frames.append(pl.concat([frames[0], *_parts(file, root)]))
+    found = sorted((one for one in frames if one.height), key=lambda one: one["ts"][0])
+    frame = pl.concat(found or frames)
+    if frame["ts"].is_sorted() and all(a["ts"][-1] < b["ts"][0] for a, b in pairwise(found)):
+        return frame  # the usual case: sorting would hold a ten-year tape twice
     return frame.unique(["contract", "ts"], keep="last").sort("ts", "contract")
 
 
@@ -113,7 +117,7 @@ def _frame(records: np.ndarray, names: Names) -> pl.DataFrame:
         for pair in pairs
     ]
     columns = {field: records[field].astype(np.int64) for field in (*FIELDS, "volume")}
-    contract = pl.Series("contract", known, dtype=pl.String).gather(where)
+    contract = pl.Series("contract", known, dtype=pl.Categorical).gather(where)
     ts = pl.Series("ts", records["ts_event"].astype(np.int64))
     return pl.DataFrame([contract, ts]).with_columns(**columns).drop_nulls("contract")
 
