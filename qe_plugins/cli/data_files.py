@@ -72,32 +72,15 @@ def list_(as_json: bool) -> None:
 @json_option
 def import_(path: Path, as_json: bool) -> None:
     """Take over your own .dbn or .dbn.zst files at PATH: checked, hashed, made a catalog of."""
-    import tempfile
+    from qe_plugins.data.databento.imports import import_path
 
-    from qe_plugins import home
-    from qe_plugins.data.databento.imports import files_in, import_file
-    from qe_plugins.data.databento.shelf import rebuild
-    from qe_plugins.data.databento.shop import locked
-
-    home.data_dir().mkdir(parents=True, exist_ok=True)
-    datasets: set[str] = set()
-    taken: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(dir=home.data_dir(), prefix=".import.") as workshop:
-        for file in files_in(path):
-            book, entry, new = import_file(file, Path(workshop))
-            datasets.add(book.now.dataset)
-            taken.append({"file": str(file), "new": new, "entry": entry})
-            if not as_json:
-                click.echo(f"{file}: {'' if new else 'is here already: '}{entry.path}")
-    built = []
-    for dataset in sorted(datasets):
-        with locked(dataset) as book:
-            built.append(rebuild(book))
+    imported = import_path(path)
     if as_json:
-        print_json({"files": taken, "catalogs": [one for one in built if one]})
+        print_json(imported)
         return
-    for one in built:
-        _print_built(one)
+    for one in imported.files:
+        click.echo(f"{one.file}: {'' if one.new else 'is here already: '}{one.path}")
+    _print_built(imported.catalogs)
 
 
 @click.command()
@@ -109,19 +92,14 @@ def catalog(anew: bool, as_json: bool) -> None:
     A catalog holds contracts and bars, is a cache, and is written anew by get and import.
     """
     from qe_plugins.data.databento.manifest import books
-    from qe_plugins.data.databento.shelf import FOLDER, rebuild
-    from qe_plugins.data.databento.shop import locked
+    from qe_plugins.data.databento.shelf import FOLDER
 
     if anew:
-        built = []
-        for each in books():
-            with locked(each.now.dataset) as book:
-                built.append(rebuild(book))
+        built = [one for book in books() if (one := _rebuilt(book.now.dataset))]
         if as_json:
-            print_json([one for one in built if one])
-            return
-        for one in built:
-            _print_built(one)
+            print_json(built)
+        else:
+            _print_built(built)
         return
     folders = [str(book.folder / FOLDER) for book in books() if (book.folder / FOLDER).is_dir()]
     if as_json:
@@ -130,13 +108,21 @@ def catalog(anew: bool, as_json: bool) -> None:
         click.echo("\n".join(folders) or "There is no catalog yet.")
 
 
-def _print_built(built: Built | None) -> None:
-    if built is None:
+def _rebuilt(dataset: str) -> Built | None:
+    from qe_plugins.data.databento.shelf import rebuild
+    from qe_plugins.data.databento.shop import locked
+
+    with locked(dataset) as book:
+        return rebuild(book)
+
+
+def _print_built(catalogs: list[Built]) -> None:
+    if not catalogs:
         click.echo("No catalog: it needs bars (ohlcv-...) and definitions.")
-        return
-    click.echo(f"catalog: {built.bars:,} bars of {built.contracts} contracts in {built.folder}")
-    for path in built.left_out:
-        click.echo(f"not in the catalog, its days are in another file: {path}")
+    for one in catalogs:
+        click.echo(f"catalog: {one.bars:,} bars of {one.contracts} contracts in {one.folder}")
+        for path in one.left_out:
+            click.echo(f"not in the catalog, its days are in another file: {path}")
 
 
 def _listed(book: Book) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,12 +113,21 @@ class Home:
 
     @property
     def manifest(self) -> Any:
-        return msgspec.json.decode((self.folder / "manifest.json").read_bytes())
+        path = self.folder / "manifest.json"
+        return msgspec.json.decode(path.read_bytes()) if path.exists() else {"files": {}}
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home" / "data" / "GLBX.MDP3")
+
+
+def until(met: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until another process has got somewhere."""
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end, "it took too long"
+        threading.Event().wait(0.02)
 
 
 def start_qe(*args: object) -> subprocess.Popen[str]:

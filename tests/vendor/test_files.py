@@ -134,6 +134,16 @@ def test_an_import_is_checked_compressed_and_used(qe, shared_data, tmp_path, hom
     assert qe("data", "verify").code == 0
 
 
+def test_an_import_takes_all_files_or_none(qe, shared_data, tmp_path, home):
+    good, cut = (shared_data / "es_2013" / name for name in (DEFINITIONS, BARS))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.dbn.zst").write_bytes(good.read_bytes())
+    (tmp_path / "mine" / "b.dbn.zst").write_bytes(cut.read_bytes()[:-2_000])
+
+    assert qe("data", "import", tmp_path / "mine").code == 2
+    assert home.files == {}
+
+
 def test_an_import_twice_is_one(qe, shared_data, home):
     for _ in range(2):
         assert qe("data", "import", shared_data / "es_2013" / BARS).code == 0

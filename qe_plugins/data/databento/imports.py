@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
 import zstandard
 
+from qe_plugins import home
 from qe_plugins.data.databento.bars import Header, header
 from qe_plugins.data.databento.manifest import Book, Entry, now
+from qe_plugins.data.databento.shelf import Built, rebuild
 from qe_plugins.data.databento.shop import locked
 from qe_plugins.data.databento.whole import Whole, read_whole
 from qe_plugins.data.symbology import is_outright
@@ -24,7 +29,37 @@ MIXED = "mixed"
 DAY_NS = 86_400_000_000_000
 
 
-def files_in(place: Path) -> list[Path]:
+class Taken(msgspec.Struct, frozen=True):
+    """An imported file: where it came from, its path in the dataset, whether it was new."""
+
+    file: str
+    path: str
+    new: bool
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import brought, and the catalogs that it made anew."""
+
+    files: list[Taken]
+    catalogs: list[Built]
+
+
+class _Ready(NamedTuple):
+    source: Path
+    part: Path
+    whole: Whole
+    about: Header
+    entry: Entry
+
+
+class _Meant(NamedTuple):
+    group: tuple[str, str]
+    start: date
+    end: date
+    names: frozenset[str]
+
+
+def _files_in(place: Path) -> list[Path]:
     """Return the Databento files at a path. Raises DataError where there is none."""
     if not place.exists():
         raise DataError("there is no such file or folder.", where=str(place))
@@ -35,26 +70,48 @@ def files_in(place: Path) -> list[Path]:
     return files
 
 
-def import_file(path: Path, workshop: Path) -> tuple[Book, Entry, bool]:
-    """Copy a file into its dataset's folder, a plain `.dbn` compressed on the way.
+def import_path(place: Path) -> Imported:
+    """Take over the files at a path and make the catalogs of their datasets anew.
 
-    Return the dataset's manifest, what was written down, and whether it was new. Raises DataError
-    for a file that is cut short, is no DBN, or has days that another imported file has.
+    Every file is read whole before the first is taken over. A plain `.dbn` is compressed on the
+    way. Raises DataError for a file that is cut short, is no DBN, or has days that another
+    imported file has.
     """
-    part = workshop / f"{path.name.removesuffix('.zst')}.zst"
-    try:
-        _copy(path, part)
-        whole = read_whole(part, str(path))
-        about = header(part)
-        with locked(about.dataset) as book:
-            known = next((e for e in book.now.files.values() if e.sha256 == whole.sha256), None)
-            entry = known or _entry(part.name, whole, about)
-            if known is None:
-                _refuse_same_days(book, entry, about, str(path))
-                _shelve(part, book, entry)
-            return book, entry, known is None
-    finally:
-        part.unlink(missing_ok=True)
+    home.data_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.data_dir(), prefix=".import.") as workshop:
+        ready = [_ready(n, path, Path(workshop)) for n, path in enumerate(_files_in(place))]
+        taken: list[Taken] = []
+        catalogs: list[Built] = []
+        for dataset in sorted({one.about.dataset for one in ready}):
+            with locked(dataset) as book:
+                taken += _shelve_all([one for one in ready if one.about.dataset == dataset], book)
+                catalogs += [built] if (built := rebuild(book)) else []
+    return Imported(taken, catalogs)
+
+
+def _shelve_all(ready: list[_Ready], book: Book) -> list[Taken]:
+    known = {entry.sha256: entry for entry in book.now.files.values()}
+    fresh = {one.whole.sha256: one for one in ready if one.whole.sha256 not in known}
+    theirs = {path: _meant(e, header(book.path(path))) for path, e in book.now.files.items()}
+    for one in fresh.values():
+        _refuse_same_days(one, theirs)
+        theirs[str(one.source)] = _meant(one.entry, one.about)
+    for one in fresh.values():
+        _shelve(one, book)
+    return [
+        Taken(str(one.source), known.get(sha, one.entry).path, sha in fresh)
+        for one in ready
+        for sha in [one.whole.sha256]
+    ]
+
+
+def _ready(number: int, path: Path, workshop: Path) -> _Ready:
+    """Copy a file into the workshop, where its like-named siblings are not in the way."""
+    part = workshop / str(number) / f"{path.name.removesuffix('.zst')}.zst"
+    part.parent.mkdir()
+    _copy(path, part)
+    whole, about = read_whole(part, str(path)), header(part)
+    return _Ready(path, part, whole, about, _entry(part.name, whole, about))
 
 
 def _copy(path: Path, part: Path) -> None:
@@ -68,33 +125,35 @@ def _copy(path: Path, part: Path) -> None:
             shutil.copyfileobj(source, into, 1 << 20)
 
 
-def _shelve(part: Path, book: Book, entry: Entry) -> None:
-    target = book.path(entry.path)
+def _shelve(one: _Ready, book: Book) -> None:
+    target = book.path(one.entry.path)
     if target.exists():
         raise DataError(
-            "another file of this name was imported before.",
-            where=str(target),
-            hint="Give the new one another name.",
+            f"another file is called '{one.entry.path}' here.",
+            where=str(one.source),
+            hint="Give this one another name.",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f"{target.name}.part")
-    shutil.move(part, beside)
-    os.replace(beside, target)
-    book.enter(entry)
+    os.replace(one.part, target)
+    book.enter(one.entry)
 
 
-def _refuse_same_days(book: Book, entry: Entry, about: Header, where: str) -> None:
-    mine = _names(about)
-    for other in book.now.files.values():
-        if other.source != "import" or other.schema != entry.schema:
-            continue
-        days = other.start < entry.end and entry.start < other.end
-        if days and (both := mine & _names(header(book.path(other.path)))):
+def _refuse_same_days(one: _Ready, theirs: dict[str, _Meant]) -> None:
+    mine = _meant(one.entry, one.about)
+    for other, meant in theirs.items():
+        both = mine.names & meant.names
+        days = mine.start < meant.end and meant.start < mine.end
+        if both and days and mine.group == meant.group:
             raise DataError(
-                f"has days of {', '.join(sorted(both)[:3])} that '{other.path}' has too.",
-                where=where,
+                f"has days of {', '.join(sorted(both)[:3])} that '{other}' has too.",
+                where=str(one.source),
                 hint="Import each day once.",
             )
+
+
+def _meant(entry: Entry, about: Header) -> _Meant:
+    names = frozenset(_names(about))
+    return _Meant((entry.source, entry.schema), entry.start, entry.end, names)
 
 
 def _entry(name: str, whole: Whole, about: Header) -> Entry:
