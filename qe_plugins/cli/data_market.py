@@ -43,8 +43,12 @@ def places(dbn: tuple[Path, ...]) -> list[Path]:
 @click.argument("symbol")
 @click.option("--start", type=Day(), required=True, help="The first day, UTC.")
 @click.option("--end", type=Day(), required=True, help="The day after the last, UTC.")
+@click.option("--dataset", default="GLBX.MDP3", show_default=True, help="The vendor's dataset.")
+@click.option("--gateway", help="Another address of the vendor, as `databento.gateway` gives it.")
 @json_option
-def symbols(symbol: str, start: date, end: date, as_json: bool) -> None:
+def symbols(
+    symbol: str, start: date, end: date, dataset: str, gateway: str | None, as_json: bool
+) -> None:
     """Show the dated contracts that SYMBOL stands for: ES.FUT, ES.v.0, ESZ4, an id."""
     from qe_plugins.data.databento import resolver
     from qe_plugins.data.resolve import contract_spans
@@ -53,7 +57,7 @@ def symbols(symbol: str, start: date, end: date, as_json: bool) -> None:
     meant = feed_symbol(symbol)
     if start >= end:
         raise click.BadParameter(f"must be before --end, was {start} and {end}", param_hint="start")
-    spans = contract_spans(resolver(), meant, start, end)
+    spans = contract_spans(resolver(dataset, gateway), meant, start, end)
     rows = [_span(span) for span in spans]
     if as_json:
         print_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pathlib import Path
 import databento_dbn
 import msgspec
 import zstandard
+from msgspec.structs import replace
 
 from qe_plugins.data.dbn_file import check_whole, read_header
 from qe_plugins.data.symbology import instrument_id
@@ -22,6 +24,19 @@ UNDEFINED = 2**63 - 1
 NO_TIME = 2**64 - 1
 NANO = Decimal(1_000_000_000)
 KINDS = {"F": Kind.FUTURE, "C": Kind.OPTION, "P": Kind.OPTION}  # all else is a spread
+
+STATED = (  # what a contract is made of
+    "raw_symbol",
+    "maturity_year",
+    "maturity_month",
+    "expiration",
+    "exchange",
+    "min_price_increment",
+    "min_price_increment_amount",
+    "display_factor",
+    "unit_of_measure_qty",
+    "tick_rule",
+)
 
 # CME's variable ticks by tick rule: up to this price, this tick, beyond it that tick, in the feed's
 # own prices. From CME's "Tick, Decimal and Fractional Pricing"; 15, which ES options have since
@@ -73,17 +88,15 @@ def read_definitions(files: Iterable[Path], roots: Iterable[str] = ()) -> Define
     wanted = frozenset(roots)
     known: dict[tuple[str, int, int], Contract] = {}
     refused: dict[str, Refusal] = {}
-    for file in files:
-        check_whole(file, str(file))
-        for message in _messages(file):
-            contract = _contract(message)
-            if wanted and contract.root not in wanted:
-                continue
-            for refusal in disagreements(contract, _multipliers(message)):
-                refused[str(refusal)] = refusal
-            same = (contract.raw, contract.year, contract.month)
-            before = known[same].definitions if same in known else 0
-            known[same] = msgspec.structs.replace(contract, definitions=before + 1)
+    for message, times in _distinct(files):
+        contract = _contract(message)
+        if wanted and contract.root not in wanted:
+            continue
+        for refusal in disagreements(contract, _multipliers(message)):
+            refused[str(refusal)] = refusal
+        same = (contract.raw, contract.year, contract.month)
+        before = known[same].definitions if same in known else 0
+        known[same] = replace(contract, definitions=before + times)
     names = {refusal.name for refusal in refused.values()}
     kept = [one for one in known.values() if one.name not in names]
     return Defined(sorted(kept, key=_order), sorted(refused.values(), key=str))
@@ -91,6 +104,19 @@ def read_definitions(files: Iterable[Path], roots: Iterable[str] = ()) -> Define
 
 def _order(contract: Contract) -> tuple[str, int, datetime, str]:
     return contract.root, list(Kind).index(contract.kind), contract.expiry, contract.raw
+
+
+def _distinct(files: Iterable[Path]) -> Iterable[tuple[databento_dbn.InstrumentDefMsg, int]]:
+    """Return each definition that says something new, and how often it was sent: mostly daily."""
+    first: dict[tuple[object, ...], databento_dbn.InstrumentDefMsg] = {}
+    times: Counter[tuple[object, ...]] = Counter()
+    for file in files:
+        check_whole(file, str(file))
+        for message in _messages(file):
+            said = tuple(getattr(message, field) for field in STATED)
+            first.setdefault(said, message)
+            times[said] += 1
+    return ((message, times[said]) for said, message in first.items())
 
 
 def _messages(file: Path) -> Iterator[databento_dbn.InstrumentDefMsg]:

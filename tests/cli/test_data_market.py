@@ -41,7 +41,7 @@ class Vendor:
 
 @pytest.fixture
 def _vendor(monkeypatch):
-    monkeypatch.setattr(databento, "resolver", lambda: Vendor())
+    monkeypatch.setattr(databento, "resolver", lambda *_: Vendor())
 
 
 @pytest.mark.usefixtures("_vendor")
