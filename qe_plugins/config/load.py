@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,21 @@ class Loaded:
         found = self._tree.find(keys)
         return found.bare() if found is not None else None
 
-    def decode[T](self, kind: type[T], *keys: str) -> T:
+    def decode[T](
+        self, kind: type[T], *keys: str, without: Collection[str] = (), given: Any = None
+    ) -> T:
         """Return the value at `keys` as `kind`; an empty mapping where nothing was written.
+
+        Keys of the mapping in `without` are left out; those in the mapping `given` are added.
 
         Units are read as annotated (`Money`, `Duration`, `Fraction`), unknown keys are errors.
         Raises ConfigError with file and line.
         """
         found = self._tree.find(keys) or Written({}, self.where(*keys))
+        if without or given:
+            kept = {k: v for k, v in found.value.items() if k not in without}
+            added = {k: Written(v, found.place) for k, v in (given or {}).items()}
+            found = replace(found, value=kept | added)
         decoded: T = Decoder(self.config.nautilus.venue.base_currency, keys).decode(kind, found)
         return decoded
 

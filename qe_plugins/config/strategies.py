@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.config.schema import ImportedStrategy, Section
+
+FOLLOWS = ("instrument", "roll", "adjust")
+
+
+class Follows(Section, frozen=True, kw_only=True):
+    """A strategy on a root: it trades whichever contract is current, and is rolled.
+
+    `roll` says what makes a contract current; with `flat` that is volume, and the position is
+    closed instead of moved. `adjust` says how earlier bars are put on the new contract's level.
+    """
+
+    instrument: str
+    roll: Literal["volume", "open_interest", "calendar", "flat"]
+    adjust: Literal["difference", "ratio", "none"] = "difference"
+
+    @property
+    def rule(self) -> str:
+        """Return what makes a contract current."""
+        return "volume" if self.roll == "flat" else self.roll
 
 
 class StrategyEntry(Section, frozen=True, kw_only=True):
@@ -20,6 +39,12 @@ class StrategyEntry(Section, frozen=True, kw_only=True):
     config_path: str | None
     keys: tuple[str, ...]
     settings: dict[str, Any]
+    follows: Follows | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return the settings that follow from others: the front of the root it follows."""
+        return {"instrument_id": self.settings["instrument_id"]} if self.follows else {}
 
 
 def entries(loaded: Loaded, section: str) -> list[StrategyEntry]:
@@ -32,14 +57,37 @@ def entries(loaded: Loaded, section: str) -> list[StrategyEntry]:
 
 def _entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
     keys = (section, name)
-    settings = getattr(loaded.config, section)[name]
+    written = getattr(loaded.config, section)[name]
+    follows = _follows(loaded, keys, written) if section == "strategies" else None
+    more = {"instrument_id": front_id(loaded, follows.instrument)} if follows else {}
+    settings = {k: v for k, v in written.items() if not follows or k not in FOLLOWS}
     if "path" not in settings:
-        return StrategyEntry(name=name, path=None, config_path=None, keys=keys, settings=settings)
-    imported = loaded.decode(ImportedStrategy, *keys)
+        return StrategyEntry(
+            name=name,
+            path=None,
+            config_path=None,
+            keys=keys,
+            settings=settings | more,
+            follows=follows,
+        )
+    imported = loaded.decode(ImportedStrategy, *keys, without=FOLLOWS if follows else ())
     return StrategyEntry(
         name=name,
         path=imported.path,
         config_path=imported.config_path,
         keys=(*keys, "config"),
-        settings=imported.config,
+        settings=imported.config | more,
+        follows=follows,
     )
+
+
+def _follows(loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]) -> Follows | None:
+    """Return what a strategy on a root says of it; None for a strategy on a dated contract."""
+    if "roll" not in written:
+        return None
+    return loaded.decode(Follows, *keys, without=[key for key in written if key not in FOLLOWS])
+
+
+def front_id(loaded: Loaded, root: str) -> str:
+    """Return the id under which a strategy hears the current contract of a root, `MES.XCME`."""
+    return f"{root}.{loaded.config.nautilus.venue.name}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from qe_plugins.config.strategies import entries
+from qe_plugins.config.strategies import FOLLOWS, Follows, entries
 from qe_plugins.engine.locate import author_of, by_path
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Component:
     author: type
     arguments: tuple[Any, ...] = ()
     options: dict[str, Any] | None = None
+    follows: Follows | None = None
 
     def make(self, hosted: type) -> Any:
         """Return an instance of `hosted`, the class derived from the author's."""
@@ -48,7 +49,8 @@ def _component(loaded: Loaded, section: str, entry: StrategyEntry) -> Component:
     config = _config_class(loaded, section, author, entry)
     if config is None:
         return _without_config_class(loaded, section, author, entry)
-    return Component(entry.name, section, author, (_configured(loaded, config, entry),))
+    made = _configured(loaded, config, entry)
+    return Component(entry.name, section, author, (made,), follows=entry.follows)
 
 
 def _config_class(loaded: Loaded, section: str, author: type, entry: StrategyEntry) -> type | None:
@@ -74,7 +76,8 @@ def _classes(hint: Any) -> list[type]:
 
 def _configured(loaded: Loaded, config: type, entry: StrategyEntry) -> Any:
     if issubclass(config, msgspec.Struct):
-        return loaded.decode(config, *entry.keys)
+        without = FOLLOWS if entry.follows and entry.path is None else ()
+        return loaded.decode(config, *entry.keys, without=without, given=entry.given)
     hints = (
         _hints(config) | _hints(vars(config).get("__init__")) | _hints(vars(config).get("__new__"))
     )
@@ -91,8 +94,8 @@ def _without_config_class(
 ) -> Component:
     """Settings without a configuration class are arguments of the class itself."""
     if not entry.settings:
-        return Component(entry.name, section, author)
-    known = list(inspect.signature(author).parameters)
+        return Component(entry.name, section, author, follows=entry.follows)
+    known = list(inspect.signature(author.__init__).parameters)[1:]
     for key in entry.settings:
         if key not in known:
             raise loaded.error(
@@ -103,7 +106,7 @@ def _without_config_class(
             )
     hints = _hints(vars(author).get("__init__"))
     options = {k: _as_hinted(loaded, v, hints.get(k), entry, k) for k, v in entry.settings.items()}
-    return Component(entry.name, section, author, options=options)
+    return Component(entry.name, section, author, options=options, follows=entry.follows)
 
 
 def _as_hinted(loaded: Loaded, value: Any, hint: Any, entry: StrategyEntry, key: str) -> Any:
