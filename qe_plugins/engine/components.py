@@ -95,7 +95,8 @@ def _without_config_class(
     """Settings without a configuration class are arguments of the class itself."""
     if not entry.settings:
         return Component(entry.name, section, author, follows=entry.follows)
-    known = list(inspect.signature(author.__init__).parameters)[1:]
+    constructor: Any = author  # a class that takes more than `config` needs a `__new__(*args)` too
+    known = list(inspect.signature(constructor.__init__).parameters)[1:]
     for key in entry.settings:
         if key not in known:
             raise loaded.error(

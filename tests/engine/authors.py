@@ -6,14 +6,25 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Quantity, StrategyId
+from nautilus_trader.common import DataActor
+from nautilus_trader.model import (
+    Bar,
+    BarType,
+    ExecAlgorithmId,
+    InstrumentId,
+    OrderSide,
+    Quantity,
+    TimeInForce,
+)
 from nautilus_trader.trading import (
+    ExecutionAlgorithm,
+    ExecutionAlgorithmConfig,
     Strategy,
     StrategyConfig,
 )
 
 made: list[Any] = []
-"""What `__init__` was given, by whoever was made last."""
+"""What each `__init__` was given, oldest first."""
 
 
 class AnnotatedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +35,7 @@ class AnnotatedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 class Annotated(Strategy):
     """Says by annotation which class its settings are."""
 
-    def __init__(self, config: AnnotatedSettings) -> None:
+    def __init__(self, config: AnnotatedSettings | None = None) -> None:
         super().__init__(config)
         made.append(config)
 
@@ -51,19 +62,15 @@ class Elsewhere(Strategy):
 
 
 class NativeConfig(StrategyConfig):
-    """As Nautilus' own strategies are configured."""
+    """As the strategies that come with Nautilus are configured."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> NativeConfig:
+        return super().__new__(cls)
 
     def __init__(
-        self,
-        instrument_id: InstrumentId,
-        bar_type: BarType,
-        risk: Decimal = Decimal(1),
-        **options: Any,
+        self, instrument_id: InstrumentId, bar_type: BarType, risk: Decimal = Decimal(1)
     ) -> None:
         self.instrument_id, self.bar_type, self.risk = instrument_id, bar_type, risk
-
-    def __new__(cls, *args: Any, strategy_id: StrategyId | None = None, **kwargs: Any) -> Any:
-        return super().__new__(cls, strategy_id=strategy_id)
 
 
 class Native(Strategy):
@@ -73,7 +80,10 @@ class Native(Strategy):
 
 
 class WithPlainArguments(Strategy):
-    """Takes its settings one by one."""
+    """Takes its settings one by one, which `Strategy.__new__` would refuse."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> WithPlainArguments:
+        return super().__new__(cls)
 
     def __init__(self, bar_type: BarType, size: Decimal = Decimal(1), note: str = "") -> None:
         super().__init__()
@@ -83,6 +93,7 @@ class WithPlainArguments(Strategy):
 class BuyerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     instrument_id: str
     contracts: int = 1
+    algorithm: str | None = None
 
 
 class Buyer(Strategy):
@@ -99,5 +110,50 @@ class Buyer(Strategy):
     def on_bar(self, bar: Bar) -> None:
         self.bars += 1
         if side := {1: OrderSide.BUY, 3: OrderSide.SELL}.get(self.bars):
-            quantity = Quantity.from_int(self.config.contracts)
-            self.submit_order(self.order_factory.market(self.instrument_id, side, quantity))
+            self.trade(side)
+
+    def trade(self, side: OrderSide) -> None:
+        algorithm = self.config.algorithm
+        order = self.order_factory.market(
+            self.instrument_id,
+            side,
+            Quantity.from_int(self.config.contracts),
+            exec_algorithm_id=ExecAlgorithmId(algorithm) if algorithm else None,
+        )
+        self.submit_order(order)
+
+
+class WatcherConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    bar_type: str
+
+
+class Watcher(DataActor):
+    """Keeps the time of each bar."""
+
+    def __init__(self, config: WatcherConfig) -> None:
+        super().__init__()
+        self.bar_type = BarType.from_str(config.bar_type)
+
+    def on_start(self) -> None:
+        self.subscribe_bars(self.bar_type)
+
+    def on_bar(self, bar: Bar) -> None:
+        made.append(bar.ts_event)
+
+
+class SplitterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    size: int = 1
+
+
+class Splitter(ExecutionAlgorithm):
+    """Sends an order in parts of `size` contracts."""
+
+    def __init__(self, config: SplitterConfig) -> None:
+        super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id=config.name))
+        self.size = config.size
+
+    def on_order(self, order: Any) -> None:
+        part = Quantity.from_int(self.size)
+        for _ in range(int(order.quantity.as_decimal()) // self.size):
+            self.submit_order(self.spawn_market(order, part, TimeInForce.GTC))
