@@ -10,9 +10,11 @@ import click
 from qe_plugins.cli.listing import json_option, print_json, print_rows
 
 if TYPE_CHECKING:
-    from qe_plugins.data.databento.manifest import Book, Entry
+    from qe_plugins.data.databento.book import Book
+    from qe_plugins.data.databento.manifest import Entry
+    from qe_plugins.data.databento.series import Series
     from qe_plugins.data.databento.shelf import Built
-    from qe_plugins.data.databento.verify import Report, Series
+    from qe_plugins.data.databento.verify import Report
 
 MANY = 12
 
@@ -30,8 +32,8 @@ def verify(dbn: Path | None, as_json: bool) -> None:
     Exits with 2 when something is wrong. Sessions without a bar are shown and are no fault: a
     contract does not trade every day.
     """
-    from qe_plugins.data.databento.manifest import books
-    from qe_plugins.data.databento.verify import copies, copies_in
+    from qe_plugins.data.databento.book import books
+    from qe_plugins.data.databento.copies import copies, copies_in
     from qe_plugins.data.databento.verify import verify as check
     from qe_plugins.errors import DataError
 
@@ -53,7 +55,7 @@ def verify(dbn: Path | None, as_json: bool) -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the files that were bought and imported, with what they hold and what they cost."""
-    from qe_plugins.data.databento.manifest import books
+    from qe_plugins.data.databento.book import books
 
     shelves = books()
     if as_json:
@@ -91,7 +93,7 @@ def catalog(anew: bool, as_json: bool) -> None:
 
     A catalog holds contracts and bars, is a cache, and is written anew by get and import.
     """
-    from qe_plugins.data.databento.manifest import books
+    from qe_plugins.data.databento.book import books
     from qe_plugins.data.databento.shelf import FOLDER
 
     if anew:

@@ -8,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.desk import Desk
-from qe_plugins.data.databento.manifest import Book, Job, Receipt, now
+from qe_plugins.data.databento.manifest import Job, Receipt, now
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.retry import VendorError, retrying, was_billed
 from qe_plugins.data.databento.whole import Whole, read_whole

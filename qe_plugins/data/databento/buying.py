@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 
 from qe_plugins.data.databento.batch import fetch_job
+from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.desk import Desk
-from qe_plugins.data.databento.manifest import Book, Entry, now
+from qe_plugins.data.databento.manifest import Entry, now
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.quotes import Quote
 from qe_plugins.data.databento.stream import fetch_stream

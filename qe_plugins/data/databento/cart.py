@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import msgspec
 
+from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.desk import Desk
-from qe_plugins.data.databento.manifest import Book, Entry
+from qe_plugins.data.databento.manifest import Entry
 from qe_plugins.data.databento.pieces import Piece, Plan, plan
 from qe_plugins.data.databento.purchase import Purchase
 from qe_plugins.data.databento.quotes import Quote, quotes

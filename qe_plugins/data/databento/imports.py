@@ -15,7 +15,8 @@ import zstandard
 
 from qe_plugins import home
 from qe_plugins.data.databento.bars import Header, header
-from qe_plugins.data.databento.manifest import Book, Entry, now
+from qe_plugins.data.databento.book import Book
+from qe_plugins.data.databento.manifest import Entry, now
 from qe_plugins.data.databento.shelf import Built, rebuild
 from qe_plugins.data.databento.shop import locked
 from qe_plugins.data.databento.whole import Whole, read_whole

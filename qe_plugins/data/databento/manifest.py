@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Literal
 
 import msgspec
-
-from qe_plugins import home
-from qe_plugins.errors import DataError
-
-NAME = "manifest.json"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,92 +58,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     jobs: dict[str, Job] = {}
 
 
-class Book:
-    """The manifest on the disk. Every change is whole on the disk before the call returns."""
-
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder, self._now = folder, manifest
-        self._lock = threading.Lock()
-
-    @property
-    def now(self) -> Manifest:
-        """Return the manifest as it stands."""
-        return self._now
-
-    @property
-    def spent(self) -> Decimal:
-        """Return the dollars that every run so far may have been billed."""
-        return sum((one.dollars for one in self._now.receipts), Decimal(0))
-
-    def path(self, name: str) -> Path:
-        """Return the place of a file by its name in the manifest."""
-        return self.folder / name
-
-    def enter(self, entry: Entry) -> None:
-        """Write down a whole file."""
-        with self._lock:
-            self._write(files=self._now.files | {entry.path: entry})
-
-    def pay(self, receipt: Receipt) -> None:
-        """Write down money before it is spent."""
-        with self._lock:
-            self._write(receipts=[*self._now.receipts, receipt])
-
-    def settle(self, receipt: Receipt, outcome: Literal["whole", "cut"] | None) -> None:
-        """Write down how an attempt ended; None: it was refused, and cost nothing."""
-        with self._lock:
-            rest = [one for one in self._now.receipts if one != receipt]
-            ended = [msgspec.structs.replace(receipt, outcome=outcome)] if outcome else []
-            self._write(receipts=[*rest, *ended])
-
-    def order(self, job: Job) -> None:
-        """Write down a batch job, with its id as soon as it has one."""
-        with self._lock:
-            self._write(jobs=self._now.jobs | {job.path: job})
-
-    def _write(self, **changed: object) -> None:
-        manifest = msgspec.structs.replace(self._now, **changed)
-        text = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        replace_whole(self.folder / NAME, text + b"\n")
-        self._now = manifest
-
-
-def open_book(dataset: str) -> Book:
-    """Return the manifest of a dataset, empty where nothing was bought yet."""
-    folder = home.data_dir() / dataset
-    return Book(folder, _read(folder / NAME) or Manifest(dataset=dataset))
-
-
-def books() -> list[Book]:
-    """Return the manifests of every dataset there is, by name."""
-    found = sorted(home.data_dir().glob(f"*/{NAME}"))
-    return [open_book(path.parent.name) for path in found]
-
-
 def now() -> datetime:
     """Return the wall time to write down, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
-
-
-def replace_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then give it its own."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-
-
-def _read(path: Path) -> Manifest | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except FileNotFoundError:
-        return None
-    except msgspec.MsgspecError as error:
-        raise DataError(
-            f"cannot be read: {error}.",
-            where=str(path),
-            hint="Restore it from a backup; without it bought files would be bought again.",
-        ) from error

@@ -28,7 +28,8 @@ from qe_plugins.data.databento.bars import (
     header,
     read_records,
 )
-from qe_plugins.data.databento.manifest import Book, Entry
+from qe_plugins.data.databento.book import Book
+from qe_plugins.data.databento.manifest import Entry
 from qe_plugins.data.dbn_file import read_header
 from qe_plugins.data.decoding import BAR_SCHEMAS, decode
 from qe_plugins.errors import DataError

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from filelock import FileLock, Timeout
 
+from qe_plugins.data.databento.book import Book, open_book
 from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.buying import Counter, Order, Progress
 from qe_plugins.data.databento.cart import Cart, fill
 from qe_plugins.data.databento.desk import Desk, open_desk
-from qe_plugins.data.databento.manifest import Book, open_book
 from qe_plugins.data.databento.purchase import Purchase, load_purchase
 from qe_plugins.data.databento.quotes import lines, total
 from qe_plugins.data.databento.shelf import Built, rebuild

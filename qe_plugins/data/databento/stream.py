@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.desk import Desk
-from qe_plugins.data.databento.manifest import Book, Receipt, now
+from qe_plugins.data.databento.manifest import Receipt, now
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.retry import CutError, VendorError, retrying, was_billed
 from qe_plugins.data.databento.whole import Whole, read_whole
