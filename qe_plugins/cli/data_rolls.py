@@ -51,19 +51,24 @@ def rolls(
     if start and end and start > end:
         raise click.BadParameter(f"must not be after --end, was {start}", param_hint="--start")
     whole, days, files = _calendar(root, Rule(rule), dbn)
-    shown = within(whole, start or (days[0] if days else None), end or (days[-1] if days else None))
+    if rule == Rule.CALENDAR and days:
+        start, end = start or days[0], end or days[-1]
+    shown = within(whole, start, end)
     file = keep(whole, files)
+    bare = _without_bars(shown, days)
     if as_json:
-        print_json(asdict(shown) | {"file": str(file)})
+        print_json(asdict(shown) | {"sessions_without_bars": bare, "file": str(file)})
         return
     _print_rolls(shown)
+    if bare and rule != Rule.CALENDAR:
+        click.echo(f"{bare:,} sessions have no bars: only a deadline can end a contract there")
     click.echo(f"kept in {file}")
 
 
 def _calendar(
     root: str, rule: Rule, dbn: tuple[Path, ...]
 ) -> tuple[RollCalendar, list[date], tuple[Path, ...]]:
-    """Return the whole calendar, the sessions in the data and its files.
+    """Return the whole calendar, the sessions that have bars and the files they are in.
 
     The rule `calendar` does without data where there is none.
     """
@@ -76,9 +81,16 @@ def _calendar(
     if rule == "calendar" and not dbn and not bought:
         return rolls_by_date(root), [], ()
     activity = open_activity(places(dbn), root)
-    whole = rolls_of(activity, rule)
-    days = activity.days if rule == "calendar" else [whole.start, whole.end]
-    return whole, days, activity.files
+    return rolls_of(activity, rule), activity.days, activity.files
+
+
+def _without_bars(shown: RollCalendar, days: list[date]) -> int:
+    """Return how many sessions up to the last with bars have none."""
+    from qe_plugins.market.sessions import sessions
+
+    end = min([shown.end, *days[-1:]])
+    known = {one.date for one in sessions(shown.root, shown.start, end)}
+    return len(known - set(days))
 
 
 def _print_rolls(shown: RollCalendar) -> None:

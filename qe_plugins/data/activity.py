@@ -28,7 +28,8 @@ SECOND = 1_000_000_000
 class Activity(msgspec.Struct, frozen=True):
     """A root's bars, each with the date of its session, and the files they came from.
 
-    `daily` are vendor's bars of UTC days, `intraday` the finest shorter ones; one may be None.
+    `daily` are the vendor's bars of UTC days, `intraday` shorter ones: of several lengths those
+    that cover most sessions, else the finest. One of the two may be None.
     Frames have the columns of `read_bars` and `session`.
     """
 
@@ -41,7 +42,7 @@ class Activity(msgspec.Struct, frozen=True):
     def bars(self) -> pl.DataFrame:
         """Return the bars that cover most sessions, the intraday ones where both do."""
         frames = [frame for frame in (self.intraday, self.daily) if frame is not None]
-        return max(frames, key=lambda frame: frame["session"].n_unique())
+        return max(frames, key=_sessions)
 
     @property
     def days(self) -> list[date]:
@@ -83,8 +84,8 @@ def open_activity(places: Sequence[Path], root: str) -> Activity:
     """
     market(root)
     found = bar_files(places, root)
-    finest = next((schema for schema in INTRADAY if schema in found), None)
-    if finest is None and DAILY not in found:
+    frames = [_by_session(read_bars(found[s], root), root) for s in INTRADAY if s in found]
+    if not frames and DAILY not in found:
         raise DataError(
             f"no bars of {root}'s contracts.",
             where=", ".join(map(str, places)),
@@ -93,9 +94,13 @@ def open_activity(places: Sequence[Path], root: str) -> Activity:
     return Activity(
         root=root,
         daily=_by_date(read_bars(found[DAILY], root), root) if DAILY in found else None,
-        intraday=_by_session(read_bars(found[finest], root), root) if finest else None,
+        intraday=max(frames, key=_sessions, default=None),
         files=tuple(file for listed in found.values() for file in listed),
     )
+
+
+def _sessions(frame: pl.DataFrame) -> int:
+    return frame["session"].n_unique()
 
 
 def _by_session(frame: pl.DataFrame, root: str) -> pl.DataFrame:

@@ -23,12 +23,11 @@ def read_interest(files: Iterable[Path], root: str) -> pl.DataFrame:
 
     Raises DataError where the files hold none.
     """
-    given = list(files)
-    rows = [row for file in given for row in _rows(file, root)]
+    rows = [row for file in files for row in _rows(file, root)]
     if not rows:
         raise DataError(
-            f"no open interest of {root}.",
-            where=str(given[0].parent) if given else root,
+            "the data has no open interest.",
+            where=root,
             hint="Buy schema 'statistics', or roll by --rule volume or calendar.",
         )
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -16,6 +16,7 @@ from qe_plugins.data.activity import open_activity
 from qe_plugins.data.rolling import kept
 from qe_plugins.errors import QeError
 from qe_plugins.market.rolls import Rule
+from tests.market import tape
 
 
 @pytest.fixture
@@ -38,6 +39,16 @@ def test_es_rolls_once_by_volume_and_never_back(december):
     assert (roll["known"], roll["date"]) == ("2013-12-13", "2013-12-16")
     assert roll["reason"] == "volume on 2013-12-13: ESH14 868,208 > ESZ13 347,764"
     assert roll["prices"] == {"at": "2013-12-13 daily close", "before": 1775, "after": 1768.75}
+
+
+def test_sessions_without_bars_are_counted(december, tmp_path):
+    assert json.loads(qe("rolls", "ES", "--dbn", december, "--json"))["sessions_without_bars"] == 0
+    names = {1: "ESZ3"}
+    days = (datetime(2013, 12, day, 15, tzinfo=UTC) for day in (9, 13))
+    bars = [tape.bar(1, at, 1775, 10) for at in days]
+    tape.write(tmp_path / "es.dbn.zst", "ohlcv-1m", bars, names)
+    said = qe("rolls", "ES", "--dbn", str(tmp_path))
+    assert "3 sessions have no bars: only a deadline can end a contract there" in said
 
 
 def test_the_calendar_is_kept_where_others_find_it(december, shared_data):

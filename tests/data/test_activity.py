@@ -106,7 +106,9 @@ def test_open_interest_rolls_on_the_session_after_it_was_published(tmp_path):
 
 def test_without_statistics_open_interest_is_one_clear_error(shared_data):
     activity = open_activity([shared_data / "es_2013"], "ES")
-    with pytest.raises(DataError, match=r"no open interest of ES\. Buy schema 'statistics'"):
+    with pytest.raises(
+        DataError, match=r"ES: the data has no open interest\. Buy schema 'statistics'"
+    ):
         rolls_of(activity, Rule.OPEN_INTEREST)
 
 

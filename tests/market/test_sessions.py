@@ -168,3 +168,12 @@ def test_shifting_there_and_back_returns(root, day, by):
 def test_a_day_out_of_range_is_one_clear_error():
     with pytest.raises(DataError, match="ES: no sessions of 1999-12-25"):
         session_on("ES", date(1999, 12, 25))
+
+
+def test_every_real_bar_lies_inside_a_session(shared_data):
+    from qe_plugins.data.history import bar_files, read_bars
+
+    files = bar_files([shared_data / "es_2013", shared_data / "databento"], "ES")["ohlcv-1m"]
+    moments = read_bars(files, "ES")["ts"].unique().to_list()
+    assert len(moments) > 15_000
+    assert [ts for ts in moments if not is_open("ES", ts)] == []
