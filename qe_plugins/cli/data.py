@@ -9,7 +9,7 @@ from qe_plugins.cli import LazyGroup
 COMMANDS: dict[str, str] = {
     "estimate": "qe_plugins.cli.data_vendor:estimate",
     "get": "qe_plugins.cli.data_vendor:get",
-    "verify": "qe_plugins.cli.data_files:verify",
+    "verify": "qe_plugins.cli.data_verify:verify",
     "list": "qe_plugins.cli.data_files:list_",
     "import": "qe_plugins.cli.data_files:import_",
     "catalog": "qe_plugins.cli.data_files:catalog",

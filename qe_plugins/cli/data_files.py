@@ -1,4 +1,4 @@
-"""`qe data verify|list|import|catalog`: the files that are here."""
+"""`qe data list|import|catalog`: the files that are here."""
 
 from __future__ import annotations
 
@@ -12,43 +12,7 @@ from qe_plugins.cli.listing import json_option, print_json, print_rows
 if TYPE_CHECKING:
     from qe_plugins.data.databento.book import Book
     from qe_plugins.data.databento.manifest import Entry
-    from qe_plugins.data.databento.series import Series
     from qe_plugins.data.databento.shelf import Built
-    from qe_plugins.data.databento.verify import Report
-
-MANY = 12
-
-
-@click.command()
-@click.option(
-    "--dbn",
-    type=click.Path(path_type=Path, exists=True),
-    help="A folder or file of Databento data.  [default: everything bought and imported]",
-)
-@json_option
-def verify(dbn: Path | None, as_json: bool) -> None:
-    """Read everything again: hash, rows, days, prices, duplicates; report by contract.
-
-    Exits with 2 when something is wrong. Sessions without a bar are shown and are no fault: a
-    contract does not trade every day.
-    """
-    from qe_plugins.data.databento.book import books
-    from qe_plugins.data.databento.copies import copies, copies_in
-    from qe_plugins.data.databento.verify import verify as check
-    from qe_plugins.errors import DataError
-
-    files = copies_in(dbn) if dbn else copies(books())
-    if not files:
-        raise DataError(
-            "nothing was bought or imported yet.", hint="See 'qe data get' and 'qe data import'."
-        )
-    report = check(files)
-    if as_json:
-        print_json(report)
-    else:
-        _print_report(report)
-    if report.wrong:
-        raise DataError(f"{len(report.wrong)} things are wrong; first: {report.wrong[0]}.")
 
 
 @click.command(name="list")
@@ -149,36 +113,3 @@ def _row(entry: Entry) -> tuple[object, ...]:
         doubtful or "-",
         entry.source,
     )
-
-
-def _print_report(report: Report) -> None:
-    head = ("contract", "schema", "bars", "first", "last", "days", "sessions", "longest hole")
-    print_rows(head, [_series_row(one) for one in report.series])
-    _print_days(report.series)
-    for text in report.notes:
-        click.echo(f"note: {text}")
-    for text in report.wrong:
-        click.echo(f"WRONG: {text}")
-    verdict = f"{len(report.wrong)} things are wrong" if report.wrong else "all is well"
-    click.echo(f"{report.files} files, {report.rows:,} rows: {verdict}")
-
-
-def _series_row(one: Series) -> tuple[object, ...]:
-    sessions = (
-        "-" if one.sessions is None else f"{one.sessions} of {one.sessions + len(one.missing)}"
-    )
-    hole = f"{one.hole} min from {one.hole_at:%Y-%m-%d %H:%M}" if one.hole_at else "-"
-    return (one.contract, one.schema, one.bars, one.first, one.last, len(one.days), sessions, hole)
-
-
-def _print_days(series: list[Series]) -> None:
-    """Print the days present and the sessions missing of every contract."""
-    from qe_plugins.data.databento.coverage import spans
-
-    for one in series:
-        if one.schema != "ohlcv-1d" and one.sessions is not None:
-            click.echo(f"{one.contract} {one.schema} has {spans(one.days)} (UTC days)")
-            if one.missing:
-                first = spans(one.missing[:MANY])
-                more = f" and {len(one.missing) - MANY} more" if len(one.missing) > MANY else ""
-                click.echo(f"{one.contract} {one.schema} has no bar of {first}{more} (sessions)")

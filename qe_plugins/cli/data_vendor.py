@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from qe_plugins.cli.data_progress import asking, downloading
 from qe_plugins.cli.listing import json_option, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def estimate(config: Path, as_json: bool) -> None:
     """Show what the purchase in CONFIG costs, by root, schema and year. Asking is free."""
     from qe_plugins.data.databento import shop
 
-    with _asking() as started:
+    with asking() as started:
         cart = shop.estimate(config, started)
     if as_json:
         print_json(shop.quoted(cart))
@@ -68,12 +67,12 @@ def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
     from qe_plugins.data.databento import shop
 
     with shop.opened(config) as counter:
-        with _asking() as started:
+        with asking() as started:
             cart = counter.fill(started)
         if not as_json:
             _print_cart(cart)
         limit = shop.limit(cart, max_cost, _ask if _is_terminal() else None)
-        with _downloading(cart) as watch:
+        with downloading(cart) as watch:
             bought = counter.buy(cart, limit, watch)
     if as_json:
         print_json(bought)
@@ -87,53 +86,6 @@ def _is_terminal() -> bool:
 
 def _ask(question: str) -> bool:
     return click.confirm(question, err=True)
-
-
-@contextmanager
-def _asking() -> Iterator[Callable[[int], Callable[[], None]]]:
-    """Show how many files were asked for, on a terminal's standard error."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("asking for prices"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=_console(), transient=True) as progress:
-
-        def started(total: int) -> Callable[[], None]:
-            task = progress.add_task("", total=total)
-            return lambda: progress.advance(task)
-
-        yield started
-
-
-@contextmanager
-def _downloading(cart: Cart) -> Iterator[Callable[[Any], None]]:
-    """Show files and billable bytes as they become whole, and what has arrived on the disk."""
-    from rich.filesize import decimal
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    total = sum(quote.bytes for quote in cart.wanted.values())
-    columns = (
-        TextColumn("{task.description:>5}"),
-        BarColumn(),
-        TextColumn("{task.fields[shown]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=_console(), disable=not cart.wanted) as progress:
-        files = progress.add_task("files", total=len(cart.wanted), shown="")
-        bytes_ = progress.add_task("bytes", total=total, shown="")
-
-        def watch(now: Any) -> None:
-            shown = f"{now.files} of {len(cart.wanted)}"
-            progress.update(files, completed=now.files, shown=shown)
-            shown = f"{decimal(now.bytes)} of {decimal(total)}, {decimal(now.received)} compressed"
-            progress.update(bytes_, completed=now.bytes, shown=shown)
-
-        yield watch
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def _print_cart(cart: Cart) -> None:
