@@ -14,10 +14,11 @@ COMMANDS: dict[str, str] = {
     "import": "qe_plugins.cli.data_files:import_",
     "catalog": "qe_plugins.cli.data_files:catalog",
     "symbols": "qe_plugins.cli.data_market:symbols",
-    "contracts": "qe_plugins.cli.data_market:contracts",
+    "contracts": "qe_plugins.cli.data_contracts:contracts",
     "calendar": "qe_plugins.cli.data_calendar:calendar",
     "rolls": "qe_plugins.cli.data_rolls:rolls",
     "continuous": "qe_plugins.cli.data_continuous:continuous",
+    "synth": "qe_plugins.cli.data_synth:synth",
 }
 
 

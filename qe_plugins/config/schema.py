@@ -35,11 +35,16 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Synthetic(Section, frozen=True, kw_only=True):
-    """A generated tape: ES-like one-minute bars, the same for the same settings."""
+    """A generated tape: ES-like one-minute bars, the same for the same settings.
+
+    `years` stands in place of `sessions` and `contracts`: four contracts a year, and the exchange's
+    holidays, halts and early closes.
+    """
 
     root: Literal["ES", "MES", "NQ"] = "MES"
-    seed: int = 7
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 7
     start: str = "2024-01-02"
+    years: Annotated[int, msgspec.Meta(ge=1, le=15)] | None = None
     sessions: Annotated[int, msgspec.Meta(ge=1)] = 60
     contracts: Annotated[int, msgspec.Meta(ge=1)] = 2
     open_price: Decimal = Decimal("4750")

@@ -1,4 +1,4 @@
-"""A generated tape: quarterly contracts of one root, the same for the same settings.
+"""A generated tape: quarterly contracts of one underlying, the same for the same settings.
 
 It looks like a tape and is none: no edge found on it means anything.
 """
@@ -6,7 +6,7 @@ It looks like a tape and is none: no edge found on it means anything.
 from __future__ import annotations
 
 import hashlib
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,13 +27,16 @@ from qe_plugins.config.schema import Synthetic
 from qe_plugins.data.cached import cached
 from qe_plugins.data.catalog import Kind, Shelf, open_shelf
 from qe_plugins.data.columns import bar_table, write_series
-from qe_plugins.data.synthetic_path import PricePath, price_path
-from qe_plugins.data.synthetic_sessions import DAY_NS, MINUTES, SECOND, Month, months, sessions
-from qe_plugins.data.synthetic_volume import month_share, traded
+from qe_plugins.data.synthetic_label import Made, write_label
+from qe_plugins.data.synthetic_path import PricePath, Reel
+from qe_plugins.data.synthetic_plan import Plan, plan
+from qe_plugins.data.synthetic_rolls import known_rolls
+from qe_plugins.data.synthetic_sessions import DAY_NS, Month
+from qe_plugins.data.synthetic_volume import traded
 from qe_plugins.data.wanted import Where
-from qe_plugins.errors import DataError
+from qe_plugins.market.keys import ContractKey
 
-FORM = "1"  # of the generator; a change makes every cache anew
+FORM = "2"  # of the generator; a change makes every cache anew
 VENUE = "XCME"
 MULTIPLIER = {"ES": 50, "MES": 5, "NQ": 20}
 MINUTE_VOLUME = {"ES": 900, "MES": 600, "NQ": 350}  # of all months together, on average
@@ -46,81 +49,70 @@ YEAR = 365 * DAY_NS
 def shelf(settings: Synthetic, where: Where) -> Shelf:
     """Return the catalog of the generated tape, made on first use."""
     place = where("synthetic")
-    opens, listed = _calendar(settings, place)
+    planned = plan(settings, where)
     text = FORM.encode() + msgspec.json.encode(settings)
     key = hashlib.sha256(text).hexdigest()[:32]
     return cached(
         "synthetic",
         key,
-        build=lambda folder: _build(settings, opens, listed, folder),
+        build=lambda folder: build(settings, planned, [settings.root], folder),
         read=lambda folder: open_shelf(folder, place),
     )
 
 
-def _calendar(settings: Synthetic, place: str) -> tuple[np.ndarray, list[Month]]:
-    """Return when sessions open, and the contract months that trade in them."""
-    try:
-        first = date.fromisoformat(settings.start)
-    except ValueError as error:
-        raise DataError(
-            f"start must be a day, was '{settings.start}'.",
-            where=place,
-            hint="Write it as '2024-01-02'.",
-        ) from error
-    days, opens = sessions(first, settings.sessions)
-    listed = months(settings.root, days[0], settings.contracts)
-    ahead = months(settings.root, days[0], settings.sessions // 60 + 2)
-    needed = 1 + sum(month.expiry < opens[-1] for month in ahead)
-    if needed > settings.contracts:
-        raise DataError(
-            f"{settings.sessions} sessions last until {days[-1]}, but {listed[-1].key}, the last "
-            f"of {settings.contracts} contracts, expires before.",
-            where=place,
-            hint=f"Set 'contracts: {needed}' or take fewer sessions.",
-        )
-    return opens, listed
-
-
-def _build(settings: Synthetic, opens: np.ndarray, listed: list[Month], folder: Path) -> None:
-    path = price_path(settings.seed, opens.size, settings.volatility)
-    for number, month in enumerate(listed):
-        share = month_share(listed, number, opens)
+def build(settings: Synthetic, planned: Plan, roots: Sequence[str], folder: Path) -> None:
+    """Write the catalog of roots that share one underlying into `folder`, month by month."""
+    reel = Reel(settings.seed, settings.volatility)
+    contracts = []
+    for number, month in enumerate(planned.months):
+        share = planned.share(number)
         days = np.flatnonzero(share)
         if days.size:
-            carried = np.exp(
-                CARRY * (month.expiry - listed[0].expiry + opens[0] - opens[days]) / YEAR
-            )
-            table = _bars(settings, path, opens, month, days, carried, share[days])
-            name = f"{month.key.name}.{VENUE}-1-MINUTE-LAST-EXTERNAL"
-            write_series(folder, Kind.BARS, name, table)
-    contracts = [_contract(settings.root, month) for month in listed]
+            path = reel.between(int(days[0]), int(days[-1]))
+            path = PricePath(*(getattr(path, n)[days - days[0]] for n in path.__struct_fields__))
+        for at, root in enumerate(roots):
+            own = Month(ContractKey(root, month.key.year, month.key.month), month.expiry)
+            contracts.append(_contract(own))
+            if days.size:
+                seeds = _seeds(settings.seed, own, at)
+                table = _bars(settings, planned, path, own, days, share[days], seeds)
+                name = f"{own.key.name}.{VENUE}-1-MINUTE-LAST-EXTERNAL"
+                write_series(folder, Kind.BARS, name, table)
     ParquetDataCatalog(str(folder)).write_instruments(contracts)
+    write_label(folder, Made(tuple(roots), settings), known_rolls(planned, roots, VENUE))
+
+
+def _seeds(seed: int, month: Month, at: int) -> np.random.SeedSequence:
+    """Return what the volume of a month is drawn from; each root of a tape has its own."""
+    entropy = [seed, month.key.year, month.key.month]
+    return np.random.SeedSequence(entropy, spawn_key=(100 + at,) if at else ())
 
 
 def _bars(
     settings: Synthetic,
+    planned: Plan,
     path: PricePath,
-    opens: np.ndarray,
     month: Month,
     days: np.ndarray,
-    carried: np.ndarray,
     share: np.ndarray,
+    seeds: np.random.SeedSequence,
 ) -> pa.Table:
     """Return the bars of one month, closing times as stamps; none where nothing was traded."""
-    seeds = np.random.SeedSequence([settings.seed, month.key.year, month.key.month])
-    usual = MINUTE_VOLUME[settings.root] * share[:, None]
-    volumes = traded(seeds, path.activity[days] * usual)
-    stamps = opens[days][:, None] + np.arange(1, MINUTES + 1) * 60 * SECOND
-    kept = (volumes > 0) & (stamps <= month.expiry)
+    volumes = traded(seeds, path.activity * MINUTE_VOLUME[month.key.root] * share[:, None])
+    stamps, open_ = planned.stamps(days)
+    kept = open_ & (volumes > 0) & (stamps <= month.expiry)
+    first = planned.months[0].expiry - planned.opens[0]
+    carried = np.exp(CARRY * (month.expiry - planned.opens[days] - first) / YEAR)
     ticks = float(settings.open_price) * 100 / CENTS * carried[:, None]
     prices = [
-        np.rint((side[days] * ticks)[kept]).astype(np.int64) * CENTS
+        np.rint((side * ticks)[kept]).astype(np.int64) * CENTS
         for side in (path.open, path.high, path.low, path.close)
     ]
     return bar_table(prices, volumes[kept], stamps[kept])
 
 
-def _contract(root: str, month: Month) -> FuturesContract:
+def _contract(month: Month) -> FuturesContract:
+    root = month.key.root
     return FuturesContract(
         instrument_id=InstrumentId.from_str(f"{month.key.name}.{VENUE}"),
         raw_symbol=Symbol(month.key.raw),
@@ -136,4 +128,5 @@ def _contract(root: str, month: Month) -> FuturesContract:
         ts_event=month.expiry - LISTED * DAY_NS,
         ts_init=month.expiry - LISTED * DAY_NS,
         exchange=VENUE,
+        info={"synthetic": True},
     )

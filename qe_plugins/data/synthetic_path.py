@@ -7,6 +7,9 @@ log volatility); volume follows the hour and the size of the move.
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterator
+from itertools import count, islice
 
 import msgspec
 import numpy as np
@@ -38,27 +41,47 @@ class PricePath(msgspec.Struct, frozen=True):
     activity: np.ndarray
 
 
-def price_path(seed: int, count: int, volatility: float) -> PricePath:
-    """Return the path of `count` sessions, whose shape is (count, minutes of a session).
+class Reel:
+    """The path session by session, kept only as far back as it is still asked for.
 
-    `volatility` is a year's, as in 0.16. More sessions of one seed begin with the same ones.
+    `volatility` is a year's, as in 0.16. Reels of one seed begin with the same sessions.
     """
+
+    def __init__(self, seed: int, volatility: float) -> None:
+        self._made = _path(seed, volatility)
+        self._kept: deque[list[np.ndarray]] = deque()
+        self._first = 0
+
+    def between(self, first: int, last: int) -> PricePath:
+        """Return sessions `first` to `last`, both inclusive, as (sessions, minutes of a session).
+
+        `first` must not be less than in an earlier call.
+        """
+        while self._first + len(self._kept) <= last:
+            self._kept.append(next(self._made))
+        for _ in range(first - self._first):
+            self._kept.popleft()
+        self._first = first
+        chosen = islice(self._kept, last - first + 1)
+        return PricePath(*(np.stack(arrays) for arrays in zip(*chosen, strict=True)))
+
+
+def _path(seed: int, volatility: float) -> Iterator[list[np.ndarray]]:
+    """Yield the minutes of one session after the other, in the order of `PricePath`."""
     rng = np.random.Generator(np.random.PCG64(seed))
     shape = _shape()
-    path = [np.empty((count, MINUTES)) for _ in PricePath.__struct_fields__]
     level, variance = 0.0, 1.0
-    for number in range(count):
+    for number in count():
         deviation = volatility / math.sqrt(YEAR) * math.sqrt(variance)
         gap = rng.standard_normal() * OPENING_GAP * deviation if number else 0.0
         moved = _session(rng, shape, deviation)
         prices = level + gap + np.cumsum(moved).reshape(MINUTES, STEPS.size)
         prices -= prices[0, 0] if not number else 0.0
-        _keep(path, number, prices, shape, volatility)
+        yield _minutes(prices, shape, volatility)
         realised = (gap + moved.sum()) ** 2 / (volatility**2 / YEAR)
         variance = 1 - SHOCK - MEMORY + SHOCK * realised + MEMORY * variance
         variance = min(max(variance, CALM), WILD)
         level = prices[-1, -1]
-    return PricePath(*path)
 
 
 def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> np.ndarray:
@@ -73,15 +96,12 @@ def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> n
     return moves
 
 
-def _keep(
-    path: list[np.ndarray], number: int, prices: np.ndarray, shape: np.ndarray, volatility: float
-) -> None:
+def _minutes(prices: np.ndarray, shape: np.ndarray, volatility: float) -> list[np.ndarray]:
     level = np.exp(prices)
     usual = shape * volatility / math.sqrt(YEAR)
     move = np.abs(prices[:, -1] - prices[:, 0]) / usual
-    kept = (level[:, 0], level.max(axis=1), level.min(axis=1), level[:, -1])
-    for array, values in zip(path, (*kept, _volume(shape) * (0.6 + 0.5 * move)), strict=True):
-        array[number] = values
+    activity = _volume(shape) * (0.6 + 0.5 * move)
+    return [level[:, 0].copy(), level.max(axis=1), level.min(axis=1), level[:, -1].copy(), activity]
 
 
 def _shape() -> np.ndarray:

@@ -8,16 +8,19 @@ from qe_plugins.data.synthetic_sessions import DAY_NS, Month
 
 ROLL, ROLL_WIDTH = 8.0, 0.9  # days before expiry at which half of the volume has moved on
 LEAST = (0.01, 0.01, 0.0005, 0.00002)  # share of the front month, and of those behind it
+THIN = (0.01, 0.0002, 0.00001)  # the same where years are to be read: back months rarely trade
 
 
-def month_share(listed: list[Month], number: int, opens: np.ndarray) -> np.ndarray:
+def month_share(
+    listed: list[Month], number: int, opens: np.ndarray, least: tuple[float, ...] = LEAST
+) -> np.ndarray:
     """Return the month's part of each session's volume; zero where it is not traded."""
     expired = np.array([month.expiry for month in listed])[:, None] <= opens
     rank = number - expired[:number].sum(axis=0)
-    least = np.array([*LEAST, 0.0])[np.minimum(rank, len(LEAST))]
+    some = np.array([*least, 0.0])[np.minimum(rank, len(least))]
     came = _moved_on(listed[number - 1], opens) if number else 1.0
     left = _moved_on(listed[number], opens) if number + 1 < len(listed) else 0.0
-    return np.where(expired[number], 0.0, np.maximum(came * (1.0 - left), least))
+    return np.where(expired[number], 0.0, np.maximum(came * (1.0 - left), some))
 
 
 def _moved_on(month: Month, opens: np.ndarray) -> np.ndarray:

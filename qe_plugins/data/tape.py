@@ -12,6 +12,7 @@ from nautilus_trader.model import FuturesContract
 from qe_plugins.config.schema import Data
 from qe_plugins.data import counting, dbn, synthetic, wanted
 from qe_plugins.data.catalog import Kind, Record, Series, Shelf, open_shelf
+from qe_plugins.data.synthetic_label import Made, read_label
 from qe_plugins.data.wanted import Where
 
 SHOWN = 6
@@ -59,10 +60,12 @@ def open_tape(data: Data, where: Where) -> Tape:
         return _tape("dbn", f"Databento DBN {name} ({{}})", shelf, data, where)
     if data.synthetic is not None:
         shelf = synthetic.shelf(data.synthetic, where)
-        made = f"SYNTHETIC {data.synthetic.root} tape, seed {data.synthetic.seed}"
-        return _tape("synthetic", f"{made} (not market data)", shelf, data, where)
+        label = Made((data.synthetic.root,), data.synthetic).label
+        return _tape("synthetic", label, shelf, data, where)
     folder = Path(data.catalog or "").expanduser()
     shelf = open_shelf(folder, where("catalog"))
+    if made := read_label(folder, where("catalog")):
+        return _tape("synthetic", made.label, shelf, data, where)
     return _tape("catalog", f"Parquet catalog {folder.resolve().name} ({{}})", shelf, data, where)
 
 
