@@ -6,6 +6,8 @@ QeError                 anything a user can mend; `qe` prints one line and exits
 ├── PluginError         a plugin that cannot be loaded or activated
 │   └── HookError       a hook implementation that breaks the hook's contract
 ├── JournalError        the journal cannot be opened, or does not verify
+├── ModelError          a model or provider: unknown, without a price, without a key
+│   └── ReplayMiss      a replay asks what was never answered
 ├── ReportError         a run's folder: in the way, missing, or meant by an unclear name
 └── RunError            a run that started and could not finish; exits with 1
     └── StrategyError  user code raised inside the engine; carries the traceback and the bar
@@ -69,6 +71,14 @@ class HookError(PluginError):
 
 class JournalError(QeError):
     """The journal cannot be opened, or does not verify."""
+
+
+class ModelError(QeError):
+    """A model or its provider is unknown, or has no price or no key."""
+
+
+class ReplayMiss(ModelError):  # noqa: N818 - the words of the trade, not *Error
+    """A replay asks what was never answered. It makes no call."""
 
 
 class ReportError(QeError):

@@ -17,7 +17,9 @@ DOORS = {
     "nautilus_trader.adapters.databento": {"engine", "data"},
     "databento": {"data/databento"},
     "databento_dbn": {"data"},
-    "sqlalchemy": {"journal"},
+    "sqlalchemy": {"journal", "llm/ledger"},
+    "openai": {"llm/openai.py"},
+    "anthropic": {"llm/anthropic.py"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
 
@@ -44,6 +46,8 @@ def test_a_module_imports_no_library_whose_door_is_elsewhere(path):
         ("engine/host.py", "from databento import Historical"),
         ("report/page.py", "import databento_dbn"),
         ("report/page.py", "from sqlalchemy import select"),
+        ("llm/client.py", "from openai import AsyncOpenAI"),
+        ("llm/openai.py", "import anthropic"),
     ],
 )
 def test_a_trespass_is_seen(where, source):
@@ -61,6 +65,8 @@ def test_a_trespass_is_seen(where, source):
         ("data/databento/desk.py", "import databento"),
         ("hookspecs.py", "if TYPE_CHECKING:\n    from nautilus_trader.common import Cache"),
         ("cli/data.py", "from qe_plugins.data.databento import desk"),
+        ("llm/openai.py", "from openai import AsyncOpenAI"),
+        ("llm/anthropic.py", "import anthropic"),
     ],
 )
 def test_a_door_is_open(where, source):

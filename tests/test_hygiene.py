@@ -39,7 +39,7 @@ FORBIDDEN = {
         r"\bA"
         r"I\b|(?i:co-author"
         r"ed-by|\bclau"
-        r"de\b|\bchat"
+        r"de\b(?!-(?:opus|sonnet|haiku)-\d)|\bchat"
         r"gpt\b|\bcopil"
         r"ot\b|"
         r"(?:written|generated|authored) (?:by|with) (?:an? )?(?:model|agent|assistant|llm)\b)"

@@ -14,7 +14,8 @@ from qe_plugins.cli import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 
 HEAVY = {
-    *("databento", "databento_dbn", "jinja2", "nautilus_trader", "numpy", "pandas"),
+    *("aiohttp", "anthropic", "databento", "databento_dbn", "jinja2", "nautilus_trader"),
+    *("numpy", "openai", "pandas", "uvloop"),
     *("pandas_market_calendars", "plotly", "polars", "pyarrow", "requests", "rich", "sqlalchemy"),
 }
 

@@ -1,0 +1,39 @@
+"""What may be spent: a call, a scan, a day, a rank of the tree."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from qe_plugins.units import Money
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits in USD; None is no limit. `ranks` limits the calls of one rank within a scan.
+
+    A day is a day of UTC, and its limit holds for every process that shares the ledger.
+    """
+
+    call: Money | None = None
+    scan: Money | None = None
+    day: Money | None = None
+    ranks: dict[str, Money] = {}
+
+
+NONE = Budgets()
+
+
+def day_of(at_ns: int) -> str:
+    """Return the UTC day of a point in time, `2026-11-23`."""
+    return datetime.fromtimestamp(at_ns / 1e9, UTC).date().isoformat()
+
+
+def scopes(budgets: Budgets, scan: str, rank: str, at_ns: int) -> dict[str, Decimal | None]:
+    """Return the names of what a call spends from, with their limits."""
+    return {
+        f"day:{day_of(at_ns)}": budgets.day,
+        f"scan:{scan}": budgets.scan,
+        f"rank:{scan}:{rank}": budgets.ranks.get(rank),
+    }
