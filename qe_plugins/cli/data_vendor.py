@@ -122,7 +122,8 @@ def _print_doubts(cart: Cart) -> None:
     for day, condition in sorted(cart.conditions.items()):
         kinds.setdefault(condition, []).append(day.isoformat())
     for condition, days in sorted(kinds.items()):
-        click.echo(f"{condition} ({len(days)} days): {', '.join(days)}")
+        count = f"{len(days)} day{'s' if len(days) > 1 else ''}"
+        click.echo(f"{condition} ({count}): {', '.join(days)}")
 
 
 def _print_bought(bought: Bought) -> None:
@@ -138,6 +139,8 @@ def _print_bought(bought: Bought) -> None:
             f"{bought.catalog.folder}"
         )
         click.echo(f"trade on it: qe backtest FILE --set data.catalog={bought.catalog.folder}")
+    elif bought.files:
+        click.echo("no catalog to trade on: it needs bars (ohlcv-...) and definitions.")
 
 
 def _usd(dollars: Decimal) -> str:

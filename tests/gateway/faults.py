@@ -11,8 +11,8 @@ class Fault:
     """What happens to `times` requests of `endpoint`, after `after` of them went well.
 
     Exactly one of: `status` answers with it; `cut` drops the line in the middle of the stream;
-    `short` leaves out the last record of a whole stream; `stall` stops in the middle of the stream
-    until it is released.
+    `trim` sends 99% of the bytes and ends as if that were all; `short` leaves out the last record
+    of a whole stream; `stall` stops in the middle of the stream until it is released.
     """
 
     endpoint: str
@@ -20,6 +20,7 @@ class Fault:
     body: bytes = b'{"detail": "injected"}'
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+    trim: bool = False
     short: bool = False
     stall: Stall | None = None
     times: int = 1

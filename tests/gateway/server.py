@@ -154,8 +154,8 @@ class Desk(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        body = reply.body[begin:]
-        whole = self._send_chunks(body, fault)
+        end = len(reply.body) * 99 // 100 if fault and fault.trim else None
+        whole = self._send_chunks(reply.body[begin:end], fault) and end is None
         self._book(200, reply.rows, reply.billable, whole)
 
     def _send_chunks(self, body: bytes, fault: Fault | None) -> bool:

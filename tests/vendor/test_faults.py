@@ -78,6 +78,14 @@ def test_a_cut_stream_is_bought_again_and_counted(qe, purchase, gateway, sleeps,
     assert [one["outcome"] for one in home.manifest["receipts"]] == ["cut", "cut", "whole"]
 
 
+def test_a_stream_that_ends_early_without_a_word_is_noticed(qe, purchase, gateway, sleeps, home):
+    gateway.fault(STREAM, trim=True)
+
+    assert qe("data", "get", purchase("[ESZ3]"), "--max-cost", "1").code == 0
+    assert [entry.whole for entry in gateway.ledger.streams()] == [False, True]
+    assert qe("data", "verify").code == 0
+
+
 def test_a_retry_never_spends_more_than_the_limit(qe, purchase, gateway, sleeps, home):
     config = purchase("[ESZ3, ESH4]")
     quote = qe("data", "estimate", config, "--json").json["total"]["dollars"]
@@ -131,7 +139,7 @@ def test_days_of_reduced_quality_are_shown_and_written_down(qe, purchase, gatewa
 
     shown = qe("data", "get", purchase("[ESZ3, ESH4]"), "--max-cost", "1").out
 
-    assert "degraded (1 days): 2013-10-15" in shown
+    assert "degraded (1 day): 2013-10-15" in shown
     per_file = {path: one.get("conditions", {}) for path, one in home.manifest["files"].items()}
     assert [per_file[path] for path in sorted(per_file)] == [days, {"2013-10-15": "degraded"}]
 
@@ -155,6 +163,14 @@ def test_without_a_key_it_says_where_to_get_one(qe, purchase, gateway, monkeypat
     assert failed.code == 2
     assert "https://databento.com/portal/keys" in failed.err
     assert gateway.ledger.entries == []
+
+
+def test_the_key_may_stand_in_a_file(qe, purchase, gateway, monkeypatch, tmp_path):
+    monkeypatch.delenv("DATABENTO_API_KEY")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"DATABENTO_API_KEY={gateway.key}\n")
+
+    assert qe("data", "estimate", purchase("parent")).code == 0
 
 
 def test_the_key_is_written_nowhere(qe, purchase, gateway, sleeps, home, tmp_path, caplog):

@@ -8,13 +8,13 @@ from databento.common.error import BentoHttpError
 from qe_plugins.data.databento.key import NAME, PORTAL, without
 from qe_plugins.errors import DataError, QeError
 
-SUPPORT = "Wait a little and run the command again: finished files are kept."
+LATER = "Wait a little and run the command again: finished files are kept."
 HINTS = {
     401: f"Check {NAME}: {PORTAL} shows your keys.",
     402: "Check the billing page of your account at https://databento.com/portal.",
     403: "Your plan does not include this; see https://databento.com/portal.",
     422: "Check the symbols and the dates in the purchase file.",
-    429: SUPPORT,
+    429: LATER,
 }
 
 
@@ -24,15 +24,15 @@ def refusal(error: BaseException, what: str, key: str) -> QeError:
         return error
     if isinstance(error, BentoHttpError):
         text = f"Databento answered {error.http_status}: {_reason(error)}"
-        hint = HINTS.get(error.http_status, SUPPORT if error.http_status >= 500 else None)
+        hint = HINTS.get(error.http_status, LATER if error.http_status >= 500 else None)
     elif isinstance(error, requests.exceptions.SSLError):
         text, hint = "the vendor's certificate is not trusted.", "Check the gateway's address."
     elif isinstance(error, requests.Timeout):
-        text, hint = "Databento did not answer in time.", SUPPORT
+        text, hint = "Databento did not answer in time.", LATER
     elif isinstance(error, requests.ConnectionError):
         text, hint = "Databento cannot be reached.", "Check the network, then run it again."
     else:
-        text, hint = f"the stream was cut again and again ({error}).", SUPPORT
+        text, hint = f"the stream was cut again and again ({error}).", LATER
     return DataError(without(key, text), where=what, hint=hint)
 
 

@@ -89,8 +89,12 @@ def _group(entry: Entry) -> str:
     return entry.path.split("/")[1]
 
 
+def _root(entry: Entry) -> str:
+    return entry.path.split("/")[0]
+
+
 def _same_days(one: Entry, other: Entry) -> bool:
-    same = one.schema == other.schema and one.path.split("/")[0] == other.path.split("/")[0]
+    same = one.schema == other.schema and _root(one) == _root(other)
     return same and one.start < other.end and other.start < one.end
 
 
@@ -112,12 +116,9 @@ def _write_bars(
     folder: Path,
     tick: Callable[[str], None],
 ) -> int:
-    """Write every series, root by root and schema by schema, and return how many bars they have."""
-    together: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        together[entry.path.split("/")[0], entry.schema].append(entry)
+    """Write every series and return how many bars they have."""
     written = 0
-    for (_, schema), some in sorted(together.items()):
+    for some in _together(entries):
         parts: dict[str, list[Records]] = defaultdict(list)
         for entry in some:
             path = book.path(entry.path)
@@ -126,8 +127,18 @@ def _write_bars(
                     parts[name].append(records)
         for name in sorted(parts):
             tick(name)
-            written += _write_one(contracts[name], schema, parts.pop(name), folder)
+            written += _write_one(contracts[name], some[0].schema, parts.pop(name), folder)
     return written
+
+
+def _together(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Return the files in groups that share no contract, small ones where that is known."""
+    groups: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
+    mixed = {_root(entry) for entry in entries if _group(entry) != "contracts"}
+    for entry in entries:
+        name = "" if _root(entry) in mixed else entry.path.partition(".")[0]
+        groups[_root(entry), entry.schema, name].append(entry)
+    return [groups[key] for key in sorted(groups)]
 
 
 def _write_one(contract: FuturesContract, schema: str, parts: list[Records], folder: Path) -> int:
