@@ -91,8 +91,9 @@ def roll_calendar(
 ) -> RollCalendar:
     """Return the calendar of sessions `days`, by figures of each session, without prices.
 
-    The next contract becomes current on the session after one in which its figure was higher, and
-    in any case when the current one has reached its last session. It begins with the first
+    The next contract becomes current on the session after one in which its figure was higher, not
+    in a holiday's half session, and in any case when the current one has reached its last session.
+    It begins with the first
     contract that may still be held and was there on the first day. Days that are no session, such
     as a Sunday's stub, must not be among `days`.
     """
@@ -101,12 +102,11 @@ def roll_calendar(
     front, following, last = first, next(contracts), last_session(first)
     rolls = []
     for known, day in pairwise(days):
-        reason = None
-        if rule is not Rule.CALENDAR:
-            reason = _overtaken(rule, known, figures.get(known, {}), front, following)
-        if reason is None and day > last:
-            reason = _reached(rule, front)
-        if reason is not None:
+        reason = _reached(rule, front) if day > last else None
+        overtaken = _overtaken(rule, known, figures.get(known, {}), front, following)
+        if overtaken and _is_whole(root, day):
+            reason = overtaken
+        if reason:
             before, after = contract_id(front), contract_id(following)
             rolls.append(Roll(date=day, known=known, before=before, after=after, reason=reason))
             front, following = following, next(contracts)
@@ -138,9 +138,14 @@ def last_session(key: ContractKey) -> Date:
     The one after it, on which positions are rolled, is a whole session and not a holiday's.
     """
     rolled = shifted(key.root, limit(key), 1 - market(key.root).hold_until)
-    while (session := session_on(key.root, rolled)) is None or session.early:
+    while not _is_whole(key.root, rolled):
         rolled = shifted(key.root, rolled, -1)
     return shifted(key.root, rolled, -1)
+
+
+def _is_whole(root: str, day: Date) -> bool:
+    session = session_on(root, day)
+    return session is not None and not session.early
 
 
 def contract_id(key: ContractKey) -> str:
@@ -156,7 +161,7 @@ def _overtaken(
     following: ContractKey,
 ) -> str | None:
     ours, theirs = figures.get(front), figures.get(following)
-    if ours is None or theirs is None or theirs <= ours:
+    if rule is Rule.CALENDAR or ours is None or theirs is None or theirs <= ours:
         return None
     what = rule.replace("_", " ")
     return f"{what} on {known}: {following} {theirs:,} > {front} {ours:,}"

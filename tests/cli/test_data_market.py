@@ -78,6 +78,15 @@ def test_contracts_of_real_data(shared_data):
     assert result.output.splitlines()[1].split()[:5] == ["ESZ13.XCME", "ESZ3", "0.25", "50", "12.5"]
 
 
+def test_a_last_trading_day_other_than_by_rule_is_shown(tmp_path):
+    late = dt.datetime(2024, 12, 23, 19, 30, tzinfo=dt.UTC)
+    oil = {"root": "CL", "exchange": "XNYM", "tick": 0.01, "quantity": 1_000, "expiry": late}
+    path = tape.write(tmp_path / "cl.dbn.zst", "definition", [tape.definition("CLZ4", **oil)])
+    said = qe("data", "contracts", "--dbn", str(path)).output
+    assert said.splitlines()[1].split()[-3:] == ["2024-11-22", "2024-11-20", "1"]
+    assert "months FGHJKMNQUVXZ" in said
+
+
 def test_contracts_as_json_has_numbers(shared_data):
     document = json.loads(
         qe("data", "contracts", "NQ", "--dbn", str(shared_data / "databento"), "--json").output

@@ -168,12 +168,19 @@ def test_oil_gold_and_notes_are_left_before_expiry_and_notice(contract, last):
     assert str(last_session(contract)) == last
 
 
-@given(ROOTS, st.dates(date(2011, 1, 1), date(2026, 1, 1)))
-def test_positions_are_never_rolled_in_a_half_session(root, start):
-    rolled_on = next(
-        one
-        for one in sessions(root, start, start + timedelta(days=400))
-        if one.date > last_session(next(listed(root, start)))
-    )
-    assert not rolled_on.early
-    assert session_on(root, rolled_on.date) == rolled_on
+@settings(max_examples=40)
+@given(markets(), st.sampled_from(list(Rule)))
+def test_positions_are_never_rolled_in_a_half_session(drawn, rule):
+    root, days, figures = drawn
+    for roll in roll_calendar(root, rule, days, figures).rolls:
+        session = session_on(root, roll.date)
+        assert session is not None
+        assert not session.early
+
+
+def test_a_crossing_before_a_holiday_waits_for_a_whole_session():
+    days = [one.date for one in sessions("ES", date(2024, 6, 12), date(2024, 6, 21))]
+    near, far = ContractKey("ES", 2024, 6), ContractKey("ES", 2024, 9)
+    crossed = {day: {near: 5, far: 9} for day in days if day >= date(2024, 6, 18)}
+    [roll] = roll_calendar("ES", Rule.VOLUME, days, crossed).rolls
+    assert (str(roll.known), str(roll.date)) == ("2024-06-19", "2024-06-20")
