@@ -1,0 +1,171 @@
+"""Trades are made of fills: nothing is lost, nothing counted twice, whatever the fills were."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qe_plugins.decisions import Side, Trade
+from qe_plugins.engine.books import Book, Fill, average, peak, slippage, trade_of
+
+TICK, MULTIPLIER = Decimal("0.25"), Decimal(50)
+FEE = Decimal("2.15")
+CENT = Decimal("0.01")
+
+
+def fill(
+    quantity: int, price: Decimal | str, number: int = 1, reference: str | None = None
+) -> Fill:
+    """Return a fill: positive bought, negative sold."""
+    return Fill(
+        ts=number,
+        trade_id=f"T-{number}",
+        client_order_id=f"O-{number}",
+        instrument_id="ESZ13.XCME",
+        strategy="a",
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        commission=FEE * abs(quantity),
+        currency="USD",
+        reference=None if reference is None else Decimal(reference),
+    )
+
+
+def booked(fills: list[Fill]) -> tuple[list[Trade], list[list[Fill]], Book]:
+    """Return the trades, the fills of each, and the book as it is in the end."""
+    book, trades, parts = Book(MULTIPLIER), [], []
+    for one in fills:
+        if closed := book.apply(one):
+            parts.append(closed)
+            trades.append(trade_of(closed, book.closed, MULTIPLIER, book.excursion(closed), ()))
+    return trades, parts, book
+
+
+quantities = st.integers(-5, 5).filter(bool)
+ticks = st.integers(6_000, 8_000)
+
+
+@st.composite
+def tapes(draw: st.DrawFn) -> list[Fill]:
+    """Draw fills that end flat."""
+    drawn = draw(st.lists(st.tuples(quantities, ticks), min_size=1, max_size=30))
+    left = -sum(quantity for quantity, _ in drawn)
+    drawn += [(left, draw(ticks))] if left else []
+    return [fill(q, t * TICK, number) for number, (q, t) in enumerate(drawn, start=1)]
+
+
+@given(tapes())
+def test_what_trades_earn_is_the_cash_of_the_fills(fills: list[Fill]) -> None:
+    trades, _, book = booked(fills)
+    cash = sum((-f.quantity * f.price * MULTIPLIER - f.commission for f in fills), Decimal(0))
+    assert book.held == 0
+    assert sum((t.pnl for t in trades), Decimal(0)).quantize(CENT) == cash.quantize(CENT)
+    paid = sum((t.commissions for t in trades), Decimal(0))
+    assert paid.quantize(CENT) == sum((f.commission for f in fills), Decimal(0))
+
+
+@given(tapes())
+def test_every_contract_of_every_fill_is_in_exactly_one_trade(fills: list[Fill]) -> None:
+    _, parts, _ = booked(fills)
+    for one in fills:
+        shares = [f.quantity for part in parts for f in part if f.trade_id == one.trade_id]
+        assert sum(shares) == one.quantity
+        assert len(shares) <= 2
+
+
+@given(tapes())
+def test_every_trade_goes_from_flat_to_flat_on_one_side(fills: list[Fill]) -> None:
+    trades, parts, _ = booked(fills)
+    for trade, part in zip(trades, parts, strict=True):
+        held = [sum((f.quantity for f in part[: n + 1]), Decimal(0)) for n in range(len(part))]
+        assert held[-1] == 0
+        sign = 1 if trade.side is Side.LONG else -1
+        assert all(position * sign > 0 for position in held[:-1])
+        assert trade.quantity == max(map(abs, held)) == peak(part)
+
+
+@given(tapes())
+def test_trades_are_numbered_without_repeats_and_in_order(fills: list[Fill]) -> None:
+    trades, _, _ = booked(fills)
+    assert [t.id for t in trades] == [f"ESZ13.XCME-a-{n + 1}" for n in range(len(trades))]
+    assert [t.closed for t in trades] == sorted(t.closed for t in trades)
+    assert all(t.opened <= t.closed for t in trades)
+
+
+@given(st.integers(1, 5), ticks, ticks, st.lists(ticks, max_size=10), st.booleans())
+def test_excursions_bound_what_a_trade_made_before_costs(
+    size: int, entry: int, leave: int, seen: list[int], long: bool
+) -> None:
+    sign = 1 if long else -1
+    book = Book(MULTIPLIER)
+    book.apply(fill(sign * size, entry * TICK))
+    for price in seen:
+        book.watch(price * TICK, price * TICK)
+    closed = book.apply(fill(-sign * size, leave * TICK, 2))
+    assert closed is not None
+    swing = book.excursion(closed)
+    gross = sign * (leave - entry) * TICK * size * MULTIPLIER
+    assert swing.adverse <= min(gross, Decimal(0))
+    assert swing.favorable >= max(gross, Decimal(0))
+    path = [sign * (price - entry) * TICK * size * MULTIPLIER for price in (entry, leave, *seen)]
+    assert (swing.adverse, swing.favorable) == (min(path), max(path))
+
+
+@given(tapes())
+def test_a_trade_earns_no_more_than_its_best_and_no_less_than_its_worst(fills: list[Fill]) -> None:
+    trades, parts, _ = booked(fills)
+    for trade, part in zip(trades, parts, strict=True):
+        if len(part) == 2:
+            assert trade.excursion is not None
+            gross = trade.pnl + trade.commissions
+            assert trade.excursion.adverse <= gross <= trade.excursion.favorable
+
+
+def test_a_flip_closes_one_trade_and_opens_the_next_with_the_rest() -> None:
+    trades, parts, book = booked([fill(2, "1700.00", 1), fill(-5, "1701.00", 2)])
+    assert [(t.side, t.quantity, t.entry, t.exit) for t in trades] == [
+        (Side.LONG, Decimal(2), Decimal("1700.00"), Decimal("1701.00"))
+    ]
+    assert trades[0].pnl == 2 * 50 - 2 * FEE - 2 * FEE
+    assert book.held == -3
+    assert [(f.quantity, f.commission) for f in book.fills] == [(Decimal(-3), 3 * FEE)]
+    assert parts[0][1].trade_id == book.fills[0].trade_id == "T-2"
+
+
+def test_a_trade_that_was_built_up_has_the_mean_of_its_entries() -> None:
+    fills = [fill(1, "1700.00", 1), fill(3, "1704.00", 2), fill(-4, "1710.00", 3)]
+    [trade], _, _ = booked(fills)
+    assert (trade.quantity, trade.entry, trade.exit) == (4, Decimal(1703), Decimal(1710))
+    assert trade.orders == ("O-1", "O-2", "O-3")
+
+
+def test_the_next_trade_forgets_what_the_last_one_saw() -> None:
+    book = Book(MULTIPLIER)
+    book.apply(fill(1, "1700.00", 1))
+    book.watch(Decimal(1800), Decimal(1600))
+    book.apply(fill(-1, "1700.00", 2))
+    book.apply(fill(1, "1700.00", 3))
+    closed = book.apply(fill(-1, "1701.00", 4))
+    assert closed is not None
+    assert book.excursion(closed).favorable == 50
+    assert book.excursion(closed).adverse == 0
+
+
+def test_slippage_is_what_was_paid_beyond_the_reference_on_both_sides() -> None:
+    fills = [
+        fill(2, "1700.25", 1, reference="1700.00"),
+        fill(-2, "1704.50", 2, reference="1705.00"),
+    ]
+    assert slippage(fills) == Decimal("0.75")
+
+
+def test_slippage_is_unknown_where_one_reference_is() -> None:
+    assert slippage([fill(1, "1700.25", 1, reference="1700.00"), fill(-1, "1704.50", 2)]) is None
+
+
+def test_the_average_of_the_closing_side_leaves_the_opening_side_out() -> None:
+    fills = [fill(-2, "1700.00"), fill(1, "1698.00"), fill(1, "1696.00")]
+    assert average(fills, opening=True) == 1700
+    assert average(fills, opening=False) == 1697
