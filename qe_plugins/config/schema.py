@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from qe_plugins.decisions import Posture, Rung
-from qe_plugins.units import Duration, Money
+from qe_plugins.units import Duration, Fraction, Money
 
 NAMED = (
     "strategies",
@@ -162,6 +162,25 @@ class Contract(Section, frozen=True, kw_only=True):
             raise ValueError(f"fee must not be negative, was {self.fee}")
 
 
+class Slippage(Section, frozen=True, kw_only=True):
+    """How far market orders and stops fill from the price a bar shows. Limit orders never slip.
+
+    `ticks` moves by so many; `half_spread` by half of `spread`, in ticks; `volume_share` by `ticks`
+    for every `share` of the bar's volume; `square_root` by `coefficient` x `volatility` (of a day)
+    x the root of contracts over the day's volume, taken from the bar. Prices are rounded to a tick,
+    away from the trader. `none` leaves Nautilus' own. `limits` says when a limit order fills: when
+    the price has `touched` it, or only when it trades `through`.
+    """
+
+    model: Literal["ticks", "half_spread", "volume_share", "square_root", "none"] = "ticks"
+    ticks: Annotated[int, msgspec.Meta(ge=0)] = 1
+    spread: Annotated[int, msgspec.Meta(ge=0)] = 1
+    share: Annotated[Fraction, msgspec.Meta(gt=0)] = 0.01
+    coefficient: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    volatility: Annotated[Fraction, msgspec.Meta(ge=0)] = 0.01
+    limits: Literal["touched", "through"] = "touched"
+
+
 class Gate(Section, frozen=True, kw_only=True):
     """`timeout` is how many seconds one veto hook may take before its silence counts as a veto."""
 
@@ -194,4 +213,5 @@ class Config(Section, frozen=True, kw_only=True):
     posture: Posture | None = None
     gate: Gate = Gate()
     contracts: dict[str, Contract] = {}
+    slippage: Slippage = Slippage()
     nautilus: Nautilus = Nautilus()

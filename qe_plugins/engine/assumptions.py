@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
+from qe_plugins.engine.slippage import described
 
-PLAIN_FILLS = (
-    "Market orders fill at the price of the bar on which they were sent: no slippage is added."
-)
+LIMITS = {"touched": "touches it", "through": "trades through it"}
+CONSUMED = {True: ["A bar's volume fills orders once: what was taken is gone."], False: []}
 
 
 def assumptions(loaded: Loaded, tape: Tape) -> list[str]:
     """Return the assumptions of this run, the most costly first."""
     venue = loaded.config.nautilus.venue
     model = venue.fill_model
-    fills = PLAIN_FILLS if model is None else f"Fills are simulated by Nautilus' {model.type}."
+    slippage = loaded.config.slippage
+    fills = described(slippage) if model is None else f"Fills are simulated by {model.type}."
     order = (
         "whichever of high and low is nearer to the open comes first"
         if venue.bar_adaptive_high_low_ordering
@@ -28,9 +29,9 @@ def assumptions(loaded: Loaded, tape: Tape) -> list[str]:
     return [
         fills,
         f"Inside a bar the price goes from open to close, and {order}.",
-        "Limit orders fill when a bar touches them; volume at the touch is not limited."
-        if not venue.liquidity_consumption
-        else "A bar's volume fills orders once: what was taken is gone.",
+        f"A limit order fills when the price {LIMITS[slippage.limits]}, at its limit: a quarter of "
+        "the bar's volume at each of its four prices.",
+        *CONSUMED[venue.liquidity_consumption],
         "A stop triggers at its price, or at the open of a bar that gaps through it.",
         latency,
         *_costs(loaded, tape),

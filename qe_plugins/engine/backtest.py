@@ -57,6 +57,8 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0
     for piece in tape.chunks():
+        if stage.fills is not None:
+            stage.fills.feed(piece)
         stage.engine.add_data(piece)
         _advance(stage, partial(stage.engine.run, streaming=True))
         stage.engine.clear_data()

@@ -12,6 +12,7 @@ from nautilus_trader.model import FuturesContract
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine.bridge import Bridge
 from qe_plugins.engine.components import Component
+from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
@@ -26,27 +27,36 @@ class Stage:
     engine: BacktestEngine
     floor: Floor
     bridge: Bridge
+    fills: Fills | None
 
 
 def build(prepared: Prepared) -> Stage:
     """Return an engine that is ready for its tape. Dispose of it before building another."""
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
-        _add_venue(engine, prepared)
+        fills = _add_venue(engine, prepared)
         for contract in prepared.tape.contracts:
             facts = prepared.money[contract.underlying]
             engine.add_instrument(
                 with_margins(contract, facts, _first_price(prepared.tape, contract))
             )
         floor = Floor(engine, prepared.plugins, prepared.loaded.config, prepared.listings)
-        return Stage(engine, floor, _populate(engine, floor, prepared))
+        bridge = _populate(engine, floor, prepared)
+        if fills is not None:
+            fills.alarm, fills.clock = floor.alarm, bridge.clock
+        return Stage(engine, floor, bridge, fills)
     except BaseException:
         engine.dispose()
         raise
 
 
-def _add_venue(engine: BacktestEngine, prepared: Prepared) -> None:
+def _add_venue(engine: BacktestEngine, prepared: Prepared) -> Fills | None:
+    """Add the venue; return the fill model where it is ours."""
     arguments = venue_arguments(prepared.loaded)
+    slippage = prepared.loaded.config.slippage
+    fills = None
+    if arguments["fill_model"] is None and slippage.model != "none":
+        fills = arguments["fill_model"] = Fills(slippage)
     if arguments["fee_model"] is None:
         currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
         arguments["fee_model"] = fee_model(prepared.money, currency)
@@ -61,6 +71,7 @@ def _add_venue(engine: BacktestEngine, prepared: Prepared) -> None:
                 hint=f"Set nautilus.venue.name to {contract.id.venue}, or choose `instruments:`.",
             )
     engine.add_venue(**arguments)
+    return fills
 
 
 def _populate(engine: BacktestEngine, floor: Floor, prepared: Prepared) -> Bridge:

@@ -1,0 +1,60 @@
+"""How far an order that takes the market moves the price: the models of `slippage:`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qe_plugins.config.schema import Slippage
+
+if TYPE_CHECKING:
+    from nautilus_trader.model import Bar
+
+SESSION = 23 * 3_600  # seconds that a futures session trades
+ALMOST = 1e-9  # what is a whole number of ticks but for the float is not rounded up
+
+Model = Callable[[Slippage, float, float, float, float], float]
+"""Of the setting, contracts, the bar's volume, the session's volume and the price in ticks."""
+
+TICKS: dict[str, Model] = {
+    "ticks": lambda s, _size, _bar, _session, _price: s.ticks,
+    "half_spread": lambda s, _size, _bar, _session, _price: s.spread / 2,
+    "volume_share": lambda s, size, bar, _session, _price: s.ticks * size / (s.share * bar),
+    "square_root": lambda s, size, _bar, session, price: (
+        s.coefficient * s.volatility * price * math.sqrt(size / session)
+    ),
+}
+
+
+def against(slippage: Slippage, size: float, price: float, bar: Bar | None) -> int:
+    """Return the whole ticks, rounded up, that `size` contracts pay beyond `price` (in ticks).
+
+    A session's volume is the bar's, as if every bar traded like it. Without a bar the order is
+    taken for all there is.
+    """
+    volume = max(bar.volume.as_double(), 1.0) if bar else size
+    session = (
+        volume * max(SESSION / bar.bar_type.spec.timedelta.total_seconds(), 1) if bar else size
+    )
+    return math.ceil(TICKS[slippage.model](slippage, size, volume, session, price) - ALMOST)
+
+
+def described(slippage: Slippage) -> str:
+    """Say in one sentence what fills cost beyond their price."""
+    if slippage.model == "none":
+        return (
+            "Market orders fill at the price of the bar on which they were sent, stops at theirs."
+        )
+    return f"Market orders and stops fill {MOVES[slippage.model].format(s=slippage)}."
+
+
+MOVES = {
+    "ticks": "{s.ticks} tick(s) worse than the price of the bar on which they are filled",
+    "half_spread": "half of a spread of {s.spread} tick(s) worse than the bar's price, rounded up",
+    "volume_share": "worse by {s.ticks} tick(s) each {s.share:.2%} of the bar's volume, rounded up",
+    "square_root": (
+        "worse by {s.coefficient:g} x {s.volatility:.2%} a day x the root of contracts over the "
+        "day's volume (the bar's, scaled), rounded up to a tick"
+    ),
+}
