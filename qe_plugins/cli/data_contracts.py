@@ -29,7 +29,7 @@ def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> N
     """
     from msgspec.structs import asdict
 
-    from qe_plugins.data.definitions import definition_files, read_definitions
+    from qe_plugins.data.definitions import definition_files, read_definitions, refuse_wrong
     from qe_plugins.errors import DataError
 
     defined = read_definitions(definition_files(places(dbn)), roots)
@@ -40,10 +40,7 @@ def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> N
         print_json({"contracts": listed, "refused": defined.refused})
     else:
         _print_contracts(defined)
-    if defined.refused:
-        first, *others = defined.refused
-        more = f", and {len(others)} more" if others else ""
-        raise DataError(f"refused: {first}{more}.", hint="Prices and profits would be wrong.")
+    refuse_wrong(defined.refused, "definitions")
 
 
 def _dates(contract: Contract) -> dict[str, date | None]:

@@ -12,6 +12,7 @@ from qe_plugins.data.cached import cached
 from qe_plugins.data.catalog import Kind, Shelf, open_shelf
 from qe_plugins.data.dbn_file import DbnFile, check_whole, digest, read_header
 from qe_plugins.data.decoding import BAR_SCHEMAS, LOADS, decode
+from qe_plugins.data.definitions import read_definitions, refuse_wrong
 from qe_plugins.data.wanted import Where
 from qe_plugins.errors import DataError
 
@@ -45,6 +46,8 @@ def shelf(data: Data, where: Where) -> tuple[str, Shelf]:
 def _build(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, place: str) -> None:
     for file in files:
         check_whole(file.path, place)
+    stated = [file.path for file in files if file.schema == DEFINITION]
+    refuse_wrong(read_definitions(stated).refused, place)
     decode(files, schemas, folder, place)
 
 

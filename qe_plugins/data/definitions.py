@@ -102,6 +102,16 @@ def read_definitions(files: Iterable[Path], roots: Iterable[str] = ()) -> Define
     return Defined(sorted(kept, key=_order), sorted(refused.values(), key=str))
 
 
+def refuse_wrong(refused: list[Refusal], where: str) -> None:
+    """Raise DataError, with both figures of the first, where definitions were refused."""
+    if not refused:
+        return
+    more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+    raise DataError(
+        f"refused: {refused[0]}{more}.", where=where, hint="Prices and profits would be wrong."
+    )
+
+
 def _order(contract: Contract) -> tuple[str, int, datetime, str]:
     return contract.root, list(Kind).index(contract.kind), contract.expiry, contract.raw
 

@@ -156,7 +156,7 @@ def market(root: str) -> Root:
 @lru_cache(maxsize=8)
 def _markets(folder: str) -> Markets:
     root = project.find_root(Path(folder))
-    for place in [root] if root else [Path(entry) for entry in sys.path if entry]:
+    for place in [*([root] if root else []), *map(Path, filter(None, sys.path))]:
         if (place / FILE).is_file():
             loaded: Markets = Decoder().decode(Markets, read(place / FILE))
             return loaded

@@ -183,9 +183,9 @@ def test_bars_of_a_later_decade_need_their_own_definition(tmp_path: Path) -> Non
 
 
 def test_a_contract_that_expires_before_its_delivery_month_keeps_its_year(tmp_path: Path) -> None:
-    january = Listing(1, "CLF4", "CL", True, dt.date(2012, 1, 3), dt.date(2013, 12, 20))
-    tape = opened(dbn=str(written(tmp_path / "cl", [january], weekdays(FIRST, UNTIL))))
-    assert [str(one.id) for one in tape.contracts] == ["CLF14.XCME"]
+    january = Listing(1, "HOF4", "HO", True, dt.date(2012, 1, 3), dt.date(2013, 12, 20))
+    tape = opened(dbn=str(written(tmp_path / "ho", [january], weekdays(FIRST, UNTIL))))
+    assert [str(one.id) for one in tape.contracts] == ["HOF14.XCME"]
 
 
 def test_files_are_decoded_once_and_again_when_one_changes(folder: Path) -> None:

@@ -112,3 +112,15 @@ def test_a_definition_file_that_is_cut_short_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(DataError, match="cut short"):
         read_definitions([path])
+
+
+def test_a_tape_with_a_face_value_for_a_multiplier_is_not_run_on(tmp_path):
+    from qe_plugins.config.schema import Data
+    from qe_plugins.data.tape import open_tape
+
+    note = tape.definition("ZNH4", quantity=100_000, **NOTE)
+    tape.write(tmp_path / "d.dbn.zst", "definition", [note], {1: "ZNH4"})
+    bars = [tape.bar(1, dt.datetime(2024, 3, 4, 15, tzinfo=dt.UTC), 110.5, 10)]
+    tape.write(tmp_path / "b.dbn.zst", "ohlcv-1m", bars, {1: "ZNH4"})
+    with pytest.raises(DataError, match=r"ZNH24: multiplier 100,000, but 1,000 in configs"):
+        open_tape(Data(dbn=str(tmp_path)), lambda key: f"run.yaml:{key}")
