@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,13 @@ def test_what_was_just_bought_verifies(qe, bought):
     assert report["wrong"] == []
     assert [one["contract"] for one in report["series"]] == ["ESH14", "ESZ13"]
     assert report["files"] == 4
+
+
+def test_days_that_the_vendor_doubts_are_recalled(qe, purchase, gateway):
+    gateway.vendor.conditions = {dt.date(2013, 10, 15): "degraded"}
+    qe("data", "get", purchase("[ESZ3, ESH4]", "[ohlcv-1m, definition]"), "--max-cost", "1")
+
+    assert "note: degraded by the vendor's word on 2013-10-15: 4 files" in qe("data", "verify").out
 
 
 def test_the_real_tape_verifies_and_its_days_are_reported(qe, shared_data):
@@ -203,6 +211,24 @@ def test_the_catalog_can_be_made_again(qe, bought):
     after = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.parquet")}
     assert after == before
     assert before
+
+
+def test_days_in_two_files_are_taken_once(qe, purchase, home):
+    for symbols in ("parent", "[ESZ3]"):
+        config = purchase(symbols, "[ohlcv-1m, definition]")
+        bought = qe("data", "get", config, "--max-cost", "1", "--json").json
+
+    assert bought["catalog"]["left_out"] == [
+        "ES/parent/ES.FUT.definition.2013-10-01.2014-01-01.dbn.zst",
+        "ES/parent/ES.FUT.ohlcv-1m.2013-10-01.2014-01-01.dbn.zst",
+    ]
+    notes = qe("data", "verify", "--json").json["notes"]
+    assert "ESZ13 ohlcv-1m: some of its days are in more than one file" in notes
+
+
+def test_bars_without_definitions_make_no_catalog(qe, purchase, home):
+    assert "no catalog to trade on" in qe("data", "get", purchase(), "--max-cost", "1").out
+    assert not (home.folder / "catalog").exists()
 
 
 def test_the_list_shows_what_is_here_and_what_it_cost(qe, bought, gateway):

@@ -63,7 +63,7 @@ def verify(files: Sequence[Copy]) -> Report:
     wrong += [f"{one.contract} {one.schema}: {text}" for one in series for text in one.wrong]
     notes = [f"{one.contract} {one.schema}: {text}" for one in series for text in one.notes]
     rows = sum(whole.rows for _, whole in sound)
-    return Report(len(files), rows, series, wrong, [*notes, *_strays(files)])
+    return Report(len(files), rows, series, wrong, [*notes, *_doubts(files), *_strays(files)])
 
 
 def _unchanged(copy: Copy) -> Whole:
@@ -111,6 +111,15 @@ def _times(stamps: np.ndarray[Any, Any], copy: Copy, about: Header) -> Iterator[
         yield from out_of_range(stamps, _midnight(copy.entry.start), _midnight(copy.entry.end))
     else:
         yield from out_of_range(stamps, about.start, about.end)
+
+
+def _doubts(files: Iterable[Copy]) -> list[str]:
+    """Return, in words, the days that the vendor called doubtful when it sold them."""
+    known: dict[str, set[str]] = {}
+    for one in files:
+        for day, condition in one.entry.conditions.items() if one.entry else ():
+            known.setdefault(f"{condition} by the vendor's word on {day}", set()).add(one.name)
+    return [f"{what}: {len(names)} files" for what, names in sorted(known.items())]
 
 
 def _strays(files: Iterable[Copy]) -> list[str]:
