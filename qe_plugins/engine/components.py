@@ -56,10 +56,18 @@ def _component(loaded: Loaded, section: str, entry: StrategyEntry) -> Component:
 def _config_class(loaded: Loaded, section: str, author: type, entry: StrategyEntry) -> type | None:
     if entry.config_path is not None:
         return by_path(loaded, entry.config_path, object, (section, entry.name, "config_path"))
-    hints = _hints(vars(author).get("__init__"))
-    annotated = next((c for c in _classes(hints.get("config")) if c is not type(None)), None)
     beside = getattr(importlib.import_module(author.__module__), f"{author.__name__}Config", None)
-    return annotated or (beside if inspect.isclass(beside) else None)
+    own = _annotated(vars(author).get("__init__"))
+    return own or (beside if inspect.isclass(beside) else None) or _annotated(_constructor(author))
+
+
+def _annotated(constructor: Any) -> type | None:
+    hint = _hints(constructor).get("config")
+    return next((kind for kind in _classes(hint) if kind not in (type(None), Any)), None)
+
+
+def _constructor(author: Any) -> Any:
+    return author.__init__
 
 
 def _hints(function: Any) -> dict[str, Any]:
@@ -95,8 +103,7 @@ def _without_config_class(
     """Settings without a configuration class are arguments of the class itself."""
     if not entry.settings:
         return Component(entry.name, section, author, follows=entry.follows)
-    constructor: Any = author  # a class that takes more than `config` needs a `__new__(*args)` too
-    known = list(inspect.signature(constructor.__init__).parameters)[1:]
+    known = list(inspect.signature(_constructor(author)).parameters)[1:]
     for key in entry.settings:
         if key not in known:
             raise loaded.error(

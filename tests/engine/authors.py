@@ -73,6 +73,18 @@ class NativeConfig(StrategyConfig):
         self.instrument_id, self.bar_type, self.risk = instrument_id, bar_type, risk
 
 
+class Heir(Annotated):
+    """Leaves `__init__` to its parent."""
+
+
+class Careless(Strategy):
+    """Says of its settings that they are anything."""
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        made.append(config)
+
+
 class Native(Strategy):
     def __init__(self, config: NativeConfig) -> None:
         super().__init__(config)

@@ -63,6 +63,14 @@ def test_config_path_counts_more_than_the_annotation(given: Callable) -> None:
     assert given("Annotated", {"bar_type": BARS}, config_path=path) == expected
 
 
+def test_an_heir_takes_the_settings_of_its_parent(given: Callable) -> None:
+    assert given("Heir", {"bar_type": BARS}) == authors.AnnotatedSettings(bar_type=BARS)
+
+
+def test_a_config_that_may_be_anything_is_made_without_settings(given: Callable) -> None:
+    assert given("Careless", {}) is None
+
+
 def test_a_nautilus_config_gets_ids_bar_types_and_decimals(given: Callable) -> None:
     settings = {"instrument_id": CONTRACT, "bar_type": BARS, "risk": "0.25"}
     config = given("Native", settings)
