@@ -87,8 +87,6 @@ def _print_built(catalogs: list[Built]) -> None:
         click.echo("No catalog: it needs bars (ohlcv-...) and definitions.")
     for one in catalogs:
         click.echo(f"catalog: {one.bars:,} bars of {one.contracts} contracts in {one.folder}")
-        for path in one.left_out:
-            click.echo(f"not in the catalog, its days are in another file: {path}")
 
 
 def _listed(book: Book) -> dict[str, Any]:

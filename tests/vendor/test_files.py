@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import zstandard
@@ -12,6 +13,8 @@ from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.data.catalog import Kind
 from qe_plugins.data.databento.bars import RECORD
+from qe_plugins.data.databento.book import open_book
+from qe_plugins.data.databento.whole import read_whole
 from qe_plugins.data.dbn_file import read_header
 from qe_plugins.data.decoding import decode
 
@@ -217,13 +220,36 @@ def test_days_in_two_files_are_taken_once(qe, purchase, home):
     for symbols in ("parent", "[ESZ3]"):
         config = purchase(symbols, "[ohlcv-1m, definition]")
         bought = qe("data", "get", config, "--max-cost", "1", "--json").json
+        bars = bought["catalog"]["bars"]
 
-    assert bought["catalog"]["left_out"] == [
-        "ES/parent/ES.FUT.definition.2013-10-01.2014-01-01.dbn.zst",
-        "ES/parent/ES.FUT.ohlcv-1m.2013-10-01.2014-01-01.dbn.zst",
-    ]
+    catalog = ParquetDataCatalog(str(home.folder / "catalog"))
+    kinds = [f"{name}.XCME-1-MINUTE-LAST-EXTERNAL" for name in ("ESZ13", "ESH14", "ESM14")]
+    stamps = [[bar.ts_event for bar in catalog.query_bars([kind])] for kind in kinds]
+    assert sum(map(len, stamps)) == bars
+    assert all(len(set(some)) == len(some) > 0 for some in stamps)
     notes = qe("data", "verify", "--json").json["notes"]
     assert "ESZ13 ohlcv-1m: some of its days are in more than one file" in notes
+
+
+def test_files_that_contradict_each_other_make_no_catalog(qe, shared_data, tmp_path, home):
+    qe("data", "import", shared_data / "es_2013" / DEFINITIONS)
+    qe("data", "import", shared_data / "es_2013" / BARS)
+    folder = home.folder / "catalog"
+    before = sorted(folder.rglob("*.parquet"))
+    changed = _rewritten(home.folder / "ES/imported" / BARS, tmp_path / "x.dbn.zst", _off_the_tick)
+    whole = read_whole(changed, "")
+    book = open_book("GLBX.MDP3")
+    entry = book.now.files[f"ES/imported/{BARS}"]
+    (home.folder / "ES/contracts").mkdir()
+    changed.rename(home.folder / "ES/contracts/x.dbn.zst")
+    path = "ES/contracts/x.dbn.zst"
+    book.enter(msgspec.structs.replace(entry, path=path, sha256=whole.sha256, size=whole.size))
+
+    failed = qe("data", "catalog", "--rebuild")
+
+    assert failed.code == 2
+    assert "two files have different bars" in failed.err
+    assert sorted(folder.rglob("*.parquet")) == before
 
 
 def test_bars_without_definitions_make_no_catalog(qe, purchase, home):

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -35,18 +35,16 @@ from qe_plugins.data.decoding import BAR_SCHEMAS, decode
 from qe_plugins.errors import DataError
 
 FOLDER = "catalog"
-GROUPS = ("contracts", "parent", "imported")  # where two have the same days, the first is taken
 NANO = 9  # decimals of a DBN price
 SECOND_NS = 1_000_000_000
 
 
 class Built(msgspec.Struct, frozen=True):
-    """A catalog that was made. `left_out` are files whose days another file has too."""
+    """A catalog that was made."""
 
     folder: str
     contracts: int
     bars: int
-    left_out: list[str]
 
 
 def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built | None:
@@ -55,7 +53,7 @@ def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built |
     `tick` hears the name of every series that is written. The old catalog stays until the new one
     is whole.
     """
-    used, left_out = _chosen(book.now.files.values())
+    used = [entry for entry in book.now.files.values() if entry.stype_in != "continuous"]
     definitions = [entry for entry in used if entry.schema == "definition"]
     bars = [entry for entry in used if entry.schema in BAR_SCHEMAS]
     if not definitions or not bars:
@@ -69,20 +67,7 @@ def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built |
     except BaseException:
         shutil.rmtree(workshop, ignore_errors=True)
         raise
-    return Built(str(folder), len(contracts), written, left_out)
-
-
-def _chosen(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
-    """Return the files to use, each day of a root's schema once, and the paths of the others."""
-    used: list[Entry] = []
-    left_out: list[str] = []
-    for entry in sorted(entries, key=lambda one: (GROUPS.index(_group(one)), one.path)):
-        better = (one for one in used if _group(one) != _group(entry))
-        if any(_same_days(entry, one) for one in better):
-            left_out.append(entry.path)
-        elif entry.stype_in != "continuous":
-            used.append(entry)
-    return used, left_out
+    return Built(str(folder), len(contracts), written)
 
 
 def _group(entry: Entry) -> str:
@@ -91,11 +76,6 @@ def _group(entry: Entry) -> str:
 
 def _root(entry: Entry) -> str:
     return entry.path.split("/")[0]
-
-
-def _same_days(one: Entry, other: Entry) -> bool:
-    same = one.schema == other.schema and _root(one) == _root(other)
-    return same and one.start < other.end and other.start < one.end
 
 
 def _write_contracts(
@@ -149,7 +129,9 @@ def _write_one(contract: FuturesContract, schema: str, parts: list[Records], fol
         order = np.argsort(closes, kind="stable")
         records, closes = records[order], closes[order]
     name = f"{contract.id}-{BAR_SCHEMAS[schema]}-EXTERNAL"
-    _refuse_doubles(closes, name)
+    if (again := np.append(False, np.diff(closes) == 0)).any():
+        _refuse_contradictions(records, again, name)
+        records, closes = records[~again], closes[~again]
     table = bar_table(
         [records[price] for price in PRICES],
         records["volume"].astype(np.int64),
@@ -161,14 +143,16 @@ def _write_one(contract: FuturesContract, schema: str, parts: list[Records], fol
     return len(records)
 
 
-def _refuse_doubles(closes: np.ndarray, name: str) -> None:
-    twice = closes[1:][np.diff(closes) == 0]
-    if len(twice):
-        at = np.datetime64(int(twice[0]), "ns").astype("datetime64[s]")
+def _refuse_contradictions(records: Records, again: np.ndarray, name: str) -> None:
+    """Raise DataError where a bar that comes again, from another file, is not the same."""
+    later, before = records[again], records[:-1][again[1:]]
+    other = np.any([later[field] != before[field] for field in (*PRICES, "volume")], axis=0)
+    if other.any():
+        at = np.datetime64(int(later["ts_event"][other][0]), "ns").astype("datetime64[s]")
         raise DataError(
-            f"has two bars that end at {at}Z.",
+            f"two files have different bars of {at}Z.",
             where=name,
-            hint="Two files have the same days: 'qe data verify' names them.",
+            hint="'qe data verify' tells which days are in more than one file.",
         )
 
 
