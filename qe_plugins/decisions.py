@@ -179,6 +179,23 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     votes: tuple[Signal, ...] = ()
 
 
+class Rolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A position moved from one contract to the next, as a strategy on a root hears of it.
+
+    `prices` are what both contracts cost in the same minute, in points: old, new. `flat` says that
+    the position was closed and not opened again. `fact` is its id in the journal.
+    """
+
+    fact: str
+    root: str
+    before: str
+    after: str
+    at: int
+    reason: str
+    prices: tuple[Decimal, Decimal] | None = None
+    flat: bool = False
+
+
 class Review(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an analyst says of a closed trade; `facts` are figures a later program can use."""
 

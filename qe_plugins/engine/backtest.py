@@ -59,7 +59,7 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     for piece in tape.chunks():
         if stage.fills is not None:
             stage.fills.feed(piece)
-        stage.engine.add_data(piece)
+        stage.engine.add_data(stage.weaver.woven(piece))
         _advance(stage, partial(stage.engine.run, streaming=True))
         stage.engine.clear_data()
         done += len(piece)

@@ -14,6 +14,8 @@ from qe_plugins.engine.bridge import Bridge
 from qe_plugins.engine.components import Component
 from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.following import Follower, host_on_front
+from qe_plugins.engine.fronts import Front, Weaver, front_instrument
 from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
 from qe_plugins.engine.preparation import Prepared
@@ -27,6 +29,7 @@ class Stage:
     engine: BacktestEngine
     floor: Floor
     bridge: Bridge
+    weaver: Weaver
     fills: Fills | None
 
 
@@ -40,11 +43,13 @@ def build(prepared: Prepared) -> Stage:
             engine.add_instrument(
                 with_margins(contract, facts, _first_price(prepared.tape, contract))
             )
+        for front in prepared.fronts.values():
+            engine.add_instrument(front_instrument(front, _contract_of(front, prepared.tape)))
         floor = Floor(engine, prepared.plugins, prepared.loaded.config, prepared.listings)
         bridge = _populate(engine, floor, prepared)
         if fills is not None:
             fills.alarm, fills.clock = floor.alarm, bridge.clock
-        return Stage(engine, floor, bridge, fills)
+        return Stage(engine, floor, bridge, Weaver(prepared.fronts.values()), fills)
     except BaseException:
         engine.dispose()
         raise
@@ -91,10 +96,21 @@ def _populate(engine: BacktestEngine, floor: Floor, prepared: Prepared) -> Bridg
 
 def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
     try:
-        return part.make(host(part.author, floor))
+        return part.make(_hosted(part, floor, prepared))
     except Exception as error:
         message = f"{part.author.__name__} could not be made: {type(error).__name__}: {error}."
         raise prepared.loaded.error(message, part.section, part.name) from error
+
+
+def _hosted(part: Component, floor: Floor, prepared: Prepared) -> type:
+    if part.follows is None:
+        return host(part.author, floor)
+    follower = Follower(prepared.fronts[part.follows.instrument], part.follows)
+    return host_on_front(part.author, floor, follower)
+
+
+def _contract_of(front: Front, tape: Tape) -> FuturesContract:
+    return next(contract for contract in tape.contracts if contract.underlying == front.root)
 
 
 def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:

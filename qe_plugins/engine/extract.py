@@ -19,6 +19,7 @@ from qe_plugins.engine.books import Fill
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.outcome import ContractFacts, Outcome, PluginStats, TapeFacts
 from qe_plugins.engine.recorder import decimal, in_causal_order
+from qe_plugins.engine.rolls import rolls_of
 from qe_plugins.journal.records import Fact, Kind
 
 ENGINE = f"nautilus_trader {nautilus_trader.__version__}"
@@ -58,6 +59,7 @@ def outcome_of(
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
         fills_sha256=fills_sha256(recorder.fills),
         plugins=[PluginStats(**_fields(stats)) for stats in floor.plugins.stats()],
+        rolls=rolls_of(recorder),
         assumptions=assumptions(loaded, tape),
         facts=_facts(loaded, tape, floor, orders, said),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import Bar, ClientOrderId
+from nautilus_trader.model import Bar, ClientOrderId, InstrumentId
 
-from qe_plugins.decisions import OrderRequest, Signal, Size
+from qe_plugins.decisions import OrderRequest, Rolled, Signal, Size
 from qe_plugins.engine.alarm import Alarm
 from qe_plugins.engine.books import Book, Fill, trade_of
 from qe_plugins.engine.denial import Denier
@@ -120,10 +120,17 @@ class Floor:
                 return decimal(asked)
         sent_on = self.recorder.handled.get(event.client_order_id)
         if isinstance(sent_on, Bar):
-            same = sent_on.bar_type.instrument_id == event.instrument_id
-            return decimal(sent_on.close) if same else None
+            return decimal(sent_on.close) if self._is_of(sent_on, event.instrument_id) else None
+        if isinstance(sent_on, Rolled) and sent_on.prices is not None:
+            return sent_on.prices[str(event.instrument_id) == sent_on.after]
         signal = signal_in(sent_on)
         return signal.entry if signal else None
+
+    def _is_of(self, bar: Bar, contract: InstrumentId) -> bool:
+        """Say whether a bar is of a contract, or of the front that stands for it."""
+        heard = bar.bar_type.instrument_id
+        root = self.listings.fronts.get(str(heard))
+        return heard == contract or (root is not None and contract.symbol.value.startswith(root))
 
     def _as_request(self, event: Any) -> OrderRequest:
         order = self.cache.order(event.client_order_id)

@@ -209,20 +209,22 @@ def stop_of(order: Any, orders: list[Any]) -> Decimal | None:
     return None
 
 
-def host(author: type, floor: Floor) -> type:
-    """Derive the class that runs in place of `author`: a strategy, an actor or an algorithm."""
-    below = next(
-        ours
-        for theirs, ours in (
-            (Strategy, GatedStrategy),
-            (ExecutionAlgorithm, GatedAlgorithm),
-            (DataActor, LoudActor),
-        )
-        if issubclass(author, theirs)
-    )
+HOSTS: tuple[tuple[type, type], ...] = (
+    (Strategy, GatedStrategy),
+    (ExecutionAlgorithm, GatedAlgorithm),
+    (DataActor, LoudActor),
+)
+
+
+def host(author: type, floor: Floor, below: type | None = None) -> type:
+    """Derive the class that runs in place of `author`: a strategy, an actor or an algorithm.
+
+    `below` is the class of ours to put below the author's, by default the one for its kind.
+    """
+    below = below or next(ours for theirs, ours in HOSTS if issubclass(author, theirs))
     body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
     body |= {n: guarded(m, floor.alarm) for n, m in callbacks(author, below).items()}
-    if below is GatedStrategy:
+    if issubclass(below, GatedStrategy):
         body |= {"desk": floor.desk, "denials": {}, "sent": []} | bookkeeping(author, floor)
     return type(author.__name__, (author, below), body)
 

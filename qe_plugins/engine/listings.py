@@ -19,10 +19,12 @@ BAR_TYPES = ("bar_type", "bar_types")
 
 
 class Listings:
-    """The contracts and bar types of one tape."""
+    """The contracts and bar types of one tape, and its fronts: root by id."""
 
-    def __init__(self, contracts: list[str], bar_types: list[str]) -> None:
-        self._contracts, self._bar_types = contracts, bar_types
+    def __init__(
+        self, contracts: list[str], bar_types: list[str], fronts: dict[str, str] | None = None
+    ) -> None:
+        self._contracts, self._bar_types, self.fronts = contracts, bar_types, fronts or {}
 
     def check_instrument(self, text: str, place: str) -> None:
         """Raise DataError, naming the right form, unless `text` is a contract of the tape."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+from collections import deque
 from typing import Any
 
 from qe_plugins.decisions import Proposal, Review
@@ -13,6 +13,9 @@ from qe_plugins.journal.records import Fact
 from qe_plugins.manager import Plugins
 
 log = logging.getLogger(__name__)
+
+PAUSE = 0.05
+"""Seconds between looks at what is to be told. To wake the thread for each would cost more."""
 
 
 class Observers:
@@ -26,7 +29,8 @@ class Observers:
             for name in ("order_denied", "trade_closed", "session_closed")
             if plugins.bind(name) is not None
         }
-        self._jobs: queue.SimpleQueue[tuple[str, int, dict[str, Any]] | None] = queue.SimpleQueue()
+        self._jobs: deque[tuple[str, int, dict[str, Any]]] = deque()
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="qe-observers", daemon=True)
         self._thread.start()
 
@@ -37,23 +41,28 @@ class Observers:
     def tell(self, hook: str, ts: int, **arguments: Any) -> None:
         """Queue a call. `arguments` must be plain data: nothing of the engine may cross."""
         if hook in self._hooks:
-            self._jobs.put((hook, ts, arguments))
+            self._jobs.append((hook, ts, arguments))
 
     def close(self) -> list[Fact]:
         """Wait until everything told was heard; return what the observers had to say."""
         if self._thread.is_alive():
-            self._jobs.put(None)
+            self._over.set()
             self._thread.join()
         return self._recorder.facts
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            hook, ts, arguments = job
-            for answer in self._plugins.ask(hook, **arguments):
-                if answer.error is not None:
-                    log.error("%s failed in %s", answer.plugin, hook, exc_info=answer.error)
-                    self._recorder.failure(answer.plugin, hook, answer.error, ts)
-                self._keep(answer.plugin, answer.value, ts)
+        over = False
+        while not over:
+            over = self._over.wait(PAUSE)
+            while self._jobs:
+                self._tell(*self._jobs.popleft())
+
+    def _tell(self, hook: str, ts: int, arguments: dict[str, Any]) -> None:
+        for answer in self._plugins.ask(hook, **arguments):
+            if answer.error is not None:
+                log.error("%s failed in %s", answer.plugin, hook, exc_info=answer.error)
+                self._recorder.failure(answer.plugin, hook, answer.error, ts)
+            self._keep(answer.plugin, answer.value, ts)
 
     def _keep(self, plugin: str, value: object, ts: int) -> None:
         if isinstance(value, Review):

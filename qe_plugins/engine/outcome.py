@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -69,6 +69,8 @@ class Outcome:
     signals    ts, id, source, kind (vote/signal), instrument_id, side, confidence, entry, stop,
                target, reason
     vetoes     ts, plugin, client_order_id, strategy, instrument_id, side, quantity, reason
+    rolls      one mapping a roll: at (ISO), strategy, before, after, contracts, prices, spread,
+               legs (price and fee of each), fees, reason, outcome
     marks      ts, instrument_id, close: last close of every hour in which the contract traded
     """
 
@@ -92,5 +94,6 @@ class Outcome:
     fills_sha256: str
     plugins: list[PluginStats]
     assumptions: list[str]
+    rolls: list[dict[str, Any]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from qe_plugins import manager
 from qe_plugins.config.load import Loaded
 from qe_plugins.config.schema import Contract
-from qe_plugins.config.strategies import entries
+from qe_plugins.config.strategies import entries, front_id
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.engine.components import Component, components
+from qe_plugins.engine.fronts import Front
 from qe_plugins.engine.instruments import money_facts
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.locate import KINDS
+from qe_plugins.engine.turns import turns_of
 from qe_plugins.manager import Plugins
 from qe_plugins.plugin import PluginConfig
 
@@ -27,6 +30,7 @@ class Prepared:
     money: dict[str, Contract]
     components: list[Component]
     plugins: Plugins
+    fronts: dict[str, Front]
 
 
 def prepare(loaded: Loaded, plugins: Plugins | None = None) -> Prepared:
@@ -37,11 +41,39 @@ def prepare(loaded: Loaded, plugins: Plugins | None = None) -> Prepared:
     plugins = activated(loaded) if plugins is None else plugins
     parts = [part for section in KINDS for part in components(loaded, section)]
     tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
-    listings = Listings([str(contract.id) for contract in tape.contracts], tape.bar_types)
+    fronts = _fronts(loaded, tape, parts)
+    listings = Listings(
+        [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],
+        tape.bar_types + [front.bar_type for front in fronts.values()],
+        {front.id: front.root for front in fronts.values()},
+    )
     for section in KINDS:
         for entry in entries(loaded, section):
             listings.check_settings(loaded, entry)
-    return Prepared(loaded, tape, listings, money_facts(loaded, tape.contracts), parts, plugins)
+    money = money_facts(loaded, tape.contracts)
+    return Prepared(loaded, tape, listings, money, parts, plugins, fronts)
+
+
+def _fronts(loaded: Loaded, tape: Tape, parts: list[Component]) -> dict[str, Front]:
+    """Return the front of each root that a strategy follows."""
+    fronts: dict[str, Front] = {}
+    for part in parts:
+        if part.follows is None:
+            continue
+        root, rule = part.follows.instrument, part.follows.rule
+        known = fronts.get(root)
+        if known is not None and known.rule != rule:
+            message = f"{root} is already rolled by {known.rule} here, and cannot be by {rule}."
+            raise loaded.error(message, part.section, part.name, "roll")
+        first, turns = turns_of(tape, root, rule, _files(loaded))
+        spec = loaded.config.data.bars
+        fronts[root] = Front(root, front_id(loaded, root), spec, rule, first, turns)
+    return fronts
+
+
+def _files(loaded: Loaded) -> list[Path]:
+    given = loaded.config.data.dbn or []
+    return [Path(file).expanduser() for file in ([given] if isinstance(given, str) else given)]
 
 
 def activated(loaded: Loaded) -> Plugins:

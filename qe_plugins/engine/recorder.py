@@ -8,7 +8,7 @@ from typing import Any
 
 from nautilus_trader.model import Bar, CustomData, OrderFilled
 
-from qe_plugins.decisions import OrderRequest, Proposal, Review, Signal, Size, Trade
+from qe_plugins.decisions import OrderRequest, Proposal, Review, Rolled, Signal, Size, Trade
 from qe_plugins.engine.books import Fill
 from qe_plugins.journal.records import Fact, Kind
 
@@ -162,6 +162,8 @@ def cause_of(handling: object) -> str | None:
         return snapshot_id(handling)
     if (signal := signal_in(handling)) is not None:
         return signal.id or None
+    if isinstance(handling, Rolled):
+        return handling.fact
     if isinstance(handling, OrderFilled):
         return f"fill:{handling.trade_id}"
     return None

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     ORDER = "order"
     FILL = "fill"
     TRADE = "trade"
+    ROLL = "roll"
     REVIEW = "review"
     PROPOSAL = "proposal"
     FAILURE = "failure"

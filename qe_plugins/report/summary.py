@@ -38,6 +38,7 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
         **costs.slippage(closed, outcome.tape.contracts),
         "fills_sha256": outcome.fills_sha256,
         "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
+        "rolls": outcome.rolls,
         "seconds": dict(outcome.seconds),
         "plugins": msgspec.to_builtins(outcome.plugins),
     }

@@ -1,0 +1,309 @@
+"""Strategies on a root: they hear the front's bars, order "the front", and are rolled.
+
+Every order goes to a dated contract. At a turn the position is closed in the old contract and
+opened in the new one, both at market, and protective orders move by the difference of the turn's
+prices. The author's strategy hears of none of these orders, since to it nothing has changed; it may
+hear `on_roll(rolled)`. Roll and strategy orders are never in flight together: a turn waits while
+the strategy works an order that adds risk, and while it waits no new risk is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Quantity
+from nautilus_trader.trading import Strategy
+
+from qe_plugins.config.strategies import Follows
+from qe_plugins.decisions import Rolled
+from qe_plugins.engine.exposure import position
+from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.fronts import Front, adjusted
+from qe_plugins.engine.gate import request_of
+from qe_plugins.engine.host import GatedStrategy, callbacks, host
+from qe_plugins.engine.moving import dated, moved_exits
+from qe_plugins.engine.recorder import decimal
+from qe_plugins.engine.turns import Turn
+from qe_plugins.journal.records import Kind
+
+WARMTH = 5_000
+"""Front bars on which indicators are warmed anew after a turn."""
+
+NEVER = 2**63 - 1
+TRANSLATED = ("orders", "positions", "position", "net_", "is_", "realized", "unrealized")
+
+
+class Follower:
+    """Where one strategy on a root stands: the contract it trades, and the turn that waits."""
+
+    def __init__(self, front: Front, follows: Follows) -> None:
+        self.front, self.follows = front, follows
+        self.id = InstrumentId.from_str(front.id)
+        self.label = BarType.from_str(front.bar_type)
+        self.contract = InstrumentId.from_str(front.first)
+        self.due: Turn | None = None
+        self.quiet: set[Any] = set()
+        self.indicators: list[Any] = []
+        self._coming = list(front.turns)
+
+    @property
+    def next_at(self) -> int:
+        """Return when there is something to do: now where a turn waits, else at the next turn."""
+        if self.due is not None:
+            return 0
+        return self._coming[0].at if self._coming else NEVER
+
+    def reach(self, ts: int) -> bool:
+        """Take the turns up to a bar's close. Say whether there was one."""
+        reached = False
+        while self._coming and self._coming[0].at <= ts:
+            self.due, reached = self._coming.pop(0), True
+        return reached
+
+    def passed(self, ts: int) -> list[Turn]:
+        """Return the turns up to a bar's close."""
+        return [turn for turn in self.front.turns if turn.at <= ts]
+
+    def hushes(self, event: Any) -> bool:
+        """Say whether an event is about an order of the roll itself."""
+        names = ("client_order_id", "closing_order_id", "opening_order_id")
+        return any(getattr(event, name, None) in self.quiet for name in names)
+
+
+class FollowingStrategy(GatedStrategy):
+    """A hosted strategy whose instrument is the front of a root."""
+
+    follower: ClassVar[Follower]
+
+    @property
+    def cache(self) -> Any:
+        return Translated(super().cache, self.follower)
+
+    @property
+    def portfolio(self) -> Any:
+        return Translated(super().portfolio, self.follower)
+
+    def register_indicator_for_bars(self, bar_type: Any, indicator: Any) -> None:
+        if bar_type == self.follower.label:
+            self.follower.indicators.append(indicator)
+        super().register_indicator_for_bars(bar_type, indicator)
+
+    def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
+        order = self._dated(order)
+        if not self._waits_for_roll([order]):
+            super().submit_order(order, *args, **kwargs)
+
+    def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
+        orders = [self._dated(o) for o in getattr(order_list, "orders", order_list)]
+        if not self._waits_for_roll(orders):
+            super().submit_order_list(orders, *args, **kwargs)
+
+    def cancel_all_orders(self, instrument_id: Any, *args: Any, **kwargs: Any) -> None:
+        super().cancel_all_orders(self._translated(instrument_id), *args, **kwargs)
+
+    def close_all_positions(self, instrument_id: Any, *args: Any, **kwargs: Any) -> None:
+        super().close_all_positions(self._translated(instrument_id), *args, **kwargs)
+
+    def turns(self, bar: Bar) -> None:
+        """Take a front bar at which there is something to do: warm indicators, try to roll."""
+        if self.follower.reach(bar.ts_event):
+            self._warm(bar)
+        if self.follower.due is not None and not self._adds_risk():
+            self._roll(self.follower.due, bar)
+
+    def _translated(self, instrument_id: Any) -> Any:
+        follower = self.follower
+        return follower.contract if instrument_id == follower.id else instrument_id
+
+    def _dated(self, order: Any) -> Any:
+        if order.instrument_id != self.follower.id:
+            return order
+        return dated(order, self.follower.contract)
+
+    def _waits_for_roll(self, orders: list[Any]) -> bool:
+        """Deny orders that add risk while a turn waits. Say whether they were denied."""
+        due = self.follower.due
+        if due is None:
+            return False
+        reason = f"waits: {due.before} is being rolled to {due.after}"
+        request, reduces = request_of(self, orders[0], submitted=self._in_callback())
+        if reduces:
+            return False
+        self.floor.recorder.veto(request, "roll", reason)
+        for order in orders:
+            self._sends(order)
+            self._deny(order, request, [("roll", reason)])
+        return True
+
+    def _warm(self, bar: Bar) -> None:
+        """Put the indicators on the new contract's level, as `adjust` says."""
+        follower = self.follower
+        if follower.follows.adjust == "none" or not follower.indicators:
+            return
+        history = (super().cache.bars(follower.label) or [])[:WARMTH]
+        bars = adjusted(history, follower.passed(bar.ts_event), follower.follows.adjust)
+        for indicator in follower.indicators:
+            indicator.reset()
+            for each in bars:
+                indicator.handle_bar(each)
+
+    def _working(self) -> list[Any]:
+        cache = super().cache
+        found: list[Any] = []
+        for listing in (cache.orders_open, cache.orders_inflight, cache.orders_emulated):
+            found += listing(instrument_id=self.follower.contract, strategy_id=self.strategy_id)
+        return list({o.client_order_id: o for o in found if not o.is_pending_cancel}.values())
+
+    def _adds_risk(self) -> bool:
+        """Say whether the strategy works an order that would not merely reduce its position."""
+        held = self._held()
+        closing = OrderSide.SELL if held > 0 else OrderSide.BUY
+        return any(held == 0 or o.side != closing for o in self._working())
+
+    def _held(self) -> Any:
+        return position(self.floor.cache, self.follower.contract, self.strategy_id)
+
+    def _roll(self, turn: Turn, bar: Bar) -> None:
+        """Leave the old contract and, where there are prices and leave to do so, enter the new."""
+        follower, held = self.follower, self._held()
+        exits = self._working()
+        if held == 0 and not exits:
+            self._arrive(turn)
+            return
+        rolled = self._announced(turn, bar)
+        legs = self._legs(turn, held)
+        enters = not rolled.flat and self._may_enter(legs[1], rolled)
+        follower.quiet |= {legs[0].client_order_id} if enters else set()
+        follower.quiet |= {order.client_order_id for order in exits} if enters else set()
+        for order in exits:
+            self.cancel_order(order.client_order_id)
+        self._send(legs[0], rolled)
+        self._arrive(turn)
+        if enters:
+            self._enter(legs[1], exits, rolled)
+        self._record(rolled, legs, held, enters)
+        if (hear := getattr(self, "on_roll", None)) is not None:
+            hear(rolled)
+
+    def _enter(self, leg: Any, exits: Sequence[Any], rolled: Rolled) -> None:
+        self.follower.quiet.add(leg.client_order_id)
+        self._send(leg, rolled)
+        fresh = self.order_factory.generate_client_order_id
+        assert rolled.prices is not None
+        for order in moved_exits(exits, self.follower.contract, rolled.prices, fresh):
+            self._send(order, rolled)
+
+    def _arrive(self, turn: Turn) -> None:
+        self.follower.contract, self.follower.due = InstrumentId.from_str(turn.after), None
+
+    def _legs(self, turn: Turn, held: Any) -> tuple[Any, Any]:
+        size = Quantity.from_int(int(abs(held)))
+        out, back = OrderSide.SELL, OrderSide.BUY
+        sides = (out, back) if held > 0 else (back, out)
+        contracts = (turn.before, turn.after)
+        market = self.order_factory.market
+        old, new = (
+            market(InstrumentId.from_str(contract), side, size, tags=["ROLL"])
+            for contract, side in zip(contracts, sides, strict=True)
+        )
+        return old, new
+
+    def _may_enter(self, leg: Any, rolled: Rolled) -> bool:
+        """Put the second leg to the guardians. Where they refuse, the roll only closes."""
+        if self.floor.gate.idle:
+            return True
+        self.floor.recorder.handled[leg.client_order_id] = rolled
+        request, refusals = self._vetoed(leg)
+        if refusals:
+            self._deny(leg, request, refusals)
+        return not refusals
+
+    def _send(self, order: Any, rolled: Rolled) -> None:
+        self.floor.recorder.handled[order.client_order_id] = rolled
+        Strategy.submit_order(self, order)
+
+    def _announced(self, turn: Turn, bar: Bar) -> Rolled:
+        follower = self.follower
+        present = self.floor.cache.instrument(InstrumentId.from_str(turn.after)) is not None
+        return Rolled(
+            fact=self.floor.recorder.next_id(Kind.ROLL),
+            root=follower.front.root,
+            before=turn.before,
+            after=turn.after,
+            at=bar.ts_event,
+            prices=turn.prices if turn.at == bar.ts_event else self._prices(turn),
+            reason=turn.reason,
+            flat=follower.follows.roll == "flat" or not present or turn.prices is None,
+        )
+
+    def _prices(self, turn: Turn) -> Any:
+        """Return the last closes of both contracts, for a roll that had to wait."""
+        spec, cache = self.follower.front.spec, self.floor.cache
+        bars = [
+            cache.bar(BarType.from_str(f"{contract}-{spec}-EXTERNAL"))
+            for contract in (turn.before, turn.after)
+        ]
+        return tuple(decimal(bar.close) for bar in bars) if all(bars) else turn.prices
+
+    def _record(self, rolled: Rolled, legs: tuple[Any, Any], held: Any, enters: bool) -> None:
+        recorder, bar_ts = self.floor.recorder, rolled.at
+        orders = legs if enters else legs[:1]
+        body = {
+            "strategy": self.strategy_id.value,
+            "contracts": str(held),
+            "before": rolled.before,
+            "after": rolled.after,
+            "prices": [str(price) for price in rolled.prices or ()],
+            "reason": rolled.reason,
+            "outcome": "rolled" if enters else "flat",
+            "orders": [order.client_order_id.value for order in orders],
+        }
+        recorder.numbered(Kind.ROLL, bar_ts, "roll", None, body)
+
+
+def host_on_front(author: Any, floor: Floor, follower: Follower) -> type:
+    """Derive the class that runs in place of a strategy on a root."""
+    body = {
+        name: _hushed(method, follower)
+        for name, method in callbacks(author, FollowingStrategy).items()
+        if name.startswith(("on_order", "on_position"))
+    }
+
+    def on_bar(self: Any, bar: Bar) -> None:
+        if bar.ts_event >= follower.next_at and bar.bar_type == follower.label:
+            self.turns(bar)
+        author.on_bar(self, bar)
+
+    body |= {"on_bar": on_bar, "follower": follower, "__module__": author.__module__}
+    return host(type(author.__name__, (author,), body), floor, FollowingStrategy)
+
+
+def _hushed(method: Any, follower: Follower) -> Any:
+    """Wrap a callback so that the author does not hear of the roll's own orders."""
+
+    def call(self: Any, event: Any) -> None:
+        if not follower.hushes(event):
+            method(self, event)
+
+    return call
+
+
+class Translated:
+    """The engine's cache or portfolio, where the front's id means the contract it stands for."""
+
+    def __init__(self, inner: Any, follower: Follower) -> None:
+        self._inner, self._follower = inner, follower
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._inner, name)
+        if not name.startswith(TRANSLATED) or not callable(attribute):
+            return attribute
+        follower = self._follower
+
+        def translated(*args: Any, **kwargs: Any) -> Any:
+            args = tuple(follower.contract if a == follower.id else a for a in args)
+            kwargs = {k: follower.contract if v == follower.id else v for k, v in kwargs.items()}
+            return attribute(*args, **kwargs)
+
+        return translated

@@ -1,0 +1,159 @@
+"""The front of a root as a series that strategies hear: the current contract's bars, relabelled.
+
+Point in time: bars are never moved. What earlier bars would have been on the current contract's
+level is worked out when the front turns, from the turn's own price pair (see `adjusted`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.model import Bar, BarType, FuturesContract, InstrumentId, Price, Symbol
+
+from qe_plugins.data.catalog import Record
+from qe_plugins.engine.turns import Turn
+
+FAR = 10 * 366 * 86_400 * 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Front:
+    """One root's front on one tape: `id` is `MES.XCME`, `spec` the bars' specification."""
+
+    root: str
+    id: str
+    spec: str
+    rule: str
+    first: str
+    turns: tuple[Turn, ...]
+
+    @property
+    def bar_type(self) -> str:
+        """Return the bar type of the series."""
+        return f"{self.id}-{self.spec}-EXTERNAL"
+
+    def contract(self, ts: int) -> str:
+        """Return the id of the contract that is current at the close of a bar (UTC ns)."""
+        passed = bisect_right([turn.at for turn in self.turns], ts)
+        return self.turns[passed - 1].after if passed else self.first
+
+    def turn_at(self, ts: int) -> Turn | None:
+        """Return the turn at the close of a bar, None where there is none."""
+        return next((turn for turn in self.turns if turn.at == ts), None)
+
+
+class Weaver:
+    """Weaves fronts into a tape: after the bars of a minute, the fronts' bars of that minute."""
+
+    def __init__(self, fronts: Iterable[Front]) -> None:
+        self._threads = [Thread(front) for front in fronts]
+
+    def woven(self, piece: list[Record]) -> list[Record]:
+        """Return a piece of the tape, in `ts_init` order, with the fronts' bars in it."""
+        if not self._threads:
+            return piece
+        woven: list[Record] = []
+        held: list[Record] = []
+        now = -1
+        for record in piece:
+            if record.ts_init != now:
+                woven += held
+                held.clear()
+                now = record.ts_init
+            woven.append(record)
+            if isinstance(record, Bar):
+                held += [bar for thread in self._threads if (bar := thread.taken(record))]
+        return woven + held
+
+
+class Thread:
+    """One front on its way along the tape."""
+
+    def __init__(self, front: Front) -> None:
+        self._front, self._label = front, BarType.from_str(front.bar_type)
+        self._coming = list(front.turns)
+        self._current = self._series(front.first)
+
+    def taken(self, bar: Bar) -> Bar | None:
+        """Return `bar` as the front's, None where it is of another contract."""
+        while self._coming and bar.ts_event >= self._coming[0].at:
+            self._current = self._series(self._coming.pop(0).after)
+        if bar.bar_type != self._current:
+            return None
+        return Bar(
+            self._label,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            bar.volume,
+            bar.ts_event,
+            bar.ts_init,
+        )
+
+    def _series(self, contract: str) -> BarType:
+        return BarType.from_str(f"{contract}-{self._front.spec}-EXTERNAL")
+
+
+def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list[Bar]:
+    """Return front bars, oldest first, as they would have been on the level of the last turn.
+
+    `turns` are those up to now; `adjust` is `difference` or `ratio`. A turn without prices leaves
+    what was before it out: there is nothing to adjust it by.
+    """
+    moved, bars = [], sorted(history, key=lambda bar: bar.ts_event)
+    for bar in bars:
+        later = [turn for turn in turns if turn.at > bar.ts_event]
+        if all(turn.prices for turn in later):
+            moved.append(_moved(bar, later, adjust))
+    return moved
+
+
+def _moved(bar: Bar, later: Sequence[Turn], adjust: str) -> Bar:
+    ratio, difference = Decimal(1), Decimal(0)
+    for turn in later:
+        assert turn.prices is not None
+        before, after = turn.prices
+        if adjust == "ratio":
+            ratio *= after / before
+        else:
+            difference += after - before
+    if not later:
+        return bar
+
+    def move(price: Price) -> Price:
+        return Price.from_decimal_dp(price.as_decimal() * ratio + difference, price.precision)
+
+    return Bar(
+        bar.bar_type,
+        move(bar.open),
+        move(bar.high),
+        move(bar.low),
+        move(bar.close),
+        bar.volume,
+        bar.ts_event,
+        bar.ts_init,
+    )
+
+
+def front_instrument(front: Front, contract: FuturesContract) -> Any:
+    """Return the front as an instrument to look up tick and multiplier in; it is never traded."""
+    return FuturesContract(
+        instrument_id=InstrumentId.from_str(front.id),
+        raw_symbol=Symbol(front.root),
+        asset_class=contract.asset_class,
+        underlying=front.root,
+        activation_ns=0,
+        expiration_ns=contract.expiration_ns + FAR,
+        currency=contract.currency,
+        price_precision=contract.price_precision,
+        price_increment=contract.price_increment,
+        multiplier=contract.multiplier,
+        lot_size=contract.lot_size,
+        ts_event=contract.ts_event,
+        ts_init=contract.ts_init,
+    )

@@ -1,0 +1,58 @@
+"""Put an order on another contract: the same order, made anew."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.core import UUID4
+from nautilus_trader.model import InstrumentId, OrderInitialized, Price
+
+FIELDS = list(inspect.signature(OrderInitialized).parameters)
+PRICES = ("price", "trigger_price", "activation_price")
+
+
+def dated(order: Any, contract: InstrumentId) -> Any:
+    """Return `order`, by its own id, on a dated contract."""
+    fields = {name: getattr(order.init_event, name) for name in FIELDS}
+    return _made(order, fields | {"instrument_id": contract})
+
+
+def moved_exits(
+    orders: Sequence[Any],
+    contract: InstrumentId,
+    prices: tuple[Decimal, Decimal],
+    fresh: Callable[[], Any],
+) -> list[Any]:
+    """Return working exits on the next contract, moved by the difference of `prices`.
+
+    `fresh` makes client order ids. What cancels what stays as it was.
+    """
+    ids = {order.client_order_id: fresh() for order in orders}
+    return [_moved(order, contract, prices[1] - prices[0], ids) for order in orders]
+
+
+def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any]) -> Any:
+    fields = {name: getattr(order.init_event, name) for name in FIELDS}
+    linked = [ids[other] for other in order.linked_order_ids or () if other in ids]
+    fields |= {
+        "instrument_id": contract,
+        "client_order_id": ids[order.client_order_id],
+        "quantity": order.leaves_qty,
+        "event_id": UUID4(),
+        "linked_order_ids": linked or None,
+        "contingency_type": order.contingency_type if linked else None,
+        "parent_order_id": None,
+        "order_list_id": None,
+    }
+    for name in PRICES:
+        if (price := getattr(order, name, None)) is not None:
+            shifted = price.as_decimal() + by
+            fields[name] = Price.from_decimal_dp(shifted, price.precision)
+    return _made(order, fields)
+
+
+def _made(order: Any, fields: dict[str, Any]) -> Any:
+    return type(order).create(OrderInitialized(**fields))

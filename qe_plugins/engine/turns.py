@@ -1,0 +1,151 @@
+"""When the front of a root turns from one contract to the next on a tape, and at what prices.
+
+The roll calendar says on which session; the moment is the first minute of that session's regular
+hours in which both contracts traded, so that both legs and the adjustment have one price pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from qe_plugins.data.activity import open_activity
+from qe_plugins.data.rolling import rolls_of, within
+from qe_plugins.data.tape import Tape
+from qe_plugins.errors import DataError
+from qe_plugins.market.keys import dated_key
+from qe_plugins.market.rolls import Figures, Roll, RollCalendar, Rule, roll_calendar
+from qe_plugins.market.sessions import CHICAGO, next_session, session_on, sessions, shifted
+
+REGULAR = (time(8, 30), time(15))
+PATIENCE = 20  # sessions in which to look for a shared minute: tapes have holes
+
+
+@dataclass(frozen=True)
+class Turn:
+    """From the bar closed `at` (UTC ns) on, `after` is current instead of `before` (ids).
+
+    `prices` are both closes of that bar, in points: None where the contracts never traded in the
+    same minute, or `after` is not on the tape.
+    """
+
+    at: int
+    before: str
+    after: str
+    reason: str
+    prices: tuple[Decimal, Decimal] | None = None
+
+
+def turns_of(
+    tape: Tape, root: str, rule: str, files: Sequence[Path] = ()
+) -> tuple[str, tuple[Turn, ...]]:
+    """Return the first contract of a root on a tape, and the turns after it.
+
+    `files` are the Databento files or folders that the tape was decoded from, if any: their roll
+    calendar is that of `qe data rolls`, which also knows daily bars and open interest. Raises
+    DataError where the tape has no bars of the root, or a rule that bars cannot answer.
+    """
+    bars = bars_of(tape, root)
+    if not bars:
+        raise DataError(f"the data has no bars of {root}.", hint="Name a root that is on it.")
+    calendar = _calendar(tape, root, Rule(rule), bars, files)
+    return calendar.first, tuple(_turn(roll, root, bars) for roll in calendar.rolls)
+
+
+def bars_of(tape: Tape, root: str) -> dict[str, pl.LazyFrame]:
+    """Return the bars of a root's contracts by id: ts (close, UTC ns), close (points), volume."""
+    found = {}
+    for contract in tape.contracts:
+        for bar_type in tape.bar_types:
+            if contract.underlying == root and bar_type.startswith(f"{contract.id}-"):
+                frame = pl.scan_parquet(tape.catalog / "data" / "bars" / bar_type / "*.parquet")
+                found[str(contract.id)] = frame.select(
+                    ts=pl.col("ts_event").cast(pl.Int64),
+                    close=pl.col("close"),
+                    volume=pl.col("volume").cast(pl.Float64),
+                ).filter(pl.col("ts").is_between(tape.start, tape.end))
+    return found
+
+
+def _calendar(
+    tape: Tape, root: str, rule: Rule, bars: Mapping[str, pl.LazyFrame], files: Sequence[Path]
+) -> RollCalendar:
+    first, last = (_trading_day(root, ts) for ts in (tape.start, tape.end))
+    if files and rule is not Rule.CALENDAR:
+        return within(rolls_of(open_activity(files, root), rule), first, last)
+    known = sessions(root, first, shifted(root, last, 1))
+    days = [session.date for session in known]
+    if rule is Rule.CALENDAR:
+        return roll_calendar(root, rule, days, {})
+    if rule is Rule.OPEN_INTEREST:
+        raise DataError(
+            "bars tell no open interest.",
+            where=f"roll: {rule}",
+            hint="Roll by volume or calendar, or by what `qe data rolls` makes of statistics.",
+        )
+    closes = np.array([_nanoseconds(session.close) for session in known])
+    return roll_calendar(root, rule, days, _volumes(bars, closes, days))
+
+
+def _volumes(bars: Mapping[str, pl.LazyFrame], closes: Any, days: Sequence[date]) -> Figures:
+    figures: Figures = {}
+    for contract, frame in bars.items():
+        table = frame.select("ts", "volume").collect()
+        held = np.searchsorted(closes, table["ts"].to_numpy(), side="left")
+        traded = np.bincount(held, weights=table["volume"].to_numpy(), minlength=len(days) + 1)
+        for day, volume in zip(days, traded.tolist(), strict=False):
+            key = dated_key(contract.partition(".")[0], day)
+            if key is not None and volume:
+                figures.setdefault(day, {})[key] = int(volume)
+    return figures
+
+
+def _turn(roll: Roll, root: str, bars: Mapping[str, pl.LazyFrame]) -> Turn:
+    opens = session_on(root, roll.date)
+    assert opens is not None
+    until = shifted(root, roll.date, PATIENCE)
+    start, end = (
+        _nanoseconds(opens.open),
+        _nanoseconds(datetime.combine(until, REGULAR[1], CHICAGO)),
+    )
+    before, after = (_between(bars.get(one), start, end) for one in (roll.before, roll.after))
+    both = before.join(after, on="ts", suffix="_after").sort("ts")
+    regular = both.filter(_is_regular())
+    for shared in (regular, both):
+        if shared.height:
+            at, *prices = shared.select("ts", "close", "close_after").row(0)
+            pair = (Decimal(prices[0]).normalize(), Decimal(prices[1]).normalize())
+            return Turn(at, roll.before, roll.after, roll.reason, pair)
+    either = pl.concat([before, after]).sort("ts")
+    at = either["ts"][0] if either.height else start
+    return Turn(at, roll.before, roll.after, roll.reason)
+
+
+def _between(frame: pl.LazyFrame | None, start: int, end: int) -> pl.DataFrame:
+    if frame is None:
+        return pl.DataFrame(schema={"ts": pl.Int64, "close": pl.Decimal(38, 16)})
+    return frame.select("ts", "close").filter(pl.col("ts").is_between(start, end)).collect()
+
+
+def _is_regular() -> pl.Expr:
+    local = (
+        pl.from_epoch("ts", "ns")
+        .dt.replace_time_zone("UTC")
+        .dt.convert_time_zone("America/Chicago")
+    )
+    return local.dt.time().is_between(*REGULAR, closed="right")
+
+
+def _trading_day(root: str, ts: int) -> date:
+    return next_session(root, ts - 1).date
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000_000
