@@ -1,0 +1,128 @@
+"""A session ends at 17:00 in Chicago, winter and summer, and is told of once, with its trades."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qe_plugins.decisions import Side, Trade
+from qe_plugins.engine.sessions import CHICAGO, SessionClock, session_end
+
+
+def at(text: str) -> int:
+    """Return UTC nanoseconds of a time in UTC."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 10**9
+
+
+@pytest.mark.parametrize(
+    ("bar", "end"),
+    [
+        ("2024-01-03 15:00", "2024-01-03 23:00"),  # winter: 17:00 in Chicago is 23:00 UTC
+        ("2024-01-03 23:00", "2024-01-03 23:00"),  # a bar that closes at the end belongs to it
+        ("2024-01-03 23:01", "2024-01-04 23:00"),
+        ("2024-07-03 15:00", "2024-07-03 22:00"),  # summer
+        ("2024-07-03 22:01", "2024-07-04 22:00"),
+        ("2024-03-08 22:59", "2024-03-08 23:00"),  # the Friday before clocks go forward
+        ("2024-03-10 22:01", "2024-03-11 22:00"),  # the Sunday on which they did
+        ("2024-03-10 21:59", "2024-03-10 22:00"),
+        ("2024-11-01 21:59", "2024-11-01 22:00"),  # the Friday before clocks go back
+        ("2024-11-03 23:01", "2024-11-04 23:00"),  # the Sunday on which they did
+    ],
+)
+def test_the_session_of_a_bar_ends_at_17_in_chicago(bar: str, end: str) -> None:
+    assert session_end(at(bar)).astimezone(UTC) == datetime.fromisoformat(end).replace(tzinfo=UTC)
+
+
+@given(st.integers(at("2010-01-01 00:00") // 10**9, at("2030-01-01 00:00") // 10**9))
+def test_every_moment_is_in_one_session_of_about_a_day(seconds: int) -> None:
+    moment, end = datetime.fromtimestamp(seconds, UTC), session_end(seconds * 10**9)
+    assert end.tzinfo is CHICAGO
+    assert (end.hour, end.minute, end.second, end.microsecond) == (17, 0, 0, 0)
+    assert timedelta(0) <= end.astimezone(UTC) - moment < timedelta(hours=25)
+
+
+class Floor:
+    """As much of the trading floor as a session clock looks at."""
+
+    def __init__(self, wanted: bool = True) -> None:
+        self.observers = self.recorder = self
+        self.wanted, self.trades, self.told = wanted, [], []
+
+    def wants(self, hook: str) -> bool:
+        return self.wanted
+
+    def tell(self, hook: str, ts: int, *, session: str, trades: list[Trade]) -> None:
+        self.told.append((session, [trade.id for trade in trades], ts))
+
+    def settle(self) -> None:
+        """There is nothing to book."""
+
+
+def trade(number: int) -> Trade:
+    return Trade(
+        id=f"T-{number}",
+        instrument_id="ESZ13.XCME",
+        strategy="a",
+        side=Side.LONG,
+        quantity=Decimal(1),
+        entry=Decimal(1),
+        exit=Decimal(1),
+        opened=1,
+        closed=1,
+        pnl=Decimal(0),
+        commissions=Decimal(0),
+        currency="USD",
+        orders=(),
+    )
+
+
+@pytest.fixture
+def told() -> Callable[..., Any]:
+    """Return a function that lets bars go by, trades at some, and returns what is told."""
+
+    def run(bars: list[str], trades: dict[str, int] | None = None, *, wanted: bool = True) -> Any:
+        floor: Any = Floor(wanted)
+        clock = SessionClock(floor)
+        for bar in bars:
+            clock.tick(at(bar))
+            floor.trades += [
+                trade(number) for when, number in (trades or {}).items() if when == bar
+            ]
+        clock.close()
+        return floor.told
+
+    return run
+
+
+def test_each_session_is_told_once_with_its_own_trades(told: Callable) -> None:
+    bars = ["2024-03-08 15:00", "2024-03-08 22:30", "2024-03-10 22:01", "2024-03-11 22:30"]
+    trades = {"2024-03-08 15:00": 1, "2024-03-08 22:30": 2, "2024-03-11 22:30": 3}
+    assert told(bars, trades) == [
+        ("2024-03-08", ["T-1", "T-2"], at("2024-03-08 22:30")),
+        ("2024-03-11", [], at("2024-03-10 22:01")),
+        ("2024-03-12", ["T-3"], at("2024-03-11 22:30")),
+    ]
+
+
+def test_sessions_go_on_over_the_end_of_summer(told: Callable) -> None:
+    bars = ["2024-11-01 20:59", "2024-11-03 23:01", "2024-11-04 22:30", "2024-11-04 23:01"]
+    assert [session for session, *_ in told(bars)] == ["2024-11-01", "2024-11-04", "2024-11-05"]
+
+
+def test_two_contracts_with_the_same_minutes_share_a_session(told: Callable) -> None:
+    bars = ["2024-01-03 15:00", "2024-01-03 15:00", "2024-01-03 23:01", "2024-01-03 23:01"]
+    assert [session for session, *_ in told(bars)] == ["2024-01-03", "2024-01-04"]
+
+
+def test_a_tape_without_bars_has_no_session(told: Callable) -> None:
+    assert told([]) == []
+
+
+def test_nothing_is_told_where_nobody_listens(told: Callable) -> None:
+    assert told(["2024-01-03 15:00", "2024-01-03 23:01"], wanted=False) == []
