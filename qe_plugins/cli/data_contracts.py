@@ -34,7 +34,11 @@ def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> N
 
     defined = read_definitions(definition_files(places(dbn)), roots)
     if not defined.contracts and not defined.refused:
-        raise DataError("no definitions of these roots.", where=" ".join(roots))
+        raise DataError(
+            "no definitions of these roots.",
+            where=" ".join(roots),
+            hint="Roots are written as ES or NQ; without any, all are shown.",
+        )
     if as_json:
         listed = [asdict(one) | _dates(one) for one in defined.contracts]
         print_json({"contracts": listed, "refused": defined.refused})

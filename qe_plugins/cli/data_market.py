@@ -54,7 +54,9 @@ def symbols(
 
     meant = feed_symbol(symbol)
     if start >= end:
-        raise click.BadParameter(f"must be before --end, was {start} and {end}", param_hint="start")
+        raise click.BadParameter(
+            f"must be before --end, was {start} and {end}", param_hint="--start"
+        )
     spans = contract_spans(resolver(dataset, gateway), meant, start, end)
     rows = [_span(span) for span in spans]
     if as_json:

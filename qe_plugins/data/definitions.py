@@ -69,7 +69,7 @@ def definition_files(places: Iterable[Path]) -> list[Path]:
         if not place.exists():
             raise DataError("there is no such file or folder.", where=str(place))
         files = [place] if place.is_file() else sorted(place.rglob("*.dbn.zst"))
-        found += [file for file in files if read_header(file, str(place)).schema == "definition"]
+        found += [file for file in files if read_header(file, "data").schema == "definition"]
     if not found:
         raise DataError(
             "no definitions (.dbn.zst of schema 'definition').",
@@ -108,7 +108,9 @@ def refuse_wrong(refused: list[Refusal], where: str) -> None:
         return
     more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
     raise DataError(
-        f"refused: {refused[0]}{more}.", where=where, hint="Prices and profits would be wrong."
+        f"refused: {refused[0]}{more}.",
+        where=where,
+        hint="Profits would be wrong: get the definitions anew, or correct terms that changed.",
     )
 
 
@@ -121,7 +123,7 @@ def _distinct(files: Iterable[Path]) -> Iterable[tuple[databento_dbn.InstrumentD
     first: dict[tuple[object, ...], databento_dbn.InstrumentDefMsg] = {}
     times: Counter[tuple[object, ...]] = Counter()
     for file in files:
-        check_whole(file, str(file))
+        check_whole(file, "data")
         for message in _messages(file):
             said = tuple(getattr(message, field) for field in STATED)
             first.setdefault(said, message)

@@ -45,7 +45,13 @@ def bar_files(places: Iterable[Path], root: str) -> dict[str, list[Path]]:
         if not place.exists():
             raise DataError("there is no such file or folder.", where=str(place))
         for file in [place] if place.is_file() else sorted(place.rglob("*.dbn.zst")):
-            header = read_header(file, str(place))
+            header = read_header(file, "data")
+            if header.continuous and file == place:
+                raise DataError(
+                    f"{file} is a continuous series, which has no dated contracts.",
+                    where="data",
+                    hint="Name the contracts' own bars: the parent (ES.FUT) or raw symbols (ESZ3).",
+                )
             if not header.continuous and any(_is_of(root, name) for name in header.symbols):
                 found.setdefault(header.schema, []).append(file)
     return found
@@ -59,7 +65,7 @@ def read_bars(files: Iterable[Path], root: str) -> pl.DataFrame:
     """
     frames = [pl.DataFrame(schema=SCHEMA)]
     for file in files:
-        check_whole(file, str(file))
+        check_whole(file, "data")
         frames.append(pl.concat([frames[0], *_parts(file, root)]))
     found = sorted((one for one in frames if one.height), key=lambda one: one["ts"][0])
     frame = pl.concat(found or frames)

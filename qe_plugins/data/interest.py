@@ -35,9 +35,9 @@ def read_interest(files: Iterable[Path], root: str) -> pl.DataFrame:
 
 
 def _rows(file: Path, root: str) -> Iterator[tuple[str, int, int]]:
-    if read_header(file, str(file)).schema != "statistics":
+    if read_header(file, "data").schema != "statistics":
         return
-    check_whole(file, str(file))
+    check_whole(file, "data")
     decoder = databento_dbn.DBNDecoder()
     names = None
     with file.open("rb") as raw:

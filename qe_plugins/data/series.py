@@ -92,16 +92,22 @@ def read_series(
 
 
 def write_series(series: Series, file: Path) -> None:
-    """Write the bars as Parquet, with the label in the file's metadata."""
+    """Write the bars as Parquet, with the label in the file's metadata.
+
+    Raises DataError where the file cannot be written.
+    """
     table = series.bars.to_arrow()
     said = {"label": series.label, "as_of": str(series.as_of), "adjust": str(series.adjust)}
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table.replace_schema_metadata(said), part)
         os.replace(part, file)
-    finally:
+    except OSError as error:
         part.unlink(missing_ok=True)
+        raise DataError(
+            f"cannot be written: {error.strerror}.", where=str(file), hint="Choose another --out."
+        ) from error
 
 
 def _intraday(activity: Activity) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -120,3 +121,15 @@ def test_the_table_begins_with_the_label(december):
     said = qe("continuous", "ES", "--dbn", december)
     assert said.startswith("ES continuous, for signals and plots only: rolled by volume")
     assert "0.99647887" in said
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(december, tmp_path):
+    (tmp_path / "taken").touch()
+    with pytest.raises(QeError, match=r"x\.parquet: cannot be written: .* Choose another --out"):
+        qe("continuous", "ES", "--dbn", december, "--out", str(tmp_path / "taken" / "x.parquet"))
+
+
+def test_a_continuous_file_has_no_contracts_to_roll(december):
+    [spliced] = Path(december).glob("ES.v.0*")
+    with pytest.raises(QeError, match=r"ES\.v\.0.* is a continuous series"):
+        qe("rolls", "ES", "--dbn", str(spliced))
