@@ -104,7 +104,8 @@ def write_series(series: Series, file: Path) -> None:
         pq.write_table(table.replace_schema_metadata(said), part)
         os.replace(part, file)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if part.exists():
+            part.unlink()
         raise DataError(
             f"cannot be written: {error.strerror}.", where=str(file), hint="Choose another --out."
         ) from error
