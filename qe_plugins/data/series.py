@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from qe_plugins.data.activity import Activity, open_activity
-from qe_plugins.data.rolling import rolls_of
+from qe_plugins.data.rolling import rolls_of, within
 from qe_plugins.errors import DataError
 from qe_plugins.market.continuous import LABEL, Adjust, Segment, continuous, segments
 from qe_plugins.market.rolls import Rule
@@ -79,7 +79,8 @@ def read_series(
             where=root,
             hint=f"It begins on {activity.days[0]}.",
         )
-    stretches = segments(rolls_of(activity, rule), known[-1], adjust)
+    seen = within(rolls_of(activity, rule), activity.days[0], known[-1])
+    stretches = segments(seen, known[-1], adjust)
     bars = _intraday(activity) if intraday else _of_sessions(activity)
     return Series(
         root=root,

@@ -107,6 +107,15 @@ def test_the_adjustment_is_not_visible_as_of_an_earlier_day(december):
     assert shown["bars"][-1]["close"] == 1775
 
 
+def test_a_series_rolled_by_dates_changes_on_the_last_trading_day(december):
+    words = ("continuous", "ES", "--rule", "calendar", "--adjust", "difference")
+    shown = json.loads(qe(*words, "--dbn", december, "--json"))
+    assert [(one["contract"], one["start"], one["difference"]) for one in shown["segments"]] == [
+        ("ESZ13.XCME", "2013-10-07", -6.25),
+        ("ESH14.XCME", "2013-12-20", 0),
+    ]
+
+
 def test_the_finest_bars_go_to_a_labelled_file(december, tmp_path):
     file = tmp_path / "es.parquet"
     qe("continuous", "ES", "--bars", "intraday", "--dbn", december, "--out", str(file))
