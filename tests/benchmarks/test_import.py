@@ -17,7 +17,7 @@ from tests.gateway import tape
 from tests.gateway.shelf import Interval, Listing, Shelf, encode, nanoseconds
 
 SCRIPT = Path(__file__).with_name("importing.py")
-ROUNDS = 2
+ROUNDS = 3
 
 pytestmark = pytest.mark.benchmark
 
