@@ -5,43 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Self
 
-import msgspec
-
+from qe_plugins.errors import ModelError, ReplayMiss
+from qe_plugins.llm.asking import Asker
 from qe_plugins.llm.budget import NONE, Budgets
+from qe_plugins.llm.calling import Ask, Line
+from qe_plugins.llm.gate import Gate
+from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.pricelist import PriceList, price_list
-from qe_plugins.llm.provider import Provider, ProviderFailure
-from qe_plugins.llm.records import Failure, Request, Settled, Usage, decode, request_key
+from qe_plugins.llm.provider import Provider
+from qe_plugins.llm.records import REJECTED, Failure, Request, Settled, request_key
+from qe_plugins.llm.settings import Settings, Stats
+from qe_plugins.llm.till import Till
 
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How hard to try. Times are in seconds."""
-
-    concurrency: int = 1_000
-    timeout: float = 30.0
-    replay: bool = False
-
-
-class Stats(msgspec.Struct, kw_only=True):
-    """What a client has done so far; `usd` is settled, `reserved` is in flight at worst case."""
-
-    in_flight: int = 0
-    asked: int = 0
-    sent: int = 0
-    paid: int = 0
-    replayed: int = 0
-    answered: int = 0
-    failed: int = 0
-    hedged: int = 0
-    usage: Usage = Usage()
-    usd: Decimal = Decimal(0)
-    reserved: Decimal = Decimal(0)
+__all__ = ["Client", "Settings", "Stats"]
 
 
 class Client:
-    """Asks models for one scan. An async context manager; one event loop, any number of tasks."""
+    """Asks models for one scan. An async context manager; one event loop, any number of tasks.
+
+    `providers` are closed with it; a `ledger` that it was given is not.
+    """
 
     def __init__(
         self,
@@ -51,49 +36,123 @@ class Client:
         budgets: Budgets = NONE,
         settings: Settings | None = None,
         prices: PriceList | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.scan, self.stats = scan, Stats()
-        self._providers, self._budgets = providers, budgets
-        self._settings = settings or Settings()
-        self._prices = prices or price_list()
+        self.settings = settings or Settings()
+        self.ledger, self._own_ledger = ledger or Ledger(), ledger is None
+        self._providers, self._prices = dict(providers), prices or price_list()
+        self._till = Till(self.ledger, scan, budgets, self._prices, self.stats)
+        self._askers = {name: self._asker(name) for name in self._providers}
+        self._running: dict[str, tuple[Ask, asyncio.Task[Settled]]] = {}
 
     async def ask(
         self, request: Request, answer_type: Any, *, deadline: float | None = None
     ) -> Settled:
         """Return what came of a request; a failure is a result too, and is not raised.
 
-        The answer has been decoded as `answer_type` once, so `Settled.typed` will succeed.
-        `deadline` is a time of the loop's clock, after which the failure is `late`. Raises
-        ReplayMiss in a replay, ModelError for an unknown model or provider.
+        The answer has been decoded as `answer_type` once, so `Settled.typed` succeeds. `deadline`
+        is a time of the loop's clock, after which the failure is `late`; an answer that comes
+        later is kept for other scans. Who asks the same while it is asked shares its answer.
+        Raises ReplayMiss in a replay, ModelError for an unknown provider or model, JournalError
+        where the ledger cannot be written.
         """
-        started = time.time_ns()
+        if request.provider not in self._askers:
+            hint = f"Opened: {', '.join(self._askers) or 'none'}."
+            raise ModelError("is not open here.", where=f"provider {request.provider}", hint=hint)
         self.stats.asked += 1
-        try:
-            completion = await self._providers[request.provider].complete(request)
-            decode(completion.text, answer_type)
-        except ProviderFailure as failure:
-            return self._settled(request, started, "", failure=failure.kind)
-        except msgspec.DecodeError as error:
-            return self._settled(request, started, "", failure=Failure.INVALID, detail=str(error))
-        return self._settled(request, started, completion.model, answer=completion.text)
-
-    def _settled(self, request: Request, started: int, model: str, **what: Any) -> Settled:
-        return Settled(
-            key=request_key(request),
-            provider=request.provider,
-            model=model or request.model,
-            started_ns=started,
-            finished_ns=time.time_ns(),
-            attempts=1,
-            **what,
-        )
+        key = request_key(request)
+        if key not in self._running:
+            self._running[key] = self._started(key, request, answer_type)
+        ask, task = self._running[key]
+        if deadline is None:
+            return await asyncio.shield(task)
+        left = max(0.0, deadline - asyncio.get_running_loop().time())
+        done, _ = await asyncio.wait({task}, timeout=left)
+        return task.result() if done else await self._late(ask)
 
     async def aclose(self) -> None:
-        """Close the providers and the ledger; what is in flight is waited for."""
-        await asyncio.gather(*(provider.aclose() for provider in self._providers.values()))
+        """Break off what is still in flight, then close the providers and the ledger."""
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for provider in self._providers.values():
+            await provider.aclose()
+        self.ledger.flush()
+        if self._own_ledger:
+            self.ledger.close()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def _asker(self, name: str) -> Asker:
+        gate = Gate(min(self.settings.concurrency, self._prices.provider(name).concurrency))
+        line = Line(self._providers[name], gate, self._till, self.ledger, self.settings, self.stats)
+        return Asker(line, self.settings, self.stats)
+
+    def _started(
+        self, key: str, request: Request, answer_type: Any
+    ) -> tuple[Ask, asyncio.Task[Settled]]:
+        ask = Ask(
+            key=key,
+            request=request,
+            answer_type=answer_type,
+            scan=self.scan,
+            cutoff=self._cutoff(request),
+            started_ns=time.time_ns(),
+        )
+        task = asyncio.create_task(self._settled(ask))
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+        return ask, task
+
+    async def _settled(self, ask: Ask) -> Settled:
+        found = await self.ledger.look_up(self.scan, ask.key, self._not_older_than(ask))
+        if found is not None:
+            self.stats.replayed += 1
+            return found
+        if self.settings.replay:
+            raise ReplayMiss(
+                "was never answered in this scan.",
+                where=f"scan {self.scan}, {ask.request.node or 'request'} {ask.key[:12]}",
+                hint="Replay with the configuration and the data of the scan.",
+            )
+        settled = await self._askers[ask.request.provider].settle(ask)
+        self.stats.answered += settled.failure is None
+        self.stats.failed += settled.failure is not None
+        if settled.failure is not None and settled.failure not in REJECTED:
+            await self.ledger.conclude(ask.scan, settled)
+        return settled
+
+    async def _late(self, ask: Ask) -> Settled:
+        """Let the scan go by a failure, while the call goes on for the sake of other scans."""
+        if ask.settled is not None:
+            return await asyncio.shield(self._running[ask.key][1])
+        self.stats.late += 1
+        ask.scan = None
+        late = Settled(
+            key=ask.key,
+            provider=ask.request.provider,
+            model=ask.request.model,
+            failure=Failure.LATE,
+            detail="no answer by the deadline",
+            cutoff=ask.cutoff,
+            started_ns=ask.started_ns,
+            finished_ns=time.time_ns(),
+        )
+        await self.ledger.conclude(self.scan, late)
+        return late
+
+    def _not_older_than(self, ask: Ask) -> int | None:
+        """Return when an answer found must have been given; None in a replay, where none counts."""
+        if self.settings.replay:
+            return None
+        return ask.started_ns - int(ask.request.valid_for * 1e9)
+
+    def _cutoff(self, request: Request) -> str | None:
+        if self._prices.provider(request.provider).sdk == "offline":
+            return None
+        return self._prices.model(request.model).cutoff

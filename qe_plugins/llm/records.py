@@ -32,8 +32,8 @@ class Failure(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
 
 
-REJECTED = frozenset({Failure.BLANK, Failure.INVALID, Failure.REFUSED, Failure.BAD_REQUEST})
-"""Failures that asking again would only repeat: recorded as the answer of their request."""
+REJECTED = frozenset({Failure.BLANK, Failure.INVALID, Failure.REFUSED})
+"""Failures that were paid for: recorded as what the model has to say to this request."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,181 @@
+"""One call: a place, a reservation, the provider, a settlement; and what it came to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from qe_plugins.llm.circuit import Circuit
+from qe_plugins.llm.gate import Gate
+from qe_plugins.llm.ledger import Attempt, Ledger, OverBudget
+from qe_plugins.llm.provider import Completion, Provider, ProviderFailure, Timeout
+from qe_plugins.llm.records import REJECTED, Failure, Request, Settled, Usage, decode
+from qe_plugins.llm.settings import Settings, Stats
+from qe_plugins.llm.till import Till
+
+LONGEST = 500  # characters of a failure's detail that are kept
+
+
+class Ask(msgspec.Struct, kw_only=True, eq=False):
+    """A request on its way, with what its calls came to so far."""
+
+    key: str
+    request: Request
+    answer_type: Any
+    scan: str | None
+    cutoff: str | None
+    started_ns: int
+    usage: Usage = Usage()
+    usd: Decimal = Decimal(0)
+    attempts: int = 0
+    settled: Settled | None = None
+
+    def settle(self, model: str, **what: Any) -> Settled:
+        """Return what came of it, and remember it."""
+        self.settled = Settled(
+            key=self.key,
+            provider=self.request.provider,
+            model=model,
+            cutoff=self.cutoff,
+            usage=self.usage,
+            usd=self.usd,
+            attempts=self.attempts,
+            started_ns=self.started_ns,
+            finished_ns=time.time_ns(),
+            **what,
+        )
+        return self.settled
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call came to."""
+
+    model: str = ""
+    text: str | None = None
+    failure: Failure | None = None
+    detail: str = ""
+    retry_after: float | None = None
+
+
+class Line:
+    """The way to one provider, shared by all who ask it."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        gate: Gate,
+        till: Till,
+        ledger: Ledger,
+        settings: Settings,
+        stats: Stats,
+    ) -> None:
+        self.provider, self.gate, self.circuit = provider, gate, Circuit()
+        self._till, self._ledger, self._settings, self._stats = till, ledger, settings, stats
+
+    async def call(
+        self, ask: Ask, feedback: str = "", *, last: bool, spare: bool = False
+    ) -> Outcome:
+        """Return what one call came to, after it is committed.
+
+        An answer settles the ask in the same transaction; so does a rejection when `last`. A
+        `spare` call is only made where there is a place and money for it now.
+        """
+        if not await self._enter(spare):
+            return Outcome(failure=Failure.CIRCUIT_OPEN, detail="the provider only fails")
+        try:
+            number, attempt = await self._till.reserve(
+                ask.key, ask.request, self._settings.timeout, wait=not spare
+            )
+            return await self._sent(ask, feedback, number, attempt, last=last)
+        except OverBudget as error:
+            return Outcome(failure=Failure.BUDGET, detail=str(error))
+        finally:
+            self.gate.leave()
+            self.circuit.given_up()
+
+    async def _enter(self, spare: bool) -> bool:
+        if spare:
+            return not self.circuit.wait() and self.gate.try_enter()
+        left = self._settings.patience
+        while pause := self.circuit.wait():
+            left -= pause
+            if left < 0:
+                return False
+            await asyncio.sleep(pause)
+        await self.gate.enter()
+        return True
+
+    async def _sent(
+        self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool
+    ) -> Outcome:
+        ended: Completion | ProviderFailure | None = None
+        outcome = Outcome(failure=Failure.TIMEOUT)
+        self._stats.sent += 1
+        ask.attempts += 1
+        try:
+            ended = await self._completed(ask.request, feedback)
+            outcome = _outcome(ended, ask)
+            self._report(ended)
+        finally:
+            usage = self._till.charged(ask.request, ended)
+            usd = attempt.worst if usage is None else self._till.price(ask.request, usage)
+            ask.usage, ask.usd = ask.usage + (usage or Usage()), ask.usd + usd
+            status = "in_doubt" if usage is None else str(outcome.failure or "answered")
+            settled = self._till.settle(number, attempt, status, usd, usage or Usage())
+            self._conclude(ask, outcome, last=last)
+        await settled
+        return outcome
+
+    async def _completed(self, request: Request, feedback: str) -> Completion | ProviderFailure:
+        seconds = self._settings.timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.provider.complete(request, feedback)
+        except ProviderFailure as failure:
+            return failure
+        except TimeoutError:
+            return Timeout(f"no answer within {seconds:g} s")
+
+    def _conclude(self, ask: Ask, outcome: Outcome, *, last: bool) -> None:
+        """Settle the ask beside its call, so that no answer that was paid for can be lost."""
+        rejected = outcome.failure in REJECTED and (last or outcome.failure is Failure.REFUSED)
+        if ask.settled is not None or not (outcome.failure is None or rejected):
+            return
+        settled = ask.settle(
+            outcome.model or ask.request.model,
+            answer=outcome.text,
+            failure=outcome.failure,
+            detail=outcome.detail,
+        )
+        self._ledger.conclude(ask.scan, settled)
+
+    def _report(self, ended: Completion | ProviderFailure) -> None:
+        kind = ended.kind if isinstance(ended, ProviderFailure) else None
+        if kind in (Failure.RATE_LIMITED, Failure.SERVER):
+            pause = getattr(ended, "retry_after", None) or self._settings.backoff
+            self.gate.turned_away(pause)
+        elif kind is not Failure.TIMEOUT:
+            self.gate.answered()
+        if kind in (Failure.SERVER, Failure.TIMEOUT):
+            self.circuit.failed()
+        else:
+            self.circuit.answered()
+
+
+def _outcome(ended: Completion | ProviderFailure, ask: Ask) -> Outcome:
+    if isinstance(ended, ProviderFailure):
+        return Outcome(
+            failure=ended.kind, detail=ended.detail[:LONGEST], retry_after=ended.retry_after
+        )
+    if not ended.text.strip():
+        return Outcome(model=ended.model, failure=Failure.BLANK, detail="the answer was blank")
+    try:
+        decode(ended.text, ask.answer_type)
+    except msgspec.DecodeError as error:
+        said = f"{error}" if ended.finish != "length" else f"{error}; it was cut at max_tokens"
+        return Outcome(model=ended.model, failure=Failure.INVALID, detail=said[:LONGEST])
+    return Outcome(model=ended.model, text=ended.text.strip())

@@ -1,0 +1,65 @@
+"""What goes into the ledger and what it tells: attempts, costs, and a budget that is used up."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal
+
+import msgspec
+
+from qe_plugins.llm.budget import day_of
+from qe_plugins.llm.records import Request, Usage
+
+PICO = Decimal(10) ** 12
+
+
+class OverBudget(Exception):  # noqa: N818 - an outcome, not a mistake
+    """A limit leaves no room. `used_up` says that none will be left when calls in flight settle."""
+
+    def __init__(self, scope: str, limit: Decimal, *, used_up: bool) -> None:
+        self.scope, self.limit, self.used_up = scope, limit, used_up
+        super().__init__(f"the limit of {limit} USD for {scope} is reached")
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One call about to be sent, with the most it can cost."""
+
+    key: str
+    scan: str
+    request: Request
+    worst: Decimal
+    started_ns: int
+
+    @property
+    def day(self) -> str:
+        """Return the UTC day that pays for it."""
+        return day_of(self.started_ns)
+
+    def scopes(self) -> tuple[str, str, str]:
+        """Return what it spends from."""
+        rank = f"rank:{self.scan}:{self.request.rank}"
+        return f"day:{self.day}", f"scan:{self.scan}", rank
+
+
+class CostRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What one group of calls cost.
+
+    `usd` is settled; `in_doubt` is the worst case of `open`
+    calls, sent and never settled: those in flight now, and those that a killed process left.
+    """
+
+    group: str
+    calls: int
+    open: int
+    usd: Decimal
+    in_doubt: Decimal
+    usage: Usage
+
+
+def pico(usd: Decimal) -> int:
+    """Return an amount in picodollars, rounded up."""
+    return int((usd * PICO).to_integral_value(ROUND_CEILING))
+
+
+def dollars(amount: int) -> Decimal:
+    """Return picodollars in USD."""
+    return (Decimal(amount) / PICO).normalize() if amount else Decimal(0)

@@ -1,0 +1,154 @@
+"""The ledger's file: many calls a transaction, committed on the loop before any of them is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import URL, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from qe_plugins import home
+from qe_plugins.errors import ModelError
+from qe_plugins.journal import guard
+from qe_plugins.journal.database import connect, one_line_errors, reading, spelled, writing
+from qe_plugins.llm.ledger import reading as read
+from qe_plugins.llm.ledger import tables
+from qe_plugins.llm.ledger.batch import Batch, Lookup
+from qe_plugins.llm.ledger.records import Attempt, CostRow
+from qe_plugins.llm.ledger.writing import Conclusion, Intent, Settlement
+from qe_plugins.llm.records import Request, Settled, Usage
+
+WINDOW = 0.003
+"""Seconds that a write waits for others to share its transaction with."""
+
+
+class Ledger:
+    """An open ledger, for one event loop; several processes may share the file.
+
+    Its commits survive the death of the process, and the last few may be lost with the machine's
+    power. What `intend`, `settle`, `conclude` and `look_up` return is done once it is committed.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        url = URL.create("sqlite", database=str(path or home.home() / "ledger.sqlite"))
+        guard.keep_tests_out(url)
+        self._engine, self._where = connect(url), spelled(url)
+        event.listen(self._engine, "connect", _commit_without_waiting_for_the_disk)
+        with one_line_errors(self._where), writing(self._engine) as connection:
+            tables.metadata.create_all(connection)
+        self._batch = Batch()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def intend(
+        self, attempt: Attempt, limits: Mapping[str, Decimal] | None = None
+    ) -> asyncio.Future[int]:
+        """Reserve a call's worst case under `limits` by scope; the result is the attempt's id.
+
+        The future raises OverBudget where a limit leaves no room.
+        """
+        intent = Intent(attempt=attempt, limits=dict(limits or {}))
+        return self._queued(self._batch.intents, intent)
+
+    def settle(
+        self,
+        number: int,
+        attempt: Attempt,
+        *,
+        status: str,
+        usd: Decimal,
+        usage: Usage,
+        finished_ns: int,
+    ) -> asyncio.Future[None]:
+        """Say what a call cost; the rest of its reservation is free again."""
+        settlement = Settlement(
+            id=number,
+            attempt=attempt,
+            status=status,
+            usd=usd,
+            usage=usage,
+            finished_ns=finished_ns,
+        )
+        return self._queued(self._batch.settlements, settlement)
+
+    def conclude(self, scan: str | None, settled: Settled) -> asyncio.Future[None]:
+        """Say what came of a request, in the same transaction as what is settled beside it.
+
+        Without a scan it is kept for later scans alone.
+        """
+        return self._queued(self._batch.conclusions, Conclusion(scan=scan, settled=settled))
+
+    def look_up(
+        self, scan: str, key: str, not_older_than_ns: int | None
+    ) -> asyncio.Future[Settled | None]:
+        """Return what `scan` went by, or else an answer not older than that, which it then uses.
+
+        None instead of a time looks only at the scan's own, its passing failures included.
+        """
+        lookup = Lookup(scan=scan, key=key, not_older_than_ns=not_older_than_ns)
+        return self._queued(self._batch.lookups, lookup)
+
+    def _queued(self, queue: list[Any], what: Any) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        queue.append((what, future))
+        if self._timer is None:
+            self._timer = loop.call_later(WINDOW, self.flush)
+        return future
+
+    def flush(self) -> None:
+        """Commit what is queued now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._batch = self._batch, Batch()
+        if batch.empty:
+            return
+        try:
+            with one_line_errors(self._where), writing(self._engine) as connection:
+                done = batch.run(connection)
+        except Exception as error:
+            batch.fail(error)
+        else:
+            done()
+
+    def used(self, scan: str, key: str) -> Settled | None:
+        """Return what a scan went by for a request, at once."""
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return read.used_by(connection, scan, [key]).get(key)
+
+    def request(self, key: str) -> Request | None:
+        """Return the exact request of a key, without who asked it; None for an unknown one."""
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return read.request(connection, key)
+
+    def costs(self, by: str, scan: str | None = None) -> list[CostRow]:
+        """Return what calls cost by rank, model, role, scan or day. Raises ModelError for others.
+
+        A call sent and never settled counts in `in_doubt`, at worst case.
+        """
+        if by not in read.GROUPS:
+            hint = f"One of {', '.join(read.GROUPS)}."
+            raise ModelError("costs are not grouped so.", where=repr(by), hint=hint)
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return read.costs(connection, by, scan)
+
+    def close(self) -> None:
+        """Commit what is queued, and let go of the file."""
+        self.flush()
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _commit_without_waiting_for_the_disk(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()

@@ -1,0 +1,88 @@
+"""The ledger's tables. Money is in whole picodollars, so that sums are exact in SQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text
+
+metadata = MetaData()
+
+prefixes = Table(  # what many requests share: all but the prompt
+    "prefixes",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("prefix", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(  # one row a call, written before it is sent; `usd` is null until it is settled
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("scan", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("rank", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("started_ns", Integer, nullable=False),
+    Column("reserved", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("finished_ns", Integer),
+    Column("usd", Integer),
+    Column("input", Integer, nullable=False, default=0),
+    Column("cached", Integer, nullable=False, default=0),
+    Column("output", Integer, nullable=False, default=0),
+    Column("written", Integer, nullable=False, default=0),
+    Index("attempts_of_a_scan", "scan", "status"),
+)
+
+answers = Table(  # only a `final` one answers the same request in another scan
+    "answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("answer", Text),
+    Column("failure", Text),
+    Column("detail", Text, nullable=False),
+    Column("cutoff", Text),
+    Column("usd", Integer, nullable=False),
+    Column("input", Integer, nullable=False),
+    Column("cached", Integer, nullable=False),
+    Column("output", Integer, nullable=False),
+    Column("written", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("started_ns", Integer, nullable=False),
+    Column("finished_ns", Integer, nullable=False),
+    Index("answers_to_a_request", "key", "finished_ns"),
+)
+
+uses = Table(  # which answer a scan went by, whether it asked for it or found it
+    "uses",
+    metadata,
+    Column("scan", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("answer", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+spending = Table(  # of a day, a scan, a rank of a scan: settled, and in flight at worst case
+    "spending",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("spent", Integer, nullable=False),
+    Column("reserved", Integer, nullable=False),
+)

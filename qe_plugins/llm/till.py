@@ -1,0 +1,124 @@
+"""Money before and after each call: the worst case is set aside, then settled to what was used."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from qe_plugins.llm import prices
+from qe_plugins.llm.budget import Budgets, scopes
+from qe_plugins.llm.ledger import Attempt, Ledger, OverBudget
+from qe_plugins.llm.pricelist import PriceList
+from qe_plugins.llm.provider import Completion, ProviderFailure
+from qe_plugins.llm.records import Request, Usage
+from qe_plugins.llm.settings import Stats
+
+WOKEN = 2  # a call costs less than its worst case, so each that settles makes room for more
+
+
+class Till:
+    """Reserves in the ledger. Where only calls in flight are in the way, it waits for them."""
+
+    def __init__(
+        self, ledger: Ledger, scan: str, budgets: Budgets, price_list: PriceList, stats: Stats
+    ) -> None:
+        self._ledger, self._scan, self._budgets = ledger, scan, budgets
+        self._prices, self._stats = price_list, stats
+        self._settled = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def reserve(
+        self, key: str, request: Request, within: float, *, wait: bool = True
+    ) -> tuple[int, Attempt]:
+        """Return the id of a call that may be sent now, its intent committed.
+
+        Raises OverBudget where no room is left, nor will be.
+        """
+        while True:
+            attempt, settled = self._attempt(key, request, within), self._settled
+            try:
+                return await self._intend(attempt), attempt
+            except OverBudget as error:
+                if error.used_up or not wait:
+                    raise
+                if settled == self._settled:
+                    if not self._stats.in_flight:
+                        raise
+                    await self._room()
+
+    def settle(
+        self, number: int, attempt: Attempt, status: str, usd: Decimal, usage: Usage
+    ) -> asyncio.Future[None]:
+        """Give back what a call did not cost."""
+        stats = self._stats
+        stats.in_flight -= 1
+        stats.reserved -= attempt.worst
+        stats.usd += usd
+        stats.usage += usage
+        stats.paid += usd > 0
+        self._settled += 1
+        self._wake(WOKEN if stats.in_flight else len(self._waiting))
+        return self._ledger.settle(
+            number, attempt, status=status, usd=usd, usage=usage, finished_ns=time.time_ns()
+        )
+
+    def charged(self, request: Request, ended: Completion | ProviderFailure | None) -> Usage | None:
+        """Return what a call used; None where it may have cost its worst case."""
+        if isinstance(ended, Completion):
+            return ended.usage
+        if isinstance(ended, ProviderFailure) and (ended.usage or not ended.charged):
+            return ended.usage or Usage()
+        return None
+
+    def price(self, request: Request, usage: Usage) -> Decimal:
+        """Return what a call that ends now costs."""
+        if self._free(request):
+            return Decimal(0)
+        return prices.cost(self._prices, request.model, usage, datetime.now(UTC))
+
+    async def _intend(self, attempt: Attempt) -> int:
+        future = self._ledger.intend(attempt, self._limits(attempt))
+        self._stats.in_flight += 1
+        self._stats.reserved += attempt.worst
+        try:
+            return await future
+        except BaseException:
+            if future.done() and not future.cancelled() and not future.exception():
+                self.settle(future.result(), attempt, "unsent", Decimal(0), Usage())
+            else:
+                self._stats.in_flight -= 1
+                self._stats.reserved -= attempt.worst
+            raise
+
+    def _attempt(self, key: str, request: Request, within: float) -> Attempt:
+        worst = Decimal(0)
+        if not self._free(request):
+            now, span = datetime.now(UTC), timedelta(seconds=within)
+            worst = prices.worst_case(self._prices, request, now, span)
+        if self._budgets.call is not None and worst > self._budgets.call:
+            raise OverBudget("a call", self._budgets.call, used_up=True)
+        return Attempt(
+            key=key, scan=self._scan, request=request, worst=worst, started_ns=time.time_ns()
+        )
+
+    def _limits(self, attempt: Attempt) -> dict[str, Decimal]:
+        limits = scopes(self._budgets, self._scan, attempt.request.rank, attempt.started_ns)
+        return {scope: limit for scope, limit in limits.items() if limit is not None}
+
+    def _free(self, request: Request) -> bool:
+        return self._prices.provider(request.provider).sdk == "offline"
+
+    async def _room(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
+
+    def _wake(self, count: int) -> None:
+        while self._waiting and count > 0:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
+                count -= 1
