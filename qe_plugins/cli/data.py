@@ -12,7 +12,7 @@ COMMANDS: dict[str, str] = {
     "verify": "qe_plugins.cli.data_verify:verify",
     "list": "qe_plugins.cli.data_files:list_",
     "import": "qe_plugins.cli.data_files:import_",
-    "catalog": "qe_plugins.cli.data_files:catalog",
+    "catalog": "qe_plugins.cli.data_catalog:catalog",
     "symbols": "qe_plugins.cli.data_market:symbols",
     "contracts": "qe_plugins.cli.data_contracts:contracts",
     "calendar": "qe_plugins.cli.data_calendar:calendar",

@@ -1,4 +1,4 @@
-"""`qe data list|import|catalog`: the files that are here."""
+"""`qe data list|import`: the files that are here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qe_plugins.cli.data_catalog import print_built
 from qe_plugins.cli.listing import json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.data.databento.book import Book
     from qe_plugins.data.databento.manifest import Entry
-    from qe_plugins.data.databento.shelf import Built
 
 
 @click.command(name="list")
@@ -46,47 +46,7 @@ def import_(path: Path, as_json: bool) -> None:
         return
     for one in imported.files:
         click.echo(f"{one.file}: {'' if one.new else 'is here already: '}{one.path}")
-    _print_built(imported.catalogs)
-
-
-@click.command()
-@click.option("--rebuild", "anew", is_flag=True, help="Make it again from the files.")
-@json_option
-def catalog(anew: bool, as_json: bool) -> None:
-    """Show the Parquet catalogs beside the files, or make them again with --rebuild.
-
-    A catalog holds contracts and bars, is a cache, and is written anew by get and import.
-    """
-    from qe_plugins.data.databento.book import books
-    from qe_plugins.data.databento.shelf import FOLDER
-
-    if anew:
-        built = [one for book in books() if (one := _rebuilt(book.now.dataset))]
-        if as_json:
-            print_json(built)
-        else:
-            _print_built(built)
-        return
-    folders = [str(book.folder / FOLDER) for book in books() if (book.folder / FOLDER).is_dir()]
-    if as_json:
-        print_json(folders)
-    else:
-        click.echo("\n".join(folders) or "There is no catalog yet.")
-
-
-def _rebuilt(dataset: str) -> Built | None:
-    from qe_plugins.data.databento.shelf import rebuild
-    from qe_plugins.data.databento.shop import locked
-
-    with locked(dataset) as book:
-        return rebuild(book)
-
-
-def _print_built(catalogs: list[Built]) -> None:
-    if not catalogs:
-        click.echo("No catalog: it needs bars (ohlcv-...) and definitions.")
-    for one in catalogs:
-        click.echo(f"catalog: {one.bars:,} bars of {one.contracts} contracts in {one.folder}")
+    print_built(imported.catalogs)
 
 
 def _listed(book: Book) -> dict[str, Any]:

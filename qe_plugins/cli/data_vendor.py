@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qe_plugins.cli.data_catalog import print_built
 from qe_plugins.cli.data_progress import asking, downloading
 from qe_plugins.cli.listing import json_option, print_json, print_rows
 
@@ -133,14 +134,8 @@ def _print_bought(bought: Bought) -> None:
     )
     for retry in bought.retries:
         click.echo(f"billed again after a cut: {retry}")
-    if bought.catalog:
-        click.echo(
-            f"catalog: {bought.catalog.bars:,} bars of {bought.catalog.contracts} contracts in "
-            f"{bought.catalog.folder}"
-        )
-        click.echo(f"trade on it: qe backtest FILE --set data.catalog={bought.catalog.folder}")
-    elif bought.files:
-        click.echo("no catalog to trade on: it needs bars (ohlcv-...) and definitions.")
+    if bought.files:
+        print_built([bought.catalog] if bought.catalog else [])
 
 
 def _usd(dollars: Decimal) -> str:

@@ -231,6 +231,31 @@ def test_days_in_two_files_are_taken_once(qe, purchase, home):
     assert "ESZ13 ohlcv-1m: some of its days are in more than one file" in notes
 
 
+def test_a_definition_with_a_wrong_figure_is_refused_and_the_rest_used(
+    qe, purchase, gateway, monkeypatch, home
+):
+    shelf = gateway.vendor.shelf
+    wrong = shelf.records["definition"].copy()
+    wrong["unit_of_measure_qty"][wrong["instrument_id"] == shelf.listings[0].id] *= 1_000
+    monkeypatch.setitem(shelf.records, "definition", wrong)
+
+    bought = qe("data", "get", purchase("parent", "[ohlcv-1m, definition]"), "--max-cost", "1")
+
+    assert bought.code == 0
+    assert "refused: ESZ13: multiplier 50,000, but 50 in configs/markets.yaml" in bought.out
+    bars = {path.name.split(".")[0] for path in (home.folder / "catalog/data/bars").iterdir()}
+    assert bars == {"ESH14", "ESM14"}
+    assert qe("data", "verify").code == 2
+
+
+def test_futures_without_a_definition_are_said(qe, purchase, home):
+    qe("data", "get", purchase("[ESZ3]", "[ohlcv-1m, definition]"), "--max-cost", "1")
+
+    bought = qe("data", "get", purchase("[ESH4]", "[ohlcv-1m]"), "--max-cost", "1")
+
+    assert "left out, of which there is no definition: ESH14" in bought.out
+
+
 def test_files_that_contradict_each_other_make_no_catalog(qe, shared_data, tmp_path, home):
     qe("data", "import", shared_data / "es_2013" / DEFINITIONS)
     qe("data", "import", shared_data / "es_2013" / BARS)
@@ -253,7 +278,7 @@ def test_files_that_contradict_each_other_make_no_catalog(qe, shared_data, tmp_p
 
 
 def test_bars_without_definitions_make_no_catalog(qe, purchase, home):
-    assert "no catalog to trade on" in qe("data", "get", purchase(), "--max-cost", "1").out
+    assert "No catalog to trade on" in qe("data", "get", purchase(), "--max-cost", "1").out
     assert not (home.folder / "catalog").exists()
 
 

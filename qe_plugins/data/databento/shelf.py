@@ -32,7 +32,10 @@ from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.manifest import Entry
 from qe_plugins.data.dbn_file import read_header
 from qe_plugins.data.decoding import BAR_SCHEMAS, decode
+from qe_plugins.data.definitions import read_definitions
+from qe_plugins.data.symbology import is_outright
 from qe_plugins.errors import DataError
+from qe_plugins.market.contracts import Refusal
 
 FOLDER = "catalog"
 NANO = 9  # decimals of a DBN price
@@ -40,11 +43,17 @@ SECOND_NS = 1_000_000_000
 
 
 class Built(msgspec.Struct, frozen=True):
-    """A catalog that was made."""
+    """A catalog that was made.
+
+    `refused` says, with both figures, which definitions are not those of `configs/markets.yaml`;
+    `undefined` names the futures whose bars have no definition. Neither is in the catalog.
+    """
 
     folder: str
     contracts: int
     bars: int
+    refused: list[str]
+    undefined: list[str]
 
 
 def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built | None:
@@ -61,13 +70,14 @@ def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built |
     folder = book.folder / FOLDER
     workshop = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=book.folder))
     try:
-        contracts = _write_contracts(book, definitions, workshop)
-        written = _write_bars(book, bars, contracts, workshop, tick)
+        contracts, refused = _write_contracts(book, definitions, workshop)
+        written, left = _write_bars(book, bars, contracts, workshop, tick)
         _swap(workshop, folder)
     except BaseException:
         shutil.rmtree(workshop, ignore_errors=True)
         raise
-    return Built(str(folder), len(contracts), written)
+    undefined = sorted(left - {one.name for one in refused})
+    return Built(str(folder), len(contracts), written, list(map(str, refused)), undefined)
 
 
 def _group(entry: Entry) -> str:
@@ -80,13 +90,20 @@ def _root(entry: Entry) -> str:
 
 def _write_contracts(
     book: Book, entries: Sequence[Entry], folder: Path
-) -> dict[str, FuturesContract]:
-    """Write the contracts that the files define, and return them by name, `ESZ13`."""
-    files = [read_header(book.path(entry.path), entry.path) for entry in entries]
-    decode(files, {}, folder, book.now.dataset)
-    found = ParquetDataCatalog(str(folder)).instruments()
-    futures = (one for one in found if isinstance(one, FuturesContract))
-    return {str(one.id).partition(".")[0]: one for one in futures}
+) -> tuple[dict[str, FuturesContract], list[Refusal]]:
+    """Write the contracts that the files define; return them by name, and those refused."""
+    paths = [book.path(entry.path) for entry in entries]
+    decode([read_header(path, str(path)) for path in paths], {}, folder, book.now.dataset)
+    refused = read_definitions(paths).refused
+    wrong = {refusal.name for refusal in refused}
+    contracts: dict[str, FuturesContract] = {}
+    for one in ParquetDataCatalog(str(folder)).instruments():
+        name = str(one.id).partition(".")[0]
+        if name in wrong:
+            shutil.rmtree(folder / "data" / "futures_contract" / str(one.id))
+        elif isinstance(one, FuturesContract):
+            contracts[name] = one
+    return contracts, refused
 
 
 def _write_bars(
@@ -95,9 +112,10 @@ def _write_bars(
     contracts: dict[str, FuturesContract],
     folder: Path,
     tick: Callable[[str], None],
-) -> int:
-    """Write every series and return how many bars they have."""
+) -> tuple[int, set[str]]:
+    """Write every series; return how many bars they have, and the futures left out."""
     written = 0
+    left: set[str] = set()
     for some in _together(entries):
         parts: dict[str, list[Records]] = defaultdict(list)
         for entry in some:
@@ -105,10 +123,12 @@ def _write_bars(
             for name, records in by_contract(read_records(path, entry.rows), header(path).names):
                 if name in contracts:
                     parts[name].append(records)
+                elif is_outright(name):
+                    left.add(name)
         for name in sorted(parts):
             tick(name)
             written += _write_one(contracts[name], some[0].schema, parts.pop(name), folder)
-    return written
+    return written, left
 
 
 def _together(entries: Sequence[Entry]) -> list[list[Entry]]:

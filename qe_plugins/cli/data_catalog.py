@@ -1,0 +1,60 @@
+"""`qe data catalog`: the Parquet catalogs beside the files, which can be made again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from qe_plugins.cli.listing import json_option, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qe_plugins.data.databento.shelf import Built
+
+
+@click.command()
+@click.option("--rebuild", "anew", is_flag=True, help="Make it again from the files.")
+@json_option
+def catalog(anew: bool, as_json: bool) -> None:
+    """Show the Parquet catalogs beside the files, or make them again with --rebuild.
+
+    A catalog holds contracts and bars, is a cache, and is written anew by get and import.
+    """
+    from qe_plugins.data.databento.book import books
+    from qe_plugins.data.databento.shelf import FOLDER
+
+    if anew:
+        built = [one for book in books() if (one := _rebuilt(book.now.dataset))]
+        if as_json:
+            print_json(built)
+        else:
+            print_built(built)
+        return
+    folders = [str(book.folder / FOLDER) for book in books() if (book.folder / FOLDER).is_dir()]
+    if as_json:
+        print_json(folders)
+    else:
+        click.echo("\n".join(folders) or "There is no catalog yet.")
+
+
+def _rebuilt(dataset: str) -> Built | None:
+    from qe_plugins.data.databento.shelf import rebuild
+    from qe_plugins.data.databento.shop import locked
+
+    with locked(dataset) as book:
+        return rebuild(book)
+
+
+def print_built(catalogs: Sequence[Built]) -> None:
+    """Print what was made, what was left out, and how to trade on it."""
+    if not catalogs:
+        click.echo("No catalog to trade on: it needs bars (ohlcv-...) and definitions.")
+    for one in catalogs:
+        click.echo(f"catalog: {one.bars:,} bars of {one.contracts} contracts in {one.folder}")
+        for text in one.refused:
+            click.echo(f"refused: {text}")
+        if one.undefined:
+            click.echo(f"left out, of which there is no definition: {', '.join(one.undefined)}")
+        click.echo(f"trade on it: qe backtest FILE --set data.catalog={one.folder}")
