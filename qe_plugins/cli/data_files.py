@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def list_(as_json: bool) -> None:
     """List the files that were bought and imported, with what they hold and what they cost."""
     from qe_plugins.data.databento.book import books
+    from qe_plugins.data.databento.budget import usd
 
     shelves = books()
     if as_json:
@@ -28,7 +29,7 @@ def list_(as_json: bool) -> None:
     if not shelves:
         click.echo("Nothing was bought or imported yet.")
     for book in shelves:
-        click.echo(f"{book.now.dataset} in {book.folder}, ${book.spent:,.2f} spent so far")
+        click.echo(f"{book.now.dataset} in {book.folder}, {usd(book.spent)} spent so far")
         head = ("file", "from", "until", "rows", "bytes", "dollars", "doubtful days", "source")
         print_rows(head, [_row(entry) for _, entry in sorted(book.now.files.items())])
 

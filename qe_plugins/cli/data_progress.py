@@ -19,7 +19,9 @@ def asking() -> Iterator[Callable[[int], Callable[[], None]]]:
     from rich import progress as rich
 
     columns = (rich.TextColumn("asking for prices"), rich.BarColumn(), rich.MofNCompleteColumn())
-    with rich.Progress(*columns, console=_console(), transient=True) as progress:
+    screen = _console()
+    hidden = not screen.is_terminal
+    with rich.Progress(*columns, console=screen, transient=True, disable=hidden) as progress:
 
         def started(total: int) -> Callable[[], None]:
             task = progress.add_task("", total=total)

@@ -108,11 +108,13 @@ def _print_cart(cart: Cart) -> None:
 
 
 def _figures(rows: list[Line]) -> tuple[object, ...]:
+    from qe_plugins.data.databento.budget import usd
+
     return (
         sum(one.files for one in rows),
         sum(one.rows for one in rows),
         sum(one.bytes for one in rows),
-        _usd(sum((one.dollars for one in rows), Decimal(0))),
+        usd(sum((one.dollars for one in rows), Decimal(0))),
     )
 
 
@@ -128,16 +130,13 @@ def _print_doubts(cart: Cart) -> None:
 
 
 def _print_bought(bought: Bought) -> None:
+    from qe_plugins.data.databento.budget import usd
+
     click.echo(
-        f"{bought.files} files bought for {_usd(bought.dollars)}, {bought.held} were here: "
+        f"{bought.files} files bought for {usd(bought.dollars)}, {bought.held} were here: "
         f"{bought.rows:,} rows in {bought.folder}"
     )
     for retry in bought.retries:
         click.echo(f"billed again after a cut: {retry}")
     if bought.files:
         print_built([bought.catalog] if bought.catalog else [])
-
-
-def _usd(dollars: Decimal) -> str:
-    """Return an amount to the cent, and smaller ones to the hundredth of a cent."""
-    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"

@@ -45,7 +45,7 @@ def verify(dbn: Path | None, as_json: bool) -> None:
     else:
         _print_report(report)
     if report.wrong:
-        raise DataError(f"{len(report.wrong)} things are wrong; first: {report.wrong[0]}.")
+        raise DataError(f"{_faults(report)}, first: {report.wrong[0]}.")
 
 
 def _print_report(report: Report) -> None:
@@ -56,8 +56,12 @@ def _print_report(report: Report) -> None:
         click.echo(f"note: {text}")
     for text in report.wrong:
         click.echo(f"WRONG: {text}")
-    verdict = f"{len(report.wrong)} things are wrong" if report.wrong else "all is well"
+    verdict = _faults(report) if report.wrong else "all is well"
     click.echo(f"{report.files} files, {report.rows:,} rows: {verdict}")
+
+
+def _faults(report: Report) -> str:
+    return "1 fault" if len(report.wrong) == 1 else f"{len(report.wrong)} faults"
 
 
 def _series_row(one: Series) -> tuple[object, ...]:

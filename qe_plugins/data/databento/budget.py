@@ -8,6 +8,11 @@ from decimal import Decimal
 from qe_plugins.errors import DataError
 
 
+def usd(dollars: Decimal) -> str:
+    """Return an amount to the cent, and one below a dollar to the hundredth of a cent."""
+    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"
+
+
 class Budget:
     """At most `limit` dollars for a purchase quoted at `quoted`.
 
@@ -37,8 +42,8 @@ class Budget:
     def _admit(self, dollars: Decimal, what: str) -> None:
         if self._committed + dollars > self.limit:
             raise DataError(
-                f"the stream was cut, and a second try is billed again: ${dollars:.4f} more would "
-                f"bring this run to ${self._committed + dollars:.4f}, above ${self.limit:.4f}.",
+                f"the stream was cut, and a second try is billed again: {usd(dollars)} more would "
+                f"bring this run to {usd(self._committed + dollars)}, above {usd(self.limit)}.",
                 where=what,
                 hint="Run the command again with a higher --max-cost: finished files are kept.",
             )

@@ -134,7 +134,7 @@ def _check(name: str, purchase: Purchase, tree: Written) -> None:
     try:
         lot = purchase._lot(name, purchase.roots[name])
     except DataError as error:
-        text = f"{error.where} {error.message}" if error.where else error.message
+        text = f"{error.where}: {error.message}" if error.where else error.message
         raise ConfigError(text, where=where, hint=error.hint) from error
     if lot.start >= lot.end:
         raise ConfigError(f"start must be before end, was {lot.start} and {lot.end}.", where=place)

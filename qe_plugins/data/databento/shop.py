@@ -12,7 +12,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from qe_plugins.data.databento.book import Book, open_book
-from qe_plugins.data.databento.budget import Budget
+from qe_plugins.data.databento.budget import Budget, usd
 from qe_plugins.data.databento.buying import Counter, Order, Progress
 from qe_plugins.data.databento.cart import Cart, fill
 from qe_plugins.data.databento.desk import Desk, open_desk
@@ -71,7 +71,7 @@ class Shop:
             bytes=quote.bytes,
             quoted=quote.dollars,
             dollars=budget.spent,
-            retries=[f"{one.path} (${one.dollars:.4f})" for one in new if one.outcome == "cut"],
+            retries=[f"{one.path} ({usd(one.dollars)})" for one in new if one.outcome == "cut"],
             conditions={day.isoformat(): what for day, what in sorted(cart.conditions.items())},
             unresolved=cart.unresolved,
             catalog=rebuild(self._book) if orders else None,
@@ -116,7 +116,7 @@ def limit(cart: Cart, most: Decimal | None, ask: Callable[[str], bool] | None) -
     if most is not None:
         if quote > most:
             raise DataError(
-                f"it would cost ${quote:.2f}, above --max-cost ${most:.2f}; nothing was bought.",
+                f"it would cost {usd(quote)}, above --max-cost {usd(most)}; nothing was bought.",
                 hint="Raise --max-cost, or buy fewer roots, schemas or days.",
             )
         return most
@@ -124,11 +124,13 @@ def limit(cart: Cart, most: Decimal | None, ask: Callable[[str], bool] | None) -
         return Decimal(0)
     if ask is None:
         raise DataError(
-            f"it would cost ${quote:.2f} and no limit was given; nothing was bought.",
+            f"it would cost {usd(quote)} and no limit was given; nothing was bought.",
             hint=f"Add --max-cost {(quote * FOR_RETRIES).quantize(Decimal(1), ROUND_UP)}.",
         )
     most = (quote * FOR_RETRIES).quantize(Decimal("0.01"), ROUND_UP)
-    if not ask(f"Buy {len(cart.wanted)} files for ${quote:.2f} (with retries at most ${most})?"):
+    if not ask(
+        f"Buy {len(cart.wanted)} files for {usd(quote)} (with retries at most {usd(most)})?"
+    ):
         raise DataError("nothing was bought.")
     return most
 

@@ -53,7 +53,8 @@ def verify(files: Sequence[Copy]) -> Report:
         try:
             sound.append((one, _unchanged(one)))
         except DataError as error:
-            wrong.append(f"{one.name}: {error.message.rstrip('.')}")
+            message = error.message.removeprefix(f"{one.path} ").rstrip(".")
+            wrong.append(f"{one.name}: {message}")
     gathered = Gathered(
         _ticks([one.path for one, w in sound if w.header.schema == "definition"], wrong)
     )
