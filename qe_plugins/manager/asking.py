@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -35,6 +36,10 @@ class Answer(msgspec.Struct, frozen=True):
     seconds: float
 
 
+Put = tuple[Any, BaseException | None, float]
+"""What came of one question: the value, what was raised, the seconds it took."""
+
+
 @dataclass(slots=True)
 class Tally:
     """How often one plugin was asked one hook, and what became of it."""
@@ -44,13 +49,6 @@ class Tally:
     vetoed: int = 0
     failed: int = 0
     seconds: float = 0.0
-
-    def count(self, answer: Answer) -> None:
-        self.asked += 1
-        self.answered += answer.value is not None
-        self.vetoed += isinstance(answer.value, Veto)
-        self.failed += answer.error is not None
-        self.seconds += answer.seconds
 
 
 class Implementation:
@@ -63,30 +61,36 @@ class Implementation:
         self._method, self._names = method, tuple(names)
         self._expected = ANSWERS.get(hook, type(None))
 
-    def __call__(self, given: dict[str, Any]) -> Answer:
-        """Return the answer; raise TypeError only when `given` lacks what the method names."""
+    def put(self, given: Mapping[str, Any]) -> Put:
+        """Ask; raise TypeError only when `given` lacks what the method names."""
         try:
             arguments = [given[name] for name in self._names]
         except KeyError as missing:
             raise TypeError(f"{self.hook} needs {missing}, which {self.plugin} names") from None
-        answer = self._put(arguments)
-        self.tally.count(answer)
-        return answer
-
-    def _put(self, arguments: list[Any]) -> Answer:
-        began = perf_counter()
+        tally = self.tally
+        tally.asked += 1
+        error, began = None, perf_counter()
         try:
             value = self._method(*arguments)
-            if value is not None and not isinstance(value, self._expected):
+            if value is not None:
                 value = self._checked(value)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a panic in Nautilus' Rust code is not an `Exception`
-            return Answer(self.plugin, None, error, perf_counter() - began)
-        return Answer(self.plugin, value, None, perf_counter() - began)
+        except BaseException as raised:  # a panic in Nautilus' Rust code is not an `Exception`
+            value, error = None, raised
+            tally.failed += 1
+        seconds = perf_counter() - began
+        tally.seconds += seconds
+        return value, error, seconds
 
-    def _checked(self, value: object) -> tuple[Any, ...] | None:
+    def _checked(self, value: object) -> object:
         """Return several signals as a tuple, None for an empty one; refuse anything else."""
+        value = value if isinstance(value, self._expected) else self._several(value)
+        self.tally.answered += value is not None
+        self.tally.vetoed += isinstance(value, Veto)
+        return value
+
+    def _several(self, value: object) -> tuple[Any, ...] | None:
         if self.hook == "contribute_signals" and isinstance(value, Iterable):
             signals = tuple(value)
             if all(isinstance(signal, Signal) for signal in signals):
@@ -96,21 +100,30 @@ class Implementation:
 
 
 class Asker:
-    """One hook, bound to the plugins that implement it, in call order."""
+    """One hook, bound to the plugins that implement it, in call order.
+
+    Nothing that a plugin raises gets out. A hook of which the first answer counts stops at the
+    first value or error, which is last.
+    """
 
     def __init__(self, implementations: Sequence[Implementation], *, first: bool) -> None:
         self.implementations, self._first = tuple(implementations), first
 
     def __call__(self, **given: Any) -> list[Answer]:
-        """Return one answer a plugin, in call order; nothing that a plugin raises gets out.
+        """Return one answer a plugin, in call order."""
+        return self.voices(given, beyond=-1.0)
 
-        A hook of which the first answer counts stops at the first value or error, which is last.
+    def voices(self, given: Mapping[str, Any], beyond: float = inf) -> list[Answer]:
+        """Return the answers of those who said something, failed, or took `beyond` seconds.
+
+        For hot paths, where most of the time nobody says anything.
         """
-        if not self._first:
-            return [implementation(given) for implementation in self.implementations]
         answers = []
-        for implementation in self.implementations:
-            answers.append(answer := implementation(given))
-            if answer.value is not None or answer.error is not None:
+        for one in self.implementations:
+            value, error, seconds = one.put(given)
+            said = value is not None or error is not None
+            if said or seconds > beyond:
+                answers.append(Answer(one.plugin, value, error, seconds))
+            if said and self._first:
                 break
         return answers
