@@ -40,8 +40,8 @@ def catalog(anew: bool, as_json: bool) -> None:
 
 
 def _rebuilt(dataset: str) -> Built | None:
+    from qe_plugins.data.databento.book import locked
     from qe_plugins.data.databento.shelf import rebuild
-    from qe_plugins.data.databento.shop import locked
 
     with locked(dataset) as book:
         return rebuild(book)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from qe_plugins import home
 from qe_plugins.data.databento.manifest import Entry, Job, Manifest, Receipt
@@ -78,6 +81,22 @@ def books() -> list[Book]:
     """Return the manifests of every dataset there is, by name."""
     found = sorted(home.data_dir().glob(f"*/{NAME}"))
     return [open_book(path.parent.name) for path in found]
+
+
+@contextmanager
+def locked(dataset: str) -> Iterator[Book]:
+    """Return the manifest of a dataset for changing. Raises DataError while another run has it."""
+    folder = open_book(dataset).folder
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield open_book(dataset)
+    except Timeout as error:
+        raise DataError(
+            "another run of qe is changing this folder.",
+            where=str(folder),
+            hint="Wait until it has ended.",
+        ) from error
 
 
 def _replace_whole(path: Path, content: bytes) -> None:

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import zstandard
 
 from qe_plugins import home
 from qe_plugins.data.databento.bars import Header, header
-from qe_plugins.data.databento.book import Book
-from qe_plugins.data.databento.manifest import Entry, now
+from qe_plugins.data.databento.book import Book, locked
+from qe_plugins.data.databento.incoming import Incoming, files_in, incoming, names_of
+from qe_plugins.data.databento.manifest import Entry
 from qe_plugins.data.databento.shelf import Built, rebuild
-from qe_plugins.data.databento.shop import locked
-from qe_plugins.data.databento.whole import Whole, read_whole
-from qe_plugins.data.symbology import is_outright
 from qe_plugins.errors import DataError
-from qe_plugins.market.keys import DATED
-
-MAGIC = b"DBN"
-SUFFIXES = (".dbn.zst", ".dbn")
-MIXED = "mixed"
-DAY_NS = 86_400_000_000_000
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -45,30 +34,11 @@ class Imported(msgspec.Struct, frozen=True):
     catalogs: list[Built]
 
 
-class _Ready(NamedTuple):
-    source: Path
-    part: Path
-    whole: Whole
-    about: Header
-    entry: Entry
-
-
 class _Meant(NamedTuple):
     group: tuple[str, str]
     start: date
     end: date
     names: frozenset[str]
-
-
-def _files_in(place: Path) -> list[Path]:
-    """Return the Databento files at a path. Raises DataError where there is none."""
-    if not place.exists():
-        raise DataError("there is no such file or folder.", where=str(place))
-    found = [place] if place.is_file() else sorted(place.rglob("*"))
-    files = [path for path in found if path.is_file() and path.name.endswith(SUFFIXES)]
-    if not files:
-        raise DataError("there are no .dbn or .dbn.zst files.", where=str(place))
-    return files
 
 
 def import_path(place: Path) -> Imported:
@@ -80,7 +50,7 @@ def import_path(place: Path) -> Imported:
     """
     home.data_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.data_dir(), prefix=".import.") as workshop:
-        ready = [_ready(n, path, Path(workshop)) for n, path in enumerate(_files_in(place))]
+        ready = [incoming(n, path, Path(workshop)) for n, path in enumerate(files_in(place))]
         taken: list[Taken] = []
         catalogs: list[Built] = []
         for dataset in sorted({one.about.dataset for one in ready}):
@@ -90,7 +60,7 @@ def import_path(place: Path) -> Imported:
     return Imported(taken, catalogs)
 
 
-def _shelve_all(ready: list[_Ready], book: Book) -> list[Taken]:
+def _shelve_all(ready: list[Incoming], book: Book) -> list[Taken]:
     known = {entry.sha256: entry for entry in book.now.files.values()}
     fresh = {one.whole.sha256: one for one in ready if one.whole.sha256 not in known}
     theirs = {path: _meant(e, header(book.path(path))) for path, e in book.now.files.items()}
@@ -106,27 +76,7 @@ def _shelve_all(ready: list[_Ready], book: Book) -> list[Taken]:
     ]
 
 
-def _ready(number: int, path: Path, workshop: Path) -> _Ready:
-    """Copy a file into the workshop, where its like-named siblings are not in the way."""
-    part = workshop / str(number) / f"{path.name.removesuffix('.zst')}.zst"
-    part.parent.mkdir()
-    _copy(path, part)
-    whole, about = read_whole(part, str(path)), header(part)
-    return _Ready(path, part, whole, about, _entry(part.name, whole, about))
-
-
-def _copy(path: Path, part: Path) -> None:
-    """Copy a file, compressing it where it is not."""
-    with path.open("rb") as source, part.open("wb") as into:
-        plain = source.read(len(MAGIC)) == MAGIC
-        source.seek(0)
-        if plain:
-            zstandard.ZstdCompressor(write_checksum=True).copy_stream(source, into)
-        else:
-            shutil.copyfileobj(source, into, 1 << 20)
-
-
-def _shelve(one: _Ready, book: Book) -> None:
+def _shelve(one: Incoming, book: Book) -> None:
     target = book.path(one.entry.path)
     if target.exists():
         raise DataError(
@@ -139,7 +89,7 @@ def _shelve(one: _Ready, book: Book) -> None:
     book.enter(one.entry)
 
 
-def _refuse_same_days(one: _Ready, theirs: dict[str, _Meant]) -> None:
+def _refuse_same_days(one: Incoming, theirs: dict[str, _Meant]) -> None:
     mine = _meant(one.entry, one.about)
     for other, meant in theirs.items():
         both = mine.names & meant.names
@@ -153,44 +103,4 @@ def _refuse_same_days(one: _Ready, theirs: dict[str, _Meant]) -> None:
 
 
 def _meant(entry: Entry, about: Header) -> _Meant:
-    names = frozenset(_names(about))
-    return _Meant((entry.source, entry.schema), entry.start, entry.end, names)
-
-
-def _entry(name: str, whole: Whole, about: Header) -> Entry:
-    return Entry(
-        path=f"{_root(about)}/imported/{name}",
-        schema=about.schema,
-        symbol=",".join(about.symbols),
-        stype_in=about.stype_in,
-        start=_day(about.start),
-        end=_day(about.end + DAY_NS - 1) if about.end is not None else date.max,
-        rows=whole.rows,
-        size=whole.size,
-        sha256=whole.sha256,
-        got=now(),
-        source="import",
-    )
-
-
-def _names(about: Header) -> set[str]:
-    return {one.name for meanings in about.names.values() for one in meanings}
-
-
-def _root(about: Header) -> str:
-    """Return the root that all of a file's names share, or `mixed`."""
-    roots = set(_roots([*_names(about), *about.symbols]))
-    return roots.pop() if len(roots) == 1 else MIXED
-
-
-def _roots(names: Iterable[str]) -> Iterable[str]:
-    for name in names:
-        near = name.split("-")[0].split(" ")[0]
-        if is_outright(near) and (found := DATED.fullmatch(near)):
-            yield found["root"]
-        elif "." in near:
-            yield near.partition(".")[0]
-
-
-def _day(nanoseconds: int) -> date:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=nanoseconds // DAY_NS)).date()
+    return _Meant((entry.source, entry.schema), entry.start, entry.end, names_of(about))

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from filelock import FileLock, Timeout
 
-from qe_plugins.data.databento.book import Book, open_book
+from qe_plugins.data.databento.book import Book, locked, open_book
 from qe_plugins.data.databento.budget import Budget, usd
 from qe_plugins.data.databento.buying import Counter, Order, Progress
 from qe_plugins.data.databento.cart import Cart, fill
@@ -92,22 +91,6 @@ def opened(config: Path) -> Iterator[Shop]:
     desk = open_desk(purchase.dataset, purchase.databento.gateway)
     with locked(purchase.dataset) as book:
         yield Shop(purchase, desk, book)
-
-
-@contextmanager
-def locked(dataset: str) -> Iterator[Book]:
-    """Return the manifest of a dataset for changing. Raises DataError while another run has it."""
-    folder = open_book(dataset).folder
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield open_book(dataset)
-    except Timeout as error:
-        raise DataError(
-            "another run of qe is changing this folder.",
-            where=str(folder),
-            hint="Wait until it has ended.",
-        ) from error
 
 
 def limit(cart: Cart, most: Decimal | None, ask: Callable[[str], bool] | None) -> Decimal:
