@@ -13,6 +13,7 @@ from qe_plugins.errors import QeError
 
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
+    "sweep": "qe_plugins.cli.sweep:sweep",
     "check": "qe_plugins.cli.config:check",
     "show": "qe_plugins.cli.config:show",
     "schema": "qe_plugins.cli.config:schema",

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     REVIEW = "review"
     PROPOSAL = "proposal"
     FAILURE = "failure"
+    TRIAL = "trial"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

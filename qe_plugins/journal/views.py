@@ -78,6 +78,11 @@ VIEWS = {
         ("time", "source", "hook", "error"),
         "Which plugins raised, in which hook.",
     ),
+    "trials": View(
+        (Kind.TRIAL,),
+        ("id", "key", "state", "settings", "figures", "error"),
+        "Which variants a sweep tried, and what came of each.",
+    ),
 }
 
 TIMES = {"opened", "closed"}

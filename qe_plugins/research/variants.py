@@ -1,0 +1,55 @@
+"""One variant of a sweep: what is set, what came of it, and the key by which it is found again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qe_plugins import project
+
+
+class State(StrEnum):
+    """How far a variant came."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """One point of the grid: its `number` in the grid's order, from 1, and what it sets."""
+
+    number: int
+    key: str
+    settings: dict[str, Any]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a variant: the figures of its run, or why there are none."""
+
+    variant: Variant
+    state: State
+    figures: dict[str, Any] = {}
+    error: str | None = None
+    seconds: float = 0.0
+
+
+def content_key(base: Mapping[str, Any], settings: Mapping[str, Any], sources: str) -> str:
+    """Return 16 hex digits of what a variant is: resolved base, settings, code of the project."""
+    content = msgspec.json.encode([base, settings, sources], order="sorted", enc_hook=str)
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def sources_sha256(start: Path) -> str:
+    """Return the SHA-256 (hex) of strategies and agents: other code is another variant."""
+    digest = hashlib.sha256()
+    root = project.find_root(start) or start
+    for package in project.PACKAGES:
+        for file in sorted((root / package).rglob("*.py")):
+            digest.update(f"{file.relative_to(root)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,63 @@
+"""`qe sweep`, with real backtests in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+
+ROOT = Path(__file__).resolve().parents[2]
+GRID = ("--grid", "strategies.ema_cross.fast=5,20", "--grid", "strategies.ema_cross.slow=15,30")
+
+
+def qe(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qe_plugins.cli", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_sweep_ends_with_one_where_a_variant_failed_and_leaves_everything(run: Path) -> None:
+    two = qe("sweep", run, *GRID, "--workers", 2, "--json")
+    assert two.returncode == 1, two.stderr
+    document = json.loads(two.stdout)
+    assert [one["state"] for one in document["variants"]] == ["finished"] * 2 + ["failed"] + [
+        "finished"
+    ]
+    assert "fast must be shorter than slow, was 20 and 15" in document["variants"][2]["error"]
+    assert pl.read_parquet(document["table"]).height == 4
+    page = Path(document["page"]).read_text(encoding="utf-8")
+    assert "SYNTHETIC" in page
+    assert document["failed"] == 1
+
+    alone = json.loads(qe("sweep", run, *GRID, "--workers", 1, "--json").stdout)
+    kept = [[one["figures"], one["error"], one["key"]] for one in document["variants"]]
+    assert kept == [[one["figures"], one["error"], one["key"]] for one in alone["variants"]]
+
+    again = qe("sweep", run, "--resume", document["sweep"])
+    assert again.returncode == 1
+    assert "4 variants, 3 found again, 1 failed" in again.stdout
+
+    listed = json.loads(qe("journal", "trials", "--run", document["sweep"], "--json").stdout)
+    assert [one["body"]["state"] for one in listed].count("finished") == 3
+
+
+def test_a_wrong_key_exits_with_two_in_one_line(run: Path) -> None:
+    refused = qe("sweep", run, "--grid", "strategies.ema_cross.fats=5,6")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("error: --set strategies.ema_cross.fats: ")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_sweep_needs_a_grid(run: Path) -> None:
+    refused = qe("sweep", run)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: --grid: a sweep needs a grid. Write --grid ")
