@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
-from qe_plugins.config.strategies import Follows
 from qe_plugins.decisions import Rolled
 from qe_plugins.engine.exposure import position
 from qe_plugins.engine.floor import Floor
-from qe_plugins.engine.fronts import Front, adjusted
+from qe_plugins.engine.follower import Follower, Translated
+from qe_plugins.engine.fronts import adjusted
 from qe_plugins.engine.gate import request_of
 from qe_plugins.engine.host import GatedStrategy, callbacks, host
 from qe_plugins.engine.moving import dated, moved_exits
@@ -29,46 +29,6 @@ from qe_plugins.journal.records import Kind
 
 WARMTH = 5_000
 """Front bars on which indicators are warmed anew after a turn."""
-
-NEVER = 2**63 - 1
-TRANSLATED = ("orders", "positions", "position", "net_", "is_", "realized", "unrealized")
-
-
-class Follower:
-    """Where one strategy on a root stands: the contract it trades, and the turn that waits."""
-
-    def __init__(self, front: Front, follows: Follows) -> None:
-        self.front, self.follows = front, follows
-        self.id = InstrumentId.from_str(front.id)
-        self.label = BarType.from_str(front.bar_type)
-        self.contract = InstrumentId.from_str(front.first)
-        self.due: Turn | None = None
-        self.quiet: set[Any] = set()
-        self.indicators: list[Any] = []
-        self._coming = list(front.turns)
-
-    @property
-    def next_at(self) -> int:
-        """Return when there is something to do: now where a turn waits, else at the next turn."""
-        if self.due is not None:
-            return 0
-        return self._coming[0].at if self._coming else NEVER
-
-    def reach(self, ts: int) -> bool:
-        """Take the turns up to a bar's close. Say whether there was one."""
-        reached = False
-        while self._coming and self._coming[0].at <= ts:
-            self.due, reached = self._coming.pop(0), True
-        return reached
-
-    def passed(self, ts: int) -> list[Turn]:
-        """Return the turns up to a bar's close."""
-        return [turn for turn in self.front.turns if turn.at <= ts]
-
-    def hushes(self, event: Any) -> bool:
-        """Say whether an event is about an order of the roll itself."""
-        names = ("client_order_id", "closing_order_id", "opening_order_id")
-        return any(getattr(event, name, None) in self.quiet for name in names)
 
 
 class FollowingStrategy(GatedStrategy):
@@ -191,7 +151,7 @@ class FollowingStrategy(GatedStrategy):
         self._send(leg, rolled)
         fresh = self.order_factory.generate_client_order_id
         assert rolled.prices is not None
-        for order in moved_exits(exits, self.follower.contract, rolled.prices, fresh):
+        for order in moved_exits(exits, self.follower.contract, rolled.prices, fresh, rolled.at):
             self._send(order, rolled)
 
     def _arrive(self, turn: Turn) -> None:
@@ -287,23 +247,3 @@ def _hushed(method: Any, follower: Follower) -> Any:
             method(self, event)
 
     return call
-
-
-class Translated:
-    """The engine's cache or portfolio, where the front's id means the contract it stands for."""
-
-    def __init__(self, inner: Any, follower: Follower) -> None:
-        self._inner, self._follower = inner, follower
-
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self._inner, name)
-        if not name.startswith(TRANSLATED) or not callable(attribute):
-            return attribute
-        follower = self._follower
-
-        def translated(*args: Any, **kwargs: Any) -> Any:
-            args = tuple(follower.contract if a == follower.id else a for a in args)
-            kwargs = {k: follower.contract if v == follower.id else v for k, v in kwargs.items()}
-            return attribute(*args, **kwargs)
-
-        return translated

@@ -25,16 +25,17 @@ def moved_exits(
     contract: InstrumentId,
     prices: tuple[Decimal, Decimal],
     fresh: Callable[[], Any],
+    now: int,
 ) -> list[Any]:
     """Return working exits on the next contract, moved by the difference of `prices`.
 
-    `fresh` makes client order ids. What cancels what stays as it was.
+    `fresh` makes client order ids; `now` is UTC nanoseconds. What cancels what stays as it was.
     """
     ids = {order.client_order_id: fresh() for order in orders}
-    return [_moved(order, contract, prices[1] - prices[0], ids) for order in orders]
+    return [_moved(order, contract, prices[1] - prices[0], ids, now) for order in orders]
 
 
-def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any]) -> Any:
+def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any], now: int) -> Any:
     fields = {name: getattr(order.init_event, name) for name in FIELDS}
     linked = [ids[other] for other in order.linked_order_ids or () if other in ids]
     fields |= {
@@ -46,6 +47,8 @@ def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any])
         "contingency_type": order.contingency_type if linked else None,
         "parent_order_id": None,
         "order_list_id": None,
+        "ts_event": now,
+        "ts_init": now,
     }
     for name in PRICES:
         if (price := getattr(order, name, None)) is not None:

@@ -22,10 +22,11 @@ from qe_plugins.data.tape import Tape
 from qe_plugins.errors import DataError
 from qe_plugins.market.keys import dated_key
 from qe_plugins.market.rolls import Figures, Roll, RollCalendar, Rule, roll_calendar
-from qe_plugins.market.sessions import CHICAGO, next_session, session_on, sessions, shifted
+from qe_plugins.market.sessions import next_session, session_on, sessions, shifted
 
 REGULAR = (time(8, 30), time(15))
-PATIENCE = 20  # sessions in which to look for a shared minute: tapes have holes
+DAY = 86_400_000_000_000
+PATIENCE = 30 * DAY  # after an expiry, in which to look for the next contract: tapes have holes
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def turns_of(
     if not bars:
         raise DataError(f"the data has no bars of {root}.", hint="Name a root that is on it.")
     calendar = _calendar(tape, root, Rule(rule), bars, files)
-    return calendar.first, tuple(_turn(roll, root, bars) for roll in calendar.rolls)
+    expiries = {str(contract.id): contract.expiration_ns for contract in tape.contracts}
+    turns = (_turn(roll, root, bars, expiries) for roll in calendar.rolls)
+    return calendar.first, tuple(turn for turn in turns if turn is not None)
 
 
 def bars_of(tape: Tape, root: str) -> dict[str, pl.LazyFrame]:
@@ -107,25 +110,34 @@ def _volumes(bars: Mapping[str, pl.LazyFrame], closes: Any, days: Sequence[date]
     return figures
 
 
-def _turn(roll: Roll, root: str, bars: Mapping[str, pl.LazyFrame]) -> Turn:
-    opens = session_on(root, roll.date)
-    assert opens is not None
-    until = shifted(root, roll.date, PATIENCE)
-    start, end = (
-        _nanoseconds(opens.open),
-        _nanoseconds(datetime.combine(until, REGULAR[1], CHICAGO)),
+def _turn(
+    roll: Roll, root: str, bars: Mapping[str, pl.LazyFrame], expiries: Mapping[str, int]
+) -> Turn | None:
+    """Return the turn of a roll, None where the tape ends before it.
+
+    Without a shared minute in regular hours, any shared minute of the last day will do; without
+    that, the next contract's first bar after the expiry. What comes first is known when it comes.
+    """
+    session = session_on(root, roll.date)
+    assert session is not None
+    start = _nanoseconds(session.open)
+    expiry = expiries.get(roll.before, start)
+    before, after = (
+        _between(bars.get(one), start, max(expiry, start) + PATIENCE)
+        for one in (roll.before, roll.after)
     )
-    before, after = (_between(bars.get(one), start, end) for one in (roll.before, roll.after))
     both = before.join(after, on="ts", suffix="_after").sort("ts")
-    regular = both.filter(_is_regular())
-    for shared in (regular, both):
-        if shared.height:
-            at, *prices = shared.select("ts", "close", "close_after").row(0)
-            pair = (Decimal(prices[0]).normalize(), Decimal(prices[1]).normalize())
-            return Turn(at, roll.before, roll.after, roll.reason, pair)
-    either = pl.concat([before, after]).sort("ts")
-    at = either["ts"][0] if either.height else start
-    return Turn(at, roll.before, roll.after, roll.reason)
+    last_day, expired = pl.col("ts") > expiry - DAY, pl.col("ts") > expiry
+    found = [both.filter(_is_regular()), both.filter(last_day), after.filter(expired)]
+    if roll.after not in bars:
+        found.append(before.filter(_is_regular()))
+    firsts = [frame.sort("ts").row(0, named=True) for frame in found if frame.height]
+    first = min(firsts, key=lambda row: row["ts"], default=None)
+    if first is None:
+        return None
+    pair = (first["close"], first["close_after"]) if "close_after" in first else None
+    prices = (Decimal(pair[0]).normalize(), Decimal(pair[1]).normalize()) if pair else None
+    return Turn(first["ts"], roll.before, roll.after, roll.reason, prices)
 
 
 def _between(frame: pl.LazyFrame | None, start: int, end: int) -> pl.DataFrame:

@@ -1,0 +1,130 @@
+"""Strategies on a root, each one trick."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+from nautilus_trader.indicators import ExponentialMovingAverage
+from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Price, Quantity
+from nautilus_trader.trading import Strategy
+
+from tests.engine.traders import relinked
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+
+
+class FollowerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`positions` are what to hold from each bar on, in contracts."""
+
+    instrument_id: str
+    positions: list[int] = []
+
+
+class Follower(Strategy):
+    """Calls `bar_1`, `bar_2`, ... as the front's bars close; keeps what it hears."""
+
+    heard: ClassVar[list[Any]] = []
+
+    def __init__(self, config: FollowerConfig) -> None:
+        super().__init__(config)
+        self.front = InstrumentId.from_str(config.instrument_id)
+        self.label = BarType.from_str(f"{self.front}-1-MINUTE-LAST-EXTERNAL")
+        self.bars = 0
+        self.heard.clear()
+
+    def on_start(self) -> None:
+        self.subscribe_bars(self.label)
+
+    def on_bar(self, bar: Bar) -> None:
+        self.heard.append((bar.ts_event, str(bar.close)))
+        self.bars += 1
+        if act := getattr(self, f"bar_{self.bars}", None):
+            act()
+
+    def market(self, side: OrderSide, contracts: int = 1) -> Any:
+        return self.order_factory.market(self.front, side, Quantity.from_int(contracts))
+
+    def limit(self, side: OrderSide, price: str) -> Any:
+        size = Quantity.from_int(1)
+        return self.order_factory.limit(self.front, side, size, Price.from_str(price))
+
+    def stop(self, side: OrderSide, price: str) -> Any:
+        size = Quantity.from_int(1)
+        return self.order_factory.stop_market(self.front, side, size, Price.from_str(price))
+
+
+class Scripted(Follower):
+    """Holds `positions[n]` contracts after bar n; counts only its own orders."""
+
+    def on_bar(self, bar: Bar) -> None:
+        super().on_bar(bar)
+        wanted = dict(enumerate(self.config.positions)).get(self.bars - 1, self.had)
+        if missing := wanted - self.had:
+            self.had = wanted
+            self.submit_order(self.market(BUY if missing > 0 else SELL, abs(missing)))
+
+    had = 0
+
+
+class Protected(Follower):
+    """Long one with a stop and a target that cancel one another; told of the roll."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY))
+
+    def bar_2(self) -> None:
+        stop, target = self.stop(SELL, "4700.00"), self.limit(SELL, "4800.00")
+        ids = [stop.client_order_id, target.client_order_id]
+        self.submit_order_list([relinked(stop, ids[1:]), relinked(target, ids[:1])])
+
+    def on_order_canceled(self, event: Any) -> None:
+        self.heard.append("canceled")
+
+    def on_position_closed(self, event: Any) -> None:
+        self.heard.append("closed")
+
+    def on_roll(self, rolled: Any) -> None:
+        self.heard.append(rolled)
+
+
+class WorksAnEntry(Follower):
+    """Long one, with a second one working far below; asks for more while the roll waits."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY))
+
+    def bar_4(self) -> None:
+        self.order = self.limit(BUY, "4000.00")
+        self.submit_order(self.order)
+
+    def bar_7(self) -> None:
+        self.submit_order(self.market(BUY))
+
+    def bar_8(self) -> None:
+        self.cancel_order(self.order.client_order_id)
+
+
+class Averaging(Follower):
+    """Keeps the average it has at every bar."""
+
+    def on_start(self) -> None:
+        self.average = ExponentialMovingAverage(3)
+        self.register_indicator_for_bars(self.label, self.average)
+        super().on_start()
+
+    def on_bar(self, bar: Bar) -> None:
+        super().on_bar(bar)
+        self.heard[-1] = (*self.heard[-1], self.average.value)
+
+
+class Asks(Follower):
+    """Asks the engine about the front while it is long."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY))
+
+    def bar_3(self) -> None:
+        self.heard.append(len(self.cache.positions_open(instrument_id=self.front)))
+        self.heard.append(self.portfolio.is_net_long(self.front))
+        self.heard.append(str(self.cache.instrument(self.front).price_increment))
