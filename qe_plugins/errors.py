@@ -6,6 +6,7 @@ QeError                 anything a user can mend; `qe` prints one line and exits
 ├── PluginError         a plugin that cannot be loaded or activated
 │   └── HookError       a hook implementation that breaks the hook's contract
 ├── JournalError        the journal cannot be opened, or does not verify
+├── FleetError          a scan: unknown, not finished, or a message out of its order
 ├── ModelError          a model or provider: unknown, without a price, without a key
 │   └── ReplayMiss      a replay asks what was never answered
 ├── ReportError         a run's folder: in the way, missing, or meant by an unclear name
@@ -79,6 +80,10 @@ class ModelError(QeError):
 
 class ReplayMiss(ModelError):  # noqa: N818 - the words of the trade, not *Error
     """A replay asks what was never answered. It makes no call."""
+
+
+class FleetError(QeError):
+    """A scan is unknown or not finished, or a message breaks its sender's order."""
 
 
 class ReportError(QeError):

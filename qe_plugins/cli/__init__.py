@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "show": "qe_plugins.cli.config:show",
     "schema": "qe_plugins.cli.config:schema",
     "data": "qe_plugins.cli.data:data",
+    "fleet": "qe_plugins.cli.fleet:fleet",
     "runs": "qe_plugins.cli.runs:runs",
     "report": "qe_plugins.cli.runs:report",
     "compare": "qe_plugins.cli.runs:compare",

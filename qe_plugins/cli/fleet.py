@@ -1,0 +1,23 @@
+"""`qe fleet`: plan a scan, run it, look into it, pay attention to what it cost."""
+
+from __future__ import annotations
+
+import click
+
+from qe_plugins.cli import LazyGroup
+
+COMMANDS = {
+    "plan": "qe_plugins.cli.fleet_plan:plan",
+    "scan": "qe_plugins.cli.fleet_scan:scan",
+    "resume": "qe_plugins.cli.fleet_scan:resume",
+    "replay": "qe_plugins.cli.fleet_scan:replay",
+    "scans": "qe_plugins.cli.fleet_show:scans",
+    "show": "qe_plugins.cli.fleet_show:show",
+    "costs": "qe_plugins.cli.fleet_show:costs",
+    "bus": "qe_plugins.cli.fleet_bus:bus",
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
+def fleet() -> None:
+    """Ask a tree of models about the market, within a budget; nothing is paid for twice."""

@@ -1,0 +1,48 @@
+"""`qe fleet bus`: what coordinators told each other, and what they say from now on."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from qe_plugins.cli.listing import json_option
+
+if TYPE_CHECKING:
+    from qe_plugins.fleet.bus import Message
+
+EVERY = 0.5
+
+
+@click.command()
+@click.option("--scan", help="Only this scan: last, its id, or a part of it.")
+@click.option("--follow", is_flag=True, help="Go on printing messages as they come.")
+@json_option
+def bus(scan: str | None, follow: bool, as_json: bool) -> None:
+    """Print the messages of coordinators in their order; with --json, one a line."""
+    from qe_plugins.fleet import shelf
+    from qe_plugins.fleet.bus import Bus
+
+    only, after = shelf.find(scan)[0] if scan else None, 0
+    with Bus() as opened:
+        while True:
+            for message in opened.read(after, only):
+                click.echo(_json(message) if as_json else _line(message))
+                after = message.cursor
+            if not follow:
+                return
+            time.sleep(EVERY)
+
+
+def _json(message: Message) -> str:
+    return msgspec.json.encode(message).decode()
+
+
+def _line(message: Message) -> str:
+    body = message.body
+    return (
+        f"{message.cursor:>5}  {message.scan}  {message.role:9}  {message.kind:9}  "
+        f"{body.score:+.3f}  {body.coverage:.0%}  {body.reason}"
+    )

@@ -1,0 +1,57 @@
+"""A running scan on standard error, rank by rank, a few times a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from qe_plugins.fleet.runtime import Runtime
+    from qe_plugins.llm.client import Client
+
+EVERY = 0.25
+
+
+async def watch(runtime: Runtime, client: Client) -> None:
+    """Show a scan until it is cancelled; where standard error is no terminal, show nothing."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        while True:
+            live.update(picture(runtime, client), refresh=True)
+            await asyncio.sleep(EVERY)
+
+
+def picture(runtime: Runtime, client: Client) -> RenderableType:
+    """Return the state of a scan as a table."""
+    from rich.table import Table
+
+    table = Table(title=" · ".join(_figures(runtime, client)), title_justify="left")
+    for name in ("rank", "of", "at work", "done", "failed", "left"):
+        table.add_column(name, justify="left" if name == "rank" else "right")
+    seconds = runtime.seconds()
+    for level, counts in runtime.progress.ranks.items():
+        eta = counts.eta(seconds)
+        figures = (counts.total, counts.open, counts.done, counts.failed)
+        left = "-" if eta is None else f"{eta:.0f} s"
+        table.add_row(level.value, *(f"{figure:,}" for figure in figures), left)
+    return table
+
+
+def _figures(runtime: Runtime, client: Client) -> Iterator[str]:
+    stats = client.stats
+    hits = stats.replayed / stats.asked if stats.asked else 0.0
+    cached = stats.usage.cached / stats.usage.input if stats.usage.input else 0.0
+    yield f"{runtime.seconds():.0f} s"
+    yield f"{stats.in_flight:,} in flight"
+    yield f"${stats.usd:.4f} spent"
+    yield f"${stats.reserved:.4f} reserved"
+    yield f"{hits:.0%} from the ledger"
+    yield f"{cached:.0%} of prompts cached"

@@ -1,0 +1,99 @@
+"""`qe fleet scan|resume|replay`: run the tree, finish what died, or run it again for nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qe_plugins.cli.fleet_plan import FILE, OVERRIDES
+from qe_plugins.cli.listing import json_option, print_json
+
+if TYPE_CHECKING:
+    from qe_plugins.fleet.outcome import Result
+    from qe_plugins.fleet.scanning import Scan
+
+SCAN = click.argument("scan", default="last")
+
+
+@click.command()
+@FILE
+@OVERRIDES
+@click.option(
+    "--provider",
+    type=click.Choice(["offline", "models"]),
+    help="Who answers: rules, or the models of CONFIG.  [default: what CONFIG says]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "temporal"]),
+    default="local",
+    show_default=True,
+    help="What runs the tree: one process here, or a Temporal cluster.",
+)
+@json_option
+def scan(
+    config: Path, overrides: tuple[str, ...], provider: str | None, engine: str, as_json: bool
+) -> None:
+    """Ask the whole tree of CONFIG once, and print what came of it."""
+    from qe_plugins.errors import FleetError
+    from qe_plugins.fleet import scanning
+    from qe_plugins.fleet.loading import load
+
+    if engine == "temporal":
+        raise FleetError("is not there yet.", where="--engine temporal", hint="Leave it out.")
+    chosen = (*overrides, f"provider={provider}") if provider else overrides
+    begun = scanning.begin(load(config, chosen))
+    click.echo(f"scan {begun.scan_id}", err=True)
+    _run(begun, as_json=as_json)
+
+
+@click.command()
+@SCAN
+@json_option
+def resume(scan: str, as_json: bool) -> None:
+    """Finish SCAN, which died: nothing that was answered is asked again."""
+    from qe_plugins.fleet import scanning
+
+    _run(scanning.unfinished(scan), as_json=as_json)
+
+
+@click.command()
+@SCAN
+@json_option
+def replay(scan: str, as_json: bool) -> None:
+    """Run SCAN again from its recorded answers, without network or key. A miss is an error."""
+    from qe_plugins.fleet import scanning
+
+    _run(scanning.reopen(scan), as_json=as_json, replay=True)
+
+
+def _run(begun: Scan, *, as_json: bool, replay: bool = False) -> None:
+    from qe_plugins.cli.fleet_live import watch
+    from qe_plugins.fleet import scanning
+
+    result = scanning.run(begun, replay=replay, watch=watch)
+    if as_json:
+        print_json(result)
+    else:
+        _print(result)
+
+
+def _print(found: Result) -> None:
+    said = found.answer
+    click.echo(f"scan      {found.scan_id}, {found.nodes:,} nodes, {found.seconds:.1f} s")
+    click.echo(f"answer    {said.score if said else found.score:+.3f}")
+    if said is not None:
+        click.echo(f"          {said.reason}")
+    state = "has its quorum" if found.quorum else "NO QUORUM"
+    met = ", ".join(f"{rank} {share}" for rank, share in found.quorums.items())
+    click.echo(f"coverage  {found.coverage:.1%} of the workers, {state} ({met})")
+    click.echo(f"votes     worth {found.effective:.1f} independent ones")
+    failures = ", ".join(f"{count:,} {why}" for why, count in found.failures.items()) or "none"
+    click.echo(f"missing   {failures}")
+    click.echo(
+        f"calls     {found.calls_sent:,} sent, {found.calls_paid:,} paid, "
+        f"{found.calls_replayed:,} from the ledger, ${found.usd}"
+    )
+    click.echo(f"hash      {found.answer_sha256}")

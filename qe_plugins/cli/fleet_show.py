@@ -1,0 +1,126 @@
+"""`qe fleet scans|show|costs`: what scans said, down to one answer, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.listing import json_option, print_json, print_rows
+
+if TYPE_CHECKING:
+    from qe_plugins.llm.records import Usage
+
+SCORES = ("node", "target", "score", "confidence", "coverage", "missing")
+COSTS = ("calls", "open", "usd", "in doubt", "tokens in", "cached", "out")
+
+
+@click.command()
+@json_option
+def scans(as_json: bool) -> None:
+    """List the scans, oldest first."""
+    from qe_plugins.fleet import shelf
+
+    found = [_scan(scan_id, shelf.find(scan_id)[1].result()) for scan_id in shelf.scans()]
+    if as_json:
+        print_json(found)
+    elif found:
+        print_rows(tuple(found[0]), [tuple(row.values()) for row in found])
+    else:
+        click.echo("no scan yet: make one with `qe fleet scan configs/fleet/team.yaml`")
+
+
+@click.command()
+@click.argument("scan", default="last")
+@click.argument("node", default="desk")
+@json_option
+def show(scan: str, node: str, as_json: bool) -> None:
+    """Show NODE of SCAN: its answer, those under it, its exact request.
+
+    NODE is desk, 2 (a coordinator), 2.4 (its fourth captain), ... down to 2.4.1.37, a worker.
+    """
+    from qe_plugins.fleet import scanning
+    from qe_plugins.fleet.views import node_view
+
+    found = node_view(scanning.reopen(scan), node)
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+
+
+@click.command()
+@click.option(
+    "--by",
+    type=click.Choice(["rank", "model", "role", "scan", "day"]),
+    default="scan",
+    show_default=True,
+    help="What to add up by.",
+)
+@click.option("--scan", help="Only this scan: last, its id, or a part of it.")
+@json_option
+def costs(by: str, scan: str | None, as_json: bool) -> None:
+    """Show what calls cost. A call that was sent and never settled is in doubt, at worst case."""
+    from qe_plugins.fleet import shelf
+    from qe_plugins.llm.ledger import Ledger
+
+    with Ledger() as ledger:
+        found = ledger.costs(by, shelf.find(scan)[0] if scan else None)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [row.group, row.calls, row.open, row.usd, row.in_doubt, *_tokens(row.usage)]
+        for row in found
+    ]
+    print_rows((by, *COSTS), rows)
+
+
+def _tokens(usage: Usage) -> tuple[int, int, int]:
+    return usage.input, usage.cached, usage.output
+
+
+def _scan(scan_id: str, result: Any) -> dict[str, Any]:
+    return {
+        "scan": scan_id,
+        "nodes": result.nodes if result else None,
+        "coverage": result.coverage if result else None,
+        "paid": result.calls_paid if result else None,
+        "usd": result.usd if result else None,
+        "seconds": result.seconds if result else None,
+        "answer": result.answer_sha256[:12] if result else "not finished",
+    }
+
+
+def _print(found: dict[str, Any]) -> None:
+    click.echo(f"{found['rank'].value} {found['node']} ({found['role']}) of {found['scan_id']}")
+    for line in _lines(found):
+        click.echo(line)
+    if found["children"]:
+        click.echo()
+        print_rows(SCORES, [tuple(child.values()) for child in found["children"]])
+    if request := found["request"]:
+        click.echo(f"\nrequest {found['key']} to {request.model}\n")
+        click.echo(f"{request.system}\n\n{request.prompt}")
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    if task := found["task"]:
+        yield f"task      {task['id']}"
+    if answer := found["answer"]:
+        yield f"answer    {answer.score:+.3f}, confidence {answer.confidence:.2f}"
+        yield f"          {answer.reason}"
+    if whole := found["aggregate"]:
+        yield f"aggregate {whole.score:+.3f}, spread {whole.spread:.3f}"
+        yield (
+            f"coverage  {whole.answered:,} of {whole.expected:,}, conflict {whole.conflict:.2f}, "
+            f"worth {whole.effective:.1f} votes"
+        )
+        for one in whole.candidates:
+            yield f"          {one.target}: {one.score:+.3f}, {one.votes} votes"
+    for what in ("missing", "failure"):
+        if found[what]:
+            yield f"{what:10}{found[what]}"
+    if settled := found["settled"]:
+        yield f"cost      ${settled.usd}, {settled.attempts} calls, {settled.model}"

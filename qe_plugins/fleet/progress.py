@@ -1,0 +1,44 @@
+"""How far a scan is, rank by rank, for whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from qe_plugins.fleet.tree import Level
+
+
+class Counts(msgspec.Struct):
+    """One rank: how many there are, are being worked on, are done, and have failed."""
+
+    total: int
+    open: int = 0
+    done: int = 0
+    failed: int = 0
+
+    def eta(self, seconds: float) -> float | None:
+        """Return how many seconds are left at the pace so far; None before the first is done."""
+        ended = self.done + self.failed
+        return seconds * (self.total - ended) / ended if ended else None
+
+
+class Progress:
+    """Counts by rank. `clock` tells the seconds since the scan began."""
+
+    def __init__(self, totals: Mapping[Level, int], clock: Callable[[], float]) -> None:
+        self.ranks = {level: Counts(total) for level, total in totals.items()}
+        self.clock = clock
+
+    def begin(self, level: Level) -> None:
+        """Note that a node is being worked on."""
+        self.ranks[level].open += 1
+
+    def end(self, level: Level, *, failed: bool) -> None:
+        """Note that a node is done, or has failed."""
+        counts = self.ranks[level]
+        counts.open -= 1
+        if failed:
+            counts.failed += 1
+        else:
+            counts.done += 1

@@ -1,0 +1,196 @@
+"""Scan, resume, replay: the same tree over the same market, with or without calls."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from qe_plugins.config.decode import Decoder
+from qe_plugins.config.source import dump, parse
+from qe_plugins.errors import FleetError
+from qe_plugins.fleet import shelf
+from qe_plugins.fleet.asking import Questions, headlines, providers, refuse_short_lists
+from qe_plugins.fleet.bus import Bus
+from qe_plugins.fleet.loading import CURRENCY, LoadedFleet
+from qe_plugins.fleet.messages import message
+from qe_plugins.fleet.outcome import Outcome, Result, answer_hash
+from qe_plugins.fleet.runtime import Runtime
+from qe_plugins.fleet.settings import Calls, Fleet
+from qe_plugins.fleet.shelf import Description, Folder
+from qe_plugins.fleet.state import Market, open_market
+from qe_plugins.fleet.tree import LEVELS, Level, Node, tree_of
+from qe_plugins.llm.client import Client, Settings
+from qe_plugins.llm.offline import Offline
+from qe_plugins.llm.opening import open_providers
+from qe_plugins.llm.pricelist import price_list
+from qe_plugins.llm.provider import Provider
+
+type Watch = Callable[[Runtime, Client], Coroutine[Any, Any, None]]
+"""Shows a running scan until it is cancelled."""
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """A scan that can be run: its folder, what it was asked to do, and the market it looks at."""
+
+    scan_id: str
+    folder: Folder
+    fleet: Fleet
+    questions: Questions
+
+
+def begin(loaded: LoadedFleet) -> Scan:
+    """Return a new scan, described on disk before its first call.
+
+    Raises FleetError where a coordinator has fewer tasks than workers.
+    """
+    market = open_market(loaded)
+    news = headlines(loaded.fleet, market)
+    asked = Questions(loaded.fleet, market, news)
+    refuse_short_lists(loaded, asked)
+    scan_id, folder = shelf.new_scan(loaded.fleet.name)
+    market.save(folder.place)
+    folder.describe(
+        Description(scan_id=scan_id, started=datetime.now(UTC), fleet=loaded.resolved, news=news)
+    )
+    return Scan(scan_id, folder, loaded.fleet, asked)
+
+
+def reopen(text: str) -> Scan:
+    """Return a scan that was begun before, as it was. Raises FleetError for an unknown one."""
+    scan_id, folder = shelf.find(text)
+    description = folder.description()
+    fleet: Fleet = Decoder(CURRENCY).decode(
+        Fleet, parse(dump(description.fleet), lambda line: f"{scan_id}, {shelf.DESCRIPTION}")
+    )
+    market = Market.saved(folder.place)
+    return Scan(scan_id, folder, fleet, Questions(fleet, market, description.news))
+
+
+def run(scan: Scan, *, replay: bool = False, watch: Watch | None = None) -> Result:
+    """Run a scan to its end and return what came of it; a replay calls nobody and keeps nothing.
+
+    Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing.
+    """
+    result, outcomes = _on_a_fast_loop(_run(scan, replay=replay, watch=watch))
+    if not replay:
+        scan.folder.finish(result, outcomes)
+    return result
+
+
+def unfinished(text: str) -> Scan:
+    """Return a scan that died. Raises FleetError for one that has finished."""
+    scan = reopen(text)
+    if scan.folder.result() is not None:
+        raise FleetError(
+            "has finished: there is nothing to resume.",
+            where=f"scan {scan.scan_id}",
+            hint="`qe fleet show` prints what came of it, `qe fleet replay` runs it again.",
+        )
+    return scan
+
+
+async def _run(scan: Scan, *, replay: bool, watch: Watch | None) -> tuple[Result, list[Outcome]]:
+    fleet = scan.fleet
+    with Bus() as bus:
+        opened = _opened(fleet, replay=replay)
+        settings = _settings(fleet.calls, replay=replay)
+        client = Client(scan.scan_id, opened, budgets=fleet.budgets, settings=settings)
+        async with client:
+
+            def heard(node: Node, outcome: Outcome) -> None:
+                if not replay:
+                    bus.publish(message(scan.scan_id, scan.questions.role(node), outcome))
+
+            decisions = scan.folder.decisions(keep=not replay)
+            runtime = Runtime(fleet, scan.questions, client, decisions, heard=heard)
+            watcher = asyncio.create_task(watch(runtime, client)) if watch else None
+            try:
+                desk = await runtime.run()
+                seconds = runtime.seconds()
+            finally:
+                if watcher is not None:
+                    watcher.cancel()
+                    await asyncio.gather(watcher, return_exceptions=True)
+        messages = len(bus.read(scan=scan.scan_id))
+    outcomes = runtime.in_order()
+    return _result(scan, outcomes, client, desk, seconds, messages), outcomes
+
+
+def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
+    """Return the providers of a scan; a replay needs no key, since it makes no call."""
+    names = providers(fleet, price_list())
+    if replay:
+        return {name: Offline() for name in names}
+    return open_providers(names, base_urls=fleet.base_urls)
+
+
+def _settings(calls: Calls, *, replay: bool) -> Settings:
+    return Settings(
+        concurrency=calls.concurrency,
+        timeout=calls.timeout,
+        retries=calls.retries,
+        hedge_share=calls.hedge_share,
+        replay=replay,
+    )
+
+
+def _result(
+    scan: Scan,
+    outcomes: list[Outcome],
+    client: Client,
+    desk: Outcome,
+    seconds: float,
+    messages: int,
+) -> Result:
+    tree = tree_of(scan.fleet)
+    whole, stats = desk.aggregate, client.stats
+    assert whole is not None
+    workers = [one for one in outcomes if one.node.count(".") == len(tree.widths) - 1]
+    missing = Counter(one.missing for one in workers if one.missing is not None)
+    return Result(
+        scan_id=scan.scan_id,
+        name=scan.fleet.name,
+        provider=scan.fleet.provider,
+        nodes=len(outcomes),
+        asked=stats.asked,
+        calls_paid=stats.paid,
+        calls_sent=stats.sent,
+        calls_replayed=stats.replayed,
+        failures=dict(sorted(missing.items())),
+        coverage=round(whole.coverage, 6),
+        effective=round(whole.effective, 3),
+        quorum=desk.missing is None,
+        quorums=_quorums(outcomes),
+        usd=stats.usd,
+        seconds=round(seconds, 3),
+        score=whole.score,
+        answer=desk.answer,
+        answer_sha256=answer_hash(outcomes),
+        messages=messages,
+        as_of=scan.questions.as_of,
+        masked=scan.fleet.masked,
+    )
+
+
+def _quorums(outcomes: list[Outcome]) -> dict[str, str]:
+    """Return, by rank, how many parents had their quorum, such as `25/25`."""
+    found: dict[str, list[bool]] = {level.value: [] for level in LEVELS[:-1]}
+    for one in outcomes:
+        level = LEVELS[0 if one.node == Level.DESK else one.node.count(".") + 1]
+        if level is not Level.WORKER:
+            found[level.value].append(one.missing is None)
+    return {level: f"{sum(met)}/{len(met)}" for level, met in found.items()}
+
+
+def _on_a_fast_loop[T](work: Coroutine[Any, Any, T]) -> T:
+    """Run on uvloop, which Windows does not have."""
+    fast = importlib.import_module("uvloop") if sys.platform != "win32" else asyncio
+    with asyncio.Runner(loop_factory=fast.new_event_loop) as runner:
+        return runner.run(work)

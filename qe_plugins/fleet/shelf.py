@@ -1,0 +1,173 @@
+"""Scans on disk: what each was asked to do, what it decided on the way, and what came of it.
+
+`scan.json` and `market.parquet` are written before the first call, `decisions.jsonl` line by line,
+`outcomes.jsonl` and `result.json` at the end. Requests, and what they cost, are in the ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qe_plugins import home
+from qe_plugins.errors import FleetError, did_you_mean
+from qe_plugins.fleet.outcome import Outcome, Result
+
+DESCRIPTION, DECISIONS = "scan.json", "decisions.jsonl"
+OUTCOMES, RESULT = "outcomes.jsonl", "result.json"
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What a scan was asked to do. `fleet` is its configuration, resolved, secrets left out."""
+
+    scan_id: str
+    started: datetime
+    fleet: dict[str, Any]
+    news: tuple[str, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a parent decided with: the children it did without, or why its own model was silent."""
+
+    node: str
+    missing: dict[str, str] | None = None
+    failure: str | None = None
+
+
+class Decisions:
+    """The decisions of one scan, kept as they are made, so that they stand after a crash.
+
+    With `keep` false they are only read: a replay decides nothing anew.
+    """
+
+    def __init__(self, file: Path, *, keep: bool = True) -> None:
+        self._file, self._keep = file, keep
+        self.closed: dict[str, dict[str, str]] = {}
+        self.silent: dict[str, str] = {}
+        whole = _whole_lines(file)
+        for line in whole.splitlines():
+            self._note(msgspec.json.decode(line, type=Decision))
+        if keep and file.exists():
+            os.truncate(file, len(whole))  # a line cut off by a crash was not decided
+
+    def close(self, node: str, missing: dict[str, str]) -> None:
+        """Keep which children a parent did without, and why."""
+        self._write(Decision(node=node, missing=missing))
+
+    def silence(self, node: str, failure: str) -> None:
+        """Keep why a parent's own model said nothing."""
+        self._write(Decision(node=node, failure=failure))
+
+    def _write(self, decision: Decision) -> None:
+        if self._keep:
+            with self._file.open("ab") as file:
+                file.write(msgspec.json.encode(decision) + b"\n")
+        self._note(decision)
+
+    def _note(self, decision: Decision) -> None:
+        if decision.missing is not None:
+            self.closed[decision.node] = decision.missing
+        if decision.failure is not None:
+            self.silent[decision.node] = decision.failure
+
+
+class Folder:
+    """One scan's folder."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def describe(self, description: Description) -> None:
+        """Write what the scan is to do."""
+        _write(self.place / DESCRIPTION, description)
+
+    def description(self) -> Description:
+        """Return what the scan was to do. Raises FleetError where that cannot be read."""
+        return _read(self.place / DESCRIPTION, Description)
+
+    def decisions(self, *, keep: bool = True) -> Decisions:
+        """Return what the scan has decided so far, to go on with or, without `keep`, to read."""
+        return Decisions(self.place / DECISIONS, keep=keep)
+
+    def finish(self, result: Result, outcomes: Iterable[Outcome]) -> None:
+        """Write what came of every node, then of the whole."""
+        part = self.place / f"{OUTCOMES}.part"
+        part.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in outcomes))
+        os.replace(part, self.place / OUTCOMES)
+        _write(self.place / RESULT, result)
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """Return what came of every node, by its id; nothing before the scan has finished."""
+        file = self.place / OUTCOMES
+        if not file.exists():
+            return {}
+        lines = _whole_lines(file).splitlines()
+        every = [msgspec.json.decode(line, type=Outcome) for line in lines]
+        return {one.node: one for one in every}
+
+    def result(self) -> Result | None:
+        """Return what came of it, None where it has not finished."""
+        file = self.place / RESULT
+        return _read(file, Result) if file.exists() else None
+
+
+def scans() -> list[str]:
+    """Return the ids of the scans, oldest first."""
+    root = _root()
+    named = [one.name for one in root.glob("*") if (one / DESCRIPTION).is_file()]
+    return sorted(named)
+
+
+def new_scan(name: str) -> tuple[str, Folder]:
+    """Return a new scan's id and its folder, made."""
+    scan_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{name}-{secrets.token_hex(2)}"
+    place = _root() / scan_id
+    place.mkdir(parents=True)
+    return scan_id, Folder(place)
+
+
+def find(text: str) -> tuple[str, Folder]:
+    """Return the scan that a text means: `last`, an id, or a part of just one.
+
+    Raises FleetError where that is none, or several.
+    """
+    known = scans()
+    if not known:
+        raise FleetError("no scan yet.", hint="Run `qe fleet scan configs/fleet/team.yaml` first.")
+    meant = known[-1:] if text == "last" else [one for one in known if text in one]
+    if text in known:
+        meant = [text]
+    if len(meant) == 1:
+        return meant[0], Folder(_root() / meant[0])
+    hint = did_you_mean(text, known) or "`qe fleet scans` lists them."
+    what = "means several scans" if meant else "is no scan"
+    raise FleetError(f"'{text}' {what}.", hint=hint)
+
+
+def _root() -> Path:
+    return home.home() / "fleet" / "scans"
+
+
+def _whole_lines(file: Path) -> bytes:
+    content = file.read_bytes() if file.exists() else b""
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _write(file: Path, record: msgspec.Struct) -> None:
+    part = file.with_suffix(".part")
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
+    os.replace(part, file)
+
+
+def _read[T](file: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError) as error:
+        said = " ".join(str(error).split())
+        raise FleetError(f"cannot be read: {said}.", where=str(file)) from error

@@ -1,0 +1,141 @@
+"""The market as a scan sees it: minute bars by instrument up to one moment, kept with the scan."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from qe_plugins.data.catalog import Kind
+from qe_plugins.data.tape import Tape, open_tape
+from qe_plugins.errors import DataError
+from qe_plugins.fleet.loading import LoadedFleet
+
+MINUTE = 60_000_000_000
+DAY = 1_440 * MINUTE
+FRAMES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240}
+PRICES = ("open", "high", "low", "close")
+FILE = "market.parquet"
+
+
+class Bars(msgspec.Struct, frozen=True):
+    """Complete bars of one instrument, oldest first, as float arrays; `ts` is their close, ns."""
+
+    ts: np.ndarray
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def window(self, count: int, back: int = 0) -> Bars:
+        """Return the last `count` bars, leaving out the newest `back`."""
+        until = len(self) - back
+        return Bars(*(getattr(self, name)[until - count : until] for name in COLUMNS))
+
+
+COLUMNS = Bars.__struct_fields__
+
+
+class Market:
+    """What is known at `as_of` (UTC ns): nothing later is in it.
+
+    `instruments` are those that traded in the last day of it, in id order: an expired contract has
+    bars and no market.
+    """
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+        self.as_of = int(frame["ts"].max())  # type: ignore[arg-type]
+        alive = frame.filter(pl.col("ts") > self.as_of - DAY)
+        self.instruments = tuple(sorted(alive["instrument"].unique().to_list()))
+        self._bars: dict[tuple[str, str], Bars] = {}
+
+    def bars(self, instrument: str, timeframe: str) -> Bars:
+        """Return the complete bars of an instrument in a timeframe."""
+        key = (instrument, timeframe)
+        if key not in self._bars:
+            of_one = self.frame.filter(pl.col("instrument") == instrument)
+            frame = gathered(of_one, FRAMES[timeframe], self.as_of)
+            self._bars[key] = Bars(*(frame[name].to_numpy() for name in COLUMNS))
+        return self._bars[key]
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder, whole or not at all."""
+        part = folder / f"{FILE}.part"
+        self.frame.write_parquet(part)
+        os.replace(part, folder / FILE)
+
+    @classmethod
+    def saved(cls, folder: Path) -> Market:
+        """Return what `save` wrote. Raises DataError where it is gone or damaged."""
+        try:
+            return cls(pl.read_parquet(folder / FILE))
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise DataError(
+                "the scan's market state cannot be read.",
+                where=str(folder / FILE),
+                hint="Without it nothing can be replayed; scan again.",
+            ) from error
+
+
+def open_market(loaded: LoadedFleet) -> Market:
+    """Return the market that a fleet's `data:` names, up to its last bar.
+
+    Raises DataError for bars that are not of one minute, and as `open_tape` does.
+    """
+    data = loaded.fleet.data
+    if not data.bars.startswith("1-MINUTE-"):
+        raise DataError(
+            f"a fleet looks at one-minute bars, was '{data.bars}'.",
+            where=loaded.where("data", "bars"),
+            hint="Write 'bars: 1-MINUTE-LAST'; longer ones are made from them.",
+        )
+    tape = open_tape(data, lambda key: loaded.where("data", key))
+    return Market(_columns(tape).sort("instrument", "ts"))
+
+
+def gathered(frame: pl.DataFrame, minutes: int, as_of: int) -> pl.DataFrame:
+    """Return minute bars put together to longer ones that are complete at `as_of`."""
+    span = minutes * MINUTE
+    ends = ((pl.col("ts") - 1) // span + 1) * span
+    return (
+        frame.group_by(ends.alias("ts"), maintain_order=True)
+        .agg(
+            pl.col("open").first(),
+            pl.col("high").max(),
+            pl.col("low").min(),
+            pl.col("close").last(),
+            pl.col("volume").sum(),
+        )
+        .filter(pl.col("ts") <= as_of)
+    )
+
+
+def _columns(tape: Tape) -> pl.DataFrame:
+    frames = [
+        _read(sorted({group.file for group in one.groups}), one.contract, tape)
+        for one in tape.series
+        if one.kind is Kind.BARS
+    ]
+    return pl.concat(frames)
+
+
+def _read(files: list[Path], contract: str, tape: Tape) -> pl.DataFrame:
+    ts = pl.col("ts_init").cast(pl.Int64)
+    return (
+        pl.scan_parquet(files)
+        .filter(ts.is_between(tape.start, tape.end))
+        .select(
+            ts.alias("ts"),
+            pl.lit(contract).alias("instrument"),
+            pl.col(*PRICES, "volume").cast(pl.Float64),
+        )
+        .collect()
+    )

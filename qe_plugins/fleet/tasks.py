@@ -1,0 +1,171 @@
+"""What workers are asked about: atomic, typed, and derived from the market state alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, Literal
+
+import msgspec
+
+from qe_plugins.fleet.features import black_76, cross_backtest, realised, window_features
+from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
+from qe_plugins.fleet.state import Bars, Market
+
+DAYS = 365
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """One question. `id` names it, `instrument` and `detail` are what an answer is about.
+
+    An answer cannot choose its target: it is the task's.
+    """
+
+    id: str
+    instrument: str
+    detail: str
+    ends: int
+    facts: dict[str, float]
+
+    @property
+    def target(self) -> str:
+        """Return what answers of several workers are put together under."""
+        return f"{self.instrument} {self.detail}"
+
+
+class WindowTask(Task, frozen=True, kw_only=True, tag="window"):
+    """A window of bars of one instrument and timeframe, with its features."""
+
+    timeframe: str
+    bars: Bars
+
+
+class OptionTask(Task, frozen=True, kw_only=True, tag="option"):
+    """One European option. `facts` are per 100 of the future's price; `level` is that price."""
+
+    right: Literal["call", "put"]
+    moneyness: float
+    days: int
+    level: float
+
+
+class BacktestTask(Task, frozen=True, kw_only=True, tag="backtest"):
+    """One parameter set and how it fared; the result is computed here, never asked."""
+
+    timeframe: str
+    fast: int
+    slow: int
+    bars: int
+
+
+type Draw = tuple[str, tuple[Any, ...]]
+"""A task not yet made: its kind and its parameters."""
+
+
+class TaskList:
+    """The tasks of one coordinator over a market, made when they are drawn."""
+
+    def __init__(self, tasks: Tasks, market: Market) -> None:
+        self._market = market
+        self._cost = tasks.backtests.cost if tasks.backtests else 0.0
+        self._draws = [
+            *(_windows(tasks.windows, market) if tasks.windows else ()),
+            *(_options(tasks.options, market) if tasks.options else ()),
+            *(_backtests(tasks.backtests, market) if tasks.backtests else ()),
+        ]
+
+    def __len__(self) -> int:
+        return len(self._draws)
+
+    def __getitem__(self, seat: int) -> Task:
+        kind, parameters = self._draws[seat]
+        match kind:
+            case "window":
+                return _window(self._market, *parameters)
+            case "option":
+                return _option(self._market, *parameters)
+            case _:
+                return _backtest(self._market, self._cost, *parameters)
+
+
+def _windows(wanted: Windows, market: Market) -> Iterator[Draw]:
+    shifts = range(0, wanted.back * wanted.stride, wanted.stride)
+    for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
+        known = len(market.bars(name, frame))
+        yield from (
+            ("window", (name, frame, bars, back)) for back in shifts if bars + back <= known
+        )
+
+
+def _options(wanted: Options, market: Market) -> Iterator[Draw]:
+    for name, lookback in product(market.instruments, wanted.lookbacks):
+        if len(market.bars(name, "1m")) > lookback:
+            grid = product(wanted.days, wanted.rights, wanted.moneyness)
+            yield from (("option", (name, lookback, *one)) for one in grid)
+
+
+def _backtests(wanted: Backtests, market: Market) -> Iterator[Draw]:
+    for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
+        if len(market.bars(name, frame)) >= bars:
+            pairs = product(wanted.slow, wanted.fast)
+            yield from (
+                ("backtest", (name, frame, bars, fast, slow))
+                for slow, fast in pairs
+                if fast < slow < bars // 2
+            )
+
+
+def _window(market: Market, name: str, frame: str, count: int, back: int) -> WindowTask:
+    bars = market.bars(name, frame).window(count, back)
+    return WindowTask(
+        id=f"window {name} {frame} {count} bars, {back} back",
+        instrument=name,
+        detail=frame,
+        ends=int(bars.ts[-1]),
+        facts=window_features(bars),
+        timeframe=frame,
+        bars=bars,
+    )
+
+
+def _option(
+    market: Market,
+    name: str,
+    lookback: int,
+    days: int,
+    right: Literal["call", "put"],
+    moneyness: float,
+) -> OptionTask:
+    bars = market.bars(name, "1m")
+    closes = bars.close[-lookback - 1 :]
+    long, short = realised(closes), realised(closes[-lookback // 4 :])
+    priced = black_76(right, 100 * moneyness, days / DAYS, long)
+    facts = {"volatility": long, "recent_volatility": short, "edge": short / long - 1, **priced}
+    return OptionTask(
+        id=f"option {name} {right} {moneyness:g} {days}d, over {lookback}m",
+        instrument=name,
+        detail=f"{right} {moneyness:g} {days}d",
+        ends=int(bars.ts[-1]),
+        facts={key: round(value, 4) for key, value in facts.items()},
+        right=right,
+        moneyness=moneyness,
+        days=days,
+        level=float(closes[-1]),
+    )
+
+
+def _backtest(
+    market: Market, cost: float, name: str, frame: str, count: int, fast: int, slow: int
+) -> BacktestTask:
+    bars = market.bars(name, frame).window(count)
+    return BacktestTask(
+        id=f"backtest {name} {frame} {fast}/{slow} over {count}",
+        instrument=name,
+        detail=f"{frame} cross",
+        ends=int(bars.ts[-1]),
+        facts=cross_backtest(bars.close, fast, slow, cost),
+        timeframe=frame,
+        fast=fast,
+        slow=slow,
+        bars=count,
+    )
