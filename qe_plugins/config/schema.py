@@ -148,11 +148,15 @@ class Nautilus(Section, frozen=True, kw_only=True):
 
 
 class Contract(Section, frozen=True, kw_only=True):
-    """Money facts of one root that definitions do not carry: margins in USD, fee in USD a side."""
+    """Money facts of one root: margins and fee a side, in USD, in place of the dated table's.
+
+    `day_trade` is what a contract ties up inside a session, where `margin.basis` asks for it.
+    """
 
     margin_init: Money
     margin_maint: Money
     fee: Money
+    day_trade: Money | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.margin_maint <= self.margin_init:
@@ -179,6 +183,30 @@ class Slippage(Section, frozen=True, kw_only=True):
     coefficient: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     volatility: Annotated[Fraction, msgspec.Meta(ge=0)] = 0.01
     limits: Literal["touched", "through"] = "touched"
+
+
+class Margin(Section, frozen=True, kw_only=True):
+    """What an account must hold. `day_trade` margins end `until_close` before a session closes.
+
+    `on_breach` is what happens when a bar closes with less than the maintenance margin: positions
+    are closed (`liquidate`), nothing new is opened (`halt`), or nothing (`ignore`).
+    """
+
+    basis: Literal["overnight", "day_trade"] = "overnight"
+    until_close: Annotated[Duration, msgspec.Meta(ge=0)] = 900.0
+    on_breach: Literal["liquidate", "halt", "ignore"] = "liquidate"
+
+
+class Hours(Section, frozen=True, kw_only=True):
+    """Whether a market order that adds risk is refused while the market is `closed`, or filled."""
+
+    closed: Literal["refuse", "fill"] = "refuse"
+
+
+class Expiry(Section, frozen=True, kw_only=True):
+    """Positions are closed `flat_before` a contract expires; `0s` holds them to settlement."""
+
+    flat_before: Annotated[Duration, msgspec.Meta(ge=0)] = 1_800.0
 
 
 class Gate(Section, frozen=True, kw_only=True):
@@ -214,4 +242,7 @@ class Config(Section, frozen=True, kw_only=True):
     gate: Gate = Gate()
     contracts: dict[str, Contract] = {}
     slippage: Slippage = Slippage()
+    margin: Margin = Margin()
+    expiry: Expiry = Expiry()
+    session: Hours = Hours()
     nautilus: Nautilus = Nautilus()

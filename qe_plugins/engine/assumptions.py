@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from qe_plugins.config.load import Loaded
-from qe_plugins.data.tape import Tape
+from qe_plugins.engine.money import Terms, fees_in_words, margins_in_words
 from qe_plugins.engine.slippage import described
 
 LIMITS = {"touched": "touches it", "through": "trades through it"}
+BASIS = {
+    "overnight": "the exchange's, overnight",
+    "day_trade": "a day trader's inside a session",
+}
+BREACH = {
+    "liquidate": "a bar that closes with less than the maintenance margin closes all positions",
+    "halt": "a bar that closes with less than the maintenance margin ends new risk",
+    "ignore": "a breach of the maintenance margin is ignored",
+}
 CONSUMED = {True: ["A bar's volume fills orders once: what was taken is gone."], False: []}
 
 
-def assumptions(loaded: Loaded, tape: Tape) -> list[str]:
+def assumptions(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:
     """Return the assumptions of this run, the most costly first."""
     venue = loaded.config.nautilus.venue
     model = venue.fill_model
@@ -34,19 +45,32 @@ def assumptions(loaded: Loaded, tape: Tape) -> list[str]:
         *CONSUMED[venue.liquidity_consumption],
         "A stop triggers at its price, or at the open of a bar that gaps through it.",
         latency,
-        *_costs(loaded, tape),
-        "A position held into expiry is settled at the contract's last price on the tape.",
+        _hours(loaded),
+        *_costs(loaded, money),
+        f"Margin is {BASIS[loaded.config.margin.basis]}; {BREACH[loaded.config.margin.on_breach]}.",
+        *_expiry(loaded),
     ]
 
 
-def _costs(loaded: Loaded, tape: Tape) -> list[str]:
-    if loaded.config.nautilus.venue.fee_model is not None:
-        return [f"Fees come from Nautilus' {loaded.config.nautilus.venue.fee_model.type}."]
-    roots = dict.fromkeys(contract.underlying for contract in tape.contracts)
-    known = loaded.config.contracts
-    currency = loaded.config.nautilus.venue.base_currency or "USD"
-    return [
-        f"{root}: {known[root].fee} {currency} a contract and side; margin "
-        f"{known[root].margin_init} {currency} to open, {known[root].margin_maint} to hold."
-        for root in roots
-    ]
+def _hours(loaded: Loaded) -> str:
+    closed = "Orders that wait are queued while the market is closed; a market order that "
+    if loaded.config.session.closed == "refuse":
+        return closed + "adds risk is refused, one that reduces fills at the last price."
+    return closed + "is sent then fills at the last price."
+
+
+def _costs(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:
+    venue = loaded.config.nautilus.venue
+    currency = venue.base_currency or "USD"
+    lines = [line for terms in money.values() for line in margins_in_words(terms, currency)]
+    if venue.fee_model is not None:
+        return [f"Fees come from Nautilus' {venue.fee_model.type}.", *lines]
+    fees = [line for terms in money.values() for line in fees_in_words(terms, currency)]
+    return [*fees, *lines]
+
+
+def _expiry(loaded: Loaded) -> list[str]:
+    settled = "What is held into expiry is settled at the contract's last price on the tape."
+    if minutes := loaded.config.expiry.flat_before / 60:
+        return [f"Positions are closed {minutes:g} min before their contract expires.", settled]
+    return [settled]

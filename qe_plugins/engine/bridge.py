@@ -44,11 +44,13 @@ class Bridge(DataActor):
 
     def on_start(self) -> None:
         self._greet()
-        if any(self.floor.plugins.bind(hook) for hook in HEARS_BARS):
+        if self.floor.house.deaf or any(self.floor.plugins.bind(hook) for hook in HEARS_BARS):
             for bar_type in self._bar_types:
                 self.subscribe_bars(bar_type)
 
     def on_bar(self, bar: Bar) -> None:
+        if self.floor.house.watching:
+            self.floor.house.check(bar)
         self.floor.saw(bar)
         self._sessions.tick(bar.ts_event)
         if self._contribute is not None:

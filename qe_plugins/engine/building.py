@@ -39,13 +39,14 @@ def build(prepared: Prepared) -> Stage:
     try:
         fills = _add_venue(engine, prepared)
         for contract in prepared.tape.contracts:
-            facts = prepared.money[contract.underlying]
+            facts = prepared.money[contract.underlying].margin(prepared.tape.start)
             engine.add_instrument(
                 with_margins(contract, facts, _first_price(prepared.tape, contract))
             )
         for front in prepared.fronts.values():
             engine.add_instrument(front_instrument(front, _contract_of(front, prepared.tape)))
-        floor = Floor(engine, prepared.plugins, prepared.loaded.config, prepared.listings)
+        config, money = prepared.loaded.config, prepared.money
+        floor = Floor(engine, prepared.plugins, config, prepared.listings, money)
         bridge = _populate(engine, floor, prepared)
         if fills is not None:
             fills.alarm, fills.clock = floor.alarm, bridge.clock

@@ -14,6 +14,7 @@ from nautilus_trader.model import Currency, Venue
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine import frames, ledger, marks
+from qe_plugins.engine.account import tied_up
 from qe_plugins.engine.assumptions import assumptions
 from qe_plugins.engine.books import Fill
 from qe_plugins.engine.floor import Floor
@@ -36,6 +37,8 @@ def outcome_of(
     recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
     account: Any = floor.cache.account_for_venue(Venue(loaded.config.nautilus.venue.name))
     orders = _orders(floor)
+    balances = frames.account_frame(account, currency)
+    terms = {str(c.id): floor.money[c.underlying] for c in tape.contracts}
     traded = {fill.instrument_id for fill in recorder.fills} | {
         str(order.instrument_id) for order in orders
     }
@@ -53,14 +56,14 @@ def outcome_of(
         orders=frames.orders_frame(orders, recorder),
         fills=frames.fills_frame(recorder.fills),
         positions=frames.positions_frame(recorder.trades, floor.books.values()),
-        account=frames.account_frame(account, currency),
+        account=balances.with_columns(tied_up(balances, recorder.fills, terms)),
         signals=frames.signals_frame(recorder),
         vetoes=frames.vetoes_frame(recorder.facts),
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
         fills_sha256=fills_sha256(recorder.fills),
         plugins=[PluginStats(**_fields(stats)) for stats in floor.plugins.stats()],
         rolls=rolls_of(recorder),
-        assumptions=assumptions(loaded, tape),
+        assumptions=[*floor.house.said, *assumptions(loaded, floor.money)],
         facts=_facts(loaded, tape, floor, orders, said),
     )
 

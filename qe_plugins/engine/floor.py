@@ -12,22 +12,31 @@ from qe_plugins.engine.alarm import Alarm
 from qe_plugins.engine.books import Book, Fill, trade_of
 from qe_plugins.engine.denial import Denier
 from qe_plugins.engine.gate import Gate
+from qe_plugins.engine.house import House
 from qe_plugins.engine.listings import Listings
+from qe_plugins.engine.margin import margin_of
 from qe_plugins.engine.observers import Observers
 from qe_plugins.engine.recorder import Recorder, decimal, signal_in
+from qe_plugins.engine.rules import rules_of
 from qe_plugins.manager import Plugins
 
 if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestEngine
 
     from qe_plugins.config.schema import Config
+    from qe_plugins.engine.money import Terms
 
 
 class Floor:
     """One run's plugins, gate, books and recorder. Lives on the trading thread."""
 
     def __init__(
-        self, engine: BacktestEngine, plugins: Plugins, config: Config, listings: Listings
+        self,
+        engine: BacktestEngine,
+        plugins: Plugins,
+        config: Config,
+        listings: Listings,
+        money: dict[str, Terms],
     ) -> None:
         self.cache: Any = engine.cache
         self.portfolio = engine.portfolio
@@ -44,6 +53,11 @@ class Floor:
             posture=config.posture,
             timeout=config.gate.timeout,
         )
+        self.money = money
+        margin = margin_of(engine, config, money)
+        self.rules = rules_of(engine, config, margin)
+        policy = config.margin.on_breach
+        self.house = House(self.cache, margin, self.rules, self.recorder, self.gate, policy)
         self._unbooked: list[Any] = []
         self._watches = self.observers.wants("trade_closed")
         self._live = self._watches or self.observers.wants("session_closed")

@@ -21,6 +21,7 @@ from qe_plugins.engine.denial import addressed_to_denier
 from qe_plugins.engine.exposure import at_risk
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.gate import Refusal, request_of, told
+from qe_plugins.engine.house import House
 from qe_plugins.engine.recorder import decimal
 
 NOT_CALLBACKS = frozenset({"on_save", "on_load"})
@@ -38,11 +39,20 @@ class Gated:
     def _vetoed(self, order: Any, **more: Any) -> tuple[OrderRequest, list[Refusal]]:
         """Put an order to the gate unless it only reduces."""
         request, reduces = request_of(self, order, **more)
-        return request, [] if reduces else self._refused(request, order)
+        return request, [] if reduces else self._refused(request, order, more.get("submitted", ()))
 
-    def _refused(self, request: OrderRequest, order: Any) -> list[Refusal]:
+    def _refused(self, request: OrderRequest, order: Any, submitted: Any = ()) -> list[Refusal]:
+        """Hold an order against the rules, then ask the guardians; what breaks a rule is vetoed."""
+        broken = self.floor.rules.broken(request, order, submitted)
+        for rule, reason in broken:
+            self.floor.recorder.veto(request, rule, reason)
         instrument = self.floor.cache.instrument(order.instrument_id)
-        return self.floor.gate.refusals(self, request, instrument)
+        return broken + self.floor.gate.refusals(self, request, instrument)
+
+    def _passes(self, order: Any, submitted: list[Any]) -> bool:
+        """Say at a glance that nobody is to be asked about an order, and no rule stands against."""
+        floor, now = self.floor, self.clock.timestamp_ns()  # type: ignore[attr-defined]
+        return floor.gate.idle and floor.rules.allows(order, submitted, floor.alarm.handling, now)
 
 
 class GatedStrategy(Gated, Strategy):
@@ -66,25 +76,24 @@ class GatedStrategy(Gated, Strategy):
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         self._sends(order)
-        if not self.floor.gate.idle:
-            request, refusals = self._vetoed(order, submitted=self._in_callback())
+        sent = self._in_callback()
+        if not self._passes(order, sent):
+            request, refusals = self._vetoed(order, submitted=sent)
             if refusals:
                 self._deny(order, request, refusals)
                 return
-            self.sent.append(order.client_order_id)
+        sent.append(order.client_order_id)
         super().submit_order(order, *args, **kwargs)
 
     def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
         orders = list(getattr(order_list, "orders", order_list))
         for order in orders:
             self._sends(order)
-        if not self.floor.gate.idle:
-            refused = self._list_refused(orders)
-            if refused:
-                for order in orders:
-                    self._deny(order, *refused)
-                return
-            self.sent.extend(order.client_order_id for order in orders)
+        if refused := self._list_refused(orders):
+            for order in orders:
+                self._deny(order, *refused)
+            return
+        self.sent.extend(order.client_order_id for order in orders)
         super().submit_order_list(order_list, *args, **kwargs)
 
     def modify_order(
@@ -123,16 +132,15 @@ class GatedStrategy(Gated, Strategy):
     def _growth_refused(self, client_order_id: Any, quantity: Any) -> bool:
         """Ask about a modification that grows an order; say whether it was refused."""
         order = self.cache.order(client_order_id)
-        if self.floor.gate.idle or order is None or quantity is None:
+        if order is None or quantity is None:
             return False
         grows = decimal(quantity) - decimal(order.quantity)
         if grows <= 0:
             return False
         leaves = decimal(order.leaves_qty) + grows
-        request, reduces = request_of(
-            self, order, contracts=leaves, grows=grows, submitted=self._in_callback()
-        )
-        refusals = [] if reduces else self._refused(request, order)
+        sent = self._in_callback()
+        request, reduces = request_of(self, order, contracts=leaves, grows=grows, submitted=sent)
+        refusals = [] if reduces else self._refused(request, order, sent)
         if refusals:
             self._refuse_modification(order, refusals)
         return bool(refusals)
@@ -160,7 +168,7 @@ class GatedAlgorithm(Gated, ExecutionAlgorithm):
     """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        if not self.floor.gate.idle:
+        if not self._passes(order, []):
             request, refusals = self._vetoed(order)
             if refusals:
                 self._sends(order)
@@ -223,7 +231,10 @@ def host(author: type, floor: Floor, below: type | None = None) -> type:
     """
     below = below or next(ours for theirs, ours in HOSTS if issubclass(author, theirs))
     body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
-    body |= {n: guarded(m, floor.alarm) for n, m in callbacks(author, below).items()}
+    written = callbacks(author, below)
+    if issubclass(below, GatedStrategy):
+        written |= watchful(written, floor.house)
+    body |= {n: guarded(m, floor.alarm) for n, m in written.items()}
     if issubclass(below, GatedStrategy):
         body |= {"desk": floor.desk, "denials": {}, "sent": []} | bookkeeping(author, floor)
     return type(author.__name__, (author, below), body)
@@ -236,11 +247,27 @@ def callbacks(author: type, below: type) -> dict[str, Any]:
     return {n: m for n, m in found.items() if m is not getattr(below, n, None)}
 
 
+def watchful(written: dict[str, Any], house: House) -> dict[str, Any]:
+    """Return the author's `on_bar`, preceded by a look at the account while anything is held."""
+    on_bar = written.get("on_bar")
+    if on_bar is None:
+        house.deaf = True
+        return {}
+
+    def watched(self: Any, bar: Any) -> None:
+        if house.watching:
+            house.check(bar)
+        on_bar(self, bar)
+
+    return {"on_bar": watched}
+
+
 def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
     """Return the callbacks by which the floor hears of fills and denials, then the author."""
 
     def on_order_filled(self: Any, event: Any) -> None:
         floor.filled(event)
+        floor.house.filled(self, event)
         author.on_order_filled(self, event)
 
     def on_order_denied(self: Any, event: Any) -> None:

@@ -2,60 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nautilus_trader.execution import FeeModel, PerContractFeeModel
 from nautilus_trader.model import Currency, FuturesContract, Money, Quantity
 
-from qe_plugins.errors import did_you_mean
-
-if TYPE_CHECKING:
-    from qe_plugins.config.load import Loaded
-    from qe_plugins.config.schema import Contract
+from qe_plugins.engine.money import Margins, Terms
 
 
-class FeeByRoot(FeeModel):
-    """A fee a contract and side that depends on the root."""
+class FeeByDate(FeeModel):
+    """A fee a contract and side that depends on the root and on the day of the order."""
 
-    def __init__(self, fees: Mapping[str, Money]) -> None:
-        self._fees = fees
+    def __init__(self, money: Mapping[str, Terms], currency: Currency) -> None:
+        self._money, self._currency = money, currency
 
     def get_commission(
         self, _order: Any, fill_quantity: Quantity, _fill_px: Any, instrument: Any
     ) -> Money:
-        fee = self._fees[instrument.underlying]
-        return Money.from_decimal(fee.as_decimal() * fill_quantity.as_decimal(), fee.currency)
+        fee = self._money[instrument.underlying].fee(_order.ts_init)
+        return Money.from_decimal(fee * fill_quantity.as_decimal(), self._currency)
 
 
-def money_facts(loaded: Loaded, contracts: Sequence[FuturesContract]) -> dict[str, Contract]:
-    """Return what `contracts:` says of each root on the tape. A root it lacks is an error."""
-    known = loaded.config.contracts
-    roots = sorted({contract.underlying for contract in contracts})
-    for root in roots:
-        if root not in known:
-            hint = did_you_mean(root, known) or "Build on a file of configs/base, or write them."
-            raise loaded.error(f"no fee and margins for {root}.", "contracts", hint=hint)
-    return {root: known[root] for root in roots}
-
-
-def fee_model(facts: Mapping[str, Contract], currency: str) -> Any:
+def fee_model(money: Mapping[str, Terms], currency: str) -> Any:
     """Return the model that charges each root's fee on each side of a trade."""
     charged = Currency.from_str(currency)
-    fees = {root: Money.from_decimal(fact.fee, charged) for root, fact in facts.items()}
-    if len(set(fees.values())) == 1:
-        return PerContractFeeModel(next(iter(fees.values())))
-    return FeeByRoot(fees)
+    amounts = {fee.amount for terms in money.values() for fee in terms.fees}
+    if len(amounts) == 1:
+        return PerContractFeeModel(Money.from_decimal(amounts.pop(), charged))
+    return FeeByDate(money, charged)
 
 
-def with_margins(contract: FuturesContract, facts: Contract, reference: Decimal) -> FuturesContract:
+def with_margins(contract: FuturesContract, facts: Margins, reference: Decimal) -> FuturesContract:
     """Return `contract` with margins of `facts`, which are dollars a contract.
 
     The engine knows margin as a fraction of notional value only; `reference` is the price (points)
-    at which the fractions are exact.
+    at which they are taken. The gate holds the dollars; the engine, which would ask for more as the
+    price rises, is left with half of them.
     """
-    notional = reference * contract.multiplier.as_decimal()
+    notional = 2 * reference * contract.multiplier.as_decimal()
     return FuturesContract(
         instrument_id=contract.id,
         raw_symbol=contract.raw_symbol,
@@ -72,7 +58,7 @@ def with_margins(contract: FuturesContract, facts: Contract, reference: Decimal)
         ts_init=contract.ts_init,
         max_quantity=contract.max_quantity,
         min_quantity=contract.min_quantity,
-        margin_init=round(facts.margin_init / notional, 8),
-        margin_maint=round(facts.margin_maint / notional, 8),
+        margin_init=round(facts.initial / notional, 8),
+        margin_maint=round(facts.maintenance / notional, 8),
         exchange=contract.exchange,
     )

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from qe_plugins import manager
 from qe_plugins.config.load import Loaded
-from qe_plugins.config.schema import Contract
 from qe_plugins.config.strategies import entries, front_id
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.engine.components import Component, components
 from qe_plugins.engine.fronts import Front
-from qe_plugins.engine.instruments import money_facts
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.locate import KINDS
+from qe_plugins.engine.money import Terms, money_facts
 from qe_plugins.engine.turns import turns_of
 from qe_plugins.manager import Plugins
 from qe_plugins.plugin import PluginConfig
@@ -27,7 +26,7 @@ class Prepared:
     loaded: Loaded
     tape: Tape
     listings: Listings
-    money: dict[str, Contract]
+    money: dict[str, Terms]
     components: list[Component]
     plugins: Plugins
     fronts: dict[str, Front]
@@ -50,7 +49,7 @@ def prepare(loaded: Loaded, plugins: Plugins | None = None) -> Prepared:
     for section in KINDS:
         for entry in entries(loaded, section):
             listings.check_settings(loaded, entry)
-    money = money_facts(loaded, tape.contracts)
+    money = money_facts(loaded, tape.contracts, tape.start, tape.end)
     return Prepared(loaded, tape, listings, money, parts, plugins, fronts)
 
 

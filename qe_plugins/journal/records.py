@@ -23,6 +23,7 @@ class Kind(StrEnum):
     FILL = "fill"
     TRADE = "trade"
     ROLL = "roll"
+    CLOSING = "closing"
     REVIEW = "review"
     PROPOSAL = "proposal"
     FAILURE = "failure"

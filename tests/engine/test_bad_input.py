@@ -249,8 +249,10 @@ def test_a_contract_that_the_data_does_not_have(
     assert "MESH25.XCME" in line
 
 
-def test_a_root_without_fee_and_margins(market: dict[str, Any], complaint: Complaint) -> None:
-    assert "no fee and margins for MES." in complaint(market | {"contracts": ES})
+def test_a_day_trade_margin_that_nobody_knows(market: dict[str, Any], complaint: Complaint) -> None:
+    line = complaint(market | {"contracts": ES, "margin": {"basis": "day_trade"}})
+    assert "no day-trade margin of MES from 2022-01-21" in line
+    assert "contracts.MES.day_trade" in line
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,48 @@ class BuysAtMarket(Trader):
         self.submit_order(self.market(BUY))
 
 
+class BuysAtBar2(Trader):
+    def bar_2(self) -> None:
+        self.submit_order(self.market(BUY))
+
+
+class BuysAtBar3(Trader):
+    def bar_3(self) -> None:
+        self.submit_order(self.market(BUY))
+
+
+class BuysInTheBreak(Trader):
+    """Sends an order half an hour after its second bar."""
+
+    def bar_2(self) -> None:
+        later = self.clock.timestamp_ns() + 1_800 * 10**9
+        self.clock.set_time_alert_ns("later", later, self.ring)
+
+    def ring(self, event: Any) -> None:
+        self.submit_order(self.market(BUY))
+
+
+class StopsInAtBar3(Trader):
+    def bar_3(self) -> None:
+        stop = Price.from_str("4752.50")
+        self.submit_order(self.order_factory.stop_market(MES, BUY, ONE, stop))
+
+
+class BuysAtBar1AndStops(Trader):
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY))
+        stop = Price.from_str("4700.00")
+        self.submit_order(self.order_factory.stop_market(MES, SELL, ONE, stop))
+
+
+class BuysTwiceAtLimit(Trader):
+    """Works two orders sent in one callback."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.limit(BUY, "4700.00"))
+        self.submit_order(self.limit(BUY, "4701.00"))
+
+
 class BuysThroughSuper(Trader):
     """Overrides `submit_order` itself and calls its parent."""
 

@@ -1,0 +1,159 @@
+"""Hold every new risk against the account: dollars a contract, as the table has them on the day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.model import Currency, OrderSide, OrderStatus, Venue
+
+from qe_plugins.config.schema import Config
+from qe_plugins.config.schema import Margin as Settings
+from qe_plugins.engine.exposure import at_risk
+from qe_plugins.engine.money import Margins, Terms
+from qe_plugins.engine.recorder import decimal
+from qe_plugins.market.sessions import next_session
+
+ZERO = Decimal(0)
+
+
+class Margin:
+    """What the account is worth, what positions and orders tie up, and what is free.
+
+    A contract's exposure is the larger of what would be long if every buy filled and short if every
+    sale did; of orders that cancel one another only the largest counts.
+    """
+
+    def __init__(
+        self,
+        cache: Any,
+        portfolio: Any,
+        money: Mapping[str, Terms],
+        settings: Settings,
+        venue: str,
+        currency: str,
+    ) -> None:
+        self._cache, self._portfolio, self._money = cache, portfolio, money
+        self._settings, self._venue = settings, Venue(venue)
+        self._currency = Currency.from_str(currency)
+        self._sessions: dict[str, tuple[int, int]] = {}
+        steps = max((len(terms.margins) for terms in money.values()), default=1)
+        self.constant = steps == 1 and settings.basis == "overnight"
+
+    def fits(self, order: Any, submitted: list[Any], ts: int) -> bool:
+        """Say at a glance that an order can be held; False means look closer."""
+        cache, contract = self._cache, order.instrument_id
+        if submitted or cache.orders_open_count() or cache.orders_emulated_count():
+            return False
+        if cache.orders_inflight_count():
+            return False
+        held: Decimal = self._portfolio.net_position(contract)
+        if cache.positions_open_count() > (held != 0):
+            return False
+        size = decimal(order.quantity)
+        after = abs(held + size if order.is_buy else held - size)
+        return after * self.of(contract, ts).initial <= (self.worth() if held else self.balance())
+
+    def refusal(self, order: Any, contracts: Decimal, submitted: Iterable[Any], ts: int) -> str:
+        """Return why the account cannot hold `contracts` of an order more; empty where it can."""
+        held, working = self.held(), self._working(submitted)
+        working.pop(order.client_order_id, None)
+        before = exposures(held, [(o, decimal(o.leaves_qty)) for o in working.values()])
+        after = exposures(
+            held, [*((o, decimal(o.leaves_qty)) for o in working.values()), (order, contracts)]
+        )
+        contract = order.instrument_id
+        more = after[contract] - before[contract]
+        tied = self._tied(before, ts)
+        worth, each = self.worth(), self.of(contract, ts).initial
+        if (more <= 0 and not turns(held, order)) or tied + more * each <= worth:
+            return ""
+        return (
+            f"{contracts:f} {contract} at {each:,} {self._currency.code} each would tie up "
+            f"{self._tied(after, ts):,}, the account is worth {worth:,} ({worth - tied:,} free)"
+        )
+
+    def of(self, contract: Any, ts: int) -> Margins:
+        """Return the margins of a contract at a moment, a day trader's inside a session."""
+        root = self._cache.instrument(contract).underlying
+        margins = self._money[root].margin(ts)
+        if self._settings.basis == "overnight" or not self._in_session(root, ts):
+            return margins
+        day = margins.day_trade
+        assert day is not None
+        return Margins(margins.since, day, day, day)
+
+    def maintenance(self, ts: int) -> Decimal:
+        """Return what the account must be worth to keep what it holds."""
+        held = self.held().items()
+        return sum((abs(net) * self.of(one, ts).maintenance for one, net in held), ZERO)
+
+    def worth(self) -> Decimal:
+        """Return the balance and what open positions have won or lost at their last price."""
+        equity = self._portfolio.equity(venue=self._venue)
+        found = equity.get(self._currency)
+        return self.balance() if found is None else decimal(found)
+
+    def balance(self) -> Decimal:
+        account = self._cache.account_for_venue(self._venue)
+        return decimal(account.balance_total(self._currency))
+
+    def _tied(self, exposure: Mapping[Any, Decimal], ts: int) -> Decimal:
+        return sum((n * self.of(one, ts).initial for one, n in exposure.items() if n), ZERO)
+
+    def held(self) -> dict[Any, Decimal]:
+        """Return the net position in each contract, negative when short."""
+        held: dict[Any, Decimal] = defaultdict(Decimal)
+        for position in self._cache.positions_open():
+            size = decimal(position.quantity)
+            held[position.instrument_id] += size if position.is_long else -size
+        return held
+
+    def _working(self, submitted: Iterable[Any]) -> dict[Any, Any]:
+        cache = self._cache
+        listings = (cache.orders_open, cache.orders_inflight, cache.orders_emulated)
+        found = {order.client_order_id: order for listing in listings for order in listing()}
+        sent = (cache.order(client_order_id) for client_order_id in submitted)
+        new = (order for order in sent if order and order.status == OrderStatus.INITIALIZED)
+        found |= {order.client_order_id: order for order in new}
+        return {i: order for i, order in found.items() if not order.is_pending_cancel}
+
+    def _in_session(self, root: str, ts: int) -> bool:
+        """Say whether a session trades that does not close soon."""
+        opens, closes = self._sessions.get(root, (0, 0))
+        if ts >= closes:
+            session = next_session(root, ts)
+            opens, closes = (int(at.timestamp()) * 10**9 for at in (session.open, session.close))
+            self._sessions[root] = (opens, closes)
+        return opens <= ts < closes - int(self._settings.until_close * 1e9)
+
+
+def turns(held: Mapping[Any, Decimal], order: Any) -> bool:
+    """Say whether an order takes a position through flat: new risk, however large."""
+    net, size = held.get(order.instrument_id, ZERO), decimal(order.quantity)
+    return net * (net + size if order.is_buy else net - size) < 0
+
+
+def exposures(
+    held: Mapping[Any, Decimal], orders: Iterable[tuple[Any, Decimal]]
+) -> dict[Any, Decimal]:
+    """Return the contracts at risk in each instrument, of positions and (order, leaves) pairs."""
+    sides: dict[tuple[Any, Any], list[tuple[Any, Decimal]]] = defaultdict(list)
+    for order, leaves in orders:
+        sides[order.instrument_id, order.side].append((order, leaves))
+    found: dict[Any, Decimal] = defaultdict(Decimal)
+    for contract in {*held, *(contract for contract, _ in sides)}:
+        net = held.get(contract, ZERO)
+        long = net + at_risk(sides.get((contract, OrderSide.BUY), ()))
+        short = at_risk(sides.get((contract, OrderSide.SELL), ())) - net
+        found[contract] = max(long, short)
+    return found
+
+
+def margin_of(engine: Any, config: Config, money: Mapping[str, Terms]) -> Margin:
+    """Return the margin rules of a run on `engine`."""
+    venue = config.nautilus.venue
+    currency = venue.base_currency or "USD"
+    return Margin(engine.cache, engine.portfolio, money, config.margin, venue.name, currency)

@@ -1,0 +1,105 @@
+"""Orders while the market is closed, and positions as their contract expires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from nautilus_trader.model import Bar, FuturesContract
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.config.load import load
+from qe_plugins.engine.backtest import run
+from qe_plugins.engine.outcome import Outcome
+from qe_plugins.journal.records import Kind
+from tests.engine.conftest import CONTRACTS
+
+Desk = Callable[..., Outcome]
+EVENING = [f"2024-01-03 {at}" for at in ("21:58", "21:59", "22:00", "23:01", "23:02", "23:03")]
+"""The last minutes before the break of 16:00 in Chicago, and the first after it."""
+
+LAST_HOUR = [f"2024-03-15 {12 + n // 60}:{n % 60:02}" for n in range(30, 91)]
+"""The last hour of the March contract, which expires at 13:30 UTC."""
+
+
+@pytest.fixture
+def desk(tmp_path: Path, qe_contract: FuturesContract, qe_bar: Callable[..., Bar]) -> Desk:
+    """Return a function that runs a trader over bars at given times, a point higher each."""
+
+    def trade(trader: str, times: list[str], **more: Any) -> Outcome:
+        folder = tmp_path / "tape"
+        folder.mkdir()
+        catalog = ParquetDataCatalog(str(folder))
+        catalog.write_instruments([qe_contract])
+        catalog.write_bars([qe_bar(4_750 + n, at=at) for n, at in enumerate(times)])
+        file = tmp_path / "run.yaml"
+        config = {
+            "name": "a test",
+            "data": {"catalog": str(folder)},
+            "strategies": {"trader": {"path": f"tests.engine.traders:{trader}"}},
+            "contracts": CONTRACTS,
+            "slippage": {"model": "none"},
+            **more,
+        }
+        file.write_text(yaml.safe_dump(config))
+        return run(load(file))
+
+    return trade
+
+
+def test_a_market_order_on_the_last_bar_before_the_break_is_refused(desk: Desk) -> None:
+    outcome = desk("BuysAtBar3", EVENING)
+    reason = "session: the market is closed until 2024-01-03 17:00 in Chicago"
+    assert outcome.orders.select("status", "reason").rows() == [("DENIED", reason)]
+
+
+def test_a_market_order_a_minute_before_the_break_is_filled(desk: Desk) -> None:
+    assert desk("BuysAtBar2", EVENING).fills["price"].to_list() == [4_751.0]
+
+
+def test_an_order_in_the_break_from_a_timer_is_refused(desk: Desk) -> None:
+    outcome = desk("BuysInTheBreak", EVENING)
+    assert outcome.orders["status"].to_list() == ["DENIED"]
+
+
+def test_an_order_that_waits_is_queued_through_the_break(desk: Desk) -> None:
+    outcome = desk("StopsInAtBar3", EVENING)
+    assert outcome.fills.select(outcome.fills["ts"].dt.strftime("%H:%M"), "price").rows() == [
+        ("23:01", 4_753.0)
+    ]
+
+
+def test_closing_in_the_break_is_allowed_at_the_last_price(desk: Desk) -> None:
+    outcome = desk("BuysThenSells", EVENING)
+    assert outcome.fills["price"].to_list() == [4_750.0, 4_752.0]
+
+
+def test_the_break_may_be_ignored(desk: Desk) -> None:
+    outcome = desk("BuysAtBar3", EVENING, session={"closed": "fill"})
+    assert outcome.orders["status"].to_list() == ["FILLED"]
+
+
+def early(span: str) -> dict[str, str]:
+    return {"flat_before": span}
+
+
+def test_a_position_is_flat_before_expiry_and_its_stop_is_gone(desk: Desk) -> None:
+    outcome = desk("BuysAtBar1AndStops", LAST_HOUR, expiry=early("20m"))
+    closed = outcome.fills["ts"].to_list()[-1]
+    assert f"{closed:%H:%M}" == "13:10"
+    assert outcome.orders["status"].to_list() == ["FILLED", "CANCELED", "FILLED"]
+    [fact] = [fact for fact in outcome.facts if fact.kind is Kind.CLOSING]
+    assert fact.body["reason"] == "closes +1 MESH24.XCME of BuysAtBar1AndStops-000"
+
+
+def test_no_new_risk_is_taken_in_the_last_minutes(desk: Desk) -> None:
+    outcome = desk("BuysAtBar3", LAST_HOUR, expiry=early("1h"))
+    assert outcome.orders["reason"].to_list() == ["expiry: MESH24.XCME expires in 58 min"]
+
+
+def test_a_position_may_be_held_to_settlement_at_the_last_price(desk: Desk) -> None:
+    outcome = desk("BuysAtMarket", LAST_HOUR, expiry=early("0s"))
+    assert outcome.fills["price"].to_list() == [4_750.0, 4_810.0]

@@ -1,0 +1,125 @@
+"""What the account can hold: dollars a contract, whatever the price; and what a breach does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from qe_plugins.engine.outcome import Outcome
+from qe_plugins.journal.records import Kind
+
+Trade = Callable[..., Outcome]
+FREE = {"model": "none"}
+
+
+def account(balance: str, **more: Any) -> dict[str, Any]:
+    return {"nautilus": {"venue": {"starting_balances": [balance]}}, "slippage": FREE, **more}
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    return outcome.orders["reason"].drop_nulls().to_list()
+
+
+def test_an_account_of_exactly_the_margin_holds_one_contract(trade: Trade) -> None:
+    outcome = trade("BuysAtMarket", **account("2_000 USD"))
+    assert outcome.orders["status"].to_list() == ["FILLED"]
+
+
+def test_a_dollar_less_is_refused_with_the_figures(trade: Trade) -> None:
+    outcome = trade("BuysAtMarket", **account("1_999 USD"))
+    reason = (
+        "margin: 1 MESH24.XCME at 2,000 USD each would tie up 2,000, "
+        "the account is worth 1,999.00 (1,999.00 free)"
+    )
+    assert outcome.orders["status"].to_list() == ["DENIED"]
+    assert reasons(outcome) == [reason]
+    assert outcome.vetoes.select("plugin", "reason").rows() == [
+        ("margin", reason.removeprefix("margin: "))
+    ]
+    assert [f.body["plugin"] for f in outcome.facts if f.kind is Kind.VETO] == ["margin"]
+
+
+@pytest.mark.parametrize("price", [2_000.0, 4_750.0, 9_000.0])
+def test_the_margin_is_the_same_at_every_price(trade: Trade, price: float) -> None:
+    closes = (4_750.0, price, price)
+    outcome = trade("BuysAtBar2", closes=closes, **account("2_000 USD"))
+    assert outcome.orders["status"].to_list() == ["FILLED"]
+
+
+def test_two_limits_that_may_both_fill_need_both_margins(trade: Trade) -> None:
+    outcome = trade("BuysTwiceAtLimit", **account("3_999 USD"))
+    assert outcome.orders["status"].to_list() == ["ACCEPTED", "DENIED"]
+    assert "would tie up 4,000" in reasons(outcome)[0]
+
+
+def test_a_bracket_ties_up_one_margin(trade: Trade) -> None:
+    outcome = trade("BuysABracket", **account("2_100 USD"))
+    assert outcome.orders["status"].to_list()[0] == "FILLED"
+
+
+def test_closing_is_always_allowed(trade: Trade) -> None:
+    margin = {"margin": {"on_breach": "ignore"}}
+    closes = (4_750.0, 4_750.0, 4_400.0, 4_400.0)
+    outcome = trade("BuysThenSells", closes=closes, **account("2_000 USD", **margin))
+    assert outcome.orders["status"].to_list() == ["FILLED", "FILLED"]
+
+
+def test_turning_a_position_around_needs_the_margin(trade: Trade) -> None:
+    closes = (4_750.0, 4_750.0, 4_740.0, 4_740.0)
+    outcome = trade("BuysThenReverses", closes=closes, **account("2_000 USD"))
+    assert outcome.orders["status"].to_list() == ["FILLED", "DENIED"]
+    assert "worth 1,949.43" in reasons(outcome)[0]
+
+
+@pytest.fixture
+def breached(trade: Trade) -> Callable[[str], Outcome]:
+    """Return a function that holds one contract down 41 points on 2,000 USD: 1,800 is the least."""
+
+    def hold(policy: str) -> Outcome:
+        closes = (4_750.0, 4_750.0, 4_709.0, 4_708.0, 4_707.0)
+        margin = {"margin": {"on_breach": policy}}
+        return trade("BuysAtMarket", closes=closes, **account("2_000 USD", **margin))
+
+    return hold
+
+
+def test_a_breach_closes_positions_at_the_bar_that_shows_it(
+    breached: Callable[[str], Outcome], caplog: pytest.LogCaptureFixture
+) -> None:
+    outcome = breached("liquidate")
+    reason = "the account is worth 1,794.43, 1,800 is the least"
+    assert outcome.fills.select("side", "price").rows() == [("BUY", 4_750.0), ("SELL", 4_709.0)]
+    closings = [fact.body["reason"] for fact in outcome.facts if fact.kind is Kind.CLOSING]
+    assert closings == [reason, "closes +1 MESH24.XCME of BuysAtMarket-000"]
+    assert f"margin: {reason}" in caplog.text
+    assert outcome.assumptions[0] == f"margin: {reason}"
+
+
+def test_a_breach_may_end_new_risk_instead(breached: Callable[[str], Outcome]) -> None:
+    outcome = breached("halt")
+    assert outcome.fills["side"].to_list() == ["BUY"]
+    assert [f.body["policy"] for f in outcome.facts if f.kind is Kind.CLOSING] == ["halt"]
+
+
+def test_a_breach_may_be_ignored(breached: Callable[[str], Outcome]) -> None:
+    outcome = breached("ignore")
+    assert outcome.fills["side"].to_list() == ["BUY"]
+    assert not [f for f in outcome.facts if f.kind is Kind.CLOSING]
+
+
+def test_a_breach_closes_what_every_strategy_holds(trade: Trade) -> None:
+    closes = (4_750.0, 4_750.0, 4_709.0, 4_708.0)
+    path = "tests.engine.traders:BuysAtMarket"
+    others = {"one": {"path": path}, "two": {"path": path}}
+    outcome = trade(None, closes=closes, **account("4_000 USD") | {"strategies": others})
+    assert outcome.fills["side"].to_list() == ["BUY", "BUY", "SELL", "SELL"]
+    assert outcome.fills["price"].to_list()[2:] == [4_709.0, 4_709.0]
+
+
+def test_the_account_shows_the_margin_of_the_table(trade: Trade) -> None:
+    outcome = trade("BuysThenSells", **account("10_000 USD"))
+    assert outcome.account.filter(pl.col("locked") > 0)["locked"].unique().to_list() == [2_000.0]
+    assert outcome.account["locked"].to_list()[-1] == 0.0
