@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import signal
 
 import pytest
 
+from tests.gateway import tape
 from tests.gateway.faults import Stall
 from tests.vendor.conftest import start_qe, until
 
@@ -175,3 +177,27 @@ def test_a_bought_file_that_is_not_what_it_was_is_refused(
     assert refused.code == 2
     assert says in refused.err
     assert set(gateway.ledger.times_sold().values()) == {1}
+
+
+def test_an_estimate_is_by_root_schema_and_year(qe, purchase, gateway):
+    days = tape.weekdays(dt.date(2013, 12, 20), dt.date(2014, 1, 10))
+    listings = [*tape.december("ES"), *tape.december("NQ", first_id=2000)]
+    gateway.vendor.shelf = tape.shelf(listings, days, every=240)
+    config = purchase("parent", "[ohlcv-1m, definition]")
+    text = (
+        config.read_text().replace("2013-10-01", "2013-12-20").replace("2014-01-01", "2014-01-10")
+    )
+    config.write_text(text.replace("  ES:\n", "  ES:\n  NQ: {start: 2014-01-02}\n"))
+
+    lines = qe("data", "estimate", config, "--json").json["lines"]
+
+    assert [(one["root"], one["schema"], one["year"]) for one in lines] == [
+        ("ES", "definition", 2013),
+        ("ES", "definition", 2014),
+        ("ES", "ohlcv-1m", 2013),
+        ("ES", "ohlcv-1m", 2014),
+        ("NQ", "definition", 2014),
+        ("NQ", "ohlcv-1m", 2014),
+    ]
+    assert all(one["bytes"] == one["rows"] * 56 for one in lines if one["schema"] == "ohlcv-1m")
+    assert all(one["rows"] > 0 and one["dollars"] > 0 for one in lines)

@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_random_exponential
 
 ATTEMPTS = 6
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 300.0
 backoff = wait_random_exponential(multiplier=0.5, max=30)
 
 

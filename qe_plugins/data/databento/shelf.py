@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,7 +67,10 @@ def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built |
     if not definitions or not bars:
         return None
     folder = book.folder / FOLDER
-    workshop = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=book.folder))
+    for leftover in book.folder.glob(f".{FOLDER}.*"):  # of a run that was killed
+        shutil.rmtree(leftover)
+    workshop = book.folder / f".{FOLDER}.new"
+    workshop.mkdir()
     try:
         contracts, refused = _write_contracts(book, definitions, workshop)
         written, left = _write_bars(book, bars, contracts, workshop, tick)
@@ -177,7 +179,7 @@ def _refuse_contradictions(records: Records, again: np.ndarray, name: str) -> No
 
 
 def _swap(workshop: Path, folder: Path) -> None:
-    old = workshop.with_name(f"{workshop.name}.old")
+    old = workshop.with_name(f".{FOLDER}.old")
     if folder.exists():
         os.replace(folder, old)
     os.replace(workshop, folder)
