@@ -150,22 +150,16 @@ def _document(swept: Swept) -> dict[str, Any]:
 
 
 def _print(swept: Swept, files: dict[str, str]) -> None:
-    from qe_plugins.report import wording
+    from qe_plugins.report import heatmap, wording
 
     keys = [axis.key for axis in swept.asked.axes]
-    head = ["#", *(_short(keys)), *(wording.label(name) for name in FIGURES), ""]
+    head = ["#", *heatmap.short(keys), *(wording.label(name) for name in FIGURES), ""]
     print_rows(head, [[cell or "" for cell in _cells(one, keys)] for one in swept.results])
     told = [f"{len(swept.results)} variants"]
     told += [f"{swept.found} found again"] if swept.found else []
     told += [f"{swept.failed} failed"] if swept.failed else []
     click.echo(", ".join(told))
     click.echo(f"table  {files['table']}\npage   {files['page']}")
-
-
-def _short(keys: list[str]) -> list[str]:
-    """Return the last parts of the keys where they tell them apart, else the whole keys."""
-    last = [key.rpartition(".")[2] for key in keys]
-    return last if len(set(last)) == len(last) else keys
 
 
 def _cells(result: Result, keys: list[str]) -> list[str]:
@@ -208,10 +202,12 @@ def _table(asked: Asked, rows: dict[int, tuple[Variant, Result | None]], total: 
     from rich.markup import escape
     from rich.table import Table
 
+    from qe_plugins.report.heatmap import short
+
     keys = [axis.key for axis in asked.axes]
     done = sum(result is not None for _, result in rows.values())
     shown = Table(title=f"{done} of {total} variants", title_justify="left", box=None)
-    for name in ("#", *_short(keys), *FIGURES, ""):
+    for name in ("#", *short(keys), *FIGURES, ""):
         shown.add_column(name.replace("_", " "), no_wrap=True, overflow="ellipsis")
     running = [(one, None) for one, result in rows.values() if result is None]
     ended = [(one, result) for one, result in rows.values() if result is not None]

@@ -48,6 +48,7 @@ def render(swept: Swept) -> str:
         source=about.get("data_source"),
         label=about.get("data_label"),
         currency=about.get("currency", ""),
+        names=short([axis.key for axis in axes]),
         figures=[(name, wording.label(name)) for name in FIGURES],
         rows=[_row(swept, result) for result in swept.results],
         drawn=_map(swept) if len(axes) == 2 and ran else None,
@@ -57,15 +58,14 @@ def render(swept: Swept) -> str:
 
 def _row(swept: Swept, result: Result) -> dict[str, Any]:
     settings = result.variant.settings
+    told = {name: result.figures[name] for name in FIGURES} if result.figures else {}
     return {
         "number": result.variant.number,
         "settings": [text(settings[axis.key]) for axis in swept.asked.axes],
         "state": str(result.state),
         "error": result.error or ("not finished" if not result.figures else ""),
-        "figures": [
-            wording.write(name, result.figures[name]) if result.figures else "" for name in FIGURES
-        ],
-        "lost": bool(result.figures) and result.figures["net_pnl"] < 0,
+        "figures": [wording.write(name, value) for name, value in told.items()],
+        "lost": bool(told) and told["net_pnl"] < 0,
     }
 
 
@@ -96,6 +96,12 @@ def _cells(
         told = unknown if value is None else wording.write(name, value)
         values.append(told if said else value)
     return [values[start : start + width] for start in range(0, len(values), width)]
+
+
+def short(keys: list[str]) -> list[str]:
+    """Return the last parts of dotted keys where they tell them apart, else the whole keys."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return last if len(set(last)) == len(last) else keys
 
 
 def text(value: Any) -> str:

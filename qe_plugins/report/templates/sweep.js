@@ -38,7 +38,7 @@ function number(text) {
 
 function sort(table, at, head) {
   const up = head.getAttribute("aria-sort") !== "ascending";
-  const rows = [...table.tBodies[0].rows].map(row => [row.cells[at].textContent.trim(), row]);
+  const rows = [...table.tBodies[0].rows].map(row => [row.cells[at]?.textContent.trim() ?? "", row]);
   const compare = ([a], [b]) => {
     const [m, n] = [number(a), number(b)];
     if (m !== null && n !== null) return up ? m - n : n - m;
