@@ -55,21 +55,23 @@ class Asker:
 
     async def _hedged(self, ask: Ask, feedback: str, *, last: bool) -> Outcome:
         """Return the outcome of a call, or of a second one where that answers first."""
-        started, patience = asyncio.get_running_loop().time(), self._patience()
-        if patience is None:
-            outcome = await self._line.call(ask, feedback, last=last)
-        else:
-            outcome = await self._raced(ask, feedback, patience, last=last)
-        if outcome.failure is None:
-            self._note(asyncio.get_running_loop().time() - started)
+        if shut := await self._line.enter():
+            return shut
+        ask.sent_at, attempts = None, ask.attempts
+        first = self._line.call(ask, feedback, last=last)
+        if not self._settings.hedge_share:
+            return await first
+        outcome = await self._raced(asyncio.create_task(first), ask, feedback, last=last)
+        if outcome.failure is None and ask.attempts == attempts + 1 and ask.sent_at is not None:
+            self._note(_now() - ask.sent_at)
         return outcome
 
-    async def _raced(self, ask: Ask, feedback: str, patience: float, *, last: bool) -> Outcome:
-        first = asyncio.create_task(self._line.call(ask, feedback, last=last))
+    async def _raced(
+        self, first: asyncio.Task[Outcome], ask: Ask, feedback: str, *, last: bool
+    ) -> Outcome:
         racing = {first}
         try:
-            done, _ = await asyncio.wait(racing, timeout=patience)
-            if not done and self._may_hedge():
+            if await self._lags(first, ask) and self._may_hedge() and self._line.try_enter():
                 self._stats.hedged += 1
                 spare = self._line.call(ask, feedback, last=last, spare=True)
                 racing.add(asyncio.create_task(spare))
@@ -78,19 +80,29 @@ class Asker:
             for task in racing:
                 task.cancel()
 
+    async def _lags(self, first: asyncio.Task[Outcome], ask: Ask) -> bool:
+        """Return True once a call takes too long, False as soon as it has ended."""
+        while not first.done():
+            left = self._settings.hedge_least
+            if self._median is not None and ask.sent_at is not None:
+                patience = max(left, self._settings.hedge_after * self._median)
+                left = ask.sent_at + patience - _now()
+            if left <= 0:
+                return True
+            await asyncio.wait({first}, timeout=left)
+        return False
+
     def _may_hedge(self) -> bool:
         return self._stats.hedged < self._settings.hedge_share * self._stats.sent
-
-    def _patience(self) -> float | None:
-        """Return after how many seconds a call lags; None while nobody knows."""
-        if self._median is None or not self._settings.hedge_share:
-            return None
-        return max(self._settings.hedge_least, self._settings.hedge_after * self._median)
 
     def _note(self, seconds: float) -> None:
         self._latencies.append(seconds)
         if len(self._latencies) >= ENOUGH:
             self._median = statistics.median(self._latencies)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _first_answer(

@@ -32,6 +32,7 @@ class Ask(msgspec.Struct, kw_only=True, eq=False):
     usage: Usage = Usage()
     usd: Decimal = Decimal(0)
     attempts: int = 0
+    sent_at: float | None = None
     settled: Settled | None = None
 
     def settle(self, model: str, **what: Any) -> Settled:
@@ -76,16 +77,29 @@ class Line:
         self.provider, self.gate, self.circuit = provider, gate, Circuit()
         self._till, self._ledger, self._settings, self._stats = till, ledger, settings, stats
 
+    async def enter(self) -> Outcome | None:
+        """Wait for a place; who gets one must `call`. An outcome says that there will be none."""
+        left = self._settings.patience
+        while pause := self.circuit.wait():
+            left -= pause
+            if left < 0:
+                return Outcome(failure=Failure.CIRCUIT_OPEN, detail="the provider only fails")
+            await asyncio.sleep(pause)
+        await self.gate.enter()
+        return None
+
+    def try_enter(self) -> bool:
+        """Take a place where there is one now; who gets it must `call`."""
+        return not self.circuit.wait() and self.gate.try_enter()
+
     async def call(
         self, ask: Ask, feedback: str = "", *, last: bool, spare: bool = False
     ) -> Outcome:
-        """Return what one call came to, after it is committed.
+        """Return what one call came to, after it is committed, and give the place back.
 
         An answer settles the ask in the same transaction; so does a rejection when `last`. A
-        `spare` call is only made where there is a place and money for it now.
+        `spare` call does not wait for money.
         """
-        if not await self._enter(spare):
-            return Outcome(failure=Failure.CIRCUIT_OPEN, detail="the provider only fails")
         try:
             number, attempt = await self._till.reserve(
                 ask.key, ask.request, self._settings.timeout, wait=not spare
@@ -97,18 +111,6 @@ class Line:
             self.gate.leave()
             self.circuit.given_up()
 
-    async def _enter(self, spare: bool) -> bool:
-        if spare:
-            return not self.circuit.wait() and self.gate.try_enter()
-        left = self._settings.patience
-        while pause := self.circuit.wait():
-            left -= pause
-            if left < 0:
-                return False
-            await asyncio.sleep(pause)
-        await self.gate.enter()
-        return True
-
     async def _sent(
         self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool
     ) -> Outcome:
@@ -116,6 +118,7 @@ class Line:
         outcome = Outcome(failure=Failure.TIMEOUT)
         self._stats.sent += 1
         ask.attempts += 1
+        ask.sent_at = asyncio.get_running_loop().time()
         try:
             ended = await self._completed(ask.request, feedback)
             outcome = _outcome(ended, ask)

@@ -27,9 +27,23 @@ def open_providers(
 
 
 def _open(name: str, terms: ProviderTerms, base_url: str | None) -> Provider:
-    if terms.sdk == "offline":
-        return Offline()
-    raise ModelError("cannot be opened yet.", where=f"provider {name}")
+    """Open one provider; its SDK is imported here, where it is wanted."""
+    url = base_url or terms.base_url
+    match terms.sdk:
+        case "offline":
+            return Offline()
+        case "anthropic":
+            from qe_plugins.llm.anthropic import Anthropic
+
+            return Anthropic(api_key(name, terms), url, connections=terms.concurrency)
+        case "openai":
+            from qe_plugins.llm.openai import OpenAI
+
+            if url is None:
+                hint = "Give it a base_url in configs/prices.yaml."
+                raise ModelError("has no base_url.", where=f"provider {name}", hint=hint)
+            key, extra = api_key(name, terms), terms.extra_body
+            return OpenAI(key, url, connections=terms.concurrency, extra_body=extra)
 
 
 def api_key(name: str, terms: ProviderTerms) -> str:

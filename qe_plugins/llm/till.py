@@ -54,8 +54,7 @@ class Till:
     ) -> asyncio.Future[None]:
         """Give back what a call did not cost."""
         stats = self._stats
-        stats.in_flight -= 1
-        stats.reserved -= attempt.worst
+        self._let_go(attempt)
         stats.usd += usd
         stats.usage += usage
         stats.paid += usd > 0
@@ -75,7 +74,7 @@ class Till:
 
     def price(self, request: Request, usage: Usage) -> Decimal:
         """Return what a call that ends now costs."""
-        if self._free(request):
+        if self._free(request) or usage == Usage():
             return Decimal(0)
         return prices.cost(self._prices, request.model, usage, datetime.now(UTC))
 
@@ -89,9 +88,14 @@ class Till:
             if future.done() and not future.cancelled() and not future.exception():
                 self.settle(future.result(), attempt, "unsent", Decimal(0), Usage())
             else:
-                self._stats.in_flight -= 1
-                self._stats.reserved -= attempt.worst
+                self._let_go(attempt)
             raise
+
+    def _let_go(self, attempt: Attempt) -> None:
+        self._stats.in_flight -= 1
+        self._stats.reserved -= attempt.worst
+        if not self._stats.in_flight:
+            self._stats.reserved = Decimal(0)  # without the exponent of what was subtracted
 
     def _attempt(self, key: str, request: Request, within: float) -> Attempt:
         worst = Decimal(0)

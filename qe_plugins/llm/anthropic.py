@@ -1,0 +1,110 @@
+"""Anthropic's models, by its own SDK over aiohttp, with structured output."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import httpx2
+import msgspec
+from anthropic import (
+    APIConnectionError,
+    APIStatusError,
+    AsyncAnthropic,
+    DefaultAioHttpClient,
+    transform_schema,
+)
+
+from qe_plugins.llm import failing
+from qe_plugins.llm.provider import Completion, Cut, Refusal
+from qe_plugins.llm.records import Request, Usage
+from qe_plugins.llm.wording import again
+
+NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int
+    output_tokens: int
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+    def said(self) -> Usage:
+        cached, written = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens or 0
+        whole = self.input_tokens + cached + written
+        return Usage(whole, cached, self.output_tokens, written)
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str = ""
+
+
+class _Message(msgspec.Struct):
+    model: str
+    content: list[_Block]
+    usage: _Usage
+    stop_reason: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Message)
+
+
+class Anthropic:
+    """One shared client. Neither temperature nor forced tools are sent: the models refuse them."""
+
+    def __init__(
+        self, key: str, base_url: str | None, *, connections: int, timeout: float = 600.0
+    ) -> None:
+        self._key = key
+        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._client = AsyncAnthropic(
+            api_key=key,
+            base_url=base_url,
+            max_retries=NO_RETRIES,
+            timeout=timeout,
+            http_client=DefaultAioHttpClient(limits=limits),
+        )
+
+    async def complete(self, request: Request, feedback: str = "") -> Completion:
+        """Return one completion. Raises ProviderFailure as `Provider` says."""
+        content = await self._created(request, feedback)
+        try:
+            message = _DECODER.decode(content)
+        except msgspec.DecodeError as error:
+            raise Cut(f"not a message: {error}") from None
+        usage = message.usage.said()
+        if message.stop_reason == "refusal":
+            raise Refusal("the model would not answer", usage=usage)
+        text = "".join(block.text for block in message.content if block.type == "text")
+        finish = "length" if message.stop_reason == "max_tokens" else message.stop_reason
+        return Completion(text, usage, message.model, finish or "stop")
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+    async def _created(self, request: Request, feedback: str) -> bytes:
+        prompt = f"{request.prompt}\n\n{again(feedback)}" if feedback else request.prompt
+        try:
+            raw = await self._client.messages.with_raw_response.create(
+                model=request.model,
+                max_tokens=request.max_tokens,
+                system=request.system,
+                messages=[{"role": "user", "content": prompt}],
+                output_config={"format": {"type": "json_schema", "schema": _form(request.schema)}},
+            )
+            return raw.http_response.content
+        except APIStatusError as error:
+            said = failing.without(self._key, error.message)
+            failure = failing.of_status(error.status_code, error.response.headers, said)
+        except APIConnectionError as error:
+            failure = failing.of_connection(error)
+        raise failure  # without its cause, which holds the request's headers and so the key
+
+
+@lru_cache
+def _form(schema: str) -> dict[str, Any]:
+    """Return the schema as the service takes it: what it cannot enforce becomes a description."""
+    parsed: dict[str, Any] = msgspec.json.decode(schema)
+    return transform_schema(parsed)

@@ -1,0 +1,142 @@
+"""Any service that speaks OpenAI's chat completions, by its own SDK over aiohttp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import msgspec
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    AsyncOpenAI,
+    DefaultAioHttpClient,
+)
+
+from qe_plugins.llm import failing
+from qe_plugins.llm.provider import Completion, Cut, Refusal
+from qe_plugins.llm.records import Request, Usage
+from qe_plugins.llm.wording import again, json_only
+
+NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
+JSON = {"Content-Type": "application/json"}
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_cache_hit_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+
+    def said(self) -> Usage:
+        details = self.prompt_tokens_details
+        cached = self.prompt_cache_hit_tokens or (details.cached_tokens if details else 0) or 0
+        return Usage(self.prompt_tokens, min(cached, self.prompt_tokens), self.completion_tokens)
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Chat(msgspec.Struct):
+    model: str
+    choices: list[_Choice]
+    usage: _Usage
+
+
+_DECODER = msgspec.json.Decoder(_Chat)
+
+
+class OpenAI:
+    """One shared client. `extra_body` goes along with each request: a service's own switches."""
+
+    def __init__(
+        self,
+        key: str,
+        base_url: str,
+        *,
+        connections: int,
+        timeout: float = 600.0,
+        extra_body: dict[str, Any] | None = None,
+    ) -> None:
+        self._key, self._extra = key, extra_body or {}
+        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._client = AsyncOpenAI(
+            api_key=key,
+            base_url=base_url,
+            max_retries=NO_RETRIES,
+            timeout=timeout,
+            http_client=DefaultAioHttpClient(limits=limits),
+        )
+
+    async def complete(self, request: Request, feedback: str = "") -> Completion:
+        """Return one completion in JSON mode. Raises ProviderFailure as `Provider` says."""
+        response = await self._posted(body(request, feedback, self._extra))
+        try:
+            chat = _DECODER.decode(response.content)
+        except msgspec.DecodeError as error:
+            raise Cut(f"not a chat completion: {error}") from None
+        return _completion(chat)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+    async def _posted(self, content: bytes) -> httpx2.Response:
+        """Post the bytes as they are: the SDK's own models cost twice the time of the call."""
+        try:
+            return await self._client.post(
+                "/chat/completions",
+                content=content,
+                cast_to=httpx2.Response,
+                options={"headers": JSON},
+            )
+        except APIStatusError as error:
+            said = failing.without(self._key, error.message)
+            failure = failing.of_status(error.status_code, error.response.headers, said)
+        except APIConnectionError as error:
+            failure = failing.of_connection(error)
+        raise failure  # without its cause, which holds the request's headers and so the key
+
+
+def body(request: Request, feedback: str, extra: dict[str, Any]) -> bytes:
+    """Return the exact body; the part that all requests of a kind share comes first."""
+    messages = [
+        {"role": "system", "content": json_only(request)},
+        {"role": "user", "content": request.prompt},
+    ]
+    if feedback:
+        messages.append({"role": "user", "content": again(feedback)})
+    return msgspec.json.encode(
+        {
+            "model": request.model,
+            "messages": messages,
+            "max_tokens": request.max_tokens,
+            "response_format": {"type": "json_object"},
+            **extra,
+        }
+    )
+
+
+def _completion(chat: _Chat) -> Completion:
+    usage = chat.usage.said()
+    if not chat.choices:
+        raise Cut("a chat completion without choices", usage=usage)
+    choice = chat.choices[0]
+    if choice.message.refusal or choice.finish_reason == "content_filter":
+        raise Refusal(choice.message.refusal or "stopped by the content filter", usage=usage)
+    if choice.finish_reason == "insufficient_system_resource":
+        raise Cut("the service ran out of resources", usage=usage)
+    return Completion(
+        choice.message.content or "", usage, chat.model, choice.finish_reason or "stop"
+    )

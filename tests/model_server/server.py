@@ -1,0 +1,222 @@
+"""OpenAI's and Anthropic's interfaces over real sockets on loopback, before one vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from tests.model_server import model
+from tests.model_server.bill import Bill
+from tests.model_server.profile import Profile
+from tests.model_server.vendor import Call, Reply, Vendor, digest
+
+VERSION = "anthropic-version"
+
+
+class Server:
+    """The web application of a vendor."""
+
+    def __init__(self, profile: Profile, bill: Path) -> None:
+        self.bill = Bill(bill)
+        self.vendor = Vendor(profile, self.bill)
+        self.app = web.Application(client_max_size=2**24)
+        self.app.router.add_post("/chat/completions", self.chat)
+        self.app.router.add_post("/v1/chat/completions", self.chat)
+        self.app.router.add_post("/v1/messages", self.messages)
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """Answer as OpenAI's chat completions do, with DeepSeek's ways."""
+        raw = await request.read()
+        body = msgspec.json.decode(raw)
+        if refused := self._refused(_key(request)) or _bad_chat(body):
+            return _openai_error(*refused)
+        system, *rest = [message["content"] for message in body["messages"]]
+        call = Call(
+            digest=digest(raw),
+            model=body["model"],
+            prefix=system,
+            prompt="\n".join(rest),
+            schema=model.shown(system),
+            max_tokens=body["max_tokens"],
+            thinks=body.get("thinking", {}).get("type") != "disabled",
+        )
+        reply = await self.vendor.reply(call)
+        if reply.fault in ("rate_limited", "unavailable"):
+            return self._turned_away(reply.fault, _openai_error)
+        return await _sent(request, reply, _completion(call, reply))
+
+    async def messages(self, request: web.Request) -> web.StreamResponse:
+        """Answer as Anthropic's messages do."""
+        raw = await request.read()
+        body = msgspec.json.decode(raw)
+        if refused := self._refused(_key(request)) or _bad_message(body, request.headers):
+            return _anthropic_error(*refused)
+        call = Call(
+            digest=digest(raw),
+            model=body["model"],
+            prefix=body.get("system", ""),
+            prompt="\n".join(message["content"] for message in body["messages"]),
+            schema=body["output_config"]["format"]["schema"],
+            max_tokens=body["max_tokens"],
+        )
+        reply = await self.vendor.reply(call)
+        if reply.fault in ("rate_limited", "unavailable"):
+            return self._turned_away(reply.fault, _anthropic_error)
+        return await _sent(request, reply, _message(call, reply))
+
+    def _refused(self, key: str) -> tuple[int, str] | None:
+        wanted = self.vendor.profile.key
+        if not key or (wanted is not None and key != wanted):
+            return 401, f"Authentication fails, your api key {key} is invalid"
+        return None
+
+    def _turned_away(self, fault: str, error: Any) -> web.Response:
+        status, said = (429, "Rate limit reached") if fault == "rate_limited" else (503, "Busy")
+        response: web.Response = error(status, said)
+        response.headers["Retry-After"] = f"{self.vendor.profile.retry_after:g}"
+        return response
+
+
+@contextlib.asynccontextmanager
+async def serving(bill: Path, profile: Profile | None = None) -> AsyncIterator[tuple[str, Vendor]]:
+    """Serve within this loop, and yield the base URL and the vendor."""
+    server = Server(profile or Profile(), bill)
+    runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4_096)
+        await site.start()
+        port = runner.addresses[0][1]
+        yield f"http://127.0.0.1:{port}", server.vendor
+    finally:
+        await runner.cleanup()
+        server.bill.close()
+
+
+def _key(request: web.Request) -> str:
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bearer or request.headers.get("x-api-key", "")
+
+
+def _bad_chat(body: dict[str, Any]) -> tuple[int, str] | None:
+    said = " ".join(message["content"] for message in body["messages"]).lower()
+    if body.get("response_format", {}).get("type") == "json_object" and "json" not in said:
+        return 400, "Prompt must contain the word 'json' to use 'response_format' json_object"
+    if body["model"] == "deepseek-chat":
+        return 404, "Model not exist: deepseek-chat was retired"
+    return None
+
+
+def _bad_message(body: dict[str, Any], headers: Any) -> tuple[int, str] | None:
+    if headers.get(VERSION) is None:
+        return 400, "anthropic-version: header is required"
+    for name in ("temperature", "top_p", "top_k"):
+        if name in body:
+            return 400, f"{name}: Extra inputs are not permitted"
+    if body.get("tool_choice", {}).get("type") in ("tool", "any"):
+        return 400, "tool_choice: forced tool use is not supported on this model"
+    if not _closed(body["output_config"]["format"]["schema"]):
+        return 400, "output_config: every object needs additionalProperties: false"
+    return None
+
+
+def _closed(part: Any) -> bool:
+    if isinstance(part, list):
+        return all(map(_closed, part))
+    if not isinstance(part, dict):
+        return True
+    if part.get("type") == "object" and part.get("additionalProperties") is not False:
+        return False
+    return not {"minimum", "maximum", "maxLength"} & set(part) and all(map(_closed, part.values()))
+
+
+def _completion(call: Call, reply: Reply) -> dict[str, Any]:
+    refused = reply.fault == "refused"
+    message = {"role": "assistant", "content": reply.text or None, "reasoning_content": None}
+    body = {
+        "id": call.digest[:24],
+        "object": "chat.completion",
+        "model": call.model,
+        "system_fingerprint": "fp_new",
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "logprobs": None,
+                "finish_reason": "content_filter" if refused else reply.finish,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": reply.prompt,
+            "completion_tokens": reply.output,
+            "total_tokens": reply.prompt + reply.output,
+            "prompt_cache_hit_tokens": reply.cached,
+            "prompt_cache_miss_tokens": reply.prompt - reply.cached,
+            "prompt_tokens_details": {"cached_tokens": reply.cached, "audio_tokens": None},
+        },
+        "a_field_of_next_year": {"nobody": "knows"},
+    }
+    return _spoilt(body, reply)
+
+
+def _message(call: Call, reply: Reply) -> dict[str, Any]:
+    stops = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}
+    body = {
+        "id": f"msg_{call.digest[:20]}",
+        "type": "message",
+        "role": "assistant",
+        "model": call.model,
+        "content": [{"type": "text", "text": reply.text}] if reply.text else [],
+        "stop_reason": stops[reply.finish],
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": reply.prompt - reply.cached,
+            "cache_read_input_tokens": reply.cached,
+            "cache_creation_input_tokens": 0,
+            "output_tokens": reply.output,
+            "service_tier": "standard",
+        },
+        "a_field_of_next_year": {"nobody": "knows"},
+    }
+    return _spoilt(body, reply)
+
+
+def _spoilt(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
+    if reply.fault == "unmetered":
+        del body["usage"]
+    return {"status": "ok"} if reply.fault == "garbled" else body
+
+
+async def _sent(request: web.Request, reply: Reply, body: dict[str, Any]) -> web.StreamResponse:
+    content = msgspec.json.encode(body)
+    if reply.fault != "cut":
+        return web.Response(body=content, content_type="application/json")
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(content)
+    await response.prepare(request)
+    await response.write(content[: len(content) // 2])
+    await asyncio.sleep(0)
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+def _openai_error(status: int, said: str) -> web.Response:
+    error = {"message": said, "type": "invalid_request_error", "param": None, "code": status}
+    return _json(status, {"error": error})
+
+
+def _anthropic_error(status: int, said: str) -> web.Response:
+    error = {"type": "invalid_request_error", "message": said}
+    return _json(status, {"type": "error", "error": error})
+
+
+def _json(status: int, body: dict[str, Any]) -> web.Response:
+    content = msgspec.json.encode(body)
+    return web.Response(status=status, body=content, content_type="application/json")
