@@ -54,15 +54,16 @@ class Synthetic(Section, frozen=True, kw_only=True):
 class Data(Section, frozen=True, kw_only=True):
     """Where the tape comes from: exactly one of `dbn`, `catalog`, `synthetic`.
 
-    `bars` is the bar specification to run on (`1-MINUTE-LAST`); `instruments` limits the run to
-    these dated contracts. `start` is inclusive and `end` exclusive, both UTC. Relative paths are
-    relative to the folder where `qe` runs.
+    `bars` is the bar specification to run on (`1-MINUTE-LAST`); `roots` limits the run to the
+    contracts of these roots, `instruments` to these dated contracts. `start` is inclusive and
+    `end` exclusive, both UTC. Relative paths are relative to the folder where `qe` runs.
     """
 
     dbn: str | list[str] | None = None
     catalog: str | None = None
     synthetic: Synthetic | None = None
     bars: str = "1-MINUTE-LAST"
+    roots: list[str] = []
     instruments: list[str] = []
     start: datetime | None = None
     end: datetime | None = None

@@ -70,8 +70,10 @@ def open_tape(data: Data, where: Where) -> Tape:
 
 
 def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Tape:
-    traded = {one.contract for one in shelf.series if one.groups}
-    contracts = wanted.chosen_contracts(data.instruments, traded or shelf.contracts, where)
+    traded = {one.contract for one in shelf.series if one.groups} or set(shelf.contracts)
+    roots = {name: shelf.contracts[name].underlying for name in traded}
+    known = wanted.of_roots(data.roots, roots, where)
+    contracts = wanted.chosen_contracts(data.instruments, known, where)
     series = wanted.chosen_series(shelf.series, data, contracts, where)
     start, end = wanted.window(series, data, where)
     spans = [(one, span) for one in series if (span := counting.span(one.groups, start, end))]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from qe_plugins.config.schema import Data
 from qe_plugins.data.catalog import Kind, Series
 from qe_plugins.data.unknown import unknown
-from qe_plugins.errors import DataError
+from qe_plugins.errors import DataError, did_you_mean
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR = 2**63 - 1  # the engine's last nanosecond, in 2262
@@ -19,6 +19,19 @@ def nanoseconds(moment: datetime) -> int:
     """Return UTC nanoseconds of a time, which is read as UTC where it names no zone."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+def of_roots(wanted: Sequence[str], roots: Mapping[str, str], where: Where) -> set[str]:
+    """Return the ids whose root is wanted, or all; `roots` has the root of each id.
+
+    Raises DataError for a root of which the data has nothing.
+    """
+    for root in wanted:
+        if root not in roots.values():
+            known = sorted(set(roots.values()))
+            hint = did_you_mean(root, known) or f"It has {', '.join(known)}."
+            raise DataError(f"the data has no bars of {root}.", where=where("roots"), hint=hint)
+    return {name for name, root in roots.items() if not wanted or root in wanted}
 
 
 def chosen_contracts(wanted: Sequence[str], known: Collection[str], where: Where) -> set[str]:

@@ -12,6 +12,7 @@ from nautilus_trader.model import FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.schema import Synthetic
+from qe_plugins.data.synthetic_label import LABEL
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import keys, opened
 
@@ -20,7 +21,10 @@ BAR_TYPE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(opened(synthetic=Synthetic(sessions=2)).catalog, tmp_path / "mine"))
+    made = opened(synthetic=Synthetic(sessions=2)).catalog
+    mine = Path(shutil.copytree(made, tmp_path / "mine"))
+    (mine / LABEL).unlink()
+    return mine
 
 
 def refusal(folder: Path) -> str:
@@ -83,3 +87,19 @@ def test_a_garbled_file_is_refused(catalog: Path) -> None:
     file = next(catalog.glob(f"data/bars/{BAR_TYPE}/*"))
     file.write_bytes(b"no parquet")
     assert f"run.yaml:catalog: {file} cannot be read:" in refusal(catalog)
+
+
+def test_a_run_may_be_limited_to_roots(catalog: Path) -> None:
+    assert keys(opened(catalog=str(catalog), roots=["MES"])) == keys(opened(catalog=str(catalog)))
+
+
+def test_a_root_that_the_data_lacks_is_refused(catalog: Path) -> None:
+    with pytest.raises(DataError, match=r"the data has no bars of CL\. It has MES"):
+        opened(catalog=str(catalog), roots=["CL"])
+
+
+def test_a_copy_of_a_generated_catalog_is_still_labelled_synthetic(tmp_path: Path) -> None:
+    made = opened(synthetic=Synthetic(sessions=2)).catalog
+    tape = opened(catalog=str(shutil.copytree(made, tmp_path / "copy")))
+    assert tape.source == "synthetic"
+    assert tape.label.startswith("SYNTHETIC")
