@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from qe_plugins import manager
+from qe_plugins import home, manager
 from qe_plugins.config.load import Loaded
 from qe_plugins.config.strategies import entries, front_id
 from qe_plugins.data.tape import Tape, open_tape
@@ -71,6 +71,10 @@ def _fronts(loaded: Loaded, tape: Tape, parts: list[Component]) -> dict[str, Fro
 
 
 def _files(loaded: Loaded) -> list[Path]:
+    """Return the Databento files that the tape was made of, those beside a bought catalog too."""
+    catalog = Path(loaded.config.data.catalog or "").expanduser().resolve()
+    if loaded.config.data.catalog and catalog.is_relative_to(home.data_dir()):
+        return [catalog.parent] if any(catalog.parent.rglob("*.dbn.zst")) else []
     given = loaded.config.data.dbn or []
     return [Path(file).expanduser() for file in ([given] if isinstance(given, str) else given)]
 

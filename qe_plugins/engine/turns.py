@@ -7,6 +7,7 @@ hours in which both contracts traded, so that both legs and the adjustment have 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -16,8 +17,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from qe_plugins import home
 from qe_plugins.data.activity import open_activity
-from qe_plugins.data.rolling import rolls_of, within
+from qe_plugins.data.rolling import keep, kept, rolls_of, within
 from qe_plugins.data.tape import Tape
 from qe_plugins.errors import DataError
 from qe_plugins.market.keys import dated_key
@@ -82,7 +84,7 @@ def _calendar(
 ) -> RollCalendar:
     first, last = (_trading_day(root, ts) for ts in (tape.start, tape.end))
     if files and rule is not Rule.CALENDAR:
-        return within(rolls_of(open_activity(files, root), rule), first, last)
+        return within(_shared(root, rule, files, first, last), first, last)
     known = sessions(root, first, shifted(root, last, 1))
     days = [session.date for session in known]
     if rule is Rule.CALENDAR:
@@ -95,6 +97,23 @@ def _calendar(
         )
     closes = np.array([_nanoseconds(session.close) for session in known])
     return roll_calendar(root, rule, days, _volumes(bars, closes, days))
+
+
+def _shared(root: str, rule: Rule, files: Sequence[Path], first: date, last: date) -> RollCalendar:
+    """Return the calendar that `qe data rolls` keeps beside the data, made anew if it is short.
+
+    A calendar says of a session only what was known the day before, so a longer one agrees.
+    """
+    bought = all(file.resolve().is_relative_to(home.data_dir().resolve()) for file in files)
+    if bought:
+        with suppress(DataError):
+            calendar = kept(root, rule)
+            if calendar.start <= first and calendar.end >= last:
+                return calendar
+    calendar = rolls_of(open_activity(files, root), rule)
+    if bought:
+        keep(calendar, files)
+    return calendar
 
 
 def _volumes(bars: Mapping[str, pl.LazyFrame], closes: Any, days: Sequence[date]) -> Figures:
