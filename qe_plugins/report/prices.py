@@ -41,12 +41,21 @@ def at(outcome: Outcome, instrument_id: str, moments: pl.Series) -> pl.Series:
     return moments.to_frame("ts").lazy().join_asof(closes, on="ts").collect()["close"]
 
 
+def activity(outcome: Outcome, instrument_id: str) -> pl.DataFrame:
+    """Return ts (UTC ns), close and volume of every bar of one contract; none without a catalog."""
+    if not (files := _files(outcome, instrument_id)):
+        return pl.DataFrame(schema={"ts": pl.Int64, "close": pl.Float64, "volume": pl.Float64})
+    figures = (pl.col(name).cast(pl.Float64) for name in ("close", "volume"))
+    return _scan(files).select(pl.col("ts_event").cast(pl.Int64).alias("ts"), *figures).collect()
+
+
+def _files(outcome: Outcome, instrument_id: str) -> list[Path]:
+    folder = outcome.catalog / "data" / "bars"
+    return sorted(folder.glob(f"{instrument_id}-{outcome.bar_spec}-*/**/*.parquet"))
+
+
 def _bars(outcome: Outcome, instrument_id: str) -> pl.LazyFrame:
-    files = sorted(
-        (outcome.catalog / "data" / "bars").glob(
-            f"{instrument_id}-{outcome.bar_spec}-*/**/*.parquet"
-        )
-    )
+    files = _files(outcome, instrument_id)
     if not files:
         return _marks(outcome, instrument_id)
     prices = (pl.col(name).cast(pl.Float64) for name in COLUMNS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from qe_plugins.report import costs, metrics, trades
+from qe_plugins.report import capacity, costs, metrics, trades
 from qe_plugins.report.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
         **_money(outcome, ledger),
         **_performance(ledger),
         **costs.slippage(closed, outcome.tape.contracts),
+        "capacity": msgspec.to_builtins(capacity.estimate(outcome, ledger)),
         "fills_sha256": outcome.fills_sha256,
         "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
         "rolls": outcome.rolls,

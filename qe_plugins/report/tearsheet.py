@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from qe_plugins.report import charts, listings, price_chart, wording
+from qe_plugins.report.capacity import Capacity, curve, rows
 
 if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
@@ -20,7 +22,9 @@ SCALE = 0.06
 
 def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
     """Return the page as HTML text. `figures` is what `summary.summarize` returns."""
+    capacity = msgspec.convert(figures["capacity"], Capacity)
     drawn = {
+        "capacity": curve(capacity),
         "equity": charts.equity(ledger),
         "hours": charts.hours(ledger),
         "prices": price_chart.charts(outcome),
@@ -36,6 +40,8 @@ def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
             trades=listings.trades(outcome),
             vetoes=listings.vetoes(outcome),
             costs=listings.costs(outcome, figures),
+            capacity=capacity,
+            sizes=rows(capacity),
             assumptions=outcome.assumptions,
             plotly=Markup(get_plotlyjs()),
         )
@@ -55,11 +61,17 @@ def _pages() -> Environment:
         money=wording.money,
         percent=wording.percent,
         count=wording.count,
+        size=_size,
         sign=_sign,
         heat=_heat,
     )
     pages.globals["key_figures"] = wording.KEY_FIGURES
     return pages
+
+
+def _size(contracts: float) -> str:
+    """Return a size, whole where it is large: 1,204 or 0.85."""
+    return f"{contracts:,.0f}" if contracts >= 100 else f"{contracts:.3g}"
 
 
 def _sign(value: float | None) -> str:

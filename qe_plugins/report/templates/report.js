@@ -61,6 +61,17 @@ function drawHours(div) {
   }), options);
 }
 
+function drawSizes(div) {
+  const {size, pnl} = drawn.capacity;
+  Plotly.react(div, [{
+    x: size, y: pnl, mode: "lines", line: {color: colour("line"), width: 1.8},
+    hovertemplate: "%{x:,.1f} contracts<br>%{y:,.2f} " + drawn.currency + "<extra></extra>",
+  }], layout(div, {
+    xaxis: axis({title: {text: "contracts a trade"}, tickformat: ",", showgrid: false, fixedrange: true, rangemode: "tozero"}),
+    yaxis: axis({tickformat: ",", fixedrange: true}), dragmode: false,
+  }), options);
+}
+
 /* Of the trades or vetoes in view, as many as can be told apart; which are left out is said. */
 function inView(starts, ends, range) {
   const rows = [];
@@ -193,6 +204,7 @@ function zoomed(div, change) {
 function drawAll() {
   document.querySelectorAll("#equity").forEach(drawEquity);
   document.querySelectorAll("#hours").forEach(drawHours);
+  document.querySelectorAll("#sizes").forEach(drawSizes);
   document.querySelectorAll(".price").forEach(div => drawPrices(div, undefined));
 }
 
