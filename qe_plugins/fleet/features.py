@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import NormalDist, fmean
 from typing import Literal
 
 import numpy as np
@@ -19,19 +21,22 @@ def window_features(bars: Bars) -> dict[str, float]:
     """Return a window's features, each from its own bars alone.
 
     Moves are in basis points of the first open, `momentum` in deviations, `place` is 0 at the low.
+    Plain floats, since arrays this short cost more to set up than to add.
     """
-    moves = np.diff(np.log(bars.close))
-    deviation = float(moves.std()) or 1e-12
-    low, high = bars.low.min(), bars.high.max()
-    recent = max(len(bars) // 5, 1)
+    closes, volumes = bars.close.tolist(), bars.volume.tolist()
+    logs = list(map(math.log, closes))
+    moves = [after - before for before, after in pairwise(logs)]
+    deviation = _deviation(moves) or 1e-12
+    low, high, first = min(bars.low.tolist()), max(bars.high.tolist()), float(bars.open[0])
+    recent = max(len(closes) // 5, 1)
     return {
-        "move_bps": _bps(math.log(bars.close[-1] / bars.open[0])),
+        "move_bps": _bps(logs[-1] - math.log(first)),
         "deviation_bps": _bps(deviation),
-        "momentum": round(float(moves.sum()) / (deviation * math.sqrt(len(moves))), 2),
-        "trend_t": round(_trend(np.log(bars.close)), 1),
-        "place": round(float((bars.close[-1] - low) / ((high - low) or 1.0)), 2),
-        "range_bps": _bps(float(high - low) / float(bars.open[0])),
-        "volume_ratio": round(_ratio(bars.volume[-recent:].mean(), bars.volume.mean()), 2),
+        "momentum": round((logs[-1] - logs[0]) / (deviation * math.sqrt(len(moves))), 2),
+        "trend_t": round(_trend(logs), 1),
+        "place": round((closes[-1] - low) / ((high - low) or 1.0), 2),
+        "range_bps": _bps((high - low) / first),
+        "volume_ratio": round(_ratio(fmean(volumes[-recent:]), fmean(volumes)), 2),
         "echo": round(_echo(moves), 2),
     }
 
@@ -88,23 +93,31 @@ def _bps(part: float) -> float:
     return round(part * BPS, 1)
 
 
+def _deviation(values: Sequence[float]) -> float:
+    mean = fmean(values)
+    return math.sqrt(math.fsum((one - mean) ** 2 for one in values) / len(values))
+
+
 def _ratio(above: float, below: float) -> float:
-    return float(above / below) if below else 0.0
+    return above / below if below else 0.0
 
 
-def _trend(logs: np.ndarray) -> float:
+def _trend(logs: Sequence[float]) -> float:
     """Return the t statistic of a straight line through the closes."""
-    at = np.arange(len(logs)) - (len(logs) - 1) / 2
-    slope = float(at @ logs / (at @ at))
-    rest = logs - logs.mean() - slope * at
-    error = math.sqrt(float(rest @ rest) / max(len(logs) - 2, 1) / float(at @ at))
+    count, mean = len(logs), fmean(logs)
+    at = [n - (count - 1) / 2 for n in range(count)]
+    width = math.sumprod(at, at)
+    slope = math.sumprod(at, logs) / width
+    rest = [one - mean - slope * n for one, n in zip(logs, at, strict=True)]
+    error = math.sqrt(math.sumprod(rest, rest) / max(count - 2, 1) / width)
     return slope / (error or 1e-12)
 
 
-def _echo(moves: np.ndarray) -> float:
+def _echo(moves: Sequence[float]) -> float:
     """Return how much a move resembles the one before: the first autocorrelation."""
-    centred = moves - moves.mean()
-    return float(centred[1:] @ centred[:-1] / (float(centred @ centred) or 1e-12))
+    mean = fmean(moves)
+    centred = [one - mean for one in moves]
+    return math.sumprod(centred[1:], centred[:-1]) / (math.sumprod(centred, centred) or 1e-12)
 
 
 def _average(values: np.ndarray, count: int) -> np.ndarray:

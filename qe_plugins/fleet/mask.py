@@ -25,20 +25,19 @@ class Mask(msgspec.Struct, frozen=True):
             return instrument
         return f"instrument {_letters(list(self.instruments).index(instrument))}"
 
-    def target(self, instrument: str, detail: str) -> str:
-        """Return what an instrument with a detail, such as a timeframe, is called."""
-        return f"{self.name(instrument)} {detail}"
-
     def shown(self, target: str) -> str:
         """Return a target, as `Task.target` names it, as it may be shown."""
-        instrument, _, detail = target.partition(" ")
-        return self.target(instrument, detail)
+        instrument = next(one for one in self.instruments if target.startswith(f"{one} "))
+        return f"{self.name(instrument)}{target.removeprefix(instrument)}"
 
-    def time(self, ts: int, bars_before: int) -> str:
-        """Return when a bar closed: how many bars before the last one, where masked."""
+    def times(self, closes: Sequence[int]) -> list[str] | range:
+        """Return when bars closed (UTC ns): how many bars before the last, where masked."""
         if self.on:
-            return str(-bars_before)
-        return datetime.fromtimestamp(ts // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M")
+            return range(1 - len(closes), 1)
+        return [
+            datetime.fromtimestamp(ts // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M")
+            for ts in closes
+        ]
 
     def scale(self, level: float) -> float:
         """Return what prices are multiplied by, so that `level` becomes 100 where masked."""

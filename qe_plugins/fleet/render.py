@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatchmethod
+from itertools import chain
 
 import msgspec
-import numpy as np
 
 from qe_plugins.decisions import Role
 from qe_plugins.fleet.aggregate import Aggregate
 from qe_plugins.fleet.answers import Said
 from qe_plugins.fleet.fence import fenced
 from qe_plugins.fleet.mask import Mask
+from qe_plugins.fleet.state import PRICES
 from qe_plugins.fleet.tasks import BacktestTask, OptionTask, Task, WindowTask
 
 NEWS, NAME, REASON = 200, 40, 280
@@ -81,15 +82,11 @@ class Renderer:
         bars = task.bars
         scale = self.mask.scale(float(bars.open[0]))
         volumes = bars.volume / (bars.volume.mean() or 1.0) if self.mask.on else bars.volume
-        last = len(bars) - 1
-        prices = np.column_stack([bars.open, bars.high, bars.low, bars.close]) * scale
-        rows = [
-            f"{self.mask.time(int(ts), last - n)} {o:.3f} {h:.3f} {low:.3f} {c:.3f} {volume:.2f}"
-            for n, (ts, (o, h, low, c), volume) in enumerate(
-                zip(bars.ts, prices.tolist(), volumes.tolist(), strict=True)
-            )
-        ]
-        return "\n".join([f"Window of {self._target(task)}, {len(bars)} bars", *rows])
+        prices = (getattr(bars, name) * scale for name in PRICES)
+        columns = [self.mask.times(bars.ts.tolist()), *(one.tolist() for one in prices)]
+        rows = zip(*columns, volumes.tolist(), strict=True)
+        text = (_BAR * len(bars)) % tuple(chain.from_iterable(rows))
+        return f"Window of {self._target(task)}, {len(bars)} bars\n{text[:-1]}"
 
     @_about.register
     def _option(self, task: OptionTask) -> str:
@@ -107,6 +104,7 @@ class Renderer:
         return self._name(task.target)
 
 
+_BAR = "%s %.3f %.3f %.3f %.3f %.2f\n"
 _HEAD = "group expected answered score spread conflict effective confidence"
 
 

@@ -1,7 +1,8 @@
 """One scan in one process: every node a task on one loop, every parent with a deadline.
 
-A parent waits for those under it until their rank's deadline and decides with what is there. What
+A parent waits for those under it until their rank's deadline and decides with what is there. Whom
 it does without is kept before it asks its own model, so a scan that died decides the same again.
+Below its quorum it asks nobody: its aggregate goes up, and does not count for the quorum above.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from qe_plugins.fleet.progress import Progress
 from qe_plugins.fleet.render import Row
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.shelf import Decisions
+from qe_plugins.fleet.slots import Slots
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
 from qe_plugins.llm.client import Client
 from qe_plugins.llm.records import Request
@@ -61,7 +63,7 @@ class Runtime:
         Raises what no node may survive, such as ReplayMiss; calls in flight are then cancelled.
         """
         self._began = asyncio.get_running_loop().time()
-        self._slots = asyncio.Semaphore(int(self._fleet.calls.concurrency * AHEAD) + 1)
+        self._slots = Slots(int(self._fleet.calls.concurrency * AHEAD) + 1)
         self._sent: set[asyncio.Task[Outcome]] = set()
         desk = await self._visit(Node(()))
         self.outcomes[desk.node] = desk
@@ -99,13 +101,13 @@ class Runtime:
     async def _parent(self, node: Node) -> Outcome:
         under = self._tree.children(node)
         known = self._decisions.closed.get(node.id)
-        arrived = await self._children(node, [one for one in under if one.id not in (known or {})])
+        arrived = await self._children(node, [one for one in under if _is_asked(one, known)])
         missing = known if known is not None else self._close(node, under, arrived)
-        heard = [arrived[one.id] for one in under if one.id not in missing]
+        heard = [arrived[one.id] for one in under if _is_asked(one, missing)]
         whole = self._aggregate(node, heard, missing)
+        self.outcomes |= {one: Outcome(node=one, missing=why) for one, why in missing.items()}
         self.outcomes |= {one.node: one for one in heard}
-        self.outcomes |= {name: Outcome(node=name, missing=why) for name, why in missing.items()}
-        if len(heard) < rank_of(self._fleet, node.level).quorum * len(under):
+        if len(under) - len(missing) < rank_of(self._fleet, node.level).quorum * len(under):
             outcome = Outcome(node=node.id, aggregate=whole, missing=NO_QUORUM)
         else:
             outcome = await self._decide(node, heard, whole)
@@ -158,7 +160,7 @@ class Runtime:
             votes = [_vote(one) for one in heard]
             return pool(votes, Counter(missing.values()), self._fleet.correlation)
         each = self._tree.counts()[Level.WORKER] // self._tree.counts()[node.level.below]
-        lost = [absent(each, why) for why in missing.values()]
+        lost = [absent(each, why) for why in missing.values() if why != NO_QUORUM]
         return merge([one.aggregate for one in heard if one.aggregate], merge(lost))
 
     async def _decide(self, node: Node, heard: Sequence[Outcome], whole: Aggregate) -> Outcome:
@@ -197,6 +199,11 @@ class Runtime:
         if settled.failure is not None:
             return None, str(settled.failure), settled.key
         return said(settled.typed(kind)), None, settled.key
+
+
+def _is_asked(child: Node, missing: dict[str, str] | None) -> bool:
+    """Return whether a child is heard. One without its quorum is, though it does not count."""
+    return missing is None or missing.get(child.id, NO_QUORUM) == NO_QUORUM
 
 
 def _vote(worker: Outcome) -> Vote:
