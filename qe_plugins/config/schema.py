@@ -88,7 +88,11 @@ class Model(Section, frozen=True, kw_only=True):
 
 
 class Venue(Section, frozen=True, kw_only=True):
-    """`BacktestVenueConfig`, field by field, as Nautilus names them."""
+    """`BacktestVenueConfig`, field by field, as Nautilus names them.
+
+    `reject_stop_orders` is false, as no bracket may lose its stop: with Nautilus' own default a bar
+    that passes entry and stop leaves the position unprotected.
+    """
 
     name: str = "XCME"
     oms_type: Literal["NETTING", "HEDGING"] = "NETTING"
@@ -99,7 +103,7 @@ class Venue(Section, frozen=True, kw_only=True):
     book_type: Literal["L1_MBP", "L2_MBP", "L3_MBO"] = "L1_MBP"
     routing: bool = False
     frozen_account: bool = False
-    reject_stop_orders: bool = True
+    reject_stop_orders: bool = False
     support_gtd_orders: bool = True
     support_contingent_orders: bool = True
     use_position_ids: bool = True

@@ -36,9 +36,10 @@ TAIL = 100  # records of a piece to look for each contract's last bar in
 class Fills(FillModel):
     """Moves fills by whole ticks, and fills triggered limit orders as an exchange would.
 
-    Nautilus fills a stop-limit that waits beyond its limit at the best price the bar reaches later;
-    an exchange fills it at its limit. One tick is left to Nautilus, which then slips by itself.
-    `clock` is any component's: it tells which bar is being filled on.
+    Nautilus fills a stop-limit that waits beyond its limit, and a target that is released inside a
+    bar, at the best price the bar reaches; an exchange fills them at their limit. One tick is left
+    to Nautilus, which then slips by itself. `clock` is any component's: it tells which bar is being
+    filled on.
     """
 
     alarm: Alarm
@@ -82,9 +83,11 @@ class Fills(FillModel):
 
     def _simulated(self, instrument: Any, order: Any, best: Price | None) -> OrderBook | None:
         self._slips = False
-        if best is None or order.order_type in RESTING or settles(order):
+        if best is None or settles(order):
             return None
-        limit = getattr(order, "price", None)
+        limit: Any = getattr(order, "price", None)
+        if order.order_type in RESTING:
+            return book_of(instrument, order, limit) if self._is_released(order) else None
         if limit is None and self._by_one:
             self._slips = True
             return None
@@ -105,6 +108,12 @@ class Fills(FillModel):
             return price
         asked, paid = limit.as_double(), price.as_double()
         return limit if (paid > asked if order.is_buy else paid < asked) else price
+
+    def _is_released(self, order: Any) -> bool:
+        """Say whether an exit was released by its entry just now, so that it is inside a bar."""
+        if order.parent_order_id is None:
+            return False
+        return order.ts_accepted is None or order.ts_accepted >= self.clock.timestamp_ns()
 
     def _bar(self, contract: Any) -> Bar | None:
         """Return the contract's bar that ends now, or the last one before."""
@@ -132,7 +141,8 @@ def expected(order: Any, best: Price, bar: Bar | None) -> Price | None:
     limited = getattr(order, "price", None) is not None
     if limited and not triggered_at(order, bar.ts_init):
         return None
-    if best == bar.open and order.ts_accepted < bar.ts_init:
+    accepted = order.ts_accepted
+    if accepted is None or (best == bar.open and accepted < bar.ts_init):
         return best
     rises = order.is_buy != (order.order_type in TOUCHED)
     if best >= trigger if rises else best <= trigger:

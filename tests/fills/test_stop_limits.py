@@ -1,0 +1,90 @@
+"""Stop-limit orders: triggered in the bar, at the trigger, at the limit or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.fills.desk import Seen, Table, limit_touched, stop_limit
+
+Played = Callable[..., Seen]
+
+FLAT = (4750, 4750, 4750, 4750)
+
+REACHED = (4751, 4755, 4749, 4752)
+
+OURS = [
+    Table(
+        "a stop-limit whose limit the bar reaches later fills at its limit",
+        [FLAT, REACHED],
+        {1: [stop_limit("buy", 4753, 4753.5)]},
+        [(2, "BUY", 4753.5)],
+    ),
+    Table(
+        "a stop-limit with room takes the market at its trigger, one tick worse",
+        [FLAT, REACHED],
+        {1: [stop_limit("buy", 4753, 4756.5)]},
+        [(2, "BUY", 4753.25)],
+    ),
+    Table(
+        "a stop-limit never slips past its limit",
+        [FLAT, (4751, 4753, 4749, 4752)],
+        {1: [stop_limit("buy", 4753, 4753)]},
+        [(2, "BUY", 4753.0)],
+    ),
+    Table(
+        "a stop-limit that the open jumps into fills at the open, one tick worse",
+        [FLAT, (4754, 4755, 4749, 4752)],
+        {1: [stop_limit("buy", 4753, 4756.5)]},
+        [(2, "BUY", 4754.25)],
+    ),
+    Table(
+        "a stop-limit that the open jumps over waits at its limit for the market to come back",
+        [FLAT, (4740, 4742, 4738, 4741), (4741, 4746, 4740, 4745)],
+        {1: [stop_limit("sell", 4745, 4744.5)]},
+        [(3, "SELL", 4744.5)],
+    ),
+    Table(
+        "a stop-limit that the open jumps over does not fill until the market comes back",
+        [FLAT, (4740, 4742, 4738, 4741), (4741, 4743, 4740, 4742)],
+        {1: [stop_limit("sell", 4745, 4744.5)]},
+        [],
+        ["TRIGGERED"],
+    ),
+    Table(
+        "a limit that is touched takes the market at its trigger, one tick worse",
+        [FLAT, (4750, 4752, 4745, 4751)],
+        {1: [limit_touched("buy", 4748, 4748.5)]},
+        [(2, "BUY", 4748.25)],
+    ),
+]
+
+NAUTILUS = [
+    Table(
+        "plain Nautilus fills a waiting stop-limit at the bar's low (optimistic: not at its limit)",
+        [FLAT, REACHED],
+        {1: [stop_limit("buy", 4753, 4753.5)]},
+        [(2, "BUY", 4749.0)],
+    ),
+    Table(
+        "plain Nautilus fills a limit that is touched at the bar's low (optimistic)",
+        [FLAT, (4750, 4752, 4745, 4751)],
+        {1: [limit_touched("buy", 4748, 4748.5)]},
+        [(2, "BUY", 4745.0)],
+    ),
+]
+
+GROUPS = [(OURS, {}), (NAUTILUS, {"slippage": {"model": "none"}})]
+
+
+@pytest.mark.parametrize(
+    ("table", "group", "settings"),
+    [pytest.param(t, g, s, id=t.says) for g, s in GROUPS for t in g],
+)
+def test_table(
+    table: Table, group: list[Table], settings: dict[str, object], played: Played
+) -> None:
+    seen = played(table, group, settings)
+    assert seen.fills == table.fills
+    assert not table.ends or seen.ends == table.ends
