@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from qe_plugins.data.databento.shelf import Built
 
 
+MANY = 6
+
+
 @click.command()
 @click.option("--rebuild", "anew", is_flag=True, help="Make it again from the files.")
 @json_option
@@ -53,8 +56,10 @@ def print_built(catalogs: Sequence[Built]) -> None:
         click.echo("No catalog to trade on: it needs bars (ohlcv-...) and definitions.")
     for one in catalogs:
         click.echo(f"catalog: {one.bars:,} bars of {one.contracts} contracts in {one.folder}")
-        for text in one.refused:
+        for text in one.refused[:MANY]:
             click.echo(f"refused: {text}")
+        if len(one.refused) > MANY:
+            click.echo(f"refused: {len(one.refused) - MANY} more; 'qe data contracts' shows all")
         if one.undefined:
             click.echo(f"left out, of which there is no definition: {', '.join(one.undefined)}")
         click.echo(f"trade on it: qe backtest FILE --set data.catalog={one.folder}")

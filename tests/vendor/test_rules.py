@@ -16,6 +16,7 @@ from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.cart import without_held
 from qe_plugins.data.databento.coverage import coverage, spans
 from qe_plugins.data.databento.key import api_key, without
+from qe_plugins.data.databento.pace import Pace
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.retry import is_transient, wait, was_billed
 from qe_plugins.errors import ConfigError, DataError
@@ -104,6 +105,17 @@ def test_it_waits_as_long_as_the_vendor_says(header, seconds):
     state = SimpleNamespace(outcome=SimpleNamespace(exception=lambda: error))
 
     assert wait(state) == seconds
+
+
+def test_no_more_requests_arrive_in_a_second_than_may():
+    slept: list[float] = []
+    pace = Pace(3, slept.append)
+
+    answers = [pace.ask(lambda n=n: n) for n in range(7)]
+
+    assert answers == list(range(7))
+    assert slept[:3] == [0.0] * 3
+    assert all(0.5 < seconds <= 1.0 for seconds in slept[3:])
 
 
 def test_a_key_with_blanks_is_not_repeated(monkeypatch):

@@ -60,23 +60,23 @@ class Desk:
 
     def rows(self, piece: Piece) -> int:
         """Return how many records the vendor counts. Free."""
-        return int(self._metadata(self._client.metadata.get_record_count, piece))
+        return int(self._of(piece, self._client.metadata.get_record_count))
 
     def size(self, piece: Piece) -> int:
         """Return the billable bytes, uncompressed. Free."""
-        return int(self._metadata(self._client.metadata.get_billable_size, piece))
+        return int(self._of(piece, self._client.metadata.get_billable_size))
 
     def dollars(self, piece: Piece) -> Decimal:
         """Return the price in US dollars. Free."""
-        return Decimal(str(self._metadata(self._client.metadata.get_cost, piece)))
+        return Decimal(str(self._of(piece, self._client.metadata.get_cost)))
 
     def conditions(self, start: date, end: date) -> dict[date, str]:
         """Return the days, `end` exclusive, that are not simply available, and what they are."""
-        self._pace.wait()
-        answer = self._free(
+        answer = self._metadata(
             f"{self.dataset} conditions",
-            lambda: self._client.metadata.get_dataset_condition(
-                self.dataset, start, end - timedelta(days=1)
+            partial(
+                self._client.metadata.get_dataset_condition,
+                *(self.dataset, start, end - timedelta(days=1)),
             ),
         )
         return {
@@ -152,9 +152,11 @@ class Desk:
             "end": piece.end,
         }
 
-    def _metadata(self, call: Callable[..., Any], piece: Piece) -> Any:
-        self._pace.wait()
-        return self._free(piece.path, lambda: call(**self._request(piece)))
+    def _metadata(self, what: str, call: Callable[[], Any]) -> Any:
+        return self._free(what, partial(self._pace.ask, call))
+
+    def _of(self, piece: Piece, call: Callable[..., Any]) -> Any:
+        return self._metadata(piece.path, partial(call, **self._request(piece)))
 
     def _free[T](self, what: str, call: Callable[[], T]) -> T:
         try:

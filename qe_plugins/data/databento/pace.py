@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import cache
+from queue import SimpleQueue
 
 METADATA = 18  # two below the limit, for whoever else of the team asks
 
@@ -18,16 +17,22 @@ def metadata(key: str, gateway: str | None) -> Pace:
 
 
 class Pace:
-    """Lets at most `most` callers through in any second."""
+    """Lets at most `most` requests arrive at the vendor in any second, however long they travel.
+
+    There are so many tokens. A request takes one along, and it rests for a second after the answer.
+    """
 
     def __init__(self, most: int, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._most, self._sleep = most, sleep
-        self._passed: deque[float] = deque()
-        self._lock = threading.Lock()
+        self._sleep = sleep
+        self._rested: SimpleQueue[float] = SimpleQueue()
+        for _ in range(most):
+            self._rested.put(0.0)
 
-    def wait(self) -> None:
-        """Return when it is the caller's turn."""
-        with self._lock:
-            if len(self._passed) == self._most:
-                self._sleep(max(0.0, self._passed.popleft() + 1.0 - time.monotonic()))
-            self._passed.append(time.monotonic())
+    def ask[T](self, call: Callable[[], T]) -> T:
+        """Make a request when it is its turn, and return the answer."""
+        at = self._rested.get()
+        try:
+            self._sleep(max(0.0, at - time.monotonic()))
+            return call()
+        finally:
+            self._rested.put(time.monotonic() + 1.0)
