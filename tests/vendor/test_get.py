@@ -201,3 +201,34 @@ def test_an_estimate_is_by_root_schema_and_year(qe, purchase, gateway):
     ]
     assert all(one["bytes"] == one["rows"] * 56 for one in lines if one["schema"] == "ohlcv-1m")
     assert all(one["rows"] > 0 and one["dollars"] > 0 for one in lines)
+
+
+@pytest.mark.parametrize("suffix", ["", ".part"])
+def test_a_whole_file_that_a_killed_run_did_not_write_down_is_not_bought_again(
+    qe, purchase, gateway, home, suffix
+):
+    config = purchase("[ESZ3]")
+    qe("data", "get", config, "--max-cost", "1")
+    (path,) = home.files
+    (home.folder / path).rename(home.folder / f"{path}{suffix}")
+    (home.folder / "manifest.json").unlink()
+
+    again = qe("data", "get", config, "--max-cost", "1", "--json").json
+
+    assert again["dollars"] == 0
+    assert set(home.manifest["files"]) == set(home.files) == {path}
+    assert set(gateway.ledger.times_sold().values()) == {1}
+
+
+def test_a_part_that_is_not_whole_is_bought_anew(qe, purchase, gateway, home):
+    config = purchase("[ESZ3]")
+    qe("data", "get", config, "--max-cost", "1")
+    (path,) = home.files
+    whole = home.files[path]
+    (home.folder / path).unlink()
+    (home.folder / f"{path}.part").write_bytes(whole[: len(whole) * 99 // 100])
+    (home.folder / "manifest.json").unlink()
+
+    assert qe("data", "get", config, "--max-cost", "1").code == 0
+    assert home.files == {path: whole}
+    assert not home.leftovers
