@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from qe_plugins.decisions import Excursion, Side, Signal, Trade
+
+if TYPE_CHECKING:
+    from nautilus_trader.model import Bar
 
 ZERO = Decimal(0)
 
@@ -56,6 +60,9 @@ class Book:
     fills: list[Fill] = field(default_factory=list)
     high: Decimal = ZERO
     low: Decimal = ZERO
+    ran: tuple[Decimal, Decimal] = (ZERO, ZERO)
+    _top: Any = None
+    _bottom: Any = None
 
     def apply(self, fill: Fill) -> list[Fill] | None:
         """Take a fill in. Return the fills of the trade it closes, or None.
@@ -72,31 +79,43 @@ class Book:
         closing, rest = fill.split(-self.held)
         self._take(closing)
         done, self.fills, self.closed = self.fills, [], self.closed + 1
+        self.ran = self._range()
         if after != 0:
             self._open(rest)
         return done
 
-    def watch(self, high: Decimal, low: Decimal) -> None:
-        """Widen the range the open trade has seen, in points."""
-        self.high, self.low = max(self.high, high), min(self.low, low)
+    def see(self, bar: Bar) -> None:
+        """Widen the range the open trade has seen by a bar's. Prices are compared as they come."""
+        high, low = bar.high, bar.low
+        if self._top is None or high > self._top:
+            self._top = high
+        if self._bottom is None or low < self._bottom:
+            self._bottom = low
 
     def excursion(self, fills: list[Fill]) -> Excursion:
-        """Return the best and worst of a trade, in money, from the range watched so far."""
+        """Return the best and worst of the trade that was closed last, in money."""
+        high, low = self.ran
         entry, size, long = average(fills, opening=True), peak(fills), fills[0].quantity > 0
-        up, down = (self.high - entry) * size, (self.low - entry) * size
+        up, down = (high - entry) * size, (low - entry) * size
         best, worst = (up, down) if long else (-down, -up)
         return Excursion(
             favorable=max(best, ZERO) * self.multiplier, adverse=min(worst, ZERO) * self.multiplier
         )
 
+    def _range(self) -> tuple[Decimal, Decimal]:
+        if self._top is None:
+            return self.high, self.low
+        return max(self.high, self._top.as_decimal()), min(self.low, self._bottom.as_decimal())
+
     def _open(self, fill: Fill) -> None:
         self.high = self.low = fill.price
+        self._top = self._bottom = None
         self._take(fill)
 
     def _take(self, fill: Fill) -> None:
         self.fills.append(fill)
         self.held += fill.quantity
-        self.watch(fill.price, fill.price)
+        self.high, self.low = max(self.high, fill.price), min(self.low, fill.price)
 
 
 def average(fills: list[Fill], *, opening: bool) -> Decimal:

@@ -23,7 +23,6 @@ from qe_plugins.journal.records import Kind
 from qe_plugins.manager import Answer
 
 SIGNALS = DataType("Signal")
-HEARS_BARS = ("contribute_signals", "trade_closed", "session_closed")
 
 
 class Bridge(DataActor):
@@ -41,22 +40,25 @@ class Bridge(DataActor):
         self._contribute = plugins.bind("contribute_signals")
         self._resolve = plugins.bind("resolve_signals")
         self._sessions = SessionClock(self.floor)
+        self._watches = self.floor.watches
 
     def on_start(self) -> None:
         self._greet()
-        if self.floor.house.deaf or any(self.floor.plugins.bind(hook) for hook in HEARS_BARS):
+        if self.floor.hears or self.floor.house.deaf:
             for bar_type in self._bar_types:
                 self.subscribe_bars(bar_type)
 
     def on_bar(self, bar: Bar) -> None:
         if self.floor.house.watching:
             self.floor.house.check(bar)
-        self.floor.saw(bar)
-        self._sessions.tick(bar.ts_event)
+        if self._watches:
+            self.floor.saw(bar)
+        if self._sessions.wanted:
+            self._sessions.tick(bar.ts_event)
         if self._contribute is not None:
-            votes = self._votes(bar)
-            for instrument_id in dict.fromkeys(vote.instrument_id for vote in votes):
-                self._publish(bar, [v for v in votes if v.instrument_id == instrument_id])
+            answers = self._contribute.voices({"bar": bar, "cache": self.floor.cache})
+            if answers:
+                self._hear(answers, bar)
 
     def finish(self) -> None:
         """Close the last session. Call when the run is over."""
@@ -71,12 +73,17 @@ class Bridge(DataActor):
                 who = f"plugin {answer.plugin}"
                 raise StrategyError(who, answer.error, at="engine_started", details=details)
 
-    def _votes(self, bar: Bar) -> list[Signal]:
+    def _hear(self, answers: list[Answer], bar: Bar) -> None:
+        """Journal what the plugins wish for, and publish what comes of it contract by contract."""
+        votes = self._votes(answers, bar)
+        for instrument_id in dict.fromkeys(vote.instrument_id for vote in votes):
+            self._publish(bar, [v for v in votes if v.instrument_id == instrument_id])
+
+    def _votes(self, answers: list[Answer], bar: Bar) -> list[Signal]:
         """Return what the plugins wish for at this bar, stamped and journaled, in call order."""
-        assert self._contribute is not None
         wishes = [
             (answer.plugin, wish)
-            for answer in self._contribute(bar=bar, cache=self.floor.cache)
+            for answer in answers
             for wish in self._wishes(answer, bar.ts_event)
         ]
         if not wishes:

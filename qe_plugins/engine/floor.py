@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import Bar, ClientOrderId, InstrumentId
+from nautilus_trader.model import Bar, BarType, ClientOrderId, InstrumentId
 
 from qe_plugins.decisions import OrderRequest, Rolled, Signal, Size
 from qe_plugins.engine.alarm import Alarm
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from qe_plugins.config.schema import Config
     from qe_plugins.engine.money import Terms
+
+HEARS_BARS = ("contribute_signals", "trade_closed", "session_closed")
+"""Hooks for which the bridge hears every bar."""
 
 
 class Floor:
@@ -59,8 +63,11 @@ class Floor:
         policy = config.margin.on_breach
         self.house = House(self.cache, margin, self.rules, self.recorder, self.gate, policy)
         self._unbooked: list[Any] = []
-        self._watches = self.observers.wants("trade_closed")
-        self._live = self._watches or self.observers.wants("session_closed")
+        self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
+        self.watches = self.observers.wants("trade_closed")
+        self._held_in: defaultdict[str, list[Book]] = defaultdict(list)
+        self._heard: dict[BarType, list[Book]] = {}
+        self._live = self.watches or self.observers.wants("session_closed")
 
     def filled(self, event: Any) -> None:
         """Take a fill in. Books are kept at once where an analyst waits for closed trades."""
@@ -80,14 +87,15 @@ class Floor:
             order = request or self._as_request(event)
             self.observers.tell("order_denied", event.ts_event, order=order, reason=event.reason)
 
-    def saw(self, bar: Any) -> None:
-        """Widen what open trades in the bar's contract have seen. Only if an analyst is there."""
-        if not self._watches:
-            return
-        contract = str(bar.bar_type.instrument_id)
-        for (_, held_in), book in self.books.items():
-            if held_in == contract and book.held != 0:
-                book.watch(decimal(bar.high), decimal(bar.low))
+    def saw(self, bar: Bar) -> None:
+        """Widen what open trades in the bar's contract have seen. Only where one `watches`."""
+        books = self._heard.get(bar.bar_type)
+        if books is None:
+            books = self._held_in[str(bar.bar_type.instrument_id)]
+            self._heard[bar.bar_type] = books
+        for book in books:
+            if book.held:
+                book.see(bar)
 
     def _book(self, fill: Fill, event: Any) -> None:
         self.recorder.fills.append(fill)
@@ -96,11 +104,12 @@ class Floor:
         if book is None:
             multiplier = decimal(self.cache.instrument(event.instrument_id).multiplier)
             book = self.books[key] = Book(multiplier)
+            self._held_in[fill.instrument_id].append(book)
         if closed := book.apply(fill):
             self._close(book, closed)
 
     def _close(self, book: Book, fills: list[Fill]) -> None:
-        excursion = book.excursion(fills) if self._watches else None
+        excursion = book.excursion(fills) if self.watches else None
         votes = self.recorder.votes_behind(ClientOrderId(fills[0].client_order_id))
         trade = trade_of(fills, book.closed, book.multiplier, excursion, votes)
         self.recorder.trade(trade, fills[-1])

@@ -232,7 +232,7 @@ def host(author: type, floor: Floor, below: type | None = None) -> type:
     below = below or next(ours for theirs, ours in HOSTS if issubclass(author, theirs))
     body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
     written = callbacks(author, below)
-    if issubclass(below, GatedStrategy):
+    if issubclass(below, GatedStrategy) and not floor.hears:
         written |= watchful(written, floor.house)
     body |= {n: guarded(m, floor.alarm) for n, m in written.items()}
     if issubclass(below, GatedStrategy):
@@ -248,7 +248,10 @@ def callbacks(author: type, below: type) -> dict[str, Any]:
 
 
 def watchful(written: dict[str, Any], house: House) -> dict[str, Any]:
-    """Return the author's `on_bar`, preceded by a look at the account while anything is held."""
+    """Return the author's `on_bar`, preceded by a look at the account while anything is held.
+
+    Where the bridge hears every bar, it is the bridge that looks.
+    """
     on_bar = written.get("on_bar")
     if on_bar is None:
         house.deaf = True

@@ -16,10 +16,10 @@ from qe_plugins.engine.rules import Rules
 from qe_plugins.journal.records import Kind
 
 LOG = logging.getLogger(__name__)
-Safe = tuple[Any, float, float]
-"""A bar type, and two prices between which its closes need no look."""
+Safe = tuple[float, float]
+"""Two prices between which closes of the only contract held need no look."""
 
-NEVER: Safe = (None, 0.0, 0.0)
+NEVER: Safe = (0.0, 0.0)
 
 
 class House:
@@ -50,8 +50,8 @@ class House:
 
     def check(self, bar: Any) -> None:
         """Compare what the account is worth with what it must hold. Call while `watching`."""
-        kind, low, high = self._safe
-        if kind is None or bar.bar_type != kind or not low < bar.close.as_double() < high:
+        low, high = self._safe
+        if not low < bar.close.as_double() < high:
             self._look(bar)
 
     def _look(self, bar: Any) -> None:
@@ -68,13 +68,15 @@ class House:
             self._breach(bar.ts_init, f"the account is worth {worth:,}, {needed:,} is the least")
 
     def _range(self, bar: Any, held: dict[Any, Decimal], spare: Decimal) -> Safe:
-        """Return the bar type and the prices between which half of what is spare is not lost."""
+        """Return the prices between which half of what is spare is not lost."""
         if len(held) > 1 or not self._margin.constant:
             return NEVER
         [(contract, net)] = held.items()
+        if bar.bar_type.instrument_id != contract:
+            return self._safe
         away = float(spare / 2 / abs(net) / decimal(self._cache.instrument(contract).multiplier))
         close = bar.close.as_double()
-        return bar.bar_type, close - away, close + away
+        return close - away, close + away
 
     def _breach(self, ts: int, reason: str) -> None:
         self._say("margin", ts, reason, policy=self._policy)

@@ -54,7 +54,7 @@ class Margin:
             return False
         size = decimal(order.quantity)
         after = abs(held + size if order.is_buy else held - size)
-        return after * self.of(contract, ts).initial <= (self.worth() if held else self.balance())
+        return after * self.of(contract, ts).initial <= self.worth()
 
     def refusal(self, order: Any, contracts: Decimal, submitted: Iterable[Any], ts: int) -> str:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""

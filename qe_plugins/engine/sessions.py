@@ -20,17 +20,15 @@ def session_end(ts: int) -> datetime:
 
 
 class SessionClock:
-    """Watches bars go by; idle where no plugin wants to hear of sessions."""
+    """Watches bars go by, where it is `wanted`: where a plugin wants to hear of sessions."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
-        self._wanted = floor.observers.wants("session_closed")
+        self.wanted = floor.observers.wants("session_closed")
         self._end, self._date, self._reviewed, self._last = 0, "", 0, 0
 
     def tick(self, ts: int) -> None:
         """Take the time of a bar (UTC ns); close the session when the bar belongs to the next."""
-        if not self._wanted:
-            return
         if ts > self._end:
             self.close()
             end = session_end(ts)

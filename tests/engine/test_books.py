@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from nautilus_trader.model import Price
 
-from qe_plugins.decisions import Side, Trade
+from qe_plugins.decisions import Excursion, Side, Trade
 from qe_plugins.engine.books import Book, Fill, average, peak, slippage, trade_of
 
 TICK, MULTIPLIER = Decimal("0.25"), Decimal(50)
@@ -31,6 +34,11 @@ def fill(
         currency="USD",
         reference=None if reference is None else Decimal(reference),
     )
+
+
+def bar(high: int, low: int) -> Any:
+    """Return what a book reads of a bar. Prices are in ticks."""
+    return SimpleNamespace(high=Price.from_decimal(high * TICK), low=Price.from_decimal(low * TICK))
 
 
 def booked(fills: list[Fill]) -> tuple[list[Trade], list[list[Fill]], Book]:
@@ -102,7 +110,7 @@ def test_excursions_bound_what_a_trade_made_before_costs(
     book = Book(MULTIPLIER)
     book.apply(fill(sign * size, entry * TICK))
     for price in seen:
-        book.watch(price * TICK, price * TICK)
+        book.see(bar(price, price))
     closed = book.apply(fill(-sign * size, leave * TICK, 2))
     assert closed is not None
     swing = book.excursion(closed)
@@ -121,6 +129,18 @@ def test_a_trade_earns_no_more_than_its_best_and_no_less_than_its_worst(fills: l
             assert trade.excursion is not None
             gross = trade.pnl + trade.commissions
             assert trade.excursion.adverse <= gross <= trade.excursion.favorable
+
+
+def test_a_flipped_trade_ran_as_far_as_its_bars_and_the_next_one_starts_afresh() -> None:
+    book = Book(MULTIPLIER)
+    book.apply(fill(1, 6_800 * TICK, 1))
+    book.see(bar(6_810, 6_795))
+    closed = book.apply(fill(-2, 6_804 * TICK, 2))
+    assert closed is not None
+    assert book.excursion(closed) == Excursion(10 * TICK * MULTIPLIER, -5 * TICK * MULTIPLIER)
+    closed = book.apply(fill(1, 6_804 * TICK, 3))
+    assert closed is not None
+    assert book.excursion(closed) == Excursion(Decimal(0), Decimal(0))
 
 
 def test_a_flip_closes_one_trade_and_opens_the_next_with_the_rest() -> None:
@@ -144,7 +164,7 @@ def test_a_trade_that_was_built_up_has_the_mean_of_its_entries() -> None:
 def test_the_next_trade_forgets_what_the_last_one_saw() -> None:
     book = Book(MULTIPLIER)
     book.apply(fill(1, "1700.00", 1))
-    book.watch(Decimal(1800), Decimal(1600))
+    book.see(bar(7_200, 6_400))
     book.apply(fill(-1, "1700.00", 2))
     book.apply(fill(1, "1700.00", 3))
     closed = book.apply(fill(-1, "1701.00", 4))
