@@ -228,7 +228,7 @@ def test_days_in_two_files_are_taken_once(qe, purchase, home):
     assert sum(map(len, stamps)) == bars
     assert all(len(set(some)) == len(some) > 0 for some in stamps)
     notes = qe("data", "verify", "--json").json["notes"]
-    assert "ESZ13 ohlcv-1m: some of its days are in more than one file" in notes
+    assert "ESZ13 ohlcv-1m: 649 bars are in more than one file" in notes
 
 
 def test_a_definition_with_a_wrong_figure_is_refused_and_the_rest_used(
@@ -274,6 +274,7 @@ def test_files_that_contradict_each_other_make_no_catalog(qe, shared_data, tmp_p
 
     assert failed.code == 2
     assert "two files have different bars" in failed.err
+    assert "1 bars differ from file to file" in qe("data", "verify").out
     assert sorted(folder.rglob("*.parquet")) == before
 
 

@@ -47,6 +47,7 @@ class Gathered:
     def __init__(self, ticks: Mapping[str, int]) -> None:
         self._ticks = ticks
         self._stamps: dict[tuple[str, str], list[np.ndarray[Any, Any]]] = defaultdict(list)
+        self._closes: dict[tuple[str, str], list[np.ndarray[Any, Any]]] = defaultdict(list)
         self._wrong: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._notes: dict[tuple[str, str], list[str]] = defaultdict(list)
 
@@ -58,6 +59,7 @@ class Gathered:
             self._notes[key].append("no definition says its tick")
         self._wrong[key] += wrong_bars(records, tick)
         self._stamps[key].append(records["ts_event"].astype(np.int64))
+        self._closes[key].append(records["close"].copy())
 
     def series(self) -> list[Series]:
         """Return every contract and schema, by name."""
@@ -66,8 +68,9 @@ class Gathered:
     def _one(self, name: str, schema: str) -> Series:
         parts, notes = self._stamps[name, schema], list(self._notes[name, schema])
         stamps = np.sort(np.concatenate(parts))
-        if len(parts) > 1 and len(np.unique(stamps)) < sum(len(np.unique(part)) for part in parts):
-            notes.append("some of its days are in more than one file")
+        shared, differ = _shared(parts, self._closes[name, schema])
+        if shared:
+            notes.append(f"{shared:,} bars are in more than one file")
         root = _root(name)
         covered = (
             coverage(root, stamps, SECONDS[schema] * NANO) if root and schema in INTRADAY else None
@@ -85,9 +88,24 @@ class Gathered:
             missing=covered.missing if covered else [],
             hole=covered.hole if covered else 0,
             hole_at=_moment(covered.hole_at) if covered and covered.hole else None,
-            wrong=self._wrong[name, schema],
+            wrong=[*self._wrong[name, schema], *differ],
             notes=notes,
         )
+
+
+def _shared(
+    stamps: list[np.ndarray[Any, Any]], closes: list[np.ndarray[Any, Any]]
+) -> tuple[int, list[str]]:
+    """Return how many bars several files have, and, in words, whether they contradict."""
+    if len(stamps) == 1:
+        return 0, []
+    _, firsts = zip(*(np.unique(part, return_index=True) for part in stamps), strict=True)
+    times = np.concatenate([part[first] for part, first in zip(stamps, firsts, strict=True)])
+    prices = np.concatenate([part[first] for part, first in zip(closes, firsts, strict=True)])
+    order = np.argsort(times, kind="stable")
+    again = np.diff(times[order]) == 0
+    differ = int((again & (np.diff(prices[order]) != 0)).sum())
+    return int(again.sum()), [f"{differ:,} bars differ from file to file"] if differ else []
 
 
 def _usual_tick(name: str) -> int | None:
