@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-import httpx2
 import msgspec
 from anthropic import (
     APIConnectionError,
     APIStatusError,
     AsyncAnthropic,
-    DefaultAioHttpClient,
+    omit,
     transform_schema,
 )
 
 from qe_plugins.llm import failing
 from qe_plugins.llm.provider import Completion, Cut, Refusal
 from qe_plugins.llm.records import Request, Usage
+from qe_plugins.llm.transport import UNTOLD, DirectClient
 from qe_plugins.llm.wording import again
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
@@ -57,13 +57,13 @@ class Anthropic:
         self, key: str, base_url: str | None, *, connections: int, timeout: float = 600.0
     ) -> None:
         self._key = key
-        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._client = AsyncAnthropic(
             api_key=key,
             base_url=base_url,
             max_retries=NO_RETRIES,
             timeout=timeout,
-            http_client=DefaultAioHttpClient(limits=limits),
+            default_headers=cast(dict[str, str], dict.fromkeys(UNTOLD, omit)),
+            http_client=DirectClient(connections),
         )
 
     async def complete(self, request: Request, feedback: str = "") -> Completion:

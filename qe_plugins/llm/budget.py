@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -22,12 +23,18 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ranks: dict[str, Money] = {}
 
 
+DAY = 86_400_000_000_000
 NONE = Budgets()
 
 
 def day_of(at_ns: int) -> str:
     """Return the UTC day of a point in time, `2026-11-23`."""
-    return datetime.fromtimestamp(at_ns / 1e9, UTC).date().isoformat()
+    return _day(at_ns // DAY)
+
+
+@lru_cache
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * 86_400, UTC).date().isoformat()
 
 
 def scopes(budgets: Budgets, scan: str, rank: str, at_ns: int) -> dict[str, Decimal | None]:

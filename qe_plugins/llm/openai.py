@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import msgspec
@@ -10,12 +10,13 @@ from openai import (
     APIConnectionError,
     APIStatusError,
     AsyncOpenAI,
-    DefaultAioHttpClient,
+    omit,
 )
 
 from qe_plugins.llm import failing
 from qe_plugins.llm.provider import Completion, Cut, Refusal
 from qe_plugins.llm.records import Request, Usage
+from qe_plugins.llm.transport import UNTOLD, DirectClient
 from qe_plugins.llm.wording import again, json_only
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
@@ -70,13 +71,14 @@ class OpenAI:
         extra_body: dict[str, Any] | None = None,
     ) -> None:
         self._key, self._extra = key, extra_body or {}
-        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._url = f"{base_url.rstrip('/')}/chat/completions"
         self._client = AsyncOpenAI(
             api_key=key,
             base_url=base_url,
             max_retries=NO_RETRIES,
             timeout=timeout,
-            http_client=DefaultAioHttpClient(limits=limits),
+            default_headers=cast(dict[str, str], dict.fromkeys(UNTOLD, omit)),
+            http_client=DirectClient(connections),
         )
 
     async def complete(self, request: Request, feedback: str = "") -> Completion:
@@ -96,7 +98,7 @@ class OpenAI:
         """Post the bytes as they are: the SDK's own models cost twice the time of the call."""
         try:
             return await self._client.post(
-                "/chat/completions",
+                self._url,
                 content=content,
                 cast_to=httpx2.Response,
                 options={"headers": JSON},

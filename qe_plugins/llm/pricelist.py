@@ -118,6 +118,7 @@ class PriceList(Part, frozen=True, kw_only=True):
         raise _unknown("provider", name, self.providers)
 
 
+@lru_cache
 def minutes(span: str) -> tuple[int, int]:
     """Return the minutes of the day of `01:00-04:00`. Raises ValueError for anything else."""
     try:

@@ -1,0 +1,77 @@
+"""The SDKs' HTTP client, straight onto aiohttp: no redirects, cookies, proxies or rereading.
+
+What httpx2 does around each request costs as much as the request. A call of ours is one POST of
+bytes to one host, so this client builds just that, and gives the SDKs the response they expect.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import httpx2
+
+UNTOLD = (
+    *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
+    *("X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async"),
+    *("x-stainless-retry-count", "x-stainless-read-timeout", "x-stainless-timeout"),
+)
+"""Headers about this machine that the SDKs send of their own accord, and nobody needs."""
+
+
+class DirectClient(httpx2.AsyncClient):
+    """Sends each request by one aiohttp session with so many connections."""
+
+    def __init__(self, connections: int) -> None:
+        super().__init__()
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    def build_request(self, method: str, url: Any, **given: Any) -> httpx2.Request:
+        """Return the request as given, without what a client would merge into it."""
+        body = {name: given[name] for name in ("content", "json") if given.get(name) is not None}
+        return httpx2.Request(method, url, headers=given.get("headers"), **body)
+
+    async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
+        """Return the whole response. Raises what httpx2 raises for a connection that fails."""
+        try:
+            async with self._opened().request(
+                request.method,
+                str(request.url),
+                data=request.content,
+                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+                allow_redirects=False,
+            ) as response:
+                content = await response.read()
+                headers = response.headers
+                return httpx2.Response(
+                    response.status, headers=_kept(headers), content=content, request=request
+                )
+        except aiohttp.ClientConnectorError as error:
+            raise httpx2.ConnectError(str(error), request=request) from error
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout(str(error), request=request) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise httpx2.ReadError(str(error), request=request) from error
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+        await super().aclose()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """Return the session; it belongs to the loop that runs by the first request."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
+                skip_auto_headers=("User-Agent", "Content-Type"),
+            )
+        return self._session
+
+
+def _kept(headers: Any) -> list[tuple[str, str]]:
+    """Return the headers but for the encoding of the body, which is undone by now."""
+    return [(name, value) for name, value in headers.items() if name.lower() != "content-encoding"]

@@ -1,0 +1,76 @@
+"""`python model_calls.py HOW URL CALLS FLIGHT`: ask a model server, and print what a call cost.
+
+HOW is `bare` (aiohttp alone), `client` (all of ours through the SDK) or `replay` (no call at all).
+CPU is this process's, in milliseconds a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import msgspec
+import uvloop
+
+from qe_plugins.llm.client import Settings
+from qe_plugins.llm.openai import body
+from qe_plugins.llm.records import Request
+from tests.llm.asks import KEY, Finding, client, request
+
+WARM = 50
+THINKING: dict[str, object] = {"thinking": {"type": "disabled"}}
+
+
+async def bare(url: str, requests: list[Request], flight: int) -> None:
+    """Post the same bytes and read the answers, as fast as aiohttp can."""
+    gate = asyncio.Semaphore(flight)
+    connector = aiohttp.TCPConnector(limit=flight)
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+
+        async def one(asked: Request) -> None:
+            async with (
+                gate,
+                session.post(f"{url}/chat/completions", data=body(asked, "", THINKING)) as response,
+            ):
+                msgspec.json.decode(await response.read())
+
+        await asyncio.gather(*map(one, requests))
+
+
+async def asked(url: str, requests: list[Request], settings: Settings) -> None:
+    """Ask through the client, which must answer everything."""
+    async with client(url, settings=settings) as asking:
+        settled = await asyncio.gather(*(asking.ask(one, Finding) for one in requests))
+        assert all(one.failure is None for one in settled), asking.stats
+
+
+async def main(how: str, url: str, calls: int, flight: int) -> None:
+    """Run one way and print what it took."""
+    requests = [request(n) for n in range(WARM + calls)]
+    ways: dict[str, Callable[[list[Request]], Awaitable[None]]] = {
+        "bare": lambda some: bare(url, some, flight),
+        "client": lambda some: asked(url, some, Settings(concurrency=flight)),
+        "replay": lambda some: asked(url, some, Settings(replay=True)),
+    }
+    if how != "replay":
+        await ways[how](requests[:WARM])  # the SDK imports half of itself at its first call
+    cpu, wall = time.process_time(), time.perf_counter()
+    await ways[how](requests[WARM:])
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    told = {
+        "cpu_ms": cpu / calls * 1_000,
+        "seconds": wall,
+        "per_second": calls / wall,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024,
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
