@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -27,15 +28,22 @@ def runs(as_json: bool) -> None:
 @click.command()
 @click.argument("run", default="last")
 @click.option("--open", "show", is_flag=True, help="Open report.html in the browser.")
+@click.option(
+    "--trade", metavar="TRADE", help="Show one trade: its fills, rolls, margin, what it cost."
+)
 @json_option
-def report(run: str, show: bool, as_json: bool) -> None:
+def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
     """Show the figures of RUN and where its report is.
 
-    RUN is "last", a run's id, the start of one, or its folder.
+    RUN is "last", a run's id, the start of one, or its folder. TRADE is a trade's id, the start or
+    the number of one, or "last".
     """
     from qe_plugins.report import folder, shelf, tables
 
     place = shelf.find(run)
+    if trade is not None:
+        _print_trade(place, trade, as_json)
+        return
     figures = {**shelf.figures(place), "run_dir": str(place)}
     if as_json:
         print_json(figures)
@@ -62,6 +70,17 @@ def compare(first: str, second: str, as_json: bool) -> None:
         click.echo(f"{name:8}{run}")
     click.echo("the fills are identical\n" if found["same_fills"] else "the fills differ\n")
     _print(tables.differences(found), tables.settings(found))
+
+
+def _print_trade(place: Path, text: str, as_json: bool) -> None:
+    from qe_plugins.cli import trade
+    from qe_plugins.report.trade import told
+
+    found = told(place, text)
+    if as_json:
+        print_json(found)
+    else:
+        trade.show(found)
 
 
 def _print(*shown: Any) -> None:

@@ -44,6 +44,7 @@ FILLS = {
     "trade_id": TEXT,
     "position_id": TEXT,
     "liquidity": TEXT,
+    "reference": FLOAT,
 }
 POSITIONS = {
     "id": TEXT,
@@ -111,7 +112,10 @@ def orders_frame(orders: Iterable[Any], recorder: Recorder) -> pl.DataFrame:
 
 
 def fills_frame(fills: Iterable[Fill]) -> pl.DataFrame:
-    """Return one row a fill, in the order in which they happened."""
+    """Return one row a fill, in the order in which they happened.
+
+    `reference` is the price its order could expect, in points.
+    """
     rows = [
         (
             fill.ts,
@@ -126,6 +130,7 @@ def fills_frame(fills: Iterable[Fill]) -> pl.DataFrame:
             fill.trade_id,
             fill.position_id,
             fill.liquidity,
+            None if fill.reference is None else float(fill.reference),
         )
         for fill in fills
     ]

@@ -61,7 +61,8 @@ class Outcome:
     orders     ts, client_order_id, strategy, instrument_id, side, type, quantity, price, trigger,
                status, reason, filled, avg_price
     fills      ts, instrument_id, side, quantity, price, commission, currency, strategy,
-               client_order_id, trade_id, position_id, liquidity
+               client_order_id, trade_id, position_id, liquidity, reference (the price that its
+               order could expect: what it was sent on, its trigger or its limit)
     positions  id, instrument_id, strategy, side (LONG/SHORT), quantity (peak), entry, exit,
                opened, closed, pnl (net), commissions, favorable, adverse, slippage  (one row a
                trade: from flat to flat)

@@ -18,12 +18,23 @@ SESSION_HOURS = (*range(17, 24), *range(17))
 
 def equity(ledger: Ledger) -> dict[str, list[Any]]:
     """Return x, equity and drawdown in percent; each stretch keeps its highest and its lowest."""
-    shown = _extremes(ledger.curve)
+    shown = _extremes(ledger.curve, "equity")
     return shown.select(
         x=millis(),
         equity=pl.col("equity").round(2),
         drawdown=(pl.col("drawdown") * 100).round(3),
     ).to_dict(as_series=False)
+
+
+def margin(used: pl.DataFrame) -> dict[str, list[Any]]:
+    """Return x, margin and its share of equity in percent. `used` is `margin.against`'s answer."""
+    return (
+        _extremes(used, "margin")
+        .select(
+            x=millis(), margin=pl.col("margin").round(2), share=(pl.col("share") * 100).round(3)
+        )
+        .to_dict(as_series=False)
+    )
 
 
 def hours(ledger: Ledger) -> dict[str, list[Any]]:
@@ -55,13 +66,13 @@ def months(ledger: Ledger) -> list[dict[str, Any]]:
     ]
 
 
-def _extremes(curve: pl.DataFrame) -> pl.DataFrame:
+def _extremes(curve: pl.DataFrame, column: str) -> pl.DataFrame:
     """Keep the first, the lowest and the highest row of every stretch, and the very last."""
     if curve.height <= 2 * STRETCHES:
         return curve
     numbered = curve.with_row_index("row")
     stretch = pl.col("row") // (curve.height // STRETCHES + 1)
-    row, worth = pl.col("row"), pl.col("equity")
+    row, worth = pl.col("row"), pl.col(column)
     kept = numbered.group_by(stretch.alias("stretch")).agg(
         low=row.get(worth.arg_min()), high=row.get(worth.arg_max()), last=row.last()
     )

@@ -10,7 +10,8 @@ from qe_plugins.report import shelf
 
 FIGURES = (
     "bars orders fills denied trades net_pnl fees final_balance total_return sharpe sortino"
-    " volatility max_drawdown win_rate profit_factor expectancy slippage exposure"
+    " volatility max_drawdown win_rate profit_factor expectancy exposure"
+    " gross_pnl slippage cost_share roll_cost margin_peak margin_peak_share"
 )
 
 
@@ -19,13 +20,13 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
 
     `runs` are their ids, `same_fills` whether every fill is the same, `figures` maps each figure to
     `[first, second, second - first]`, `settings` each differing dotted key to `[first, second]`.
-    A setting that one run does not have is None there.
+    A setting or a figure that one run does not have is None there: an older run knows fewer.
     """
     one, other = shelf.figures(first), shelf.figures(second)
     return {
         "runs": [one["run_id"], other["run_id"]],
         "same_fills": one["fills_sha256"] == other["fills_sha256"],
-        "figures": {key: _difference(one[key], other[key]) for key in FIGURES.split()},
+        "figures": {key: _difference(one.get(key), other.get(key)) for key in FIGURES.split()},
         "settings": _settings(first, second),
     }
 

@@ -1,4 +1,4 @@
-"""What trading cost besides being wrong: slippage, in ticks and in money."""
+"""What trading cost besides being wrong: fees and slippage, a trade and over the run."""
 
 from __future__ import annotations
 
@@ -10,31 +10,71 @@ import polars as pl
 if TYPE_CHECKING:
     from qe_plugins.engine.outcome import ContractFacts
 
+CONTRACT = {
+    "instrument_id": pl.String,
+    "tick": pl.Float64,
+    "multiplier": pl.Float64,
+    "precision": pl.Int64,
+    "currency": pl.String,
+}
 
-def slippage(trades: pl.DataFrame, contracts: Sequence[ContractFacts]) -> dict[str, Any]:
+
+def of_trades(positions: pl.DataFrame, contracts: Sequence[ContractFacts]) -> pl.DataFrame:
+    """Return the trades with what each made and cost, in currency: gross - fees - slippage = net.
+
+    Gross is what the trade would have made at the prices its orders could expect. `slippage` is
+    positive where fills were worse; where it is unknown it is null, and inside gross. `ticks` is
+    the slippage a contract, entry and exit together. Open trades have no gross, slippage and net.
+    """
+    facts = pl.DataFrame([_facts(contract) for contract in contracts], schema=CONTRACT)
+    points, each = pl.col("slippage"), pl.col("multiplier") * pl.col("quantity")
+    priced = positions.join(facts, on="instrument_id", how="left", maintain_order="left")
+    told = priced.with_columns(
+        slippage=(points * each).round(6),
+        ticks=(points / pl.col("tick")).round(6),
+        fees=pl.col("commissions"),
+        net=pl.col("pnl"),
+    )
+    gross = pl.col("net") + pl.col("fees") + pl.col("slippage").fill_null(0.0)
+    return told.with_columns(gross=gross.round(6)).drop("pnl", "commissions")
+
+
+def slippage(trades: pl.DataFrame) -> dict[str, Any]:
     """Return `slippage` in currency and `slippage_ticks` a trade, positive is worse.
 
-    Only trades whose slippage is known count, `slippage_trades` of them; where there is none, both
-    are None. A trade's slippage is in points, over its entry and its exit together.
+    `trades` is what `of_trades` returns. Only closed trades whose slippage is known count,
+    `slippage_trades` of them; where there is none, both are None.
     """
-    facts = pl.DataFrame(
-        {
-            "instrument_id": [contract.id for contract in contracts],
-            "tick": [float(contract.tick) for contract in contracts],
-            "multiplier": [float(contract.multiplier) for contract in contracts],
-        },
-        schema={"instrument_id": pl.String, "tick": pl.Float64, "multiplier": pl.Float64},
-    )
-    known = trades.filter(pl.col("slippage").is_not_null()).join(facts, on="instrument_id")
+    known = trades.filter(pl.col("slippage").is_not_null())
     if known.is_empty():
         return {"slippage": None, "slippage_ticks": None, "slippage_trades": 0}
-    points = pl.col("slippage")
-    money, ticks = known.select(
-        (points * pl.col("multiplier") * pl.col("quantity")).sum(),
-        (points / pl.col("tick")).mean().alias("ticks"),
-    ).row(0)
+    money, ticks = known.select(pl.col("slippage").sum(), pl.col("ticks").mean()).row(0)
     return {
         "slippage": round(money, 6),
         "slippage_ticks": round(ticks, 6),
         "slippage_trades": known.height,
+    }
+
+
+def eaten(net: float, fees: float, slipped: float | None) -> dict[str, Any]:
+    """Return `gross_pnl`, what trading `cost`, and the share of gross that it ate.
+
+    The share is None where there was no gross profit to eat from.
+    """
+    cost = fees + (slipped or 0.0)
+    gross = net + cost
+    return {
+        "gross_pnl": round(gross, 6),
+        "cost": round(cost, 6),
+        "cost_share": cost / gross if gross > 0 else None,
+    }
+
+
+def _facts(contract: ContractFacts) -> dict[str, Any]:
+    return {
+        "instrument_id": contract.id,
+        "tick": float(contract.tick),
+        "multiplier": float(contract.multiplier),
+        "precision": contract.precision,
+        "currency": contract.currency,
     }

@@ -15,7 +15,7 @@ import msgspec
 from qe_plugins import home
 from qe_plugins.config import source
 from qe_plugins.errors import ReportError
-from qe_plugins.report import shelf, tearsheet
+from qe_plugins.report import costs, margin, shelf, tearsheet
 from qe_plugins.report.ledger import Ledger
 from qe_plugins.report.summary import summarize
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
 
 PAGE = "report.html"
+TRADES = "trades.parquet"
 FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks")
 
 
@@ -69,6 +70,9 @@ def _write_frames(folder: Path, outcome: Outcome, ledger: Ledger) -> None:
     for name in FRAMES:
         getattr(outcome, name).write_parquet(folder / f"{name}.parquet")
     ledger.curve.write_parquet(folder / "equity.parquet")
+    trades = costs.of_trades(outcome.positions, outcome.tape.contracts)
+    peaks = margin.of_trades(trades, outcome.account)
+    trades.with_columns(peaks).write_parquet(folder / TRADES)
 
 
 @contextmanager

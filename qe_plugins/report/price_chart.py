@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 DAY = 86_400_000_000_000
 MOST_POINTS = 24_000
 MOST_CHARTS = 8
+LEG: dict[str, Any] = {
+    "at": pl.Datetime("ms", "UTC"),
+    "price": pl.Float64,
+    "side": pl.String,
+    "contract": pl.String,
+    "quantity": pl.Float64,
+    "strategy": pl.String,
+    "reason": pl.String,
+}
+NAMED = ("side", "contract", "quantity", "strategy", "reason")
 
 
 def charts(outcome: Outcome) -> list[dict[str, Any]]:
@@ -47,6 +58,7 @@ def _chart(
         "lines": sorted((line for line in lines if line["x"]), key=lambda line: line["x"][0]),
         "trades": _trades(outcome, names),
         "vetoes": _vetoes(outcome, names),
+        "rolls": _rolls(outcome, names),
     }
 
 
@@ -98,3 +110,25 @@ def _vetoes(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
     return told.select(
         x=millis(), y=pl.col("price").round(6), plugin="plugin", reason="reason", side="side"
     ).to_dict(as_series=False)
+
+
+def _rolls(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
+    """Return one point a leg that was filled: both legs of a roll have the same `x`."""
+    rows = [
+        (
+            datetime.fromisoformat(roll["at"]),
+            leg["price"],
+            leg["side"],
+            leg["instrument_id"],
+            abs(roll["contracts"]),
+            roll["strategy"],
+            roll["reason"],
+        )
+        for roll in outcome.rolls
+        for leg in roll["legs"]
+        if leg["price"] is not None and leg["instrument_id"] in names
+    ]
+    told = pl.DataFrame(rows, schema=LEG, orient="row")
+    return told.select(x=millis("at"), y=pl.col("price").round(6), **{n: n for n in NAMED}).to_dict(
+        as_series=False
+    )

@@ -52,23 +52,37 @@ def figures(place: Path) -> dict[str, Any]:
     file = place / RESULT
     try:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         hint = "Run it again, or delete its folder."
         raise ReportError(f"cannot be read: {error}.", where=str(file), hint=hint) from error
 
 
 def listing() -> list[dict[str, Any]]:
-    """Return the figures of every run that is still there, newest first."""
-    found = [
-        {**figures(place), "run_dir": str(place)}
-        for place in _places().values()
-        if (place / RESULT).is_file()
-    ]
-    return sorted(found, key=lambda run: (run["started"], run["run_id"]), reverse=True)
+    """Return the figures of every run that is still there, newest first.
+
+    Of a run whose figures cannot be read there are `run_id`, `run_dir` and `damaged`, which says
+    why; such runs come last.
+    """
+    found = [_listed(*known) for known in _places().items() if (known[1] / RESULT).is_file()]
+    return sorted(found, key=lambda run: (run.get("started", ""), run["run_id"]), reverse=True)
+
+
+def _listed(run_id: str, place: Path) -> dict[str, Any]:
+    try:
+        return {**_complete(place), "run_dir": str(place)}
+    except ReportError as error:
+        return {"run_id": run_id, "run_dir": str(place), "damaged": str(error)}
+
+
+def _complete(place: Path) -> dict[str, Any]:
+    known = figures(place)
+    if not all(isinstance(known.get(name), str) for name in ("run_id", "started")):
+        raise ReportError("holds no run.", where=str(place / RESULT), hint="Delete its folder.")
+    return known
 
 
 def _newest() -> dict[str, Any]:
-    runs = listing()
+    runs = [run for run in listing() if "damaged" not in run]
     if not runs:
         raise ReportError("there is no run yet.", hint="Make one with `qe backtest FILE`.")
     return runs[0]
@@ -99,6 +113,13 @@ def _places() -> dict[str, Path]:
         if (entry / RESULT).is_file():
             places[entry.name] = entry
         elif entry.suffix == ".json" and not entry.name.startswith("."):
-            pointer = msgspec.json.decode(entry.read_bytes(), type=Pointer)
-            places[entry.stem] = Path(pointer.path)
+            places[entry.stem] = _pointed(entry)
     return places
+
+
+def _pointed(file: Path) -> Path:
+    """Return where a pointer points; a damaged one points at itself, where no run is."""
+    try:
+        return Path(msgspec.json.decode(file.read_bytes(), type=Pointer).path)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return file

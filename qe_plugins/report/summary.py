@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from qe_plugins.report import capacity, costs, metrics, trades
+from qe_plugins.report import capacity, costs, margin, metrics, rolls, trades
 from qe_plugins.report.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
     """
     ledger = ledger or Ledger.of(outcome)
     closed = trades.closed(outcome.positions)
+    contracts = outcome.tape.contracts
     return {
         **_identity(outcome, run_dir),
         **_counts(outcome),
@@ -35,11 +36,12 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
         "open_trades": outcome.positions.height - closed.height,
         **_money(outcome, ledger),
         **_performance(ledger),
-        **costs.slippage(closed, outcome.tape.contracts),
+        **_costs(outcome, costs.of_trades(closed, contracts)),
+        **margin.figures(margin.against(ledger.curve, outcome.account)),
         "capacity": msgspec.to_builtins(capacity.estimate(outcome, ledger)),
         "fills_sha256": outcome.fills_sha256,
         "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
-        "rolls": outcome.rolls,
+        "rolls": rolls.priced(outcome.rolls, contracts),
         "seconds": dict(outcome.seconds),
         "plugins": msgspec.to_builtins(outcome.plugins),
     }
@@ -87,6 +89,16 @@ def _money(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
         "open_contracts": ledger.open_contracts,
         "fees": round(float(outcome.fills["commission"].sum()), 6),
         "reconciles": ledger.reconciles(float(outcome.final_balance)),
+    }
+
+
+def _costs(outcome: Outcome, closed: pl.DataFrame) -> dict[str, Any]:
+    slipped = costs.slippage(closed)
+    net, fees = outcome.final_balance - outcome.starting_balance, outcome.fills["commission"].sum()
+    return {
+        **slipped,
+        **costs.eaten(float(net), float(fees), slipped["slippage"]),
+        **rolls.totals(rolls.priced(outcome.rolls, outcome.tape.contracts)),
     }
 
 

@@ -10,14 +10,16 @@ from rich.table import Table
 from qe_plugins.report import wording
 
 type Figures = dict[str, Any]
+FIGURES = wording.KEY_FIGURES + wording.COST_FIGURES
 PLUGIN_COLUMNS = ("asked", "answered", "vetoed", "failed")
 
 
 def table(figures: Figures) -> Table:
     """Return the figures of one run, as `summary.summarize` names them, two pairs a line."""
+    told = (wording.rolled(figures), wording.caption(figures))
     shown = Table(
         title=escape(f"{figures['name']}  {figures['run_id']}"),
-        caption=escape(wording.caption(figures)),
+        caption=escape("\n".join(filter(None, told))),
         title_justify="left",
         caption_justify="left",
         show_header=False,
@@ -26,7 +28,7 @@ def table(figures: Figures) -> Table:
     )
     for justify in ("left", "right", "left", "right"):
         shown.add_column(justify=justify, no_wrap=True)
-    pairs = [(label, wording.say(key, figures)) for key, label in wording.KEY_FIGURES]
+    pairs = [(label, wording.say(key, figures)) for key, label in FIGURES]
     half = (len(pairs) + 1) // 2
     for row, left in enumerate(pairs[:half]):
         right = pairs[half + row] if half + row < len(pairs) else ("", "")
@@ -58,8 +60,9 @@ def runs(listing: list[Figures]) -> Table:
         shown.add_column(name, justify="right", no_wrap=True)
     for one in listing:
         keys = ("trades", "net_pnl", "sharpe", "max_drawdown")
-        told = (wording.write(key, one[key]) for key in keys)
-        shown.add_row(escape(one["run_id"]), one["data_source"], *told)
+        told = (wording.write(key, one.get(key)) for key in keys)
+        source = "damaged" if "damaged" in one else one.get("data_source", wording.UNKNOWN)
+        shown.add_row(escape(one["run_id"]), source, *told)
     return shown
 
 

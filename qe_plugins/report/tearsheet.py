@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from qe_plugins.report import charts, listings, price_chart, wording
+from qe_plugins.report import charts, listings, margin, price_chart, wording
 from qe_plugins.report.capacity import Capacity, curve, rows
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
     drawn = {
         "capacity": curve(capacity),
         "equity": charts.equity(ledger),
+        "margin": charts.margin(margin.against(ledger.curve, outcome.account)),
         "hours": charts.hours(ledger),
         "prices": price_chart.charts(outcome),
         "currency": outcome.currency,
@@ -38,6 +39,7 @@ def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
             drawn=drawn,
             months=charts.months(ledger),
             trades=listings.trades(outcome),
+            rolls=listings.rolls(outcome, figures),
             vetoes=listings.vetoes(outcome),
             costs=listings.costs(outcome, figures),
             capacity=capacity,
@@ -60,6 +62,7 @@ def _pages() -> Environment:
         say=wording.say,
         money=wording.money,
         percent=wording.percent,
+        share=wording.share,
         count=wording.count,
         size=_size,
         sign=_sign,

@@ -25,6 +25,14 @@ KEY_FIGURES = (
     ("exposure", "Time in market"),
     ("bars_per_second", "Bars a second"),
 )
+"""The first of them, without the last, are the tiles of the page."""
+
+COST_FIGURES = (
+    ("gross_pnl", "Gross P&L"),
+    ("cost_share", "Costs, of gross"),
+    ("slippage", "Slippage"),
+    ("margin_peak_share", "Margin, at most"),
+)
 
 
 def money(value: float) -> str:
@@ -35,6 +43,11 @@ def money(value: float) -> str:
 def percent(value: float) -> str:
     """Return a fraction in percent: 0.1234 is 12.34%."""
     return f"{0.0 if round(value, 4) == 0 else value:.2%}"
+
+
+def share(value: float | None) -> str:
+    """Return a fraction in percent, a dash where it is undefined."""
+    return UNKNOWN if value is None else percent(value)
 
 
 def number(value: float) -> str:
@@ -49,8 +62,10 @@ def count(value: float) -> str:
 
 KINDS: dict[Callable[[float], str], str] = {
     money: "net_pnl final_balance starting_balance final_equity fees expectancy average_win"
-    " average_loss largest_win largest_loss slippage",
-    percent: "total_return cagr volatility max_drawdown max_drawdown_hourly win_rate exposure",
+    " average_loss largest_win largest_loss slippage gross_pnl cost roll_cost roll_fees"
+    " roll_slippage margin_peak margin_average",
+    percent: "total_return cagr volatility max_drawdown max_drawdown_hourly win_rate exposure"
+    " cost_share margin_peak_share margin_average_share",
     number: "sharpe sortino calmar profit_factor slippage_ticks average_minutes",
     count: "trades slippage_trades fills orders denied vetoes signals bars bars_per_second"
     " sessions open_trades open_contracts longest_losing_streak longest_drawdown_sessions",
@@ -59,9 +74,12 @@ WRITTEN = {key: write for write, keys in KINDS.items() for key in keys.split()}
 
 
 def say(key: str, figures: dict[str, Any]) -> str:
-    """Return one figure as people write it, money with its currency."""
-    told = write(key, figures[key])
-    known = figures[key] is not None and WRITTEN[key] is money
+    """Return one figure as people write it, money with its currency.
+
+    A figure that an older run does not have is as unknown as one that is None.
+    """
+    told = write(key, figures.get(key))
+    known = figures.get(key) is not None and WRITTEN[key] is money
     return f"{told} {figures['currency']}" if known else told
 
 
@@ -72,7 +90,7 @@ def write(key: str, value: float | None) -> str:
 
 def label(key: str) -> str:
     """Return what figure `key` is called."""
-    return dict(KEY_FIGURES).get(key) or key.replace("_", " ").capitalize()
+    return dict(KEY_FIGURES + COST_FIGURES).get(key) or key.replace("_", " ").capitalize()
 
 
 def caption(figures: dict[str, Any]) -> str:
@@ -82,3 +100,9 @@ def caption(figures: dict[str, Any]) -> str:
         f"{figures['data_label']}, {figures['bars']:,} bars, {period} (UTC)\n"
         f"Ratios: {figures['returns']}."
     )
+
+
+def rolled(figures: dict[str, Any]) -> str:
+    """Return how many rolls there were and what they cost; empty where there were none."""
+    rolls = figures.get("rolls")
+    return f"Rolls {len(rolls)}, cost {say('roll_cost', figures)}" if rolls else ""

@@ -13,7 +13,7 @@ from qe_plugins.engine.outcome import ContractFacts, Outcome, PluginStats, TapeF
 from tests.report import tape
 from tests.report.tape import TICK, TS
 
-MULTIPLIER, FEE = 5.0, 0.57
+MULTIPLIER, FEE, MARGIN = 5.0, 0.57, 1_500.0
 HOSTILE = "<script>alert('veto')</script> no stop & no target"
 REASONS = (
     ("guardian_limits", "one contract at a time, was 2"),
@@ -26,7 +26,7 @@ COLUMNS = {
     "orders": "ts client_order_id strategy instrument_id side type quantity price trigger status"
     " reason filled avg_price",
     "fills": "ts instrument_id side quantity price commission currency strategy client_order_id"
-    " trade_id position_id liquidity",
+    " trade_id position_id liquidity reference",
     "positions": "id instrument_id strategy side quantity entry exit opened closed pnl commissions"
     " favorable adverse slippage",
     "account": "ts balance locked currency",
@@ -38,12 +38,17 @@ TIMES = {"ts", "opened", "closed"}
 NUMBERS = (
     "quantity price trigger filled avg_price commission entry exit pnl commissions favorable"
     " adverse slippage balance locked confidence stop target close"
+    " reference"
 )
 
 
 def frame(name: str, rows: list[tuple] | None = None) -> pl.DataFrame:
-    """Return one of an outcome's frames from rows in its column order; times are nanoseconds."""
+    """Return one of an outcome's frames from rows in its column order; times are nanoseconds.
+
+    The last columns of a row may be left out.
+    """
     columns = COLUMNS[name].split()
+    full = [(*row, *[None] * (len(columns) - len(row))) for row in rows or []]
     kinds = {
         column: pl.Int64
         if column in TIMES
@@ -52,7 +57,7 @@ def frame(name: str, rows: list[tuple] | None = None) -> pl.DataFrame:
         else pl.String
         for column in columns
     }
-    made = pl.DataFrame(rows or [], schema=kinds, orient="row")
+    made = pl.DataFrame(full, schema=kinds, orient="row")
     return made.with_columns(pl.col(column).cast(TS) for column in columns if column in TIMES)
 
 
@@ -132,8 +137,21 @@ def busy(catalog: Path, *, seed: int = 7, sessions: int = 60, trades: int = 220)
         orders=frame("orders", desk.orders), fills=frame("fills", desk.fills),
         positions=frame("positions", desk.positions), account=frame("account", desk.account),
         signals=frame("signals", desk.signals), vetoes=frame("vetoes", desk.vetoes),
-        marks=tape.marks(tapes),
+        marks=tape.marks(tapes), rolls=[roll(int(stamps[stamps.size // 2]), *names)],
     )  # fmt: skip
+
+
+def roll(at: int, before: str, after: str, **changes: object) -> dict[str, object]:
+    """Return one roll of two contracts held long, each leg filled a tick worse."""
+    moment = datetime.fromtimestamp(at // 10**9, UTC).isoformat()
+    leg = {"order": "R-1", "instrument_id": before, "side": "SELL", "price": 4749.75, "fee": 1.14}
+    into = {**leg, "order": "R-2", "instrument_id": after, "side": "BUY", "price": 4802.75}
+    return {
+        "at": moment, "strategy": "ema_cross", "before": before, "after": after, "contracts": 2.0,
+        "prices": [4750.0, 4802.5], "spread": 52.5, "legs": [leg, into], "fees": 2.28,
+        "reason": "volume on 2024-03-14: MESM24 868,208 > MESH24 347,764", "outcome": "rolled",
+        **changes,
+    }  # fmt: skip
 
 
 class _Desk:
@@ -174,6 +192,7 @@ class _Desk:
         )  # fmt: skip
         for leg, (ts, side, price) in enumerate(((opened, long, entry), (closed, not long, exit_))):
             self._fill(f"O-{number}-{leg}", name, ts, "BUY" if side else "SELL", quantity, price)
+        self.account.append((opened, self.balance, MARGIN * quantity, "USD"))
         self.balance += pnl
         self.account.append((closed, self.balance, 0.0, "USD"))
         self.signals.append(
@@ -188,7 +207,7 @@ class _Desk:
         )  # fmt: skip
         self.fills.append(
             (ts, name, side, size, price, FEE * size, "USD", "ema_cross", order, f"T{order}",
-             f"P-{order}", "TAKER")
+             f"P-{order}", "TAKER", price - TICK if side == "BUY" else price + TICK)
         )  # fmt: skip
 
     def _veto(self, number: int, name: str, at: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from qe_plugins.report import charts, listings, price_chart, prices
+from qe_plugins.report import charts, listings, margin, price_chart, prices
 from qe_plugins.report.ledger import Ledger
 from qe_plugins.report.summary import summarize
-from tests.report.fake import bare, busy, contract, frame
+from tests.report.fake import bare, busy, contract, frame, roll
 
 MES = "MESH24.XCME"
 
@@ -158,11 +159,34 @@ def test_trades_are_listed_with_their_worst_as_a_loss(outcome):
 
 
 def test_costs_add_up(outcome, tmp_path):
-    costs = dict(listings.costs(outcome, summarize(outcome, tmp_path)))
-    figures = [
+    costs = {
+        label: value for label, value, _ in listings.costs(outcome, summarize(outcome, tmp_path))
+    }
+    gross, fees, slipped, net = (
         float(costs[label].removesuffix(" USD").replace(",", ""))
-        for label in ("P&L before commissions", "Commissions", "Net P&L")
-    ]
-    assert figures[0] - figures[1] == pytest.approx(figures[2], abs=0.011)
+        for label in ("Gross P&L", "Commissions", "Slippage", "Net P&L")
+    )
+    assert gross - fees - slipped == pytest.approx(net, abs=0.011)
     assert costs["Commission a contract and side"] == "0.57 USD"
     assert costs["Contracts bought and sold"] == f"{pl.Series(outcome.fills['quantity']).sum():.0f}"
+    assert costs["Rolls, within the above"] == "7.28 USD"
+
+
+def test_the_legs_of_a_roll_stand_on_the_chart_at_the_price_they_filled(outcome):
+    rolls = price_chart.charts(outcome)[0]["rolls"]
+    assert (rolls["y"], rolls["side"]) == ([4749.75, 4802.75], ["SELL", "BUY"])
+    assert rolls["x"][0] == rolls["x"][1]
+
+
+def test_a_roll_is_listed_with_its_time_in_chicago(outcome, tmp_path):
+    moved = roll(at("2024-03-14T14:31"), MES, "MESM24.XCME")
+    rolled = dataclasses.replace(outcome, rolls=[moved])
+    (row,) = listings.rolls(rolled, summarize(rolled, tmp_path))
+    assert (row["clock"], row["precision"]) == ("2024-03-14 09:31:00", 2)
+
+
+def test_margin_is_drawn_in_percent_of_equity(outcome):
+    used = margin.against(Ledger.of(outcome).curve, outcome.account)
+    drawn = charts.margin(used)
+    assert max(drawn["margin"]) == 4_500.0
+    assert max(drawn["share"]) == pytest.approx(4.5, abs=0.1)

@@ -92,10 +92,45 @@ def test_an_unknown_run_is_one_clear_error(two_runs):
         qe(runs.report, "1999")
 
 
-def test_a_damaged_result_is_one_clear_error(two_runs):
+@pytest.mark.parametrize("damage", [b"{", b"[]", b"\xff", b"{}"])
+def test_a_damaged_run_is_one_line_and_hides_no_other(two_runs, damage):
+    (two_runs[0] / "result.json").write_bytes(damage)
+    lines = [line.split() for line in qe(runs.runs).splitlines() if "2024" in line]
+    assert [("damaged" in line) for line in lines] == [False, True]
+    broken = json.loads(qe(runs.runs, "--json"))[1]
+    assert broken["run_id"] == two_runs[0].name
+    assert "result.json" in broken["damaged"]
+    assert "quiet" in qe(runs.report, "last")
+
+
+def test_a_damaged_pointer_hides_no_run(two_runs):
+    (home.runs_dir() / "20240601-gone.json").write_text("{")
+    assert len(json.loads(qe(runs.runs, "--json"))) == 2
+    with pytest.raises(ReportError, match="no longer"):
+        qe(runs.report, "20240601-gone")
+
+
+def test_a_report_of_a_damaged_run_is_one_clear_error(two_runs):
     (two_runs[0] / "result.json").write_text("{")
     with pytest.raises(ReportError, match=r"result\.json: cannot be read"):
-        qe(runs.runs)
+        qe(runs.report, two_runs[0].name)
+
+
+def test_a_run_from_before_a_figure_existed_shows_a_dash(two_runs):
+    older = folder.result(two_runs[0])
+    newer = ("gross_pnl", "cost", "cost_share", "roll_cost", "rolls", "margin_peak", "slippage")
+    kept = {name: value for name, value in older.items() if name not in newer}
+    (two_runs[0] / "result.json").write_text(json.dumps(kept))
+    found = json.loads(qe(runs.compare, two_runs[0].name, "last", "--json"))
+    assert found["figures"]["gross_pnl"] == [None, 0.0, None]
+    assert "–" in qe(runs.compare, two_runs[0].name, "last")
+    assert "Gross P&L" in qe(runs.report, two_runs[0].name)
+    assert len(json.loads(qe(runs.runs, "--json"))) == 2
+
+
+def test_rolls_are_told_with_what_they_cost(two_runs):
+    assert "Rolls 1, cost 7.28 USD" in qe(runs.report, two_runs[0].name)
+    assert "Rolls" not in qe(runs.report, "last")
 
 
 def test_reading_runs_makes_nothing():

@@ -15,8 +15,7 @@ from tests.report.fake import bare, busy
 
 RESOLVED = {"name": "quiet", "data": {"catalog": "tape"}, "posture": None}
 EVERYTHING = {"config.yaml", "result.json", "report.html"} | {
-    f"{name}.parquet"
-    for name in ["orders", "fills", "positions", "account", "signals", "vetoes", "marks", "equity"]
+    f"{name}.parquet" for name in [*folder.FRAMES, "equity", "trades"]
 }
 
 

@@ -50,6 +50,18 @@ function drawEquity(div) {
   }), options);
 }
 
+function drawMargin(div) {
+  const {x, share, margin} = drawn.margin;
+  Plotly.react(div, [{
+    x, y: share, customdata: margin, mode: "lines", line: {color: colour("line"), width: 1.4, shape: "hv"},
+    fill: "tozeroy", fillcolor: colour("band"),
+    hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{customdata:,.2f} " + drawn.currency + ", %{y:.2f}% of equity<extra></extra>",
+  }], layout(div, {
+    xaxis: time({fixedrange: true, nticks: 4}),
+    yaxis: axis({ticksuffix: "%", fixedrange: true, rangemode: "tozero", nticks: 5}), dragmode: false,
+  }), options);
+}
+
 function drawHours(div) {
   const {hour, pnl} = drawn.hours;
   Plotly.react(div, [{
@@ -121,6 +133,12 @@ function vetoMarks(vetoes, rows) {
     "x", "veto", rows.length > 80 ? 6 : 8);
 }
 
+function rollMarks(rolls) {
+  const told = rolls.x.map((_, i) => `roll: ${rolls.side[i] === "BUY" ? "bought" : "sold"} ${rolls.quantity[i]} `
+    + `${escaped(rolls.contract[i])}<br>at ${rolls.y[i]}, ${escaped(rolls.strategy[i])}<br>${escaped(rolls.reason[i])}`);
+  return markers(rolls.x, rolls.y, told, "diamond", "veto", 10);
+}
+
 /* A line must not run through a weekend: cut it where the market was closed. */
 function segments(line) {
   const step = (line.x.at(-1) - line.x[0]) / line.x.length, gap = Math.max(12 * 3600e3, 4 * step), cuts = [0];
@@ -150,9 +168,11 @@ function priceLines(lines) {
   return lines.flatMap((line, n) => [band(line), closes(line, n % 2 ? "line-2" : "line")]);
 }
 
-function contractChanges(lines) {
-  return lines.slice(1).map(line => ({type: "line", x0: line.x[0], x1: line.x[0], yref: "paper", y0: 0, y1: 1,
-    line: {color: colour("muted"), width: 1, dash: "dot"}}));
+/* Where positions were rolled, that is where the contract changes; else where its line begins. */
+function contractChanges(lines, rolls) {
+  const moments = rolls.x.length ? [...new Set(rolls.x)] : lines.slice(1).map(line => line.x[0]);
+  return moments.map(x => ({type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1,
+    line: {color: colour(rolls.x.length ? "veto" : "muted"), width: 1, dash: "dot"}}));
 }
 
 function contractNames(lines) {
@@ -182,15 +202,15 @@ function counted(what, seen) {
 }
 
 function drawPrices(div, range) {
-  const {lines, trades, vetoes} = drawn.prices[div.dataset.chart];
+  const {lines, trades, vetoes, rolls} = drawn.prices[div.dataset.chart];
   const seen = inView(trades.opened, trades.closed, range), refused = inView(vetoes.x, vetoes.x, range);
   div.parentElement.querySelector(".seen").textContent = `${counted(["trade", "trades"], seen)} ${counted(["veto", "vetoes"], refused)}`;
-  return Plotly.react(div, [...priceLines(lines), ...tradeMarks(trades, seen.rows), vetoMarks(vetoes, refused.rows)],
+  return Plotly.react(div, [...priceLines(lines), ...tradeMarks(trades, seen.rows), vetoMarks(vetoes, refused.rows), rollMarks(rolls)],
     layout(div, {
       hovermode: "closest",
       xaxis: time({range, autorange: !range}),
       yaxis: axis({tickformat: ",", fixedrange: true, range: heights(lines, range)}),
-      shapes: contractChanges(lines), annotations: contractNames(lines),
+      shapes: contractChanges(lines, rolls), annotations: contractNames(lines),
     }), options);
 }
 
@@ -203,6 +223,7 @@ function zoomed(div, change) {
 
 function drawAll() {
   document.querySelectorAll("#equity").forEach(drawEquity);
+  document.querySelectorAll("#margin").forEach(drawMargin);
   document.querySelectorAll("#hours").forEach(drawHours);
   document.querySelectorAll("#sizes").forEach(drawSizes);
   document.querySelectorAll(".price").forEach(div => drawPrices(div, undefined));
