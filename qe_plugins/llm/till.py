@@ -20,14 +20,18 @@ WOKEN = 2  # a call costs less than its worst case, so each that settles makes r
 
 
 class Till:
-    """Reserves in the ledger. Where only calls in flight are in the way, it waits for them."""
+    """Reserves in the ledger. Where only calls in flight are in the way, it waits for them.
+
+    `_open` counts the calls reserved here and not settled: once there are none, nothing in this
+    process will make room, and whoever waits must learn it. A mere wish to reserve makes none.
+    """
 
     def __init__(
         self, ledger: Ledger, scan: str, budgets: Budgets, price_list: PriceList, stats: Stats
     ) -> None:
         self._ledger, self._scan, self._budgets = ledger, scan, budgets
         self._prices, self._stats = price_list, stats
-        self._settled = 0
+        self._open = self._settled = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def reserve(
@@ -44,8 +48,9 @@ class Till:
             except OverBudget as error:
                 if error.used_up or not wait:
                     raise
+                await asyncio.sleep(0)  # let those be counted whom the same transaction admitted
                 if settled == self._settled:
-                    if not self._stats.in_flight:
+                    if not self._open:
                         raise
                     await self._room()
 
@@ -58,8 +63,9 @@ class Till:
         stats.usd += usd
         stats.usage += usage
         stats.paid += usd > 0
+        self._open -= 1
         self._settled += 1
-        self._wake(WOKEN if stats.in_flight else len(self._waiting))
+        self._wake(WOKEN if self._open else len(self._waiting))
         return self._ledger.settle(
             number, attempt, status=status, usd=usd, usage=usage, finished_ns=time.time_ns()
         )
@@ -83,13 +89,16 @@ class Till:
         self._stats.in_flight += 1
         self._stats.reserved += attempt.worst
         try:
-            return await future
+            number = await future
         except BaseException:
             if future.done() and not future.cancelled() and not future.exception():
+                self._open += 1
                 self.settle(future.result(), attempt, "unsent", Decimal(0), Usage())
             else:
                 self._let_go(attempt)
             raise
+        self._open += 1
+        return number
 
     def _let_go(self, attempt: Attempt) -> None:
         self._stats.in_flight -= 1
