@@ -17,8 +17,11 @@ ALTERNATIVES = (ContingencyType.OCO, ContingencyType.OUO)
 
 def position(cache: Cache, instrument_id: InstrumentId, strategy_id: StrategyId) -> Decimal:
     """Return the strategy's net position in contracts, negative when short."""
-    held = cache.positions_open(instrument_id=instrument_id, strategy_id=strategy_id)
-    return sum((Decimal(str(p.signed_qty)) for p in held), Decimal(0))
+    net = Decimal(0)
+    for held in cache.positions_open(instrument_id=instrument_id, strategy_id=strategy_id):
+        size = held.quantity.as_decimal()
+        net += size if held.is_long else -size
+    return net
 
 
 def working(
@@ -50,6 +53,9 @@ def at_risk(orders: Iterable[tuple[Any, Decimal]]) -> Decimal:
 
     Of orders that cancel one another (OCO, OUO) only the largest counts.
     """
+    orders = list(orders)
+    if len(orders) == 1:
+        return max(orders[0][1], Decimal(0))
     groups: dict[frozenset[Any], Decimal] = {}
     for order, leaves in orders:
         group = frozenset({order.client_order_id})

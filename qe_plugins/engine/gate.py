@@ -9,7 +9,7 @@ from nautilus_trader.model import OrderSide
 
 from qe_plugins.decisions import OrderRequest, Posture, Rung, Veto
 from qe_plugins.engine.exposure import at_risk, only_reduces, position, working
-from qe_plugins.engine.recorder import Recorder, cause_of, decimal
+from qe_plugins.engine.recorder import Recorder, decimal, signal_in
 from qe_plugins.manager import Answer, Plugins
 
 Refusal = tuple[str, str]
@@ -45,14 +45,15 @@ class Gate:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
         found = self._posture_refuses(request)
         if self._ask is not None:
-            answers = self._ask(
-                order=request,
-                instrument=instrument,
-                portfolio=component.portfolio,
-                cache=component.cache,
-                posture=self.posture,
-                rung=self._rung,
-            )
+            given = {
+                "order": request,
+                "instrument": instrument,
+                "portfolio": component.portfolio,
+                "cache": component.cache,
+                "posture": self.posture,
+                "rung": self._rung,
+            }
+            answers = self._ask.voices(given, beyond=self._timeout)
             found += [(a.plugin, reason) for a in answers if (reason := self._reason(a))]
         for plugin, reason in found:
             self._recorder.veto(request, plugin, reason)
@@ -124,8 +125,8 @@ def optional(order: Any, name: str) -> Decimal | None:
 
 def signal_behind(component: Any) -> str | None:
     """Return the id of the signal that the strategy is acting on right now."""
-    cause = cause_of(component.floor.alarm.handling)
-    return cause if cause and cause.startswith("signal:") else None
+    signal = signal_in(component.floor.alarm.handling)
+    return signal.id or None if signal else None
 
 
 def told(refusals: list[Refusal]) -> str:

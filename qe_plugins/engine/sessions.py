@@ -20,7 +20,7 @@ def session_end(ts: int) -> datetime:
 
 
 class SessionClock:
-    """Watches bars go by, where it is `wanted`: where a plugin wants to hear of sessions."""
+    """Watches bars go by; `wanted` says whether any plugin wants to hear of sessions."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
@@ -29,6 +29,8 @@ class SessionClock:
 
     def tick(self, ts: int) -> None:
         """Take the time of a bar (UTC ns); close the session when the bar belongs to the next."""
+        if not self.wanted:
+            return
         if ts > self._end:
             self.close()
             end = session_end(ts)
