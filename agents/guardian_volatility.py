@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from nautilus_trader.model import BarType
@@ -18,7 +19,7 @@ from qe_plugins import Plugin, PluginConfig, Role, Veto, hookimpl
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import FuturesContract, InstrumentId
+    from nautilus_trader.model import Bar, FuturesContract, InstrumentId
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -36,12 +37,30 @@ class GuardianVolatilityConfig(PluginConfig, frozen=True):
     bar: str = "1-MINUTE-LAST"
 
 
-class Range(NamedTuple):
-    """A bar's closing time (UTC nanoseconds), high and low in points."""
+class Seen:
+    """The last bars of one contract: when they closed (UTC nanoseconds), and points."""
 
-    ts: int
-    high: float
-    low: float
+    def __init__(self, bar_type: BarType, needed: int) -> None:
+        self.bar_type, self.last = bar_type, 0
+        self.highs: deque[float] = deque(maxlen=needed)
+        self.lows: deque[float] = deque(maxlen=needed)
+        self.ranges: deque[float] = deque(maxlen=needed)
+
+    def catch_up(self, cache: Cache) -> None:
+        """Read the bars that closed since the last order, the latest first."""
+        fresh: list[Bar] = []
+        for index in range(self.highs.maxlen or 0):
+            bar = cache.bar(self.bar_type, index)
+            if bar is None or bar.ts_event <= self.last:
+                break
+            fresh.append(bar)
+        if fresh:
+            self.last = fresh[0].ts_event
+        for bar in reversed(fresh):
+            high, low = bar.high.as_double(), bar.low.as_double()
+            self.highs.append(high)
+            self.lows.append(low)
+            self.ranges.append(high - low)
 
 
 class GuardianVolatility(Plugin):
@@ -54,39 +73,32 @@ class GuardianVolatility(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.needed = self.config.bars + self.config.against
-        self.seen: dict[InstrumentId, tuple[BarType, deque[Range]]] = {}
+        self.seen: dict[InstrumentId, Seen] = {}
 
     @hookimpl
     def veto_order(self, instrument: FuturesContract, cache: Cache) -> Veto | None:
         """Compare the range of the last bars with what is allowed."""
-        seen = self.catch_up(instrument, cache)
-        if len(seen) < self.needed:
-            known = f"{len(seen)} bars of {instrument.id}"
+        seen = self.of(instrument)
+        seen.catch_up(cache)
+        if len(seen.ranges) < self.needed:
+            known = f"{len(seen.ranges)} bars of {instrument.id}"
             return Veto(f"{known} are too few to judge by, {self.needed} are needed")
-        before, recent = seen[: self.config.against], seen[self.config.against :]
-        ran = max(bar.high for bar in recent) - min(bar.low for bar in recent)
-        allowed = self.allowed(before)
+        against, bars = self.config.against, self.config.bars
+        ran = max(islice(seen.highs, against, None)) - min(islice(seen.lows, against, None))
+        allowed = self.allowed(sum(islice(seen.ranges, against)) / against)
         if ran <= allowed:
             return None
-        return Veto(f"ran {ran:.2f} points in {len(recent)} bars, {allowed:.2f} are allowed")
+        return Veto(f"ran {ran:.2f} points in {bars} bars, {allowed:.2f} are allowed")
 
-    def catch_up(self, instrument: FuturesContract, cache: Cache) -> list[Range]:
-        """Return the last bars, oldest first. Only those closed since the last order are read."""
-        if instrument.id not in self.seen:
+    def of(self, instrument: FuturesContract) -> Seen:
+        """Return what was seen of a contract."""
+        seen = self.seen.get(instrument.id)
+        if seen is None:
             bar_type = BarType.from_str(f"{instrument.id}-{self.config.bar}-EXTERNAL")
-            self.seen[instrument.id] = bar_type, deque(maxlen=self.needed)
-        bar_type, seen = self.seen[instrument.id]
-        last, fresh = seen[-1].ts if seen else 0, []
-        for index in range(self.needed):
-            bar = cache.bar(bar_type, index)
-            if bar is None or bar.ts_event <= last:
-                break
-            fresh.append(Range(bar.ts_event, bar.high.as_double(), bar.low.as_double()))
-        seen.extend(reversed(fresh))
-        return list(seen)
+            seen = self.seen[instrument.id] = Seen(bar_type, self.needed)
+        return seen
 
-    def allowed(self, before: list[Range]) -> float:
-        """Return the points that the last bars may have run."""
-        average = sum(bar.high - bar.low for bar in before) / len(before)
+    def allowed(self, average: float) -> float:
+        """Return the points that the last bars may have run, by the average bar before them."""
         usual = average * self.config.multiple
         return usual if self.config.points is None else min(usual, float(self.config.points))

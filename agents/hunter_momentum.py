@@ -21,7 +21,7 @@ from qe_plugins import Plugin, PluginConfig, Role, Side, Signal, hookimpl
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar, InstrumentId
+    from nautilus_trader.model import Bar, BarType, Quantity
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=2)]
@@ -42,25 +42,32 @@ class HunterMomentumConfig(PluginConfig, frozen=True):
 
 
 class Tape:
-    """What the hunter remembers of one contract."""
+    """What the hunter remembers of the bars of one contract."""
 
     def __init__(self, config: HunterMomentumConfig) -> None:
         self.closes: deque[float] = deque(maxlen=config.bars + 1)
-        self.volumes: deque[float] = deque(maxlen=config.bars)
+        self.volumes: deque[Quantity] = deque(maxlen=config.bars)
         self.noise = AverageTrueRange(config.noise_bars)
         self.random_walk = math.sqrt(config.bars)
         self.side = Side.FLAT
+        self.ready = False
 
     def add(self, bar: Bar) -> float:
         """Take in a bar; return the move in units of noise, 0 before there are enough bars."""
         close = bar.close.as_double()
         self.closes.append(close)
-        self.volumes.append(bar.volume.as_double())
+        self.volumes.append(bar.volume)
         self.noise.handle_bar(bar)
-        if len(self.closes) != self.closes.maxlen or not self.noise.initialized:
-            return 0.0
+        if not self.ready:
+            self.ready = len(self.closes) == self.closes.maxlen and self.noise.initialized
+            if not self.ready:
+                return 0.0
         expected = self.noise.value * self.random_walk
         return (close - self.closes[0]) / expected if expected else 0.0
+
+    def volume(self) -> float:
+        """Return the contracts traded over the bars that a move is measured on."""
+        return sum(volume.as_double() for volume in self.volumes)
 
 
 class HunterMomentum(Plugin):
@@ -72,15 +79,14 @@ class HunterMomentum(Plugin):
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
-        self.tapes: dict[InstrumentId, Tape] = {}
+        self.tapes: dict[BarType, Tape] = {}
 
     @hookimpl
     def contribute_signals(self, bar: Bar, cache: Cache) -> Signal | None:
         """Return a signal at the bar where a move begins."""
-        contract = bar.bar_type.instrument_id
-        tape = self.tapes.get(contract)
+        tape = self.tapes.get(bar.bar_type)
         if tape is None:
-            tape = self.tapes[contract] = Tape(self.config)
+            tape = self.tapes[bar.bar_type] = Tape(self.config)
         move = tape.add(bar)
         side = self.side_of(move)
         if side is tape.side:
@@ -88,7 +94,7 @@ class HunterMomentum(Plugin):
         tape.side = side
         if side is Side.FLAT or not self.leads(tape):
             return None
-        tick = cache.instrument(contract).price_increment.as_decimal()
+        tick = cache.instrument(bar.bar_type.instrument_id).price_increment.as_decimal()
         return self.signal(bar, side, move, tape.noise.value, tick)
 
     def side_of(self, move: float) -> Side:
@@ -99,8 +105,8 @@ class HunterMomentum(Plugin):
 
     def leads(self, tape: Tape) -> bool:
         """Say whether no other contract traded more of late."""
-        volume = sum(tape.volumes)
-        return all(volume >= sum(other.volumes) for other in self.tapes.values())
+        volume = tape.volume()
+        return all(volume >= other.volume() for other in self.tapes.values())
 
     def signal(self, bar: Bar, side: Side, move: float, noise: float, tick: Decimal) -> Signal:
         """Return the wish, with stop and target on the tick grid."""
