@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 import yaml
 from nautilus_trader.model import Bar, BarType, FuturesContract, Price, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.market.sessions import sessions
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTE = 60_000_000_000
@@ -25,7 +28,10 @@ PIECE = 100_000
 def walk(
     tmp_path_factory: pytest.TempPathFactory, qe_contract: FuturesContract
 ) -> Callable[[int], Path]:
-    """Return a function that writes a random walk of MES, minute by minute, into a catalog."""
+    """Return a function that writes a random walk of MES into a catalog, minute by minute.
+
+    Only minutes in which the market trades: an order out of hours would be refused.
+    """
     made: dict[int, Path] = {}
 
     def write(bars: int) -> Path:
@@ -43,16 +49,26 @@ def _write(folder: Path, contract: FuturesContract, bars: int) -> None:
     kind = BarType.from_str(f"{contract.id}-1-MINUTE-LAST-EXTERNAL")
     steps = np.random.default_rng(7).integers(-4, 5, bars)
     closes = 20_000 + np.clip(np.cumsum(steps), -15_000, 15_000)  # in ticks
-    volume, start = Quantity.from_int(1_000), contract.expiration_ns - (bars + 1) * MINUTE
+    volume, stamps = Quantity.from_int(1_000), _trading_minutes(contract, bars)
     for first in range(0, bars, PIECE):
         piece = []
         for n in range(first, min(first + PIECE, bars)):
             opened, closed = int(closes[max(n - 1, 0)]), int(closes[n])
             low, high = sorted((opened, closed))
             prices = (Price(ticks * 0.25, 2) for ticks in (opened, high, low, closed))
-            ts = start + n * MINUTE
-            piece.append(Bar(kind, *prices, volume, ts, ts))
+            piece.append(Bar(kind, *prices, volume, stamps[n], stamps[n]))
         catalog.write_bars(piece)
+
+
+def _trading_minutes(contract: FuturesContract, bars: int) -> list[int]:
+    """Return the last minutes of trading in the year before a contract's last week (UTC ns)."""
+    until = datetime.fromtimestamp(contract.expiration_ns / 1e9, UTC).date() - timedelta(days=7)
+    stamps = [
+        int(each.open.timestamp()) * 1_000_000_000 + n * MINUTE
+        for each in sessions(contract.underlying, until - timedelta(days=365), until)
+        for n in range(1, int((each.close - each.open).total_seconds()) // 60)
+    ]
+    return stamps[-bars:]
 
 
 @pytest.fixture
@@ -66,6 +82,7 @@ def configured(tmp_path: Path) -> Callable[..., Path]:
             "name": "benchmark",
             "data": {"catalog": str(catalog)},
             "strategies": {"ema_cross": {"instrument_id": "MESH24.XCME", "fast": 5, "slow": 14}},
+            "slippage": {"model": "none"},
             "nautilus": {"venue": {"starting_balances": ["1_000_000 USD"]}},
             **more,
         }
