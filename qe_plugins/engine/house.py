@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from qe_plugins.decisions import Posture
 from qe_plugins.engine.exposure import position
 from qe_plugins.engine.gate import Gate
 from qe_plugins.engine.margin import Margin
-from qe_plugins.engine.recorder import Recorder, decimal
+from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.rules import Rules
 from qe_plugins.journal.records import Kind
 
@@ -37,6 +36,8 @@ class House:
         self._recorder, self._gate, self._policy = recorder, gate, policy
         self._traders: dict[tuple[Any, Any], Any] = {}
         self._safe: Safe = NEVER
+        self._contract: Any = None
+        self._multiplier = 1.0
         self._breached = self.watching = self.deaf = False
         self.said: list[str] = []
 
@@ -46,6 +47,9 @@ class House:
         if key not in self._traders:
             self._traders[key] = trader
             self._set_alarm(trader, event.instrument_id)
+        if event.instrument_id != self._contract:
+            self._contract = event.instrument_id
+            self._multiplier = self._cache.instrument(self._contract).multiplier.as_double()
         self.watching, self._safe = self._policy != "ignore", NEVER
 
     def check(self, bar: Any) -> None:
@@ -55,6 +59,8 @@ class House:
             self._look(bar)
 
     def _look(self, bar: Any) -> None:
+        if self._margin.constant and self._glance(bar):
+            return
         held = {contract: net for contract, net in self._margin.held().items() if net}
         if not held:
             self.watching = self._breached = False
@@ -62,21 +68,26 @@ class House:
         worth, needed = self._margin.worth(), self._margin.maintenance(bar.ts_init)
         if worth >= needed:
             self._breached = False
-            self._safe = self._range(bar, held, worth - needed)
         elif not self._breached:
             self._breached = True
             self._breach(bar.ts_init, f"the account is worth {worth:,}, {needed:,} is the least")
 
-    def _range(self, bar: Any, held: dict[Any, Decimal], spare: Decimal) -> Safe:
-        """Return the prices between which half of what is spare is not lost."""
-        if len(held) > 1 or not self._margin.constant:
-            return NEVER
-        [(contract, net)] = held.items()
-        if bar.bar_type.instrument_id != contract:
-            return self._safe
-        away = float(spare / 2 / abs(net) / decimal(self._cache.instrument(contract).multiplier))
-        close = bar.close.as_double()
-        return close - away, close + away
+    def _glance(self, bar: Any) -> bool:
+        """Find the prices between which half of what is spare is not lost, where one contract is.
+
+        Say whether there are any.
+        """
+        contract = self._contract
+        if self._cache.positions_open_count() != 1 or bar.bar_type.instrument_id != contract:
+            return False
+        net = abs(float(self._margin.net(contract)))
+        least = net * float(self._margin.of(contract, bar.ts_init).maintenance)
+        spare = self._margin.about() - least
+        if net == 0 or spare <= 0:
+            return False
+        away, close = spare / 2 / net / self._multiplier, bar.close.as_double()
+        self._safe, self._breached = (close - away, close + away), False
+        return True
 
     def _breach(self, ts: int, reason: str) -> None:
         self._say("margin", ts, reason, policy=self._policy)

@@ -17,6 +17,7 @@ from qe_plugins.engine.recorder import decimal
 from qe_plugins.market.sessions import next_session
 
 ZERO = Decimal(0)
+CENT = 0.01
 
 
 class Margin:
@@ -38,6 +39,7 @@ class Margin:
         self._cache, self._portfolio, self._money = cache, portfolio, money
         self._settings, self._venue = settings, Venue(venue)
         self._currency = Currency.from_str(currency)
+        self._terms: dict[Any, Terms] = {}
         self._sessions: dict[str, tuple[int, int]] = {}
         steps = max((len(terms.margins) for terms in money.values()), default=1)
         self.constant = steps == 1 and settings.basis == "overnight"
@@ -52,9 +54,9 @@ class Margin:
         held: Decimal = self._portfolio.net_position(contract)
         if cache.positions_open_count() > (held != 0):
             return False
-        size = decimal(order.quantity)
-        after = abs(held + size if order.is_buy else held - size)
-        return after * self.of(contract, ts).initial <= self.worth()
+        size: float = order.quantity.as_double()
+        after = abs(float(held) + (size if order.is_buy else -size))
+        return after * float(self.of(contract, ts).initial) + CENT < self.about()
 
     def refusal(self, order: Any, contracts: Decimal, submitted: Iterable[Any], ts: int) -> str:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""
@@ -77,9 +79,12 @@ class Margin:
 
     def of(self, contract: Any, ts: int) -> Margins:
         """Return the margins of a contract at a moment, a day trader's inside a session."""
-        root = self._cache.instrument(contract).underlying
-        margins = self._money[root].margin(ts)
-        if self._settings.basis == "overnight" or not self._in_session(root, ts):
+        terms = self._terms.get(contract)
+        if terms is None:
+            terms = self._money[self._cache.instrument(contract).underlying]
+            self._terms[contract] = terms
+        margins = terms.margin(ts)
+        if self._settings.basis == "overnight" or not self._in_session(terms.root, ts):
             return margins
         day = margins.day_trade
         assert day is not None
@@ -96,12 +101,23 @@ class Margin:
         found = equity.get(self._currency)
         return self.balance() if found is None else decimal(found)
 
+    def about(self) -> float:
+        """Return what `worth` returns, to the cent or so."""
+        found = self._portfolio.equity(venue=self._venue).get(self._currency)
+        worth: float = float(self.balance()) if found is None else found.as_double()
+        return worth
+
     def balance(self) -> Decimal:
         account = self._cache.account_for_venue(self._venue)
         return decimal(account.balance_total(self._currency))
 
     def _tied(self, exposure: Mapping[Any, Decimal], ts: int) -> Decimal:
         return sum((n * self.of(one, ts).initial for one, n in exposure.items() if n), ZERO)
+
+    def net(self, contract: Any) -> Decimal:
+        """Return the net position in one contract."""
+        found: Decimal = self._portfolio.net_position(contract)
+        return found
 
     def held(self) -> dict[Any, Decimal]:
         """Return the net position in each contract, negative when short."""

@@ -28,8 +28,9 @@ class Rules:
         self._flat_before, self._refuses = int(flat_before * SECOND), refuses
         self._deadlines: dict[Any, int] = {}
 
-    def allows(self, order: Any, submitted: list[Any], handling: object, ts: int) -> bool:
+    def allows(self, order: Any, submitted: list[Any], handling: object, clock: Any) -> bool:
         """Say at a glance that an order breaks no rule; False means look closer."""
+        ts = handling.ts_init if isinstance(handling, Bar) else clock.timestamp_ns()
         return (
             ts < self.deadline(order.instrument_id)
             and not self._may_be_closed(order, handling, ts)
@@ -69,7 +70,7 @@ class Rules:
         """Say whether the market could be closed: after a bar it is not, but at a closing time."""
         if not self._refuses or order.order_type != OrderType.MARKET:
             return False
-        return not isinstance(handling, Bar) or handling.ts_event != ts or ts % QUARTER == 0
+        return not isinstance(handling, Bar) or ts % QUARTER == 0
 
     def _closed(self, order: Any, ts: int) -> str:
         if not self._refuses or order.order_type != OrderType.MARKET:
