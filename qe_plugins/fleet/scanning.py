@@ -28,7 +28,7 @@ from qe_plugins.fleet.state import Market, open_market
 from qe_plugins.fleet.tree import LEVELS, Level, Node, tree_of
 from qe_plugins.llm.client import Client, Settings
 from qe_plugins.llm.offline import Offline
-from qe_plugins.llm.opening import open_providers
+from qe_plugins.llm.opening import api_key, open_providers
 from qe_plugins.llm.pricelist import price_list
 from qe_plugins.llm.provider import Provider
 
@@ -48,8 +48,10 @@ class Scan(msgspec.Struct, frozen=True):
 def begin(loaded: LoadedFleet) -> Scan:
     """Return a new scan, described on disk before its first call.
 
-    Raises FleetError where a coordinator has fewer tasks than workers.
+    Raises FleetError where a coordinator has fewer tasks than workers, ModelError where a key is
+    missing.
     """
+    _refuse_missing_keys(loaded.fleet)
     market = open_market(loaded)
     news = headlines(loaded.fleet, market)
     asked = Questions(loaded.fleet, market, news)
@@ -129,6 +131,13 @@ def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
     if replay:
         return {name: Offline() for name in names}
     return open_providers(names, base_urls=fleet.base_urls)
+
+
+def _refuse_missing_keys(fleet: Fleet) -> None:
+    known = price_list()
+    for name in providers(fleet, known):
+        if (terms := known.provider(name)).sdk != "offline":
+            api_key(name, terms)
 
 
 def _settings(calls: Calls, *, replay: bool) -> Settings:
