@@ -1,0 +1,109 @@
+"""The page of a sweep in a browser: it stands alone, draws its map, sorts, and says what failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from qe_plugins.report import heatmap
+from qe_plugins.research.grid import Axis, settings
+from qe_plugins.research.shelf import Asked
+from qe_plugins.research.sweeps import Swept
+from qe_plugins.research.variants import Result, State, Variant
+from tests.browser.conftest import look
+
+HOSTILE = "<script>alert('no')</script> must be shorter"
+STICKS_OUT = "return document.documentElement.scrollWidth - window.innerWidth"
+
+
+def result(number: int, chosen: dict[str, Any]) -> Result:
+    """Return what came of a variant: the fourth failed."""
+    variant = Variant(number=number, key=f"{number:016x}", settings=chosen)
+    if number == 4:
+        return Result(variant=variant, state=State.FAILED, error=HOSTILE)
+    figures = {
+        "net_pnl": 1_000.0 * (number - 3), "sharpe": number / 4 - 1, "sortino": None,
+        "max_drawdown": -0.01 * number, "trades": 10 * number, "win_rate": 0.5,
+        "profit_factor": 1.2, "expectancy": 12.5, "fees": 11.4, "exposure": 0.4,
+        "data_source": "synthetic", "data_label": "SYNTHETIC MES tape", "currency": "USD",
+    }  # fmt: skip
+    return Result(variant=variant, state=State.FINISHED, figures=figures)
+
+
+def page(folder: Path, *axes: Axis) -> Path:
+    """Write the page of a sweep over `axes`."""
+    asked = Asked(
+        sweep="20240102-sweep", name="a sweep", config="run.yaml", overrides=(), axes=axes
+    )
+    results = tuple(result(n, one) for n, one in enumerate(settings(axes), start=1))
+    swept = Swept(asked=asked, folder=folder, results=results, found=0, journal_sha256=None)
+    file = folder / f"sweep-{len(axes)}.html"
+    file.write_text(heatmap.render(swept), encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def visited(browser: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
+    """Return a browser that shows a sweep over two settings."""
+    axes = (
+        Axis("strategies.ema_cross.fast", (5, 10, 20)),
+        Axis("strategies.ema_cross.slow", (30, 60)),
+    )
+    visit(browser, page(tmp_path, *axes))
+    return browser
+
+
+def visit(browser: webdriver.Chrome, file: Path) -> None:
+    browser.get(file.as_uri())
+    drawn = "return document.documentElement.dataset.drawn === 'yes'"
+    WebDriverWait(browser, 60).until(lambda _: browser.execute_script(drawn))
+
+
+def column(browser: webdriver.Chrome, at: int) -> list[str]:
+    cells = browser.find_elements(By.CSS_SELECTOR, f"#variants tbody td:nth-child({at})")
+    return [cell.text for cell in cells]
+
+
+def test_the_map_is_drawn_and_shows_another_figure_when_asked(visited: webdriver.Chrome) -> None:
+    assert len(visited.find_elements(By.CSS_SELECTOR, "#map .hm")) == 1
+    visited.find_element(By.XPATH, "//button[text()='Sharpe']").click()
+    z = visited.execute_script("return document.getElementById('map').data[0].z.flat()")
+    assert z == [-0.75, -0.5, -0.25, None, 0.25, 0.5]
+    assert visited.get_log("browser") == []
+
+
+def test_a_failed_variant_says_why_and_is_never_markup(visited: webdriver.Chrome) -> None:
+    assert visited.find_element(By.CSS_SELECTOR, "td.error").text == HOSTILE
+    assert "1 without a result" in visited.find_element(By.TAG_NAME, "header").text
+
+
+def test_a_click_on_a_heading_sorts_by_number(visited: webdriver.Chrome) -> None:
+    heading = visited.find_element(By.XPATH, "//th/button[text()='Trades']")
+    heading.click()
+    heading.click()
+    assert column(visited, 1) == ["6", "5", "3", "2", "1", "4"]
+
+
+def test_the_page_says_that_the_tape_is_synthetic(visited: webdriver.Chrome) -> None:
+    assert visited.find_element(By.CSS_SELECTOR, ".badge.synthetic").text == "SYNTHETIC"
+
+
+def test_it_fits_a_telephone(visited: webdriver.Chrome) -> None:
+    look(visited, width=390)
+    visited.refresh()
+    assert visited.execute_script(STICKS_OUT) <= 0
+
+
+def test_three_settings_are_a_table_without_a_map(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    visit(browser, page(tmp_path, *(Axis(key, (1, 2)) for key in ("a.x", "b.x", "c.y"))))
+    assert browser.find_elements(By.ID, "map") == []
+    assert column(browser, 1) == [str(n) for n in range(1, 9)]
+    heads = browser.find_elements(By.CSS_SELECTOR, "#variants th.text")
+    assert [head.text for head in heads] == ["a.x", "b.x", "c.y"]
