@@ -18,12 +18,12 @@ from qe_plugins.errors import ReportError
 from qe_plugins.report import costs, margin, shelf, tearsheet
 from qe_plugins.report.ledger import Ledger
 from qe_plugins.report.summary import summarize
+from qe_plugins.report.trade import TRADES
 
 if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
 
 PAGE = "report.html"
-TRADES = "trades.parquet"
 FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks")
 
 
