@@ -25,6 +25,7 @@ from qe_plugins import (
     Veto,
     hookimpl,
 )
+from qe_plugins.market.hours import stretch
 
 if TYPE_CHECKING:
     from nautilus_trader.model import Bar, FuturesContract, Venue
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 CHICAGO = ZoneInfo("America/Chicago")
 SECOND = 1_000_000_000
 HOUR = 3_600 * SECOND
-BREAK = HOUR
-"""CME halts at 16:00 in Chicago, an hour before the next session opens."""
-
 LAST_MARKS = HOUR + 900 * SECOND
 """Until 2015 the session went on to 16:15."""
 
@@ -45,7 +43,8 @@ class GuardianLimitsConfig(PluginConfig, frozen=True):
 
     `daily_loss` is how much less the account may be worth than when the session ended at 17:00
     Chicago, open positions and commissions included (after a short day, than in its last hour).
-    `before_break` is how long before 16:00 Chicago entries end.
+    `before_break` is how long before a halt or the close entries end, by the regular hours of
+    `configs/markets.yaml`.
     """
 
     max_contracts: Annotated[int, msgspec.Meta(ge=1)] = 1
@@ -65,6 +64,7 @@ class GuardianLimits(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.passed: deque[int] = deque()
+        self.hours: dict[str, tuple[int, int]] = {}
         self.ends = self.due = 0
         self.worth: Decimal | None = None
         self.opening: Decimal | None = None
@@ -94,7 +94,7 @@ class GuardianLimits(Plugin):
             self.too_many(order, posture),
             self.too_fast(order),
             self.unprotected(order),
-            self.near_the_break(order),
+            self.near_the_break(order, instrument),
             self.lost_enough(instrument, portfolio),
         ]
         if reasons := [reason for reason in broken if reason]:
@@ -125,12 +125,23 @@ class GuardianLimits(Plugin):
             return "no stop comes with the order"
         return None
 
-    def near_the_break(self, order: OrderRequest) -> str | None:
-        """Refuse from `before_break` ahead of 16:00 until the session opens at 17:00."""
-        left = (self.ends - BREAK - order.ts) // SECOND
+    def near_the_break(self, order: OrderRequest, instrument: FuturesContract) -> str | None:
+        """Refuse from `before_break` ahead of a halt or the close until the market opens again."""
+        opens, stops = self.standing(instrument.underlying, order.ts)
+        left = (stops - order.ts) // SECOND if order.ts >= opens else 0
         if left > self.config.before_break:
             return None
         return f"{left // 60} min to the maintenance break" if left > 0 else "maintenance break"
+
+    def standing(self, root: str, ts: int) -> tuple[int, int]:
+        """Return when the trading that holds `ts`, or comes next, starts and stops."""
+        known = self.hours.get(root)
+        if known is None or not known[0] <= ts < known[1]:
+            known = stretch(root, ts)
+            if known is None:
+                raise LookupError(f"the hours of {root} are not in configs/markets.yaml")
+            self.hours[root] = known
+        return known
 
     def lost_enough(self, instrument: FuturesContract, portfolio: Portfolio) -> str | None:
         """Compare what the session has lost with the limit."""

@@ -20,6 +20,7 @@ from qe_plugins.engine.observers import Observers
 from qe_plugins.engine.recorder import Recorder, decimal, signal_in
 from qe_plugins.engine.rules import rules_of
 from qe_plugins.manager import Plugins
+from qe_plugins.market.sessions import Session, next_session
 
 if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestEngine
@@ -188,6 +189,14 @@ class Desk:
             size = Size(most, reason)
         floor.recorder.size(signal, size, plugin, signal.ts_event)
         return size.contracts
+
+    def session(self, instrument_id: str, ts: int) -> Session:
+        """Return the session of a contract at `ts` (UTC nanoseconds), or the one that opens next.
+
+        It knows half days and halts: `session.next_stop(ts)` is when trading stops. The calendar
+        takes a second or so to read, once.
+        """
+        return next_session(instrument_of(self._floor.cache, instrument_id).underlying, ts)
 
     def _ask(self, signal: Signal) -> tuple[str, Size]:
         floor = self._floor

@@ -10,8 +10,8 @@ from nautilus_trader.model import Bar, OrderType
 
 from qe_plugins.config.schema import Config
 from qe_plugins.decisions import OrderRequest
-from qe_plugins.engine.hours import closed_until
 from qe_plugins.engine.margin import Margin
+from qe_plugins.market.hours import closed_until
 
 SECOND = 1_000_000_000
 QUARTER = 900 * SECOND

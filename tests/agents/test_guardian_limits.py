@@ -142,6 +142,9 @@ def test_a_refused_order_does_not_count_against_the_pace(hire: Any) -> None:
         ("2024-07-03 20:44", None),
         ("2024-07-03 20:45", "15 min to the maintenance break"),
         ("2024-07-03 22:01", None),
+        ("2013-10-09 20:05", "10 min to the maintenance break"),  # the halt of 15:15, until 2021
+        ("2013-10-09 20:31", None),
+        ("2013-10-09 21:05", "10 min to the maintenance break"),  # the close at 16:15, until 2015
     ],
 )
 def test_entries_end_before_the_break_in_winter_and_in_summer(

@@ -14,12 +14,12 @@ from nautilus_trader.model import Currency, Quantity
 from qe_plugins.config.load import Loaded
 from qe_plugins.decisions import Rung, Side, Signal
 from qe_plugins.engine.description import describe
-from qe_plugins.engine.hours import closed_until
 from qe_plugins.engine.instruments import FeeByDate, fee_model
 from qe_plugins.engine.money import Terms, fees_in_words, margins_in_words, money_facts
 from qe_plugins.engine.outcome import Outcome
 from qe_plugins.errors import ConfigError
 from qe_plugins.ladder.sizing import DollarRisk
+from qe_plugins.market.hours import closed_until, stretch
 from qe_plugins.market.terms import market
 
 Settings = Callable[..., Loaded]
@@ -88,6 +88,16 @@ def test_a_market_is_closed_from_its_close_to_its_open(
 ) -> None:
     until = closed_until(root, ns(at))
     assert (until and f"{until:%H:%M}") == opens
+
+
+@pytest.mark.parametrize(
+    ("root", "at", "minutes"),
+    [("ES", "2013-10-09 20:00", 15), ("ES", "2013-10-09 20:45", 30), ("GC", "2023-05-03 20:59", 1)],
+)
+def test_trading_next_stops_at_a_halt_or_the_close(root: str, at: str, minutes: int) -> None:
+    start, end = stretch(root, ns(at)) or (0, 0)
+    assert start <= ns(at)
+    assert end - ns(at) == minutes * 60 * 10**9
 
 
 def test_margins_change_on_the_evening_before_their_day(terms: Callable[..., Terms]) -> None:

@@ -14,6 +14,7 @@ from qe_plugins.market.terms import Family, latest, markets
 
 CHICAGO = ZoneInfo("America/Chicago")
 DAY = timedelta(days=1)
+SECOND = 1_000_000_000
 WEEK = 7
 SATURDAY = 5
 
@@ -23,17 +24,26 @@ def closed_until(root: str, ts: int) -> datetime | None:
 
     A root that `configs/markets.yaml` does not have is taken to be open.
     """
+    found = stretch(root, ts)
+    return _chicago(found[0]) if found and ts < found[0] else None
+
+
+def stretch(root: str, ts: int) -> tuple[int, int] | None:
+    """Return when the stretch of trading that holds `ts`, or else the next one, starts and ends.
+
+    All are UTC nanoseconds; a halt ends a stretch. None for a root that `configs/markets.yaml`
+    does not have.
+    """
     terms = markets()
     if root not in terms.roots:
         return None
-    family = terms.sessions[terms.roots[root].sessions]
-    now = datetime.fromtimestamp(ts // 1_000_000_000, CHICAGO)
-    for start, end in trading(family, now.date()):
-        if now < start:
-            return start
-        if now < end:
-            return None
-    return None
+    family, now = terms.sessions[terms.roots[root].sessions], _chicago(ts)
+    start, end = next(span for span in trading(family, now.date()) if now < span[1])
+    return int(start.timestamp()) * SECOND, int(end.timestamp()) * SECOND
+
+
+def _chicago(ts: int) -> datetime:
+    return datetime.fromtimestamp(ts // SECOND, CHICAGO)
 
 
 def trading(family: Family, day: date) -> Iterator[tuple[datetime, datetime]]:
