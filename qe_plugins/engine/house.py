@@ -37,7 +37,7 @@ class House:
         self._traders: dict[tuple[Any, Any], Any] = {}
         self._safe: Safe = NEVER
         self._contract: Any = None
-        self._multiplier = 1.0
+        self._root, self._multiplier = "", 1.0
         self._breached = self.watching = self.deaf = False
         self.said: list[str] = []
 
@@ -49,7 +49,8 @@ class House:
             self._set_alarm(trader, event.instrument_id)
         if event.instrument_id != self._contract:
             self._contract = event.instrument_id
-            self._multiplier = self._cache.instrument(self._contract).multiplier.as_double()
+            instrument = self._cache.instrument(self._contract)
+            self._root, self._multiplier = instrument.underlying, instrument.multiplier.as_double()
         self.watching, self._safe = self._policy != "ignore", NEVER
 
     def check(self, bar: Any) -> None:
@@ -78,7 +79,7 @@ class House:
         Say whether there are any.
         """
         contract = self._contract
-        if self._cache.positions_open_count() != 1 or bar.bar_type.instrument_id != contract:
+        if self._cache.positions_open_count() != 1 or not self._is_told_by(bar):
             return False
         net = abs(float(self._margin.net(contract)))
         least = net * float(self._margin.of(contract, bar.ts_init).maintenance)
@@ -88,6 +89,11 @@ class House:
         away, close = spare / 2 / net / self._multiplier, bar.close.as_double()
         self._safe, self._breached = (close - away, close + away), False
         return True
+
+    def _is_told_by(self, bar: Any) -> bool:
+        """Say whether a bar tells the price of what is held: its own, or its root's front."""
+        heard = bar.bar_type.instrument_id
+        return heard == self._contract or str(heard.symbol) == self._root
 
     def _breach(self, ts: int, reason: str) -> None:
         self._say("margin", ts, reason, policy=self._policy)
