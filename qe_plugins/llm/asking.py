@@ -28,7 +28,7 @@ class Asker:
     async def settle(self, ask: Ask) -> Settled:
         """Return what came of an ask; a passing failure is left for the caller to conclude."""
         outcome = await self._tried(ask, "", last=False)
-        if outcome.failure in REPAIRABLE and ask.settled is None:
+        if outcome.failure in REPAIRABLE and not ask.given_up:
             self._stats.retried += 1
             outcome = await self._tried(ask, outcome.detail, last=True)
         if ask.settled is not None:
@@ -40,6 +40,8 @@ class Asker:
         turned_away, doubtful = self._settings.retries, 1
         while True:
             outcome = await self._hedged(ask, feedback, last=last)
+            if ask.given_up:
+                return outcome
             if outcome.failure in TURNED_AWAY and turned_away:
                 turned_away -= 1
                 await asyncio.sleep(self._pause(outcome, self._settings.retries - turned_away))
@@ -71,7 +73,7 @@ class Asker:
     ) -> Outcome:
         racing = {first}
         try:
-            if await self._lags(first, ask) and self._may_hedge() and self._line.try_enter():
+            if await self._lags(first, ask) and self._may_hedge(ask) and self._line.try_enter():
                 self._stats.hedged += 1
                 spare = self._line.call(ask, feedback, last=last, spare=True)
                 racing.add(asyncio.create_task(spare))
@@ -92,8 +94,10 @@ class Asker:
             await asyncio.wait({first}, timeout=left)
         return False
 
-    def _may_hedge(self) -> bool:
-        return self._stats.hedged < self._settings.hedge_share * self._stats.sent
+    def _may_hedge(self, ask: Ask) -> bool:
+        return (
+            not ask.given_up and self._stats.hedged < self._settings.hedge_share * self._stats.sent
+        )
 
     def _note(self, seconds: float) -> None:
         self._latencies.append(seconds)

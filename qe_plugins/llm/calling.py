@@ -21,17 +21,22 @@ LONGEST = 500  # characters of a failure's detail that are kept
 
 
 class Ask(msgspec.Struct, kw_only=True, eq=False):
-    """A request on its way, with what its calls came to so far."""
+    """A request on its way, with what its calls came to so far.
+
+    It is `given_up` when its last asker left: no further call is made, and no scan goes by it.
+    """
 
     key: str
     request: Request
     answer_type: Any
-    scan: str | None
+    scan: str
     cutoff: str | None
     started_ns: int
     usage: Usage = Usage()
     usd: Decimal = Decimal(0)
     attempts: int = 0
+    askers: int = 0
+    given_up: bool = False
     sent_at: float | None = None
     settled: Settled | None = None
 
@@ -154,7 +159,7 @@ class Line:
             failure=outcome.failure,
             detail=outcome.detail,
         )
-        self._ledger.conclude(ask.scan, settled)
+        self._ledger.conclude(None if ask.given_up else ask.scan, settled)
 
     def _report(self, ended: Completion | ProviderFailure) -> None:
         kind = ended.kind if isinstance(ended, ProviderFailure) else None

@@ -52,10 +52,10 @@ class Client:
         """Return what came of a request; a failure is a result too, and is not raised.
 
         The answer has been decoded as `answer_type` once, so `Settled.typed` succeeds. `deadline`
-        is a time of the loop's clock, after which the failure is `late`; an answer that comes
-        later is kept for other scans. Who asks the same while it is asked shares its answer.
-        Raises ReplayMiss in a replay, ModelError for an unknown provider or model, JournalError
-        where the ledger cannot be written.
+        is a time of the loop's clock, after which the failure is `late`: a call not sent by then
+        is never sent, and an answer to one that was is kept for other scans. Who asks the same
+        while it is asked shares its answer. Raises ReplayMiss in a replay, ModelError for an
+        unknown provider or model, JournalError where the ledger cannot be written.
         """
         if request.provider not in self._askers:
             hint = f"Opened: {', '.join(self._askers) or 'none'}."
@@ -65,11 +65,18 @@ class Client:
         if key not in self._running:
             self._running[key] = self._started(key, request, answer_type)
         ask, task = self._running[key]
-        if deadline is None:
-            return await asyncio.shield(task)
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
-        done, _ = await asyncio.wait({task}, timeout=left)
-        return task.result() if done else await self._late(ask)
+        ask.askers += 1
+        try:
+            left = None if deadline is None else max(0.0, deadline - _now())
+            done, _ = await asyncio.wait({task}, timeout=left)
+        except asyncio.CancelledError:
+            self._leave(ask, task)
+            raise
+        if not done and ask.settled is None:
+            self._leave(ask, task)
+            return await self._late(ask)
+        ask.askers -= 1
+        return await task
 
     async def aclose(self) -> None:
         """Break off what is still in flight, then close the providers and the ledger."""
@@ -124,15 +131,21 @@ class Client:
         self.stats.answered += settled.failure is None
         self.stats.failed += settled.failure is not None
         if settled.failure is not None and settled.failure not in REJECTED:
-            await self.ledger.conclude(ask.scan, settled)
+            await self.ledger.conclude(None if ask.given_up else self.scan, settled)
         return settled
+
+    def _leave(self, ask: Ask, task: asyncio.Task[Settled]) -> None:
+        """Give an ask up when nobody waits any more: unsent it ends, sent it goes on as it is."""
+        ask.askers -= 1
+        if ask.askers:
+            return
+        ask.given_up = True
+        if not ask.attempts:
+            task.cancel()
 
     async def _late(self, ask: Ask) -> Settled:
         """Let the scan go by a failure, while the call goes on for the sake of other scans."""
-        if ask.settled is not None:
-            return await asyncio.shield(self._running[ask.key][1])
         self.stats.late += 1
-        ask.scan = None
         late = Settled(
             key=ask.key,
             provider=ask.request.provider,
@@ -156,3 +169,7 @@ class Client:
         if self._prices.provider(request.provider).sdk == "offline":
             return None
         return self._prices.model(request.model).cutoff
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

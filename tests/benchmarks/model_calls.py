@@ -20,10 +20,9 @@ import uvloop
 from qe_plugins.llm.client import Settings
 from qe_plugins.llm.openai import body
 from qe_plugins.llm.records import Request
-from tests.llm.asks import KEY, Finding, client, request
+from tests.llm.asks import KEY, OFF, Finding, client, request
 
 WARM = 50
-THINKING: dict[str, object] = {"thinking": {"type": "disabled"}}
 
 
 async def bare(url: str, requests: list[Request], flight: int) -> None:
@@ -36,7 +35,7 @@ async def bare(url: str, requests: list[Request], flight: int) -> None:
         async def one(asked: Request) -> None:
             async with (
                 gate,
-                session.post(f"{url}/chat/completions", data=body(asked, "", THINKING)) as response,
+                session.post(f"{url}/chat/completions", data=body(asked, "", OFF)) as response,
             ):
                 msgspec.json.decode(await response.read())
 
@@ -45,7 +44,7 @@ async def bare(url: str, requests: list[Request], flight: int) -> None:
 
 async def asked(url: str, requests: list[Request], settings: Settings) -> None:
     """Ask through the client, which must answer everything."""
-    async with client(url, settings=settings) as asking:
+    async with client(url, both=False, settings=settings) as asking:
         settled = await asyncio.gather(*(asking.ask(one, Finding) for one in requests))
         assert all(one.failure is None for one in settled), asking.stats
 

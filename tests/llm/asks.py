@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from qe_plugins.llm.anthropic import Anthropic
 from qe_plugins.llm.client import Client, Settings
 from qe_plugins.llm.openai import OpenAI
+from qe_plugins.llm.provider import Provider
 from qe_plugins.llm.records import Request, Settled, schema_text
 
 KEY = "test-key-of-nobody-0000"
+OFF = {"thinking": {"type": "disabled"}}
 QUICK = Settings(timeout=5.0, backoff=0.01, hedge_share=0.0)
 
 
@@ -52,14 +53,15 @@ def anthropics(number: int = 0, **changes: Any) -> Request:
     return request(number, **model | changes)
 
 
-def client(url: str, scan: str = "scan-1", **changes: Any) -> Client:
-    """Return a client whose providers are the SDKs, on a model server."""
-    providers = {
-        "deepseek": OpenAI(
-            KEY, url, connections=2_500, extra_body={"thinking": {"type": "disabled"}}
-        ),
-        "anthropic": Anthropic(KEY, url, connections=100),
+def client(url: str, scan: str = "scan-1", *, both: bool = True, **changes: Any) -> Client:
+    """Return a client whose providers are the SDKs, both or OpenAI's alone, on a model server."""
+    providers: dict[str, Provider] = {
+        "deepseek": OpenAI(KEY, url, connections=2_500, extra_body=OFF)
     }
+    if both:
+        from qe_plugins.llm.anthropic import Anthropic
+
+        providers["anthropic"] = Anthropic(KEY, url, connections=100)
     return Client(scan, providers, **{"settings": QUICK} | changes)
 
 

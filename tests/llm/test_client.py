@@ -159,10 +159,12 @@ async def test_an_answer_in_pieces_counts_at_worst_case_and_is_tried_again(asked
 async def test_a_call_that_takes_too_long_counts_at_worst_case(tmp_path):
     hurried = msgspec.structs.replace(QUICK, timeout=0.05)
     slow = Profile(stalled=1.0, stall=0.3)
-    async with serving(bill_of(tmp_path), slow) as (url, _):
-        async with client(url, settings=hurried) as asking:
-            settled = await asking.ask(request(), Finding)
-            await asyncio.sleep(0.4)
+    async with (
+        serving(bill_of(tmp_path), slow) as (url, _),
+        client(url, settings=hurried) as asking,
+    ):
+        settled = await asking.ask(request(), Finding)
+        await asyncio.sleep(0.4)
 
     assert (settled.failure, settled.attempts) == (Failure.TIMEOUT, 2)
     assert settled.usd >= bill.total(bill_of(tmp_path)) > 0
@@ -186,13 +188,45 @@ async def test_a_late_answer_is_dropped_by_its_scan_and_kept_for_others(tmp_path
     assert len(bill.lines(bill_of(tmp_path))) == 1
 
 
+async def test_a_call_not_sent_by_the_deadline_is_never_sent(tmp_path):
+    loop = asyncio.get_running_loop()
+    one_by_one = msgspec.structs.replace(QUICK, concurrency=1)
+    async with (
+        serving(bill_of(tmp_path), Profile(latency=0.1)) as (url, _),
+        client(url, settings=one_by_one) as asking,
+    ):
+        deadline = loop.time() + 0.25
+        settled = await asyncio.gather(
+            *(asking.ask(request(n), Finding, deadline=deadline) for n in range(20))
+        )
+        await asyncio.sleep(0.3)
+        sent = asking.stats.sent
+
+    assert sum(one.failure is Failure.LATE for one in settled) >= 17
+    assert sent == len(bill.lines(bill_of(tmp_path))) <= 4
+
+
+async def test_an_asker_that_is_cancelled_leaves_the_others_their_answer(tmp_path):
+    async with serving(bill_of(tmp_path), Profile(latency=0.1)) as (url, _), client(url) as asking:
+        leaving, staying = (asyncio.create_task(asking.ask(request(), Finding)) for _ in range(2))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        settled = await staying
+
+    assert settled.failure is None
+    assert leaving.cancelled()
+
+
 async def test_a_straggler_gets_a_second_call_beside_it(tmp_path):
     profile = Profile(stalled=0.05, stall=20.0, latency=0.01)
     keen = msgspec.structs.replace(QUICK, timeout=30.0, hedge_share=0.2, hedge_least=0.1)
-    async with serving(bill_of(tmp_path), profile) as (url, _):
-        async with client(url, settings=keen) as asking, asyncio.timeout(15):
-            settled = await ask_all(asking, [request(n) for n in range(150)])
-            stats = asking.stats
+    async with (
+        serving(bill_of(tmp_path), profile) as (url, _),
+        client(url, settings=keen) as asking,
+        asyncio.timeout(15),
+    ):
+        settled = await ask_all(asking, [request(n) for n in range(150)])
+        stats = asking.stats
 
     assert {one.failure for one in settled} == {None}
     assert 0 < stats.hedged < 30
@@ -201,9 +235,11 @@ async def test_a_straggler_gets_a_second_call_beside_it(tmp_path):
 
 async def test_a_scan_stops_within_its_budget_and_close_to_it(tmp_path):
     limit = Decimal("0.003")
-    async with serving(bill_of(tmp_path), Profile(latency=0.02)) as (url, _):
-        async with client(url, budgets=Budgets(scan=limit)) as asking:
-            settled = await ask_all(asking, [request(n) for n in range(200)])
+    async with (
+        serving(bill_of(tmp_path), Profile(latency=0.02)) as (url, _),
+        client(url, budgets=Budgets(scan=limit)) as asking,
+    ):
+        settled = await ask_all(asking, [request(n) for n in range(200)])
 
     spent = bill.total(bill_of(tmp_path))
     assert limit * Decimal("0.8") < spent <= limit
@@ -234,9 +270,11 @@ async def test_a_days_budget_holds_for_every_scan_and_process(tmp_path):
 
 
 async def test_a_crowded_vendor_is_not_stormed(tmp_path):
-    async with serving(bill_of(tmp_path), Profile(latency=0.05, slots=20)) as (url, vendor):
-        async with client(url) as asking:
-            settled = await ask_all(asking, [request(n) for n in range(200)])
+    async with (
+        serving(bill_of(tmp_path), Profile(latency=0.05, slots=20)) as (url, vendor),
+        client(url) as asking,
+    ):
+        settled = await ask_all(asking, [request(n) for n in range(200)])
 
     assert vendor.most_busy <= 20
     assert sum(one.failure is None for one in settled) > 190
@@ -259,12 +297,14 @@ async def test_the_ledger_knows_every_call_and_its_cost(tmp_path):
 
 async def test_a_wrong_key_is_a_typed_failure_that_does_not_show_it(tmp_path, caplog):
     caplog.set_level("DEBUG")
-    async with serving(bill_of(tmp_path), Profile(key="another")) as (url, _):
-        async with client(url) as asking:
-            settled = [
-                await asking.ask(request(), Finding),
-                await asking.ask(anthropics(), Finding),
-            ]
+    async with (
+        serving(bill_of(tmp_path), Profile(key="another")) as (url, _),
+        client(url) as asking,
+    ):
+        settled = [
+            await asking.ask(request(), Finding),
+            await asking.ask(anthropics(), Finding),
+        ]
     written = b"".join(file.read_bytes() for file in (tmp_path / "home").iterdir())
 
     assert {one.failure for one in settled} == {Failure.BAD_REQUEST}
