@@ -58,8 +58,10 @@ def _find(trades: pl.DataFrame, text: str) -> Row:
         return (trades if closed.is_empty() else closed).row(-1, named=True)
     ids = trades["id"].to_list()
     numbered = [name for name in ids if name.endswith(f"-{text}")]
-    one = len(numbered) == 1
-    name = numbered[0] if one else meant(text.removeprefix("trade:"), ids, what="trade")
+    if len(numbered) > 1:
+        hint = f"It may be {', '.join(numbered[:5])}."
+        raise ReportError(f"{len(numbered)} trades have the number {text}.", hint=hint)
+    name = numbered[0] if numbered else meant(text.removeprefix("trade:"), ids, what="trade")
     return trades.row(ids.index(name), named=True)
 
 

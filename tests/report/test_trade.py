@@ -94,10 +94,15 @@ def test_a_trade_is_found_by_id_start_number_and_last(place):
     assert names == [f"{NAME}-s-2", f"{NAME}-s-2", f"{NEXT}-s-1", f"{NAME}-s-1"]
 
 
-@pytest.mark.parametrize("text", ["1", "nothing", NAME])
+@pytest.mark.parametrize("text", ["nothing", NAME])
 def test_an_unclear_trade_is_one_clear_error(place, text):
     with pytest.raises(JournalError, match="trade"):
         told(place, text)
+
+
+def test_a_number_of_two_trades_names_both(place):
+    with pytest.raises(ReportError, match=rf"2 trades .* It may be {NAME}-s-1, {NEXT}-s-1"):
+        told(place, "1")
 
 
 def test_a_run_without_trades_or_from_before_says_so(tmp_path, place):
