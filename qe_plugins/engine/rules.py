@@ -28,9 +28,8 @@ class Rules:
         self._flat_before, self._refuses = int(flat_before * SECOND), refuses
         self._deadlines: dict[Any, int] = {}
 
-    def allows(self, order: Any, submitted: list[Any], handling: object, clock: Any) -> bool:
+    def allows(self, order: Any, submitted: list[Any], handling: object, ts: int) -> bool:
         """Say at a glance that an order breaks no rule; False means look closer."""
-        ts = handling.ts_init if isinstance(handling, Bar) else clock.timestamp_ns()
         return (
             ts < self.deadline(order.instrument_id)
             and not self._may_be_closed(order, handling, ts)
