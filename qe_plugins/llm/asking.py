@@ -6,6 +6,8 @@ import asyncio
 import random
 import statistics
 from collections import deque
+from collections.abc import Coroutine
+from typing import Any
 
 from qe_plugins.llm.calling import Ask, Line, Outcome
 from qe_plugins.llm.records import Failure, Settled
@@ -59,28 +61,43 @@ class Asker:
         """Return the outcome of a call, or of a second one where that answers first."""
         if shut := await self._line.enter():
             return shut
-        ask.sent_at, attempts = None, ask.attempts
-        first = self._line.call(ask, feedback, last=last)
         if not self._settings.hedge_share:
-            return await first
-        outcome = await self._raced(asyncio.create_task(first), ask, feedback, last=last)
+            try:
+                return await self._line.call(ask, feedback, last=last)
+            finally:
+                self._line.leave()
+        ask.sent_at, attempts = None, ask.attempts
+        outcome = await self._raced(ask, feedback, last=last)
         if outcome.failure is None and ask.attempts == attempts + 1 and ask.sent_at is not None:
             self._note(_now() - ask.sent_at)
         return outcome
 
-    async def _raced(
-        self, first: asyncio.Task[Outcome], ask: Ask, feedback: str, *, last: bool
-    ) -> Outcome:
+    async def _raced(self, ask: Ask, feedback: str, *, last: bool) -> Outcome:
+        first = self._leaving(self._line.call(ask, feedback, last=last))
         racing = {first}
         try:
-            if await self._lags(first, ask) and self._may_hedge(ask) and self._line.try_enter():
+            if await self._got_a_spare_place(first, ask):
                 self._stats.hedged += 1
                 spare = self._line.call(ask, feedback, last=last, spare=True)
-                racing.add(asyncio.create_task(spare))
+                racing.add(self._leaving(spare))
             return await _first_answer(racing, first)
         finally:
             for task in racing:
                 task.cancel()
+
+    def _leaving(self, call: Coroutine[Any, Any, Outcome]) -> asyncio.Task[Outcome]:
+        """Start a call that gives its place back even when it is cancelled before it begins."""
+        task = asyncio.create_task(call)
+        task.add_done_callback(lambda _: self._line.leave())
+        return task
+
+    async def _got_a_spare_place(self, first: asyncio.Task[Outcome], ask: Ask) -> bool:
+        """Return True with a place for a second call, False once the first has ended."""
+        while await self._lags(first, ask):
+            if self._may_hedge(ask) and self._line.try_enter():
+                return True
+            await asyncio.wait({first}, timeout=self._settings.hedge_least)
+        return False
 
     async def _lags(self, first: asyncio.Task[Outcome], ask: Ask) -> bool:
         """Return True once a call takes too long, False as soon as it has ended."""

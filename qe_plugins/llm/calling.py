@@ -83,24 +83,38 @@ class Line:
         self._till, self._ledger, self._settings, self._stats = till, ledger, settings, stats
 
     async def enter(self) -> Outcome | None:
-        """Wait for a place; who gets one must `call`. An outcome says that there will be none."""
+        """Wait for a place, to `leave` later. An outcome says that there will be none."""
         left = self._settings.patience
         while pause := self.circuit.wait():
             left -= pause
             if left < 0:
                 return Outcome(failure=Failure.CIRCUIT_OPEN, detail="the provider only fails")
             await asyncio.sleep(pause)
-        await self.gate.enter()
+        try:
+            await self.gate.enter()
+        except BaseException:
+            self.circuit.given_up()
+            raise
         return None
 
     def try_enter(self) -> bool:
-        """Take a place where there is one now; who gets it must `call`."""
-        return not self.circuit.wait() and self.gate.try_enter()
+        """Take a place where there is one now."""
+        if self.circuit.wait():
+            return False
+        if not self.gate.try_enter():
+            self.circuit.given_up()
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Give a place back, whatever became of the call."""
+        self.gate.leave()
+        self.circuit.given_up()
 
     async def call(
         self, ask: Ask, feedback: str = "", *, last: bool, spare: bool = False
     ) -> Outcome:
-        """Return what one call came to, after it is committed, and give the place back.
+        """Return what one call came to, after it is committed.
 
         An answer settles the ask in the same transaction; so does a rejection when `last`. A
         `spare` call does not wait for money.
@@ -112,9 +126,6 @@ class Line:
             return await self._sent(ask, feedback, number, attempt, last=last)
         except OverBudget as error:
             return Outcome(failure=Failure.BUDGET, detail=str(error))
-        finally:
-            self.gate.leave()
-            self.circuit.given_up()
 
     async def _sent(
         self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool

@@ -206,6 +206,22 @@ async def test_a_call_not_sent_by_the_deadline_is_never_sent(tmp_path):
     assert sent == len(bill.lines(bill_of(tmp_path))) <= 4
 
 
+async def test_an_ask_that_is_cancelled_at_any_moment_gives_its_place_back(tmp_path):
+    hedging = msgspec.structs.replace(QUICK, concurrency=1, hedge_share=0.1)
+    async with (
+        serving(bill_of(tmp_path), Profile(latency=0.02)) as (url, _),
+        client(url, settings=hedging) as asking,
+    ):
+        for turns in range(30):
+            leaving = asyncio.create_task(asking.ask(request(turns), Finding))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            leaving.cancel()
+        settled = await asyncio.wait_for(asking.ask(request(99), Finding), timeout=20)
+
+    assert settled.failure is None
+
+
 async def test_an_asker_that_is_cancelled_leaves_the_others_their_answer(tmp_path):
     async with serving(bill_of(tmp_path), Profile(latency=0.1)) as (url, _), client(url) as asking:
         leaving, staying = (asyncio.create_task(asking.ask(request(), Finding)) for _ in range(2))
