@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,13 +25,16 @@ from qe_plugins.fleet.outcome import Outcome, Result, answer_hash
 from qe_plugins.fleet.runtime import Runtime
 from qe_plugins.fleet.settings import Calls, Fleet
 from qe_plugins.fleet.shelf import Description, Folder
-from qe_plugins.fleet.state import Market, open_market
+from qe_plugins.fleet.state import Market
 from qe_plugins.fleet.tree import LEVELS, Level, Node, tree_of
 from qe_plugins.llm.client import Client, Settings
 from qe_plugins.llm.offline import Offline
 from qe_plugins.llm.opening import api_key, open_providers
 from qe_plugins.llm.pricelist import price_list
 from qe_plugins.llm.provider import Provider
+
+LARGE = 1_000
+"""Nodes from which memory matters more than the seconds that another process takes to start."""
 
 type Watch = Callable[[Runtime, Client], Coroutine[Any, Any, None]]
 """Shows a running scan until it is cancelled."""
@@ -52,16 +56,27 @@ def begin(loaded: LoadedFleet) -> Scan:
     missing.
     """
     _refuse_missing_keys(loaded.fleet)
-    market = open_market(loaded)
-    news = headlines(loaded.fleet, market)
-    asked = Questions(loaded.fleet, market, news)
-    refuse_short_lists(loaded, asked)
-    scan_id, folder = shelf.new_scan(loaded.fleet.name)
-    market.save(folder.place)
-    folder.describe(
-        Description(scan_id=scan_id, started=datetime.now(UTC), fleet=loaded.resolved, news=news)
-    )
+    with shelf.workshop() as place:
+        market = _market(loaded, place)
+        news = headlines(loaded.fleet, market)
+        asked = Questions(loaded.fleet, market, news)
+        refuse_short_lists(loaded, asked)
+        started, name = datetime.now(UTC), loaded.fleet.name
+        description = Description(name=name, started=started, fleet=loaded.resolved, news=news)
+        scan_id, folder = shelf.keep(place, description)
     return Scan(scan_id, folder, loaded.fleet, asked)
+
+
+def _market(loaded: LoadedFleet, place: Path) -> Market:
+    """Return the market, kept at `place`; a large fleet has it read by a process of its own."""
+    from qe_plugins.fleet import reading  # only here: a resume and a replay read no tape
+
+    if tree_of(loaded.fleet).size > LARGE:
+        reading.save_market_apart(loaded, place)
+        return Market.saved(place)
+    market = reading.open_market(loaded)
+    market.save(place)
+    return market
 
 
 def reopen(text: str) -> Scan:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -26,7 +28,7 @@ OUTCOMES, RESULT = "outcomes.jsonl", "result.json"
 class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What a scan was asked to do. `fleet` is its configuration, resolved, secrets left out."""
 
-    scan_id: str
+    name: str
     started: datetime
     fleet: dict[str, Any]
     news: tuple[str, ...] = ()
@@ -83,10 +85,6 @@ class Folder:
     def __init__(self, place: Path) -> None:
         self.place = place
 
-    def describe(self, description: Description) -> None:
-        """Write what the scan is to do."""
-        _write(self.place / DESCRIPTION, description)
-
     def description(self) -> Description:
         """Return what the scan was to do. Raises FleetError where that cannot be read."""
         return _read(self.place / DESCRIPTION, Description)
@@ -120,16 +118,26 @@ class Folder:
 def scans() -> list[str]:
     """Return the ids of the scans, oldest first."""
     root = _root()
-    named = [one.name for one in root.glob("*") if (one / DESCRIPTION).is_file()]
+    named = [one.name for one in root.glob("[!.]*") if (one / DESCRIPTION).is_file()]
     return sorted(named)
 
 
-def new_scan(name: str) -> tuple[str, Folder]:
-    """Return a new scan's id and its folder, made."""
-    scan_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{name}-{secrets.token_hex(2)}"
-    place = _root() / scan_id
-    place.mkdir(parents=True)
-    return scan_id, Folder(place)
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """Yield a folder in which a scan is prepared; what was not kept is gone at the end."""
+    _root().mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=_root(), ignore_cleanup_errors=True) as place:
+        yield Path(place)
+
+
+def keep(place: Path, description: Description) -> tuple[str, Folder]:
+    """Make what was prepared at `place` a scan; return its id and its folder."""
+    started = description.started.astimezone(UTC)
+    at = f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1_000:03}"
+    scan_id = f"{at}-{description.name}-{secrets.token_hex(2)}"
+    _write(place / DESCRIPTION, description)
+    os.replace(place, _root() / scan_id)
+    return scan_id, Folder(_root() / scan_id)
 
 
 def find(text: str) -> tuple[str, Folder]:

@@ -9,10 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from qe_plugins.data.catalog import Kind
-from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.errors import DataError
-from qe_plugins.fleet.loading import LoadedFleet
 
 MINUTE = 60_000_000_000
 DAY = 1_440 * MINUTE
@@ -85,22 +82,6 @@ class Market:
             ) from error
 
 
-def open_market(loaded: LoadedFleet) -> Market:
-    """Return the market that a fleet's `data:` names, up to its last bar.
-
-    Raises DataError for bars that are not of one minute, and as `open_tape` does.
-    """
-    data = loaded.fleet.data
-    if not data.bars.startswith("1-MINUTE-"):
-        raise DataError(
-            f"a fleet looks at one-minute bars, was '{data.bars}'.",
-            where=loaded.where("data", "bars"),
-            hint="Write 'bars: 1-MINUTE-LAST'; longer ones are made from them.",
-        )
-    tape = open_tape(data, lambda key: loaded.where("data", key))
-    return Market(_columns(tape).sort("instrument", "ts"))
-
-
 def gathered(frame: pl.DataFrame, minutes: int, as_of: int) -> pl.DataFrame:
     """Return minute bars put together to longer ones that are complete at `as_of`."""
     span = minutes * MINUTE
@@ -115,27 +96,4 @@ def gathered(frame: pl.DataFrame, minutes: int, as_of: int) -> pl.DataFrame:
             pl.col("volume").sum(),
         )
         .filter(pl.col("ts") <= as_of)
-    )
-
-
-def _columns(tape: Tape) -> pl.DataFrame:
-    frames = [
-        _read(sorted({group.file for group in one.groups}), one.contract, tape)
-        for one in tape.series
-        if one.kind is Kind.BARS
-    ]
-    return pl.concat(frames)
-
-
-def _read(files: list[Path], contract: str, tape: Tape) -> pl.DataFrame:
-    ts = pl.col("ts_init").cast(pl.Int64)
-    return (
-        pl.scan_parquet(files)
-        .filter(ts.is_between(tape.start, tape.end))
-        .select(
-            ts.alias("ts"),
-            pl.lit(contract).alias("instrument"),
-            pl.col(*PRICES, "volume").cast(pl.Float64),
-        )
-        .collect()
     )

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from qe_plugins.decisions import Role
-from qe_plugins.fleet import scanning, shelf
+from qe_plugins.fleet import reading, scanning, shelf
 from qe_plugins.fleet.aggregate import Vote, pool
 from qe_plugins.fleet.answers import Caution, Finding, Said, Verdict, answer_type
 from qe_plugins.fleet.asking import Questions
@@ -174,7 +174,7 @@ class Obedient(Offline):
 @EVERY
 def test_a_model_that_obeys_gains_neither_target_nor_authority(text, small, monkeypatch, tmp_path):
     monkeypatch.setattr(scanning, "open_providers", lambda names, **_: {"offline": Obedient(text)})
-    monkeypatch.setattr(scanning, "open_market", lambda loaded: market())
+    monkeypatch.setattr(reading, "open_market", lambda loaded: market())
     news = tmp_path / "news.jsonl"
     news.write_bytes(msgspec.json.encode({"ts": "2023-11-01T00:00:00Z", "text": text}))
     scanning.run(scanning.begin(small(news=str(news))))

@@ -14,8 +14,9 @@ from qe_plugins.errors import DataError, FleetError
 from qe_plugins.fleet.asking import Questions, refuse_short_lists
 from qe_plugins.fleet.features import black_76, cross_backtest, window_features
 from qe_plugins.fleet.loading import load
+from qe_plugins.fleet.reading import open_market
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
-from qe_plugins.fleet.state import MINUTE, Market, open_market
+from qe_plugins.fleet.state import MINUTE, Market
 from qe_plugins.fleet.tasks import TaskList
 from tests.fleet.conftest import CONFIGS, START, market
 
