@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qe_plugins.llm.budget import Budgets
+from qe_plugins.llm.client import Settings
+from tests.llm.asks import Finding, ask_all, client, request
+from tests.model_server import bill
 from tests.model_server.profile import Profile
 from tests.model_server.spawned import spawned
 
@@ -35,3 +41,32 @@ def test_a_call_costs_a_millisecond_and_a_replay_a_tenth(figures):
     assert ours["megabytes"] < 450
     assert replay["cpu_ms"] <= 0.1 * max(1.0, slower)
     assert bare["seconds"] >= math.ceil(CALLS / FLIGHT)
+
+
+@pytest.mark.anyio
+async def test_stalls_429s_and_nonsense_cause_no_storm_of_retries(tmp_path):
+    faults = Profile(
+        latency=0.5, jitter=0.3, stalled=0.05, stall=30.0, rate_limited=0.01, invalid=0.005
+    )
+    with spawned(tmp_path / "bill.jsonl", faults) as url:
+        async with client(url, both=False, settings=Settings(concurrency=300)) as asking:
+            deadline = asyncio.get_running_loop().time() + 25
+            settled = await asyncio.gather(
+                *(asking.ask(request(n), Finding, deadline=deadline) for n in range(1_500))
+            )
+            sent = asking.stats.sent
+
+    assert sent <= 1.1 * 1_500
+    assert sum(one.failure is None for one in settled) >= 0.98 * 1_500
+
+
+@pytest.mark.anyio
+async def test_a_cap_stops_a_thousand_calls_in_flight_just_below_it(tmp_path):
+    path, cap = tmp_path / "bill.jsonl", Decimal("0.30")
+    with spawned(path, Profile(latency=0.5, output_tokens=300)) as url:
+        async with client(
+            url, both=False, budgets=Budgets(scan=cap), settings=Settings()
+        ) as asking:
+            await ask_all(asking, [request(n) for n in range(3_000)])
+
+    assert cap * Decimal("0.98") < bill.total(path) <= cap
