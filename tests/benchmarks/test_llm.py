@@ -25,6 +25,12 @@ pytestmark = pytest.mark.benchmark
 
 
 @pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Run on uvloop, as the fleet does."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
 def figures(measured: Callable[..., dict[str, Any]], tmp_path: Path) -> dict[str, dict[str, Any]]:
     """Measure the three ways on one server, one after the other."""
     with spawned(tmp_path / "bill.jsonl", Profile(latency=1.0)) as url:
