@@ -140,7 +140,7 @@ class Line:
             outcome = _outcome(ended, ask)
             self._report(ended)
         finally:
-            usage = self._till.charged(ask.request, ended)
+            usage = self._till.charged(ended)
             usd = attempt.worst if usage is None else self._till.price(ask.request, usage)
             ask.usage, ask.usd = ask.usage + (usage or Usage()), ask.usd + usd
             status = "in_doubt" if usage is None else str(outcome.failure or "answered")

@@ -44,7 +44,11 @@ def worst_usage(request: Request) -> Usage:
 def worst_case(
     prices: PriceList, request: Request, at: datetime, within: timedelta = timedelta(0)
 ) -> Decimal:
-    """Return the most a request can cost in USD when it ends `within` so long after `at`."""
+    """Return the most a request can cost in USD when it ends `within` so long after `at`.
+
+    Raises ModelError for an unknown model and for one that is served no more.
+    """
+    _refuse_retired(prices.model(request.model), request.model, at)
     usage = worst_usage(request)
     return max(_dearest(rates(prices, request.model, then), usage) for then in (at, at + within))
 
@@ -79,6 +83,15 @@ def _inside(window: Window, prices: PriceList, at: datetime) -> bool:
 def _holiday(window: Window, prices: PriceList, utc: datetime) -> bool:
     days = prices.holidays[window.holidays].days if window.holidays else []
     return (utc + CHINA).date() in days
+
+
+def _refuse_retired(model: Model, name: str, at: datetime) -> None:
+    if model.retired is not None and at.astimezone(UTC).date() >= model.retired:
+        raise ModelError(
+            f"was retired on {model.retired}.",
+            where=f"configs/prices.yaml, {name}",
+            hint="Ask a model that is still served.",
+        )
 
 
 def _refuse_long(model: Model, name: str, prompt: int, at: datetime) -> None:

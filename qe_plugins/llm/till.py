@@ -70,7 +70,7 @@ class Till:
             number, attempt, status=status, usd=usd, usage=usage, finished_ns=time.time_ns()
         )
 
-    def charged(self, request: Request, ended: Completion | ProviderFailure | None) -> Usage | None:
+    def charged(self, ended: Completion | ProviderFailure | None) -> Usage | None:
         """Return what a call used; None where it may have cost its worst case."""
         if isinstance(ended, Completion):
             return ended.usage

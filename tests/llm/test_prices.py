@@ -150,6 +150,14 @@ def test_a_prompt_longer_than_any_price_covers_is_refused():
         cost(price_list(), "claude-haiku-5-5", Usage(100_001), OFF_PEAK)
 
 
+def test_a_retired_model_is_not_asked_but_keeps_its_price():
+    asked = request(model="deepseek-v4-flash")
+    with pytest.raises(ModelError, match="retired on 2026-08-01"):
+        worst_case(price_list(), asked, OFF_PEAK)
+
+    assert worst_case(price_list(), asked, datetime(2026, 7, 31, tzinfo=UTC)) > 0
+
+
 def test_an_unknown_model_is_named_with_the_likely_one():
     with pytest.raises(ModelError, match="Did you mean 'deepseek-flash'"):
         rates(price_list(), "deepseek-flsh", OFF_PEAK)
