@@ -30,10 +30,12 @@ async def watch(runtime: Runtime, client: Client) -> None:
 
 
 def picture(runtime: Runtime, client: Client) -> RenderableType:
-    """Return the state of a scan as a table."""
+    """Return the state of a scan: a line of figures over a table of ranks."""
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=" · ".join(_figures(runtime, client)), title_justify="left")
+    table = Table()
     for name in ("rank", "of", "at work", "done", "failed", "left"):
         table.add_column(name, justify="left" if name == "rank" else "right")
     seconds = runtime.seconds()
@@ -42,7 +44,7 @@ def picture(runtime: Runtime, client: Client) -> RenderableType:
         figures = (counts.total, counts.open, counts.done, counts.failed)
         left = "-" if eta is None else f"{eta:.0f} s"
         table.add_row(level.value, *(f"{figure:,}" for figure in figures), left)
-    return table
+    return Group(Text(" · ".join(_figures(runtime, client))), table)
 
 
 def _figures(runtime: Runtime, client: Client) -> Iterator[str]:

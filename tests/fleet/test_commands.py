@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from qe_plugins.cli import cli
+from qe_plugins.cli.fleet_live import picture
 from qe_plugins.errors import ConfigError, FleetError, ModelError, QeError
+from qe_plugins.fleet import scanning
 from tests.fleet.conftest import CONFIGS
 
 TEAM = CONFIGS / "team.yaml"
@@ -125,3 +130,20 @@ def test_a_mistake_is_one_line_that_says_what_now(arguments, kind, says):
     assert isinstance(error, kind)
     assert says in str(error)
     assert error.exit_code == 2
+
+
+def test_a_running_scan_shows_its_ranks_its_money_and_what_is_left(small):
+    seen: list[str] = []
+
+    async def look(runtime, client) -> None:
+        while True:
+            console = Console(width=120, file=StringIO())
+            console.print(picture(runtime, client))
+            seen.append(console.file.getvalue())
+            await asyncio.sleep(0)
+
+    scanning.run(scanning.begin(small()), watch=look)
+
+    assert "in flight · $0.0000 spent · $0.0000 reserved" in seen[0]
+    assert all(rank in seen[0] for rank in ("desk", "captain", "worker"))
+    assert any("│ worker      │ 12 │       0 │   12 │      0 │  0 s │" in one for one in seen)
