@@ -15,6 +15,9 @@ Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "4h"]
 Count = Annotated[int, Meta(ge=1)]
 Span = Annotated[Duration, Meta(gt=0)]
 Part = Annotated[Fraction, Meta(ge=0, le=1)]
+Name = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_-]{1,40}$", extra={"says": "a short word: it names a folder"})
+]
 
 
 class Rank(Section, frozen=True, kw_only=True):
@@ -132,7 +135,7 @@ class Fleet(Section, frozen=True, kw_only=True):
     alike two workers' errors are taken to be at least, for the effective sample size.
     """
 
-    name: str
+    name: Name
     data: Data
     ranks: Ranks
     coordinators: Annotated[list[Coordinator], Meta(min_length=1, max_length=99)]

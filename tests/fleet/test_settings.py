@@ -63,6 +63,7 @@ def test_a_file_may_build_on_another_and_be_overridden(fleet_file: File, tmp_pat
         ("ranks.desk.deadline=soon", "must be a time span such as 30s"),
         ("ranks.captain.quorum=140%", "must be a number <= 1"),
         ("ranks.captain.asks=sometimes", "must be one of always, conflict, never"),
+        ("name=../evil", "a short word"),
         ("provider=nobody", "must be one of offline, models"),
         ("coordinators=[]", "coordinators"),
         ("budgets.scan=1 EUR", "must be in USD"),
