@@ -32,5 +32,13 @@ def shared_data() -> Path:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the benchmarks to `uv run pytest tests/benchmarks`: they measure, and take minutes."""
-    asked_for = any("benchmarks" in argument for argument in config.args)
-    return True if collection_path.name == "benchmarks" and not asked_for else None
+    return True if collection_path.name == "benchmarks" and not _measures(config) else None
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Measure in one process, with nothing beside it; test on every core."""
+    return 0 if _measures(config) else None
+
+
+def _measures(config: pytest.Config) -> bool:
+    return any("benchmarks" in argument for argument in config.args)
