@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ def run(
     raised: nothing of such a run is reported.
     """
     began, started = perf_counter(), datetime.now(UTC)
+    gc.collect()  # an earlier run's engine may only be dropped on this thread, not the observers'
     prepared = prepare(loaded, plugins)
     stage = build(prepared)
     ready = perf_counter()

@@ -14,7 +14,8 @@ from qe_plugins.engine.bridge import Bridge
 from qe_plugins.engine.components import Component
 from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
-from qe_plugins.engine.following import Follower, host_on_front
+from qe_plugins.engine.follower import Follower
+from qe_plugins.engine.following import host_on_front
 from qe_plugins.engine.fronts import Front, Weaver, front_instrument
 from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
