@@ -20,9 +20,7 @@ from strategies.ema_cross import EmaCross, EmaCrossConfig
 
 def main(folder: str) -> None:
     catalog = ParquetDataCatalog(folder)
-    config = BacktestEngineConfig(
-        logging=LoggerConfig(bypass_logging=True), run_analysis=False
-    )
+    config = BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False)
     engine = BacktestEngine(config)
     engine.add_venue(
         venue=Venue("XCME"),
