@@ -16,19 +16,20 @@ from nautilus_trader.model import OrderModifyRejected, OrderStatus
 from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
 from qe_plugins.decisions import OrderRequest
-from qe_plugins.engine.alarm import LoudClock, guarded
+from qe_plugins.engine.alarm import guarded
 from qe_plugins.engine.denial import addressed_to_denier
 from qe_plugins.engine.exposure import at_risk
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.gate import Refusal, request_of, told
 from qe_plugins.engine.gated import Gated
 from qe_plugins.engine.house import House
+from qe_plugins.engine.loud import Loud, Subscribing
 from qe_plugins.engine.recorder import decimal
 
 NOT_CALLBACKS = frozenset({"on_save", "on_load"})
 
 
-class GatedStrategy(Gated, Strategy):
+class GatedStrategy(Gated, Subscribing, Strategy):
     """A `Strategy` whose orders are put to the gate before the engine sees them.
 
     `denials` are requests on their way to be denied; `sent` are orders that the cache may not list
@@ -38,14 +39,6 @@ class GatedStrategy(Gated, Strategy):
 
     denials: ClassVar[dict[Any, OrderRequest]]
     sent: ClassVar[list[Any]]
-
-    @property
-    def clock(self) -> Any:
-        return LoudClock(super().clock, self, self.floor.alarm)
-
-    def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        self.floor.listings.check_bars(str(bar_type), type(self).__name__)
-        super().subscribe_bars(bar_type, *args, **kwargs)
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         self._sends(order)
@@ -137,7 +130,7 @@ class GatedStrategy(Gated, Strategy):
         self.on_order_modify_rejected(event)
 
 
-class GatedAlgorithm(Gated, ExecutionAlgorithm):
+class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
     """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
@@ -154,18 +147,8 @@ class GatedAlgorithm(Gated, ExecutionAlgorithm):
         """An algorithm cannot stop the engine itself: the runner sees the alarm after the piece."""
 
 
-class LoudActor(DataActor):
-    """A `DataActor` whose timers cannot fail in silence."""
-
-    floor: ClassVar[Floor]
-
-    @property
-    def clock(self) -> Any:
-        return LoudClock(super().clock, self, self.floor.alarm)
-
-    def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        self.floor.listings.check_bars(str(bar_type), type(self).__name__)
-        super().subscribe_bars(bar_type, *args, **kwargs)
+class LoudActor(Subscribing, DataActor):
+    """A `DataActor` whose timers and subscriptions cannot fail in silence."""
 
 
 def is_exit(order: Any, orders: list[Any]) -> bool:

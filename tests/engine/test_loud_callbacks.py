@@ -94,6 +94,17 @@ class BadAlgorithm(ExecutionAlgorithm):
         raise RuntimeError("cannot work this")
 
 
+class TimedAlgorithm(BadAlgorithm):
+    """Means to work an order later, and trips when the time comes."""
+
+    def on_order(self, order: Any) -> None:
+        at = self.clock.timestamp_ns() + 30 * NANOSECONDS
+        self.clock.set_time_alert_ns("slice", at, self.ring)
+
+    def ring(self, event: Any) -> None:
+        raise RuntimeError("a slice was lost")
+
+
 class SendsToBad(Trader):
     def bar_1(self) -> None:
         self.submit_order(self.market(BUY, exec_algorithm_id=ExecAlgorithmId("BAD")))
@@ -124,12 +135,16 @@ def test_a_timer_of_an_actor_that_raises_ends_the_run(trade: Run) -> None:
         trade(None, actors={"one": {"path": f"{__name__}:TimedActor"}})
 
 
-def test_an_algorithm_that_raises_ends_the_run(trade: Run) -> None:
-    with pytest.raises(StrategyError, match="cannot work this"):
+@pytest.mark.parametrize(
+    ("algorithm", "said"),
+    [("BadAlgorithm", "cannot work this"), ("TimedAlgorithm", "a slice was lost")],
+)
+def test_an_algorithm_that_raises_ends_the_run(trade: Run, algorithm: str, said: str) -> None:
+    with pytest.raises(StrategyError, match=said):
         trade(
             None,
             strategies={"one": {"path": f"{__name__}:SendsToBad"}},
-            exec_algorithms={"bad": {"path": f"{__name__}:BadAlgorithm"}},
+            exec_algorithms={"bad": {"path": f"{__name__}:{algorithm}"}},
         )
 
 
