@@ -18,7 +18,7 @@ from qe_plugins.engine.account import tied_up
 from qe_plugins.engine.assumptions import assumptions
 from qe_plugins.engine.books import Fill
 from qe_plugins.engine.floor import Floor
-from qe_plugins.engine.outcome import ContractFacts, Outcome, PluginStats, TapeFacts
+from qe_plugins.engine.outcome import ContractFacts, Outcome, TapeFacts
 from qe_plugins.engine.recorder import decimal, in_causal_order
 from qe_plugins.engine.rolls import rolls_of
 from qe_plugins.journal.records import Fact, Kind
@@ -61,7 +61,7 @@ def outcome_of(
         vetoes=frames.vetoes_frame(recorder.facts),
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
         fills_sha256=fills_sha256(recorder.fills),
-        plugins=[PluginStats(**_fields(stats)) for stats in floor.plugins.stats()],
+        plugins=floor.plugins.stats(),
         rolls=rolls_of(recorder),
         assumptions=[*floor.house.said, *assumptions(loaded, floor.money)],
         facts=_facts(loaded, tape, floor, orders, said),
@@ -142,7 +142,3 @@ def _tape_facts(tape: Tape) -> TapeFacts:
 
 def _money(balances: dict[Any, Any], currency: str) -> Decimal:
     return next((decimal(m) for c, m in balances.items() if c.code == currency), Decimal(0))
-
-
-def _fields(stats: Any) -> dict[str, Any]:
-    return {name: getattr(stats, name) for name in stats.__struct_fields__}

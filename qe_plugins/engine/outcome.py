@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from qe_plugins.journal.records import Fact
+from qe_plugins.manager import Stats
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,18 +41,6 @@ class TapeFacts(msgspec.Struct, frozen=True, kw_only=True):
     end: int
     bars: int
     contracts: list[ContractFacts]
-
-
-class PluginStats(msgspec.Struct, frozen=True, kw_only=True):
-    """How one active plugin fared. `seconds` is the time its hooks took on the trading thread."""
-
-    name: str
-    role: str
-    asked: int = 0
-    answered: int = 0
-    vetoed: int = 0
-    failed: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +82,7 @@ class Outcome:
     vetoes: pl.DataFrame
     marks: pl.DataFrame
     fills_sha256: str
-    plugins: list[PluginStats]
+    plugins: list[Stats]
     assumptions: list[str]
     rolls: list[dict[str, Any]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)

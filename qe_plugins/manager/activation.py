@@ -22,11 +22,11 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     role: str
-    asked: int
-    answered: int
-    vetoed: int
-    failed: int
-    seconds: float
+    asked: int = 0
+    answered: int = 0
+    vetoed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
 
     @classmethod
     def of(cls, name: str, role: str, implementations: Sequence[Implementation]) -> Self:

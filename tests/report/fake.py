@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from qe_plugins.engine.outcome import ContractFacts, Outcome, PluginStats, TapeFacts
+from qe_plugins.engine.outcome import ContractFacts, Outcome, TapeFacts
+from qe_plugins.manager import Stats
 from tests.report import tape
 from tests.report.tape import TICK, TS
 
@@ -120,13 +121,13 @@ def busy(catalog: Path, *, seed: int = 7, sessions: int = 60, trades: int = 220)
         ),
         final_balance=final, fills_sha256=f"{seed:02d}9f" + "ab" * 30,
         plugins=[
-            PluginStats(name="hunter_momentum", role="HUNTER", asked=stamps.size,
+            Stats(name="hunter_momentum", role="HUNTER", asked=stamps.size,
                         answered=len(desk.signals), seconds=1.31),
-            PluginStats(name="guardian_limits", role="GUARDIAN", asked=trades + 40,
+            Stats(name="guardian_limits", role="GUARDIAN", asked=trades + 40,
                         answered=trades + 40, vetoed=27, seconds=0.014),
-            PluginStats(name="guardian_volatility", role="GUARDIAN", asked=trades + 40,
+            Stats(name="guardian_volatility", role="GUARDIAN", asked=trades + 40,
                         answered=trades + 39, vetoed=13, failed=1, seconds=0.052),
-            PluginStats(name="analyst_trades", role="ANALYST", asked=trades, answered=trades),
+            Stats(name="analyst_trades", role="ANALYST", asked=trades, answered=trades),
         ],
         assumptions=[
             "Market orders fill at the next bar's open, one tick worse.",
