@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from qe_plugins.engine.books import Fill
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.journal.records import Fact, Kind
 
 
 def rolls_of(recorder: Recorder) -> list[dict[str, Any]]:
     """Return one JSON-safe mapping a roll, oldest first; prices in points, fees in currency."""
-    return [_roll(fact, recorder) for fact in recorder.facts if fact.kind is Kind.ROLL]
+    filled: defaultdict[str, list[Fill]] = defaultdict(list)
+    for fill in recorder.fills:
+        filled[fill.client_order_id].append(fill)
+    return [_roll(fact, filled) for fact in recorder.facts if fact.kind is Kind.ROLL]
 
 
-def _roll(fact: Fact, recorder: Recorder) -> dict[str, Any]:
+def _roll(fact: Fact, filled: Mapping[str, Sequence[Fill]]) -> dict[str, Any]:
     body = fact.body
-    legs = [_leg(order, recorder) for order in body["orders"]]
+    legs = [_leg(order, filled.get(order, ())) for order in body["orders"]]
     prices = [float(price) for price in body["prices"]]
     return {
         "at": datetime.fromtimestamp(fact.ts_event // 10**9, UTC).isoformat(),
@@ -34,8 +40,7 @@ def _roll(fact: Fact, recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def _leg(order: str, recorder: Recorder) -> dict[str, Any]:
-    fills = [fill for fill in recorder.fills if fill.client_order_id == order]
+def _leg(order: str, fills: Sequence[Fill]) -> dict[str, Any]:
     size = sum((abs(fill.quantity) for fill in fills), Decimal(0))
     paid = sum((fill.price * abs(fill.quantity) for fill in fills), Decimal(0))
     return {
