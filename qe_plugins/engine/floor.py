@@ -218,6 +218,4 @@ class Desk:
 
 def instrument_of(cache: Any, instrument_id: str) -> Any:
     """Return the engine's instrument for an id as text, or None."""
-    from nautilus_trader.model import InstrumentId
-
     return cache.instrument(InstrumentId.from_str(instrument_id))

@@ -6,7 +6,6 @@ level is worked out when the front turns, from the turn's own price pair (see `a
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +14,7 @@ from typing import Any
 from nautilus_trader.model import Bar, BarType, FuturesContract, InstrumentId, Price, Symbol
 
 from qe_plugins.data.catalog import Record
+from qe_plugins.engine.instruments import remade
 from qe_plugins.engine.turns import Turn
 
 FAR = 10 * 366 * 86_400 * 1_000_000_000
@@ -35,15 +35,6 @@ class Front:
     def bar_type(self) -> str:
         """Return the bar type of the series."""
         return f"{self.id}-{self.spec}-EXTERNAL"
-
-    def contract(self, ts: int) -> str:
-        """Return the id of the contract that is current at the close of a bar (UTC ns)."""
-        passed = bisect_right([turn.at for turn in self.turns], ts)
-        return self.turns[passed - 1].after if passed else self.first
-
-    def turn_at(self, ts: int) -> Turn | None:
-        """Return the turn at the close of a bar, None where there is none."""
-        return next((turn for turn in self.turns if turn.at == ts), None)
 
 
 class Weaver:
@@ -105,24 +96,24 @@ def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list
     `turns` are those up to now; `adjust` is `difference` or `ratio`. A turn without prices leaves
     what was before it out: there is nothing to adjust it by.
     """
-    moved, bars = [], sorted(history, key=lambda bar: bar.ts_event)
-    for bar in bars:
-        later = [turn for turn in turns if turn.at > bar.ts_event]
-        if all(turn.prices for turn in later):
-            moved.append(_moved(bar, later, adjust))
-    return moved
+    ratio, difference, later = Decimal(1), Decimal(0), list(turns)
+    moved: list[Bar] = []
+    for bar in sorted(history, key=lambda bar: bar.ts_event, reverse=True):
+        while later and later[-1].at > bar.ts_event:
+            turn = later.pop()
+            if turn.prices is None:
+                return moved[::-1]
+            before, after = turn.prices
+            if adjust == "ratio":
+                ratio *= after / before
+            else:
+                difference += after - before
+        moved.append(_moved(bar, ratio, difference))
+    return moved[::-1]
 
 
-def _moved(bar: Bar, later: Sequence[Turn], adjust: str) -> Bar:
-    ratio, difference = Decimal(1), Decimal(0)
-    for turn in later:
-        assert turn.prices is not None
-        before, after = turn.prices
-        if adjust == "ratio":
-            ratio *= after / before
-        else:
-            difference += after - before
-    if not later:
+def _moved(bar: Bar, ratio: Decimal, difference: Decimal) -> Bar:
+    if ratio == 1 and difference == 0:
         return bar
 
     def move(price: Price) -> Price:
@@ -142,18 +133,10 @@ def _moved(bar: Bar, later: Sequence[Turn], adjust: str) -> Bar:
 
 def front_instrument(front: Front, contract: FuturesContract) -> Any:
     """Return the front as an instrument to look up tick and multiplier in; it is never traded."""
-    return FuturesContract(
+    return remade(
+        contract,
         instrument_id=InstrumentId.from_str(front.id),
         raw_symbol=Symbol(front.root),
-        asset_class=contract.asset_class,
-        underlying=front.root,
         activation_ns=0,
         expiration_ns=contract.expiration_ns + FAR,
-        currency=contract.currency,
-        price_precision=contract.price_precision,
-        price_increment=contract.price_increment,
-        multiplier=contract.multiplier,
-        lot_size=contract.lot_size,
-        ts_event=contract.ts_event,
-        ts_init=contract.ts_init,
     )

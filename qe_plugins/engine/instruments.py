@@ -11,6 +11,12 @@ from nautilus_trader.model import Currency, FuturesContract, Money, Quantity
 
 from qe_plugins.engine.money import Margins, Terms
 
+KEPT = (
+    *("raw_symbol", "asset_class", "underlying", "activation_ns", "expiration_ns", "currency"),
+    *("price_precision", "price_increment", "multiplier", "lot_size", "max_quantity"),
+    *("min_quantity", "exchange", "ts_event", "ts_init"),
+)
+
 
 class FeeByDate(FeeModel):
     """A fee a contract and side that depends on the root and on the day of the order."""
@@ -42,23 +48,14 @@ def with_margins(contract: FuturesContract, facts: Margins, reference: Decimal) 
     price rises, is left with half of them.
     """
     notional = 2 * reference * contract.multiplier.as_decimal()
-    return FuturesContract(
-        instrument_id=contract.id,
-        raw_symbol=contract.raw_symbol,
-        asset_class=contract.asset_class,
-        underlying=contract.underlying,
-        activation_ns=contract.activation_ns,
-        expiration_ns=contract.expiration_ns,
-        currency=contract.currency,
-        price_precision=contract.price_precision,
-        price_increment=contract.price_increment,
-        multiplier=contract.multiplier,
-        lot_size=contract.lot_size,
-        ts_event=contract.ts_event,
-        ts_init=contract.ts_init,
-        max_quantity=contract.max_quantity,
-        min_quantity=contract.min_quantity,
+    return remade(
+        contract,
         margin_init=round(facts.initial / notional, 8),
         margin_maint=round(facts.maintenance / notional, 8),
-        exchange=contract.exchange,
     )
+
+
+def remade(contract: FuturesContract, **changes: Any) -> FuturesContract:
+    """Return `contract` with other values in some fields: it cannot be changed in place."""
+    fields: dict[str, Any] = {name: getattr(contract, name) for name in KEPT}
+    return FuturesContract(**fields | {"instrument_id": contract.id} | changes)
