@@ -33,19 +33,28 @@ def working(
 ) -> dict[ClientOrderId, Any]:
     """Return the strategy's orders on `side` that may still fill, by client order id.
 
-    `submitted` are orders that left the strategy within the callback now running: the cache does
+    `submitted` is as for `unfinished`.
+    """
+    found = unfinished(cache, submitted, instrument_id=instrument_id, strategy_id=strategy_id)
+    return {i: o for i, o in found.items() if o.side == side and o.instrument_id == instrument_id}
+
+
+def unfinished(
+    cache: Cache, submitted: Iterable[ClientOrderId] = (), **mine: Any
+) -> dict[ClientOrderId, Any]:
+    """Return the orders that may still fill, by client order id; `mine` limits the cache's lists.
+
+    `submitted` are orders that left a strategy within the callback now running: the cache does
     not list them as in flight yet. Orders on their way to be cancelled are left out.
     """
     found: dict[ClientOrderId, Any] = {}
     for listing in (cache.orders_open, cache.orders_inflight, cache.orders_emulated):
-        for order in listing(instrument_id=instrument_id, strategy_id=strategy_id):
-            found[order.client_order_id] = order
+        found |= {order.client_order_id: order for order in listing(**mine)}
     for client_order_id in submitted:
         sent: Any = cache.order(client_order_id)
-        leaving = sent is not None and sent.status == OrderStatus.INITIALIZED
-        if leaving and sent.instrument_id == instrument_id:
+        if sent is not None and sent.status == OrderStatus.INITIALIZED:
             found[client_order_id] = sent
-    return {i: o for i, o in found.items() if o.side == side and not o.is_pending_cancel}
+    return {i: order for i, order in found.items() if not order.is_pending_cancel}
 
 
 def at_risk(orders: Iterable[tuple[Any, Decimal]]) -> Decimal:

@@ -16,7 +16,7 @@ from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Quantit
 from nautilus_trader.trading import Strategy
 
 from qe_plugins.decisions import Rolled
-from qe_plugins.engine.exposure import position
+from qe_plugins.engine.exposure import position, unfinished
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.follower import Follower, Translated
 from qe_plugins.engine.fronts import adjusted
@@ -109,11 +109,12 @@ class FollowingStrategy(GatedStrategy):
                 indicator.handle_bar(each)
 
     def _working(self) -> list[Any]:
-        cache = super().cache
-        found: list[Any] = []
-        for listing in (cache.orders_open, cache.orders_inflight, cache.orders_emulated):
-            found += listing(instrument_id=self.follower.contract, strategy_id=self.strategy_id)
-        return list({o.client_order_id: o for o in found if not o.is_pending_cancel}.values())
+        found = unfinished(
+            self.floor.cache,
+            instrument_id=self.follower.contract,
+            strategy_id=self.strategy_id,
+        )
+        return list(found.values())
 
     def _adds_risk(self) -> bool:
         """Say whether the strategy works an order that would not merely reduce its position."""
@@ -134,8 +135,8 @@ class FollowingStrategy(GatedStrategy):
         rolled = self._announced(turn, bar)
         legs = self._legs(turn, held)
         enters = not rolled.flat and self._may_enter(legs[1], rolled)
-        follower.quiet |= {legs[0].client_order_id} if enters else set()
-        follower.quiet |= {order.client_order_id for order in exits} if enters else set()
+        if enters:
+            follower.quiet |= {order.client_order_id for order in (legs[0], *exits)}
         for order in exits:
             self.cancel_order(order.client_order_id)
         self._send(legs[0], rolled)

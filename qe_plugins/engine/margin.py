@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import Currency, OrderSide, OrderStatus, Venue
+from nautilus_trader.model import Currency, OrderSide, Venue
 
 from qe_plugins.config.schema import Config
 from qe_plugins.config.schema import Margin as Settings
-from qe_plugins.engine.exposure import at_risk
+from qe_plugins.engine.exposure import at_risk, unfinished
 from qe_plugins.engine.money import Margins, Terms
 from qe_plugins.engine.recorder import decimal
 from qe_plugins.market.sessions import next_session
@@ -60,7 +60,7 @@ class Margin:
 
     def refusal(self, order: Any, contracts: Decimal, submitted: Iterable[Any], ts: int) -> str:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""
-        held, working = self.held(), self._working(submitted)
+        held, working = self.held(), unfinished(self._cache, submitted)
         working.pop(order.client_order_id, None)
         before = exposures(held, [(o, decimal(o.leaves_qty)) for o in working.values()])
         after = exposures(
@@ -126,15 +126,6 @@ class Margin:
             size = decimal(position.quantity)
             held[position.instrument_id] += size if position.is_long else -size
         return held
-
-    def _working(self, submitted: Iterable[Any]) -> dict[Any, Any]:
-        cache = self._cache
-        listings = (cache.orders_open, cache.orders_inflight, cache.orders_emulated)
-        found = {order.client_order_id: order for listing in listings for order in listing()}
-        sent = (cache.order(client_order_id) for client_order_id in submitted)
-        new = (order for order in sent if order and order.status == OrderStatus.INITIALIZED)
-        found |= {order.client_order_id: order for order in new}
-        return {i: order for i, order in found.items() if not order.is_pending_cancel}
 
     def _in_session(self, root: str, ts: int) -> bool:
         """Say whether a session trades that does not close soon."""
