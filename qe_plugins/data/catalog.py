@@ -11,7 +11,6 @@ import pyarrow as pa
 from nautilus_trader.model import (
     Bar,
     FuturesContract,
-    NautilusDataType,
     QuoteTick,
     TradeTick,
 )
@@ -35,13 +34,6 @@ class Kind(Enum):
     BARS = "bars"
 
 
-TYPES = {
-    Kind.QUOTES: NautilusDataType.QuoteTick,
-    Kind.TRADES: NautilusDataType.TradeTick,
-    Kind.BARS: NautilusDataType.Bar,
-}
-
-
 class Series(msgspec.Struct, frozen=True):
     """Records of one kind of one contract. `name` is the bar type, or the contract's id."""
 
@@ -50,14 +42,6 @@ class Series(msgspec.Struct, frozen=True):
     contract: str
     groups: tuple[Group, ...]
 
-    def read(self, catalog: ParquetDataCatalog, first: int, last: int) -> list[Record]:
-        """Return the records from `first` to `last`, both inclusive, in their order."""
-        near = {str(g.file) for g in self.groups if g.last >= first and g.first <= last}
-        if not near:
-            return []
-        query = TYPES[self.kind]
-        return catalog.query(query, [self.name], first, last, files=sorted(near))
-
 
 class Shelf(msgspec.Struct, frozen=True):
     """What a catalog holds of futures: contracts by id, and the series that belong to them."""
@@ -65,10 +49,6 @@ class Shelf(msgspec.Struct, frozen=True):
     folder: Path
     contracts: dict[str, FuturesContract]
     series: tuple[Series, ...]
-
-    def reader(self) -> ParquetDataCatalog:
-        """Return Nautilus' own reader of this catalog."""
-        return ParquetDataCatalog(str(self.folder))
 
 
 def open_shelf(folder: Path, place: str) -> Shelf:

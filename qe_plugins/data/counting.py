@@ -65,11 +65,11 @@ def span(found: Sequence[Group], start: int, end: int) -> Span | None:
     )
 
 
-def times(table: pa.Table) -> np.ndarray:
-    """Return the `ts_init` of each row, UTC nanoseconds; `to_numpy` would import pandas."""
+def times(table: pa.Table, column: str = STAMP) -> np.ndarray:
+    """Return the times of each row, UTC nanoseconds; `to_numpy` would import pandas."""
     parts = [
         np.frombuffer(part.buffers()[1], np.int64)[part.offset : part.offset + len(part)]
-        for part in table.column(STAMP).chunks
+        for part in table.column(column).chunks
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from nautilus_trader.model import FuturesContract
 from qe_plugins.config.schema import Data
 from qe_plugins.data import counting, dbn, synthetic, wanted
 from qe_plugins.data.catalog import Kind, Record, Series, Shelf, open_shelf
+from qe_plugins.data.reading import Reader, Woven
 from qe_plugins.data.synthetic_label import Made, read_label
 from qe_plugins.data.wanted import Where
 
@@ -36,17 +37,16 @@ class Tape(msgspec.Struct, frozen=True):
     chunk: int
     series: tuple[Series, ...]
 
-    def chunks(self) -> Iterator[list[Record]]:
-        """Yield all records in `ts_init` order, about `chunk` at a time.
+    def chunks(self, woven: Sequence[Woven] = ()) -> Iterator[list[Record]]:
+        """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
 
-        At one instant contracts come in id order, and of one contract quotes, trades, then bars.
+        At one instant contracts come in id order, of one contract quotes, trades, then bars, and
+        last the bars of `woven` series.
         """
-        reader = Shelf(self.catalog, {}, ()).reader()
+        reader = Reader(self.series)
         groups = [group for one in self.series for group in one.groups]
         for first, last in counting.windows(groups, self.chunk, self.start, self.end):
-            records = [record for one in self.series for record in one.read(reader, first, last)]
-            if records:
-                records.sort(key=attrgetter("ts_init"))
+            if records := reader.piece(first, last, woven):
                 yield records
 
 

@@ -1,0 +1,123 @@
+"""Read a catalog's records as columns, and have Nautilus' own wranglers make objects of them.
+
+The catalog's own query gives the same records, and takes twice the processor time for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from nautilus_trader.persistence import (
+    BarDataWrangler,
+    QuoteTickDataWrangler,
+    TradeTickDataWrangler,
+)
+
+from qe_plugins.data.catalog import Kind, Record, Series
+from qe_plugins.data.counting import Group, times
+
+WRANGLERS: dict[Kind, Any] = {
+    Kind.QUOTES: QuoteTickDataWrangler,
+    Kind.TRADES: TradeTickDataWrangler,
+    Kind.BARS: BarDataWrangler,
+}
+CLOSED = "ts_event"
+
+
+class Woven(msgspec.Struct, frozen=True):
+    """A series woven of others' bars, under a name of its own.
+
+    From each part's moment (a bar's close, UTC nanoseconds) on, the bars are those of its series.
+    """
+
+    name: str
+    parts: tuple[tuple[int, str], ...]
+
+
+class Reader:
+    """Reads series window by window; of each it keeps what the next window begins in."""
+
+    def __init__(self, series: Iterable[Series]) -> None:
+        self._series = {(one.kind, one.name): one for one in series}
+        self._kept: dict[Group, pa.Table] = {}
+
+    def piece(self, first: int, last: int, woven: Iterable[Woven] = ()) -> list[Record]:
+        """Return every record with first <= `ts_init` <= last, in order; both UTC nanoseconds.
+
+        At one instant series come in their order, those that are woven last.
+        """
+        tables = [
+            (one.kind, one.name, table)
+            for one in self._series.values()
+            for table in self._tables(one, first, last)
+        ]
+        tables += [
+            (Kind.BARS, one.name, table) for one in woven for table in self._of(one, first, last)
+        ]
+        self._kept = {group: table for group, table in self._kept.items() if group.last > last}
+        stamps = [times(table) for *_, table in tables]
+        records = [record for each in tables for record in _decoded(*each)]
+        return records if _in_order(stamps) else _sorted(records, np.concatenate(stamps))
+
+    def _of(self, woven: Woven, first: int, last: int) -> Iterable[pa.Table]:
+        ends = [since for since, _ in woven.parts[1:]] + [2**63 - 1]
+        for (since, name), until in zip(woven.parts, ends, strict=True):
+            one = self._series.get((Kind.BARS, name))
+            for table in self._tables(one, first, last) if one is not None else ():
+                closed = times(table, CLOSED)
+                yield _rows(table, (closed >= since) & (closed < until))
+
+    def _tables(self, series: Series, first: int, last: int) -> Iterable[pa.Table]:
+        """Yield the rows of a series in a window, row group by row group."""
+        for group in series.groups:
+            if group.last < first or group.first > last:
+                continue
+            table = self._kept.get(group)
+            if table is None:
+                table = self._kept[group] = _read(group)
+            if group.first >= first and group.last <= last:
+                yield table
+            else:
+                stamps = times(table)
+                yield _rows(table, (stamps >= first) & (stamps <= last))
+
+
+def _read(group: Group) -> pa.Table:
+    with pq.ParquetFile(group.file) as parquet:
+        table = parquet.read_row_group(group.index)
+        return table.replace_schema_metadata(parquet.schema_arrow.metadata)
+
+
+def _rows(table: pa.Table, wanted: np.ndarray) -> pa.Table:
+    """Return the wanted rows, without a copy where they follow each other."""
+    at = np.flatnonzero(wanted)
+    if at.size == 0 or at[-1] - at[0] == at.size - 1:
+        return table.slice(at[0] if at.size else 0, at.size)
+    return table.take(pa.Array.from_buffers(pa.int64(), at.size, [None, pa.py_buffer(at)]))
+
+
+def _decoded(kind: Kind, name: str, table: pa.Table) -> list[Record]:
+    said = table.schema.metadata
+    precisions = (int(said[key]) for key in (b"price_precision", b"size_precision"))
+    wrangler = WRANGLERS[kind](name, *precisions)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    records: list[Record] = wrangler.process_record_batch_bytes(sink.getvalue().to_pybytes())
+    return records
+
+
+def _in_order(stamps: list[np.ndarray]) -> bool:
+    ends = [(part[0], part[-1]) for part in stamps if part.size]
+    follow = all(a[1] < b[0] for a, b in pairwise(ends))
+    return follow and all((np.diff(part) >= 0).all() for part in stamps)
+
+
+def _sorted(records: list[Record], stamps: np.ndarray) -> list[Record]:
+    return [records[n] for n in np.argsort(stamps, kind="stable").tolist()]
