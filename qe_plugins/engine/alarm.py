@@ -22,19 +22,21 @@ CLOCK_CALLBACKS = frozenset(
     }
 )
 
+NOTHING = object()
+"""What is being handled in a callback without an event, such as `on_start`."""
+
 
 class Alarm:
     """Keeps the first exception of user code until the runner raises it.
 
-    `handling` is the event that user code is handling at this moment, None between events; `depth`
-    counts callbacks within callbacks; `waiting` is to be done when the outermost one returns.
+    `handling` is the event that user code is handling at this moment, None between events;
+    `waiting` is to be done when the outermost callback returns.
     """
 
-    __slots__ = ("_draining", "depth", "failure", "handling", "waiting")
+    __slots__ = ("_draining", "failure", "handling", "waiting")
 
     def __init__(self) -> None:
         self.handling: object = None
-        self.depth = 0
         self.waiting: deque[Callable[[], None]] = deque()
         self._draining = False
         self.failure: BaseException | None = None
@@ -79,8 +81,7 @@ def guarded(method: Callable[..., Any], alarm: Alarm) -> Callable[..., Any]:
 
     def call(self: Any, event: Any = None) -> Any:
         outer = alarm.handling
-        alarm.handling = event
-        alarm.depth += 1
+        alarm.handling = NOTHING if event is None else event
         try:
             return method(self) if event is None else method(self, event)
         except BaseException as error:
@@ -88,8 +89,7 @@ def guarded(method: Callable[..., Any], alarm: Alarm) -> Callable[..., Any]:
             raise
         finally:
             alarm.handling = outer
-            alarm.depth -= 1
-            if alarm.waiting and not alarm.depth:
+            if alarm.waiting and outer is None:
                 alarm.drain()
 
     return call

@@ -47,6 +47,7 @@ class Bridge(DataActor):
         if self.floor.hears or self.floor.house.deaf:
             for bar_type in self._bar_types:
                 self.subscribe_bars(bar_type)
+                self.floor.house.hears(bar_type.instrument_id)
 
     def on_bar(self, bar: Bar) -> None:
         if self.floor.house.watching:

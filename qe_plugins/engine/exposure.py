@@ -36,7 +36,8 @@ def working(
     `submitted` is as for `unfinished`.
     """
     found = unfinished(cache, submitted, instrument_id=instrument_id, strategy_id=strategy_id)
-    return {i: o for i, o in found.items() if o.side == side and o.instrument_id == instrument_id}
+    mine = (side, instrument_id, strategy_id)
+    return {i: o for i, o in found.items() if (o.side, o.instrument_id, o.strategy_id) == mine}
 
 
 def unfinished(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import Bar, BarType, ClientOrderId, InstrumentId
+from nautilus_trader.model import Bar, BarType, ClientOrderId, InstrumentId, OrderStatus
 
 from qe_plugins.decisions import OrderRequest, Rolled, Signal, Size
 from qe_plugins.engine.alarm import Alarm
@@ -63,6 +63,7 @@ class Floor:
         self.rules = rules_of(engine, config, margin)
         policy = config.margin.on_breach
         self.house = House(self.cache, margin, self.rules, self.recorder, self.gate, policy)
+        self.sent: dict[Any, None] = {}
         self._unbooked: list[Any] = []
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
         self.watches = self.observers.wants("trade_closed")
@@ -70,8 +71,17 @@ class Floor:
         self._heard: dict[BarType, list[Book]] = {}
         self._live = self.watches or self.observers.wants("session_closed")
 
+    def submitted(self) -> list[Any]:
+        """Return orders that were sent of late, and that the cache does not list yet."""
+        if self.sent:
+            cached = ((i, self.cache.order(i)) for i in self.sent)
+            waiting = [i for i, o in cached if o and o.status == OrderStatus.INITIALIZED]
+            self.sent = dict.fromkeys(waiting)
+        return list(self.sent)
+
     def filled(self, event: Any) -> None:
         """Take a fill in. Books are kept at once where an analyst waits for closed trades."""
+        self.sent.pop(event.client_order_id, None)
         self._unbooked.append(event)
         if self._live:
             self.settle()

@@ -87,7 +87,7 @@ class FollowingStrategy(GatedStrategy):
         if due is None:
             return False
         reason = f"waits: {due.before} is being rolled to {due.after}"
-        request, reduces = request_of(self, orders[0], submitted=self._in_callback())
+        request, reduces = request_of(self, orders[0], submitted=self._unlisted())
         if reduces:
             return False
         self.floor.recorder.veto(request, "roll", reason)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from nautilus_trader.model import Bar
-
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.gate import Refusal, request_of
@@ -20,31 +18,34 @@ class Gated:
         """Remember what the order is an answer to."""
         self.floor.recorder.handled[order.client_order_id] = self.floor.alarm.handling
 
+    def _unlisted(self) -> list[Any]:
+        """Return orders that were sent of late, and that the cache does not list yet."""
+        return self.floor.submitted()
+
+    def _passes(self, order: Any) -> bool:
+        """Say at a glance that nobody is to be asked about an order, and no rule stands against."""
+        return self.floor.gate.idle and self._allowed(order)
+
+    def _allowed(self, order: Any) -> bool:
+        """Say at a glance that an order breaks no rule."""
+        floor = self.floor
+        return floor.rules.allows(order, floor.alarm.handling) and not self._unlisted()
+
     def _vetoed(self, order: Any, **more: Any) -> tuple[OrderRequest, list[Refusal]]:
         """Put an order to the gate unless it only reduces."""
-        request, reduces = request_of(self, order, **more)
-        return request, [] if reduces else self._refused(request, order, more.get("submitted", ()))
+        request, reduces = request_of(self, order, submitted=self._unlisted(), **more)
+        return request, [] if reduces else self._refused(request, order)
 
-    def _refused(self, request: OrderRequest, order: Any, submitted: Any = ()) -> list[Refusal]:
+    def _refused(self, request: OrderRequest, order: Any) -> list[Refusal]:
         """Hold an order against the rules, then ask the guardians; what breaks a rule is vetoed."""
-        broken = self._broken(request, order, submitted)
+        broken = self._broken(request, order)
         for rule, reason in broken:
             self.floor.recorder.veto(request, rule, reason)
         instrument = self.floor.cache.instrument(order.instrument_id)
         return broken + self.floor.gate.refusals(self, request, instrument)
 
-    def _broken(self, request: OrderRequest, order: Any, submitted: Any) -> list[Refusal]:
+    def _broken(self, request: OrderRequest, order: Any) -> list[Refusal]:
         """Return the rules an order breaks: mostly none, which shows at a glance."""
-        rules, handling = self.floor.rules, self.floor.alarm.handling
-        if request.grows is None and rules.allows(order, submitted, handling, request.ts):
+        if request.grows is None and self._allowed(order):
             return []
-        return rules.broken(request, order, submitted)
-
-    def _passes(self, order: Any, submitted: list[Any]) -> bool:
-        """Say at a glance that nobody is to be asked about an order, and no rule stands against."""
-        floor, handling = self.floor, self.floor.alarm.handling
-        if not floor.gate.idle:
-            return False
-        sender: Any = self
-        now = handling.ts_init if isinstance(handling, Bar) else sender.clock.timestamp_ns()
-        return floor.rules.allows(order, submitted, handling, now)
+        return self.floor.rules.broken(request, order, self._unlisted())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from nautilus_trader.common import DataActor
 from nautilus_trader.core import UUID4
-from nautilus_trader.model import OrderModifyRejected, OrderStatus
+from nautilus_trader.model import OrderModifyRejected
 from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
 from qe_plugins.decisions import OrderRequest
@@ -20,7 +20,7 @@ from qe_plugins.engine.alarm import guarded
 from qe_plugins.engine.denial import addressed_to_denier
 from qe_plugins.engine.exposure import at_risk
 from qe_plugins.engine.floor import Floor
-from qe_plugins.engine.gate import Refusal, request_of, told
+from qe_plugins.engine.gate import Refusal, told
 from qe_plugins.engine.gated import Gated
 from qe_plugins.engine.house import House
 from qe_plugins.engine.loud import Loud, Subscribing
@@ -32,23 +32,20 @@ NOT_CALLBACKS = frozenset({"on_save", "on_load"})
 class GatedStrategy(Gated, Subscribing, Strategy):
     """A `Strategy` whose orders are put to the gate before the engine sees them.
 
-    `denials` are requests on their way to be denied; `sent` are orders that the cache may not list
-    yet. Both live on the class: each hosted component has one of its own, whatever its author's
-    `__init__` calls.
+    `denials` are requests on their way to be denied. They live on the class: each hosted component
+    has some of its own, whatever its author's `__init__` calls.
     """
 
     denials: ClassVar[dict[Any, OrderRequest]]
-    sent: ClassVar[list[Any]]
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         self._sends(order)
-        sent = self._in_callback()
-        if not self._passes(order, sent):
-            request, refusals = self._vetoed(order, submitted=sent)
+        if not self._passes(order):
+            request, refusals = self._vetoed(order)
             if refusals:
                 self._deny(order, request, refusals)
                 return
-        sent.append(order.client_order_id)
+        self.floor.sent[order.client_order_id] = None
         super().submit_order(order, *args, **kwargs)
 
     def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
@@ -59,8 +56,16 @@ class GatedStrategy(Gated, Subscribing, Strategy):
             for order in orders:
                 self._deny(order, *refused)
             return
-        self.sent.extend(order.client_order_id for order in orders)
+        self.floor.sent |= dict.fromkeys(order.client_order_id for order in orders)
         super().submit_order_list(order_list, *args, **kwargs)
+
+    def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
+        super().subscribe_bars(bar_type, *args, **kwargs)
+        self.floor.house.hears(bar_type.instrument_id)
+
+    def unsubscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
+        super().unsubscribe_bars(bar_type, *args, **kwargs)
+        self.floor.house.hears(bar_type.instrument_id, still=False)
 
     def modify_order(
         self, client_order_id: Any, quantity: Any = None, *args: Any, **kwargs: Any
@@ -73,19 +78,12 @@ class GatedStrategy(Gated, Subscribing, Strategy):
         if passed:
             super().modify_orders(passed, *args, **kwargs)
 
-    def _in_callback(self) -> list[Any]:
-        """Return orders sent within this callback, which the cache does not list yet."""
-        cached = ((i, self.cache.order(i)) for i in self.sent)
-        self.sent[:] = [i for i, o in cached if o and o.status == OrderStatus.INITIALIZED]
-        return self.sent
-
     def _list_refused(self, orders: list[Any]) -> tuple[OrderRequest, list[Refusal]] | None:
         """Ask about each order of a list that is not an exit of another one in it."""
-        sent = self._in_callback()
         for order in orders:
             if is_exit(order, orders):
                 continue
-            request, refusals = self._vetoed(order, stop=stop_of(order, orders), submitted=sent)
+            request, refusals = self._vetoed(order, stop=stop_of(order, orders))
             if refusals:
                 return request, refusals
         return None
@@ -104,9 +102,7 @@ class GatedStrategy(Gated, Subscribing, Strategy):
         if grows <= 0:
             return False
         leaves = decimal(order.leaves_qty) + grows
-        sent = self._in_callback()
-        request, reduces = request_of(self, order, contracts=leaves, grows=grows, submitted=sent)
-        refusals = [] if reduces else self._refused(request, order, sent)
+        _, refusals = self._vetoed(order, contracts=leaves, grows=grows)
         if refusals:
             self._refuse_modification(order, refusals)
         return bool(refusals)
@@ -134,7 +130,7 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
     """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        if not self._passes(order, []):
+        if not self._passes(order):
             request, refusals = self._vetoed(order)
             if refusals:
                 self._sends(order)
@@ -142,6 +138,10 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
                 self.floor.denied(request, self.floor.cache.order(order.client_order_id).last_event)
                 return
         super().submit_order(order, *args, **kwargs)
+
+    def _unlisted(self) -> list[Any]:
+        """Return none: an order in the algorithm's hands is the parent of those it sends."""
+        return []
 
     def shutdown_system(self, reason: str) -> None:
         """An algorithm cannot stop the engine itself: the runner sees the alarm after the piece."""
@@ -192,7 +192,7 @@ def host(author: type, floor: Floor, below: type | None = None) -> type:
         written |= watchful(written, floor.house)
     body |= {n: guarded(m, floor.alarm) for n, m in written.items()}
     if issubclass(below, GatedStrategy):
-        body |= {"desk": floor.desk, "denials": {}, "sent": []} | bookkeeping(author, floor)
+        body |= {"desk": floor.desk, "denials": {}} | bookkeeping(author, floor)
     return type(author.__name__, (author, below), body)
 
 

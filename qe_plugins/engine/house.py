@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from math import inf
 from typing import Any
+
+import msgspec
 
 from qe_plugins.decisions import Posture
 from qe_plugins.engine.exposure import position
@@ -15,10 +18,23 @@ from qe_plugins.engine.rules import Rules
 from qe_plugins.journal.records import Kind
 
 LOG = logging.getLogger(__name__)
-Safe = tuple[float, float]
-"""Two prices between which closes of the only contract held need no look."""
 
-NEVER: Safe = (0.0, 0.0)
+
+class Line(msgspec.Struct):
+    """One contract that was traded. `maintenance` is the most it asked for in the whole run.
+
+    It is infinite where no bars tell the contract's price.
+    """
+
+    symbol: str
+    root: str
+    multiplier: float
+    maintenance: float
+    traders: list[Any]
+
+    def is_told_by(self, bar: Any) -> bool:
+        """Say whether a bar tells the price: the contract's own, or its root's front."""
+        return str(bar.bar_type.instrument_id.symbol) in (self.symbol, self.root)
 
 
 class House:
@@ -34,74 +50,83 @@ class House:
     ) -> None:
         self._cache, self._margin, self._rules = cache, margin, rules
         self._recorder, self._gate, self._policy = recorder, gate, policy
-        self._traders: dict[tuple[Any, Any], Any] = {}
-        self._safe: Safe = NEVER
-        self._contract: Any = None
-        self._root, self._multiplier = "", 1.0
+        self._kept = margin.kept
+        self._lines: dict[Any, Line] = {}
         self._breached = self.watching = self.deaf = False
+        self._ears: set[str] = set()
         self.said: list[str] = []
 
     def filled(self, trader: Any, event: Any) -> None:
         """Take a fill of a strategy in."""
-        key = (event.strategy_id, event.instrument_id)
-        if key not in self._traders:
-            self._traders[key] = trader
-            self._set_alarm(trader, event.instrument_id)
-        if event.instrument_id != self._contract:
-            self._contract = event.instrument_id
-            instrument = self._cache.instrument(self._contract)
-            self._root, self._multiplier = instrument.underlying, instrument.multiplier.as_double()
-        self.watching, self._safe = self._policy != "ignore", NEVER
+        contract = event.instrument_id
+        line = self._lines.get(contract) or self._line_of(contract)
+        if trader not in line.traders:
+            line.traders.append(trader)
+            self._set_alarm(trader, contract)
+        self._kept.take(contract, event, line.multiplier, line.maintenance)
+        self.watching = bool(self._kept.nets)
+
+    def hears(self, instrument: Any, *, still: bool = True) -> None:
+        """Note that bars of a contract or of a front are heard by whoever then calls `check`."""
+        (self._ears.add if still else self._ears.discard)(str(instrument.symbol))
+        self._lines = {
+            contract: self._line(contract, line.traders) for contract, line in self._lines.items()
+        }
+        self._kept.forget()
 
     def check(self, bar: Any) -> None:
         """Compare what the account is worth with what it must hold. Call while `watching`."""
-        low, high = self._safe
-        if not low < bar.close.as_double() < high:
+        if not self._kept.low < bar.close.as_double() < self._kept.high:
             self._look(bar)
 
     def _look(self, bar: Any) -> None:
-        if self._margin.constant and self._glance(bar):
-            return
+        """Ask the engine what the account is worth, and remember it."""
         held = {contract: net for contract, net in self._margin.held().items() if net}
+        worth = self._margin.worth()
         if not held:
             self.watching = self._breached = False
+            self._kept.learn(float(worth), {})
             return
-        worth, needed = self._margin.worth(), self._margin.maintenance(bar.ts_init)
-        if worth >= needed:
-            self._breached = False
-        elif not self._breached:
-            self._breached = True
-            self._breach(bar.ts_init, f"the account is worth {worth:,}, {needed:,} is the least")
+        needed = self._margin.maintenance(bar.ts_init)
+        if worth < needed:
+            self._is_short(bar.ts_init, f"the account is worth {worth:,}, {needed:,} is the least")
+            return
+        self._breached = False
+        if len(held) == 1:
+            ((contract, net),) = held.items()
+            line = self._line_of(contract)
+            if line.is_told_by(bar):
+                price = bar.close.as_double()
+                self._kept.learn(
+                    float(worth), {contract: float(net)}, price, line.multiplier, line.maintenance
+                )
 
-    def _glance(self, bar: Any) -> bool:
-        """Find the prices between which half of what is spare is not lost, where one contract is.
+    def _is_short(self, ts: int, reason: str) -> None:
+        if not self._breached and self._policy != "ignore":
+            self._breach(ts, reason)
+        self._breached = True
 
-        Say whether there are any.
-        """
-        contract = self._contract
-        if self._cache.positions_open_count() != 1 or not self._is_told_by(bar):
-            return False
-        net = abs(float(self._margin.net(contract)))
-        least = net * float(self._margin.of(contract, bar.ts_init).maintenance)
-        spare = self._margin.about() - least
-        if net == 0 or spare <= 0:
-            return False
-        away, close = spare / 2 / net / self._multiplier, bar.close.as_double()
-        self._safe, self._breached = (close - away, close + away), False
-        return True
+    def _line_of(self, contract: Any) -> Line:
+        line = self._lines.get(contract)
+        if line is None:
+            line = self._lines[contract] = self._line(contract, [])
+        return line
 
-    def _is_told_by(self, bar: Any) -> bool:
-        """Say whether a bar tells the price of what is held: its own, or its root's front."""
-        heard = bar.bar_type.instrument_id
-        return heard == self._contract or str(heard.symbol) == self._root
+    def _line(self, contract: Any, traders: list[Any]) -> Line:
+        instrument = self._cache.instrument(contract)
+        symbol, root = str(contract.symbol), instrument.underlying
+        told = not self._ears.isdisjoint((symbol, root))
+        most = self._margin.most(contract) if told else inf
+        return Line(symbol, root, instrument.multiplier.as_double(), most, traders)
 
     def _breach(self, ts: int, reason: str) -> None:
         self._say("margin", ts, reason, policy=self._policy)
         if self._policy == "halt":
             self._gate.posture = Posture(reason=f"margin: {reason}", halt=True, source="margin")
             return
-        for (strategy, contract), trader in self._traders.items():
-            self._close(trader, strategy, contract, "margin", ts)
+        for contract, line in self._lines.items():
+            for trader in line.traders:
+                self._close(trader, contract, "margin", ts)
 
     def _set_alarm(self, trader: Any, contract: Any) -> None:
         """Close the strategy's position in a contract when its deadline comes."""
@@ -112,12 +137,13 @@ class House:
 
     def _expires(self, trader: Any, contract: Any) -> Callable[[Any], None]:
         def ring(event: Any) -> None:
-            self._close(trader, trader.strategy_id, contract, "expiry", event.ts_event)
-            del self._traders[trader.strategy_id, contract]  # a later fill sets the next alarm
+            self._close(trader, contract, "expiry", event.ts_event)
+            self._lines[contract].traders.remove(trader)  # a later fill sets the next alarm
 
         return ring
 
-    def _close(self, trader: Any, strategy: Any, contract: Any, rule: str, ts: int) -> None:
+    def _close(self, trader: Any, contract: Any, rule: str, ts: int) -> None:
+        strategy = trader.strategy_id
         net = position(self._cache, contract, strategy)
         trader.cancel_all_orders(contract)
         if net:

@@ -14,10 +14,10 @@ from qe_plugins.config.schema import Margin as Settings
 from qe_plugins.engine.exposure import at_risk, unfinished
 from qe_plugins.engine.money import Margins, Terms
 from qe_plugins.engine.recorder import decimal
+from qe_plugins.engine.worth import Worth
 from qe_plugins.market.sessions import next_session
 
 ZERO = Decimal(0)
-CENT = 0.01
 
 
 class Margin:
@@ -40,23 +40,20 @@ class Margin:
         self._settings, self._venue = settings, Venue(venue)
         self._currency = Currency.from_str(currency)
         self._terms: dict[Any, Terms] = {}
-        self._sessions: dict[str, tuple[int, int]] = {}
-        steps = max((len(terms.margins) for terms in money.values()), default=1)
-        self.constant = steps == 1 and settings.basis == "overnight"
+        self.kept = Worth()
 
-    def fits(self, order: Any, submitted: list[Any], ts: int) -> bool:
-        """Say at a glance that an order can be held; False means look closer."""
-        cache, contract = self._cache, order.instrument_id
-        if submitted or cache.orders_open_count() or cache.orders_emulated_count():
-            return False
-        if cache.orders_inflight_count():
-            return False
-        held: Decimal = self._portfolio.net_position(contract)
-        if cache.positions_open_count() > (held != 0):
-            return False
+    def fits(self, order: Any, initial: float) -> bool:
+        """Say at a glance that an order can be held; False means look closer.
+
+        `initial` is dollars a contract. Ask only when the bar being handled was watched.
+        """
         size: float = order.quantity.as_double()
-        after = abs(float(held) + (size if order.is_buy else -size))
-        return after * float(self.of(contract, ts).initial) + CENT < self.about()
+        more = size if order.is_buy else -size
+        if not self.kept.holds(order.instrument_id, more, initial):
+            return False
+        cache = self._cache
+        working = cache.orders_open_count() or cache.orders_inflight_count()
+        return not (working or cache.orders_emulated_count())
 
     def refusal(self, order: Any, contracts: Decimal, submitted: Iterable[Any], ts: int) -> str:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""
@@ -79,16 +76,27 @@ class Margin:
 
     def of(self, contract: Any, ts: int) -> Margins:
         """Return the margins of a contract at a moment, a day trader's inside a session."""
-        terms = self._terms.get(contract)
-        if terms is None:
-            terms = self._money[self._cache.instrument(contract).underlying]
-            self._terms[contract] = terms
-        margins = terms.margin(ts)
-        if self._settings.basis == "overnight" or not self._in_session(terms.root, ts):
-            return margins
-        day = margins.day_trade
-        assert day is not None
-        return Margins(margins.since, day, day, day)
+        return self.span(contract, ts)[0]
+
+    def span(self, contract: Any, ts: int) -> tuple[Margins, int, int]:
+        """Return the margins of a contract at a moment, since when and until when (UTC ns)."""
+        terms = self._terms_of(contract)
+        margins, since, until = terms.margin_span(ts)
+        if self._settings.basis == "overnight":
+            return margins, since, until
+        session = next_session(terms.root, ts)
+        opens, closes = (int(at.timestamp()) * 10**9 for at in (session.open, session.close))
+        closes -= int(self._settings.until_close * 1e9)
+        if opens <= ts < closes:
+            day = margins.day_trade
+            assert day is not None
+            margins = Margins(margins.since, day, day, day)
+            return margins, max(since, opens), min(until, closes)
+        return margins, ts, min(until, opens if ts < opens else ts + 1)
+
+    def most(self, contract: Any) -> float:
+        """Return the largest maintenance margin of a contract in the whole run."""
+        return float(max(one.maintenance for one in self._terms_of(contract).margins))
 
     def maintenance(self, ts: int) -> Decimal:
         """Return what the account must be worth to keep what it holds."""
@@ -101,23 +109,12 @@ class Margin:
         found = equity.get(self._currency)
         return self.balance() if found is None else decimal(found)
 
-    def about(self) -> float:
-        """Return what `worth` returns, to the cent or so."""
-        found = self._portfolio.equity(venue=self._venue).get(self._currency)
-        worth: float = float(self.balance()) if found is None else found.as_double()
-        return worth
-
     def balance(self) -> Decimal:
         account = self._cache.account_for_venue(self._venue)
         return decimal(account.balance_total(self._currency))
 
     def _tied(self, exposure: Mapping[Any, Decimal], ts: int) -> Decimal:
         return sum((n * self.of(one, ts).initial for one, n in exposure.items() if n), ZERO)
-
-    def net(self, contract: Any) -> Decimal:
-        """Return the net position in one contract."""
-        found: Decimal = self._portfolio.net_position(contract)
-        return found
 
     def held(self) -> dict[Any, Decimal]:
         """Return the net position in each contract, negative when short."""
@@ -127,14 +124,11 @@ class Margin:
             held[position.instrument_id] += size if position.is_long else -size
         return held
 
-    def _in_session(self, root: str, ts: int) -> bool:
-        """Say whether a session trades that does not close soon."""
-        opens, closes = self._sessions.get(root, (0, 0))
-        if ts >= closes:
-            session = next_session(root, ts)
-            opens, closes = (int(at.timestamp()) * 10**9 for at in (session.open, session.close))
-            self._sessions[root] = (opens, closes)
-        return opens <= ts < closes - int(self._settings.until_close * 1e9)
+    def _terms_of(self, contract: Any) -> Terms:
+        terms = self._terms.get(contract)
+        if terms is None:
+            terms = self._terms[contract] = self._money[self._cache.instrument(contract).underlying]
+        return terms
 
 
 def turns(held: Mapping[Any, Decimal], order: Any) -> bool:

@@ -6,18 +6,29 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from nautilus_trader.model import Bar, OrderType
 
 from qe_plugins.config.schema import Config
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.margin import Margin
-from qe_plugins.market.hours import closed_until
+from qe_plugins.market.hours import closed_until, stretch
 
 SECOND = 1_000_000_000
-QUARTER = 900 * SECOND
 
 Broken = list[tuple[str, str]]
 """Which rule, and why."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a contract stands from `since` up to, not including, `until` (UTC nanoseconds).
+
+    In between the market is open, the contract may be held, and one costs `initial` dollars.
+    """
+
+    since: int
+    until: int
+    initial: float
 
 
 class Rules:
@@ -27,14 +38,20 @@ class Rules:
         self._cache, self._margin = cache, margin
         self._flat_before, self._refuses = int(flat_before * SECOND), refuses
         self._deadlines: dict[Any, int] = {}
+        self._standings: dict[Any, Standing] = {}
 
-    def allows(self, order: Any, submitted: list[Any], handling: object, ts: int) -> bool:
-        """Say at a glance that an order breaks no rule; False means look closer."""
-        return (
-            ts < self.deadline(order.instrument_id)
-            and not self._may_be_closed(order, handling, ts)
-            and self._margin.fits(order, submitted, ts)
-        )
+    def allows(self, order: Any, handling: object) -> bool:
+        """Say at a glance that an order breaks no rule; False means look closer.
+
+        `handling` is what the strategy is handling: only after a bar is the account's worth known.
+        """
+        if not isinstance(handling, Bar):
+            return False
+        contract, ts = order.instrument_id, handling.ts_init
+        standing = self._standings.get(contract)
+        if standing is None or not standing.since <= ts < standing.until:
+            standing = self._standings[contract] = self._stand(contract, ts)
+        return standing.since <= ts < standing.until and self._margin.fits(order, standing.initial)
 
     def broken(self, request: OrderRequest, order: Any, submitted: Iterable[Any]) -> Broken:
         """Return every rule that an order breaks."""
@@ -65,11 +82,14 @@ class Rules:
         left = (deadline + self._flat_before - ts) // (60 * SECOND)
         return f"{contract} expires in {left} min" if left > 0 else f"{contract} has expired"
 
-    def _may_be_closed(self, order: Any, handling: object, ts: int) -> bool:
-        """Say whether the market could be closed: after a bar it is not, but at a closing time."""
-        if not self._refuses or order.order_type != OrderType.MARKET:
-            return False
-        return not isinstance(handling, Bar) or ts % QUARTER == 0
+    def _stand(self, contract: Any, ts: int) -> Standing:
+        """Return how a contract stands; while it does not, that it stands at no time."""
+        margins, since, until = self._margin.span(contract, ts)
+        until = min(until, self.deadline(contract))
+        if self._refuses:
+            open_ = stretch(self._cache.instrument(contract).underlying, ts) or (since, until)
+            since, until = max(since, open_[0]), min(until, open_[1])
+        return Standing(since, until, float(margins.initial))
 
     def _closed(self, order: Any, ts: int) -> str:
         if not self._refuses or order.order_type != OrderType.MARKET:

@@ -10,6 +10,7 @@ import pytest
 from nautilus_trader.model import Bar, BarType, InstrumentId, Price, Quantity
 
 from qe_plugins.engine.house import House
+from qe_plugins.engine.worth import SLACK, Worth
 
 CONTRACT = InstrumentId.from_str("ESZ24.XCME")
 
@@ -17,20 +18,22 @@ CONTRACT = InstrumentId.from_str("ESZ24.XCME")
 class Account:
     """One contract held on 10,000 USD to spare: counts how often it is asked what it is worth."""
 
-    constant = True
-
     def __init__(self) -> None:
         self.looks = 0
+        self.kept = Worth()
 
-    def net(self, contract: InstrumentId) -> Decimal:
-        return Decimal(1)
+    def held(self) -> dict[InstrumentId, Decimal]:
+        return {CONTRACT: Decimal(1)}
 
-    def of(self, contract: InstrumentId, ts: int) -> Any:
-        return SimpleNamespace(maintenance=Decimal(20_000))
+    def most(self, contract: InstrumentId) -> float:
+        return 20_000.0
 
-    def about(self) -> float:
+    def maintenance(self, ts: int) -> Decimal:
+        return Decimal(20_000)
+
+    def worth(self) -> Decimal:
         self.looks += 1
-        return 30_000.0
+        return Decimal(30_000 + SLACK)
 
 
 @pytest.fixture
@@ -41,11 +44,25 @@ def account() -> Account:
 @pytest.fixture
 def house(account: Account) -> House:
     contract = SimpleNamespace(underlying="ES", multiplier=Quantity.from_int(50))
-    cache = SimpleNamespace(instrument=lambda _: contract, positions_open_count=lambda: 1)
+    cache = SimpleNamespace(instrument=lambda _: contract)
     rules = SimpleNamespace(flat_at=lambda _: None)
-    found = House(cache, account, rules, None, None, "close")  # type: ignore[arg-type]
-    found.filled(None, SimpleNamespace(strategy_id="S-001", instrument_id=CONTRACT))
-    return found
+    return House(cache, account, rules, None, None, "close")  # type: ignore[arg-type]
+
+
+def heard_in(house: House, instrument: str) -> None:
+    """Let the house hear an instrument's bars, then fill an order in the contract."""
+    house.hears(InstrumentId.from_str(instrument))
+    house.filled(None, fill(1, 5_000.0))
+
+
+def fill(size: int, price: float) -> Any:
+    return SimpleNamespace(
+        instrument_id=CONTRACT,
+        last_qty=Quantity.from_int(abs(size)),
+        last_px=Price(price, 2),
+        is_buy=size > 0,
+        commission=None,
+    )
 
 
 def bar(instrument: str, close: float) -> Bar:
@@ -58,6 +75,7 @@ def bar(instrument: str, close: float) -> Bar:
 def test_between_safe_prices_nothing_is_looked_up(
     house: House, account: Account, heard: str
 ) -> None:
+    heard_in(house, heard)
     for close in (5_000.0, 5_099.75, 4_900.25, 5_000.0):
         house.check(bar(heard, close))
     assert account.looks == 1
@@ -67,6 +85,34 @@ def test_between_safe_prices_nothing_is_looked_up(
 def test_half_of_what_is_spare_lost_is_looked_at(
     house: House, account: Account, heard: str
 ) -> None:
+    heard_in(house, heard)
     for close in (5_000.0, 4_900.0):
         house.check(bar(heard, close))
+    assert account.looks == 2
+
+
+def test_a_fill_moves_the_safe_prices_and_needs_no_look(house: House, account: Account) -> None:
+    heard_in(house, "ESZ24.XCME")
+    house.check(bar("ESZ24.XCME", 5_000.0))
+    house.filled(None, fill(-2, 5_100.0))
+    for close in (5_100.0, 5_149.75, 5_247.0):
+        house.check(bar("ESZ24.XCME", close))
+    assert account.looks == 1
+
+
+@pytest.mark.parametrize("heard", ["NQZ24.XCME", "NQ.XCME"])
+def test_bars_of_something_else_leave_nothing_safe(
+    house: House, account: Account, heard: str
+) -> None:
+    heard_in(house, heard)
+    for close in (5_000.0, 5_000.0, 5_000.0):
+        house.check(bar(heard, close))
+    assert account.looks == 3
+
+
+def test_bars_that_are_heard_no_more_leave_nothing_safe(house: House, account: Account) -> None:
+    heard_in(house, "ESZ24.XCME")
+    house.check(bar("ESZ24.XCME", 5_000.0))
+    house.hears(CONTRACT, still=False)
+    house.check(bar("NQZ24.XCME", 5_000.0))
     assert account.looks == 2
