@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from nautilus_trader.persistence import (
     BarDataWrangler,
@@ -29,6 +30,9 @@ WRANGLERS: dict[Kind, Any] = {
 }
 CLOSED = "ts_event"
 
+type Named = tuple[Kind, str, pa.Table]
+"""Rows of a series of a kind and name."""
+
 
 class Woven(msgspec.Struct, frozen=True):
     """A series woven of others' bars, under a name of its own.
@@ -40,6 +44,16 @@ class Woven(msgspec.Struct, frozen=True):
     parts: tuple[tuple[int, str], ...]
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """Records that follow each other. `ranges` has the lowest and the highest close by contract.
+
+    Contracts of which quotes or trades are heard, too, have none.
+    """
+
+    records: list[Record]
+    ranges: dict[str, tuple[float, float]]
+
+
 class Reader:
     """Reads series window by window; of each it keeps what the next window begins in."""
 
@@ -47,7 +61,7 @@ class Reader:
         self._series = {(one.kind, one.name): one for one in series}
         self._kept: dict[Group, pa.Table] = {}
 
-    def piece(self, first: int, last: int, woven: Iterable[Woven] = ()) -> list[Record]:
+    def piece(self, first: int, last: int, woven: Iterable[Woven] = ()) -> Piece:
         """Return every record with first <= `ts_init` <= last, in order; both UTC nanoseconds.
 
         At one instant series come in their order, those that are woven last.
@@ -57,13 +71,29 @@ class Reader:
             for one in self._series.values()
             for table in self._tables(one, first, last)
         ]
+        ranges = self._ranges(tables)
         tables += [
             (Kind.BARS, one.name, table) for one in woven for table in self._of(one, first, last)
         ]
         self._kept = {group: table for group, table in self._kept.items() if group.last > last}
         stamps = [times(table) for *_, table in tables]
         records = [record for each in tables for record in _decoded(*each)]
-        return records if _in_order(stamps) else _sorted(records, np.concatenate(stamps))
+        if not _in_order(stamps):
+            records = _sorted(records, np.concatenate(stamps))
+        return Piece(records, ranges)
+
+    def _ranges(self, tables: Iterable[Named]) -> dict[str, tuple[float, float]]:
+        ticked = {one.contract for one in self._series.values() if one.kind is not Kind.BARS}
+        found: dict[str, tuple[float, float]] = {}
+        for kind, name, table in tables:
+            contract = self._series[kind, name].contract
+            if contract in ticked or not table.num_rows:
+                continue
+            ends = pc.min_max(table["close"])
+            low, high = float(ends["min"].as_py()), float(ends["max"].as_py())
+            lowest, highest = found.get(contract, (low, high))
+            found[contract] = (min(low, lowest), max(high, highest))
+        return found
 
     def _of(self, woven: Woven, first: int, last: int) -> Iterable[pa.Table]:
         ends = [since for since, _ in woven.parts[1:]] + [2**63 - 1]

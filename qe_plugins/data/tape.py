@@ -11,8 +11,8 @@ from nautilus_trader.model import FuturesContract
 
 from qe_plugins.config.schema import Data
 from qe_plugins.data import counting, dbn, synthetic, wanted
-from qe_plugins.data.catalog import Kind, Record, Series, Shelf, open_shelf
-from qe_plugins.data.reading import Reader, Woven
+from qe_plugins.data.catalog import Kind, Series, Shelf, open_shelf
+from qe_plugins.data.reading import Piece, Reader, Woven
 from qe_plugins.data.synthetic_label import Made, read_label
 from qe_plugins.data.wanted import Where
 
@@ -37,7 +37,7 @@ class Tape(msgspec.Struct, frozen=True):
     chunk: int
     series: tuple[Series, ...]
 
-    def chunks(self, woven: Sequence[Woven] = ()) -> Iterator[list[Record]]:
+    def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
 
         At one instant contracts come in id order, of one contract quotes, trades, then bars, and
@@ -46,8 +46,9 @@ class Tape(msgspec.Struct, frozen=True):
         reader = Reader(self.series)
         groups = [group for one in self.series for group in one.groups]
         for first, last in counting.windows(groups, self.chunk, self.start, self.end):
-            if records := reader.piece(first, last, woven):
-                yield records
+            piece = reader.piece(first, last, woven)
+            if piece.records:
+                yield piece
 
 
 def open_tape(data: Data, where: Where) -> Tape:

@@ -58,13 +58,14 @@ def run_id_of(started: datetime, name: str) -> str:
 def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0
-    for piece in tape.chunks():
+    for piece in tape.pieces():
         if stage.fills is not None:
-            stage.fills.feed(piece)
-        stage.engine.add_data(stage.weaver.woven(piece))
+            stage.fills.feed(piece.records)
+        stage.floor.house.expects(piece.ranges)
+        stage.engine.add_data(stage.weaver.woven(piece.records))
         _advance(stage, partial(stage.engine.run, streaming=True))
         stage.engine.clear_data()
-        done += len(piece)
+        done += len(piece.records)
         if progress is not None:
             progress(done, tape.records)
     _advance(stage, stage.engine.end)

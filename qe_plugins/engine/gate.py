@@ -19,6 +19,8 @@ Refusal = tuple[str, str]
 class Gate:
     """Asks `veto_order`. Doubt is a veto: an exception, a slow answer, an answer of another kind.
 
+    `idle` says that there is nobody to ask.
+
     The posture is checked by the gate itself: a halt or an expired posture allows no new risk,
     whoever set it and whether or not a guardian is active.
     """
@@ -34,12 +36,12 @@ class Gate:
     ) -> None:
         self._ask = plugins.bind("veto_order")
         self._recorder, self._rung, self._timeout = recorder, rung, timeout
-        self.posture = posture
+        self.take(posture)
 
-    @property
-    def idle(self) -> bool:
-        """Whether there is nobody to ask."""
-        return self._ask is None and self.posture is None
+    def take(self, posture: Posture | None) -> None:
+        """Go by a posture from now on."""
+        self.posture = posture
+        self.idle = self._ask is None and posture is None
 
     def refusals(self, component: Any, request: OrderRequest, instrument: Any) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""

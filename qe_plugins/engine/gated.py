@@ -22,14 +22,12 @@ class Gated:
         """Return orders that were sent of late, and that the cache does not list yet."""
         return self.floor.submitted()
 
-    def _passes(self, order: Any) -> bool:
-        """Say at a glance that nobody is to be asked about an order, and no rule stands against."""
-        return self.floor.gate.idle and self._allowed(order)
-
     def _allowed(self, order: Any) -> bool:
         """Say at a glance that an order breaks no rule."""
         floor = self.floor
-        return floor.rules.allows(order, floor.alarm.handling) and not self._unlisted()
+        if floor.sent and self._unlisted():
+            return False
+        return floor.rules.allows(order, floor.alarm.handling)
 
     def _vetoed(self, order: Any, **more: Any) -> tuple[OrderRequest, list[Refusal]]:
         """Put an order to the gate unless it only reduces."""

@@ -39,13 +39,14 @@ class GatedStrategy(Gated, Subscribing, Strategy):
     denials: ClassVar[dict[Any, OrderRequest]]
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        self._sends(order)
-        if not self._passes(order):
+        floor, name = self.floor, order.client_order_id
+        floor.recorder.handled[name] = floor.alarm.handling
+        if not (floor.gate.idle and self._allowed(order)):
             request, refusals = self._vetoed(order)
             if refusals:
                 self._deny(order, request, refusals)
                 return
-        self.floor.sent[order.client_order_id] = None
+        floor.sent[name] = None
         super().submit_order(order, *args, **kwargs)
 
     def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
@@ -130,7 +131,7 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
     """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        if not self._passes(order):
+        if not (self.floor.gate.idle and self._allowed(order)):
             request, refusals = self._vetoed(order)
             if refusals:
                 self._sends(order)
@@ -223,10 +224,11 @@ def watchful(written: dict[str, Any], house: House) -> dict[str, Any]:
 
 def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
     """Return the callbacks by which the floor hears of fills and denials, then the author."""
+    heard, watched = floor.filled, floor.house.filled
 
     def on_order_filled(self: Any, event: Any) -> None:
-        floor.filled(event)
-        floor.house.filled(self, event)
+        heard(event)
+        watched(self, event)
         author.on_order_filled(self, event)
 
     def on_order_denied(self: Any, event: Any) -> None:

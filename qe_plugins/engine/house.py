@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
-
-import msgspec
 
 from qe_plugins.decisions import Posture
 from qe_plugins.engine.exposure import position
@@ -15,34 +13,21 @@ from qe_plugins.engine.gate import Gate
 from qe_plugins.engine.margin import Margin
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.rules import Rules
+from qe_plugins.engine.worth import Line
 from qe_plugins.journal.records import Kind
 
 LOG = logging.getLogger(__name__)
 
-
-class Line(msgspec.Struct):
-    """One contract that was traded. `maintenance` is the most it asked for in the whole run.
-
-    It is infinite where no bars tell the contract's price.
-    """
-
-    symbol: str
-    root: str
-    multiplier: float
-    maintenance: float
-    traders: list[Any]
-
-    def is_told_by(self, bar: Any) -> bool:
-        """Say whether a bar tells the price: the contract's own, or its root's front."""
-        return str(bar.bar_type.instrument_id.symbol) in (self.symbol, self.root)
+type Ranges = Mapping[str, tuple[float, float]]
+"""The lowest and the highest price of contracts, by id."""
 
 
 class House:
     """Watches the account at every bar while anything is held.
 
-    `watching` is false while nothing is; `deaf` is set where a strategy hears no bars, which the
-    bridge then must. Between two prices at which the maintenance margin cannot be touched, a bar
-    costs one comparison.
+    `watching` is false while no price that is known to come can matter; `deaf` is set where a
+    strategy hears no bars, which the bridge then must. Between two prices at which the maintenance
+    margin cannot be touched, a bar costs one comparison.
     """
 
     def __init__(
@@ -52,27 +37,38 @@ class House:
         self._recorder, self._gate, self._policy = recorder, gate, policy
         self._kept = margin.kept
         self._lines: dict[Any, Line] = {}
-        self._breached = self.watching = self.deaf = False
+        self._line: Line | None = None
+        self._ranges: Ranges = {}
         self._ears: set[str] = set()
+        self._breached = self.deaf = False
+        self.watching = True
         self.said: list[str] = []
 
-    def filled(self, trader: Any, event: Any) -> None:
-        """Take a fill of a strategy in."""
-        contract = event.instrument_id
-        line = self._lines.get(contract) or self._line_of(contract)
-        if trader not in line.traders:
-            line.traders.append(trader)
-            self._set_alarm(trader, contract)
-        self._kept.take(contract, event, line.multiplier, line.maintenance)
-        self.watching = bool(self._kept.nets)
+    def expects(self, ranges: Ranges) -> None:
+        """Take the prices that each contract's next bars close at; other contracts' are unknown."""
+        self._ranges = ranges
+        for contract, line in self._lines.items():
+            line.lowest, line.highest = self._range(contract)
+        self.watching = not self._kept.settled
 
     def hears(self, instrument: Any, *, still: bool = True) -> None:
         """Note that bars of a contract or of a front are heard by whoever then calls `check`."""
         (self._ears.add if still else self._ears.discard)(str(instrument.symbol))
-        self._lines = {
-            contract: self._line(contract, line.traders) for contract, line in self._lines.items()
-        }
+        for contract, line in self._lines.items():
+            line.maintenance = self._most(contract)
         self._kept.forget()
+        self.watching = True
+
+    def filled(self, trader: Any, event: Any) -> None:
+        """Take a fill of a strategy in."""
+        contract, line = event.instrument_id, self._line
+        if line is None or line.contract != contract:
+            line = self._line = self._line_of(contract)
+        if trader not in line.traders:
+            line.traders.append(trader)
+            self._set_alarm(trader, contract)
+        self._kept.take(line, event)
+        self.watching = not self._kept.settled
 
     def check(self, bar: Any) -> None:
         """Compare what the account is worth with what it must hold. Call while `watching`."""
@@ -83,46 +79,51 @@ class House:
         """Ask the engine what the account is worth, and remember it."""
         held = {contract: net for contract, net in self._margin.held().items() if net}
         worth = self._margin.worth()
-        if not held:
-            self.watching = self._breached = False
-            self._kept.learn(float(worth), {})
-            return
         needed = self._margin.maintenance(bar.ts_init)
-        if worth < needed:
+        if held and worth < needed:
             self._is_short(bar.ts_init, f"the account is worth {worth:,}, {needed:,} is the least")
             return
         self._breached = False
-        if len(held) == 1:
+        if not held:
+            self._kept.learn(float(worth))
+        elif len(held) == 1:
             ((contract, net),) = held.items()
-            line = self._line_of(contract)
-            if line.is_told_by(bar):
+            if self._tells(bar, contract):
                 price = bar.close.as_double()
-                self._kept.learn(
-                    float(worth), {contract: float(net)}, price, line.multiplier, line.maintenance
-                )
+                self._kept.learn(float(worth), self._line_of(contract), float(net), price)
+        self.watching = not self._kept.settled
 
     def _is_short(self, ts: int, reason: str) -> None:
         if not self._breached and self._policy != "ignore":
             self._breach(ts, reason)
         self._breached = True
 
+    def _tells(self, bar: Any, contract: Any) -> bool:
+        """Say whether a bar tells a contract's price: it is its own, or its root's front."""
+        return str(bar.bar_type.instrument_id.symbol) in self._names(contract)
+
     def _line_of(self, contract: Any) -> Line:
         line = self._lines.get(contract)
         if line is None:
-            line = self._lines[contract] = self._line(contract, [])
+            multiplier = self._cache.instrument(contract).multiplier.as_double()
+            line = Line(contract, multiplier, self._most(contract), [], *self._range(contract))
+            self._lines[contract] = line
         return line
 
-    def _line(self, contract: Any, traders: list[Any]) -> Line:
-        instrument = self._cache.instrument(contract)
-        symbol, root = str(contract.symbol), instrument.underlying
-        told = not self._ears.isdisjoint((symbol, root))
-        most = self._margin.most(contract) if told else inf
-        return Line(symbol, root, instrument.multiplier.as_double(), most, traders)
+    def _most(self, contract: Any) -> float:
+        told = not self._ears.isdisjoint(self._names(contract))
+        return self._margin.most(contract) if told else inf
+
+    def _range(self, contract: Any) -> tuple[float, float]:
+        return self._ranges.get(str(contract), (-inf, inf))
+
+    def _names(self, contract: Any) -> tuple[str, str]:
+        return str(contract.symbol), self._cache.instrument(contract).underlying
 
     def _breach(self, ts: int, reason: str) -> None:
         self._say("margin", ts, reason, policy=self._policy)
         if self._policy == "halt":
-            self._gate.posture = Posture(reason=f"margin: {reason}", halt=True, source="margin")
+            self._gate.take(Posture(reason=f"margin: {reason}", halt=True, source="margin"))
             return
         for contract, line in self._lines.items():
             for trader in line.traders:

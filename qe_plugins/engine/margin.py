@@ -42,14 +42,14 @@ class Margin:
         self._terms: dict[Any, Terms] = {}
         self.kept = Worth()
 
-    def fits(self, order: Any, initial: float) -> bool:
+    def fits(self, order: Any, contract: Any, initial: float) -> bool:
         """Say at a glance that an order can be held; False means look closer.
 
         `initial` is dollars a contract. Ask only when the bar being handled was watched.
         """
         size: float = order.quantity.as_double()
         more = size if order.is_buy else -size
-        if not self.kept.holds(order.instrument_id, more, initial):
+        if not self.kept.holds(contract, more, initial):
             return False
         cache = self._cache
         working = cache.orders_open_count() or cache.orders_inflight_count()

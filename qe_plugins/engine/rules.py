@@ -51,7 +51,9 @@ class Rules:
         standing = self._standings.get(contract)
         if standing is None or not standing.since <= ts < standing.until:
             standing = self._standings[contract] = self._stand(contract, ts)
-        return standing.since <= ts < standing.until and self._margin.fits(order, standing.initial)
+            if not standing.since <= ts < standing.until:
+                return False
+        return self._margin.fits(order, contract, standing.initial)
 
     def broken(self, request: OrderRequest, order: Any, submitted: Iterable[Any]) -> Broken:
         """Return every rule that an order breaks."""

@@ -6,9 +6,10 @@ so often all the same, since it rounds what each fill earned to the cent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import inf
 from typing import Any
+
+import msgspec
 
 OFTEN = 256
 """Fills after which the engine is asked again."""
@@ -17,73 +18,96 @@ SLACK = 5.0
 """Dollars by which this figure may be wrong."""
 
 
-class Worth:
-    """Cash and contracts. `known` is false until the account was looked at.
+class Line(msgspec.Struct, eq=False):
+    """One contract that was traded, and who traded it. `multiplier` is dollars a point.
 
-    While the price is between `low` and `high`, the account is worth at least `least` dollars. With
-    contracts of more than one kind, or none that bars are heard of, there are no such prices.
+    `maintenance` is the most that holding one has asked for in the whole run, in dollars; infinite
+    where no bars tell the contract's price. Known prices are all between `lowest` and `highest`.
     """
 
+    contract: Any
+    multiplier: float
+    maintenance: float
+    traders: list[Any]
+    lowest: float = -inf
+    highest: float = inf
+
+
+class Worth:
+    """Cash, and contracts of one kind. `known` is false until the account was looked at.
+
+    While the price is between `low` and `high` the account is worth at least `least` dollars. After
+    a fill in a second kind of contract nothing is known until the account is looked at again.
+    """
+
+    __slots__ = ("_cash", "_fills", "high", "known", "least", "line", "low", "net")
+
     def __init__(self) -> None:
-        self.nets: dict[Any, float] = {}
         self.known = False
-        self.least = self.low = self.high = 0.0
+        self.line: Line | None = None
+        self.net = self.least = self.low = self.high = 0.0
         self._cash, self._fills = 0.0, 0
 
-    def take(self, contract: Any, event: Any, multiplier: float, maintenance: float) -> None:
-        """Take a fill in. `maintenance` is dollars a contract; inf where none of this is safe."""
-        size, price, fee = event.last_qty.as_double(), event.last_px.as_double(), event.commission
-        size = size if event.is_buy else -size
-        net = self.nets.get(contract, 0.0) + size
-        if net:
-            self.nets[contract] = net
-        else:
-            self.nets.pop(contract, None)
-        self._cash -= size * price * multiplier + (fee.as_double() if fee is not None else 0.0)
+    def take(self, line: Line, event: Any) -> None:
+        """Take a fill in."""
         self._fills += 1
-        if self._fills % OFTEN == 0 or (self.nets and contract not in self.nets):
-            self.forget()  # or what is left is of another kind, and its price not told by this fill
-        elif self.known:
-            self._bound(price, multiplier, maintenance)
+        if self._fills >= OFTEN or (self.net and line is not self.line):
+            self.forget()
+        if not self.known:
+            return
+        size, price, fee = event.last_qty.as_double(), event.last_px.as_double(), event.commission
+        if not event.is_buy:
+            size = -size
+        self.line, self.net = line, self.net + size
+        self._cash -= size * price * line.multiplier
+        if fee is not None:
+            self._cash -= fee.as_double()
+        self._bound(price)
 
     def learn(
-        self,
-        worth: float,
-        held: Mapping[Any, float],
-        price: float = 0.0,
-        multiplier: float = 0.0,
-        maintenance: float = inf,
+        self, worth: float, line: Line | None = None, net: float = 0.0, price: float = 0.0
     ) -> None:
-        """Learn what is held, of one kind of contract at most, and what the account is worth."""
-        self.nets = dict(held)
-        self._cash = worth - sum(self.nets.values()) * price * multiplier
-        self.known = True
-        self._bound(price, multiplier, maintenance)
+        """Learn what the account is worth while `net` contracts of one kind are held, or none."""
+        self.known, self.line, self.net, self._fills = True, line, net, 0
+        self._cash = worth - (net * price * line.multiplier if line else 0.0)
+        self._bound(price)
 
     def forget(self) -> None:
         """Ask the engine the next time."""
         self.known = False
-        self.low = self.high = 0.0
+        self.net = self.low = self.high = 0.0
 
     def holds(self, contract: Any, more: float, initial: float) -> bool:
         """Say that `more` contracts can surely be held; False means look closer.
 
         `initial` is dollars a contract. Only true while the price is a safe one.
         """
-        nets = self.nets
-        if not self.known or (nets and (contract not in nets or self.low == self.high)):
+        if not self.known:
             return False
-        return abs(nets.get(contract, 0.0) + more) * initial + SLACK < self.least
+        if self.net and (self.low == self.high or self.line.contract != contract):  # type: ignore[union-attr]  # who holds something has a line
+            return False
+        return abs(self.net + more) * initial + SLACK < self.least
 
-    def _bound(self, price: float, multiplier: float, maintenance: float) -> None:
+    @property
+    def settled(self) -> bool:
+        """Whether no price that is known to come needs a look."""
+        if not self.net:
+            return self.known
+        line = self.line
+        return line is not None and self.low < line.lowest and line.highest < self.high
+
+    def _bound(self, price: float) -> None:
         """Find the prices at which no more than half of what is spare has been lost."""
-        self.low = self.high = 0.0
-        if not self.nets:
+        net, line = self.net, self.line
+        if not net or line is None:
+            self.low = self.high = 0.0
             self.least = self._cash
-        elif len(self.nets) == 1:
-            (net,) = self.nets.values()
-            needed = abs(net) * maintenance
-            spare = self._cash + net * price * multiplier - needed - SLACK
-            if spare > 0:
-                away = spare / 2 / abs(net) / multiplier
-                self.low, self.high, self.least = price - away, price + away, needed + spare / 2
+            return
+        size = abs(net)
+        needed = size * line.maintenance
+        spare = self._cash + net * price * line.multiplier - needed - SLACK
+        if spare > 0:
+            away = spare / 2 / size / line.multiplier
+            self.low, self.high, self.least = price - away, price + away, needed + spare / 2
+        else:
+            self.low = self.high = 0.0

@@ -23,7 +23,7 @@ def opened(**settings: Any) -> Tape:
 
 def keys(tape: Tape) -> list[tuple[int, str, str]]:
     """Return time, contract or bar type, and content of each record, in the tape's order."""
-    records = [record for chunk in tape.chunks() for record in chunk]
+    records = [record for piece in tape.pieces() for record in piece.records]
     return [
         (one.ts_init, str(getattr(one, "bar_type", None) or one.instrument_id), str(one))
         for one in records

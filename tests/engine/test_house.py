@@ -52,7 +52,7 @@ def house(account: Account) -> House:
 def heard_in(house: House, instrument: str) -> None:
     """Let the house hear an instrument's bars, then fill an order in the contract."""
     house.hears(InstrumentId.from_str(instrument))
-    house.filled(None, fill(1, 5_000.0))
+    house.filled(None, fill(1, 5_000.0))  # nothing is known yet: the first bar brings a look
 
 
 def fill(size: int, price: float) -> Any:
@@ -116,3 +116,25 @@ def test_bars_that_are_heard_no_more_leave_nothing_safe(house: House, account: A
     house.hears(CONTRACT, still=False)
     house.check(bar("NQZ24.XCME", 5_000.0))
     assert account.looks == 2
+
+
+def test_a_tape_without_an_unsafe_price_is_not_watched(house: House, account: Account) -> None:
+    house.expects({"ESZ24.XCME": (4_950.0, 5_050.0)})
+    heard_in(house, "ESZ24.XCME")
+    house.check(bar("ESZ24.XCME", 5_000.0))
+    assert not house.watching
+
+
+def test_the_next_piece_of_the_tape_may_need_watching(house: House, account: Account) -> None:
+    house.expects({"ESZ24.XCME": (4_950.0, 5_050.0)})
+    heard_in(house, "ESZ24.XCME")
+    house.check(bar("ESZ24.XCME", 5_000.0))
+    house.expects({"ESZ24.XCME": (4_850.0, 5_050.0)})
+    assert house.watching
+
+
+def test_prices_that_are_not_known_are_watched(house: House, account: Account) -> None:
+    house.expects({"NQZ24.XCME": (4_950.0, 5_050.0)})
+    heard_in(house, "ESZ24.XCME")
+    house.check(bar("ESZ24.XCME", 5_000.0))
+    assert house.watching

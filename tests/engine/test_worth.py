@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nautilus_trader.model import Currency, Money, Price, Quantity
 
-from qe_plugins.engine.worth import OFTEN, SLACK, Worth
+from qe_plugins.engine.worth import OFTEN, SLACK, Line, Worth
 
 START, MULTIPLIER, FEE, MAINTENANCE = 50_000.0, 5.0, 0.57, 1_800.0
 USD = Currency.from_str("USD")
@@ -28,23 +28,26 @@ def fill(size: int, price: float) -> Any:
     )
 
 
-def taken(worth: Worth, size: int, price: float, contract: str = "MES") -> None:
-    worth.take(contract, fill(size, price), MULTIPLIER, MAINTENANCE)
+def line(contract: str = "MES") -> Line:
+    return Line(contract, MULTIPLIER, MAINTENANCE, [])
+
+
+def learned() -> Worth:
+    found = Worth()
+    found.learn(START)
+    return found
 
 
 @pytest.fixture
 def worth() -> Worth:
-    found = Worth()
-    found.learn(START, {})
-    return found
+    return learned()
 
 
 @given(st.lists(st.tuples(sizes, ticks), max_size=30), ticks)
 def test_at_every_safe_price_the_account_is_worth_the_least_and_holds_what_it_holds(fills, tick):
-    worth, cash, net = Worth(), START, 0
-    worth.learn(START, {})
+    worth, mes, cash, net = learned(), line(), START, 0
     for size, at in fills:
-        taken(worth, size, at / 4)
+        worth.take(mes, fill(size, at / 4))
         cash -= size * at / 4 * MULTIPLIER + FEE * abs(size)
         net += size
     price = tick / 4
@@ -58,10 +61,9 @@ def test_at_every_safe_price_the_account_is_worth_the_least_and_holds_what_it_ho
 
 @given(sizes, sizes, ticks, st.floats(min_value=-20_000, max_value=20_000))
 def test_what_it_says_can_be_held_can_be_held(size, more, tick, moved):
-    worth = Worth()
-    worth.learn(START, {})
-    taken(worth, size, tick / 4)
-    price, initial = tick / 4 + moved, 2_000.0
+    worth, initial = learned(), 2_000.0
+    worth.take(line(), fill(size, tick / 4))
+    price = tick / 4 + moved
     true = START - FEE * abs(size) + size * (price - tick / 4) * MULTIPLIER
     if worth.holds("MES", more, initial) and worth.low < price < worth.high:
         assert abs(size + more) * initial <= true
@@ -72,17 +74,19 @@ def test_nothing_is_said_before_the_account_was_looked_at():
 
 
 def test_a_second_contract_leaves_it_to_the_engine(worth: Worth):
-    taken(worth, 1, 5_000)
-    taken(worth, 1, 18_000, "MNQ")
+    worth.take(line("MES"), fill(1, 5_000))
+    worth.take(line("MNQ"), fill(1, 18_000))
     assert not worth.holds("MES", 1, 0.01)
     assert worth.low == worth.high
 
 
-def test_of_two_contracts_the_one_that_is_left_is_left_to_the_engine(worth: Worth):
-    taken(worth, 1, 5_000)
-    taken(worth, 1, 18_000, "MNQ")
-    taken(worth, -1, 5_010)
-    assert not worth.known
+def test_a_contract_after_another_is_known(worth: Worth):
+    mes = line("MES")
+    worth.take(mes, fill(1, 5_000))
+    worth.take(mes, fill(-1, 5_010))
+    worth.take(line("MNQ"), fill(1, 18_000))
+    assert worth.holds("MNQ", 1, 2_000)
+    assert not worth.holds("MES", 1, 2_000)
 
 
 def test_within_a_few_dollars_of_the_limit_it_says_nothing(worth: Worth):
@@ -91,6 +95,22 @@ def test_within_a_few_dollars_of_the_limit_it_says_nothing(worth: Worth):
 
 
 def test_the_engine_is_asked_again_every_so_often(worth: Worth):
+    mes = line()
     for number in range(OFTEN):
-        taken(worth, 1 if number % 2 else -1, 5_000)
+        worth.take(mes, fill(1 if number % 2 else -1, 5_000))
     assert not worth.known
+
+
+def test_prices_that_are_all_safe_settle_the_matter(worth: Worth):
+    mes = line()
+    mes.lowest, mes.highest = 4_900.0, 5_100.0
+    worth.take(mes, fill(1, 5_000))
+    assert worth.settled
+
+
+@pytest.mark.parametrize(("lowest", "highest"), [(-1e9, 5_100.0), (4_900.0, 1e9)])
+def test_a_price_that_may_come_and_is_not_safe_does_not(worth: Worth, lowest, highest):
+    mes = line()
+    mes.lowest, mes.highest = lowest, highest
+    worth.take(mes, fill(1, 5_000))
+    assert not worth.settled
