@@ -40,7 +40,8 @@ class Bridge(DataActor):
         self._contribute = plugins.bind("contribute_signals")
         self._resolve = plugins.bind("resolve_signals")
         self._sessions = SessionClock(self.floor)
-        self._watches = self.floor.watches
+        self._house, self._watches = self.floor.house, self.floor.watches
+        self._given: dict[str, Any] = {"cache": self.floor.cache}
 
     def on_start(self) -> None:
         self._greet()
@@ -50,14 +51,15 @@ class Bridge(DataActor):
                 self.floor.house.hears(bar_type.instrument_id)
 
     def on_bar(self, bar: Bar) -> None:
-        if self.floor.house.watching:
-            self.floor.house.check(bar)
+        if self._house.watching:
+            self._house.check(bar)
         if self._watches:
             self.floor.saw(bar)
         if self._sessions.wanted:
             self._sessions.tick(bar.ts_event)
         if self._contribute is not None:
-            answers = self._contribute.voices({"bar": bar, "cache": self.floor.cache})
+            self._given["bar"] = bar
+            answers = self._contribute.voices(self._given)
             if answers:
                 self._hear(answers, bar)
 

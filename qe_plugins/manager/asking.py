@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
@@ -36,10 +37,6 @@ class Answer(msgspec.Struct, frozen=True):
     seconds: float
 
 
-Put = tuple[Any, BaseException | None, float]
-"""What came of one question: the value, what was raised, the seconds it took."""
-
-
 @dataclass(slots=True)
 class Tally:
     """How often one plugin was asked one hook, and what became of it."""
@@ -52,38 +49,19 @@ class Tally:
 
 
 class Implementation:
-    """One plugin's method for one hook, called with the arguments that it names."""
+    """One plugin's method for one hook. It names its only argument, or picks some of several."""
+
+    __slots__ = ("_expected", "hook", "method", "only", "pick", "plugin", "tally")
 
     def __init__(
         self, plugin: str, hook: str, method: Callable[..., Any], names: Sequence[str]
     ) -> None:
-        self.plugin, self.hook, self.tally = plugin, hook, Tally()
-        self._method, self._names = method, tuple(names)
+        self.plugin, self.hook, self.method, self.tally = plugin, hook, method, Tally()
+        self.only = names[0] if len(names) == 1 else None
+        self.pick = itemgetter(*names) if len(names) > 1 else lambda _: ()
         self._expected = ANSWERS.get(hook, type(None))
 
-    def put(self, given: Mapping[str, Any]) -> Put:
-        """Ask; raise TypeError only when `given` lacks what the method names."""
-        try:
-            arguments = [given[name] for name in self._names]
-        except KeyError as missing:
-            raise TypeError(f"{self.hook} needs {missing}, which {self.plugin} names") from None
-        tally = self.tally
-        tally.asked += 1
-        error, began = None, perf_counter()
-        try:
-            value = self._method(*arguments)
-            if value is not None:
-                value = self._checked(value)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as raised:  # a panic in Nautilus' Rust code is not an `Exception`
-            value, error = None, raised
-            tally.failed += 1
-        seconds = perf_counter() - began
-        tally.seconds += seconds
-        return value, error, seconds
-
-    def _checked(self, value: object) -> object:
+    def checked(self, value: object) -> object:
         """Return several signals as a tuple, None for an empty one; refuse anything else."""
         value = value if isinstance(value, self._expected) else self._several(value)
         self.tally.answered += value is not None
@@ -116,14 +94,33 @@ class Asker:
     def voices(self, given: Mapping[str, Any], beyond: float = inf) -> list[Answer]:
         """Return the answers of those who said something, failed, or took `beyond` seconds.
 
-        For hot paths, where most of the time nobody says anything.
+        For hot paths, where most of the time nobody says anything. Raises TypeError only where
+        `given` lacks what a method names.
         """
-        answers = []
+        answers: list[Answer] = []
+        began = perf_counter()
         for one in self.implementations:
-            value, error, seconds = one.put(given)
+            error, tally = None, one.tally
+            tally.asked += 1
+            try:
+                arguments = one.pick(given) if one.only is None else (given[one.only],)
+            except KeyError as missing:
+                raise TypeError(f"{one.hook} needs {missing}, which {one.plugin} names") from None
+            try:
+                value = one.method(*arguments)
+                if value is not None:
+                    value = one.checked(value)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as raised:  # a panic in Nautilus' Rust code is not an `Exception`
+                value, error = None, raised
+                tally.failed += 1
+            now = perf_counter()
+            seconds, began = now - began, now
+            tally.seconds += seconds
             said = value is not None or error is not None
             if said or seconds > beyond:
                 answers.append(Answer(one.plugin, value, error, seconds))
-            if said and self._first:
-                break
+                if said and self._first:
+                    break
         return answers
