@@ -62,6 +62,7 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
         if stage.fills is not None:
             stage.fills.feed(piece.records)
         stage.floor.house.expects(piece.ranges)
+        stage.floor.office.expects(piece.records)
         stage.engine.add_data(stage.weaver.woven(piece.records))
         _advance(stage, partial(stage.engine.run, streaming=True))
         stage.engine.clear_data()
@@ -69,6 +70,7 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
         if progress is not None:
             progress(done, tape.records)
     _advance(stage, stage.engine.end)
+    stage.floor.office.settle()
     stage.bridge.finish()
 
 

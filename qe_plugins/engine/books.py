@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,10 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class Book:
-    """The open trade of one strategy in one contract."""
+    """The open trade of one strategy in one contract.
+
+    `ran` is the highest and the lowest price that the last one saw.
+    """
 
     multiplier: Decimal
     held: Decimal = ZERO
@@ -92,16 +96,6 @@ class Book:
         if self._bottom is None or low < self._bottom:
             self._bottom = low
 
-    def excursion(self, fills: list[Fill]) -> Excursion:
-        """Return the best and worst of the trade that was closed last, in money."""
-        high, low = self.ran
-        entry, size, long = average(fills, opening=True), peak(fills), fills[0].quantity > 0
-        up, down = (high - entry) * size, (low - entry) * size
-        best, worst = (up, down) if long else (-down, -up)
-        return Excursion(
-            favorable=max(best, ZERO) * self.multiplier, adverse=min(worst, ZERO) * self.multiplier
-        )
-
     def _range(self) -> tuple[Decimal, Decimal]:
         if self._top is None:
             return self.high, self.low
@@ -118,57 +112,83 @@ class Book:
         self.high, self.low = max(self.high, fill.price), min(self.low, fill.price)
 
 
-def average(fills: list[Fill], *, opening: bool) -> Decimal:
-    """Return the mean price of the fills that open (or close) a trade, in points."""
-    long = fills[0].quantity > 0
-    chosen = [f for f in fills if ((f.quantity > 0) == long) == opening]
-    size = sum((abs(f.quantity) for f in chosen), ZERO)
-    return sum((f.price * abs(f.quantity) for f in chosen), ZERO) / size
+class Totals(msgspec.Struct):
+    """What the fills of one trade come to. Sizes in contracts, values in points times contracts.
+
+    `cash` is points earned, `slipped` points paid against references: None where one is unknown.
+    """
+
+    entered: Decimal = ZERO
+    entry_value: Decimal = ZERO
+    left: Decimal = ZERO
+    exit_value: Decimal = ZERO
+    peak: Decimal = ZERO
+    commissions: Decimal = ZERO
+    slipped: Decimal | None = ZERO
 
 
-def peak(fills: list[Fill]) -> Decimal:
-    """Return the largest position the trade held, in contracts."""
-    held = most = ZERO
+def totals(fills: Sequence[Fill]) -> Totals:
+    """Add the fills of one trade up, oldest first."""
+    found = Totals()
+    long, held = fills[0].quantity > 0, ZERO
     for fill in fills:
-        held += fill.quantity
-        most = max(most, abs(held))
-    return most
-
-
-def slippage(fills: list[Fill]) -> Decimal | None:
-    """Return the points paid against references per contract, or None where one is unknown."""
-    if any(f.reference is None for f in fills):
-        return None
-    paid = sum(((f.price - f.reference) * f.quantity for f in fills if f.reference), ZERO)
-    return paid / peak(fills)
+        quantity = fill.quantity if long else -fill.quantity
+        if quantity > 0:
+            found.entered += quantity
+            found.entry_value += quantity * fill.price
+        else:
+            found.left -= quantity
+            found.exit_value -= quantity * fill.price
+        held += quantity
+        if held > found.peak:
+            found.peak = held
+        found.commissions += fill.commission
+        if fill.reference is None:
+            found.slipped = None
+        elif found.slipped is not None:
+            found.slipped += (fill.price - fill.reference) * fill.quantity
+    return found
 
 
 def trade_of(
-    fills: list[Fill],
+    fills: Sequence[Fill],
     number: int,
     multiplier: Decimal,
-    excursion: Excursion | None,
+    ran: tuple[Decimal, Decimal] | None,
     votes: tuple[Signal, ...],
 ) -> Trade:
-    """Make the record of a closed trade. P&L is exact: the sum of its fills, net of commissions."""
-    first, last = fills[0], fills[-1]
-    commissions = sum((f.commission for f in fills), ZERO)
-    gross = sum((-f.price * f.quantity for f in fills), ZERO) * multiplier
+    """Make the record of a closed trade. P&L is exact: the sum of its fills, net of commissions.
+
+    `ran` is the highest and the lowest price it saw, None where nobody looked.
+    """
+    first, last, sums = fills[0], fills[-1], totals(fills)
+    long = first.quantity > 0
+    entry = sums.entry_value / sums.entered
+    gross = (sums.exit_value - sums.entry_value) * multiplier
     return Trade(
         id=f"{first.instrument_id}-{first.strategy}-{number}",
         instrument_id=first.instrument_id,
         strategy=first.strategy,
-        side=Side.LONG if first.quantity > 0 else Side.SHORT,
-        quantity=peak(fills),
-        entry=average(fills, opening=True),
-        exit=average(fills, opening=False),
+        side=Side.LONG if long else Side.SHORT,
+        quantity=sums.peak,
+        entry=entry,
+        exit=sums.exit_value / sums.left,
         opened=first.ts,
         closed=last.ts,
-        pnl=gross - commissions,
-        commissions=commissions,
+        pnl=(gross if long else -gross) - sums.commissions,
+        commissions=sums.commissions,
         currency=first.currency,
         orders=tuple(dict.fromkeys(f.client_order_id for f in fills)),
-        excursion=excursion,
-        slippage=slippage(fills),
+        excursion=None if ran is None else excursion(ran, entry, sums.peak * multiplier, long=long),
+        slippage=None if sums.slipped is None else sums.slipped / sums.peak,
         votes=votes,
     )
+
+
+def excursion(
+    ran: tuple[Decimal, Decimal], entry: Decimal, dollars: Decimal, *, long: bool
+) -> Excursion:
+    """Return the best and the worst of a trade in money, at `dollars` a point."""
+    up, down = (ran[0] - entry) * dollars, (ran[1] - entry) * dollars
+    best, worst = (up, down) if long else (-down, -up)
+    return Excursion(favorable=max(best, ZERO), adverse=min(worst, ZERO))

@@ -40,7 +40,7 @@ class Bridge(DataActor):
         self._contribute = plugins.bind("contribute_signals")
         self._resolve = plugins.bind("resolve_signals")
         self._sessions = SessionClock(self.floor)
-        self._house, self._watches = self.floor.house, self.floor.watches
+        self._house = self.floor.house
         self._given: dict[str, Any] = {"cache": self.floor.cache}
 
     def on_start(self) -> None:
@@ -53,8 +53,6 @@ class Bridge(DataActor):
     def on_bar(self, bar: Bar) -> None:
         if self._house.watching:
             self._house.check(bar)
-        if self._watches:
-            self.floor.saw(bar)
         if self._sessions.wanted:
             self._sessions.tick(bar.ts_event)
         if self._contribute is not None:

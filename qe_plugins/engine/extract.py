@@ -33,7 +33,7 @@ def outcome_of(
 
     `seconds` is left empty: the runner measures it.
     """
-    floor.settle()
+    floor.office.settle()
     recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
     account: Any = floor.cache.account_for_venue(Venue(loaded.config.nautilus.venue.name))
     orders = _orders(floor)
@@ -55,7 +55,7 @@ def outcome_of(
         currency=currency,
         orders=frames.orders_frame(orders, recorder),
         fills=frames.fills_frame(recorder.fills),
-        positions=frames.positions_frame(recorder.trades, floor.books.values()),
+        positions=frames.positions_frame(recorder.trades, floor.office.books.values()),
         account=balances.with_columns(tied_up(balances, recorder.fills, terms)),
         signals=frames.signals_frame(recorder),
         vetoes=frames.vetoes_frame(recorder.facts),

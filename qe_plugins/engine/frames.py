@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from qe_plugins.decisions import Trade
-from qe_plugins.engine.books import Book, Fill, average, peak
+from qe_plugins.engine.books import Book, Fill, totals
 from qe_plugins.engine.recorder import Recorder, decimal
 from qe_plugins.journal.records import Fact, Kind
 
@@ -215,20 +214,19 @@ def _closed(trade: Trade) -> tuple[Any, ...]:
 
 
 def _open(book: Book) -> tuple[Any, ...]:
-    first, fills = book.fills[0], book.fills
-    commissions = sum((fill.commission for fill in fills), Decimal(0))
+    first, sums = book.fills[0], totals(book.fills)
     return (
         f"{first.instrument_id}-{first.strategy}-{book.closed + 1}",
         first.instrument_id,
         first.strategy,
         "LONG" if book.held > 0 else "SHORT",
-        float(peak(fills)),
-        float(average(fills, opening=True)),
+        float(sums.peak),
+        float(sums.entry_value / sums.entered),
         None,
         first.ts,
         None,
         None,
-        float(commissions),
+        float(sums.commissions),
         *(None, None, None),
     )
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.office import EVER
 
 CHICAGO = ZoneInfo("America/Chicago")
 OPENS_AT = 17
@@ -32,14 +33,15 @@ class SessionClock:
         if not self.wanted:
             return
         if ts > self._end:
-            self.close()
+            self.close(ts)
             end = session_end(ts)
             self._end, self._date = int(end.timestamp()) * NANOSECONDS, f"{end:%Y-%m-%d}"
         self._last = ts
 
-    def close(self) -> None:
+    def close(self, until: int = EVER) -> None:
         """Tell the plugins of the session that was open, if any, with the trades it closed."""
         if self._date:
+            self._floor.office.settle(until)
             trades = self._floor.recorder.trades
             told, self._reviewed = trades[self._reviewed :], len(trades)
             self._floor.observers.tell(

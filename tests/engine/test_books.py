@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nautilus_trader.model import Price
 
 from qe_plugins.decisions import Excursion, Side, Trade
-from qe_plugins.engine.books import Book, Fill, average, peak, slippage, trade_of
+from qe_plugins.engine.books import Book, Fill, totals, trade_of
 
 TICK, MULTIPLIER = Decimal("0.25"), Decimal(50)
 FEE = Decimal("2.15")
@@ -47,8 +47,15 @@ def booked(fills: list[Fill]) -> tuple[list[Trade], list[list[Fill]], Book]:
     for one in fills:
         if closed := book.apply(one):
             parts.append(closed)
-            trades.append(trade_of(closed, book.closed, MULTIPLIER, book.excursion(closed), ()))
+            trades.append(trade_of(closed, book.closed, MULTIPLIER, book.ran, ()))
     return trades, parts, book
+
+
+def swung(book: Book, closed: list[Fill]) -> Excursion:
+    """Return how far the trade ran that a book closed last."""
+    found = trade_of(closed, book.closed, MULTIPLIER, book.ran, ()).excursion
+    assert found is not None
+    return found
 
 
 quantities = st.integers(-5, 5).filter(bool)
@@ -91,7 +98,7 @@ def test_every_trade_goes_from_flat_to_flat_on_one_side(fills: list[Fill]) -> No
         assert held[-1] == 0
         sign = 1 if trade.side is Side.LONG else -1
         assert all(position * sign > 0 for position in held[:-1])
-        assert trade.quantity == max(map(abs, held)) == peak(part)
+        assert trade.quantity == max(map(abs, held)) == totals(part).peak
 
 
 @given(tapes())
@@ -113,7 +120,7 @@ def test_excursions_bound_what_a_trade_made_before_costs(
         book.see(bar(price, price))
     closed = book.apply(fill(-sign * size, leave * TICK, 2))
     assert closed is not None
-    swing = book.excursion(closed)
+    swing = swung(book, closed)
     gross = sign * (leave - entry) * TICK * size * MULTIPLIER
     assert swing.adverse <= min(gross, Decimal(0))
     assert swing.favorable >= max(gross, Decimal(0))
@@ -137,10 +144,10 @@ def test_a_flipped_trade_ran_as_far_as_its_bars_and_the_next_one_starts_afresh()
     book.see(bar(6_810, 6_795))
     closed = book.apply(fill(-2, 6_804 * TICK, 2))
     assert closed is not None
-    assert book.excursion(closed) == Excursion(10 * TICK * MULTIPLIER, -5 * TICK * MULTIPLIER)
+    assert swung(book, closed) == Excursion(10 * TICK * MULTIPLIER, -5 * TICK * MULTIPLIER)
     closed = book.apply(fill(1, 6_804 * TICK, 3))
     assert closed is not None
-    assert book.excursion(closed) == Excursion(Decimal(0), Decimal(0))
+    assert swung(book, closed) == Excursion(Decimal(0), Decimal(0))
 
 
 def test_a_flip_closes_one_trade_and_opens_the_next_with_the_rest() -> None:
@@ -169,8 +176,8 @@ def test_the_next_trade_forgets_what_the_last_one_saw() -> None:
     book.apply(fill(1, "1700.00", 3))
     closed = book.apply(fill(-1, "1701.00", 4))
     assert closed is not None
-    assert book.excursion(closed).favorable == 50
-    assert book.excursion(closed).adverse == 0
+    assert swung(book, closed).favorable == 50
+    assert swung(book, closed).adverse == 0
 
 
 def test_slippage_is_what_was_paid_beyond_the_reference_on_both_sides() -> None:
@@ -178,14 +185,15 @@ def test_slippage_is_what_was_paid_beyond_the_reference_on_both_sides() -> None:
         fill(2, "1700.25", 1, reference="1700.00"),
         fill(-2, "1704.50", 2, reference="1705.00"),
     ]
-    assert slippage(fills) == Decimal("0.75")
+    assert trade_of(fills, 1, MULTIPLIER, None, ()).slippage == Decimal("0.75")
 
 
 def test_slippage_is_unknown_where_one_reference_is() -> None:
-    assert slippage([fill(1, "1700.25", 1, reference="1700.00"), fill(-1, "1704.50", 2)]) is None
+    fills = [fill(1, "1700.25", 1, reference="1700.00"), fill(-1, "1704.50", 2)]
+    assert trade_of(fills, 1, MULTIPLIER, None, ()).slippage is None
 
 
 def test_the_average_of_the_closing_side_leaves_the_opening_side_out() -> None:
     fills = [fill(-2, "1700.00"), fill(1, "1698.00"), fill(1, "1696.00")]
-    assert average(fills, opening=True) == 1700
-    assert average(fills, opening=False) == 1697
+    trade = trade_of(fills, 1, MULTIPLIER, None, ())
+    assert (trade.entry, trade.exit) == (1700, 1697)

@@ -51,7 +51,7 @@ class Floor:
     """As much of the trading floor as a session clock looks at."""
 
     def __init__(self, wanted: bool = True) -> None:
-        self.observers = self.recorder = self
+        self.observers = self.recorder = self.office = self
         self.wanted, self.trades, self.told = wanted, [], []
 
     def wants(self, hook: str) -> bool:
@@ -60,7 +60,7 @@ class Floor:
     def tell(self, hook: str, ts: int, *, session: str, trades: list[Trade]) -> None:
         self.told.append((session, [trade.id for trade in trades], ts))
 
-    def settle(self) -> None:
+    def settle(self, until: int) -> None:
         """There is nothing to book."""
 
 
