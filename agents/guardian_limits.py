@@ -7,10 +7,8 @@ exception, which the gate takes for a veto. Orders that only reduce never come h
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -28,21 +26,18 @@ from qe_plugins import (
 from qe_plugins.market.hours import stretch
 
 if TYPE_CHECKING:
-    from nautilus_trader.model import Bar, FuturesContract, Venue
+    from nautilus_trader.common import Cache
+    from nautilus_trader.model import FuturesContract, Venue
     from nautilus_trader.portfolio import Portfolio
 
-CHICAGO = ZoneInfo("America/Chicago")
 SECOND = 1_000_000_000
-HOUR = 3_600 * SECOND
-LAST_MARKS = HOUR + 900 * SECOND
-"""Until 2015 the session went on to 16:15."""
 
 
 class GuardianLimitsConfig(PluginConfig, frozen=True):
     """`max_contracts` counts what would be held if every working order filled.
 
-    `daily_loss` is how much less the account may be worth than when the session ended at 17:00
-    Chicago, open positions and commissions included (after a short day, than in its last hour).
+    `daily_loss` is how much less the account may be worth than at 17:00 in Chicago, where a session
+    begins, open positions and commissions included.
     `before_break` is how long before a halt or the close entries end, by the regular hours of
     `configs/markets.yaml`.
     """
@@ -65,20 +60,13 @@ class GuardianLimits(Plugin):
         super().__init__(config)
         self.passed: deque[int] = deque()
         self.hours: dict[str, tuple[int, int]] = {}
-        self.ends = self.due = 0
-        self.worth: Decimal | None = None
         self.opening: Decimal | None = None
 
     @hookimpl
-    def engine_started(self, portfolio: Portfolio) -> None:
-        """Keep the portfolio, which bars do not bring."""
-        self.portfolio = portfolio
-
-    @hookimpl
-    def contribute_signals(self, bar: Bar) -> None:
-        """Wish for nothing: mark the account to market, so that a session has an opening value."""
-        if bar.ts_event >= self.due:
-            self.mark(bar.ts_event, bar.bar_type.instrument_id.venue)
+    def session_opened(self, cache: Cache, portfolio: Portfolio) -> None:
+        """Note what the account is worth: the session's loss counts from here."""
+        self.opening = None
+        self.opening = equity(portfolio, cache.instruments()[0].id.venue)
 
     @hookimpl
     def veto_order(
@@ -89,7 +77,6 @@ class GuardianLimits(Plugin):
         posture: Posture | None,
     ) -> Veto | None:
         """Ask every rule; count the orders that pass."""
-        self.turn(order.ts)
         broken = [
             self.too_many(order, posture),
             self.too_fast(order),
@@ -146,33 +133,11 @@ class GuardianLimits(Plugin):
     def lost_enough(self, instrument: FuturesContract, portfolio: Portfolio) -> str | None:
         """Compare what the session has lost with the limit."""
         if self.opening is None:
-            raise LookupError("no bar was heard yet, so the session's loss is unknown")
+            raise LookupError("no session was heard to open, so its loss is unknown")
         loss = self.opening - equity(portfolio, instrument.id.venue)
         if loss < self.config.daily_loss:
             return None
         return f"lost {loss:f} this session, the limit is {self.config.daily_loss:f}"
-
-    def mark(self, ts: int, venue: Venue) -> None:
-        """Note what the account is worth: once an hour, and at every bar near the end."""
-        self.turn(ts)
-        self.worth = equity(self.portfolio, venue)
-        if self.opening is None:
-            self.opening = self.worth
-        self.due = max(ts + 1, min(ts + HOUR, self.ends - LAST_MARKS))
-
-    def turn(self, ts: int) -> None:
-        """Begin a session, with the worth that was noted last, when `ts` is past the old one."""
-        if ts > self.ends:
-            self.ends, self.opening = session_end(ts), self.worth
-
-
-def session_end(ts: int) -> int:
-    """Return the end, 17:00 in Chicago, of the session that `ts` is in. Both UTC nanoseconds."""
-    now = datetime.fromtimestamp(ts // SECOND, CHICAGO)
-    end = now.replace(hour=17, minute=0, second=0, microsecond=0)
-    if now > end:
-        end += timedelta(days=1)
-    return int(end.timestamp()) * SECOND
 
 
 def equity(portfolio: Portfolio, venue: Venue) -> Decimal:

@@ -57,6 +57,29 @@ def engine_started(cache: Cache, portfolio: Portfolio) -> None:
 
 
 @hookspec
+def session_opened(session: str, cache: Cache, portfolio: Portfolio) -> None:
+    """Note how things stand as a trading session begins.
+
+    Called: once the engine is up, and at 17:00 in Chicago on every evening before a weekday.
+    Thread: trading.
+    Answers: none.
+    Exception: counted and journaled.
+
+    Args:
+        session: the session's date in Chicago, `YYYY-MM-DD`: the day it ends on.
+        cache: instruments, bars, orders and positions, as Nautilus holds them.
+        portfolio: balances, margins and profits, as Nautilus holds them.
+
+    Example::
+
+        class Overnight(Plugin):
+            @hookimpl
+            def session_opened(self, session, cache):
+                self.carried = [str(position.instrument_id) for position in cache.positions_open()]
+    """
+
+
+@hookspec
 def contribute_signals(bar: Bar, cache: Cache) -> Signal | Iterable[Signal] | None:
     """Wish for a position (HUNTER).
 

@@ -17,7 +17,7 @@ from nautilus_trader.model import Bar, BarType, CustomData, DataType, Instrument
 from qe_plugins.decisions import Signal
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.recorder import snapshot, snapshot_id
-from qe_plugins.engine.sessions import SessionClock
+from qe_plugins.engine.sessions import Bell, SessionClock
 from qe_plugins.errors import StrategyError
 from qe_plugins.journal.records import Kind
 from qe_plugins.manager import Answer
@@ -45,6 +45,7 @@ class Bridge(DataActor):
 
     def on_start(self) -> None:
         self._greet()
+        Bell(self.floor, self.clock).start()
         if self.floor.hears or self.floor.house.deaf:
             for bar_type in self._bar_types:
                 self.subscribe_bars(bar_type)

@@ -1,8 +1,9 @@
-"""Tell the plugins when a trading session is over: at 17:00 in Chicago the next one begins."""
+"""Tell the plugins when a session is over and the next begins: at 17:00 in Chicago."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from qe_plugins.engine.floor import Floor
@@ -10,6 +11,7 @@ from qe_plugins.engine.office import EVER
 
 CHICAGO = ZoneInfo("America/Chicago")
 OPENS_AT = 17
+FRIDAY, SATURDAY = 4, 5
 NANOSECONDS = 1_000_000_000
 
 
@@ -18,6 +20,41 @@ def session_end(ts: int) -> datetime:
     local = datetime.fromtimestamp(ts / NANOSECONDS, UTC).astimezone(CHICAGO)
     end = local.replace(hour=OPENS_AT, minute=0, second=0, microsecond=0)
     return end if local <= end else end + timedelta(days=1)
+
+
+def evening(ts: int) -> datetime:
+    """Return the first 17:00 in Chicago after `ts` (UTC ns) that comes before a weekday."""
+    bell = session_end(ts + NANOSECONDS)
+    while bell.weekday() in (FRIDAY, SATURDAY):
+        bell += timedelta(days=1)
+    return bell
+
+
+class Bell:
+    """Asks `session_opened` as the run begins, and at every evening's 17:00."""
+
+    def __init__(self, floor: Floor, clock: Any) -> None:
+        self._floor, self._clock = floor, clock
+        self._ask = floor.plugins.bind("session_opened")
+
+    def start(self) -> None:
+        """Tell of the session that the run begins in, and set the alert for the next one."""
+        if self._ask is not None:
+            now = self._clock.timestamp_ns()
+            self._tell(session_end(now), now)
+
+    def _ring(self, event: Any) -> None:
+        self._tell(session_end(event.ts_event + NANOSECONDS), event.ts_event)
+
+    def _tell(self, ends: datetime, ts: int) -> None:
+        assert self._ask is not None
+        floor, session = self._floor, f"{ends:%Y-%m-%d}"
+        given = {"session": session, "cache": floor.cache, "portfolio": floor.portfolio}
+        for answer in self._ask.voices(given):
+            if answer.error is not None:
+                floor.recorder.failure(answer.plugin, "session_opened", answer.error, ts)
+        bell = int(evening(ts).timestamp()) * NANOSECONDS
+        self._clock.set_time_alert_ns(f"SESSION-{bell}", bell, self._ring)
 
 
 class SessionClock:

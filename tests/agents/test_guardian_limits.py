@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -32,17 +33,17 @@ class Book:
 
 
 class Office:
-    """A guardian, its portfolio, and the bars and orders that it hears of."""
+    """A guardian, its portfolio, and the sessions and orders that it hears of."""
 
-    def __init__(self, desk: Any, bar: Any, order: Orders, contract: Any) -> None:
-        self.desk, self.bar, self.order, self.contract = desk, bar, order, contract
+    def __init__(self, desk: Any, order: Orders, contract: Any) -> None:
+        self.desk, self.order, self.contract = desk, order, contract
         self.book = Book()
-        desk.hook.engine_started(cache=None, portfolio=self.book)
 
-    def hear(self, moment: str, worth: float) -> None:
-        """Close a bar while the account is worth so much."""
+    def open(self, worth: float) -> None:
+        """Open a session while the account is worth so much."""
         self.book.worth = worth
-        [answer] = self.desk.ask("contribute_signals", bar=self.bar(at=moment))
+        cache = SimpleNamespace(instruments=lambda: [self.contract])
+        [answer] = self.desk.ask("session_opened", cache=cache, portfolio=self.book)
         assert answer.error is None
 
     def refusal(self, at: str = "2024-01-03 15:00", **order: Any) -> str | None:
@@ -65,16 +66,15 @@ class Office:
 @pytest.fixture
 def hire(
     qe_plugins: Callable[..., Any],
-    qe_bar: Callable[..., Any],
     qe_order: Orders,
     qe_contract: Any,
 ) -> Callable[..., Office]:
-    """Return a function that hires a guardian who has heard one bar."""
+    """Return a function that hires a guardian who has heard a session open."""
 
     def make(**config: Any) -> Office:
         desk = qe_plugins(GuardianLimits(msgspec.convert(config, GuardianLimitsConfig)))
-        office = Office(desk, qe_bar, qe_order, qe_contract)
-        office.hear("2024-01-02 23:01", 100_000)
+        office = Office(desk, qe_order, qe_contract)
+        office.open(100_000)
         return office
 
     return make
@@ -173,28 +173,34 @@ def test_a_cent_short_of_the_daily_loss_is_not_yet_enough(hire: Any) -> None:
     assert office.refusal() is None
 
 
-def test_the_day_begins_at_five_in_the_afternoon_in_chicago(hire: Any) -> None:
+def test_the_next_session_starts_from_what_the_account_is_worth_then(hire: Any) -> None:
     office = hire()
-    office.hear("2024-01-03 22:00", 99_000)
+    office.book.worth = 99_000
+    assert office.refusal() is not None
 
-    assert office.refusal(at="2024-01-03 22:59") is not None
-    assert office.refusal(at="2024-01-03 23:01") is None
-
-
-def test_a_gap_at_the_open_counts_as_the_new_days_loss(hire: Any) -> None:
-    office = hire()
-    office.hear("2024-01-03 22:00", 100_000)
-    office.hear("2024-01-03 23:01", 99_700)
-
-    assert office.refusal(at="2024-01-03 23:02") == "lost 300.00 this session, the limit is 250"
+    office.open(99_000)
+    assert office.refusal() is None
 
 
-def test_before_the_first_bar_the_answer_is_an_exception_and_so_a_veto(
-    qe_plugins: Any, qe_bar: Any, qe_order: Orders, qe_contract: Any
+def test_before_a_session_opened_the_answer_is_an_exception_and_so_a_veto(
+    qe_plugins: Any, qe_order: Orders, qe_contract: Any
 ) -> None:
-    office = Office(qe_plugins(GuardianLimits()), qe_bar, qe_order, qe_contract)
+    office = Office(qe_plugins(GuardianLimits()), qe_order, qe_contract)
 
-    with pytest.raises(LookupError, match="no bar was heard yet"):
+    with pytest.raises(LookupError, match="no session was heard to open"):
+        office.refusal()
+
+
+def test_a_session_that_opens_with_a_position_of_no_known_price_leaves_nothing_to_go_by(
+    hire: Any,
+) -> None:
+    office = hire()
+    office.book.unpriced = ("MESH24.XCME",)
+    cache = SimpleNamespace(instruments=lambda: [office.contract])
+    office.desk.ask("session_opened", cache=cache, portfolio=office.book)
+    office.book.unpriced = ()
+
+    with pytest.raises(LookupError, match="no session was heard to open"):
         office.refusal()
 
 

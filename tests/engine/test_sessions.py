@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.decisions import Side, Trade
-from qe_plugins.engine.sessions import CHICAGO, SessionClock, session_end
+from qe_plugins.engine.sessions import CHICAGO, SessionClock, evening, session_end
 
 
 def at(text: str) -> int:
@@ -126,3 +126,16 @@ def test_a_tape_without_bars_has_no_session(told: Callable) -> None:
 
 def test_nothing_is_told_where_nobody_listens(told: Callable) -> None:
     assert told(["2024-01-03 15:00", "2024-01-03 23:01"], wanted=False) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "bell"),
+    [
+        ("2024-01-03 15:00", "2024-01-03 23:00"),
+        ("2024-01-03 23:00", "2024-01-04 23:00"),  # the next one, not the one that rings
+        ("2024-01-04 23:00", "2024-01-07 23:00"),  # Friday's and Saturday's evenings open nothing
+        ("2024-03-07 23:00", "2024-03-10 22:00"),  # clocks went forward that Sunday
+    ],
+)
+def test_a_bell_rings_at_17_before_every_weekday(now: str, bell: str) -> None:
+    assert evening(at(now)).astimezone(UTC) == datetime.fromisoformat(bell).replace(tzinfo=UTC)

@@ -21,7 +21,7 @@ def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade):
     """Return whatever any hook brings; two of each where a hook brings a list."""
     return {
         "bar": qe_bar(4755, open=4750),
-        "cache": SimpleNamespace(instruments=lambda: [qe_contract]),
+        "cache": SimpleNamespace(instruments=lambda: [qe_contract], positions_open=list),
         "portfolio": None,
         "posture": None,
         "rung": Rung(),
@@ -88,6 +88,11 @@ def test_an_unknown_hook_is_named_with_its_neighbour():
 def test_the_start_up_example_looks_around(qe_plugins, given):
     plugin, _ = answer(qe_plugins, given, "engine_started")
     assert plugin.contracts == ["MESH24.XCME"]
+
+
+def test_the_opening_example_knows_what_was_carried_over(qe_plugins, given):
+    plugin, _ = answer(qe_plugins, given, "session_opened")
+    assert plugin.carried == []
 
 
 def test_the_signal_example_follows_a_green_bar(qe_plugins, given):
