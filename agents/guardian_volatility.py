@@ -40,16 +40,16 @@ class GuardianVolatilityConfig(PluginConfig, frozen=True):
 class Seen:
     """The last bars of one contract: when they closed (UTC nanoseconds), and points."""
 
-    def __init__(self, bar_type: BarType, needed: int) -> None:
-        self.bar_type, self.last = bar_type, 0
-        self.highs: deque[float] = deque(maxlen=needed)
-        self.lows: deque[float] = deque(maxlen=needed)
+    def __init__(self, bar_type: BarType, judged: int, needed: int) -> None:
+        self.bar_type, self.needed, self.last = bar_type, needed, 0
+        self.highs: deque[float] = deque(maxlen=judged)
+        self.lows: deque[float] = deque(maxlen=judged)
         self.ranges: deque[float] = deque(maxlen=needed)
 
     def catch_up(self, cache: Cache) -> None:
         """Read the bars that closed since the last order, the latest first."""
         fresh: list[Bar] = []
-        for index in range(self.highs.maxlen or 0):
+        for index in range(self.needed):
             bar = cache.bar(self.bar_type, index)
             if bar is None or bar.ts_event <= self.last:
                 break
@@ -84,7 +84,7 @@ class GuardianVolatility(Plugin):
             known = f"{len(seen.ranges)} bars of {instrument.id}"
             return Veto(f"{known} are too few to judge by, {self.needed} are needed")
         against, bars = self.config.against, self.config.bars
-        ran = max(islice(seen.highs, against, None)) - min(islice(seen.lows, against, None))
+        ran = max(seen.highs) - min(seen.lows)
         allowed = self.allowed(sum(islice(seen.ranges, against)) / against)
         if ran <= allowed:
             return None
@@ -95,7 +95,7 @@ class GuardianVolatility(Plugin):
         seen = self.seen.get(instrument.id)
         if seen is None:
             bar_type = BarType.from_str(f"{instrument.id}-{self.config.bar}-EXTERNAL")
-            seen = self.seen[instrument.id] = Seen(bar_type, self.needed)
+            seen = self.seen[instrument.id] = Seen(bar_type, self.config.bars, self.needed)
         return seen
 
     def allowed(self, average: float) -> float:

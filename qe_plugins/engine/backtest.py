@@ -70,7 +70,6 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
         if progress is not None:
             progress(done, tape.records)
     _advance(stage, stage.engine.end)
-    stage.floor.office.settle()
     stage.bridge.finish()
 
 

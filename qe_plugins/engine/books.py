@@ -41,8 +41,10 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
         """Return BUY or SELL."""
         return "BUY" if self.quantity > 0 else "SELL"
 
-    def split(self, quantity: Decimal) -> tuple[Fill, Fill]:
+    def split(self, quantity: Decimal) -> tuple[Fill, Fill | None]:
         """Return the share that is `quantity` contracts and the rest, commission pro rata."""
+        if quantity == self.quantity:
+            return self, None
         share = self.commission * quantity / self.quantity
         rest = self.quantity - quantity
         return (
@@ -84,7 +86,7 @@ class Book:
         self._take(closing)
         done, self.fills, self.closed = self.fills, [], self.closed + 1
         self.ran = self._range()
-        if after != 0:
+        if rest is not None:
             self._open(rest)
         return done
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 from nautilus_trader.common import DataActor
-from nautilus_trader.model import Bar, BarType, CustomData, DataType, InstrumentId
+from nautilus_trader.model import Bar, BarType, CustomData, DataType
 
 from qe_plugins.decisions import Signal
-from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.floor import Floor, instrument_of
 from qe_plugins.engine.recorder import snapshot, snapshot_id
 from qe_plugins.engine.sessions import Bell, SessionClock
 from qe_plugins.errors import StrategyError
@@ -42,6 +42,7 @@ class Bridge(DataActor):
         self._sessions = SessionClock(self.floor)
         self._house = self.floor.house
         self._given: dict[str, Any] = {"cache": self.floor.cache}
+        self._instruments: dict[str, Any] = {}
 
     def on_start(self) -> None:
         self._greet()
@@ -63,7 +64,9 @@ class Bridge(DataActor):
                 self._hear(answers, bar)
 
     def finish(self) -> None:
-        """Close the last session. Call when the run is over."""
+        """Close the last trade and the last session. Call when the run is over."""
+        if self.floor.observers.wants("trade_closed"):
+            self.floor.office.settle()
         self._sessions.close()
 
     def _greet(self) -> None:
@@ -137,10 +140,13 @@ class Bridge(DataActor):
         return None
 
     def _instrument(self, instrument_id: str) -> Any:
-        try:
-            return self.floor.cache.instrument(InstrumentId.from_str(instrument_id))
-        except ValueError:
-            return None
+        known = self._instruments
+        if instrument_id not in known:
+            try:
+                known[instrument_id] = instrument_of(self.floor.cache, instrument_id)
+            except ValueError:
+                known[instrument_id] = None
+        return known[instrument_id]
 
     def _fails(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
         self.floor.recorder.failure(plugin, hook, error, ts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -29,15 +29,23 @@ def working(
     instrument_id: InstrumentId,
     strategy_id: StrategyId,
     side: OrderSide,
-    submitted: Iterable[ClientOrderId] = (),
+    submitted: Sequence[ClientOrderId] = (),
 ) -> dict[ClientOrderId, Any]:
     """Return the strategy's orders on `side` that may still fill, by client order id.
 
     `submitted` is as for `unfinished`.
     """
+    if not (submitted or is_any_working(cache)):
+        return {}
     found = unfinished(cache, submitted, instrument_id=instrument_id, strategy_id=strategy_id)
     mine = (side, instrument_id, strategy_id)
     return {i: o for i, o in found.items() if (o.side, o.instrument_id, o.strategy_id) == mine}
+
+
+def is_any_working(cache: Cache) -> bool:
+    """Say whether the cache lists any order at all that may still fill."""
+    working = cache.orders_open_count() or cache.orders_inflight_count()
+    return bool(working or cache.orders_emulated_count())
 
 
 def unfinished(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import OrderSide
+from nautilus_trader.model import Bar, OrderSide, OrderType
 
 from qe_plugins.decisions import OrderRequest, Posture, Rung, Veto
 from qe_plugins.engine.exposure import at_risk, only_reduces, position, working
@@ -91,44 +91,42 @@ def request_of(
     `contracts` are asked for in place of the order's leaves, `grows` of them new; `stop` is the
     trigger of the protective stop that comes with it; `submitted` were sent within this callback.
     """
-    cache, instrument_id, strategy_id = component.cache, order.instrument_id, order.strategy_id
+    floor, instrument_id, strategy_id = component.floor, order.instrument_id, order.strategy_id
+    cache, handling, side = floor.cache, floor.alarm.handling, order.side
     held = position(cache, instrument_id, strategy_id)
-    others = working(cache, instrument_id, strategy_id, order.side, submitted)
-    others.pop(order.client_order_id, None)
+    others = working(cache, instrument_id, strategy_id, side, submitted)
     leaves = decimal(order.leaves_qty) if contracts is None else contracts
-    pairs = [(o, decimal(o.leaves_qty)) for o in others.values()]
-    total = at_risk([*pairs, (order, leaves)])
-    signed = total if order.side == OrderSide.BUY else -total
+    total = leaves
+    if others:
+        others.pop(order.client_order_id, None)
+        pairs = [(o, decimal(o.leaves_qty)) for o in others.values()]
+        total = at_risk([*pairs, (order, leaves)])
+    priced = order.order_type != OrderType.MARKET
+    signal = signal_in(handling)
     request = OrderRequest(
         client_order_id=order.client_order_id.value,
         strategy=strategy_id.value,
         instrument_id=str(instrument_id),
-        side=order.side.name,
+        side=side.name,
         type=order.order_type.name,
         quantity=leaves,
-        price=optional(order, "price"),
-        trigger=optional(order, "trigger_price"),
+        price=optional(order, "price") if priced else None,
+        trigger=optional(order, "trigger_price") if priced else None,
         stop=stop,
         grows=grows,
         position=held,
-        working=abs(held + signed),
-        signal_id=signal_behind(component),
-        ts=component.clock.timestamp_ns(),
+        working=abs(held + total if side == OrderSide.BUY else held - total),
+        signal_id=(signal.id or None) if signal else None,
+        ts=handling.ts_init if isinstance(handling, Bar) else component.clock.timestamp_ns(),
         emulated=order.emulation_trigger is not None,
     )
-    return request, only_reduces(held, order.side, total)
+    return request, only_reduces(held, side, total)
 
 
 def optional(order: Any, name: str) -> Decimal | None:
     """Return a price of an order, or None where its type has no such price."""
     value = getattr(order, name, None)
     return None if value is None else decimal(value)
-
-
-def signal_behind(component: Any) -> str | None:
-    """Return the id of the signal that the strategy is acting on right now."""
-    signal = signal_in(component.floor.alarm.handling)
-    return signal.id or None if signal else None
 
 
 def told(refusals: list[Refusal]) -> str:

@@ -11,7 +11,7 @@ from nautilus_trader.model import Currency, OrderSide, Venue
 
 from qe_plugins.config.schema import Config
 from qe_plugins.config.schema import Margin as Settings
-from qe_plugins.engine.exposure import at_risk, unfinished
+from qe_plugins.engine.exposure import at_risk, is_any_working, unfinished
 from qe_plugins.engine.money import Margins, Terms
 from qe_plugins.engine.recorder import decimal
 from qe_plugins.engine.worth import Worth
@@ -49,11 +49,7 @@ class Margin:
         """
         size: float = order.quantity.as_double()
         more = size if order.is_buy else -size
-        if not self.kept.holds(contract, more, initial):
-            return False
-        cache = self._cache
-        working = cache.orders_open_count() or cache.orders_inflight_count()
-        return not (working or cache.orders_emulated_count())
+        return self.kept.holds(contract, more, initial) and not is_any_working(self._cache)
 
     def refusal(self, order: Any, contracts: Decimal, submitted: Iterable[Any], ts: int) -> str:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import Bar, ClientOrderId, InstrumentId
+from nautilus_trader.model import Bar, ClientOrderId, InstrumentId, OrderType
 
 from qe_plugins.decisions import Rolled
 from qe_plugins.engine.books import Book, Fill, trade_of
@@ -40,8 +40,9 @@ class BackOffice:
 
     def expects(self, records: Sequence[Any]) -> None:
         """Take the records that are heard next, in time order; the ones before have been."""
-        self.settle()
-        self._records, self._at = records, 0
+        if self._watches:
+            self.settle()
+            self._records, self._at = records, 0
 
     def filled(self, event: Any) -> None:
         """Take a fill, to be booked later."""
@@ -80,6 +81,8 @@ class BackOffice:
         """Say whether a fill came before a bar was heard: not where its order answers the bar."""
         if event.ts_event < ts:
             return True
+        if event.order_type == OrderType.MARKET:
+            return False
         sent: int = self._cache.order(event.client_order_id).ts_init
         return sent < ts
 
@@ -125,10 +128,11 @@ class BackOffice:
 
         A market order is sent on the close of a bar or on the entry of a signal.
         """
-        order = self._cache.order(event.client_order_id)
-        for name in ("trigger_price", "price"):
-            if (asked := getattr(order, name, None)) is not None:
-                return decimal(asked)
+        if event.order_type != OrderType.MARKET:
+            order = self._cache.order(event.client_order_id)
+            for name in ("trigger_price", "price"):
+                if (asked := getattr(order, name, None)) is not None:
+                    return decimal(asked)
         sent_on = self._recorder.handled.get(event.client_order_id)
         if isinstance(sent_on, Bar):
             return decimal(sent_on.close) if self._is_of(sent_on, event.instrument_id) else None
