@@ -21,7 +21,7 @@ from qe_plugins import Plugin, PluginConfig, Role, Side, Signal, hookimpl
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar, BarType, Quantity
+    from nautilus_trader.model import Bar, BarType
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=2)]
@@ -44,9 +44,10 @@ class HunterMomentumConfig(PluginConfig, frozen=True):
 class Tape:
     """What the hunter remembers of the bars of one contract."""
 
-    def __init__(self, config: HunterMomentumConfig) -> None:
+    def __init__(self, bar_type: BarType, config: HunterMomentumConfig) -> None:
+        self.bar_type = bar_type
         self.closes: deque[float] = deque(maxlen=config.bars + 1)
-        self.volumes: deque[Quantity] = deque(maxlen=config.bars)
+        self.bars: deque[Bar] = deque(maxlen=config.bars)
         self.noise = AverageTrueRange(config.noise_bars)
         self.random_walk = math.sqrt(config.bars)
         self.side = Side.FLAT
@@ -56,7 +57,7 @@ class Tape:
         """Take in a bar; return the move in units of noise, 0 before there are enough bars."""
         close = bar.close.as_double()
         self.closes.append(close)
-        self.volumes.append(bar.volume)
+        self.bars.append(bar)
         self.noise.handle_bar(bar)
         if not self.ready:
             self.ready = len(self.closes) == self.closes.maxlen and self.noise.initialized
@@ -67,7 +68,7 @@ class Tape:
 
     def volume(self) -> float:
         """Return the contracts traded over the bars that a move is measured on."""
-        return sum(volume.as_double() for volume in self.volumes)
+        return sum(bar.volume.as_double() for bar in self.bars)
 
 
 class HunterMomentum(Plugin):
@@ -80,13 +81,14 @@ class HunterMomentum(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.tapes: dict[BarType, Tape] = {}
+        self.last: Tape | None = None
 
     @hookimpl
     def contribute_signals(self, bar: Bar, cache: Cache) -> Signal | None:
         """Return a signal at the bar where a move begins."""
-        tape = self.tapes.get(bar.bar_type)
-        if tape is None:
-            tape = self.tapes[bar.bar_type] = Tape(self.config)
+        tape = self.last
+        if tape is None or bar.bar_type != tape.bar_type:
+            tape = self.last = self.tape(bar.bar_type)
         move = tape.add(bar)
         side = self.side_of(move)
         if side is tape.side:
@@ -97,6 +99,13 @@ class HunterMomentum(Plugin):
         tick = cache.instrument(bar.bar_type.instrument_id).price_increment.as_decimal()
         return self.signal(bar, side, move, tape.noise.value, tick)
 
+    def tape(self, bar_type: BarType) -> Tape:
+        """Return the tape of a contract."""
+        tape = self.tapes.get(bar_type)
+        if tape is None:
+            tape = self.tapes[bar_type] = Tape(bar_type, self.config)
+        return tape
+
     def side_of(self, move: float) -> Side:
         """Return the side that a move speaks for."""
         if move >= self.config.threshold:
@@ -105,8 +114,8 @@ class HunterMomentum(Plugin):
 
     def leads(self, tape: Tape) -> bool:
         """Say whether no other contract traded more of late."""
-        volume = tape.volume()
-        return all(volume >= other.volume() for other in self.tapes.values())
+        others = [other for other in self.tapes.values() if other is not tape]
+        return not others or tape.volume() >= max(other.volume() for other in others)
 
     def signal(self, bar: Bar, side: Side, move: float, noise: float, tick: Decimal) -> Signal:
         """Return the wish, with stop and target on the tick grid."""
