@@ -45,12 +45,14 @@ class Woven(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """Records that follow each other. `ranges` has the lowest and the highest close by contract.
+    """Records that follow each other: `rows` of the tape's own, and those of woven series.
 
-    Contracts of which quotes or trades are heard, too, have none.
+    `ranges` has the lowest and the highest close by contract, but for contracts of which quotes or
+    trades are heard, too.
     """
 
     records: list[Record]
+    rows: int
     ranges: dict[str, tuple[float, float]]
 
 
@@ -71,7 +73,7 @@ class Reader:
             for one in self._series.values()
             for table in self._tables(one, first, last)
         ]
-        ranges = self._ranges(tables)
+        ranges, rows = self._ranges(tables), sum(table.num_rows for *_, table in tables)
         tables += [
             (Kind.BARS, one.name, table) for one in woven for table in self._of(one, first, last)
         ]
@@ -80,7 +82,7 @@ class Reader:
         records = [record for each in tables for record in _decoded(*each)]
         if not _in_order(stamps):
             records = _sorted(records, np.concatenate(stamps))
-        return Piece(records, ranges)
+        return Piece(records, rows, ranges)
 
     def _ranges(self, tables: Iterable[Named]) -> dict[str, tuple[float, float]]:
         ticked = {one.contract for one in self._series.values() if one.kind is not Kind.BARS}

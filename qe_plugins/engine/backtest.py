@@ -58,15 +58,15 @@ def run_id_of(started: datetime, name: str) -> str:
 def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0
-    for piece in tape.pieces():
+    for piece in tape.pieces([front.woven for front in stage.fronts]):
         if stage.fills is not None:
             stage.fills.feed(piece.records)
         stage.floor.house.expects(piece.ranges)
         stage.floor.office.expects(piece.records)
-        stage.engine.add_data(stage.weaver.woven(piece.records))
+        stage.engine.add_data(piece.records)
         _advance(stage, partial(stage.engine.run, streaming=True))
         stage.engine.clear_data()
-        done += len(piece.records)
+        done += piece.rows
         if progress is not None:
             progress(done, tape.records)
     _advance(stage, stage.engine.end)

@@ -16,7 +16,7 @@ from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.follower import Follower
 from qe_plugins.engine.following import host_on_front
-from qe_plugins.engine.fronts import Front, Weaver, front_instrument
+from qe_plugins.engine.fronts import Front, front_instrument
 from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
 from qe_plugins.engine.preparation import Prepared
@@ -30,7 +30,7 @@ class Stage:
     engine: BacktestEngine
     floor: Floor
     bridge: Bridge
-    weaver: Weaver
+    fronts: tuple[Front, ...]
     fills: Fills | None
 
 
@@ -51,7 +51,7 @@ def build(prepared: Prepared) -> Stage:
         bridge = _populate(engine, floor, prepared)
         if fills is not None:
             fills.alarm, fills.clock = floor.alarm, bridge.clock
-        return Stage(engine, floor, bridge, Weaver(prepared.fronts.values()), fills)
+        return Stage(engine, floor, bridge, tuple(prepared.fronts.values()), fills)
     except BaseException:
         engine.dispose()
         raise

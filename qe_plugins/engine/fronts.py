@@ -6,14 +6,14 @@ level is worked out when the front turns, from the turn's own price pair (see `a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import Bar, BarType, FuturesContract, InstrumentId, Price, Symbol
+from nautilus_trader.model import Bar, FuturesContract, InstrumentId, Price, Symbol
 
-from qe_plugins.data.catalog import Record
+from qe_plugins.data.reading import Woven
 from qe_plugins.engine.instruments import remade
 from qe_plugins.engine.turns import Turn
 
@@ -36,58 +36,12 @@ class Front:
         """Return the bar type of the series."""
         return f"{self.id}-{self.spec}-EXTERNAL"
 
-
-class Weaver:
-    """Weaves fronts into a tape: after the bars of a minute, the fronts' bars of that minute."""
-
-    def __init__(self, fronts: Iterable[Front]) -> None:
-        self._threads = [Thread(front) for front in fronts]
-
-    def woven(self, piece: list[Record]) -> list[Record]:
-        """Return a piece of the tape, in `ts_init` order, with the fronts' bars in it."""
-        if not self._threads:
-            return piece
-        woven: list[Record] = []
-        held: list[Record] = []
-        now = -1
-        for record in piece:
-            if record.ts_init != now:
-                woven += held
-                held.clear()
-                now = record.ts_init
-            woven.append(record)
-            if isinstance(record, Bar):
-                held += [bar for thread in self._threads if (bar := thread.taken(record))]
-        return woven + held
-
-
-class Thread:
-    """One front on its way along the tape."""
-
-    def __init__(self, front: Front) -> None:
-        self._front, self._label = front, BarType.from_str(front.bar_type)
-        self._coming = list(front.turns)
-        self._current = self._series(front.first)
-
-    def taken(self, bar: Bar) -> Bar | None:
-        """Return `bar` as the front's, None where it is of another contract."""
-        while self._coming and bar.ts_event >= self._coming[0].at:
-            self._current = self._series(self._coming.pop(0).after)
-        if bar.bar_type != self._current:
-            return None
-        return Bar(
-            self._label,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume,
-            bar.ts_event,
-            bar.ts_init,
-        )
-
-    def _series(self, contract: str) -> BarType:
-        return BarType.from_str(f"{contract}-{self._front.spec}-EXTERNAL")
+    @property
+    def woven(self) -> Woven:
+        """Return the series as the tape weaves it: of each contract's bars while it is current."""
+        contracts = [(0, self.first), *((turn.at, turn.after) for turn in self.turns)]
+        parts = ((since, f"{one}-{self.spec}-EXTERNAL") for since, one in contracts)
+        return Woven(self.bar_type, tuple(parts))
 
 
 def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list[Bar]:
