@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
@@ -61,14 +62,19 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     for piece in tape.chunks():
         if stage.fills is not None:
             stage.fills.feed(piece)
-        stage.engine.add_data(stage.weaver.woven(piece))
-        _advance(stage, partial(stage.engine.run, streaming=True))
-        stage.engine.clear_data()
+        stage.settling.feed(stage.weaver.woven(piece), partial(_feed, stage))
         done += len(piece)
         if progress is not None:
             progress(done, tape.records)
+    stage.settling.finish(partial(_feed, stage))
     _advance(stage, stage.engine.end)
     stage.bridge.finish()
+
+
+def _feed(stage: Stage, records: Sequence[Any]) -> None:
+    stage.engine.add_data(records)
+    _advance(stage, partial(stage.engine.run, streaming=True))
+    stage.engine.clear_data()
 
 
 def _advance(stage: Stage, step: Callable[[], None]) -> None:

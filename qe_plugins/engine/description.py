@@ -56,7 +56,7 @@ def _rules(prepared: Prepared) -> Iterator[Row]:
     )
     if posture is not None:
         yield "posture", f"{'halt' if posture.halt else 'open'}: {posture.reason}"
-    for line in assumptions(prepared.loaded, prepared.money):
+    for line in assumptions(prepared.loaded, prepared.money, prepared.tape):
         yield "assumes", line
 
 

@@ -8,12 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import nautilus_trader
 from nautilus_trader.model import Currency, Venue
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine import frames, ledger, marks
+from qe_plugins.engine import frames, ledger, marks, settled
 from qe_plugins.engine.account import tied_up
 from qe_plugins.engine.assumptions import assumptions
 from qe_plugins.engine.books import Fill
@@ -38,6 +39,7 @@ def outcome_of(
     account: Any = floor.cache.account_for_venue(Venue(loaded.config.nautilus.venue.name))
     orders = _orders(floor)
     balances = frames.account_frame(account, currency)
+    settlements = settled.settled(recorder.fills, tape.settlements)
     terms = {str(c.id): floor.money[c.underlying] for c in tape.contracts}
     traded = {fill.instrument_id for fill in recorder.fills} | {
         str(order.instrument_id) for order in orders
@@ -63,8 +65,13 @@ def outcome_of(
         fills_sha256=fills_sha256(recorder.fills),
         plugins=floor.plugins.stats(),
         rolls=rolls_of(recorder),
-        assumptions=[*floor.house.said, *assumptions(loaded, floor.money)],
-        facts=_facts(loaded, tape, floor, orders, said),
+        settlements=[msgspec.to_builtins(one) for one in settlements],
+        assumptions=[
+            *floor.house.said,
+            *settled.in_words(settlements),
+            *assumptions(loaded, floor.money, tape),
+        ],
+        facts=_facts(loaded, tape, floor, orders, settlements, said),
     )
 
 
@@ -91,9 +98,15 @@ def _orders(floor: Floor) -> list[Any]:
 
 
 def _facts(
-    loaded: Loaded, tape: Tape, floor: Floor, orders: list[Any], said: list[Fact]
+    loaded: Loaded,
+    tape: Tape,
+    floor: Floor,
+    orders: list[Any],
+    settlements: list[settled.Settled],
+    said: list[Fact],
 ) -> list[Fact]:
     recorder = floor.recorder
+    causes = settled.journaled(settlements, recorder)
     run = Fact(
         id="run:1",
         kind=Kind.RUN,
@@ -110,7 +123,7 @@ def _facts(
     )
     happened = [
         *recorder.facts,
-        *ledger.order_facts(orders, recorder),
+        *ledger.order_facts(orders, recorder, causes),
         *ledger.fill_facts(recorder.fills),
         *ledger.trade_facts(recorder.trades, recorder.closing),
         *said,

@@ -17,7 +17,7 @@ from qe_plugins.engine.house import House
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.margin import margin_of
 from qe_plugins.engine.observers import Observers
-from qe_plugins.engine.recorder import Recorder, decimal, signal_in
+from qe_plugins.engine.recorder import SETTLES, Recorder, decimal, signal_in
 from qe_plugins.engine.rules import rules_of
 from qe_plugins.manager import Plugins
 from qe_plugins.market.sessions import Session, next_session
@@ -136,7 +136,8 @@ class Floor:
     def _reference(self, event: Any) -> Decimal | None:
         """Return the price an order could expect: its trigger, its limit, or what it was sent on.
 
-        A market order is sent on the close of a bar or on the entry of a signal.
+        A market order is sent on the close of a bar or on the entry of a signal; a settlement is
+        what it is.
         """
         order = self.cache.order(event.client_order_id)
         for name in ("trigger_price", "price"):
@@ -147,6 +148,8 @@ class Floor:
             return decimal(sent_on.close) if self._is_of(sent_on, event.instrument_id) else None
         if isinstance(sent_on, Rolled) and sent_on.prices is not None:
             return sent_on.prices[str(event.instrument_id) == sent_on.after]
+        if sent_on is None and event.client_order_id.value.startswith(SETTLES):
+            return decimal(event.last_px)
         signal = signal_in(sent_on)
         return signal.entry if signal else None
 

@@ -14,8 +14,13 @@ from qe_plugins.engine.recorder import Recorder, cause_of, decimal, snapshot
 from qe_plugins.journal.records import Fact, Kind
 
 
-def order_facts(orders: Iterable[Any], recorder: Recorder) -> Iterator[Fact]:
-    """Yield one fact an order, caused by the event its strategy was handling when it sent it."""
+def order_facts(
+    orders: Iterable[Any], recorder: Recorder, settled: Mapping[str, str]
+) -> Iterator[Fact]:
+    """Yield one fact an order, caused by the event its strategy was handling when it sent it.
+
+    `settled` has the facts behind the orders by which the engine settles expired contracts.
+    """
     for order in orders:
         event = recorder.handled.get(order.client_order_id)
         if isinstance(event, Bar):
@@ -25,7 +30,7 @@ def order_facts(orders: Iterable[Any], recorder: Recorder) -> Iterator[Fact]:
             kind=Kind.ORDER,
             ts_event=order.ts_init,
             source=order.strategy_id.value,
-            cause=cause_of(event),
+            cause=cause_of(event) or settled.get(recorder.order_id(order)),
             body=_order(order),
         )
 

@@ -42,6 +42,8 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
         "fills_sha256": outcome.fills_sha256,
         "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
         "rolls": rolls.priced(outcome.rolls, contracts),
+        "settlements": outcome.settlements,
+        "assumptions": outcome.assumptions,
         "seconds": dict(outcome.seconds),
         "plugins": msgspec.to_builtins(outcome.plugins),
     }

@@ -106,3 +106,11 @@ def rolled(figures: dict[str, Any]) -> str:
     """Return how many rolls there were and what they cost; empty where there were none."""
     rolls = figures.get("rolls")
     return f"Rolls {len(rolls)}, cost {say('roll_cost', figures)}" if rolls else ""
+
+
+def settled(figures: dict[str, Any]) -> str:
+    """Return how many positions were held into expiry, and how many had no settlement price."""
+    found = figures.get("settlements") or []
+    bars = sum(one["basis"] == "bar" for one in found)
+    missing = f", {bars} of them inside the last bar for want of a settlement price" if bars else ""
+    return f"Settled at expiry {len(found)}{missing}" if found else ""

@@ -67,6 +67,11 @@ class BuysAtMarket(Trader):
         self.submit_order(self.market(BUY))
 
 
+class SellsAtMarket(Trader):
+    def bar_1(self) -> None:
+        self.submit_order(self.market(SELL))
+
+
 class BuysAtBar2(Trader):
     def bar_2(self) -> None:
         self.submit_order(self.market(BUY))

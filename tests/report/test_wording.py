@@ -32,7 +32,26 @@ def test_money_names_its_currency():
 
 def test_every_number_in_a_summary_can_be_written(tmp_path):
     told = {"currency", "returns", "reconciles", "seconds", "plugins", "fills_sha256"}
-    told |= {"capacity", "rolls"}
+    told |= {"capacity", "rolls", "settlements", "assumptions"}
     identity = "run_id run_dir name started engine data_source data_label instruments start end"
     figures = summarize(bare(tmp_path), tmp_path)
     assert set(figures) - told - set(identity.split()) <= set(wording.WRITTEN)
+
+
+@pytest.mark.parametrize(
+    ("bases", "told"),
+    [
+        ([], ""),
+        (["settlement", "preliminary"], "Settled at expiry 2"),
+        (
+            ["settlement", "bar"],
+            "Settled at expiry 2, 1 of them inside the last bar for want of a settlement price",
+        ),
+    ],
+)
+def test_what_was_settled_is_counted(bases, told):
+    assert wording.settled({"settlements": [{"basis": basis} for basis in bases]}) == told
+
+
+def test_a_run_from_before_settlements_says_nothing_of_them():
+    assert wording.settled({}) == ""
