@@ -196,8 +196,7 @@ class Desk:
     def session(self, instrument_id: str, ts: int) -> Session:
         """Return the session of a contract at `ts` (UTC nanoseconds), or the one that opens next.
 
-        It knows half days and halts: `session.next_stop(ts)` is when trading stops. The calendar
-        takes a second or so to read, once.
+        It knows half days and halts: `session.next_stop(ts)` is when trading stops.
         """
         return next_session(instrument_of(self._floor.cache, instrument_id).underlying, ts)
 

@@ -35,8 +35,8 @@ class Gated:
 
     def _broken(self, request: OrderRequest, order: Any, submitted: Any) -> list[Refusal]:
         """Return the rules an order breaks: mostly none, which shows at a glance."""
-        rules, handling = self.floor.rules, self.floor.alarm.handling
-        if request.grows is None and rules.allows(order, submitted, handling, request.ts):
+        rules = self.floor.rules
+        if request.grows is None and rules.allows(order, submitted, request.ts):
             return []
         return rules.broken(request, order, submitted)
 
@@ -47,4 +47,4 @@ class Gated:
             return False
         sender: Any = self
         now = handling.ts_init if isinstance(handling, Bar) else sender.clock.timestamp_ns()
-        return floor.rules.allows(order, submitted, handling, now)
+        return floor.rules.allows(order, submitted, now)

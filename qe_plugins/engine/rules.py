@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import Bar, OrderType
+from nautilus_trader.model import OrderType
 
 from qe_plugins.config.schema import Config
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.margin import Margin
-from qe_plugins.market.hours import closed_until
+from qe_plugins.market.hours import closed_until, stretch
 
 SECOND = 1_000_000_000
-QUARTER = 900 * SECOND
+NEVER, ALWAYS = (0, 0), (0, 2**63 - 1)
 
 Broken = list[tuple[str, str]]
 """Which rule, and why."""
@@ -27,12 +27,13 @@ class Rules:
         self._cache, self._margin = cache, margin
         self._flat_before, self._refuses = int(flat_before * SECOND), refuses
         self._deadlines: dict[Any, int] = {}
+        self._trading: dict[Any, tuple[int, int]] = {}
 
-    def allows(self, order: Any, submitted: list[Any], handling: object, ts: int) -> bool:
+    def allows(self, order: Any, submitted: list[Any], ts: int) -> bool:
         """Say at a glance that an order breaks no rule; False means look closer."""
         return (
             ts < self.deadline(order.instrument_id)
-            and not self._may_be_closed(order, handling, ts)
+            and (not self._needs_market(order) or self._is_open(order.instrument_id, ts))
             and self._margin.fits(order, submitted, ts)
         )
 
@@ -65,14 +66,20 @@ class Rules:
         left = (deadline + self._flat_before - ts) // (60 * SECOND)
         return f"{contract} expires in {left} min" if left > 0 else f"{contract} has expired"
 
-    def _may_be_closed(self, order: Any, handling: object, ts: int) -> bool:
-        """Say whether the market could be closed: after a bar it is not, but at a closing time."""
-        if not self._refuses or order.order_type != OrderType.MARKET:
-            return False
-        return not isinstance(handling, Bar) or ts % QUARTER == 0
+    def _needs_market(self, order: Any) -> bool:
+        """Say whether an order cannot wait for a market that is closed."""
+        return self._refuses and order.order_type == OrderType.MARKET
+
+    def _is_open(self, contract: Any, ts: int) -> bool:
+        """Say whether a contract trades; looked up once for each stretch of trading."""
+        opens, closes = self._trading.get(contract, NEVER)
+        if not opens <= ts < closes:
+            root = self._cache.instrument(contract).underlying
+            opens, closes = self._trading[contract] = stretch(root, ts) or ALWAYS
+        return opens <= ts
 
     def _closed(self, order: Any, ts: int) -> str:
-        if not self._refuses or order.order_type != OrderType.MARKET:
+        if not self._needs_market(order):
             return ""
         opens = closed_until(self._cache.instrument(order.instrument_id).underlying, ts)
         return f"the market is closed until {opens:%Y-%m-%d %H:%M} in Chicago" if opens else ""

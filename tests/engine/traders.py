@@ -234,6 +234,17 @@ def relinked(order: Any, others: list[ClientOrderId]) -> Any:
     return type(order).create(OrderInitialized(**fields))
 
 
+class BuysAtEveryBar(Strategy):
+    """Buys one of whatever the tape has, at every bar of a minute."""
+
+    def on_start(self) -> None:
+        for instrument in self.cache.instruments():
+            self.subscribe_bars(BarType.from_str(f"{instrument.id}-1-MINUTE-LAST-EXTERNAL"))
+
+    def on_bar(self, bar: Bar) -> None:
+        self.submit_order(self.order_factory.market(bar.bar_type.instrument_id, BUY, ONE))
+
+
 class BreaksOnBar3(Trader):
     def bar_3(self) -> None:
         raise ZeroDivisionError("no such average")
