@@ -27,7 +27,7 @@ def read_interest(files: Iterable[Path], root: str) -> pl.DataFrame:
         raise DataError(
             "the data has no open interest.",
             where=root,
-            hint="Buy schema 'statistics', or roll by --rule volume or calendar.",
+            hint="Buy schema 'statistics', or roll by volume or calendar.",
         )
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
     return frame.unique(["contract", "ts"], keep="last").sort("ts", "contract")
