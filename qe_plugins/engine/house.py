@@ -60,7 +60,7 @@ class House:
             self._look(bar)
 
     def _look(self, bar: Any) -> None:
-        if self._margin.constant and self._glance(bar):
+        if self._margin.overnight and self._glance(bar):
             return
         held = {contract: net for contract, net in self._margin.held().items() if net}
         if not held:
@@ -82,7 +82,7 @@ class House:
         if self._cache.positions_open_count() != 1 or not self._is_told_by(bar):
             return False
         net = abs(float(self._margin.net(contract)))
-        least = net * float(self._margin.of(contract, bar.ts_init).maintenance)
+        least = net * float(self._margin.most(contract))
         spare = self._margin.about() - least
         if net == 0 or spare <= 0:
             return False

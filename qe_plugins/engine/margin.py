@@ -41,8 +41,7 @@ class Margin:
         self._currency = Currency.from_str(currency)
         self._terms: dict[Any, Terms] = {}
         self._sessions: dict[str, tuple[int, int]] = {}
-        steps = max((len(terms.margins) for terms in money.values()), default=1)
-        self.constant = steps == 1 and settings.basis == "overnight"
+        self.overnight = settings.basis == "overnight"
 
     def fits(self, order: Any, submitted: list[Any], ts: int) -> bool:
         """Say at a glance that an order can be held; False means look closer."""
@@ -89,6 +88,11 @@ class Margin:
         day = margins.day_trade
         assert day is not None
         return Margins(margins.since, day, day, day)
+
+    def most(self, contract: Any) -> Decimal:
+        """Return the highest maintenance margin of a contract in the whole run, overnight."""
+        terms = self._money[self._cache.instrument(contract).underlying]
+        return max(margins.maintenance for margins in terms.margins)
 
     def maintenance(self, ts: int) -> Decimal:
         """Return what the account must be worth to keep what it holds."""

@@ -104,7 +104,7 @@ def test_fills_after_a_settlement_are_what_they_would_have_been(
     shared_data: Path, tmp_path: Path, slippage: str
 ) -> None:
     config = {
-        "extends": str(ROOT / "configs/base/es.yaml"),
+        "extends": str(ROOT / "configs/base/cme.yaml"),
         "name": "a real settlement",
         "data": {"dbn": [str(shared_data / "es_2013")], "start": "2013-12-20T12:00"},
         "strategies": {

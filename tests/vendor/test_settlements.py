@@ -16,7 +16,7 @@ def config(tmp_path):
     """Write a run that holds ESZ13 into its expiry."""
     file = tmp_path / "run.yaml"
     held = {
-        "extends": str(ROOT / "configs/base/es.yaml"),
+        "extends": str(ROOT / "configs/base/cme.yaml"),
         "name": "held",
         "data": {"catalog": "set below"},
         "strategies": {"hold": {"instrument_id": "ESZ13.XCME"}},
