@@ -55,3 +55,10 @@ def test_what_was_settled_is_counted(bases, told):
 
 def test_a_run_from_before_settlements_says_nothing_of_them():
     assert wording.settled({}) == ""
+
+
+def test_what_is_open_at_the_end_is_in_one_figure_and_not_the_other():
+    figures = {"open_contracts": 1.0, "final_equity": 102_050.0, "final_balance": 100_000.0}
+    said = wording.held({**figures, "currency": "USD"})
+    assert said == "Still open: 1 contract, 2,050.00 USD not in Net P&L but in Return"
+    assert wording.held({**figures, "open_contracts": 0.0}) == ""
