@@ -14,7 +14,7 @@ from nautilus_trader.model import Currency, Venue
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine import frames, ledger, marks, settled
+from qe_plugins.engine import frames, ledger, marks, references, settled
 from qe_plugins.engine.account import tied_up
 from qe_plugins.engine.assumptions import assumptions
 from qe_plugins.engine.books import Fill
@@ -38,6 +38,7 @@ def outcome_of(
     recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
     account: Any = floor.cache.account_for_venue(Venue(loaded.config.nautilus.venue.name))
     orders = _orders(floor)
+    references.complete(recorder, orders, tape)
     balances = frames.account_frame(account, currency)
     settlements = settled.settled(recorder.fills, tape.settlements)
     terms = {str(c.id): floor.money[c.underlying] for c in tape.contracts}
@@ -106,7 +107,8 @@ def _facts(
     said: list[Fact],
 ) -> list[Fact]:
     recorder = floor.recorder
-    causes = settled.journaled(settlements, recorder)
+    causes = ledger.closed_by_the_house(orders, recorder)
+    causes |= settled.journaled(settlements, recorder)
     run = Fact(
         id="run:1",
         kind=Kind.RUN,

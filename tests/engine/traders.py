@@ -190,6 +190,27 @@ class BuysThenSells(Trader):
         self.submit_order(self.market(SELL))
 
 
+class BuysThenClosesAll(Trader):
+    """Leaves the closing to Nautilus, whose order passes no method of ours."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY))
+
+    def bar_3(self) -> None:
+        self.close_all_positions(MES)
+
+
+class BuysFromATimer(Trader):
+    """Sends an order half a minute after its second bar."""
+
+    def bar_2(self) -> None:
+        later = self.clock.timestamp_ns() + 30 * 10**9
+        self.clock.set_time_alert_ns("later", later, self.ring)
+
+    def ring(self, event: Any) -> None:
+        self.submit_order(self.market(BUY))
+
+
 class BuysThenReverses(Trader):
     def bar_1(self) -> None:
         self.submit_order(self.market(BUY))
