@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from nautilus_trader.model import Bar, BarType, InstrumentId, Price, Quantity
@@ -17,7 +16,7 @@ CONTRACT = InstrumentId.from_str("ESZ24.XCME")
 class Account:
     """One contract held on 10,000 USD to spare: counts how often it is asked what it is worth."""
 
-    constant = True
+    overnight = True
 
     def __init__(self) -> None:
         self.looks = 0
@@ -25,8 +24,8 @@ class Account:
     def net(self, contract: InstrumentId) -> Decimal:
         return Decimal(1)
 
-    def of(self, contract: InstrumentId, ts: int) -> Any:
-        return SimpleNamespace(maintenance=Decimal(20_000))
+    def most(self, contract: InstrumentId) -> Decimal:
+        return Decimal(20_000)
 
     def about(self) -> float:
         self.looks += 1
