@@ -42,8 +42,9 @@ def build(prepared: Prepared) -> Stage:
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
         model = _add_venue(engine, prepared)
+        basis = prepared.loaded.config.margin.basis
         for contract in prepared.tape.contracts:
-            facts = prepared.money[contract.underlying].margin(prepared.tape.start)
+            facts = prepared.money[contract.underlying].least(basis)
             engine.add_instrument(
                 with_margins(contract, facts, _first_price(prepared.tape, contract))
             )

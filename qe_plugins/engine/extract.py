@@ -41,7 +41,7 @@ def outcome_of(
     references.complete(recorder, orders, tape)
     balances = frames.account_frame(account, currency)
     settlements = settled.settled(recorder.fills, tape.settlements)
-    terms = {str(c.id): floor.money[c.underlying] for c in tape.contracts}
+    ids = {str(contract.id): contract.id for contract in tape.contracts}
     traded = {fill.instrument_id for fill in recorder.fills} | {
         str(order.instrument_id) for order in orders
     }
@@ -59,7 +59,9 @@ def outcome_of(
         orders=frames.orders_frame(orders, recorder),
         fills=frames.fills_frame(recorder.fills),
         positions=frames.positions_frame(recorder.trades, floor.books.values()),
-        account=balances.with_columns(tied_up(balances, recorder.fills, terms)),
+        account=balances.with_columns(
+            tied_up(balances, recorder.fills, lambda one, ts: floor.margin.of(ids[one], ts).initial)
+        ),
         signals=frames.signals_frame(recorder),
         vetoes=frames.vetoes_frame(recorder.facts),
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),

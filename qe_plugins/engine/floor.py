@@ -59,7 +59,7 @@ class Floor:
             timeout=config.gate.timeout,
         )
         self.money = money
-        margin = margin_of(engine, config, money)
+        self.margin = margin = margin_of(engine, config, money)
         self.rules = rules_of(engine, config, margin)
         policy = config.margin.on_breach
         self.house = House(self.cache, margin, self.rules, self.recorder, self.gate, policy)

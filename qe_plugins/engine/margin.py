@@ -85,9 +85,7 @@ class Margin:
         margins = terms.margin(ts)
         if self._settings.basis == "overnight" or not self._in_session(terms.root, ts):
             return margins
-        day = margins.day_trade
-        assert day is not None
-        return Margins(margins.since, day, day, day)
+        return margins.during(self._settings.basis)
 
     def most(self, contract: Any) -> Decimal:
         """Return the highest maintenance margin of a contract in the whole run, overnight."""

@@ -41,6 +41,12 @@ class Margins(msgspec.Struct, frozen=True):
     maintenance: Decimal
     day_trade: Decimal | None = None
 
+    def during(self, basis: str) -> Margins:
+        """Return what is tied up inside a session: the day trader's where that is the basis."""
+        if basis == "overnight" or self.day_trade is None:
+            return self
+        return Margins(self.since, self.day_trade, self.day_trade, self.day_trade)
+
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """The money facts of one root over a run, oldest first, and where they come from.
@@ -61,6 +67,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def margin(self, ts: int) -> Margins:
         """Return the margins in force at a moment (UTC nanoseconds)."""
         return at(self.margins, ts)
+
+    def least(self, basis: str) -> Margins:
+        """Return the lowest margins that the run may ask for: the engine must not ask for more."""
+        asked = [one.during(basis) for one in self.margins]
+        return Margins(0, min(one.initial for one in asked), min(one.maintenance for one in asked))
 
 
 def at[T: (Fee, Margins)](entries: Sequence[T], ts: int) -> T:

@@ -135,7 +135,8 @@ def cell(fact: Fact, column: str) -> str:
         case "signal":
             return fact.cause or ""
         case "strategy":
-            return plain(fact.body.get("strategy", fact.source))
+            whose = "" if fact.kind is Kind.CLOSING else fact.source
+            return plain(fact.body.get("strategy", whose))
     value = fact.body.get(column)
     return utc(value) if column in TIMES and isinstance(value, int) else plain(value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ def bars(shared_data: Path) -> Path:
     return shared_data / "es_2013"
 
 
+def mine(folder: Path, bars: Path, *more: Path) -> Path:
+    """Return a folder with copies of the parent's files, and of more."""
+    place = folder / "mine"
+    place.mkdir()
+    for file in (*bars.glob("ES.FUT*"), *more):
+        shutil.copy(file, place)
+    return place
+
+
 def rolled(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     names = ("reason", "outcome", "before", "after")
     return [tuple(one[name] for name in names) for one in found["rolls"]]
@@ -67,9 +77,8 @@ def test_the_command_and_the_backtest_have_one_calendar(bars: Path, statistics: 
     assert (roll["reason"], roll["known"], roll["date"]) == (REASON, "2013-12-12", "2013-12-13")
 
 
-def test_imported_statistics_roll_a_catalog(bars: Path, statistics: Path) -> None:
-    for file in sorted(bars.glob("ES.FUT*")):
-        qe("data", "import", file)
+def test_imported_statistics_roll_a_catalog(bars: Path, statistics: Path, tmp_path: Path) -> None:
+    qe("data", "import", mine(tmp_path, bars))
     catalog = home.data_dir() / "GLBX.MDP3" / "catalog"
     words = ("--set", "data.dbn=null", "--set", f"data.catalog={catalog}", *BY_INTEREST)
     refused = qe("backtest", HOLD, *words)
@@ -82,15 +91,16 @@ def test_imported_statistics_roll_a_catalog(bars: Path, statistics: Path) -> Non
     assert rolled(figures(HOLD, *words)) == [(REASON, "rolled", "ESZ13.XCME", "ESH14.XCME")]
 
 
-def test_statistics_that_change_change_the_rolls(bars: Path, statistics: Path) -> None:
-    for file in (*sorted(bars.glob("ES.FUT*")), statistics):
-        qe("data", "import", file)
+def test_statistics_that_change_change_the_rolls(
+    bars: Path, statistics: Path, tmp_path: Path
+) -> None:
+    qe("data", "import", mine(tmp_path, bars, statistics))
     catalog = home.data_dir() / "GLBX.MDP3" / "catalog"
     words = ("--set", "data.dbn=null", "--set", f"data.catalog={catalog}", *BY_INTEREST)
     assert len(rolled(figures(HOLD, *words))) == 1
     [there] = home.data_dir().rglob("ES.statistics.dbn.zst")
     early = [tape.open_interest(1000, FIRST, 5), tape.open_interest(1007, FIRST, 6)]
-    later = there.stat().st_mtime + 10
+    later = (home.data_dir() / "rolls" / "ES-open_interest.json").stat().st_mtime + 10
     tape.write(there, "statistics", early, NAMES)
     os.utime(there, (later, later))
 
