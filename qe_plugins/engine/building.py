@@ -52,6 +52,7 @@ def build(prepared: Prepared) -> Stage:
             engine.add_instrument(front_instrument(front, _contract_of(front, prepared.tape)))
         config, money = prepared.loaded.config, prepared.money
         floor = Floor(engine, prepared.plugins, config, prepared.listings, money)
+        floor.fronts = prepared.fronts
         bridge = _populate(engine, floor, prepared)
         fills = model if isinstance(model, Fills) else None
         if fills is not None:

@@ -20,12 +20,15 @@ from qe_plugins.engine.observers import Observers
 from qe_plugins.engine.recorder import SETTLES, Recorder, decimal, signal_in
 from qe_plugins.engine.rules import rules_of
 from qe_plugins.manager import Plugins
+from qe_plugins.market.keys import dated_key
+from qe_plugins.market.rolls import sessions_left
 from qe_plugins.market.sessions import Session, next_session
 
 if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestEngine
 
     from qe_plugins.config.schema import Config
+    from qe_plugins.engine.fronts import Front
     from qe_plugins.engine.money import Terms
 
 HEARS_BARS = ("contribute_signals", "trade_closed", "session_closed")
@@ -50,6 +53,7 @@ class Floor:
         self.denier = Denier(self.alarm.waiting)
         self.observers = Observers(plugins)
         self.books: dict[tuple[str, str], Book] = {}
+        self.fronts: dict[str, Front] = {}
         self.desk = Desk(self)
         self.gate = Gate(
             plugins,
@@ -199,6 +203,20 @@ class Desk:
         It knows half days and halts: `session.next_stop(ts)` is when trading stops.
         """
         return next_session(instrument_of(self._floor.cache, instrument_id).underlying, ts)
+
+    def sessions_to_roll(self, instrument_id: str, ts: int) -> int:
+        """Return how many sessions a contract, or a root's front, may still be held after this one.
+
+        0 in the last one. A roll by volume or open interest may come sooner: that is known on the
+        day before and no earlier.
+        """
+        instrument = instrument_of(self._floor.cache, instrument_id)
+        front = self._floor.fronts.get(instrument.underlying)
+        held = front.contract(ts) if front and front.id == instrument_id else instrument_id
+        day = next_session(instrument.underlying, ts).date
+        key = dated_key(held.partition(".")[0], day)
+        assert key is not None
+        return sessions_left(key, day)
 
     def _ask(self, signal: Signal) -> tuple[str, Size]:
         floor = self._floor

@@ -36,6 +36,11 @@ class Front:
         """Return the bar type of the series."""
         return f"{self.id}-{self.spec}-EXTERNAL"
 
+    def contract(self, ts: int) -> str:
+        """Return the contract that is current at a moment (UTC ns)."""
+        passed = [turn.after for turn in self.turns if turn.at <= ts]
+        return passed[-1] if passed else self.first
+
 
 class Weaver:
     """Weaves fronts into a tape: after the bars of a minute, the fronts' bars of that minute."""
