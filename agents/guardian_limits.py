@@ -38,8 +38,7 @@ class GuardianLimitsConfig(PluginConfig, frozen=True):
 
     `daily_loss` is how much less the account may be worth than at 17:00 in Chicago, where a session
     begins, open positions and commissions included.
-    `before_break` is how long before a halt or the close entries end, by the regular hours of
-    `configs/markets.yaml`.
+    `before_break` is how long before a halt or the close entries end, on half days too.
     """
 
     max_contracts: Annotated[int, msgspec.Meta(ge=1)] = 1

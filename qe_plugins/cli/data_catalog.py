@@ -23,7 +23,8 @@ MANY = 6
 def catalog(anew: bool, as_json: bool) -> None:
     """Show the Parquet catalogs beside the files, or make them again with --rebuild.
 
-    A catalog holds contracts and bars, is a cache, and is written anew by get and import.
+    A catalog holds contracts, bars and final settlements, is a cache, and is written anew by get
+    and import.
     """
     from qe_plugins.data.databento.book import books
     from qe_plugins.data.databento.shelf import FOLDER
@@ -55,7 +56,10 @@ def print_built(catalogs: Sequence[Built]) -> None:
     if not catalogs:
         click.echo("No catalog to trade on: it needs bars (ohlcv-...) and definitions.")
     for one in catalogs:
-        click.echo(f"catalog: {one.bars:,} bars of {one.contracts} contracts in {one.folder}")
+        settled = f", {one.settlements} of them with a final settlement" * bool(one.settlements)
+        click.echo(
+            f"catalog: {one.bars:,} bars of {one.contracts} contracts{settled} in {one.folder}"
+        )
         for text in one.refused[:MANY]:
             click.echo(f"refused: {text}")
         if len(one.refused) > MANY:

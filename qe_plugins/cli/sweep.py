@@ -71,10 +71,14 @@ def sweep(
     from qe_plugins.research import sweeps
 
     asked, place = _asked(file, grid, overrides, out, resume)
-    with _live(asked) as heard:
-        swept = sweeps.sweep(
-            asked, place, measure, workers=workers or os.cpu_count() or 1, heard=heard
-        )
+    try:
+        with _live(asked) as heard:
+            swept = sweeps.sweep(
+                asked, place, measure, workers=workers or os.cpu_count() or 1, heard=heard
+            )
+    except KeyboardInterrupt:
+        click.echo(f"go on with it: qe sweep {file} --resume {asked.sweep}", err=True)
+        raise
     files = _written(swept)
     if as_json:
         print_json(_document(swept) | files)

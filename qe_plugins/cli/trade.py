@@ -16,6 +16,11 @@ FILLS = (
     "time (Chicago)", "leg", "order", "type", "side", "contracts", "asked", "expected", "filled",
     "slippage", "fee",
 )  # fmt: skip
+SETTLED = {
+    "settlement": "at the exchange's settlement price",
+    "preliminary": "at the exchange's preliminary settlement price",
+    "bar": "inside the contract's last bar, as the data has no settlement price",
+}
 
 type Told = dict[str, Any]
 
@@ -31,6 +36,8 @@ def show(told: Told) -> None:
     click.echo("slippage and fee in currency, slippage positive where the fill was worse\n")
     for roll in told["rolls"]:
         click.echo(_roll(roll, trade, currency))
+    for settled in told["settled"]:
+        click.echo(f"settled: {SETTLED[settled['basis']]} of {settled['day']}")
     click.echo(_margin(told))
     click.echo(_cost(told))
 

@@ -39,7 +39,7 @@ def _items(named: Written) -> list[Written]:
     items = named.value if isinstance(named.value, list) else [named]
     for item in items:
         if not isinstance(item.value, str):
-            message = "'extends' must be a file or a list of files, such as base/es.yaml."
+            message = "'extends' must be a file or a list of files, such as base/cme.yaml."
             raise ConfigError(message, where=item.place)
     return items
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.data import counting
+from qe_plugins.data import counting, settlements
 from qe_plugins.data.catalog_version import refuse_version_1, refuse_zeros
 from qe_plugins.data.counting import Group
+from qe_plugins.data.settlements import Settlement
 from qe_plugins.errors import DataError
 
 type Record = Bar | QuoteTick | TradeTick
@@ -44,11 +45,12 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Shelf(msgspec.Struct, frozen=True):
-    """What a catalog holds of futures: contracts by id, and the series that belong to them."""
+    """What a catalog holds of futures: contracts by id, their series, and how they settled."""
 
     folder: Path
     contracts: dict[str, FuturesContract]
     series: tuple[Series, ...]
+    settlements: Mapping[str, Settlement] = {}
 
 
 def open_shelf(folder: Path, place: str) -> Shelf:
@@ -73,7 +75,8 @@ def open_shelf(folder: Path, place: str) -> Shelf:
             hint="Write the instruments into the catalog with 'write_instruments'.",
         )
     found = [_series(kind, path, place) for kind in Kind for path in _folders(folder, kind)]
-    return Shelf(folder, contracts, tuple(s for s in found if s.contract in contracts))
+    series = tuple(one for one in found if one.contract in contracts)
+    return Shelf(folder, contracts, series, settlements.read(folder, place))
 
 
 def _contracts(folder: Path) -> dict[str, FuturesContract]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qe_plugins.config.schema import Data
-from qe_plugins.data import wanted
+from qe_plugins.data import settlements, statistics, wanted
 from qe_plugins.data.cached import cached
 from qe_plugins.data.catalog import Kind, Shelf, open_shelf
 from qe_plugins.data.dbn_file import DbnFile, check_whole, digest, read_header
@@ -31,7 +31,8 @@ def shelf(data: Data, where: Where) -> tuple[str, Shelf]:
     given = [Path(one).expanduser() for one in _listed(data.dbn)]
     every = _dated_files(given, place)
     schemas = _schemas({file.schema for file in every}, data, where)
-    files = [file for file in every if file.schema in (DEFINITION, *schemas.values())]
+    used = (DEFINITION, statistics.SCHEMA, *schemas.values())
+    files = [file for file in every if file.schema in used]
     if not any(file.schema == DEFINITION for file in files):
         raise _no_definitions(place)
     opened = cached(
@@ -48,7 +49,8 @@ def _build(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, pla
         check_whole(file.path, place)
     stated = [file.path for file in files if file.schema == DEFINITION]
     refuse_wrong(read_definitions(stated).refused, place)
-    decode(files, schemas, folder, place)
+    decode([one for one in files if one.schema != statistics.SCHEMA], schemas, folder, place)
+    settlements.keep([file.path for file in files], folder)
 
 
 def _key(files: Sequence[DbnFile], schemas: dict[Kind, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from qe_plugins.market.rolls import RollCalendar, Rule, roll_calendar
 from qe_plugins.market.sessions import sessions, shifted
 from qe_plugins.market.terms import market
 
+DATA = (".dbn.zst", "manifest.json")
 FIRST, LAST = date(2010, 6, 7), date(2034, 12, 29)  # of calendars that need no data
 
 
@@ -95,6 +97,17 @@ def kept(root: str, rule: Rule, files: Sequence[Path] = ()) -> RollCalendar:
             where=str(path),
             hint=f"Make it with 'qe data rolls {root} --rule {rule}'.",
         ) from error
+
+
+def fresh(root: str, rule: Rule, places: Sequence[Path]) -> RollCalendar | None:
+    """Return what `keep` wrote beside the data folder; None where a file in `places` came later."""
+    path = _path(root, rule, ())
+    with suppress(OSError, DataError):
+        written = path.stat().st_mtime
+        came = [file for one in places for file in ([one] if one.is_file() else one.rglob("*"))]
+        if all(file.stat().st_mtime <= written for file in came if file.name.endswith(DATA)):
+            return kept(root, rule)
+    return None
 
 
 def _path(root: str, rule: Rule, files: Sequence[Path]) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -13,17 +13,20 @@ from qe_plugins.config.schema import Data
 from qe_plugins.data import counting, dbn, synthetic, wanted
 from qe_plugins.data.catalog import Kind, Series, Shelf, open_shelf
 from qe_plugins.data.reading import Piece, Reader, Woven
+from qe_plugins.data.settlements import Settlement
 from qe_plugins.data.synthetic_label import Made, read_label
 from qe_plugins.data.wanted import Where
 
 SHOWN = 6
+DAY = 86_400 * 1_000_000_000
 
 
 class Tape(msgspec.Struct, frozen=True):
     """What a run hears. `start` and `end` are the first and the last record's UTC nanoseconds.
 
     `contracts` and `bar_types` are those with records in the window, in id order; `label` is for
-    readers; `catalog` is the Parquet catalog that holds the records.
+    readers; `catalog` is the Parquet catalog that holds the records; `settlements` are those of
+    contracts that expire in the window, or within a day of its last record.
     """
 
     source: str
@@ -36,6 +39,7 @@ class Tape(msgspec.Struct, frozen=True):
     records: int
     chunk: int
     series: tuple[Series, ...]
+    settlements: Mapping[str, Settlement] = {}
 
     def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
@@ -81,6 +85,8 @@ def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Ta
     if not spans:
         raise wanted.nothing_between(start, end, where)
     heard = [shelf.contracts[name] for name in dict.fromkeys(one.contract for one, _ in spans)]
+    last = max(span.last for _, span in spans)
+    reached = {str(one.id) for one in heard if one.expiration_ns <= min(end - 1, last + DAY)}
     return Tape(
         source=source,
         label=label.format(_names(heard)),
@@ -88,10 +94,11 @@ def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Ta
         contracts=heard,
         bar_types=[one.name for one, _ in spans if one.kind is Kind.BARS],
         start=min(span.first for _, span in spans),
-        end=max(span.last for _, span in spans),
+        end=last,
         records=sum(span.rows for _, span in spans),
         chunk=data.chunk,
         series=tuple(one for one, _ in spans),
+        settlements={name: s for name, s in shelf.settlements.items() if name in reached},
     )
 
 

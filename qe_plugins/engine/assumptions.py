@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qe_plugins.config.load import Loaded
+from qe_plugins.data.tape import Tape
 from qe_plugins.engine.money import Terms, fees_in_words, margins_in_words
+from qe_plugins.engine.settled import expected
 from qe_plugins.engine.slippage import described
 
 LIMITS = {"touched": "touches it", "through": "trades through it"}
@@ -21,8 +23,8 @@ BREACH = {
 CONSUMED = {True: ["A bar's volume fills orders once: what was taken is gone."], False: []}
 
 
-def assumptions(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:
-    """Return the assumptions of this run, the most costly first."""
+def assumptions(loaded: Loaded, money: Mapping[str, Terms], tape: Tape) -> list[str]:
+    """Return the assumptions of this run on a tape, the most costly first."""
     venue = loaded.config.nautilus.venue
     model = venue.fill_model
     slippage = loaded.config.slippage
@@ -48,7 +50,7 @@ def assumptions(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:
         _hours(loaded),
         *_costs(loaded, money),
         f"Margin is {BASIS[loaded.config.margin.basis]}; {BREACH[loaded.config.margin.on_breach]}.",
-        *_expiry(loaded),
+        *_expiry(loaded, tape),
     ]
 
 
@@ -69,8 +71,8 @@ def _costs(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:
     return [*fees, *lines]
 
 
-def _expiry(loaded: Loaded) -> list[str]:
-    settled = "What is held into expiry is settled at the contract's last price on the tape."
+def _expiry(loaded: Loaded, tape: Tape) -> list[str]:
+    settled = expected(tape.contracts, tape.settlements, tape.end)
     if minutes := loaded.config.expiry.flat_before / 60:
-        return [f"Positions are closed {minutes:g} min before their contract expires.", settled]
-    return [settled]
+        return [f"Positions are closed {minutes:g} min before their contract expires.", *settled]
+    return settled

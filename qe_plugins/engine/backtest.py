@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
@@ -63,14 +64,19 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
             stage.fills.feed(piece.records)
         stage.floor.house.expects(piece.ranges)
         stage.floor.office.expects(piece.records)
-        stage.engine.add_data(piece.records)
-        _advance(stage, partial(stage.engine.run, streaming=True))
-        stage.engine.clear_data()
+        stage.settling.feed(piece.records, partial(_feed, stage))
         done += piece.rows
         if progress is not None:
             progress(done, tape.records)
+    stage.settling.finish(partial(_feed, stage))
     _advance(stage, stage.engine.end)
     stage.bridge.finish()
+
+
+def _feed(stage: Stage, records: Sequence[Any]) -> None:
+    stage.engine.add_data(records)
+    _advance(stage, partial(stage.engine.run, streaming=True))
+    stage.engine.clear_data()
 
 
 def _advance(stage: Stage, step: Callable[[], None]) -> None:

@@ -128,6 +128,11 @@ class Totals(msgspec.Struct):
     commissions: Decimal = ZERO
     slipped: Decimal | None = ZERO
 
+    @property
+    def slippage(self) -> Decimal | None:
+        """Return the points paid against references per contract, None where one is unknown."""
+        return None if self.slipped is None else self.slipped / self.peak
+
 
 def totals(fills: Sequence[Fill]) -> Totals:
     """Add the fills of one trade up, oldest first."""
@@ -182,7 +187,7 @@ def trade_of(
         currency=first.currency,
         orders=tuple(dict.fromkeys(f.client_order_id for f in fills)),
         excursion=None if ran is None else excursion(ran, entry, sums.peak * multiplier, long=long),
-        slippage=None if sums.slipped is None else sums.slipped / sums.peak,
+        slippage=sums.slippage,
         votes=votes,
     )
 

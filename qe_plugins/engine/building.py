@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pyarrow.parquet as pq
 from nautilus_trader.backtest import BacktestEngine
@@ -21,6 +22,7 @@ from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
 from qe_plugins.engine.preparation import Prepared
 from qe_plugins.engine.settings import engine_config, venue_arguments
+from qe_plugins.engine.settling import Settling
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Stage:
     floor: Floor
     bridge: Bridge
     fronts: tuple[Front, ...]
+    settling: Settling
     fills: Fills | None
 
 
@@ -38,9 +41,10 @@ def build(prepared: Prepared) -> Stage:
     """Return an engine that is ready for its tape. Dispose of it before building another."""
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
-        fills = _add_venue(engine, prepared)
+        model = _add_venue(engine, prepared)
+        basis = prepared.loaded.config.margin.basis
         for contract in prepared.tape.contracts:
-            facts = prepared.money[contract.underlying].margin(prepared.tape.start)
+            facts = prepared.money[contract.underlying].least(basis)
             engine.add_instrument(
                 with_margins(contract, facts, _first_price(prepared.tape, contract))
             )
@@ -48,22 +52,24 @@ def build(prepared: Prepared) -> Stage:
             engine.add_instrument(front_instrument(front, _contract_of(front, prepared.tape)))
         config, money = prepared.loaded.config, prepared.money
         floor = Floor(engine, prepared.plugins, config, prepared.listings, money)
+        floor.fronts = prepared.fronts
         bridge = _populate(engine, floor, prepared)
+        fills = model if isinstance(model, Fills) else None
         if fills is not None:
             fills.alarm, fills.clock = floor.alarm, bridge.clock
-        return Stage(engine, floor, bridge, tuple(prepared.fronts.values()), fills)
+        settling = Settling(engine, prepared.tape.contracts, prepared.tape.settlements, model)
+        return Stage(engine, floor, bridge, tuple(prepared.fronts.values()), settling, fills)
     except BaseException:
         engine.dispose()
         raise
 
 
-def _add_venue(engine: BacktestEngine, prepared: Prepared) -> Fills | None:
-    """Add the venue; return the fill model where it is ours."""
+def _add_venue(engine: BacktestEngine, prepared: Prepared) -> Any:
+    """Add the venue; return its fill model, None where there is none."""
     arguments = venue_arguments(prepared.loaded)
     slippage = prepared.loaded.config.slippage
-    fills = None
     if arguments["fill_model"] is None and slippage.model != "none":
-        fills = arguments["fill_model"] = Fills(slippage)
+        arguments["fill_model"] = Fills(slippage)
     if arguments["fee_model"] is None:
         currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
         arguments["fee_model"] = fee_model(prepared.money, currency)
@@ -78,7 +84,7 @@ def _add_venue(engine: BacktestEngine, prepared: Prepared) -> Fills | None:
                 hint=f"Set nautilus.venue.name to {contract.id.venue}, or choose `instruments:`.",
             )
     engine.add_venue(**arguments)
-    return fills
+    return arguments["fill_model"]
 
 
 def _populate(engine: BacktestEngine, floor: Floor, prepared: Prepared) -> Bridge:

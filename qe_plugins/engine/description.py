@@ -40,10 +40,22 @@ def _desk(prepared: Prepared) -> Iterator[Row]:
     for part in prepared.components:
         author = f"{part.author.__module__}:{part.author.__qualname__}"
         yield LABELS[part.section], f"{part.name} ({author})"
+    yield from _rolls(prepared)
     for number, (name, role, hooks) in enumerate(prepared.plugins.members(), start=1):
         yield "plugin", f"{number}. {name} ({role}): {', '.join(hooks) or 'no hooks'}"
 
 
+def _rolls(prepared: Prepared) -> Iterator[Row]:
+    """Say when each front that is followed turns to its next contract, and why."""
+    for front in prepared.fronts.values():
+        yield "front", f"{front.root} by {front.rule.replace('_', ' ')}, {front.first} first"
+        for turn in front.turns[:SHOWN]:
+            yield "roll", f"{written(turn.at)} to {turn.after}: {turn.reason}"
+        if len(front.turns) > SHOWN:
+            yield "roll", f"and {len(front.turns) - SHOWN} more"
+
+
+SHOWN = 8
 LABELS = {"strategies": "strategy", "actors": "actor", "exec_algorithms": "execution algorithm"}
 
 
@@ -56,7 +68,7 @@ def _rules(prepared: Prepared) -> Iterator[Row]:
     )
     if posture is not None:
         yield "posture", f"{'halt' if posture.halt else 'open'}: {posture.reason}"
-    for line in assumptions(prepared.loaded, prepared.money):
+    for line in assumptions(prepared.loaded, prepared.money, prepared.tape):
         yield "assumes", line
 
 

@@ -8,12 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import nautilus_trader
 from nautilus_trader.model import Currency, Venue
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine import frames, ledger, marks
+from qe_plugins.engine import frames, ledger, marks, references, settled
 from qe_plugins.engine.account import tied_up
 from qe_plugins.engine.assumptions import assumptions
 from qe_plugins.engine.books import Fill
@@ -37,8 +38,10 @@ def outcome_of(
     recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
     account: Any = floor.cache.account_for_venue(Venue(loaded.config.nautilus.venue.name))
     orders = _orders(floor)
+    references.complete(recorder, orders, tape)
     balances = frames.account_frame(account, currency)
-    terms = {str(c.id): floor.money[c.underlying] for c in tape.contracts}
+    settlements = settled.settled(recorder.fills, tape.settlements)
+    ids = {str(contract.id): contract.id for contract in tape.contracts}
     traded = {fill.instrument_id for fill in recorder.fills} | {
         str(order.instrument_id) for order in orders
     }
@@ -56,15 +59,22 @@ def outcome_of(
         orders=frames.orders_frame(orders, recorder),
         fills=frames.fills_frame(recorder.fills),
         positions=frames.positions_frame(recorder.trades, floor.office.books.values()),
-        account=balances.with_columns(tied_up(balances, recorder.fills, terms)),
+        account=balances.with_columns(
+            tied_up(balances, recorder.fills, lambda one, ts: floor.margin.of(ids[one], ts).initial)
+        ),
         signals=frames.signals_frame(recorder),
         vetoes=frames.vetoes_frame(recorder.facts),
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
         fills_sha256=fills_sha256(recorder.fills),
         plugins=floor.plugins.stats(),
         rolls=rolls_of(recorder),
-        assumptions=[*floor.house.said, *assumptions(loaded, floor.money)],
-        facts=_facts(loaded, tape, floor, orders, said),
+        settlements=[msgspec.to_builtins(one) for one in settlements],
+        assumptions=[
+            *floor.house.said,
+            *settled.in_words(settlements),
+            *assumptions(loaded, floor.money, tape),
+        ],
+        facts=_facts(loaded, tape, floor, orders, settlements, said),
     )
 
 
@@ -91,9 +101,16 @@ def _orders(floor: Floor) -> list[Any]:
 
 
 def _facts(
-    loaded: Loaded, tape: Tape, floor: Floor, orders: list[Any], said: list[Fact]
+    loaded: Loaded,
+    tape: Tape,
+    floor: Floor,
+    orders: list[Any],
+    settlements: list[settled.Settled],
+    said: list[Fact],
 ) -> list[Fact]:
     recorder = floor.recorder
+    causes = ledger.closed_by_the_house(orders, recorder)
+    causes |= settled.journaled(settlements, recorder)
     run = Fact(
         id="run:1",
         kind=Kind.RUN,
@@ -110,7 +127,7 @@ def _facts(
     )
     happened = [
         *recorder.facts,
-        *ledger.order_facts(orders, recorder),
+        *ledger.order_facts(orders, recorder, causes),
         *ledger.fill_facts(recorder.fills),
         *ledger.trade_facts(recorder.trades, recorder.closing),
         *said,

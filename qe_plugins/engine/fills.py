@@ -25,6 +25,7 @@ from nautilus_trader.model import (
 
 from qe_plugins.config.schema import Slippage
 from qe_plugins.engine.alarm import Alarm
+from qe_plugins.engine.recorder import SETTLES
 from qe_plugins.engine.slippage import against
 
 RESTING = frozenset({OrderType.LIMIT, OrderType.MARKET_TO_LIMIT})
@@ -127,7 +128,7 @@ class Fills(FillModel):
 
 def settles(order: Any) -> bool:
     """Say whether it is by this order that the engine settles an expired contract."""
-    return bool(order.client_order_id.value.startswith("EXPIRATION-"))
+    return bool(order.client_order_id.value.startswith(SETTLES))
 
 
 def expected(order: Any, best: Price, bar: Bar | None) -> Price | None:

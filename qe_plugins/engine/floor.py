@@ -18,12 +18,15 @@ from qe_plugins.engine.office import BackOffice
 from qe_plugins.engine.recorder import Recorder, decimal
 from qe_plugins.engine.rules import rules_of
 from qe_plugins.manager import Plugins
+from qe_plugins.market.keys import dated_key
+from qe_plugins.market.rolls import sessions_left
 from qe_plugins.market.sessions import Session, next_session
 
 if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestEngine
 
     from qe_plugins.config.schema import Config
+    from qe_plugins.engine.fronts import Front
     from qe_plugins.engine.money import Terms
 
 HEARS_BARS = ("contribute_signals", "session_closed")
@@ -47,6 +50,7 @@ class Floor:
         self.alarm, self.recorder = Alarm(), Recorder()
         self.denier = Denier(self.alarm.waiting)
         self.observers = Observers(plugins)
+        self.fronts: dict[str, Front] = {}
         self.office = BackOffice(self.cache, self.recorder, self.observers, listings)
         self.desk = Desk(self)
         self.gate = Gate(
@@ -57,7 +61,7 @@ class Floor:
             timeout=config.gate.timeout,
         )
         self.money = money
-        margin = margin_of(engine, config, money)
+        self.margin = margin = margin_of(engine, config, money)
         self.rules = rules_of(engine, config, margin)
         policy = config.margin.on_breach
         self.house = House(self.cache, margin, self.rules, self.recorder, self.gate, policy)
@@ -120,10 +124,23 @@ class Desk:
     def session(self, instrument_id: str, ts: int) -> Session:
         """Return the session of a contract at `ts` (UTC nanoseconds), or the one that opens next.
 
-        It knows half days and halts: `session.next_stop(ts)` is when trading stops. The calendar
-        takes a second or so to read, once.
+        It knows half days and halts: `session.next_stop(ts)` is when trading stops.
         """
         return next_session(instrument_of(self._floor.cache, instrument_id).underlying, ts)
+
+    def sessions_to_roll(self, instrument_id: str, ts: int) -> int:
+        """Return how many sessions a contract, or a root's front, may still be held after this one.
+
+        0 in the last one. A roll by volume or open interest may come sooner: that is known on the
+        day before and no earlier.
+        """
+        instrument = instrument_of(self._floor.cache, instrument_id)
+        front = self._floor.fronts.get(instrument.underlying)
+        held = front.contract(ts) if front and front.id == instrument_id else instrument_id
+        day = next_session(instrument.underlying, ts).date
+        key = dated_key(held.partition(".")[0], day)
+        assert key is not None
+        return sessions_left(key, day)
 
     def _ask(self, signal: Signal) -> tuple[str, Size]:
         floor = self._floor

@@ -43,6 +43,11 @@ class Front:
         parts = ((since, f"{one}-{self.spec}-EXTERNAL") for since, one in contracts)
         return Woven(self.bar_type, tuple(parts))
 
+    def contract(self, ts: int) -> str:
+        """Return the contract that is current at a moment (UTC ns)."""
+        passed = [turn.after for turn in self.turns if turn.at <= ts]
+        return passed[-1] if passed else self.first
+
 
 def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list[Bar]:
     """Return front bars, oldest first, as they would have been on the level of the last turn.

@@ -13,9 +13,17 @@ from qe_plugins.engine.books import Fill
 from qe_plugins.engine.recorder import Recorder, cause_of, decimal, snapshot
 from qe_plugins.journal.records import Fact, Kind
 
+HOUSE = frozenset({"EXPIRY", "MARGIN"})
+"""Tags of the orders by which the house closes."""
 
-def order_facts(orders: Iterable[Any], recorder: Recorder) -> Iterator[Fact]:
-    """Yield one fact an order, caused by the event its strategy was handling when it sent it."""
+
+def order_facts(
+    orders: Iterable[Any], recorder: Recorder, closings: Mapping[str, str]
+) -> Iterator[Fact]:
+    """Yield one fact an order, caused by the event its strategy was handling when it sent it.
+
+    `closings` has the facts behind orders that no strategy sent.
+    """
     for order in orders:
         event = recorder.handled.get(order.client_order_id)
         if isinstance(event, Bar):
@@ -25,9 +33,24 @@ def order_facts(orders: Iterable[Any], recorder: Recorder) -> Iterator[Fact]:
             kind=Kind.ORDER,
             ts_event=order.ts_init,
             source=order.strategy_id.value,
-            cause=cause_of(event),
+            cause=cause_of(event) or closings.get(recorder.order_id(order)),
             body=_order(order),
         )
+
+
+def closed_by_the_house(orders: Iterable[Any], recorder: Recorder) -> dict[str, str]:
+    """Return the facts by which the house closed a position, by the orders that did it."""
+    known = {
+        (fact.body["strategy"], fact.body["instrument_id"], fact.ts_event): fact.id
+        for fact in recorder.facts
+        if fact.kind is Kind.CLOSING and "instrument_id" in fact.body
+    }
+    found: dict[str, str] = {}
+    for order in orders if known else ():
+        key = (order.strategy_id.value, str(order.instrument_id), order.ts_init)
+        if key in known and HOUSE.intersection(order.tags or ()):
+            found[recorder.order_id(order)] = known[key]
+    return found
 
 
 def fill_facts(fills: Iterable[Fill]) -> Iterator[Fact]:

@@ -84,10 +84,8 @@ class Margin:
         opens, closes = (int(at.timestamp()) * 10**9 for at in (session.open, session.close))
         closes -= int(self._settings.until_close * 1e9)
         if opens <= ts < closes:
-            day = margins.day_trade
-            assert day is not None
-            margins = Margins(margins.since, day, day, day)
-            return margins, max(since, opens), min(until, closes)
+            during = margins.during(self._settings.basis)
+            return during, max(since, opens), min(until, closes)
         return margins, ts, min(until, opens if ts < opens else ts + 1)
 
     def most(self, contract: Any) -> float:

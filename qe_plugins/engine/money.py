@@ -42,14 +42,24 @@ class Margins(msgspec.Struct, frozen=True):
     maintenance: Decimal
     day_trade: Decimal | None = None
 
+    def during(self, basis: str) -> Margins:
+        """Return what is tied up inside a session: the day trader's where that is the basis."""
+        if basis == "overnight" or self.day_trade is None:
+            return self
+        return Margins(self.since, self.day_trade, self.day_trade, self.day_trade)
+
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """The money facts of one root over a run, oldest first, and where they come from."""
+    """The money facts of one root over a run, oldest first, and where they come from.
+
+    `start` is that of the run (UTC nanoseconds): the first entry of a table may be later.
+    """
 
     root: str
     fees: Sequence[Fee]
     margins: Sequence[Margins]
     source: str
+    start: int = 0
 
     def fee(self, ts: int) -> Decimal:
         """Return the fee of a contract and side at a moment (UTC nanoseconds)."""
@@ -64,6 +74,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         found = at(self.margins, ts)
         later = [one.since for one in self.margins if one.since > ts]
         return found, min(found.since, ts), min(later, default=NEVER)
+
+    def least(self, basis: str) -> Margins:
+        """Return the lowest margins that the run may ask for: the engine must not ask for more."""
+        asked = [one.during(basis) for one in self.margins]
+        return Margins(0, min(one.initial for one in asked), min(one.maintenance for one in asked))
 
 
 def at[T: (Fee, Margins)](entries: Sequence[T], ts: int) -> T:
@@ -114,6 +129,7 @@ def of_table(loaded: Loaded, root: str, start: int, end: int) -> Terms:
         fees=needed(fees, start, end),
         margins=needed(margins, start, end),
         source=str(FILE),
+        start=start,
     )
 
 
@@ -151,7 +167,8 @@ def _check_day_trade(loaded: Loaded, terms: Terms) -> None:
 def fees_in_words(terms: Terms, currency: str) -> list[str]:
     """Say each fee in a sentence, with the table and the day from which it holds."""
     return [
-        f"{terms.root}: {one.amount} {currency} a contract and side{_since(one.since, terms)}."
+        f"{terms.root}: {one.amount} {currency} a contract and side"
+        f"{_since(one, terms.fees, terms)}."
         for one in terms.fees
     ]
 
@@ -160,13 +177,16 @@ def margins_in_words(terms: Terms, currency: str) -> list[str]:
     """Say each margin in a sentence, with the table and the day from which it holds."""
     return [
         f"{terms.root}: margin {one.initial:,} {currency} to open, {one.maintenance:,} to hold"
-        f"{_day_trade(one)}{_since(one.since, terms)}."
+        f"{_day_trade(one)}{_since(one, terms.margins, terms)}."
         for one in terms.margins
     ]
 
 
-def _since(since: int, terms: Terms) -> str:
-    return f" ({terms.source} as of {day_of(since)})" if since else f" ({terms.source})"
+def _since[T: (Fee, Margins)](one: T, entries: Sequence[T], terms: Terms) -> str:
+    if not one.since:
+        return f" ({terms.source})"
+    first = ", the first there is" if one is entries[0] and one.since > terms.start else ""
+    return f" ({terms.source} as of {day_of(one.since)}{first})"
 
 
 def _day_trade(margins: Margins) -> str:

@@ -17,7 +17,7 @@ from qe_plugins.decisions import Rolled
 from qe_plugins.engine.books import Book, Fill, trade_of
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.observers import Observers
-from qe_plugins.engine.recorder import Recorder, decimal, signal_in
+from qe_plugins.engine.recorder import SETTLES, Recorder, decimal, signal_in
 
 EVER = 2**63 - 1
 ZERO = Decimal(0)
@@ -126,7 +126,8 @@ class BackOffice:
     def _reference(self, event: Any) -> Decimal | None:
         """Return the price an order could expect: its trigger, its limit, or what it was sent on.
 
-        A market order is sent on the close of a bar or on the entry of a signal.
+        A market order is sent on the close of a bar or on the entry of a signal; a settlement is
+        what it is.
         """
         if event.order_type != OrderType.MARKET:
             order = self._cache.order(event.client_order_id)
@@ -138,6 +139,8 @@ class BackOffice:
             return decimal(sent_on.close) if self._is_of(sent_on, event.instrument_id) else None
         if isinstance(sent_on, Rolled) and sent_on.prices is not None:
             return sent_on.prices[str(event.instrument_id) == sent_on.after]
+        if sent_on is None and event.client_order_id.value.startswith(SETTLES):
+            return decimal(event.last_px)
         signal = signal_in(sent_on)
         return signal.entry if signal else None
 

@@ -61,6 +61,8 @@ class Outcome:
     vetoes     ts, plugin, client_order_id, strategy, instrument_id, side, quantity, reason
     rolls      one mapping a roll: at (ISO), strategy, before, after, contracts, prices, spread,
                legs (price and fee of each), fees, reason, outcome
+    settlements  one mapping a position held into expiry: order, instrument_id, strategy,
+               contracts, price, basis (settlement, preliminary or bar), day, published, at
     marks      ts, instrument_id, close: last close of every hour in which the contract traded
     """
 
@@ -85,5 +87,6 @@ class Outcome:
     plugins: list[Stats]
     assumptions: list[str]
     rolls: list[dict[str, Any]] = field(default_factory=list)
+    settlements: list[dict[str, Any]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.locate import KINDS
 from qe_plugins.engine.money import Terms, money_facts
 from qe_plugins.engine.turns import turns_of
+from qe_plugins.errors import DataError
 from qe_plugins.manager import Plugins
 from qe_plugins.plugin import PluginConfig
 
@@ -64,7 +65,16 @@ def _fronts(loaded: Loaded, tape: Tape, parts: list[Component]) -> dict[str, Fro
         if known is not None and known.rule != rule:
             message = f"{root} is already rolled by {known.rule} here, and cannot be by {rule}."
             raise loaded.error(message, part.section, part.name, "roll")
-        first, turns = turns_of(tape, root, rule, _files(loaded))
+        try:
+            first, turns = turns_of(tape, root, rule, _files(loaded))
+        except DataError as error:
+            raise loaded.error(
+                f"{root} cannot be rolled by {rule.replace('_', ' ')}: {error.message}",
+                part.section,
+                part.name,
+                "roll",
+                hint=error.hint,
+            ) from error
         spec = loaded.config.data.bars
         fronts[root] = Front(root, front_id(loaded, root), spec, rule, first, turns)
     return fronts

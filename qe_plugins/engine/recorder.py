@@ -12,6 +12,9 @@ from qe_plugins.decisions import OrderRequest, Proposal, Review, Rolled, Signal,
 from qe_plugins.engine.books import Fill
 from qe_plugins.journal.records import Fact, Kind
 
+SETTLES = "EXPIRATION-"
+"""How the ids of the orders begin by which the engine settles an expired contract."""
+
 
 class Recorder:
     """Facts in the order they happened. Ids are the same in every run of the same tape.
@@ -38,9 +41,9 @@ class Recorder:
         The engine gives the orders by which it settles an expired contract a random id.
         """
         text: str = order.client_order_id.value
-        if not text.startswith("EXPIRATION-"):
+        if not text.startswith(SETTLES):
             return text
-        settled = f"EXPIRATION-{order.instrument_id}-{len(self._expiries) + 1}"
+        settled = f"{SETTLES}{order.instrument_id}-{len(self._expiries) + 1}"
         return self._expiries.setdefault(text, settled)
 
     def vote(self, signal: Signal, cause: str) -> None:

@@ -7,7 +7,6 @@ hours in which both contracts traded, so that both legs and the adjustment have 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -19,7 +18,7 @@ import polars as pl
 
 from qe_plugins import home
 from qe_plugins.data.activity import open_activity
-from qe_plugins.data.rolling import keep, kept, rolls_of, within
+from qe_plugins.data.rolling import fresh, keep, rolls_of, within
 from qe_plugins.data.tape import Tape
 from qe_plugins.errors import DataError
 from qe_plugins.market.keys import dated_key
@@ -93,23 +92,22 @@ def _calendar(
         raise DataError(
             "bars tell no open interest.",
             where=f"roll: {rule}",
-            hint="Roll by volume or calendar, or by what `qe data rolls` makes of statistics.",
+            hint="Roll by volume or calendar, or run on the Databento files that have `statistics`"
+            ", or on a catalog that `qe data get` or `qe data import` made of them.",
         )
     closes = np.array([_nanoseconds(session.close) for session in known])
     return roll_calendar(root, rule, days, _volumes(bars, closes, days))
 
 
 def _shared(root: str, rule: Rule, files: Sequence[Path], first: date, last: date) -> RollCalendar:
-    """Return the calendar that `qe data rolls` keeps beside the data, made anew if it is short.
+    """Return the calendar that `qe data rolls` keeps beside the data, made anew if short or old.
 
     A calendar says of a session only what was known the day before, so a longer one agrees.
     """
     bought = all(file.resolve().is_relative_to(home.data_dir().resolve()) for file in files)
-    if bought:
-        with suppress(DataError):
-            calendar = kept(root, rule)
-            if calendar.start <= first and calendar.end >= last:
-                return calendar
+    known = fresh(root, rule, files) if bought else None
+    if known is not None and known.start <= first and known.end >= last:
+        return known
     calendar = rolls_of(open_activity(files, root), rule)
     if bought:
         keep(calendar, files)

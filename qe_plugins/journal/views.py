@@ -63,6 +63,19 @@ VIEWS = {
         ),
         "Positions from flat to flat, with their result.",
     ),
+    "rolls": View(
+        (Kind.ROLL,),
+        (
+            *("time", "strategy", "contracts", "before", "after", "prices", "outcome"),
+            *("orders", "reason"),
+        ),
+        "Positions that were moved to the next contract, or closed instead, and why.",
+    ),
+    "closings": View(
+        (Kind.CLOSING,),
+        ("time", "source", "strategy", "instrument_id", "reason"),
+        "What the house closed: margin breaches, expiries, settlements.",
+    ),
     "reviews": View(
         (Kind.REVIEW,),
         ("time", "source", "trade", "summary", "facts"),
@@ -96,6 +109,8 @@ SAID = {
     Kind.ORDER: ("side", "quantity", "type", "price", "trigger", "status", "reason"),
     Kind.FILL: ("side", "quantity", "price", "commission"),
     Kind.TRADE: ("side", "quantity", "entry", "exit", "pnl", "commissions", "currency"),
+    Kind.ROLL: ("contracts", "before", "after", "prices", "outcome", "reason"),
+    Kind.CLOSING: ("reason",),
     Kind.REVIEW: ("summary", "facts"),
 }
 """What one line says of a fact; all of its body where its kind is not here."""
@@ -120,7 +135,8 @@ def cell(fact: Fact, column: str) -> str:
         case "signal":
             return fact.cause or ""
         case "strategy":
-            return plain(fact.body.get("strategy", fact.source))
+            whose = "" if fact.kind is Kind.CLOSING else fact.source
+            return plain(fact.body.get("strategy", whose))
     value = fact.body.get(column)
     return utc(value) if column in TIMES and isinstance(value, int) else plain(value)
 

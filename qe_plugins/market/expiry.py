@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from qe_plugins.errors import DataError
+from qe_plugins.market import calendars
 from qe_plugins.market.keys import MONTH_LETTERS, ContractKey
 from qe_plugins.market.terms import FirstNotice, LastTrade, market
 
@@ -104,6 +105,4 @@ def _before(day: date, count: int) -> date:
 
 @lru_cache(maxsize=1)
 def _business_days() -> list[date]:
-    from pandas_market_calendars import get_calendar
-
-    return [stamp.date() for stamp in get_calendar("NYSE").valid_days(FIRST, LAST)]
+    return calendars.days("NYSE", FIRST, LAST)

@@ -143,6 +143,14 @@ def last_session(key: ContractKey) -> Date:
     return shifted(key.root, rolled, -1)
 
 
+def sessions_left(key: ContractKey, day: Date) -> int:
+    """Return how many sessions after a day a contract may still be current, by its dates alone.
+
+    0 in its last one: it is left on the next.
+    """
+    return max(len(sessions(key.root, day, last_session(key))) - 1, 0)
+
+
 def _is_whole(root: str, day: Date) -> bool:
     session = session_on(root, day)
     return session is not None and not session.early

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from qe_plugins.errors import DataError
+from qe_plugins.market import calendars
 from qe_plugins.market.terms import Day, Family, latest, market, markets
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -127,7 +128,8 @@ def _table_of(root: str, start: date, end: date) -> _Table:
 @lru_cache(maxsize=8)
 def _table(name: str, _folder: str) -> _Table:
     terms = markets().sessions[name]
-    closes = {d: at for d, at in _calendar(terms.calendar).items() if not _is_closed(terms, d)}
+    listed = calendars.closes(terms.calendar, FIRST, LAST)
+    closes = {d: at for d, at in listed.items() if not _is_closed(terms, d)}
     found = [_session(terms, d, at, closes) for d, at in closes.items()]
     return _Table(found, [one.date for one in found], [one.close for one in found])
 
@@ -135,14 +137,6 @@ def _table(name: str, _folder: str) -> _Table:
 def _is_closed(terms: Family, day: date) -> bool:
     known = terms.days.get(day.isoformat())
     return known is not None and known.closed
-
-
-def _calendar(name: str) -> dict[date, time]:
-    """Return the closing times of a calendar in Chicago, by date."""
-    from pandas_market_calendars import get_calendar
-
-    closes = get_calendar(name).schedule(FIRST, LAST)["market_close"].dt.tz_convert(CHICAGO)
-    return {at.date(): at.time() for at in closes}
 
 
 def _session(terms: Family, day: date, listed: time, closes: dict[date, time]) -> Session:

@@ -28,6 +28,7 @@ COEFFICIENT = 1.0
 WINDOW = 60  # minutes around a fill
 MINUTE = 60_000_000_000
 LAW = "points = coefficient x volatility x sqrt(contracts / volume), of the minutes around a fill"
+MARKET = 0.1  # of the volume around a fill: from there on you are the market, and no law holds
 POINTS = 60
 SIZES = (1, 2, 5)
 
@@ -46,6 +47,27 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     parameters: dict[str, Any]
 
+    @property
+    def market_contracts(self) -> float:
+        """Return the contracts a trade at which its orders are a tenth of the volume around."""
+        return self._of_volume(MARKET)
+
+    @property
+    def most(self) -> float | None:
+        """Return the contracts a trade that earn most without being the market."""
+        if self.best_contracts is None:
+            return None
+        return min(self.best_contracts, self.market_contracts)
+
+    @property
+    def whole(self) -> float:
+        """Return the contracts a trade that would be all of the volume around its orders."""
+        return self._of_volume(1.0)
+
+    def _of_volume(self, share: float) -> float:
+        told: dict[str, float] = self.parameters
+        return share * told["contracts"] / told["participation"]
+
     def at(self, contracts: float) -> float:
         """Return the net P&L expected of a size, in currency."""
         scale = contracts / self.parameters["contracts"]
@@ -57,6 +79,7 @@ def estimate(outcome: Outcome, ledger: Ledger) -> Capacity:
     """Return the capacity of a run from its fills and the catalog's bars around them."""
     edge = ledger.final_equity - ledger.starting
     told: dict[str, Any] = {"law": LAW, "coefficient": COEFFICIENT, "window_minutes": WINDOW}
+    told["market_share"] = MARKET
     if outcome.fills.is_empty():
         return Capacity(reason="Nothing was traded.", parameters=told)
     around = _around(outcome)
@@ -71,20 +94,34 @@ def estimate(outcome: Outcome, ledger: Ledger) -> Capacity:
     return msgspec.structs.replace(found, best_net_pnl=found.at(best * size))
 
 
-def curve(found: Capacity) -> dict[str, list[float]]:
-    """Return `size` in contracts and the net P&L `pnl` expected, from nothing to past zero."""
+def document(found: Capacity) -> dict[str, Any]:
+    """Return it as plain data, with what may be traded without being the market, and its P&L."""
+    said: dict[str, Any] = msgspec.to_builtins(found)
+    size = found.most
+    limits = {"market_contracts": found.market_contracts, "most_contracts": size} if size else {}
+    return said | limits | ({"most_net_pnl": found.at(size)} if size else {})
+
+
+def curve(found: Capacity, until: float = np.inf) -> dict[str, list[float]]:
+    """Return `size` in contracts and the net P&L `pnl` expected, from nothing to past zero.
+
+    It ends at `until` contracts where that comes first.
+    """
     if found.contracts is None:
         return {"size": [], "pnl": []}
-    sizes = np.linspace(0.0, 1.15 * found.contracts, POINTS)
+    sizes = np.linspace(0.0, min(1.15 * found.contracts, until), POINTS)
     return {"size": sizes.round(4).tolist(), "pnl": [round(found.at(size), 2) for size in sizes]}
 
 
 def rows(found: Capacity) -> list[tuple[float, float, float]]:
-    """Return round sizes up to the capacity: contracts, net P&L expected, share of the volume."""
+    """Return round sizes up to the capacity, or to all of the volume where that comes first.
+
+    Each is contracts, net P&L expected, share of the volume.
+    """
     if found.contracts is None:
         return []
     steps = [step * 10**power for power in range(9) for step in SIZES]
-    shown = [step for step in steps if step <= found.contracts][-9:]
+    shown = [step for step in steps if step <= min(found.contracts, found.whole)][-9:]
     share = found.parameters["participation"] / found.parameters["contracts"]
     return [(size, found.at(size), share * size) for size in shown]
 

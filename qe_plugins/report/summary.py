@@ -38,10 +38,12 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
         **_performance(ledger),
         **_costs(outcome, costs.of_trades(closed, contracts)),
         **margin.figures(margin.against(ledger.curve, outcome.account)),
-        "capacity": msgspec.to_builtins(capacity.estimate(outcome, ledger)),
+        "capacity": capacity.document(capacity.estimate(outcome, ledger)),
         "fills_sha256": outcome.fills_sha256,
         "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
         "rolls": rolls.priced(outcome.rolls, contracts),
+        "settlements": outcome.settlements,
+        "assumptions": outcome.assumptions,
         "seconds": dict(outcome.seconds),
         "plugins": msgspec.to_builtins(outcome.plugins),
     }

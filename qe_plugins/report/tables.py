@@ -16,7 +16,8 @@ PLUGIN_COLUMNS = ("asked", "answered", "vetoed", "failed")
 
 def table(figures: Figures) -> Table:
     """Return the figures of one run, as `summary.summarize` names them, two pairs a line."""
-    told = (wording.rolled(figures), wording.caption(figures))
+    notes = (wording.rolled, wording.settled, wording.held, wording.caption)
+    told = [note(figures) for note in notes]
     shown = Table(
         title=escape(f"{figures['name']}  {figures['run_id']}"),
         caption=escape("\n".join(filter(None, told))),

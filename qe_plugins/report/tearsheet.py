@@ -24,7 +24,7 @@ def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
     """Return the page as HTML text. `figures` is what `summary.summarize` returns."""
     capacity = msgspec.convert(figures["capacity"], Capacity)
     drawn = {
-        "capacity": curve(capacity),
+        "capacity": curve(capacity, capacity.whole) if capacity.contracts else curve(capacity),
         "equity": charts.equity(ledger),
         "margin": charts.margin(margin.against(ledger.curve, outcome.account)),
         "hours": charts.hours(ledger),

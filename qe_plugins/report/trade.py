@@ -1,4 +1,4 @@
-"""What one trade really cost, read from a run's folder: its fills, its rolls, its margin."""
+"""What one trade really cost, read from a run's folder: fills, rolls, settlement, margin."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def told(place: Path, text: str) -> Row:
     """Return one trade of the run in `place`; `text` is its id, the start or number, or "last".
 
     `trade` is its row of trades.parquet, `fills` its fills with what they slipped, `orders` the
-    rows of its orders, `rolls` the rolls that opened or closed it, `alone` whether nothing else
-    was open meanwhile. Money is in `currency`. An open trade's `gross` and `net` are None. Raises
-    ReportError or JournalError.
+    rows of its orders, `rolls` the rolls that opened or closed it, `settled` how its expiry closed
+    it, if that did, `alone` whether nothing else was open meanwhile. Money is in `currency`. An
+    open trade's `gross` and `net` are None. Raises ReportError or JournalError.
     """
     trades = _read(place)
     trade = _find(trades, text)
@@ -38,6 +38,7 @@ def told(place: Path, text: str) -> Row:
         "orders": orders.filter(pl.col("client_order_id").is_in(names)).to_dicts(),
         "fills": fills,
         "rolls": _rolls(place, names),
+        "settled": [one for one in _settlements(place) if one["order"] in names],
     }
 
 
@@ -130,3 +131,8 @@ def _rolls(place: Path, orders: list[str]) -> list[Row]:
     """Return the rolls that an order of the trade was a leg of."""
     rolls = shelf.figures(place).get("rolls", [])
     return [roll for roll in rolls if any(leg["order"] in orders for leg in roll["legs"])]
+
+
+def _settlements(place: Path) -> list[Row]:
+    found: list[Row] = shelf.figures(place).get("settlements", [])
+    return found

@@ -106,3 +106,24 @@ def rolled(figures: dict[str, Any]) -> str:
     """Return how many rolls there were and what they cost; empty where there were none."""
     rolls = figures.get("rolls")
     return f"Rolls {len(rolls)}, cost {say('roll_cost', figures)}" if rolls else ""
+
+
+def settled(figures: dict[str, Any]) -> str:
+    """Return how many positions were held into expiry, and how many had no settlement price."""
+    found = figures.get("settlements") or []
+    bars = sum(one["basis"] == "bar" for one in found)
+    missing = f", {bars} of them inside the last bar for want of a settlement price" if bars else ""
+    return f"Settled at expiry {len(found)}{missing}" if found else ""
+
+
+def held(figures: dict[str, Any]) -> str:
+    """Return what was open at the end and what it had won or lost; empty where nothing was."""
+    count_ = figures.get("open_contracts") or 0
+    if not count_ or figures.get("final_equity") is None:
+        return ""
+    worth = money(figures["final_equity"] - figures["final_balance"])
+    plural = "contract" if count_ == 1 else "contracts"
+    return (
+        f"Still open: {count(count_)} {plural}, {worth} {figures['currency']} not in Net P&L"
+        " but in Return"
+    )

@@ -139,8 +139,12 @@ def test_a_refused_order_does_not_count_against_the_pace(hire: Any) -> None:
         ("2024-01-03 21:59", "1 min to the maintenance break"),
         ("2024-01-03 22:30", "maintenance break"),
         ("2024-01-03 23:01", None),
-        ("2024-07-03 20:44", None),
-        ("2024-07-03 20:45", "15 min to the maintenance break"),
+        ("2024-07-10 20:44", None),
+        ("2024-07-10 20:45", "15 min to the maintenance break"),
+        ("2024-07-10 22:01", None),
+        ("2024-07-03 16:59", None),
+        ("2024-07-03 17:00", "15 min to the maintenance break"),  # a half day closes at 12:15
+        ("2024-07-03 20:44", "maintenance break"),
         ("2024-07-03 22:01", None),
         ("2013-10-09 20:05", "10 min to the maintenance break"),  # the halt of 15:15, until 2021
         ("2013-10-09 20:31", None),

@@ -78,7 +78,7 @@ def configured(tmp_path: Path) -> Callable[..., Path]:
     def write(catalog: Path, **more: Any) -> Path:
         file = tmp_path / "bench.yaml"
         config = {
-            "extends": str(ROOT / "configs/base/mes.yaml"),
+            "extends": str(ROOT / "configs/base/cme.yaml"),
             "name": "benchmark",
             "data": {"catalog": str(catalog)},
             "strategies": {"ema_cross": {"instrument_id": "MESH24.XCME", "fast": 5, "slow": 14}},

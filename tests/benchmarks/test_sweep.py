@@ -42,7 +42,7 @@ def swept(home: Path, file: Path, workers: int) -> tuple[float, dict[str, Any]]:
 def test_sixteen_variants_on_two_processors_take_less_than_1_over_17(tmp_path: Path) -> None:
     file = tmp_path / "sweep.yaml"
     file.write_text(
-        f"extends: {ROOT / 'configs/base/mes.yaml'}\n"
+        f"extends: {ROOT / 'configs/base/cme.yaml'}\n"
         "name: sweep\n"
         "data: {synthetic: {sessions: 120, contracts: 3}}\n"
         "strategies: {ema_cross: {instrument_id: MESM24.XCME, fast: 5, slow: 30}}\n"

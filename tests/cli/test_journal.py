@@ -67,6 +67,28 @@ def test_a_listing_shows_what_a_trader_looks_for(name, shows):
     assert [word for word in shows if word not in table] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "shows"),
+    [
+        ("rolls", ["HOLD-001", "MESH24.XCME", "MESM24.XCME", "4750.00, 4800.25", "rolled", "why"]),
+        ("closings", ["settlement", "HOLD-001", "+1 MESH24.XCME settled at 4,812.37"]),
+    ],
+)
+def test_what_the_house_did_to_positions_is_listed(name, shows):
+    roll = fact(
+        "roll:1", strategy="HOLD-001", contracts="1", before="MESH24.XCME", after="MESM24.XCME",
+        prices=["4750.00", "4800.25"], outcome="rolled", reason="why", orders=["O-1", "O-2"],
+    )  # fmt: skip
+    settled = fact(
+        "closing:1", by="settlement", strategy="HOLD-001", instrument_id="MESH24.XCME",
+        reason="+1 MESH24.XCME settled at 4,812.37",
+    )  # fmt: skip
+    with Journal.open() as journal:
+        journal.write_run("20240507-held", "held", STARTED, [roll, settled])
+    table = qe(name, "--run", "20240507-held").stdout
+    assert [word for word in shows if word not in table] == []
+
+
 def test_a_long_table_shows_its_last_rows_and_says_so():
     votes = [fact(f"vote:{n}", reason=f"reason {n}.") for n in range(150)]
     with Journal.open() as journal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from qe_plugins.config.editors import editor_schema
 from qe_plugins.config.load import load
 from qe_plugins.config.source import dump, read
+from qe_plugins.market.costs import fees, margins
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 BASES = sorted((CONFIGS / "base").glob("*.yaml"))
@@ -43,15 +45,18 @@ def test_editors_find_nothing_wrong_with_our_files(file: Path) -> None:
     jsonschema.validate(read(file).bare(), editor_schema())
 
 
-@pytest.mark.parametrize(("root", "fee"), [("es", "2.15"), ("mes", "0.57"), ("nq", "2.15")])
+@pytest.mark.parametrize("file", BASES, ids=by_name)
+def test_a_base_does_not_repeat_the_dated_table(file: Path) -> None:
+    assert load(file, MISSING).config.contracts == {}
+
+
+@pytest.mark.parametrize(("root", "fee"), [("ES", "2.15"), ("MES", "0.57"), ("NQ", "2.15")])
 def test_a_side_costs_what_the_broker_charges(root: str, fee: str) -> None:
-    contract = load(CONFIGS / "base" / f"{root}.yaml", MISSING).config.contracts[root.upper()]
-    assert contract.fee == Decimal(fee)
-    assert contract.margin_init >= contract.margin_maint
+    assert fees(root, date(2024, 1, 3)).total == Decimal(fee)
+    held = margins(root, date(2024, 1, 3))
+    assert held.initial >= held.maintenance
 
 
 def test_a_micro_asks_a_tenth_of_the_margin() -> None:
-    es, mes = (
-        load(CONFIGS / "base" / f"{r}.yaml", MISSING).config.contracts for r in ("es", "mes")
-    )
-    assert es["ES"].margin_init // 10 == mes["MES"].margin_init
+    es, mes = (margins(root, date(2025, 1, 3)) for root in ("ES", "MES"))
+    assert es.initial // 10 == mes.initial

@@ -160,7 +160,7 @@ MISTAKES = {
     ),
     "a base that is not a file name": (
         "extends: {base: es}\n" + HEAD,
-        "run.yaml:1: 'extends' must be a file or a list of files, such as base/es.yaml.",
+        "run.yaml:1: 'extends' must be a file or a list of files, such as base/cme.yaml.",
     ),
     "a file that extends itself": (
         "extends: run.yaml\n" + HEAD,

@@ -54,6 +54,15 @@ class Follower(Strategy):
         return self.order_factory.stop_market(self.front, side, size, Price.from_str(price))
 
 
+class AsksTheDesk(Follower):
+    """Asks the desk at every bar how long the front, and the old contract, may be held."""
+
+    def on_bar(self, bar: Bar) -> None:
+        desk, ts = self.desk, bar.ts_event  # type: ignore[attr-defined]
+        names = (str(self.front), "MESH24.XCME")
+        self.heard.append(tuple(desk.sessions_to_roll(name, ts) for name in names))
+
+
 class Scripted(Follower):
     """Holds `positions[n]` contracts after bar n; counts only its own orders."""
 

@@ -221,6 +221,13 @@ def test_cache_and_portfolio_answer_for_the_contract_that_the_front_stands_for(
     assert followers.Asks.heard[3:6] == [1, True, "0.25"]
 
 
+def test_the_desk_knows_how_many_sessions_a_contract_may_still_be_held(follow: Follow) -> None:
+    follow("AsksTheDesk")
+    assert followers.AsksTheDesk.heard[HALF - 1] == (7, 7)  # from 5 March to the 14th
+    march, june = followers.AsksTheDesk.heard[HALF][1], followers.AsksTheDesk.heard[HALF][0]
+    assert (march, june) == (6, 75)  # of June until 20 June
+
+
 def test_one_root_is_rolled_by_one_rule(follow: Follow) -> None:
     other = {"path": "tests.engine.followers:Scripted", "instrument": "MES", "roll": "calendar"}
     first = {"path": "tests.engine.followers:Scripted", "instrument": "MES", "roll": "volume"}

@@ -95,6 +95,16 @@ def test_a_position_is_flat_before_expiry_and_its_stop_is_gone(desk: Desk) -> No
     assert fact.body["reason"] == "closes +1 MESH24.XCME of BuysAtBar1AndStops-000"
 
 
+def test_the_journal_says_that_the_house_closed_it_and_what_it_slipped(desk: Desk) -> None:
+    outcome = desk("BuysAtBar1AndStops", LAST_HOUR, expiry=early("20m"), slippage={"ticks": 2})
+    facts = {fact.id: fact for fact in outcome.facts}
+    [trade] = [fact for fact in outcome.facts if fact.kind is Kind.TRADE]
+    order = facts[facts[trade.cause or ""].cause or ""]
+    assert facts[order.cause or ""].kind is Kind.CLOSING
+    assert trade.body["slippage"] == "1.00"  # two ticks in, two ticks out
+    assert outcome.positions["slippage"].to_list() == [1.0]
+
+
 def test_no_new_risk_is_taken_in_the_last_minutes(desk: Desk) -> None:
     outcome = desk("BuysAtBar3", LAST_HOUR, expiry=early("1h"))
     assert outcome.orders["reason"].to_list() == ["expiry: MESH24.XCME expires in 58 min"]

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import yaml
+from nautilus_trader.model import Bar, BarType, FuturesContract, InstrumentId, Price, Quantity
+from nautilus_trader.persistence import ParquetDataCatalog
 
+from qe_plugins.config.load import load
+from qe_plugins.engine.backtest import run
+from qe_plugins.engine.instruments import remade
 from qe_plugins.engine.outcome import Outcome
 from qe_plugins.journal.records import Kind
+from qe_plugins.testing.market import nanoseconds
 
 Trade = Callable[..., Outcome]
 FREE = {"model": "none"}
@@ -123,3 +131,36 @@ def test_the_account_shows_the_margin_of_the_table(trade: Trade) -> None:
     outcome = trade("BuysThenSells", **account("10_000 USD"))
     assert outcome.account.filter(pl.col("locked") > 0)["locked"].unique().to_list() == [2_000.0]
     assert outcome.account["locked"].to_list()[-1] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("balance", "closed"),
+    [("1_500 USD", True), ("2_030 USD", False)],
+)
+def test_a_margin_that_is_raised_meanwhile_is_held_against_the_account(
+    tmp_path: Path, qe_contract: FuturesContract, balance: str, closed: bool
+) -> None:
+    """MES asked 1,080 to hold until the end of 2024, and 2,027 from then on."""
+    name, year = InstrumentId.from_str("MESH25.XCME"), 366 * 86_400 * 10**9
+    later = remade(qe_contract, instrument_id=name, expiration_ns=qe_contract.expiration_ns + year)
+    kind = BarType.from_str(f"{name}-1-MINUTE-LAST-EXTERNAL")
+    price, size = Price.from_str("5900.00"), Quantity.from_int(100)
+    times = [nanoseconds(f"2024-12-31 15:{n:02}") for n in range(5)]
+    times += [nanoseconds(f"2025-01-02 15:{n:02}") for n in range(5)]
+    catalog = ParquetDataCatalog(str(tmp_path))
+    catalog.write_instruments([later])
+    catalog.write_bars([Bar(kind, price, price, price, price, size, ts, ts) for ts in times])
+    file = tmp_path / "run.yaml"
+    config = {
+        "name": "raised",
+        "data": {"catalog": str(tmp_path)},
+        "strategies": {"hold": {"instrument_id": str(name)}},
+        **account(balance),
+    }
+    file.write_text(yaml.safe_dump(config))
+    outcome = run(load(file))
+    assert outcome.fills.height == 1 + closed
+    if closed:
+        [reason, _] = [f.body["reason"] for f in outcome.facts if f.kind is Kind.CLOSING]
+        assert reason == "the account is worth 1,499.43, 2,027 is the least"
+        assert f"{outcome.fills['ts'][1]:%Y-%m-%d %H:%M}" == "2025-01-02 15:00"

@@ -117,6 +117,13 @@ def test_a_run_says_which_table_and_which_day(terms: Callable[..., Terms]) -> No
     ]
 
 
+def test_a_run_before_the_table_says_that_it_takes_the_first_entry(
+    terms: Callable[..., Terms],
+) -> None:
+    [line] = margins_in_words(terms("ES", "2013-10-07", "2013-12-20"), "USD")
+    assert line.endswith("(configs/markets.yaml as of 2021-02-22, the first there is).")
+
+
 def test_what_is_written_stands_in_place_of_the_table(terms: Callable[..., Terms]) -> None:
     written = {"ES": {"margin_init": 500, "margin_maint": 400, "fee": 9}}
     found = terms("ES", "2022-01-18", "2022-01-25", contracts=written)

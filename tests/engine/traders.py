@@ -67,6 +67,11 @@ class BuysAtMarket(Trader):
         self.submit_order(self.market(BUY))
 
 
+class SellsAtMarket(Trader):
+    def bar_1(self) -> None:
+        self.submit_order(self.market(SELL))
+
+
 class BuysAtBar2(Trader):
     def bar_2(self) -> None:
         self.submit_order(self.market(BUY))
@@ -185,6 +190,27 @@ class BuysThenSells(Trader):
         self.submit_order(self.market(SELL))
 
 
+class BuysThenClosesAll(Trader):
+    """Leaves the closing to Nautilus, whose order passes no method of ours."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY))
+
+    def bar_3(self) -> None:
+        self.close_all_positions(MES)
+
+
+class BuysFromATimer(Trader):
+    """Sends an order half a minute after its second bar."""
+
+    def bar_2(self) -> None:
+        later = self.clock.timestamp_ns() + 30 * 10**9
+        self.clock.set_time_alert_ns("later", later, self.ring)
+
+    def ring(self, event: Any) -> None:
+        self.submit_order(self.market(BUY))
+
+
 class BuysThenReverses(Trader):
     def bar_1(self) -> None:
         self.submit_order(self.market(BUY))
@@ -227,6 +253,17 @@ def relinked(order: Any, others: list[ClientOrderId]) -> Any:
     kind = ContingencyType.OCO if others else None
     fields |= {"contingency_type": kind, "linked_order_ids": others or None}
     return type(order).create(OrderInitialized(**fields))
+
+
+class BuysAtEveryBar(Strategy):
+    """Buys one of whatever the tape has, at every bar of a minute."""
+
+    def on_start(self) -> None:
+        for instrument in self.cache.instruments():
+            self.subscribe_bars(BarType.from_str(f"{instrument.id}-1-MINUTE-LAST-EXTERNAL"))
+
+    def on_bar(self, bar: Bar) -> None:
+        self.submit_order(self.order_factory.market(bar.bar_type.instrument_id, BUY, ONE))
 
 
 class BreaksOnBar3(Trader):

@@ -22,7 +22,7 @@ bars = [bar for bar in bars if bar.bar_type.instrument_id == feed.id]
 kind = model.BarType.from_str("ESZ13.XCME-1-MINUTE-LAST-EXTERNAL")
 value = bars[0].close.as_decimal() * feed.multiplier.as_decimal()
 terms = {n: getattr(feed, n) for n in signature(type(feed)).parameters if hasattr(feed, n)}
-terms |= {"margin_init": round(22_302 / value, 8), "margin_maint": round(20_275 / value, 8)}
+terms |= {"margin_init": round(12_100 / value, 8), "margin_maint": round(11_000 / value, 8)}
 balance, fee = model.Money.from_str("100_000 USD"), model.Money.from_str("2.15 USD")
 venue = (model.Venue("XCME"), model.OmsType.NETTING, model.AccountType.MARGIN, [balance])
 engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True)))

@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 import zstandard
 
+from qe_plugins.config.load import load
+from qe_plugins.engine.description import describe
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs/backtest/es_roll_2013.yaml"
 POINT, TICK, FEE = 50.0, 0.25, 2.15
@@ -86,3 +89,15 @@ def test_nothing_before_the_roll_changes_when_the_tape_ends_there(
     early = backtest("data.end=2013-12-18T14:30:30Z")
     assert early["rolls"] == []
     assert early["fills"] == 1
+
+
+def test_check_says_when_the_position_will_be_rolled_and_why(shared_data: Path) -> None:
+    rows = describe(load(CONFIG, [f"data.dbn={shared_data / 'es_2013'}"]))
+    assert [row for row in rows if row[0] in ("front", "roll")] == [
+        ("front", "ES by volume, ESZ13.XCME first"),
+        (
+            "roll",
+            "2013-12-18T14:31:00Z to ESH14.XCME: "
+            "volume on 2013-12-13: ESH14 868,208 > ESZ13 347,764",
+        ),
+    ]

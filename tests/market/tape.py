@@ -38,18 +38,23 @@ def write(
         symbols=["ES.FUT"],
         partial=[],
         not_found=[],
-        mappings=[
-            SimpleNamespace(
-                raw_symbol=name,
-                intervals=[SimpleNamespace(start_date=FIRST, end_date=LAST, symbol=str(id_))],
-            )
-            for id_, name in (names or {}).items()
-        ],
+        mappings=mappings(names or {}),
     )
     content = bytes(header.encode()) + b"".join(bytes(record) for record in records)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(zstandard.compress(content))
     return path
+
+
+def mappings(names: Mapping[int, str]) -> list[Any]:
+    """Return the header's mappings: each id means its raw name for twenty years."""
+    return [
+        SimpleNamespace(
+            raw_symbol=name,
+            intervals=[SimpleNamespace(start_date=FIRST, end_date=LAST, symbol=str(id_))],
+        )
+        for id_, name in names.items()
+    ]
 
 
 def definition(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from qe_plugins.errors import DataError
 from qe_plugins.market.expiry import limit, listed
 from qe_plugins.market.keys import ContractKey, dated_key
-from qe_plugins.market.rolls import Rule, last_session, roll_calendar
+from qe_plugins.market.rolls import Rule, last_session, roll_calendar, sessions_left
 from qe_plugins.market.sessions import session_on, sessions
 
 EXCEL = date(1899, 12, 30)
@@ -184,3 +184,16 @@ def test_a_crossing_before_a_holiday_waits_for_a_whole_session():
     crossed = {day: {near: 5, far: 9} for day in days if day >= date(2024, 6, 18)}
     [roll] = roll_calendar("ES", Rule.VOLUME, days, crossed).rolls
     assert (str(roll.known), str(roll.date)) == ("2024-06-19", "2024-06-20")
+
+
+@pytest.mark.parametrize(
+    ("contract", "day", "left"),
+    [
+        (ContractKey("ES", 2013, 12), date(2013, 12, 17), 2),
+        (ContractKey("ES", 2013, 12), date(2013, 12, 19), 0),
+        (ContractKey("ES", 2013, 12), date(2013, 12, 23), 0),
+        (ContractKey("CL", 2024, 1), date(2023, 12, 11), 4),  # last trade on 19 December
+    ],
+)
+def test_sessions_left_are_counted_to_the_last_one(contract, day, left):
+    assert sessions_left(contract, day) == left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qe_plugins import home
 from qe_plugins.errors import DataError
+from qe_plugins.market import calendars
 from qe_plugins.market.sessions import (
     CHICAGO,
     is_open,
@@ -177,3 +180,19 @@ def test_every_real_bar_lies_inside_a_session(shared_data):
     moments = read_bars(files, "ES")["ts"].unique().to_list()
     assert len(moments) > 15_000
     assert [ts for ts in moments if not is_open("ES", ts)] == []
+
+
+def test_a_calendar_is_asked_for_once_and_kept(monkeypatch):
+    asked = calendars.days("NYSE", date(2013, 11, 25), date(2013, 11, 29))
+    calendars.days.cache_clear()
+    monkeypatch.setitem(sys.modules, "pandas_market_calendars", None)  # to import it would raise
+    assert calendars.days("NYSE", date(2013, 11, 25), date(2013, 11, 29)) == asked
+    assert date(2013, 11, 28) not in asked
+
+
+def test_a_kept_calendar_that_is_damaged_is_asked_for_again():
+    whole = calendars.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29))
+    calendars.closes.cache_clear()
+    [file] = (home.cache_dir() / "calendars").glob("CME_Equity-closes-*.json")
+    file.write_bytes(file.read_bytes()[:-9])
+    assert calendars.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29)) == whole

@@ -99,12 +99,32 @@ def test_round_sizes_lead_up_to_the_capacity(tmp_path: Path) -> None:
     assert [share for _, _, share in shown] == sorted(share for _, _, share in shown)
 
 
+def test_from_a_tenth_of_the_volume_on_you_are_the_market(tmp_path: Path) -> None:
+    found = capacity(run(tmp_path, gain=40.0))
+    assert found.market_contracts == pytest.approx(60 * VOLUME / 10)
+    assert found.most == found.market_contracts
+    assert found.whole == pytest.approx(60 * VOLUME)
+    assert [size for size, _, _ in rows(found)][-1] == 5_000
+    assert max(curve(found, found.whole)["size"]) == pytest.approx(60 * VOLUME)
+
+
+def test_a_small_edge_is_eaten_before_that(tmp_path: Path) -> None:
+    found = capacity(run(tmp_path, gain=1.0))
+    assert found.best_contracts is not None
+    assert found.best_contracts < found.market_contracts
+    assert found.most == found.best_contracts
+
+
 def test_result_and_page_show_it(tmp_path: Path) -> None:
     outcome = run(tmp_path, gain=40.0)
     ledger = Ledger.of(outcome)
     figures = summarize(outcome, tmp_path, ledger)
     assert figures["capacity"]["contracts"] > 0
-    assert "The edge is eaten at" in tearsheet.render(outcome, ledger, figures)
+    assert figures["capacity"]["most_contracts"] == pytest.approx(600)
+    page = tearsheet.render(outcome, ledger, figures)
+    assert "The edge is eaten at" in page
+    assert "600 contracts a trade" in page
+    assert "no size below all that trades" in page
     lost = busy(tmp_path / "busy")
     ledger = Ledger.of(lost)
     figures = summarize(lost, tmp_path, ledger)

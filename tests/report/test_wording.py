@@ -32,7 +32,33 @@ def test_money_names_its_currency():
 
 def test_every_number_in_a_summary_can_be_written(tmp_path):
     told = {"currency", "returns", "reconciles", "seconds", "plugins", "fills_sha256"}
-    told |= {"capacity", "rolls"}
+    told |= {"capacity", "rolls", "settlements", "assumptions"}
     identity = "run_id run_dir name started engine data_source data_label instruments start end"
     figures = summarize(bare(tmp_path), tmp_path)
     assert set(figures) - told - set(identity.split()) <= set(wording.WRITTEN)
+
+
+@pytest.mark.parametrize(
+    ("bases", "told"),
+    [
+        ([], ""),
+        (["settlement", "preliminary"], "Settled at expiry 2"),
+        (
+            ["settlement", "bar"],
+            "Settled at expiry 2, 1 of them inside the last bar for want of a settlement price",
+        ),
+    ],
+)
+def test_what_was_settled_is_counted(bases, told):
+    assert wording.settled({"settlements": [{"basis": basis} for basis in bases]}) == told
+
+
+def test_a_run_from_before_settlements_says_nothing_of_them():
+    assert wording.settled({}) == ""
+
+
+def test_what_is_open_at_the_end_is_in_one_figure_and_not_the_other():
+    figures = {"open_contracts": 1.0, "final_equity": 102_050.0, "final_balance": 100_000.0}
+    said = wording.held({**figures, "currency": "USD"})
+    assert said == "Still open: 1 contract, 2,050.00 USD not in Net P&L but in Return"
+    assert wording.held({**figures, "open_contracts": 0.0}) == ""

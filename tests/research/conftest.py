@@ -14,7 +14,7 @@ def run(tmp_path: Path) -> Path:
     """Return the EMA cross on two generated sessions as a configuration."""
     file = tmp_path / "run.yaml"
     file.write_text(
-        f"extends: {ROOT / 'configs/base/mes.yaml'}\n"
+        f"extends: {ROOT / 'configs/base/cme.yaml'}\n"
         "name: small\n"
         "data: {synthetic: {sessions: 2}}\n"
         "strategies:\n"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
+
+from qe_plugins import home
+from tests.vendor.conftest import until
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = ("--grid", "strategies.ema_cross.fast=5,20", "--grid", "strategies.ema_cross.slow=15,30")
@@ -48,6 +52,26 @@ def test_a_sweep_ends_with_one_where_a_variant_failed_and_leaves_everything(run:
 
     listed = json.loads(qe("journal", "trials", "--run", document["sweep"], "--json").stdout)
     assert [one["body"]["state"] for one in listed].count("finished") == 3
+
+
+def test_a_sweep_that_is_interrupted_says_how_to_go_on(run: Path) -> None:
+    many = ",".join(map(str, range(3, 28)))
+    words = ["sweep", run, "--grid", f"strategies.ema_cross.fast={many}", "--workers", "1"]
+    sweep = subprocess.Popen(
+        [sys.executable, "-m", "qe_plugins.cli", *map(str, words)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: [*home.home().glob("sweeps/*/results.jsonl")] != [])
+    sweep.send_signal(signal.SIGINT)
+    said = sweep.communicate()[1]
+    assert sweep.returncode == 130
+    [line] = [one for one in said.splitlines() if one.startswith("go on with it: qe ")]
+    [name] = line.rpartition("--resume ")[2:]
+    listed = json.loads(qe("journal", "trials", "--run", name, "--json").stdout)
+    assert "interrupted" in {one["body"]["state"] for one in listed}
 
 
 def test_a_wrong_key_exits_with_two_in_one_line(run: Path) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from nautilus_trader.model import FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
+from qe_plugins.data import settlements, statistics
 from qe_plugins.data.catalog import Kind
 from qe_plugins.data.columns import bar_table, write_series
 from qe_plugins.data.databento.bars import (
@@ -42,7 +43,7 @@ SECOND_NS = 1_000_000_000
 
 
 class Built(msgspec.Struct, frozen=True):
-    """A catalog that was made.
+    """A catalog that was made. `settlements` counts the contracts whose last price is known.
 
     `refused` says, with both figures, which definitions are not those of `configs/markets.yaml`;
     `undefined` names the futures whose bars have no definition. Neither is in the catalog.
@@ -51,6 +52,7 @@ class Built(msgspec.Struct, frozen=True):
     folder: str
     contracts: int
     bars: int
+    settlements: int
     refused: list[str]
     undefined: list[str]
 
@@ -74,12 +76,15 @@ def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built |
     try:
         contracts, refused = _write_contracts(book, definitions, workshop)
         written, left = _write_bars(book, bars, contracts, workshop, tick)
+        said = [book.path(entry.path) for entry in used if entry.schema == statistics.SCHEMA]
+        settled = settlements.keep(said, workshop)
         _swap(workshop, folder)
     except BaseException:
         shutil.rmtree(workshop, ignore_errors=True)
         raise
     undefined = sorted(left - {one.name for one in refused})
-    return Built(str(folder), len(contracts), written, list(map(str, refused)), undefined)
+    refusals = list(map(str, refused))
+    return Built(str(folder), len(contracts), written, settled, refusals, undefined)
 
 
 def _group(entry: Entry) -> str:

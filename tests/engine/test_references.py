@@ -1,0 +1,48 @@
+"""What an order could expect is known of every market order, whoever sent it and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from qe_plugins import Plugin, Trade, hookimpl
+from qe_plugins.engine.outcome import Outcome
+
+Run = Callable[..., Outcome]
+RISING = [4_750.0 + n for n in range(10)]
+
+
+class Listens(Plugin):
+    """Hears of every closed trade, as an analyst does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[Trade] = []
+
+    @hookimpl
+    def trade_closed(self, trade: Trade) -> None:
+        self.heard.append(trade)
+
+
+def test_an_order_from_a_timer_could_expect_the_last_close(trade: Run) -> None:
+    [fill] = trade("BuysFromATimer", closes=RISING).fills.iter_rows(named=True)
+    assert (fill["price"], fill["reference"]) == (4_751.25, 4_751.0)
+
+
+def test_a_position_that_nautilus_closes_has_a_known_slippage(trade: Run) -> None:
+    outcome = trade("BuysThenClosesAll", closes=RISING, slippage={"model": "ticks", "ticks": 2})
+    assert outcome.fills["reference"].to_list() == [4_750.0, 4_752.0]
+    assert outcome.positions["slippage"].to_list() == [1.0]
+
+
+def test_it_is_told_after_the_run_where_an_analyst_listened(trade: Run) -> None:
+    outcome = trade("BuysThenClosesAll", Listens(), closes=RISING)
+    assert outcome.positions["slippage"].to_list() == [0.5]
+
+
+@pytest.mark.parametrize("trader", ["BuysThenSells", "BuysABracket", "BuysAtLimit"])
+def test_what_was_known_stays_as_it_was(trade: Run, trader: str) -> None:
+    fills: Any = trade(trader, closes=RISING).fills
+    assert fills["reference"].null_count() == 0
