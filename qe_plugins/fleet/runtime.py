@@ -70,15 +70,14 @@ class Runtime:
         return desk
 
     async def pooled(
-        self, supervisor: Node, elapsed: float, slots: int
+        self, supervisor: Node, began: float, slots: int
     ) -> tuple[Outcome, dict[str, str]]:
         """Return what one supervisor's workers come to, and whom it does without.
 
-        The scan began `elapsed` seconds ago; `slots` of the workers are made ready at once. The
-        supervisor's own model is not asked.
+        Deadlines count from `began`, a time of the loop's clock; `slots` of the workers are made
+        ready at once. The supervisor's own model is not asked.
         """
-        self._began = asyncio.get_running_loop().time() - elapsed
-        self._slots = Slots(slots)
+        self._began, self._slots = began, Slots(slots)
         heard, missing = await self._gathered(supervisor)
         return self._parents.pooled(supervisor, heard, missing), missing
 

@@ -35,11 +35,12 @@ class Work:
     @activity.defn(name=POOL)
     async def pool(self, order: PoolOrder) -> Told:
         """Run a supervisor's workers, and return what they come to."""
+        began = _now() - order.elapsed
         async with _alive(), self._scans.use(order.scan) as opened:
             scan, node = opened.scan, _node(opened.scan, order.node)
             kept = scan.folder.decisions(keep=False)
             runtime = Runtime(scan.fleet, scan.questions, opened.client, kept)
-            whole, missing = await runtime.pooled(node, order.elapsed, order.calls)
+            whole, missing = await runtime.pooled(node, began, order.calls)
             asks = opened.parents.request(node, [], whole) is not None
         answered = whole.aggregate.answered if whole.aggregate else 0
         self._tell(order.scan, whole, f"{answered} of {answered + len(missing)} workers answered")
@@ -49,14 +50,14 @@ class Work:
     @activity.defn(name=DECIDE)
     async def decide(self, order: DecideOrder) -> Outcome:
         """Put together what a parent heard, ask its model where it asks, and return its outcome."""
+        began = _now() - order.elapsed
         async with _alive(), self._scans.use(order.scan) as opened:
             scan, node = opened.scan, _node(opened.scan, order.node)
             whole = order.whole or opened.parents.pooled(node, order.heard, order.missing)
             request = opened.parents.request(node, order.heard, whole)
             if request is None:
                 return whole
-            seconds = rank_of(scan.fleet, node.level).deadline - order.elapsed
-            deadline = asyncio.get_running_loop().time() + seconds
+            deadline = began + rank_of(scan.fleet, node.level).deadline
             role = scan.questions.role(node)
             spoken = await asked(opened.client, node, role, request, deadline)
         outcome = spoken.of_parent(whole)
@@ -66,6 +67,10 @@ class Work:
     def _tell(self, scan: str, outcome: Outcome, what: str) -> None:
         why = outcome.missing or outcome.failure
         self._say(f"{scan} {outcome.node} {what}{f', {why}' if why else ''}")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _node(scan: Scan, name: str) -> Node:

@@ -39,7 +39,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
 async def connected(cluster: Cluster) -> Client:
     """Return a connection to a server that has answered. Raises FleetError where none does."""
-    wanted = _settings(cluster)
+    wanted = settings(cluster)
     where = f"Temporal at {wanted['target_host']}"
     try:
         async with asyncio.timeout(SOON + 1):
@@ -54,7 +54,8 @@ async def connected(cluster: Cluster) -> Client:
     return client
 
 
-def _settings(cluster: Cluster) -> dict[str, Any]:
+def settings(cluster: Cluster) -> dict[str, Any]:
+    """Return what `Client.connect` is told. Raises FleetError for variables that mean nothing."""
     try:
         known = ClientConfig.load_client_connect_config(override_env_vars=variables())
     except (RuntimeError, ValueError, OSError) as error:

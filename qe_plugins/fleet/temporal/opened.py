@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
 from qe_plugins.fleet import scanning
+from qe_plugins.fleet.asking import providers
 from qe_plugins.fleet.parents import Parents
 from qe_plugins.fleet.scanning import Scan
 from qe_plugins.llm.client import Client
+from qe_plugins.llm.pricelist import price_list
 
 KEPT = 4
 """Scans that stay open though nobody uses them: a market and some connections each."""
@@ -23,6 +26,14 @@ class OpenScan:
         self.scan, self.client = scan, client
         self.parents = Parents(scan.fleet, scan.questions)
         self.users = 0
+
+
+def _read(scan_id: str) -> Scan:
+    """Return a scan, with the SDKs imported that its client wants: the loop has other scans."""
+    scan, known = scanning.reopen(scan_id), price_list()
+    for name in providers(scan.fleet, known):
+        importlib.import_module(f"qe_plugins.llm.{known.provider(name).sdk}")
+    return scan
 
 
 class OpenScans:
@@ -46,7 +57,7 @@ class OpenScans:
             one.users -= 1
 
     async def _opened(self, scan_id: str) -> OpenScan:
-        scan = await asyncio.to_thread(scanning.reopen, scan_id)
+        scan = await asyncio.to_thread(_read, scan_id)
         return OpenScan(scan, scanning.client_of(scan))
 
     async def _close_the_oldest(self) -> None:

@@ -35,6 +35,8 @@ SEEN = timedelta(seconds=2)
 PASSED = ("msgspec", "pluggy", "qe_plugins.decisions", "qe_plugins.plugin", "qe_plugins.units")
 """What a sandbox takes as it is: it cannot load compiled modules twice, and need not these."""
 
+RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules(*PASSED)
+
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 type Say = Callable[[str], None]
@@ -65,16 +67,16 @@ async def _work(cluster: Cluster, say: Say) -> None:
 
 
 def _worker(client: Client, queue: str, work: Work) -> Worker:
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED)
     return Worker(
         client,
         task_queue=queue,
         workflows=[ScanWorkflow, CaptainWorkflow],
         activities=[work.pool, work.decide],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
         workflow_failure_exception_types=[Exception],  # a mistake of ours is told, not retried
         identity=f"{os.getpid()}@{socket.gethostname()}",
         max_concurrent_activities=AT_ONCE,
+        disable_eager_activity_execution=True,  # a captain's supervisors go to whoever is free
         graceful_shutdown_timeout=LAST,
         sticky_queue_schedule_to_start_timeout=FORGOTTEN,
         max_heartbeat_throttle_interval=SEEN,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from qe_plugins.fleet.temporal import connecting
 from tests.fleet.models import KEYS
 from tests.model_server.spawned import ROOT
 
@@ -47,6 +48,11 @@ class Cluster:
         """Return the options that lead to it."""
         return ["--address", self.address, "--queue", self.queue]
 
+    @property
+    def meant(self) -> connecting.Cluster:
+        """Return it as the engine is told of it."""
+        return connecting.Cluster(address=self.address, queue=self.queue)
+
     def start(self) -> None:
         """Start the server, with what it knew before it was killed."""
         program = shutil.which("temporal", path=sysconfig.get_path("scripts"))
@@ -64,12 +70,21 @@ class Cluster:
 
     def worker(self) -> Worker:
         """Start a worker, and return it when it has joined."""
-        number = len(self._started)
-        command = [sys.executable, "-m", "qe_plugins.cli", "fleet", "worker", *self.where]
-        worker = Worker(self._run(command, f"worker-{number}"), self._folder / f"worker-{number}")
-        wait_for(lambda: worker.joined or worker.process.poll() is not None, "no worker joins")
-        assert worker.joined, worker.said
+        [worker] = self.workers(1)
         return worker
+
+    def workers(self, count: int) -> list[Worker]:
+        """Start several workers, and return them when all have joined."""
+        every = [self._worker() for _ in range(count)]
+        for one in every:
+            wait_for(lambda one=one: one.joined or one.ended, "no worker joins")
+            assert one.joined, one.said
+        return every
+
+    def _worker(self) -> Worker:
+        name = f"worker-{len(self._started)}"
+        command = [sys.executable, "-m", "qe_plugins.cli", "fleet", "worker", *self.where]
+        return Worker(self._run(command, name), self._folder / name)
 
     def stop(self) -> None:
         """End whatever is left."""
@@ -105,6 +120,11 @@ class Worker:
     def joined(self) -> bool:
         """Return whether it has joined the cluster."""
         return "joined" in self.said
+
+    @property
+    def ended(self) -> bool:
+        """Return whether it is gone."""
+        return self.process.poll() is not None
 
     def kill(self) -> None:
         """Kill it, as a power failure would."""
