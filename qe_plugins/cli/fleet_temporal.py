@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from qe_plugins.fleet.outcome import Result
     from qe_plugins.fleet.scanning import Scan
     from qe_plugins.fleet.temporal.connecting import Cluster
+    from qe_plugins.fleet.temporal.listening import Look
+    from qe_plugins.fleet.temporal.orders import Count
+    from qe_plugins.fleet.tree import Level
 
 QUEUE = "quant-engine"
 
@@ -78,7 +86,47 @@ def refuse_missing_extra() -> None:
 
 
 def run(begun: Scan, where: Cluster) -> Result:
-    """Run a scan on a cluster, saying on standard error what stands in its way."""
+    """Run a scan on a cluster; standard error tells what stands in its way and how far it is."""
     from qe_plugins.fleet.temporal import engine
 
-    return engine.run(begun, where, say=lambda text: click.echo(text, err=True))
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    with looking(begun) as look:
+        return engine.run(begun, where, say=say, look=look)
+
+
+@contextmanager
+def looking(begun: Scan) -> Iterator[Look | None]:
+    """Yield what shows a scan's ranks on a terminal; nothing where standard error is none."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        began = time.monotonic()
+
+        def look(counts: Mapping[Level, Count]) -> None:
+            live.update(picture(begun, counts, time.monotonic() - began), refresh=True)
+
+        yield look
+
+
+def picture(begun: Scan, counts: Mapping[Level, Count], seconds: float) -> RenderableType:
+    """Return the state of a scan: what it spent, over a table of ranks."""
+    from qe_plugins.cli.fleet_live import board
+    from qe_plugins.fleet.progress import Counts
+    from qe_plugins.fleet.tree import tree_of
+    from qe_plugins.llm.ledger import Ledger
+
+    with Ledger() as ledger:
+        sent = ledger.sent(begun.scan_id)
+    line = f"{seconds:.0f} s · {sent.calls:,} calls · ${sent.usd:.4f} spent"
+    ranks = {
+        level: Counts(total, *msgspec.structs.astuple(counts[level]))
+        for level, total in tree_of(begun.fleet).counts().items()
+    }
+    return board(line, ranks, seconds)

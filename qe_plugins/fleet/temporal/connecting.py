@@ -18,7 +18,6 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from qe_plugins.config.env import variables
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.temporal.orders import QUEUE
 from qe_plugins.fleet.temporal.payloads import CONVERTER
 
 ADDRESS, NAMESPACE = "127.0.0.1:7233", "default"
@@ -34,7 +33,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
     address: str | None = None
     namespace: str | None = None
-    queue: str = QUEUE
+    queue: str
 
 
 async def connected(cluster: Cluster) -> Client:

@@ -13,9 +13,6 @@ from qe_plugins.fleet.shelf import Decision
 from qe_plugins.fleet.split import Split, split
 from qe_plugins.fleet.tree import Level, Tree, rank_of, tree_of
 
-QUEUE = "quant-engine"
-"""The task queue that workers listen on where nobody names another."""
-
 POOL, DECIDE = "pool", "decide"
 PROGRESS, SPOKEN = "progress", "spoken"
 """What a scan's workflow can be asked while it runs."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib.util
 import socket
 import time
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from qe_plugins.cli import fleet_temporal
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet import scanning, shelf
 from qe_plugins.fleet.temporal import connecting, engine
 from qe_plugins.fleet.temporal.connecting import Cluster
+from qe_plugins.fleet.temporal.orders import Count
+from qe_plugins.fleet.tree import Level
 from tests.command import qe
 from tests.fleet.conftest import CONFIGS
 
@@ -27,7 +31,7 @@ def _no_settings(monkeypatch):
 
 def refused(**cluster: str) -> str:
     with pytest.raises(FleetError) as told:
-        engine.refuse_unreachable(Cluster(**cluster))
+        engine.refuse_unreachable(Cluster(queue="q", **cluster))
     assert "\n" not in str(told.value)
     return str(told.value)
 
@@ -63,14 +67,14 @@ def test_a_namespace_that_is_not_there_is_named(cluster):
 
 
 def test_options_go_over_the_environment_and_that_over_the_default(monkeypatch):
-    assert connecting.settings(Cluster()) == {
+    assert connecting.settings(Cluster(queue="q")) == {
         "target_host": "127.0.0.1:7233",
         "namespace": "default",
     }
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "desk")
     monkeypatch.setenv("TEMPORAL_API_KEY", "test-key")
-    known = connecting.settings(Cluster(address="127.0.0.1:2"))
+    known = connecting.settings(Cluster(queue="q", address="127.0.0.1:2"))
 
     assert (known["target_host"], known["namespace"]) == ("127.0.0.1:2", "desk")
     assert (known["api_key"], known["tls"]) == ("test-key", True)
@@ -88,6 +92,17 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch):
 
     with pytest.raises(FleetError, match="uv sync --extra temporal"):
         fleet_temporal.refuse_missing_extra()
+
+
+def test_a_running_scan_shows_its_ranks_and_what_it_spent(small):
+    begun = scanning.begin(small(), "temporal")
+    counts = {level: Count(open=1, done=2) for level in Level}
+    console = Console(width=120, file=StringIO())
+    console.print(fleet_temporal.picture(begun, counts, 3.0))
+    shown = console.file.getvalue()
+
+    assert "3 s · 0 calls · $0.0000 spent" in shown
+    assert "│ worker      │ 12 │       1 │    2 │      0 │ 15 s │" in shown
 
 
 def test_a_scan_that_nobody_works_on_says_what_to_start_and_goes_on_when_it_is(cluster, small):
