@@ -95,5 +95,5 @@ async def _alive() -> AsyncIterator[None]:
 
 async def _beat() -> None:
     while True:
-        activity.heartbeat()
         await asyncio.sleep(EVERY)
+        activity.heartbeat()

@@ -56,7 +56,10 @@ async def connected(cluster: Cluster) -> Client:
 def settings(cluster: Cluster) -> dict[str, Any]:
     """Return what `Client.connect` is told. Raises FleetError for variables that mean nothing."""
     try:
-        known = ClientConfig.load_client_connect_config(override_env_vars=variables())
+        known = ClientConfig.load_client_connect_config(
+            disable_file=True,
+            override_env_vars={name: value for name, value in variables().items() if value},
+        )
     except (RuntimeError, ValueError, OSError) as error:
         raise FleetError(f"{_said(error)}.", where="Temporal's settings") from error
     settings: dict[str, Any] = {"target_host": ADDRESS, "namespace": NAMESPACE, **known}

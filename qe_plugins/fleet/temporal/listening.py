@@ -19,7 +19,9 @@ from qe_plugins.fleet.temporal.orders import Count, Ended
 from qe_plugins.fleet.temporal.workflows import ScanWorkflow
 from qe_plugins.fleet.tree import Level, tree_of
 
-EVERY = 0.5
+EVERY = 1.0
+"""Seconds between two questions to a running scan."""
+
 SOON = timedelta(seconds=3)
 
 type Look = Callable[[dict[Level, Count]], None]

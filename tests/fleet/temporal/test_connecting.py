@@ -80,6 +80,12 @@ def test_options_go_over_the_environment_and_that_over_the_default(monkeypatch):
     assert (known["api_key"], known["tls"]) == ("test-key", True)
 
 
+def test_a_variable_that_is_empty_says_nothing(monkeypatch):
+    monkeypatch.setenv("TEMPORAL_API_KEY", "")
+
+    assert "api_key" not in connecting.settings(Cluster(queue="q"))
+
+
 def test_a_certificate_that_cannot_be_read_is_said_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("TEMPORAL_TLS_CLIENT_CERT_PATH", str(tmp_path / "none.pem"))
     monkeypatch.setenv("TEMPORAL_TLS_CLIENT_KEY_PATH", str(tmp_path / "none.key"))
