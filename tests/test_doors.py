@@ -21,6 +21,7 @@ DOORS = {
     "openai": {"llm/openai.py"},
     "anthropic": {"llm/anthropic.py"},
     "temporalio": {"fleet/temporal"},
+    "nats": {"fleet/jetstream.py"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
 
@@ -50,6 +51,7 @@ def test_a_module_imports_no_library_whose_door_is_elsewhere(path):
         ("llm/client.py", "from openai import AsyncOpenAI"),
         ("llm/openai.py", "import anthropic"),
         ("fleet/scanning.py", "from temporalio import workflow"),
+        ("fleet/bus.py", "import nats"),
     ],
 )
 def test_a_trespass_is_seen(where, source):

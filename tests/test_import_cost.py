@@ -17,7 +17,7 @@ HEAVY = {
     *("aiohttp", "anthropic", "databento", "databento_dbn", "jinja2", "nautilus_trader"),
     *("numpy", "openai", "pandas", "uvloop"),
     *("pandas_market_calendars", "plotly", "polars", "pyarrow", "requests", "rich", "sqlalchemy"),
-    "temporalio",
+    *("nats", "temporalio"),
 }
 
 PROGRAM = """
@@ -40,7 +40,7 @@ def test_a_scan_in_one_process_needs_no_cluster():
     assert "temporalio" not in imported("fleet", "scan", "configs/fleet/team.yaml")
 
 
-@pytest.mark.parametrize("command", ["scan", "resume", "worker"])
+@pytest.mark.parametrize("command", ["scan", "resume", "worker", "bus"])
 def test_help_about_a_cluster_imports_nothing_of_it(command):
     assert HEAVY & imported("fleet", command, "--help") == set()
 
