@@ -109,9 +109,14 @@ def run(scan: Scan, *, replay: bool = False, watch: Watch | None = None) -> Resu
 def gather(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
     """Return what came of a scan that others ran: from its decisions and the ledger, with no call.
 
-    It is kept, and coordinators that have not spoken yet do. Raises ReplayMiss where the ledger
-    here lacks an answer that was decided with.
+    It is kept, and coordinators that have not spoken yet do. Whoever comes second is told what was
+    kept. Raises ReplayMiss where the ledger here lacks an answer that was decided with.
     """
+    with scan.folder.alone():
+        return scan.folder.result() or _gathered(scan, decisions, seconds)
+
+
+def _gathered(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
     scan.folder.decide(decisions)
     result, outcomes = on_a_fast_loop(_run(scan, replay=True, watch=None, speak=True))
     with Ledger() as ledger:
@@ -140,13 +145,14 @@ def unfinished(text: str) -> Scan:
     return scan
 
 
-def client_of(scan: Scan, *, replay: bool = False) -> Client:
+def client_of(scan: Scan, *, replay: bool = False, company: bool = False) -> Client:
     """Return a client that asks for a scan, to be closed; in a replay it makes no call.
 
-    Raises ModelError where a key or a price is missing.
+    In `company` other processes ask for the same scan. Raises ModelError where a key or a price is
+    missing.
     """
     opened = _opened(scan.fleet, replay=replay)
-    settings = _settings(scan.fleet.calls, replay=replay)
+    settings = _settings(scan.fleet.calls, replay=replay, company=company)
     return Client(scan.scan_id, opened, budgets=scan.fleet.budgets, settings=settings)
 
 
@@ -195,12 +201,13 @@ def _refuse_missing_keys(fleet: Fleet) -> None:
             api_key(name, terms)
 
 
-def _settings(calls: Calls, *, replay: bool) -> Settings:
+def _settings(calls: Calls, *, replay: bool, company: bool) -> Settings:
     return Settings(
         concurrency=calls.concurrency,
         timeout=calls.timeout,
         retries=calls.retries,
         hedge_share=calls.hedge_share,
+        others=calls.timeout if company else 0.0,
         replay=replay,
     )
 

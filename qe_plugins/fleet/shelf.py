@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import msgspec
+from filelock import FileLock
 
 from qe_plugins import home
 from qe_plugins.errors import FleetError, did_you_mean
@@ -97,6 +98,12 @@ class Folder:
     def decisions(self, *, keep: bool = True) -> Decisions:
         """Return what the scan has decided so far, to go on with or, without `keep`, to read."""
         return Decisions(self.place / DECISIONS, keep=keep)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until no other process finishes this scan, and keep others from it meanwhile."""
+        with FileLock(self.place / ".finishing"):
+            yield
 
     def decide(self, decisions: Iterable[Decision]) -> None:
         """Write what was decided elsewhere, in the place of what was decided here."""

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from qe_plugins.errors import FleetError, ReplayMiss
@@ -103,7 +103,8 @@ async def _result(handle: WorkflowHandle[ScanWorkflow, Ended], scan: Scan) -> En
 
 
 def _cause(error: BaseException) -> str:
-    """Return the message of what a failure began with."""
-    while error.__cause__ is not None:
+    """Return the message of the error of ours that a failure began with."""
+    while error.__cause__ is not None and not isinstance(error, ApplicationError):
         error = error.__cause__
-    return " ".join(str(error).split())
+    said = error.message if isinstance(error, FailureError) else str(error)
+    return " ".join(said.split())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
+from qe_plugins.errors import FleetError
 from qe_plugins.fleet import scanning
 from qe_plugins.fleet.asking import providers
 from qe_plugins.fleet.parents import Parents
@@ -30,7 +32,14 @@ class OpenScan:
 
 def _read(scan_id: str) -> Scan:
     """Return a scan, with the SDKs imported that its client wants: the loop has other scans."""
-    scan, known = scanning.reopen(scan_id), price_list()
+    try:
+        scan, known = scanning.reopen(scan_id), price_list()
+    except FleetError as error:
+        raise FleetError(
+            f"does not know the scan: {error}",
+            where=f"worker on {socket.gethostname()}",
+            hint="It must have the scan's QE_HOME.",
+        ) from error
     for name in providers(scan.fleet, known):
         importlib.import_module(f"qe_plugins.llm.{known.provider(name).sdk}")
     return scan
@@ -58,7 +67,7 @@ class OpenScans:
 
     async def _opened(self, scan_id: str) -> OpenScan:
         scan = await asyncio.to_thread(_read, scan_id)
-        return OpenScan(scan, scanning.client_of(scan))
+        return OpenScan(scan, scanning.client_of(scan, company=True))
 
     async def _close_the_oldest(self) -> None:
         idle = [name for name, one in self._open.items() if not one.users]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,7 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from qe_plugins.fleet.temporal import connecting
+from qe_plugins.errors import FleetError
+from qe_plugins.fleet.temporal import connecting, engine
 from tests.fleet.models import KEYS
 from tests.model_server.spawned import ROOT
 
@@ -101,8 +103,10 @@ class Cluster:
         return process
 
     def _answers(self) -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self._port)) == 0
+        with contextlib.suppress(FleetError):
+            engine.refuse_unreachable(self.meant)
+            return True
+        return False
 
 
 class Worker:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from tests.fleet.models import WORKERS, fleet_on, open_calls, started, vendor
+from tests.fleet.models import ONE_VENDOR, WORKERS, fleet_on, open_calls, started, vendor
 
 
 def test_a_worker_that_leaves_finishes_what_it_began_and_another_goes_on(cluster, tmp_path):
     leaving = cluster.worker()
     with vendor(tmp_path, latency=0.3) as shop:
-        file = fleet_on(shop, tmp_path)
+        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
         client = started("scan", file, "--engine", "temporal", *cluster.where, "--json")
         shop.wait_for(20)
         assert leaving.stop() == 0
