@@ -20,6 +20,8 @@ DOORS = {
     "sqlalchemy": {"journal", "llm/ledger"},
     "openai": {"llm/openai.py"},
     "anthropic": {"llm/anthropic.py"},
+    "temporalio": {"fleet/temporal"},
+    "nats": {"fleet/jetstream.py"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
 
@@ -48,6 +50,8 @@ def test_a_module_imports_no_library_whose_door_is_elsewhere(path):
         ("report/page.py", "from sqlalchemy import select"),
         ("llm/client.py", "from openai import AsyncOpenAI"),
         ("llm/openai.py", "import anthropic"),
+        ("fleet/scanning.py", "from temporalio import workflow"),
+        ("fleet/bus.py", "import nats"),
     ],
 )
 def test_a_trespass_is_seen(where, source):
@@ -67,6 +71,7 @@ def test_a_trespass_is_seen(where, source):
         ("cli/data.py", "from qe_plugins.data.databento import desk"),
         ("llm/openai.py", "from openai import AsyncOpenAI"),
         ("llm/anthropic.py", "import anthropic"),
+        ("fleet/temporal/clock.py", "from temporalio import workflow"),
     ],
 )
 def test_a_door_is_open(where, source):

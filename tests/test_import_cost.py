@@ -17,6 +17,7 @@ HEAVY = {
     *("aiohttp", "anthropic", "databento", "databento_dbn", "jinja2", "nautilus_trader"),
     *("numpy", "openai", "pandas", "uvloop"),
     *("pandas_market_calendars", "plotly", "polars", "pyarrow", "requests", "rich", "sqlalchemy"),
+    *("nats", "temporalio"),
 }
 
 PROGRAM = """
@@ -35,6 +36,15 @@ def test_help_imports_nothing_heavy(command):
     assert HEAVY & imported(*command, "--help") == set()
 
 
+def test_a_scan_in_one_process_needs_no_cluster():
+    assert "temporalio" not in imported("fleet", "scan", "configs/fleet/team.yaml")
+
+
+@pytest.mark.parametrize("command", ["scan", "resume", "worker", "bus"])
+def test_help_about_a_cluster_imports_nothing_of_it(command):
+    assert HEAVY & imported("fleet", command, "--help") == set()
+
+
 def test_a_heavy_import_would_be_seen():
     assert "sqlalchemy" in imported("journal", "verify")
 
@@ -48,4 +58,4 @@ def imported(*arguments: str) -> set[str]:
         text=True,
         check=True,
     )
-    return set(json.loads(done.stderr))
+    return set(json.loads(done.stderr.splitlines()[-1]))

@@ -10,6 +10,7 @@ COMMANDS = {
     "plan": "qe_plugins.cli.fleet_plan:plan",
     "scan": "qe_plugins.cli.fleet_scan:scan",
     "resume": "qe_plugins.cli.fleet_scan:resume",
+    "worker": "qe_plugins.cli.fleet_temporal:worker",
     "replay": "qe_plugins.cli.fleet_scan:replay",
     "scans": "qe_plugins.cli.fleet_show:scans",
     "show": "qe_plugins.cli.fleet_show:show",

@@ -19,12 +19,20 @@ EVERY = 0.5
 @click.command()
 @click.option("--scan", help="Only this scan: last, its id, or a part of it.")
 @click.option("--follow", is_flag=True, help="Go on printing messages as they come.")
+@click.option(
+    "--to",
+    metavar="URL",
+    help="Send those not sent before to JetStream on a NATS server, such as nats://127.0.0.1:4222.",
+)
 @json_option
-def bus(scan: str | None, follow: bool, as_json: bool) -> None:
+def bus(scan: str | None, follow: bool, to: str | None, as_json: bool) -> None:
     """Print the messages of coordinators in their order; with --json, one a line."""
     from qe_plugins.fleet import shelf
     from qe_plugins.fleet.bus import Bus
 
+    if to:
+        _relay(to, scan, follow=follow, as_json=as_json)
+        return
     only, after = shelf.find(scan)[0] if scan else None, 0
     with Bus() as opened:
         while True:
@@ -34,6 +42,25 @@ def bus(scan: str | None, follow: bool, as_json: bool) -> None:
             if not follow:
                 return
             time.sleep(EVERY)
+
+
+def _relay(url: str, scan: str | None, *, follow: bool, as_json: bool) -> None:
+    from importlib.util import find_spec
+
+    from qe_plugins.errors import FleetError
+
+    if scan is not None:
+        hint = "A stream has every message, in order; its readers choose."
+        raise FleetError("cannot be given with --to.", where="--scan", hint=hint)
+    if find_spec("nats") is None:
+        hint = "Run `uv sync --extra nats`, or install quant-engine[nats]."
+        raise FleetError("nats-py is not installed.", where="--to", hint=hint)
+    from qe_plugins.fleet.jetstream import relay
+
+    def sent(message: Message) -> None:
+        click.echo(_json(message) if as_json else _line(message))
+
+    relay(url, follow=follow, sent=sent)
 
 
 def _json(message: Message) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from qe_plugins.fleet.progress import Counts
     from qe_plugins.fleet.runtime import Runtime
+    from qe_plugins.fleet.tree import Level
     from qe_plugins.llm.client import Client
 
 EVERY = 0.25
@@ -31,6 +33,12 @@ async def watch(runtime: Runtime, client: Client) -> None:
 
 def picture(runtime: Runtime, client: Client) -> RenderableType:
     """Return the state of a scan: a line of figures over a table of ranks."""
+    line = " · ".join(_figures(runtime, client))
+    return board(line, runtime.progress.ranks, runtime.seconds())
+
+
+def board(line: str, ranks: Mapping[Level, Counts], seconds: float) -> RenderableType:
+    """Return a line of figures over a table of ranks, `seconds` into a scan."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -38,13 +46,12 @@ def picture(runtime: Runtime, client: Client) -> RenderableType:
     table = Table()
     for name in ("rank", "of", "at work", "done", "failed", "left"):
         table.add_column(name, justify="left" if name == "rank" else "right")
-    seconds = runtime.seconds()
-    for level, counts in runtime.progress.ranks.items():
+    for level, counts in ranks.items():
         eta = counts.eta(seconds)
         figures = (counts.total, counts.open, counts.done, counts.failed)
         left = "-" if eta is None else f"{eta:.0f} s"
         table.add_row(level.value, *(f"{figure:,}" for figure in figures), left)
-    return Group(Text(" · ".join(_figures(runtime, client))), table)
+    return Group(Text(line), table)
 
 
 def _figures(runtime: Runtime, client: Client) -> Iterator[str]:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from qe_plugins.cli.fleet_plan import FILE, OVERRIDES
+from qe_plugins.cli.fleet_temporal import cluster, cluster_options, refuse_missing_extra
 from qe_plugins.cli.listing import json_option, print_json
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.outcome import Result
     from qe_plugins.fleet.scanning import Scan
+    from qe_plugins.fleet.shelf import Engine
+    from qe_plugins.fleet.temporal.connecting import Cluster
 
 SCAN = click.argument("scan", default="last")
 
@@ -32,31 +35,46 @@ SCAN = click.argument("scan", default="last")
     show_default=True,
     help="What runs the tree: one process here, or a Temporal cluster.",
 )
+@cluster_options
 @json_option
 def scan(
-    config: Path, overrides: tuple[str, ...], provider: str | None, engine: str, as_json: bool
+    config: Path,
+    overrides: tuple[str, ...],
+    provider: str | None,
+    engine: Engine,
+    address: str | None,
+    namespace: str | None,
+    queue: str,
+    as_json: bool,
 ) -> None:
     """Ask the whole tree of CONFIG once, and print what came of it."""
-    from qe_plugins.errors import FleetError
     from qe_plugins.fleet import scanning
     from qe_plugins.fleet.loading import load
 
-    if engine == "temporal":
-        raise FleetError("is not there yet.", where="--engine temporal", hint="Leave it out.")
     chosen = (*overrides, f"provider={provider}") if provider else overrides
-    begun = scanning.begin(load(config, chosen))
+    loaded = load(config, chosen)
+    where = _cluster(address, namespace, queue) if engine == "temporal" else None
+    begun = scanning.begin(loaded, engine)
     click.echo(f"scan {begun.scan_id}", err=True)
-    _run(begun, as_json=as_json)
+    _run(begun, as_json=as_json, where=where)
 
 
 @click.command()
 @SCAN
+@cluster_options
 @json_option
-def resume(scan: str, as_json: bool) -> None:
-    """Finish SCAN, which died: nothing that was answered is asked again."""
+def resume(
+    scan: str, address: str | None, namespace: str | None, queue: str, as_json: bool
+) -> None:
+    """Finish SCAN, which died: nothing that was answered is asked again.
+
+    One that was begun on a Temporal cluster goes on there.
+    """
     from qe_plugins.fleet import scanning
 
-    _run(scanning.unfinished(scan), as_json=as_json)
+    begun = scanning.unfinished(scan)
+    where = _cluster(address, namespace, queue) if begun.engine == "temporal" else None
+    _run(begun, as_json=as_json, where=where)
 
 
 @click.command()
@@ -69,11 +87,25 @@ def replay(scan: str, as_json: bool) -> None:
     _run(scanning.reopen(scan), as_json=as_json, replay=True)
 
 
-def _run(begun: Scan, *, as_json: bool, replay: bool = False) -> None:
+def _cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
+    """Return the cluster that is meant, which has answered."""
+    refuse_missing_extra()
+    from qe_plugins.fleet.temporal.engine import refuse_unreachable
+
+    where = cluster(address, namespace, queue)
+    refuse_unreachable(where)
+    return where
+
+
+def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | None = None) -> None:
+    from qe_plugins.cli import fleet_temporal
     from qe_plugins.cli.fleet_live import watch
     from qe_plugins.fleet import scanning
 
-    result = scanning.run(begun, replay=replay, watch=watch)
+    if where is not None:
+        result = fleet_temporal.run(begun, where)
+    else:
+        result = scanning.run(begun, replay=replay, watch=watch)
     if as_json:
         print_json(result)
     else:

@@ -8,19 +8,18 @@ Below its quorum it asks nobody: its aggregate goes up, and does not count for t
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from qe_plugins.decisions import Role
-from qe_plugins.fleet.aggregate import CONFLICT, Aggregate, Vote, absent, merge, pool
-from qe_plugins.fleet.answers import Said, answer_type, said
+import msgspec
+
 from qe_plugins.fleet.asking import Questions
-from qe_plugins.fleet.outcome import LATE, NO_QUORUM, Outcome
+from qe_plugins.fleet.outcome import LATE, Outcome
+from qe_plugins.fleet.parents import Parents, closed, is_heard
 from qe_plugins.fleet.progress import Progress
-from qe_plugins.fleet.render import Row
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.shelf import Decisions
 from qe_plugins.fleet.slots import Slots
+from qe_plugins.fleet.speaking import Spoken, asked
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
 from qe_plugins.llm.client import Client
 from qe_plugins.llm.records import Request
@@ -49,6 +48,9 @@ class Runtime:
         self._fleet, self._questions, self._client = fleet, questions, client
         self._decisions, self._heard = decisions, heard
         self._tree: Tree = tree_of(fleet)
+        self._parents = Parents(fleet, questions)
+        self._slots = Slots(int(fleet.calls.concurrency * AHEAD) + 1)
+        self._sent: set[asyncio.Task[Outcome]] = set()
         self._began = 0.0
         self.progress = Progress(self._tree.counts(), self.seconds)
         self.outcomes: dict[str, Outcome] = {}
@@ -63,11 +65,21 @@ class Runtime:
         Raises what no node may survive, such as ReplayMiss; calls in flight are then cancelled.
         """
         self._began = asyncio.get_running_loop().time()
-        self._slots = Slots(int(self._fleet.calls.concurrency * AHEAD) + 1)
-        self._sent: set[asyncio.Task[Outcome]] = set()
         desk = await self._visit(Node(()))
         self.outcomes[desk.node] = desk
         return desk
+
+    async def pooled(
+        self, supervisor: Node, began: float, slots: int
+    ) -> tuple[Outcome, dict[str, str]]:
+        """Return what one supervisor's workers come to, and whom it does without.
+
+        Deadlines count from `began`, a time of the loop's clock; `slots` of the workers are made
+        ready at once. The supervisor's own model is not asked.
+        """
+        self._began, self._slots = began, Slots(slots)
+        heard, missing = await self._gathered(supervisor)
+        return self._parents.pooled(supervisor, heard, missing), missing
 
     def in_order(self) -> list[Outcome]:
         """Return the outcome of every node, in the tree's order; those nobody waited for, too."""
@@ -94,26 +106,34 @@ class Runtime:
             if (task := asyncio.current_task()) is not None:
                 self._sent.add(task)
             about = self._questions.task(node)
-            request = self._questions.of_worker(node, about)
-            answer, failure, key = await self._ask(node, request)
-        return Outcome(node=node.id, target=about.target, answer=answer, missing=failure, key=key)
+            spoken = await self._ask(node, self._questions.of_worker(node, about))
+        return Outcome(
+            node=node.id,
+            target=about.target,
+            answer=spoken.answer,
+            missing=spoken.failure,
+            key=spoken.key,
+        )
 
     async def _parent(self, node: Node) -> Outcome:
-        under = self._tree.children(node)
-        known = self._decisions.closed.get(node.id)
-        arrived = await self._children(node, [one for one in under if _is_asked(one, known)])
-        missing = known if known is not None else self._close(node, under, arrived)
-        heard = [arrived[one.id] for one in under if _is_asked(one, missing)]
-        whole = self._aggregate(node, heard, missing)
+        heard, missing = await self._gathered(node)
         self.outcomes |= {one: Outcome(node=one, missing=why) for one, why in missing.items()}
         self.outcomes |= {one.node: one for one in heard}
-        if len(under) - len(missing) < rank_of(self._fleet, node.level).quorum * len(under):
-            outcome = Outcome(node=node.id, aggregate=whole, missing=NO_QUORUM)
-        else:
-            outcome = await self._decide(node, heard, whole)
+        outcome = await self._decided(node, heard, self._parents.pooled(node, heard, missing))
         if node.level is Level.COORDINATOR:
             self._heard(node, outcome)
         return outcome
+
+    async def _gathered(self, node: Node) -> tuple[list[Outcome], dict[str, str]]:
+        """Return who is heard, and whom a parent does without: that is kept before it is used."""
+        under = self._tree.children(node)
+        known = self._decisions.closed.get(node.id)
+        arrived = await self._children(node, [one for one in under if is_heard(one, known)])
+        missing = known
+        if missing is None:
+            missing = closed(under, arrived)
+            self._decisions.close(node.id, missing)
+        return [arrived[one.id] for one in under if is_heard(one, missing)], missing
 
     async def _children(self, parent: Node, asked: Sequence[Node]) -> dict[str, Outcome]:
         """Return what those asked said by their deadline. A worker still in line is sent home."""
@@ -141,75 +161,21 @@ class Runtime:
         for task in done:
             task.result()  # what no node may survive is raised here
 
-    def _close(
-        self, node: Node, under: Sequence[Node], arrived: dict[str, Outcome]
-    ) -> dict[str, str]:
-        """Return whom a parent does without, and keep it before anything rests on it."""
-        missing: dict[str, str] = {}
-        for child in under:
-            outcome = arrived.get(child.id)
-            if outcome is None or outcome.missing is not None:
-                missing[child.id] = LATE if outcome is None else str(outcome.missing)
-        self._decisions.close(node.id, missing)
-        return missing
-
-    def _aggregate(
-        self, node: Node, heard: Sequence[Outcome], missing: dict[str, str]
-    ) -> Aggregate:
-        if node.level is Level.SUPERVISOR:
-            votes = [_vote(one) for one in heard]
-            return pool(votes, Counter(missing.values()), self._fleet.correlation)
-        each = self._tree.counts()[Level.WORKER] // self._tree.counts()[node.level.below]
-        lost = [absent(each, why) for why in missing.values() if why != NO_QUORUM]
-        return merge([one.aggregate for one in heard if one.aggregate], merge(lost))
-
-    async def _decide(self, node: Node, heard: Sequence[Outcome], whole: Aggregate) -> Outcome:
+    async def _decided(self, node: Node, heard: Sequence[Outcome], whole: Outcome) -> Outcome:
         """Return a parent's outcome: its aggregate, and its model's answer where it is asked."""
-        answer, key = None, None
-        failure = self._decisions.silent.get(node.id)
-        if failure is None and self._asks(node, whole):
-            request = self._questions.of_parent(node, self._rows(node, heard), whole)
-            answer, failure, key = await self._ask(node, request)
-            if failure is not None:
-                self._decisions.silence(node.id, failure)
-        return Outcome(node=node.id, answer=answer, aggregate=whole, failure=failure, key=key)
+        if (failure := self._decisions.silent.get(node.id)) is not None:
+            return msgspec.structs.replace(whole, failure=failure)
+        request = self._parents.request(node, heard, whole)
+        if request is None:
+            return whole
+        spoken = await self._ask(node, request)
+        if spoken.failure is not None:
+            self._decisions.silence(node.id, spoken.failure)
+        return spoken.of_parent(whole)
 
-    def _asks(self, node: Node, whole: Aggregate) -> bool:
-        asks = rank_of(self._fleet, node.level).asks
-        return asks == "always" or (asks == "conflict" and whole.conflict >= CONFLICT)
-
-    def _rows(self, parent: Node, heard: Sequence[Outcome]) -> list[Row]:
-        """Return what a parent reads of those under it; of workers only what they come to."""
-        named = parent.level is Level.DESK
-        return [
-            Row(one.node, one.aggregate, one.answer, self._role(one.node) if named else None)
-            for one in heard
-            if one.aggregate is not None
-        ]
-
-    def _role(self, name: str) -> Role | None:
-        node = self._tree.find(name)
-        return self._questions.role(node) if node else None
-
-    async def _ask(self, node: Node, request: Request) -> tuple[Said | None, str | None, str]:
-        """Return the typed answer, why there is none, and the request's key."""
-        kind = answer_type(node.level, self._questions.role(node))
+    async def _ask(self, node: Node, request: Request) -> Spoken:
         deadline = self._began + rank_of(self._fleet, node.level).deadline
-        settled = await self._client.ask(request, kind, deadline=deadline)
-        if settled.failure is not None:
-            return None, str(settled.failure), settled.key
-        return said(settled.typed(kind)), None, settled.key
-
-
-def _is_asked(child: Node, missing: dict[str, str] | None) -> bool:
-    """Return whether a child is heard. One without its quorum is, though it does not count."""
-    return missing is None or missing.get(child.id, NO_QUORUM) == NO_QUORUM
-
-
-def _vote(worker: Outcome) -> Vote:
-    answer = worker.answer
-    assert answer is not None
-    return Vote(worker.target, answer.score, answer.confidence, answer.reason)
+        return await asked(self._client, node, self._questions.role(node), request, deadline)
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[Outcome]]) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,15 @@ from qe_plugins.fleet.asking import Questions, headlines, providers, refuse_shor
 from qe_plugins.fleet.bus import Bus
 from qe_plugins.fleet.loading import CURRENCY, LoadedFleet
 from qe_plugins.fleet.messages import message
-from qe_plugins.fleet.outcome import Outcome, Result, answer_hash
+from qe_plugins.fleet.outcome import Outcome, Result
+from qe_plugins.fleet.results import result_of
 from qe_plugins.fleet.runtime import Runtime
 from qe_plugins.fleet.settings import Calls, Fleet
-from qe_plugins.fleet.shelf import Description, Folder
+from qe_plugins.fleet.shelf import Decision, Description, Engine, Folder
 from qe_plugins.fleet.state import Market
-from qe_plugins.fleet.tree import LEVELS, Level, Node, tree_of
+from qe_plugins.fleet.tree import Node, tree_of
 from qe_plugins.llm.client import Client, Settings
+from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.offline import Offline
 from qe_plugins.llm.opening import api_key, open_providers
 from qe_plugins.llm.pricelist import price_list
@@ -47,9 +48,10 @@ class Scan(msgspec.Struct, frozen=True):
     folder: Folder
     fleet: Fleet
     questions: Questions
+    engine: Engine = "local"
 
 
-def begin(loaded: LoadedFleet) -> Scan:
+def begin(loaded: LoadedFleet, engine: Engine = "local") -> Scan:
     """Return a new scan, described on disk before its first call.
 
     Raises FleetError where a coordinator has fewer tasks than workers, ModelError where a key is
@@ -62,9 +64,11 @@ def begin(loaded: LoadedFleet) -> Scan:
         asked = Questions(loaded.fleet, market, news)
         refuse_short_lists(loaded, asked)
         started, name = datetime.now(UTC), loaded.fleet.name
-        description = Description(name=name, started=started, fleet=loaded.resolved, news=news)
+        description = Description(
+            name=name, started=started, fleet=loaded.resolved, news=news, engine=engine
+        )
         scan_id, folder = shelf.keep(place, description)
-    return Scan(scan_id, folder, loaded.fleet, asked)
+    return Scan(scan_id, folder, loaded.fleet, asked, engine)
 
 
 def _market(loaded: LoadedFleet, place: Path) -> Market:
@@ -87,7 +91,8 @@ def reopen(text: str) -> Scan:
         Fleet, parse(dump(description.fleet), lambda line: f"{scan_id}, {shelf.DESCRIPTION}")
     )
     market = Market.saved(folder.place)
-    return Scan(scan_id, folder, fleet, Questions(fleet, market, description.news))
+    asked = Questions(fleet, market, description.news)
+    return Scan(scan_id, folder, fleet, asked, description.engine)
 
 
 def run(scan: Scan, *, replay: bool = False, watch: Watch | None = None) -> Result:
@@ -95,9 +100,36 @@ def run(scan: Scan, *, replay: bool = False, watch: Watch | None = None) -> Resu
 
     Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing.
     """
-    result, outcomes = _on_a_fast_loop(_run(scan, replay=replay, watch=watch))
+    result, outcomes = on_a_fast_loop(_run(scan, replay=replay, watch=watch, speak=not replay))
     if not replay:
         scan.folder.finish(result, outcomes)
+    return result
+
+
+def gather(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
+    """Return what came of a scan that others ran: from its decisions and the ledger, with no call.
+
+    It is kept, and coordinators that have not spoken yet do. Whoever comes second is told what was
+    kept. Raises ReplayMiss where the ledger here lacks an answer that was decided with.
+    """
+    with scan.folder.alone():
+        return scan.folder.result() or _gathered(scan, decisions, seconds)
+
+
+def _gathered(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
+    scan.folder.decide(decisions)
+    result, outcomes = on_a_fast_loop(_run(scan, replay=True, watch=None, speak=True))
+    with Ledger() as ledger:
+        sent = ledger.sent(scan.scan_id)
+    result = msgspec.structs.replace(
+        result,
+        calls_sent=sent.calls,
+        calls_paid=sent.paid,
+        calls_replayed=result.asked - sent.requests,
+        usd=sent.usd,
+        seconds=seconds,
+    )
+    scan.folder.finish(result, outcomes)
     return result
 
 
@@ -113,23 +145,37 @@ def unfinished(text: str) -> Scan:
     return scan
 
 
-async def _run(scan: Scan, *, replay: bool, watch: Watch | None) -> tuple[Result, list[Outcome]]:
-    fleet = scan.fleet
+def client_of(scan: Scan, *, replay: bool = False, company: bool = False) -> Client:
+    """Return a client that asks for a scan, to be closed; in a replay it makes no call.
+
+    In `company` other processes ask for the same scan. Raises ModelError where a key or a price is
+    missing.
+    """
+    opened = _opened(scan.fleet, replay=replay)
+    settings = _settings(scan.fleet.calls, replay=replay, company=company)
+    return Client(scan.scan_id, opened, budgets=scan.fleet.budgets, settings=settings)
+
+
+def publish(bus: Bus, scan: Scan, node: Node, outcome: Outcome) -> None:
+    """Publish what a coordinator came to, once however often it is said."""
+    bus.publish(message(scan.scan_id, scan.questions.role(node), outcome))
+
+
+async def _run(
+    scan: Scan, *, replay: bool, watch: Watch | None, speak: bool
+) -> tuple[Result, list[Outcome]]:
     with Bus() as bus:
-        opened = _opened(fleet, replay=replay)
-        settings = _settings(fleet.calls, replay=replay)
-        client = Client(scan.scan_id, opened, budgets=fleet.budgets, settings=settings)
-        async with client:
+        async with client_of(scan, replay=replay) as client:
 
             def heard(node: Node, outcome: Outcome) -> None:
-                if not replay:
-                    bus.publish(message(scan.scan_id, scan.questions.role(node), outcome))
+                if speak:
+                    publish(bus, scan, node, outcome)
 
             decisions = scan.folder.decisions(keep=not replay)
-            runtime = Runtime(fleet, scan.questions, client, decisions, heard=heard)
+            runtime = Runtime(scan.fleet, scan.questions, client, decisions, heard=heard)
             watcher = asyncio.create_task(watch(runtime, client)) if watch else None
             try:
-                desk = await runtime.run()
+                await runtime.run()
                 seconds = runtime.seconds()
             finally:
                 if watcher is not None:
@@ -137,7 +183,7 @@ async def _run(scan: Scan, *, replay: bool, watch: Watch | None) -> tuple[Result
                     await asyncio.gather(watcher, return_exceptions=True)
         messages = len(bus.read(scan=scan.scan_id))
     outcomes = runtime.in_order()
-    return _result(scan, outcomes, client, desk, seconds, messages), outcomes
+    return result_of(scan, outcomes, client.stats, seconds, messages), outcomes
 
 
 def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
@@ -155,65 +201,18 @@ def _refuse_missing_keys(fleet: Fleet) -> None:
             api_key(name, terms)
 
 
-def _settings(calls: Calls, *, replay: bool) -> Settings:
+def _settings(calls: Calls, *, replay: bool, company: bool) -> Settings:
     return Settings(
         concurrency=calls.concurrency,
         timeout=calls.timeout,
         retries=calls.retries,
         hedge_share=calls.hedge_share,
+        others=calls.timeout if company else 0.0,
         replay=replay,
     )
 
 
-def _result(
-    scan: Scan,
-    outcomes: list[Outcome],
-    client: Client,
-    desk: Outcome,
-    seconds: float,
-    messages: int,
-) -> Result:
-    tree = tree_of(scan.fleet)
-    whole, stats = desk.aggregate, client.stats
-    assert whole is not None
-    workers = [one for one in outcomes if one.node.count(".") == len(tree.widths) - 1]
-    missing = Counter(one.missing for one in workers if one.missing is not None)
-    return Result(
-        scan_id=scan.scan_id,
-        name=scan.fleet.name,
-        provider=scan.fleet.provider,
-        nodes=len(outcomes),
-        asked=stats.asked,
-        calls_paid=stats.paid,
-        calls_sent=stats.sent,
-        calls_replayed=stats.replayed,
-        failures=dict(sorted(missing.items())),
-        coverage=round(whole.coverage, 6),
-        effective=round(whole.effective, 3),
-        quorum=desk.missing is None,
-        quorums=_quorums(outcomes),
-        usd=stats.usd,
-        seconds=round(seconds, 3),
-        score=whole.score,
-        answer=desk.answer,
-        answer_sha256=answer_hash(outcomes),
-        messages=messages,
-        as_of=scan.questions.as_of,
-        masked=scan.fleet.masked,
-    )
-
-
-def _quorums(outcomes: list[Outcome]) -> dict[str, str]:
-    """Return, by rank, how many parents had their quorum, such as `25/25`."""
-    found: dict[str, list[bool]] = {level.value: [] for level in LEVELS[:-1]}
-    for one in outcomes:
-        level = LEVELS[0 if one.node == Level.DESK else one.node.count(".") + 1]
-        if level is not Level.WORKER:
-            found[level.value].append(one.missing is None)
-    return {level: f"{sum(met)}/{len(met)}" for level, met in found.items()}
-
-
-def _on_a_fast_loop[T](work: Coroutine[Any, Any, T]) -> T:
+def on_a_fast_loop[T](work: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop, which Windows does not have."""
     fast = importlib.import_module("uvloop") if sys.platform != "win32" else asyncio
     with asyncio.Runner(loop_factory=fast.new_event_loop) as runner:

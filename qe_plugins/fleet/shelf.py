@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from filelock import FileLock
 
 from qe_plugins import home
 from qe_plugins.errors import FleetError, did_you_mean
@@ -25,6 +26,10 @@ DESCRIPTION, DECISIONS = "scan.json", "decisions.jsonl"
 OUTCOMES, RESULT = "outcomes.jsonl", "result.json"
 
 
+type Engine = Literal["local", "temporal"]
+"""What runs a tree: one process here, or a Temporal cluster."""
+
+
 class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What a scan was asked to do. `fleet` is its configuration, resolved, secrets left out."""
 
@@ -32,6 +37,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     started: datetime
     fleet: dict[str, Any]
     news: tuple[str, ...] = ()
+    engine: Engine = "local"
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,6 +98,18 @@ class Folder:
     def decisions(self, *, keep: bool = True) -> Decisions:
         """Return what the scan has decided so far, to go on with or, without `keep`, to read."""
         return Decisions(self.place / DECISIONS, keep=keep)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until no other process finishes this scan, and keep others from it meanwhile."""
+        with FileLock(self.place / ".finishing"):
+            yield
+
+    def decide(self, decisions: Iterable[Decision]) -> None:
+        """Write what was decided elsewhere, in the place of what was decided here."""
+        part = self.place / f"{DECISIONS}.part"
+        part.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in decisions))
+        os.replace(part, self.place / DECISIONS)
 
     def finish(self, result: Result, outcomes: Iterable[Outcome]) -> None:
         """Write what came of every node, then of the whole."""

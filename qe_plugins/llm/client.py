@@ -42,7 +42,9 @@ class Client:
         self.settings = settings or Settings()
         self.ledger, self._own_ledger = ledger or Ledger(), ledger is None
         self._providers, self._prices = dict(providers), prices or price_list()
-        self._till = Till(self.ledger, scan, budgets, self._prices, self.stats)
+        self._till = Till(
+            self.ledger, scan, budgets, self._prices, self.stats, others=self.settings.others
+        )
         self._askers = {name: self._asker(name) for name in self._providers}
         self._running: dict[str, tuple[Ask, asyncio.Task[Settled]]] = {}
 

@@ -16,7 +16,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     A call that took `hedge_after` times the median, and at least `hedge_least`, is sent a second
     time, while such calls are fewer than `hedge_share` of all; 0 sends none. A call turned away
     is tried `retries` times more, first after `backoff`. `patience` is how long an ask waits for a
-    provider that only fails. In a `replay` no call is made: a miss is an error.
+    provider that only fails, `others` how long a call waits for money that only other processes
+    hold. In a `replay` no call is made: a miss is an error.
     """
 
     concurrency: int = 1_000
@@ -27,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hedge_least: float = 1.0
     hedge_share: float = 0.08
     patience: float = 15.0
+    others: float = 0.0
     replay: bool = False
 
 

@@ -16,6 +16,9 @@ from qe_plugins.llm.provider import Completion, ProviderFailure
 from qe_plugins.llm.records import Request, Usage
 from qe_plugins.llm.settings import Stats
 
+EVERY = 0.2
+"""Seconds between two looks at what other processes leave."""
+
 WOKEN = 2  # a call costs less than its worst case, so each that settles makes room for more
 
 
@@ -24,11 +27,20 @@ class Till:
 
     `_open` counts the calls reserved here and not settled: once there are none, nothing in this
     process will make room, and whoever waits must learn it. A mere wish to reserve makes none.
+    For room that other processes may make, a call waits `others` seconds.
     """
 
     def __init__(
-        self, ledger: Ledger, scan: str, budgets: Budgets, price_list: PriceList, stats: Stats
+        self,
+        ledger: Ledger,
+        scan: str,
+        budgets: Budgets,
+        price_list: PriceList,
+        stats: Stats,
+        *,
+        others: float = 0.0,
     ) -> None:
+        self._others = others
         self._ledger, self._scan, self._budgets = ledger, scan, budgets
         self._prices, self._stats = price_list, stats
         self._open = self._settled = 0
@@ -41,6 +53,7 @@ class Till:
 
         Raises OverBudget where no room is left, nor will be.
         """
+        patience = self._others
         while True:
             attempt, settled = self._attempt(key, request, within), self._settled
             try:
@@ -49,10 +62,15 @@ class Till:
                 if error.used_up or not wait:
                     raise
                 await asyncio.sleep(0)  # let those be counted whom the same transaction admitted
-                if settled == self._settled:
-                    if not self._open:
-                        raise
+                if settled != self._settled:
+                    continue
+                if self._open:
                     await self._room()
+                elif patience > 0:
+                    patience -= EVERY
+                    await asyncio.sleep(EVERY)
+                else:
+                    raise
 
     def settle(
         self, number: int, attempt: Attempt, status: str, usd: Decimal, usage: Usage

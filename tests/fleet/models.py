@@ -29,6 +29,9 @@ RANKS = {
     | {"asks": "never"},
     "worker": {"count": 10, "model": "deepseek-flash", "deadline": "60s"},
 }
+ONE_VENDOR = {name: rank | {"model": "deepseek-flash"} for name, rank in RANKS.items()}
+"""The same on one SDK, for tests that start many processes."""
+
 TASKS = {"windows": {"timeframes": ["1m", "5m"], "bars": [20, 30], "back": 30, "stride": 1}}
 
 

@@ -116,7 +116,11 @@ def test_the_provider_may_be_chosen_on_the_command_line(monkeypatch):
     [
         (("scan", TEAM, "--set", "ranks.worker.cuont=1"), ConfigError, "Did you mean 'count'?"),
         (("scan", TEAM, "--set", "ranks.worker.count=50"), FleetError, "tasks for 200 workers"),
-        (("scan", TEAM, "--engine", "temporal"), FleetError, "not there yet"),
+        (
+            ("scan", TEAM, "--engine", "temporal", "--address", "127.0.0.1:1"),
+            FleetError,
+            "Temporal at 127.0.0.1:1: cannot be reached: Connection refused",
+        ),
         (("plan", "nowhere.yaml"), ConfigError, "no such file"),
         (("plan", TEAM, "--set", "ranks.desk.model=gpt"), ModelError, "gpt"),
         (("resume",), FleetError, "no scan yet"),

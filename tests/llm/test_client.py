@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -11,6 +12,8 @@ import pytest
 from qe_plugins.errors import ModelError, ReplayMiss
 from qe_plugins.llm.budget import Budgets
 from qe_plugins.llm.ledger import Ledger
+from qe_plugins.llm.pricelist import price_list
+from qe_plugins.llm.prices import worst_case
 from qe_plugins.llm.records import Failure, request_key
 from tests.llm.asks import KEY, QUICK, Finding, anthropics, ask_all, bill_of, client, request
 from tests.model_server import bill
@@ -250,7 +253,7 @@ async def test_a_straggler_gets_a_second_call_beside_it(tmp_path):
 
 
 async def test_a_scan_stops_within_its_budget_and_close_to_it(tmp_path):
-    limit = Decimal("0.003")
+    limit = Decimal("0.003") * bill.dearer("deepseek-flash")
     async with (
         serving(bill_of(tmp_path), Profile(latency=0.02)) as (url, _),
         client(url, budgets=Budgets(scan=limit)) as asking,
@@ -275,14 +278,37 @@ async def test_a_rank_and_a_call_have_budgets_of_their_own(tmp_path):
 
 
 async def test_a_days_budget_holds_for_every_scan_and_process(tmp_path):
-    budgets = Budgets(day=Decimal("0.002"))
+    limit = Decimal("0.002") * bill.dearer("deepseek-flash")
+    budgets = Budgets(day=limit)
     async with serving(bill_of(tmp_path), Profile(latency=0.01)) as (url, _):
         for scan in ("one", "two"):
             async with client(url, scan, budgets=budgets) as asking:
                 await ask_all(asking, [request(n + 100 * (scan == "two")) for n in range(60)])
 
     spent = bill.total(bill_of(tmp_path))
-    assert Decimal("0.0016") < spent <= Decimal("0.002")
+    assert limit * Decimal("0.8") < spent <= limit
+
+
+@pytest.mark.parametrize(("others", "failure"), [(5.0, None), (0.0, Failure.BUDGET)])
+async def test_money_that_another_process_holds_is_waited_for_where_there_are_others(
+    others, failure, tmp_path
+):
+    worst = worst_case(price_list(), request(), datetime.now(UTC), timedelta(seconds=5))
+    budgets = Budgets(day=worst * Decimal("1.6"))  # one call in flight, or two that are settled
+    patient = msgspec.structs.replace(QUICK, others=others)
+    async with (
+        serving(bill_of(tmp_path), Profile(latency=0.4, output_tokens=30)) as (url, _),
+        client(url, "one", budgets=budgets) as first,
+        client(url, "two", budgets=budgets, settings=patient) as second,
+    ):
+        holding = asyncio.create_task(first.ask(request(1), Finding))
+        while not first.stats.sent:
+            await asyncio.sleep(0.01)
+        settled = await second.ask(request(2), Finding)
+        assert (await holding).failure is None
+
+    assert settled.failure is failure
+    assert bill.total(bill_of(tmp_path)) <= budgets.day
 
 
 async def test_a_crowded_vendor_is_not_stormed(tmp_path):

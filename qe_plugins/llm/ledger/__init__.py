@@ -1,6 +1,6 @@
 """The ledger of model calls: what was asked, what it cost, what came of it."""
 
-from qe_plugins.llm.ledger.records import Attempt, CostRow, OverBudget
+from qe_plugins.llm.ledger.records import Attempt, CostRow, OverBudget, Sent
 from qe_plugins.llm.ledger.store import Ledger
 
-__all__ = ["Attempt", "CostRow", "Ledger", "OverBudget"]
+__all__ = ["Attempt", "CostRow", "Ledger", "OverBudget", "Sent"]

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Row, and_, case, func, select
 
 from qe_plugins.llm.ledger import tables
-from qe_plugins.llm.ledger.records import CostRow, dollars
+from qe_plugins.llm.ledger.records import CostRow, Sent, dollars
 from qe_plugins.llm.ledger.writing import IN_FLIGHT, chunks
 from qe_plugins.llm.records import Failure, Request, Settled, Usage
 
@@ -73,6 +73,19 @@ def request(connection: Connection, key: str) -> Request | None:
         return None
     shared = msgspec.json.decode(row.body, type=Request)
     return msgspec.structs.replace(shared, prompt=row.prompt)
+
+
+def sent(connection: Connection, scan: str) -> Sent:
+    """Return what a scan has sent so far, by whichever process."""
+    attempts = tables.attempts.c
+    query = select(
+        func.count().label("calls"),
+        func.count(attempts.key.distinct()).label("requests"),
+        func.coalesce(func.sum(case((attempts.usd > 0, 1), else_=0)), 0).label("paid"),
+        func.coalesce(func.sum(attempts.usd), 0).label("usd"),
+    ).where(attempts.scan == scan)
+    row = connection.execute(query).one()
+    return Sent(calls=row.calls, requests=row.requests, paid=row.paid, usd=dollars(row.usd))
 
 
 def costs(connection: Connection, by: str, scan: str | None) -> list[CostRow]:

@@ -55,6 +55,18 @@ class CostRow(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
 
 
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a scan sent: so many `calls` for so many `requests`, `paid` of which cost something.
+
+    `usd` is settled; what was sent and never settled is not in it.
+    """
+
+    calls: int
+    requests: int
+    paid: int
+    usd: Decimal
+
+
 def pico(usd: Decimal) -> int:
     """Return an amount in picodollars, rounded up."""
     return int((usd * PICO).to_integral_value(ROUND_CEILING))

@@ -18,7 +18,7 @@ from qe_plugins.journal.database import connect, one_line_errors, reading, spell
 from qe_plugins.llm.ledger import reading as read
 from qe_plugins.llm.ledger import tables
 from qe_plugins.llm.ledger.batch import Batch, Lookup
-from qe_plugins.llm.ledger.records import Attempt, CostRow
+from qe_plugins.llm.ledger.records import Attempt, CostRow, Sent
 from qe_plugins.llm.ledger.writing import Conclusion, Intent, Settlement
 from qe_plugins.llm.records import Request, Settled, Usage
 
@@ -124,6 +124,11 @@ class Ledger:
         """Return the exact request of a key, without who asked it; None for an unknown one."""
         with one_line_errors(self._where), reading(self._engine) as connection:
             return read.request(connection, key)
+
+    def sent(self, scan: str) -> Sent:
+        """Return what a scan has sent so far, by whichever process."""
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return read.sent(connection, scan)
 
     def costs(self, by: str, scan: str | None = None) -> list[CostRow]:
         """Return what calls cost by rank, model, role, scan or day. Raises ModelError for others.

@@ -1,0 +1,97 @@
+"""Where the cluster is, and a connection to it: options first, then the environment and `.env`.
+
+The variables are those of every Temporal client: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
+TEMPORAL_API_KEY, TEMPORAL_TLS and TEMPORAL_TLS_*.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from qe_plugins.config.env import variables
+from qe_plugins.errors import FleetError
+from qe_plugins.fleet.temporal.payloads import CONVERTER
+
+ADDRESS, NAMESPACE = "127.0.0.1:7233", "default"
+SOON = 4.0
+"""Seconds in which a server that is there has answered."""
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """Which server, which namespace on it, and which task queue scans and workers meet at.
+
+    None is what the environment says, or else a development server on this machine.
+    """
+
+    address: str | None = None
+    namespace: str | None = None
+    queue: str
+
+
+async def connected(cluster: Cluster) -> Client:
+    """Return a connection to a server that has answered. Raises FleetError where none does."""
+    wanted = settings(cluster)
+    where = f"Temporal at {wanted['target_host']}"
+    try:
+        async with asyncio.timeout(SOON + 1):
+            client = await Client.connect(**wanted, data_converter=CONVERTER)
+            await client.count_workflows(rpc_timeout=timedelta(seconds=SOON))
+    except TimeoutError as error:
+        raise _refusal(f"did not answer within {SOON:g} s.", where) from error
+    except RPCError as error:
+        raise _refused(error, where, client.namespace) from error
+    except (RuntimeError, ValueError) as error:
+        raise _refusal(f"cannot be reached: {_said(error)}.", where) from error
+    return client
+
+
+def settings(cluster: Cluster) -> dict[str, Any]:
+    """Return what `Client.connect` is told. Raises FleetError for variables that mean nothing."""
+    try:
+        known = ClientConfig.load_client_connect_config(
+            disable_file=True,
+            override_env_vars={name: value for name, value in variables().items() if value},
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise FleetError(f"{_said(error)}.", where="Temporal's settings") from error
+    settings: dict[str, Any] = {"target_host": ADDRESS, "namespace": NAMESPACE, **known}
+    if cluster.address:
+        settings["target_host"] = cluster.address
+    if cluster.namespace:
+        settings["namespace"] = cluster.namespace
+    return settings
+
+
+def _refused(error: RPCError, where: str, namespace: str) -> FleetError:
+    match error.status:
+        case RPCStatusCode.NOT_FOUND:
+            hint = "Name one with --namespace or TEMPORAL_NAMESPACE."
+            return FleetError(f"has no namespace '{namespace}'.", where=where, hint=hint)
+        case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
+            hint = "Look at TEMPORAL_API_KEY, or at TEMPORAL_TLS_CLIENT_CERT_PATH and its key."
+            return FleetError(f"lets nobody in: {_said(error)}.", where=where, hint=hint)
+        case _:
+            return _refusal(f"cannot be reached: {_said(error)}.", where)
+
+
+def _refusal(what: str, where: str) -> FleetError:
+    hint = (
+        "Name yours with --address or TEMPORAL_ADDRESS, or start one: "
+        "`uv run temporal server start-dev`."
+    )
+    return FleetError(what, where=where, hint=hint)
+
+
+def _said(error: BaseException) -> str:
+    """Return an error in a line; of the SDK's nested ones, the innermost message."""
+    text = " ".join(str(error).split()).rstrip(".")
+    found = re.findall(r'message: "([^"]+)"', text)
+    return str(found[-1]) if found else text

@@ -1,0 +1,206 @@
+"""A scan as workflows: one for the scan, a child for each captain, an activity a supervisor.
+
+Nothing here asks, reads a clock but the workflow's, or touches a file: after a crash the same code
+runs over the same history, and must do the same again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from qe_plugins.fleet.outcome import Outcome
+    from qe_plugins.fleet.parents import closed, is_heard
+    from qe_plugins.fleet.shelf import Decision
+    from qe_plugins.fleet.temporal.clock import Clock
+    from qe_plugins.fleet.temporal.orders import (
+        DECIDE,
+        POOL,
+        PROGRESS,
+        SPOKEN,
+        CaptainOrder,
+        Count,
+        DecideOrder,
+        Ended,
+        Order,
+        PoolOrder,
+        Told,
+    )
+    from qe_plugins.fleet.tree import Level, Node
+
+BEAT = timedelta(seconds=6)
+"""Without a sign of life for so long an activity is given to another process."""
+
+SPARE = 30.0
+"""Seconds beyond a rank's deadline after which an activity is given up for stuck."""
+
+AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.2), maximum_interval=timedelta(seconds=2))
+
+
+@workflow.defn(name="scan")
+class ScanWorkflow:
+    """The desk and its coordinators."""
+
+    def __init__(self) -> None:
+        self._spoken: list[Outcome] = []
+        self._counts = {level: [0, 0, 0] for level in Level}
+
+    @workflow.run
+    async def run(self, order: Order) -> Ended:
+        """Return every decision of the scan, and how long it took."""
+        began = workflow.time()
+        self._order, self._clock = order, Clock(order)
+        self._captains = asyncio.Semaphore(order.split.captains)
+        self._count(Level.DESK, open=1)
+        desk = Node(())
+        under = order.tree.children(desk)
+        work = {node.id: asyncio.create_task(self._coordinator(node)) for node in under}
+        arrived = await self._clock.arrived(Level.COORDINATOR, work)
+        told = await decided(order, self._clock, desk, arrived)
+        self._count(Level.DESK, open=-1, done=1)
+        return Ended(decisions=told.decisions, seconds=round(workflow.time() - began, 3))
+
+    @workflow.query(name=SPOKEN)
+    def spoken(self) -> list[Outcome]:
+        """Return what the coordinators that have decided came to, in the order they did."""
+        return self._spoken
+
+    @workflow.query(name=PROGRESS)
+    def progress(self) -> dict[Level, Count]:
+        """Return how far each rank is; captains are counted with all that is under them."""
+        return {level: Count(*counts) for level, counts in self._counts.items()}
+
+    async def _coordinator(self, node: Node) -> Told:
+        self._count(Level.COORDINATOR, open=1)
+        under = self._order.tree.children(node)
+        work = {one.id: asyncio.create_task(self._captain(one)) for one in under}
+        arrived = await self._clock.arrived(Level.CAPTAIN, work)
+        told = await decided(self._order, self._clock, node, arrived)
+        self._spoken.append(told.outcome)
+        missing = told.outcome.missing is not None
+        self._count(Level.COORDINATOR, open=-1, done=not missing, failed=missing)
+        return told
+
+    async def _captain(self, node: Node) -> Told:
+        """Return what a captain's workflow comes to; its id makes it the same one ever after."""
+        async with self._captains:
+            self._count(Level.CAPTAIN, open=1)
+            told = await workflow.execute_child_workflow(
+                CaptainWorkflow.run,
+                CaptainOrder(order=self._order, node=node.id, began=self._clock.began),
+                id=f"{workflow.info().workflow_id}/{node.id}",
+            )
+        self._count_under(node, told)
+        return told
+
+    def _count(self, level: Level, open: int = 0, done: int = 0, failed: int = 0) -> None:  # noqa: A002
+        counts = self._counts[level]
+        counts[0] += open
+        counts[1] += done
+        counts[2] += failed
+
+    def _count_under(self, captain: Node, told: Told) -> None:
+        missing = told.outcome.missing is not None
+        self._count(Level.CAPTAIN, open=-1, done=not missing, failed=missing)
+        supervisors = self._order.tree.widths[2]
+        closings = {one.node: one.missing for one in told.decisions if one.missing is not None}
+        lost = len(closings.get(captain.id, ()))
+        self._count(Level.SUPERVISOR, done=supervisors - lost, failed=lost)
+        whole = told.outcome.aggregate
+        if whole is not None:
+            silent = whole.expected - whole.answered
+            self._count(Level.WORKER, done=whole.answered, failed=silent)
+
+
+@workflow.defn(name="captain")
+class CaptainWorkflow:
+    """One captain and its supervisors."""
+
+    @workflow.run
+    async def run(self, captain: CaptainOrder) -> Told:
+        """Return what the captain hands up."""
+        order = captain.order
+        self._order, self._clock = order, Clock(order, captain.began)
+        self._supervisors = asyncio.Semaphore(order.split.supervisors)
+        node = order.tree.find(captain.node)
+        assert node is not None
+        under = order.tree.children(node)
+        work = {one.id: asyncio.create_task(self._supervisor(one)) for one in under}
+        arrived = await self._clock.arrived(Level.SUPERVISOR, work)
+        return await decided(order, self._clock, node, arrived)
+
+    async def _supervisor(self, node: Node) -> Told:
+        """Return what a supervisor's workers come to and, where it asks, its model's answer."""
+        async with self._supervisors:
+            told: Told = await workflow.execute_activity(
+                POOL,
+                PoolOrder(
+                    scan=self._order.scan,
+                    node=node.id,
+                    elapsed=self._clock.elapsed(),
+                    calls=self._order.split.calls,
+                ),
+                result_type=Told,
+                start_to_close_timeout=_within(self._clock, Level.WORKER),
+                heartbeat_timeout=BEAT,
+                retry_policy=AGAIN,
+            )
+            if not told.asks:
+                return told
+            outcome = await _asked(
+                self._clock,
+                node.level,
+                DecideOrder(
+                    scan=self._order.scan,
+                    node=node.id,
+                    elapsed=self._clock.elapsed(),
+                    whole=told.outcome,
+                ),
+            )
+        return Told(outcome=outcome, decisions=(*told.decisions, *_silences(outcome)))
+
+
+async def decided(order: Order, clock: Clock, node: Node, arrived: dict[str, Told]) -> Told:
+    """Return what a parent hands up. Whom it does without is in the history before it asks."""
+    under = order.tree.children(node)
+    missing = closed(under, {name: told.outcome for name, told in arrived.items()})
+    outcome = await _asked(
+        clock,
+        node.level,
+        DecideOrder(
+            scan=order.scan,
+            node=node.id,
+            elapsed=clock.elapsed(),
+            heard=tuple(arrived[one.id].outcome for one in under if is_heard(one, missing)),
+            missing=missing,
+        ),
+    )
+    below = [decision for told in arrived.values() for decision in told.decisions]
+    closing = Decision(node=node.id, missing=missing)
+    return Told(outcome=outcome, decisions=(*below, closing, *_silences(outcome)))
+
+
+async def _asked(clock: Clock, level: Level, order: DecideOrder) -> Outcome:
+    outcome: Outcome = await workflow.execute_activity(
+        DECIDE,
+        order,
+        result_type=Outcome,
+        start_to_close_timeout=_within(clock, level),
+        heartbeat_timeout=BEAT,
+        retry_policy=AGAIN,
+    )
+    return outcome
+
+
+def _silences(outcome: Outcome) -> list[Decision]:
+    if outcome.failure is None:
+        return []
+    return [Decision(node=outcome.node, failure=outcome.failure)]
+
+
+def _within(clock: Clock, level: Level) -> timedelta:
+    return timedelta(seconds=clock.left(level) + SPARE)

@@ -1,0 +1,24 @@
+"""A worker that is told to stop: what it has begun is finished, and costs nothing twice."""
+
+from __future__ import annotations
+
+import json
+
+from tests.fleet.models import ONE_VENDOR, WORKERS, fleet_on, open_calls, started, vendor
+
+
+def test_a_worker_that_leaves_finishes_what_it_began_and_another_goes_on(cluster, tmp_path):
+    leaving = cluster.worker()
+    with vendor(tmp_path, latency=0.3) as shop:
+        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
+        client = started("scan", file, "--engine", "temporal", *cluster.where, "--json")
+        shop.wait_for(20)
+        assert leaving.stop() == 0
+        staying = cluster.worker()
+        result = json.loads(client.communicate(timeout=60)[0])
+
+        assert len(shop.sent) == len(shop.paid) == shop.unique == WORKERS + 5
+    assert (result["coverage"], open_calls()) == (1.0, 0)
+    assert "10 of 10 workers answered" in leaving.said
+    assert leaving.said.splitlines()[-1] == "stopped"
+    assert "desk decided" in staying.said
