@@ -38,6 +38,7 @@ class Ask(msgspec.Struct, kw_only=True, eq=False):
     askers: int = 0
     given_up: bool = False
     sent_at: float | None = None
+    waits: asyncio.Timeout | None = None
     settled: Settled | None = None
 
     def settle(self, model: str, **what: Any) -> Settled:
@@ -55,6 +56,11 @@ class Ask(msgspec.Struct, kw_only=True, eq=False):
             **what,
         )
         return self.settled
+
+    def outrun(self) -> None:
+        """Let its first call wait no longer: the second one has answered."""
+        if self.waits is not None and not self.waits.expired():
+            self.waits.reschedule(0.0)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,22 +129,24 @@ class Line:
             number, attempt = await self._till.reserve(
                 ask.key, ask.request, self._settings.timeout, wait=not spare
             )
-            return await self._sent(ask, feedback, number, attempt, last=last)
+            return await self._sent(ask, feedback, number, attempt, last=last, spare=spare)
         except OverBudget as error:
             return Outcome(failure=Failure.BUDGET, detail=str(error))
 
     async def _sent(
-        self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool
+        self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool, spare: bool
     ) -> Outcome:
         ended: Completion | ProviderFailure | None = None
         outcome = Outcome(failure=Failure.TIMEOUT)
         self._stats.sent += 1
         ask.attempts += 1
-        ask.sent_at = asyncio.get_running_loop().time()
+        if not spare:
+            ask.sent_at = asyncio.get_running_loop().time()
         try:
-            ended = await self._completed(ask.request, feedback)
-            outcome = _outcome(ended, ask)
-            self._report(ended)
+            ended = await self._completed(ask, feedback, spare=spare)
+            if ended is not None:
+                outcome = _outcome(ended, ask)
+                self._report(ended)
         finally:
             usage = self._till.charged(ended)
             usd = attempt.worst if usage is None else self._till.price(ask.request, usage)
@@ -146,18 +154,28 @@ class Line:
             status = "in_doubt" if usage is None else str(outcome.failure or "answered")
             settled = self._till.settle(number, attempt, status, usd, usage or Usage())
             self._conclude(ask, outcome, last=last)
+        if spare and outcome.failure is None:
+            ask.outrun()
         await settled
         return outcome
 
-    async def _completed(self, request: Request, feedback: str) -> Completion | ProviderFailure:
+    async def _completed(
+        self, ask: Ask, feedback: str, *, spare: bool
+    ) -> Completion | ProviderFailure | None:
+        """Return what the provider says; None where a second call was answered before."""
         seconds = self._settings.timeout
         try:
-            async with asyncio.timeout(seconds):
-                return await self.provider.complete(request, feedback)
+            async with asyncio.timeout(seconds) as waits:
+                if not spare:
+                    ask.waits = waits
+                return await self.provider.complete(ask.request, feedback)
         except ProviderFailure as failure:
             return failure
         except TimeoutError:
-            return Timeout(f"no answer within {seconds:g} s")
+            return None if ask.settled is not None else Timeout(f"no answer within {seconds:g} s")
+        finally:
+            if not spare:
+                ask.waits = None
 
     def _conclude(self, ask: Ask, outcome: Outcome, *, last: bool) -> None:
         """Settle the ask beside its call, so that no answer that was paid for can be lost."""

@@ -18,6 +18,7 @@ from qe_plugins.llm.provider import Provider
 from qe_plugins.llm.records import REJECTED, Failure, Request, Settled, request_key
 from qe_plugins.llm.settings import Settings, Stats
 from qe_plugins.llm.till import Till
+from qe_plugins.llm.waiting import ended
 
 __all__ = ["Client", "Settings", "Stats"]
 
@@ -67,8 +68,7 @@ class Client:
         ask, task = self._running[key]
         ask.askers += 1
         try:
-            left = None if deadline is None else max(0.0, deadline - _now())
-            done, _ = await asyncio.wait({task}, timeout=left)
+            done = await ended(task, deadline)
         except asyncio.CancelledError:
             self._leave(ask, task)
             raise
@@ -169,7 +169,3 @@ class Client:
         if self._prices.provider(request.provider).sdk == "offline":
             return None
         return self._prices.model(request.model).cutoff
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
