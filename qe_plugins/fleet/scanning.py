@@ -16,7 +16,7 @@ import msgspec
 from qe_plugins.config.decode import Decoder
 from qe_plugins.config.source import dump, parse
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet import shelf
+from qe_plugins.fleet import collector, shelf
 from qe_plugins.fleet.asking import Questions, headlines, providers, refuse_short_lists
 from qe_plugins.fleet.bus import Bus
 from qe_plugins.fleet.loading import CURRENCY, LoadedFleet
@@ -216,5 +216,5 @@ def _quorums(outcomes: list[Outcome]) -> dict[str, str]:
 def _on_a_fast_loop[T](work: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop, which Windows does not have."""
     fast = importlib.import_module("uvloop") if sys.platform != "win32" else asyncio
-    with asyncio.Runner(loop_factory=fast.new_event_loop) as runner:
+    with collector.sparing(), asyncio.Runner(loop_factory=fast.new_event_loop) as runner:
         return runner.run(work)
