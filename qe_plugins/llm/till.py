@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from qe_plugins.llm import prices
-from qe_plugins.llm.budget import Budgets, scopes
+from qe_plugins.llm.budget import Budgets, limits
 from qe_plugins.llm.ledger import Attempt, Ledger, OverBudget
 from qe_plugins.llm.pricelist import PriceList
 from qe_plugins.llm.provider import Completion, ProviderFailure
@@ -118,8 +118,7 @@ class Till:
         )
 
     def _limits(self, attempt: Attempt) -> dict[str, Decimal]:
-        limits = scopes(self._budgets, self._scan, attempt.request.rank, attempt.started_ns)
-        return {scope: limit for scope, limit in limits.items() if limit is not None}
+        return limits(self._budgets, self._scan, attempt.request.rank, attempt.started_ns)
 
     def _free(self, request: Request) -> bool:
         return self._prices.provider(request.provider).sdk == "offline"

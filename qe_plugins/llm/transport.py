@@ -45,7 +45,7 @@ class DirectClient(httpx2.AsyncClient):
     """Sends each request by one aiohttp session with so many connections."""
 
     def __init__(self, connections: int) -> None:
-        super().__init__()
+        super().__init__(transport=httpx2.AsyncBaseTransport())  # its own takes a while to make
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 

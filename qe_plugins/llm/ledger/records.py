@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
-from qe_plugins.llm.budget import day_of
+from qe_plugins.llm.budget import day_of, scopes
 from qe_plugins.llm.records import Request, Usage
 
 PICO = Decimal(10) ** 12
@@ -36,8 +36,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     def scopes(self) -> tuple[str, str, str]:
         """Return what it spends from."""
-        rank = f"rank:{self.scan}:{self.request.rank}"
-        return f"day:{self.day}", f"scan:{self.scan}", rank
+        return scopes(self.day, self.scan, self.request.rank)
 
 
 class CostRow(msgspec.Struct, frozen=True, kw_only=True):
