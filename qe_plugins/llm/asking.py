@@ -56,7 +56,4 @@ class Asker:
         """Return the outcome of one call, or of a second one where that answers first."""
         if shut := await self._line.enter():
             return shut
-        try:
-            return await self._calls.call(ask, feedback, last=last)
-        finally:
-            self._line.leave()
+        return await self._calls.call(ask, feedback, last=last)

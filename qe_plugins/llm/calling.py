@@ -89,7 +89,7 @@ class Line:
         self._till, self._ledger, self._settings, self._stats = till, ledger, settings, stats
 
     async def enter(self) -> Outcome | None:
-        """Wait for a place, to `leave` later. An outcome says that there will be none."""
+        """Wait for a place, for one `call`. An outcome says that there will be none."""
         left = self._settings.patience
         while pause := self.circuit.wait():
             left -= pause
@@ -104,7 +104,7 @@ class Line:
         return None
 
     def try_enter(self) -> bool:
-        """Take a place where there is one now."""
+        """Take a place for one `call` where there is one now."""
         if self.circuit.wait():
             return False
         if not self.gate.try_enter():
@@ -123,15 +123,20 @@ class Line:
         """Return what one call came to, after it is committed.
 
         An answer settles the ask in the same transaction; so does a rejection when `last`. A
-        `spare` call does not wait for money.
+        `spare` call does not wait for money. Whoever calls has entered; the place is given back
+        once the provider is done, so that the next intent shares a transaction with this end.
         """
         try:
             number, attempt = await self._till.reserve(
                 ask.key, ask.request, self._settings.timeout, wait=not spare
             )
-            return await self._sent(ask, feedback, number, attempt, last=last, spare=spare)
         except OverBudget as error:
+            self.leave()
             return Outcome(failure=Failure.BUDGET, detail=str(error))
+        except BaseException:
+            self.leave()
+            raise
+        return await self._sent(ask, feedback, number, attempt, last=last, spare=spare)
 
     async def _sent(
         self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool, spare: bool
@@ -154,6 +159,7 @@ class Line:
             status = "in_doubt" if usage is None else str(outcome.failure or "answered")
             settled = self._till.settle(number, attempt, status, usd, usage or Usage())
             self._conclude(ask, outcome, last=last)
+            self.leave()
         if spare and outcome.failure is None:
             ask.outrun()
         await settled

@@ -26,7 +26,7 @@ class Hedges:
     async def call(self, ask: Ask, feedback: str, *, last: bool) -> Outcome:
         """Return the outcome of a call, or of the second one where that answers first.
 
-        Whoever calls has a place at the provider, and keeps it.
+        Whoever calls has entered the provider's line.
         """
         self._watch(ask, feedback, last=last)
         try:
@@ -91,11 +91,10 @@ class Hedges:
         return self._stats.hedged < self._settings.hedge_share * self._stats.sent
 
     def _started(self, ask: Ask) -> asyncio.Task[Outcome]:
-        """Start a second call; its place is given back even if it is cancelled before it begins."""
+        """Begin a second call at once, so that whatever becomes of it, it gives its place back."""
         feedback, last = self._watched[ask]
-        task = asyncio.create_task(self._line.call(ask, feedback, last=last, spare=True))
-        task.add_done_callback(lambda _: self._line.leave())
-        return task
+        call = self._line.call(ask, feedback, last=last, spare=True)
+        return asyncio.eager_task_factory(asyncio.get_running_loop(), call)
 
     def _note(self, ask: Ask, outcome: Outcome) -> None:
         """Learn how long an answer takes, from calls that nothing was sent beside."""
