@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qe_plugins.fleet.scanning import Scan
 
 SCAN = click.argument("scan", default="last")
+INTERRUPTED = 130
 
 
 @click.command()
@@ -72,8 +73,15 @@ def replay(scan: str, as_json: bool) -> None:
 def _run(begun: Scan, *, as_json: bool, replay: bool = False) -> None:
     from qe_plugins.cli.fleet_live import watch
     from qe_plugins.fleet import scanning
+    from qe_plugins.fleet.stop import Stopped, on_signals
 
-    result = scanning.run(begun, replay=replay, watch=watch)
+    with on_signals() as stop:
+        try:
+            result = scanning.run(begun, replay=replay, watch=watch, stop=stop)
+        except Stopped:
+            again = "replay" if replay else "resume"
+            click.echo(f"stopped: `qe fleet {again} {begun.scan_id}` goes on", err=True)
+            raise SystemExit(INTERRUPTED) from None
     if as_json:
         print_json(result)
     else:
@@ -96,4 +104,7 @@ def _print(found: Result) -> None:
         f"calls     {found.calls_sent:,} sent, {found.calls_paid:,} paid, "
         f"{found.calls_replayed:,} from the ledger, ${found.usd}"
     )
+    if found.refused:
+        whose = ", ".join(f"{kind} {count:,}" for kind, count in found.refused.items())
+        click.echo(f"no money  for calls, by whose budget: {whose}")
     click.echo(f"hash      {found.answer_sha256}")

@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from qe_plugins.fleet.runtime import Runtime
 from qe_plugins.fleet.settings import Calls, Fleet
 from qe_plugins.fleet.shelf import Description, Folder
 from qe_plugins.fleet.state import Market
+from qe_plugins.fleet.stop import Stop, Stopped
 from qe_plugins.fleet.tree import LEVELS, Level, Node, tree_of
 from qe_plugins.llm.client import Client, Settings
 from qe_plugins.llm.offline import Offline
@@ -55,7 +57,7 @@ def begin(loaded: LoadedFleet) -> Scan:
     Raises FleetError where a coordinator has fewer tasks than workers, ModelError where a key is
     missing.
     """
-    _refuse_missing_keys(loaded.fleet)
+    refuse_missing_keys(loaded.fleet)
     with shelf.workshop() as place:
         market = _market(loaded, place)
         news = headlines(loaded.fleet, market)
@@ -90,14 +92,18 @@ def reopen(text: str) -> Scan:
     return Scan(scan_id, folder, fleet, Questions(fleet, market, description.news))
 
 
-def run(scan: Scan, *, replay: bool = False, watch: Watch | None = None) -> Result:
+def run(
+    scan: Scan, *, replay: bool = False, watch: Watch | None = None, stop: Stop | None = None
+) -> Result:
     """Run a scan to its end and return what came of it; a replay calls nobody and keeps nothing.
 
-    Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing.
+    Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing,
+    FleetError where another process runs it, and Stopped once `stop` is requested.
     """
-    result, outcomes = _on_a_fast_loop(_run(scan, replay=replay, watch=watch))
-    if not replay:
-        scan.folder.finish(result, outcomes)
+    with nullcontext() if replay else scan.folder.alone():
+        result, outcomes = _on_a_fast_loop(_run(scan, replay, watch, stop or Stop()))
+        if not replay:
+            scan.folder.finish(result, outcomes)
     return result
 
 
@@ -113,7 +119,9 @@ def unfinished(text: str) -> Scan:
     return scan
 
 
-async def _run(scan: Scan, *, replay: bool, watch: Watch | None) -> tuple[Result, list[Outcome]]:
+async def _run(
+    scan: Scan, replay: bool, watch: Watch | None, stop: Stop
+) -> tuple[Result, list[Outcome]]:
     fleet = scan.fleet
     with Bus() as bus:
         opened = _opened(fleet, replay=replay)
@@ -129,7 +137,7 @@ async def _run(scan: Scan, *, replay: bool, watch: Watch | None) -> tuple[Result
             runtime = Runtime(fleet, scan.questions, client, decisions, heard=heard)
             watcher = asyncio.create_task(watch(runtime, client)) if watch else None
             try:
-                desk = await runtime.run()
+                desk = await _unless_stopped(runtime, client, stop)
                 seconds = runtime.seconds()
             finally:
                 if watcher is not None:
@@ -140,6 +148,20 @@ async def _run(scan: Scan, *, replay: bool, watch: Watch | None) -> tuple[Result
     return _result(scan, outcomes, client, desk, seconds, messages), outcomes
 
 
+async def _unless_stopped(runtime: Runtime, client: Client, stop: Stop) -> Outcome:
+    """Return the desk's outcome. Raises Stopped on request, once the calls in flight have ended."""
+    loop, work = asyncio.get_running_loop(), asyncio.create_task(runtime.run())
+    try:
+        with stop.tells(lambda: loop.call_soon_threadsafe(work.cancel)):
+            return await work
+    except asyncio.CancelledError:
+        work.cancel()
+        if not stop.requested:
+            raise
+    await client.drain()
+    raise Stopped
+
+
 def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
     """Return the providers of a scan; a replay needs no key, since it makes no call."""
     names = providers(fleet, price_list())
@@ -148,7 +170,8 @@ def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
     return open_providers(names, base_urls=fleet.base_urls)
 
 
-def _refuse_missing_keys(fleet: Fleet) -> None:
+def refuse_missing_keys(fleet: Fleet) -> None:
+    """Raise ModelError where a provider that a fleet asks has no key."""
     known = price_list()
     for name in providers(fleet, known):
         if (terms := known.provider(name)).sdk != "offline":
@@ -200,6 +223,7 @@ def _result(
         messages=messages,
         as_of=scan.questions.as_of,
         masked=scan.fleet.masked,
+        refused=dict(sorted(stats.refused.items())),
     )
 
 

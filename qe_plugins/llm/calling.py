@@ -132,6 +132,7 @@ class Line:
             )
         except OverBudget as error:
             self.leave()
+            self._stats.refused[error.kind] = self._stats.refused.get(error.kind, 0) + (not spare)
             return Outcome(failure=Failure.BUDGET, detail=str(error))
         except BaseException:
             self.leave()

@@ -78,6 +78,13 @@ class Client:
         ask.askers -= 1
         return await task
 
+    async def drain(self) -> None:
+        """Wait for the calls in flight whose askers have left, so that none is paid for in vain.
+
+        None of them is tried again, so it takes no longer than a call may take.
+        """
+        await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
+
     async def aclose(self) -> None:
         """Break off what is still in flight, then close the providers and the ledger."""
         tasks = [task for _, task in self._running.values()]

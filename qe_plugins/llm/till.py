@@ -112,7 +112,7 @@ class Till:
             now, span = datetime.now(UTC), timedelta(seconds=within)
             worst = prices.worst_case(self._prices, request, now, span)
         if self._budgets.call is not None and worst > self._budgets.call:
-            raise OverBudget("a call", self._budgets.call, used_up=True)
+            raise OverBudget("call", self._budgets.call, used_up=True)
         return Attempt(
             key=key, scan=self._scan, request=request, worst=worst, started_ns=time.time_ns()
         )

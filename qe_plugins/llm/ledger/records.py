@@ -19,6 +19,11 @@ class OverBudget(Exception):  # noqa: N818 - an outcome, not a mistake
         self.scope, self.limit, self.used_up = scope, limit, used_up
         super().__init__(f"the limit of {limit} USD for {scope} is reached")
 
+    @property
+    def kind(self) -> str:
+        """Return what kind of limit it is: day, scan, rank or call."""
+        return self.scope.partition(":")[0]
+
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One call about to be sent, with the most it can cost."""
