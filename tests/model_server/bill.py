@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
-RATES = {  # USD for a million tokens: input, cached, output
-    "deepseek-flash": ("0.15", "0.003", "0.60"),
-    "claude-sonnet-5-5": ("2", "0.10", "10"),
-    "claude-opus-5-5": ("4", "0.20", "20"),
-}
+from tests.model_server.tariff import rates
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +54,9 @@ class Bill:
         os.close(self._file)
 
 
-def price(model: str, prompt: int, cached: int, output: int) -> Decimal:
-    """Return what the vendor charges, off-peak."""
-    whole, hit, out = (Decimal(rate) for rate in RATES[model])
+def price(model: str, prompt: int, cached: int, output: int, at: datetime | None = None) -> Decimal:
+    """Return what the vendor charges for a call that ends at a moment, by default now."""
+    whole, hit, out = rates(model, at or datetime.now(UTC))
     return ((prompt - cached) * whole + cached * hit + output * out) / 1_000_000
 
 
