@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from qe_plugins.cli.fleet_plan import FILE, OVERRIDES
+from qe_plugins.cli.wording import dollars
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.outcome import Result
@@ -80,10 +81,11 @@ def _json(made: Round) -> str:
 
 def _line(made: Round) -> str:
     found = made.result
+    usd = dollars(found.usd)
     said = found.answer.score if found.answer else found.score
     return (
         f"{made.tick:%Y-%m-%d %H:%M:%S}  {found.scan_id}  {said:+.3f}  "
         f"{found.coverage:.1%} of the workers, {'quorum' if found.quorum else 'NO QUORUM'}  "
-        f"{found.calls_paid:,} paid, {found.calls_replayed:,} from the ledger, ${found.usd}  "
+        f"{found.calls_paid:,} paid, {found.calls_replayed:,} from the ledger, {usd}  "
         f"{found.seconds:.1f} s"
     )

@@ -9,6 +9,7 @@ import click
 
 from qe_plugins.cli.fleet_plan import FILE, OVERRIDES
 from qe_plugins.cli.listing import json_option, print_json
+from qe_plugins.cli.wording import dollars
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.outcome import Result
@@ -102,7 +103,7 @@ def _print(found: Result) -> None:
     click.echo(f"missing   {failures}")
     click.echo(
         f"calls     {found.calls_sent:,} sent, {found.calls_paid:,} paid, "
-        f"{found.calls_replayed:,} from the ledger, ${found.usd}"
+        f"{found.calls_replayed:,} from the ledger, {dollars(found.usd)}"
     )
     if found.refused:
         whose = ", ".join(f"{kind} {count:,}" for kind, count in found.refused.items())

@@ -49,13 +49,14 @@ class Runtime:
         self._fleet, self._questions, self._client = fleet, questions, client
         self._decisions, self._heard = decisions, heard
         self._tree: Tree = tree_of(fleet)
-        self._began = 0.0
+        self._began: float | None = None
         self.progress = Progress(self._tree.counts(), self.seconds)
         self.outcomes: dict[str, Outcome] = {}
 
     def seconds(self) -> float:
-        """Return how long the scan has run."""
-        return asyncio.get_running_loop().time() - self._began
+        """Return how long the scan has run; 0 before it has begun."""
+        now = asyncio.get_running_loop().time()
+        return now - (now if self._began is None else self._began)
 
     async def run(self) -> Outcome:
         """Return the desk's outcome; those of all other nodes are in `outcomes`.
@@ -78,13 +79,13 @@ class Runtime:
 
     async def _visit(self, node: Node) -> Outcome:
         level = node.level
-        self.progress.begin(level)
         outcome = Outcome(node=node.id, missing=LATE)
         try:
             if level is Level.WORKER:
                 outcome = await self._worker(node)
             else:
-                outcome = await self._parent(node)
+                with self.progress.at_work(level):
+                    outcome = await self._parent(node)
         finally:
             self.progress.end(level, failed=outcome.missing is not None)
         return outcome
@@ -95,7 +96,8 @@ class Runtime:
                 self._sent.add(task)
             about = self._questions.task(node)
             request = self._questions.of_worker(node, about)
-            answer, failure, key = await self._ask(node, request)
+            with self.progress.at_work(Level.WORKER):
+                answer, failure, key = await self._ask(node, request)
         return Outcome(node=node.id, target=about.target, answer=answer, missing=failure, key=key)
 
     async def _parent(self, node: Node) -> Outcome:
@@ -194,7 +196,7 @@ class Runtime:
     async def _ask(self, node: Node, request: Request) -> tuple[Said | None, str | None, str]:
         """Return the typed answer, why there is none, and the request's key."""
         kind = answer_type(node.level, self._questions.role(node))
-        deadline = self._began + rank_of(self._fleet, node.level).deadline
+        deadline = (self._began or 0.0) + rank_of(self._fleet, node.level).deadline
         settled = await self._client.ask(request, kind, deadline=deadline)
         if settled.failure is not None:
             return None, str(settled.failure), settled.key

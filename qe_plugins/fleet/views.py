@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qe_plugins.decisions import Role
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.outcome import Outcome
 from qe_plugins.fleet.scanning import Scan
@@ -35,7 +36,10 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
         "role": scan.questions.role(node),
         **_said(outcome),
         "task": _task(scan, node),
-        "children": [_line(known[child.id]) for child in tree_of(scan.fleet).children(node)],
+        "children": [
+            _line(known[child.id], scan.questions.role(child))
+            for child in tree_of(scan.fleet).children(node)
+        ],
         **_asked(scan, outcome),
     }
 
@@ -53,10 +57,11 @@ def _said(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _line(outcome: Outcome) -> dict[str, Any]:
+def _line(outcome: Outcome, role: Role) -> dict[str, Any]:
     spoke = outcome.answer or outcome.aggregate
     return {
         "node": outcome.node,
+        "role": role,
         "target": outcome.target or None,
         "score": spoke.score if spoke else None,
         "confidence": spoke.confidence if spoke else None,
