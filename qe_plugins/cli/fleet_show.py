@@ -73,6 +73,9 @@ def costs(by: str, scan: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    if not found:
+        click.echo("no call yet: `qe fleet scan configs/fleet/team.yaml` makes some")
+        return
     if len(found) > 1:
         found = [*found, _all(found)]
     rows = [
@@ -155,5 +158,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         if found[what]:
             yield f"{what:10}{found[what]}"
     if settled := found["settled"]:
+        if settled.detail:
+            yield f"because   {settled.detail}"
         calls = counted(settled.attempts, "call")
         yield f"cost      {dollars(settled.usd)}, {calls}, {settled.model}"

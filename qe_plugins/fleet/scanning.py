@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -35,6 +36,7 @@ from qe_plugins.llm.opening import api_key, open_providers
 from qe_plugins.llm.pricelist import price_list
 from qe_plugins.llm.provider import Provider
 
+LOG = logging.getLogger(__name__)
 LARGE = 1_000
 """Nodes from which memory matters more than the seconds that another process takes to start."""
 
@@ -158,6 +160,7 @@ async def _unless_stopped(runtime: Runtime, client: Client, stop: Stop) -> Outco
         work.cancel()
         if not stop.requested:
             raise
+    LOG.warning("stopping once %d calls in flight have ended", client.stats.in_flight)
     await client.drain()
     raise Stopped
 

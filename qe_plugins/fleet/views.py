@@ -10,6 +10,7 @@ from qe_plugins.fleet.outcome import Outcome
 from qe_plugins.fleet.scanning import Scan
 from qe_plugins.fleet.tree import Level, Node, tree_of
 from qe_plugins.llm.ledger import Ledger
+from qe_plugins.llm.records import request_key
 
 
 def node_view(scan: Scan, text: str) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
             _line(known[child.id], scan.questions.role(child))
             for child in tree_of(scan.fleet).children(node)
         ],
-        **_asked(scan, outcome),
+        **_asked(scan, node, outcome),
     }
 
 
@@ -77,10 +78,17 @@ def _task(scan: Scan, node: Node) -> dict[str, Any] | None:
     return {"id": task.id, "target": task.target, "ends": task.ends, "facts": task.facts}
 
 
-def _asked(scan: Scan, outcome: Outcome) -> dict[str, Any]:
-    """Return the exact request and what the ledger says of it; nothing where none was sent."""
-    if outcome.key is None:
+def _asked(scan: Scan, node: Node, outcome: Outcome) -> dict[str, Any]:
+    """Return the exact request and what the ledger says of it; nothing where none was sent.
+
+    A worker without an answer was asked all the same, unless its turn never came.
+    """
+    key, request = outcome.key, None
+    if key is None and node.level is Level.WORKER:
+        request = scan.questions.of_worker(node, scan.questions.task(node))
+        key = request_key(request)
+    if key is None:
         return {"key": None, "request": None, "settled": None}
     with Ledger() as ledger:
-        request, settled = ledger.request(outcome.key), ledger.used(scan.scan_id, outcome.key)
-    return {"key": outcome.key, "request": request, "settled": settled}
+        known, settled = ledger.request(key), ledger.used(scan.scan_id, key)
+    return {"key": key, "request": known or request, "settled": settled}

@@ -94,7 +94,8 @@ class Line:
         while pause := self.circuit.wait():
             left -= pause
             if left < 0:
-                return Outcome(failure=Failure.CIRCUIT_OPEN, detail="the provider only fails")
+                said = f"the provider only fails: {self.circuit.why}"
+                return Outcome(failure=Failure.CIRCUIT_OPEN, detail=said)
             await asyncio.sleep(pause)
         try:
             await self.gate.enter()
@@ -198,14 +199,16 @@ class Line:
         self._ledger.conclude(None if ask.given_up else ask.scan, settled)
 
     def _report(self, ended: Completion | ProviderFailure) -> None:
-        kind = ended.kind if isinstance(ended, ProviderFailure) else None
+        kind, why = None, ""
+        if isinstance(ended, ProviderFailure):
+            kind, why = ended.kind, ended.detail
         if kind in (Failure.RATE_LIMITED, Failure.SERVER):
             pause = getattr(ended, "retry_after", None) or self._settings.backoff
             self.gate.turned_away(pause)
         elif kind is not Failure.TIMEOUT:
             self.gate.answered()
         if kind in (Failure.SERVER, Failure.TIMEOUT):
-            self.circuit.failed()
+            self.circuit.failed(why[:LONGEST])
         else:
             self.circuit.answered()
 

@@ -146,6 +146,16 @@ async def test_being_turned_away_costs_nothing_and_is_tried_again(asked, fault, 
     assert settled.usd == bill.total(bill_of(tmp_path))
 
 
+async def test_a_provider_that_says_when_to_come_back_is_left_alone_until_then(tmp_path):
+    once = Profile(rate_limited=1.0, first_only=True, retry_after=0.6)
+    async with serving(bill_of(tmp_path), once) as (url, _), client(url) as asking:
+        began = asyncio.get_running_loop().time()
+        settled = await asking.ask(request(), Finding)
+
+    assert settled.failure is None
+    assert asyncio.get_running_loop().time() - began >= 0.6  # and not the 0.01 of the settings
+
+
 @BOTH
 @pytest.mark.parametrize("fault", ["cut", "unmetered", "garbled"])
 async def test_an_answer_in_pieces_counts_at_worst_case_and_is_tried_again(asked, fault, tmp_path):
@@ -344,5 +354,7 @@ async def test_a_dead_provider_is_left_alone():
         sent = asking.stats.sent
 
     assert {one.failure for one in settled} <= {Failure.SERVER, Failure.CIRCUIT_OPEN}
+    spared = [one.detail for one in settled if one.failure is Failure.CIRCUIT_OPEN]
+    assert all(one.startswith("the provider only fails: not reached") for one in spared)
     assert {one.usd for one in settled} == {0}
     assert sent <= 200
