@@ -7,7 +7,7 @@ import importlib
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from qe_plugins.config.source import dump, parse
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet import collector, shelf
 from qe_plugins.fleet.asking import Questions, headlines, providers, refuse_short_lists
+from qe_plugins.fleet.attending import Watch, unless_stopped, watched
 from qe_plugins.fleet.bus import Bus
 from qe_plugins.fleet.loading import CURRENCY, LoadedFleet
 from qe_plugins.fleet.messages import message
@@ -39,9 +40,6 @@ from qe_plugins.llm.provider import Provider
 LOG = logging.getLogger(__name__)
 LARGE = 1_000
 """Nodes from which memory matters more than the seconds that another process takes to start."""
-
-type Watch = Callable[[Runtime, Client], Coroutine[Any, Any, None]]
-"""Shows a running scan until it is cancelled."""
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -137,32 +135,17 @@ async def _run(
 
             decisions = scan.folder.decisions(keep=not replay)
             runtime = Runtime(fleet, scan.questions, client, decisions, heard=heard)
-            watcher = asyncio.create_task(watch(runtime, client)) if watch else None
             try:
-                desk = await _unless_stopped(runtime, client, stop)
-                seconds = runtime.seconds()
-            finally:
-                if watcher is not None:
-                    watcher.cancel()
-                    await asyncio.gather(watcher, return_exceptions=True)
+                async with watched(watch, runtime, client):
+                    desk = await unless_stopped(runtime, stop)
+                    seconds = runtime.seconds()
+            except Stopped:
+                LOG.warning("stopping once %d calls in flight have ended", client.stats.in_flight)
+                await client.drain()
+                raise
         messages = len(bus.read(scan=scan.scan_id))
     outcomes = runtime.in_order()
     return _result(scan, outcomes, client, desk, seconds, messages), outcomes
-
-
-async def _unless_stopped(runtime: Runtime, client: Client, stop: Stop) -> Outcome:
-    """Return the desk's outcome. Raises Stopped on request, once the calls in flight have ended."""
-    loop, work = asyncio.get_running_loop(), asyncio.create_task(runtime.run())
-    try:
-        with stop.tells(lambda: loop.call_soon_threadsafe(work.cancel)):
-            return await work
-    except asyncio.CancelledError:
-        work.cancel()
-        if not stop.requested:
-            raise
-    LOG.warning("stopping once %d calls in flight have ended", client.stats.in_flight)
-    await client.drain()
-    raise Stopped
 
 
 def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
