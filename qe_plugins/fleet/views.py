@@ -27,7 +27,9 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
         raise FleetError(
             "has not finished.",
             where=f"scan {scan.scan_id}",
-            hint=f"Run `qe fleet resume {scan.scan_id}` first.",
+            hint=f"Run `qe fleet resume {scan.scan_id}` first."
+            if scan.folder.was_left()
+            else "It is running: wait for its end.",
         )
     outcome = known[node.id]
     return {
