@@ -89,13 +89,20 @@ class Shift:
             yield from self._tried(lambda: scanning.begin(self._loaded), due, resumed=False)
 
     def _caught_up(self, due: datetime) -> Iterator[Round]:
-        """Yield the round of a scan that was begun and not finished; it gets one more chance."""
+        """Yield the round of a scan that was begun and not finished; it gets one more chance.
+
+        One left for longer than an answer is valid is about a market that is gone.
+        """
         known = shelf.newest(self._name)
         if known is None or known[0] in self._hopeless or not known[1].was_left():
             return
-        scan_id = known[0]
-        LOG.warning("scan %s was not finished: resuming it", scan_id)
+        scan_id, folder = known
         self._hopeless.add(scan_id)
+        valid = timedelta(seconds=self._loaded.fleet.validity)
+        if folder.description().started + valid < due:
+            LOG.warning("scan %s was left for longer than an answer is valid: not resumed", scan_id)
+            return
+        LOG.warning("scan %s was not finished: resuming it", scan_id)
         yield from self._tried(lambda: scanning.reopen(scan_id), due, resumed=True)
 
     def _tried(

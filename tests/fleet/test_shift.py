@@ -111,6 +111,15 @@ def test_a_scan_that_was_left_unfinished_is_finished_before_anything_else(small)
     assert shelf.find(left.scan_id)[1].result() is not None
 
 
+def test_a_scan_about_a_market_that_is_gone_is_not_resumed(small, caplog):
+    scanning.begin(small(**FIVE))
+    clock = SteppedClock(1, datetime.now(UTC) + timedelta(hours=2))
+    made = list(shift(small, clock, Scans(clock), validity="1h").rounds())
+
+    assert [one.resumed for one in made] == [False]
+    assert "longer than an answer is valid: not resumed" in caplog.text
+
+
 def test_the_scan_of_another_fleet_or_of_a_living_process_is_left_alone(small):
     scanning.begin(small(name="other"))
     mine = scanning.begin(small(**FIVE))
