@@ -23,8 +23,12 @@ class Slots:
         self._free = count
         self._line: deque[asyncio.Future[None]] = deque()
         self._admitting = False
+        self._fresh = 0  # that have entered in this turn, and not left again
 
     async def __aenter__(self) -> None:
+        if self._free and not self._line and self._fresh < FEW:
+            self._enter()
+            return
         turn = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         self._admit_soon()
@@ -38,22 +42,26 @@ class Slots:
     async def __aexit__(self, *_: object) -> None:
         self._leave()
 
+    def _enter(self) -> None:
+        self._free -= 1
+        self._fresh += 1
+        self._admit_soon()
+
     def _leave(self) -> None:
         self._free += 1
+        self._fresh = max(self._fresh - 1, 0)
         self._admit_soon()
 
     def _admit_soon(self) -> None:
-        if self._free and self._line and not self._admitting:
+        if not self._admitting and (self._fresh or (self._free and self._line)):
             self._admitting = True
             asyncio.get_running_loop().call_soon(self._admit)
 
     def _admit(self) -> None:
-        self._admitting = False
-        for _ in range(FEW):
-            while self._line and self._line[0].done():
-                self._line.popleft()
-            if not self._line or not self._free:
-                return
-            self._free -= 1
-            self._line.popleft().set_result(None)
-        self._admit_soon()
+        """Begin a turn: let in those at the head of the line."""
+        self._admitting, self._fresh = False, 0
+        while self._free and self._line and self._fresh < FEW:
+            turn = self._line.popleft()
+            if not turn.done():
+                self._enter()
+                turn.set_result(None)

@@ -46,6 +46,7 @@ class Client:
         self._till = Till(self.ledger, scan, budgets, self._prices, self.stats)
         self._askers = {name: self._asker(name) for name in self._providers}
         self._running: dict[str, tuple[Ask, asyncio.Task[Settled]]] = {}
+        self._records: dict[str, Settled] | None = None
 
     async def ask(
         self, request: Request, answer_type: Any, *, deadline: float | None = None
@@ -63,6 +64,8 @@ class Client:
             raise ModelError("is not open here.", where=f"provider {request.provider}", hint=hint)
         self.stats.asked += 1
         key = request_key(request)
+        if self.settings.replay:
+            return self._recorded(key, request)
         if key not in self._running:
             self._running[key] = self._started(key, request, answer_type)
         ask, task = self._running[key]
@@ -123,17 +126,26 @@ class Client:
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return ask, task
 
+    def _recorded(self, key: str, request: Request) -> Settled:
+        """Return what the scan went by. Raises ReplayMiss where it went by nothing."""
+        if self._records is None:
+            self._records = self.ledger.records(self.scan)
+        found = self._records.get(key)
+        if found is None:
+            raise ReplayMiss(
+                "was never answered in this scan.",
+                where=f"scan {self.scan}, {request.node or 'request'} {key[:12]}",
+                hint="Replay with the configuration and the data of the scan.",
+            )
+        self.stats.replayed += 1
+        return found
+
     async def _settled(self, ask: Ask) -> Settled:
-        found = await self.ledger.look_up(self.scan, ask.key, self._not_older_than(ask))
+        oldest = ask.started_ns - int(ask.request.valid_for * 1e9)
+        found = await self.ledger.look_up(self.scan, ask.key, oldest)
         if found is not None:
             self.stats.replayed += 1
             return found
-        if self.settings.replay:
-            raise ReplayMiss(
-                "was never answered in this scan.",
-                where=f"scan {self.scan}, {ask.request.node or 'request'} {ask.key[:12]}",
-                hint="Replay with the configuration and the data of the scan.",
-            )
         settled = await self._askers[ask.request.provider].settle(ask)
         self.stats.answered += settled.failure is None
         self.stats.failed += settled.failure is not None
@@ -165,12 +177,6 @@ class Client:
         )
         await self.ledger.conclude(self.scan, late)
         return late
-
-    def _not_older_than(self, ask: Ask) -> int | None:
-        """Return when an answer found must have been given; None in a replay, where none counts."""
-        if self.settings.replay:
-            return None
-        return ask.started_ns - int(ask.request.valid_for * 1e9)
 
     def _cutoff(self, request: Request) -> str | None:
         if self._prices.provider(request.provider).sdk == "offline":

@@ -118,6 +118,13 @@ def test_a_full_scan_takes_a_millisecond_of_the_processor_a_call(scan):
     assert _milliseconds(took) <= 5 * took["bare"]
 
 
+def test_a_replay_gives_ten_thousand_answers_for_a_second_of_the_processor(scan):
+    took = scan(CROWDED)
+    slower = took["bare"] / 0.2
+
+    assert took["replay_cpu"] <= took["nodes"] / 10_000 * max(1.0, slower)
+
+
 def test_a_full_scan_with_1000_calls_in_flight_takes_less_than_450_megabytes(scan):
     assert scan(CROWDED)["peak"] < 450 * 2**20
 

@@ -25,7 +25,7 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
 
     scan: str
     key: str
-    not_older_than_ns: int | None
+    not_older_than_ns: int
 
 
 class Batch:
@@ -92,16 +92,12 @@ class Batch:
 
 def _look_up(cursor: sqlite3.Cursor, scan: str, asked: Queue[Lookup], told: Told) -> None:
     own = read.used_by(cursor, scan, {lookup.key for lookup, _ in asked})
-    elsewhere = {
-        lookup.key
-        for lookup, _ in asked
-        if lookup.not_older_than_ns is not None and not _final(own.get(lookup.key))
-    }
+    elsewhere = {lookup.key for lookup, _ in asked if not _final(own.get(lookup.key))}
     others = read.latest(cursor, elsewhere)
     borrowed = []
     for lookup, future in asked:
         found = own.get(lookup.key)
-        if lookup.not_older_than_ns is not None and not _final(found):
+        if not _final(found):
             number, found = others.get(lookup.key, (0, None))
             if found is not None and found.finished_ns < lookup.not_older_than_ns:
                 found = None

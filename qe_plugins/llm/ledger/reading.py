@@ -22,6 +22,11 @@ USED = f"SELECT {ANSWER} FROM uses JOIN answers ON answers.id = uses.answer WHER
 LATEST = f"SELECT {ANSWER} FROM answers WHERE final"
 
 
+def used(cursor: sqlite3.Cursor, scan: str) -> dict[str, Settled]:
+    """Return all the answers and failures that a scan goes by, by key."""
+    return {row[1]: settled(*row) for row in cursor.execute(USED, [scan])}
+
+
 def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str, Settled]:
     """Return the answers and failures that a scan goes by, by key."""
     found: dict[str, Settled] = {}

@@ -72,11 +72,11 @@ class Ledger:
         return self._queued(self._batch.conclusions, Conclusion(scan=scan, settled=settled))
 
     def look_up(
-        self, scan: str, key: str, not_older_than_ns: int | None
+        self, scan: str, key: str, not_older_than_ns: int
     ) -> asyncio.Future[Settled | None]:
         """Return what `scan` went by, or else an answer not older than that, which it then uses.
 
-        None instead of a time looks only at the scan's own, its passing failures included.
+        A passing failure of the scan's own is none: it is asked again.
         """
         lookup = Lookup(scan=scan, key=key, not_older_than_ns=not_older_than_ns)
         return self._queued(self._batch.lookups, lookup)
@@ -109,6 +109,11 @@ class Ledger:
         """Return what a scan went by for a request, at once."""
         with self._file.reading() as cursor:
             return read.used_by(cursor, scan, [key]).get(key)
+
+    def records(self, scan: str) -> dict[str, Settled]:
+        """Return all that a scan went by, by key: its answers and its failures."""
+        with self._file.reading() as cursor:
+            return read.used(cursor, scan)
 
     def request(self, key: str) -> Request | None:
         """Return the exact request of a key, without who asked it; None for an unknown one."""
