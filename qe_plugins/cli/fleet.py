@@ -9,6 +9,7 @@ from qe_plugins.cli import LazyGroup
 COMMANDS = {
     "plan": "qe_plugins.cli.fleet_plan:plan",
     "scan": "qe_plugins.cli.fleet_scan:scan",
+    "run": "qe_plugins.cli.fleet_run:run",
     "resume": "qe_plugins.cli.fleet_scan:resume",
     "worker": "qe_plugins.cli.fleet_temporal:worker",
     "replay": "qe_plugins.cli.fleet_scan:replay",

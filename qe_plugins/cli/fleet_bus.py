@@ -71,5 +71,18 @@ def _line(message: Message) -> str:
     body = message.body
     return (
         f"{message.cursor:>5}  {message.scan}  {message.role:9}  {message.kind:9}  "
-        f"{body.score:+.3f}  {body.coverage:.0%}  {body.reason}"
+        f"{body.score:+.3f}  {body.coverage:.0%}  {_said(message)}{body.reason}"
     )
+
+
+def _said(message: Message) -> str:
+    """Return what a message is about: a posture's limits, the strongest target, what is missing."""
+    body = msgspec.to_builtins(message.body)
+    if "risk" in body:
+        return "HALT  " if body["halt"] else f"risk {body['risk']:.0%}  "
+    if body.get("targets"):
+        strongest = body["targets"][0]
+        return f"{strongest['target']} {strongest['score']:+.3f}  "
+    if body.get("missing"):
+        return "misses " + ", ".join(f"{n:,} {why}" for why, n in body["missing"].items()) + "  "
+    return ""

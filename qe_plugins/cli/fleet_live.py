@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from qe_plugins.cli.wording import dollars
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -58,9 +60,12 @@ def _figures(runtime: Runtime, client: Client) -> Iterator[str]:
     stats = client.stats
     hits = stats.replayed / stats.asked if stats.asked else 0.0
     cached = stats.usage.cached / stats.usage.input if stats.usage.input else 0.0
-    yield f"{runtime.seconds():.0f} s"
+    eta = runtime.progress.eta()
+    yield f"{runtime.seconds():.0f} s" + ("" if eta is None else f", about {eta:.0f} s left")
     yield f"{stats.in_flight:,} in flight"
-    yield f"${stats.usd:.4f} spent"
-    yield f"${stats.reserved:.4f} reserved"
+    yield f"{dollars(stats.usd)} spent"
+    yield f"{dollars(stats.reserved)} reserved"
+    yield f"{stats.answered:,} answered"
+    yield f"{stats.failed:,} failed"
     yield f"{hits:.0%} from the ledger"
     yield f"{cached:.0%} of prompts cached"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,11 @@ from qe_plugins.cli.listing import json_option, print_json, print_rows
 if TYPE_CHECKING:
     from qe_plugins.fleet.plan import Plan
 
+AMOUNTS = ("now", "cheap", "peak", "cached")
+SUMMED = ("nodes", "calls", "input_tokens", "output_tokens", *AMOUNTS)
 FIGURES = (
     *("nodes", "asks", "model", "calls", "input_tokens", "output_tokens"),
-    *("now", "peak", "cached"),
+    *AMOUNTS,
 )
 
 FILE = click.argument("config", type=click.Path(path_type=Path))
@@ -45,15 +49,45 @@ def plan(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
 def _print(found: Plan) -> None:
     click.echo(f"{found.name}: {found.nodes:,} nodes, at most {found.calls:,} calls a scan")
-    rows = [[line.rank.value, *(getattr(line, name) for name in FIGURES)] for line in found.lines]
-    print_rows(("rank", *(name.replace("_", " ") for name in FIGURES)), rows)
-    hours = "a dear hour" if found.dear else "no dear hour"
-    click.echo(f"now, {found.at:%Y-%m-%d %H:%M} UTC, {hours:28}${found.now}")
-    click.echo(f"at the models' dearest hours                    ${found.peak}")
-    click.echo(f"now, with 75% of each prompt cached             ${found.cached}")
+    rows = [
+        [line.rank.value, *(_figure(getattr(line, name)) for name in FIGURES)]
+        for line in found.lines
+    ]
+    rows.append(["all", *(_sum(found, name) for name in FIGURES)])
+    print_rows(("rank", *(_head(name) for name in FIGURES)), rows)
+    for when, amount in _prices(found):
+        click.echo(f"{when:52}${amount}")
     click.echo(f"by the mission's own list: {found.mission_basis} = ${found.mission}")
-    click.echo(f"{found.scans_a_day:g} scans a day, every answer asked anew: ${found.day} a day")
+    click.echo(f"{found.scans_a_day:g} scans a day, every answer asked anew: ${found.day:,} a day")
     if found.scan_budget is not None:
         click.echo(f"a scan stops at ${found.scan_budget}")
+    if found.day_budget is not None:
+        click.echo(f"a day stops at ${found.day_budget}")
+    if found.over:
+        budgets = " and ".join(found.over)
+        click.echo(f"CAREFUL: in the dearest hours a scan costs more than its budget for {budgets}")
     if found.provider == "offline":
         click.echo("provider is offline: rules answer and a scan costs nothing")
+
+
+def _prices(found: Plan) -> Iterator[tuple[str, Decimal]]:
+    hours = "a dear hour" if found.dear else "no dear hour"
+    yield f"now, {found.at:%Y-%m-%d %H:%M} UTC, {hours}", found.now
+    yield "at the models' cheapest hours", found.cheap
+    yield "at the models' dearest hours", found.peak
+    yield "now, with 75% of each prompt cached", found.cached
+
+
+def _head(name: str) -> str:
+    return f"{name} $" if name in AMOUNTS else name.replace("_", " ")
+
+
+def _sum(found: Plan, name: str) -> object:
+    if name not in SUMMED:
+        return ""
+    return _figure(sum(getattr(line, name) for line in found.lines))
+
+
+def _figure(value: object) -> object:
+    """Return an amount in hundredths of a cent, and anything else as it is."""
+    return round(value, 4) if isinstance(value, Decimal) else value

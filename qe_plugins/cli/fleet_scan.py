@@ -10,6 +10,7 @@ import click
 from qe_plugins.cli.fleet_plan import FILE, OVERRIDES
 from qe_plugins.cli.fleet_temporal import cluster, cluster_options, refuse_missing_extra
 from qe_plugins.cli.listing import json_option, print_json
+from qe_plugins.cli.wording import dollars
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.outcome import Result
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from qe_plugins.fleet.temporal.connecting import Cluster
 
 SCAN = click.argument("scan", default="last")
+INTERRUPTED = 130
 
 
 @click.command()
@@ -101,11 +103,18 @@ def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | N
     from qe_plugins.cli import fleet_temporal
     from qe_plugins.cli.fleet_live import watch
     from qe_plugins.fleet import scanning
+    from qe_plugins.fleet.stop import Stopped, on_signals
 
     if where is not None:
         result = fleet_temporal.run(begun, where)
     else:
-        result = scanning.run(begun, replay=replay, watch=watch)
+        with on_signals() as stop:
+            try:
+                result = scanning.run(begun, replay=replay, watch=watch, stop=stop)
+            except Stopped:
+                again = "replay" if replay else "resume"
+                click.echo(f"stopped: `qe fleet {again} {begun.scan_id}` goes on", err=True)
+                raise SystemExit(INTERRUPTED) from None
     if as_json:
         print_json(result)
     else:
@@ -126,6 +135,9 @@ def _print(found: Result) -> None:
     click.echo(f"missing   {failures}")
     click.echo(
         f"calls     {found.calls_sent:,} sent, {found.calls_paid:,} paid, "
-        f"{found.calls_replayed:,} from the ledger, ${found.usd}"
+        f"{found.calls_replayed:,} from the ledger, {dollars(found.usd)}"
     )
+    if found.refused:
+        whose = ", ".join(f"{kind} {count:,}" for kind, count in found.refused.items())
+        click.echo(f"no money  for calls, by whose budget: {whose}")
     click.echo(f"hash      {found.answer_sha256}")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.wording import counted, dollars
 
 if TYPE_CHECKING:
-    from qe_plugins.llm.records import Usage
+    from qe_plugins.llm.ledger import CostRow
 
-SCORES = ("node", "target", "score", "confidence", "coverage", "missing")
+SCORES = ("node", "role", "target", "score", "confidence", "coverage", "missing")
 COSTS = ("calls", "open", "usd", "in doubt", "tokens in", "cached", "out")
 
 
@@ -26,7 +28,8 @@ def scans(as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif found:
-        print_rows(tuple(found[0]), [tuple(row.values()) for row in found])
+        rows = [tuple(row.values()) for row in map(_for_a_person, found)]
+        print_rows(tuple(found[0]), rows)
     else:
         click.echo("no scan yet: make one with `qe fleet scan configs/fleet/team.yaml`")
 
@@ -70,15 +73,35 @@ def costs(by: str, scan: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    if not found:
+        click.echo("no call yet: `qe fleet scan configs/fleet/team.yaml` makes some")
+        return
+    if len(found) > 1:
+        found = [*found, _all(found)]
     rows = [
-        [row.group, row.calls, row.open, row.usd, row.in_doubt, *_tokens(row.usage)]
+        [row.group, row.calls, row.open, round(row.usd, 4), round(row.in_doubt, 4), *_tokens(row)]
         for row in found
     ]
     print_rows((by, *COSTS), rows)
 
 
-def _tokens(usage: Usage) -> tuple[int, int, int]:
-    return usage.input, usage.cached, usage.output
+def _tokens(row: CostRow) -> tuple[int, int, int]:
+    return row.usage.input, row.usage.cached, row.usage.output
+
+
+def _all(rows: list[CostRow]) -> CostRow:
+    """Return the sum of rows."""
+    from qe_plugins.llm.ledger import CostRow
+    from qe_plugins.llm.records import Usage
+
+    return CostRow(
+        group="all",
+        calls=sum(row.calls for row in rows),
+        open=sum(row.open for row in rows),
+        usd=sum((row.usd for row in rows), Decimal(0)),
+        in_doubt=sum((row.in_doubt for row in rows), Decimal(0)),
+        usage=sum((row.usage for row in rows), Usage()),
+    )
 
 
 def _scan(scan_id: str, result: Any) -> dict[str, Any]:
@@ -93,15 +116,27 @@ def _scan(scan_id: str, result: Any) -> dict[str, Any]:
     }
 
 
+def _for_a_person(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its parts as percent and its amounts in hundredths of a cent."""
+    read = dict(row)
+    if read.get("coverage") is not None:
+        read["coverage"] = f"{read['coverage']:.1%}"
+    if read.get("usd") is not None:
+        read["usd"] = round(read["usd"], 4)
+    return read
+
+
 def _print(found: dict[str, Any]) -> None:
     click.echo(f"{found['rank'].value} {found['node']} ({found['role']}) of {found['scan_id']}")
     for line in _lines(found):
         click.echo(line)
     if found["children"]:
         click.echo()
-        print_rows(SCORES, [tuple(child.values()) for child in found["children"]])
+        children = map(_for_a_person, found["children"])
+        print_rows(SCORES, [tuple(child[name] for name in SCORES) for child in children])
     if request := found["request"]:
-        click.echo(f"\nrequest {found['key']} to {request.model}\n")
+        asked = f"{request.model}, for a {request.schema_name} in {request.max_tokens} tokens"
+        click.echo(f"\nrequest {found['key']} to {asked}\n")
         click.echo(f"{request.system}\n\n{request.prompt}")
 
 
@@ -118,9 +153,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
             f"worth {whole.effective:.1f} votes"
         )
         for one in whole.candidates:
-            yield f"          {one.target}: {one.score:+.3f}, {one.votes} votes"
+            yield f"          {one.target}: {one.score:+.3f}, {counted(one.votes, 'vote')}"
     for what in ("missing", "failure"):
         if found[what]:
             yield f"{what:10}{found[what]}"
     if settled := found["settled"]:
-        yield f"cost      ${settled.usd}, {settled.attempts} calls, {settled.model}"
+        if settled.detail:
+            yield f"because   {settled.detail}"
+        calls = counted(settled.attempts, "call")
+        yield f"cost      {dollars(settled.usd)}, {calls}, {settled.model}"

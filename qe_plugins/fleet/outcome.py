@@ -38,7 +38,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
 
     `coverage` is of all workers; `quorum` says whether the desk had its own. `answer_sha256` is
     over every typed answer in the order of the nodes, without times: equal scans, equal hashes.
-    `failures` counts workers without an answer, by reason; `stopped` is why a scan ended early.
+    `failures` counts workers without an answer, by reason; `refused` counts the calls that a budget
+    had no money for, by its kind: `day`, `scan`, `rank`, `call`.
     """
 
     scan_id: str
@@ -62,6 +63,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     messages: int
     as_of: int
     masked: bool
+    refused: dict[str, int] = {}
 
 
 def answer_hash(outcomes: Iterable[Outcome]) -> str:

@@ -1,11 +1,12 @@
 """What a scan would cost, before anything runs: the tree, the calls, the tokens, the dollars.
 
-Four prices are told apart: now, at the model's dearest hours, with most of the prompt from the
-provider's cache, and by the list that the fleet was first reckoned with.
+Five prices are told apart: now, at the models' cheapest and dearest hours, with most of the prompt
+from the provider's cache, and by the list that the fleet was first reckoned with.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -13,6 +14,7 @@ import msgspec
 
 from qe_plugins.fleet.settings import Fleet, Rank
 from qe_plugins.fleet.tree import LEVELS, Level, rank_of, tree_of
+from qe_plugins.llm.budget import Budgets
 from qe_plugins.llm.prices import PriceList, cost, price_list, rates
 from qe_plugins.llm.records import Usage
 
@@ -42,6 +44,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     now: Decimal
+    cheap: Decimal
     peak: Decimal
     cached: Decimal
 
@@ -50,7 +53,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A scan on paper. `mission` is its workers at the mission's list, whatever their model.
 
     `at` is the moment of `now`, in a dear hour of some model where `dear`. `provider` says who
-    would answer: `offline` costs nothing, and the amounts are those of the models named.
+    would answer: `offline` costs nothing, and the amounts are those of the models named. `over`
+    names the budgets that a scan in the dearest hours would not keep to: `scan`, or a rank.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
     lines: tuple[Line, ...]
     now: Decimal
+    cheap: Decimal
     peak: Decimal
     cached: Decimal
     mission: Decimal
@@ -69,6 +74,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     scans_a_day: float
     day: Decimal
     scan_budget: Decimal | None
+    day_budget: Decimal | None
+    over: tuple[str, ...]
 
 
 def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = None) -> Plan:
@@ -94,6 +101,7 @@ def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = No
         tokens=sum(line.input_tokens + line.output_tokens for line in lines),
         lines=lines,
         now=_cents(now),
+        cheap=_cents(sum((line.cheap for line in lines), Decimal(0))),
         peak=_cents(sum((line.peak for line in lines), Decimal(0))),
         cached=_cents(sum((line.cached for line in lines), Decimal(0))),
         mission=_cents(_mission(counts[Level.WORKER], known)),
@@ -101,14 +109,25 @@ def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = No
         scans_a_day=round(scans, 1),
         day=_cents(now * Decimal(str(scans))),
         scan_budget=fleet.budgets.scan,
+        day_budget=fleet.budgets.day,
+        over=tuple(_over(fleet.budgets, lines)),
     )
+
+
+def _over(budgets: Budgets, lines: Sequence[Line]) -> Iterator[str]:
+    if budgets.scan is not None and sum(line.peak for line in lines) > budgets.scan:
+        yield "scan"
+    for line in lines:
+        limit = budgets.ranks.get(line.rank)
+        if limit is not None and line.peak > limit:
+            yield line.rank.value
 
 
 def _line(level: Level, rank: Rank, nodes: int, at: datetime, prices: PriceList) -> Line:
     calls = 0 if level is not Level.WORKER and rank.asks == "never" else nodes
     whole = Usage(input=rank.input_tokens, output=rank.output_tokens)
     kept = Usage(whole.input, int(whole.input * CACHED), whole.output)
-    dear = max(_ahead(at), key=lambda then: cost(prices, rank.model, whole, then))
+    hours = sorted(_ahead(at), key=lambda then: cost(prices, rank.model, whole, then))
     return Line(
         rank=level,
         model=rank.model,
@@ -118,7 +137,8 @@ def _line(level: Level, rank: Rank, nodes: int, at: datetime, prices: PriceList)
         input_tokens=calls * whole.input,
         output_tokens=calls * whole.output,
         now=calls * cost(prices, rank.model, whole, at),
-        peak=calls * cost(prices, rank.model, whole, dear),
+        cheap=calls * cost(prices, rank.model, whole, hours[0]),
+        peak=calls * cost(prices, rank.model, whole, hours[-1]),
         cached=calls * cost(prices, rank.model, kept, at),
     )
 

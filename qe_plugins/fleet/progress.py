@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 
@@ -30,14 +31,26 @@ class Progress:
         self.ranks = {level: Counts(total) for level, total in totals.items()}
         self.clock = clock
 
-    def begin(self, level: Level) -> None:
-        """Note that a node is being worked on."""
+    def eta(self) -> float | None:
+        """Return how many seconds are left at least, at the pace so far: those of the last rank.
+
+        None before the first node is done. Those above wait for it, and come on top.
+        """
+        left = [counts.eta(self.clock()) for counts in self.ranks.values()]
+        return max((one for one in left if one is not None), default=None)
+
+    @contextmanager
+    def at_work(self, level: Level) -> Iterator[None]:
+        """Count a node as worked on; one that waits in line is not."""
         self.ranks[level].open += 1
+        try:
+            yield
+        finally:
+            self.ranks[level].open -= 1
 
     def end(self, level: Level, *, failed: bool) -> None:
         """Note that a node is done, or has failed."""
         counts = self.ranks[level]
-        counts.open -= 1
         if failed:
             counts.failed += 1
         else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -32,8 +34,22 @@ def save_market_apart(loaded: LoadedFleet, folder: Path) -> None:
 
     Reading a tape leaves some 200 MB behind, about what 6,000 calls in flight need.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-        other.submit(_save, loaded.fleet.data, _places(loaded), folder).result()
+    spawned = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawned, initializer=_deaf_to_signals) as other:
+        try:
+            other.submit(_save, loaded.fleet.data, _places(loaded), folder).result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "the process that reads the tape has died.",
+                where=loaded.where("data"),
+                hint="Look whether there was memory enough.",
+            ) from error
+
+
+def _deaf_to_signals() -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the one that runs the scan."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
 
 
 def _save(data: Data, places: dict[str, str], folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import singledispatchmethod
 from itertools import chain
 
 import msgspec
@@ -73,11 +72,16 @@ class Renderer:
         shown = self.mask.shown(target)
         return shown if self.mask.on else fenced("name", shown, NAME)
 
-    @singledispatchmethod
     def _about(self, task: Task) -> str:
+        match task:
+            case WindowTask():
+                return self._window(task)
+            case OptionTask():
+                return self._option(task)
+            case BacktestTask():
+                return self._backtest(task)
         raise TypeError(f"no text for {type(task).__name__}")
 
-    @_about.register
     def _window(self, task: WindowTask) -> str:
         bars = task.bars
         scale = self.mask.scale(float(bars.open[0]))
@@ -88,14 +92,12 @@ class Renderer:
         text = (_BAR * len(bars)) % tuple(chain.from_iterable(rows))
         return f"Window of {self._target(task)}, {len(bars)} bars\n{text[:-1]}"
 
-    @_about.register
     def _option(self, task: OptionTask) -> str:
         strike = task.level * task.moneyness * self.mask.scale(task.level)
         name = self.mask.name(task.instrument)
         said = name if self.mask.on else fenced("name", name, NAME)
         return f"European {task.right} on {said}, strike {strike:.2f}, {task.days} days left"
 
-    @_about.register
     def _backtest(self, task: BacktestTask) -> str:
         averages = f"averages of {task.fast} and {task.slow}"
         return f"Cross of {averages} on {self._target(task)}, {task.bars} bars"

@@ -44,6 +44,7 @@ def result_of(
         messages=messages,
         as_of=scan.questions.as_of,
         masked=scan.fleet.masked,
+        refused=dict(sorted(stats.refused.items())),
     )
 
 

@@ -51,13 +51,14 @@ class Runtime:
         self._parents = Parents(fleet, questions)
         self._slots = Slots(int(fleet.calls.concurrency * AHEAD) + 1)
         self._sent: set[asyncio.Task[Outcome]] = set()
-        self._began = 0.0
+        self._began: float | None = None
         self.progress = Progress(self._tree.counts(), self.seconds)
         self.outcomes: dict[str, Outcome] = {}
 
     def seconds(self) -> float:
-        """Return how long the scan has run."""
-        return asyncio.get_running_loop().time() - self._began
+        """Return how long the scan has run; 0 before it has begun."""
+        now = asyncio.get_running_loop().time()
+        return now - (now if self._began is None else self._began)
 
     async def run(self) -> Outcome:
         """Return the desk's outcome; those of all other nodes are in `outcomes`.
@@ -90,13 +91,13 @@ class Runtime:
 
     async def _visit(self, node: Node) -> Outcome:
         level = node.level
-        self.progress.begin(level)
         outcome = Outcome(node=node.id, missing=LATE)
         try:
             if level is Level.WORKER:
                 outcome = await self._worker(node)
             else:
-                outcome = await self._parent(node)
+                with self.progress.at_work(level):
+                    outcome = await self._parent(node)
         finally:
             self.progress.end(level, failed=outcome.missing is not None)
         return outcome
@@ -106,7 +107,9 @@ class Runtime:
             if (task := asyncio.current_task()) is not None:
                 self._sent.add(task)
             about = self._questions.task(node)
-            spoken = await self._ask(node, self._questions.of_worker(node, about))
+            request = self._questions.of_worker(node, about)
+            with self.progress.at_work(Level.WORKER):
+                spoken = await self._ask(node, request)
         return Outcome(
             node=node.id,
             target=about.target,
@@ -174,7 +177,7 @@ class Runtime:
         return spoken.of_parent(whole)
 
     async def _ask(self, node: Node, request: Request) -> Spoken:
-        deadline = self._began + rank_of(self._fleet, node.level).deadline
+        deadline = (self._began or 0.0) + rank_of(self._fleet, node.level).deadline
         return await asked(self._client, node, self._questions.role(node), request, deadline)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ import msgspec
 from qe_plugins.config.decode import Decoder
 from qe_plugins.config.source import dump, parse
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet import shelf
+from qe_plugins.fleet import collector, shelf
 from qe_plugins.fleet.asking import Questions, headlines, providers, refuse_short_lists
+from qe_plugins.fleet.attending import Watch, unless_stopped, watched
 from qe_plugins.fleet.bus import Bus
 from qe_plugins.fleet.loading import CURRENCY, LoadedFleet
 from qe_plugins.fleet.messages import message
@@ -26,6 +29,7 @@ from qe_plugins.fleet.runtime import Runtime
 from qe_plugins.fleet.settings import Calls, Fleet
 from qe_plugins.fleet.shelf import Decision, Description, Engine, Folder
 from qe_plugins.fleet.state import Market
+from qe_plugins.fleet.stop import Stop, Stopped
 from qe_plugins.fleet.tree import Node, tree_of
 from qe_plugins.llm.client import Client, Settings
 from qe_plugins.llm.ledger import Ledger
@@ -34,11 +38,9 @@ from qe_plugins.llm.opening import api_key, open_providers
 from qe_plugins.llm.pricelist import price_list
 from qe_plugins.llm.provider import Provider
 
+LOG = logging.getLogger(__name__)
 LARGE = 1_000
 """Nodes from which memory matters more than the seconds that another process takes to start."""
-
-type Watch = Callable[[Runtime, Client], Coroutine[Any, Any, None]]
-"""Shows a running scan until it is cancelled."""
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -57,7 +59,7 @@ def begin(loaded: LoadedFleet, engine: Engine = "local") -> Scan:
     Raises FleetError where a coordinator has fewer tasks than workers, ModelError where a key is
     missing.
     """
-    _refuse_missing_keys(loaded.fleet)
+    refuse_missing_keys(loaded.fleet)
     with shelf.workshop() as place:
         market = _market(loaded, place)
         news = headlines(loaded.fleet, market)
@@ -95,14 +97,20 @@ def reopen(text: str) -> Scan:
     return Scan(scan_id, folder, fleet, asked, description.engine)
 
 
-def run(scan: Scan, *, replay: bool = False, watch: Watch | None = None) -> Result:
+def run(
+    scan: Scan, *, replay: bool = False, watch: Watch | None = None, stop: Stop | None = None
+) -> Result:
     """Run a scan to its end and return what came of it; a replay calls nobody and keeps nothing.
 
-    Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing.
+    Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing,
+    FleetError where another process runs it, and Stopped once `stop` is requested.
     """
-    result, outcomes = on_a_fast_loop(_run(scan, replay=replay, watch=watch, speak=not replay))
-    if not replay:
-        scan.folder.finish(result, outcomes)
+    with nullcontext() if replay else scan.folder.alone():
+        result, outcomes = on_a_fast_loop(
+            _run(scan, replay=replay, speak=not replay, watch=watch, stop=stop)
+        )
+        if not replay:
+            scan.folder.finish(result, outcomes)
     return result
 
 
@@ -112,13 +120,13 @@ def gather(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
     It is kept, and coordinators that have not spoken yet do. Whoever comes second is told what was
     kept. Raises ReplayMiss where the ledger here lacks an answer that was decided with.
     """
-    with scan.folder.alone():
+    with scan.folder.finishing():
         return scan.folder.result() or _gathered(scan, decisions, seconds)
 
 
 def _gathered(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
     scan.folder.decide(decisions)
-    result, outcomes = on_a_fast_loop(_run(scan, replay=True, watch=None, speak=True))
+    result, outcomes = on_a_fast_loop(_run(scan, replay=True, speak=True))
     with Ledger() as ledger:
         sent = ledger.sent(scan.scan_id)
     result = msgspec.structs.replace(
@@ -162,7 +170,7 @@ def publish(bus: Bus, scan: Scan, node: Node, outcome: Outcome) -> None:
 
 
 async def _run(
-    scan: Scan, *, replay: bool, watch: Watch | None, speak: bool
+    scan: Scan, *, replay: bool, speak: bool, watch: Watch | None = None, stop: Stop | None = None
 ) -> tuple[Result, list[Outcome]]:
     with Bus() as bus:
         async with client_of(scan, replay=replay) as client:
@@ -173,14 +181,14 @@ async def _run(
 
             decisions = scan.folder.decisions(keep=not replay)
             runtime = Runtime(scan.fleet, scan.questions, client, decisions, heard=heard)
-            watcher = asyncio.create_task(watch(runtime, client)) if watch else None
             try:
-                await runtime.run()
-                seconds = runtime.seconds()
-            finally:
-                if watcher is not None:
-                    watcher.cancel()
-                    await asyncio.gather(watcher, return_exceptions=True)
+                async with watched(watch, runtime, client):
+                    await unless_stopped(runtime, stop or Stop())
+                    seconds = runtime.seconds()
+            except Stopped:
+                LOG.warning("stopping once %d calls in flight have ended", client.stats.in_flight)
+                await client.drain()
+                raise
         messages = len(bus.read(scan=scan.scan_id))
     outcomes = runtime.in_order()
     return result_of(scan, outcomes, client.stats, seconds, messages), outcomes
@@ -194,7 +202,8 @@ def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
     return open_providers(names, base_urls=fleet.base_urls)
 
 
-def _refuse_missing_keys(fleet: Fleet) -> None:
+def refuse_missing_keys(fleet: Fleet) -> None:
+    """Raise ModelError where a provider that a fleet asks has no key."""
     known = price_list()
     for name in providers(fleet, known):
         if (terms := known.provider(name)).sdk != "offline":
@@ -215,5 +224,5 @@ def _settings(calls: Calls, *, replay: bool, company: bool) -> Settings:
 def on_a_fast_loop[T](work: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop, which Windows does not have."""
     fast = importlib.import_module("uvloop") if sys.platform != "win32" else asyncio
-    with asyncio.Runner(loop_factory=fast.new_event_loop) as runner:
+    with collector.sparing(), asyncio.Runner(loop_factory=fast.new_event_loop) as runner:
         return runner.run(work)

@@ -108,7 +108,7 @@ class Coordinator(Section, frozen=True, kw_only=True):
 
 
 class Schedule(Section, frozen=True, kw_only=True):
-    """How often a scan is wanted, around the clock."""
+    """How often a scan is wanted, around the clock: `qe fleet run` keeps to it."""
 
     every: Span = 300.0
 

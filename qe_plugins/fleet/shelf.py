@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import msgspec
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from qe_plugins import home
 from qe_plugins.errors import FleetError, did_you_mean
@@ -24,6 +24,7 @@ from qe_plugins.fleet.outcome import Outcome, Result
 
 DESCRIPTION, DECISIONS = "scan.json", "decisions.jsonl"
 OUTCOMES, RESULT = "outcomes.jsonl", "result.json"
+LOCK = "lock"
 
 
 type Engine = Literal["local", "temporal"]
@@ -95,12 +96,35 @@ class Folder:
         """Return what the scan was to do. Raises FleetError where that cannot be read."""
         return _read(self.place / DESCRIPTION, Description)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Run the scan in no other process meanwhile. Raises FleetError where another one does."""
+        try:
+            with FileLock(self.place / LOCK, timeout=0):
+                yield
+        except Timeout as error:
+            raise FleetError(
+                "is running in another process.",
+                where=f"scan {self.place.name}",
+                hint="`qe fleet show` prints what came of it when it has ended.",
+            ) from error
+
+    def was_left(self) -> bool:
+        """Return whether the scan was begun, has not finished, and is run by nobody now."""
+        if self.result() is not None:
+            return False
+        try:
+            with self.alone():
+                return self.result() is None
+        except FleetError:
+            return False
+
     def decisions(self, *, keep: bool = True) -> Decisions:
         """Return what the scan has decided so far, to go on with or, without `keep`, to read."""
         return Decisions(self.place / DECISIONS, keep=keep)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def finishing(self) -> Iterator[None]:
         """Wait until no other process finishes this scan, and keep others from it meanwhile."""
         with FileLock(self.place / ".finishing"):
             yield
@@ -138,6 +162,14 @@ def scans() -> list[str]:
     root = _root()
     named = [one.name for one in root.glob("[!.]*") if (one / DESCRIPTION).is_file()]
     return sorted(named)
+
+
+def newest(name: str) -> tuple[str, Folder] | None:
+    """Return the last scan of the fleet of that name, None where it has made none."""
+    for scan_id in reversed(scans()):
+        if scan_id.partition("-")[2].rpartition("-")[0] == name:
+            return scan_id, Folder(_root() / scan_id)
+    return None
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from qe_plugins.fleet.features import black_76, cross_backtest, realised, window_features
+from qe_plugins.fleet.features import black_76
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
+from qe_plugins.fleet.shared import Shared
 from qe_plugins.fleet.state import Bars, Market
 
 DAYS = 365
@@ -66,10 +67,10 @@ class TaskList:
     """The tasks of one coordinator over a market, made when they are drawn."""
 
     def __init__(self, tasks: Tasks, market: Market) -> None:
-        self._market = market
+        self._market, self._shared = market, Shared(tasks, market)
         self._cost = tasks.backtests.cost if tasks.backtests else 0.0
         self._draws = [
-            *(_windows(tasks.windows, market) if tasks.windows else ()),
+            *(_windows(tasks.windows, market, self._shared) if tasks.windows else ()),
             *(_options(tasks.options, market) if tasks.options else ()),
             *(_backtests(tasks.backtests, market) if tasks.backtests else ()),
         ]
@@ -81,20 +82,17 @@ class TaskList:
         kind, parameters = self._draws[seat]
         match kind:
             case "window":
-                return _window(self._market, *parameters)
+                return _window(self._market, self._shared, *parameters)
             case "option":
-                return _option(self._market, *parameters)
+                return _option(self._market, self._shared, *parameters)
             case _:
-                return _backtest(self._market, self._cost, *parameters)
+                return _backtest(self._market, self._shared, self._cost, *parameters)
 
 
-def _windows(wanted: Windows, market: Market) -> Iterator[Draw]:
-    shifts = range(0, wanted.back * wanted.stride, wanted.stride)
+def _windows(wanted: Windows, market: Market, shared: Shared) -> Iterator[Draw]:
     for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
-        known = len(market.bars(name, frame))
-        yield from (
-            ("window", (name, frame, bars, back)) for back in shifts if bars + back <= known
-        )
+        shifts = shared.shifts(market.bars(name, frame), bars)
+        yield from (("window", (name, frame, bars, back)) for back in shifts)
 
 
 def _options(wanted: Options, market: Market) -> Iterator[Draw]:
@@ -115,14 +113,16 @@ def _backtests(wanted: Backtests, market: Market) -> Iterator[Draw]:
             )
 
 
-def _window(market: Market, name: str, frame: str, count: int, back: int) -> WindowTask:
+def _window(
+    market: Market, shared: Shared, name: str, frame: str, count: int, back: int
+) -> WindowTask:
     bars = market.bars(name, frame).window(count, back)
     return WindowTask(
         id=f"window {name} {frame} {count} bars, {back} back",
         instrument=name,
         detail=frame,
         ends=int(bars.ts[-1]),
-        facts=window_features(bars),
+        facts=shared.features(name, frame, count)[back],
         timeframe=frame,
         bars=bars,
     )
@@ -130,6 +130,7 @@ def _window(market: Market, name: str, frame: str, count: int, back: int) -> Win
 
 def _option(
     market: Market,
+    shared: Shared,
     name: str,
     lookback: int,
     days: int,
@@ -137,8 +138,7 @@ def _option(
     moneyness: float,
 ) -> OptionTask:
     bars = market.bars(name, "1m")
-    closes = bars.close[-lookback - 1 :]
-    long, short = realised(closes), realised(closes[-lookback // 4 :])
+    long, short = shared.volatility(name, lookback)
     priced = black_76(right, 100 * moneyness, days / DAYS, long)
     facts = {"volatility": long, "recent_volatility": short, "edge": short / long - 1, **priced}
     return OptionTask(
@@ -150,20 +150,26 @@ def _option(
         right=right,
         moneyness=moneyness,
         days=days,
-        level=float(closes[-1]),
+        level=float(bars.close[-1]),
     )
 
 
 def _backtest(
-    market: Market, cost: float, name: str, frame: str, count: int, fast: int, slow: int
+    market: Market,
+    shared: Shared,
+    cost: float,
+    name: str,
+    frame: str,
+    count: int,
+    fast: int,
+    slow: int,
 ) -> BacktestTask:
-    bars = market.bars(name, frame).window(count)
     return BacktestTask(
         id=f"backtest {name} {frame} {fast}/{slow} over {count}",
         instrument=name,
         detail=f"{frame} cross",
-        ends=int(bars.ts[-1]),
-        facts=cross_backtest(bars.close, fast, slow, cost),
+        ends=int(market.bars(name, frame).ts[-1]),
+        facts=shared.crosses(name, frame, count).backtest(fast, slow, cost),
         timeframe=frame,
         fast=fast,
         slow=slow,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from qe_plugins.decisions import Role
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.outcome import Outcome
 from qe_plugins.fleet.scanning import Scan
 from qe_plugins.fleet.tree import Level, Node, tree_of
 from qe_plugins.llm.ledger import Ledger
+from qe_plugins.llm.records import request_key
 
 
 def node_view(scan: Scan, text: str) -> dict[str, Any]:
@@ -25,7 +27,9 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
         raise FleetError(
             "has not finished.",
             where=f"scan {scan.scan_id}",
-            hint=f"Run `qe fleet resume {scan.scan_id}` first.",
+            hint=f"Run `qe fleet resume {scan.scan_id}` first."
+            if scan.folder.was_left()
+            else "It is running: wait for its end.",
         )
     outcome = known[node.id]
     return {
@@ -35,8 +39,11 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
         "role": scan.questions.role(node),
         **_said(outcome),
         "task": _task(scan, node),
-        "children": [_line(known[child.id]) for child in tree_of(scan.fleet).children(node)],
-        **_asked(scan, outcome),
+        "children": [
+            _line(known[child.id], scan.questions.role(child))
+            for child in tree_of(scan.fleet).children(node)
+        ],
+        **_asked(scan, node, outcome),
     }
 
 
@@ -53,10 +60,11 @@ def _said(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _line(outcome: Outcome) -> dict[str, Any]:
+def _line(outcome: Outcome, role: Role) -> dict[str, Any]:
     spoke = outcome.answer or outcome.aggregate
     return {
         "node": outcome.node,
+        "role": role,
         "target": outcome.target or None,
         "score": spoke.score if spoke else None,
         "confidence": spoke.confidence if spoke else None,
@@ -72,10 +80,17 @@ def _task(scan: Scan, node: Node) -> dict[str, Any] | None:
     return {"id": task.id, "target": task.target, "ends": task.ends, "facts": task.facts}
 
 
-def _asked(scan: Scan, outcome: Outcome) -> dict[str, Any]:
-    """Return the exact request and what the ledger says of it; nothing where none was sent."""
-    if outcome.key is None:
+def _asked(scan: Scan, node: Node, outcome: Outcome) -> dict[str, Any]:
+    """Return the exact request and what the ledger says of it; nothing where none was sent.
+
+    A worker without an answer was asked all the same, unless its turn never came.
+    """
+    key, request = outcome.key, None
+    if key is None and node.level is Level.WORKER:
+        request = scan.questions.of_worker(node, scan.questions.task(node))
+        key = request_key(request)
+    if key is None:
         return {"key": None, "request": None, "settled": None}
     with Ledger() as ledger:
-        request, settled = ledger.request(outcome.key), ledger.used(scan.scan_id, outcome.key)
-    return {"key": outcome.key, "request": request, "settled": settled}
+        known, settled = ledger.request(key), ledger.used(scan.scan_id, key)
+    return {"key": key, "request": known or request, "settled": settled}

@@ -37,10 +37,14 @@ def _day(number: int) -> str:
     return datetime.fromtimestamp(number * 86_400, UTC).date().isoformat()
 
 
-def scopes(budgets: Budgets, scan: str, rank: str, at_ns: int) -> dict[str, Decimal | None]:
-    """Return the names of what a call spends from, with their limits."""
-    return {
-        f"day:{day_of(at_ns)}": budgets.day,
-        f"scan:{scan}": budgets.scan,
-        f"rank:{scan}:{rank}": budgets.ranks.get(rank),
-    }
+@lru_cache(maxsize=1_024)
+def scopes(day: str, scan: str, rank: str) -> tuple[str, str, str]:
+    """Return the names of what a call spends from: a day, a scan, a rank of it."""
+    return f"day:{day}", f"scan:{scan}", f"rank:{scan}:{rank}"
+
+
+def limits(budgets: Budgets, scan: str, rank: str, at_ns: int) -> dict[str, Decimal]:
+    """Return what a call spends from and may not overstep."""
+    most = budgets.day, budgets.scan, budgets.ranks.get(rank)
+    named = zip(scopes(day_of(at_ns), scan, rank), most, strict=True)
+    return {scope: limit for scope, limit in named if limit is not None}

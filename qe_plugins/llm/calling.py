@@ -38,6 +38,7 @@ class Ask(msgspec.Struct, kw_only=True, eq=False):
     askers: int = 0
     given_up: bool = False
     sent_at: float | None = None
+    waits: asyncio.Timeout | None = None
     settled: Settled | None = None
 
     def settle(self, model: str, **what: Any) -> Settled:
@@ -55,6 +56,11 @@ class Ask(msgspec.Struct, kw_only=True, eq=False):
             **what,
         )
         return self.settled
+
+    def outrun(self) -> None:
+        """Let its first call wait no longer: the second one has answered."""
+        if self.waits is not None and not self.waits.expired():
+            self.waits.reschedule(0.0)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +89,13 @@ class Line:
         self._till, self._ledger, self._settings, self._stats = till, ledger, settings, stats
 
     async def enter(self) -> Outcome | None:
-        """Wait for a place, to `leave` later. An outcome says that there will be none."""
+        """Wait for a place, for one `call`. An outcome says that there will be none."""
         left = self._settings.patience
         while pause := self.circuit.wait():
             left -= pause
             if left < 0:
-                return Outcome(failure=Failure.CIRCUIT_OPEN, detail="the provider only fails")
+                said = f"the provider only fails: {self.circuit.why}"
+                return Outcome(failure=Failure.CIRCUIT_OPEN, detail=said)
             await asyncio.sleep(pause)
         try:
             await self.gate.enter()
@@ -98,7 +105,7 @@ class Line:
         return None
 
     def try_enter(self) -> bool:
-        """Take a place where there is one now."""
+        """Take a place for one `call` where there is one now."""
         if self.circuit.wait():
             return False
         if not self.gate.try_enter():
@@ -117,28 +124,36 @@ class Line:
         """Return what one call came to, after it is committed.
 
         An answer settles the ask in the same transaction; so does a rejection when `last`. A
-        `spare` call does not wait for money.
+        `spare` call does not wait for money. Whoever calls has entered; the place is given back
+        once the provider is done, so that the next intent shares a transaction with this end.
         """
         try:
             number, attempt = await self._till.reserve(
                 ask.key, ask.request, self._settings.timeout, wait=not spare
             )
-            return await self._sent(ask, feedback, number, attempt, last=last)
         except OverBudget as error:
+            self.leave()
+            self._stats.refused[error.kind] = self._stats.refused.get(error.kind, 0) + (not spare)
             return Outcome(failure=Failure.BUDGET, detail=str(error))
+        except BaseException:
+            self.leave()
+            raise
+        return await self._sent(ask, feedback, number, attempt, last=last, spare=spare)
 
     async def _sent(
-        self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool
+        self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool, spare: bool
     ) -> Outcome:
         ended: Completion | ProviderFailure | None = None
         outcome = Outcome(failure=Failure.TIMEOUT)
         self._stats.sent += 1
         ask.attempts += 1
-        ask.sent_at = asyncio.get_running_loop().time()
+        if not spare:
+            ask.sent_at = asyncio.get_running_loop().time()
         try:
-            ended = await self._completed(ask.request, feedback)
-            outcome = _outcome(ended, ask)
-            self._report(ended)
+            ended = await self._completed(ask, feedback, spare=spare)
+            if ended is not None:
+                outcome = _outcome(ended, ask)
+                self._report(ended)
         finally:
             usage = self._till.charged(ended)
             usd = attempt.worst if usage is None else self._till.price(ask.request, usage)
@@ -146,18 +161,29 @@ class Line:
             status = "in_doubt" if usage is None else str(outcome.failure or "answered")
             settled = self._till.settle(number, attempt, status, usd, usage or Usage())
             self._conclude(ask, outcome, last=last)
+            self.leave()
+        if spare and outcome.failure is None:
+            ask.outrun()
         await settled
         return outcome
 
-    async def _completed(self, request: Request, feedback: str) -> Completion | ProviderFailure:
+    async def _completed(
+        self, ask: Ask, feedback: str, *, spare: bool
+    ) -> Completion | ProviderFailure | None:
+        """Return what the provider says; None where a second call was answered before."""
         seconds = self._settings.timeout
         try:
-            async with asyncio.timeout(seconds):
-                return await self.provider.complete(request, feedback)
+            async with asyncio.timeout(seconds) as waits:
+                if not spare:
+                    ask.waits = waits
+                return await self.provider.complete(ask.request, feedback)
         except ProviderFailure as failure:
             return failure
         except TimeoutError:
-            return Timeout(f"no answer within {seconds:g} s")
+            return None if ask.settled is not None else Timeout(f"no answer within {seconds:g} s")
+        finally:
+            if not spare:
+                ask.waits = None
 
     def _conclude(self, ask: Ask, outcome: Outcome, *, last: bool) -> None:
         """Settle the ask beside its call, so that no answer that was paid for can be lost."""
@@ -173,14 +199,16 @@ class Line:
         self._ledger.conclude(None if ask.given_up else ask.scan, settled)
 
     def _report(self, ended: Completion | ProviderFailure) -> None:
-        kind = ended.kind if isinstance(ended, ProviderFailure) else None
+        kind, why = None, ""
+        if isinstance(ended, ProviderFailure):
+            kind, why = ended.kind, ended.detail
         if kind in (Failure.RATE_LIMITED, Failure.SERVER):
             pause = getattr(ended, "retry_after", None) or self._settings.backoff
             self.gate.turned_away(pause)
         elif kind is not Failure.TIMEOUT:
             self.gate.answered()
         if kind in (Failure.SERVER, Failure.TIMEOUT):
-            self.circuit.failed()
+            self.circuit.failed(why[:LONGEST])
         else:
             self.circuit.answered()
 

@@ -16,6 +16,7 @@ class Circuit:
         self._in_a_row = 0
         self._open_until: float | None = None
         self._trying = False
+        self.why = ""
 
     def wait(self) -> float:
         """Return for how many seconds a call must wait; 0 lets it go, and it must then report."""
@@ -33,8 +34,9 @@ class Circuit:
         """Note that the provider answered, whatever it said."""
         self._in_a_row, self._open_until, self._trying = 0, None, False
 
-    def failed(self) -> None:
-        """Note that it failed or did not answer."""
+    def failed(self, why: str = "") -> None:
+        """Note that it failed or did not answer, and what it said; `why` is the last of that."""
+        self.why = why
         self._in_a_row += 1
         if self._trying or self._in_a_row >= self._most:
             self._open_until = asyncio.get_running_loop().time() + self._rest

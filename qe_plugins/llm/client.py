@@ -18,6 +18,7 @@ from qe_plugins.llm.provider import Provider
 from qe_plugins.llm.records import REJECTED, Failure, Request, Settled, request_key
 from qe_plugins.llm.settings import Settings, Stats
 from qe_plugins.llm.till import Till
+from qe_plugins.llm.waiting import ended
 
 __all__ = ["Client", "Settings", "Stats"]
 
@@ -47,6 +48,7 @@ class Client:
         )
         self._askers = {name: self._asker(name) for name in self._providers}
         self._running: dict[str, tuple[Ask, asyncio.Task[Settled]]] = {}
+        self._records: dict[str, Settled] | None = None
 
     async def ask(
         self, request: Request, answer_type: Any, *, deadline: float | None = None
@@ -64,13 +66,14 @@ class Client:
             raise ModelError("is not open here.", where=f"provider {request.provider}", hint=hint)
         self.stats.asked += 1
         key = request_key(request)
+        if self.settings.replay:
+            return self._recorded(key, request)
         if key not in self._running:
             self._running[key] = self._started(key, request, answer_type)
         ask, task = self._running[key]
         ask.askers += 1
         try:
-            left = None if deadline is None else max(0.0, deadline - _now())
-            done, _ = await asyncio.wait({task}, timeout=left)
+            done = await ended(task, deadline)
         except asyncio.CancelledError:
             self._leave(ask, task)
             raise
@@ -79,6 +82,13 @@ class Client:
             return await self._late(ask)
         ask.askers -= 1
         return await task
+
+    async def drain(self) -> None:
+        """Wait for the calls in flight whose askers have left, so that none is paid for in vain.
+
+        None of them is tried again, so it takes no longer than a call may take.
+        """
+        await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
 
     async def aclose(self) -> None:
         """Break off what is still in flight, then close the providers and the ledger."""
@@ -118,17 +128,26 @@ class Client:
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return ask, task
 
+    def _recorded(self, key: str, request: Request) -> Settled:
+        """Return what the scan went by. Raises ReplayMiss where it went by nothing."""
+        if self._records is None:
+            self._records = self.ledger.records(self.scan)
+        found = self._records.get(key)
+        if found is None:
+            raise ReplayMiss(
+                "was never answered in this scan.",
+                where=f"scan {self.scan}, {request.node or 'request'} {key[:12]}",
+                hint="Replay with the configuration and the data of the scan.",
+            )
+        self.stats.replayed += 1
+        return found
+
     async def _settled(self, ask: Ask) -> Settled:
-        found = await self.ledger.look_up(self.scan, ask.key, self._not_older_than(ask))
+        oldest = ask.started_ns - int(ask.request.valid_for * 1e9)
+        found = await self.ledger.look_up(self.scan, ask.key, oldest)
         if found is not None:
             self.stats.replayed += 1
             return found
-        if self.settings.replay:
-            raise ReplayMiss(
-                "was never answered in this scan.",
-                where=f"scan {self.scan}, {ask.request.node or 'request'} {ask.key[:12]}",
-                hint="Replay with the configuration and the data of the scan.",
-            )
         settled = await self._askers[ask.request.provider].settle(ask)
         self.stats.answered += settled.failure is None
         self.stats.failed += settled.failure is not None
@@ -161,17 +180,7 @@ class Client:
         await self.ledger.conclude(self.scan, late)
         return late
 
-    def _not_older_than(self, ask: Ask) -> int | None:
-        """Return when an answer found must have been given; None in a replay, where none counts."""
-        if self.settings.replay:
-            return None
-        return ask.started_ns - int(ask.request.valid_for * 1e9)
-
     def _cutoff(self, request: Request) -> str | None:
         if self._prices.provider(request.provider).sdk == "offline":
             return None
         return self._prices.model(request.model).cutoff
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

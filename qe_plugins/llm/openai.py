@@ -12,11 +12,12 @@ from openai import (
     AsyncOpenAI,
     omit,
 )
+from openai._models import FinalRequestOptions
 
 from qe_plugins.llm import failing
 from qe_plugins.llm.provider import Completion, Cut, Refusal
 from qe_plugins.llm.records import Request, Usage
-from qe_plugins.llm.transport import UNTOLD, DirectClient
+from qe_plugins.llm.transport import UNTOLD, Another, DirectClient, Wire
 from qe_plugins.llm.wording import again, json_only
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
@@ -58,6 +59,21 @@ class _Chat(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Chat)
 
 
+class _Client(AsyncOpenAI):
+    """The SDK's client; it builds its first request, and then the same with other bytes.
+
+    Ours differ in nothing but their bytes, and building one takes half of the SDK's time.
+    """
+
+    _first: tuple[httpx2.Request, Wire] | None = None
+
+    def _build_request(self, options: Any, *, retries_taken: int = 0) -> httpx2.Request:
+        if self._first is None:
+            request = super()._build_request(options, retries_taken=retries_taken)
+            self._first = request, Wire(request)
+        return Another(*self._first, options.content)
+
+
 class OpenAI:
     """One shared client. `extra_body` goes along with each request: a service's own switches."""
 
@@ -71,8 +87,9 @@ class OpenAI:
         extra_body: dict[str, Any] | None = None,
     ) -> None:
         self._key, self._extra = key, extra_body or {}
-        self._url = f"{base_url.rstrip('/')}/chat/completions"
-        self._client = AsyncOpenAI(
+        url = f"{base_url.rstrip('/')}/chat/completions"
+        self._options = FinalRequestOptions.construct(method="post", url=url, headers=JSON)
+        self._client = _Client(
             api_key=key,
             base_url=base_url,
             max_retries=NO_RETRIES,
@@ -96,13 +113,9 @@ class OpenAI:
 
     async def _posted(self, content: bytes) -> httpx2.Response:
         """Post the bytes as they are: the SDK's own models cost twice the time of the call."""
+        options = self._options.model_copy(update={"content": content})
         try:
-            return await self._client.post(
-                self._url,
-                content=content,
-                cast_to=httpx2.Response,
-                options={"headers": JSON},
-            )
+            return await self._client.request(httpx2.Response, options)
         except APIStatusError as error:
             said = failing.without(self._key, error.message)
             failure = failing.of_status(error.status_code, error.response.headers, said)

@@ -88,8 +88,8 @@ class Holidays(Part, frozen=True, kw_only=True):
     days: list[date]
 
 
-class PriceList(Part, frozen=True, kw_only=True):
-    """The whole file."""
+class PriceList(Part, frozen=True, kw_only=True, eq=False):
+    """The whole file. It is equal to nothing but itself, so that what it says can be cached."""
 
     providers: dict[str, ProviderTerms]
     models: dict[str, Model]

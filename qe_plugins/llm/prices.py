@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from qe_plugins.errors import ModelError
 from qe_plugins.llm.pricelist import Model, Price, PriceList, Rates, Window, minutes, price_list
@@ -20,7 +21,14 @@ ENVELOPE = 64
 
 def rates(prices: PriceList, model: str, at: datetime) -> Rates:
     """Return what a model charges at a moment: those of a window where it lies in one."""
-    price = _price(prices.model(model), at)
+    return _rates(prices, model, int(at.timestamp() // 60))
+
+
+@lru_cache(maxsize=1_024)
+def _rates(prices: PriceList, model: str, minute: int) -> Rates:
+    """Return the rates of a minute of UTC; prices begin and end with one."""
+    at = datetime.fromtimestamp(minute * 60, UTC)
+    price = _price(prices.model(model), at.date())
     windows = [window for window in price.windows if _inside(window, prices, at)]
     return windows[0] if windows else price
 
@@ -30,7 +38,7 @@ def cost(prices: PriceList, model: str, usage: Usage, at: datetime) -> Decimal:
 
     Raises ModelError for an unknown model and for a prompt longer than any price covers.
     """
-    _refuse_long(prices.model(model), model, usage.input, at)
+    _refuse_long(prices, model, usage.input, at)
     return _at(rates(prices, model, at), usage)
 
 
@@ -65,8 +73,7 @@ def _at(rate: Rates, usage: Usage) -> Decimal:
     return (charged + usage.output * rate.output) / MILLION
 
 
-def _price(model: Model, at: datetime) -> Price:
-    day = at.astimezone(UTC).date()
+def _price(model: Model, day: date) -> Price:
     begun = [price for price in model.prices if price.since <= day]
     by_date = sorted(begun or model.prices, key=lambda price: price.since)
     return by_date[-1] if begun else by_date[0]
@@ -94,11 +101,17 @@ def _refuse_retired(model: Model, name: str, at: datetime) -> None:
         )
 
 
-def _refuse_long(model: Model, name: str, prompt: int, at: datetime) -> None:
-    most = _price(model, at).prompt_up_to
+def _refuse_long(prices: PriceList, name: str, prompt: int, at: datetime) -> None:
+    most = _longest(prices, name, at.astimezone(UTC).date())
     if most is not None and prompt > most:
         raise ModelError(
             f"has no price for a prompt of {prompt} tokens, only up to {most}.",
             where=f"configs/prices.yaml, {name}",
             hint="Shorten the prompt, or add the price for long prompts.",
         )
+
+
+@lru_cache(maxsize=256)
+def _longest(prices: PriceList, name: str, day: date) -> int | None:
+    """Return how many tokens a prompt may have that day; None is any number."""
+    return _price(prices.model(name), day).prompt_up_to

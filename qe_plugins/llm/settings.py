@@ -38,7 +38,8 @@ class Stats(msgspec.Struct, kw_only=True):
     `sent` counts calls, `paid` those that cost something, `hedged` and `retried` those sent again;
     `asked` counts requests, of which `replayed` were found, `answered` were answered, `failed`
     were not, and `late` came after their deadline. `usd` is settled, `reserved` is in flight at
-    worst case.
+    worst case. `refused` counts calls that a budget had no money for, by its kind: `day`, `scan`,
+    `rank`, `call`.
     """
 
     asked: int = 0
@@ -54,3 +55,4 @@ class Stats(msgspec.Struct, kw_only=True):
     usage: Usage = Usage()
     usd: Decimal = Decimal(0)
     reserved: Decimal = Decimal(0)
+    refused: dict[str, int] = {}

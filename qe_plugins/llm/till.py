@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from qe_plugins.llm import prices
-from qe_plugins.llm.budget import Budgets, scopes
+from qe_plugins.llm.budget import Budgets, limits
 from qe_plugins.llm.ledger import Attempt, Ledger, OverBudget
 from qe_plugins.llm.pricelist import PriceList
 from qe_plugins.llm.provider import Completion, ProviderFailure
@@ -130,14 +130,13 @@ class Till:
             now, span = datetime.now(UTC), timedelta(seconds=within)
             worst = prices.worst_case(self._prices, request, now, span)
         if self._budgets.call is not None and worst > self._budgets.call:
-            raise OverBudget("a call", self._budgets.call, used_up=True)
+            raise OverBudget("call", self._budgets.call, used_up=True)
         return Attempt(
             key=key, scan=self._scan, request=request, worst=worst, started_ns=time.time_ns()
         )
 
     def _limits(self, attempt: Attempt) -> dict[str, Decimal]:
-        limits = scopes(self._budgets, self._scan, attempt.request.rank, attempt.started_ns)
-        return {scope: limit for scope, limit in limits.items() if limit is not None}
+        return limits(self._budgets, self._scan, attempt.request.rank, attempt.started_ns)
 
     def _free(self, request: Request) -> bool:
         return self._prices.provider(request.provider).sdk == "offline"

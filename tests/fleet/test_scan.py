@@ -198,6 +198,24 @@ def test_a_node_shows_its_answer_its_children_and_its_exact_request(small):
     assert worker["answer"].reason.startswith("offline rule")
 
 
+def test_a_worker_without_an_answer_shows_what_it_was_asked_and_why_nothing_came(small, provider):
+    provider(Silent("1.2.1.3"))
+    scan(small, calls={"retries": 0})
+    worker = node_view(scanning.reopen("last"), "1.2.1.3")
+
+    assert (worker["missing"], worker["settled"].detail) == ("server", "gone")
+    assert worker["request"].prompt.startswith("Window of instrument A")
+
+
+def test_a_scan_without_an_end_says_whether_it_runs_or_was_left(small):
+    begun = scanning.begin(small())
+    with pytest.raises(FleetError, match=r"has not finished\. Run `qe fleet resume"):
+        node_view(begun, "1")
+
+    with begun.folder.alone(), pytest.raises(FleetError, match=r"has not finished\. It is running"):
+        node_view(begun, "1")
+
+
 @pytest.mark.parametrize("node", ["3", "1.9", "1.1.1.1.1", "x"])
 def test_a_node_that_is_not_there_is_refused(small, node):
     scan(small)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qe_plugins.errors import DataError, FleetError
 from qe_plugins.fleet.asking import Questions, refuse_short_lists
-from qe_plugins.fleet.features import black_76, cross_backtest, window_features
+from qe_plugins.fleet.features import Crosses, black_76, features_of_windows, window_features
 from qe_plugins.fleet.loading import load
 from qe_plugins.fleet.reading import open_market
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
@@ -79,6 +79,39 @@ def test_features_say_which_way_a_straight_line_goes():
     assert facts["momentum"] > 5
 
 
+@settings(max_examples=20)
+@given(count=st.integers(10, 60), shifts=st.lists(st.integers(0, 200), min_size=1, max_size=9))
+def test_windows_have_the_same_features_together_and_one_by_one(count: int, shifts: list[int]):
+    bars = market(minutes=300).bars("MESH24.XCME", "1m")
+
+    together = features_of_windows(bars, count, shifts)
+    assert together == [window_features(bars.window(count, back)) for back in shifts]
+
+
+def test_a_drawn_window_has_the_features_of_its_own_bars():
+    tasks = TaskList(ALL, market())
+
+    for task in (tasks[n] for n in range(12)):
+        assert task.facts == window_features(task.bars)
+
+
+def test_features_are_what_their_names_say():
+    bars = market(minutes=60).bars("MESH24.XCME", "1m").window(20)
+    logs = np.log(bars.close)
+    moves = np.diff(logs)
+    facts = window_features(bars)
+
+    assert facts["move_bps"] == pytest.approx(1e4 * (logs[-1] - math.log(bars.open[0])), abs=0.05)
+    assert facts["deviation_bps"] == pytest.approx(1e4 * moves.std(), abs=0.05)
+    assert facts["volume_ratio"] == pytest.approx(
+        bars.volume[-4:].mean() / bars.volume.mean(), abs=0.005
+    )
+    line = np.polyfit(np.arange(20), logs, 1)
+    rest = logs - np.polyval(line, np.arange(20))
+    error = math.sqrt((rest**2).sum() / 18 / ((np.arange(20) - 9.5) ** 2).sum())
+    assert facts["trend_t"] == pytest.approx(line[0] / error, abs=0.05)
+
+
 def test_a_window_without_movement_or_volume_has_finite_features():
     flat = market(minutes=60).frame.with_columns(
         **{name: pl.lit(100.0) for name in ("open", "high", "low", "close")}, volume=pl.lit(0.0)
@@ -104,7 +137,7 @@ def test_an_option_at_the_money_costs_what_the_textbook_says():
 
 def test_a_cross_that_is_always_right_earns_the_move_less_one_entry():
     closes = np.exp(np.linspace(0, 0.1, 101))
-    result = cross_backtest(closes, 2, 5, 0.001)
+    result = Crosses(closes).backtest(2, 5, 0.001)
     held = 100 - 4  # bars after the slow average is known
 
     assert result["trades"] == 1
@@ -115,7 +148,7 @@ def test_a_cross_is_decided_before_the_bar_that_it_earns():
     closes = np.full(50, 100.0)
     closes[-1] = 200.0  # known only at the end: nobody held it
 
-    assert cross_backtest(closes, 2, 5, 0.0)["net_bps"] == 0
+    assert Crosses(closes).backtest(2, 5, 0.0)["net_bps"] == 0
 
 
 def test_a_list_shorter_than_its_workers_is_refused_at_its_line(small):

@@ -19,6 +19,7 @@ from tests.llm.asks import KEY, QUICK, Finding, anthropics, ask_all, bill_of, cl
 from tests.model_server import bill
 from tests.model_server.profile import Profile
 from tests.model_server.server import serving
+from tests.model_server.tariff import dearness
 
 pytestmark = pytest.mark.anyio
 
@@ -148,6 +149,16 @@ async def test_being_turned_away_costs_nothing_and_is_tried_again(asked, fault, 
     assert settled.usd == bill.total(bill_of(tmp_path))
 
 
+async def test_a_provider_that_says_when_to_come_back_is_left_alone_until_then(tmp_path):
+    once = Profile(rate_limited=1.0, first_only=True, retry_after=0.6)
+    async with serving(bill_of(tmp_path), once) as (url, _), client(url) as asking:
+        began = asyncio.get_running_loop().time()
+        settled = await asking.ask(request(), Finding)
+
+    assert settled.failure is None
+    assert asyncio.get_running_loop().time() - began >= 0.6  # and not the 0.01 of the settings
+
+
 @BOTH
 @pytest.mark.parametrize("fault", ["cut", "unmetered", "garbled"])
 async def test_an_answer_in_pieces_counts_at_worst_case_and_is_tried_again(asked, fault, tmp_path):
@@ -253,7 +264,7 @@ async def test_a_straggler_gets_a_second_call_beside_it(tmp_path):
 
 
 async def test_a_scan_stops_within_its_budget_and_close_to_it(tmp_path):
-    limit = Decimal("0.003") * bill.dearer("deepseek-flash")
+    limit = Decimal("0.003") * dearness("deepseek-flash")
     async with (
         serving(bill_of(tmp_path), Profile(latency=0.02)) as (url, _),
         client(url, budgets=Budgets(scan=limit)) as asking,
@@ -278,7 +289,7 @@ async def test_a_rank_and_a_call_have_budgets_of_their_own(tmp_path):
 
 
 async def test_a_days_budget_holds_for_every_scan_and_process(tmp_path):
-    limit = Decimal("0.002") * bill.dearer("deepseek-flash")
+    limit = Decimal("0.002") * dearness("deepseek-flash")
     budgets = Budgets(day=limit)
     async with serving(bill_of(tmp_path), Profile(latency=0.01)) as (url, _):
         for scan in ("one", "two"):
@@ -368,5 +379,7 @@ async def test_a_dead_provider_is_left_alone():
         sent = asking.stats.sent
 
     assert {one.failure for one in settled} <= {Failure.SERVER, Failure.CIRCUIT_OPEN}
+    spared = [one.detail for one in settled if one.failure is Failure.CIRCUIT_OPEN]
+    assert all(one.startswith("the provider only fails: not reached") for one in spared)
     assert {one.usd for one in settled} == {0}
     assert sent <= 200

@@ -9,17 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-RATES = {  # USD for a million tokens: input, cached, output
-    "deepseek-flash": ("0.15", "0.003", "0.60"),
-    "claude-sonnet-5-5": ("2", "0.10", "10"),
-    "claude-opus-5-5": ("4", "0.20", "20"),
-}
-
-DEAR = {"deepseek-flash"}
-PEAK = {1, 2, 3, *range(6, 10)}
-"""The hours of UTC, Monday to Friday, in which those models cost twice as much."""
-
-SATURDAY = 5
+from tests.model_server.tariff import rates
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,17 +55,9 @@ class Bill:
 
 
 def price(model: str, prompt: int, cached: int, output: int, at: datetime | None = None) -> Decimal:
-    """Return what the vendor charges at a moment, by default now."""
-    whole, hit, out = (Decimal(rate) for rate in RATES[model])
-    usual = ((prompt - cached) * whole + cached * hit + output * out) / 1_000_000
-    return usual * dearer(model, at)
-
-
-def dearer(model: str, at: datetime | None = None) -> int:
-    """Return how many times its usual price a model costs then or now; holidays are left out."""
-    then = at or datetime.now(UTC)
-    peak = then.weekday() < SATURDAY and then.hour in PEAK
-    return 2 if peak and model in DEAR else 1
+    """Return what the vendor charges for a call that ends at a moment, by default now."""
+    whole, hit, out = rates(model, at or datetime.now(UTC))
+    return ((prompt - cached) * whole + cached * hit + output * out) / 1_000_000
 
 
 def lines(path: Path) -> list[Line]:

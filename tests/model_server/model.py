@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ def answer(schema: dict[str, Any], digest: str) -> str:
     return msgspec.json.encode(_fill(schema, schema, digest, "$")).decode()
 
 
+@lru_cache(maxsize=256)
 def shown(text: str) -> dict[str, Any] | None:
     """Return the JSON Schema that a prompt shows, its last JSON object."""
     for found in reversed(list(re.finditer(r"^\{", text, re.MULTILINE))):

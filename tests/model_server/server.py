@@ -9,36 +9,43 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from tests.model_server import model
 from tests.model_server.bill import Bill
 from tests.model_server.profile import Profile
 from tests.model_server.vendor import Call, Reply, Vendor, digest
+from tests.model_server.wire import Connection, Request, Response
 
 VERSION = "anthropic-version"
 
 
 class Server:
-    """The web application of a vendor."""
+    """Both interfaces of a vendor, by path."""
 
     def __init__(self, profile: Profile, bill: Path) -> None:
         self.bill = Bill(bill)
         self.vendor = Vendor(profile, self.bill)
-        self.app = web.Application(client_max_size=2**24)
-        self.app.router.add_post("/chat/completions", self.chat)
-        self.app.router.add_post("/v1/chat/completions", self.chat)
-        self.app.router.add_post("/v1/messages", self.messages)
+        self._paths = {
+            "/chat/completions": self.chat,
+            "/v1/chat/completions": self.chat,
+            "/v1/messages": self.messages,
+        }
 
-    async def chat(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: Request) -> Response:
+        """Answer at whichever interface a request came to."""
+        known = self._paths.get(request.path)
+        if known is None:
+            return _openai_error(404, f"no such path: {request.path}")
+        return await known(request)
+
+    async def chat(self, request: Request) -> Response:
         """Answer as OpenAI's chat completions do, with DeepSeek's ways."""
-        raw = await request.read()
-        body = msgspec.json.decode(raw)
+        body = msgspec.json.decode(request.body)
         if refused := self._refused(_key(request)) or _bad_chat(body):
             return _openai_error(*refused)
         system, *rest = [message["content"] for message in body["messages"]]
         call = Call(
-            digest=digest(raw),
+            digest=digest(request.body),
             model=body["model"],
             prefix=system,
             prompt="\n".join(rest),
@@ -49,16 +56,15 @@ class Server:
         reply = await self.vendor.reply(call)
         if reply.fault in ("rate_limited", "unavailable"):
             return self._turned_away(reply.fault, _openai_error)
-        return await _sent(request, reply, _completion(call, reply))
+        return _sent(reply, _completion(call, reply))
 
-    async def messages(self, request: web.Request) -> web.StreamResponse:
+    async def messages(self, request: Request) -> Response:
         """Answer as Anthropic's messages do."""
-        raw = await request.read()
-        body = msgspec.json.decode(raw)
+        body = msgspec.json.decode(request.body)
         if refused := self._refused(_key(request)) or _bad_message(body, request.headers):
             return _anthropic_error(*refused)
         call = Call(
-            digest=digest(raw),
+            digest=digest(request.body),
             model=body["model"],
             prefix=body.get("system", ""),
             prompt="\n".join(message["content"] for message in body["messages"]),
@@ -68,7 +74,7 @@ class Server:
         reply = await self.vendor.reply(call)
         if reply.fault in ("rate_limited", "unavailable"):
             return self._turned_away(reply.fault, _anthropic_error)
-        return await _sent(request, reply, _message(call, reply))
+        return _sent(reply, _message(call, reply))
 
     def _refused(self, key: str) -> tuple[int, str] | None:
         wanted = self.vendor.profile.key
@@ -76,31 +82,31 @@ class Server:
             return 401, f"Authentication fails, your api key {key} is invalid"
         return None
 
-    def _turned_away(self, fault: str, error: Any) -> web.Response:
+    def _turned_away(self, fault: str, error: Any) -> Response:
         status, said = (429, "Rate limit reached") if fault == "rate_limited" else (503, "Busy")
-        response: web.Response = error(status, said)
-        response.headers["Retry-After"] = f"{self.vendor.profile.retry_after:g}"
-        return response
+        told: Response = error(status, said)
+        pause = {"Retry-After": f"{self.vendor.profile.retry_after:g}"}
+        return msgspec.structs.replace(told, headers=pause)
 
 
 @contextlib.asynccontextmanager
 async def serving(bill: Path, profile: Profile | None = None) -> AsyncIterator[tuple[str, Vendor]]:
     """Serve within this loop, and yield the base URL and the vendor."""
-    server = Server(profile or Profile(), bill)
-    runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
+    server, connections = Server(profile or Profile(), bill), set[Connection]()
+    listening = await asyncio.get_running_loop().create_server(
+        lambda: Connection(server.answer, connections), "127.0.0.1", 0, backlog=4_096
+    )
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4_096)
-        await site.start()
-        port = runner.addresses[0][1]
-        yield f"http://127.0.0.1:{port}", server.vendor
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", server.vendor
     finally:
-        await runner.cleanup()
+        listening.close()
+        for connection in list(connections):
+            connection.close()
         server.bill.close()
 
 
-def _key(request: web.Request) -> str:
-    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+def _key(request: Request) -> str:
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
     return bearer or request.headers.get("x-api-key", "")
 
 
@@ -193,30 +199,15 @@ def _spoilt(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
     return {"status": "ok"} if reply.fault == "garbled" else body
 
 
-async def _sent(request: web.Request, reply: Reply, body: dict[str, Any]) -> web.StreamResponse:
-    content = msgspec.json.encode(body)
-    if reply.fault != "cut":
-        return web.Response(body=content, content_type="application/json")
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    response.content_length = len(content)
-    await response.prepare(request)
-    await response.write(content[: len(content) // 2])
-    await asyncio.sleep(0)
-    if request.transport is not None:
-        request.transport.close()
-    return response
+def _sent(reply: Reply, body: dict[str, Any]) -> Response:
+    return Response(body, cut=reply.fault == "cut")
 
 
-def _openai_error(status: int, said: str) -> web.Response:
+def _openai_error(status: int, said: str) -> Response:
     error = {"message": said, "type": "invalid_request_error", "param": None, "code": status}
-    return _json(status, {"error": error})
+    return Response({"error": error}, status)
 
 
-def _anthropic_error(status: int, said: str) -> web.Response:
+def _anthropic_error(status: int, said: str) -> Response:
     error = {"type": "invalid_request_error", "message": said}
-    return _json(status, {"type": "error", "error": error})
-
-
-def _json(status: int, body: dict[str, Any]) -> web.Response:
-    content = msgspec.json.encode(body)
-    return web.Response(status=status, body=content, content_type="application/json")
+    return Response({"type": "error", "error": error}, status)

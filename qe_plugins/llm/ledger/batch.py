@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
 
 from qe_plugins.llm.ledger import reading as read
 from qe_plugins.llm.ledger import writing as write
@@ -25,7 +25,7 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
 
     scan: str
     key: str
-    not_older_than_ns: int | None
+    not_older_than_ns: int
 
 
 class Batch:
@@ -42,14 +42,14 @@ class Batch:
         """Return whether there is nothing to do."""
         return not (self.settlements or self.intents or self.conclusions or self.lookups)
 
-    def run(self, connection: Connection) -> Callable[[], None]:
+    def run(self, cursor: sqlite3.Cursor) -> Callable[[], None]:
         """Do all of it, and return what tells the waiting, to be called after the commit."""
         self.intents = [(one, future) for one, future in self.intents if not future.cancelled()]
         told: Told = []
-        self._money(connection, told)
-        write.write_conclusions(connection, [one for one, _ in self.conclusions])
+        self._money(cursor, told)
+        write.write_conclusions(cursor, [one for one, _ in self.conclusions])
         told += [(future, None) for _, future in (*self.settlements, *self.conclusions)]
-        self._look_up(connection, told)
+        self._look_up(cursor, told)
         return lambda: _tell(told)
 
     def fail(self, error: Exception) -> None:
@@ -57,18 +57,18 @@ class Batch:
         waiting = (*self.settlements, *self.intents, *self.conclusions, *self.lookups)
         _tell([(future, error) for _, future in waiting])
 
-    def _money(self, connection: Connection, told: Told) -> None:
+    def _money(self, cursor: sqlite3.Cursor, told: Told) -> None:
         moved = [settlement.attempt for settlement, _ in self.settlements]
         moved += [intent.attempt for intent, _ in self.intents]
         if not moved:
             return
-        purse = Purse(connection, {scope for attempt in moved for scope in attempt.scopes()})
+        purse = Purse(cursor, {scope for attempt in moved for scope in attempt.scopes()})
         for settlement, _ in self.settlements:
             purse.settle(settlement)
         admitted = self._admitted(purse, told)
         purse.write()
-        write.write_settlements(connection, [one for one, _ in self.settlements])
-        numbers = write.write_intents(connection, [attempt for attempt, _ in admitted])
+        write.write_settlements(cursor, [one for one, _ in self.settlements])
+        numbers = write.write_intents(cursor, [attempt for attempt, _ in admitted])
         told += [(future, number) for (_, future), number in zip(admitted, numbers, strict=True)]
 
     def _admitted(self, purse: Purse, told: Told) -> list[tuple[Attempt, asyncio.Future[Any]]]:
@@ -82,33 +82,29 @@ class Batch:
                 admitted.append((intent.attempt, future))
         return admitted
 
-    def _look_up(self, connection: Connection, told: Told) -> None:
+    def _look_up(self, cursor: sqlite3.Cursor, told: Told) -> None:
         by_scan = defaultdict(list)
         for lookup, future in self.lookups:
             by_scan[lookup.scan].append((lookup, future))
         for scan, asked in by_scan.items():
-            _look_up(connection, scan, asked, told)
+            _look_up(cursor, scan, asked, told)
 
 
-def _look_up(connection: Connection, scan: str, asked: Queue[Lookup], told: Told) -> None:
-    own = read.used_by(connection, scan, {lookup.key for lookup, _ in asked})
-    elsewhere = {
-        lookup.key
-        for lookup, _ in asked
-        if lookup.not_older_than_ns is not None and not _final(own.get(lookup.key))
-    }
-    others = read.latest(connection, elsewhere)
+def _look_up(cursor: sqlite3.Cursor, scan: str, asked: Queue[Lookup], told: Told) -> None:
+    own = read.used_by(cursor, scan, {lookup.key for lookup, _ in asked})
+    elsewhere = {lookup.key for lookup, _ in asked if not _final(own.get(lookup.key))}
+    others = read.latest(cursor, elsewhere)
     borrowed = []
     for lookup, future in asked:
         found = own.get(lookup.key)
-        if lookup.not_older_than_ns is not None and not _final(found):
+        if not _final(found):
             number, found = others.get(lookup.key, (0, None))
             if found is not None and found.finished_ns < lookup.not_older_than_ns:
                 found = None
             if found is not None:
                 borrowed.append((scan, lookup.key, number))
         told.append((future, found))
-    write.write_uses(connection, borrowed)
+    write.write_uses(cursor, borrowed)
 
 
 def _final(settled: Settled | None) -> bool:

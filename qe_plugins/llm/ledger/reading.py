@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,53 +11,68 @@ from sqlalchemy import Connection, Row, and_, case, func, select
 
 from qe_plugins.llm.ledger import tables
 from qe_plugins.llm.ledger.records import CostRow, Sent, dollars
-from qe_plugins.llm.ledger.writing import IN_FLIGHT, chunks
+from qe_plugins.llm.ledger.writing import IN_FLIGHT, chunks, marks
 from qe_plugins.llm.records import Failure, Request, Settled, Usage
 
 GROUPS = ("rank", "model", "role", "scan", "day")
 
 
-def used_by(connection: Connection, scan: str, keys: Iterable[str]) -> dict[str, Settled]:
+ANSWER = ", ".join(f"answers.{column.name}" for column in tables.answers.columns)
+USED = f"SELECT {ANSWER} FROM uses JOIN answers ON answers.id = uses.answer WHERE uses.scan = ?"
+LATEST = f"SELECT {ANSWER} FROM answers WHERE final"
+
+
+def used(cursor: sqlite3.Cursor, scan: str) -> dict[str, Settled]:
+    """Return all the answers and failures that a scan goes by, by key."""
+    return {row[1]: settled(*row) for row in cursor.execute(USED, [scan])}
+
+
+def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str, Settled]:
     """Return the answers and failures that a scan goes by, by key."""
     found: dict[str, Settled] = {}
     for names in chunks(list(keys)):
-        query = (
-            select(tables.answers)
-            .join(tables.uses, tables.uses.c.answer == tables.answers.c.id)
-            .where(tables.uses.c.scan == scan, tables.uses.c.key.in_(names))
-        )
-        found |= {row.key: settled(row) for row in connection.execute(query)}
+        rows = cursor.execute(f"{USED} AND uses.key IN ({marks(names)})", [scan, *names])
+        found |= {row[1]: settled(*row) for row in rows}
     return found
 
 
-def latest(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[int, Settled]]:
+def latest(cursor: sqlite3.Cursor, keys: Iterable[str]) -> dict[str, tuple[int, Settled]]:
     """Return the youngest final answer to each key, with its id."""
     found: dict[str, tuple[int, Settled]] = {}
     for names in chunks(list(keys)):
-        query = (
-            select(tables.answers)
-            .where(tables.answers.c.key.in_(names), tables.answers.c.final)
-            .order_by(tables.answers.c.key, tables.answers.c.finished_ns)
-        )
-        found |= {row.key: (row.id, settled(row)) for row in connection.execute(query)}
+        query = f"{LATEST} AND key IN ({marks(names)}) ORDER BY key, finished_ns"
+        found |= {row[1]: (row[0], settled(*row)) for row in cursor.execute(query, names)}
     return found
 
 
-def settled(row: Row[Any]) -> Settled:
+def settled(
+    _id: int,
+    key: str,
+    _final: int,
+    provider: str,
+    model: str,
+    answer: str | None,
+    failure: str | None,
+    detail: str,
+    cutoff: str | None,
+    usd: int,
+    *counts: int,
+) -> Settled:
     """Return a row of answers as it was settled, marked as found."""
+    *usage, attempts, started_ns, finished_ns = counts
     return Settled(
-        key=row.key,
-        provider=row.provider,
-        model=row.model,
-        answer=row.answer,
-        failure=None if row.failure is None else Failure(row.failure),
-        detail=row.detail,
-        usage=Usage(row.input, row.cached, row.output, row.written),
-        usd=dollars(row.usd),
-        cutoff=row.cutoff,
-        started_ns=row.started_ns,
-        finished_ns=row.finished_ns,
-        attempts=row.attempts,
+        key=key,
+        provider=provider,
+        model=model,
+        answer=answer,
+        failure=None if failure is None else Failure(failure),
+        detail=detail,
+        usage=Usage(*usage),
+        usd=dollars(usd),
+        cutoff=cutoff,
+        started_ns=started_ns,
+        finished_ns=finished_ns,
+        attempts=attempts,
         replayed=True,
     )
 

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
-from qe_plugins.llm.budget import day_of
+from qe_plugins.llm.budget import day_of, scopes
 from qe_plugins.llm.records import Request, Usage
 
 PICO = Decimal(10) ** 12
@@ -18,6 +18,11 @@ class OverBudget(Exception):  # noqa: N818 - an outcome, not a mistake
     def __init__(self, scope: str, limit: Decimal, *, used_up: bool) -> None:
         self.scope, self.limit, self.used_up = scope, limit, used_up
         super().__init__(f"the limit of {limit} USD for {scope} is reached")
+
+    @property
+    def kind(self) -> str:
+        """Return what kind of limit it is: day, scan, rank or call."""
+        return self.scope.partition(":")[0]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +41,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     def scopes(self) -> tuple[str, str, str]:
         """Return what it spends from."""
-        rank = f"rank:{self.scan}:{self.request.rank}"
-        return f"day:{self.day}", f"scan:{self.scan}", rank
+        return scopes(self.day, self.scan, self.request.rank)
 
 
 class CostRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,16 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-
-from qe_plugins import home
 from qe_plugins.errors import ModelError
-from qe_plugins.journal import guard
-from qe_plugins.journal.database import connect, one_line_errors, reading, spelled, writing
+from qe_plugins.journal.database import one_line_errors, reading
 from qe_plugins.llm.ledger import reading as read
-from qe_plugins.llm.ledger import tables
 from qe_plugins.llm.ledger.batch import Batch, Lookup
+from qe_plugins.llm.ledger.file import File
 from qe_plugins.llm.ledger.records import Attempt, CostRow, Sent
 from qe_plugins.llm.ledger.writing import Conclusion, Intent, Settlement
 from qe_plugins.llm.records import Request, Settled, Usage
@@ -34,12 +29,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        url = URL.create("sqlite", database=str(path or home.home() / "ledger.sqlite"))
-        guard.keep_tests_out(url)
-        self._engine, self._where = connect(url), spelled(url)
-        event.listen(self._engine, "connect", _commit_without_waiting_for_the_disk)
-        with one_line_errors(self._where), writing(self._engine) as connection:
-            tables.metadata.create_all(connection)
+        self._file = File(path)
         self._batch = Batch()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -82,11 +72,11 @@ class Ledger:
         return self._queued(self._batch.conclusions, Conclusion(scan=scan, settled=settled))
 
     def look_up(
-        self, scan: str, key: str, not_older_than_ns: int | None
+        self, scan: str, key: str, not_older_than_ns: int
     ) -> asyncio.Future[Settled | None]:
         """Return what `scan` went by, or else an answer not older than that, which it then uses.
 
-        None instead of a time looks only at the scan's own, its passing failures included.
+        A passing failure of the scan's own is none: it is asked again.
         """
         lookup = Lookup(scan=scan, key=key, not_older_than_ns=not_older_than_ns)
         return self._queued(self._batch.lookups, lookup)
@@ -108,8 +98,8 @@ class Ledger:
         if batch.empty:
             return
         try:
-            with one_line_errors(self._where), writing(self._engine) as connection:
-                done = batch.run(connection)
+            with self._file.transaction() as cursor:
+                done = batch.run(cursor)
         except Exception as error:
             batch.fail(error)
         else:
@@ -117,17 +107,22 @@ class Ledger:
 
     def used(self, scan: str, key: str) -> Settled | None:
         """Return what a scan went by for a request, at once."""
-        with one_line_errors(self._where), reading(self._engine) as connection:
-            return read.used_by(connection, scan, [key]).get(key)
+        with self._file.reading() as cursor:
+            return read.used_by(cursor, scan, [key]).get(key)
+
+    def records(self, scan: str) -> dict[str, Settled]:
+        """Return all that a scan went by, by key: its answers and its failures."""
+        with self._file.reading() as cursor:
+            return read.used(cursor, scan)
 
     def request(self, key: str) -> Request | None:
         """Return the exact request of a key, without who asked it; None for an unknown one."""
-        with one_line_errors(self._where), reading(self._engine) as connection:
+        with one_line_errors(self._file.where), reading(self._file.engine) as connection:
             return read.request(connection, key)
 
     def sent(self, scan: str) -> Sent:
         """Return what a scan has sent so far, by whichever process."""
-        with one_line_errors(self._where), reading(self._engine) as connection:
+        with one_line_errors(self._file.where), reading(self._file.engine) as connection:
             return read.sent(connection, scan)
 
     def costs(self, by: str, scan: str | None = None) -> list[CostRow]:
@@ -138,22 +133,16 @@ class Ledger:
         if by not in read.GROUPS:
             hint = f"One of {', '.join(read.GROUPS)}."
             raise ModelError("costs are not grouped so.", where=repr(by), hint=hint)
-        with one_line_errors(self._where), reading(self._engine) as connection:
+        with one_line_errors(self._file.where), reading(self._file.engine) as connection:
             return read.costs(connection, by, scan)
 
     def close(self) -> None:
         """Commit what is queued, and let go of the file."""
         self.flush()
-        self._engine.dispose()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _commit_without_waiting_for_the_disk(connection: DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.close()

@@ -19,7 +19,6 @@ requests = Table(
     Column("key", Text, primary_key=True),
     Column("prefix", Text, nullable=False),
     Column("prompt", Text, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 attempts = Table(  # one row a call, written before it is sent; `usd` is null until it is settled

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Table
 
 from qe_plugins.llm.ledger import tables
 from qe_plugins.llm.ledger.records import Attempt, OverBudget, pico
@@ -47,12 +47,12 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 class Purse:
     """What the scopes of one transaction have spent and reserved, read once and written once."""
 
-    def __init__(self, connection: Connection, scopes: Iterable[str]) -> None:
-        self._connection = connection
+    def __init__(self, cursor: sqlite3.Cursor, scopes: Iterable[str]) -> None:
+        self._cursor = cursor
         self._sums = {scope: [0, 0] for scope in scopes}
         for names in chunks(list(self._sums)):
-            query = select(tables.spending).where(tables.spending.c.scope.in_(names))
-            for scope, spent, reserved in connection.execute(query):
+            query = f"SELECT scope, spent, reserved FROM spending WHERE scope IN ({marks(names)})"
+            for scope, spent, reserved in cursor.execute(query, names):
                 self._sums[scope] = [spent, reserved]
 
     def admit(self, intent: Intent) -> None:
@@ -78,119 +78,106 @@ class Purse:
 
     def write(self) -> None:
         """Write the sums back."""
-        rows = [
-            {"scope": scope, "spent": spent, "reserved": reserved}
-            for scope, (spent, reserved) in self._sums.items()
-        ]
-        if rows:
-            self._connection.execute(insert(tables.spending).prefix_with("OR REPLACE"), rows)
+        rows = [(scope, *sums) for scope, sums in self._sums.items()]
+        self._cursor.executemany(insert(tables.spending, "OR REPLACE"), rows)
 
 
-def write_settlements(connection: Connection, settlements: Sequence[Settlement]) -> None:
+def write_settlements(cursor: sqlite3.Cursor, settlements: Sequence[Settlement]) -> None:
     """Close the rows of calls that have ended."""
-    if settlements:
-        statement = update(tables.attempts).where(tables.attempts.c.id == bindparam("which"))
-        connection.execute(statement, [_settled_row(one) for one in settlements])
+    cursor.executemany(SETTLED, map(_settled_row, settlements))
 
 
-def _settled_row(one: Settlement) -> dict[str, Any]:
-    return {
-        "which": one.id,
-        "status": one.status,
-        "usd": pico(one.usd),
-        "finished_ns": one.finished_ns,
-        **msgspec.structs.asdict(one.usage),
-    }
+SETTLED = """UPDATE attempts SET status = ?, usd = ?, finished_ns = ?,
+    input = ?, cached = ?, output = ?, written = ? WHERE id = ?"""
 
 
-def write_intents(connection: Connection, attempts: Sequence[Attempt]) -> list[int]:
+def _settled_row(one: Settlement) -> tuple[object, ...]:
+    usage = one.usage
+    tokens = usage.input, usage.cached, usage.output, usage.written
+    return one.status, pico(one.usd), one.finished_ns, *tokens, one.id
+
+
+def write_intents(cursor: sqlite3.Cursor, attempts: Sequence[Attempt]) -> range:
     """Open a row for each call about to be sent, and return their ids."""
-    if not attempts:
-        return []
-    first = next_id(connection, tables.attempts)
-    rows = [_attempt_row(number, one) for number, one in enumerate(attempts, start=first)]
-    connection.execute(insert(tables.attempts), rows)
-    _write_requests(connection, attempts)
-    return [row["id"] for row in rows]
+    first = next_id(cursor, tables.attempts)
+    numbers = range(first, first + len(attempts))
+    cursor.executemany(insert(tables.attempts), map(_attempt_row, numbers, attempts))
+    _write_requests(cursor, attempts)
+    return numbers
 
 
-def _attempt_row(number: int, one: Attempt) -> dict[str, Any]:
+def _attempt_row(number: int, one: Attempt) -> tuple[object, ...]:
     asked = one.request
-    return {
-        "id": number,
-        "key": one.key,
-        "scan": one.scan,
-        "day": one.day,
-        "provider": asked.provider,
-        "model": asked.model,
-        "rank": asked.rank,
-        "role": asked.role,
-        "node": asked.node,
-        "task_id": asked.task_id,
-        "started_ns": one.started_ns,
-        "reserved": pico(one.worst),
-        "status": IN_FLIGHT,
-    }
+    who = asked.provider, asked.model, asked.rank, asked.role, asked.node, asked.task_id
+    opened = one.started_ns, pico(one.worst), IN_FLIGHT
+    return number, one.key, one.scan, one.day, *who, *opened, *UNSETTLED
 
 
-def _write_requests(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    bodies: dict[str, str] = {}
+UNSETTLED = (None, None, 0, 0, 0, 0)
+
+
+def _write_requests(cursor: sqlite3.Cursor, attempts: Sequence[Attempt]) -> None:
+    prefixes: dict[tuple[str, str], None] = {}
     rows = []
     for one in attempts:
-        body = _prefix(one.request)
-        digest = hashlib.sha256(body).hexdigest()
-        bodies[digest] = body.decode()
-        rows.append({"key": one.key, "prefix": digest, "prompt": one.request.prompt})
-    connection.execute(insert(tables.requests).on_conflict_do_nothing(), rows)
-    prefixes = [{"hash": digest, "body": body} for digest, body in bodies.items()]
-    connection.execute(insert(tables.prefixes).on_conflict_do_nothing(), prefixes)
+        asked = one.request
+        prefix = _prefix(*(getattr(asked, name) for name in SHARED))
+        prefixes[prefix] = None
+        rows.append((one.key, prefix[0], asked.prompt))
+    cursor.executemany(insert(tables.requests, "OR IGNORE"), rows)
+    cursor.executemany(insert(tables.prefixes, "OR IGNORE"), prefixes)
 
 
-def _prefix(request: Request) -> bytes:
-    shared = {"prompt": "", "rank": "", "role": "", "node": "", "task_id": "", "valid_for": 0.0}
-    return msgspec.json.encode(msgspec.structs.replace(request, **shared))
+SHARED = ("provider", "model", "system", "schema_name", "schema", "max_tokens", "sample")
 
 
-def write_conclusions(connection: Connection, conclusions: Sequence[Conclusion]) -> None:
+@lru_cache(maxsize=256)
+def _prefix(*shared: str | int) -> tuple[str, str]:
+    """Return the hash and the text of what many requests share."""
+    body = msgspec.json.encode(Request(prompt="", **dict(zip(SHARED, shared, strict=True))))  # type: ignore[arg-type]
+    return hashlib.sha256(body).hexdigest(), body.decode()
+
+
+def write_conclusions(cursor: sqlite3.Cursor, conclusions: Sequence[Conclusion]) -> None:
     """Write what came of requests, and which scan goes by it."""
     if not conclusions:
         return
-    first = next_id(connection, tables.answers)
-    numbered = list(enumerate(conclusions, start=first))
+    numbered = list(enumerate(conclusions, start=next_id(cursor, tables.answers)))
     rows = [_answer_row(number, one.settled) for number, one in numbered]
-    connection.execute(insert(tables.answers), rows)
-    write_uses(connection, [(one.scan, one.settled.key, n) for n, one in numbered if one.scan])
+    cursor.executemany(insert(tables.answers), rows)
+    write_uses(cursor, [(one.scan, one.settled.key, n) for n, one in numbered if one.scan])
 
 
-def write_uses(connection: Connection, used: Sequence[tuple[str, str, int]]) -> None:
+def write_uses(cursor: sqlite3.Cursor, used: Sequence[tuple[str, str, int]]) -> None:
     """Write that scans go by answers: scan, key, the answer's id."""
-    if used:
-        rows = [{"scan": scan, "key": key, "answer": answer} for scan, key, answer in used]
-        connection.execute(insert(tables.uses).prefix_with("OR REPLACE"), rows)
+    cursor.executemany(insert(tables.uses, "OR REPLACE"), used)
 
 
-def _answer_row(number: int, settled: Settled) -> dict[str, Any]:
-    return {
-        "id": number,
-        "key": settled.key,
-        "final": settled.failure is None or settled.failure in REJECTED,
-        "provider": settled.provider,
-        "model": settled.model,
-        "answer": settled.answer,
-        "failure": settled.failure,
-        "detail": settled.detail,
-        "cutoff": settled.cutoff,
-        "usd": pico(settled.usd),
-        "attempts": settled.attempts,
-        "started_ns": settled.started_ns,
-        "finished_ns": settled.finished_ns,
-        **msgspec.structs.asdict(settled.usage),
-    }
+def _answer_row(number: int, one: Settled) -> tuple[object, ...]:
+    final = one.failure is None or one.failure in REJECTED
+    usage = one.usage
+    tokens = usage.input, usage.cached, usage.output, usage.written
+    said = one.answer, one.failure, one.detail, one.cutoff
+    ended = one.attempts, one.started_ns, one.finished_ns
+    return number, one.key, final, one.provider, one.model, *said, pico(one.usd), *tokens, *ended
 
 
-def next_id(connection: Connection, table: Any) -> int:
+def next_id(cursor: sqlite3.Cursor, table: Table) -> int:
     """Return the first free id; nobody else takes it within this transaction."""
-    return (connection.execute(select(func.max(table.c.id))).scalar() or 0) + 1
+    (last,) = cursor.execute(f"SELECT max(id) FROM {table.name}").fetchone()
+    return (last or 0) + 1
+
+
+@lru_cache
+def insert(table: Table, how: str = "") -> str:
+    """Return the statement that inserts rows of all columns of a table, in their order."""
+    names = [column.name for column in table.columns]
+    return f"INSERT {how} INTO {table.name} ({', '.join(names)}) VALUES ({marks(names)})"
+
+
+def marks(values: Sequence[object]) -> str:
+    """Return a question mark for each value."""
+    return ", ".join("?" * len(values))
 
 
 def chunks(names: list[str]) -> Iterable[list[str]]:

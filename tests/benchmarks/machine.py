@@ -1,0 +1,38 @@
+"""How much of the machine somebody else took meanwhile: what is measured on it then says little."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+
+
+class Others:
+    """`share` is the part of all processors that was used by none of ours, once it is known."""
+
+    share = 1.0
+
+
+@contextmanager
+def shared_with() -> Iterator[Others]:
+    """Yield what others take while the block runs; processes of ours must have ended with it."""
+    others = Others()
+    began, busy, ours = time.monotonic(), _busy(), _ours()
+    yield others
+    whole = (time.monotonic() - began) * (os.cpu_count() or 1)
+    others.share = max(0.0, _busy() - busy - (_ours() - ours)) / whole
+
+
+def _busy() -> float:
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
+
+
+def _ours() -> float:
+    """Return the processor seconds of this process and of its children that have ended."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, who))

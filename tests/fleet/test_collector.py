@@ -1,0 +1,27 @@
+"""A scan leaves the garbage collector as it found it."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from qe_plugins.fleet.collector import YOUNG, sparing
+
+
+def test_the_collector_is_as_before_when_a_scan_ends():
+    usual = gc.get_threshold()
+    with sparing():
+        assert gc.get_threshold()[0] == YOUNG
+        assert gc.get_freeze_count() > 0
+
+    assert gc.get_threshold() == usual
+    assert gc.get_freeze_count() == 0
+
+
+def test_a_scan_that_fails_leaves_it_so_too():
+    usual = gc.get_threshold()
+    with pytest.raises(ValueError, match="broken"), sparing():
+        raise ValueError("broken")
+
+    assert gc.get_threshold() == usual

@@ -1,0 +1,50 @@
+"""A wish to stop is heard whenever it comes, and by whoever waits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from qe_plugins.fleet.stop import SIGNALS, Stop, on_signals
+
+
+@pytest.mark.parametrize("which", SIGNALS, ids=lambda which: which.name)
+def test_a_signal_is_a_wish_to_stop_and_a_second_one_is_what_it_was_before(which):
+    heard = []
+    before = signal.signal(which, lambda *_: heard.append(which))
+    try:
+        with on_signals() as stop:
+            os.kill(os.getpid(), which)
+            assert stop.wait(5)
+            assert heard == []
+            os.kill(os.getpid(), which)
+        assert heard == [which]
+    finally:
+        signal.signal(which, before)
+
+
+def test_a_signal_that_comes_while_somebody_begins_to_wait_is_heard():
+    for turn in range(40):
+        with on_signals() as stop:
+            ring = threading.Timer(0.0005 * (turn % 8), os.kill, (os.getpid(), signal.SIGTERM))
+            ring.start()
+            until = time.monotonic() + 10
+            while not stop.wait(0.0001):
+                assert time.monotonic() < until
+            ring.join()
+
+
+def test_whoever_is_told_is_told_once_also_when_late():
+    stop, told = Stop(), []
+    with stop.tells(lambda: told.append("early")):
+        stop.request()
+        stop.request()
+    with stop.tells(lambda: told.append("late")):
+        pass
+
+    assert told == ["early", "late"]
+    assert stop.wait(0)
