@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("qe")
 
-OBSERVERS = ("order_denied", "trade_closed", "session_closed")
-"""Hooks called after the fact, on the observers' thread. All others are on the trading thread."""
-
 
 @hookspec
 def engine_started(cache: Cache, portfolio: Portfolio) -> None:
@@ -160,13 +157,9 @@ def size_order(
 
 @hookspec
 def veto_order(
-    order: OrderRequest,
-    instrument: FuturesContract,
-    portfolio: Portfolio,
-    cache: Cache,
-    posture: Posture | None,
-    rung: Rung,
-) -> Veto | None:
+    order: OrderRequest, instrument: FuturesContract, portfolio: Portfolio, cache: Cache,
+    posture: Posture | None, rung: Rung,
+) -> Veto | None:  # fmt: skip
     """Refuse an order (GUARDIAN). Orders that only reduce the position are never put here.
 
     Called: before an order, or a modification that grows one, leaves a strategy.
@@ -210,13 +203,11 @@ def order_denied(order: OrderRequest, reason: str) -> None:
     Example::
 
         class Complaints(Plugin):
-            def __init__(self, config=None):
-                super().__init__(config)
-                self.heard = []
+            heard = ()
 
             @hookimpl
             def order_denied(self, order, reason):
-                self.heard.append((order.client_order_id, reason))
+                self.heard = [*self.heard, (order.client_order_id, reason)]
     """
 
 

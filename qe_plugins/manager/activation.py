@@ -32,7 +32,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, name: str, role: str, implementations: Sequence[Implementation]) -> Self:
         """Return the sum over one plugin's hooks."""
         tallies = [implementation.tally for implementation in implementations]
-        trading = [i.tally for i in implementations if i.hook not in hookspecs.OBSERVERS]
+        trading = [i.tally for i in implementations if i.hook not in contract.OBSERVERS]
         return cls(
             name=name,
             role=role,

@@ -15,6 +15,11 @@ SPECS: dict[str, Callable[..., Any]] = {
 }
 """Every hook by name, in the order of a trading day."""
 
+OBSERVERS = frozenset(
+    n for n, spec in SPECS.items() if "Thread: observers." in (spec.__doc__ or "")
+)
+"""Hooks called after the fact, on the observers' thread. All others are on the trading thread."""
+
 
 def hooks_of(plugin: type[Plugin]) -> tuple[str, ...]:
     """Return the hooks that `plugin` implements, in the order of a trading day."""
