@@ -15,9 +15,7 @@ SPECS: dict[str, Callable[..., Any]] = {
 }
 """Every hook by name, in the order of a trading day."""
 
-OBSERVERS = frozenset(
-    n for n, spec in SPECS.items() if "Thread: observers." in (spec.__doc__ or "")
-)
+OBSERVERS = ("order_denied", "trade_closed", "session_closed")
 """Hooks called after the fact, on the observers' thread. All others are on the trading thread."""
 
 

@@ -11,7 +11,7 @@ import qe_plugins as public
 from qe_plugins import Plugin, Proposal, Review, Rung, Side, Size, Veto
 from qe_plugins.errors import HookError
 from qe_plugins.manager import reference
-from qe_plugins.manager.contract import SPECS
+from qe_plugins.manager.contract import OBSERVERS, SPECS
 
 HOOKS = pytest.mark.parametrize("hook", SPECS)
 
@@ -67,6 +67,7 @@ def test_a_hook_says_when_where_and_what_it_means(hook):
     assert documented.summary.endswith(".")
     assert documented.thread in {"trading.", "observers."}
     assert all([documented.called, documented.answers, documented.exception])
+    assert (documented.thread == "observers.") == (hook in OBSERVERS)
 
 
 @HOOKS
