@@ -17,6 +17,7 @@ from qe_plugins.engine.money import Terms, money_facts
 from qe_plugins.engine.turns import turns_of
 from qe_plugins.errors import DataError
 from qe_plugins.manager import Plugins
+from qe_plugins.market.hours import stretch
 from qe_plugins.plugin import PluginConfig
 
 
@@ -50,6 +51,9 @@ def prepare(loaded: Loaded, plugins: Plugins | None = None) -> Prepared:
     for section in KINDS:
         for entry in entries(loaded, section):
             listings.check_settings(loaded, entry)
+    if loaded.config.session.closed == "refuse":
+        for root in {contract.underlying for contract in tape.contracts}:
+            stretch(root, tape.start)  # read its calendar now, not at the first order
     money = money_facts(loaded, tape.contracts, tape.start, tape.end)
     return Prepared(loaded, tape, listings, money, parts, plugins, fronts)
 
