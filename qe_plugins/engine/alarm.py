@@ -7,7 +7,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from qe_plugins.errors import QeError, StrategyError
 
@@ -24,6 +24,15 @@ CLOCK_CALLBACKS = frozenset(
 
 NOTHING = object()
 """What is being handled in a callback without an event, such as `on_start`."""
+
+
+class Watch(Protocol):
+    """Looks at what is about to be handled, while it is `watching`."""
+
+    watching: bool
+
+    def check(self, event: Any, /) -> None:
+        """Look at an event."""
 
 
 class Alarm:
@@ -76,13 +85,20 @@ def describe(event: object) -> str:
     return f"{type(event).__name__}{when} ({event})" if event is not None else "start-up"
 
 
-def guarded(method: Callable[..., Any], alarm: Alarm) -> Callable[..., Any]:
-    """Wrap a callback: what it raises rings the alarm, which knows the event being handled."""
+def guarded(
+    method: Callable[..., Any], alarm: Alarm, watch: Watch | None = None
+) -> Callable[..., Any]:
+    """Wrap a callback: what it raises rings the alarm, which knows the event being handled.
+
+    A `watch` looks at the event first, while it is watching.
+    """
 
     def call(self: Any, event: Any = None) -> Any:
         outer = alarm.handling
         alarm.handling = NOTHING if event is None else event
         try:
+            if watch is not None and watch.watching:
+                watch.check(event)
             return method(self) if event is None else method(self, event)
         except BaseException as error:
             alarm.ring(self, error, event)

@@ -71,15 +71,11 @@ class Floor:
     def submitted(self) -> list[Any]:
         """Return orders that were sent of late, and that the cache does not list yet."""
         if self.sent:
-            cached = ((i, self.cache.order(i)) for i in self.sent)
-            waiting = [i for i, o in cached if o and o.status == OrderStatus.INITIALIZED]
-            self.sent = dict.fromkeys(waiting)
+            cached = [(i, self.cache.order(i)) for i in self.sent]
+            for i, order in cached:
+                if order is None or order.status != OrderStatus.INITIALIZED:
+                    del self.sent[i]
         return list(self.sent)
-
-    def filled(self, event: Any) -> None:
-        """Take a fill in."""
-        self.sent.pop(event.client_order_id, None)
-        self.office.filled(event)
 
     def denied(self, request: OrderRequest | None, event: Any) -> None:
         """Tell the plugins of a denial. `request` is None where the engine itself denied."""

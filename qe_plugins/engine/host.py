@@ -22,7 +22,6 @@ from qe_plugins.engine.exposure import at_risk
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.gate import Refusal, told
 from qe_plugins.engine.gated import Gated
-from qe_plugins.engine.house import House
 from qe_plugins.engine.loud import Loud, Subscribing
 from qe_plugins.engine.recorder import decimal
 
@@ -189,11 +188,13 @@ def host(author: type, floor: Floor, below: type | None = None) -> type:
     below = below or next(ours for theirs, ours in HOSTS if issubclass(author, theirs))
     body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
     written = callbacks(author, below)
-    if issubclass(below, GatedStrategy) and not floor.hears:
-        written |= watchful(written, floor.house)
     body |= {n: guarded(m, floor.alarm) for n, m in written.items()}
     if issubclass(below, GatedStrategy):
         body |= {"desk": floor.desk, "denials": {}} | bookkeeping(author, floor)
+        if "on_bar" not in written:
+            floor.house.deaf = True
+        elif not floor.hears:  # else it is the bridge that looks at the account at every bar
+            body["on_bar"] = guarded(written["on_bar"], floor.alarm, floor.house)
     return type(author.__name__, (author, below), body)
 
 
@@ -204,30 +205,13 @@ def callbacks(author: type, below: type) -> dict[str, Any]:
     return {n: m for n, m in found.items() if m is not getattr(below, n, None)}
 
 
-def watchful(written: dict[str, Any], house: House) -> dict[str, Any]:
-    """Return the author's `on_bar`, preceded by a look at the account while anything is held.
-
-    Where the bridge hears every bar, it is the bridge that looks.
-    """
-    on_bar = written.get("on_bar")
-    if on_bar is None:
-        house.deaf = True
-        return {}
-
-    def watched(self: Any, bar: Any) -> None:
-        if house.watching:
-            house.check(bar)
-        on_bar(self, bar)
-
-    return {"on_bar": watched}
-
-
 def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
     """Return the callbacks by which the floor hears of fills and denials, then the author."""
-    heard, watched = floor.filled, floor.house.filled
+    sent, booked, watched = floor.sent, floor.office.filled, floor.house.filled
 
     def on_order_filled(self: Any, event: Any) -> None:
-        heard(event)
+        sent.pop(event.client_order_id, None)
+        booked(event)
         watched(self, event)
         author.on_order_filled(self, event)
 

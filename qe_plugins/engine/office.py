@@ -24,7 +24,10 @@ ZERO = Decimal(0)
 
 
 class BackOffice:
-    """Keeps a book a strategy and contract, and tells the observers of each trade that closes."""
+    """Keeps a book a strategy and contract, and tells the observers of each trade that closes.
+
+    `filled` takes a fill, to be booked later.
+    """
 
     def __init__(
         self, cache: Any, recorder: Recorder, observers: Observers, listings: Listings
@@ -35,6 +38,7 @@ class BackOffice:
         self.books: dict[tuple[str, str], Book] = {}
         self._held_in: defaultdict[str, list[Book]] = defaultdict(list)
         self._pending: deque[Any] = deque()
+        self.filled = self._pending.append
         self._records: Sequence[Any] = ()
         self._at = 0
 
@@ -43,10 +47,6 @@ class BackOffice:
         if self._watches:
             self.settle()
             self._records, self._at = records, 0
-
-    def filled(self, event: Any) -> None:
-        """Take a fill, to be booked later."""
-        self._pending.append(event)
 
     def settle(self, until: int = EVER) -> None:
         """Book what happened before a moment (UTC ns), so that trades are told up to there."""

@@ -31,6 +31,9 @@ class Standing(msgspec.Struct, frozen=True):
     initial: float
 
 
+NEVER = Standing(0, 0, 0.0)
+
+
 class Rules:
     """Asked about every order. `allows` is the quick answer; `broken` has the reasons."""
 
@@ -39,6 +42,7 @@ class Rules:
         self._flat_before, self._refuses = int(flat_before * SECOND), refuses
         self._deadlines: dict[Any, int] = {}
         self._standings: dict[Any, Standing] = {}
+        self._asked: tuple[Any, Standing] = (None, NEVER)
 
     def allows(self, order: Any, handling: object) -> bool:
         """Say at a glance that an order breaks no rule; False means look closer.
@@ -48,11 +52,14 @@ class Rules:
         if not isinstance(handling, Bar):
             return False
         contract, ts = order.instrument_id, handling.ts_init
-        standing = self._standings.get(contract)
-        if standing is None or not standing.since <= ts < standing.until:
+        before, standing = self._asked
+        if contract != before:
+            standing = self._standings.get(contract, NEVER)
+        if not standing.since <= ts < standing.until:
             standing = self._standings[contract] = self._stand(contract, ts)
             if not standing.since <= ts < standing.until:
                 return False
+        self._asked = (contract, standing)
         return self._margin.fits(order, contract, standing.initial)
 
     def broken(self, request: OrderRequest, order: Any, submitted: Iterable[Any]) -> Broken:
