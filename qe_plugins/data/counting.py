@@ -85,13 +85,18 @@ def _within(group: Group, start: int, end: int) -> Span | None:
     return Span(inside.size, int(inside.min()), int(inside.max())) if inside.size else None
 
 
+INSTANT = 1_000
+"""Nanoseconds that a row group of one moment counts as: floats tell them apart over a century."""
+
+
 def windows(found: Sequence[Group], chunk: int, first: int, last: int) -> Iterator[tuple[int, int]]:
     """Split first..last into windows, both ends inclusive, of about `chunk` records each.
 
     Rows count as spread evenly over their row group, so a window is near `chunk`, not exact.
     """
     near = [group for group in found if group.last >= first and group.first <= last]
-    edges = np.array([(g.first - first, max(g.last, g.first + 1) - first) for g in near], float)
+    spans = [(g.first, max(g.last, g.first + INSTANT)) for g in near]
+    edges = np.array([(start - first, end - first) for start, end in spans], float)
     slopes = np.array([g.rows for g in near]) / (edges[:, 1] - edges[:, 0])
     times = edges.T.ravel()
     order = np.argsort(times, kind="stable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.data.counting import Group, windows
@@ -19,6 +19,7 @@ spans = st.builds(
 
 
 @settings(max_examples=100)
+@example([Group(Path("a"), 0, 1, at, at) for at in (0, 9_208_081_978_490_879)], 1_000)
 @given(st.lists(spans, min_size=1, max_size=20), st.integers(1_000, 10**6))
 def test_windows_cover_the_tape_once(groups: list[Group], chunk: int) -> None:
     first, last = min(one.first for one in groups), max(one.last for one in groups)
