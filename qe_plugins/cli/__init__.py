@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -28,6 +30,9 @@ COMMANDS: dict[str, str] = {
     "new": "qe_plugins.cli.new:new",
 }
 
+TEMPORAL = "temporalio.bridge.runtime"
+"""The module that is imported where Temporal's threads may run."""
+
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports them when they run.
@@ -49,6 +54,30 @@ class LazyGroup(click.Group):
         command: Any = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
+
+
+def program() -> NoReturn:
+    """Be the program `qe`: run `main`, then end the process."""
+    code: int | str | None = 0
+    try:
+        main()
+    except SystemExit as done:
+        code = done.code
+    if TEMPORAL in sys.modules and isinstance(code, int):
+        leave(code)
+    sys.exit(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without taking the interpreter down.
+
+    The threads of Temporal's SDK may still hold objects of Python's when it goes, which crashes
+    now and then (temporalio/sdk-python#300); the SDK has no way to join them.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main() -> None:

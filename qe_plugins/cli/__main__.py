@@ -1,5 +1,5 @@
 """`python -m qe_plugins.cli` is `qe`."""
 
-from qe_plugins.cli import main
+from qe_plugins.cli import program
 
-main()
+program()
