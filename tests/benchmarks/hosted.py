@@ -1,13 +1,12 @@
 """The same job as plain.py, by the house: `python hosted.py CONFIG` prints JSON.
 
 `seconds` is processor time of reading the catalog and running, the observers' thread included,
-which other programs on the machine hardly change; `megabytes` is the peak of the whole process.
+which other programs on the machine hardly change.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from time import process_time
 
@@ -29,7 +28,6 @@ def main(file: str) -> None:
         "orders": stage.engine.cache.orders_total_count(),
         "plugins": len(prepared.plugins.names),
         "seconds": seconds,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     print(json.dumps(figures))
     stage.engine.dispose()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import resource
 import sys
 import time
 from pathlib import Path
+
+from tests.benchmarks.peak import peak
 
 BARS_FILE, DEFINITIONS_FILE = "bars.dbn.zst", "definitions.dbn.zst"
 CONTRACTS, EACH = 40, 87_500
@@ -46,5 +47,4 @@ if __name__ == "__main__":
     started = time.perf_counter()
     {"bare": bare, "qe": product}[sys.argv[1]](Path(sys.argv[2]))
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak": peak}))
+    print(json.dumps({"seconds": seconds, "peak": peak()}))

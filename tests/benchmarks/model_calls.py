@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +19,7 @@ import uvloop
 from qe_plugins.llm.client import Settings
 from qe_plugins.llm.openai import body
 from qe_plugins.llm.records import Request
+from tests.benchmarks.peak import peak
 from tests.llm.asks import KEY, OFF, Finding, client, request
 
 WARM = 50
@@ -66,7 +66,7 @@ async def main(how: str, url: str, calls: int, flight: int) -> None:
         "cpu_ms": cpu / calls * 1_000,
         "seconds": wall,
         "per_second": calls / wall,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024,
+        "megabytes": peak() / 2**20,
     }
     print(json.dumps(told))
 

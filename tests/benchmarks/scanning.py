@@ -20,6 +20,7 @@ def main(url: str, concurrency: str) -> None:
 
     from qe_plugins.fleet import scanning
     from qe_plugins.fleet.loading import load
+    from tests.benchmarks.peak import peak
 
     loaded = load(
         ROOT / "configs" / "fleet" / "full.yaml",
@@ -33,7 +34,7 @@ def main(url: str, concurrency: str) -> None:
     before = process_time()
     result = scanning.run(begun)
     cpu = process_time() - before
-    peak = _peak()
+    held = peak()
     reopened = scanning.reopen(result.scan_id)
     again, started = process_time(), perf_counter()
     replayed = scanning.run(reopened, replay=True)
@@ -45,20 +46,13 @@ def main(url: str, concurrency: str) -> None:
                 "coverage": result.coverage,
                 "seconds": result.seconds,
                 "cpu": cpu,
-                "peak": peak,
+                "peak": held,
                 "same": replayed.answer_sha256 == result.answer_sha256,
                 "replay": perf_counter() - started,
                 "replay_cpu": process_time() - again,
             }
         )
     )
-
-
-def _peak() -> int:
-    """Return the most memory this process has held, in bytes."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":
