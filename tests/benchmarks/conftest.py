@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from nautilus_trader.model import Bar, BarType, FuturesContract, Price, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.market.sessions import sessions
+from tests.benchmarks.machine import surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTE = 60_000_000_000
@@ -97,11 +97,10 @@ def measured(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Return a function that runs Python in a fresh process and returns the JSON it prints."""
 
     def run(*arguments: object) -> dict[str, Any]:
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "QE_HOME": str(tmp_path / "home")}
         done = subprocess.run(
             [sys.executable, *map(str, arguments)],
             cwd=ROOT,
-            env=environment,
+            env=surroundings(tmp_path / "home"),
             check=True,
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""How much of the machine somebody else took meanwhile: what is measured on it then says little."""
+"""The machine that is measured on: what a process of ours is told of it, and who else was there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    """Return the environment of a process to measure: a user's, whose bytecode is kept."""
+    inherited = {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | {"PYTHONPATH": str(ROOT), "QE_HOME": str(home)}
 
 
 class Others:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.machine import surroundings
+
 ROOT = Path(__file__).resolve().parents[2]
 GRID = (
     "--grid", "strategies.ema_cross.fast=5,8,10,12",
@@ -30,7 +32,7 @@ def swept(home: Path, file: Path, workers: int) -> tuple[float, dict[str, Any]]:
             *("--workers", str(workers), "--json"),
         ],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "QE_HOME": str(home)},
+        env=surroundings(home),
         check=True,
         capture_output=True,
         text=True,

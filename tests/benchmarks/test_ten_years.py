@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import yaml
 
 from qe_plugins.config.schema import Synthetic
 from qe_plugins.data.synthetic_catalog import generate
+from tests.benchmarks.machine import surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN, WEIGHED = (Path(__file__).with_name(name) for name in ("plain_years.py", "weighed.py"))
@@ -46,7 +46,7 @@ def processor_seconds(home: Path, *arguments: object) -> float:
     subprocess.run(
         [sys.executable, "-m", "qe_plugins.cli", *map(str, arguments)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "QE_HOME": str(home)},
+        env=surroundings(home),
         check=True,
         stdout=subprocess.DEVNULL,
     )
