@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ settings.register_profile("desk", deadline=None)  # a busy machine is not a fail
 settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Started in the background, a shell's jobs are deaf to Ctrl-C, and so is all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
