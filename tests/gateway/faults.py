@@ -29,14 +29,19 @@ class Fault:
 
 @dataclass
 class Stall:
-    """A pause in the middle of a stream: wait for `reached`, then call `release`."""
+    """A pause in the middle of `streams` streams: wait until all `reached`, then `release`."""
 
+    streams: int = 1
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def hold(self) -> None:
         """Stop here until released; at most half a minute, so that no test can hang."""
-        self.reached.set()
+        with self._lock:
+            self.streams -= 1
+            if self.streams <= 0:
+                self.reached.set()
         self.released.wait(30)
 
     def release(self) -> None:

@@ -99,9 +99,9 @@ def test_a_killed_run_goes_on_and_pays_for_no_finished_file_again(
 
 def test_an_interrupted_run_finishes_what_is_on_its_way_and_begins_nothing(purchase, gateway, home):
     config = purchase("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition, statistics]")
-    stalled = gateway.fault("timeseries.get_range", stall=Stall(), times=8).stall
+    stalled = gateway.fault("timeseries.get_range", stall=Stall(8), times=8).stall
     process = start_qe("data", "get", config, "--max-cost", "1")
-    stalled.reached.wait(60)
+    assert stalled.reached.wait(60)
     process.send_signal(signal.SIGINT)
     stalled.release()
     process.communicate()
