@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from nautilus_trader.backtest import BacktestEngine
-from nautilus_trader.model import FuturesContract
+from nautilus_trader.model import FuturesContract, Price
 
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine.bridge import Bridge
@@ -17,7 +17,7 @@ from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.follower import Follower
 from qe_plugins.engine.following import host_on_front
-from qe_plugins.engine.fronts import Front, front_instrument
+from qe_plugins.engine.fronts import Front, front_instrument, unmatched
 from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
 from qe_plugins.engine.preparation import Prepared
@@ -49,7 +49,7 @@ def build(prepared: Prepared) -> Stage:
                 with_margins(contract, facts, _first_price(prepared.tape, contract))
             )
         for front in prepared.fronts.values():
-            engine.add_instrument(front_instrument(front, _contract_of(front, prepared.tape)))
+            _add_front(engine, front, prepared.tape)
         config, money = prepared.loaded.config, prepared.money
         floor = Floor(engine, prepared.plugins, config, prepared.listings, money)
         floor.fronts = prepared.fronts
@@ -117,8 +117,11 @@ def _hosted(part: Component, floor: Floor, prepared: Prepared) -> type:
     return host_on_front(part.author, floor, follower)
 
 
-def _contract_of(front: Front, tape: Tape) -> FuturesContract:
-    return next(contract for contract in tape.contracts if contract.underlying == front.root)
+def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> None:
+    contract = next(contract for contract in tape.contracts if contract.underlying == front.root)
+    engine.add_instrument(front_instrument(front, contract))
+    price = Price.from_decimal_dp(_first_price(tape, contract), contract.price_precision)
+    engine.add_data([unmatched(front, price, tape.start)])
 
 
 def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:

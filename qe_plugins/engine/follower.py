@@ -15,31 +15,44 @@ TRANSLATED = ("orders", "positions", "position", "net_", "is_", "realized", "unr
 
 
 class Follower:
-    """Where one strategy on a root stands: the contract it trades, and the turn that waits."""
+    """Where one strategy on a root stands: the contract it trades, and the turn that waits.
+
+    `next_at` is when there is something to do: now where a turn waits, else at the next turn.
+    """
 
     def __init__(self, front: Front, follows: Follows) -> None:
         self.front, self.follows = front, follows
         self.id = InstrumentId.from_str(front.id)
         self.label = BarType.from_str(front.bar_type)
         self.contract = InstrumentId.from_str(front.first)
-        self.due: Turn | None = None
+        self._due: Turn | None = None
         self.quiet: set[Any] = set()
         self.indicators: list[Any] = []
         self._coming = list(front.turns)
+        self.next_at = self._next_at()
 
     @property
-    def next_at(self) -> int:
-        """Return when there is something to do: now where a turn waits, else at the next turn."""
-        if self.due is not None:
-            return 0
-        return self._coming[0].at if self._coming else NEVER
+    def due(self) -> Turn | None:
+        """The turn that waits to be made."""
+        return self._due
+
+    def arrive(self, turn: Turn) -> None:
+        """Trade the contract that a turn leads to."""
+        self.contract, self._due = InstrumentId.from_str(turn.after), None
+        self.next_at = self._next_at()
 
     def reach(self, ts: int) -> bool:
         """Take the turns up to a bar's close. Say whether there was one."""
         reached = False
         while self._coming and self._coming[0].at <= ts:
-            self.due, reached = self._coming.pop(0), True
+            self._due, reached = self._coming.pop(0), True
+        self.next_at = self._next_at()
         return reached
+
+    def _next_at(self) -> int:
+        if self._due is not None:
+            return 0
+        return self._coming[0].at if self._coming else NEVER
 
     def passed(self, ts: int) -> list[Turn]:
         """Return the turns up to a bar's close."""

@@ -130,7 +130,7 @@ class FollowingStrategy(GatedStrategy):
         follower, held = self.follower, self._held()
         exits = self._working()
         if held == 0 and not exits:
-            self._arrive(turn)
+            follower.arrive(turn)
             return
         rolled = self._announced(turn, bar)
         legs = self._legs(turn, held)
@@ -140,7 +140,7 @@ class FollowingStrategy(GatedStrategy):
         for order in exits:
             self.cancel_order(order.client_order_id)
         self._send(legs[0], rolled)
-        self._arrive(turn)
+        follower.arrive(turn)
         if enters:
             self._enter(legs[1], exits, rolled)
         self._record(rolled, legs, held, enters)
@@ -154,9 +154,6 @@ class FollowingStrategy(GatedStrategy):
         assert rolled.prices is not None
         for order in moved_exits(exits, self.follower.contract, rolled.prices, fresh, rolled.at):
             self._send(order, rolled)
-
-    def _arrive(self, turn: Turn) -> None:
-        self.follower.contract, self.follower.due = InstrumentId.from_str(turn.after), None
 
     def _legs(self, turn: Turn, held: Any) -> tuple[Any, Any]:
         size = Quantity.from_int(int(abs(held)))

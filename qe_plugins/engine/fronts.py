@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import Bar, FuturesContract, InstrumentId, Price, Symbol
+from nautilus_trader.model import (
+    Bar,
+    BarType,
+    FuturesContract,
+    InstrumentId,
+    Price,
+    Quantity,
+    Symbol,
+)
 
 from qe_plugins.data.reading import Woven
 from qe_plugins.engine.instruments import remade
@@ -74,9 +82,14 @@ def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list
 def _moved(bar: Bar, ratio: Decimal, difference: Decimal) -> Bar:
     if ratio == 1 and difference == 0:
         return bar
+    precision = bar.close.precision
+    step = Price.from_decimal_dp(difference, precision)
 
     def move(price: Price) -> Price:
-        return Price.from_decimal_dp(price.as_decimal() * ratio + difference, price.precision)
+        if ratio == 1:
+            moved: Price = price + step
+            return moved
+        return Price.from_decimal_dp(price.as_decimal() * ratio, precision)
 
     return Bar(
         bar.bar_type,
@@ -99,3 +112,12 @@ def front_instrument(front: Front, contract: FuturesContract) -> Any:
         activation_ns=0,
         expiration_ns=contract.expiration_ns + FAR,
     )
+
+
+def unmatched(front: Front, price: Price, ts: int) -> Bar:
+    """Return a bar by which the venue leaves the front's own bars alone: nobody trades them.
+
+    It matches orders by the shortest bars of an instrument that it has heard, and this is one.
+    """
+    kind = BarType.from_str(f"{front.id}-1-MILLISECOND-LAST-EXTERNAL")
+    return Bar(kind, price, price, price, price, Quantity.from_int(1), ts, ts)
