@@ -69,7 +69,7 @@ class Data(Section, frozen=True, kw_only=True):
     end: datetime | None = None
     quotes: bool = False
     trades: bool = False
-    chunk: Annotated[int, msgspec.Meta(ge=1_000)] = 200_000
+    chunk: Annotated[int, msgspec.Meta(ge=1_000)] = 20_000
 
     def __post_init__(self) -> None:
         given = [name for name in SOURCES if getattr(self, name) is not None]
