@@ -63,8 +63,10 @@ def test_from_catalog_to_report_keeps_060_of_plain_nautilus(
         slippage={"model": "none"},
         nautilus={"venue": {"starting_balances": ["100_000_000 USD"]}},
     )  # fmt: skip
-    plain = [measured(PLAIN, es, FAST, SLOW) for _ in range(ROUNDS)]
-    ours = [processor_seconds(tmp_path, "backtest", file, "--json") for _ in range(ROUNDS)]
+    plain, ours = [], []
+    for _ in range(ROUNDS):
+        plain.append(measured(PLAIN, es, FAST, SLOW))
+        ours.append(processor_seconds(tmp_path, "backtest", file, "--json"))
     bars, fastest = plain[0]["bars"], min(run["seconds"] for run in plain)
     print(
         f"\n{bars:,} bars, {plain[0]['orders']:,} orders: plain {bars / fastest:,.0f} bars/s, "
