@@ -113,4 +113,4 @@ def windows(found: Sequence[Group], chunk: int, first: int, last: int) -> Iterat
 
 
 def _stamps(parquet: pq.ParquetFile, index: int) -> np.ndarray:
-    return times(parquet.read_row_group(index, columns=[STAMP]))
+    return times(parquet.read_row_group(index, columns=[STAMP], use_threads=False))

@@ -122,7 +122,7 @@ class Reader:
 
 def _read(group: Group) -> pa.Table:
     with pq.ParquetFile(group.file) as parquet:
-        table = parquet.read_row_group(group.index)
+        table = parquet.read_row_group(group.index, use_threads=False)  # too few rows to share
         return table.replace_schema_metadata(parquet.schema_arrow.metadata)
 
 

@@ -16,8 +16,7 @@ PRICES = ("price", "trigger_price", "activation_price")
 
 def dated(order: Any, contract: InstrumentId) -> Any:
     """Return `order`, by its own id, on a dated contract."""
-    fields = {name: getattr(order.init_event, name) for name in FIELDS}
-    return _made(order, fields | {"instrument_id": contract})
+    return _made(order, _fields(order) | {"instrument_id": contract})
 
 
 def moved_exits(
@@ -36,7 +35,7 @@ def moved_exits(
 
 
 def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any], now: int) -> Any:
-    fields = {name: getattr(order.init_event, name) for name in FIELDS}
+    fields = _fields(order)
     linked = [ids[other] for other in order.linked_order_ids or () if other in ids]
     fields |= {
         "instrument_id": contract,
@@ -55,6 +54,11 @@ def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any],
             shifted = price.as_decimal() + by
             fields[name] = Price.from_decimal_dp(shifted, price.precision)
     return _made(order, fields)
+
+
+def _fields(order: Any) -> dict[str, Any]:
+    begun = order.init_event
+    return {name: getattr(begun, name) for name in FIELDS}
 
 
 def _made(order: Any, fields: dict[str, Any]) -> Any:
