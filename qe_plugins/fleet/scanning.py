@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins import collector
 from qe_plugins.config.decode import Decoder
 from qe_plugins.config.source import dump, parse
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet import collector, shelf
+from qe_plugins.fleet import shelf
 from qe_plugins.fleet.asking import Questions, headlines, providers, refuse_short_lists
 from qe_plugins.fleet.attending import Watch, unless_stopped, watched
 from qe_plugins.fleet.bus import Bus

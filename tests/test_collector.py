@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from qe_plugins.fleet.collector import YOUNG, sparing
+from qe_plugins.collector import YOUNG, sparing
 
 
 def test_the_collector_is_as_before_when_a_scan_ends():

@@ -1,4 +1,4 @@
-"""The garbage collector during a scan: what was there before is not looked at over and over."""
+"""The garbage collector during long work: what was there before is not looked at over and over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 YOUNG = 50_000
 """New objects after which the collector looks at them; the 2,000 of a plain Python come with
-every second call, and a fifth of a scan's processor time goes by."""
+every second call of a model, and a fifth of a scan's processor time goes by."""
 
 
 @contextmanager
