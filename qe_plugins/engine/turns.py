@@ -117,12 +117,12 @@ def _shared(root: str, rule: Rule, files: Sequence[Path], first: date, last: dat
 def _volumes(bars: Mapping[str, pl.LazyFrame], closes: Any, days: Sequence[date]) -> Figures:
     figures: Figures = {}
     for contract, frame in bars.items():
-        table = frame.select("ts", "volume").collect()
-        held = np.searchsorted(closes, table["ts"].to_numpy(), side="left")
-        traded = np.bincount(held, weights=table["volume"].to_numpy(), minlength=len(days) + 1)
-        for day, volume in zip(days, traded.tolist(), strict=False):
-            key = dated_key(contract.partition(".")[0], day)
-            if key is not None and volume:
+        table = frame.select("ts", "volume").sort("ts").collect()
+        running = np.concatenate([[0.0], np.cumsum(table["volume"].to_numpy())])
+        ended = running[np.searchsorted(table["ts"].to_numpy(), closes, side="right")]
+        for day, volume in zip(days, np.diff(ended, prepend=0.0).tolist(), strict=True):
+            key = dated_key(contract.partition(".")[0], day) if volume else None
+            if key is not None:
                 figures.setdefault(day, {})[key] = int(volume)
     return figures
 
