@@ -26,7 +26,6 @@ import click
 )
 def backtest(file: Path, overrides: tuple[str, ...], as_json: bool, out: Path | None) -> None:
     """Run the backtest that FILE describes; leave a report and a journal."""
-    from qe_plugins import collector
     from qe_plugins.config.load import load
     from qe_plugins.engine.backtest import run
     from qe_plugins.journal.store import Journal
@@ -34,13 +33,11 @@ def backtest(file: Path, overrides: tuple[str, ...], as_json: bool, out: Path | 
 
     folder.check_out(out)
     loaded = load(file, overrides)
-    with collector.sparing():
-        with _progress(loaded.config.name) as progress:
-            outcome = run(loaded, progress=progress)
-        with Journal.open() as journal:
-            run_id, facts = outcome.run_id, outcome.facts
-            content = journal.write_run(run_id, outcome.name, outcome.started, facts)
-        run_dir = folder.write(outcome, loaded.resolved, out)
+    with _progress(loaded.config.name) as progress:
+        outcome = run(loaded, progress=progress)
+    with Journal.open() as journal:
+        content = journal.write_run(outcome.run_id, outcome.name, outcome.started, outcome.facts)
+    run_dir = folder.write(outcome, loaded.resolved, out)
     figures = {**folder.result(run_dir), "journal_sha256": content}
     if as_json:
         click.echo(json.dumps(figures, indent=2, ensure_ascii=False))

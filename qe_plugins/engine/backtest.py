@@ -10,6 +10,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
+from qe_plugins import collector
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine.building import Stage, build
@@ -56,6 +57,7 @@ def run_id_of(started: datetime, name: str) -> str:
     return f"{started:%Y%m%d-%H%M%S-%f}-{slug or 'run'}"
 
 
+@collector.sparing()
 def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0
