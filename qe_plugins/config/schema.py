@@ -209,7 +209,10 @@ class Hours(Section, frozen=True, kw_only=True):
 
 
 class Expiry(Section, frozen=True, kw_only=True):
-    """Positions are closed `flat_before` a contract expires; `0s` holds them to settlement."""
+    """Positions are closed `flat_before` a contract expires; `0s` holds them to settlement.
+
+    What can be delivered is closed so long before the business day ahead of first notice ends.
+    """
 
     flat_before: Annotated[Duration, msgspec.Meta(ge=0)] = 1_800.0
 

@@ -9,6 +9,7 @@ from qe_plugins.data.tape import Tape
 from qe_plugins.engine.money import Terms, fees_in_words, margins_in_words
 from qe_plugins.engine.settled import expected
 from qe_plugins.engine.slippage import described
+from qe_plugins.market.hours import delivery
 
 LIMITS = {"touched": "touches it", "through": "trades through it"}
 BASIS = {
@@ -74,5 +75,17 @@ def _costs(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:
 def _expiry(loaded: Loaded, tape: Tape) -> list[str]:
     settled = expected(tape.contracts, tape.settlements, tape.end)
     if minutes := loaded.config.expiry.flat_before / 60:
-        return [f"Positions are closed {minutes:g} min before their contract expires.", *settled]
+        closed = f"Positions are closed {minutes:g} min before their contract expires"
+        return [f"{closed}{_delivered(tape)}.", *settled]
     return settled
+
+
+def _delivered(tape: Tape) -> str:
+    """Name the contracts on the tape that reach first notice before they expire."""
+    found = []
+    for contract in tape.contracts:
+        symbol = contract.id.symbol.value
+        known = delivery(symbol, contract.expiration_ns)
+        if known is not None and known[0] <= tape.end:
+            found.append(f"{symbol} on {known[1]}")
+    return f", or before first notice ({', '.join(found)})" if found else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from nautilus_trader.model import Bar, OrderType
 from qe_plugins.config.schema import Config
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.margin import Margin
-from qe_plugins.market.hours import closed_until, stretch
+from qe_plugins.market.hours import closed_until, delivery, stretch
 
 SECOND = 1_000_000_000
 
@@ -41,6 +42,7 @@ class Rules:
         self._cache, self._margin = cache, margin
         self._flat_before, self._refuses = int(flat_before * SECOND), refuses
         self._deadlines: dict[Any, int] = {}
+        self._notices: dict[Any, date] = {}
         self._standings: dict[Any, Standing] = {}
         self._asked: tuple[Any, Standing] = (None, NEVER)
 
@@ -74,10 +76,15 @@ class Rules:
         return [(rule, reason) for rule, reason in reasons.items() if reason]
 
     def deadline(self, contract: Any) -> int:
-        """Return when (UTC nanoseconds) positions in a contract must be closed."""
+        """Return when (UTC nanoseconds) positions in a contract must be closed.
+
+        Where they are not to be held into expiry they are not to be delivered, either.
+        """
         if contract not in self._deadlines:
-            expires = self._cache.instrument(contract).expiration_ns
-            self._deadlines[contract] = expires - self._flat_before
+            ends: int = self._cache.instrument(contract).expiration_ns
+            if self._flat_before and (delivered := delivery(contract.symbol.value, ends)):
+                ends, self._notices[contract] = delivered
+            self._deadlines[contract] = ends - self._flat_before
         return self._deadlines[contract]
 
     def flat_at(self, contract: Any) -> int | None:
@@ -88,6 +95,8 @@ class Rules:
         deadline = self.deadline(contract)
         if ts < deadline:
             return ""
+        if contract in self._notices:
+            return f"{contract} may be delivered from {self._notices[contract]}"
         left = (deadline + self._flat_before - ts) // (60 * SECOND)
         return f"{contract} expires in {left} min" if left > 0 else f"{contract} has expired"
 

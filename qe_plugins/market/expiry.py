@@ -31,6 +31,12 @@ def first_notice(key: ContractKey) -> date | None:
     return FIRST_NOTICE[rule](key) if rule else None
 
 
+def position_day(key: ContractKey) -> date | None:
+    """Return the business day at whose close a long may be chosen for first notice."""
+    notice = first_notice(key)
+    return _before(notice, 1) if notice else None
+
+
 def limit(key: ContractKey) -> date:
     """Return the day before which a position must be gone: last trade or first notice."""
     notice = first_notice(key)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from qe_plugins.errors import DataError
-from qe_plugins.market.sessions import next_session
+from qe_plugins.market.expiry import first_notice, position_day
+from qe_plugins.market.keys import dated_key
+from qe_plugins.market.sessions import next_session, session_on
 from qe_plugins.market.terms import markets
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -39,3 +41,20 @@ def stretch(root: str, ts: int) -> tuple[int, int] | None:
     edges = [int(edge.timestamp()) * SECOND for edge in (session.open, *halts, session.close)]
     spans = list(pairwise(edges))[::2]
     return next(span for span in spans if ts < span[1])
+
+
+def delivery(symbol: str, expires: int) -> tuple[int, date] | None:
+    """Return when a contract must be gone lest it is delivered (UTC ns), and its first notice day.
+
+    That is the close of the business day before. None for what expires before (`expires` is UTC
+    ns), what is settled in cash, and what nothing is known of.
+    """
+    key = dated_key(symbol, datetime.fromtimestamp(expires // SECOND, CHICAGO).date())
+    if key is None or key.root not in markets().roots:
+        return None
+    notice, day = first_notice(key), position_day(key)
+    session = session_on(key.root, day) if day else None
+    if notice is None or session is None:
+        return None
+    closes = int(session.close.timestamp()) * SECOND
+    return (closes, notice) if closes < expires else None

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
-from nautilus_trader.model import (
-    AssetClass,
-    Bar,
-    BarType,
-    Currency,
-    FuturesContract,
-    InstrumentId,
-    Price,
-    Quantity,
-    Symbol,
-)
-from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
 from qe_plugins.engine.outcome import Outcome
-from qe_plugins.market.terms import market
+from tests.engine import one_root
+from tests.engine.one_root import ns
 
-CHICAGO = ZoneInfo("America/Chicago")
 YEAR = 366 * 86_400 * 10**9
-PRICES = {"ES": "1800.00", "CL": "93.00", "GC": "1250.0", "ZN": "125.500000"}
 CLOSES = [
     ("ES", "2013-11-29", "12:15"),
     ("CL", "2013-11-29", "12:45"),
@@ -51,49 +32,12 @@ CLOSES = [
 Desk = Callable[..., Outcome]
 
 
-def ns(moment: str) -> int:
-    """Return UTC nanoseconds of a time in Chicago."""
-    return int(datetime.fromisoformat(moment).replace(tzinfo=CHICAGO).timestamp()) * 10**9
-
-
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """Return a function that buys one contract of a root at every bar; bars end at given times."""
 
     def trade(root: str, *times: str, trader: str = "BuysAtEveryBar") -> Outcome:
-        terms, stamps = market(root), [ns(at) for at in times]
-        price = Price.from_str(PRICES[root])
-        name = InstrumentId.from_str(f"{root}H30.{terms.exchange}")
-        contract = FuturesContract(
-            instrument_id=name,
-            raw_symbol=Symbol(f"{root}H0"),
-            asset_class=AssetClass.INDEX,
-            underlying=root,
-            activation_ns=0,
-            expiration_ns=stamps[-1] + YEAR,
-            currency=Currency.from_str("USD"),
-            price_precision=price.precision,
-            price_increment=Price.from_decimal_dp(terms.tick, price.precision),
-            multiplier=Quantity.from_int(int(terms.multiplier)),
-            lot_size=Quantity.from_int(1),
-            ts_event=0,
-            ts_init=0,
-        )
-        kind = BarType.from_str(f"{name}-1-MINUTE-LAST-EXTERNAL")
-        many = Quantity.from_int(1_000)
-        catalog = ParquetDataCatalog(str(tmp_path))
-        catalog.write_instruments([contract])
-        catalog.write_bars([Bar(kind, price, price, price, price, many, t, t) for t in stamps])
-        venue = {"name": terms.exchange, "starting_balances": ["1_000_000 USD"]}
-        config: dict[str, Any] = {
-            "name": "a half day",
-            "data": {"catalog": str(tmp_path)},
-            "strategies": {"trader": {"path": f"tests.engine.traders:{trader}"}},
-            "nautilus": {"venue": venue},
-        }
-        file = tmp_path / "run.yaml"
-        file.write_text(yaml.safe_dump(config))
-        return run(load(file))
+        return one_root.trade(tmp_path, f"{root}H30", ns(times[-1]) + YEAR, times, trader)
 
     return trade
 

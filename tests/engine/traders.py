@@ -266,6 +266,17 @@ class BuysAtEveryBar(Strategy):
         self.submit_order(self.order_factory.market(bar.bar_type.instrument_id, BUY, ONE))
 
 
+class BuysOnce(BuysAtEveryBar):
+    """Buys one of whatever the tape has, at the first bar."""
+
+    bought = False
+
+    def on_bar(self, bar: Bar) -> None:
+        if not self.bought:
+            self.bought = True
+            super().on_bar(bar)
+
+
 class BreaksOnBar3(Trader):
     def bar_3(self) -> None:
         raise ZeroDivisionError("no such average")
