@@ -48,9 +48,16 @@ def browser(_chromium: webdriver.Chrome) -> webdriver.Chrome:
     return _chromium
 
 
+TWO_FRAMES = """
+const done = arguments[0];
+requestAnimationFrame(() => requestAnimationFrame(() => done()));
+"""
+
+
 def look(driver: webdriver.Chrome, *, width: int = 1280, scheme: str = "light") -> None:
-    """Give the page a width in pixels and a colour scheme."""
+    """Give the page a width in pixels and a colour scheme, and wait until it is drawn so."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
+    driver.execute_async_script(TWO_FRAMES)
