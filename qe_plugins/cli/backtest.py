@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from qe_plugins import collector
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
@@ -24,6 +26,7 @@ import click
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
 )
+@collector.sparing()
 def backtest(file: Path, overrides: tuple[str, ...], as_json: bool, out: Path | None) -> None:
     """Run the backtest that FILE describes; leave a report and a journal."""
     from qe_plugins.config.load import load
