@@ -44,15 +44,23 @@ class Woven(msgspec.Struct, frozen=True):
     parts: tuple[tuple[int, str], ...]
 
 
+class Strand(msgspec.Struct, frozen=True):
+    """Bars of a woven series, in order, each for a bar of the series `of` at the same moment."""
+
+    name: str
+    of: str
+    bars: list[Any]
+
+
 class Piece(msgspec.Struct, frozen=True):
-    """Records that follow each other: `rows` of the tape's own, and those of woven series.
+    """Records that follow each other, and what is woven of them, in order.
 
     `ranges` has the lowest and the highest close by contract, but for contracts of which quotes or
     trades are heard, too.
     """
 
     records: list[Record]
-    rows: int
+    strands: list[Strand]
     ranges: dict[str, tuple[float, float]]
 
 
@@ -66,23 +74,24 @@ class Reader:
     def piece(self, first: int, last: int, woven: Iterable[Woven] = ()) -> Piece:
         """Return every record with first <= `ts_init` <= last, in order; both UTC nanoseconds.
 
-        At one instant series come in their order, those that are woven last.
+        At one instant series come in their order, and last the bars that a series is woven of.
         """
         tables = [
             (one.kind, one.name, table)
             for one in self._series.values()
             for table in self._tables(one, first, last)
         ]
-        ranges, rows = self._ranges(tables), sum(table.num_rows for *_, table in tables)
-        tables += [
-            (Kind.BARS, one.name, table) for one in woven for table in self._of(one, first, last)
-        ]
+        ranges, strands = self._ranges(tables), []
+        for one in woven:
+            tables, parted = _parted(tables, one)
+            strands += [Strand(one.name, of, _decoded(Kind.BARS, one.name, t)) for of, t in parted]
+            tables += [(Kind.BARS, of, table) for of, table in parted]
         self._kept = {group: table for group, table in self._kept.items() if group.last > last}
         stamps = [times(table) for *_, table in tables]
         records = [record for each in tables for record in _decoded(*each)]
         if not _in_order(stamps):
             records = _sorted(records, np.concatenate(stamps))
-        return Piece(records, rows, ranges)
+        return Piece(records, strands, ranges)
 
     def _ranges(self, tables: Iterable[Named]) -> dict[str, tuple[float, float]]:
         ticked = {one.contract for one in self._series.values() if one.kind is not Kind.BARS}
@@ -97,14 +106,6 @@ class Reader:
             found[contract] = (min(low, lowest), max(high, highest))
         return found
 
-    def _of(self, woven: Woven, first: int, last: int) -> Iterable[pa.Table]:
-        ends = [since for since, _ in woven.parts[1:]] + [2**63 - 1]
-        for (since, name), until in zip(woven.parts, ends, strict=True):
-            one = self._series.get((Kind.BARS, name))
-            for table in self._tables(one, first, last) if one is not None else ():
-                closed = times(table, CLOSED)
-                yield _rows(table, (closed >= since) & (closed < until))
-
     def _tables(self, series: Series, first: int, last: int) -> Iterable[pa.Table]:
         """Yield the rows of a series in a window, row group by row group."""
         for group in series.groups:
@@ -118,6 +119,24 @@ class Reader:
             else:
                 stamps = times(table)
                 yield _rows(table, (stamps >= first) & (stamps <= last))
+
+
+def _parted(tables: list[Named], woven: Woven) -> tuple[list[Named], list[tuple[str, pa.Table]]]:
+    """Return what a series is not woven of, and by their names, in order, the bars that it is."""
+    ends = [since for since, _ in woven.parts[1:]] + [2**63 - 1]
+    spans = {name: (since, until) for (since, name), until in zip(woven.parts, ends, strict=True)}
+    rest: list[Named] = []
+    found: dict[str, list[pa.Table]] = {name: [] for name in spans}
+    for kind, name, table in tables:
+        if kind is not Kind.BARS or name not in spans:
+            rest.append((kind, name, table))
+            continue
+        closed, (since, until) = times(table, CLOSED), spans[name]
+        its = (closed >= since) & (closed < until)
+        rest.append((kind, name, _rows(table, ~its)))
+        found[name].append(_rows(table, its))
+    strands = [(name, table) for name, parts in found.items() for table in parts if table.num_rows]
+    return [one for one in rest if one[2].num_rows], strands
 
 
 def _read(group: Group) -> pa.Table:

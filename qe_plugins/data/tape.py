@@ -44,8 +44,8 @@ class Tape(msgspec.Struct, frozen=True):
     def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
 
-        At one instant contracts come in id order, of one contract quotes, trades, then bars, and
-        last the bars of `woven` series.
+        At one instant contracts come in id order, of one contract quotes, trades, then bars; last
+        come the bars that series are `woven` of.
         """
         reader = Reader(self.series)
         groups = [group for one in self.series for group in one.groups]

@@ -7,14 +7,18 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 from time import perf_counter
 from typing import Any
 
 from qe_plugins import collector
 from qe_plugins.config.load import Loaded
+from qe_plugins.data.reading import Piece
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine.building import Stage, build
 from qe_plugins.engine.extract import outcome_of
+from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.fronts import unmatched
 from qe_plugins.engine.outcome import Outcome
 from qe_plugins.engine.preparation import prepare
 from qe_plugins.errors import RunError
@@ -61,18 +65,33 @@ def run_id_of(started: datetime, name: str) -> str:
 def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0
+    if stage.fronts:
+        _start(stage, tape.start)
     for piece in tape.pieces([front.woven for front in stage.fronts]):
         if stage.fills is not None:
             stage.fills.feed(piece.records)
         stage.floor.house.expects(piece.ranges)
         stage.floor.office.expects(piece.records)
-        stage.settling.feed(piece.records, partial(_feed, stage))
-        done += piece.rows
+        for follower in stage.floor.followers:
+            follower.expects(piece.strands)
+        stage.settling.feed(_heard(stage.floor, piece), partial(_feed, stage))
+        done += len(piece.records)
         if progress is not None:
             progress(done, tape.records)
     stage.settling.finish(partial(_feed, stage))
     _advance(stage, stage.engine.end)
     stage.bridge.finish()
+
+
+def _start(stage: Stage, ts: int) -> None:
+    """Start everybody before the first record: only then it is known what they want to hear."""
+    _feed(stage, [unmatched(front, price, ts) for front, price in stage.fronts.items()])
+
+
+def _heard(floor: Floor, piece: Piece) -> list[Any]:
+    """Return what the engine is to hear: fronts only where bars are to be made of theirs."""
+    more = [bar for one in piece.strands if one.name in floor.fed for bar in one.bars]
+    return sorted([*piece.records, *more], key=attrgetter("ts_init")) if more else piece.records
 
 
 def _feed(stage: Stage, records: Sequence[Any]) -> None:

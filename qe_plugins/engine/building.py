@@ -16,8 +16,8 @@ from qe_plugins.engine.components import Component
 from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.follower import Follower
-from qe_plugins.engine.following import host_on_front
-from qe_plugins.engine.fronts import Front, front_instrument, unmatched
+from qe_plugins.engine.front_host import host_on_front
+from qe_plugins.engine.fronts import Front, front_instrument
 from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
 from qe_plugins.engine.preparation import Prepared
@@ -27,12 +27,12 @@ from qe_plugins.engine.settling import Settling
 
 @dataclass(frozen=True)
 class Stage:
-    """An engine with everybody on it."""
+    """An engine with everybody on it. `fronts` have a price each that they once had."""
 
     engine: BacktestEngine
     floor: Floor
     bridge: Bridge
-    fronts: tuple[Front, ...]
+    fronts: dict[Front, Price]
     settling: Settling
     fills: Fills | None
 
@@ -48,8 +48,7 @@ def build(prepared: Prepared) -> Stage:
             engine.add_instrument(
                 with_margins(contract, facts, _first_price(prepared.tape, contract))
             )
-        for front in prepared.fronts.values():
-            _add_front(engine, front, prepared.tape)
+        fronts = {f: _add_front(engine, f, prepared.tape) for f in prepared.fronts.values()}
         config, money = prepared.loaded.config, prepared.money
         floor = Floor(engine, prepared.plugins, config, prepared.listings, money)
         floor.fronts = prepared.fronts
@@ -58,7 +57,7 @@ def build(prepared: Prepared) -> Stage:
         if fills is not None:
             fills.alarm, fills.clock = floor.alarm, bridge.clock
         settling = Settling(engine, prepared.tape.contracts, prepared.tape.settlements, model)
-        return Stage(engine, floor, bridge, tuple(prepared.fronts.values()), settling, fills)
+        return Stage(engine, floor, bridge, fronts, settling, fills)
     except BaseException:
         engine.dispose()
         raise
@@ -110,18 +109,18 @@ def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
         raise prepared.loaded.error(message, part.section, part.name) from error
 
 
-def _hosted(part: Component, floor: Floor, prepared: Prepared) -> type:
+def _hosted(part: Component, floor: Floor, prepared: Prepared) -> Any:
     if part.follows is None:
         return host(part.author, floor)
     follower = Follower(prepared.fronts[part.follows.instrument], part.follows)
+    floor.followers.append(follower)
     return host_on_front(part.author, floor, follower)
 
 
-def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> None:
+def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> Price:
     contract = next(contract for contract in tape.contracts if contract.underlying == front.root)
     engine.add_instrument(front_instrument(front, contract))
-    price = Price.from_decimal_dp(_first_price(tape, contract), contract.price_precision)
-    engine.add_data([unmatched(front, price, tape.start)])
+    return Price.from_decimal_dp(_first_price(tape, contract), contract.price_precision)
 
 
 def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestEngine
 
     from qe_plugins.config.schema import Config
+    from qe_plugins.engine.follower import Follower
     from qe_plugins.engine.fronts import Front
     from qe_plugins.engine.money import Terms
 
@@ -34,7 +35,11 @@ HEARS_BARS = ("contribute_signals", "session_closed")
 
 
 class Floor:
-    """One run's plugins, gate, books and recorder. Lives on the trading thread."""
+    """One run's plugins, gate, books and recorder. Lives on the trading thread.
+
+    `fed` are the fronts' bar types that the engine hears itself; a strategy on a root is told of
+    its front's bars by its `Follower`.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,8 @@ class Floor:
         self.denier = Denier(self.alarm.waiting)
         self.observers = Observers(plugins)
         self.fronts: dict[str, Front] = {}
+        self.followers: list[Follower] = []
+        self.fed: set[str] = set()
         self.office = BackOffice(self.cache, self.recorder, self.observers, listings)
         self.desk = Desk(self)
         self.gate = Gate(
@@ -67,6 +74,12 @@ class Floor:
         self.house = House(self.cache, margin, self.rules, self.recorder, self.gate, policy)
         self.sent: dict[Any, None] = {}
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
+
+    def feed(self, instrument: Any) -> None:
+        """Let the engine hear the front's own bars, where `instrument` is one: others need them."""
+        root = self.listings.fronts.get(str(instrument))
+        if root is not None:
+            self.fed.add(self.fronts[root].bar_type)
 
     def submitted(self) -> list[Any]:
         """Return orders that were sent of late, and that the cache does not list yet."""

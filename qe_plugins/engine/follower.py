@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
-from nautilus_trader.model import BarType, InstrumentId, PositionClosed, PositionOpened
+from nautilus_trader.model import Bar, BarType, InstrumentId, PositionClosed, PositionOpened
 
 from qe_plugins.config.strategies import Follows
+from qe_plugins.data.reading import Strand
 from qe_plugins.engine.fronts import Front
 from qe_plugins.engine.turns import Turn
 
 NEVER = 2**63 - 1
 TRANSLATED = ("orders", "positions", "position", "net_", "is_", "realized", "unrealized")
+BARS: dict[str, Callable[..., Any]] = {
+    "bar": lambda past, index=0: past[-1 - index] if index < len(past) else None,
+    "bars": lambda past: list(reversed(past)) or None,
+    "bar_count": len,
+    "has_bars": bool,
+}
+KEPT = 10_000
+"""Front bars kept, as many as the engine keeps of others."""
 
 
 class Follower:
     """Where one strategy on a root stands: the contract it trades, and the turn that waits.
 
     `next_at` is when there is something to do: now where a turn waits, else at the next turn.
+    `source` are the bars of which the front's are made `since` a moment (UTC ns), None while none
+    are known to come;
+    `past` are the front's bars, oldest first. `listens` says whether the author wants them, `asked`
+    which other bars.
     """
 
     def __init__(self, front: Front, follows: Follows) -> None:
@@ -28,8 +44,39 @@ class Follower:
         self._due: Turn | None = None
         self.quiet: set[Any] = set()
         self.indicators: list[Any] = []
+        self.source: BarType | None = None
+        self.since = 0
+        self.past: deque[Bar] = deque(maxlen=KEPT)
+        self.listens, self.asked = False, set[Any]()
+        self._bars: deque[Bar] = deque()
+        self._strands: deque[Strand] = deque()
         self._coming = list(front.turns)
         self.next_at = self._next_at()
+
+    @property
+    def sources(self) -> list[BarType]:
+        """Return the bars of every contract that is the front on this tape."""
+        return [BarType.from_str(name) for _, name in self.front.woven.parts]
+
+    def expects(self, strands: Iterable[Strand]) -> None:
+        """Take the front's next bars, in order."""
+        self._strands.extend(one for one in strands if one.name == self.front.bar_type)
+        if self.source is None:
+            self._follow()
+
+    def hear(self) -> Bar:
+        """Return the front's bar that comes with a bar of `source`, and go on to the next one."""
+        bar = self._bars.popleft()
+        if not self._bars:
+            self._follow()
+        self.past.append(bar)
+        return bar
+
+    def _follow(self) -> None:
+        strand = self._strands.popleft() if self._strands else None
+        self._bars = deque(strand.bars if strand else ())
+        self.source = BarType.from_str(strand.of) if strand else None
+        self.since = self._bars[0].ts_event if self._bars else 0
 
     @property
     def due(self) -> Turn | None:
@@ -66,13 +113,18 @@ class Follower:
 
 
 class Translated:
-    """The engine's cache or portfolio, where the front's id means the contract it stands for."""
+    """The engine's cache or portfolio, where the front's id means the contract it stands for.
+
+    The front's bars are those that were heard, the last one first as the engine has them.
+    """
 
     def __init__(self, inner: Any, follower: Follower) -> None:
         self._inner, self._follower = inner, follower
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._inner, name)
+        if name in BARS:
+            return partial(self._of_bars, BARS[name], attribute)
         if not name.startswith(TRANSLATED) or not callable(attribute):
             return attribute
         follower = self._follower
@@ -83,3 +135,15 @@ class Translated:
             return attribute(*args, **kwargs)
 
         return translated
+
+    def _of_bars(
+        self,
+        ours: Callable[..., Any],
+        theirs: Callable[..., Any],
+        bar_type: Any,
+        *args: Any,
+        **kw: Any,
+    ) -> Any:
+        if bar_type == self._follower.label:
+            return ours(self._follower.past, *args, **kw)
+        return theirs(bar_type, *args, **kw)

@@ -17,11 +17,10 @@ from nautilus_trader.trading import Strategy
 
 from qe_plugins.decisions import Rolled
 from qe_plugins.engine.exposure import position, unfinished
-from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.follower import Follower, Translated
 from qe_plugins.engine.fronts import adjusted
 from qe_plugins.engine.gate import request_of
-from qe_plugins.engine.host import GatedStrategy, callbacks, host
+from qe_plugins.engine.host import GatedStrategy
 from qe_plugins.engine.moving import dated, moved_exits
 from qe_plugins.engine.recorder import decimal
 from qe_plugins.engine.turns import Turn
@@ -43,6 +42,21 @@ class FollowingStrategy(GatedStrategy):
     @property
     def portfolio(self) -> Any:
         return Translated(super().portfolio, self.follower)
+
+    def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
+        if bar_type == self.follower.label:
+            self.follower.listens = True
+            return
+        self.follower.asked.add(bar_type.standard())
+        super().subscribe_bars(bar_type, *args, **kwargs)
+
+    def unsubscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
+        if bar_type == self.follower.label:
+            self.follower.listens = False
+            return
+        self.follower.asked.discard(bar_type.standard())
+        if bar_type not in self.follower.sources:
+            super().unsubscribe_bars(bar_type, *args, **kwargs)
 
     def register_indicator_for_bars(self, bar_type: Any, indicator: Any) -> None:
         if bar_type == self.follower.label:
@@ -101,7 +115,7 @@ class FollowingStrategy(GatedStrategy):
         follower = self.follower
         if follower.follows.adjust == "none" or not follower.indicators:
             return
-        history = (super().cache.bars(follower.label) or [])[:WARMTH]
+        history = list(follower.past)[-WARMTH:]
         bars = adjusted(history, follower.passed(bar.ts_event), follower.follows.adjust)
         for indicator in follower.indicators:
             indicator.reset()
@@ -218,30 +232,3 @@ class FollowingStrategy(GatedStrategy):
             "orders": [order.client_order_id.value for order in orders],
         }
         recorder.numbered(Kind.ROLL, bar_ts, "roll", None, body)
-
-
-def host_on_front(author: Any, floor: Floor, follower: Follower) -> type:
-    """Derive the class that runs in place of a strategy on a root."""
-    body = {
-        name: _hushed(method, follower)
-        for name, method in callbacks(author, FollowingStrategy).items()
-        if name.startswith(("on_order", "on_position"))
-    }
-
-    def on_bar(self: Any, bar: Bar) -> None:
-        if bar.ts_event >= follower.next_at and bar.bar_type == follower.label:
-            self.turns(bar)
-        author.on_bar(self, bar)
-
-    body |= {"on_bar": on_bar, "follower": follower, "__module__": author.__module__}
-    return host(type(author.__name__, (author,), body), floor, FollowingStrategy)
-
-
-def _hushed(method: Any, follower: Follower) -> Any:
-    """Wrap a callback so that the author does not hear of the roll's own orders."""
-
-    def call(self: Any, event: Any) -> None:
-        if not follower.hushes(event):
-            method(self, event)
-
-    return call

@@ -24,4 +24,5 @@ class Subscribing(Loud):
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
         self.floor.listings.check_bars(str(bar_type), type(self).__name__)
+        self.floor.feed(bar_type.instrument_id)
         super().subscribe_bars(bar_type, *args, **kwargs)  # type: ignore[misc]  # as above

@@ -6,7 +6,14 @@ from typing import Any, ClassVar
 
 import msgspec
 from nautilus_trader.indicators import ExponentialMovingAverage
-from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Price, Quantity
+from nautilus_trader.model import (
+    Bar,
+    BarType,
+    InstrumentId,
+    OrderSide,
+    Price,
+    Quantity,
+)
 from nautilus_trader.trading import Strategy
 
 from tests.engine.traders import relinked
@@ -37,6 +44,7 @@ class Follower(Strategy):
         self.subscribe_bars(self.label)
 
     def on_bar(self, bar: Bar) -> None:
+        assert bar.ts_event == self.clock.timestamp_ns()
         self.heard.append((bar.ts_event, str(bar.close)))
         self.bars += 1
         if act := getattr(self, f"bar_{self.bars}", None):
@@ -137,3 +145,50 @@ class Asks(Follower):
         self.heard.append(len(self.cache.positions_open(instrument_id=self.front)))
         self.heard.append(self.portfolio.is_net_long(self.front))
         self.heard.append(str(self.cache.instrument(self.front).price_increment))
+
+
+class HearsTwoMinutes(Follower):
+    """Hears only bars of two minutes that the engine makes of the front's; long from the first."""
+
+    def on_start(self) -> None:
+        made = BarType.from_str(f"{self.front}-2-MINUTE-LAST-INTERNAL@1-MINUTE-EXTERNAL")
+        self.subscribe_bars(made)
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY))
+
+
+class HearsTheOldToo(Follower):
+    """Hears the front, and one contract whether or not it is."""
+
+    old = BarType.from_str("MESH24.XCME-1-MINUTE-LAST-EXTERNAL")
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.subscribe_bars(self.old)
+
+    def on_bar(self, bar: Bar) -> None:
+        self.heard.append((str(bar.bar_type.instrument_id), str(bar.close)))
+
+
+class HearsForAWhile(Follower):
+    """Stops listening at its third bar; long since its first."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(BUY))
+
+    def bar_3(self) -> None:
+        self.unsubscribe_bars(self.label)
+
+
+class Remembers(Follower):
+    """Asks the cache for the front's bars at every bar."""
+
+    def on_bar(self, bar: Bar) -> None:
+        cache, label = self.cache, self.label
+        count, before = cache.bar_count(label), cache.bar(label, 1)
+        assert cache.has_bars(label)
+        assert cache.bar(label) == bar
+        assert [one.close for one in cache.bars(label)][:1] == [bar.close]
+        assert cache.bar(label, index=count) is None
+        self.heard.append((count, before and str(before.close)))

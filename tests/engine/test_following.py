@@ -49,9 +49,12 @@ def moments() -> list[int]:
 
 
 def write_tape(
-    folder: Path, contract: FuturesContract, old: Sequence[float], new: Sequence[float]
+    folder: Path, contract: FuturesContract, old: Sequence[float | None], new: Sequence[float]
 ) -> Path:
-    """Write two contracts' closes; the new one trades more from the first session on."""
+    """Write two contracts' closes; the new one trades more from the first session on.
+
+    A close that is None is a minute without trades.
+    """
     folder.mkdir(exist_ok=True)
     catalog = ParquetDataCatalog(str(folder))
     later = FuturesContract(
@@ -72,11 +75,12 @@ def write_tape(
     catalog.write_instruments([contract, later])
     for name, closes, volume in ((OLD, old, 1_000), (NEW, new, 2_000)):
         kind = BarType.from_str(f"{name}-1-MINUTE-LAST-EXTERNAL")
-        prices = [Price(close, 2) for close in closes]
-        size = Quantity.from_int(volume)
-        catalog.write_bars(
-            [Bar(kind, p, p, p, p, size, ts, ts) for p, ts in zip(prices, moments(), strict=False)]
-        )
+        size, bars = Quantity.from_int(volume), []
+        for close, ts in zip(closes, moments(), strict=False):
+            if close is not None:
+                price = Price(close, 2)
+                bars.append(Bar(kind, price, price, price, price, size, ts, ts))
+        catalog.write_bars(bars)
     return folder
 
 
@@ -91,7 +95,7 @@ def follow(tmp_path: Path, qe_contract: FuturesContract) -> Follow:
     def trade(
         trader: str,
         *plugins: Plugin,
-        old: Sequence[float] = (4750,) * 10,
+        old: Sequence[float | None] = (4750,) * 10,
         new: Sequence[float] = (4800,) * 10,
         positions: Sequence[int] = (),
         entry: dict[str, Any] | None = None,
@@ -147,6 +151,44 @@ def test_the_strategy_hears_the_current_contract_and_only_it(follow: Follow) -> 
     follow("Scripted", old=[4750 + n for n in range(10)], new=[4800 + n for n in range(10)])
     closes = [float(close) for _, close in followers.Scripted.heard]
     assert closes == [4750, 4751, 4752, 4753, 4754, 4805, 4806, 4807, 4808, 4809]
+
+
+def test_bars_are_made_of_the_fronts_and_who_hears_only_those_is_rolled_too(follow: Follow) -> None:
+    outcome = follow(
+        "HearsTwoMinutes", old=[4750 + n for n in range(10)], new=[4800 + n for n in range(10)]
+    )
+    closes = [float(close) for _, close in followers.HearsTwoMinutes.heard]
+    assert closes[:2] == [4751, 4753]
+    assert closes[-2:] == [4806, 4808]
+    assert [roll["outcome"] for roll in outcome.rolls] == ["rolled"]
+
+
+def test_a_contract_of_its_own_may_be_heard_beside_the_front(follow: Follow) -> None:
+    follow("HearsTheOldToo", old=[4750 + n for n in range(10)], new=[4800 + n for n in range(10)])
+    heard = followers.HearsTheOldToo.heard
+    front, old = ([close for n, close in heard if n == name] for name in ("MES.XCME", OLD))
+    assert [float(close) for close in front] == [*range(4750, 4755), *range(4805, 4810)]
+    assert [float(close) for close in old] == [*range(4750, 4760)]
+
+
+def test_who_stops_listening_is_rolled_all_the_same(follow: Follow) -> None:
+    outcome = follow("HearsForAWhile")
+    assert len(followers.HearsForAWhile.heard) == 3
+    assert [roll["outcome"] for roll in outcome.rolls] == ["rolled"]
+
+
+def test_the_cache_has_the_fronts_bars_the_last_one_first(follow: Follow) -> None:
+    follow("Remembers", old=[4750 + n for n in range(10)], new=[4800 + n for n in range(10)])
+    heard = followers.Remembers.heard
+    assert heard[:2] == [(1, None), (2, "4750.00")]
+    assert heard[HALF] == (6, "4754.00")
+
+
+def test_while_the_front_does_not_trade_the_next_contract_does_not_stand_in(follow: Follow) -> None:
+    holes = [4750, 4751, 4752, None, None, *range(4755, 4760)]
+    follow("Scripted", old=holes, new=[4800 + n for n in range(10)])
+    closes = [float(close) for _, close in followers.Scripted.heard]
+    assert closes == [4750, 4751, 4752, 4805, 4806, 4807, 4808, 4809]
 
 
 def test_a_flat_strategy_has_nothing_to_roll(follow: Follow) -> None:
