@@ -31,10 +31,9 @@ def first_notice(key: ContractKey) -> date | None:
     return FIRST_NOTICE[rule](key) if rule else None
 
 
-def position_day(key: ContractKey) -> date | None:
+def position_day(notice: date) -> date:
     """Return the business day at whose close a long may be chosen for first notice."""
-    notice = first_notice(key)
-    return _before(notice, 1) if notice else None
+    return _before(notice, 1)
 
 
 def limit(key: ContractKey) -> date:

@@ -52,9 +52,8 @@ def delivery(symbol: str, expires: int) -> tuple[int, date] | None:
     key = dated_key(symbol, datetime.fromtimestamp(expires // SECOND, CHICAGO).date())
     if key is None or key.root not in markets().roots:
         return None
-    notice, day = first_notice(key), position_day(key)
-    session = session_on(key.root, day) if day else None
-    if notice is None or session is None:
+    if (notice := first_notice(key)) is None:
         return None
-    closes = int(session.close.timestamp()) * SECOND
+    session = session_on(key.root, position_day(notice))
+    closes = int(session.close.timestamp()) * SECOND if session else expires
     return (closes, notice) if closes < expires else None
