@@ -6,9 +6,10 @@ level is worked out when the front turns, from the turn's own price pair (see `a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from nautilus_trader.model import (
@@ -24,6 +25,8 @@ from nautilus_trader.model import (
 from qe_plugins.data.reading import Woven
 from qe_plugins.engine.instruments import remade
 from qe_plugins.engine.turns import Turn
+
+type Move = Callable[[Price], Price]
 
 FAR = 10 * 366 * 86_400 * 1_000_000_000
 
@@ -65,6 +68,7 @@ def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list
     """
     ratio, difference, later = Decimal(1), Decimal(0), list(turns)
     moved: list[Bar] = []
+    move: Move | None = None
     for bar in sorted(history, key=lambda bar: bar.ts_event, reverse=True):
         while later and later[-1].at > bar.ts_event:
             turn = later.pop()
@@ -73,24 +77,19 @@ def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list
             before, after = turn.prices
             if adjust == "ratio":
                 ratio *= after / before
+                move = partial(_scaled, ratio)
             else:
                 difference += after - before
-        moved.append(_moved(bar, ratio, difference))
+                move = Price.from_decimal_dp(difference, bar.close.precision).__add__
+        moved.append(_moved(bar, move) if move else bar)
     return moved[::-1]
 
 
-def _moved(bar: Bar, ratio: Decimal, difference: Decimal) -> Bar:
-    if ratio == 1 and difference == 0:
-        return bar
-    precision = bar.close.precision
-    step = Price.from_decimal_dp(difference, precision)
+def _scaled(ratio: Decimal, price: Price) -> Price:
+    return Price.from_decimal_dp(price.as_decimal() * ratio, price.precision)
 
-    def move(price: Price) -> Price:
-        if ratio == 1:
-            moved: Price = price + step
-            return moved
-        return Price.from_decimal_dp(price.as_decimal() * ratio, precision)
 
+def _moved(bar: Bar, move: Move) -> Bar:
     return Bar(
         bar.bar_type,
         move(bar.open),
