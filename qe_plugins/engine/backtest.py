@@ -18,7 +18,6 @@ from qe_plugins.data.tape import Tape
 from qe_plugins.engine.building import Stage, build
 from qe_plugins.engine.extract import outcome_of
 from qe_plugins.engine.floor import Floor
-from qe_plugins.engine.fronts import unmatched
 from qe_plugins.engine.outcome import Outcome
 from qe_plugins.engine.preparation import prepare
 from qe_plugins.errors import RunError
@@ -65,8 +64,8 @@ def run_id_of(started: datetime, name: str) -> str:
 def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0
-    if stage.fronts:
-        _start(stage, tape.start)
+    if stage.opening:  # starts the strategies: only then it is known what they want to hear
+        _feed(stage, stage.opening)
     for piece in tape.pieces([front.woven for front in stage.fronts]):
         if stage.fills is not None:
             stage.fills.feed(piece.records)
@@ -81,11 +80,6 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     stage.settling.finish(partial(_feed, stage))
     _advance(stage, stage.engine.end)
     stage.bridge.finish()
-
-
-def _start(stage: Stage, ts: int) -> None:
-    """Start everybody before the first record: only then it is known what they want to hear."""
-    _feed(stage, [unmatched(front, price, ts) for front, price in stage.fronts.items()])
 
 
 def _heard(floor: Floor, piece: Piece) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from nautilus_trader.backtest import BacktestEngine
-from nautilus_trader.model import FuturesContract, Price
+from nautilus_trader.model import Bar, FuturesContract, Price
 
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine.bridge import Bridge
@@ -17,22 +17,23 @@ from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.follower import Follower
 from qe_plugins.engine.front_host import host_on_front
-from qe_plugins.engine.fronts import Front, front_instrument
+from qe_plugins.engine.fronts import Front, front_instrument, unmatched
 from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
 from qe_plugins.engine.preparation import Prepared
-from qe_plugins.engine.settings import engine_config, venue_arguments
+from qe_plugins.engine.settings import cache_config, engine_config, venue_arguments
 from qe_plugins.engine.settling import Settling
 
 
 @dataclass(frozen=True)
 class Stage:
-    """An engine with everybody on it. `fronts` have a price each that they once had."""
+    """An engine with everybody on it. `opening` is what it is to hear before the tape."""
 
     engine: BacktestEngine
     floor: Floor
     bridge: Bridge
-    fronts: dict[Front, Price]
+    fronts: tuple[Front, ...]
+    opening: list[Bar]
     settling: Settling
     fills: Fills | None
 
@@ -48,7 +49,8 @@ def build(prepared: Prepared) -> Stage:
             engine.add_instrument(
                 with_margins(contract, facts, _first_price(prepared.tape, contract))
             )
-        fronts = {f: _add_front(engine, f, prepared.tape) for f in prepared.fronts.values()}
+        fronts = tuple(prepared.fronts.values())
+        opening = [_add_front(engine, front, prepared.tape) for front in fronts]
         config, money = prepared.loaded.config, prepared.money
         floor = Floor(engine, prepared.plugins, config, prepared.listings, money)
         floor.fronts = prepared.fronts
@@ -57,7 +59,7 @@ def build(prepared: Prepared) -> Stage:
         if fills is not None:
             fills.alarm, fills.clock = floor.alarm, bridge.clock
         settling = Settling(engine, prepared.tape.contracts, prepared.tape.settlements, model)
-        return Stage(engine, floor, bridge, fronts, settling, fills)
+        return Stage(engine, floor, bridge, fronts, opening, settling, fills)
     except BaseException:
         engine.dispose()
         raise
@@ -112,15 +114,17 @@ def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
 def _hosted(part: Component, floor: Floor, prepared: Prepared) -> Any:
     if part.follows is None:
         return host(part.author, floor)
-    follower = Follower(prepared.fronts[part.follows.instrument], part.follows)
+    front, cache = prepared.fronts[part.follows.instrument], cache_config(prepared.loaded)
+    follower = Follower(front, part.follows, kept=cache.bar_capacity)
     floor.followers.append(follower)
     return host_on_front(part.author, floor, follower)
 
 
-def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> Price:
+def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> Bar:
     contract = next(contract for contract in tape.contracts if contract.underlying == front.root)
     engine.add_instrument(front_instrument(front, contract))
-    return Price.from_decimal_dp(_first_price(tape, contract), contract.price_precision)
+    price = Price.from_decimal_dp(_first_price(tape, contract), contract.price_precision)
+    return unmatched(front, price, tape.start)
 
 
 def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:

@@ -22,8 +22,6 @@ BARS: dict[str, Callable[..., Any]] = {
     "bar_count": len,
     "has_bars": bool,
 }
-KEPT = 10_000
-"""Front bars kept, as many as the engine keeps of others."""
 
 
 class Follower:
@@ -31,12 +29,11 @@ class Follower:
 
     `next_at` is when there is something to do: now where a turn waits, else at the next turn.
     `source` are the bars of which the front's are made `since` a moment (UTC ns), None while none
-    are known to come;
-    `past` are the front's bars, oldest first. `listens` says whether the author wants them, `asked`
-    which other bars.
+    are known to come. `past` are the front's last `kept` bars, oldest first. `listens` says whether
+    the author wants them, `asked` which other bars.
     """
 
-    def __init__(self, front: Front, follows: Follows) -> None:
+    def __init__(self, front: Front, follows: Follows, *, kept: int) -> None:
         self.front, self.follows = front, follows
         self.id = InstrumentId.from_str(front.id)
         self.label = BarType.from_str(front.bar_type)
@@ -46,7 +43,7 @@ class Follower:
         self.indicators: list[Any] = []
         self.source: BarType | None = None
         self.since = 0
-        self.past: deque[Bar] = deque(maxlen=KEPT)
+        self.past: deque[Bar] = deque(maxlen=kept)
         self.listens, self.asked = False, set[Any]()
         self._bars: deque[Bar] = deque()
         self._strands: deque[Strand] = deque()
@@ -59,10 +56,9 @@ class Follower:
         return [BarType.from_str(name) for _, name in self.front.woven.parts]
 
     def expects(self, strands: Iterable[Strand]) -> None:
-        """Take the front's next bars, in order."""
-        self._strands.extend(one for one in strands if one.name == self.front.bar_type)
-        if self.source is None:
-            self._follow()
+        """Take the front's next bars, in order; who has not heard the last ones has stopped."""
+        self._strands = deque(one for one in strands if one.name == self.front.bar_type)
+        self._follow()
 
     def hear(self) -> Bar:
         """Return the front's bar that comes with a bar of `source`, and go on to the next one."""
@@ -80,7 +76,7 @@ class Follower:
 
     @property
     def due(self) -> Turn | None:
-        """The turn that waits to be made."""
+        """Return the turn that waits to be made."""
         return self._due
 
     def arrive(self, turn: Turn) -> None:

@@ -42,7 +42,7 @@ def engine_config(loaded: Loaded) -> BacktestEngineConfig:
         trader_id=_made(loaded, model.TraderId, section.trader_id, SECTION, "trader_id"),
         logging=common.LoggerConfig(bypass_logging=True),
         run_analysis=False,
-        cache=construct(loaded, common.CacheConfig, section.cache, SECTION, "cache"),
+        cache=cache_config(loaded),
         data_engine=construct(
             loaded, data.DataEngineConfig, section.data_engine, SECTION, "data_engine"
         ),
@@ -51,6 +51,12 @@ def engine_config(loaded: Loaded) -> BacktestEngineConfig:
         ),
         risk_engine=construct(loaded, RiskEngineConfig, risk, SECTION, "risk_engine"),
     )
+
+
+def cache_config(loaded: Loaded) -> Any:
+    """Return the cache's configuration: among others, how many bars of a kind are kept."""
+    section = loaded.config.nautilus
+    return construct(loaded, common.CacheConfig, section.cache, SECTION, "cache")
 
 
 def venue_arguments(loaded: Loaded) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from tests.engine.conftest import CONTRACTS
 
 MINUTE = timedelta(minutes=1)
 DAYS = ("2024-03-05T15:01+00:00", "2024-03-06T15:01+00:00")
+RISING = {"old": [4750 + n for n in range(10)], "new": [4800 + n for n in range(10)]}
 HALF = 5
 """Bars a session: the roll is at the first bar of the second, bar 6."""
 
@@ -148,15 +149,13 @@ def test_one_roll_is_journaled_with_its_prices_its_legs_and_both_fees(follow: Fo
 
 
 def test_the_strategy_hears_the_current_contract_and_only_it(follow: Follow) -> None:
-    follow("Scripted", old=[4750 + n for n in range(10)], new=[4800 + n for n in range(10)])
+    follow("Scripted", **RISING)
     closes = [float(close) for _, close in followers.Scripted.heard]
     assert closes == [4750, 4751, 4752, 4753, 4754, 4805, 4806, 4807, 4808, 4809]
 
 
 def test_bars_are_made_of_the_fronts_and_who_hears_only_those_is_rolled_too(follow: Follow) -> None:
-    outcome = follow(
-        "HearsTwoMinutes", old=[4750 + n for n in range(10)], new=[4800 + n for n in range(10)]
-    )
+    outcome = follow("HearsTwoMinutes", **RISING)
     closes = [float(close) for _, close in followers.HearsTwoMinutes.heard]
     assert closes[:2] == [4751, 4753]
     assert closes[-2:] == [4806, 4808]
@@ -164,7 +163,7 @@ def test_bars_are_made_of_the_fronts_and_who_hears_only_those_is_rolled_too(foll
 
 
 def test_a_contract_of_its_own_may_be_heard_beside_the_front(follow: Follow) -> None:
-    follow("HearsTheOldToo", old=[4750 + n for n in range(10)], new=[4800 + n for n in range(10)])
+    follow("HearsTheOldToo", **RISING)
     heard = followers.HearsTheOldToo.heard
     front, old = ([close for n, close in heard if n == name] for name in ("MES.XCME", OLD))
     assert [float(close) for close in front] == [*range(4750, 4755), *range(4805, 4810)]
@@ -178,10 +177,15 @@ def test_who_stops_listening_is_rolled_all_the_same(follow: Follow) -> None:
 
 
 def test_the_cache_has_the_fronts_bars_the_last_one_first(follow: Follow) -> None:
-    follow("Remembers", old=[4750 + n for n in range(10)], new=[4800 + n for n in range(10)])
+    follow("Remembers", **RISING)
     heard = followers.Remembers.heard
     assert heard[:2] == [(1, None), (2, "4750.00")]
     assert heard[HALF] == (6, "4754.00")
+
+
+def test_so_many_of_the_fronts_bars_are_kept_as_of_any_others(follow: Follow) -> None:
+    follow("Remembers", nautilus={"cache": {"bar_capacity": 3}})
+    assert [count for count, _ in followers.Remembers.heard] == [1, 2, *[3] * 8]
 
 
 def test_while_the_front_does_not_trade_the_next_contract_does_not_stand_in(follow: Follow) -> None:

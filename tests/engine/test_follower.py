@@ -1,0 +1,27 @@
+"""Where a strategy on a root stands, piece by piece of the tape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nautilus_trader.model import Bar
+
+from qe_plugins.config.strategies import Follows
+from qe_plugins.data.reading import Strand
+from qe_plugins.engine.follower import Follower
+from qe_plugins.engine.fronts import Front
+
+FRONT = Front("MES", "MES.XCME", "1-MINUTE-LAST", "volume", "MESH24.XCME", ())
+SOURCE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
+
+
+def test_bars_that_nobody_heard_in_their_piece_are_let_go(qe_bar: Callable[..., Bar]) -> None:
+    """A strategy that has stopped hears none: they must not pile up to the tape's end."""
+    follower = Follower(FRONT, Follows(instrument="MES", roll="volume"), kept=10)
+    for at in ("15:00", "15:01", "15:02"):
+        bars = [qe_bar(4_750, at=f"2024-01-03 {at}")]
+        follower.expects([Strand(FRONT.bar_type, SOURCE, bars)])
+        last = bars[0]
+
+    assert follower.hear() == last
+    assert follower.source is None
