@@ -1,4 +1,4 @@
-"""A scan leaves the garbage collector as it found it."""
+"""Long work leaves the garbage collector as it found it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from qe_plugins.collector import YOUNG, sparing
 
 
-def test_the_collector_is_as_before_when_a_scan_ends():
+def test_the_collector_is_as_before_when_it_ends():
     usual = gc.get_threshold()
     with sparing():
         assert gc.get_threshold()[0] == YOUNG
@@ -19,7 +19,7 @@ def test_the_collector_is_as_before_when_a_scan_ends():
     assert gc.get_freeze_count() == 0
 
 
-def test_a_scan_that_fails_leaves_it_so_too():
+def test_what_fails_leaves_it_so_too():
     usual = gc.get_threshold()
     with pytest.raises(ValueError, match="broken"), sparing():
         raise ValueError("broken")

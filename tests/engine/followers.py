@@ -6,14 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 from nautilus_trader.indicators import ExponentialMovingAverage
-from nautilus_trader.model import (
-    Bar,
-    BarType,
-    InstrumentId,
-    OrderSide,
-    Price,
-    Quantity,
-)
+from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Price, Quantity
 from nautilus_trader.trading import Strategy
 
 from tests.engine.traders import relinked
