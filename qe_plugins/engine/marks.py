@@ -8,8 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from qe_plugins.data.decimals import scanned
+
+HOUR = 3_600_000_000_000
+TIME = pl.Datetime("ns", "UTC")
 MARKS: dict[str, Any] = {
-    "ts": pl.Datetime("ns", "UTC"),
+    "ts": TIME,
     "instrument_id": pl.String,
     "close": pl.Float64,
 }
@@ -32,14 +36,13 @@ def hourly(
 
 
 def _of_one(catalog: Path, bar_type: str, contract: str, start: int, end: int) -> pl.DataFrame:
-    ts = pl.col("ts_event").cast(pl.Datetime("ns", "UTC"))
-    hour = (ts - pl.duration(nanoseconds=1)).dt.truncate("1h")
+    hour = (pl.col("ts") - 1) // HOUR
     return (
-        pl.scan_parquet(catalog / "data" / "bars" / bar_type / "*.parquet")
-        .select(ts=ts, hour=hour, close=pl.col("close").cast(pl.Float64))
-        .filter(pl.col("ts").cast(pl.Int64).is_between(start, end))
-        .group_by("hour")
-        .agg(pl.col("ts").max(), pl.col("close").sort_by("ts").last())
-        .select("ts", pl.lit(contract).alias("instrument_id"), "close")
+        scanned(catalog / "data" / "bars" / bar_type / "*.parquet", "close")
+        .select("close", ts=pl.col("ts_event").cast(pl.Int64))
+        .filter(pl.col("ts").is_between(start, end))
+        .sort("ts")
+        .filter((hour != hour.shift(-1)).fill_null(value=True))
+        .select(pl.col("ts").cast(TIME), pl.lit(contract).alias("instrument_id"), "close")
         .collect()
     )

@@ -18,6 +18,7 @@ import polars as pl
 
 from qe_plugins import home
 from qe_plugins.data.activity import open_activity
+from qe_plugins.data.decimals import scanned
 from qe_plugins.data.rolling import fresh, keep, rolls_of, within
 from qe_plugins.data.tape import Tape
 from qe_plugins.errors import DataError
@@ -69,12 +70,12 @@ def bars_of(tape: Tape, root: str) -> dict[str, pl.LazyFrame]:
     for contract in tape.contracts:
         for bar_type in tape.bar_types:
             if contract.underlying == root and bar_type.startswith(f"{contract.id}-"):
-                frame = pl.scan_parquet(tape.catalog / "data" / "bars" / bar_type / "*.parquet")
-                found[str(contract.id)] = frame.select(
-                    ts=pl.col("ts_event").cast(pl.Int64),
-                    close=pl.col("close"),
-                    volume=pl.col("volume").cast(pl.Float64),
-                ).filter(pl.col("ts").is_between(tape.start, tape.end))
+                files = tape.catalog / "data" / "bars" / bar_type / "*.parquet"
+                found[str(contract.id)] = (
+                    scanned(files, "volume")
+                    .select("close", "volume", ts=pl.col("ts_event").cast(pl.Int64))
+                    .filter(pl.col("ts").is_between(tape.start, tape.end))
+                )
     return found
 
 
@@ -123,7 +124,7 @@ def _volumes(bars: Mapping[str, pl.LazyFrame], closes: Any, days: Sequence[date]
         for day, volume in zip(days, np.diff(ended, prepend=0.0).tolist(), strict=True):
             key = dated_key(contract.partition(".")[0], day) if volume else None
             if key is not None:
-                figures.setdefault(day, {})[key] = int(volume)
+                figures.setdefault(day, {})[key] = round(volume)
     return figures
 
 

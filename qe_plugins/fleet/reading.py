@@ -13,6 +13,7 @@ import polars as pl
 
 from qe_plugins.config.schema import Data
 from qe_plugins.data.catalog import Kind
+from qe_plugins.data.decimals import scanned
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.errors import DataError
 from qe_plugins.fleet.loading import LoadedFleet
@@ -82,12 +83,8 @@ def _columns(tape: Tape) -> pl.DataFrame:
 def _read(files: list[Path], contract: str, tape: Tape) -> pl.DataFrame:
     ts = pl.col("ts_init").cast(pl.Int64)
     return (
-        pl.scan_parquet(files)
+        scanned(files, *PRICES, "volume")
         .filter(ts.is_between(tape.start, tape.end))
-        .select(
-            ts.alias("ts"),
-            pl.lit(contract).alias("instrument"),
-            pl.col(*PRICES, "volume").cast(pl.Float64),
-        )
+        .select(ts.alias("ts"), pl.lit(contract).alias("instrument"), *PRICES, "volume")
         .collect()
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from qe_plugins.data.decimals import scanned
+
 if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
 
@@ -45,8 +47,9 @@ def activity(outcome: Outcome, instrument_id: str) -> pl.DataFrame:
     """Return ts (UTC ns), close and volume of every bar of one contract; none without a catalog."""
     if not (files := _files(outcome, instrument_id)):
         return pl.DataFrame(schema={"ts": pl.Int64, "close": pl.Float64, "volume": pl.Float64})
-    figures = (pl.col(name).cast(pl.Float64) for name in ("close", "volume"))
-    return _scan(files).select(pl.col("ts_event").cast(pl.Int64).alias("ts"), *figures).collect()
+    figures = ("close", "volume")
+    ts = pl.col("ts_event").cast(pl.Int64)
+    return scanned(files, *figures).select(ts.alias("ts"), *figures).collect()
 
 
 def _files(outcome: Outcome, instrument_id: str) -> list[Path]:
@@ -58,12 +61,7 @@ def _bars(outcome: Outcome, instrument_id: str) -> pl.LazyFrame:
     files = _files(outcome, instrument_id)
     if not files:
         return _marks(outcome, instrument_id)
-    prices = (pl.col(name).cast(pl.Float64) for name in COLUMNS)
-    return _scan(files).select(pl.col("ts_event").alias("ts"), *prices).sort("ts")
-
-
-def _scan(files: list[Path]) -> pl.LazyFrame:
-    return pl.scan_parquet(files, hive_partitioning=False)
+    return scanned(files, *COLUMNS).select(pl.col("ts_event").alias("ts"), *COLUMNS).sort("ts")
 
 
 def _marks(outcome: Outcome, instrument_id: str) -> pl.LazyFrame:

@@ -1,0 +1,35 @@
+"""A catalog's decimals as floats. Polars' own cast goes by way of text, at six times the cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+DIGITS = 9
+"""Decimals that are kept: as many as a price or a size has in the engine."""
+
+
+def scanned(files: Path | list[Path], *names: str) -> pl.LazyFrame:
+    """Return a series of a catalog, lazily, with some of its decimal columns as floats.
+
+    Each float is the nearest to its decimal, where that is whole or below nine million. Raises
+    Polars' InvalidOperationError on reading for nine thousand million and more.
+    """
+    frame = pl.scan_parquet(files, hive_partitioning=False)
+    schema = frame.collect_schema()
+    return frame.with_columns(_floats(name, schema[name]) for name in names)
+
+
+def _floats(name: str, kind: Any) -> pl.Expr:
+    if not isinstance(kind, pl.Decimal):
+        return pl.col(name).cast(pl.Float64)
+    whole: pl.Expr = pl.col(name).to_physical() * 10 ** max(DIGITS - kind.scale, 0)
+    whole //= 10 ** max(kind.scale - DIGITS, 0)
+    return whole.cast(pl.Int64).map_batches(_pointed, return_dtype=pl.Float64)
+
+
+def _pointed(whole: pl.Series) -> pl.Series:
+    """Put the point where it belongs. NumPy divides; Polars multiplies with an inverse, nearly."""
+    return pl.Series(whole.name, whole.to_numpy() / 10.0**DIGITS)
