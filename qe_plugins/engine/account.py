@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from qe_plugins.engine.books import Fill
+from qe_plugins.engine.books import ZERO, Fill
 
 
 def tied_up(
@@ -24,6 +24,10 @@ def tied_up(
         while coming and coming[-1].ts <= ts:
             fill = coming.pop()
             held[fill.instrument_id] += fill.quantity
-        tied = (abs(net) * initial(one, ts) for one, net in held.items() if net)
-        found.append(float(sum(tied)))
+            if not held[fill.instrument_id]:
+                del held[fill.instrument_id]
+        tied = ZERO
+        for contract, net in held.items():
+            tied += abs(net) * initial(contract, ts)
+        found.append(float(tied))
     return pl.Series("locked", found, pl.Float64)

@@ -7,7 +7,7 @@ looked up when a run is over, so that no order waits for it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -36,7 +36,8 @@ def complete(recorder: Recorder, orders: Iterable[Any], tape: Tape) -> None:
         if order.order_type == OrderType.MARKET and recorder.order_id(order) in unknown
     }
     recorder.fills[:] = _referenced(recorder.fills, sent, tape)
-    slipped = _slipped(recorder.fills)
+    lacking = {trade.id for trade in recorder.trades if trade.slippage is None}
+    slipped = _slipped(recorder.fills, lacking)
     recorder.trades[:] = [_with_slippage(trade, slipped) for trade in recorder.trades]
 
 
@@ -75,14 +76,15 @@ def _closes(tape: Tape, contract: str, moments: Sequence[int]) -> dict[int, Deci
     }
 
 
-def _slipped(fills: Iterable[Fill]) -> dict[str, Decimal | None]:
-    """Return the slippage of each trade that fills make, by its id."""
+def _slipped(fills: Iterable[Fill], trades: Container[str]) -> dict[str, Decimal | None]:
+    """Return the slippage of some of the trades that fills make, by their ids."""
     books: defaultdict[tuple[str, str], Book] = defaultdict(lambda: Book(Decimal(1)))
     found: dict[str, Decimal | None] = {}
     for fill in fills:
         book = books[fill.strategy, fill.instrument_id]
-        if closed := book.apply(fill):
-            found[f"{fill.instrument_id}-{fill.strategy}-{book.closed}"] = totals(closed).slippage
+        closed = book.apply(fill)
+        if closed and (trade := f"{fill.instrument_id}-{fill.strategy}-{book.closed}") in trades:
+            found[trade] = totals(closed).slippage
     return found
 
 
