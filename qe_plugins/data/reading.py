@@ -29,6 +29,8 @@ WRANGLERS: dict[Kind, Any] = {
     Kind.BARS: BarDataWrangler,
 }
 CLOSED = "ts_event"
+AT_A_TIME = 2_000
+"""Rows that are made objects of at once: so few that their memory is used again."""
 
 type Named = tuple[Kind, str, pa.Table]
 """Rows of a series of a kind and name."""
@@ -157,10 +159,12 @@ def _decoded(kind: Kind, name: str, table: pa.Table) -> list[Record]:
     said = table.schema.metadata
     precisions = (int(said[key]) for key in (b"price_precision", b"size_precision"))
     wrangler = WRANGLERS[kind](name, *precisions)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    records: list[Record] = wrangler.process_record_batch_bytes(sink.getvalue().to_pybytes())
+    records: list[Record] = []
+    for first in range(0, table.num_rows, AT_A_TIME):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table.slice(first, AT_A_TIME))
+        records += wrangler.process_record_batch_bytes(sink.getvalue().to_pybytes())
     return records
 
 

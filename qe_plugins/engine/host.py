@@ -183,11 +183,14 @@ HOSTS: tuple[tuple[type, type], ...] = (
 def host(author: type, floor: Floor, below: type | None = None) -> type:
     """Derive the class that runs in place of `author`: a strategy, an actor or an algorithm.
 
-    `below` is the class of ours to put below the author's, by default the one for its kind.
+    `below` is the class of ours to put below the author's, by default the one for its kind. Every
+    callback is on the class itself: the engine looks each up by name, anew for each event, and a
+    name that is new to Python is searched for in all the classes there are.
     """
     below = below or next(ours for theirs, ours in HOSTS if issubclass(author, theirs))
     body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
     written = callbacks(author, below)
+    body |= {n: getattr(author, n) for n in dir(author) if n.startswith("on_")}
     body |= {n: guarded(m, floor.alarm) for n, m in written.items()}
     if issubclass(below, GatedStrategy):
         body |= {"desk": floor.desk, "denials": {}} | bookkeeping(author, floor)
