@@ -190,7 +190,7 @@ def host(author: type, floor: Floor, below: type | None = None) -> type:
     below = below or next(ours for theirs, ours in HOSTS if issubclass(author, theirs))
     body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
     written = callbacks(author, below)
-    body |= {n: getattr(author, n) for n in dir(author) if n.startswith("on_")}
+    body |= heard(author)
     body |= {n: guarded(m, floor.alarm) for n, m in written.items()}
     if issubclass(below, GatedStrategy):
         body |= {"desk": floor.desk, "denials": {}} | bookkeeping(author, floor)
@@ -203,9 +203,13 @@ def host(author: type, floor: Floor, below: type | None = None) -> type:
 
 def callbacks(author: type, below: type) -> dict[str, Any]:
     """Return the callbacks that an author wrote, by name."""
-    names = [n for n in dir(author) if n.startswith("on_") and n not in NOT_CALLBACKS]
-    found = {n: getattr(author, n) for n in names}
-    return {n: m for n, m in found.items() if m is not getattr(below, n, None)}
+    return {n: m for n, m in heard(author).items() if m is not getattr(below, n, None)}
+
+
+def heard(author: type) -> dict[str, Any]:
+    """Return every callback of a class, by name, whoever wrote it."""
+    names = (n for n in dir(author) if n.startswith("on_") and n not in NOT_CALLBACKS)
+    return {n: getattr(author, n) for n in names}
 
 
 def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
