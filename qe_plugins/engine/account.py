@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from qe_plugins.engine.books import ZERO, Fill
+from qe_plugins.engine.books import Fill
 
 
 def tied_up(
@@ -24,10 +24,6 @@ def tied_up(
         while coming and coming[-1].ts <= ts:
             fill = coming.pop()
             held[fill.instrument_id] += fill.quantity
-            if not held[fill.instrument_id]:
-                del held[fill.instrument_id]
-        tied = ZERO
-        for contract, net in held.items():
-            tied += abs(net) * initial(contract, ts)
-        found.append(float(tied))
+        tied = (abs(net) * initial(one, ts) for one, net in held.items() if net)
+        found.append(float(sum(tied)))
     return pl.Series("locked", found, pl.Float64)
