@@ -1,4 +1,4 @@
-"""A catalog's decimals as floats. Polars' own cast goes by way of text, at six times the cost."""
+"""A catalog's decimals as floats. Polars' own cast goes by way of text, at four times the cost."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ def scanned(files: Path | list[Path], *names: str) -> pl.LazyFrame:
 
 
 def _floats(name: str, kind: Any) -> pl.Expr:
-    if not isinstance(kind, pl.Decimal):
+    if not isinstance(kind, pl.Decimal) or kind.scale < DIGITS:
         return pl.col(name).cast(pl.Float64)
-    whole: pl.Expr = pl.col(name).to_physical() * 10 ** max(DIGITS - kind.scale, 0)
-    whole //= 10 ** max(kind.scale - DIGITS, 0)
+    whole: pl.Expr = pl.col(name).to_physical() // 10 ** (kind.scale - DIGITS)
     return whole.cast(pl.Int64).map_batches(_pointed, return_dtype=pl.Float64)
 
 
