@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from qe_plugins.data.decimals import scanned
+from qe_plugins.engine.frames import TIME
 
 HOUR = 3_600_000_000_000
-TIME = pl.Datetime("ns", "UTC")
 MARKS: dict[str, Any] = {
     "ts": TIME,
     "instrument_id": pl.String,
@@ -42,7 +42,7 @@ def _of_one(catalog: Path, bar_type: str, contract: str, start: int, end: int) -
         .select("close", ts=pl.col("ts_event").cast(pl.Int64))
         .filter(pl.col("ts").is_between(start, end))
         .sort("ts")
-        .filter((hour != hour.shift(-1)).fill_null(value=True))
+        .filter(hour.ne_missing(hour.shift(-1)))
         .select(pl.col("ts").cast(TIME), pl.lit(contract).alias("instrument_id"), "close")
         .collect()
     )
