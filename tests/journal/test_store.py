@@ -29,6 +29,14 @@ def test_facts_come_out_as_they_went_in(journal):
     assert journal.facts("r1") == small_run()
 
 
+def test_facts_go_in_alike_where_the_driver_is_not_sqlites(journal, monkeypatch):
+    monkeypatch.setattr(journal._engine.dialect, "name", "another")
+    content = journal.write_run("r1", "small", STARTED, small_run())
+
+    assert journal.facts("r1") == small_run()
+    assert content == content_hash(small_run())
+
+
 def test_facts_can_be_asked_for_by_kind(journal):
     journal.write_run("r1", "small", STARTED, small_run())
 
