@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 DIGITS = 9
 """Decimals that are kept: as many as a price or a size has in the engine."""
@@ -20,6 +22,13 @@ def scanned(files: Path | list[Path], *names: str) -> pl.LazyFrame:
     frame = pl.scan_parquet(files, hive_partitioning=False)
     schema = frame.collect_schema()
     return frame.with_columns(_floats(name, schema[name]) for name in names)
+
+
+def floats(table: pa.Table, *names: str) -> list[np.ndarray]:
+    """Return decimal columns of rows of a catalog as arrays of floats, as `scanned` has them."""
+    frame: Any = pl.from_arrow(table.select(names))
+    made = frame.select(_floats(name, frame.schema[name]) for name in names)
+    return [made[name].to_numpy() for name in names]
 
 
 def _floats(name: str, kind: Any) -> pl.Expr:

@@ -22,6 +22,7 @@ from nautilus_trader.persistence import (
 
 from qe_plugins.data.catalog import Kind, Record, Series
 from qe_plugins.data.counting import Group, times
+from qe_plugins.data.pieces import NO_COLUMNS, Columns
 
 WRANGLERS: dict[Kind, Any] = {
     Kind.QUOTES: QuoteTickDataWrangler,
@@ -58,12 +59,13 @@ class Piece(msgspec.Struct, frozen=True):
     """Records that follow each other, and what is woven of them, in order.
 
     `ranges` has the lowest and the highest close by contract, but for contracts of which quotes or
-    trades are heard, too.
+    trades are heard, too. `columns` are the bars among the records.
     """
 
     records: list[Record]
     strands: list[Strand]
     ranges: dict[str, tuple[float, float]]
+    columns: Columns = NO_COLUMNS
 
 
 class Reader:
@@ -83,7 +85,7 @@ class Reader:
             for one in self._series.values()
             for table in self._tables(one, first, last)
         ]
-        ranges, strands = self._ranges(tables), []
+        ranges, strands, columns = self._ranges(tables), [], _columns(tables)
         for one in woven:
             tables, parted = _parted(tables, one)
             strands += [Strand(one.name, of, _decoded(Kind.BARS, one.name, t)) for of, t in parted]
@@ -93,7 +95,7 @@ class Reader:
         records = [record for each in tables for record in _decoded(*each)]
         if not _in_order(stamps):
             records = _sorted(records, np.concatenate(stamps))
-        return Piece(records, strands, ranges)
+        return Piece(records, strands, ranges, columns)
 
     def _ranges(self, tables: Iterable[Named]) -> dict[str, tuple[float, float]]:
         ticked = {one.contract for one in self._series.values() if one.kind is not Kind.BARS}
@@ -121,6 +123,14 @@ class Reader:
             else:
                 stamps = times(table)
                 yield _rows(table, (stamps >= first) & (stamps <= last))
+
+
+def _columns(tables: Iterable[Named]) -> Columns:
+    found: dict[str, list[pa.Table]] = {}
+    for kind, name, table in tables:
+        if kind is Kind.BARS and table.num_rows:
+            found.setdefault(name, []).append(table)
+    return Columns(found)
 
 
 def _parted(tables: list[Named], woven: Woven) -> tuple[list[Named], list[tuple[str, pa.Table]]]:
