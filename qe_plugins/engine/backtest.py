@@ -70,7 +70,7 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
         if stage.fills is not None:
             stage.fills.feed(piece.records)
         stage.floor.house.expects(piece.ranges)
-        stage.floor.office.expects(piece.records)
+        stage.floor.office.expects(piece.columns)
         for follower in stage.floor.followers:
             follower.expects(piece.strands)
         stage.settling.feed(_heard(stage.floor, piece), partial(_feed, stage))

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from math import inf
 
 import msgspec
 
 from qe_plugins.decisions import Excursion, Side, Signal, Trade
-
-if TYPE_CHECKING:
-    from nautilus_trader.model import Bar
 
 ZERO = Decimal(0)
 
@@ -57,7 +54,8 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 class Book:
     """The open trade of one strategy in one contract.
 
-    `ran` is the highest and the lowest price that the last one saw.
+    `ran` is the highest and the lowest price that the last one saw; `seen` is how many bars of the
+    piece of the tape it has seen.
     """
 
     multiplier: Decimal
@@ -67,8 +65,9 @@ class Book:
     high: Decimal = ZERO
     low: Decimal = ZERO
     ran: tuple[Decimal, Decimal] = (ZERO, ZERO)
-    _top: Any = None
-    _bottom: Any = None
+    seen: int = 0
+    _top: float = -inf
+    _bottom: float = inf
 
     def apply(self, fill: Fill) -> list[Fill] | None:
         """Take a fill in. Return the fills of the trade it closes, or None.
@@ -90,28 +89,29 @@ class Book:
             self._open(rest)
         return done
 
-    def see(self, bar: Bar) -> None:
-        """Widen the range the open trade has seen by a bar's. Prices are compared as they come."""
-        high, low = bar.high, bar.low
-        if self._top is None or high > self._top:
-            self._top = high
-        if self._bottom is None or low < self._bottom:
-            self._bottom = low
+    def see(self, high: float, low: float) -> None:
+        """Widen the range the open trade has seen by that of bars, in points."""
+        self._top, self._bottom = max(self._top, high), min(self._bottom, low)
 
     def _range(self) -> tuple[Decimal, Decimal]:
-        if self._top is None:
+        if self._top < self._bottom:
             return self.high, self.low
-        return max(self.high, self._top.as_decimal()), min(self.low, self._bottom.as_decimal())
+        return max(self.high, exactly(self._top)), min(self.low, exactly(self._bottom))
 
     def _open(self, fill: Fill) -> None:
         self.high = self.low = fill.price
-        self._top = self._bottom = None
+        self._top, self._bottom = -inf, inf
         self._take(fill)
 
     def _take(self, fill: Fill) -> None:
         self.fills.append(fill)
         self.held += fill.quantity
         self.high, self.low = max(self.high, fill.price), min(self.low, fill.price)
+
+
+def exactly(price: float) -> Decimal:
+    """Return the decimal that a float is the nearest one to, of up to fifteen digits."""
+    return Decimal(repr(price))
 
 
 class Totals(msgspec.Struct):
@@ -136,6 +136,8 @@ class Totals(msgspec.Struct):
 
 def totals(fills: Sequence[Fill]) -> Totals:
     """Add the fills of one trade up, oldest first."""
+    if len(fills) == 2 and fills[0].quantity == -fills[1].quantity:
+        return _in_and_out(*fills)
     found = Totals()
     long, held = fills[0].quantity > 0, ZERO
     for fill in fills:
@@ -155,6 +157,23 @@ def totals(fills: Sequence[Fill]) -> Totals:
         elif found.slipped is not None:
             found.slipped += (fill.price - fill.reference) * fill.quantity
     return found
+
+
+def _in_and_out(first: Fill, last: Fill) -> Totals:
+    """Return what one fill and its opposite come to: most trades are no more than that."""
+    size, slipped = abs(first.quantity), None
+    if first.reference is not None and last.reference is not None:
+        paid = (first.price - first.reference) - (last.price - last.reference)
+        slipped = ZERO + paid * first.quantity  # never minus zero
+    return Totals(
+        entered=size,
+        entry_value=size * first.price,
+        left=size,
+        exit_value=size * last.price,
+        peak=size,
+        commissions=first.commission + last.commission,
+        slipped=slipped,
+    )
 
 
 def trade_of(
@@ -185,7 +204,7 @@ def trade_of(
         pnl=(gross if long else -gross) - sums.commissions,
         commissions=sums.commissions,
         currency=first.currency,
-        orders=tuple(dict.fromkeys(f.client_order_id for f in fills)),
+        orders=tuple(dict.fromkeys([fill.client_order_id for fill in fills])),
         excursion=None if ran is None else excursion(ran, entry, sums.peak * multiplier, long=long),
         slippage=sums.slippage,
         votes=votes,

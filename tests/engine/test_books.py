@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from nautilus_trader.model import Price
 
 from qe_plugins.decisions import Excursion, Side, Trade
-from qe_plugins.engine.books import Book, Fill, totals, trade_of
+from qe_plugins.engine.books import Book, Fill, exactly, totals, trade_of
 
 TICK, MULTIPLIER = Decimal("0.25"), Decimal(50)
 FEE = Decimal("2.15")
@@ -34,11 +31,6 @@ def fill(
         currency="USD",
         reference=None if reference is None else Decimal(reference),
     )
-
-
-def bar(high: int, low: int) -> Any:
-    """Return what a book reads of a bar. Prices are in ticks."""
-    return SimpleNamespace(high=Price.from_decimal(high * TICK), low=Price.from_decimal(low * TICK))
 
 
 def booked(fills: list[Fill]) -> tuple[list[Trade], list[list[Fill]], Book]:
@@ -117,7 +109,7 @@ def test_excursions_bound_what_a_trade_made_before_costs(
     book = Book(MULTIPLIER)
     book.apply(fill(sign * size, entry * TICK))
     for price in seen:
-        book.see(bar(price, price))
+        book.see(float(price * TICK), float(price * TICK))
     closed = book.apply(fill(-sign * size, leave * TICK, 2))
     assert closed is not None
     swing = swung(book, closed)
@@ -141,7 +133,7 @@ def test_a_trade_earns_no_more_than_its_best_and_no_less_than_its_worst(fills: l
 def test_a_flipped_trade_ran_as_far_as_its_bars_and_the_next_one_starts_afresh() -> None:
     book = Book(MULTIPLIER)
     book.apply(fill(1, 6_800 * TICK, 1))
-    book.see(bar(6_810, 6_795))
+    book.see(float(6_810 * TICK), float(6_795 * TICK))
     closed = book.apply(fill(-2, 6_804 * TICK, 2))
     assert closed is not None
     assert swung(book, closed) == Excursion(10 * TICK * MULTIPLIER, -5 * TICK * MULTIPLIER)
@@ -171,7 +163,7 @@ def test_a_trade_that_was_built_up_has_the_mean_of_its_entries() -> None:
 def test_the_next_trade_forgets_what_the_last_one_saw() -> None:
     book = Book(MULTIPLIER)
     book.apply(fill(1, "1700.00", 1))
-    book.see(bar(7_200, 6_400))
+    book.see(1_800.0, 1_600.0)
     book.apply(fill(-1, "1700.00", 2))
     book.apply(fill(1, "1700.00", 3))
     closed = book.apply(fill(-1, "1701.00", 4))
@@ -197,3 +189,18 @@ def test_the_average_of_the_closing_side_leaves_the_opening_side_out() -> None:
     fills = [fill(-2, "1700.00"), fill(1, "1698.00"), fill(1, "1696.00")]
     trade = trade_of(fills, 1, MULTIPLIER, None, ())
     assert (trade.entry, trade.exit) == (1700, 1697)
+
+
+@given(st.decimals(min_value=-1_000_000, max_value=1_000_000, places=9))
+def test_a_price_of_up_to_fifteen_digits_survives_as_a_float(price: Decimal) -> None:
+    assert exactly(float(price)) == price
+
+
+@given(quantities, ticks, ticks, ticks, ticks)
+def test_one_fill_and_its_opposite_add_up_like_any_others(
+    size: int, entry: int, leave: int, hoped: int, feared: int
+) -> None:
+    first = fill(size, entry * TICK, 1, str(hoped * TICK))
+    last = fill(-size, leave * TICK, 2, str(feared * TICK))
+    nothing = fill(0, leave * TICK, 3, str(leave * TICK))
+    assert totals([first, last]) == totals([first, last, nothing])
