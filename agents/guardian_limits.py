@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from qe_plugins import (
+    Account,
     Duration,
     Money,
     OrderRequest,
@@ -26,11 +27,10 @@ from qe_plugins import (
 from qe_plugins.market.hours import stretch
 
 if TYPE_CHECKING:
-    from nautilus_trader.common import Cache
-    from nautilus_trader.model import FuturesContract, Venue
-    from nautilus_trader.portfolio import Portfolio
+    from nautilus_trader.model import FuturesContract
 
 SECOND = 1_000_000_000
+CENT = Decimal("0.01")
 
 
 class GuardianLimitsConfig(PluginConfig, frozen=True):
@@ -62,17 +62,17 @@ class GuardianLimits(Plugin):
         self.opening: Decimal | None = None
 
     @hookimpl
-    def session_opened(self, cache: Cache, portfolio: Portfolio) -> None:
+    def session_opened(self, account: Account) -> None:
         """Note what the account is worth: the session's loss counts from here."""
         self.opening = None
-        self.opening = equity(portfolio, cache.instruments()[0].id.venue)
+        self.opening = account.worth()
 
     @hookimpl
     def veto_order(
         self,
         order: OrderRequest,
         instrument: FuturesContract,
-        portfolio: Portfolio,
+        account: Account,
         posture: Posture | None,
     ) -> Veto | None:
         """Ask every rule; count the orders that pass."""
@@ -81,7 +81,7 @@ class GuardianLimits(Plugin):
             self.too_fast(order),
             self.unprotected(order),
             self.near_the_break(order, instrument),
-            self.lost_enough(instrument, portfolio),
+            self.lost_enough(account),
         ]
         if reasons := [reason for reason in broken if reason]:
             return Veto("; ".join(reasons))
@@ -129,25 +129,11 @@ class GuardianLimits(Plugin):
             self.hours[root] = known
         return known
 
-    def lost_enough(self, instrument: FuturesContract, portfolio: Portfolio) -> str | None:
+    def lost_enough(self, account: Account) -> str | None:
         """Compare what the session has lost with the limit."""
         if self.opening is None:
             raise LookupError("no session was heard to open, so its loss is unknown")
-        loss = self.opening - equity(portfolio, instrument.id.venue)
-        if loss < self.config.daily_loss:
+        if account.is_worth(self.opening - self.config.daily_loss + CENT):
             return None
+        loss = self.opening - account.worth()
         return f"lost {loss:f} this session, the limit is {self.config.daily_loss:f}"
-
-
-def equity(portfolio: Portfolio, venue: Venue) -> Decimal:
-    """Return what the account is worth, open positions at their last price.
-
-    Raises LookupError where a position has no price, or the account more than one currency.
-    """
-    if missing := portfolio.missing_price_instruments(venue):
-        raise LookupError(f"no price for {', '.join(map(str, missing))}")
-    amounts = list(portfolio.equity(venue=venue).values())
-    if len(amounts) != 1:
-        raise LookupError(f"an account in one currency is needed, was {len(amounts)}")
-    worth: Decimal = amounts[0].as_decimal()
-    return worth

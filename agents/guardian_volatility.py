@@ -7,19 +7,12 @@ to judge by is a veto.
 
 from __future__ import annotations
 
-from collections import deque
 from decimal import Decimal
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
-from nautilus_trader.model import BarType
 
-from qe_plugins import Plugin, PluginConfig, Role, Veto, hookimpl
-
-if TYPE_CHECKING:
-    from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar, FuturesContract, InstrumentId
+from qe_plugins import History, OrderRequest, Plugin, PluginConfig, Role, Veto, hookimpl
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -37,32 +30,6 @@ class GuardianVolatilityConfig(PluginConfig, frozen=True):
     bar: str = "1-MINUTE-LAST"
 
 
-class Seen:
-    """The last bars of one contract: when they closed (UTC nanoseconds), and points."""
-
-    def __init__(self, bar_type: BarType, judged: int, needed: int) -> None:
-        self.bar_type, self.needed, self.last = bar_type, needed, 0
-        self.highs: deque[float] = deque(maxlen=judged)
-        self.lows: deque[float] = deque(maxlen=judged)
-        self.ranges: deque[float] = deque(maxlen=needed)
-
-    def catch_up(self, cache: Cache) -> None:
-        """Read the bars that closed since the last order, the latest first."""
-        fresh: list[Bar] = []
-        for index in range(self.needed):
-            bar = cache.bar(self.bar_type, index)
-            if bar is None or bar.ts_event <= self.last:
-                break
-            fresh.append(bar)
-        if fresh:
-            self.last = fresh[0].ts_event
-        for bar in reversed(fresh):
-            high, low = bar.high.as_double(), bar.low.as_double()
-            self.highs.append(high)
-            self.lows.append(low)
-            self.ranges.append(high - low)
-
-
 class GuardianVolatility(Plugin):
     """Refuse an order while the last bars ran too far."""
 
@@ -73,30 +40,22 @@ class GuardianVolatility(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.needed = self.config.bars + self.config.against
-        self.seen: dict[InstrumentId, Seen] = {}
 
     @hookimpl
-    def veto_order(self, instrument: FuturesContract, cache: Cache) -> Veto | None:
+    def veto_order(self, order: OrderRequest, history: History) -> Veto | None:
         """Compare the range of the last bars with what is allowed."""
-        seen = self.of(instrument)
-        seen.catch_up(cache)
-        if len(seen.ranges) < self.needed:
-            known = f"{len(seen.ranges)} bars of {instrument.id}"
+        bars = history.last(f"{order.instrument_id}-{self.config.bar}-EXTERNAL", self.needed)
+        if len(bars) < self.needed:
+            known = f"{len(bars)} bars of {order.instrument_id}"
             return Veto(f"{known} are too few to judge by, {self.needed} are needed")
-        against, bars = self.config.against, self.config.bars
-        ran = max(seen.highs) - min(seen.lows)
-        allowed = self.allowed(sum(islice(seen.ranges, against)) / against)
+        against, highs, lows = self.config.against, bars.floats("high"), bars.floats("low")
+        last_highs, last_lows = highs[against:], lows[against:]
+        ran = max(last_highs) - min(last_lows)
+        walked = sum(highs) - sum(lows) - sum(last_highs) + sum(last_lows)
+        allowed = self.allowed(walked / against)
         if ran <= allowed:
             return None
-        return Veto(f"ran {ran:.2f} points in {bars} bars, {allowed:.2f} are allowed")
-
-    def of(self, instrument: FuturesContract) -> Seen:
-        """Return what was seen of a contract."""
-        seen = self.seen.get(instrument.id)
-        if seen is None:
-            bar_type = BarType.from_str(f"{instrument.id}-{self.config.bar}-EXTERNAL")
-            seen = self.seen[instrument.id] = Seen(bar_type, self.config.bars, self.needed)
-        return seen
+        return Veto(f"ran {ran:.2f} points in {self.config.bars} bars, {allowed:.2f} are allowed")
 
     def allowed(self, average: float) -> float:
         """Return the points that the last bars may have run, by the average bar before them."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Trade,
         Veto,
     )
+    from qe_plugins.views import Account, History
 
 hookspec = pluggy.HookspecMarker("qe")
 
@@ -54,7 +55,7 @@ def engine_started(cache: Cache, portfolio: Portfolio) -> None:
 
 
 @hookspec
-def session_opened(session: str, cache: Cache, portfolio: Portfolio) -> None:
+def session_opened(session: str, account: Account, cache: Cache, portfolio: Portfolio) -> None:
     """Note how things stand as a trading session begins.
 
     Called: once the engine is up, and at 17:00 in Chicago on every evening before a weekday.
@@ -64,6 +65,7 @@ def session_opened(session: str, cache: Cache, portfolio: Portfolio) -> None:
 
     Args:
         session: the session's date in Chicago, `YYYY-MM-DD`: the day it ends on.
+        account: what the account is worth at this moment.
         cache: instruments, bars, orders and positions, as Nautilus holds them.
         portfolio: balances, margins and profits, as Nautilus holds them.
 
@@ -158,7 +160,7 @@ def size_order(
 @hookspec
 def veto_order(
     order: OrderRequest, instrument: FuturesContract, portfolio: Portfolio, cache: Cache,
-    posture: Posture | None, rung: Rung,
+    posture: Posture | None, rung: Rung, account: Account, history: History,
 ) -> Veto | None:  # fmt: skip
     """Refuse an order (GUARDIAN). Orders that only reduce the position are never put here.
 
@@ -174,6 +176,8 @@ def veto_order(
         cache: instruments, bars, orders and positions, as Nautilus holds them.
         posture: what the fleet allows at present, None where no posture was set.
         rung: what may be risked on one trade.
+        account: what the account is worth at this moment.
+        history: the bars that have closed by now, as columns.
 
     Example::
 

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from qe_plugins.bars import Bars
+from qe_plugins.bars import NUMBERS, STAMPS, Bars
 from qe_plugins.data.counting import times
 from qe_plugins.data.decimals import floats
-
-NUMBERS = ("open", "high", "low", "close", "volume")
 
 
 class Columns:
@@ -30,12 +28,12 @@ class Columns:
         """Return the bars of a type, oldest first. Raises KeyError where there are none."""
         if bar_type not in self._made:
             table = pa.concat_tables(self._tables[bar_type])
-            closed, heard = (times(table, name) for name in ("ts_event", "ts_init"))
-            found = [closed, heard, *floats(table, *NUMBERS)]
-            if (np.diff(heard) < 0).any():
-                order = np.argsort(heard, kind="stable")
-                found = [column[order] for column in found]
-            self._made[bar_type] = Bars(bar_type, *found)
+            found = {name: times(table, name) for name in STAMPS}
+            found |= zip(NUMBERS, floats(table, *NUMBERS), strict=True)
+            if (np.diff(found["ts_init"]) < 0).any():
+                order = np.argsort(found["ts_init"], kind="stable")
+                found = {name: column[order] for name, column in found.items()}
+            self._made[bar_type] = Bars(bar_type, found)
         return self._made[bar_type]
 
     def of_contract(self, contract: str) -> list[Bars]:

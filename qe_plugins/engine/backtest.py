@@ -69,10 +69,7 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     for piece in tape.pieces([front.woven for front in stage.fronts]):
         if stage.fills is not None:
             stage.fills.feed(piece.records)
-        stage.floor.house.expects(piece.ranges)
-        stage.floor.office.expects(piece.columns)
-        for follower in stage.floor.followers:
-            follower.expects(piece.strands)
+        stage.floor.expects(piece)
         stage.settling.feed(_heard(stage.floor, piece), partial(_feed, stage))
         done += len(piece.records)
         if progress is not None:

@@ -9,7 +9,9 @@ from nautilus_trader.model import InstrumentId, OrderStatus
 from qe_plugins.decisions import OrderRequest, Signal, Size
 from qe_plugins.engine.alarm import Alarm
 from qe_plugins.engine.denial import Denier
+from qe_plugins.engine.equity import Account
 from qe_plugins.engine.gate import Gate
+from qe_plugins.engine.history import History
 from qe_plugins.engine.house import House
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.margin import margin_of
@@ -26,12 +28,21 @@ if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestEngine
 
     from qe_plugins.config.schema import Config
+    from qe_plugins.data.reading import Piece
     from qe_plugins.engine.follower import Follower
     from qe_plugins.engine.fronts import Front
     from qe_plugins.engine.money import Terms
 
 HEARS_BARS = ("contribute_signals", "session_closed")
 """Hooks for which the bridge hears every bar."""
+
+
+class Names(dict[Any, str]):
+    """Ids of the engine as text, made once each."""
+
+    def __missing__(self, key: Any) -> str:
+        text = self[key] = str(key)
+        return text
 
 
 class Floor:
@@ -60,20 +71,48 @@ class Floor:
         self.fed: set[str] = set()
         self.office = BackOffice(self.cache, self.recorder, self.observers, listings)
         self.desk = Desk(self)
+        self.money = money
+        self.margin = margin = margin_of(engine, config, money)
+        self.rules = rules_of(engine, config, margin)
+        self.house = House(
+            self.cache,
+            margin,
+            self.rules,
+            self.recorder,
+            config.margin.on_breach,
+            lambda posture: self.gate.take(posture),
+        )
+        venue = config.nautilus.venue.name
+        self.account = Account(self.portfolio, venue, self.house, self.alarm)
+        self.history = History(self.cache)
         self.gate = Gate(
             plugins,
             self.recorder,
             rung=config.rung,
             posture=config.posture,
             timeout=config.gate.timeout,
+            account=self.account,
+            history=self.history,
         )
-        self.money = money
-        self.margin = margin = margin_of(engine, config, money)
-        self.rules = rules_of(engine, config, margin)
-        policy = config.margin.on_breach
-        self.house = House(self.cache, margin, self.rules, self.recorder, self.gate, policy)
+        self._instruments: dict[Any, Any] = {}
+        self.names = Names()
         self.sent: dict[Any, None] = {}
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
+
+    def expects(self, piece: Piece) -> None:
+        """Take the piece of the tape that is heard next."""
+        self.house.expects(piece.ranges)
+        self.office.expects(piece.columns)
+        self.history.expects(piece.columns)
+        for follower in self.followers:
+            follower.expects(piece.strands)
+
+    def instrument(self, contract: Any) -> Any:
+        """Return the engine's instrument, as it was when it was first asked for."""
+        known = self._instruments.get(contract)
+        if known is None:
+            known = self._instruments[contract] = self.cache.instrument(contract)
+        return known
 
     def feed(self, instrument: Any) -> None:
         """Let the engine hear the front's own bars, where `instrument` is one: others need them."""

@@ -19,10 +19,10 @@ from qe_plugins.decisions import Rolled
 from qe_plugins.engine.exposure import position, unfinished
 from qe_plugins.engine.follower import Follower, Translated
 from qe_plugins.engine.fronts import adjusted
-from qe_plugins.engine.gate import request_of
 from qe_plugins.engine.host import GatedStrategy
 from qe_plugins.engine.moving import dated, moved_exits
 from qe_plugins.engine.recorder import decimal
+from qe_plugins.engine.requests import request_of
 from qe_plugins.engine.turns import Turn
 from qe_plugins.journal.records import Kind
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import Bar, OrderSide, OrderType
-
 from qe_plugins.decisions import OrderRequest, Posture, Rung, Veto
-from qe_plugins.engine.exposure import at_risk, only_reduces, position, working
-from qe_plugins.engine.recorder import Recorder, decimal, signal_in
+from qe_plugins.engine.equity import Account
+from qe_plugins.engine.history import History
+from qe_plugins.engine.recorder import Recorder
 from qe_plugins.manager import Answer, Plugins
 
 Refusal = tuple[str, str]
@@ -33,9 +31,13 @@ class Gate:
         rung: Rung,
         posture: Posture | None,
         timeout: float,
+        account: Account,
+        history: History,
     ) -> None:
         self._ask = plugins.bind("veto_order")
-        self._recorder, self._rung, self._timeout = recorder, rung, timeout
+        self._recorder, self._timeout = recorder, timeout
+        self._constant = {"rung": rung, "account": account, "history": history}
+        self._given: dict[int, dict[str, Any]] = {}
         self.take(posture)
 
     def take(self, posture: Posture | None) -> None:
@@ -45,21 +47,22 @@ class Gate:
 
     def refusals(self, component: Any, request: OrderRequest, instrument: Any) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
-        found = self._posture_refuses(request)
+        found = [] if self.posture is None else self._posture_refuses(request)
         if self._ask is not None:
-            given = {
-                "order": request,
-                "instrument": instrument,
-                "portfolio": component.portfolio,
-                "cache": component.cache,
-                "posture": self.posture,
-                "rung": self._rung,
-            }
+            given = self._given.get(id(component)) or self._views(component)
+            given["order"], given["instrument"] = request, instrument
+            given["posture"] = self.posture
             answers = self._ask.voices(given, beyond=self._timeout)
             found += [(a.plugin, reason) for a in answers if (reason := self._reason(a))]
         for plugin, reason in found:
             self._recorder.veto(request, plugin, reason)
         return found
+
+    def _views(self, component: Any) -> dict[str, Any]:
+        """Return what guardians may look at when a component sends an order."""
+        views = {"portfolio": component.portfolio, "cache": component.cache}
+        given = self._given[id(component)] = self._constant | views
+        return given
 
     def _posture_refuses(self, request: OrderRequest) -> list[Refusal]:
         reason = self.posture.refuses(request.ts) if self.posture else None
@@ -75,58 +78,6 @@ class Gate:
         if isinstance(answer.value, Veto):
             return answer.value.reason
         return f"answered {type(answer.value).__name__}, which is neither Veto nor None"
-
-
-def request_of(
-    component: Any,
-    order: Any,
-    *,
-    contracts: Decimal | None = None,
-    grows: Decimal | None = None,
-    stop: Decimal | None = None,
-    submitted: Any = (),
-) -> tuple[OrderRequest, bool]:
-    """Describe an order as the guardians see it, and say whether it only reduces.
-
-    `contracts` are asked for in place of the order's leaves, `grows` of them new; `stop` is the
-    trigger of the protective stop that comes with it; `submitted` were sent within this callback.
-    """
-    floor, instrument_id, strategy_id = component.floor, order.instrument_id, order.strategy_id
-    cache, handling, side = floor.cache, floor.alarm.handling, order.side
-    held = position(cache, instrument_id, strategy_id)
-    others = working(cache, instrument_id, strategy_id, side, submitted)
-    leaves = decimal(order.leaves_qty) if contracts is None else contracts
-    total = leaves
-    if others:
-        others.pop(order.client_order_id, None)
-        pairs = [(o, decimal(o.leaves_qty)) for o in others.values()]
-        total = at_risk([*pairs, (order, leaves)])
-    priced = order.order_type != OrderType.MARKET
-    signal = signal_in(handling)
-    request = OrderRequest(
-        client_order_id=order.client_order_id.value,
-        strategy=strategy_id.value,
-        instrument_id=str(instrument_id),
-        side=side.name,
-        type=order.order_type.name,
-        quantity=leaves,
-        price=optional(order, "price") if priced else None,
-        trigger=optional(order, "trigger_price") if priced else None,
-        stop=stop,
-        grows=grows,
-        position=held,
-        working=abs(held + total if side == OrderSide.BUY else held - total),
-        signal_id=(signal.id or None) if signal else None,
-        ts=handling.ts_init if isinstance(handling, Bar) else component.clock.timestamp_ns(),
-        emulated=order.emulation_trigger is not None,
-    )
-    return request, only_reduces(held, side, total)
-
-
-def optional(order: Any, name: str) -> Decimal | None:
-    """Return a price of an order, or None where its type has no such price."""
-    value = getattr(order, name, None)
-    return None if value is None else decimal(value)
 
 
 def told(refusals: list[Refusal]) -> str:

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.floor import Floor
-from qe_plugins.engine.gate import Refusal, request_of
+from qe_plugins.engine.gate import Refusal
+from qe_plugins.engine.requests import lone_request_of, request_of
 
 
 class Gated:
@@ -29,21 +30,25 @@ class Gated:
             return False
         return floor.rules.allows(order, floor.alarm.handling)
 
-    def _vetoed(self, order: Any, **more: Any) -> tuple[OrderRequest, list[Refusal]]:
-        """Put an order to the gate unless it only reduces."""
-        request, reduces = request_of(self, order, submitted=self._unlisted(), **more)
-        return request, [] if reduces else self._refused(request, order)
-
-    def _refused(self, request: OrderRequest, order: Any) -> list[Refusal]:
-        """Hold an order against the rules, then ask the guardians; what breaks a rule is vetoed."""
-        broken = self._broken(request, order)
-        for rule, reason in broken:
-            self.floor.recorder.veto(request, rule, reason)
-        instrument = self.floor.cache.instrument(order.instrument_id)
-        return broken + self.floor.gate.refusals(self, request, instrument)
+    def _vetoed(
+        self, order: Any, *, allowed: bool = False, **more: Any
+    ) -> tuple[OrderRequest, list[Refusal]]:
+        """Put an order to the gate unless it only reduces; `allowed` is what `_allowed` said."""
+        if allowed:
+            request, reduces = lone_request_of(self, order)
+        else:
+            request, reduces = request_of(self, order, submitted=self._unlisted(), **more)
+        if reduces:
+            return request, []
+        broken = [] if allowed else self._broken(request, order)
+        instrument = self.floor.instrument(order.instrument_id)
+        return request, broken + self.floor.gate.refusals(self, request, instrument)
 
     def _broken(self, request: OrderRequest, order: Any) -> list[Refusal]:
-        """Return the rules an order breaks: mostly none, which shows at a glance."""
+        """Return the rules an order breaks, each of which is a veto."""
         if request.grows is None and self._allowed(order):
             return []
-        return self.floor.rules.broken(request, order, self._unlisted())
+        broken = self.floor.rules.broken(request, order, self._unlisted())
+        for rule, reason in broken:
+            self.floor.recorder.veto(request, rule, reason)
+        return broken

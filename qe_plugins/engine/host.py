@@ -40,8 +40,9 @@ class GatedStrategy(Gated, Subscribing, Strategy):
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         floor, name = self.floor, order.client_order_id
         floor.recorder.handled[name] = floor.alarm.handling
-        if not (floor.gate.idle and self._allowed(order)):
-            request, refusals = self._vetoed(order)
+        allowed = self._allowed(order)
+        if not (allowed and floor.gate.idle):
+            request, refusals = self._vetoed(order, allowed=allowed)
             if refusals:
                 self._deny(order, request, refusals)
                 return
@@ -130,8 +131,9 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
     """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        if not (self.floor.gate.idle and self._allowed(order)):
-            request, refusals = self._vetoed(order)
+        allowed = self._allowed(order)
+        if not (allowed and self.floor.gate.idle):
+            request, refusals = self._vetoed(order, allowed=allowed)
             if refusals:
                 self._sends(order)
                 self.deny_order(order, told(refusals))

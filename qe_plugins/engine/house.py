@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
+from nautilus_trader.model import Bar
+
 from qe_plugins.decisions import Posture
 from qe_plugins.engine.exposure import position
-from qe_plugins.engine.gate import Gate
 from qe_plugins.engine.margin import Margin
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.rules import Rules
-from qe_plugins.engine.worth import Line
+from qe_plugins.engine.worth import SLACK, Line
+from qe_plugins.errors import RunError
 from qe_plugins.journal.records import Kind
 
 LOG = logging.getLogger(__name__)
@@ -31,10 +33,16 @@ class House:
     """
 
     def __init__(
-        self, cache: Any, margin: Margin, rules: Rules, recorder: Recorder, gate: Gate, policy: str
+        self,
+        cache: Any,
+        margin: Margin,
+        rules: Rules,
+        recorder: Recorder,
+        policy: str,
+        take: Callable[[Posture], None],
     ) -> None:
         self._cache, self._margin, self._rules = cache, margin, rules
-        self._recorder, self._gate, self._policy = recorder, gate, policy
+        self._recorder, self._policy, self._take_posture = recorder, policy, take
         self._kept = margin.kept
         self._lines: dict[Any, Line] = {}
         self._line: Line | None = None
@@ -48,6 +56,7 @@ class House:
         """Take the prices that each contract's next bars close at; other contracts' are unknown."""
         self._ranges = ranges
         for contract, line in self._lines.items():
+            self._compare(contract, line)
             line.lowest, line.highest = self._range(contract)
         self.watching = not self._kept.settled
 
@@ -64,16 +73,49 @@ class House:
         contract, line = event.instrument_id, self._line
         if line is None or line.contract != contract:
             line = self._line = self._line_of(contract)
-        if trader not in line.traders:
-            line.traders.append(trader)
-            self._set_alarm(trader, contract)
-        self._kept.take(line, event)
+        size, price, fee = event.last_qty.as_double(), event.last_px.as_double(), event.commission
+        if not event.is_buy:
+            size = -size
+        strategy = event.strategy_id
+        line.nets[strategy] = line.nets.get(strategy, 0.0) + size
+        if strategy not in line.alarmed:
+            self._welcome(line, strategy, trader)
+        self._kept.take(line, size, price, 0.0 if fee is None else fee.as_double())
         self.watching = not self._kept.settled
+
+    def net(self, strategy: Any, contract: Any) -> float:
+        """Return the contracts that a strategy holds, by its fills; negative when short."""
+        line = self._lines.get(contract)
+        return line.nets.get(strategy, 0.0) if line is not None else 0.0
+
+    def is_surely_worth(self, amount: float, handling: object) -> bool:
+        """Say at a glance that the account is worth `amount` dollars; False means look closer.
+
+        `handling` is what the strategy is handling: only after a bar is the account's worth known.
+        """
+        kept, line = self._kept, self._kept.line
+        if not (kept.known and isinstance(handling, Bar)):
+            return False
+        if not kept.net or line is None:
+            return kept.least - SLACK >= amount
+        if kept.low < kept.high and kept.least - SLACK >= amount:
+            return True
+        if line.highest == inf or handling.bar_type.instrument_id != line.contract:
+            return False
+        return kept.at(handling.close.as_double()) - SLACK >= amount
 
     def check(self, bar: Any) -> None:
         """Compare what the account is worth with what it must hold. Call while `watching`."""
         if not self._kept.low < bar.close.as_double() < self._kept.high:
             self._look(bar)
+
+    def _compare(self, contract: Any, line: Line) -> None:
+        """Raise RunError where a strategy holds something else than its fills come to."""
+        for strategy, net in line.nets.items():
+            held = position(self._cache, contract, strategy)
+            if held != net:
+                who = f"{strategy} holds {held:f} {contract}"
+                raise RunError(f"{who}, its fills come to {net:g}.")
 
     def _look(self, bar: Any) -> None:
         """Ask the engine what the account is worth, and remember it."""
@@ -106,7 +148,9 @@ class House:
         line = self._lines.get(contract)
         if line is None:
             multiplier = self._cache.instrument(contract).multiplier.as_double()
-            line = Line(contract, multiplier, self._most(contract), [], *self._range(contract))
+            line = Line(
+                contract, multiplier, self._most(contract), {}, {}, set(), *self._range(contract)
+            )
             self._lines[contract] = line
         return line
 
@@ -123,11 +167,16 @@ class House:
     def _breach(self, ts: int, reason: str) -> None:
         self._say("margin", ts, reason, policy=self._policy)
         if self._policy == "halt":
-            self._gate.take(Posture(reason=f"margin: {reason}", halt=True, source="margin"))
+            self._take_posture(Posture(reason=f"margin: {reason}", halt=True, source="margin"))
             return
         for contract, line in self._lines.items():
-            for trader in line.traders:
+            for trader in line.traders.values():
                 self._close(trader, contract, "margin", ts)
+
+    def _welcome(self, line: Line, strategy: Any, trader: Any) -> None:
+        line.traders[strategy] = trader
+        line.alarmed.add(strategy)
+        self._set_alarm(trader, line.contract)
 
     def _set_alarm(self, trader: Any, contract: Any) -> None:
         """Close the strategy's position in a contract when its deadline comes."""
@@ -139,7 +188,7 @@ class House:
     def _expires(self, trader: Any, contract: Any) -> Callable[[Any], None]:
         def ring(event: Any) -> None:
             self._close(trader, contract, "expiry", event.ts_event)
-            self._lines[contract].traders.remove(trader)  # a later fill sets the next alarm
+            self._lines[contract].alarmed.discard(trader.strategy_id)  # a later fill sets the next
 
         return ring
 

@@ -49,7 +49,12 @@ class Bell:
     def _tell(self, ends: datetime, ts: int) -> None:
         assert self._ask is not None
         floor, session = self._floor, f"{ends:%Y-%m-%d}"
-        given = {"session": session, "cache": floor.cache, "portfolio": floor.portfolio}
+        given = {
+            "session": session,
+            "account": floor.account,
+            "cache": floor.cache,
+            "portfolio": floor.portfolio,
+        }
         for answer in self._ask.voices(given):
             if answer.error is not None:
                 floor.recorder.failure(answer.plugin, "session_opened", answer.error, ts)

@@ -21,6 +21,8 @@ SLACK = 5.0
 class Line(msgspec.Struct, eq=False):
     """One contract that was traded, and who traded it. `multiplier` is dollars a point.
 
+    `nets` are the contracts that each strategy holds, by its id, negative when short; `alarmed` are
+    those that are told of its deadline.
     `maintenance` is the most that holding one has asked for in the whole run, in dollars; infinite
     where no bars tell the contract's price. Known prices are all between `lowest` and `highest`.
     """
@@ -28,7 +30,9 @@ class Line(msgspec.Struct, eq=False):
     contract: Any
     multiplier: float
     maintenance: float
-    traders: list[Any]
+    nets: dict[Any, float]
+    traders: dict[Any, Any]
+    alarmed: set[Any]
     lowest: float = -inf
     highest: float = inf
 
@@ -48,20 +52,15 @@ class Worth:
         self.net = self.least = self.low = self.high = 0.0
         self._cash, self._fills = 0.0, 0
 
-    def take(self, line: Line, event: Any) -> None:
-        """Take a fill in."""
+    def take(self, line: Line, size: float, price: float, fee: float) -> None:
+        """Take a fill in: signed contracts, points, dollars."""
         self._fills += 1
         if self._fills >= OFTEN or (self.net and line is not self.line):
             self.forget()
         if not self.known:
             return
-        size, price, fee = event.last_qty.as_double(), event.last_px.as_double(), event.commission
-        if not event.is_buy:
-            size = -size
         self.line, self.net = line, self.net + size
-        self._cash -= size * price * line.multiplier
-        if fee is not None:
-            self._cash -= fee.as_double()
+        self._cash -= size * price * line.multiplier + fee
         self._bound(price)
 
     def learn(
@@ -87,6 +86,11 @@ class Worth:
         if self.net and (self.low == self.high or self.line.contract != contract):  # type: ignore[union-attr]  # who holds something has a line
             return False
         return abs(self.net + more) * initial + SLACK < self.least
+
+    def at(self, price: float) -> float:
+        """Return what the account is worth at a price, give or take the slack."""
+        line = self.line
+        return self._cash + (self.net * price * line.multiplier if line else 0.0)
 
     @property
     def settled(self) -> bool:

@@ -5,6 +5,8 @@ qe_bar        make a one-minute bar of it: `qe_bar(4750, at="2024-01-03 15:00")`
 qe_signal     make a signal: `qe_signal(side="SHORT", entry="4750", stop="4755")`
 qe_order      make an order request: `qe_order(quantity=2)`
 qe_trade      make a closed trade: `qe_trade(pnl="-12.50")`
+qe_account    make an account: `qe_account(100_000)`
+qe_history    make the past of bars, oldest first: `qe_history(qe_bar(4750), qe_bar(4751))`
 qe_plugins    activate plugins: `qe_plugins(Mine()).ask("veto_order", order=qe_order())`
 """
 
@@ -19,8 +21,18 @@ from qe_plugins.errors import PluginError
 from qe_plugins.testing.desk import qe_plugins
 from qe_plugins.testing.market import qe_bar, qe_contract
 from qe_plugins.testing.records import qe_order, qe_signal, qe_trade
+from qe_plugins.testing.views import qe_account, qe_history
 
-__all__ = ["qe_bar", "qe_contract", "qe_order", "qe_plugins", "qe_signal", "qe_trade"]
+__all__ = [
+    "qe_account",
+    "qe_bar",
+    "qe_contract",
+    "qe_history",
+    "qe_order",
+    "qe_plugins",
+    "qe_signal",
+    "qe_trade",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,46 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from nautilus_trader.model import Currency, Money
 
 from agents.guardian_limits import GuardianLimits, GuardianLimitsConfig
 from qe_plugins import OrderRequest, Posture
 from qe_plugins.testing.market import nanoseconds
+from qe_plugins.testing.views import Account
 
-USD = Currency.from_str("USD")
 Orders = Callable[..., OrderRequest]
 
 
-class Book:
-    """A portfolio worth what a test says."""
-
-    def __init__(self, worth: float = 100_000, unpriced: tuple[str, ...] = ()) -> None:
-        self.worth, self.unpriced = worth, unpriced
-
-    def equity(self, venue: Any) -> dict[Currency, Money]:
-        return {USD: Money.from_str(f"{self.worth} USD")}
-
-    def missing_price_instruments(self, venue: Any) -> list[str]:
-        return list(self.unpriced)
-
-
 class Office:
-    """A guardian, its portfolio, and the sessions and orders that it hears of."""
+    """A guardian, its account, and the sessions and orders that it hears of."""
 
     def __init__(self, desk: Any, order: Orders, contract: Any) -> None:
         self.desk, self.order, self.contract = desk, order, contract
-        self.book = Book()
+        self.account = Account(100_000)
 
     def open(self, worth: float) -> None:
         """Open a session while the account is worth so much."""
-        self.book.worth = worth
-        cache = SimpleNamespace(instruments=lambda: [self.contract])
-        [answer] = self.desk.ask("session_opened", cache=cache, portfolio=self.book)
+        self.account = Account(worth)
+        [answer] = self.desk.ask("session_opened", account=self.account)
         assert answer.error is None
 
     def refusal(self, at: str = "2024-01-03 15:00", **order: Any) -> str | None:
@@ -53,7 +37,7 @@ class Office:
             "veto_order",
             order=self.order(**given),
             instrument=self.contract,
-            portfolio=self.book,
+            account=self.account,
             posture=self.posture,
         )
         if answer.error:
@@ -165,21 +149,21 @@ def test_how_long_before_the_break_is_a_setting(hire: Any) -> None:
 
 def test_the_daily_loss_ends_the_day(hire: Any) -> None:
     office = hire()
-    office.book.worth = 99_750
+    office.account = Account(99_750)
 
     assert office.refusal() == "lost 250.00 this session, the limit is 250"
 
 
 def test_a_cent_short_of_the_daily_loss_is_not_yet_enough(hire: Any) -> None:
     office = hire()
-    office.book.worth = 99_750.01
+    office.account = Account(99_750.01)
 
     assert office.refusal() is None
 
 
 def test_the_next_session_starts_from_what_the_account_is_worth_then(hire: Any) -> None:
     office = hire()
-    office.book.worth = 99_000
+    office.account = Account(99_000)
     assert office.refusal() is not None
 
     office.open(99_000)
@@ -199,10 +183,7 @@ def test_a_session_that_opens_with_a_position_of_no_known_price_leaves_nothing_t
     hire: Any,
 ) -> None:
     office = hire()
-    office.book.unpriced = ("MESH24.XCME",)
-    cache = SimpleNamespace(instruments=lambda: [office.contract])
-    office.desk.ask("session_opened", cache=cache, portfolio=office.book)
-    office.book.unpriced = ()
+    office.desk.ask("session_opened", account=Account(100_000, missing="MESH24.XCME"))
 
     with pytest.raises(LookupError, match="no session was heard to open"):
         office.refusal()
@@ -210,7 +191,7 @@ def test_a_session_that_opens_with_a_position_of_no_known_price_leaves_nothing_t
 
 def test_an_open_position_without_a_price_is_an_exception_and_so_a_veto(hire: Any) -> None:
     office = hire()
-    office.book.unpriced = ("MESH24.XCME",)
+    office.account = Account(100_000, missing="MESH24.XCME")
 
     with pytest.raises(LookupError, match=r"no price for MESH24\.XCME"):
         office.refusal()

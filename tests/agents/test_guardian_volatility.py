@@ -11,23 +11,11 @@ import pytest
 from agents.guardian_volatility import GuardianVolatility, GuardianVolatilityConfig
 
 Refusal = Callable[..., str | None]
-
-
-class Bars:
-    """A cache with bars, the newest first, as Nautilus holds them."""
-
-    def __init__(self, bars: list[Any]) -> None:
-        self.bars = bars
-
-    def bar(self, bar_type: Any, index: int) -> Any:
-        assert str(bar_type) == "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
-        return self.bars[index] if index < len(self.bars) else None
+Make = Callable[..., Any]
 
 
 @pytest.fixture
-def refusal(
-    qe_plugins: Callable[..., Any], qe_bar: Callable[..., Any], qe_contract: Any
-) -> Refusal:
+def refusal(qe_plugins: Make, qe_bar: Make, qe_order: Make, qe_history: Make) -> Refusal:
     """Return a function from bar ranges in points, the newest first, to a refusal."""
 
     def ask(*ranges: float, **config: Any) -> str | None:
@@ -38,7 +26,8 @@ def refusal(
             qe_bar(4750, low=4750 - points, at=f"2024-01-03 15:{30 - age}")
             for age, points in enumerate(ranges)
         ]
-        [answer] = qe_plugins(guardian).ask("veto_order", instrument=qe_contract, cache=Bars(bars))
+        history = qe_history(*reversed(bars))
+        [answer] = qe_plugins(guardian).ask("veto_order", order=qe_order(), history=history)
         assert answer.error is None
         return answer.value.reason if answer.value else None
 
@@ -70,14 +59,14 @@ def test_too_few_bars_are_a_veto(refusal: Refusal) -> None:
 
 
 def test_the_guard_keeps_up_with_new_bars(
-    qe_plugins: Callable[..., Any], qe_bar: Callable[..., Any], qe_contract: Any
+    qe_plugins: Make, qe_bar: Make, qe_order: Make, qe_history: Make
 ) -> None:
     desk = qe_plugins(GuardianVolatility(GuardianVolatilityConfig(bars=1, against=4, multiple=3.0)))
     quiet = [qe_bar(4750, low=4749, at=f"2024-01-03 15:{30 - age}") for age in range(5)]
     wild = qe_bar(4750, low=4740, at="2024-01-03 15:31")
 
     answers = [
-        desk.ask("veto_order", instrument=qe_contract, cache=Bars(bars))[0].value
+        desk.ask("veto_order", order=qe_order(), history=qe_history(*reversed(bars)))[0].value
         for bars in (quiet, quiet, [wild, *quiet])
     ]
 

@@ -11,6 +11,7 @@ from nautilus_trader.model import Bar, BarType, InstrumentId, Price, Quantity
 
 from qe_plugins.engine.house import House
 from qe_plugins.engine.worth import SLACK, Worth
+from qe_plugins.errors import RunError
 
 CONTRACT = InstrumentId.from_str("ESZ24.XCME")
 
@@ -44,9 +45,10 @@ def account() -> Account:
 @pytest.fixture
 def house(account: Account) -> House:
     contract = SimpleNamespace(underlying="ES", multiplier=Quantity.from_int(50))
-    cache = SimpleNamespace(instrument=lambda _: contract)
+    held = [SimpleNamespace(quantity=Quantity.from_int(1), is_long=True)]
+    cache = SimpleNamespace(instrument=lambda _: contract, positions_open=lambda **_: held)
     rules = SimpleNamespace(flat_at=lambda _: None)
-    return House(cache, account, rules, None, None, "close")  # type: ignore[arg-type]
+    return House(cache, account, rules, None, "close", None)  # type: ignore[arg-type]
 
 
 def heard_in(house: House, instrument: str) -> None:
@@ -58,6 +60,7 @@ def heard_in(house: House, instrument: str) -> None:
 def fill(size: int, price: float) -> Any:
     return SimpleNamespace(
         instrument_id=CONTRACT,
+        strategy_id="S-1",
         last_qty=Quantity.from_int(abs(size)),
         last_px=Price(price, 2),
         is_buy=size > 0,
@@ -138,3 +141,31 @@ def test_prices_that_are_not_known_are_watched(house: House, account: Account) -
     heard_in(house, "ESZ24.XCME")
     house.check(bar("ESZ24.XCME", 5_000.0))
     assert house.watching
+
+
+def test_a_strategy_that_holds_something_else_than_its_fills_come_to_stops_the_run(
+    house: House,
+) -> None:
+    heard_in(house, "ESZ24.XCME")
+    house.filled(None, fill(2, 5_000.0))
+    with pytest.raises(RunError, match=r"S-1 holds 1 ESZ24.XCME, its fills come to 3\."):
+        house.expects({})
+
+
+def test_what_the_account_is_surely_worth_is_never_more_than_it_is(house: House) -> None:
+    heard_in(house, "ESZ24.XCME")
+    house.check(bar("ESZ24.XCME", 5_000.0))
+    house.expects({str(CONTRACT): (4_950.0, 5_050.0)})
+    now = bar("ESZ24.XCME", 5_010.0)  # ten points up, at 50 USD each, from 30,005 USD
+    assert house.is_surely_worth(30_505 - SLACK, now)
+    assert not house.is_surely_worth(30_505 - SLACK + 0.01, now)
+    assert not house.is_surely_worth(1.0, None)  # nothing is sure but after a bar
+
+
+def test_other_bars_tell_only_the_least_that_the_account_is_worth(house: House) -> None:
+    heard_in(house, "ESZ24.XCME")
+    house.check(bar("ESZ24.XCME", 5_000.0))
+    house.expects({str(CONTRACT): (4_950.0, 5_050.0)})
+    other = bar("NQZ24.XCME", 18_000.0)
+    assert house.is_surely_worth(25_000 - SLACK, other)  # margin, and half of what is spare
+    assert not house.is_surely_worth(25_001, other)

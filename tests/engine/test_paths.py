@@ -17,7 +17,8 @@ def columns(rows: list[tuple[int, int, int]]) -> Bars:
     """Return bars of (heard at, low, width)."""
     stamps, lows, widths = np.array(sorted(rows), np.int64).reshape(-1, 3).T
     low, high = lows.astype(float), (lows + widths).astype(float)
-    return Bars("X.SIM-1-MINUTE-LAST-EXTERNAL", stamps, stamps, low, high, low, high, high)
+    given = {"ts_event": stamps, "ts_init": stamps, "high": high, "low": low}
+    return Bars("X.SIM-1-MINUTE-LAST-EXTERNAL", given)
 
 
 @given(bars, bars, moments, moments)

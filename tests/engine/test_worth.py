@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nautilus_trader.model import Currency, Money, Price, Quantity
 
 from qe_plugins.engine.worth import OFTEN, SLACK, Line, Worth
 
 START, MULTIPLIER, FEE, MAINTENANCE = 50_000.0, 5.0, 0.57, 1_800.0
-USD = Currency.from_str("USD")
 
 ticks = st.integers(min_value=4_000 * 4, max_value=6_000 * 4)
 sizes = st.integers(min_value=-5, max_value=5).filter(bool)
 
 
-def fill(size: int, price: float) -> Any:
-    return SimpleNamespace(
-        last_qty=Quantity.from_int(abs(size)),
-        last_px=Price(price, 2),
-        is_buy=size > 0,
-        commission=Money(FEE * abs(size), USD),
-    )
+def fill(size: int, price: float) -> tuple[float, float, float]:
+    """Return signed contracts, points and the fee in dollars."""
+    return float(size), price, FEE * abs(size)
 
 
 def line(contract: str = "MES") -> Line:
-    return Line(contract, MULTIPLIER, MAINTENANCE, [])
+    return Line(contract, MULTIPLIER, MAINTENANCE, {}, {}, set())
 
 
 def learned() -> Worth:
@@ -47,7 +38,7 @@ def worth() -> Worth:
 def test_at_every_safe_price_the_account_is_worth_the_least_and_holds_what_it_holds(fills, tick):
     worth, mes, cash, net = learned(), line(), START, 0
     for size, at in fills:
-        worth.take(mes, fill(size, at / 4))
+        worth.take(mes, *fill(size, at / 4))
         cash -= size * at / 4 * MULTIPLIER + FEE * abs(size)
         net += size
     price = tick / 4
@@ -62,7 +53,7 @@ def test_at_every_safe_price_the_account_is_worth_the_least_and_holds_what_it_ho
 @given(sizes, sizes, ticks, st.floats(min_value=-20_000, max_value=20_000))
 def test_what_it_says_can_be_held_can_be_held(size, more, tick, moved):
     worth, initial = learned(), 2_000.0
-    worth.take(line(), fill(size, tick / 4))
+    worth.take(line(), *fill(size, tick / 4))
     price = tick / 4 + moved
     true = START - FEE * abs(size) + size * (price - tick / 4) * MULTIPLIER
     if worth.holds("MES", more, initial) and worth.low < price < worth.high:
@@ -74,17 +65,17 @@ def test_nothing_is_said_before_the_account_was_looked_at():
 
 
 def test_a_second_contract_leaves_it_to_the_engine(worth: Worth):
-    worth.take(line("MES"), fill(1, 5_000))
-    worth.take(line("MNQ"), fill(1, 18_000))
+    worth.take(line("MES"), *fill(1, 5_000))
+    worth.take(line("MNQ"), *fill(1, 18_000))
     assert not worth.holds("MES", 1, 0.01)
     assert worth.low == worth.high
 
 
 def test_a_contract_after_another_is_known(worth: Worth):
     mes = line("MES")
-    worth.take(mes, fill(1, 5_000))
-    worth.take(mes, fill(-1, 5_010))
-    worth.take(line("MNQ"), fill(1, 18_000))
+    worth.take(mes, *fill(1, 5_000))
+    worth.take(mes, *fill(-1, 5_010))
+    worth.take(line("MNQ"), *fill(1, 18_000))
     assert worth.holds("MNQ", 1, 2_000)
     assert not worth.holds("MES", 1, 2_000)
 
@@ -97,14 +88,14 @@ def test_within_a_few_dollars_of_the_limit_it_says_nothing(worth: Worth):
 def test_the_engine_is_asked_again_every_so_often(worth: Worth):
     mes = line()
     for number in range(OFTEN):
-        worth.take(mes, fill(1 if number % 2 else -1, 5_000))
+        worth.take(mes, *fill(1 if number % 2 else -1, 5_000))
     assert not worth.known
 
 
 def test_prices_that_are_all_safe_settle_the_matter(worth: Worth):
     mes = line()
     mes.lowest, mes.highest = 4_900.0, 5_100.0
-    worth.take(mes, fill(1, 5_000))
+    worth.take(mes, *fill(1, 5_000))
     assert worth.settled
 
 
@@ -112,5 +103,5 @@ def test_prices_that_are_all_safe_settle_the_matter(worth: Worth):
 def test_a_price_that_may_come_and_is_not_safe_does_not(worth: Worth, lowest, highest):
     mes = line()
     mes.lowest, mes.highest = lowest, highest
-    worth.take(mes, fill(1, 5_000))
+    worth.take(mes, *fill(1, 5_000))
     assert not worth.settled

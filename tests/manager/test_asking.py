@@ -75,7 +75,14 @@ def test_an_exception_is_an_answer():
 def test_at_start_up_an_exception_gets_out():
     with pytest.raises(ZeroDivisionError):
         Plugins([("a", Stumbles())]).hook.veto_order(
-            order=None, instrument=None, portfolio=None, cache=None, posture=None, rung=None
+            order=None,
+            instrument=None,
+            portfolio=None,
+            cache=None,
+            posture=None,
+            rung=None,
+            account=None,
+            history=None,
         )
 
 

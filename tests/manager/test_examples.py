@@ -17,12 +17,14 @@ HOOKS = pytest.mark.parametrize("hook", SPECS)
 
 
 @pytest.fixture
-def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade):
+def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade, qe_account, qe_history):
     """Return whatever any hook brings; two of each where a hook brings a list."""
     return {
         "bar": qe_bar(4755, open=4750),
         "cache": SimpleNamespace(instruments=lambda: [qe_contract], positions_open=list),
         "portfolio": None,
+        "account": qe_account(100_000),
+        "history": qe_history(),
         "posture": None,
         "rung": Rung(),
         "instrument": qe_contract,
