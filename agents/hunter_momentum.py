@@ -3,25 +3,25 @@
 A rule and not a model; no claim of edge.
 
 The move over the last bars is measured against what a random walk of the same noise would make of
-them: average true range times the square root of their number. One signal is given when a move
+them: the mean true range times the square root of their number. One signal is given when a move
 begins; the next only after it has faded or turned.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
-from nautilus_trader.indicators import AverageTrueRange
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from qe_plugins import Plugin, PluginConfig, Role, Side, Signal, hookimpl
+from qe_plugins import Bars, History, Plugin, PluginConfig, Role, Side, Signal, hookimpl
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar, BarType
+    from nautilus_trader.model import Bar
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=2)]
@@ -31,7 +31,7 @@ class HunterMomentumConfig(PluginConfig, frozen=True):
     """`bars` is how far back a move is measured and `noise_bars` how far the noise.
 
     `threshold` is the size of a move worth a signal, in units of noise; `stop` is the distance to
-    the stop in average true ranges, `reward` the target in units of that distance.
+    the stop in mean true ranges, `reward` the target in units of that distance.
     """
 
     bars: Count = 30
@@ -41,34 +41,11 @@ class HunterMomentumConfig(PluginConfig, frozen=True):
     reward: Positive = 2.0
 
 
-class Tape:
-    """What the hunter remembers of the bars of one contract."""
+class Move(NamedTuple):
+    """What stood out at a bar: its size in units of noise, and the noise in points."""
 
-    def __init__(self, bar_type: BarType, config: HunterMomentumConfig) -> None:
-        self.bar_type = bar_type
-        self.closes: deque[float] = deque(maxlen=config.bars + 1)
-        self.bars: deque[Bar] = deque(maxlen=config.bars)
-        self.noise = AverageTrueRange(config.noise_bars)
-        self.random_walk = math.sqrt(config.bars)
-        self.side = Side.FLAT
-        self.ready = False
-
-    def add(self, bar: Bar) -> float:
-        """Take in a bar; return the move in units of noise, 0 before there are enough bars."""
-        close = bar.close.as_double()
-        self.closes.append(close)
-        self.bars.append(bar)
-        self.noise.handle_bar(bar)
-        if not self.ready:
-            self.ready = len(self.closes) == self.closes.maxlen and self.noise.initialized
-            if not self.ready:
-                return 0.0
-        expected = self.noise.value * self.random_walk
-        return (close - self.closes[0]) / expected if expected else 0.0
-
-    def volume(self) -> float:
-        """Return the contracts traded over the bars that a move is measured on."""
-        return sum(bar.volume.as_double() for bar in self.bars)
+    size: float
+    noise: float
 
 
 class HunterMomentum(Plugin):
@@ -80,42 +57,56 @@ class HunterMomentum(Plugin):
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
-        self.tapes: dict[BarType, Tape] = {}
-        self.last: Tape | None = None
+        self.lookback = max(self.config.bars, self.config.noise_bars) + 1
+        self.begun: dict[str, dict[int, Move]] = {}
 
     @hookimpl
-    def contribute_signals(self, bar: Bar, cache: Cache) -> Signal | None:
+    def screen_bars(self, bars: Bars) -> np.ndarray:
+        """Name the bars at which a move begins."""
+        sizes, noise = self.moves(bars)
+        sides = np.sign(sizes) * (np.abs(sizes) >= self.config.threshold)
+        begins = (sides != 0) & (sides != np.concatenate(([0.0], sides[:-1])))
+        rows, closed = np.flatnonzero(begins).tolist(), bars.ts_event
+        self.begun[bars.bar_type] = {
+            int(closed[row]): Move(float(sizes[row]), float(noise[row])) for row in rows
+        }
+        return begins
+
+    @hookimpl
+    def contribute_signals(self, bar: Bar, cache: Cache, history: History) -> Signal | None:
         """Return a signal at the bar where a move begins."""
-        tape = self.last
-        if tape is None or bar.bar_type != tape.bar_type:
-            tape = self.last = self.tape(bar.bar_type)
-        move = tape.add(bar)
-        side = self.side_of(move)
-        if side is tape.side:
+        bar_type = str(bar.bar_type)
+        move = self.begun.get(bar_type, {}).get(bar.ts_event)
+        if move is None or not self.leads(bar_type, history):
             return None
-        tape.side = side
-        if side is Side.FLAT or not self.leads(tape):
-            return None
+        side = Side.LONG if move.size > 0 else Side.SHORT
         tick = cache.instrument(bar.bar_type.instrument_id).price_increment.as_decimal()
-        return self.signal(bar, side, move, tape.noise.value, tick)
+        return self.signal(bar, side, move.size, move.noise, tick)
 
-    def tape(self, bar_type: BarType) -> Tape:
-        """Return the tape of a contract."""
-        tape = self.tapes.get(bar_type)
-        if tape is None:
-            tape = self.tapes[bar_type] = Tape(bar_type, self.config)
-        return tape
+    def moves(self, bars: Bars) -> tuple[np.ndarray, np.ndarray]:
+        """Return the move at each bar in units of noise, and the noise in points.
 
-    def side_of(self, move: float) -> Side:
-        """Return the side that a move speaks for."""
-        if move >= self.config.threshold:
-            return Side.LONG
-        return Side.SHORT if move <= -self.config.threshold else Side.FLAT
+        Both are 0 before there are enough bars.
+        """
+        back, count, close = self.config.bars, self.config.noise_bars, bars.close
+        sizes, noise = np.zeros(len(bars)), np.zeros(len(bars))
+        if len(bars) > max(back, count - 1):
+            before = np.concatenate((close[:1], close[:-1]))
+            ranges = np.maximum(bars.high, before) - np.minimum(bars.low, before)
+            noise[count - 1 :] = sliding_window_view(ranges, count).sum(axis=-1) / count
+            expected = noise[back:] * math.sqrt(back)
+            moved = close[back:] - close[:-back]
+            np.divide(moved, expected, out=sizes[back:], where=expected > 0)
+        return sizes, noise
 
-    def leads(self, tape: Tape) -> bool:
+    def leads(self, bar_type: str, history: History) -> bool:
         """Say whether no other contract traded more of late."""
-        others = [other for other in self.tapes.values() if other is not tape]
-        return not others or tape.volume() >= max(other.volume() for other in others)
+        others = [self.volume(other, history) for other in self.begun if other != bar_type]
+        return not others or self.volume(bar_type, history) >= max(others)
+
+    def volume(self, bar_type: str, history: History) -> float:
+        """Return the contracts traded over the bars that a move is measured on."""
+        return sum(history.last(bar_type, self.config.bars).floats("volume"))
 
     def signal(self, bar: Bar, side: Side, move: float, noise: float, tick: Decimal) -> Signal:
         """Return the wish, with stop and target on the tick grid."""

@@ -7,7 +7,7 @@ Signals go out as Nautilus custom data of the type `Signal`: a strategy hears th
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -37,11 +37,12 @@ class Bridge(DataActor):
         super().__init__()
         self._bar_types = [BarType.from_str(text) for text in bar_types]
         plugins = self.floor.plugins
-        self._contribute = plugins.bind("contribute_signals")
+        self._contributes = plugins.bind("contribute_signals") is not None
+        self._asker = self.floor.screens.asker
         self._resolve = plugins.bind("resolve_signals")
         self._sessions = SessionClock(self.floor)
         self._house = self.floor.house
-        self._given: dict[str, Any] = {"cache": self.floor.cache}
+        self._given: dict[str, Any] = {"cache": self.floor.cache, "history": self.floor.history}
         self._instruments: dict[str, Any] = {}
 
     def on_start(self) -> None:
@@ -57,9 +58,9 @@ class Bridge(DataActor):
             self._house.check(bar)
         if self._sessions.wanted:
             self._sessions.tick(bar.ts_event)
-        if self._contribute is not None:
+        if self._contributes and (asker := self._asker(bar)) is not None:
             self._given["bar"] = bar
-            answers = self._contribute.voices(self._given)
+            answers = asker.voices(self._given)
             if answers:
                 self._hear(answers, bar)
 
@@ -150,6 +151,21 @@ class Bridge(DataActor):
 
     def _fails(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
         self.floor.recorder.failure(plugin, hook, error, ts)
+
+
+def skipping(on_bar: Callable[[Any, Bar], None], floor: Floor) -> Callable[[Any, Bar], None]:
+    """Return an `on_bar` of the bridge for which a bar with nothing to do is next to nothing."""
+    house, screens = floor.house, floor.screens
+    named = screens.named
+    if not screens.skips or floor.observers.wants("session_closed"):
+        return on_bar
+
+    def hear(self: Any, bar: Bar) -> None:
+        ts = bar.ts_init
+        if ts in named or house.watching or ts > screens.until:
+            on_bar(self, bar)
+
+    return hear
 
 
 def stamped(signal: Signal, signal_id: str, source: str, ts: int) -> Signal:

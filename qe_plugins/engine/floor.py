@@ -19,6 +19,7 @@ from qe_plugins.engine.observers import Observers
 from qe_plugins.engine.office import BackOffice
 from qe_plugins.engine.recorder import Recorder, decimal
 from qe_plugins.engine.rules import rules_of
+from qe_plugins.engine.screens import Screens
 from qe_plugins.manager import Plugins
 from qe_plugins.market.keys import dated_key
 from qe_plugins.market.rolls import sessions_left
@@ -85,6 +86,7 @@ class Floor:
         venue = config.nautilus.venue.name
         self.account = Account(self.portfolio, venue, self.house, self.alarm)
         self.history = History(self.cache)
+        self.screens = Screens(plugins, self.history, self.recorder)
         self.gate = Gate(
             plugins,
             self.recorder,
@@ -104,6 +106,7 @@ class Floor:
         self.house.expects(piece.ranges)
         self.office.expects(piece.columns)
         self.history.expects(piece.columns)
+        self.screens.expects(piece.columns)
         for follower in self.followers:
             follower.expects(piece.strands)
 

@@ -59,6 +59,16 @@ class History:
             return shelf.bars.between(end - count, end)
         return self._read(bar_type, shelf.bar_type, count)
 
+    def coming(self, bar_type: str, before: int, count: int) -> Bars:
+        """Return the `count` bars of a type that are heard next, and up to `before` earlier ones.
+
+        Not for plugins: these bars have not closed yet.
+        """
+        shelf = self._shelves.get(bar_type) or self._shelf(bar_type)
+        shelf.asked = max(shelf.asked, before)
+        assert shelf.bars is not None
+        return shelf.bars[-(before + count) :]
+
     def _shelf(self, bar_type: str) -> Shelf:
         shelf = self._shelves[bar_type] = Shelf(bar_type)
         shelf.turn(self._columns.of(bar_type) if bar_type in self._columns.bar_types else None)

@@ -77,6 +77,10 @@ class Plugins:
         asker = self.bind(hook)
         return asker(**given) if asker else []
 
+    def member(self, name: str) -> Plugin:
+        """Return an active plugin."""
+        return self._members[name]
+
     def members(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Return (name, role, hooks) of each plugin, in call order."""
         return [

@@ -14,6 +14,7 @@ import msgspec
 from qe_plugins.decisions import Proposal, Review, Signal, Size, Veto
 
 ANSWERS: dict[str, type] = {
+    "screen_bars": object,  # an array, which the engine looks into
     "contribute_signals": Signal,
     "resolve_signals": Signal,
     "size_order": Size,

@@ -7,12 +7,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nautilus_trader.indicators import AverageTrueRange, MovingAverageType
 
 from agents.hunter_momentum import HunterMomentum, HunterMomentumConfig
 from qe_plugins import Side, Signal
+from qe_plugins.bars import Bars, columns_of
 
 Hear = Callable[[Sequence[float]], list[Signal]]
+Make = Callable[..., Any]
+MINUTES = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 QUIET = [4750.0, 4750.25] * 4
 RALLY = [4751.0, 4752.0, 4753.0, 4754.0, 4755.0]
 
@@ -28,19 +35,24 @@ class Contracts:
 
 
 @pytest.fixture
-def hear(qe_plugins: Callable[..., Any], qe_bar: Callable[..., Any], qe_contract: Any) -> Hear:
+def hear(qe_plugins: Make, qe_bar: Make, qe_history: Make, qe_contract: Any) -> Hear:
     """Return a function that plays closes to a hunter and returns its signals."""
 
     def play(closes: Sequence[float]) -> list[Signal]:
         config = HunterMomentumConfig(bars=4, noise_bars=4, threshold=1.0, stop=2.0)
         desk = qe_plugins(HunterMomentum(config))
         start = datetime.fromisoformat("2024-01-03 15:00")
-        heard = []
+        bars, heard = [], []
         for minute, close in enumerate(closes):
-            bar = qe_bar(close, open=close - 0.25, at=str(start + timedelta(minutes=minute)))
-            [answer] = desk.ask("contribute_signals", bar=bar, cache=Contracts(qe_contract))
-            assert answer.error is None
-            heard.append(answer.value)
+            at = str(start + timedelta(minutes=minute))
+            bars.append(qe_bar(close, open=close - 0.25, at=at))
+            [named] = desk.ask("screen_bars", bars=columns_of(MINUTES, bars))
+            assert named.error is None
+            if named.value[-1]:
+                given = {"cache": Contracts(qe_contract), "history": qe_history(*bars)}
+                [answer] = desk.ask("contribute_signals", bar=bars[-1], **given)
+                assert answer.error is None
+                heard.append(answer.value)
         return [signal for signal in heard if signal]
 
     return play
@@ -97,3 +109,38 @@ def test_confidence_stays_between_nothing_and_one(hear: Hear) -> None:
     [signal] = hear([*QUIET, 4800.0])
 
     assert 0 < signal.confidence <= 1
+
+
+walks = st.lists(st.integers(-8, 8), min_size=12, max_size=60)
+
+
+def walked(steps: list[int]) -> Bars:
+    """Return bars that step so many ticks from close to close, with a tick to spare."""
+    close = 4750 + np.cumsum(steps) * 0.25
+    stamps = np.arange(len(steps))
+    columns = {"ts_event": stamps, "close": close, "high": close + 0.25, "low": close - 0.5}
+    return Bars(MINUTES, columns)
+
+
+@given(walks, st.integers(2, 9), st.integers(2, 9))
+def test_what_is_said_of_a_bar_takes_no_more_than_the_bars_before_it(steps, bars, noise_bars):
+    config = HunterMomentumConfig(bars=bars, noise_bars=noise_bars, threshold=0.8)
+    hunter, tape = HunterMomentum(config), walked(steps)
+    at_once = hunter.screen_bars(tape).tolist()
+    one_by_one = [
+        hunter.screen_bars(tape[max(n - hunter.lookback, 0) : n + 1])[-1] for n in range(len(tape))
+    ]
+    assert at_once == one_by_one
+
+
+def test_the_noise_is_nautilus_own_average_true_range(qe_bar: Make) -> None:
+    closes = [4750 + step for step in (0, 1, -2, 4, 4.5, 3, 8, 7.25, -1, 2)]
+    bars = [qe_bar(close, open=close - 1, high=close + 2) for close in closes]
+    theirs = AverageTrueRange(4, MovingAverageType.Simple)
+    told = []
+    for bar in bars:
+        theirs.handle_bar(bar)
+        told.append(theirs.value)
+    config = HunterMomentumConfig(bars=4, noise_bars=4)
+    _, noise = HunterMomentum(config).moves(columns_of(MINUTES, bars))
+    assert noise[3:].tolist() == told[3:]

@@ -9,6 +9,7 @@ import pytest
 
 import qe_plugins as public
 from qe_plugins import Plugin, Proposal, Review, Rung, Side, Size, Veto
+from qe_plugins.bars import columns_of
 from qe_plugins.errors import HookError
 from qe_plugins.manager import reference
 from qe_plugins.manager.contract import OBSERVERS, SPECS
@@ -25,6 +26,7 @@ def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade, qe_account, qe_his
         "portfolio": None,
         "account": qe_account(100_000),
         "history": qe_history(),
+        "bars": columns_of("MESH24.XCME-1-MINUTE-LAST-EXTERNAL", [qe_bar(4755, open=4750)]),
         "posture": None,
         "rung": Rung(),
         "instrument": qe_contract,
