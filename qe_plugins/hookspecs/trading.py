@@ -1,8 +1,4 @@
-"""Every hook, in the order of a trading day. `qe hooks` prints this page.
-
-A docstring says when the hook is called, on which thread, how answers combine, what an exception
-means, and ends with an example that a test runs. An implementation names only what it uses.
-"""
+"""Hooks from the bar to the order, on the trading thread."""
 
 from __future__ import annotations
 
@@ -21,63 +17,14 @@ if TYPE_CHECKING:
     from qe_plugins.decisions import (
         OrderRequest,
         Posture,
-        Proposal,
-        Review,
         Rung,
         Signal,
         Size,
-        Trade,
         Veto,
     )
     from qe_plugins.views import Account, History
 
 hookspec = pluggy.HookspecMarker("qe")
-
-
-@hookspec
-def engine_started(cache: Cache, portfolio: Portfolio) -> None:
-    """Look around once the engine is up and before the first bar.
-
-    Called: once a run.
-    Thread: trading.
-    Answers: none.
-    Exception: the run stops.
-
-    Args:
-        cache: instruments, bars, orders and positions, as Nautilus holds them.
-        portfolio: balances, margins and profits, as Nautilus holds them.
-
-    Example::
-
-        class Inventory(Plugin):
-            @hookimpl
-            def engine_started(self, cache):
-                self.contracts = [str(i.id) for i in cache.instruments()]
-    """
-
-
-@hookspec
-def session_opened(session: str, account: Account, cache: Cache, portfolio: Portfolio) -> None:
-    """Note how things stand as a trading session begins.
-
-    Called: once the engine is up, and at 17:00 in Chicago on every evening before a weekday.
-    Thread: trading.
-    Answers: none.
-    Exception: counted and journaled.
-
-    Args:
-        session: the session's date in Chicago, `YYYY-MM-DD`: the day it ends on.
-        account: what the account is worth at this moment.
-        cache: instruments, bars, orders and positions, as Nautilus holds them.
-        portfolio: balances, margins and profits, as Nautilus holds them.
-
-    Example::
-
-        class Overnight(Plugin):
-            @hookimpl
-            def session_opened(self, session, cache):
-                self.carried = [str(position.instrument_id) for position in cache.positions_open()]
-    """
 
 
 @hookspec
@@ -230,76 +177,4 @@ def veto_order(
             def veto_order(self, order):
                 if order.quantity > 1:
                     return Veto(f"one contract at a time, was {order.quantity}")
-    """
-
-
-@hookspec
-def order_denied(order: OrderRequest, reason: str) -> None:
-    """Hear that an order was denied, by a guardian or by the engine.
-
-    Called: after the denial.
-    Thread: observers.
-    Answers: none.
-    Exception: logged and journaled.
-
-    Args:
-        order: the order as plain data.
-        reason: who denied it and why, as in the order's event.
-
-    Example::
-
-        class Complaints(Plugin):
-            heard = ()
-
-            @hookimpl
-            def order_denied(self, order, reason):
-                self.heard = [*self.heard, (order.client_order_id, reason)]
-    """
-
-
-@hookspec
-def trade_closed(trade: Trade) -> Review | None:
-    """Review a closed trade (ANALYST).
-
-    Called: after a position went flat.
-    Thread: observers.
-    Answers: all are journaled.
-    Exception: logged and journaled.
-
-    Args:
-        trade: the trade from flat to flat, with its costs and the signals that led to it.
-
-    Example::
-
-        class Verdict(Plugin):
-            role = Role.ANALYST
-
-            @hookimpl
-            def trade_closed(self, trade):
-                return Review(trade_id=trade.id, summary="won" if trade.pnl > 0 else "lost")
-    """
-
-
-@hookspec
-def session_closed(session: str, trades: list[Trade]) -> Proposal | None:
-    """Look back on a trading session (SYNTHESIS).
-
-    Called: when the first bar after the maintenance break arrives, and at the end of the run.
-    Thread: observers.
-    Answers: all are journaled.
-    Exception: logged and journaled.
-
-    Args:
-        session: the session's date in Chicago, `YYYY-MM-DD`.
-        trades: the trades that closed in the session, oldest first.
-
-    Example::
-
-        class Loser(Plugin):
-            role = Role.SYNTHESIS
-
-            @hookimpl
-            def session_closed(self, session, trades):
-                if sum(t.pnl for t in trades) < 0:
-                    return Proposal(title=f"stand aside after {session}", reason="a losing session")
     """
