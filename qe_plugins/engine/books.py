@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from math import inf
 
 import msgspec
@@ -62,8 +63,6 @@ class Book:
     held: Decimal = ZERO
     closed: int = 0
     fills: list[Fill] = field(default_factory=list)
-    high: Decimal = ZERO
-    low: Decimal = ZERO
     ran: tuple[Decimal, Decimal] = (ZERO, ZERO)
     seen: int = 0
     _top: float = -inf
@@ -74,18 +73,21 @@ class Book:
 
         A fill that goes through flat closes one trade and opens the next with the rest.
         """
-        after = self.held + fill.quantity
-        if self.held == 0:
+        held = self.held
+        if not held:
             self._open(fill)
             return None
-        if after != 0 and (after > 0) == (self.held > 0):
-            self._take(fill)
+        after = held + fill.quantity
+        if after and (after > 0) == (held > 0):
+            self.fills.append(fill)
+            self.held = after
             return None
-        closing, rest = fill.split(-self.held)
-        self._take(closing)
-        done, self.fills, self.closed = self.fills, [], self.closed + 1
-        self.ran = self._range()
-        if rest is not None:
+        closing, rest = fill.split(-held)
+        done, self.closed = [*self.fills, closing], self.closed + 1
+        self.ran = self._range([one.price for one in done])
+        if rest is None:
+            self.fills, self.held = [], ZERO
+        else:
             self._open(rest)
         return done
 
@@ -93,22 +95,18 @@ class Book:
         """Widen the range the open trade has seen by that of bars, in points."""
         self._top, self._bottom = max(self._top, high), min(self._bottom, low)
 
-    def _range(self) -> tuple[Decimal, Decimal]:
+    def _range(self, filled: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+        high, low = max(filled), min(filled)
         if self._top < self._bottom:
-            return self.high, self.low
-        return max(self.high, exactly(self._top)), min(self.low, exactly(self._bottom))
+            return high, low
+        return max(high, exactly(self._top)), min(low, exactly(self._bottom))
 
     def _open(self, fill: Fill) -> None:
-        self.high = self.low = fill.price
+        self.fills, self.held = [fill], fill.quantity
         self._top, self._bottom = -inf, inf
-        self._take(fill)
-
-    def _take(self, fill: Fill) -> None:
-        self.fills.append(fill)
-        self.held += fill.quantity
-        self.high, self.low = max(self.high, fill.price), min(self.low, fill.price)
 
 
+@lru_cache(maxsize=65_536)
 def exactly(price: float) -> Decimal:
     """Return the decimal that a float is the nearest one to, of up to fifteen digits."""
     return Decimal(repr(price))

@@ -53,10 +53,14 @@ class FillEvents:
         if name is None:
             name = self._strategies[strategy] = strategy.value
         quantity, position = common.sizes.of(event.last_qty), event.position_id
+        order = event.client_order_id
+        order_id: str = order.value
+        if order_id.startswith(SETTLES):
+            order_id = self._recorder.order_id(event)
         return Fill(
             ts=event.ts_event,
             trade_id=event.trade_id.value,
-            client_order_id=self._recorder.order_id(event),
+            client_order_id=order_id,
             instrument_id=common.contract,
             strategy=name,
             quantity=quantity if event.is_buy else -quantity,
@@ -65,16 +69,17 @@ class FillEvents:
             currency=common.currency,
             position_id=position.value if position else "",
             liquidity=event.liquidity_side.name,
-            reference=self._reference(event, contract, common),
+            reference=self._reference(event, order, contract, common),
         )
 
-    def _reference(self, event: Any, contract: Any, common: Common) -> Decimal | None:
+    def _reference(
+        self, event: Any, order_id: Any, contract: Any, common: Common
+    ) -> Decimal | None:
         """Return the price an order could expect: its trigger, its limit, or what it was sent on.
 
         A market order is sent on the close of a bar or on the entry of a signal; a settlement is
         what it is.
         """
-        order_id = event.client_order_id
         if event.order_type != OrderType.MARKET:
             order = self._order_of(order_id)
             for name in ("trigger_price", "price"):

@@ -58,7 +58,8 @@ class Observers:
                 self._tell(*self._jobs.popleft())
 
     def _tell(self, hook: str, ts: int, arguments: dict[str, Any]) -> None:
-        for answer in self._plugins.ask(hook, **arguments):
+        asker = self._plugins.bind(hook)
+        for answer in asker.voices(arguments) if asker else ():
             if answer.error is not None:
                 log.error("%s failed in %s", answer.plugin, hook, exc_info=answer.error)
                 self._recorder.failure(answer.plugin, hook, answer.error, ts)

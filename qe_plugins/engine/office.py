@@ -96,7 +96,8 @@ class BackOffice:
     def _close(self, book: Book, fills: list[Fill]) -> None:
         recorder = self._recorder
         ran = book.ran if self._watches else None
-        votes = recorder.votes_behind(ClientOrderId(fills[0].client_order_id))
+        entered = fills[0].client_order_id
+        votes = recorder.votes_behind(ClientOrderId(entered)) if recorder.signals else ()
         trade = trade_of(fills, book.closed, book.multiplier, ran, votes)
         recorder.trade(trade, fills[-1])
         self._observers.tell("trade_closed", trade.closed, trade=trade)
