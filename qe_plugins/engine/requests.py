@@ -16,7 +16,8 @@ class Sizes(dict[float, Decimal]):
     """Contracts as decimals, made once each."""
 
     def __missing__(self, contracts: float) -> Decimal:
-        exact = self[contracts] = Decimal(repr(contracts)).normalize()
+        whole = contracts.is_integer()
+        exact = self[contracts] = Decimal(int(contracts) if whole else repr(contracts))
         return exact
 
 
