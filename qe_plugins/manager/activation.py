@@ -18,7 +18,10 @@ from qe_plugins.plugin import Plugin, PluginConfig
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """How one active plugin fared. `seconds` is the time its hooks took on the trading thread."""
+    """How one active plugin fared. `seconds` is the time its hooks took on the trading thread.
+
+    Screening is not asking: of it, failures and seconds count.
+    """
 
     name: str
     role: str
@@ -33,11 +36,12 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         """Return the sum over one plugin's hooks."""
         tallies = [implementation.tally for implementation in implementations]
         trading = [i.tally for i in implementations if i.hook not in contract.OBSERVERS]
+        questions = [i.tally for i in implementations if i.hook != "screen_bars"]
         return cls(
             name=name,
             role=role,
-            asked=sum(tally.asked for tally in tallies),
-            answered=sum(tally.answered for tally in tallies),
+            asked=sum(tally.asked for tally in questions),
+            answered=sum(tally.answered for tally in questions),
             vetoed=sum(tally.vetoed for tally in tallies),
             failed=sum(tally.failed for tally in tallies),
             seconds=sum(tally.seconds for tally in trading),

@@ -154,3 +154,16 @@ def test_none_names_no_bar(qe_plugins: Any, bars: list[Bar]) -> None:
     floor.expects(bars)
     assert [floor.asked(bar) for bar in bars] == [[]] * len(bars)
     assert floor.recorder.facts == []
+
+
+def test_screening_does_not_count_as_asking(qe_plugins: Any, bars: list[Bar]) -> None:
+    plugins = qe_plugins(Rises(), Stumbles())
+    floor = Floor(plugins)
+    floor.expects(bars)
+    for bar in bars:
+        if asker := floor.screens.asker(bar):
+            asker()
+    rises, stumbles = plugins.stats()
+    assert (rises.asked, rises.answered, rises.failed) == (4, 4, 0)
+    assert (stumbles.asked, stumbles.answered) == (0, 0)
+    assert stumbles.failed > 0
