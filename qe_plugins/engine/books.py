@@ -134,8 +134,6 @@ class Totals(msgspec.Struct):
 
 def totals(fills: Sequence[Fill]) -> Totals:
     """Add the fills of one trade up, oldest first."""
-    if len(fills) == 2 and fills[0].quantity == -fills[1].quantity:
-        return _in_and_out(*fills)
     found = Totals()
     long, held = fills[0].quantity > 0, ZERO
     for fill in fills:
@@ -157,20 +155,46 @@ def totals(fills: Sequence[Fill]) -> Totals:
     return found
 
 
-def _in_and_out(first: Fill, last: Fill) -> Totals:
+class Result(msgspec.Struct):
+    """What a closed trade came to. Prices are averages, `earned` is points times contracts."""
+
+    size: Decimal
+    entry: Decimal
+    exit: Decimal
+    earned: Decimal
+    commissions: Decimal
+    slippage: Decimal | None
+
+
+def result(fills: Sequence[Fill]) -> Result:
+    """Return what the fills of a closed trade come to, oldest first."""
+    if len(fills) == 2 and fills[0].quantity == -fills[1].quantity:
+        return _in_and_out(*fills)
+    sums = totals(fills)
+    gross = sums.exit_value - sums.entry_value
+    return Result(
+        size=sums.peak,
+        entry=sums.entry_value / sums.entered,
+        exit=sums.exit_value / sums.left,
+        earned=gross if fills[0].quantity > 0 else -gross,
+        commissions=sums.commissions,
+        slippage=sums.slippage,
+    )
+
+
+def _in_and_out(first: Fill, last: Fill) -> Result:
     """Return what one fill and its opposite come to: most trades are no more than that."""
-    size, slipped = abs(first.quantity), None
+    ran, slippage, long = last.price - first.price, None, first.quantity > 0
     if first.reference is not None and last.reference is not None:
-        paid = (first.price - first.reference) - (last.price - last.reference)
-        slipped = ZERO + paid * first.quantity  # never minus zero
-    return Totals(
-        entered=size,
-        entry_value=size * first.price,
-        left=size,
-        exit_value=size * last.price,
-        peak=size,
+        slippage = (first.price - first.reference) - (last.price - last.reference)
+        slippage = slippage if long else -slippage
+    return Result(
+        size=abs(first.quantity),
+        entry=first.price,
+        exit=last.price,
+        earned=ran * first.quantity if ran else ran,  # never minus zero
         commissions=first.commission + last.commission,
-        slipped=slipped,
+        slippage=slippage,
     )
 
 
@@ -185,26 +209,27 @@ def trade_of(
 
     `ran` is the highest and the lowest price it saw, None where nobody looked.
     """
-    first, last, sums = fills[0], fills[-1], totals(fills)
+    first, last, made = fills[0], fills[-1], result(fills)
     long = first.quantity > 0
-    entry = sums.entry_value / sums.entered
-    gross = (sums.exit_value - sums.entry_value) * multiplier
+    swing = None
+    if ran is not None:
+        swing = excursion(ran, made.entry, made.size * multiplier, long=long)
     return Trade(
         id=f"{first.instrument_id}-{first.strategy}-{number}",
         instrument_id=first.instrument_id,
         strategy=first.strategy,
         side=Side.LONG if long else Side.SHORT,
-        quantity=sums.peak,
-        entry=entry,
-        exit=sums.exit_value / sums.left,
+        quantity=made.size,
+        entry=made.entry,
+        exit=made.exit,
         opened=first.ts,
         closed=last.ts,
-        pnl=(gross if long else -gross) - sums.commissions,
-        commissions=sums.commissions,
+        pnl=made.earned * multiplier - made.commissions,
+        commissions=made.commissions,
         currency=first.currency,
         orders=tuple(dict.fromkeys([fill.client_order_id for fill in fills])),
-        excursion=None if ran is None else excursion(ran, entry, sums.peak * multiplier, long=long),
-        slippage=sums.slippage,
+        excursion=swing,
+        slippage=made.slippage,
         votes=votes,
     )
 
