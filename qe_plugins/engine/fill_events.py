@@ -10,7 +10,7 @@ from nautilus_trader.model import Bar, InstrumentId, OrderType
 from qe_plugins.decisions import Rolled
 from qe_plugins.engine.books import Fill
 from qe_plugins.engine.listings import Listings
-from qe_plugins.engine.recorder import SETTLES, Recorder, decimal, signal_in
+from qe_plugins.engine.recorder import SETTLES, Names, Recorder, decimal, signal_in
 
 ZERO = Decimal(0)
 
@@ -41,17 +41,14 @@ class FillEvents:
     def __init__(self, cache: Any, recorder: Recorder, listings: Listings) -> None:
         self._order_of, self._recorder, self._listings = cache.order, recorder, listings
         self._common: dict[Any, Common] = {}
-        self._strategies: dict[Any, str] = {}
+        self._names = Names()
 
     def read(self, event: Any) -> Fill:
         """Return a fill event as plain data."""
-        contract, strategy, fee = event.instrument_id, event.strategy_id, event.commission
+        contract, fee = event.instrument_id, event.commission
         common = self._common.get(contract)
         if common is None:
             common = self._common[contract] = Common(event)
-        name = self._strategies.get(strategy)
-        if name is None:
-            name = self._strategies[strategy] = strategy.value
         quantity, position = common.sizes.of(event.last_qty), event.position_id
         order = event.client_order_id
         order_id: str = order.value
@@ -62,7 +59,7 @@ class FillEvents:
             trade_id=event.trade_id.value,
             client_order_id=order_id,
             instrument_id=common.contract,
-            strategy=name,
+            strategy=self._names[event.strategy_id],
             quantity=quantity if event.is_buy else -quantity,
             price=common.prices.of(event.last_px),
             commission=common.fees.of(fee) if fee else ZERO,

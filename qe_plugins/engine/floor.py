@@ -17,7 +17,7 @@ from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.margin import margin_of
 from qe_plugins.engine.observers import Observers
 from qe_plugins.engine.office import BackOffice
-from qe_plugins.engine.recorder import Recorder, decimal
+from qe_plugins.engine.recorder import Names, Recorder, decimal
 from qe_plugins.engine.rules import rules_of
 from qe_plugins.engine.screens import Screens
 from qe_plugins.manager import Plugins
@@ -36,14 +36,6 @@ if TYPE_CHECKING:
 
 HEARS_BARS = ("contribute_signals", "session_closed")
 """Hooks for which the bridge hears every bar."""
-
-
-class Names(dict[Any, str]):
-    """Ids of the engine as text, made once each."""
-
-    def __missing__(self, key: Any) -> str:
-        text = self[key] = str(key)
-        return text
 
 
 class Floor:

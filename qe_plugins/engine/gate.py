@@ -47,7 +47,7 @@ class Gate:
 
     def refusals(self, component: Any, request: OrderRequest, instrument: Any) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
-        found = [] if self.posture is None else self._posture_refuses(request)
+        found = self._posture_refuses(request)
         if self._ask is not None:
             given = self._given.get(id(component)) or self._views(component)
             given["order"], given["instrument"] = request, instrument

@@ -136,6 +136,14 @@ class Recorder:
         return name
 
 
+class Names(dict[Any, str]):
+    """Ids of the engine as text, made once each."""
+
+    def __missing__(self, key: Any) -> str:
+        text = self[key] = str(key)
+        return text
+
+
 def snapshot_id(bar: Bar) -> str:
     """Return the id of the fact that a bar closed."""
     return f"snapshot:{bar.bar_type}@{bar.ts_event}"
