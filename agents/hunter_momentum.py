@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import numpy as np
@@ -20,8 +21,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from qe_plugins import Bars, History, Plugin, PluginConfig, Role, Side, Signal, hookimpl
 
 if TYPE_CHECKING:
-    from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar
+    from nautilus_trader.model import Bar, FuturesContract
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=2)]
@@ -41,13 +41,6 @@ class HunterMomentumConfig(PluginConfig, frozen=True):
     reward: Positive = 2.0
 
 
-class Move(NamedTuple):
-    """What stood out at a bar: its size in units of noise, and the noise in points."""
-
-    size: float
-    noise: float
-
-
 class HunterMomentum(Plugin):
     """Wish to go with a move that stands out, in the contract that trades most."""
 
@@ -58,30 +51,26 @@ class HunterMomentum(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.lookback = max(self.config.bars, self.config.noise_bars) + 1
-        self.begun: dict[str, dict[int, Move]] = {}
+        self.wishes: dict[str, dict[int, Signal]] = {}
 
     @hookimpl
-    def screen_bars(self, bars: Bars) -> np.ndarray:
-        """Name the bars at which a move begins."""
+    def screen_bars(self, bars: Bars, instrument: FuturesContract) -> np.ndarray:
+        """Name the bars at which a move begins, and note a wish for each."""
         sizes, noise = self.moves(bars)
         sides = np.sign(sizes) * (np.abs(sizes) >= self.config.threshold)
         begins = (sides != 0) & (sides != np.concatenate(([0.0], sides[:-1])))
-        rows, closed = np.flatnonzero(begins).tolist(), bars.ts_event
-        self.begun[bars.bar_type] = {
-            int(closed[row]): Move(float(sizes[row]), float(noise[row])) for row in rows
-        }
+        columns = (bars.ts_event, bars.close, sizes, noise)
+        rows = zip(*(column[begins].tolist() for column in columns), strict=True)
+        wish = partial(self.wish, str(instrument.id), instrument.price_increment.as_decimal())
+        self.wishes[bars.bar_type] = {closed: wish(*move) for closed, *move in rows}
         return begins
 
     @hookimpl
-    def contribute_signals(self, bar: Bar, cache: Cache, history: History) -> Signal | None:
+    def contribute_signals(self, bar: Bar, history: History) -> Signal | None:
         """Return a signal at the bar where a move begins."""
         bar_type = str(bar.bar_type)
-        move = self.begun.get(bar_type, {}).get(bar.ts_event)
-        if move is None or not self.leads(bar_type, history):
-            return None
-        side = Side.LONG if move.size > 0 else Side.SHORT
-        tick = cache.instrument(bar.bar_type.instrument_id).price_increment.as_decimal()
-        return self.signal(bar, side, move.size, move.noise, tick)
+        wish = self.wishes.get(bar_type, {}).get(bar.ts_event)
+        return wish if wish is not None and self.leads(bar_type, history) else None
 
     def moves(self, bars: Bars) -> tuple[np.ndarray, np.ndarray]:
         """Return the move at each bar in units of noise, and the noise in points.
@@ -101,22 +90,22 @@ class HunterMomentum(Plugin):
 
     def leads(self, bar_type: str, history: History) -> bool:
         """Say whether no other contract traded more of late."""
-        others = [self.volume(other, history) for other in self.begun if other != bar_type]
+        others = [self.volume(other, history) for other in self.wishes if other != bar_type]
         return not others or self.volume(bar_type, history) >= max(others)
 
     def volume(self, bar_type: str, history: History) -> float:
         """Return the contracts traded over the bars that a move is measured on."""
         return sum(history.last(bar_type, self.config.bars).floats("volume"))
 
-    def signal(self, bar: Bar, side: Side, move: float, noise: float, tick: Decimal) -> Signal:
-        """Return the wish, with stop and target on the tick grid."""
-        entry = bar.close.as_decimal()
+    def wish(self, contract: str, tick: Decimal, close: float, move: float, noise: float) -> Signal:
+        """Return the signal for a move, with stop and target on the tick grid."""
+        entry = Decimal(repr(close)).quantize(tick)
         risk = ticks_up(self.config.stop * noise, tick)
         gain = ticks_up(float(risk) * self.config.reward, tick)
-        up = 1 if side is Side.LONG else -1
+        up = 1 if move > 0 else -1
         return Signal(
-            instrument_id=str(bar.bar_type.instrument_id),
-            side=side,
+            instrument_id=contract,
+            side=Side.LONG if up > 0 else Side.SHORT,
             reason=f"moved {move:+.1f} times the noise in {self.config.bars} bars",
             confidence=min(1.0, abs(move) / (2 * self.config.threshold)),
             entry=entry,

@@ -78,7 +78,7 @@ class Floor:
         venue = config.nautilus.venue.name
         self.account = Account(self.portfolio, venue, self.house, self.alarm)
         self.history = History(self.cache)
-        self.screens = Screens(plugins, self.history, self.recorder)
+        self.screens = Screens(plugins, self.cache, self.history, self.recorder)
         self.gate = Gate(
             plugins,
             self.recorder,

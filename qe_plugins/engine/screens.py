@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
+from nautilus_trader.model import InstrumentId
 
 from qe_plugins.bars import Bars
 from qe_plugins.data.pieces import Columns
@@ -26,8 +27,9 @@ class Screens:
     `until` is the last moment that is known of, and `skips` says that nobody is asked at the rest.
     """
 
-    def __init__(self, plugins: Plugins, history: History, recorder: Recorder) -> None:
+    def __init__(self, plugins: Plugins, cache: Any, history: History, recorder: Recorder) -> None:
         self._plugins, self._history, self._recorder = plugins, history, recorder
+        self._cache = cache
         self._everyone = plugins.bind("contribute_signals")
         screening = plugins.bind("screen_bars")
         self._screens = screening.implementations if screening else ()
@@ -88,7 +90,8 @@ class Screens:
 
     def _answer(self, screen: Implementation, bars: Bars) -> np.ndarray:
         """Return what a plugin says of bars; that it wants none of them where it fails."""
-        [said] = Asker([screen], first=False)(bars=bars)
+        contract = self._cache.instrument(InstrumentId.from_str(bars.instrument_id))
+        [said] = Asker([screen], first=False)(bars=bars, instrument=contract)
         error, none = said.error, np.zeros(len(bars), np.bool_)
         if error is None and said.value is not None:
             rows = np.asarray(said.value)

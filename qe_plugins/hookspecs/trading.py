@@ -28,7 +28,7 @@ hookspec = pluggy.HookspecMarker("qe")
 
 
 @hookspec
-def screen_bars(bars: Bars) -> np.ndarray | None:
+def screen_bars(bars: Bars, instrument: FuturesContract) -> np.ndarray | None:
     """Say which bars are worth a question (HUNTER), for many at once: backtests run much faster.
 
     Called: in a backtest before the bars of a piece of the tape; live at the close of every bar.
@@ -42,6 +42,7 @@ def screen_bars(bars: Bars) -> np.ndarray | None:
     Args:
         bars: bars of one type, oldest first. The answer has one `True` or `False` for each;
             `None` names no bar.
+        instrument: the contract that they are of.
 
     Example::
 

@@ -24,16 +24,6 @@ QUIET = [4750.0, 4750.25] * 4
 RALLY = [4751.0, 4752.0, 4753.0, 4754.0, 4755.0]
 
 
-class Contracts:
-    """A cache that knows one contract."""
-
-    def __init__(self, contract: Any) -> None:
-        self.contract = contract
-
-    def instrument(self, instrument_id: Any) -> Any:
-        return self.contract
-
-
 @pytest.fixture
 def hear(qe_plugins: Make, qe_bar: Make, qe_history: Make, qe_contract: Any) -> Hear:
     """Return a function that plays closes to a hunter and returns its signals."""
@@ -46,11 +36,12 @@ def hear(qe_plugins: Make, qe_bar: Make, qe_history: Make, qe_contract: Any) -> 
         for minute, close in enumerate(closes):
             at = str(start + timedelta(minutes=minute))
             bars.append(qe_bar(close, open=close - 0.25, at=at))
-            [named] = desk.ask("screen_bars", bars=columns_of(MINUTES, bars))
+            screened = {"bars": columns_of(MINUTES, bars), "instrument": qe_contract}
+            [named] = desk.ask("screen_bars", **screened)
             assert named.error is None
             if named.value[-1]:
-                given = {"cache": Contracts(qe_contract), "history": qe_history(*bars)}
-                [answer] = desk.ask("contribute_signals", bar=bars[-1], **given)
+                given = {"bar": bars[-1], "history": qe_history(*bars)}
+                [answer] = desk.ask("contribute_signals", **given)
                 assert answer.error is None
                 heard.append(answer.value)
         return [signal for signal in heard if signal]
@@ -123,12 +114,15 @@ def walked(steps: list[int]) -> Bars:
 
 
 @given(walks, st.integers(2, 9), st.integers(2, 9))
-def test_what_is_said_of_a_bar_takes_no_more_than_the_bars_before_it(steps, bars, noise_bars):
+def test_what_is_said_of_a_bar_takes_no_more_than_the_bars_before_it(
+    qe_contract, steps, bars, noise_bars
+):
     config = HunterMomentumConfig(bars=bars, noise_bars=noise_bars, threshold=0.8)
     hunter, tape = HunterMomentum(config), walked(steps)
-    at_once = hunter.screen_bars(tape).tolist()
+    at_once = hunter.screen_bars(tape, qe_contract).tolist()
     one_by_one = [
-        hunter.screen_bars(tape[max(n - hunter.lookback, 0) : n + 1])[-1] for n in range(len(tape))
+        hunter.screen_bars(tape[max(n - hunter.lookback, 0) : n + 1], qe_contract)[-1]
+        for n in range(len(tape))
     ]
     assert at_once == one_by_one
 

@@ -26,7 +26,7 @@ class Tape(Columns):
 
 
 class Heard:
-    """The engine's cache: the bars that were heard, the newest first."""
+    """The engine's cache: contracts, and the bars that were heard, the newest first."""
 
     def __init__(self) -> None:
         self.bars: list[Bar] = []
@@ -36,6 +36,9 @@ class Heard:
         assert str(bar_type) == MINUTES
         self.asked += 1
         return self.bars[-1 - index] if index < len(self.bars) else None
+
+    def instrument(self, instrument_id: Any) -> str:
+        return f"the contract {instrument_id}"
 
 
 @pytest.fixture

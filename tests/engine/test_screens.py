@@ -80,7 +80,7 @@ class Floor:
     def __init__(self, plugins: Any) -> None:
         self.cache, self.recorder = Heard(), Recorder()
         self.history = History(self.cache)
-        self.screens = Screens(plugins, self.history, self.recorder)
+        self.screens = Screens(plugins, self.cache, self.history, self.recorder)
 
     def expects(self, bars: list[Bar]) -> None:
         self.history.expects(Tape(bars))
@@ -121,6 +121,19 @@ def test_where_all_name_their_bars_the_rest_can_be_skipped(qe_plugins: Any) -> N
     assert Floor(qe_plugins(Rises())).screens.skips
     assert not Floor(qe_plugins(Always())).screens.skips
     assert not Floor(qe_plugins()).screens.skips
+
+
+def test_a_screen_is_told_the_contract_of_its_bars(qe_plugins: Any, bars: list[Bar]) -> None:
+    told = []
+
+    class Asks(Rises):
+        @hookimpl
+        def screen_bars(self, bars: Any, instrument: Any) -> Any:
+            told.append(instrument)
+            return self.rose(bars)
+
+    Floor(qe_plugins(Asks())).expects(bars)
+    assert set(told) == {"the contract MESH24.XCME"}
 
 
 @pytest.mark.parametrize("cheat", [LooksAhead, LooksFurtherBack])
