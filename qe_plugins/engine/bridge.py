@@ -16,7 +16,6 @@ from nautilus_trader.model import Bar, BarType, CustomData, DataType
 
 from qe_plugins.decisions import Signal
 from qe_plugins.engine.floor import Floor, instrument_of
-from qe_plugins.engine.recorder import snapshot, snapshot_id
 from qe_plugins.engine.sessions import Bell, SessionClock
 from qe_plugins.errors import StrategyError
 from qe_plugins.journal.records import Kind
@@ -86,21 +85,15 @@ class Bridge(DataActor):
             self._publish(bar, [v for v in votes if v.instrument_id == instrument_id])
 
     def _votes(self, answers: list[Answer], bar: Bar) -> list[Signal]:
-        """Return what the plugins wish for at this bar, stamped and journaled, in call order."""
-        wishes = [
-            (answer.plugin, wish)
+        """Return what the plugins wish for at this bar, stamped and remembered, in call order."""
+        recorder, ts = self.floor.recorder, bar.ts_event
+        votes = [
+            stamped(wish, recorder.new_id(Kind.VOTE), answer.plugin, ts)
             for answer in answers
-            for wish in self._wishes(answer, bar.ts_event)
+            for wish in self._wishes(answer, ts)
         ]
-        if not wishes:
-            return []
-        recorder, cause = self.floor.recorder, snapshot_id(bar)
-        recorder.facts.append(snapshot(bar))
-        votes = []
-        for plugin, wish in wishes:
-            vote = stamped(wish, recorder.next_id(Kind.VOTE), plugin, bar.ts_event)
-            recorder.vote(vote, cause)
-            votes.append(vote)
+        if votes:
+            recorder.wished(bar, votes)
         return votes
 
     def _wishes(self, answer: Answer, ts: int) -> Iterator[Signal]:
@@ -120,8 +113,8 @@ class Bridge(DataActor):
         if answer is None:
             return
         recorder = self.floor.recorder
-        signal = stamped(answer.value, recorder.next_id(Kind.SIGNAL), answer.plugin, bar.ts_event)
-        recorder.signal(signal, votes, votes[0].id)
+        signal = stamped(answer.value, recorder.new_id(Kind.SIGNAL), answer.plugin, bar.ts_event)
+        recorder.signal(signal, votes)
         self.publish_data(SIGNALS, CustomData(SIGNALS, signal))
 
     def _resolved(self, votes: list[Signal], ts: int) -> Answer | None:

@@ -19,6 +19,7 @@ from qe_plugins.engine.account import tied_up
 from qe_plugins.engine.assumptions import assumptions
 from qe_plugins.engine.books import Fill
 from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.observers import Said
 from qe_plugins.engine.outcome import ContractFacts, Outcome, TapeFacts
 from qe_plugins.engine.recorder import decimal, in_causal_order
 from qe_plugins.engine.rolls import rolls_of
@@ -28,7 +29,7 @@ ENGINE = f"nautilus_trader {nautilus_trader.__version__}"
 
 
 def outcome_of(
-    loaded: Loaded, tape: Tape, floor: Floor, run_id: str, started: datetime, said: list[Fact]
+    loaded: Loaded, tape: Tape, floor: Floor, run_id: str, started: datetime, said: list[Said]
 ) -> Outcome:
     """Return everything the report and the journal need. `said` is what the observers had to say.
 
@@ -106,7 +107,7 @@ def _facts(
     floor: Floor,
     orders: list[Any],
     settlements: list[settled.Settled],
-    said: list[Fact],
+    said: list[Said],
 ) -> list[Fact]:
     recorder = floor.recorder
     causes = ledger.closed_by_the_house(orders, recorder)
@@ -126,11 +127,12 @@ def _facts(
         },
     )
     happened = [
+        *ledger.wish_facts(recorder),
         *recorder.facts,
         *ledger.order_facts(orders, recorder, causes),
         *ledger.fill_facts(recorder.fills),
         *ledger.trade_facts(recorder.trades, recorder.closing),
-        *said,
+        *ledger.said_facts(said),
     ]
     return [run, *in_causal_order(happened)]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from nautilus_trader.model import Bar
 
-from qe_plugins.decisions import Trade
+from qe_plugins.decisions import Proposal, Review, Signal, Trade
 from qe_plugins.engine.books import Fill
-from qe_plugins.engine.recorder import Recorder, cause_of, decimal, snapshot
+from qe_plugins.engine.observers import Said
+from qe_plugins.engine.recorder import Recorder, cause_of, decimal, snapshot, snapshot_id
 from qe_plugins.journal.records import Fact, Kind
 
 HOUSE = frozenset({"EXPIRY", "MARGIN"})
@@ -36,6 +37,17 @@ def order_facts(
             cause=cause_of(event) or closings.get(recorder.order_id(order)),
             body=_order(order),
         )
+
+
+def wish_facts(recorder: Recorder) -> Iterator[Fact]:
+    """Yield what plugins wished for, caused by a bar, and what was made of it, by the first."""
+    for bar, votes in recorder.wishes:
+        yield snapshot(bar)
+        for vote in votes:
+            yield _wish(vote, Kind.VOTE, snapshot_id(bar), {})
+    for name, votes in recorder.resolved.items():
+        heard = {"votes": [vote.id for vote in votes]}
+        yield _wish(recorder.signals[name], Kind.SIGNAL, votes[0].id, heard)
 
 
 def closed_by_the_house(orders: Iterable[Any], recorder: Recorder) -> dict[str, str]:
@@ -99,6 +111,38 @@ def trade_facts(trades: Iterable[Trade], closing: Mapping[str, str]) -> Iterator
             cause=f"fill:{closing[trade.id]}",
             body=body,
         )
+
+
+def said_facts(said: Iterable[Said]) -> list[Fact]:
+    """Return what observers said as facts: reviews, proposals and failures."""
+    recorder = Recorder(label="after-")
+    for hook, ts, answer in said:
+        if answer.error is not None:
+            recorder.failure(answer.plugin, hook, answer.error, ts)
+        elif isinstance(answer.value, Review):
+            recorder.review(answer.plugin, answer.value, ts)
+        elif isinstance(answer.value, Proposal):
+            recorder.proposal(answer.plugin, answer.value, ts)
+    return recorder.facts
+
+
+def _wish(signal: Signal, kind: Kind, cause: str, more: dict[str, Any]) -> Fact:
+    body: dict[str, Any] = {
+        "instrument_id": signal.instrument_id,
+        "side": str(signal.side),
+        "confidence": signal.confidence,
+        "reason": signal.reason,
+        **{n: str(v) for n in ("entry", "stop", "target") if (v := getattr(signal, n))},
+        **more,
+    }
+    return Fact(
+        id=signal.id,
+        kind=kind,
+        ts_event=signal.ts_event,
+        source=signal.source,
+        cause=cause,
+        body=body,
+    )
 
 
 def _order(order: Any) -> dict[str, Any]:

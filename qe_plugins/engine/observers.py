@@ -7,10 +7,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from qe_plugins.decisions import Proposal, Review
-from qe_plugins.engine.recorder import Recorder
-from qe_plugins.journal.records import Fact
-from qe_plugins.manager import Plugins
+from qe_plugins.manager import Answer, Plugins
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +15,16 @@ PAUSE = 0.05
 """Seconds between looks at what is to be told. To wake the thread for each would cost more."""
 
 
+type Said = tuple[str, int, Answer]
+"""Which hook, about what moment (UTC ns), and what a plugin said."""
+
+
 class Observers:
     """Runs `order_denied`, `trade_closed` and `session_closed` one after the other."""
 
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
-        self._recorder = Recorder(label="after-")
+        self._said: list[Said] = []
         self._hooks = {
             name
             for name in ("order_denied", "trade_closed", "session_closed")
@@ -43,12 +44,12 @@ class Observers:
         if hook in self._hooks:
             self._jobs.append((hook, ts, arguments))
 
-    def close(self) -> list[Fact]:
+    def close(self) -> list[Said]:
         """Wait until everything told was heard; return what the observers had to say."""
         if self._thread.is_alive():
             self._over.set()
             self._thread.join()
-        return self._recorder.facts
+        return self._said
 
     def _work(self) -> None:
         over = False
@@ -62,11 +63,5 @@ class Observers:
         for answer in asker.voices(arguments) if asker else ():
             if answer.error is not None:
                 log.error("%s failed in %s", answer.plugin, hook, exc_info=answer.error)
-                self._recorder.failure(answer.plugin, hook, answer.error, ts)
-            self._keep(answer.plugin, answer.value, ts)
-
-    def _keep(self, plugin: str, value: object, ts: int) -> None:
-        if isinstance(value, Review):
-            self._recorder.review(plugin, value, ts)
-        elif isinstance(value, Proposal):
-            self._recorder.proposal(plugin, value, ts)
+                answer.error.__traceback__ = None  # it would keep all that the plugin looked at
+            self._said.append((hook, ts, answer))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ class Recorder:
     """Facts in the order they happened. Ids are the same in every run of the same tape.
 
     `handled` is the event that a strategy was handling when an order left it, by client order id.
-    `label` keeps the ids of a recorder that another thread writes apart from this one's.
+    `label` keeps the ids of what was said after the event apart from those of the run itself.
     """
 
     def __init__(self, label: str = "") -> None:
@@ -30,8 +30,9 @@ class Recorder:
         self.trades: list[Trade] = []
         self.closing: dict[str, str] = {}
         self.signals: dict[str, Signal] = {}
+        self.wishes: list[tuple[Bar, Sequence[Signal]]] = []
+        self.resolved: dict[str, Sequence[Signal]] = {}
         self.handled: dict[Any, object] = {}
-        self._votes_of: dict[str, tuple[str, ...]] = {}
         self._counts: dict[Kind, int] = {}
         self._expiries: dict[str, str] = {}
 
@@ -46,14 +47,16 @@ class Recorder:
         settled = f"{SETTLES}{order.instrument_id}-{len(self._expiries) + 1}"
         return self._expiries.setdefault(text, settled)
 
-    def vote(self, signal: Signal, cause: str) -> None:
-        """Remember what one plugin wished for."""
-        self._signal(signal, Kind.VOTE, cause, {})
+    def wished(self, bar: Bar, votes: Sequence[Signal]) -> None:
+        """Remember what plugins wished for at a bar."""
+        self.wishes.append((bar, votes))
+        for vote in votes:
+            self.signals[vote.id] = vote
 
-    def signal(self, signal: Signal, votes: Iterable[Signal], cause: str) -> None:
+    def signal(self, signal: Signal, votes: Sequence[Signal]) -> None:
         """Remember what the arbiter made of the votes."""
-        self._votes_of[signal.id] = tuple(v.id for v in votes)
-        self._signal(signal, Kind.SIGNAL, cause, {"votes": list(self._votes_of[signal.id])})
+        self.signals[signal.id] = signal
+        self.resolved[signal.id] = votes
 
     def size(self, signal: Signal, size: Size, source: str, ts: int) -> None:
         """Remember how many contracts a signal was worth, and why."""
@@ -101,32 +104,22 @@ class Recorder:
         signal = signal_in(self.handled.get(client_order_id))
         if signal is None:
             return ()
-        votes = self._votes_of.get(signal.id, ())
-        return tuple(self.signals[i] for i in (*votes, signal.id) if i in self.signals)
+        return (*self.resolved.get(signal.id, ()), signal) if signal.id in self.signals else ()
 
     def numbered(
         self, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
     ) -> str:
         """Append a fact whose id is its kind and a running number; return the id."""
-        number = self._counts.get(kind, 0) + 1
-        self._counts[kind] = number
-        return self._add(f"{kind}:{self._label}{number}", kind, ts, source, cause, body)
+        return self._add(self.new_id(kind), kind, ts, source, cause, body)
+
+    def new_id(self, kind: Kind) -> str:
+        """Return the id of one more fact of this kind."""
+        number = self._counts[kind] = self._counts.get(kind, 0) + 1
+        return f"{kind}:{self._label}{number}"
 
     def next_id(self, kind: Kind) -> str:
         """Return the id that the next `numbered` fact of this kind will have."""
         return f"{kind}:{self._label}{self._counts.get(kind, 0) + 1}"
-
-    def _signal(self, signal: Signal, kind: Kind, cause: str, more: dict[str, Any]) -> None:
-        self.signals[signal.id] = signal
-        body: dict[str, Any] = {
-            "instrument_id": signal.instrument_id,
-            "side": str(signal.side),
-            "confidence": signal.confidence,
-            "reason": signal.reason,
-            **{n: str(v) for n in ("entry", "stop", "target") if (v := getattr(signal, n))},
-            **more,
-        }
-        self.numbered(kind, signal.ts_event, signal.source, cause, body)
 
     def _add(
         self, name: str, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
