@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nautilus_trader.common import Cache
 
 MINUTE = 60_000_000_000
+ZERO = Decimal(0)
 
 
 class AnalystTrades(Plugin):
@@ -36,9 +37,11 @@ class AnalystTrades(Plugin):
     def trade_closed(self, trade: Trade) -> Review:
         """Return the review."""
         risk = self.risk(trade)
-        facts = figures(trade) | (in_risk(trade, risk) if risk else {})
+        facts = figures(trade)
+        if risk:
+            facts |= in_risk(trade, risk)
         parts = [result(trade, facts), excursion(trade, facts), costs(trade), votes(trade)]
-        summary = "; ".join(part for part in parts if part) + "."
+        summary = "; ".join([part for part in parts if part]) + "."
         return Review(trade_id=trade.id, summary=summary, facts=facts)
 
     def risk(self, trade: Trade) -> Decimal | None:
@@ -55,7 +58,7 @@ def figures(trade: Trade) -> dict[str, Any]:
     facts = {
         "pnl": str(trade.pnl),
         "commissions": str(trade.commissions),
-        "minutes": round((trade.closed - trade.opened) / MINUTE, 1),
+        "minutes": round((trade.closed - trade.opened) * 10 / MINUTE) / 10,
         "votes": {vote.source: f"{vote.side} {vote.confidence:.2f}" for vote in trade.votes[:-1]},
     }
     if trade.slippage is not None:
@@ -79,8 +82,8 @@ def ratio(money: Decimal, risk: Decimal) -> float:
 
 def result(trade: Trade, facts: dict[str, Any]) -> str:
     """Say what was traded and what it made."""
-    verb = "won" if trade.pnl > 0 else "lost" if trade.pnl < 0 else "made"
-    text = f"{trade.side} {trade.quantity} {trade.instrument_id} {verb} "
+    verb = "won" if trade.pnl > ZERO else "lost" if trade.pnl else "made"
+    text = f"{trade.side!s} {trade.quantity!s} {trade.instrument_id} {verb} "
     text += f"{abs(trade.pnl):.2f} {trade.currency}"
     text += f" ({facts['r']:+.2f} R)" if "r" in facts else ""
     return f"{text} in {facts['minutes']:.0f} min"

@@ -78,7 +78,7 @@ class Book:
             self._open(fill)
             return None
         after = held + fill.quantity
-        if after and (after > 0) == (held > 0):
+        if after and (after > ZERO) == (held > ZERO):
             self.fills.append(fill)
             self.held = after
             return None
@@ -184,7 +184,7 @@ def result(fills: Sequence[Fill]) -> Result:
 
 def _in_and_out(first: Fill, last: Fill) -> Result:
     """Return what one fill and its opposite come to: most trades are no more than that."""
-    ran, slippage, long = last.price - first.price, None, first.quantity > 0
+    ran, slippage, long = last.price - first.price, None, first.quantity > ZERO
     if first.reference is not None and last.reference is not None:
         slippage = (first.price - first.reference) - (last.price - last.reference)
         slippage = slippage if long else -slippage
@@ -210,11 +210,11 @@ def trade_of(
     `ran` is the highest and the lowest price it saw, None where nobody looked.
     """
     first, last, made = fills[0], fills[-1], result(fills)
-    long = first.quantity > 0
+    long = first.quantity > ZERO
     swing = None
     if ran is not None:
         swing = excursion(ran, made.entry, made.size * multiplier, long=long)
-    return Trade(
+    trade = Trade(
         id=f"{first.instrument_id}-{first.strategy}-{number}",
         instrument_id=first.instrument_id,
         strategy=first.strategy,
@@ -227,11 +227,19 @@ def trade_of(
         pnl=made.earned * multiplier - made.commissions,
         commissions=made.commissions,
         currency=first.currency,
-        orders=tuple(dict.fromkeys([fill.client_order_id for fill in fills])),
+        orders=orders_of(fills),
         excursion=swing,
         slippage=made.slippage,
-        votes=votes,
-    )
+    )  # without votes: to Python, a call with more than fifteen names is another kind of call
+    return msgspec.structs.replace(trade, votes=votes) if votes else trade
+
+
+def orders_of(fills: Sequence[Fill]) -> tuple[str, ...]:
+    """Return the orders behind the fills of a trade, each once."""
+    first, last = fills[0].client_order_id, fills[-1].client_order_id
+    if len(fills) == 2 and first != last:
+        return first, last
+    return tuple(dict.fromkeys([fill.client_order_id for fill in fills]))
 
 
 def excursion(

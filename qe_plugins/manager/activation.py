@@ -35,6 +35,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, name: str, role: str, implementations: Sequence[Implementation]) -> Self:
         """Return the sum over one plugin's hooks."""
         tallies = [implementation.tally for implementation in implementations]
+        vetoes = [i.tally for i in implementations if i.hook == "veto_order"]
         trading = [i.tally for i in implementations if i.hook not in contract.OBSERVERS]
         questions = [i.tally for i in implementations if i.hook != "screen_bars"]
         return cls(
@@ -42,7 +43,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
             role=role,
             asked=sum(tally.asked for tally in questions),
             answered=sum(tally.answered for tally in questions),
-            vetoed=sum(tally.vetoed for tally in tallies),
+            vetoed=sum(tally.answered for tally in vetoes),
             failed=sum(tally.failed for tally in tallies),
             seconds=sum(tally.seconds for tally in trading),
         )

@@ -44,7 +44,6 @@ class Tally:
 
     asked: int = 0
     answered: int = 0
-    vetoed: int = 0
     failed: int = 0
     seconds: float = 0.0
 
@@ -52,7 +51,7 @@ class Tally:
 class Implementation:
     """One plugin's method for one hook. It names its only argument, or picks some of several."""
 
-    __slots__ = ("_expected", "hook", "method", "only", "pick", "plugin", "tally")
+    __slots__ = ("expected", "hook", "method", "only", "pick", "plugin", "tally")
 
     def __init__(
         self, plugin: str, hook: str, method: Callable[..., Any], names: Sequence[str]
@@ -60,16 +59,12 @@ class Implementation:
         self.plugin, self.hook, self.method, self.tally = plugin, hook, method, Tally()
         self.only = names[0] if len(names) == 1 else None
         self.pick = itemgetter(*names) if len(names) > 1 else lambda _: ()
-        self._expected = ANSWERS.get(hook, type(None))
+        self.expected = ANSWERS.get(hook, type(None))
 
     def checked(self, value: object) -> object:
         """Return several signals as a tuple, None for an empty one; refuse anything else."""
-        value = value if isinstance(value, self._expected) else self._several(value)
-        self.tally.answered += value is not None
-        self.tally.vetoed += isinstance(value, Veto)
-        return value
-
-    def _several(self, value: object) -> tuple[Any, ...] | None:
+        if isinstance(value, self.expected):
+            return value
         if self.hook == "contribute_signals" and isinstance(value, Iterable):
             signals = tuple(value)
             if all(isinstance(signal, Signal) for signal in signals):
@@ -110,7 +105,8 @@ class Asker:
             try:
                 value = one.method(*arguments)
                 if value is not None:
-                    value = one.checked(value)
+                    value = value if type(value) is one.expected else one.checked(value)
+                    tally.answered += value is not None
             except KeyboardInterrupt:
                 raise
             except BaseException as raised:  # a panic in Nautilus' Rust code is not an `Exception`
