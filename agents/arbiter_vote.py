@@ -7,12 +7,14 @@ winning side lends its entry, stop and target.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Annotated
 
 import msgspec
 
 from qe_plugins import Fraction, Plugin, PluginConfig, Role, Side, Signal, hookimpl
 
+SIDES = tuple(Side)
 Weight = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -34,26 +36,23 @@ class ArbiterVote(Plugin):
     @hookimpl
     def resolve_signals(self, signals: list[Signal]) -> Signal | None:
         """Return the strongest vote of the side that won."""
-        total = sum(self.weight(vote) for vote in signals)
-        for side in Side:
-            votes = [vote for vote in signals if vote.side is side]
-            weight = sum(self.weight(vote) for vote in votes)
-            if len(voters(votes)) >= self.config.quorum and weight > self.config.majority * total:
-                return self.verdict(votes, signals, weight / total)
+        weighed = [(self.weight(vote), vote) for vote in signals]
+        total = sum([weight for weight, _ in weighed])
+        for side in SIDES:
+            votes = [one for one in weighed if one[1].side is side]
+            weight = sum([weight for weight, _ in votes])
+            if weight > self.config.majority * total and voters(votes) >= self.config.quorum:
+                best = max(votes, key=itemgetter(0))[1]
+                count = f"{voters(votes)} of {voters(weighed)} voted {side!s}"
+                reason = f"{count} with {weight / total:.0%} of the weight; {best.source}: "
+                return msgspec.structs.replace(best, reason=reason + best.reason)
         return None
 
     def weight(self, vote: Signal) -> float:
         """Return what a vote weighs."""
         return vote.confidence * self.config.weights.get(vote.source, 1.0)
 
-    def verdict(self, votes: list[Signal], signals: list[Signal], share: float) -> Signal:
-        """Return the strongest of the winning votes, saying how the vote went."""
-        best = max(votes, key=self.weight)
-        count = f"{len(voters(votes))} of {len(voters(signals))} voted {best.side}"
-        reason = f"{count} with {share:.0%} of the weight; {best.source}: {best.reason}"
-        return msgspec.structs.replace(best, reason=reason)
 
-
-def voters(votes: list[Signal]) -> set[str]:
-    """Return who voted."""
-    return {vote.source for vote in votes}
+def voters(votes: list[tuple[float, Signal]]) -> int:
+    """Return how many voted, whatever their weight."""
+    return len({vote.source for _, vote in votes})

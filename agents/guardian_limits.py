@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 CENT = Decimal("0.01")
+NEVER = (0, 0)
 
 
 class GuardianLimitsConfig(PluginConfig, frozen=True):
@@ -115,7 +116,9 @@ class GuardianLimits(Plugin):
 
     def near_the_break(self, order: OrderRequest, instrument: FuturesContract) -> str | None:
         """Refuse from `before_break` ahead of a halt or the close until the market opens again."""
-        opens, stops = self.standing(instrument.underlying, order.ts)
+        opens, stops = self.hours.get(root := instrument.underlying, NEVER)
+        if not opens <= order.ts < stops:
+            opens, stops = self.hours[root] = self.standing(root, order.ts)
         left = (stops - order.ts) // SECOND if order.ts >= opens else 0
         if left > self.config.before_break:
             return None
@@ -123,12 +126,8 @@ class GuardianLimits(Plugin):
 
     def standing(self, root: str, ts: int) -> tuple[int, int]:
         """Return when the trading that holds `ts`, or comes next, starts and stops."""
-        known = self.hours.get(root)
-        if known is None or not known[0] <= ts < known[1]:
-            known = stretch(root, ts)
-            if known is None:
-                raise LookupError(f"the hours of {root} are not in configs/markets.yaml")
-            self.hours[root] = known
+        if (known := stretch(root, ts)) is None:
+            raise LookupError(f"the hours of {root} are not in configs/markets.yaml")
         return known
 
     def lost_enough(self, account: Account) -> str | None:

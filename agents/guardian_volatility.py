@@ -7,6 +7,7 @@ to judge by is a veto.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Annotated
 
@@ -40,24 +41,20 @@ class GuardianVolatility(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.needed = self.config.bars + self.config.against
+        self.most = math.inf if self.config.points is None else float(self.config.points)
 
     @hookimpl
     def veto_order(self, order: OrderRequest, history: History) -> Veto | None:
         """Compare the range of the last bars with what is allowed."""
         bars = history.last(f"{order.instrument_id}-{self.config.bar}-EXTERNAL", self.needed)
-        if len(bars) < self.needed:
-            known = f"{len(bars)} bars of {order.instrument_id}"
-            return Veto(f"{known} are too few to judge by, {self.needed} are needed")
         against, highs, lows = self.config.against, bars.floats("high"), bars.floats("low")
+        if len(highs) < self.needed:
+            known = f"{len(highs)} bars of {order.instrument_id}"
+            return Veto(f"{known} are too few to judge by, {self.needed} are needed")
         last_highs, last_lows = highs[against:], lows[against:]
         ran = max(last_highs) - min(last_lows)
         walked = sum(highs) - sum(lows) - sum(last_highs) + sum(last_lows)
-        allowed = self.allowed(walked / against)
+        allowed = min(walked / against * self.config.multiple, self.most)
         if ran <= allowed:
             return None
         return Veto(f"ran {ran:.2f} points in {self.config.bars} bars, {allowed:.2f} are allowed")
-
-    def allowed(self, average: float) -> float:
-        """Return the points that the last bars may have run, by the average bar before them."""
-        usual = average * self.config.multiple
-        return usual if self.config.points is None else min(usual, float(self.config.points))

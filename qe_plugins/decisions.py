@@ -30,7 +30,7 @@ class Side(StrEnum):
     FLAT = "FLAT"
 
 
-class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A wish for a position in one dated contract.
 
     `entry`, `stop` and `target` are prices of that contract; `confidence` is 0 to 1. The bridge
@@ -66,7 +66,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.ts_event
 
 
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as plain data, as guardians and observers see it.
 
     `quantity` is contracts; for a modification it is the contracts asked for and `grows` is by how
@@ -146,14 +146,14 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 raise ValueError(f"{name} must not be negative, was {value}")
 
 
-class Excursion(msgspec.Struct, frozen=True):
+class Excursion(msgspec.Struct, frozen=True, gc=False):
     """The best and the worst of an open trade, in account currency, from the bars it lived in."""
 
     favorable: Decimal
     adverse: Decimal
 
 
-class Trade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Trade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A closed position, as plain data, so that it may cross threads.
 
     Prices are in points; `pnl` is realized, net of `commissions`, in `currency`; times are UTC

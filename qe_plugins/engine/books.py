@@ -15,7 +15,7 @@ from qe_plugins.decisions import Excursion, Side, Signal, Trade
 ZERO = Decimal(0)
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True):
+class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One fill as plain data. `quantity` is signed: positive bought, negative sold.
 
     `reference` is the price the order could expect: the close it was sent on, or its trigger.

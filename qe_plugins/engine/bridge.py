@@ -81,7 +81,7 @@ class Bridge(DataActor):
     def _hear(self, answers: list[Answer], bar: Bar) -> None:
         """Journal what the plugins wish for, and publish what comes of it contract by contract."""
         votes = self._votes(answers, bar)
-        for instrument_id in dict.fromkeys(vote.instrument_id for vote in votes):
+        for instrument_id in dict.fromkeys([vote.instrument_id for vote in votes]):
             self._publish(bar, [v for v in votes if v.instrument_id == instrument_id])
 
     def _votes(self, answers: list[Answer], bar: Bar) -> list[Signal]:
@@ -121,9 +121,12 @@ class Bridge(DataActor):
         if self._resolve is None:
             return None
         contract = votes[0].instrument_id
-        for answer in self._resolve(
-            signals=votes, instrument=self._instrument(contract), portfolio=self.floor.portfolio
-        ):
+        given = {
+            "signals": votes,
+            "instrument": self._instrument(contract),
+            "portfolio": self.floor.portfolio,
+        }
+        for answer in self._resolve.voices(given):
             if answer.error is not None:
                 self._fails(answer.plugin, "resolve_signals", answer.error, ts)
             elif answer.value is not None and answer.value.instrument_id != contract:

@@ -88,7 +88,7 @@ class Floor:
             account=self.account,
             history=self.history,
         )
-        self._instruments: dict[Any, Any] = {}
+        self.instruments = Instruments(self.cache)
         self.names = Names()
         self.sent: dict[Any, None] = {}
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
@@ -101,13 +101,6 @@ class Floor:
         self.screens.expects(piece.columns)
         for follower in self.followers:
             follower.expects(piece.strands)
-
-    def instrument(self, contract: Any) -> Any:
-        """Return the engine's instrument, as it was when it was first asked for."""
-        known = self._instruments.get(contract)
-        if known is None:
-            known = self._instruments[contract] = self.cache.instrument(contract)
-        return known
 
     def feed(self, instrument: Any) -> None:
         """Let the engine hear the front's own bars, where `instrument` is one: others need them."""
@@ -141,6 +134,18 @@ class Floor:
             quantity=decimal(order.quantity),
             ts=event.ts_event,
         )
+
+
+class Instruments(dict[Any, Any]):
+    """The engine's instruments by id, as they were when they were first asked for."""
+
+    def __init__(self, cache: Any) -> None:
+        super().__init__()
+        self._ask = cache.instrument
+
+    def __missing__(self, contract: Any) -> Any:
+        found = self[contract] = self._ask(contract)
+        return found
 
 
 class Desk:

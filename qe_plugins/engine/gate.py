@@ -47,13 +47,15 @@ class Gate:
 
     def refusals(self, component: Any, request: OrderRequest, instrument: Any) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
-        found = self._posture_refuses(request)
+        found: list[Refusal] = []
+        if self.posture is not None and (reason := self.posture.refuses(request.ts)):
+            found.append(("posture", reason))
         if self._ask is not None:
             given = self._given.get(id(component)) or self._views(component)
             given["order"], given["instrument"] = request, instrument
             given["posture"] = self.posture
             answers = self._ask.voices(given, beyond=self._timeout)
-            found += [(a.plugin, reason) for a in answers if (reason := self._reason(a))]
+            found += [(a.plugin, why) for a in answers if (why := self._reason(a))]
         for plugin, reason in found:
             self._recorder.veto(request, plugin, reason)
         return found
@@ -63,10 +65,6 @@ class Gate:
         views = {"portfolio": component.portfolio, "cache": component.cache}
         given = self._given[id(component)] = self._constant | views
         return given
-
-    def _posture_refuses(self, request: OrderRequest) -> list[Refusal]:
-        reason = self.posture.refuses(request.ts) if self.posture else None
-        return [("posture", reason)] if reason else []
 
     def _reason(self, answer: Answer) -> str | None:
         if answer.error is not None:

@@ -41,7 +41,7 @@ class Gated:
         if reduces:
             return request, []
         broken = [] if allowed else self._broken(request, order)
-        instrument = self.floor.instrument(order.instrument_id)
+        instrument = self.floor.instruments[order.instrument_id]
         return request, broken + self.floor.gate.refusals(self, request, instrument)
 
     def _broken(self, request: OrderRequest, order: Any) -> list[Refusal]:

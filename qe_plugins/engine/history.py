@@ -49,7 +49,8 @@ class History:
     def last(self, bar_type: str, count: int) -> Bars:
         """Return the last `count` bars of a type that have closed, oldest first."""
         shelf = self._shelves.get(bar_type) or self._shelf(bar_type)
-        shelf.asked = max(shelf.asked, count)
+        if count > shelf.asked:
+            shelf.asked = count
         newest = self._cache.bar(shelf.bar_type)
         if newest is None:
             return self._read(bar_type, shelf.bar_type, 0)

@@ -11,7 +11,7 @@ from nautilus_trader.model import Currency, OrderSide, Venue
 
 from qe_plugins.config.schema import Config
 from qe_plugins.config.schema import Margin as Settings
-from qe_plugins.engine.exposure import at_risk, is_any_working, unfinished
+from qe_plugins.engine.exposure import at_risk, unfinished
 from qe_plugins.engine.money import Margins, Terms
 from qe_plugins.engine.recorder import decimal
 from qe_plugins.engine.worth import Worth
@@ -41,15 +41,6 @@ class Margin:
         self._currency = Currency.from_str(currency)
         self._terms: dict[Any, Terms] = {}
         self.kept = Worth()
-
-    def fits(self, order: Any, contract: Any, initial: float) -> bool:
-        """Say at a glance that an order can be held; False means look closer.
-
-        `initial` is dollars a contract. Ask only when the bar being handled was watched.
-        """
-        size: float = order.quantity.as_double()
-        more = size if order.is_buy else -size
-        return self.kept.holds(contract, more, initial) and not is_any_working(self._cache)
 
     def refusal(self, order: Any, contracts: Decimal, submitted: Iterable[Any], ts: int) -> str:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""

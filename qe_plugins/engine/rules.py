@@ -12,6 +12,7 @@ from nautilus_trader.model import Bar, OrderType
 
 from qe_plugins.config.schema import Config
 from qe_plugins.decisions import OrderRequest
+from qe_plugins.engine.exposure import is_any_working
 from qe_plugins.engine.margin import Margin
 from qe_plugins.market.hours import closed_until, delivery, stretch
 
@@ -62,7 +63,10 @@ class Rules:
             if not standing.since <= ts < standing.until:
                 return False
         self._asked = (contract, standing)
-        return self._margin.fits(order, contract, standing.initial)
+        size: float = order.quantity.as_double()
+        more = size if order.is_buy else -size
+        fits = self._margin.kept.holds(contract, more, standing.initial)
+        return fits and not is_any_working(self._cache)
 
     def broken(self, request: OrderRequest, order: Any, submitted: Iterable[Any]) -> Broken:
         """Return every rule that an order breaks."""
