@@ -48,8 +48,8 @@ class Bridge(DataActor):
         self._greet()
         Bell(self.floor, self.clock).start()
         if self.floor.hears or self.floor.house.deaf:
+            self.floor.circles.lead(self, self._bar_types)
             for bar_type in self._bar_types:
-                self.subscribe_bars(bar_type)
                 self.floor.house.hears(bar_type.instrument_id)
 
     def on_bar(self, bar: Bar) -> None:

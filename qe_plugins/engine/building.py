@@ -20,6 +20,7 @@ from qe_plugins.engine.front_host import host_on_front
 from qe_plugins.engine.fronts import Front, front_instrument, unmatched
 from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
+from qe_plugins.engine.loud import Subscribing
 from qe_plugins.engine.preparation import Prepared
 from qe_plugins.engine.settings import cache_config, engine_config, venue_arguments
 from qe_plugins.engine.settling import Settling
@@ -89,7 +90,7 @@ def _add_venue(engine: BacktestEngine, prepared: Prepared) -> Any:
 
 
 def _populate(engine: BacktestEngine, floor: Floor, prepared: Prepared) -> Bridge:
-    """Add the bridge first, so that a signal is out before any strategy sees its bar."""
+    """Add the bridge and the configured components, which then hear bars in this order."""
     hosted: Any = host(Bridge, floor)
     hosted.on_bar = skipping(hosted.on_bar, floor)
     bridge: Bridge = hosted(prepared.tape.bar_types)
@@ -107,7 +108,10 @@ def _populate(engine: BacktestEngine, floor: Floor, prepared: Prepared) -> Bridg
 
 def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
     try:
-        return part.make(_hosted(part, floor, prepared))
+        hosted = _hosted(part, floor, prepared)
+        if (len(prepared.components) > 1 or floor.hears) and issubclass(hosted, Subscribing):
+            floor.circles.admit(hosted)
+        return part.make(hosted)
     except Exception as error:
         message = f"{part.author.__name__} could not be made: {type(error).__name__}: {error}."
         raise prepared.loaded.error(message, part.section, part.name) from error

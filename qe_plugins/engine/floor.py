@@ -8,6 +8,7 @@ from nautilus_trader.model import InstrumentId, OrderStatus
 
 from qe_plugins.decisions import OrderRequest, Signal, Size
 from qe_plugins.engine.alarm import Alarm
+from qe_plugins.engine.circles import Circles
 from qe_plugins.engine.denial import Denier
 from qe_plugins.engine.equity import Account
 from qe_plugins.engine.gate import Gate
@@ -57,6 +58,7 @@ class Floor:
         self.portfolio = engine.portfolio
         self.plugins, self.rung, self.listings = plugins, config.rung, listings
         self.alarm, self.recorder = Alarm(), Recorder()
+        self.circles = Circles(self.alarm)
         self.denier = Denier(self.alarm.waiting)
         self.observers = Observers(plugins)
         self.fronts: dict[str, Front] = {}

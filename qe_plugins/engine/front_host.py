@@ -26,6 +26,7 @@ def host_on_front(author: Any, floor: Floor, follower: Follower) -> Any:
         for source in follower.sources:
             if floor.cache.instrument(source.instrument_id) is not None:
                 Strategy.subscribe_bars(self, source)
+                floor.circles.join("on_bar", source, self)
         floor.house.hears(follower.id)
         author.on_start(self)
 
