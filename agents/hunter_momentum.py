@@ -10,7 +10,7 @@ begins; the next only after it has faded or turned.
 from __future__ import annotations
 
 import math
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,8 +100,8 @@ class HunterMomentum(Plugin):
     def wish(self, contract: str, tick: Decimal, close: float, move: float, noise: float) -> Signal:
         """Return the signal for a move, with stop and target on the tick grid."""
         entry = Decimal(repr(close)).quantize(tick)
-        risk = ticks_up(self.config.stop * noise, tick)
-        gain = ticks_up(float(risk) * self.config.reward, tick)
+        risk = ticks_up(self.config.stop * noise / float(tick))
+        gain = ticks_up(risk * self.config.reward)
         up = 1 if move > 0 else -1
         return Signal(
             instrument_id=contract,
@@ -109,13 +109,12 @@ class HunterMomentum(Plugin):
             reason=f"moved {move:+.1f} times the noise in {self.config.bars} bars",
             confidence=min(1.0, abs(move) / (2 * self.config.threshold)),
             entry=entry,
-            stop=entry - up * risk,
-            target=entry + up * gain,
+            stop=entry - up * risk * tick,
+            target=entry + up * gain * tick,
             facts={"move": round(move, 3), "noise_points": round(noise, 3)},
         )
 
 
-def ticks_up(points: float, tick: Decimal) -> Decimal:
-    """Return `points` as whole ticks, rounded up, at least one: a risk is never understated."""
-    ticks = (Decimal(str(points)) / tick).to_integral_value(ROUND_CEILING)
-    return max(ticks, Decimal(1)) * tick
+def ticks_up(ticks: float) -> int:
+    """Return whole ticks, rounded up, at least one: a risk is never understated."""
+    return max(math.ceil(ticks), 1)

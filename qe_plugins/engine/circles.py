@@ -29,12 +29,15 @@ LEAVES = ("on_stop", "on_degrade", "on_fault")
 """Callbacks after which the engine tells a component nothing, until `on_resume`."""
 
 
+type Handler = Callable[[Any], None]
+
+
 class Seat(msgspec.Struct, frozen=True, eq=False):
     """A component's place in a circle, and how it handles an event."""
 
     rank: int
     component: Any
-    handle: Callable[[Any], None]
+    handle: Handler
 
 
 class Circle:
@@ -62,20 +65,31 @@ class Circle:
             if self.told < len(seats):
                 return
             self.told = 0
-        if self.leader is not None:
-            self.leader.on_bar(event)
+        self.lead(event)
         for seat in seats:
             if seats is self.seats or seat in self.seats:
                 seat.handle(event)
 
+    @property
+    def lead(self) -> Handler:
+        """Return how the bridge handles an event."""
+        return nothing if self.leader is None else self.leader.on_bar
+
+
+def nothing(event: Any) -> None:
+    """Do nothing: nobody leads."""
+
 
 class Subject:
-    """The circles of one callback. `only` is the one there is, if it has one seat."""
+    """The circles of one callback.
+
+    `alone` is how the bridge and the one component handle an event, if there is no more than one.
+    """
 
     def __init__(self, name: str) -> None:
         self.name, self.key_of = name, KEYS[name]
         self.circles: dict[Any, Circle] = {}
-        self.only: Circle | None = None
+        self.alone: tuple[Handler, Handler] | None = None
 
     def circle(self, key: Any) -> Circle:
         """Return the circle of a key, new where there is none."""
@@ -84,8 +98,8 @@ class Subject:
     def seat(self, circle: Circle, seats: tuple[Seat, ...]) -> None:
         """Have other members in a circle."""
         circle.seats = seats
-        taken = [one for one in self.circles.values() if one.seats]
-        self.only = taken[0] if len(taken) == 1 and len(taken[0].seats) == 1 else None
+        taken = [one for one in self.circles.values() for _ in one.seats]
+        self.alone = (taken[0].lead, taken[0].seats[0].handle) if len(taken) == 1 else None
 
 
 class Circles:
@@ -108,9 +122,11 @@ class Circles:
 
     def lead(self, bridge: Any, bar_types: list[Any]) -> None:
         """Have the bridge hear bars before everybody else."""
+        subject = self._subjects["on_bar"]
         for bar_type in bar_types:
-            circle = self._subjects["on_bar"].circle(bar_type)
+            circle = subject.circle(bar_type)
             circle.leader = bridge
+            subject.seat(circle, circle.seats)
             if not circle.seats:
                 bridge.subscribe_bars(bar_type)
 
@@ -142,7 +158,12 @@ class Circles:
         """Return the callback that the engine calls in place of a component's handler."""
 
         def told(component: Any, event: Any) -> None:
-            circle = subject.only or subject.circles.get(subject.key_of(event))
+            if subject.alone is not None:
+                lead, handle = subject.alone
+                lead(event)
+                handle(event)
+                return
+            circle = subject.circles.get(subject.key_of(event))
             if circle is None:
                 handler(component, event)
                 return
