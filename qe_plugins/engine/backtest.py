@@ -77,6 +77,7 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
             progress(done, tape.records)
     stage.settling.finish(partial(_feed, stage))
     _advance(stage, stage.engine.end)
+    stage.floor.circles.finish()
     stage.bridge.finish()
 
 

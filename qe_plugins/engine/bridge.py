@@ -1,7 +1,7 @@
 """The bridge from plugins to strategies: wishes in, one resolved signal a contract out.
 
 Signals go out as Nautilus custom data of the type `Signal`: a strategy hears them with
-`self.subscribe_data(DataType("Signal"))`, in `on_data`, as `data.data`.
+`self.subscribe_data(DataType("Signal"))`, in `on_data`, as `data.data`, before the bar itself.
 """
 
 from __future__ import annotations

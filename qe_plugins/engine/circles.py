@@ -58,9 +58,8 @@ class Circle:
         """Take it that one more was told of an event; let all handle it once all were told."""
         seats = self.seats
         if len(seats) > 1:
-            if self.told and self.ts != event.ts_init:
-                names = ", ".join(type(seat.component).__name__ for seat in seats)
-                raise RunError(f"one of {names} was not told of an event at {self.ts}.")
+            if self.ts != event.ts_init:
+                self.finish()
             self.told, self.ts = self.told + 1, event.ts_init
             if self.told < len(seats):
                 return
@@ -69,6 +68,12 @@ class Circle:
         for seat in seats:
             if seats is self.seats or seat in self.seats:
                 seat.handle(event)
+
+    def finish(self) -> None:
+        """Raise RunError where somebody was not told of the event that others were told of."""
+        if self.told:
+            names = ", ".join(type(seat.component).__name__ for seat in self.seats)
+            raise RunError(f"one of {names} was not told of an event at {self.ts}.")
 
     @property
     def lead(self) -> Handler:
@@ -153,6 +158,12 @@ class Circles:
             subject.seat(circle, rest)
             if circle.leader is not None and not rest:
                 circle.leader.subscribe_bars(key)
+
+    def finish(self) -> None:
+        """Raise RunError where somebody was not told of the last event. Call when all is over."""
+        for subject in self._subjects.values():
+            for circle in subject.circles.values():
+                circle.finish()
 
     def _told(self, subject: Subject, handler: Any) -> Callable[[Any, Any], None]:
         """Return the callback that the engine calls in place of a component's handler."""

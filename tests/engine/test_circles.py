@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nautilus_trader.common import DataActor
 from nautilus_trader.model import Bar, CustomData, DataType
 from nautilus_trader.trading import Strategy
@@ -13,6 +16,8 @@ from nautilus_trader.trading import Strategy
 from qe_plugins import Plugin, Side, Signal, hookimpl
 from qe_plugins.config.load import Loaded
 from qe_plugins.engine.backtest import run
+from qe_plugins.engine.circles import KEYS, Circles
+from qe_plugins.errors import RunError
 from qe_plugins.manager import Plugins
 from tests.engine.conftest import CONTRACT
 from tests.engine.traders import BARS
@@ -135,3 +140,97 @@ def test_the_bridge_hears_bars_that_nobody_else_hears_any_more(hear: Hear, who: 
     heard = hear(who, bars=4, plugins=[Asked()])
     bars = [name for name, what in heard if what == "bar"]
     assert bars == ["bridge", who] * 2 + ["bridge"] * 2
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that is heard, of every kind at once."""
+
+    ts_init: int = 1
+    bar_type: str = "bars"
+    instrument_id: str = "MES"
+    data_type: str = "data"
+
+
+class Ringing:
+    """An alarm that keeps what rang it."""
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException] = []
+
+    def ring(self, component: Any, error: BaseException, event: object) -> None:
+        self.errors.append(error)
+
+
+def hosted(name: str, heard: list[str]) -> Any:
+    """Return a class that notes what it hears, as the engine's have it."""
+
+    def note(self: Any, event: Any = None) -> None:
+        heard.append(name)
+
+    def nothing(self: Any) -> None:
+        pass
+
+    states = dict.fromkeys(("on_stop", "on_degrade", "on_fault", "on_resume"), nothing)
+    return type(name, (), dict.fromkeys(KEYS, note) | states)
+
+
+def circle(*names: str) -> tuple[Circles, list[Any], list[str]]:
+    """Return circles, a component a name, in that order, and what they heard."""
+    circles, heard = Circles(Ringing()), []
+    kinds = [hosted(name, heard) for name in names]
+    for kind in kinds:
+        circles.admit(kind)
+    return circles, [kind() for kind in kinds], heard
+
+
+@given(st.permutations("ABCD"), st.permutations("ABCD"), st.sampled_from([*KEYS]))
+def test_whoever_the_engine_tells_first_they_hear_in_their_order(joined, told, name) -> None:
+    circles, components, heard = circle(*"ABCD")
+    by_name = dict(zip("ABCD", components, strict=True))
+    for one in joined:
+        circles.join(name, KEYS[name](Event()), by_name[one])
+    for ts in (1, 2):
+        for one in told:
+            getattr(by_name[one], name)(Event(ts))
+    assert heard == list("ABCD") * 2
+
+
+def test_who_is_told_of_other_events_is_in_another_circle() -> None:
+    circles, (one, other), heard = circle("A", "B")
+    circles.join("on_quote", "MES", one)
+    circles.join("on_quote", "ES", other)
+    other.on_quote(Event(instrument_id="ES"))
+    one.on_quote(Event())
+    assert heard == ["B", "A"]
+
+
+def test_an_event_that_nobody_subscribed_to_is_handled_by_who_was_told() -> None:
+    _, (one, _), heard = circle("A", "B")
+    one.on_trade(Event())
+    assert heard == ["A"]
+
+
+def test_a_run_in_which_somebody_was_not_told_does_not_go_on() -> None:
+    circles, (one, other), heard = circle("A", "B")
+    for component in (one, other):
+        circles.join("on_bar", "bars", component)
+    one.on_bar(Event(1))
+    told = "one of A, B was not told of an event at 1"
+    with pytest.raises(RunError, match=told):
+        circles.finish()
+    with pytest.raises(RunError, match=told):
+        one.on_bar(Event(2))
+    assert len(circles._alarm.errors) == 1
+    assert heard == []
+
+
+def test_who_resumes_hears_again_in_its_place() -> None:
+    circles, (one, other), heard = circle("A", "B")
+    for component in (one, other):
+        circles.join("on_bar", "bars", component)
+    one.on_stop()
+    other.on_bar(Event(1))
+    one.on_resume()
+    for component in (other, one):
+        component.on_bar(Event(2))
+    assert heard == ["B", "A", "B"]
