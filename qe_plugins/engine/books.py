@@ -11,6 +11,7 @@ from math import inf
 import msgspec
 
 from qe_plugins.decisions import Excursion, Side, Signal, Trade
+from qe_plugins.engine.paths import Path
 
 ZERO = Decimal(0)
 
@@ -39,10 +40,8 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Return BUY or SELL."""
         return "BUY" if self.quantity > 0 else "SELL"
 
-    def split(self, quantity: Decimal) -> tuple[Fill, Fill | None]:
+    def split(self, quantity: Decimal) -> tuple[Fill, Fill]:
         """Return the share that is `quantity` contracts and the rest, commission pro rata."""
-        if quantity == self.quantity:
-            return self, None
         share = self.commission * quantity / self.quantity
         rest = self.quantity - quantity
         return (
@@ -82,18 +81,27 @@ class Book:
             self.fills.append(fill)
             self.held = after
             return None
-        closing, rest = fill.split(-held)
+        closing, rest = fill.split(-held) if after else (fill, None)
         done, self.closed = [*self.fills, closing], self.closed + 1
         self.ran = self._range([one.price for one in done])
-        if rest is None:
-            self.fills, self.held = [], ZERO
-        else:
+        self.fills, self.held = [], ZERO
+        if rest is not None:
             self._open(rest)
         return done
 
+    def follow(self, path: Path, end: int) -> None:
+        """See the bars of a contract's path up to, not including, number `end`."""
+        if end > self.seen:
+            if self.held:
+                self.see(*path.range(self.seen, end))
+            self.seen = end
+
     def see(self, high: float, low: float) -> None:
         """Widen the range the open trade has seen by that of bars, in points."""
-        self._top, self._bottom = max(self._top, high), min(self._bottom, low)
+        if high > self._top:
+            self._top = high
+        if low < self._bottom:
+            self._bottom = low
 
     def _range(self, filled: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
         high, low = max(filled), min(filled)

@@ -58,26 +58,24 @@ class BackOffice:
         if self._watches:
             for (_, contract), book in self.books.items():
                 path = self._path(contract)
-                self._see(book, path, path.before(until))
-
-    def _see(self, book: Book, path: Path, end: int) -> None:
-        """Show a book the bars of a contract's path up to, not including, number `end`."""
-        if book.held and end > book.seen:
-            book.see(*path.range(book.seen, end))
-        book.seen = max(book.seen, end)
+                book.follow(path, path.before(until))
 
     def _path(self, contract: str) -> Path:
-        if contract not in self._paths:
-            self._paths[contract] = Path(self._columns.of_contract(contract))
-        return self._paths[contract]
+        path = self._paths.get(contract)
+        if path is None:
+            path = self._paths[contract] = Path(self._columns.of_contract(contract))
+        return path
 
-    def _seen_by(self, event: Any, path: Path) -> int:
+    def _seen_by(self, event: Any, ts: int, path: Path) -> int:
         """Return how many bars are heard before a fill: not one that its order answers."""
-        before, until = path.before(event.ts_event), path.until(event.ts_event)
-        if before == until or event.order_type == OrderType.MARKET:
+        until = path.until(ts)
+        if event.order_type == OrderType.MARKET:
+            return until
+        before = path.before(ts)
+        if before == until:
             return until
         sent: int = self._cache.order(event.client_order_id).ts_init
-        return before if sent < event.ts_event else until
+        return before if sent < ts else until
 
     def _book(self, event: Any) -> None:
         fill = self._read(event)
@@ -89,7 +87,7 @@ class BackOffice:
             book = self.books[key] = Book(multiplier)
         if self._watches:
             path = self._path(fill.instrument_id)
-            self._see(book, path, self._seen_by(event, path))
+            book.follow(path, self._seen_by(event, fill.ts, path))
         if closed := book.apply(fill):
             self._close(book, closed)
 
