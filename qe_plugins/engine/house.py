@@ -14,7 +14,7 @@ from qe_plugins.engine.exposure import position
 from qe_plugins.engine.margin import Margin
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.rules import Rules
-from qe_plugins.engine.worth import SLACK, Line
+from qe_plugins.engine.worth import SLACK, Holder, Line
 from qe_plugins.errors import RunError
 from qe_plugins.journal.records import Kind
 
@@ -76,17 +76,20 @@ class House:
         size, price, fee = event.last_qty.as_double(), event.last_px.as_double(), event.commission
         if not event.is_buy:
             size = -size
-        strategy = event.strategy_id
-        line.nets[strategy] = line.nets.get(strategy, 0.0) + size
-        if strategy not in line.alarmed:
-            self._welcome(line, strategy, trader)
+        holder = line.holders.get(strategy := event.strategy_id)
+        if holder is None:
+            holder = line.holders[strategy] = Holder(trader)
+        holder.net += size
+        if not holder.alarmed:
+            self._set_alarm(holder, line)
         self._kept.take(line, size, price, 0.0 if fee is None else fee.as_double())
         self.watching = not self._kept.settled
 
     def net(self, strategy: Any, contract: Any) -> float:
         """Return the contracts that a strategy holds, by its fills; negative when short."""
         line = self._lines.get(contract)
-        return line.nets.get(strategy, 0.0) if line is not None else 0.0
+        holder = line.holders.get(strategy) if line is not None else None
+        return holder.net if holder is not None else 0.0
 
     def is_surely_worth(self, amount: float, handling: object) -> bool:
         """Say at a glance that the account is worth `amount` dollars; False means look closer.
@@ -111,11 +114,11 @@ class House:
 
     def _compare(self, contract: Any, line: Line) -> None:
         """Raise RunError where a strategy holds something else than its fills come to."""
-        for strategy, net in line.nets.items():
+        for strategy, holder in line.holders.items():
             held = position(self._cache, contract, strategy)
-            if held != net:
+            if held != holder.net:
                 who = f"{strategy} holds {held:f} {contract}"
-                raise RunError(f"{who}, its fills come to {net:g}.")
+                raise RunError(f"{who}, its fills come to {holder.net:g}.")
 
     def _look(self, bar: Any) -> None:
         """Ask the engine what the account is worth, and remember it."""
@@ -148,9 +151,7 @@ class House:
         line = self._lines.get(contract)
         if line is None:
             multiplier = self._cache.instrument(contract).multiplier.as_double()
-            line = Line(
-                contract, multiplier, self._most(contract), {}, {}, set(), *self._range(contract)
-            )
+            line = Line(contract, multiplier, self._most(contract), {}, *self._range(contract))
             self._lines[contract] = line
         return line
 
@@ -170,25 +171,22 @@ class House:
             self._take_posture(Posture(reason=f"margin: {reason}", halt=True, source="margin"))
             return
         for contract, line in self._lines.items():
-            for trader in line.traders.values():
-                self._close(trader, contract, "margin", ts)
+            for holder in line.holders.values():
+                self._close(holder.trader, contract, "margin", ts)
 
-    def _welcome(self, line: Line, strategy: Any, trader: Any) -> None:
-        line.traders[strategy] = trader
-        line.alarmed.add(strategy)
-        self._set_alarm(trader, line.contract)
-
-    def _set_alarm(self, trader: Any, contract: Any) -> None:
+    def _set_alarm(self, holder: Holder, line: Line) -> None:
         """Close the strategy's position in a contract when its deadline comes."""
+        holder.alarmed, contract = True, line.contract
         if (deadline := self._rules.flat_at(contract)) is None:
             return
-        when = max(deadline, trader.clock.timestamp_ns() + 1)
-        trader.clock.set_time_alert_ns(f"EXPIRY-{contract}", when, self._expires(trader, contract))
+        clock = holder.trader.clock
+        when = max(deadline, clock.timestamp_ns() + 1)
+        clock.set_time_alert_ns(f"EXPIRY-{contract}", when, self._expires(holder, contract))
 
-    def _expires(self, trader: Any, contract: Any) -> Callable[[Any], None]:
+    def _expires(self, holder: Holder, contract: Any) -> Callable[[Any], None]:
         def ring(event: Any) -> None:
-            self._close(trader, contract, "expiry", event.ts_event)
-            self._lines[contract].alarmed.discard(trader.strategy_id)  # a later fill sets the next
+            self._close(holder.trader, contract, "expiry", event.ts_event)
+            holder.alarmed = False  # a later fill sets the next
 
         return ring
 

@@ -18,11 +18,20 @@ SLACK = 5.0
 """Dollars by which this figure may be wrong."""
 
 
-class Line(msgspec.Struct, eq=False):
-    """One contract that was traded, and who traded it. `multiplier` is dollars a point.
+class Holder(msgspec.Struct, eq=False):
+    """A strategy that has traded a contract. `net` is what it holds, negative when short.
 
-    `nets` are the contracts that each strategy holds, by its id, negative when short; `alarmed` are
-    those that are told of its deadline.
+    `alarmed` says that it will be told of the contract's deadline.
+    """
+
+    trader: Any
+    net: float = 0.0
+    alarmed: bool = False
+
+
+class Line(msgspec.Struct, eq=False):
+    """One contract that was traded, and who traded it, by id. `multiplier` is dollars a point.
+
     `maintenance` is the most that holding one has asked for in the whole run, in dollars; infinite
     where no bars tell the contract's price. Known prices are all between `lowest` and `highest`.
     """
@@ -30,9 +39,7 @@ class Line(msgspec.Struct, eq=False):
     contract: Any
     multiplier: float
     maintenance: float
-    nets: dict[Any, float]
-    traders: dict[Any, Any]
-    alarmed: set[Any]
+    holders: dict[Any, Holder]
     lowest: float = -inf
     highest: float = inf
 

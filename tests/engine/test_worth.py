@@ -20,7 +20,7 @@ def fill(size: int, price: float) -> tuple[float, float, float]:
 
 
 def line(contract: str = "MES") -> Line:
-    return Line(contract, MULTIPLIER, MAINTENANCE, {}, {}, set())
+    return Line(contract, MULTIPLIER, MAINTENANCE, {})
 
 
 def learned() -> Worth:
