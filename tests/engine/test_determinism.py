@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from qe_plugins.config.load import load
 from qe_plugins.engine.backtest import run
@@ -43,6 +44,20 @@ def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
 
 def test_two_runs_of_the_quickstart_are_the_same() -> None:
     assert_same(*twice("quickstart.yaml", "data.synthetic.sessions=8"))
+
+
+def test_two_runs_of_strategies_that_hear_the_same_bars_are_the_same(tmp_path: Path) -> None:
+    cross = {"instrument_id": "MESH24.XCME", "fast": 3, "slow": 8}
+    strategy = {"path": "strategies.ema_cross:EmaCross", "config": cross}
+    file = tmp_path / "many.yaml"
+    config = {
+        "name": "many",
+        "extends": str(ROOT / "configs/base/cme.yaml"),
+        "data": {"synthetic": {"root": "MES", "start": "2024-01-02", "sessions": 2}},
+        "strategies": dict.fromkeys(("zulu", "alpha", "mike", "bravo"), strategy),
+    }
+    file.write_text(yaml.safe_dump(config, sort_keys=False))
+    assert_same(*(figures(file, PYTHONHASHSEED=seed) for seed in ("1", "20241123")))
 
 
 def test_two_runs_of_the_desk_on_real_es_are_the_same(shared_data: Path) -> None:
