@@ -58,7 +58,7 @@ def figures(trade: Trade) -> dict[str, Any]:
     facts = {
         "pnl": str(trade.pnl),
         "commissions": str(trade.commissions),
-        "minutes": round((trade.closed - trade.opened) * 10 / MINUTE) / 10,
+        "minutes": round((trade.closed - trade.opened) / MINUTE, 1),
         "votes": {vote.source: f"{vote.side} {vote.confidence:.2f}" for vote in trade.votes[:-1]},
     }
     if trade.slippage is not None:

@@ -61,14 +61,12 @@ class GuardianLimits(Plugin):
         self.passed: deque[int] = deque()
         self.hours: dict[str, tuple[int, int]] = {}
         self.opening: Decimal | None = None
-        self.least = Decimal("Infinity")
 
     @hookimpl
     def session_opened(self, account: Account) -> None:
         """Note what the account is worth: the session's loss counts from here."""
-        self.opening, self.least = None, Decimal("Infinity")
+        self.opening = None
         self.opening = account.worth()
-        self.least = self.opening - self.config.daily_loss + CENT
 
     @hookimpl
     def veto_order(
@@ -134,7 +132,7 @@ class GuardianLimits(Plugin):
         """Compare what the session has lost with the limit."""
         if self.opening is None:
             raise LookupError("no session was heard to open, so its loss is unknown")
-        if account.is_worth(self.least):
+        if account.is_worth(self.opening - self.config.daily_loss + CENT):
             return None
         loss = self.opening - account.worth()
         return f"lost {loss:f} this session, the limit is {self.config.daily_loss:f}"

@@ -235,19 +235,11 @@ def trade_of(
         pnl=made.earned * multiplier - made.commissions,
         commissions=made.commissions,
         currency=first.currency,
-        orders=orders_of(fills),
+        orders=tuple(dict.fromkeys([fill.client_order_id for fill in fills])),
         excursion=swing,
         slippage=made.slippage,
     )  # without votes: to Python, a call with more than fifteen names is another kind of call
     return msgspec.structs.replace(trade, votes=votes) if votes else trade
-
-
-def orders_of(fills: Sequence[Fill]) -> tuple[str, ...]:
-    """Return the orders behind the fills of a trade, each once."""
-    first, last = fills[0].client_order_id, fills[-1].client_order_id
-    if len(fills) == 2 and first != last:
-        return first, last
-    return tuple(dict.fromkeys([fill.client_order_id for fill in fills]))
 
 
 def excursion(

@@ -15,7 +15,8 @@ from nautilus_trader.common import DataActor
 from nautilus_trader.model import Bar, BarType, CustomData, DataType
 
 from qe_plugins.decisions import Signal
-from qe_plugins.engine.floor import Floor, instrument_of
+from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.instruments import instrument_of
 from qe_plugins.engine.sessions import Bell, SessionClock
 from qe_plugins.errors import StrategyError
 from qe_plugins.journal.records import Kind

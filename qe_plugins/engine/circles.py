@@ -92,7 +92,7 @@ class Subject:
     """
 
     def __init__(self, name: str) -> None:
-        self.name, self.key_of = name, KEYS[name]
+        self.key_of = KEYS[name]
         self.circles: dict[Any, Circle] = {}
         self.alone: tuple[Handler, Handler] | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import InstrumentId, OrderStatus
+from nautilus_trader.model import OrderStatus
 
 from qe_plugins.decisions import OrderRequest, Signal, Size
 from qe_plugins.engine.alarm import Alarm
@@ -14,6 +14,7 @@ from qe_plugins.engine.equity import Account
 from qe_plugins.engine.gate import Gate
 from qe_plugins.engine.history import History
 from qe_plugins.engine.house import House
+from qe_plugins.engine.instruments import instrument_of
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.margin import margin_of
 from qe_plugins.engine.observers import Observers
@@ -208,8 +209,3 @@ class Desk:
             if answer.value is not None:
                 return answer.plugin, answer.value
         return "house", Size(0, "no plugin answered size_order")
-
-
-def instrument_of(cache: Any, instrument_id: str) -> Any:
-    """Return the engine's instrument for an id as text, or None."""
-    return cache.instrument(InstrumentId.from_str(instrument_id))

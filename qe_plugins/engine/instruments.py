@@ -1,4 +1,4 @@
-"""Give contracts the money facts that their definitions lack: margin and fee."""
+"""Contracts by their ids, with the money facts that their definitions lack: margin and fee."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.execution import FeeModel, PerContractFeeModel
-from nautilus_trader.model import Currency, FuturesContract, Money, Quantity
+from nautilus_trader.model import Currency, FuturesContract, InstrumentId, Money, Quantity
 
 from qe_plugins.engine.money import Margins, Terms
 
@@ -59,3 +59,8 @@ def remade(contract: FuturesContract, **changes: Any) -> FuturesContract:
     """Return `contract` with other values in some fields: it cannot be changed in place."""
     fields: dict[str, Any] = {name: getattr(contract, name) for name in KEPT}
     return FuturesContract(**fields | {"instrument_id": contract.id} | changes)
+
+
+def instrument_of(cache: Any, instrument_id: str) -> Any:
+    """Return the engine's instrument for an id as text, or None."""
+    return cache.instrument(InstrumentId.from_str(instrument_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from qe_plugins.engine.alarm import LoudClock
@@ -19,39 +20,32 @@ class Loud:
         return LoudClock(engines_own, self, self.floor.alarm)
 
 
+def _subscription(what: str, callback: str, key: Callable[[Any], Any] = lambda to: to) -> Any:
+    """Return `subscribe_<what>` and `unsubscribe_<what>`, which tell the circles of it.
+
+    `key` makes of what is subscribed to what its events are known by.
+    """
+
+    def subscribe(self: Any, to: Any, *args: Any, **kwargs: Any) -> None:
+        getattr(super(Subscribing, self), f"subscribe_{what}")(to, *args, **kwargs)
+        self.floor.circles.join(callback, key(to), self)
+
+    def unsubscribe(self: Any, to: Any, *args: Any, **kwargs: Any) -> None:
+        getattr(super(Subscribing, self), f"unsubscribe_{what}")(to, *args, **kwargs)
+        self.floor.circles.leave(callback, key(to), self)
+
+    return subscribe, unsubscribe
+
+
 class Subscribing(Loud):
     """A component that hears in its turn, and waits for no bars that are not on the tape."""
+
+    _subscribe_bars, unsubscribe_bars = _subscription("bars", "on_bar", lambda to: to.standard())
+    subscribe_quotes, unsubscribe_quotes = _subscription("quotes", "on_quote")
+    subscribe_trades, unsubscribe_trades = _subscription("trades", "on_trade")
+    subscribe_data, unsubscribe_data = _subscription("data", "on_data")
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
         self.floor.listings.check_bars(str(bar_type), type(self).__name__)
         self.floor.feed(bar_type.instrument_id)
-        super().subscribe_bars(bar_type, *args, **kwargs)  # type: ignore[misc]  # as above
-        self.floor.circles.join("on_bar", bar_type.standard(), self)
-
-    def unsubscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        super().unsubscribe_bars(bar_type, *args, **kwargs)  # type: ignore[misc]  # as above
-        self.floor.circles.leave("on_bar", bar_type.standard(), self)
-
-    def subscribe_quotes(self, instrument_id: Any, *args: Any, **kwargs: Any) -> None:
-        super().subscribe_quotes(instrument_id, *args, **kwargs)  # type: ignore[misc]  # as above
-        self.floor.circles.join("on_quote", instrument_id, self)
-
-    def unsubscribe_quotes(self, instrument_id: Any, *args: Any, **kwargs: Any) -> None:
-        super().unsubscribe_quotes(instrument_id, *args, **kwargs)  # type: ignore[misc]  # as above
-        self.floor.circles.leave("on_quote", instrument_id, self)
-
-    def subscribe_trades(self, instrument_id: Any, *args: Any, **kwargs: Any) -> None:
-        super().subscribe_trades(instrument_id, *args, **kwargs)  # type: ignore[misc]  # as above
-        self.floor.circles.join("on_trade", instrument_id, self)
-
-    def unsubscribe_trades(self, instrument_id: Any, *args: Any, **kwargs: Any) -> None:
-        super().unsubscribe_trades(instrument_id, *args, **kwargs)  # type: ignore[misc]  # as above
-        self.floor.circles.leave("on_trade", instrument_id, self)
-
-    def subscribe_data(self, data_type: Any, *args: Any, **kwargs: Any) -> None:
-        super().subscribe_data(data_type, *args, **kwargs)  # type: ignore[misc]  # as above
-        self.floor.circles.join("on_data", data_type, self)
-
-    def unsubscribe_data(self, data_type: Any, *args: Any, **kwargs: Any) -> None:
-        super().unsubscribe_data(data_type, *args, **kwargs)  # type: ignore[misc]  # as above
-        self.floor.circles.leave("on_data", data_type, self)
+        self._subscribe_bars(bar_type, *args, **kwargs)

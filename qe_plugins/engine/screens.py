@@ -6,11 +6,11 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from nautilus_trader.model import InstrumentId
 
 from qe_plugins.bars import Bars
 from qe_plugins.data.pieces import Columns
 from qe_plugins.engine.history import History
+from qe_plugins.engine.instruments import instrument_of
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.errors import StrategyError
 from qe_plugins.manager import Asker, Implementation, Plugins
@@ -90,7 +90,7 @@ class Screens:
 
     def _answer(self, screen: Implementation, bars: Bars) -> np.ndarray:
         """Return what a plugin says of bars; that it wants none of them where it fails."""
-        contract = self._cache.instrument(InstrumentId.from_str(bars.instrument_id))
+        contract = instrument_of(self._cache, bars.instrument_id)
         [said] = Asker([screen], first=False)(bars=bars, instrument=contract)
         error, none = said.error, np.zeros(len(bars), np.bool_)
         if error is None and said.value is not None:
