@@ -7,16 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from qe_plugins.bars import Bars
 from qe_plugins.data.pieces import Columns
 from qe_plugins.engine.history import History
-from qe_plugins.engine.instruments import instrument_of
 from qe_plugins.engine.recorder import Recorder
-from qe_plugins.errors import StrategyError
-from qe_plugins.manager import Asker, Implementation, Plugins
-
-CHECKED = 64
-"""Bars of each piece that a screen is asked about once more, without those after them."""
+from qe_plugins.engine.screening import Screening
+from qe_plugins.manager import Asker, Plugins
 
 
 class Screens:
@@ -28,11 +23,11 @@ class Screens:
     """
 
     def __init__(self, plugins: Plugins, cache: Any, history: History, recorder: Recorder) -> None:
-        self._plugins, self._history, self._recorder = plugins, history, recorder
-        self._cache = cache
         self._everyone = plugins.bind("contribute_signals")
-        screening = plugins.bind("screen_bars")
-        self._screens = screening.implementations if screening else ()
+        self._screening = Screening(
+            "screen_bars", plugins, cache, history, recorder, otherwise=False
+        )
+        self._screens = self._screening.screens
         self._askers: dict[frozenset[str], Asker | None] = {}
         self.named: dict[int, dict[str, Asker | None]] = {}
         self.until = 0
@@ -48,7 +43,8 @@ class Screens:
         for bar_type in columns.bar_types if self._screens else ():
             bars, named = columns.of(bar_type), defaultdict[int, set[str]](set)
             for screen in self._screens:
-                for row in self._rows(screen, bar_type, len(bars)):
+                found = self._screening.coming(screen, bar_type, len(bars))
+                for row in () if found is None else np.flatnonzero(found).tolist():
                     named[row].add(screen.plugin)
             stamps = bars.ts_init.tolist()
             self.until = max(self.until, stamps[-1])
@@ -66,46 +62,10 @@ class Screens:
 
     def _screen(self, bar: Any) -> None:
         """Have a bar screened that has just closed."""
-        bar_type, plugins = str(bar.bar_type), set()
-        for screen in self._screens:
-            bars = self._history.last(bar_type, self._lookback(screen) + 1)
-            if self._answer(screen, bars)[-1:].any():
-                plugins.add(screen.plugin)
+        bar_type, screening = str(bar.bar_type), self._screening
+        plugins = {s.plugin for s in self._screens if screening.names_last(s, bar_type)}
         self.named.clear()
         self.named[bar.ts_init] = {bar_type: self._asker(frozenset(plugins))}
-
-    def _rows(self, screen: Implementation, bar_type: str, count: int) -> list[int]:
-        """Return which of the `count` bars that come a plugin wants to be asked about."""
-        back = self._lookback(screen)
-        bars = self._history.coming(bar_type, back, count)
-        end = len(bars) - count // 2
-        checked = min(CHECKED, end)
-        alone = self._answer(screen, bars[max(end - checked - back, 0) : end])
-        found = self._answer(screen, bars)
-        if (alone[-checked:] != found[end - checked : end]).any():
-            what = ValueError(f"the answer for a bar is another one without all but {back} before")
-            raise StrategyError(f"plugin {screen.plugin}", what, at="screen_bars", details="")
-        rows: list[int] = np.flatnonzero(found[len(bars) - count :]).tolist()
-        return rows
-
-    def _answer(self, screen: Implementation, bars: Bars) -> np.ndarray:
-        """Return what a plugin says of bars; that it wants none of them where it fails."""
-        contract = instrument_of(self._cache, bars.instrument_id)
-        [said] = Asker([screen], first=False)(bars=bars, instrument=contract)
-        error, none = said.error, np.zeros(len(bars), np.bool_)
-        if error is None and said.value is not None:
-            rows = np.asarray(said.value)
-            if rows.dtype == np.bool_ and rows.shape == none.shape:
-                return rows
-            error = TypeError(f"{len(bars)} times True or False are needed, was {said.value!r}")
-            screen.tally.failed += 1
-        if error is not None:
-            ts = int(bars.ts_event[-1]) if len(bars) else 0
-            self._recorder.failure(screen.plugin, screen.hook, error, ts)
-        return none
-
-    def _lookback(self, screen: Implementation) -> int:
-        return self._plugins.member(screen.plugin).lookback
 
     def _asker(self, named: frozenset[str]) -> Asker | None:
         """Return those who are always asked, and those of the others who named a bar."""
