@@ -12,8 +12,13 @@ from decimal import Decimal
 from typing import Annotated
 
 import msgspec
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from qe_plugins import History, OrderRequest, Plugin, PluginConfig, Role, Veto, hookimpl
+from qe_plugins import Bars, History, OrderRequest, Plugin, PluginConfig, Role, Veto, hookimpl
+
+CLEAR = 0.99997
+"""A range below this share of what is allowed is so however its sums are rounded."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -41,12 +46,28 @@ class GuardianVolatility(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.needed = self.config.bars + self.config.against
+        self.lookback = self.needed - 1
         self.most = math.inf if self.config.points is None else float(self.config.points)
+
+    @hookimpl
+    def screen_orders(self, bars: Bars) -> np.ndarray | None:
+        """Name the bars after which the market ran too far, or nearly, or there are too few."""
+        if bars.bar_type != self.judged(bars.instrument_id):
+            return None
+        named = np.ones(len(bars), np.bool_)
+        if len(bars) >= self.needed:
+            last, against = self.config.bars, self.config.against
+            tops, bottoms = sliding_window_view((bars.high, -bars.low), last, axis=1).max(axis=-1)
+            walked = np.cumsum(np.concatenate(([0.0], bars.high - bars.low)))
+            before = walked[against:-last] - walked[: -self.needed]
+            allowed = np.minimum(before / against * self.config.multiple, self.most)
+            named[self.lookback :] = (tops + bottoms)[against:] >= allowed * CLEAR
+        return named
 
     @hookimpl
     def veto_order(self, order: OrderRequest, history: History) -> Veto | None:
         """Compare the range of the last bars with what is allowed."""
-        bars = history.last(f"{order.instrument_id}-{self.config.bar}-EXTERNAL", self.needed)
+        bars = history.last(self.judged(order.instrument_id), self.needed)
         against, highs, lows = self.config.against, bars.floats("high"), bars.floats("low")
         if len(highs) < self.needed:
             known = f"{len(highs)} bars of {order.instrument_id}"
@@ -58,3 +79,7 @@ class GuardianVolatility(Plugin):
         if ran <= allowed:
             return None
         return Veto(f"ran {ran:.2f} points in {self.config.bars} bars, {allowed:.2f} are allowed")
+
+    def judged(self, contract: str) -> str:
+        """Return the type of the bars that a contract is judged by."""
+        return f"{contract}-{self.config.bar}-EXTERNAL"

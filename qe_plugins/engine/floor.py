@@ -12,6 +12,7 @@ from qe_plugins.engine.circles import Circles
 from qe_plugins.engine.denial import Denier
 from qe_plugins.engine.equity import Account
 from qe_plugins.engine.gate import Gate
+from qe_plugins.engine.guards import Guards
 from qe_plugins.engine.history import History
 from qe_plugins.engine.house import House
 from qe_plugins.engine.instruments import instrument_of
@@ -82,8 +83,9 @@ class Floor:
         self.account = Account(self.portfolio, venue, self.house, self.alarm)
         self.history = History(self.cache)
         self.screens = Screens(plugins, self.cache, self.history, self.recorder)
+        self.guards = Guards(plugins, self.cache, self.history, self.recorder)
         self.gate = Gate(
-            plugins,
+            self.guards,
             self.recorder,
             rung=config.rung,
             posture=config.posture,
@@ -102,6 +104,7 @@ class Floor:
         self.office.expects(piece.columns)
         self.history.expects(piece.columns)
         self.screens.expects(piece.columns)
+        self.guards.expects(piece.columns)
         for follower in self.followers:
             follower.expects(piece.strands)
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from qe_plugins.decisions import OrderRequest, Posture, Rung, Veto
 from qe_plugins.engine.equity import Account
+from qe_plugins.engine.guards import Guards
 from qe_plugins.engine.history import History
 from qe_plugins.engine.recorder import Recorder
-from qe_plugins.manager import Answer, Plugins
+from qe_plugins.manager import Answer
 
 Refusal = tuple[str, str]
 """Who refused, and why."""
@@ -25,7 +26,7 @@ class Gate:
 
     def __init__(
         self,
-        plugins: Plugins,
+        guards: Guards,
         recorder: Recorder,
         *,
         rung: Rung,
@@ -34,7 +35,7 @@ class Gate:
         account: Account,
         history: History,
     ) -> None:
-        self._ask = plugins.bind("veto_order")
+        self._guards = guards
         self._recorder, self._timeout = recorder, timeout
         self._constant = {"rung": rung, "account": account, "history": history}
         self._given: dict[int, dict[str, Any]] = {}
@@ -43,18 +44,19 @@ class Gate:
     def take(self, posture: Posture | None) -> None:
         """Go by a posture from now on."""
         self.posture = posture
-        self.idle = self._ask is None and posture is None
+        self.idle = self._guards.everyone is None and posture is None
 
     def refusals(self, component: Any, request: OrderRequest, instrument: Any) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
         found: list[Refusal] = []
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
             found.append(("posture", reason))
-        if self._ask is not None:
+        ask = self._guards.asker(request.instrument_id, request.ts)
+        if ask is not None:
             given = self._given.get(id(component)) or self._views(component)
             given["order"], given["instrument"] = request, instrument
             given["posture"] = self.posture
-            answers = self._ask.voices(given, beyond=self._timeout)
+            answers = ask.voices(given, beyond=self._timeout)
             found += [(a.plugin, why) for a in answers if (why := self._reason(a))]
         for plugin, reason in found:
             self._recorder.veto(request, plugin, reason)

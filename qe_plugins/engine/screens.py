@@ -71,7 +71,6 @@ class Screens:
         """Return those who are always asked, and those of the others who named a bar."""
         if named not in self._askers:
             absent = {screen.plugin for screen in self._screens} - named
-            everyone = self._everyone.implementations if self._everyone else ()
-            asked = [one for one in everyone if one.plugin not in absent]
-            self._askers[named] = Asker(asked, first=False) if asked else None
+            everyone = self._everyone
+            self._askers[named] = None if everyone is None else everyone.without(absent)
         return self._askers[named]

@@ -10,6 +10,7 @@ from qe_plugins.hookspecs.trading import (  # isort: skip
     contribute_signals,
     resolve_signals,
     size_order,
+    screen_orders,
     veto_order,
 )
 from qe_plugins.hookspecs.after import order_denied, trade_closed, session_closed  # isort: skip
@@ -21,6 +22,7 @@ __all__ = [
     "contribute_signals",
     "resolve_signals",
     "size_order",
+    "screen_orders",
     "veto_order",
     "order_denied",
     "trade_closed",

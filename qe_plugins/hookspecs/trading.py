@@ -148,13 +148,50 @@ def size_order(
 
 
 @hookspec
+def screen_orders(bars: Bars, instrument: FuturesContract) -> np.ndarray | None:
+    """Say after which bars orders are to be put to you (GUARDIAN), for many at once.
+
+    Called: in a backtest before the bars of a piece of the tape; live not at all.
+    Thread: trading.
+    Answers: of each plugin for itself: it is asked `veto_order` while a bar that it named is the
+        last of its type, and wherever that is not known. At other times it would have no objection.
+    Exception: it is asked about every order after these bars, counted and journaled.
+
+    For guardians that judge the market alone. A bar is judged by itself and the `lookback` bars
+    before it, a number that the plugin has as an attribute, and by nothing after it: a screen that
+    looks ahead stops the run. Where in doubt name a bar: `veto_order` has the last word.
+
+    Args:
+        bars: bars of one type, oldest first. The answer has one `True` or `False` for each;
+            `None` says nothing of bars of this type.
+        instrument: the contract that they are of.
+
+    Example::
+
+        class NoPanic(Plugin):
+            role = Role.GUARDIAN
+
+            @hookimpl
+            def screen_orders(self, bars):
+                return bars.high - bars.low > 10
+
+            @hookimpl
+            def veto_order(self, order, history):
+                bar = history.last(f"{order.instrument_id}-1-MINUTE-LAST-EXTERNAL", 1)
+                if not len(bar) or bar.high[0] - bar.low[0] > 10:
+                    return Veto("a bar of more than ten points, or none at all")
+    """
+
+
+@hookspec
 def veto_order(
     order: OrderRequest, instrument: FuturesContract, portfolio: Portfolio, cache: Cache,
     posture: Posture | None, rung: Rung, account: Account, history: History,
 ) -> Veto | None:  # fmt: skip
     """Refuse an order (GUARDIAN). Orders that only reduce the position are never put here.
 
-    Called: before an order, or a modification that grows one, leaves a strategy.
+    Called: before an order, or a modification that grows one, leaves a strategy; in a backtest only
+        after bars that it named, where the plugin has `screen_orders`.
     Thread: trading.
     Answers: one veto denies; every plugin is asked and all vetoes are journaled.
     Exception: a veto. An answer slower than `gate.timeout` means the same.

@@ -37,7 +37,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         tallies = [implementation.tally for implementation in implementations]
         vetoes = [i.tally for i in implementations if i.hook == "veto_order"]
         trading = [i.tally for i in implementations if i.hook not in contract.OBSERVERS]
-        questions = [i.tally for i in implementations if i.hook != "screen_bars"]
+        questions = [i.tally for i in implementations if i.hook not in contract.SCREENS]
         return cls(
             name=name,
             role=role,

@@ -18,6 +18,9 @@ SPECS: dict[str, Callable[..., Any]] = {
 OBSERVERS = ("order_denied", "trade_closed", "session_closed")
 """Hooks called after the fact, on the observers' thread. All others are on the trading thread."""
 
+SCREENS = {"screen_bars": "contribute_signals", "screen_orders": "veto_order"}
+"""Hooks that say when another one is to be asked, and which one that is."""
+
 
 def hooks_of(plugin: type[Plugin]) -> tuple[str, ...]:
     """Return the hooks that `plugin` implements, in the order of a trading day."""
@@ -40,10 +43,20 @@ def check(name: str, plugin: type[Plugin]) -> None:
     for attribute in dir(plugin):
         if _is_marked(plugin, attribute):
             _check_hook(f"{name}.{attribute}", plugin, attribute)
+            _check_screen(f"{name}.{attribute}", plugin, attribute)
         elif attribute in SPECS and inspect.isroutine(getattr(plugin, attribute)):
             message = "a method named like a hook, without @hookimpl, would never be called."
             hint = "Mark it with @hookimpl, or rename it."
             raise HookError(message, where=f"{name}.{attribute}", hint=hint)
+
+
+def _check_screen(where: str, plugin: type[Plugin], hook: str) -> None:
+    question = SCREENS.get(hook)
+    if question is not None and not _is_marked(plugin, question):
+        hint = f"Write `{question}` too, or leave `{hook}` out."
+        raise HookError(
+            f"says when to ask `{question}`, which is not there.", where=where, hint=hint
+        )
 
 
 def _is_marked(plugin: type[Plugin], attribute: str) -> bool:

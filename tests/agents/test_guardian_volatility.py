@@ -7,9 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agents.guardian_volatility import GuardianVolatility, GuardianVolatilityConfig
+from qe_plugins.bars import columns_of
 
+MINUTES = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 Refusal = Callable[..., str | None]
 Make = Callable[..., Any]
 
@@ -71,3 +75,43 @@ def test_the_guard_keeps_up_with_new_bars(
     ]
 
     assert [answer is None for answer in answers] == [True, True, False]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), min_size=1, max_size=30),
+    st.integers(1, 4),
+    st.integers(1, 6),
+    st.sampled_from([0.5, 1.0, 3.0]),
+    st.sampled_from([None, Decimal(2), Decimal("0.1")]),
+)
+def test_it_wants_to_be_asked_after_every_bar_at_which_it_would_refuse(
+    qe_plugins: Make,
+    qe_bar: Make,
+    qe_order: Make,
+    qe_history: Make,
+    shapes: list[tuple[int, int]],
+    last: int,
+    against: int,
+    multiple: float,
+    points: Decimal | None,
+) -> None:
+    config = GuardianVolatilityConfig(bars=last, against=against, multiple=multiple, points=points)
+    desk = qe_plugins(GuardianVolatility(config))
+    bars = [
+        qe_bar(4750 + low / 4, low=4750 + low / 4 - size / 4, at=f"2024-01-03 15:{n:02}")
+        for n, (low, size) in enumerate(shapes)
+    ]
+    [named] = desk.ask("screen_orders", bars=columns_of(str(bars[0].bar_type), bars))
+    for n in range(len(bars)):
+        history = qe_history(*bars[: n + 1])
+        [answer] = desk.ask("veto_order", order=qe_order(), history=history)
+        assert named.value[n] or answer.value is None
+
+
+def test_of_bars_that_it_does_not_judge_by_it_says_nothing(qe_plugins: Make, qe_bar: Make) -> None:
+    desk = qe_plugins(GuardianVolatility(GuardianVolatilityConfig(bar="5-MINUTE-LAST")))
+
+    [answer] = desk.ask("screen_orders", bars=columns_of(MINUTES, [qe_bar(4750)]))
+
+    assert (answer.value, answer.error) == (None, None)

@@ -1,0 +1,118 @@
+"""Whom to ask about an order: every guardian, but those who know that nothing is wrong by now."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from qe_plugins.data.pieces import Columns
+from qe_plugins.engine.history import History
+from qe_plugins.engine.recorder import Recorder
+from qe_plugins.engine.screening import Screening
+from qe_plugins.manager import Asker, Plugins
+
+EVER = 2**63 - 2
+
+
+class Spells(msgspec.Struct):
+    """Stretches of time, oldest first, that neither touch nor overlap.
+
+    From `begins` to `ends`, both inclusive (int64, UTC nanoseconds).
+    """
+
+    begins: np.ndarray
+    ends: np.ndarray
+
+    def holds(self, ts: int) -> bool:
+        """Say whether a moment is in one of them."""
+        at = int(np.searchsorted(self.begins, ts, "right")) - 1
+        return at >= 0 and ts <= int(self.ends[at])
+
+
+class Roster(msgspec.Struct):
+    """Whom to ask from each of `turns` (UTC nanoseconds) on, the first of which is 0."""
+
+    turns: list[int]
+    askers: list[Asker | None]
+
+    def asker(self, ts: int) -> Asker | None:
+        """Return whom to ask at a moment."""
+        return self.askers[bisect_right(self.turns, ts) - 1]
+
+
+class Guards:
+    """Asks `screen_orders` about a piece of the tape at once, then knows whom to ask of an order.
+
+    Doubt is a question: who did not say of a contract's bars, or failed, is always asked, and so is
+    everybody about bars that no piece had, as in a live session.
+    """
+
+    def __init__(self, plugins: Plugins, cache: Any, history: History, recorder: Recorder) -> None:
+        self.everyone = plugins.bind("veto_order")
+        self._screening = Screening(
+            "screen_orders", plugins, cache, history, recorder, otherwise=True
+        )
+        self._rosters: dict[str, Roster] = {}
+        self._askers: dict[frozenset[str], Asker | None] = {}
+
+    def expects(self, columns: Columns) -> None:
+        """Take the bars that are heard next, and have them screened.
+
+        Raises StrategyError where a screen looks ahead, or further back than it says.
+        """
+        self._rosters.clear()
+        named: dict[str, dict[str, list[Spells]]] = defaultdict(lambda: defaultdict(list))
+        for bar_type in columns.bar_types if self._screening.screens else ():
+            bars = columns.of(bar_type)
+            for screen in self._screening.screens:
+                found = self._screening.coming(screen, bar_type, len(bars))
+                if found is not None:
+                    spells = spells_of(bars.ts_init, found)
+                    named[bars.instrument_id][screen.plugin].append(spells)
+        for contract, spells_by_plugin in named.items():
+            together = {name: merged(spells) for name, spells in spells_by_plugin.items()}
+            self._rosters[contract] = self._roster(together)
+
+    def asker(self, contract: str, ts: int) -> Asker | None:
+        """Return whom to ask about an order in a contract at a moment (UTC ns), None for nobody."""
+        roster = self._rosters.get(contract)
+        return self.everyone if roster is None else roster.asker(ts)
+
+    def _roster(self, named: dict[str, Spells]) -> Roster:
+        """Return whom to ask, given when each plugin that screens has to be."""
+        ends = [spells.ends[spells.ends < EVER] + 1 for spells in named.values()]
+        edges = np.concatenate([*(spells.begins for spells in named.values()), *ends])
+        turns: list[int] = np.unique(edges).tolist()
+        quiet = [frozenset(n for n, spells in named.items() if not spells.holds(t)) for t in turns]
+        return Roster(turns, [self._without(names) for names in quiet])
+
+    def _without(self, names: frozenset[str]) -> Asker | None:
+        if names not in self._askers:
+            self._askers[names] = None if self.everyone is None else self.everyone.without(names)
+        return self._askers[names]
+
+
+def spells_of(stamps: np.ndarray, named: np.ndarray) -> Spells:
+    """Return when one of the named bars may be the last that was heard, or none of them was yet.
+
+    `stamps` say when each bar is heard (UTC ns), oldest first. Both ends count: of what is heard in
+    one moment it is not known what comes first.
+    """
+    after = np.append(stamps[1:], EVER)
+    begins = np.concatenate(([0], stamps[named]))
+    ends = np.concatenate((stamps[:1], after[named]))
+    return merged([Spells(begins, ends)])
+
+
+def merged(parts: list[Spells]) -> Spells:
+    """Return all stretches of several as one."""
+    begins = np.concatenate([one.begins for one in parts])
+    order = np.argsort(begins, kind="stable")
+    begins = begins[order]
+    ends = np.maximum.accumulate(np.concatenate([one.ends for one in parts])[order])
+    first = np.flatnonzero(np.concatenate(([True], begins[1:] > ends[:-1] + 1)))
+    return Spells(begins[first], ends[np.append(first[1:], len(ends)) - 1])
