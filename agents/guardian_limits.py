@@ -6,6 +6,7 @@ exception, which the gate takes for a veto. Orders that only reduce never come h
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from nautilus_trader.model import FuturesContract
 
 SECOND = 1_000_000_000
-CENT = Decimal("0.01")
+MINUTE = 60 * SECOND
+CENT, NOTHING = Decimal("0.01"), Decimal(0)
 NEVER = (0, 0)
 
 
@@ -58,15 +60,17 @@ class GuardianLimits(Plugin):
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
-        self.passed: deque[int] = deque()
-        self.hours: dict[str, tuple[int, int]] = {}
+        self.passed: deque[int] = deque(maxlen=self.config.orders_a_minute)
+        self.entries: dict[str, tuple[int, int]] = {}
         self.opening: Decimal | None = None
+        self.least = NOTHING
 
     @hookimpl
     def session_opened(self, account: Account) -> None:
         """Note what the account is worth: the session's loss counts from here."""
         self.opening = None
         self.opening = account.worth()
+        self.least = self.opening - self.config.daily_loss + CENT
 
     @hookimpl
     def veto_order(
@@ -76,63 +80,44 @@ class GuardianLimits(Plugin):
         account: Account,
         posture: Posture | None,
     ) -> Veto | None:
-        """Ask every rule; count the orders that pass."""
-        broken = [
-            self.too_many(order, posture),
-            self.too_fast(order),
-            self.unprotected(order),
-            self.near_the_break(order, instrument),
-            self.lost_enough(account),
-        ]
-        if reasons := [reason for reason in broken if reason]:
-            return Veto("; ".join(reasons))
-        self.passed.append(order.ts)
+        """Check every limit; count the orders that pass."""
+        broken, ts, passed = [], order.ts, self.passed
+        most = self.config.max_contracts if posture is None else self.allowed(posture)
+        if order.working > most:
+            broken.append(f"would hold {order.working} contracts, the limit is {most}")
+        if len(passed) == passed.maxlen and passed[0] > ts - MINUTE:
+            broken.append(f"{len(passed)} orders within a minute, the limit is reached")
+        if order.stop is None and self.config.stop_required:
+            broken.append("no stop comes with the order")
+        since, until = self.entries.get(order.instrument_id, NEVER)
+        if not since <= ts < until and (reason := self.near_the_break(order, instrument)):
+            broken.append(reason)
+        if self.opening is None:
+            raise LookupError("no session was heard to open, so its loss is unknown")
+        if not account.is_worth(self.least):
+            broken.append(self.lost(self.opening - account.worth()))
+        if broken:
+            return Veto("; ".join(broken))
+        passed.append(ts)
         return None
 
-    def too_many(self, order: OrderRequest, posture: Posture | None) -> str | None:
-        """Count contracts as if everything working filled. A posture may allow fewer."""
-        limit = self.config.max_contracts
-        if posture is not None and posture.max_contracts is not None:
-            limit = min(limit, posture.max_contracts)
-        if order.working <= limit:
-            return None
-        return f"would hold {order.working} contracts, the limit is {limit}"
-
-    def too_fast(self, order: OrderRequest) -> str | None:
-        """Count the orders of the last sixty seconds."""
-        while self.passed and self.passed[0] <= order.ts - 60 * SECOND:
-            self.passed.popleft()
-        if len(self.passed) < self.config.orders_a_minute:
-            return None
-        return f"{len(self.passed)} orders within a minute, the limit is reached"
-
-    def unprotected(self, order: OrderRequest) -> str | None:
-        """Ask for a protective stop with everything that adds risk."""
-        if self.config.stop_required and order.stop is None:
-            return "no stop comes with the order"
-        return None
+    def allowed(self, posture: Posture) -> int:
+        """Return how many contracts may be held: a posture may allow fewer."""
+        most = self.config.max_contracts
+        return most if posture.max_contracts is None else min(most, posture.max_contracts)
 
     def near_the_break(self, order: OrderRequest, instrument: FuturesContract) -> str | None:
         """Refuse from `before_break` ahead of a halt or the close until the market opens again."""
-        opens, stops = self.hours.get(root := instrument.underlying, NEVER)
-        if not opens <= order.ts < stops:
-            opens, stops = self.hours[root] = self.standing(root, order.ts)
-        left = (stops - order.ts) // SECOND if order.ts >= opens else 0
-        if left > self.config.before_break:
+        root, ts, before = instrument.underlying, order.ts, self.config.before_break
+        if (known := stretch(root, ts)) is None:
+            raise LookupError(f"the hours of {root} are not in configs/markets.yaml")
+        opens, stops = known
+        left = (stops - ts) // SECOND if ts >= opens else 0
+        if left > before:
+            self.entries[order.instrument_id] = opens, stops - (math.floor(before) + 1) * SECOND
             return None
         return f"{left // 60} min to the maintenance break" if left > 0 else "maintenance break"
 
-    def standing(self, root: str, ts: int) -> tuple[int, int]:
-        """Return when the trading that holds `ts`, or comes next, starts and stops."""
-        if (known := stretch(root, ts)) is None:
-            raise LookupError(f"the hours of {root} are not in configs/markets.yaml")
-        return known
-
-    def lost_enough(self, account: Account) -> str | None:
-        """Compare what the session has lost with the limit."""
-        if self.opening is None:
-            raise LookupError("no session was heard to open, so its loss is unknown")
-        if account.is_worth(self.opening - self.config.daily_loss + CENT):
-            return None
-        loss = self.opening - account.worth()
+    def lost(self, loss: Decimal) -> str:
+        """Say what the session has lost."""
         return f"lost {loss:f} this session, the limit is {self.config.daily_loss:f}"
