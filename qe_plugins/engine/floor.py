@@ -20,7 +20,7 @@ from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.margin import margin_of
 from qe_plugins.engine.observers import Observers
 from qe_plugins.engine.office import BackOffice
-from qe_plugins.engine.recorder import Names, Recorder, decimal
+from qe_plugins.engine.recorder import Recorder, decimal
 from qe_plugins.engine.rules import rules_of
 from qe_plugins.engine.screens import Screens
 from qe_plugins.manager import Plugins
@@ -92,9 +92,8 @@ class Floor:
             timeout=config.gate.timeout,
             account=self.account,
             history=self.history,
+            instruments=Instruments(self.cache),
         )
-        self.instruments = Instruments(self.cache)
-        self.names = Names()
         self.sent: dict[Any, None] = {}
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
 

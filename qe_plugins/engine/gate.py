@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qe_plugins.decisions import OrderRequest, Posture, Rung, Veto
@@ -34,9 +35,11 @@ class Gate:
         timeout: float,
         account: Account,
         history: History,
+        instruments: Mapping[Any, Any],
     ) -> None:
         self._guards = guards
         self._recorder, self._timeout = recorder, timeout
+        self._instruments = instruments
         self._constant = {"rung": rung, "account": account, "history": history}
         self._given: dict[int, dict[str, Any]] = {}
         self.take(posture)
@@ -46,7 +49,7 @@ class Gate:
         self.posture = posture
         self.idle = self._guards.everyone is None and posture is None
 
-    def refusals(self, component: Any, request: OrderRequest, instrument: Any) -> list[Refusal]:
+    def refusals(self, component: Any, request: OrderRequest, contract: Any) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
         found: list[Refusal] = []
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
@@ -54,7 +57,7 @@ class Gate:
         ask = self._guards.asker(request.instrument_id, request.ts)
         if ask is not None:
             given = self._given.get(id(component)) or self._views(component)
-            given["order"], given["instrument"] = request, instrument
+            given["order"], given["instrument"] = request, self._instruments[contract]
             given["posture"] = self.posture
             answers = ask.voices(given, beyond=self._timeout)
             found += [(a.plugin, why) for a in answers if (why := self._reason(a))]

@@ -30,19 +30,25 @@ class Gated:
             return False
         return floor.rules.allows(order, floor.alarm.handling)
 
-    def _vetoed(
-        self, order: Any, *, allowed: bool = False, **more: Any
-    ) -> tuple[OrderRequest, list[Refusal]]:
-        """Put an order to the gate unless it only reduces; `allowed` is what `_allowed` said."""
-        if allowed:
+    def _refused(self, order: Any) -> tuple[OrderRequest, list[Refusal]] | None:
+        """Put a lone order to the rules and the gate; return who refused it, None for nobody."""
+        if self._allowed(order):
+            gate = self.floor.gate
+            if gate.idle:
+                return None
             request, reduces = lone_request_of(self, order)
+            refusals = [] if reduces else gate.refusals(self, request, order.instrument_id)
         else:
-            request, reduces = request_of(self, order, submitted=self._unlisted(), **more)
+            request, refusals = self._vetoed(order)
+        return (request, refusals) if refusals else None
+
+    def _vetoed(self, order: Any, **more: Any) -> tuple[OrderRequest, list[Refusal]]:
+        """Put an order to the rules and the gate unless it only reduces."""
+        request, reduces = request_of(self, order, submitted=self._unlisted(), **more)
         if reduces:
             return request, []
-        broken = [] if allowed else self._broken(request, order)
-        instrument = self.floor.instruments[order.instrument_id]
-        return request, broken + self.floor.gate.refusals(self, request, instrument)
+        broken = self._broken(request, order)
+        return request, broken + self.floor.gate.refusals(self, request, order.instrument_id)
 
     def _broken(self, request: OrderRequest, order: Any) -> list[Refusal]:
         """Return the rules an order breaks, each of which is a veto."""

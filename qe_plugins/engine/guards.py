@@ -33,15 +33,8 @@ class Spells(msgspec.Struct):
         return at >= 0 and ts <= int(self.ends[at])
 
 
-class Roster(msgspec.Struct):
-    """Whom to ask from each of `turns` (UTC nanoseconds) on, the first of which is 0."""
-
-    turns: list[int]
-    askers: list[Asker | None]
-
-    def asker(self, ts: int) -> Asker | None:
-        """Return whom to ask at a moment."""
-        return self.askers[bisect_right(self.turns, ts) - 1]
+type Roster = tuple[list[int], list[Asker | None]]
+"""Moments (UTC nanoseconds), the first of which is 0, and whom to ask from each of them on."""
 
 
 class Guards:
@@ -80,7 +73,10 @@ class Guards:
     def asker(self, contract: str, ts: int) -> Asker | None:
         """Return whom to ask about an order in a contract at a moment (UTC ns), None for nobody."""
         roster = self._rosters.get(contract)
-        return self.everyone if roster is None else roster.asker(ts)
+        if roster is None:
+            return self.everyone
+        turns, askers = roster
+        return askers[bisect_right(turns, ts) - 1]
 
     def _roster(self, named: dict[str, Spells]) -> Roster:
         """Return whom to ask, given when each plugin that screens has to be."""
@@ -88,7 +84,7 @@ class Guards:
         edges = np.concatenate([*(spells.begins for spells in named.values()), *ends])
         turns: list[int] = np.unique(edges).tolist()
         quiet = [frozenset(n for n, spells in named.items() if not spells.holds(t)) for t in turns]
-        return Roster(turns, [self._without(names) for names in quiet])
+        return turns, [self._without(names) for names in quiet]
 
     def _without(self, names: frozenset[str]) -> Asker | None:
         if names not in self._askers:

@@ -40,12 +40,9 @@ class GatedStrategy(Gated, Subscribing, Strategy):
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         floor, name = self.floor, order.client_order_id
         floor.recorder.handled[name] = floor.alarm.handling
-        allowed = self._allowed(order)
-        if not (allowed and floor.gate.idle):
-            request, refusals = self._vetoed(order, allowed=allowed)
-            if refusals:
-                self._deny(order, request, refusals)
-                return
+        if refused := self._refused(order):
+            self._deny(order, *refused)
+            return
         floor.sent[name] = None
         super().submit_order(order, *args, **kwargs)
 
@@ -131,14 +128,12 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
     """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        allowed = self._allowed(order)
-        if not (allowed and self.floor.gate.idle):
-            request, refusals = self._vetoed(order, allowed=allowed)
-            if refusals:
-                self._sends(order)
-                self.deny_order(order, told(refusals))
-                self.floor.denied(request, self.floor.cache.order(order.client_order_id).last_event)
-                return
+        if refused := self._refused(order):
+            request, refusals = refused
+            self._sends(order)
+            self.deny_order(order, told(refusals))
+            self.floor.denied(request, self.floor.cache.order(order.client_order_id).last_event)
+            return
         super().submit_order(order, *args, **kwargs)
 
     def _unlisted(self) -> list[Any]:

@@ -78,18 +78,19 @@ class House:
             size = -size
         holder = line.holders.get(strategy := event.strategy_id)
         if holder is None:
-            holder = line.holders[strategy] = Holder(trader)
+            holder = line.holders[strategy] = Holder(trader, str(strategy), str(contract))
         holder.net += size
         if not holder.alarmed:
             self._set_alarm(holder, line)
         self._kept.take(line, size, price, 0.0 if fee is None else fee.as_double())
         self.watching = not self._kept.settled
 
-    def net(self, strategy: Any, contract: Any) -> float:
-        """Return the contracts that a strategy holds, by its fills; negative when short."""
-        line = self._lines.get(contract)
-        holder = line.holders.get(strategy) if line is not None else None
-        return holder.net if holder is not None else 0.0
+    def holder(self, strategy: Any, contract: Any) -> Holder | None:
+        """Return what is known of a strategy in a contract, None where it never traded that."""
+        line = self._line
+        if line is None or line.contract != contract:
+            line = self._lines.get(contract)
+        return None if line is None else line.holders.get(strategy)
 
     def is_surely_worth(self, amount: float, handling: object) -> bool:
         """Say at a glance that the account is worth `amount` dollars; False means look closer.

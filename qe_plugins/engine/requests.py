@@ -21,6 +21,7 @@ class Sizes(dict[float, Decimal]):
         return exact
 
 
+ZERO = Decimal(0)
 SIZES = Sizes({float(n): Decimal(n) for n in range(-100, 101)})
 
 
@@ -40,7 +41,8 @@ def request_of(
     """
     floor, instrument_id, strategy_id = component.floor, order.instrument_id, order.strategy_id
     handling, side = floor.alarm.handling, order.side
-    held = SIZES[floor.house.net(strategy_id, instrument_id)]
+    holder = floor.house.holder(strategy_id, instrument_id)
+    held = ZERO if holder is None else SIZES[holder.net]
     others = working(floor.cache, instrument_id, strategy_id, side, submitted)
     leaves = decimal(order.leaves_qty) if contracts is None else contracts
     total = leaves
@@ -75,15 +77,16 @@ def lone_request_of(component: Any, order: Any) -> tuple[OrderRequest, bool]:
 
     Says the same as `request_of`, with fewer questions to the engine.
     """
-    if type(order) is not MarketOrder:
+    floor = component.floor
+    holder = floor.house.holder(order.strategy_id, order.instrument_id)
+    if holder is None or type(order) is not MarketOrder:
         return request_of(component, order)
-    floor, contract, strategy = component.floor, order.instrument_id, order.strategy_id
-    held, size = floor.house.net(strategy, contract), order.quantity.as_double()
+    held, size = holder.net, order.quantity.as_double()
     after = held + size if (buys := order.is_buy) else held - size
     request = OrderRequest(
         client_order_id=order.client_order_id.value,
-        strategy=floor.names[strategy],
-        instrument_id=floor.names[contract],
+        strategy=holder.strategy,
+        instrument_id=holder.contract,
         side="BUY" if buys else "SELL",
         type="MARKET",
         quantity=SIZES[size],

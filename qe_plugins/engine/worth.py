@@ -25,6 +25,8 @@ class Holder(msgspec.Struct, eq=False):
     """
 
     trader: Any
+    strategy: str
+    contract: str
     net: float = 0.0
     alarmed: bool = False
 
