@@ -19,7 +19,8 @@ ZERO = Decimal(0)
 class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One fill as plain data. `quantity` is signed: positive bought, negative sold.
 
-    `reference` is the price the order could expect: the close it was sent on, or its trigger.
+    `reference` is the price the order could expect: the close it was sent on, or its trigger;
+    `signal` is the id of the signal that it answers.
     """
 
     ts: int
@@ -34,6 +35,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     position_id: str = ""
     liquidity: str = ""
     reference: Decimal | None = None
+    signal: str | None = None
 
     @property
     def side(self) -> str:
@@ -164,7 +166,10 @@ def totals(fills: Sequence[Fill]) -> Totals:
 
 
 class Result(msgspec.Struct):
-    """What a closed trade came to. Prices are averages, `earned` is points times contracts."""
+    """What a closed trade came to. Prices are averages, `earned` is points times contracts.
+
+    `orders` are those whose fills it is made of, by client order id.
+    """
 
     size: Decimal
     entry: Decimal
@@ -172,6 +177,7 @@ class Result(msgspec.Struct):
     earned: Decimal
     commissions: Decimal
     slippage: Decimal | None
+    orders: tuple[str, ...]
 
 
 def result(fills: Sequence[Fill]) -> Result:
@@ -187,6 +193,7 @@ def result(fills: Sequence[Fill]) -> Result:
         earned=gross if fills[0].quantity > 0 else -gross,
         commissions=sums.commissions,
         slippage=sums.slippage,
+        orders=tuple(dict.fromkeys([fill.client_order_id for fill in fills])),
     )
 
 
@@ -203,6 +210,7 @@ def _in_and_out(first: Fill, last: Fill) -> Result:
         earned=ran * first.quantity if ran else ran,  # never minus zero
         commissions=first.commission + last.commission,
         slippage=slippage,
+        orders=(first.client_order_id, last.client_order_id),
     )
 
 
@@ -235,7 +243,7 @@ def trade_of(
         pnl=made.earned * multiplier - made.commissions,
         commissions=made.commissions,
         currency=first.currency,
-        orders=tuple(dict.fromkeys([fill.client_order_id for fill in fills])),
+        orders=made.orders,
         excursion=swing,
         slippage=made.slippage,
     )  # without votes: to Python, a call with more than fifteen names is another kind of call

@@ -10,7 +10,7 @@ from nautilus_trader.model import Bar, InstrumentId, OrderType
 from qe_plugins.decisions import Rolled
 from qe_plugins.engine.books import Fill
 from qe_plugins.engine.listings import Listings
-from qe_plugins.engine.recorder import SETTLES, Names, Recorder, decimal, signal_in
+from qe_plugins.engine.recorder import SETTLES, Names, Recorder, decimal, signal_id_of, signal_in
 
 ZERO = Decimal(0)
 
@@ -51,6 +51,7 @@ class FillEvents:
             common = self._common[contract] = Common(event)
         quantity, position = common.sizes.of(event.last_qty), event.position_id
         order = event.client_order_id
+        sent_on = self._recorder.handled.get(order)
         order_id: str = order.value
         if order_id.startswith(SETTLES):
             order_id = self._recorder.order_id(event)
@@ -66,28 +67,27 @@ class FillEvents:
             currency=common.currency,
             position_id=position.value if position else "",
             liquidity=event.liquidity_side.name,
-            reference=self._reference(event, order, contract, common),
+            reference=self._reference(event, sent_on, common),
+            signal=signal_id_of(sent_on),
         )
 
-    def _reference(
-        self, event: Any, order_id: Any, contract: Any, common: Common
-    ) -> Decimal | None:
+    def _reference(self, event: Any, sent_on: object, common: Common) -> Decimal | None:
         """Return the price an order could expect: its trigger, its limit, or what it was sent on.
 
         A market order is sent on the close of a bar or on the entry of a signal; a settlement is
         what it is.
         """
         if event.order_type != OrderType.MARKET:
-            order = self._order_of(order_id)
+            order = self._order_of(event.client_order_id)
             for name in ("trigger_price", "price"):
                 if (asked := getattr(order, name, None)) is not None:
                     return decimal(asked)
-        sent_on = self._recorder.handled.get(order_id)
         if isinstance(sent_on, Bar):
-            return common.closes.of(sent_on.close) if self._is_of(sent_on, contract) else None
+            mine = self._is_of(sent_on, event.instrument_id)
+            return common.closes.of(sent_on.close) if mine else None
         if isinstance(sent_on, Rolled) and sent_on.prices is not None:
             return sent_on.prices[common.contract == sent_on.after]
-        if sent_on is None and order_id.value.startswith(SETTLES):
+        if sent_on is None and event.client_order_id.value.startswith(SETTLES):
             return decimal(event.last_px)
         signal = signal_in(sent_on)
         return signal.entry if signal else None

@@ -10,7 +10,7 @@ from collections import deque
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import ClientOrderId, OrderType
+from nautilus_trader.model import OrderType
 
 from qe_plugins.data.pieces import NO_COLUMNS, Columns
 from qe_plugins.engine.books import Book, Fill, trade_of
@@ -94,8 +94,7 @@ class BackOffice:
     def _close(self, book: Book, fills: list[Fill]) -> None:
         recorder = self._recorder
         ran = book.ran if self._watches else None
-        entered = fills[0].client_order_id
-        votes = recorder.votes_behind(ClientOrderId(entered)) if recorder.signals else ()
+        votes = recorder.votes_behind(fills[0].signal)
         trade = trade_of(fills, book.closed, book.multiplier, ran, votes)
         recorder.trade(trade, fills[-1])
         self._observers.tell("trade_closed", trade.closed, trade=trade)

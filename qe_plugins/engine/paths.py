@@ -14,11 +14,12 @@ class Path:
     """The bars of one contract, of every type, in the order in which they are heard."""
 
     def __init__(self, parts: Sequence[Bars]) -> None:
-        stamps = _joined([one.ts_init for one in parts])
-        order = np.argsort(stamps, kind="stable")
-        self._stamps: list[int] = stamps[order].tolist()
-        self._highs: list[float] = _joined([one.high for one in parts])[order].tolist()
-        self._lows: list[float] = _joined([one.low for one in parts])[order].tolist()
+        columns = [_joined([getattr(p, n) for p in parts]) for n in ("ts_init", "high", "low")]
+        if len(parts) > 1:
+            order = np.argsort(columns[0], kind="stable")
+            columns = [column[order] for column in columns]
+        self._stamps: list[int]
+        self._stamps, self._highs, self._lows = (column.tolist() for column in columns)
 
     def before(self, ts: int) -> int:
         """Return how many bars are heard before a moment (UTC nanoseconds)."""
@@ -34,4 +35,6 @@ class Path:
 
 
 def _joined(columns: Sequence[np.ndarray]) -> np.ndarray:
+    if len(columns) == 1:
+        return columns[0]
     return np.concatenate(columns) if columns else np.empty(0)

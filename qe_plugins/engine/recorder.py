@@ -99,12 +99,10 @@ class Recorder:
         self.trades.append(trade)
         self.closing[trade.id] = closing.trade_id
 
-    def votes_behind(self, client_order_id: Any) -> tuple[Signal, ...]:
-        """Return the signals that led to an order, oldest first."""
-        signal = signal_in(self.handled.get(client_order_id))
-        if signal is None:
-            return ()
-        return (*self.resolved.get(signal.id, ()), signal) if signal.id in self.signals else ()
+    def votes_behind(self, signal_id: str | None) -> tuple[Signal, ...]:
+        """Return a signal and, before it, the votes that led to it, oldest first."""
+        signal = self.signals.get(signal_id) if signal_id else None
+        return () if signal is None else (*self.resolved.get(signal.id, ()), signal)
 
     def numbered(
         self, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
@@ -160,12 +158,19 @@ def signal_in(event: object) -> Signal | None:
     return brought if isinstance(brought, Signal) else None
 
 
+def signal_id_of(event: object) -> str | None:
+    """Return the id of the signal that an event brings to a strategy, None where it has none."""
+    if isinstance(event, Bar) or (signal := signal_in(event)) is None:
+        return None
+    return signal.id or None
+
+
 def cause_of(handling: object) -> str | None:
     """Return the id of the fact that stands for the event a strategy was handling."""
     if isinstance(handling, Bar):
         return snapshot_id(handling)
-    if (signal := signal_in(handling)) is not None:
-        return signal.id or None
+    if signal_in(handling) is not None:
+        return signal_id_of(handling)
     if isinstance(handling, Rolled):
         return handling.fact
     if isinstance(handling, OrderFilled):

@@ -9,7 +9,7 @@ from nautilus_trader.model import Bar, MarketOrder, OrderSide, OrderType
 
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.exposure import at_risk, only_reduces, working
-from qe_plugins.engine.recorder import decimal, signal_in
+from qe_plugins.engine.recorder import decimal, signal_id_of
 
 
 class Sizes(dict[float, Decimal]):
@@ -51,7 +51,6 @@ def request_of(
         pairs = [(o, decimal(o.leaves_qty)) for o in others.values()]
         total = at_risk([*pairs, (order, leaves)])
     priced = order.order_type != OrderType.MARKET
-    signal = signal_in(handling)
     request = OrderRequest(
         client_order_id=order.client_order_id.value,
         strategy=strategy_id.value,
@@ -65,7 +64,7 @@ def request_of(
         grows=grows,
         position=held,
         working=abs(held + total if side == OrderSide.BUY else held - total),
-        signal_id=(signal.id or None) if signal else None,
+        signal_id=signal_id_of(handling),
         ts=handling.ts_init if isinstance(handling, Bar) else component.clock.timestamp_ns(),
         emulated=order.emulation_trigger is not None,
     )

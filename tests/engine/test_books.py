@@ -203,7 +203,7 @@ def test_one_fill_and_its_opposite_add_up_like_any_others(
 ) -> None:
     first = fill(size, entry * TICK, 1, str(hoped * TICK))
     last = fill(-size, leave * TICK, 2, str(feared * TICK))
-    nothing = fill(0, leave * TICK, 3, str(leave * TICK))
+    nothing = fill(0, leave * TICK, 2, str(leave * TICK))
     quick, long = result([first, last]), result([first, last, nothing])
     assert quick == long
     assert [str(value) for value in astuple(quick)] == [str(value) for value in astuple(long)]
