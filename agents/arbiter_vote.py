@@ -12,9 +12,8 @@ from typing import Annotated
 
 import msgspec
 
-from qe_plugins import Fraction, Plugin, PluginConfig, Role, Side, Signal, hookimpl
+from qe_plugins import Fraction, Plugin, PluginConfig, Role, Signal, hookimpl
 
-SIDES = tuple(Side)
 Weight = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -36,23 +35,18 @@ class ArbiterVote(Plugin):
     @hookimpl
     def resolve_signals(self, signals: list[Signal]) -> Signal | None:
         """Return the strongest vote of the side that won."""
-        weighed = [(self.weight(vote), vote) for vote in signals]
+        weights = self.config.weights
+        weighed = [(vote.confidence * weights.get(vote.source, 1.0), vote) for vote in signals]
         total = sum([weight for weight, _ in weighed])
-        for side in SIDES:
+        for side in dict.fromkeys([vote.side for vote in signals]):
             votes = [one for one in weighed if one[1].side is side]
             weight = sum([weight for weight, _ in votes])
-            if weight > self.config.majority * total and voters(votes) >= self.config.quorum:
+            won = len({vote.source for _, vote in votes})
+            if weight > self.config.majority * total and won >= self.config.quorum:
                 best = max(votes, key=itemgetter(0))[1]
-                count = f"{voters(votes)} of {voters(weighed)} voted {side!s}"
-                reason = f"{count} with {weight / total:.0%} of the weight; {best.source}: "
-                return msgspec.structs.replace(best, reason=reason + best.reason)
+                voted = len({vote.source for vote in signals})
+                share = round(weight / total * 100)
+                count = f"{won} of {voted} voted {side!s} with {share}% of the weight"
+                reason = f"{count}; {best.source}: {best.reason}"
+                return msgspec.structs.replace(best, reason=reason)
         return None
-
-    def weight(self, vote: Signal) -> float:
-        """Return what a vote weighs."""
-        return vote.confidence * self.config.weights.get(vote.source, 1.0)
-
-
-def voters(votes: list[tuple[float, Signal]]) -> int:
-    """Return how many voted, whatever their weight."""
-    return len({vote.source for _, vote in votes})

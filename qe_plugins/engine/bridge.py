@@ -7,7 +7,7 @@ Signals go out as Nautilus custom data of the type `Signal`: a strategy hears th
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -43,7 +43,7 @@ class Bridge(DataActor):
         self._sessions = SessionClock(self.floor)
         self._house = self.floor.house
         self._given: dict[str, Any] = {"cache": self.floor.cache, "history": self.floor.history}
-        self._instruments: dict[str, Any] = {}
+        self._contracts = Contracts(self.floor.cache)
 
     def on_start(self) -> None:
         self._greet()
@@ -88,25 +88,21 @@ class Bridge(DataActor):
     def _votes(self, answers: list[Answer], bar: Bar) -> list[Signal]:
         """Return what the plugins wish for at this bar, stamped and remembered, in call order."""
         recorder, ts = self.floor.recorder, bar.ts_event
-        votes = [
-            stamped(wish, recorder.new_id(Kind.VOTE), answer.plugin, ts)
-            for answer in answers
-            for wish in self._wishes(answer, ts)
-        ]
+        votes: list[Signal] = []
+        for answer in answers:
+            if answer.error is not None:
+                self._fails(answer.plugin, "contribute_signals", answer.error, ts)
+                continue
+            given = answer.value
+            for wish in (given,) if isinstance(given, Signal) else given:
+                if self._contracts[wish.instrument_id] is None:
+                    error = ValueError(f"no contract {wish.instrument_id} on this tape")
+                    self._fails(answer.plugin, "contribute_signals", error, ts)
+                else:
+                    votes.append(stamped(wish, recorder.new_id(Kind.VOTE), answer.plugin, ts))
         if votes:
             recorder.wished(bar, votes)
         return votes
-
-    def _wishes(self, answer: Answer, ts: int) -> Iterator[Signal]:
-        if answer.error is not None:
-            self._fails(answer.plugin, "contribute_signals", answer.error, ts)
-        given = answer.value or ()
-        for wish in (given,) if isinstance(given, Signal) else given:
-            if self._instrument(wish.instrument_id) is None:
-                error = ValueError(f"no contract {wish.instrument_id} on this tape")
-                self._fails(answer.plugin, "contribute_signals", error, ts)
-            else:
-                yield wish
 
     def _publish(self, bar: Bar, votes: list[Signal]) -> None:
         """Resolve the votes for one contract and publish what comes of them, if anything."""
@@ -124,7 +120,7 @@ class Bridge(DataActor):
         contract = votes[0].instrument_id
         given = {
             "signals": votes,
-            "instrument": self._instrument(contract),
+            "instrument": self._contracts[contract],
             "portfolio": self.floor.portfolio,
         }
         for answer in self._resolve.voices(given):
@@ -137,17 +133,24 @@ class Bridge(DataActor):
                 return answer
         return None
 
-    def _instrument(self, instrument_id: str) -> Any:
-        known = self._instruments
-        if instrument_id not in known:
-            try:
-                known[instrument_id] = instrument_of(self.floor.cache, instrument_id)
-            except ValueError:
-                known[instrument_id] = None
-        return known[instrument_id]
-
     def _fails(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
         self.floor.recorder.failure(plugin, hook, error, ts)
+
+
+class Contracts(dict[str, Any]):
+    """The engine's instruments by their ids as text; None where there is no such instrument."""
+
+    def __init__(self, cache: Any) -> None:
+        super().__init__()
+        self._cache = cache
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            found = instrument_of(self._cache, name)
+        except ValueError:
+            found = None
+        self[name] = found
+        return found
 
 
 def skipping(on_bar: Callable[[Any, Bar], None], floor: Floor) -> Callable[[Any, Bar], None]:
