@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from nautilus_trader.model import Bar
+
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.gate import Refusal
 from qe_plugins.engine.requests import lone_request_of, request_of
+
+type Asked = tuple[Any, float, int]
+"""The contract, how many of it (negative to sell), and when (UTC nanoseconds)."""
 
 
 class Gated:
@@ -23,21 +28,27 @@ class Gated:
         """Return orders that were sent of late, and that the cache does not list yet."""
         return self.floor.submitted()
 
-    def _allowed(self, order: Any) -> bool:
-        """Say at a glance that an order breaks no rule."""
+    def _allowed(self, order: Any) -> Asked | None:
+        """Return at a glance what an order asks for that breaks no rule; None means look closer.
+
+        Only after a bar is the account's worth known, and only while nothing else is on its way.
+        """
         floor = self.floor
-        if floor.sent and self._unlisted():
-            return False
-        return floor.rules.allows(order, floor.alarm.handling)
+        bar = floor.alarm.handling
+        if not isinstance(bar, Bar) or (floor.sent and self._unlisted()):
+            return None
+        size = order.quantity.as_double()
+        asked = order.instrument_id, size if order.is_buy else -size, bar.ts_init
+        return asked if floor.rules.allow(*asked) else None
 
     def _refused(self, order: Any) -> tuple[OrderRequest, list[Refusal]] | None:
         """Put a lone order to the rules and the gate; return who refused it, None for nobody."""
-        if self._allowed(order):
+        if (asked := self._allowed(order)) is not None:
             gate = self.floor.gate
             if gate.idle:
                 return None
-            request, reduces = lone_request_of(self, order)
-            refusals = [] if reduces else gate.refusals(self, request, order.instrument_id)
+            request, reduces = lone_request_of(self, order, *asked)
+            refusals = [] if reduces else gate.refusals(self, request, asked[0])
         else:
             request, refusals = self._vetoed(order)
         return (request, refusals) if refusals else None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from nautilus_trader.model import Bar, OrderType
+from nautilus_trader.model import OrderType
 
 from qe_plugins.config.schema import Config
 from qe_plugins.decisions import OrderRequest
@@ -37,7 +37,7 @@ NEVER = Standing(0, 0, 0.0)
 
 
 class Rules:
-    """Asked about every order. `allows` is the quick answer; `broken` has the reasons."""
+    """Asked about every order. `allow` is the quick answer; `broken` has the reasons."""
 
     def __init__(self, cache: Any, margin: Margin, *, flat_before: float, refuses: bool) -> None:
         self._cache, self._margin = cache, margin
@@ -47,14 +47,11 @@ class Rules:
         self._standings: dict[Any, Standing] = {}
         self._asked: tuple[Any, Standing] = (None, NEVER)
 
-    def allows(self, order: Any, handling: object) -> bool:
-        """Say at a glance that an order breaks no rule; False means look closer.
+    def allow(self, contract: Any, more: float, ts: int) -> bool:
+        """Say at a glance that an order at a bar breaks no rule; False means look closer.
 
-        `handling` is what the strategy is handling: only after a bar is the account's worth known.
+        `more` are contracts, negative to sell; `ts` is when the bar is heard (UTC nanoseconds).
         """
-        if not isinstance(handling, Bar):
-            return False
-        contract, ts = order.instrument_id, handling.ts_init
         before, standing = self._asked
         if contract != before:
             standing = self._standings.get(contract, NEVER)
@@ -63,8 +60,6 @@ class Rules:
             if not standing.since <= ts < standing.until:
                 return False
         self._asked = (contract, standing)
-        size: float = order.quantity.as_double()
-        more = size if order.is_buy else -size
         fits = self._margin.kept.holds(contract, more, standing.initial)
         return fits and not is_any_working(self._cache)
 

@@ -34,8 +34,8 @@ def both(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
     """Have every lone order described both ways; return the list that the pairs go to."""
     pairs: list[tuple[Any, Any]] = []
 
-    def describe(component: Any, order: Any) -> Any:
-        found = lone_request_of(component, order)
+    def describe(component: Any, order: Any, *asked: Any) -> Any:
+        found = lone_request_of(component, order, *asked)
         pairs.append((found, request_of(component, order)))
         return found
 
