@@ -11,7 +11,6 @@ from math import inf
 import msgspec
 
 from qe_plugins.decisions import Excursion, Side, Signal, Trade
-from qe_plugins.engine.paths import Path
 
 ZERO = Decimal(0)
 
@@ -56,8 +55,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Book:
     """The open trade of one strategy in one contract.
 
-    `ran` is the highest and the lowest price that the last one saw; `seen` is how many bars of the
-    piece of the tape it has seen.
+    `ran` is the highest and the lowest price that the last one saw.
     """
 
     multiplier: Decimal
@@ -65,7 +63,6 @@ class Book:
     closed: int = 0
     fills: list[Fill] = field(default_factory=list)
     ran: tuple[Decimal, Decimal] = (ZERO, ZERO)
-    seen: int = 0
     _top: float = -inf
     _bottom: float = inf
 
@@ -90,13 +87,6 @@ class Book:
         if rest is not None:
             self._open(rest)
         return done
-
-    def follow(self, path: Path, end: int) -> None:
-        """See the bars of a contract's path up to, not including, number `end`."""
-        if end > self.seen:
-            if self.held:
-                self.see(*path.range(self.seen, end))
-            self.seen = end
 
     def see(self, high: float, low: float) -> None:
         """Widen the range the open trade has seen by that of bars, in points."""

@@ -7,21 +7,25 @@ is in the way of a bar. What a trade is made of, how far it ran and what it paid
 from __future__ import annotations
 
 from collections import deque
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from nautilus_trader.model import OrderType
 
 from qe_plugins.data.pieces import NO_COLUMNS, Columns
 from qe_plugins.engine.books import Book, Fill, trade_of
 from qe_plugins.engine.fill_events import FillEvents
+from qe_plugins.engine.instruments import instrument_of
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.observers import Observers
-from qe_plugins.engine.paths import Path
+from qe_plugins.engine.paths import Path, Range
 from qe_plugins.engine.recorder import Recorder, decimal
 
 EVER = 2**63 - 1
-ZERO = Decimal(0)
+
+type Key = tuple[str, str]
+"""A strategy and a contract."""
 
 
 class BackOffice:
@@ -36,60 +40,82 @@ class BackOffice:
         self._cache, self._recorder = cache, recorder
         self._observers, self._read = observers, FillEvents(cache, recorder, listings).read
         self._watches = observers.wants("trade_closed")
-        self.books: dict[tuple[str, str], Book] = {}
+        self.books: dict[Key, Book] = {}
         self._pending: deque[Any] = deque()
         self.filled = self._pending.append
         self._columns = NO_COLUMNS
         self._paths: dict[str, Path] = {}
+        self._at: dict[Key, int] = {}
 
     def expects(self, columns: Columns) -> None:
         """Take the bars that are heard next; the ones before have been."""
         if self._watches:
             self.settle()
-            self._columns, self._paths = columns, {}
-            for book in self.books.values():
-                book.seen = 0
+            self._columns, self._paths, self._at = columns, {}, {}
 
     def settle(self, until: int = EVER) -> None:
         """Book what happened before a moment (UTC ns), so that trades are told up to there."""
-        pending = self._pending
+        events = self._due(until)
+        fills = [self._read(event) for event in events]
+        seen = self._seen(fills, events, until) if self._watches else {}
+        for fill in fills:
+            key = (fill.strategy, fill.instrument_id)
+            book = self.books.get(key) or self._opened(key)
+            if seen:
+                book.see(*next(seen[key]))
+            self._recorder.fills.append(fill)
+            if closed := book.apply(fill):
+                self._close(book, closed)
+        for key, rest in seen.items():
+            self.books[key].see(*next(rest))
+
+    def _due(self, until: int) -> list[Any]:
+        """Take the events before a moment off those that wait."""
+        pending, due = self._pending, []
         while pending and pending[0].ts_event < until:
-            self._book(pending.popleft())
-        if self._watches:
-            for (_, contract), book in self.books.items():
-                path = self._path(contract)
-                book.follow(path, path.before(until))
+            due.append(pending.popleft())
+        return due
+
+    def _opened(self, key: Key) -> Book:
+        multiplier = decimal(instrument_of(self._cache, key[1]).multiplier)
+        book = self.books[key] = Book(multiplier)
+        return book
+
+    def _seen(
+        self, fills: Sequence[Fill], events: Sequence[Any], until: int
+    ) -> dict[Key, Iterator[Range]]:
+        """Return what each book sees before each of its fills, and after them up to a moment."""
+        mine: dict[Key, list[Any]] = {key: [] for key in self.books}
+        for fill, event in zip(fills, events, strict=True):
+            mine.setdefault((fill.strategy, fill.instrument_id), []).append(event)
+        return {key: iter(self._ranges(key, those, until)) for key, those in mine.items()}
+
+    def _ranges(self, key: Key, events: Sequence[Any], until: int) -> list[Range]:
+        path = self._path(key[1])
+        cuts = [self._at.get(key, 0), *self._heard(events, path), *path.before([until])]
+        rising: list[int] = np.maximum.accumulate(cuts).tolist()
+        self._at[key] = rising[-1]
+        return path.ranges(rising)
+
+    def _heard(self, events: Sequence[Any], path: Path) -> list[int]:
+        """Return how many bars are heard before each fill: not one that its order answers."""
+        heard = path.until([event.ts_event for event in events])
+        for n, event in enumerate(events):
+            if event.order_type != OrderType.MARKET:
+                [before] = path.before([event.ts_event])
+                if before < heard[n] and self._sent(event) < event.ts_event:
+                    heard[n] = before
+        return heard
+
+    def _sent(self, event: Any) -> int:
+        sent: int = self._cache.order(event.client_order_id).ts_init
+        return sent
 
     def _path(self, contract: str) -> Path:
         path = self._paths.get(contract)
         if path is None:
             path = self._paths[contract] = Path(self._columns.of_contract(contract))
         return path
-
-    def _seen_by(self, event: Any, ts: int, path: Path) -> int:
-        """Return how many bars are heard before a fill: not one that its order answers."""
-        until = path.until(ts)
-        if event.order_type == OrderType.MARKET:
-            return until
-        before = path.before(ts)
-        if before == until:
-            return until
-        sent: int = self._cache.order(event.client_order_id).ts_init
-        return before if sent < ts else until
-
-    def _book(self, event: Any) -> None:
-        fill = self._read(event)
-        self._recorder.fills.append(fill)
-        key = (fill.strategy, fill.instrument_id)
-        book = self.books.get(key)
-        if book is None:
-            multiplier = decimal(self._cache.instrument(event.instrument_id).multiplier)
-            book = self.books[key] = Book(multiplier)
-        if self._watches:
-            path = self._path(fill.instrument_id)
-            book.follow(path, self._seen_by(event, fill.ts, path))
-        if closed := book.apply(fill):
-            self._close(book, closed)
 
     def _close(self, book: Book, fills: list[Fill]) -> None:
         recorder = self._recorder

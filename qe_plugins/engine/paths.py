@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 
 from qe_plugins.bars import Bars
+
+type Range = tuple[float, float]
+"""The highest and the lowest price of some bars; minus infinity and infinity of none."""
+
+UNSEEN: Range = (-inf, inf)
 
 
 class Path:
@@ -18,20 +23,32 @@ class Path:
         if len(parts) > 1:
             order = np.argsort(columns[0], kind="stable")
             columns = [column[order] for column in columns]
-        self._stamps: list[int]
-        self._stamps, self._highs, self._lows = (column.tolist() for column in columns)
+        self._stamps, self._highs, self._lows = columns
 
-    def before(self, ts: int) -> int:
-        """Return how many bars are heard before a moment (UTC nanoseconds)."""
-        return bisect_left(self._stamps, ts)
+    def before(self, moments: Sequence[int]) -> list[int]:
+        """Return how many bars are heard before each of some moments (UTC nanoseconds)."""
+        found: list[int] = np.searchsorted(self._stamps, moments, "left").tolist()
+        return found
 
-    def until(self, ts: int) -> int:
-        """Return how many bars are heard up to a moment (UTC nanoseconds), at it too."""
-        return bisect_right(self._stamps, ts)
+    def until(self, moments: Sequence[int]) -> list[int]:
+        """Return how many bars are heard up to each of some moments (UTC ns), at it too."""
+        found: list[int] = np.searchsorted(self._stamps, moments, "right").tolist()
+        return found
 
-    def range(self, first: int, end: int) -> tuple[float, float]:
-        """Return the highest and the lowest price of bars `first` up to, not including, `end`."""
-        return max(self._highs[first:end]), min(self._lows[first:end])
+    def ranges(self, cuts: Sequence[int]) -> list[Range]:
+        """Return what each two cuts that follow each other have between them.
+
+        A cut is a number of bars; none is smaller than the one before it.
+        """
+        edges = np.asarray(cuts, np.int64)
+        tops, bottoms = np.full((2, len(edges) - 1), inf)
+        np.negative(tops, out=tops)
+        some = edges[1:] > edges[:-1]
+        if some.any():
+            firsts, end = edges[:-1][some], edges[-1]
+            tops[some] = np.maximum.reduceat(self._highs[:end], firsts)
+            bottoms[some] = np.minimum.reduceat(self._lows[:end], firsts)
+        return list(zip(tops.tolist(), bottoms.tolist(), strict=True))
 
 
 def _joined(columns: Sequence[np.ndarray]) -> np.ndarray:

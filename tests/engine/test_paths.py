@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from math import inf
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.bars import Bars
-from qe_plugins.engine.paths import Path
+from qe_plugins.engine.paths import UNSEEN, Path
 
 bars = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9), st.integers(0, 9)), max_size=20)
 moments = st.integers(0, 31)
@@ -21,22 +24,27 @@ def columns(rows: list[tuple[int, int, int]]) -> Bars:
     return Bars("X.SIM-1-MINUTE-LAST-EXTERNAL", given)
 
 
-@given(bars, bars, moments, moments)
-def test_a_range_is_that_of_every_bar_of_every_type_between_two_moments(one, other, a, b):
-    since, until = sorted((a, b))
-    path = Path([columns(one), columns(other)])
-    seen = [(low, low + width) for ts, low, width in one + other if since <= ts < until]
-    first, end = path.before(since), path.before(until)
-    assert end - first == len(seen)
-    if seen:
-        assert path.range(first, end) == (max(h for _, h in seen), min(low for low, _ in seen))
+@given(bars, bars, st.lists(moments, min_size=2, max_size=6))
+def test_a_range_is_that_of_every_bar_of_every_type_between_two_moments(one, other, cuts):
+    path, cuts = Path([columns(one), columns(other)]), sorted(cuts)
+    numbers = path.before(cuts)
+    for (since, until), count, (top, bottom) in zip(
+        pairwise(cuts), np.diff(numbers), path.ranges(numbers), strict=True
+    ):
+        seen = [(low, low + width) for ts, low, width in one + other if since <= ts < until]
+        assert count == len(seen)
+        assert top == max((high for _, high in seen), default=-inf)
+        assert bottom == min((low for low, _ in seen), default=inf)
 
 
 @given(bars, moments)
 def test_bars_at_a_moment_are_heard_by_then_and_not_before(rows, moment):
     path = Path([columns(rows)])
-    assert path.until(moment) - path.before(moment) == sum(ts == moment for ts, *_ in rows)
+    [until], [before] = path.until([moment]), path.before([moment])
+    assert until - before == sum(ts == moment for ts, *_ in rows)
 
 
 def test_a_contract_without_bars_has_an_empty_path():
-    assert Path([]).until(1) == 0
+    path = Path([])
+    assert path.until([1]) == [0]
+    assert path.ranges([0, 0]) == [UNSEEN]
