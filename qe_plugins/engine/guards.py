@@ -13,7 +13,7 @@ from qe_plugins.data.pieces import Columns
 from qe_plugins.engine.history import History
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.screening import Screening
-from qe_plugins.manager import Asker, Plugins
+from qe_plugins.manager import Asker, Plugins, Tally
 
 EVER = 2**63 - 2
 
@@ -33,8 +33,11 @@ class Spells(msgspec.Struct):
         return at >= 0 and ts <= int(self.ends[at])
 
 
-type Roster = tuple[list[int], list[Asker | None]]
-"""Moments (UTC nanoseconds), the first of which is 0, and whom to ask from each of them on."""
+type Duty = tuple[Asker | None, list[Tally]]
+"""Whom to ask, and the tallies of those who have answered by their screens."""
+
+type Roster = tuple[list[int], list[Duty]]
+"""Moments (UTC nanoseconds), the first of which is 0, and who is on duty from each of them on."""
 
 
 class Guards:
@@ -50,7 +53,7 @@ class Guards:
             "screen_orders", plugins, cache, history, recorder, otherwise=True
         )
         self._rosters: dict[str, Roster] = {}
-        self._askers: dict[frozenset[str], Asker | None] = {}
+        self._duties: dict[frozenset[str], Duty] = {}
 
     def expects(self, columns: Columns) -> None:
         """Take the bars that are heard next, and have them screened.
@@ -71,25 +74,34 @@ class Guards:
             self._rosters[contract] = self._roster(together)
 
     def asker(self, contract: str, ts: int) -> Asker | None:
-        """Return whom to ask about an order in a contract at a moment (UTC ns), None for nobody."""
+        """Return whom to ask about an order in a contract at a moment (UTC ns), None for nobody.
+
+        Who is left out has answered by its screen, and counts as asked.
+        """
         roster = self._rosters.get(contract)
         if roster is None:
             return self.everyone
-        turns, askers = roster
-        return askers[bisect_right(turns, ts) - 1]
+        turns, duties = roster
+        asker, answered = duties[bisect_right(turns, ts) - 1]
+        for tally in answered:
+            tally.asked += 1
+        return asker
 
     def _roster(self, named: dict[str, Spells]) -> Roster:
-        """Return whom to ask, given when each plugin that screens has to be."""
+        """Return who is on duty when, given when each plugin that screens has to be."""
         ends = [spells.ends[spells.ends < EVER] + 1 for spells in named.values()]
         edges = np.concatenate([*(spells.begins for spells in named.values()), *ends])
         turns: list[int] = np.unique(edges).tolist()
         quiet = [frozenset(n for n, spells in named.items() if not spells.holds(t)) for t in turns]
-        return turns, [self._without(names) for names in quiet]
+        return turns, [self._duty(names) for names in quiet]
 
-    def _without(self, names: frozenset[str]) -> Asker | None:
-        if names not in self._askers:
-            self._askers[names] = None if self.everyone is None else self.everyone.without(names)
-        return self._askers[names]
+    def _duty(self, quiet: frozenset[str]) -> Duty:
+        if quiet not in self._duties:
+            everyone = self.everyone
+            assert everyone is not None  # who has a screen has the question, too
+            answered = [one.tally for one in everyone.implementations if one.plugin in quiet]
+            self._duties[quiet] = everyone.without(quiet), answered
+        return self._duties[quiet]
 
 
 def spells_of(stamps: np.ndarray, named: np.ndarray) -> Spells:

@@ -154,7 +154,7 @@ def screen_orders(bars: Bars, instrument: FuturesContract) -> np.ndarray | None:
     Called: in a backtest before the bars of a piece of the tape; live not at all.
     Thread: trading.
     Answers: of each plugin for itself: it is asked `veto_order` while a bar that it named is the
-        last of its type, and wherever that is not known. At other times it would have no objection.
+        last of its type, and wherever that is not known. Of other orders it counts as asked, too.
     Exception: it is asked about every order after these bars, counted and journaled.
 
     For guardians that judge the market alone. A bar is judged by itself and the `lookback` bars

@@ -1,7 +1,7 @@
 """Plugins: available, active, asked."""
 
 from qe_plugins.manager.activation import Plugins, Stats
-from qe_plugins.manager.asking import Answer, Asker, Implementation
+from qe_plugins.manager.asking import Answer, Asker, Implementation, Tally
 from qe_plugins.manager.discovery import Available, available, find
 from qe_plugins.manager.reference import HookReference, reference
 
@@ -13,6 +13,7 @@ __all__ = [
     "Implementation",
     "Plugins",
     "Stats",
+    "Tally",
     "available",
     "find",
     "reference",

@@ -20,7 +20,8 @@ from qe_plugins.plugin import Plugin, PluginConfig
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """How one active plugin fared. `seconds` is the time its hooks took on the trading thread.
 
-    Screening is not asking: of it, failures and seconds count.
+    Screening bars is not asking: of it, failures and seconds count. An order that a screen answers
+    for its plugin counts as asked.
     """
 
     name: str

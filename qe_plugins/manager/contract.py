@@ -52,11 +52,20 @@ def check(name: str, plugin: type[Plugin]) -> None:
 
 def _check_screen(where: str, plugin: type[Plugin], hook: str) -> None:
     question = SCREENS.get(hook)
-    if question is not None and not _is_marked(plugin, question):
-        hint = f"Write `{question}` too, or leave `{hook}` out."
-        raise HookError(
-            f"says when to ask `{question}`, which is not there.", where=where, hint=hint
-        )
+    if question is None:
+        return
+    if not _is_marked(plugin, question):
+        message = f"says when to ask `{question}`, which is not there."
+        raise HookError(message, where=where, hint=f"Write `{question}`, or leave `{hook}` out.")
+    if not issubclass(_writer(plugin, hook), _writer(plugin, question)):
+        message = f"is inherited, and does not know what the `{question}` written here says."
+        hint = f"Write `{hook}` anew beside it, or `{hook} = None` to be asked every time."
+        raise HookError(message, where=where, hint=hint)
+
+
+def _writer(plugin: type[Plugin], hook: str) -> type:
+    """Return the class, the plugin's own or one above it, that has a hook's method."""
+    return next(one for one in plugin.__mro__ if hook in vars(one))
 
 
 def _is_marked(plugin: type[Plugin], attribute: str) -> bool:

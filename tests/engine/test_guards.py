@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nautilus_trader.model import Bar
 
 from agents.guardian_volatility import GuardianVolatility, GuardianVolatilityConfig
-from qe_plugins import Plugin, Veto, hookimpl
+from qe_plugins import OrderRequest, Plugin, Veto, hookimpl
 from qe_plugins.config.load import load
 from qe_plugins.engine.backtest import run
 from qe_plugins.engine.guards import Guards, merged, spells_of
@@ -186,7 +186,22 @@ def test_a_screen_without_its_question_is_refused(qe_plugins: Any) -> None:
         qe_plugins(Mute())
 
 
-class AsksEveryTime(GuardianVolatility):
+class Counts(GuardianVolatility):
+    """Counts how often it is asked itself."""
+
+    questions = 0
+
+    @hookimpl
+    def screen_orders(self, bars: Any) -> Any:
+        return super().screen_orders(bars)
+
+    @hookimpl
+    def veto_order(self, order: OrderRequest, history: Any) -> Veto | None:
+        self.questions += 1
+        return super().veto_order(order, history)
+
+
+class AsksEveryTime(Counts):
     screen_orders = None  # type: ignore[assignment]
 
 
@@ -207,14 +222,33 @@ def test_a_run_with_a_screen_and_one_without_have_the_same_vetoes_and_fills(
     file = tmp_path / "storms.yaml"
     file.write_text(yaml.safe_dump(config, sort_keys=False))
     settings = GuardianVolatilityConfig(multiple=2.5)
-    screens, asks = (
-        run(load(file), plugins=Plugins([("storms", cls(settings))]))
-        for cls in (GuardianVolatility, AsksEveryTime)
-    )
+    guardians = Counts(settings), AsksEveryTime(settings)
+    screens, asks = (run(load(file), plugins=Plugins([("storms", one)])) for one in guardians)
     assert [fact.body for fact in screens.facts] == [fact.body for fact in asks.facts]
     assert screens.fills.equals(asks.fills)
     vetoes = [fact for fact in screens.facts if fact.kind is Kind.VETO]
-    assert 20 < len(vetoes) <= screens.plugins[0].asked < asks.plugins[0].asked
+    assert 20 < len(vetoes) <= guardians[0].questions < guardians[1].questions
+
+
+def test_an_order_that_its_screen_answers_counts_as_asked(qe_plugins: Any, bars: list[Bar]) -> None:
+    plugins = qe_plugins(Falls())
+    floor = Floor(plugins)
+    floor.expects(bars)
+    for bar in bars:
+        if asker := floor.guards.asker(CONTRACT, bar.ts_init + 1):
+            asker()
+    [falls] = plugins.stats()
+    assert (falls.asked, falls.vetoed) == (8, 3)
+
+
+def test_a_screen_that_is_inherited_without_its_question_is_refused(qe_plugins: Any) -> None:
+    class Stricter(Falls):
+        @hookimpl
+        def veto_order(self) -> Veto | None:
+            return Veto("always")
+
+    with pytest.raises(HookError, match="does not know what the `veto_order` written here"):
+        qe_plugins(Stricter())
 
 
 Bar_ = st.tuples(st.integers(0, 3), st.booleans())
