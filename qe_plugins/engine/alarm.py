@@ -82,7 +82,7 @@ def describe(event: object) -> str:
     """Say which event was being handled: its kind, its time, the event itself."""
     ts = getattr(event, "ts_event", None)
     when = f" of {datetime.fromtimestamp(ts / 1e9, UTC):%Y-%m-%d %H:%M:%S}Z" if ts else ""
-    return f"{type(event).__name__}{when} ({event})" if event is not None else "start-up"
+    return f"{type(event).__name__}{when} ({event})" if event is not NOTHING else "start-up"
 
 
 def guarded(
@@ -93,13 +93,12 @@ def guarded(
     A `watch` looks at the event first, while it is watching.
     """
 
-    def call(self: Any, event: Any = None) -> Any:
-        outer = alarm.handling
-        alarm.handling = NOTHING if event is None else event
+    def call(self: Any, event: Any = NOTHING) -> Any:
+        outer, alarm.handling = alarm.handling, event
         try:
             if watch is not None and watch.watching:
                 watch.check(event)
-            return method(self) if event is None else method(self, event)
+            return method(self) if event is NOTHING else method(self, event)
         except BaseException as error:
             alarm.ring(self, error, event)
             raise

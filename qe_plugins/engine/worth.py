@@ -51,12 +51,13 @@ class Worth:
 
     While the price is between `low` and `high` the account is worth at least `least` dollars. After
     a fill in a second kind of contract nothing is known until the account is looked at again.
+    `settled` says that no price that is known to come needs a look.
     """
 
-    __slots__ = ("_cash", "_fills", "high", "known", "least", "line", "low", "net")
+    __slots__ = ("_cash", "_fills", "high", "known", "least", "line", "low", "net", "settled")
 
     def __init__(self) -> None:
-        self.known = False
+        self.known = self.settled = False
         self.line: Line | None = None
         self.net = self.least = self.low = self.high = 0.0
         self._cash, self._fills = 0.0, 0
@@ -82,7 +83,7 @@ class Worth:
 
     def forget(self) -> None:
         """Ask the engine the next time."""
-        self.known = False
+        self.known = self.settled = False
         self.net = self.low = self.high = 0.0
 
     def holds(self, contract: Any, more: float, initial: float) -> bool:
@@ -101,20 +102,18 @@ class Worth:
         line = self.line
         return self._cash + (self.net * price * line.multiplier if line else 0.0)
 
-    @property
-    def settled(self) -> bool:
-        """Whether no price that is known to come needs a look."""
-        if not self.net:
-            return self.known
+    def compare(self) -> None:
+        """Take it that other prices are known to come."""
         line = self.line
-        return line is not None and self.low < line.lowest and line.highest < self.high
+        if self.net and line is not None:
+            self.settled = self.low < line.lowest and line.highest < self.high
 
     def _bound(self, price: float) -> None:
         """Find the prices at which no more than half of what is spare has been lost."""
         net, line = self.net, self.line
         if not net or line is None:
             self.low = self.high = 0.0
-            self.least = self._cash
+            self.least, self.settled = self._cash, self.known
             return
         size = abs(net)
         needed = size * line.maintenance
@@ -122,5 +121,7 @@ class Worth:
         if spare > 0:
             away = spare / 2 / size / line.multiplier
             self.low, self.high, self.least = price - away, price + away, needed + spare / 2
+            self.settled = self.low < line.lowest and line.highest < self.high
         else:
             self.low = self.high = 0.0
+            self.settled = False
