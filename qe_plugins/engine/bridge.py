@@ -64,6 +64,19 @@ class Bridge(DataActor):
             if answers:
                 self._hear(answers, bar)
 
+    def ahead(self, handle: Callable[[Any, Bar], None]) -> Callable[[Any, Bar], None]:
+        """Return a component's `on_bar` at which the bridge is first, where there is need."""
+        wake, house, screens = self.on_bar, self._house, self.floor.screens
+        named, always = screens.named, not may_skip(self.floor)
+
+        def hear(component: Any, bar: Bar) -> None:
+            ts = bar.ts_init
+            if always or ts in named or house.watching or ts > screens.until:
+                wake(bar)
+            handle(component, bar)
+
+        return hear
+
     def finish(self) -> None:
         """Close the last trade and the last session. Call when the run is over."""
         if self.floor.observers.wants("trade_closed"):
@@ -153,11 +166,16 @@ class Contracts(dict[str, Any]):
         return found
 
 
+def may_skip(floor: Floor) -> bool:
+    """Say whether there are bars at which the bridge has nothing to do."""
+    return floor.screens.skips and not floor.observers.wants("session_closed")
+
+
 def skipping(on_bar: Callable[[Any, Bar], None], floor: Floor) -> Callable[[Any, Bar], None]:
     """Return an `on_bar` of the bridge for which a bar with nothing to do is next to nothing."""
     house, screens = floor.house, floor.screens
     named = screens.named
-    if not screens.skips or floor.observers.wants("session_closed"):
+    if not may_skip(floor):
         return on_bar
 
     def hear(self: Any, bar: Bar) -> None:

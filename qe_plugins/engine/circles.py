@@ -30,6 +30,7 @@ LEAVES = ("on_stop", "on_degrade", "on_fault")
 
 
 type Handler = Callable[[Any], None]
+type Callback = Callable[[Any, Any], None]
 
 
 class Seat(msgspec.Struct, frozen=True, eq=False):
@@ -43,16 +44,22 @@ class Seat(msgspec.Struct, frozen=True, eq=False):
 class Circle:
     """Those who hear the same events, in order. `told` is how many the engine has told of one.
 
+    `members` are their identities: who hears such events by other means is told by itself.
     `leader` is the bridge, where it hears these events: through the others, or where nobody else
     does by a subscription of its own.
     """
 
-    __slots__ = ("leader", "seats", "told", "ts")
+    __slots__ = ("leader", "members", "seats", "told", "ts")
 
     def __init__(self) -> None:
-        self.seats: tuple[Seat, ...] = ()
+        self.sit(())
         self.leader: Any = None
         self.told = self.ts = 0
+
+    def sit(self, seats: tuple[Seat, ...]) -> None:
+        """Have other members."""
+        self.seats = seats
+        self.members = {id(seat.component) for seat in seats}
 
     def tell(self, event: Any) -> None:
         """Take it that one more was told of an event; let all handle it once all were told."""
@@ -86,25 +93,29 @@ def nothing(event: Any) -> None:
 
 
 class Subject:
-    """The circles of one callback.
-
-    `alone` is how the bridge and the one component handle an event, if there is no more than one.
-    """
+    """The circles of one callback, and how each class handles an event and is told of it."""
 
     def __init__(self, name: str) -> None:
-        self.key_of = KEYS[name]
+        self.name, self.key_of = name, KEYS[name]
         self.circles: dict[Any, Circle] = {}
-        self.alone: tuple[Handler, Handler] | None = None
+        self.handlers: dict[type, Callback] = {}
+        self.told: dict[type, Callback] = {}
 
     def circle(self, key: Any) -> Circle:
         """Return the circle of a key, new where there is none."""
         return self.circles.setdefault(key, Circle())
 
     def seat(self, circle: Circle, seats: tuple[Seat, ...]) -> None:
-        """Have other members in a circle."""
-        circle.seats = seats
-        taken = [one for one in self.circles.values() for _ in one.seats]
-        self.alone = (taken[0].lead, taken[0].seats[0].handle) if len(taken) == 1 else None
+        """Have other members in a circle. Who is the only one in all of them needs not wait."""
+        circle.sit(seats)
+        for hosted, told in self.told.items():
+            setattr(hosted, self.name, told)
+        taken = [(one, seat) for one in self.circles.values() for seat in one.seats]
+        if len(taken) == 1:
+            [(one, seat)] = taken
+            alone = type(seat.component)
+            handle = self.handlers[alone]
+            setattr(alone, self.name, handle if one.leader is None else one.leader.ahead(handle))
 
 
 class Circles:
@@ -113,14 +124,16 @@ class Circles:
     def __init__(self, alarm: Alarm) -> None:
         self._alarm = alarm
         self._subjects = {name: Subject(name) for name in KEYS}
-        self._handlers: dict[type, dict[str, Any]] = {}
+        self._ranks: dict[type, int] = {}
         self._away: dict[int, list[tuple[str, Any]]] = {}
 
     def admit(self, hosted: Any) -> None:
         """Give a hosted class its rank: after those that were admitted before."""
-        self._handlers[hosted] = {name: getattr(hosted, name) for name in KEYS}
+        self._ranks[hosted] = len(self._ranks)
         for name, subject in self._subjects.items():
-            setattr(hosted, name, self._told(subject, getattr(hosted, name)))
+            handler = subject.handlers[hosted] = getattr(hosted, name)
+            told = subject.told[hosted] = self._told(subject, handler)
+            setattr(hosted, name, told)
         for name in LEAVES:
             setattr(hosted, name, self._then(getattr(hosted, name), self._leaves))
         hosted.on_resume = self._then(hosted.on_resume, self._returns)
@@ -137,16 +150,17 @@ class Circles:
 
     def join(self, name: str, key: Any, component: Any) -> None:
         """Take in a component that has subscribed to what its callback `name` is told of."""
-        handlers = self._handlers.get(type(component))
-        if handlers is None:
+        rank = self._ranks.get(type(component))
+        if rank is None:
             return
-        subject, rank = self._subjects[name], list(self._handlers).index(type(component))
+        subject = self._subjects[name]
         circle = subject.circle(key)
         if any(seat.component is component for seat in circle.seats):
             return
         if circle.leader is not None and not circle.seats:
             circle.leader.unsubscribe_bars(key)
-        seat = Seat(rank, component, MethodType(handlers[name], component))
+        handle = MethodType(subject.handlers[type(component)], component)
+        seat = Seat(rank, component, handle)
         subject.seat(circle, tuple(sorted((*circle.seats, seat), key=attrgetter("rank"))))
 
     def leave(self, name: str, key: Any, component: Any) -> None:
@@ -165,17 +179,12 @@ class Circles:
             for circle in subject.circles.values():
                 circle.finish()
 
-    def _told(self, subject: Subject, handler: Any) -> Callable[[Any, Any], None]:
+    def _told(self, subject: Subject, handler: Callback) -> Callback:
         """Return the callback that the engine calls in place of a component's handler."""
 
         def told(component: Any, event: Any) -> None:
-            if subject.alone is not None:
-                lead, handle = subject.alone
-                lead(event)
-                handle(event)
-                return
             circle = subject.circles.get(subject.key_of(event))
-            if circle is None:
+            if circle is None or id(component) not in circle.members:
                 handler(component, event)
                 return
             try:

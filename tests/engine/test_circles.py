@@ -210,6 +210,17 @@ def test_an_event_that_nobody_subscribed_to_is_handled_by_who_was_told() -> None
     assert heard == ["A"]
 
 
+def test_who_hears_an_event_by_other_means_handles_it_alone_and_once() -> None:
+    circles, (one, other, third), heard = circle("A", "B", "C")
+    circles.join("on_bar", "bars", one)
+    for component in (other, one):
+        component.on_bar(Event(1))
+    circles.join("on_bar", "bars", third)
+    for component in (third, other, one):
+        component.on_bar(Event(2))
+    assert heard == ["B", "A", "B", "A", "C"]
+
+
 def test_a_run_in_which_somebody_was_not_told_does_not_go_on() -> None:
     circles, (one, other), heard = circle("A", "B")
     for component in (one, other):
