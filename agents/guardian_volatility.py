@@ -13,7 +13,6 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from qe_plugins import Bars, History, OrderRequest, Plugin, PluginConfig, Role, Veto, hookimpl
 
@@ -57,7 +56,7 @@ class GuardianVolatility(Plugin):
         named = np.ones(len(bars), np.bool_)
         if len(bars) >= self.needed:
             last, against = self.config.bars, self.config.against
-            tops, bottoms = sliding_window_view((bars.high, -bars.low), last, axis=1).max(axis=-1)
+            tops, bottoms = highest(bars.high, last), highest(-bars.low, last)
             walked = np.cumsum(np.concatenate(([0.0], bars.high - bars.low)))
             before = walked[against:-last] - walked[: -self.needed]
             allowed = np.minimum(before / against * self.config.multiple, self.most)
@@ -83,3 +82,12 @@ class GuardianVolatility(Plugin):
     def judged(self, contract: str) -> str:
         """Return the type of the bars that a contract is judged by."""
         return f"{contract}-{self.config.bar}-EXTERNAL"
+
+
+def highest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the highest of each `count` values that follow each other."""
+    found, width = values, 1
+    while width < count:
+        step = min(width, count - width)
+        found, width = np.maximum(found[:-step], found[step:]), width + step
+    return found

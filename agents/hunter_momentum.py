@@ -70,7 +70,8 @@ class HunterMomentum(Plugin):
         """Return a signal at the bar where a move begins."""
         bar_type = str(bar.bar_type)
         wish = self.wishes.get(bar_type, {}).get(bar.ts_event)
-        return wish if wish is not None and self.leads(bar_type, history) else None
+        alone = len(self.wishes) == 1
+        return wish if wish is not None and (alone or self.leads(bar_type, history)) else None
 
     def moves(self, bars: Bars) -> tuple[np.ndarray, np.ndarray]:
         """Return the move at each bar in units of noise, and the noise in points.
@@ -91,7 +92,7 @@ class HunterMomentum(Plugin):
     def leads(self, bar_type: str, history: History) -> bool:
         """Say whether no other contract traded more of late."""
         others = [self.volume(other, history) for other in self.wishes if other != bar_type]
-        return not others or self.volume(bar_type, history) >= max(others)
+        return self.volume(bar_type, history) >= max(others)
 
     def volume(self, bar_type: str, history: History) -> float:
         """Return the contracts traded over the bars that a move is measured on."""

@@ -22,14 +22,21 @@ class Shelf:
         self.bar_type = BarType.from_str(bar_type)
         self.asked = 0
         self.bars: Bars | None = None
-        self.stamps: list[int] = []
+        self._stamps: list[int] | None = None
 
     def turn(self, piece: Bars | None) -> None:
         """Go on to the next piece of the tape."""
         kept = self.bars[-self.asked :] if self.bars is not None and self.asked else None
         parts = [one for one in (kept, piece) if one is not None]
         self.bars = joined(parts) if parts else None
-        self.stamps = self.bars.ts_init.tolist() if self.bars is not None else []
+        self._stamps = None
+
+    @property
+    def stamps(self) -> list[int]:
+        """Return when each bar is heard."""
+        if self._stamps is None:
+            self._stamps = self.bars.ts_init.tolist() if self.bars is not None else []
+        return self._stamps
 
 
 class History:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-import numpy as np
+from nautilus_trader.model import BarType
 
 from qe_plugins.data.pieces import Columns
 from qe_plugins.engine.history import History
@@ -28,10 +28,10 @@ class Screens:
             "screen_bars", plugins, cache, history, recorder, otherwise=False
         )
         self._screens = self._screening.screens
-        self._askers: dict[frozenset[str], Asker | None] = {}
-        self.named: dict[int, dict[str, Asker | None]] = {}
+        self._askers: dict[int, Asker | None] = {}
+        self.named: dict[int, list[tuple[BarType, Asker | None]]] = {}
         self.until = 0
-        self._usual = self._asker(frozenset())
+        self._usual = self._asker(0)
         self.skips = bool(self._screens) and self._usual is None
 
     def expects(self, columns: Columns) -> None:
@@ -41,36 +41,42 @@ class Screens:
         """
         self.named.clear()
         for bar_type in columns.bar_types if self._screens else ():
-            bars, named = columns.of(bar_type), defaultdict[int, set[str]](set)
-            for screen in self._screens:
+            bars, kind = columns.of(bar_type), BarType.from_str(bar_type)
+            named: dict[int, int] = defaultdict(int)
+            for number, screen in enumerate(self._screens):
                 found = self._screening.coming(screen, bar_type, len(bars))
-                for row in () if found is None else np.flatnonzero(found).tolist():
-                    named[row].add(screen.plugin)
-            stamps = bars.ts_init.tolist()
-            self.until = max(self.until, stamps[-1])
-            for row, plugins in named.items():
-                askers = self.named.setdefault(stamps[row], {})
-                askers[bar_type] = self._asker(frozenset(plugins))
+                stamps = () if found is None else bars.ts_init[found].tolist()
+                for ts in stamps:
+                    named[ts] |= 1 << number
+            self.until = max(self.until, int(bars.ts_init[-1]))
+            for ts, bits in named.items():
+                self.named.setdefault(ts, []).append((kind, self._asker(bits)))
 
     def asker(self, bar: Any) -> Asker | None:
         """Return whom to ask for signals at a bar, None where nobody is to be asked."""
         ts = bar.ts_init
         if ts > self.until and self._screens:
             self._screen(bar)
-        named = self.named.get(ts)
-        return self._usual if named is None else named.get(str(bar.bar_type), self._usual)
+        for kind, asker in self.named.get(ts, ()):
+            if kind == bar.bar_type:
+                return asker
+        return self._usual
 
     def _screen(self, bar: Any) -> None:
         """Have a bar screened that has just closed."""
         bar_type, screening = str(bar.bar_type), self._screening
-        plugins = {s.plugin for s in self._screens if screening.names_last(s, bar_type)}
+        naming = [screening.names_last(screen, bar_type) for screen in self._screens]
+        bits = sum(named << number for number, named in enumerate(naming))
         self.named.clear()
-        self.named[bar.ts_init] = {bar_type: self._asker(frozenset(plugins))}
+        self.named[bar.ts_init] = [(bar.bar_type, self._asker(bits))]
 
-    def _asker(self, named: frozenset[str]) -> Asker | None:
-        """Return those who are always asked, and those of the others who named a bar."""
-        if named not in self._askers:
-            absent = {screen.plugin for screen in self._screens} - named
+    def _asker(self, bits: int) -> Asker | None:
+        """Return those who are always asked, and those of the others who named a bar.
+
+        `bits` has a bit for each screen, the lowest for the first.
+        """
+        if bits not in self._askers:
+            absent = {one.plugin for n, one in enumerate(self._screens) if not bits >> n & 1}
             everyone = self._everyone
-            self._askers[named] = None if everyone is None else everyone.without(absent)
-        return self._askers[named]
+            self._askers[bits] = None if everyone is None else everyone.without(absent)
+        return self._askers[bits]
