@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -35,17 +35,16 @@ def working(
 
     `submitted` is as for `unfinished`.
     """
-    if not (submitted or is_any_working(cache)):
+    if not (submitted or any(count() for count in counts_of_working(cache))):
         return {}
     found = unfinished(cache, submitted, instrument_id=instrument_id, strategy_id=strategy_id)
     mine = (side, instrument_id, strategy_id)
     return {i: o for i, o in found.items() if (o.side, o.instrument_id, o.strategy_id) == mine}
 
 
-def is_any_working(cache: Cache) -> bool:
-    """Say whether the cache lists any order at all that may still fill."""
-    working = cache.orders_open_count() or cache.orders_inflight_count()
-    return bool(working or cache.orders_emulated_count())
+def counts_of_working(cache: Cache) -> tuple[Callable[[], int], ...]:
+    """Return how to count the orders of the cache that may still fill, in three parts."""
+    return cache.orders_open_count, cache.orders_inflight_count, cache.orders_emulated_count
 
 
 def unfinished(

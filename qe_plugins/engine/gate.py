@@ -59,8 +59,9 @@ class Gate:
             given = self._given.get(id(component)) or self._views(component)
             given["order"], given["instrument"] = request, self._instruments[contract]
             given["posture"] = self.posture
-            answers = ask.voices(given, beyond=self._timeout)
-            found += [(a.plugin, why) for a in answers if (why := self._reason(a))]
+            for answer in ask.voices(given, self._timeout):
+                if reason := self._reason(answer):
+                    found.append((answer.plugin, reason))
         for plugin, reason in found:
             self._recorder.veto(request, plugin, reason)
         return found

@@ -12,7 +12,7 @@ from nautilus_trader.model import OrderType
 
 from qe_plugins.config.schema import Config
 from qe_plugins.decisions import OrderRequest
-from qe_plugins.engine.exposure import is_any_working
+from qe_plugins.engine.exposure import counts_of_working
 from qe_plugins.engine.margin import Margin
 from qe_plugins.market.hours import closed_until, delivery, stretch
 
@@ -46,6 +46,7 @@ class Rules:
         self._notices: dict[Any, date] = {}
         self._standings: dict[Any, Standing] = {}
         self._asked: tuple[Any, Standing] = (None, NEVER)
+        self._working = counts_of_working(cache)
 
     def allow(self, contract: Any, more: float, ts: int) -> bool:
         """Say at a glance that an order at a bar breaks no rule; False means look closer.
@@ -53,15 +54,14 @@ class Rules:
         `more` are contracts, negative to sell; `ts` is when the bar is heard (UTC nanoseconds).
         """
         before, standing = self._asked
-        if contract != before:
-            standing = self._standings.get(contract, NEVER)
-        if not standing.since <= ts < standing.until:
-            standing = self._standings[contract] = self._stand(contract, ts)
+        if contract != before or not standing.since <= ts < standing.until:
+            standing = self._standing(contract, ts)
             if not standing.since <= ts < standing.until:
                 return False
-        self._asked = (contract, standing)
-        fits = self._margin.kept.holds(contract, more, standing.initial)
-        return fits and not is_any_working(self._cache)
+        if not self._margin.kept.holds(contract, more, standing.initial):
+            return False
+        opened, inflight, emulated = self._working
+        return not (opened() or inflight() or emulated())
 
     def broken(self, request: OrderRequest, order: Any, submitted: Iterable[Any]) -> Broken:
         """Return every rule that an order breaks."""
@@ -98,6 +98,14 @@ class Rules:
             return f"{contract} may be delivered from {self._notices[contract]}"
         left = (deadline + self._flat_before - ts) // (60 * SECOND)
         return f"{contract} expires in {left} min" if left > 0 else f"{contract} has expired"
+
+    def _standing(self, contract: Any, ts: int) -> Standing:
+        """Return how a contract stands now, the same object while it stands so."""
+        standing = self._standings.get(contract, NEVER)
+        if not standing.since <= ts < standing.until:
+            standing = self._standings[contract] = self._stand(contract, ts)
+        self._asked = (contract, standing)
+        return standing
 
     def _stand(self, contract: Any, ts: int) -> Standing:
         """Return how a contract stands; while it does not, that it stands at no time."""
