@@ -52,15 +52,21 @@ class Tally:
 class Implementation:
     """One plugin's method for one hook. It names its only argument, or picks some of several."""
 
-    __slots__ = ("expected", "hook", "method", "only", "pick", "plugin", "tally")
+    __slots__ = ("expected", "hook", "method", "names", "only", "pick", "plugin", "tally")
 
     def __init__(
         self, plugin: str, hook: str, method: Callable[..., Any], names: Sequence[str]
     ) -> None:
         self.plugin, self.hook, self.method, self.tally = plugin, hook, method, Tally()
+        self.names = names
         self.only = names[0] if len(names) == 1 else None
         self.pick = itemgetter(*names) if len(names) > 1 else lambda _: ()
         self.expected = ANSWERS.get(hook, type(None))
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise TypeError where an argument is missing that the method names."""
+        if missing := [name for name in self.names if name not in given]:
+            raise TypeError(f"{self.hook} needs {missing[0]!r}, which {self.plugin} names")
 
     def checked(self, value: object) -> object:
         """Return several signals as a tuple, None for an empty one; refuse anything else."""
@@ -105,17 +111,15 @@ class Asker:
             error, tally = None, one.tally
             tally.asked += 1
             try:
-                arguments = one.pick(given) if one.only is None else (given[one.only],)
-            except KeyError as missing:
-                raise TypeError(f"{one.hook} needs {missing}, which {one.plugin} names") from None
-            try:
-                value = one.method(*arguments)
+                only = one.only  # a call without a star takes Python half the time
+                value = one.method(given[only]) if only else one.method(*one.pick(given))
                 if value is not None:
                     value = value if type(value) is one.expected else one.checked(value)
                     tally.answered += value is not None
             except KeyboardInterrupt:
                 raise
             except BaseException as raised:  # a panic in Nautilus' Rust code is not an `Exception`
+                one.check(given)
                 value, error = None, raised
                 tally.failed += 1
             now = perf_counter()
