@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from contextlib import suppress
 
@@ -9,7 +11,20 @@ import pytest
 
 from qe_plugins import pages
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a setting of Linux")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="a setting of Linux")
+
+AT_IMPORT = """
+import os, sys
+
+class Notes:
+    def find_spec(name, path, target=None):
+        if name == "nautilus_trader":
+            print(os.environ.get("MIMALLOC_PURGE_DELAY"))
+
+sys.meta_path.insert(0, Notes)
+import qe_plugins.engine.backtest
+"""
+"""Says how long free memory is kept at the moment at which the engine is imported."""
 
 
 def told() -> int:
@@ -17,6 +32,15 @@ def told() -> int:
     return pages._ask(pages.GET)
 
 
+@pytest.mark.parametrize(("mine", "kept"), [({}, pages.LONG), ({pages.DELAY: "10"}, "10")])
+def test_free_memory_is_kept_a_while_unless_somebody_said_otherwise(mine, kept):
+    env = {name: value for name, value in os.environ.items() if name != pages.DELAY} | mine
+    command = [sys.executable, "-c", AT_IMPORT]
+    said = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+    assert said.stdout.splitlines()[0] == kept
+
+
+@linux
 @pytest.mark.parametrize("usual", [0, 1])
 def test_pages_are_small_within_and_as_they_were_after(usual):
     before = told()
