@@ -154,7 +154,7 @@ def screen_orders(bars: Bars, instrument: FuturesContract) -> np.ndarray | None:
     Called: in a backtest before the bars of a piece of the tape; live not at all.
     Thread: trading.
     Answers: of each plugin for itself: it is asked `veto_order` while a bar that it named is the
-        last of its type, and wherever that is not known. Of other orders it counts as asked, too.
+    last of its type, and wherever that is not known. Of other orders it counts as asked, too.
     Exception: it is asked about every order after these bars, counted and journaled.
 
     For guardians that judge the market alone. A bar is judged by itself and the `lookback` bars
@@ -191,7 +191,7 @@ def veto_order(
     """Refuse an order (GUARDIAN). Orders that only reduce the position are never put here.
 
     Called: before an order, or a modification that grows one, leaves a strategy; in a backtest only
-        after bars that it named, where the plugin has `screen_orders`.
+    after bars that it named, where the plugin has `screen_orders`.
     Thread: trading.
     Answers: one veto denies; every plugin is asked and all vetoes are journaled.
     Exception: a veto. An answer slower than `gate.timeout` means the same.
