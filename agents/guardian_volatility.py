@@ -60,7 +60,7 @@ class GuardianVolatility(Plugin):
             walked = np.cumsum(np.concatenate(([0.0], bars.high - bars.low)))
             before = walked[against:-last] - walked[: -self.needed]
             allowed = np.minimum(before / against * self.config.multiple, self.most)
-            named[self.lookback :] = (tops + bottoms)[against:] >= allowed * CLEAR
+            named[self.lookback :] = ~((tops + bottoms)[against:] < allowed * CLEAR)
         return named
 
     @hookimpl

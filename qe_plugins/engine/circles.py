@@ -106,16 +106,16 @@ class Subject:
         return self.circles.setdefault(key, Circle())
 
     def seat(self, circle: Circle, seats: tuple[Seat, ...]) -> None:
-        """Have other members in a circle. Who is the only one in all of them needs not wait."""
+        """Have other members in a circle. Who is the only one in all of them need not wait."""
         circle.sit(seats)
         for hosted, told in self.told.items():
             setattr(hosted, self.name, told)
-        taken = [(one, seat) for one in self.circles.values() for seat in one.seats]
-        if len(taken) == 1:
-            [(one, seat)] = taken
-            alone = type(seat.component)
-            handle = self.handlers[alone]
-            setattr(alone, self.name, handle if one.leader is None else one.leader.ahead(handle))
+        taken = [one for one in self.circles.values() if one.seats]
+        if len({id(seat.component) for one in taken for seat in one.seats}) == 1:
+            leader, alone = taken[0].leader, type(taken[0].seats[0].component)
+            if all(one.leader is leader for one in taken):
+                handle = self.handlers[alone]
+                setattr(alone, self.name, handle if leader is None else leader.ahead(handle))
 
 
 class Circles:

@@ -195,6 +195,20 @@ def test_whoever_the_engine_tells_first_they_hear_in_their_order(joined, told, n
     assert heard == list("ABCD") * 2
 
 
+def test_who_is_alone_in_several_circles_hears_all_of_them_at_once() -> None:
+    circles, (one, other), heard = circle("A", "B")
+    for contract in ("MES", "ES"):
+        circles.join("on_quote", contract, one)
+    one.on_quote(Event(instrument_id="ES"))
+    one.on_quote(Event())
+    circles.join("on_quote", "ES", other)
+    one.on_quote(Event(2))
+    other.on_quote(Event(2, instrument_id="ES"))
+    assert heard == ["A", "A", "A"]
+    one.on_quote(Event(2, instrument_id="ES"))
+    assert heard == ["A", "A", "A", "A", "B"]
+
+
 def test_who_is_told_of_other_events_is_in_another_circle() -> None:
     circles, (one, other), heard = circle("A", "B")
     circles.join("on_quote", "MES", one)
