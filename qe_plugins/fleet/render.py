@@ -32,7 +32,7 @@ class Renderer:
     """Writes prompts. `mask` decides what may be recognised; `news` are headlines from outside."""
 
     def __init__(self, mask: Mask, news: Sequence[str] = ()) -> None:
-        self.mask = mask
+        self.mask, self._names = mask, dict[str, str]()
         self._news = "".join(f"\n{fenced('news', text, NEWS)}" for text in news)
 
     def task(self, task: Task) -> str:
@@ -69,8 +69,10 @@ class Renderer:
         ]
 
     def _name(self, target: str) -> str:
-        shown = self.mask.shown(target)
-        return shown if self.mask.on else fenced("name", shown, NAME)
+        if target not in self._names:
+            shown = self.mask.shown(target)
+            self._names[target] = shown if self.mask.on else fenced("name", shown, NAME)
+        return self._names[target]
 
     def _about(self, task: Task) -> str:
         match task:
@@ -85,7 +87,8 @@ class Renderer:
     def _window(self, task: WindowTask) -> str:
         bars = task.bars
         scale = self.mask.scale(float(bars.open[0]))
-        volumes = bars.volume / (bars.volume.mean() or 1.0) if self.mask.on else bars.volume
+        usual = bars.volume.sum() / len(bars) or 1.0  # the mean, which takes NumPy thrice as long
+        volumes = bars.volume / usual if self.mask.on else bars.volume
         prices = (getattr(bars, name) * scale for name in PRICES)
         columns = [self.mask.times(bars.ts.tolist()), *(one.tolist() for one in prices)]
         rows = zip(*columns, volumes.tolist(), strict=True)

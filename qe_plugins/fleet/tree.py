@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -39,12 +40,17 @@ class Node(msgspec.Struct, frozen=True):
     @property
     def id(self) -> str:
         """Return the name that people type: `desk`, `2`, `2.4.1.37`."""
-        return ".".join(map(str, self.path)) or ROOT
+        return _id_of(self.path)
 
     @property
     def level(self) -> Level:
         """Return the rank it has."""
         return LEVELS[len(self.path)]
+
+
+@lru_cache(maxsize=16_384)
+def _id_of(path: tuple[int, ...]) -> str:
+    return ".".join(map(str, path)) or ROOT
 
 
 class Tree(msgspec.Struct, frozen=True):
