@@ -95,6 +95,9 @@ class Bridge(DataActor):
     def _hear(self, answers: list[Answer], bar: Bar) -> None:
         """Journal what the plugins wish for, and publish what comes of it contract by contract."""
         votes = self._votes(answers, bar)
+        if len(votes) == 1:
+            self._publish(bar, votes)
+            return
         for instrument_id in dict.fromkeys([vote.instrument_id for vote in votes]):
             self._publish(bar, [v for v in votes if v.instrument_id == instrument_id])
 

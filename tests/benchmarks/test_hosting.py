@@ -10,7 +10,7 @@ import pytest
 
 PLAIN, HOSTED = (Path(__file__).with_name(name) for name in ("plain.py", "hosted.py"))
 BARS = 200_000
-ROUNDS = 6
+ROUNDS = 8
 FIVE: dict[str, Any] = {
     "hunter_momentum": {},
     "arbiter_vote": {},
