@@ -16,7 +16,6 @@ from nautilus_trader.model import Bar, BarType, CustomData, DataType
 
 from qe_plugins.decisions import Signal
 from qe_plugins.engine.floor import Floor
-from qe_plugins.engine.instruments import instrument_of
 from qe_plugins.engine.sessions import Bell, SessionClock
 from qe_plugins.errors import StrategyError
 from qe_plugins.journal.records import Kind
@@ -43,7 +42,7 @@ class Bridge(DataActor):
         self._sessions = SessionClock(self.floor)
         self._house = self.floor.house
         self._given: dict[str, Any] = {"cache": self.floor.cache, "history": self.floor.history}
-        self._contracts = Contracts(self.floor.cache)
+        self._instruments = self.floor.instruments
 
     def on_start(self) -> None:
         self._greet()
@@ -111,7 +110,7 @@ class Bridge(DataActor):
                 continue
             given = answer.value
             for wish in (given,) if isinstance(given, Signal) else given:
-                if self._contracts[wish.instrument_id] is None:
+                if self._instruments[wish.instrument_id] is None:
                     error = ValueError(f"no contract {wish.instrument_id} on this tape")
                     self._fails(answer.plugin, "contribute_signals", error, ts)
                 else:
@@ -136,7 +135,7 @@ class Bridge(DataActor):
         contract = votes[0].instrument_id
         given = {
             "signals": votes,
-            "instrument": self._contracts[contract],
+            "instrument": self._instruments[contract],
             "portfolio": self.floor.portfolio,
         }
         for answer in self._resolve.voices(given):
@@ -151,22 +150,6 @@ class Bridge(DataActor):
 
     def _fails(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
         self.floor.recorder.failure(plugin, hook, error, ts)
-
-
-class Contracts(dict[str, Any]):
-    """The engine's instruments by their ids as text; None where there is no such instrument."""
-
-    def __init__(self, cache: Any) -> None:
-        super().__init__()
-        self._cache = cache
-
-    def __missing__(self, name: str) -> Any:
-        try:
-            found = instrument_of(self._cache, name)
-        except ValueError:
-            found = None
-        self[name] = found
-        return found
 
 
 def may_skip(floor: Floor) -> bool:

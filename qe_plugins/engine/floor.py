@@ -15,7 +15,7 @@ from qe_plugins.engine.gate import Gate
 from qe_plugins.engine.guards import Guards
 from qe_plugins.engine.history import History
 from qe_plugins.engine.house import House
-from qe_plugins.engine.instruments import instrument_of
+from qe_plugins.engine.instruments import Instruments, instrument_of
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.margin import margin_of
 from qe_plugins.engine.observers import Observers
@@ -83,6 +83,7 @@ class Floor:
         self.account = Account(self.portfolio, venue, self.house, self.alarm)
         self.history = History(self.cache)
         self.screens = Screens(plugins, self.cache, self.history, self.recorder)
+        self.instruments = Instruments(self.cache)
         self.guards = Guards(plugins, self.cache, self.history, self.recorder)
         self.gate = Gate(
             self.guards,
@@ -92,7 +93,7 @@ class Floor:
             timeout=config.gate.timeout,
             account=self.account,
             history=self.history,
-            instruments=Instruments(self.cache),
+            instruments=self.instruments,
         )
         self.sent: dict[Any, None] = {}
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
@@ -139,18 +140,6 @@ class Floor:
             quantity=decimal(order.quantity),
             ts=event.ts_event,
         )
-
-
-class Instruments(dict[Any, Any]):
-    """The engine's instruments by id, as they were when they were first asked for."""
-
-    def __init__(self, cache: Any) -> None:
-        super().__init__()
-        self._ask = cache.instrument
-
-    def __missing__(self, contract: Any) -> Any:
-        found = self[contract] = self._ask(contract)
-        return found
 
 
 class Desk:

@@ -35,7 +35,7 @@ class Gate:
         timeout: float,
         account: Account,
         history: History,
-        instruments: Mapping[Any, Any],
+        instruments: Mapping[str, Any],
     ) -> None:
         self._guards = guards
         self._recorder, self._timeout = recorder, timeout
@@ -49,7 +49,7 @@ class Gate:
         self.posture = posture
         self.idle = self._guards.everyone is None and posture is None
 
-    def refusals(self, component: Any, request: OrderRequest, contract: Any) -> list[Refusal]:
+    def refusals(self, component: Any, request: OrderRequest) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
         found: list[Refusal] = []
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
@@ -57,7 +57,7 @@ class Gate:
         ask = self._guards.asker(request.instrument_id, request.ts)
         if ask is not None:
             given = self._given.get(id(component)) or self._views(component)
-            given["order"], given["instrument"] = request, self._instruments[contract]
+            given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
             for answer in ask.voices(given, self._timeout):
                 if reason := self._reason(answer):

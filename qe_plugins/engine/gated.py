@@ -48,7 +48,7 @@ class Gated:
             if gate.idle:
                 return None
             request, reduces = lone_request_of(self, order, *asked)
-            refusals = [] if reduces else gate.refusals(self, request, asked[0])
+            refusals = [] if reduces else gate.refusals(self, request)
         else:
             request, refusals = self._vetoed(order)
         return (request, refusals) if refusals else None
@@ -59,7 +59,7 @@ class Gated:
         if reduces:
             return request, []
         broken = self._broken(request, order)
-        return request, broken + self.floor.gate.refusals(self, request, order.instrument_id)
+        return request, broken + self.floor.gate.refusals(self, request)
 
     def _broken(self, request: OrderRequest, order: Any) -> list[Refusal]:
         """Return the rules an order breaks, each of which is a veto."""

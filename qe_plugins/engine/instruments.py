@@ -64,3 +64,22 @@ def remade(contract: FuturesContract, **changes: Any) -> FuturesContract:
 def instrument_of(cache: Any, instrument_id: str) -> Any:
     """Return the engine's instrument for an id as text, or None."""
     return cache.instrument(InstrumentId.from_str(instrument_id))
+
+
+class Instruments(dict[str, Any]):
+    """The engine's instruments by their ids as text, as they were when first asked for.
+
+    None where there is no such instrument.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        super().__init__()
+        self._cache = cache
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            found = instrument_of(self._cache, name)
+        except ValueError:
+            found = None
+        self[name] = found
+        return found
