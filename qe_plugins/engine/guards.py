@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -19,18 +20,15 @@ EVER = 2**63 - 2
 
 
 class Spells(msgspec.Struct):
-    """Stretches of time, oldest first, that neither touch nor overlap.
-
-    From `begins` to `ends`, both inclusive (int64, UTC nanoseconds).
-    """
+    """Stretches of time from `begins` to `ends`, both inclusive (int64, UTC nanoseconds)."""
 
     begins: np.ndarray
     ends: np.ndarray
 
-    def holds(self, ts: int) -> bool:
-        """Say whether a moment is in one of them."""
-        at = int(np.searchsorted(self.begins, ts, "right")) - 1
-        return at >= 0 and ts <= int(self.ends[at])
+    def hold(self, moments: np.ndarray) -> np.ndarray:
+        """Say which moments are in one of them. None is before the first, which begins at 0."""
+        found: np.ndarray = moments <= self.ends[np.searchsorted(self.begins, moments, "right") - 1]
+        return found
 
 
 type Duty = tuple[Asker | None, list[Tally]]
@@ -90,10 +88,9 @@ class Guards:
     def _roster(self, named: dict[str, Spells]) -> Roster:
         """Return who is on duty when, given when each plugin that screens has to be."""
         ends = [spells.ends[spells.ends < EVER] + 1 for spells in named.values()]
-        edges = np.concatenate([*(spells.begins for spells in named.values()), *ends])
-        turns: list[int] = np.unique(edges).tolist()
-        quiet = [frozenset(n for n, spells in named.items() if not spells.holds(t)) for t in turns]
-        return turns, [self._duty(names) for names in quiet]
+        turns = np.unique(np.concatenate([*(spells.begins for spells in named.values()), *ends]))
+        quiet = np.column_stack([~spells.hold(turns) for spells in named.values()]).tolist()
+        return turns.tolist(), [self._duty(frozenset(compress(named, row))) for row in quiet]
 
     def _duty(self, quiet: frozenset[str]) -> Duty:
         if quiet not in self._duties:
@@ -113,11 +110,11 @@ def spells_of(stamps: np.ndarray, named: np.ndarray) -> Spells:
     after = np.append(stamps[1:], EVER)
     begins = np.concatenate(([0], stamps[named]))
     ends = np.concatenate((stamps[:1], after[named]))
-    return merged([Spells(begins, ends)])
+    return Spells(begins, ends)
 
 
 def merged(parts: list[Spells]) -> Spells:
-    """Return all stretches of several as one."""
+    """Return all stretches of several, such that none touch or overlap."""
     begins = np.concatenate([one.begins for one in parts])
     order = np.argsort(begins, kind="stable")
     begins = begins[order]

@@ -18,13 +18,12 @@ from qe_plugins import OrderRequest, Plugin, Veto, hookimpl
 from qe_plugins.config.load import load
 from qe_plugins.engine.backtest import run
 from qe_plugins.engine.guards import Guards, merged, spells_of
-from qe_plugins.engine.history import History
-from qe_plugins.engine.recorder import Recorder
 from qe_plugins.errors import HookError, StrategyError
 from qe_plugins.journal.records import Kind
 from qe_plugins.manager import Plugins
 from tests.command import ROOT
-from tests.engine.test_history import Heard, Tape
+from tests.engine import test_history
+from tests.engine.test_history import names_of
 
 CONTRACT = "MESH24.XCME"
 
@@ -78,22 +77,15 @@ def bars(qe_bar: Callable[..., Bar]) -> list[Bar]:
     return [qe_bar(close, at=f"2024-01-03 15:{n:02}") for n, close in enumerate(closes)]
 
 
-class Floor:
+class Floor(test_history.Floor):
     """Guards and the cache that they live on."""
 
-    def __init__(self, plugins: Any) -> None:
-        self.cache, self.recorder = Heard(), Recorder()
-        self.history = History(self.cache)
-        self.guards = Guards(plugins, self.cache, self.history, self.recorder)
-
-    def expects(self, bars: list[Bar]) -> None:
-        self.history.expects(Tape(bars))
-        self.guards.expects(Tape(bars))
+    kind = Guards
 
     def asked(self, bar: Bar, later: int = 0, contract: str = CONTRACT) -> list[str]:
         """Return who is asked about an order `later` nanoseconds after a bar closed."""
-        asker = self.guards.asker(contract, bar.ts_init + later)
-        return [] if asker is None else [one.plugin for one in asker.implementations]
+        asker = self.asks.asker(contract, bar.ts_init + later)
+        return names_of(asker)
 
 
 def test_a_guardian_is_asked_while_a_bar_that_it_named_is_the_last(
@@ -235,7 +227,7 @@ def test_an_order_that_its_screen_answers_counts_as_asked(qe_plugins: Any, bars:
     floor = Floor(plugins)
     floor.expects(bars)
     for bar in bars:
-        if asker := floor.guards.asker(CONTRACT, bar.ts_init + 1):
+        if asker := floor.asks.asker(CONTRACT, bar.ts_init + 1):
             asker()
     [falls] = plugins.stats()
     assert (falls.asked, falls.vetoed) == (8, 3)
@@ -262,13 +254,14 @@ def test_a_guardian_is_left_out_only_where_no_last_bar_can_be_one_it_named(
     stamps = [np.cumsum([1 + apart for apart, _ in one]) for one in types]
     flags = [np.array([named for _, named in one]) for one in types]
     spells = merged([spells_of(*pair) for pair in zip(stamps, flags, strict=True)])
-    for ts in range(int(max(one[-1] for one in stamps)) + 3):
+    moments = range(int(max(one[-1] for one in stamps)) + 3)
+    for ts, held in zip(moments, spells.hold(np.array(moments)), strict=True):
         in_doubt = any(
             _may_be_last(ts, at, heard) and (at < 0 or named[at])
             for heard, named in zip(stamps, flags, strict=True)
             for at in range(-1, len(heard))
         )
-        assert spells.holds(ts) == in_doubt
+        assert held == in_doubt
 
 
 def _may_be_last(ts: int, at: int, heard: np.ndarray) -> bool:

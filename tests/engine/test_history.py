@@ -12,6 +12,8 @@ from nautilus_trader.model import Bar
 from qe_plugins.bars import columns_of
 from qe_plugins.data.pieces import Columns
 from qe_plugins.engine.history import History
+from qe_plugins.engine.recorder import Recorder
+from qe_plugins.manager import Asker
 
 MINUTES = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 FIELDS = ("ts_event", "ts_init", "open", "high", "low", "close", "volume")
@@ -39,6 +41,26 @@ class Heard:
 
     def instrument(self, instrument_id: Any) -> str:
         return f"the contract {instrument_id}"
+
+
+class Floor:
+    """What is asked of a piece of the tape, of some `kind`, and the cache that it lives on."""
+
+    kind: Any
+
+    def __init__(self, plugins: Any) -> None:
+        self.cache, self.recorder = Heard(), Recorder()
+        self.history = History(self.cache)
+        self.asks = self.kind(plugins, self.cache, self.history, self.recorder)
+
+    def expects(self, bars: list[Bar]) -> None:
+        self.history.expects(Tape(bars))
+        self.asks.expects(Tape(bars))
+
+
+def names_of(asker: Asker | None) -> list[str]:
+    """Return who is asked, in call order."""
+    return [] if asker is None else [one.plugin for one in asker.implementations]
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ import pytest
 from nautilus_trader.model import Bar
 
 from qe_plugins import Plugin, Side, Signal, hookimpl
-from qe_plugins.engine.history import History
-from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.screens import Screens
 from qe_plugins.errors import StrategyError
 from qe_plugins.journal.records import Kind
-from tests.engine.test_history import Heard, Tape
+from tests.engine import test_history
+from tests.engine.test_history import names_of
 
 WISH = Signal(instrument_id="MESH24.XCME", side=Side.LONG, reason="a test")
 
@@ -74,23 +73,16 @@ def bars(qe_bar: Callable[..., Bar]) -> list[Bar]:
     return [qe_bar(close, at=f"2024-01-03 15:{n:02}") for n, close in enumerate(closes)]
 
 
-class Floor:
+class Floor(test_history.Floor):
     """Screens and the cache that they live on."""
 
-    def __init__(self, plugins: Any) -> None:
-        self.cache, self.recorder = Heard(), Recorder()
-        self.history = History(self.cache)
-        self.screens = Screens(plugins, self.cache, self.history, self.recorder)
-
-    def expects(self, bars: list[Bar]) -> None:
-        self.history.expects(Tape(bars))
-        self.screens.expects(Tape(bars))
+    kind = Screens
 
     def asked(self, bar: Bar) -> list[str]:
         """Return who is asked when a bar closes."""
         self.cache.bars.append(bar)
-        asker = self.screens.asker(bar)
-        return [] if asker is None else [one.plugin for one in asker.implementations]
+        asker = self.asks.asker(bar)
+        return names_of(asker)
 
 
 @pytest.mark.parametrize("pieces", [[8], [3, 5], [1] * 8, []])
@@ -113,14 +105,14 @@ def test_who_names_no_bars_is_asked_at_all_of_them_in_call_order(
 ) -> None:
     floor = Floor(qe_plugins(Rises(), Always()))
     floor.expects(bars)
-    assert not floor.screens.skips
+    assert not floor.asks.skips
     assert [floor.asked(bar) for bar in bars[:2]] == [["Always"], ["Rises", "Always"]]
 
 
 def test_where_all_name_their_bars_the_rest_can_be_skipped(qe_plugins: Any) -> None:
-    assert Floor(qe_plugins(Rises())).screens.skips
-    assert not Floor(qe_plugins(Always())).screens.skips
-    assert not Floor(qe_plugins()).screens.skips
+    assert Floor(qe_plugins(Rises())).asks.skips
+    assert not Floor(qe_plugins(Always())).asks.skips
+    assert not Floor(qe_plugins()).asks.skips
 
 
 def test_a_screen_is_told_the_contract_of_its_bars(qe_plugins: Any, bars: list[Bar]) -> None:
@@ -174,7 +166,7 @@ def test_screening_does_not_count_as_asking(qe_plugins: Any, bars: list[Bar]) ->
     floor = Floor(plugins)
     floor.expects(bars)
     for bar in bars:
-        if asker := floor.screens.asker(bar):
+        if asker := floor.asks.asker(bar):
             asker()
     rises, stumbles = plugins.stats()
     assert (rises.asked, rises.answered, rises.failed) == (4, 4, 0)
