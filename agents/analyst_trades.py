@@ -36,7 +36,7 @@ class AnalystTrades(Plugin):
     @hookimpl
     def trade_closed(self, trade: Trade) -> Review:
         """Return the review."""
-        risk = self.risk(trade) if trade.votes else None
+        risk = self.risk(trade)
         facts = figures(trade)
         if risk:
             facts |= in_risk(trade, risk)
@@ -45,8 +45,9 @@ class AnalystTrades(Plugin):
         return Review(trade_id=trade.id, summary=summary, facts=facts)
 
     def risk(self, trade: Trade) -> Decimal | None:
-        """Return the money at risk at the entry of a trade with votes, None without a stop."""
-        multiplier, stop = self.multipliers.get(trade.instrument_id), trade.votes[-1].stop
+        """Return the money at risk at the entry, None where no stop is known."""
+        multiplier = self.multipliers.get(trade.instrument_id)
+        stop = trade.votes[-1].stop if trade.votes else None
         if stop is None or multiplier is None:
             return None
         return abs(trade.entry - stop) * multiplier * trade.quantity
@@ -106,7 +107,5 @@ def costs(trade: Trade) -> str:
 
 def votes(trade: Trade) -> str:
     """Say who wanted it."""
-    if not trade.votes:
-        return "nobody voted"
     cast = [f"{v.source} voted {v.side} ({v.confidence:.2f})" for v in trade.votes[:-1]]
     return ", ".join(cast) or "nobody voted"

@@ -58,7 +58,6 @@ class House:
         for contract, line in self._lines.items():
             self._compare(contract, line)
             line.lowest, line.highest = self._range(contract)
-        self._kept.compare()
         self.watching = not self._kept.settled
 
     def hears(self, instrument: Any, *, still: bool = True) -> None:

@@ -169,8 +169,8 @@ def cause_of(handling: object) -> str | None:
     """Return the id of the fact that stands for the event a strategy was handling."""
     if isinstance(handling, Bar):
         return snapshot_id(handling)
-    if signal_in(handling) is not None:
-        return signal_id_of(handling)
+    if (signal_id := signal_id_of(handling)) is not None:
+        return signal_id
     if isinstance(handling, Rolled):
         return handling.fact
     if isinstance(handling, OrderFilled):

@@ -51,13 +51,12 @@ class Worth:
 
     While the price is between `low` and `high` the account is worth at least `least` dollars. After
     a fill in a second kind of contract nothing is known until the account is looked at again.
-    `settled` says that no price that is known to come needs a look.
     """
 
-    __slots__ = ("_cash", "_fills", "high", "known", "least", "line", "low", "net", "settled")
+    __slots__ = ("_cash", "_fills", "high", "known", "least", "line", "low", "net")
 
     def __init__(self) -> None:
-        self.known = self.settled = False
+        self.known = False
         self.line: Line | None = None
         self.net = self.least = self.low = self.high = 0.0
         self._cash, self._fills = 0.0, 0
@@ -83,7 +82,7 @@ class Worth:
 
     def forget(self) -> None:
         """Ask the engine the next time."""
-        self.known = self.settled = False
+        self.known = False
         self.net = self.low = self.high = 0.0
 
     def holds(self, contract: Any, more: float, initial: float) -> bool:
@@ -102,18 +101,20 @@ class Worth:
         line = self.line
         return self._cash + (self.net * price * line.multiplier if line else 0.0)
 
-    def compare(self) -> None:
-        """Take it that other prices are known to come."""
+    @property
+    def settled(self) -> bool:
+        """Whether no price that is known to come needs a look."""
+        if not self.net:
+            return self.known
         line = self.line
-        if self.net and line is not None:
-            self.settled = self.low < line.lowest and line.highest < self.high
+        return line is not None and self.low < line.lowest and line.highest < self.high
 
     def _bound(self, price: float) -> None:
         """Find the prices at which no more than half of what is spare has been lost."""
         net, line = self.net, self.line
         if not net or line is None:
             self.low = self.high = 0.0
-            self.least, self.settled = self._cash, self.known
+            self.least = self._cash
             return
         size = abs(net)
         needed = size * line.maintenance
@@ -121,7 +122,5 @@ class Worth:
         if spare > 0:
             away = spare / 2 / size / line.multiplier
             self.low, self.high, self.least = price - away, price + away, needed + spare / 2
-            self.settled = self.low < line.lowest and line.highest < self.high
         else:
             self.low = self.high = 0.0
-            self.settled = False
