@@ -19,6 +19,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from qe_plugins.saying import named
+
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return "Did you mean 'x'?" where `word` looks like one of `known`, else None.
@@ -104,4 +106,4 @@ class StrategyError(RunError):
 
     def __init__(self, who: str, error: BaseException, *, at: str, details: str) -> None:
         self.who, self.error, self.at, self.details = who, error, at, details
-        super().__init__(f"{type(error).__name__}: {error}", where=f"{who} at {at}")
+        super().__init__(named(error), where=f"{who} at {at}")

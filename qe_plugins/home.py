@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 import platformdirs
 
@@ -37,4 +38,6 @@ def data_dir() -> Path:
 
 def journal_url() -> str:
     """Return the journal's database URL: `$QE_JOURNAL_URL`, else SQLite under the state folder."""
-    return os.environ.get("QE_JOURNAL_URL") or f"sqlite:///{home() / 'journal.sqlite'}"
+    if chosen := os.environ.get("QE_JOURNAL_URL"):
+        return chosen
+    return f"sqlite:///{quote(str(home() / 'journal.sqlite'))}"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from qe_plugins.errors import QeError, StrategyError
+from qe_plugins.saying import named
 
 CLOCK_CALLBACKS = frozenset(
     {
@@ -62,7 +63,7 @@ class Alarm:
                 at=describe(event),
                 details="".join(traceback.format_exception(error)).rstrip(),
             )
-        component.shutdown_system(f"{type(error).__name__}: {error}")
+        component.shutdown_system(named(error))
 
     def drain(self) -> None:
         """Do what waits, and what comes to wait meanwhile, one after the other."""

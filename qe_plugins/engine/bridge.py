@@ -6,6 +6,7 @@ Signals go out as Nautilus custom data of the type `Signal`: a strategy hears th
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,9 +18,11 @@ from nautilus_trader.model import Bar, BarType, CustomData, DataType
 from qe_plugins.decisions import Signal
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.sessions import Bell, SessionClock
-from qe_plugins.errors import StrategyError
+from qe_plugins.errors import StrategyError, did_you_mean
 from qe_plugins.journal.records import Kind
 from qe_plugins.manager import Answer
+
+log = logging.getLogger(__name__)
 
 SIGNALS = DataType("Signal")
 
@@ -43,6 +46,7 @@ class Bridge(DataActor):
         self._house = self.floor.house
         self._given: dict[str, Any] = {"cache": self.floor.cache, "history": self.floor.history}
         self._instruments = self.floor.instruments
+        self._missing: set[tuple[str, str]] = set()
 
     def on_start(self) -> None:
         self._greet()
@@ -111,13 +115,24 @@ class Bridge(DataActor):
             given = answer.value
             for wish in (given,) if isinstance(given, Signal) else given:
                 if self._instruments[wish.instrument_id] is None:
-                    error = ValueError(f"no contract {wish.instrument_id} on this tape")
-                    self._fails(answer.plugin, "contribute_signals", error, ts)
+                    self._unknown(answer.plugin, wish.instrument_id, ts)
                 else:
                     votes.append(stamped(wish, recorder.new_id(Kind.VOTE), answer.plugin, ts))
         if votes:
             recorder.wished(bar, votes)
         return votes
+
+    def _unknown(self, plugin: str, name: str, ts: int) -> None:
+        """Count a signal for a contract that the data do not have; say so once for each."""
+        self.floor.plugins.failed(plugin, "contribute_signals")
+        if (plugin, name) in self._missing:
+            return
+        self._missing.add((plugin, name))
+        known = sorted({str(bar_type.instrument_id) for bar_type in self._bar_types})
+        hint = did_you_mean(name, known) or f"There is {', '.join(known[:3])}."
+        error = ValueError(f"no contract {name} here. {hint}")
+        log.error("%s, contribute_signals: %s", plugin, error)
+        self._fails(plugin, "contribute_signals", error, ts)
 
     def _publish(self, bar: Bar, votes: list[Signal]) -> None:
         """Resolve the votes for one contract and publish what comes of them, if anything."""

@@ -24,6 +24,7 @@ from qe_plugins.engine.loud import Subscribing
 from qe_plugins.engine.preparation import Prepared
 from qe_plugins.engine.settings import cache_config, engine_config, venue_arguments
 from qe_plugins.engine.settling import Settling
+from qe_plugins.saying import one_line
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,10 @@ def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
         if (len(prepared.components) > 1 or floor.hears) and issubclass(hosted, Subscribing):
             floor.circles.admit(hosted)
         return part.make(hosted)
-    except Exception as error:
-        message = f"{part.author.__name__} could not be made: {type(error).__name__}: {error}."
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # `sys.exit` too: a run that did nothing is no success
+        message = f"{part.author.__name__} could not be made: {one_line(error)}."
         raise prepared.loaded.error(message, part.section, part.name) from error
 
 

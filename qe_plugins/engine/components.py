@@ -17,6 +17,7 @@ import msgspec
 
 from qe_plugins.config.strategies import FOLLOWS, Follows, entries
 from qe_plugins.engine.locate import author_of, by_path
+from qe_plugins.saying import in_words, one_line
 
 if TYPE_CHECKING:
     from qe_plugins.config.load import Loaded
@@ -92,8 +93,13 @@ def _configured(loaded: Loaded, config: type, entry: StrategyEntry) -> Any:
     settings = {k: _as_hinted(loaded, v, hints.get(k), entry, k) for k, v in entry.settings.items()}
     try:
         return config(**settings)
+    except KeyboardInterrupt:
+        raise
     except (TypeError, ValueError) as error:
-        message = f"{config.__name__} refuses its settings: {error}."
+        message = f"{config.__name__} refuses its settings: {in_words(error)}."
+        raise loaded.error(message, *entry.keys) from error
+    except BaseException as error:
+        message = f"{config.__name__} refuses its settings: {one_line(error)}."
         raise loaded.error(message, *entry.keys) from error
 
 

@@ -27,6 +27,7 @@ from qe_plugins.manager import Plugins
 from qe_plugins.market.keys import dated_key
 from qe_plugins.market.rolls import sessions_left
 from qe_plugins.market.sessions import Session, next_session
+from qe_plugins.saying import in_words
 
 if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestEngine
@@ -196,7 +197,7 @@ class Desk:
         for answer in answers:
             if answer.error is not None:
                 floor.recorder.failure(answer.plugin, "size_order", answer.error, signal.ts_event)
-                return answer.plugin, Size(0, f"{answer.plugin} failed: {answer.error}")
+                return answer.plugin, Size(0, f"{answer.plugin} failed: {in_words(answer.error)}")
             if answer.value is not None:
                 return answer.plugin, answer.value
         return "house", Size(0, "no plugin answered size_order")

@@ -11,6 +11,8 @@ from qe_plugins.engine.guards import Guards
 from qe_plugins.engine.history import History
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.manager import Answer
+from qe_plugins.manager.asking import NO_REASON
+from qe_plugins.saying import named, writable
 
 Refusal = tuple[str, str]
 """Who refused, and why."""
@@ -18,6 +20,7 @@ Refusal = tuple[str, str]
 
 class Gate:
     """Asks `veto_order`. Doubt is a veto: an exception, a slow answer, an answer of another kind.
+    So is a Veto without a reason.
 
     `idle` says that there is nobody to ask.
 
@@ -53,14 +56,14 @@ class Gate:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
         found: list[Refusal] = []
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
-            found.append(("posture", reason))
+            found.append(("posture", writable(reason)))
         ask = self._guards.asker(request.instrument_id, request.ts)
         if ask is not None:
             given = self._given.get(id(component)) or self._views(component)
             given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
             for answer in ask.voices(given, self._timeout):
-                if reason := self._reason(answer):
+                if (reason := self._reason(answer)) is not None:
                     found.append((answer.plugin, reason))
         for plugin, reason in found:
             self._recorder.veto(request, plugin, reason)
@@ -74,13 +77,13 @@ class Gate:
 
     def _reason(self, answer: Answer) -> str | None:
         if answer.error is not None:
-            return f"raised {type(answer.error).__name__}: {answer.error}"
+            return f"raised {named(answer.error)}"
         if answer.seconds > self._timeout:
             return f"took {answer.seconds:.3f} s to answer, the limit is {self._timeout:g} s"
         if answer.value is None:
             return None
         if isinstance(answer.value, Veto):
-            return answer.value.reason
+            return answer.value.reason.strip() or NO_REASON
         return f"answered {type(answer.value).__name__}, which is neither Veto nor None"
 
 

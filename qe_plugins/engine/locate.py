@@ -14,6 +14,7 @@ from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
 from qe_plugins import project
 from qe_plugins.errors import ConfigError, did_you_mean
+from qe_plugins.saying import one_line
 
 if TYPE_CHECKING:
     from qe_plugins.config.load import Loaded
@@ -80,7 +81,9 @@ def by_path(loaded: Loaded, path: str, kind: type, keys: tuple[str, ...]) -> typ
 def _imported(loaded: Loaded, name: str, keys: tuple[str, ...]) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may also call `sys.exit`
         if isinstance(error, ModuleNotFoundError) and error.name and name.startswith(error.name):
             raise loaded.error(
                 f"no module '{error.name}'.",
@@ -88,7 +91,7 @@ def _imported(loaded: Loaded, name: str, keys: tuple[str, ...]) -> ModuleType:
                 hint="It must be installed, or a file under the project's folder.",
             ) from error
         raise LoadError(
-            f"{name} cannot be imported: {type(error).__name__}: {error}",
+            f"{name} cannot be imported: {one_line(error)}",
             where=loaded.where(*keys),
             details=traceback.format_exc().rstrip(),
         ) from error

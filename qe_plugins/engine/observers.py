@@ -60,8 +60,18 @@ class Observers:
 
     def _tell(self, hook: str, ts: int, arguments: dict[str, Any]) -> None:
         asker = self._plugins.bind(hook)
-        for answer in asker.voices(arguments) if asker else ():
+        for given in asker.voices(arguments) if asker else ():
+            answer = self._judged(hook, given, arguments)
             if answer.error is not None:
                 log.error("%s failed in %s", answer.plugin, hook, exc_info=answer.error)
                 answer.error.__traceback__ = None  # it would keep all that the plugin looked at
             self._said.append((hook, ts, answer))
+
+    def _judged(self, hook: str, answer: Answer, arguments: dict[str, Any]) -> Answer:
+        """Return a review as a failure where it is of another trade than the one it was given."""
+        review, trade = answer.value, arguments.get("trade")
+        if trade is None or review is None or review.trade_id == trade.id:
+            return answer
+        self._plugins.failed(answer.plugin, hook)
+        error = ValueError(f"a review of trade {trade.id} names trade {review.trade_id}")
+        return Answer(answer.plugin, None, error, answer.seconds)

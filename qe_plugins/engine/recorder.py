@@ -11,6 +11,7 @@ from nautilus_trader.model import Bar, CustomData, OrderFilled
 from qe_plugins.decisions import OrderRequest, Proposal, Review, Rolled, Signal, Size, Trade
 from qe_plugins.engine.books import Fill
 from qe_plugins.journal.records import Fact, Kind
+from qe_plugins.saying import named
 
 SETTLES = "EXPIRATION-"
 """How the ids of the orders begin by which the engine settles an expired contract."""
@@ -80,7 +81,7 @@ class Recorder:
 
     def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
         """Remember that a plugin failed."""
-        body = {"hook": hook, "error": f"{type(error).__name__}: {error}"}
+        body = {"hook": hook, "error": named(error)}
         self.numbered(Kind.FAILURE, ts, plugin, None, body)
 
     def review(self, plugin: str, review: Review, ts: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from qe_plugins.children import end_with_parent
 from qe_plugins.config.schema import Data
 from qe_plugins.data.catalog import Kind
 from qe_plugins.data.decimals import scanned
@@ -36,7 +37,7 @@ def save_market_apart(loaded: LoadedFleet, folder: Path) -> None:
     Reading a tape leaves some 200 MB behind, about what 6,000 calls in flight need.
     """
     spawned = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawned, initializer=_deaf_to_signals) as other:
+    with ProcessPoolExecutor(1, mp_context=spawned, initializer=_as_a_child) as other:
         try:
             other.submit(_save, loaded.fleet.data, _places(loaded), folder).result()
         except BrokenProcessPool as error:
@@ -47,8 +48,9 @@ def save_market_apart(loaded: LoadedFleet, folder: Path) -> None:
             ) from error
 
 
-def _deaf_to_signals() -> None:
+def _as_a_child() -> None:
     """Leave Ctrl-C, which reaches all processes of a terminal, to the one that runs the scan."""
+    end_with_parent()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
 

@@ -17,6 +17,7 @@ import msgspec
 
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.records import Fact
+from qe_plugins.saying import in_words, written
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -36,13 +37,20 @@ def _plain(value: Any) -> int | float:
 _encoder = msgspec.json.Encoder(order="sorted", enc_hook=_plain)
 
 
+def encodable(body: Any) -> None:
+    """Raise TypeError, ValueError, OverflowError or RecursionError for what JSON cannot hold."""
+    _encoder.encode(body)
+
+
 def body_text(fact: Fact) -> str:
     """Return the fact's body as canonical JSON. Raises JournalError for what JSON cannot hold."""
     try:
         return _encoder.encode(fact.body).decode()
-    except (TypeError, ValueError, OverflowError) as error:
+    except UnicodeEncodeError:  # one odd character is no reason to lose a run
+        return body_text(msgspec.structs.replace(fact, body=written(fact.body)))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise JournalError(
-            f"the body cannot be written: {error}.",
+            f"the body cannot be written: {in_words(error)}.",
             where=f"fact {fact.id}",
             hint="Use strings, whole numbers, floats, booleans, lists and mappings.",
         ) from error

@@ -15,6 +15,7 @@ from qe_plugins.manager import contract
 from qe_plugins.manager.asking import Answer, Asker, Implementation
 from qe_plugins.manager.discovery import find
 from qe_plugins.plugin import Plugin, PluginConfig
+from qe_plugins.saying import one_line
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +84,14 @@ class Plugins:
         asker = self.bind(hook)
         return asker(**given) if asker else []
 
+    def failed(self, name: str, hook: str) -> None:
+        """Count an answer of a plugin as a failure: it turned out to be of no use."""
+        asker = self.bind(hook)
+        for one in asker.implementations if asker else ():
+            if one.plugin == name:
+                one.tally.answered -= 1
+                one.tally.failed += 1
+
     def member(self, name: str) -> Plugin:
         """Return an active plugin."""
         return self._members[name]
@@ -108,8 +117,10 @@ def _make(name: str, config: PluginConfig | None) -> Plugin:
     assert plugin is not None
     try:
         return plugin(config)
-    except Exception as error:
-        message = f"could not be made: {type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # `sys.exit` too: a run without its plugin is no success
+        message = f"could not be made: {one_line(error)}"
         raise PluginError(
             message, where=f"plugin {name}", details=traceback.format_exc()
         ) from error

@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from qe_plugins.decisions import Proposal, Review, Signal, Size, Veto
+from qe_plugins.journal.chain import encodable
+from qe_plugins.saying import in_words, writable, written
 
 ANSWERS: dict[str, type] = {
     "screen_bars": object,  # an array, which the engine looks into
@@ -24,6 +26,21 @@ ANSWERS: dict[str, type] = {
     "session_closed": Proposal,
 }
 """What a hook may be answered with, besides None. Hooks that are not here expect no answer."""
+
+
+TEXTS: dict[type, tuple[str, ...]] = {
+    Signal: ("instrument_id", "reason"),
+    Size: ("reason",),
+    Veto: ("reason",),
+    Review: ("trade_id", "summary"),
+    Proposal: ("title", "reason"),
+}
+"""The fields of an answer that a trader will read."""
+
+FACTS: dict[type, str] = {Signal: "facts", Review: "facts", Proposal: "change"}
+"""The field of an answer that holds figures for later programs."""
+
+NO_REASON = "no reason given"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -49,6 +66,45 @@ class Tally:
     seconds: float = 0.0
 
 
+def journaled(answer: Any, kind: type) -> Any:
+    """Return an answer of a kind with its text writable.
+
+    Raises TypeError for facts that are not JSON. Judged when it is given: at the end of a run it
+    would cost the run.
+    """
+    texts, facts = TEXTS.get(kind, ()), FACTS.get(kind)
+    changed: dict[str, Any] = {}
+    for name in texts:
+        text = getattr(answer, name)
+        if type(text) is not str:
+            changed[name] = NO_REASON if text is None else in_words(text)
+        elif not text.isascii() or "\x00" in text:
+            changed[name] = writable(text)
+    if facts is not None and (given := getattr(answer, facts)):
+        changed |= _plain(facts, given)
+    return msgspec.structs.replace(answer, **changed) if changed else answer
+
+
+def _plain(name: str, given: Any) -> dict[str, Any]:
+    """Return facts that had to be changed. Raises TypeError for what a journal cannot hold."""
+    try:
+        if not isinstance(given, Mapping):
+            raise TypeError(f"was {type(given).__name__}, no mapping")
+        clean = written(given)
+        encodable(clean)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise TypeError(f"{name} must be plain data: {in_words(error)}") from None
+    return {} if clean == given else {name: clean}
+
+
+def _shown(value: object) -> str:
+    """Return an answer that was not expected, as short as a message wants it."""
+    try:
+        return in_words(repr(value))[:200]
+    except Exception:
+        return f"a {type(value).__name__}"
+
+
 class Implementation:
     """One plugin's method for one hook. It names its only argument, or picks some of several."""
 
@@ -69,15 +125,18 @@ class Implementation:
             raise TypeError(f"{self.hook} needs {missing[0]!r}, which {self.plugin} names")
 
     def checked(self, value: object) -> object:
-        """Return several signals as a tuple, None for an empty one; refuse anything else."""
+        """Return an answer that a journal can hold: several signals as a tuple, none as None.
+
+        Raises TypeError for an answer of another kind and where its facts are not plain data.
+        """
         if isinstance(value, self.expected):
-            return value
+            return journaled(value, self.expected)
         if self.hook == "contribute_signals" and isinstance(value, Iterable):
             signals = tuple(value)
             if all(isinstance(signal, Signal) for signal in signals):
-                return signals or None
+                return tuple(journaled(signal, Signal) for signal in signals) or None
         expected = ANSWERS[self.hook].__name__ + " or None" if self.hook in ANSWERS else "None"
-        raise TypeError(f"{self.hook} must return {expected}, was {value!r}")
+        raise TypeError(f"{self.hook} must return {expected}, was {_shown(value)}")
 
 
 class Asker:
@@ -114,7 +173,7 @@ class Asker:
                 only = one.only  # a call without a star takes Python half the time
                 value = one.method(given[only]) if only else one.method(*one.pick(given))
                 if value is not None:
-                    value = value if type(value) is one.expected else one.checked(value)
+                    value = one.checked(value)
                     tally.answered += value is not None
             except KeyboardInterrupt:
                 raise

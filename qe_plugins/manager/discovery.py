@@ -17,6 +17,7 @@ from qe_plugins import project
 from qe_plugins.errors import HookError, PluginError, did_you_mean
 from qe_plugins.manager import contract
 from qe_plugins.plugin import Plugin
+from qe_plugins.saying import named
 
 GROUP = "qe_plugins"
 HOUSE = "quant-engine"
@@ -115,8 +116,10 @@ def _resolve(name: str, offers: list[_Offer]) -> Available:
         plugin = _plugin_in(offers[0].load())
     except PluginError as error:
         return Available(name, source, error=str(error))
-    except (Exception, SystemExit) as error:
-        line = f"{type(error).__name__}: {error}".splitlines()[0]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        line = named(error).splitlines()[0]
         return Available(name, source, error=line, details=traceback.format_exc())
     try:
         contract.check(name, plugin)

@@ -16,7 +16,9 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     began = perf_counter()
     try:
         answer: dict[str, Any] = {"figures": _figures(job)}
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         answer = {"error": _said(error)}
     return {**answer, "seconds": round(perf_counter() - began, 3)}
 
@@ -34,12 +36,12 @@ def _figures(job: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if name not in of_a_folder}
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """Return one line: our own errors say what to do, of others the line that raised counts."""
     from qe_plugins.errors import QeError
+    from qe_plugins.saying import in_words, one_line
 
     if isinstance(error, QeError):
-        return " ".join(str(error).split())
+        return " ".join(in_words(error).split())
     last = traceback.extract_tb(error.__traceback__)[-1]
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said} ({Path(last.filename).name}:{last.lineno})"
+    return f"{one_line(error)} ({Path(last.filename).name}:{last.lineno})"

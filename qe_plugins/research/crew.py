@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.children import end_with_parent
+
 type Work = Callable[[Any], Any]
 """A function of a module, which spawned processes can import; it must not raise."""
 
@@ -108,6 +110,7 @@ def _next(worker: Worker, waiting: Iterator[tuple[int, Any]], began: Callable[[i
 
 def _serve(work: Work, pipe: Connection) -> None:
     """Do jobs until nobody asks any more. An interrupt is the parent's to handle."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while True:

@@ -17,6 +17,7 @@ from tests.engine.conftest import CONTRACT
 
 Run = Callable[..., Outcome]
 MES = InstrumentId.from_str(CONTRACT)
+MEANT = "Did you mean 'MESH24.XCME'?"
 THIRD, SIXTH = "2024-01-03 15:02", "2024-01-03 15:05"
 
 
@@ -199,9 +200,9 @@ def test_an_arbiter_that_answers_for_another_contract_is_a_failure(follow: Run) 
         (LookupError("no pattern"), "LookupError: no pattern"),
         ("buy", "TypeError: contribute_signals must return Signal or None, was 'buy'"),
         (7, "TypeError: contribute_signals must return Signal or None, was 7"),
-        (wish(contract="MESM24.XCME"), "ValueError: no contract MESM24.XCME on this tape"),
-        (wish(contract="ES.c.0"), "ValueError: no contract ES.c.0 on this tape"),
-        (wish(contract=""), "ValueError: no contract  on this tape"),
+        (wish(contract="MESM24.XCME"), "ValueError: no contract MESM24.XCME here. " + MEANT),
+        (wish(contract="ES.c.0"), "ValueError: no contract ES.c.0 here. There is MESH24.XCME."),
+        (wish(contract=""), "ValueError: no contract  here. There is MESH24.XCME."),
     ],
 )
 def test_a_hunter_that_fails_is_journaled_and_the_others_are_heard(
@@ -308,3 +309,15 @@ def test_a_sizer_that_fails_is_no_order_although_another_would_answer(
     [size] = of(outcome, Kind.SIZE)
     assert (size.source, size.body["contracts"]) == ("Broken", 0)
     assert outcome.orders.is_empty()
+
+
+def test_a_contract_that_the_data_lack_is_counted_each_time_and_journaled_once(
+    follow: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    astray = wish(contract="MESH4.XCME")
+    outcome = follow(Hunter({3: astray, 4: astray, 5: [astray, wish()]}), First())
+    [(plugin, _, error)] = failures(outcome)
+    assert (plugin, error) == ("Hunter", f"ValueError: no contract MESH4.XCME here. {MEANT}")
+    assert caplog.text.count(MEANT) == 1
+    assert outcome.plugins[0].failed == 3
+    assert len(Follower.heard) == 1

@@ -1,0 +1,58 @@
+"""Text from outside, made fit for a journal, a table and a terminal; errors named whatever they do.
+
+A model, a headline or a plugin may hand over half of an emoji (a lone surrogate), which no file
+takes. One such character must not lose a run that is otherwise done.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+REPLACEMENT = "\ufffd"
+UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+"""Lone surrogates, which UTF-8 does not hold, and NUL, which Postgres does not."""
+
+DEEPEST = 100
+"""Levels of nesting that facts may have."""
+
+
+def writable(text: str) -> str:
+    """Return text with U+FFFD for each character that cannot be written."""
+    return text if text.isascii() and "\x00" not in text else UNWRITABLE.sub(REPLACEMENT, text)
+
+
+def in_words(what: object) -> str:
+    """Return `str(what)`, writable; where that fails, what kind of object it is."""
+    try:
+        return writable(str(what))
+    except Exception as error:
+        return f"<{type(what).__name__} whose text raises {type(error).__name__}>"
+
+
+def named(error: BaseException) -> str:
+    """Return an exception as `ValueError: what it says`, writable, whatever its `__str__` does."""
+    return f"{type(error).__name__}: {in_words(error)}"
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception as `named`, on one line."""
+    return " ".join(named(error).split())
+
+
+def written(value: Any, depth: int = 0) -> Any:
+    """Return plain data with all its text writable.
+
+    Raises ValueError for data nested deeper than DEEPEST, as a mapping that holds itself is.
+    """
+    if depth > DEEPEST:
+        raise ValueError(f"nested deeper than {DEEPEST} levels")
+    if isinstance(value, str):
+        return writable(value) if type(value) is str else value
+    if isinstance(value, dict):
+        return {written(key): written(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, list):
+        return [written(one, depth + 1) for one in value]
+    if type(value) is tuple:
+        return tuple(written(one, depth + 1) for one in value)
+    return value
