@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
 import platformdirs
+
+from qe_plugins.errors import QeError
 
 
 def home() -> Path:
@@ -41,3 +44,17 @@ def journal_url() -> str:
     if chosen := os.environ.get("QE_JOURNAL_URL"):
         return chosen
     return f"sqlite:///{quote(str(home() / 'journal.sqlite'))}"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise QeError where `folder` could not be made and written. Nothing is left of the trial."""
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".qe-", dir=there):
+            pass
+    except OSError as error:
+        raise QeError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}.",
+            where=str(folder),
+            hint="Look at QE_HOME, or name another folder.",
+        ) from error

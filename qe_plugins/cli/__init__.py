@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from qe_plugins.errors import QeError
+from qe_plugins import interrupts
 
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
@@ -59,6 +59,8 @@ class LazyGroup(click.Group):
 def program() -> NoReturn:
     """Be the program `qe`: run `main`, then end the process."""
     code: int | str | None = 0
+    if sys.argv[1:2] == ["backtest"]:  # before the engine is imported, which takes a second
+        interrupts.watch()
     try:
         main()
     except SystemExit as done:
@@ -83,23 +85,20 @@ def leave(code: int) -> NoReturn:
 def main() -> None:
     """Run `qe`. Errors a user can mend become one line on stderr and exit code 2."""
     from qe_plugins import project
+    from qe_plugins.cli.failing import one_line
 
     try:
         project.enter(Path.cwd())
         cli(standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
+        interrupts.hold()
         click.echo("interrupted", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except QeError as error:
-        if details := getattr(error, "details", None):
-            click.echo(details, err=True)
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        sys.exit(interrupts.STOPPED)
+    except BaseException as error:  # a panic in the engine's Rust code is no `Exception`
+        interrupts.hold()
+        sys.exit(one_line(error))
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

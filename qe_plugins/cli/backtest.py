@@ -6,11 +6,16 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins import collector
+from qe_plugins import collector, interrupts
+
+if TYPE_CHECKING:
+    from qe_plugins.config.load import Loaded
+    from qe_plugins.engine.outcome import Outcome
+    from qe_plugins.journal.store import Journal
 
 
 @click.command()
@@ -36,16 +41,29 @@ def backtest(file: Path, overrides: tuple[str, ...], as_json: bool, out: Path | 
 
     folder.check_out(out)
     loaded = load(file, overrides)
-    with _progress(loaded.config.name) as progress:
-        outcome = run(loaded, progress=progress)
     with Journal.open() as journal:
-        content = journal.write_run(outcome.run_id, outcome.name, outcome.started, outcome.facts)
-    run_dir = folder.write(outcome, loaded.resolved, out)
-    figures = {**folder.result(run_dir), "journal_sha256": content}
+        journal.check_writable()
+        with _progress(loaded.config.name) as progress:
+            outcome = run(loaded, progress=progress)
+        run_dir = _leave(outcome, loaded, journal, out)
+    figures = folder.result(run_dir)
     if as_json:
         click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
     else:
         _print(figures, run_dir)
+
+
+def _leave(outcome: Outcome, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
+    """Write the run's folder and its facts, both or neither, and return the folder."""
+    from qe_plugins.report import folder
+
+    about = (outcome.run_id, outcome.name, outcome.started, outcome.facts)
+    with (
+        folder.draft(outcome, loaded.resolved, out) as publish,
+        journal.pending_run(*about) as content,
+    ):
+        interrupts.seal()
+        return publish(content)
 
 
 @contextmanager
@@ -56,9 +74,10 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
 
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with (
+        interrupts.undone_by(console.show_cursor),
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

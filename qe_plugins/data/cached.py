@@ -6,12 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock
 
-from qe_plugins import home
+from qe_plugins import home, interrupts
 from qe_plugins.errors import DataError
 
 MANIFEST = "built.json"  # written last: the size of every file
@@ -36,11 +37,11 @@ def cached[T](kind: str, key: str, build: Callable[[Path], None], read: Callable
 
 
 def _rebuild(place: Path, build: Callable[[Path], None]) -> None:
-    for leftover in place.parent.glob(f"{place.name}.*/"):  # of a process that was killed
-        shutil.rmtree(leftover)
+    _remove_leftovers(place)  # of a process that was killed
     workshop = Path(tempfile.mkdtemp(prefix=f"{place.name}.", dir=place.parent))
     try:
-        build(workshop)
+        with interrupts.undone_by(partial(_remove_leftovers, place)):
+            build(workshop)
         (workshop / MANIFEST).write_bytes(msgspec.json.encode(_sizes(workshop)))
         if place.exists():
             shutil.rmtree(place)
@@ -48,6 +49,11 @@ def _rebuild(place: Path, build: Callable[[Path], None]) -> None:
     except BaseException:
         shutil.rmtree(workshop, ignore_errors=True)
         raise
+
+
+def _remove_leftovers(place: Path) -> None:
+    for leftover in place.parent.glob(f"{place.name}.*/"):
+        interrupts.removed(leftover)
 
 
 def _is_whole(place: Path) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
@@ -63,8 +64,24 @@ class Journal:
         `started` is wall time with a time zone. Raises JournalError for a run already written, an
         id used twice, a cause that is not an earlier fact of the run, a body that is not JSON.
         """
+        with self.pending_run(run_id, name, started, facts) as content:
+            return content
+
+    @contextmanager
+    def pending_run(
+        self, run_id: str, name: str, started: datetime, facts: Iterable[Fact]
+    ) -> Iterator[str]:
+        """Insert a run, yield its content hash, and commit where the body raises nothing.
+
+        Raises as `write_run` does.
+        """
         with one_line_errors(self._where), writing(self._engine) as connection:
-            return insert_run(connection, run_id, name, started, facts)
+            yield insert_run(connection, run_id, name, started, facts)
+
+    def check_writable(self) -> None:
+        """Raise JournalError where nothing can be written, such as on a read-only disk."""
+        with one_line_errors(self._where), writing(self._engine):
+            pass
 
     def runs(self) -> list[RunRow]:
         """Return the runs, oldest first."""

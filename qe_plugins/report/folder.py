@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from qe_plugins import home
+from qe_plugins import home, interrupts
 from qe_plugins.config import source
 from qe_plugins.errors import ReportError
 from qe_plugins.report import costs, margin, shelf, tearsheet
@@ -28,8 +28,9 @@ FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks
 
 
 def check_out(out: Path | None) -> None:
-    """Raise ReportError where `out` cannot become a run's folder. Call it before the run."""
+    """Raise QeError where `out` cannot become a run's folder. Call it before the run."""
     if out is None or not out.exists():
+        home.check_writable(home.runs_dir() if out is None else out.absolute())
         return
     if not out.is_dir():
         raise ReportError("is a file, not a folder.", where=str(out), hint="Name a new folder.")
@@ -39,26 +40,64 @@ def check_out(out: Path | None) -> None:
 
 
 def write(outcome: Outcome, resolved: dict[str, Any], out: Path | None = None) -> Path:
-    """Write everything a run leaves and return its folder: `out`, else one under the state folder.
+    """Write everything a run leaves and return its folder, as `draft` does."""
+    with draft(outcome, resolved, out) as publish:
+        return publish(None)
 
-    `resolved` is the configuration that ran. The figures are in `result.json`, with
-    `seconds.report` the time this took; read them back with `result`. Raises ReportError as
-    `check_out` does, and then leaves nothing behind.
+
+@contextmanager
+def draft(
+    outcome: Outcome, resolved: dict[str, Any], out: Path | None = None
+) -> Iterator[Callable[[str | None], Path]]:
+    """Write everything but the figures to a hidden folder and yield what gives it its name.
+
+    Its place is `out`, else a folder under the state folder; `resolved` is the configuration that
+    ran. The function that is yielded takes the hash of the run's facts in the journal, writes
+    `result.json` (its `seconds.report` is the time all this took) and returns the folder. It is
+    gone again where the body raises later. Raises ReportError as `check_out` does.
     """
     began = time.perf_counter()
     place = (out or home.runs_dir() / outcome.run_id).absolute()
     check_out(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
+    published: list[Path] = []
+
+    def publish(journal_sha256: str | None) -> Path:
+        figures["journal_sha256"] = journal_sha256
+        (part / shelf.RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
+        if place.exists():
+            place.rmdir()
+        part.rename(place)
+        published.append(place)
+        shelf.remember(outcome.run_id, place)
+        return place
+
+    try:
+        with interrupts.undone_by(partial(interrupts.removed, part)):
+            part.chmod(0o755)
+            figures = _written(part, outcome, resolved, place)
+            figures["seconds"]["report"] = round(time.perf_counter() - began, 3)
+            yield publish
+    except BaseException:
+        if published:
+            interrupts.removed(place)
+            shelf.forget(outcome.run_id)
+        raise
+    finally:
+        interrupts.removed(part)
+
+
+def _written(
+    folder: Path, outcome: Outcome, resolved: dict[str, Any], place: Path
+) -> dict[str, Any]:
+    """Write all but the figures, and return them."""
     ledger = Ledger.of(outcome)
     figures = summarize(outcome, place, ledger)
-    with _whole(place) as folder:
-        (folder / "config.yaml").write_text(source.dump(resolved), encoding="utf-8")
-        _write_frames(folder, outcome, ledger)
-        page = tearsheet.render(outcome, ledger, figures)
-        (folder / PAGE).write_text(page, encoding="utf-8")
-        figures["seconds"]["report"] = round(time.perf_counter() - began, 3)
-        (folder / shelf.RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
-    shelf.remember(outcome.run_id, place)
-    return place
+    (folder / "config.yaml").write_text(source.dump(resolved), encoding="utf-8")
+    _write_frames(folder, outcome, ledger)
+    (folder / PAGE).write_text(tearsheet.render(outcome, ledger, figures), encoding="utf-8")
+    return figures
 
 
 def result(run_dir: Path) -> dict[str, Any]:
@@ -73,18 +112,3 @@ def _write_frames(folder: Path, outcome: Outcome, ledger: Ledger) -> None:
     trades = costs.of_trades(outcome.positions, outcome.tape.contracts)
     peaks = margin.of_trades(trades, outcome.account)
     trades.with_columns(peaks).write_parquet(folder / TRADES)
-
-
-@contextmanager
-def _whole(place: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside `place` that takes its name when everything went well."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
-    try:
-        part.chmod(0o755)
-        yield part
-        if place.exists():
-            place.rmdir()
-        part.rename(place)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

@@ -32,6 +32,11 @@ def remember(run_id: str, place: Path) -> None:
     os.replace(part, runs / f"{run_id}.json")
 
 
+def forget(run_id: str) -> None:
+    """Remove the pointer to a run, if there is one."""
+    (home.runs_dir() / f"{run_id}.json").unlink(missing_ok=True)
+
+
 def find(text: str) -> Path:
     """Return the folder of the run that `text` means, else raise ReportError.
 

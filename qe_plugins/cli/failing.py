@@ -1,0 +1,57 @@
+"""What `qe` says when a command fails: one line, whatever it was."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from qe_plugins import home
+from qe_plugins.errors import QeError
+
+
+def one_line(error: BaseException) -> int:
+    """Print what went wrong on standard error and return the exit code.
+
+    What a user can mend is 2 and says how. Anything else is a fault of the program: 1, with the
+    traceback in a file. Re-raises SystemExit.
+    """
+    match error:
+        case SystemExit():
+            raise error
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case BrokenPipeError():
+            # `qe runs | head`: what comes later has no reader, nor has a message about it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        case QeError():
+            if details := getattr(error, "details", None):
+                click.echo(details, err=True)
+            click.echo(f"error: {error}", err=True)
+            return error.exit_code
+    said = " ".join(str(error).split())
+    what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    click.echo(f"error: {what}. This is a fault of qe itself. {_kept(error)}", err=True)
+    return 1
+
+
+def _kept(error: BaseException) -> str:
+    """Write the traceback to a file that only its owner reads, and say where it is."""
+    text = "".join(traceback.format_exception(error))
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
+    for folder in (home.home() / "errors", Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / name
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+                opened.write(text)
+            return f"The traceback is in {file}."
+    return "Its traceback could not be written to any file."
