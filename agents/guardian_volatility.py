@@ -12,12 +12,8 @@ from decimal import Decimal
 from typing import Annotated
 
 import msgspec
-import numpy as np
 
-from qe_plugins import Bars, History, OrderRequest, Plugin, PluginConfig, Role, Veto, hookimpl
-
-CLEAR = 0.99997
-"""A range below this share of what is allowed is so however its sums are rounded."""
+from qe_plugins import History, OrderRequest, Plugin, PluginConfig, Role, Veto, hookimpl
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -45,23 +41,7 @@ class GuardianVolatility(Plugin):
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
         self.needed = self.config.bars + self.config.against
-        self.lookback = self.needed - 1
         self.most = math.inf if self.config.points is None else float(self.config.points)
-
-    @hookimpl
-    def screen_orders(self, bars: Bars) -> np.ndarray | None:
-        """Name the bars after which the market ran too far, or nearly, or there are too few."""
-        if bars.bar_type != self.judged(bars.instrument_id):
-            return None
-        named = np.ones(len(bars), np.bool_)
-        if len(bars) >= self.needed:
-            last, against = self.config.bars, self.config.against
-            tops, bottoms = highest(bars.high, last), highest(-bars.low, last)
-            walked = np.cumsum(np.concatenate(([0.0], bars.high - bars.low)))
-            before = walked[against:-last] - walked[: -self.needed]
-            allowed = np.minimum(before / against * self.config.multiple, self.most)
-            named[self.lookback :] = ~((tops + bottoms)[against:] < allowed * CLEAR)
-        return named
 
     @hookimpl
     def veto_order(self, order: OrderRequest, history: History) -> Veto | None:
@@ -82,12 +62,3 @@ class GuardianVolatility(Plugin):
     def judged(self, contract: str) -> str:
         """Return the type of the bars that a contract is judged by."""
         return f"{contract}-{self.config.bar}-EXTERNAL"
-
-
-def highest(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the highest of each `count` values that follow each other."""
-    found, width = values, 1
-    while width < count:
-        step = min(width, count - width)
-        found, width = np.maximum(found[:-step], found[step:]), width + step
-    return found

@@ -10,18 +10,17 @@ begins; the next only after it has faded or turned.
 from __future__ import annotations
 
 import math
+from collections import deque
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from qe_plugins import Bars, History, Plugin, PluginConfig, Role, Side, Signal, hookimpl
+from qe_plugins import Plugin, PluginConfig, Role, Side, Signal, hookimpl
 
 if TYPE_CHECKING:
-    from nautilus_trader.model import Bar, FuturesContract
+    from nautilus_trader.common import Cache
+    from nautilus_trader.model import Bar
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=2)]
@@ -41,8 +40,45 @@ class HunterMomentumConfig(PluginConfig, frozen=True):
     reward: Positive = 2.0
 
 
+class Move:
+    """The last bars of one type. `size` is the move over them in units of noise.
+
+    `noise` is the mean true range in points. Both are 0 before there are enough bars. `begins` says
+    that the last bar is the first of a move of at least `threshold` in its direction.
+    """
+
+    def __init__(self, config: HunterMomentumConfig) -> None:
+        self._closes: deque[float] = deque(maxlen=config.bars + 1)
+        self._ranges: deque[float] = deque(maxlen=config.noise_bars)
+        self._volumes: deque[float] = deque(maxlen=config.bars)
+        self._threshold, self._expected = config.threshold, math.sqrt(config.bars)
+        self._side = 0
+        self.size = self.noise = 0.0
+        self.begins = False
+
+    def take(self, bar: Bar) -> None:
+        """Take in the bar that has just closed."""
+        close = bar.close.as_double()
+        before = self._closes[-1] if self._closes else close
+        self._closes.append(close)
+        self._ranges.append(max(bar.high.as_double(), before) - min(bar.low.as_double(), before))
+        self._volumes.append(bar.volume.as_double())
+        if len(self._closes) == self._closes.maxlen and len(self._ranges) == self._ranges.maxlen:
+            self.noise = sum(self._ranges) / len(self._ranges)
+            expected = self.noise * self._expected
+            self.size = (close - self._closes[0]) / expected if expected > 0 else 0.0
+        side = 0 if abs(self.size) < self._threshold else 1 if self.size > 0 else -1
+        self.begins = side not in (0, self._side)
+        self._side = side
+
+    @property
+    def volume(self) -> float:
+        """Return the contracts traded over the bars that a move is measured on."""
+        return sum(self._volumes)
+
+
 class HunterMomentum(Plugin):
-    """Wish to go with a move that stands out, in the contract that trades most."""
+    """Propose to go with a move that stands out, in the contract that trades most."""
 
     role = Role.HUNTER
     Config = HunterMomentumConfig
@@ -50,69 +86,38 @@ class HunterMomentum(Plugin):
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
-        self.lookback = max(self.config.bars, self.config.noise_bars) + 1
-        self.wishes: dict[str, dict[int, Signal]] = {}
+        self.moves: dict[object, Move] = {}
 
     @hookimpl
-    def screen_bars(self, bars: Bars, instrument: FuturesContract) -> np.ndarray:
-        """Name the bars at which a move begins, and note a wish for each."""
-        sizes, noise = self.moves(bars)
-        sides = np.sign(sizes) * (np.abs(sizes) >= self.config.threshold)
-        begins = (sides != 0) & (sides != np.concatenate(([0.0], sides[:-1])))
-        columns = (bars.ts_event, bars.close, sizes, noise)
-        rows = zip(*(column[begins].tolist() for column in columns), strict=True)
-        wish = partial(self.wish, str(instrument.id), instrument.price_increment.as_decimal())
-        self.wishes[bars.bar_type] = {closed: wish(*move) for closed, *move in rows}
-        return begins
-
-    @hookimpl
-    def contribute_signals(self, bar: Bar, history: History) -> Signal | None:
+    def contribute_signals(self, bar: Bar, cache: Cache) -> Signal | None:
         """Return a signal at the bar where a move begins."""
-        bar_type = str(bar.bar_type)
-        wish = self.wishes.get(bar_type, {}).get(bar.ts_event)
-        alone = len(self.wishes) == 1
-        return wish if wish is not None and (alone or self.leads(bar_type, history)) else None
+        kind = bar.bar_type
+        move = self.moves.get(kind)
+        if move is None:
+            move = self.moves[kind] = Move(self.config)
+        move.take(bar)
+        if not move.begins or any(one.volume > move.volume for one in self.moves.values()):
+            return None
+        contract = kind.instrument_id
+        instrument = cache.instrument(contract)
+        assert instrument is not None
+        return self.signal(str(contract), instrument.price_increment.as_decimal(), bar, move)
 
-    def moves(self, bars: Bars) -> tuple[np.ndarray, np.ndarray]:
-        """Return the move at each bar in units of noise, and the noise in points.
-
-        Both are 0 before there are enough bars.
-        """
-        back, count, close = self.config.bars, self.config.noise_bars, bars.close
-        sizes, noise = np.zeros(len(bars)), np.zeros(len(bars))
-        if len(bars) > max(back, count - 1):
-            before = np.concatenate((close[:1], close[:-1]))
-            ranges = np.maximum(bars.high, before) - np.minimum(bars.low, before)
-            noise[count - 1 :] = sliding_window_view(ranges, count).sum(axis=-1) / count
-            expected = noise[back:] * math.sqrt(back)
-            moved = close[back:] - close[:-back]
-            np.divide(moved, expected, out=sizes[back:], where=expected > 0)
-        return sizes, noise
-
-    def leads(self, bar_type: str, history: History) -> bool:
-        """Say whether no other contract traded more of late."""
-        others = [self.volume(other, history) for other in self.wishes if other != bar_type]
-        return self.volume(bar_type, history) >= max(others)
-
-    def volume(self, bar_type: str, history: History) -> float:
-        """Return the contracts traded over the bars that a move is measured on."""
-        return sum(history.last(bar_type, self.config.bars).floats("volume"))
-
-    def wish(self, contract: str, tick: Decimal, close: float, move: float, noise: float) -> Signal:
+    def signal(self, contract: str, tick: Decimal, bar: Bar, move: Move) -> Signal:
         """Return the signal for a move, with stop and target on the tick grid."""
-        entry = Decimal(repr(close)).quantize(tick)
-        risk = ticks_up(self.config.stop * noise / float(tick))
+        entry = bar.close.as_decimal()
+        risk = ticks_up(self.config.stop * move.noise / float(tick))
         gain = ticks_up(risk * self.config.reward)
-        up = 1 if move > 0 else -1
+        up = 1 if move.size > 0 else -1
         return Signal(
             instrument_id=contract,
             side=Side.LONG if up > 0 else Side.SHORT,
-            reason=f"moved {move:+.1f} times the noise in {self.config.bars} bars",
-            confidence=min(1.0, abs(move) / (2 * self.config.threshold)),
+            reason=f"moved {move.size:+.1f} times the noise in {self.config.bars} bars",
+            confidence=min(1.0, abs(move.size) / (2 * self.config.threshold)),
             entry=entry,
             stop=entry - up * risk * tick,
             target=entry + up * gain * tick,
-            facts={"move": round(move, 3), "noise_points": round(noise, 3)},
+            facts={"move": round(move.size, 3), "noise_points": round(move.noise, 3)},
         )
 
 

@@ -25,8 +25,6 @@ class Plugin:
 
     role: ClassVar[Role] = Role.HOUSE
     Config: ClassVar[type[PluginConfig]] = PluginConfig
-    lookback: int = 0
-    """How many bars before one `screen_bars` and `screen_orders` must see to judge it."""
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         self.config = config if config is not None else self.Config()

@@ -1,4 +1,4 @@
-"""What plugins may look at besides Nautilus' own objects, and at a lower price."""
+"""What plugins may look at besides Nautilus' own objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Account(Protocol):
         """
 
     def is_worth(self, amount: Decimal) -> bool:
-        """Say whether the account is worth `amount` or more; at once where it is plain to see.
+        """Say whether the account is worth `amount` or more.
 
         Raises LookupError as `worth` does.
         """

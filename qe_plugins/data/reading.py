@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from nautilus_trader.persistence import (
     BarDataWrangler,
@@ -58,13 +57,11 @@ class Strand(msgspec.Struct, frozen=True):
 class Piece(msgspec.Struct, frozen=True):
     """Records that follow each other, and what is woven of them, in order.
 
-    `ranges` has the lowest and the highest close by contract, but for contracts of which quotes or
-    trades are heard, too. `columns` are the bars among the records.
+    `columns` are the bars among the records.
     """
 
     records: list[Record]
     strands: list[Strand]
-    ranges: dict[str, tuple[float, float]]
     columns: Columns = NO_COLUMNS
 
 
@@ -85,7 +82,8 @@ class Reader:
             for one in self._series.values()
             for table in self._tables(one, first, last)
         ]
-        ranges, strands, columns = self._ranges(tables), [], _columns(tables)
+        strands: list[Strand] = []
+        columns = _columns(tables)
         for one in woven:
             tables, parted = _parted(tables, one)
             strands += [Strand(one.name, of, _decoded(Kind.BARS, one.name, t)) for of, t in parted]
@@ -95,20 +93,7 @@ class Reader:
         records = [record for each in tables for record in _decoded(*each)]
         if not _in_order(stamps):
             records = _sorted(records, np.concatenate(stamps))
-        return Piece(records, strands, ranges, columns)
-
-    def _ranges(self, tables: Iterable[Named]) -> dict[str, tuple[float, float]]:
-        ticked = {one.contract for one in self._series.values() if one.kind is not Kind.BARS}
-        found: dict[str, tuple[float, float]] = {}
-        for kind, name, table in tables:
-            contract = self._series[kind, name].contract
-            if contract in ticked or not table.num_rows:
-                continue
-            ends = pc.min_max(table["close"])
-            low, high = float(ends["min"].as_py()), float(ends["max"].as_py())
-            lowest, highest = found.get(contract, (low, high))
-            found[contract] = (min(low, lowest), max(high, highest))
-        return found
+        return Piece(records, strands, columns)
 
     def _tables(self, series: Series, first: int, last: int) -> Iterable[pa.Table]:
         """Yield the rows of a series in a window, row group by row group."""

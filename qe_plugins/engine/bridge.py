@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -33,61 +33,47 @@ class Bridge(DataActor):
     `bar_types` are all of the tape's; where no plugin wants bars, none is subscribed.
     """
 
-    floor: Floor
+    _floor: Floor
 
     def __init__(self, bar_types: Iterable[str]) -> None:
         super().__init__()
         self._bar_types = [BarType.from_str(text) for text in bar_types]
-        plugins = self.floor.plugins
-        self._contributes = plugins.bind("contribute_signals") is not None
-        self._asker = self.floor.screens.asker
+        plugins = self._floor.plugins
+        self._asker = plugins.bind("contribute_signals")
         self._resolve = plugins.bind("resolve_signals")
-        self._sessions = SessionClock(self.floor)
-        self._house = self.floor.house
-        self._given: dict[str, Any] = {"cache": self.floor.cache, "history": self.floor.history}
-        self._instruments = self.floor.instruments
+        self._sessions = SessionClock(self._floor)
+        self._house = self._floor.house
+        self._given: dict[str, Any] = {"cache": self._floor.cache, "history": self._floor.history}
+        self._instruments = self._floor.instruments
         self._missing: set[tuple[str, str]] = set()
 
     def on_start(self) -> None:
         self._greet()
-        Bell(self.floor, self.clock).start()
-        if self.floor.hears or self.floor.house.deaf:
-            self.floor.circles.lead(self, self._bar_types)
+        Bell(self._floor, self.clock).start()
+        if self._floor.hears or self._floor.house.deaf:
+            self._floor.circles.lead(self, self._bar_types)
             for bar_type in self._bar_types:
-                self.floor.house.hears(bar_type.instrument_id)
+                self._floor.house.hears(bar_type.instrument_id)
 
     def on_bar(self, bar: Bar) -> None:
         if self._house.watching:
             self._house.check(bar)
         if self._sessions.wanted:
             self._sessions.tick(bar.ts_event)
-        if self._contributes and (asker := self._asker(bar)) is not None:
+        if self._asker is not None:
             self._given["bar"] = bar
-            answers = asker.voices(self._given)
+            answers = self._asker.voices(self._given)
             if answers:
                 self._hear(answers, bar)
 
-    def ahead(self, handle: Callable[[Any, Bar], None]) -> Callable[[Any, Bar], None]:
-        """Return a component's `on_bar` at which the bridge is first, where there is need."""
-        wake, house, screens = self.on_bar, self._house, self.floor.screens
-        named, always = screens.named, not may_skip(self.floor)
-
-        def hear(component: Any, bar: Bar) -> None:
-            ts = bar.ts_init
-            if always or ts in named or house.watching or ts > screens.until:
-                wake(bar)
-            handle(component, bar)
-
-        return hear
-
     def finish(self) -> None:
         """Close the last trade and the last session. Call when the run is over."""
-        if self.floor.observers.wants("trade_closed"):
-            self.floor.office.settle()
+        if self._floor.observers.wants("trade_closed"):
+            self._floor.office.settle()
         self._sessions.close()
 
     def _greet(self) -> None:
-        floor = self.floor
+        floor = self._floor
         answers = floor.plugins.ask("engine_started", cache=floor.cache, portfolio=floor.portfolio)
         for answer in answers:
             if answer.error is not None:
@@ -106,7 +92,7 @@ class Bridge(DataActor):
 
     def _votes(self, answers: list[Answer], bar: Bar) -> list[Signal]:
         """Return what the plugins wish for at this bar, stamped and remembered, in call order."""
-        recorder, ts = self.floor.recorder, bar.ts_event
+        recorder, ts = self._floor.recorder, bar.ts_event
         votes: list[Signal] = []
         for answer in answers:
             if answer.error is not None:
@@ -124,7 +110,7 @@ class Bridge(DataActor):
 
     def _unknown(self, plugin: str, name: str, ts: int) -> None:
         """Count a signal for a contract that the data do not have; say so once for each."""
-        self.floor.plugins.failed(plugin, "contribute_signals")
+        self._floor.plugins.failed(plugin, "contribute_signals")
         if (plugin, name) in self._missing:
             return
         self._missing.add((plugin, name))
@@ -139,7 +125,7 @@ class Bridge(DataActor):
         answer = self._resolved(votes, bar.ts_event)
         if answer is None:
             return
-        recorder = self.floor.recorder
+        recorder = self._floor.recorder
         signal = stamped(answer.value, recorder.new_id(Kind.SIGNAL), answer.plugin, bar.ts_event)
         recorder.signal(signal, votes)
         self.publish_data(SIGNALS, CustomData(SIGNALS, signal))
@@ -151,7 +137,7 @@ class Bridge(DataActor):
         given = {
             "signals": votes,
             "instrument": self._instruments[contract],
-            "portfolio": self.floor.portfolio,
+            "portfolio": self._floor.portfolio,
         }
         for answer in self._resolve.voices(given):
             if answer.error is not None:
@@ -164,27 +150,7 @@ class Bridge(DataActor):
         return None
 
     def _fails(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
-        self.floor.recorder.failure(plugin, hook, error, ts)
-
-
-def may_skip(floor: Floor) -> bool:
-    """Say whether there are bars at which the bridge has nothing to do."""
-    return floor.screens.skips and not floor.observers.wants("session_closed")
-
-
-def skipping(on_bar: Callable[[Any, Bar], None], floor: Floor) -> Callable[[Any, Bar], None]:
-    """Return an `on_bar` of the bridge for which a bar with nothing to do is next to nothing."""
-    house, screens = floor.house, floor.screens
-    named = screens.named
-    if not may_skip(floor):
-        return on_bar
-
-    def hear(self: Any, bar: Bar) -> None:
-        ts = bar.ts_init
-        if ts in named or house.watching or ts > screens.until:
-            on_bar(self, bar)
-
-    return hear
+        self._floor.recorder.failure(plugin, hook, error, ts)
 
 
 def stamped(signal: Signal, signal_id: str, source: str, ts: int) -> Signal:

@@ -11,7 +11,7 @@ from nautilus_trader.backtest import BacktestEngine
 from nautilus_trader.model import Bar, FuturesContract, Price
 
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine.bridge import Bridge, skipping
+from qe_plugins.engine.bridge import Bridge
 from qe_plugins.engine.components import Component
 from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
@@ -93,7 +93,6 @@ def _add_venue(engine: BacktestEngine, prepared: Prepared) -> Any:
 def _populate(engine: BacktestEngine, floor: Floor, prepared: Prepared) -> Bridge:
     """Add the bridge and the configured components, which then hear bars in this order."""
     hosted: Any = host(Bridge, floor)
-    hosted.on_bar = skipping(hosted.on_bar, floor)
     bridge: Bridge = hosted(prepared.tape.bar_types)
     engine.add_actor(bridge)
     engine.add_exec_algorithm(floor.denier)

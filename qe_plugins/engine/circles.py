@@ -42,11 +42,11 @@ class Seat(msgspec.Struct, frozen=True, eq=False):
 
 
 class Circle:
-    """Those who hear the same events, in order. `told` is how many the engine has told of one.
+    """Those who receive the same events, in order. `told` is how many the engine has told of one.
 
-    `members` are their identities: who hears such events by other means is told by itself.
-    `leader` is the bridge, where it hears these events: through the others, or where nobody else
-    does by a subscription of its own.
+    `members` are their identities: a component that receives such events by other means is told by
+    itself. `leader` is the bridge where it receives these events: through the others, or where
+    there are none by a subscription of its own.
     """
 
     __slots__ = ("leader", "members", "seats", "told", "ts")
@@ -71,7 +71,8 @@ class Circle:
             if self.told < len(seats):
                 return
             self.told = 0
-        self.lead(event)
+        if self.leader is not None:
+            self.leader.on_bar(event)
         for seat in seats:
             if seats is self.seats or seat in self.seats:
                 seat.handle(event)
@@ -82,40 +83,18 @@ class Circle:
             names = ", ".join(type(seat.component).__name__ for seat in self.seats)
             raise RunError(f"one of {names} was not told of an event at {self.ts}.")
 
-    @property
-    def lead(self) -> Handler:
-        """Return how the bridge handles an event."""
-        return nothing if self.leader is None else self.leader.on_bar
-
-
-def nothing(event: Any) -> None:
-    """Do nothing: nobody leads."""
-
 
 class Subject:
-    """The circles of one callback, and how each class handles an event and is told of it."""
+    """The circles of one callback, and how each class handles an event."""
 
     def __init__(self, name: str) -> None:
         self.name, self.key_of = name, KEYS[name]
         self.circles: dict[Any, Circle] = {}
         self.handlers: dict[type, Callback] = {}
-        self.told: dict[type, Callback] = {}
 
     def circle(self, key: Any) -> Circle:
         """Return the circle of a key, new where there is none."""
         return self.circles.setdefault(key, Circle())
-
-    def seat(self, circle: Circle, seats: tuple[Seat, ...]) -> None:
-        """Have other members in a circle. Who is the only one in all of them need not wait."""
-        circle.sit(seats)
-        for hosted, told in self.told.items():
-            setattr(hosted, self.name, told)
-        taken = [one for one in self.circles.values() if one.seats]
-        if len({id(seat.component) for one in taken for seat in one.seats}) == 1:
-            leader, alone = taken[0].leader, type(taken[0].seats[0].component)
-            if all(one.leader is leader for one in taken):
-                handle = self.handlers[alone]
-                setattr(alone, self.name, handle if leader is None else leader.ahead(handle))
 
 
 class Circles:
@@ -132,8 +111,7 @@ class Circles:
         self._ranks[hosted] = len(self._ranks)
         for name, subject in self._subjects.items():
             handler = subject.handlers[hosted] = getattr(hosted, name)
-            told = subject.told[hosted] = self._told(subject, handler)
-            setattr(hosted, name, told)
+            setattr(hosted, name, self._told(subject, handler))
         for name in LEAVES:
             setattr(hosted, name, self._then(getattr(hosted, name), self._leaves))
         hosted.on_resume = self._then(hosted.on_resume, self._returns)
@@ -144,7 +122,6 @@ class Circles:
         for bar_type in bar_types:
             circle = subject.circle(bar_type)
             circle.leader = bridge
-            subject.seat(circle, circle.seats)
             if not circle.seats:
                 bridge.subscribe_bars(bar_type)
 
@@ -161,7 +138,7 @@ class Circles:
             circle.leader.unsubscribe_bars(key)
         handle = MethodType(subject.handlers[type(component)], component)
         seat = Seat(rank, component, handle)
-        subject.seat(circle, tuple(sorted((*circle.seats, seat), key=attrgetter("rank"))))
+        circle.sit(tuple(sorted((*circle.seats, seat), key=attrgetter("rank"))))
 
     def leave(self, name: str, key: Any, component: Any) -> None:
         """Let a component go that is told no more."""
@@ -169,7 +146,7 @@ class Circles:
         circle = subject.circle(key)
         rest = tuple(seat for seat in circle.seats if seat.component is not component)
         if len(rest) < len(circle.seats):
-            subject.seat(circle, rest)
+            circle.sit(rest)
             if circle.leader is not None and not rest:
                 circle.leader.subscribe_bars(key)
 

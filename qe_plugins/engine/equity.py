@@ -1,4 +1,4 @@
-"""What the account is worth, for plugins: exact, and at once where it is plain to see."""
+"""What the account is worth, for plugins."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from typing import Any
 
 from nautilus_trader.model import Venue
 
-from qe_plugins.engine.alarm import Alarm
-from qe_plugins.engine.house import House
-
 
 class Account:
-    """The account as it stands at this moment. To ask the engine costs more than to compare."""
+    """The account as it stands at this moment."""
 
-    def __init__(self, portfolio: Any, venue: str, house: House, alarm: Alarm) -> None:
+    def __init__(self, portfolio: Any, venue: str) -> None:
         self._portfolio, self._venue = portfolio, Venue(venue)
-        self._house, self._alarm = house, alarm
 
     def worth(self) -> Decimal:
         """Return what the account is worth, open positions at their last price.
@@ -33,6 +29,4 @@ class Account:
 
     def is_worth(self, amount: Decimal) -> bool:
         """Say whether the account is worth `amount` or more."""
-        if self._house.is_surely_worth(float(amount), self._alarm.handling):
-            return True
         return self.worth() >= amount

@@ -12,7 +12,6 @@ from qe_plugins.engine.circles import Circles
 from qe_plugins.engine.denial import Denier
 from qe_plugins.engine.equity import Account
 from qe_plugins.engine.gate import Gate
-from qe_plugins.engine.guards import Guards
 from qe_plugins.engine.history import History
 from qe_plugins.engine.house import House
 from qe_plugins.engine.instruments import Instruments, instrument_of
@@ -22,7 +21,6 @@ from qe_plugins.engine.observers import Observers
 from qe_plugins.engine.office import BackOffice
 from qe_plugins.engine.recorder import Recorder, decimal
 from qe_plugins.engine.rules import rules_of
-from qe_plugins.engine.screens import Screens
 from qe_plugins.manager import Plugins
 from qe_plugins.market.keys import dated_key
 from qe_plugins.market.rolls import sessions_left
@@ -81,13 +79,11 @@ class Floor:
             lambda posture: self.gate.take(posture),
         )
         venue = config.nautilus.venue.name
-        self.account = Account(self.portfolio, venue, self.house, self.alarm)
+        self.account = Account(self.portfolio, venue)
         self.history = History(self.cache)
-        self.screens = Screens(plugins, self.cache, self.history, self.recorder)
         self.instruments = Instruments(self.cache)
-        self.guards = Guards(plugins, self.cache, self.history, self.recorder)
         self.gate = Gate(
-            self.guards,
+            plugins,
             self.recorder,
             rung=config.rung,
             posture=config.posture,
@@ -101,11 +97,8 @@ class Floor:
 
     def expects(self, piece: Piece) -> None:
         """Take the piece of the tape that is heard next."""
-        self.house.expects(piece.ranges)
+        self.house.verify()
         self.office.expects(piece.columns)
-        self.history.expects(piece.columns)
-        self.screens.expects(piece.columns)
-        self.guards.expects(piece.columns)
         for follower in self.followers:
             follower.expects(piece.strands)
 

@@ -33,34 +33,34 @@ WARMTH = 5_000
 class FollowingStrategy(GatedStrategy):
     """A hosted strategy whose instrument is the front of a root."""
 
-    follower: ClassVar[Follower]
+    _follower: ClassVar[Follower]
 
     @property
     def cache(self) -> Any:
-        return Translated(super().cache, self.follower)
+        return Translated(super().cache, self._follower)
 
     @property
     def portfolio(self) -> Any:
-        return Translated(super().portfolio, self.follower)
+        return Translated(super().portfolio, self._follower)
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        if bar_type == self.follower.label:
-            self.follower.listens = True
+        if bar_type == self._follower.label:
+            self._follower.listens = True
             return
-        self.follower.asked.add(bar_type.standard())
+        self._follower.asked.add(bar_type.standard())
         super().subscribe_bars(bar_type, *args, **kwargs)
 
     def unsubscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        if bar_type == self.follower.label:
-            self.follower.listens = False
+        if bar_type == self._follower.label:
+            self._follower.listens = False
             return
-        self.follower.asked.discard(bar_type.standard())
-        if bar_type not in self.follower.sources:
+        self._follower.asked.discard(bar_type.standard())
+        if bar_type not in self._follower.sources:
             super().unsubscribe_bars(bar_type, *args, **kwargs)
 
     def register_indicator_for_bars(self, bar_type: Any, indicator: Any) -> None:
-        if bar_type == self.follower.label:
-            self.follower.indicators.append(indicator)
+        if bar_type == self._follower.label:
+            self._follower.indicators.append(indicator)
         super().register_indicator_for_bars(bar_type, indicator)
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
@@ -81,30 +81,30 @@ class FollowingStrategy(GatedStrategy):
 
     def turns(self, bar: Bar) -> None:
         """Take a front bar at which there is something to do: warm indicators, try to roll."""
-        if self.follower.reach(bar.ts_event):
+        if self._follower.reach(bar.ts_event):
             self._warm(bar)
-        if self.follower.due is not None and not self._adds_risk():
-            self._roll(self.follower.due, bar)
+        if self._follower.due is not None and not self._adds_risk():
+            self._roll(self._follower.due, bar)
 
     def _translated(self, instrument_id: Any) -> Any:
-        follower = self.follower
+        follower = self._follower
         return follower.contract if instrument_id == follower.id else instrument_id
 
     def _dated(self, order: Any) -> Any:
-        if order.instrument_id != self.follower.id:
+        if order.instrument_id != self._follower.id:
             return order
-        return dated(order, self.follower.contract)
+        return dated(order, self._follower.contract)
 
     def _waits_for_roll(self, orders: list[Any]) -> bool:
         """Deny orders that add risk while a turn waits. Say whether they were denied."""
-        due = self.follower.due
+        due = self._follower.due
         if due is None:
             return False
         reason = f"waits: {due.before} is being rolled to {due.after}"
         request, reduces = request_of(self, orders[0], submitted=self._unlisted())
         if reduces:
             return False
-        self.floor.recorder.veto(request, "roll", reason)
+        self._floor.recorder.veto(request, "roll", reason)
         for order in orders:
             self._sends(order)
             self._deny(order, request, [("roll", reason)])
@@ -112,7 +112,7 @@ class FollowingStrategy(GatedStrategy):
 
     def _warm(self, bar: Bar) -> None:
         """Put the indicators on the new contract's level, as `adjust` says."""
-        follower = self.follower
+        follower = self._follower
         if follower.follows.adjust == "none" or not follower.indicators:
             return
         history = list(follower.past)[-WARMTH:]
@@ -124,8 +124,8 @@ class FollowingStrategy(GatedStrategy):
 
     def _working(self) -> list[Any]:
         found = unfinished(
-            self.floor.cache,
-            instrument_id=self.follower.contract,
+            self._floor.cache,
+            instrument_id=self._follower.contract,
             strategy_id=self.strategy_id,
         )
         return list(found.values())
@@ -137,11 +137,11 @@ class FollowingStrategy(GatedStrategy):
         return any(held == 0 or o.side != closing for o in self._working())
 
     def _held(self) -> Any:
-        return position(self.floor.cache, self.follower.contract, self.strategy_id)
+        return position(self._floor.cache, self._follower.contract, self.strategy_id)
 
     def _roll(self, turn: Turn, bar: Bar) -> None:
         """Leave the old contract and, where there are prices and leave to do so, enter the new."""
-        follower, held = self.follower, self._held()
+        follower, held = self._follower, self._held()
         exits = self._working()
         if held == 0 and not exits:
             follower.arrive(turn)
@@ -162,11 +162,11 @@ class FollowingStrategy(GatedStrategy):
             hear(rolled)
 
     def _enter(self, leg: Any, exits: Sequence[Any], rolled: Rolled) -> None:
-        self.follower.quiet.add(leg.client_order_id)
+        self._follower.quiet.add(leg.client_order_id)
         self._send(leg, rolled)
         fresh = self.order_factory.generate_client_order_id
         assert rolled.prices is not None
-        for order in moved_exits(exits, self.follower.contract, rolled.prices, fresh, rolled.at):
+        for order in moved_exits(exits, self._follower.contract, rolled.prices, fresh, rolled.at):
             self._send(order, rolled)
 
     def _legs(self, turn: Turn, held: Any) -> tuple[Any, Any]:
@@ -183,23 +183,23 @@ class FollowingStrategy(GatedStrategy):
 
     def _may_enter(self, leg: Any, rolled: Rolled) -> bool:
         """Put the second leg to the guardians. Where they refuse, the roll only closes."""
-        if self.floor.gate.idle:
+        if self._floor.gate.idle:
             return True
-        self.floor.recorder.handled[leg.client_order_id] = rolled
+        self._floor.recorder.handled[leg.client_order_id] = rolled
         request, refusals = self._vetoed(leg)
         if refusals:
             self._deny(leg, request, refusals)
         return not refusals
 
     def _send(self, order: Any, rolled: Rolled) -> None:
-        self.floor.recorder.handled[order.client_order_id] = rolled
+        self._floor.recorder.handled[order.client_order_id] = rolled
         Strategy.submit_order(self, order)
 
     def _announced(self, turn: Turn, bar: Bar) -> Rolled:
-        follower = self.follower
-        present = self.floor.cache.instrument(InstrumentId.from_str(turn.after)) is not None
+        follower = self._follower
+        present = self._floor.cache.instrument(InstrumentId.from_str(turn.after)) is not None
         return Rolled(
-            fact=self.floor.recorder.next_id(Kind.ROLL),
+            fact=self._floor.recorder.next_id(Kind.ROLL),
             root=follower.front.root,
             before=turn.before,
             after=turn.after,
@@ -211,7 +211,7 @@ class FollowingStrategy(GatedStrategy):
 
     def _prices(self, turn: Turn) -> Any:
         """Return the last closes of both contracts, for a roll that had to wait."""
-        spec, cache = self.follower.front.spec, self.floor.cache
+        spec, cache = self._follower.front.spec, self._floor.cache
         bars = [
             cache.bar(BarType.from_str(f"{contract}-{spec}-EXTERNAL"))
             for contract in (turn.before, turn.after)
@@ -219,7 +219,7 @@ class FollowingStrategy(GatedStrategy):
         return tuple(decimal(bar.close) for bar in bars) if all(bars) else turn.prices
 
     def _record(self, rolled: Rolled, legs: tuple[Any, Any], held: Any, enters: bool) -> None:
-        recorder, bar_ts = self.floor.recorder, rolled.at
+        recorder, bar_ts = self._floor.recorder, rolled.at
         orders = legs if enters else legs[:1]
         body = {
             "strategy": self.strategy_id.value,

@@ -38,7 +38,7 @@ def host_on_front(author: Any, floor: Floor, follower: Follower) -> Any:
         if follower.listens:
             author.on_bar(self, bar)
 
-    body |= {"on_start": on_start, "follower": follower, "__module__": author.__module__}
+    body |= {"on_start": on_start, "_follower": follower, "__module__": author.__module__}
     hosted: Any = host(type(author.__name__, (author,), body), floor, FollowingStrategy)
     watch = None if floor.hears else floor.house
     hosted.on_bar = _told(hosted.on_bar, guarded(on_front, floor.alarm, watch), follower)

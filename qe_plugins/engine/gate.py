@@ -7,10 +7,9 @@ from typing import Any
 
 from qe_plugins.decisions import OrderRequest, Posture, Rung, Veto
 from qe_plugins.engine.equity import Account
-from qe_plugins.engine.guards import Guards
 from qe_plugins.engine.history import History
 from qe_plugins.engine.recorder import Recorder
-from qe_plugins.manager import Answer
+from qe_plugins.manager import Answer, Plugins
 from qe_plugins.manager.asking import NO_REASON
 from qe_plugins.saying import named, writable
 
@@ -30,7 +29,7 @@ class Gate:
 
     def __init__(
         self,
-        guards: Guards,
+        plugins: Plugins,
         recorder: Recorder,
         *,
         rung: Rung,
@@ -40,7 +39,7 @@ class Gate:
         history: History,
         instruments: Mapping[str, Any],
     ) -> None:
-        self._guards = guards
+        self._asker = plugins.bind("veto_order")
         self._recorder, self._timeout = recorder, timeout
         self._instruments = instruments
         self._constant = {"rung": rung, "account": account, "history": history}
@@ -50,19 +49,18 @@ class Gate:
     def take(self, posture: Posture | None) -> None:
         """Go by a posture from now on."""
         self.posture = posture
-        self.idle = self._guards.everyone is None and posture is None
+        self.idle = self._asker is None and posture is None
 
     def refusals(self, component: Any, request: OrderRequest) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
         found: list[Refusal] = []
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
             found.append(("posture", writable(reason)))
-        ask = self._guards.asker(request.instrument_id, request.ts)
-        if ask is not None:
+        if self._asker is not None:
             given = self._given.get(id(component)) or self._views(component)
             given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
-            for answer in ask.voices(given, self._timeout):
+            for answer in self._asker.voices(given, self._timeout):
                 if (reason := self._reason(answer)) is not None:
                     found.append((answer.plugin, reason))
         for plugin, reason in found:

@@ -18,22 +18,22 @@ type Asked = tuple[Any, float, int]
 class Gated:
     """What sends orders, and puts them to the gate."""
 
-    floor: ClassVar[Floor]
+    _floor: ClassVar[Floor]
 
     def _sends(self, order: Any) -> None:
         """Remember what the order is an answer to."""
-        self.floor.recorder.handled[order.client_order_id] = self.floor.alarm.handling
+        self._floor.recorder.handled[order.client_order_id] = self._floor.alarm.handling
 
     def _unlisted(self) -> list[Any]:
         """Return orders that were sent of late, and that the cache does not list yet."""
-        return self.floor.submitted()
+        return self._floor.submitted()
 
     def _allowed(self, order: Any) -> Asked | None:
         """Return at a glance what an order asks for that breaks no rule; None means look closer.
 
         Only after a bar is the account's worth known, and only while nothing else is on its way.
         """
-        floor = self.floor
+        floor = self._floor
         bar = floor.alarm.handling
         if not isinstance(bar, Bar) or (floor.sent and self._unlisted()):
             return None
@@ -44,7 +44,7 @@ class Gated:
     def _refused(self, order: Any) -> tuple[OrderRequest, list[Refusal]] | None:
         """Put a lone order to the rules and the gate; return who refused it, None for nobody."""
         if (asked := self._allowed(order)) is not None:
-            gate = self.floor.gate
+            gate = self._floor.gate
             if gate.idle:
                 return None
             request, reduces = lone_request_of(self, order, *asked)
@@ -59,13 +59,13 @@ class Gated:
         if reduces:
             return request, []
         broken = self._broken(request, order)
-        return request, broken + self.floor.gate.refusals(self, request)
+        return request, broken + self._floor.gate.refusals(self, request)
 
     def _broken(self, request: OrderRequest, order: Any) -> list[Refusal]:
         """Return the rules an order breaks, each of which is a veto."""
         if request.grows is None and self._allowed(order):
             return []
-        broken = self.floor.rules.broken(request, order, self._unlisted())
+        broken = self._floor.rules.broken(request, order, self._unlisted())
         for rule, reason in broken:
-            self.floor.recorder.veto(request, rule, reason)
+            self._floor.recorder.veto(request, rule, reason)
         return broken

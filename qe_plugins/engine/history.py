@@ -1,100 +1,92 @@
-"""The bars that have closed by now, as columns: of a backtest's tape, or out of the cache."""
+"""The bars that have closed by now, as columns, read from the engine's cache as they close.
+
+Nothing here knows a bar that has not closed. What is handed out is a copy: neither a slice of it
+nor the memory behind it leads to other bars.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import Any
 
 import numpy as np
-from nautilus_trader.model import BarType
+from nautilus_trader.model import Bar, BarType
 
-from qe_plugins.bars import NUMBERS, STAMPS, Bars, columns_of
-from qe_plugins.data.pieces import NO_COLUMNS, Columns
+from qe_plugins.bars import NUMBERS, STAMPS, Bars
 
 
-class Shelf:
-    """The bars of one type: the end of the last piece of the tape, and the piece that is heard.
+class Series:
+    """The last bars of one type, oldest first, in arrays with room for twice as many.
 
-    `asked` is the most bars that anybody wanted at once: so many are kept of a piece.
+    `kept` is the most bars that were asked for at once: older ones are given up.
     """
 
     def __init__(self, bar_type: str) -> None:
-        self.bar_type = BarType.from_str(bar_type)
-        self.asked = 0
-        self.bars: Bars | None = None
-        self._stamps: list[int] | None = None
+        self.label, self._type = bar_type, BarType.from_str(bar_type)
+        self._kept = self._end = 0
+        self._newest: Bar | None = None
+        self._stamps = np.zeros((len(STAMPS), 0), np.int64)
+        self._numbers = np.zeros((len(NUMBERS), 0), np.float64)
 
-    def turn(self, piece: Bars | None) -> None:
-        """Go on to the next piece of the tape."""
-        kept = self.bars[-self.asked :] if self.bars is not None and self.asked else None
-        parts = [one for one in (kept, piece) if one is not None]
-        self.bars = joined(parts) if parts else None
-        self._stamps = None
+    def last(self, cache: Any, count: int) -> Bars:
+        """Return copies of the last `count` bars that a cache knows."""
+        if count > self._kept:
+            self._kept, self._end, self._newest = count, 0, None
+        self._catch_up(cache)
+        rows = slice(max(self._end - count, 0), self._end)
+        stamps, numbers = self._stamps[:, rows].copy(), self._numbers[:, rows].copy()
+        columns = dict(zip((*STAMPS, *NUMBERS), (*stamps, *numbers), strict=True))
+        return Bars(self.label, columns)
 
-    @property
-    def stamps(self) -> list[int]:
-        """Return when each bar is heard."""
-        if self._stamps is None:
-            self._stamps = self.bars.ts_init.tolist() if self.bars is not None else []
-        return self._stamps
+    def _catch_up(self, cache: Any) -> None:
+        """Take in the bars that have closed since the last look."""
+        found: list[Bar] = []
+        while len(found) < self._kept and (bar := cache.bar(self._type, len(found))) is not None:
+            if bar == self._newest:
+                break
+            found.append(bar)
+        if found:
+            self._newest = found[0]
+            self._make_room(len(found))
+            for bar in reversed(found):
+                self._append(bar)
+
+    def _append(self, bar: Bar) -> None:
+        at = self._end
+        self._stamps[0, at], self._stamps[1, at] = bar.ts_event, bar.ts_init
+        numbers = self._numbers
+        numbers[0, at], numbers[1, at] = bar.open.as_double(), bar.high.as_double()
+        numbers[2, at], numbers[3, at] = bar.low.as_double(), bar.close.as_double()
+        numbers[4, at] = bar.volume.as_double()
+        self._end += 1
+
+    def _make_room(self, count: int) -> None:
+        """Have room for so many more bars, at most as many as are kept."""
+        if self._end + count <= self._stamps.shape[1]:
+            return
+        rest = slice(max(self._end - self._kept, 0), self._end)
+        room = 2 * self._kept
+        stamps = np.zeros((len(STAMPS), room), np.int64)
+        numbers = np.zeros((len(NUMBERS), room), np.float64)
+        self._end = rest.stop - rest.start
+        stamps[:, : self._end] = self._stamps[:, rest]
+        numbers[:, : self._end] = self._numbers[:, rest]
+        self._stamps, self._numbers = stamps, numbers
 
 
 class History:
-    """Gives plugins the bars that have closed. What the engine has not heard yet is not given."""
+    """Gives plugins the bars that have closed."""
 
     def __init__(self, cache: Any) -> None:
         self._cache = cache
-        self._columns = NO_COLUMNS
-        self._shelves: dict[str, Shelf] = {}
-
-    def expects(self, columns: Columns) -> None:
-        """Take the bars of the tape that are heard next; the ones before have been."""
-        self._columns = columns
-        for bar_type, shelf in self._shelves.items():
-            shelf.turn(columns.of(bar_type) if bar_type in columns.bar_types else None)
+        self._series: dict[str, Series] = {}
 
     def last(self, bar_type: str, count: int) -> Bars:
-        """Return the last `count` bars of a type that have closed, oldest first."""
-        shelf = self._shelves.get(bar_type) or self._shelf(bar_type)
-        if count > shelf.asked:
-            shelf.asked = count
-        newest = self._cache.bar(shelf.bar_type)
-        if newest is None:
-            return self._read(bar_type, shelf.bar_type, 0)
-        stamps, closed = shelf.stamps, newest.ts_init
-        end = bisect_right(stamps, closed)
-        if shelf.bars is not None and end >= count and stamps[end - 1] == closed:
-            return shelf.bars.between(end - count, end)
-        return self._read(bar_type, shelf.bar_type, count)
+        """Return the last `count` bars of a type that have closed, oldest first.
 
-    def coming(self, bar_type: str, before: int, count: int) -> Bars:
-        """Return the `count` bars of a type that are heard next, and up to `before` earlier ones.
-
-        Not for plugins: these bars have not closed yet.
+        They are fewer where there are not as many, or where the engine's cache holds fewer
+        (`nautilus.cache.bar_capacity`). Raises ValueError for a text that is no bar type.
         """
-        shelf = self._shelves.get(bar_type) or self._shelf(bar_type)
-        shelf.asked = max(shelf.asked, before)
-        assert shelf.bars is not None
-        return shelf.bars[-(before + count) :]
-
-    def _shelf(self, bar_type: str) -> Shelf:
-        shelf = self._shelves[bar_type] = Shelf(bar_type)
-        shelf.turn(self._columns.of(bar_type) if bar_type in self._columns.bar_types else None)
-        return shelf
-
-    def _read(self, label: str, bar_type: BarType, count: int) -> Bars:
-        """Read bars from the cache one by one: those of before the piece, or made by the engine."""
-        found: list[Any] = []
-        while len(found) < count and (bar := self._cache.bar(bar_type, len(found))) is not None:
-            found.append(bar)
-        found.reverse()
-        return columns_of(label, found)
-
-
-def joined(parts: list[Bars]) -> Bars:
-    """Return bars of one type that follow each other as one."""
-    if len(parts) == 1:
-        return parts[0]
-    names = (*STAMPS, *NUMBERS)
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return Bars(parts[0].bar_type, columns)
+        series = self._series.get(bar_type)
+        if series is None:
+            series = self._series[bar_type] = Series(bar_type)
+        return series.last(self._cache, max(count, 0))

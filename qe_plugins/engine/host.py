@@ -38,7 +38,7 @@ class GatedStrategy(Gated, Subscribing, Strategy):
     denials: ClassVar[dict[Any, OrderRequest]]
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        floor, name = self.floor, order.client_order_id
+        floor, name = self._floor, order.client_order_id
         floor.recorder.handled[name] = floor.alarm.handling
         if refused := self._refused(order):
             self._deny(order, *refused)
@@ -54,16 +54,16 @@ class GatedStrategy(Gated, Subscribing, Strategy):
             for order in orders:
                 self._deny(order, *refused)
             return
-        self.floor.sent |= dict.fromkeys(order.client_order_id for order in orders)
+        self._floor.sent |= dict.fromkeys(order.client_order_id for order in orders)
         super().submit_order_list(order_list, *args, **kwargs)
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
         super().subscribe_bars(bar_type, *args, **kwargs)
-        self.floor.house.hears(bar_type.instrument_id)
+        self._floor.house.hears(bar_type.instrument_id)
 
     def unsubscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
         super().unsubscribe_bars(bar_type, *args, **kwargs)
-        self.floor.house.hears(bar_type.instrument_id, still=False)
+        self._floor.house.hears(bar_type.instrument_id, still=False)
 
     def modify_order(
         self, client_order_id: Any, quantity: Any = None, *args: Any, **kwargs: Any
@@ -88,7 +88,7 @@ class GatedStrategy(Gated, Subscribing, Strategy):
 
     def _deny(self, order: Any, request: OrderRequest, refusals: list[Refusal]) -> None:
         self.denials[order.client_order_id] = request
-        self.floor.denier.reasons[order.client_order_id] = told(refusals)
+        self._floor.denier.reasons[order.client_order_id] = told(refusals)
         super().submit_order(addressed_to_denier(order))
 
     def _growth_refused(self, client_order_id: Any, quantity: Any) -> bool:
@@ -132,7 +132,7 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
             request, refusals = refused
             self._sends(order)
             self.deny_order(order, told(refusals))
-            self.floor.denied(request, self.floor.cache.order(order.client_order_id).last_event)
+            self._floor.denied(request, self._floor.cache.order(order.client_order_id).last_event)
             return
         super().submit_order(order, *args, **kwargs)
 
@@ -185,7 +185,7 @@ def host(author: type, floor: Floor, below: type | None = None) -> type:
     name that is new to Python is searched for in all the classes there are.
     """
     below = below or next(ours for theirs, ours in HOSTS if issubclass(author, theirs))
-    body: dict[str, Any] = {"floor": floor, "__module__": author.__module__}
+    body: dict[str, Any] = {"_floor": floor, "__module__": author.__module__}
     written = callbacks(author, below)
     body |= heard(author)
     body |= {n: guarded(m, floor.alarm) for n, m in written.items()}

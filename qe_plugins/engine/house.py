@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import inf
 from typing import Any
-
-from nautilus_trader.model import Bar
 
 from qe_plugins.decisions import Posture
 from qe_plugins.engine.exposure import position
 from qe_plugins.engine.margin import Margin
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.rules import Rules
-from qe_plugins.engine.worth import SLACK, Holder, Line
+from qe_plugins.engine.worth import Holder, Line
 from qe_plugins.errors import RunError
 from qe_plugins.journal.records import Kind
 
 LOG = logging.getLogger(__name__)
 
-type Ranges = Mapping[str, tuple[float, float]]
-"""The lowest and the highest price of contracts, by id."""
-
 
 class House:
     """Watches the account at every bar while anything is held.
 
-    `watching` is false while no price that is known to come can matter; `deaf` is set where a
-    strategy hears no bars, which the bridge then must. Between two prices at which the maintenance
-    margin cannot be touched, a bar costs one comparison.
+    `watching` is false while nothing is held; `deaf` is set where a strategy receives no bars,
+    which the bridge then must. Between two prices at which the maintenance margin cannot be
+    touched, a bar costs one comparison.
     """
 
     def __init__(
@@ -46,19 +41,19 @@ class House:
         self._kept = margin.kept
         self._lines: dict[Any, Line] = {}
         self._line: Line | None = None
-        self._ranges: Ranges = {}
         self._ears: set[str] = set()
         self._breached = self.deaf = False
         self.watching = True
         self.said: list[str] = []
 
-    def expects(self, ranges: Ranges) -> None:
-        """Take the prices that each contract's next bars close at; other contracts' are unknown."""
-        self._ranges = ranges
+    def verify(self) -> None:
+        """Raise RunError where a strategy holds something else than its fills come to."""
         for contract, line in self._lines.items():
-            self._compare(contract, line)
-            line.lowest, line.highest = self._range(contract)
-        self.watching = not self._kept.settled
+            for strategy, holder in line.holders.items():
+                held = position(self._cache, contract, strategy)
+                if held != holder.net:
+                    who = f"{strategy} holds {held:f} {contract}"
+                    raise RunError(f"{who}, its fills come to {holder.net:g}.")
 
     def hears(self, instrument: Any, *, still: bool = True) -> None:
         """Note that bars of a contract or of a front are heard by whoever then calls `check`."""
@@ -92,34 +87,10 @@ class House:
             line = self._lines.get(contract)
         return None if line is None else line.holders.get(strategy)
 
-    def is_surely_worth(self, amount: float, handling: object) -> bool:
-        """Say at a glance that the account is worth `amount` dollars; False means look closer.
-
-        `handling` is what the strategy is handling: only after a bar is the account's worth known.
-        """
-        kept, line = self._kept, self._kept.line
-        if not (kept.known and isinstance(handling, Bar)):
-            return False
-        if not kept.net or line is None:
-            return kept.least - SLACK >= amount
-        if kept.low < kept.high and kept.least - SLACK >= amount:
-            return True
-        if line.highest == inf or handling.bar_type.instrument_id != line.contract:
-            return False
-        return kept.at(handling.close.as_double()) - SLACK >= amount
-
     def check(self, bar: Any) -> None:
         """Compare what the account is worth with what it must hold. Call while `watching`."""
         if not self._kept.low < bar.close.as_double() < self._kept.high:
             self._look(bar)
-
-    def _compare(self, contract: Any, line: Line) -> None:
-        """Raise RunError where a strategy holds something else than its fills come to."""
-        for strategy, holder in line.holders.items():
-            held = position(self._cache, contract, strategy)
-            if held != holder.net:
-                who = f"{strategy} holds {held:f} {contract}"
-                raise RunError(f"{who}, its fills come to {holder.net:g}.")
 
     def _look(self, bar: Any) -> None:
         """Ask the engine what the account is worth, and remember it."""
@@ -152,16 +123,13 @@ class House:
         line = self._lines.get(contract)
         if line is None:
             multiplier = self._cache.instrument(contract).multiplier.as_double()
-            line = Line(contract, multiplier, self._most(contract), {}, *self._range(contract))
+            line = Line(contract, multiplier, self._most(contract), {})
             self._lines[contract] = line
         return line
 
     def _most(self, contract: Any) -> float:
         told = not self._ears.isdisjoint(self._names(contract))
         return self._margin.most(contract) if told else inf
-
-    def _range(self, contract: Any) -> tuple[float, float]:
-        return self._ranges.get(str(contract), (-inf, inf))
 
     def _names(self, contract: Any) -> tuple[str, str]:
         return str(contract.symbol), self._cache.instrument(contract).underlying

@@ -12,12 +12,12 @@ from qe_plugins.engine.floor import Floor
 class Loud:
     """A component whose timers cannot fail in silence."""
 
-    floor: ClassVar[Floor]
+    _floor: ClassVar[Floor]
 
     @property
     def clock(self) -> Any:
         engines_own = super().clock  # type: ignore[misc]  # the engine's class comes after this one
-        return LoudClock(engines_own, self, self.floor.alarm)
+        return LoudClock(engines_own, self, self._floor.alarm)
 
 
 def _subscription(what: str, callback: str, key: Callable[[Any], Any] = lambda to: to) -> Any:
@@ -28,11 +28,11 @@ def _subscription(what: str, callback: str, key: Callable[[Any], Any] = lambda t
 
     def subscribe(self: Any, to: Any, *args: Any, **kwargs: Any) -> None:
         getattr(super(Subscribing, self), f"subscribe_{what}")(to, *args, **kwargs)
-        self.floor.circles.join(callback, key(to), self)
+        self._floor.circles.join(callback, key(to), self)
 
     def unsubscribe(self: Any, to: Any, *args: Any, **kwargs: Any) -> None:
         getattr(super(Subscribing, self), f"unsubscribe_{what}")(to, *args, **kwargs)
-        self.floor.circles.leave(callback, key(to), self)
+        self._floor.circles.leave(callback, key(to), self)
 
     return subscribe, unsubscribe
 
@@ -46,6 +46,6 @@ class Subscribing(Loud):
     subscribe_data, unsubscribe_data = _subscription("data", "on_data")
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        self.floor.listings.check_bars(str(bar_type), type(self).__name__)
-        self.floor.feed(bar_type.instrument_id)
+        self._floor.listings.check_bars(str(bar_type), type(self).__name__)
+        self._floor.feed(bar_type.instrument_id)
         self._subscribe_bars(bar_type, *args, **kwargs)

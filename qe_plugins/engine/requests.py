@@ -39,7 +39,7 @@ def request_of(
     `contracts` are asked for in place of the order's leaves, `grows` of them new; `stop` is the
     trigger of the protective stop that comes with it; `submitted` were sent within this callback.
     """
-    floor, instrument_id, strategy_id = component.floor, order.instrument_id, order.strategy_id
+    floor, instrument_id, strategy_id = component._floor, order.instrument_id, order.strategy_id
     handling, side = floor.alarm.handling, order.side
     holder = floor.house.holder(strategy_id, instrument_id)
     held = ZERO if holder is None else SIZES[holder.net]
@@ -79,7 +79,7 @@ def lone_request_of(
     Says the same as `request_of`, with fewer questions to the engine: `more` are the contracts
     asked for, negative to sell; `ts` is when the bar is heard (UTC ns).
     """
-    holder = component.floor.house.holder(order.strategy_id, contract)
+    holder = component._floor.house.holder(order.strategy_id, contract)
     if holder is None or type(order) is not MarketOrder:
         return request_of(component, order)
     held = holder.net

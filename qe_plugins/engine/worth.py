@@ -6,7 +6,6 @@ so often all the same, since it rounds what each fill earned to the cent.
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 import msgspec
@@ -35,15 +34,13 @@ class Line(msgspec.Struct, eq=False):
     """One contract that was traded, and who traded it, by id. `multiplier` is dollars a point.
 
     `maintenance` is the most that holding one has asked for in the whole run, in dollars; infinite
-    where no bars tell the contract's price. Known prices are all between `lowest` and `highest`.
+    where no bars tell the contract's price.
     """
 
     contract: Any
     multiplier: float
     maintenance: float
     holders: dict[Any, Holder]
-    lowest: float = -inf
-    highest: float = inf
 
 
 class Worth:
@@ -96,18 +93,10 @@ class Worth:
             return False
         return abs(self.net + more) * initial + SLACK < self.least
 
-    def at(self, price: float) -> float:
-        """Return what the account is worth at a price, give or take the slack."""
-        line = self.line
-        return self._cash + (self.net * price * line.multiplier if line else 0.0)
-
     @property
     def settled(self) -> bool:
-        """Whether no price that is known to come needs a look."""
-        if not self.net:
-            return self.known
-        line = self.line
-        return line is not None and self.low < line.lowest and line.highest < self.high
+        """Whether nothing is held, so that no price needs a look."""
+        return self.known and not self.net
 
     def _bound(self, price: float) -> None:
         """Find the prices at which no more than half of what is spare has been lost."""

@@ -6,11 +6,9 @@ means, and ends with an example that a test runs. An implementation names only w
 
 from qe_plugins.hookspecs.opening import engine_started, session_opened  # isort: skip
 from qe_plugins.hookspecs.trading import (  # isort: skip
-    screen_bars,
     contribute_signals,
     resolve_signals,
     size_order,
-    screen_orders,
     veto_order,
 )
 from qe_plugins.hookspecs.after import order_denied, trade_closed, session_closed  # isort: skip
@@ -18,11 +16,9 @@ from qe_plugins.hookspecs.after import order_denied, trade_closed, session_close
 __all__ = [
     "engine_started",
     "session_opened",
-    "screen_bars",
     "contribute_signals",
     "resolve_signals",
     "size_order",
-    "screen_orders",
     "veto_order",
     "order_denied",
     "trade_closed",

@@ -19,11 +19,7 @@ from qe_plugins.saying import one_line
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """How one active plugin fared. `seconds` is the time its hooks took on the trading thread.
-
-    Screening bars is not asking: of it, failures and seconds count. An order that a screen answers
-    for its plugin counts as asked.
-    """
+    """How one active plugin fared. `seconds` is the time its hooks took on the trading thread."""
 
     name: str
     role: str
@@ -39,12 +35,11 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         tallies = [implementation.tally for implementation in implementations]
         vetoes = [i.tally for i in implementations if i.hook == "veto_order"]
         trading = [i.tally for i in implementations if i.hook not in contract.OBSERVERS]
-        questions = [i.tally for i in implementations if i.hook not in contract.SCREENS]
         return cls(
             name=name,
             role=role,
-            asked=sum(tally.asked for tally in questions),
-            answered=sum(tally.answered for tally in questions),
+            asked=sum(tally.asked for tally in tallies),
+            answered=sum(tally.answered for tally in tallies),
             vetoed=sum(tally.answered for tally in vetoes),
             failed=sum(tally.failed for tally in tallies),
             seconds=sum(tally.seconds for tally in trading),
@@ -91,10 +86,6 @@ class Plugins:
             if one.plugin == name:
                 one.tally.answered -= 1
                 one.tally.failed += 1
-
-    def member(self, name: str) -> Plugin:
-        """Return an active plugin."""
-        return self._members[name]
 
     def members(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Return (name, role, hooks) of each plugin, in call order."""

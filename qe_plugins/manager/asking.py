@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from operator import itemgetter
@@ -16,8 +16,6 @@ from qe_plugins.journal.chain import encodable
 from qe_plugins.saying import in_words, writable, written
 
 ANSWERS: dict[str, type] = {
-    "screen_bars": object,  # an array, which the engine looks into
-    "screen_orders": object,
     "contribute_signals": Signal,
     "resolve_signals": Signal,
     "size_order": Size,
@@ -148,11 +146,6 @@ class Asker:
 
     def __init__(self, implementations: Sequence[Implementation], *, first: bool) -> None:
         self.implementations, self._first = tuple(implementations), first
-
-    def without(self, names: Collection[str]) -> Asker | None:
-        """Return the same without some plugins, by name; None where nobody is left."""
-        rest = [one for one in self.implementations if one.plugin not in names]
-        return Asker(rest, first=self._first) if rest else None
 
     def __call__(self, **given: Any) -> list[Answer]:
         """Return one answer a plugin, in call order."""

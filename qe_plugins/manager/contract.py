@@ -18,9 +18,6 @@ SPECS: dict[str, Callable[..., Any]] = {
 OBSERVERS = ("order_denied", "trade_closed", "session_closed")
 """Hooks called after the fact, on the observers' thread. All others are on the trading thread."""
 
-SCREENS = {"screen_bars": "contribute_signals", "screen_orders": "veto_order"}
-"""Hooks that say when another one is to be asked, and which one that is."""
-
 
 def hooks_of(plugin: type[Plugin]) -> tuple[str, ...]:
     """Return the hooks that `plugin` implements, in the order of a trading day."""
@@ -43,29 +40,10 @@ def check(name: str, plugin: type[Plugin]) -> None:
     for attribute in dir(plugin):
         if _is_marked(plugin, attribute):
             _check_hook(f"{name}.{attribute}", plugin, attribute)
-            _check_screen(f"{name}.{attribute}", plugin, attribute)
         elif attribute in SPECS and inspect.isroutine(getattr(plugin, attribute)):
             message = "a method named like a hook, without @hookimpl, would never be called."
             hint = "Mark it with @hookimpl, or rename it."
             raise HookError(message, where=f"{name}.{attribute}", hint=hint)
-
-
-def _check_screen(where: str, plugin: type[Plugin], hook: str) -> None:
-    question = SCREENS.get(hook)
-    if question is None:
-        return
-    if not _is_marked(plugin, question):
-        message = f"says when to ask `{question}`, which is not there."
-        raise HookError(message, where=where, hint=f"Write `{question}`, or leave `{hook}` out.")
-    if not issubclass(_writer(plugin, hook), _writer(plugin, question)):
-        message = f"is inherited, and does not know what the `{question}` written here says."
-        hint = f"Write `{hook}` anew beside it, or `{hook} = None` to be asked every time."
-        raise HookError(message, where=where, hint=hint)
-
-
-def _writer(plugin: type[Plugin], hook: str) -> type:
-    """Return the class, the plugin's own or one above it, that has a hook's method."""
-    return next(one for one in plugin.__mro__ if hook in vars(one))
 
 
 def _is_marked(plugin: type[Plugin], attribute: str) -> bool:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import yaml
 
 from agents.guardian_volatility import GuardianVolatility, GuardianVolatilityConfig
-from qe_plugins.bars import columns_of
+from qe_plugins import OrderRequest, Veto, hookimpl
+from qe_plugins.config.load import load
+from qe_plugins.engine.backtest import run
+from qe_plugins.manager import Plugins
+from tests.command import ROOT
 
-MINUTES = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 Refusal = Callable[..., str | None]
 Make = Callable[..., Any]
 
@@ -77,41 +80,25 @@ def test_the_guard_keeps_up_with_new_bars(
     assert [answer is None for answer in answers] == [True, True, False]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), min_size=1, max_size=30),
-    st.integers(1, 4),
-    st.integers(1, 6),
-    st.sampled_from([0.5, 1.0, 3.0]),
-    st.sampled_from([None, Decimal(2), Decimal("0.1")]),
-)
-def test_it_wants_to_be_asked_after_every_bar_at_which_it_would_refuse(
-    qe_plugins: Make,
-    qe_bar: Make,
-    qe_order: Make,
-    qe_history: Make,
-    shapes: list[tuple[int, int]],
-    last: int,
-    against: int,
-    multiple: float,
-    points: Decimal | None,
-) -> None:
-    config = GuardianVolatilityConfig(bars=last, against=against, multiple=multiple, points=points)
-    desk = qe_plugins(GuardianVolatility(config))
-    bars = [
-        qe_bar(4750 + low / 4, low=4750 + low / 4 - size / 4, at=f"2024-01-03 15:{n:02}")
-        for n, (low, size) in enumerate(shapes)
-    ]
-    [named] = desk.ask("screen_orders", bars=columns_of(str(bars[0].bar_type), bars))
-    for n in range(len(bars)):
-        history = qe_history(*bars[: n + 1])
-        [answer] = desk.ask("veto_order", order=qe_order(), history=history)
-        assert named.value[n] or answer.value is None
+def test_it_is_asked_about_every_order(tmp_path: Path) -> None:
+    class Counts(GuardianVolatility):
+        questions = 0
 
+        @hookimpl
+        def veto_order(self, order: OrderRequest, history: Any) -> Veto | None:
+            self.questions += 1
+            return super().veto_order(order, history)
 
-def test_of_bars_that_it_does_not_judge_by_it_says_nothing(qe_plugins: Make, qe_bar: Make) -> None:
-    desk = qe_plugins(GuardianVolatility(GuardianVolatilityConfig(bar="5-MINUTE-LAST")))
-
-    [answer] = desk.ask("screen_orders", bars=columns_of(MINUTES, [qe_bar(4750)]))
-
-    assert (answer.value, answer.error) == (None, None)
+    config = {
+        "name": "storms",
+        "extends": str(ROOT / "configs/base/cme.yaml"),
+        "data": {"synthetic": {"root": "MES", "start": "2024-01-02", "sessions": 1}},
+        "strategies": {"ema_cross": {"instrument_id": "MESH24.XCME", "fast": 2, "slow": 5}},
+    }
+    file = tmp_path / "storms.yaml"
+    file.write_text(yaml.safe_dump(config))
+    guardian = Counts(GuardianVolatilityConfig(multiple=2.5))
+    outcome = run(load(file), plugins=Plugins([("storms", guardian)]))
+    [stats] = outcome.plugins
+    assert guardian.questions == stats.asked
+    assert 0 < stats.vetoed < stats.asked <= outcome.orders.height

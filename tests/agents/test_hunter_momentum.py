@@ -5,45 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nautilus_trader.indicators import AverageTrueRange, MovingAverageType
+from nautilus_trader.model import Bar, BarType, Quantity
 
-from agents.hunter_momentum import HunterMomentum, HunterMomentumConfig
+from agents.hunter_momentum import HunterMomentum, HunterMomentumConfig, Move
 from qe_plugins import Side, Signal
-from qe_plugins.bars import Bars, columns_of
 
 Hear = Callable[[Sequence[float]], list[Signal]]
 Make = Callable[..., Any]
-MINUTES = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 QUIET = [4750.0, 4750.25] * 4
 RALLY = [4751.0, 4752.0, 4753.0, 4754.0, 4755.0]
 
 
 @pytest.fixture
-def hear(qe_plugins: Make, qe_bar: Make, qe_history: Make, qe_contract: Any) -> Hear:
+def hear(qe_plugins: Make, qe_bar: Make, qe_contract: Any) -> Hear:
     """Return a function that plays closes to a hunter and returns its signals."""
+    cache = SimpleNamespace(instrument=lambda _: qe_contract)
 
     def play(closes: Sequence[float]) -> list[Signal]:
         config = HunterMomentumConfig(bars=4, noise_bars=4, threshold=1.0, stop=2.0)
         desk = qe_plugins(HunterMomentum(config))
-        start = datetime.fromisoformat("2024-01-03 15:00")
-        bars, heard = [], []
+        start, heard = datetime.fromisoformat("2024-01-03 15:00"), []
         for minute, close in enumerate(closes):
-            at = str(start + timedelta(minutes=minute))
-            bars.append(qe_bar(close, open=close - 0.25, at=at))
-            screened = {"bars": columns_of(MINUTES, bars), "instrument": qe_contract}
-            [named] = desk.ask("screen_bars", **screened)
-            assert named.error is None
-            if named.value[-1]:
-                given = {"bar": bars[-1], "history": qe_history(*bars)}
-                [answer] = desk.ask("contribute_signals", **given)
-                assert answer.error is None
-                heard.append(answer.value)
+            bar = qe_bar(close, open=close - 0.25, at=str(start + timedelta(minutes=minute)))
+            [answer] = desk.ask("contribute_signals", bar=bar, cache=cache)
+            assert answer.error is None
+            heard.append(answer.value)
         return [signal for signal in heard if signal]
 
     return play
@@ -102,39 +95,40 @@ def test_confidence_stays_between_nothing_and_one(hear: Hear) -> None:
     assert 0 < signal.confidence <= 1
 
 
-walks = st.lists(st.integers(-8, 8), min_size=12, max_size=60)
+steps = st.lists(st.integers(-8, 8), min_size=6, max_size=40)
 
 
-def walked(steps: list[int]) -> Bars:
-    """Return bars that step so many ticks from close to close, with a tick to spare."""
-    close = 4750 + np.cumsum(steps) * 0.25
-    stamps = np.arange(len(steps))
-    columns = {"ts_event": stamps, "close": close, "high": close + 0.25, "low": close - 0.5}
-    return Bars(MINUTES, columns)
-
-
-@given(walks, st.integers(2, 9), st.integers(2, 9))
-def test_what_is_said_of_a_bar_takes_no_more_than_the_bars_before_it(
-    qe_contract, steps, bars, noise_bars
-):
-    config = HunterMomentumConfig(bars=bars, noise_bars=noise_bars, threshold=0.8)
-    hunter, tape = HunterMomentum(config), walked(steps)
-    at_once = hunter.screen_bars(tape, qe_contract).tolist()
-    one_by_one = [
-        hunter.screen_bars(tape[max(n - hunter.lookback, 0) : n + 1], qe_contract)[-1]
-        for n in range(len(tape))
-    ]
-    assert at_once == one_by_one
-
-
-def test_the_noise_is_nautilus_own_average_true_range(qe_bar: Make) -> None:
-    closes = [4750 + step for step in (0, 1, -2, 4, 4.5, 3, 8, 7.25, -1, 2)]
-    bars = [qe_bar(close, open=close - 1, high=close + 2) for close in closes]
-    theirs = AverageTrueRange(4, MovingAverageType.Simple)
-    told = []
-    for bar in bars:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps, st.integers(2, 9), st.integers(2, 9))
+def test_the_noise_is_nautilus_own_average_true_range(
+    qe_bar: Make, steps: list[int], count: int, noise_bars: int
+) -> None:
+    theirs = AverageTrueRange(noise_bars, MovingAverageType.Simple)
+    move = Move(HunterMomentumConfig(bars=count, noise_bars=noise_bars))
+    closes = [4750 + sum(steps[: n + 1]) * 0.25 for n in range(len(steps))]
+    for n, close in enumerate(closes):
+        bar = qe_bar(close, open=close - 1, high=close + 0.25, low=close - 1)
         theirs.handle_bar(bar)
-        told.append(theirs.value)
-    config = HunterMomentumConfig(bars=4, noise_bars=4)
-    _, noise = HunterMomentum(config).moves(columns_of(MINUTES, bars))
-    assert noise[3:].tolist() == told[3:]
+        move.take(bar)
+        if n >= max(count, noise_bars - 1):
+            assert move.noise == pytest.approx(theirs.value)
+            walked = (close - closes[n - count]) / (move.noise * count**0.5)
+            assert move.size == pytest.approx(walked)
+        else:
+            assert (move.size, move.noise, move.begins) == (0.0, 0.0, False)
+
+
+def test_of_two_contracts_the_one_that_trades_more_is_followed(
+    qe_plugins: Make, qe_bar: Make, qe_contract: Any
+) -> None:
+    desk = qe_plugins(HunterMomentum(HunterMomentumConfig(bars=4, noise_bars=4, threshold=1.0)))
+    cache, heard = SimpleNamespace(instrument=lambda _: qe_contract), []
+    for minute, close in enumerate([*QUIET, *RALLY]):
+        near = qe_bar(close, open=close - 0.25, volume=50, at=f"2024-01-03 15:{minute:02}")
+        kind = BarType.from_str("MESM24.XCME-1-MINUTE-LAST-EXTERNAL")
+        prices = (near.open, near.high, near.low, near.close)
+        far = Bar(kind, *prices, Quantity.from_int(100), near.ts_event, near.ts_init)
+        for bar in (near, far):
+            [answer] = desk.ask("contribute_signals", bar=bar, cache=cache)
+            heard += [answer.value] if answer.value else []
+    assert [signal.instrument_id for signal in heard] == ["MESM24.XCME"]

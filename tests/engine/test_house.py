@@ -121,26 +121,12 @@ def test_bars_that_are_heard_no_more_leave_nothing_safe(house: House, account: A
     assert account.looks == 2
 
 
-def test_a_tape_without_an_unsafe_price_is_not_watched(house: House, account: Account) -> None:
-    house.expects({"ESZ24.XCME": (4_950.0, 5_050.0)})
+def test_while_a_contract_is_held_every_bar_is_watched(house: House, account: Account) -> None:
     heard_in(house, "ESZ24.XCME")
     house.check(bar("ESZ24.XCME", 5_000.0))
+    assert house.watching
+    house.filled(None, fill(-1, 5_000.0))
     assert not house.watching
-
-
-def test_the_next_piece_of_the_tape_may_need_watching(house: House, account: Account) -> None:
-    house.expects({"ESZ24.XCME": (4_950.0, 5_050.0)})
-    heard_in(house, "ESZ24.XCME")
-    house.check(bar("ESZ24.XCME", 5_000.0))
-    house.expects({"ESZ24.XCME": (4_850.0, 5_050.0)})
-    assert house.watching
-
-
-def test_prices_that_are_not_known_are_watched(house: House, account: Account) -> None:
-    house.expects({"NQZ24.XCME": (4_950.0, 5_050.0)})
-    heard_in(house, "ESZ24.XCME")
-    house.check(bar("ESZ24.XCME", 5_000.0))
-    assert house.watching
 
 
 def test_a_strategy_that_holds_something_else_than_its_fills_come_to_stops_the_run(
@@ -149,23 +135,4 @@ def test_a_strategy_that_holds_something_else_than_its_fills_come_to_stops_the_r
     heard_in(house, "ESZ24.XCME")
     house.filled(None, fill(2, 5_000.0))
     with pytest.raises(RunError, match=r"S-1 holds 1 ESZ24.XCME, its fills come to 3\."):
-        house.expects({})
-
-
-def test_what_the_account_is_surely_worth_is_never_more_than_it_is(house: House) -> None:
-    heard_in(house, "ESZ24.XCME")
-    house.check(bar("ESZ24.XCME", 5_000.0))
-    house.expects({str(CONTRACT): (4_950.0, 5_050.0)})
-    now = bar("ESZ24.XCME", 5_010.0)  # ten points up, at 50 USD each, from 30,005 USD
-    assert house.is_surely_worth(30_505 - SLACK, now)
-    assert not house.is_surely_worth(30_505 - SLACK + 0.01, now)
-    assert not house.is_surely_worth(1.0, None)  # nothing is sure but after a bar
-
-
-def test_other_bars_tell_only_the_least_that_the_account_is_worth(house: House) -> None:
-    heard_in(house, "ESZ24.XCME")
-    house.check(bar("ESZ24.XCME", 5_000.0))
-    house.expects({str(CONTRACT): (4_950.0, 5_050.0)})
-    other = bar("NQZ24.XCME", 18_000.0)
-    assert house.is_surely_worth(25_000 - SLACK, other)  # margin, and half of what is spare
-    assert not house.is_surely_worth(25_001, other)
+        house.verify()
