@@ -11,6 +11,7 @@ QeError                 anything a user can mend; `qe` prints one line and exits
 │   └── ReplayMiss      a replay asks what was never answered
 ├── ReportError         a run's folder: in the way, missing, or meant by an unclear name
 └── RunError            a run that started and could not finish; exits with 1
+    ├── PluginFailures plugins raised more often than `plugins.max_failures` allows
     └── StrategyError  user code raised inside the engine; carries the traceback and the bar
 """
 
@@ -96,6 +97,14 @@ class RunError(QeError):
     """A run started and could not finish. Nothing of it is reported as a result."""
 
     exit_code = 1
+
+
+class PluginFailures(RunError):  # noqa: N818 - there were several
+    """Plugins raised too often in a run. `details` is the traceback of the first failure."""
+
+    def __init__(self, message: str, *, hint: str, details: str) -> None:
+        self.details = details
+        super().__init__(message, hint=hint)
 
 
 class StrategyError(RunError):

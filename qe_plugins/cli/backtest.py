@@ -12,6 +12,9 @@ import click
 
 from qe_plugins import collector, interrupts
 
+FAILURES = 5
+"""How many failures of plugins are listed below a run; all are in its report."""
+
 if TYPE_CHECKING:
     from qe_plugins.config.load import Loaded
     from qe_plugins.engine.outcome import Outcome
@@ -85,10 +88,17 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
 def _print(figures: dict[str, Any], run_dir: Path) -> None:
     from rich.console import Console
 
-    from qe_plugins.report import tables
+    from qe_plugins.report import tables, wording
 
     console = Console()
     console.print(tables.table(figures))
     if (fared := tables.plugins(figures)) is not None:
         console.print(fared)
     click.echo(f"report  {run_dir / 'report.html'}")
+    if refused := wording.refused(figures):
+        click.echo(refused)
+    if failed := wording.failed(figures):
+        click.echo(f"\n{figures['failures'][0]['traceback']}\n")
+        for line in failed[:FAILURES]:
+            click.echo(line)
+        click.echo("Failures are in the report, and in `uv run qe journal failures`.")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from qe_plugins.config.extends import EXTENDS
-from qe_plugins.config.schema import NAMED, Config
+from qe_plugins.config.schema import MAX_FAILURES, NAMED, Config
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = r"\$\{[A-Za-z_]"
@@ -29,6 +29,7 @@ def editor_schema() -> dict[str, Any]:
     top = sections["Config"]["properties"]
     for name in NAMED:
         top[name]["additionalProperties"] = _or_null(top[name]["additionalProperties"])
+    top["plugins"]["properties"] = {MAX_FAILURES: top.pop(MAX_FAILURES)}
     return {"$schema": DIALECT, "title": "qe configuration", **_with_extends(schema)}
 
 

@@ -13,7 +13,7 @@ from qe_plugins.config.extends import EXTENDS, gather, missing
 from qe_plugins.config.merge import settle
 from qe_plugins.config.overrides import override
 from qe_plugins.config.plain import plain
-from qe_plugins.config.schema import Config, Venue
+from qe_plugins.config.schema import MAX_FAILURES, Config, Venue
 from qe_plugins.config.source import display
 from qe_plugins.config.written import Written, masked
 from qe_plugins.errors import ConfigError
@@ -71,13 +71,26 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
         raise ConfigError("no such file.", where=display(file), hint=missing(file))
     tree = settle(interpolate(override(gather(file), overrides), variables()))
     _check_sections(tree)
-    config: Config = Decoder(_currency(tree)).decode(Config, tree)
-    return Loaded(config, file, masked(plain(config), tree), tree)
+    config: Config = Decoder(_currency(tree)).decode(Config, _beside_plugins(tree))
+    resolved = plain(config)
+    resolved["plugins"] = {MAX_FAILURES: resolved.pop(MAX_FAILURES)} | resolved["plugins"]
+    return Loaded(config, file, masked(resolved, tree), tree)
+
+
+def _beside_plugins(tree: Written) -> Written:
+    """Return `tree` with `plugins.max_failures` beside `plugins`, where Config has it."""
+    plugins = tree.find(("plugins",))
+    if plugins is None or not isinstance(plugins.value, dict) or MAX_FAILURES not in plugins.value:
+        return tree
+    named = dict(plugins.value)
+    most = named.pop(MAX_FAILURES)
+    moved = {"plugins": replace(plugins, value=named), MAX_FAILURES: most}
+    return replace(tree, value=tree.value | moved)
 
 
 def _check_sections(tree: Written) -> None:
     """Refuse an unknown section here, where `extends` is known to be one."""
-    known = (EXTENDS, *Config.__struct_encode_fields__)
+    known = [name for name in (EXTENDS, *Config.__struct_encode_fields__) if name != MAX_FAILURES]
     for name, section in tree.value.items():
         if name not in known:
             raise unknown(name, known, section.place)

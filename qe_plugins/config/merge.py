@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qe_plugins.config.schema import NAMED, SOURCES
+from qe_plugins.config.schema import MAX_FAILURES, NAMED, SOURCES
 from qe_plugins.config.written import EMPTY, Written
 
 
@@ -72,7 +72,7 @@ def _says(source: Written, name: str) -> bool:
 
 
 def _is_name(at: tuple[str, ...]) -> bool:
-    return len(at) == 2 and at[0] in NAMED
+    return len(at) == 2 and at[0] in NAMED and at[1] != MAX_FAILURES
 
 
 def _chooses(at: tuple[str, ...]) -> bool:

@@ -20,6 +20,9 @@ NAMED = (
 )  # sections whose keys are the user's own names
 SOURCES = ("dbn", "catalog", "synthetic")
 
+MAX_FAILURES = "max_failures"
+"""A field of Config that a file writes under `plugins`, beside their names."""
+
 Rate = Annotated[
     str,
     msgspec.Meta(
@@ -236,7 +239,8 @@ class Config(Section, frozen=True, kw_only=True):
 
     `strategies` maps a short name to settings, or a name of your own to `path:` and `config:`.
     `actors` and `exec_algorithms` are Nautilus' own kinds, each with `path:` and `config:`.
-    `plugins` maps short names to settings and is asked in the order written.
+    `plugins` maps short names to settings and is asked in the order written. In a file, `plugins`
+    also holds `max_failures`: more failures of plugins than that end the run.
     """
 
     name: str
@@ -245,6 +249,7 @@ class Config(Section, frozen=True, kw_only=True):
     actors: dict[str, dict[str, Any]] = {}
     exec_algorithms: dict[str, dict[str, Any]] = {}
     plugins: dict[str, dict[str, Any] | None] = {}
+    max_failures: Annotated[int, msgspec.Meta(ge=0)] = 100
     rung: Rung = Rung()
     posture: Posture | None = None
     gate: Gate = Gate()

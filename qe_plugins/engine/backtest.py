@@ -98,6 +98,7 @@ def _advance(stage: Stage, step: Callable[[], None]) -> None:
     try:
         step()
         stage.floor.alarm.drain()
+        stage.floor.recorder.failures.check()
     except RuntimeError as error:
         stage.floor.alarm.check()
         raise RunError(f"the engine stopped: {error}.") from error

@@ -68,6 +68,7 @@ def outcome_of(
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
         fills_sha256=fills_sha256(recorder.fills),
         plugins=floor.plugins.stats(),
+        failures=recorder.failures.plain(),
         rolls=rolls_of(recorder),
         settlements=[msgspec.to_builtins(one) for one in settlements],
         assumptions=[
@@ -133,6 +134,7 @@ def _facts(
         *ledger.fill_facts(recorder.fills),
         *ledger.trade_facts(recorder.trades, recorder.closing),
         *ledger.said_facts(said),
+        *recorder.failures.facts(),
     ]
     return [run, *in_causal_order(happened)]
 

@@ -61,7 +61,8 @@ class Floor:
         self.alarm, self.recorder = Alarm(), Recorder()
         self.circles = Circles(self.alarm)
         self.denier = Denier(self.alarm.waiting)
-        self.observers = Observers(plugins)
+        self.recorder.failures.most = config.max_failures
+        self.observers = Observers(plugins, self.recorder.failures)
         self.fronts: dict[str, Front] = {}
         self.followers: list[Follower] = []
         self.fed: set[str] = set()

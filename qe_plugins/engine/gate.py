@@ -61,6 +61,8 @@ class Gate:
             given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
             for answer in self._asker.voices(given, self._timeout):
+                if answer.error is not None:
+                    self._recorder.failure(answer.plugin, "veto_order", answer.error, request.ts)
                 if (reason := self._reason(answer)) is not None:
                     found.append((answer.plugin, reason))
         for plugin, reason in found:

@@ -114,12 +114,10 @@ def trade_facts(trades: Iterable[Trade], closing: Mapping[str, str]) -> Iterator
 
 
 def said_facts(said: Iterable[Said]) -> list[Fact]:
-    """Return what observers said as facts: reviews, proposals and failures."""
+    """Return what observers said as facts: reviews and proposals."""
     recorder = Recorder(label="after-")
-    for hook, ts, answer in said:
-        if answer.error is not None:
-            recorder.failure(answer.plugin, hook, answer.error, ts)
-        elif isinstance(answer.value, Review):
+    for _, ts, answer in said:
+        if isinstance(answer.value, Review):
             recorder.review(answer.plugin, answer.value, ts)
         elif isinstance(answer.value, Proposal):
             recorder.proposal(answer.plugin, answer.value, ts)

@@ -7,7 +7,9 @@ import threading
 from collections import deque
 from typing import Any
 
+from qe_plugins.engine.failures import Failures
 from qe_plugins.manager import Answer, Plugins
+from qe_plugins.saying import named
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +24,8 @@ type Said = tuple[str, int, Answer]
 class Observers:
     """Runs `order_denied`, `trade_closed` and `session_closed` one after the other."""
 
-    def __init__(self, plugins: Plugins) -> None:
-        self._plugins = plugins
+    def __init__(self, plugins: Plugins, failures: Failures) -> None:
+        self._plugins, self._failures = plugins, failures
         self._said: list[Said] = []
         self._hooks = {
             name
@@ -63,7 +65,8 @@ class Observers:
         for given in asker.voices(arguments) if asker else ():
             answer = self._judged(hook, given, arguments)
             if answer.error is not None:
-                log.error("%s failed in %s", answer.plugin, hook, exc_info=answer.error)
+                log.error("%s failed in %s: %s", answer.plugin, hook, named(answer.error))
+                self._failures.add(answer.plugin, hook, answer.error, ts)
                 answer.error.__traceback__ = None  # it would keep all that the plugin looked at
             self._said.append((hook, ts, answer))
 

@@ -59,6 +59,8 @@ class Outcome:
     signals    ts, id, source, kind (vote/signal), instrument_id, side, confidence, entry, stop,
                target, reason
     vetoes     ts, plugin, client_order_id, strategy, instrument_id, side, quantity, reason
+    failures   one mapping a failure of a plugin: plugin, hook, error, where, first, last (UTC ns),
+               traceback (of the first), count, text (one line)
     rolls      one mapping a roll: at (ISO), strategy, before, after, contracts, prices, spread,
                legs (price and fee of each), fees, reason, outcome
     settlements  one mapping a position held into expiry: order, instrument_id, strategy,
@@ -86,6 +88,7 @@ class Outcome:
     fills_sha256: str
     plugins: list[Stats]
     assumptions: list[str]
+    failures: list[dict[str, Any]] = field(default_factory=list)
     rolls: list[dict[str, Any]] = field(default_factory=list)
     settlements: list[dict[str, Any]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)

@@ -10,8 +10,8 @@ from nautilus_trader.model import Bar, CustomData, OrderFilled
 
 from qe_plugins.decisions import OrderRequest, Proposal, Review, Rolled, Signal, Size, Trade
 from qe_plugins.engine.books import Fill
+from qe_plugins.engine.failures import Failures
 from qe_plugins.journal.records import Fact, Kind
-from qe_plugins.saying import named
 
 SETTLES = "EXPIRATION-"
 """How the ids of the orders begin by which the engine settles an expired contract."""
@@ -27,6 +27,7 @@ class Recorder:
     def __init__(self, label: str = "") -> None:
         self._label = label
         self.facts: list[Fact] = []
+        self.failures = Failures()
         self.fills: list[Fill] = []
         self.trades: list[Trade] = []
         self.closing: dict[str, str] = {}
@@ -80,9 +81,9 @@ class Recorder:
         self.numbered(Kind.VETO, order.ts, plugin, f"order:{order.client_order_id}", body)
 
     def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
-        """Remember that a plugin failed."""
-        body = {"hook": hook, "error": named(error)}
-        self.numbered(Kind.FAILURE, ts, plugin, None, body)
+        """Remember that a plugin failed. Raises PluginFailures where that is once too often."""
+        self.failures.add(plugin, hook, error, ts)
+        self.failures.check()
 
     def review(self, plugin: str, review: Review, ts: int) -> None:
         """Remember what an analyst said of a trade."""

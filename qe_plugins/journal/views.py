@@ -88,8 +88,8 @@ VIEWS = {
     ),
     "failures": View(
         (Kind.FAILURE,),
-        ("time", "source", "hook", "error"),
-        "Which plugins raised, in which hook.",
+        ("time", "source", "hook", "count", "where", "error"),
+        "Which plugins raised, in which hook, how often and at which line.",
     ),
     "trials": View(
         (Kind.TRIAL,),

@@ -46,6 +46,8 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
         "assumptions": outcome.assumptions,
         "seconds": dict(outcome.seconds),
         "plugins": msgspec.to_builtins(outcome.plugins),
+        "failures": outcome.failures,
+        "refused_by": refused_by(outcome),
     }
 
 
@@ -79,6 +81,22 @@ def _counts(outcome: Outcome) -> dict[str, Any]:
         "vetoes": outcome.vetoes.height,
         "signals": outcome.signals.filter(pl.col("kind") == "signal").height,
     }
+
+
+def refused_by(outcome: Outcome) -> dict[str, int]:
+    """Return how many orders each guardian or rule refused, where no order at all was taken.
+
+    Orders that the engine or the venue refused count under its reason. Empty where an order was
+    taken, and where there was none.
+    """
+    orders = outcome.orders
+    if orders.is_empty() or not orders["status"].is_in(["DENIED", "REJECTED"]).all():
+        return {}
+    vetoes = outcome.vetoes.select("client_order_id", by="plugin").unique()
+    others = orders.join(vetoes, on="client_order_id", how="anti")
+    reasons = others.select("client_order_id", by=pl.col("reason").fill_null("the engine"))
+    counted = pl.concat([vetoes, reasons]).group_by("by").len().sort("len", "by", descending=True)
+    return dict(counted.iter_rows())
 
 
 def _money(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:

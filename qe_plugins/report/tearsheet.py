@@ -36,6 +36,8 @@ def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
         .get_template("report.html")
         .render(
             figures=figures,
+            refused=wording.refused(figures),
+            failed=wording.failed(figures),
             drawn=drawn,
             months=charts.months(ledger),
             trades=listings.trades(outcome),

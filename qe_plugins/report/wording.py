@@ -116,6 +116,20 @@ def settled(figures: dict[str, Any]) -> str:
     return f"Settled at expiry {len(found)}{missing}" if found else ""
 
 
+def refused(figures: dict[str, Any]) -> str:
+    """Return that every order was refused, and by whom; empty where one was taken."""
+    by = figures.get("refused_by")
+    if not by:
+        return ""
+    whom = ", ".join(f"{name} ({count(number)})" for name, number in by.items())
+    return f"Every order was refused, {count(figures['orders'])} in all: {whom}."
+
+
+def failed(figures: dict[str, Any]) -> list[str]:
+    """Return one line a failure of a plugin: who, how often, in which hook, where, and what."""
+    return [one["text"] for one in figures.get("failures") or ()]
+
+
 def held(figures: dict[str, Any]) -> str:
     """Return what was open at the end and what it had won or lost; empty where nothing was."""
     count_ = figures.get("open_contracts") or 0
