@@ -68,8 +68,12 @@ class FillEvents:
             position_id=position.value if position else "",
             liquidity=event.liquidity_side.name,
             reference=self._reference(event, sent_on, common),
-            signal=signal_id_of(sent_on),
+            signal=signal_id_of(sent_on) or self._tagged(order),
         )
+
+    def _tagged(self, order: Any) -> str | None:
+        """Return the id of the signal that an order is tagged with."""
+        return self._recorder.tagged(self._order_of(order)) if self._recorder.signals else None
 
     def _reference(self, event: Any, sent_on: object, common: Common) -> Decimal | None:
         """Return the price an order could expect: its trigger, its limit, or what it was sent on.

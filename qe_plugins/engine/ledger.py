@@ -21,20 +21,28 @@ HOUSE = frozenset({"EXPIRY", "MARGIN"})
 def order_facts(
     orders: Iterable[Any], recorder: Recorder, closings: Mapping[str, str]
 ) -> Iterator[Fact]:
-    """Yield one fact an order, caused by the event its strategy was handling when it sent it.
+    """Yield one fact an order, caused by the signal that it, or its parent, is tagged with, else by
+    the event that its strategy was handling when it sent it.
 
     `closings` has the facts behind orders that no strategy sent.
     """
+    orders = list(orders)
+    known = {order.client_order_id: order for order in orders}
+    ids = {f"order:{recorder.order_id(order)}" for order in orders}
     for order in orders:
         event = recorder.handled.get(order.client_order_id)
         if isinstance(event, Bar):
             yield snapshot(event)
+        signal = recorder.tagged(order) or recorder.tagged(known.get(order.parent_order_id))
+        cause = signal or cause_of(event)
+        if cause is not None and cause.startswith("order:") and cause not in ids:
+            cause = None  # of an order that the engine sent, such as at expiry
         yield Fact(
             id=f"order:{recorder.order_id(order)}",
             kind=Kind.ORDER,
             ts_event=order.ts_init,
             source=order.strategy_id.value,
-            cause=cause_of(event) or closings.get(recorder.order_id(order)),
+            cause=cause or closings.get(recorder.order_id(order)),
             body=_order(order),
         )
 

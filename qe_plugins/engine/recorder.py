@@ -101,6 +101,16 @@ class Recorder:
         self.trades.append(trade)
         self.closing[trade.id] = closing.trade_id
 
+    def tagged(self, order: Any) -> str | None:
+        """Return the id of the signal that an order is tagged with, None where it has none.
+
+        So an entry that turns a position keeps its signal: it is sent when the old position has
+        closed, which is later than the signal.
+        """
+        if order is None or not self.signals:
+            return None
+        return next((tag for tag in order.tags or () if tag in self.signals), None)
+
     def votes_behind(self, signal_id: str | None) -> tuple[Signal, ...]:
         """Return a signal and, before it, the votes that led to it, oldest first."""
         signal = self.signals.get(signal_id) if signal_id else None
@@ -168,7 +178,10 @@ def signal_id_of(event: object) -> str | None:
 
 
 def cause_of(handling: object) -> str | None:
-    """Return the id of the fact that stands for the event a strategy was handling."""
+    """Return the id of the fact that stands for the event a strategy was handling.
+
+    An event of an order, or of the position that an order closed, stands for that order.
+    """
     if isinstance(handling, Bar):
         return snapshot_id(handling)
     if (signal_id := signal_id_of(handling)) is not None:
@@ -177,6 +190,9 @@ def cause_of(handling: object) -> str | None:
         return handling.fact
     if isinstance(handling, OrderFilled):
         return f"fill:{handling.trade_id}"
+    for name in ("closing_order_id", "client_order_id"):
+        if (order := getattr(handling, name, None)) is not None:
+            return f"order:{order}"
     return None
 
 
