@@ -13,6 +13,11 @@ REPLACEMENT = "\ufffd"
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 """Lone surrogates, which UTF-8 does not hold, and NUL, which Postgres does not."""
 
+SHOWN_OTHERWISE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+"""Control characters, which a terminal obeys, and marks that hide text or turn its order round."""
+
 DEEPEST = 100
 """Levels of nesting that facts may have."""
 
@@ -20,6 +25,22 @@ DEEPEST = 100
 def writable(text: str) -> str:
     """Return text with U+FFFD for each character that cannot be written."""
     return text if text.isascii() and "\x00" not in text else UNWRITABLE.sub(REPLACEMENT, text)
+
+
+def shown(text: str, *, lines: bool = False) -> str:
+    """Return text as one line to show, each control character as `\\x1b` or `\\u202e`.
+
+    With `lines`, line feeds and tabs stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+
+    def escaped(found: re.Match[str]) -> str:
+        if lines and found[0] in "\n\t":
+            return found[0]
+        return found[0].encode("unicode_escape").decode()
+
+    return SHOWN_OTHERWISE.sub(escaped, writable(text))
 
 
 def in_words(what: object) -> str:

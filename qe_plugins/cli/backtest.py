@@ -34,8 +34,20 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
 )
+@click.option(
+    "--log",
+    "level",
+    type=click.Choice(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), case_sensitive=False),
+    help="Show what strategies and plugins log, from this level on. All of it is in run.log.",
+)
 @collector.sparing()
-def backtest(file: Path, overrides: tuple[str, ...], as_json: bool, out: Path | None) -> None:
+def backtest(
+    file: Path,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    out: Path | None,
+    level: str | None,
+) -> None:
     """Run the backtest that FILE describes; leave a report and a journal."""
     from qe_plugins.config.load import load
     from qe_plugins.engine.backtest import run
@@ -44,10 +56,14 @@ def backtest(file: Path, overrides: tuple[str, ...], as_json: bool, out: Path | 
 
     folder.check_out(out)
     loaded = load(file, overrides)
+    if as_json and str(loaded.config.logging.get("stdout_level") or "OFF").upper() != "OFF":
+        message = "stdout_level would write into the JSON document on standard output."
+        hint = "Leave --json out, or use --log, which writes to standard error."
+        raise loaded.error(message, "logging", "stdout_level", hint=hint)
     with Journal.open() as journal:
         journal.check_writable()
         with _progress(loaded.config.name) as progress:
-            outcome = run(loaded, progress=progress)
+            outcome = run(loaded, progress=progress, log=level)
         run_dir = _leave(outcome, loaded, journal, out)
     figures = folder.result(run_dir)
     if as_json:

@@ -240,7 +240,9 @@ class Config(Section, frozen=True, kw_only=True):
     `strategies` maps a short name to settings, or a name of your own to `path:` and `config:`.
     `actors` and `exec_algorithms` are Nautilus' own kinds, each with `path:` and `config:`.
     `plugins` maps short names to settings and is asked in the order written. In a file, `plugins`
-    also holds `max_failures`: more failures of plugins than that end the run.
+    also holds `max_failures`: more failures of plugins than that end the run. `logging` takes the
+    fields of the engine's `LoggerConfig`; `stdout_level` and `fileout_level` hold for `run.log` and
+    the terminal, too.
     """
 
     name: str
@@ -259,3 +261,4 @@ class Config(Section, frozen=True, kw_only=True):
     expiry: Expiry = Expiry()
     session: Hours = Hours()
     nautilus: Nautilus = Nautilus()
+    logging: dict[str, Any] = {}

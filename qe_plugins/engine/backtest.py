@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
@@ -20,6 +21,7 @@ from qe_plugins.engine.extract import outcome_of
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.outcome import Outcome
 from qe_plugins.engine.preparation import prepare
+from qe_plugins.engine.run_log import RunLog, logged
 from qe_plugins.errors import RunError
 from qe_plugins.manager import Plugins
 
@@ -28,18 +30,31 @@ Progress = Callable[[int, int], None]
 
 
 def run(
-    loaded: Loaded, *, plugins: Plugins | None = None, progress: Progress | None = None
+    loaded: Loaded,
+    *,
+    plugins: Plugins | None = None,
+    progress: Progress | None = None,
+    log: str | None = None,
 ) -> Outcome:
     """Run what a configuration says and return what came of it.
 
-    `plugins` stand in for those that the configuration names. Raises ConfigError, DataError or
+    `plugins` stand in for those that the configuration names; what is logged at the level `log`
+    (such as INFO) and above is shown on standard error. Raises ConfigError, DataError or
     PluginError before the first bar, and StrategyError where a strategy, an actor or an algorithm
     raised: nothing of such a run is reported.
     """
-    began, started = perf_counter(), datetime.now(UTC)
     gc.collect()  # an earlier run's engine may only be dropped on this thread, not the observers'
+    with logged(loaded, log) as run_log:
+        return _run(loaded, plugins, progress, run_log)
+
+
+def _run(
+    loaded: Loaded, plugins: Plugins | None, progress: Progress | None, run_log: RunLog
+) -> Outcome:
+    began, started = perf_counter(), datetime.now(UTC)
     prepared = prepare(loaded, plugins)
     stage = build(prepared)
+    run_log.clock = stage.bridge.clock.timestamp_ns
     ready = perf_counter()
     try:
         stream(stage, prepared.tape, progress)
@@ -48,10 +63,11 @@ def run(
         run_id = run_id_of(started, loaded.config.name)
         outcome = outcome_of(loaded, prepared.tape, stage.floor, run_id, started, said)
     finally:
+        run_log.clock = None
         stage.floor.observers.close()
         stage.engine.dispose()
     outcome.seconds.update(load=ready - began, run=done - ready)
-    return outcome
+    return replace(outcome, log=run_log.file)
 
 
 def run_id_of(started: datetime, name: str) -> str:

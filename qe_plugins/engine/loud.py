@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from qe_plugins.engine.alarm import LoudClock
 from qe_plugins.engine.floor import Floor
+from qe_plugins.engine.run_log import ComponentLog
 
 
 class Loud:
@@ -18,6 +19,10 @@ class Loud:
     def clock(self) -> Any:
         engines_own = super().clock  # type: ignore[misc]  # the engine's class comes after this one
         return LoudClock(engines_own, self, self._floor.alarm)
+
+    @property
+    def log(self) -> Any:
+        return ComponentLog(self)
 
 
 def _subscription(what: str, callback: str, key: Callable[[Any], Any] = lambda to: to) -> Any:

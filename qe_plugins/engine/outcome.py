@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
@@ -65,6 +65,7 @@ class Outcome:
                legs (price and fee of each), fees, reason, outcome
     settlements  one mapping a position held into expiry: order, instrument_id, strategy,
                contracts, price, basis (settlement, preliminary or bar), day, published, at
+    log        the file of what was logged, None where nothing was kept
     marks      ts, instrument_id, close: last close of every hour in which the contract traded
     """
 
@@ -93,3 +94,4 @@ class Outcome:
     settlements: list[dict[str, Any]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    log: IO[str] | None = None

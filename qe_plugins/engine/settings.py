@@ -10,6 +10,7 @@ from nautilus_trader import common, data, execution, model
 from nautilus_trader.backtest import BacktestEngineConfig
 from nautilus_trader.risk import RiskEngineConfig
 
+from qe_plugins import home
 from qe_plugins.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def engine_config(loaded: Loaded) -> BacktestEngineConfig:
     }
     return BacktestEngineConfig(
         trader_id=_made(loaded, model.TraderId, section.trader_id, SECTION, "trader_id"),
-        logging=common.LoggerConfig(bypass_logging=True),
+        logging=logger_config(loaded),
         run_analysis=False,
         cache=cache_config(loaded),
         data_engine=construct(
@@ -51,6 +52,31 @@ def engine_config(loaded: Loaded) -> BacktestEngineConfig:
         ),
         risk_engine=construct(loaded, RiskEngineConfig, risk, SECTION, "risk_engine"),
     )
+
+
+def logger_config(loaded: Loaded) -> Any:
+    """Return the logger's configuration. Without one the engine itself logs nothing.
+
+    Its files go to the state folder unless the configuration names another.
+    """
+    given = dict(loaded.config.logging)
+    if not given:
+        return common.LoggerConfig(bypass_logging=True)
+    for name in ("stdout_level", "fileout_level"):
+        if given.get(name) is not None:
+            level = str(given[name]).upper()
+            given[name] = _made(loaded, common.LogLevel.from_str, level, "logging", name)
+    levels = given.get("component_levels") or {}
+    if not isinstance(levels, dict):
+        raise loaded.error("must be a mapping of levels.", "logging", "component_levels")
+    for name, level in levels.items():
+        part = ("logging", "component_levels", name)
+        _made(loaded, common.LogLevel.from_str, str(level).upper(), *part)
+    if given.get("fileout_level") is not None or given.get("file_config"):
+        file = {"directory": str(home.home() / "logs"), **(given.get("file_config") or {})}
+        where = ("logging", "file_config")
+        given["file_config"] = construct(loaded, common.FileWriterConfig, file, *where)
+    return construct(loaded, common.LoggerConfig, given, "logging")
 
 
 def cache_config(loaded: Loaded) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
 
 PAGE = "report.html"
+LOG = "run.log"
 FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks")
 
 
@@ -96,6 +98,10 @@ def _written(
     figures = summarize(outcome, place, ledger)
     (folder / "config.yaml").write_text(source.dump(resolved), encoding="utf-8")
     _write_frames(folder, outcome, ledger)
+    with (folder / LOG).open("w", encoding="utf-8") as file:
+        if outcome.log is not None:
+            outcome.log.seek(0)
+            shutil.copyfileobj(outcome.log, file)
     (folder / PAGE).write_text(tearsheet.render(outcome, ledger, figures), encoding="utf-8")
     return figures
 

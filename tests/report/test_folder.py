@@ -14,7 +14,7 @@ from qe_plugins.report import folder, shelf, tearsheet
 from tests.report.fake import bare, busy
 
 RESOLVED = {"name": "quiet", "data": {"catalog": "tape"}, "posture": None}
-EVERYTHING = {"config.yaml", "result.json", "report.html"} | {
+EVERYTHING = {"config.yaml", "result.json", "report.html", "run.log"} | {
     f"{name}.parquet" for name in [*folder.FRAMES, "equity", "trades"]
 }
 
