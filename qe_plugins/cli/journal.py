@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -91,14 +92,43 @@ def trace(trade: str, run: str, as_json: bool) -> None:
 
 
 @journal.command()
-@json_option
-def verify(as_json: bool) -> None:
-    """Compute every hash again: was anything changed, deleted, inserted or moved?"""
+@click.argument("file", type=click.Path(path_type=Path))
+def anchor(file: Path) -> None:
+    """Append the head of the journal to FILE, to be kept where nobody changes it.
+
+    `qe journal verify --anchor FILE` then finds a journal that was written again as a whole.
+    """
+    from qe_plugins.journal.anchor import append
     from qe_plugins.journal.store import Journal
 
     with Journal.open() as opened:
-        problems = opened.verify()
+        kept = append(file, *opened.head())
+    click.echo(f"anchored: {kept.runs} runs, {kept.hash}")
+
+
+@journal.command()
+@click.option(
+    "--anchor",
+    "anchors",
+    type=click.Path(path_type=Path),
+    help="Compare with the heads that `qe journal anchor` wrote to this file.",
+)
+@json_option
+def verify(anchors: Path | None, as_json: bool) -> None:
+    """Compute every hash again: was anything changed, deleted, inserted or moved?
+
+    The folders of runs are compared, too: each has the hash of its facts in `result.json`.
+    """
+    from qe_plugins.journal.anchor import read
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.report import shelf
+
+    kept = read(anchors) if anchors is not None else []
+    with Journal.open() as opened:
+        problems = opened.verify(kept)
         runs, facts = opened.counts()
+        written = {run.run_id: run.content_hash for run in opened.runs()}
+    problems += shelf.unlike(written)
     if as_json:
         print_json({"runs": runs, "facts": facts, "problems": problems})
     else:

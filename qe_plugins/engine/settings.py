@@ -62,6 +62,7 @@ def logger_config(loaded: Loaded) -> Any:
     given = dict(loaded.config.logging)
     if not given:
         return common.LoggerConfig(bypass_logging=True)
+    given.setdefault("stdout_level", "OFF")  # the engine's own default is INFO
     for name in ("stdout_level", "fileout_level"):
         if given.get(name) is not None:
             level = str(given[name]).upper()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from qe_plugins import home
 from qe_plugins.errors import JournalError
 from qe_plugins.journal import audit, guard, tables
+from qe_plugins.journal.anchor import Anchor, broken
 from qe_plugins.journal.chain import content_hash
 from qe_plugins.journal.database import connect, one_line_errors, reading, spelled, writing
 from qe_plugins.journal.migrations import ensure_newest
@@ -113,10 +114,20 @@ class Journal:
         with one_line_errors(self._where), reading(self._engine) as connection:
             return audit.counts(connection)
 
-    def verify(self) -> list[Problem]:
-        """Compute every chain again and return what does not verify, as `audit.problems` says."""
+    def head(self) -> tuple[int, str]:
+        """Return how many runs were written, and the hash of the last one."""
+        query = select(tables.head.c.runs, tables.head.c.hash)
         with one_line_errors(self._where), reading(self._engine) as connection:
-            return audit.problems(connection)
+            count, last = connection.execute(query).one()
+            return int(count), str(last)
+
+    def verify(self, anchors: Sequence[Anchor] = ()) -> list[Problem]:
+        """Compute every chain again and return what does not verify, as `audit.problems` says.
+
+        `anchors` are heads that were kept elsewhere.
+        """
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return [*audit.problems(connection), *broken(connection, list(anchors))]
 
 
 def _run(row: Row[Any]) -> RunRow:

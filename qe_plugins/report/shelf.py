@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 
 from qe_plugins import home
 from qe_plugins.errors import ReportError
+from qe_plugins.journal.records import Problem
 
 RESULT = "result.json"
 LAST = "last"
@@ -60,6 +62,24 @@ def figures(place: Path) -> dict[str, Any]:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         hint = "Run it again, or delete its folder."
         raise ReportError(f"cannot be read: {error}.", where=str(file), hint=hint) from error
+
+
+def unlike(written: Mapping[str, str]) -> list[Problem]:
+    """Return the runs whose folder has another hash of its facts than the journal, or whose row
+    the journal does not have. `written` has the journal's hash of each run.
+
+    A folder that was removed is no problem, nor is one from before the hash was in it.
+    """
+    found: list[Problem] = []
+    for run in listing():
+        run_id, ours = run["run_id"], run.get("journal_sha256")
+        if ours is not None and run_id not in written:
+            what = f"its folder {run['run_dir']} is there, its row is not in the journal"
+            found.append(Problem(run_id=run_id, fact_id=None, what=what))
+        elif ours is not None and ours != written[run_id]:
+            what = f"its folder {run['run_dir']} has another journal_sha256 than the journal"
+            found.append(Problem(run_id=run_id, fact_id=None, what=what))
+    return found
 
 
 def listing() -> list[dict[str, Any]]:
