@@ -16,6 +16,7 @@ from qe_plugins import interrupts
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
     "sweep": "qe_plugins.cli.sweep:sweep",
+    "lookahead": "qe_plugins.cli.lookahead:lookahead",
     "check": "qe_plugins.cli.config:check",
     "show": "qe_plugins.cli.config:show",
     "schema": "qe_plugins.cli.config:schema",

@@ -43,7 +43,7 @@ def write_tables(folder: Path, kind: Kind, name: str, tables: Iterable[pa.Table]
             writer.write_table(table.cast(writer.schema), row_group_size=ROWS)
             last = int(stamps[-1])
     if unnamed.exists():
-        unnamed.rename(place / f"{_stamp(first)}_{_stamp(last)}.parquet")
+        unnamed.rename(place / f"{stamp(first)}_{stamp(last)}.parquet")
 
 
 def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -101,6 +101,6 @@ def _plain(kind: pa.DataType, values: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
-def _stamp(nanosecond: int) -> str:
+def stamp(nanosecond: int) -> str:
     moment = np.datetime_as_string(np.datetime64(nanosecond, "ns"), unit="ns")
     return str(moment).replace(":", "-").replace(".", "-") + "Z"

@@ -22,6 +22,7 @@ from qe_plugins.engine.host import host
 from qe_plugins.engine.instruments import fee_model, with_margins
 from qe_plugins.engine.loud import Subscribing
 from qe_plugins.engine.preparation import Prepared
+from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.settings import cache_config, engine_config, venue_arguments
 from qe_plugins.engine.settling import Settling
 from qe_plugins.saying import one_line
@@ -40,8 +41,11 @@ class Stage:
     fills: Fills | None
 
 
-def build(prepared: Prepared) -> Stage:
-    """Return an engine that is ready for its tape. Dispose of it before building another."""
+def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
+    """Return an engine that is ready for its tape. Dispose of it before building another.
+
+    `recorder` takes what the run decides, by default one that is kept for the report.
+    """
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
         model = _add_venue(engine, prepared)
@@ -54,7 +58,7 @@ def build(prepared: Prepared) -> Stage:
         fronts = tuple(prepared.fronts.values())
         opening = [_add_front(engine, front, prepared.tape) for front in fronts]
         config, money = prepared.loaded.config, prepared.money
-        floor = Floor(engine, prepared.plugins, config, prepared.listings, money)
+        floor = Floor(engine, prepared.plugins, config, prepared.listings, money, recorder)
         floor.fronts = prepared.fronts
         bridge = _populate(engine, floor, prepared)
         fills = model if isinstance(model, Fills) else None
@@ -139,7 +143,7 @@ def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:
     """Return the first close of a contract on the tape, in points; 1 where it has no bars."""
     for bar_type in tape.bar_types:
         if bar_type.startswith(f"{contract.id}-"):
-            file = min((tape.catalog / "data" / "bars" / bar_type).glob("*.parquet"))
-            first = next(pq.ParquetFile(file).iter_batches(batch_size=1, columns=["close"]))
-            return Decimal(first.column(0)[0].as_py())
+            for file in sorted((tape.catalog / "data" / "bars" / bar_type).glob("*.parquet")):
+                first = next(pq.ParquetFile(file).iter_batches(batch_size=1, columns=["close"]))
+                return Decimal(first.column(0)[0].as_py())
     return Decimal(1)

@@ -54,11 +54,12 @@ class Floor:
         config: Config,
         listings: Listings,
         money: dict[str, Terms],
+        recorder: Recorder | None = None,
     ) -> None:
         self.cache: Any = engine.cache
         self.portfolio = engine.portfolio
         self.plugins, self.rung, self.listings = plugins, config.rung, listings
-        self.alarm, self.recorder = Alarm(), Recorder()
+        self.alarm, self.recorder = Alarm(), recorder or Recorder()
         self.circles = Circles(self.alarm)
         self.denier = Denier(self.alarm.waiting)
         self.recorder.failures.most = config.max_failures

@@ -185,14 +185,14 @@ class FollowingStrategy(GatedStrategy):
         """Put the second leg to the guardians. Where they refuse, the roll only closes."""
         if self._floor.gate.idle:
             return True
-        self._floor.recorder.handled[leg.client_order_id] = rolled
+        self._floor.recorder.sends(leg, rolled)
         request, refusals = self._vetoed(leg)
         if refusals:
             self._deny(leg, request, refusals)
         return not refusals
 
     def _send(self, order: Any, rolled: Rolled) -> None:
-        self._floor.recorder.handled[order.client_order_id] = rolled
+        self._floor.recorder.sends(order, rolled)
         Strategy.submit_order(self, order)
 
     def _announced(self, turn: Turn, bar: Bar) -> Rolled:

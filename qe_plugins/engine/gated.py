@@ -22,7 +22,7 @@ class Gated:
 
     def _sends(self, order: Any) -> None:
         """Remember what the order is an answer to."""
-        self._floor.recorder.handled[order.client_order_id] = self._floor.alarm.handling
+        self._floor.recorder.sends(order, self._floor.alarm.handling)
 
     def _unlisted(self) -> list[Any]:
         """Return orders that were sent of late, and that the cache does not list yet."""

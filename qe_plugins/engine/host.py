@@ -39,7 +39,7 @@ class GatedStrategy(Gated, Subscribing, Strategy):
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         floor, name = self._floor, order.client_order_id
-        floor.recorder.handled[name] = floor.alarm.handling
+        floor.recorder.sends(order, floor.alarm.handling)
         if refused := self._refused(order):
             self._deny(order, *refused)
             return
@@ -223,7 +223,11 @@ def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
         floor.denied(self.denials.pop(event.client_order_id, None), event)
         author.on_order_denied(self, event)
 
-    return {
-        "on_order_filled": guarded(on_order_filled, floor.alarm),
-        "on_order_denied": guarded(on_order_denied, floor.alarm),
-    }
+    def on_order_event(self: Any, event: Any) -> None:
+        floor.recorder.happened(event)
+        author.on_order_event(self, event)
+
+    kept = {"on_order_filled": on_order_filled, "on_order_denied": on_order_denied}
+    if floor.recorder.follows_orders:
+        kept["on_order_event"] = on_order_event
+    return {name: guarded(method, floor.alarm) for name, method in kept.items()}

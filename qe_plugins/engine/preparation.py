@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,15 +35,22 @@ class Prepared:
     fronts: dict[str, Front]
 
 
-def prepare(loaded: Loaded, plugins: Plugins | None = None) -> Prepared:
+def prepare(
+    loaded: Loaded,
+    plugins: Plugins | None = None,
+    tape: Tape | None = None,
+    files: Sequence[Path] | None = None,
+) -> Prepared:
     """Open the tape, find every class, make every plugin. Raises QeError with the place.
 
-    `plugins` stand in for those that the configuration names.
+    `plugins` stand in for those that the configuration names, `tape` for its data, and `files` for
+    the Databento files of which the data was made.
     """
     plugins = activated(loaded) if plugins is None else plugins
     parts = [part for section in KINDS for part in components(loaded, section)]
-    tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
-    fronts = _fronts(loaded, tape, parts)
+    if tape is None:
+        tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
+    fronts = _fronts(loaded, tape, parts, files_of(loaded) if files is None else files)
     listings = Listings(
         [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],
         tape.bar_types + [front.bar_type for front in fronts.values()],
@@ -58,7 +66,9 @@ def prepare(loaded: Loaded, plugins: Plugins | None = None) -> Prepared:
     return Prepared(loaded, tape, listings, money, parts, plugins, fronts)
 
 
-def _fronts(loaded: Loaded, tape: Tape, parts: list[Component]) -> dict[str, Front]:
+def _fronts(
+    loaded: Loaded, tape: Tape, parts: list[Component], files: Sequence[Path]
+) -> dict[str, Front]:
     """Return the front of each root that a strategy follows."""
     fronts: dict[str, Front] = {}
     for part in parts:
@@ -70,7 +80,7 @@ def _fronts(loaded: Loaded, tape: Tape, parts: list[Component]) -> dict[str, Fro
             message = f"{root} is already rolled by {known.rule} here, and cannot be by {rule}."
             raise loaded.error(message, part.section, part.name, "roll")
         try:
-            first, turns = turns_of(tape, root, rule, _files(loaded))
+            first, turns = turns_of(tape, root, rule, files)
         except DataError as error:
             raise loaded.error(
                 f"{root} cannot be rolled by {rule.replace('_', ' ')}: {error.message}",
@@ -84,7 +94,7 @@ def _fronts(loaded: Loaded, tape: Tape, parts: list[Component]) -> dict[str, Fro
     return fronts
 
 
-def _files(loaded: Loaded) -> list[Path]:
+def files_of(loaded: Loaded) -> list[Path]:
     """Return the Databento files that the tape was made of, those beside a bought catalog too."""
     catalog = Path(loaded.config.data.catalog or "").expanduser().resolve()
     if loaded.config.data.catalog and catalog.is_relative_to(home.data_dir()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from nautilus_trader.model import Bar, CustomData, OrderFilled
 
@@ -23,6 +23,8 @@ class Recorder:
     `handled` is the event that a strategy was handling when an order left it, by client order id.
     `label` keeps the ids of what was said after the event apart from those of the run itself.
     """
+
+    follows_orders: ClassVar[bool] = False
 
     def __init__(self, label: str = "") -> None:
         self._label = label
@@ -48,6 +50,13 @@ class Recorder:
             return text
         settled = f"{SETTLES}{order.instrument_id}-{len(self._expiries) + 1}"
         return self._expiries.setdefault(text, settled)
+
+    def sends(self, order: Any, event: object) -> None:
+        """Remember the event that a component was handling when an order left it."""
+        self.handled[order.client_order_id] = event
+
+    def happened(self, event: Any) -> None:
+        """Take an event of an order, where `follows_orders` says that they are wanted."""
 
     def wished(self, bar: Bar, votes: Sequence[Signal]) -> None:
         """Remember what plugins wished for at a bar."""

@@ -34,7 +34,8 @@ class Lost(msgspec.Struct, frozen=True):
 class Worker:
     """One process, and the number of the job it has."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, life: int = LIFE) -> None:
+        self._life = life
         ours, theirs = _context.Pipe()
         self.pipe: Connection = ours
         self.job: int | None = None
@@ -46,7 +47,7 @@ class Worker:
     @property
     def is_old(self) -> bool:
         """Say whether it has done its share."""
-        return self._done >= LIFE
+        return self._done >= self._life
 
     def give(self, number: int, job: Any) -> None:
         """Hand over a job."""
@@ -63,7 +64,7 @@ class Worker:
             return number, self.pipe.recv()
         except (EOFError, OSError):
             self._process.join()
-            self._done = LIFE
+            self._done = self._life
             return number, Lost(f"its process died, exit code {self._process.exitcode}")
 
     def end(self, *, now: bool = False) -> None:
@@ -75,16 +76,20 @@ class Worker:
 
 
 def done(
-    work: Work, jobs: Sequence[Any], workers: int, began: Callable[[int], None]
+    work: Work,
+    jobs: Sequence[Any],
+    workers: int,
+    began: Callable[[int], None],
+    life: int = LIFE,
 ) -> Iterator[tuple[int, Any]]:
     """Yield (number, answer) as jobs are done, in any order; the answer of a dead one is `Lost`.
 
-    `began` is called with the number of each job that is handed over.
+    `began` is called with the number of each job that is handed over. A process does `life` jobs.
     """
     crew: list[Worker] = []
     waiting = iter(enumerate(jobs))
     try:
-        crew += [Worker(work) for _ in range(min(workers, len(jobs)))]
+        crew += [Worker(work, life) for _ in range(min(workers, len(jobs)))]
         for worker in crew:
             _next(worker, waiting, began)
         while busy := {worker.pipe: worker for worker in crew if worker.job is not None}:
@@ -92,7 +97,7 @@ def done(
                 worker = busy[pipe]  # type: ignore[index]
                 yield worker.take()
                 if worker.is_old:
-                    crew[crew.index(worker)] = fresh = Worker(work)
+                    crew[crew.index(worker)] = fresh = Worker(work, life)
                     worker.end()
                     worker = fresh
                 _next(worker, waiting, began)

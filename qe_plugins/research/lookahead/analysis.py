@@ -1,0 +1,233 @@
+"""The analysis: the whole run, and the run again on data cut right after some of its decisions."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qe_plugins import home
+from qe_plugins.config.load import Loaded, load
+from qe_plugins.data import cutting
+from qe_plugins.data.tape import Tape, open_tape
+from qe_plugins.engine.preparation import files_of
+from qe_plugins.errors import QeError, RunError
+from qe_plugins.research.crew import Lost, done
+from qe_plugins.research.lookahead.decisions import Decision, Difference, difference
+from qe_plugins.research.lookahead.replay import replay
+from qe_plugins.research.lookahead.samples import SAMPLED, sampled
+
+type Progress = Callable[[int, int], None]
+"""Called after each run with the runs done and the runs in all."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A run on data cut at `until` (UTC ns) that decided otherwise, or could not even start."""
+
+    until: int
+    difference: Difference | None = None
+    error: str | None = None
+
+
+class Analysis(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it. `counts` has the decisions of the whole run by kind.
+
+    `unstable` is where two runs on the same data differ, if they do: then nothing can be said of
+    look-ahead. `hidden` tells whether components could have read the data by its path unnoticed.
+    """
+
+    counts: dict[str, int]
+    moments: list[int]
+    seed: int
+    bar_types: list[str]
+    hidden: bool
+    findings: list[Finding] = []
+    unstable: Finding | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Say whether there was something to compare and all of it was the same."""
+        return bool(self.moments) and not self.findings and self.unstable is None
+
+
+@dataclass
+class _Runs:
+    """The runs of one analysis: what they are made of, and the folder of their copies."""
+
+    config: str
+    overrides: tuple[str, ...]
+    tape: Tape
+    files: Sequence[Path]
+    place: Path
+    workers: int
+    progress: Progress
+    finished: int = 0
+    total: int = 1
+    hidden: bool = True
+    cuts: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def whole(self) -> list[Decision]:
+        """Return what is decided on the whole data. Raises what stopped the run."""
+        [answer] = self.run([None])
+        self.hidden = answer["hidden"]
+        decisions: list[Decision] = answer["decisions"]
+        return decisions
+
+    def run(self, moments: Sequence[int | None]) -> list[dict[str, Any]]:
+        """Return the answers of runs on data cut at moments (UTC ns), None for whole data."""
+        jobs: list[dict[str, Any]] = [
+            {"config": self.config, "overrides": self.overrides, "cut": {} if at else None}
+            for at in moments
+        ]
+        answers: list[dict[str, Any]] = [{} for _ in jobs]
+        workers = self.workers if self.hidden else 1  # a copy that is made opens the originals
+
+        def begins(number: int) -> None:
+            if (at := moments[number]) is not None:
+                jobs[number]["cut"] |= self._cut(at)
+
+        for number, answer in done(replay, jobs, workers, begins, life=1):
+            at = moments[number]
+            answers[number] = self._checked(answer, at)
+            shutil.rmtree(self.place / str(at), ignore_errors=True)
+            self.finished += 1
+            self.progress(self.finished, self.total)
+        return answers
+
+    def _checked(self, answer: Any, at: int | None) -> dict[str, Any]:
+        if isinstance(answer, Lost):
+            raise RunError(f"a run could not finish: {answer.reason}.")
+        if at is None and "error" in answer:
+            raise _Stopped(answer["error"], answer["code"])
+        checked: dict[str, Any] = answer
+        return checked
+
+    def _cut(self, until: int) -> dict[str, Any]:
+        """Copy the data up to a moment, and return what a run on the copy has to know."""
+        place = self.place / str(until)
+        expiries = {str(one.id): one.expiration_ns for one in self.tape.contracts}
+        empty, catalog = place / "empty", place / "catalog"
+        cutting.cut_folder(self.tape.catalog, until, catalog, expiries)
+        empty.mkdir()
+        files, hide = [], []
+        for number, given in enumerate(self.files):
+            copy = place / "files" / str(number)
+            if given.is_dir():
+                cutting.cut_folder(given, until, copy, expiries)
+            else:
+                copy.mkdir(parents=True)
+                copy /= given.name
+                cutting.cut_dbn(given, until, copy)
+            files.append(str(copy))
+            hide.append((str(given.resolve()), str(copy)))
+        hide.append((str(self.tape.catalog.resolve()), str(catalog)))
+        rolls = [home.data_dir() / "rolls", home.cache_dir() / "rolls"]
+        hide += [(str(one), str(empty)) for one in rolls if one.is_dir()]
+        return {
+            "folder": str(catalog),
+            "files": files,
+            "hide": hide,
+            "until": until,
+            "outline": msgspec.to_builtins(cutting.Outline.of(self.tape)),
+        }
+
+
+class _Stopped(QeError):
+    """The whole run stopped, for a reason and with an exit code of its own."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code
+
+
+def analyse(
+    config: str,
+    overrides: tuple[str, ...],
+    *,
+    samples: int,
+    seed: int,
+    workers: int,
+    progress: Progress,
+) -> Analysis:
+    """Run a configuration whole and on data cut at up to `samples` moments; compare.
+
+    A difference is confirmed by both runs again. Raises QeError where the whole run cannot be made.
+    """
+    loaded = load(config, overrides)
+    tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
+    home.cache_dir().mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix="lookahead-", dir=home.cache_dir()))
+    try:
+        files = files_of(loaded)
+        runs = _Runs(config, overrides, tape, files, place, workers, progress)
+        return _analysed(runs, loaded, samples, seed)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _analysed(runs: _Runs, loaded: Loaded, samples: int, seed: int) -> Analysis:
+    runs.total = 1 + samples
+    whole = runs.whole()
+    every = cutting.moments(runs.tape)
+    moments = sampled(whole, every, samples, seed, _since(runs.tape))
+    runs.total = 1 + len(moments)
+    answers = runs.run(moments)
+    found = {
+        at: finding
+        for at, answer in zip(moments, answers, strict=True)
+        if (finding := _compared(whole, answer, at)) is not None
+    }
+    unstable = _confirmed(runs, whole, {at: answers[moments.index(at)] for at in found})
+    return Analysis(
+        counts=dict(Counter(one.kind for one in whole if one.kind in SAMPLED)),
+        moments=moments,
+        seed=seed,
+        bar_types=runs.tape.bar_types,
+        hidden=runs.hidden,
+        findings=list(found.values()),
+        unstable=unstable,
+    )
+
+
+def _since(tape: Tape) -> int:
+    """Return from when on (UTC ns) every root of a tape has records: before, it cannot start."""
+    firsts: dict[str, int] = {}
+    roots = {str(one.id): one.underlying for one in tape.contracts}
+    for series in tape.series:
+        root = roots.get(series.contract, "")
+        first = min(max(group.first, tape.start) for group in series.groups)
+        firsts[root] = min(first, firsts.get(root, first))
+    return max(firsts.values())
+
+
+def _compared(whole: Sequence[Decision], answer: dict[str, Any], at: int) -> Finding | None:
+    if "error" in answer:
+        return Finding(until=at, error=answer["error"])
+    known = [one for one in whole if one.ts <= at]
+    found = difference(known, answer["decisions"])
+    return None if found is None else Finding(until=at, difference=found)
+
+
+def _confirmed(
+    runs: _Runs, whole: Sequence[Decision], answers: dict[int, dict[str, Any]]
+) -> Finding | None:
+    """Run again what differed; return where two runs on the same data differ, None where none do."""
+    if not answers:
+        return None
+    runs.total += 1 + len(answers)
+    if (found := difference(whole, runs.whole())) is not None:
+        return Finding(until=found.culprit.ts, difference=found)
+    for (at, before), again in zip(answers.items(), runs.run(list(answers)), strict=True):
+        if ("error" in before) != ("error" in again):
+            return Finding(until=at, error=before.get("error") or again.get("error"))
+        if "error" not in before and (
+            found := difference(before["decisions"], again["decisions"])
+        ):
+            return Finding(until=at, difference=found)
+    return None

@@ -1,0 +1,185 @@
+"""What a run decides, in the order in which it is decided, and where two runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import msgspec
+from nautilus_trader.model import Bar, CustomData
+
+from qe_plugins.decisions import OrderRequest, Signal, Size
+from qe_plugins.engine.alarm import Alarm, describe
+from qe_plugins.engine.recorder import Recorder
+
+CHANGING = ("event_id", "ts_event", "ts_init", "causation_id")
+"""Fields of the engine's events that differ from run to run, or that a decision has already."""
+
+RANDOM = "EXPIRATION-"
+"""How ids begin that the engine draws at random."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision, or what became of one. `ts` is the clock's time of it (UTC ns).
+
+    `source` is a plugin or a strategy, `bar` the bar type (or the kind of event) that was handled,
+    of the time `bar_ts`; `what` has every field that was decided, as text.
+    """
+
+    ts: int
+    kind: str
+    source: str
+    contract: str
+    bar: str
+    bar_ts: int
+    what: str
+
+    @property
+    def where(self) -> str:
+        """Return the bar, or the event, and its time."""
+        return f"{self.bar or self.contract} {utc(self.bar_ts)}".strip()
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """The first decision in which two runs differ, on the data of each; None where it is missing.
+
+    `culprit` is the decision whose source is to be named.
+    """
+
+    culprit: Decision
+    first: Decision | None
+    second: Decision | None
+
+
+class Log(Recorder):
+    """A recorder that also lists each decision of a run as it is made.
+
+    `alarm` and `clock` are the run's, and are set before its first event. `opened` returns data
+    files that were opened past the run since it was asked last.
+    """
+
+    follows_orders: ClassVar[bool] = True
+    alarm: Alarm
+    clock: Any
+
+    def __init__(self, opened: Callable[[], list[str]] | None = None) -> None:
+        super().__init__()
+        self.decisions: list[Decision] = []
+        self._opened = opened
+        self._bar: Bar | None = None
+        self._sent: set[str] = set()
+
+    def sends(self, order: Any, event: object) -> None:
+        super().sends(order, event)
+        self._sent.add(order.client_order_id.value)
+        self._order("order", order.init_event)
+
+    def happened(self, event: Any) -> None:
+        kind = type(event).__name__
+        if kind != "OrderInitialized":
+            self._order(kind, event)
+        elif event.client_order_id.value not in self._sent:
+            self._order("order", event)
+
+    def wished(self, bar: Bar, votes: Sequence[Signal]) -> None:
+        super().wished(bar, votes)
+        self._bar = bar
+        for vote in votes:
+            self._note("vote", vote.source, vote.instrument_id, text_of(vote))
+
+    def signal(self, signal: Signal, votes: Sequence[Signal]) -> None:
+        super().signal(signal, votes)
+        self._note("signal", signal.source, signal.instrument_id, text_of(signal))
+
+    def size(self, signal: Signal, size: Size, source: str, ts: int) -> None:
+        super().size(signal, size, source, ts)
+        self._note("size", source, signal.instrument_id, text_of(size))
+
+    def veto(self, order: OrderRequest, plugin: str, reason: str) -> None:
+        super().veto(order, plugin, reason)
+        self._note("veto", plugin, order.instrument_id, f"{reason} {text_of(order)}")
+
+    def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
+        super().failure(plugin, hook, error, ts)
+        self.fails(plugin, f"{hook} raised {type(error).__name__}: {error}")
+
+    def fails(self, source: str, what: str) -> None:
+        """List that a plugin or a strategy raised."""
+        self._note("failure", source, "", what)
+
+    def _order(self, kind: str, event: Any) -> None:
+        fields = {n: v for n, v in event.to_dict().items() if v is not None and n not in CHANGING}
+        fields = {n: RANDOM if str(v).startswith(RANDOM) else v for n, v in fields.items()}
+        strategy, contract = fields.pop("strategy_id", ""), fields.pop("instrument_id", "")
+        self._note(kind, strategy, contract, text_of(fields))
+
+    def reads(self, source: str) -> None:
+        """List the files that were opened of late, as if `source` had opened them."""
+        for file in self._opened() if self._opened is not None else ():
+            self._list("opening", source, "", f"{file} itself")
+
+    def _note(self, kind: str, source: str, contract: str, what: str) -> None:
+        self.reads(source)
+        self._list(kind, source, contract, what)
+
+    def _list(self, kind: str, source: str, contract: str, what: str) -> None:
+        handled = self.alarm.handling
+        if self._bar is not None and isinstance(handled, CustomData):
+            handled = self._bar  # a signal is published while the bar behind it is handled
+        if isinstance(handled, Bar):
+            bar, bar_ts = str(handled.bar_type), handled.ts_event
+        else:
+            bar, bar_ts = _kind_of(handled), getattr(handled, "ts_event", 0)
+        now = self.clock.timestamp_ns()
+        self.decisions.append(
+            Decision(
+                ts=now,
+                kind=kind,
+                source=source,
+                contract=contract,
+                bar=bar,
+                bar_ts=bar_ts or now,
+                what=what,
+            )
+        )
+
+
+def text_of(fields: Any) -> str:
+    """Return the fields of a record or a mapping as one line of JSON, keys in order."""
+    return msgspec.json.encode(fields, order="sorted", enc_hook=str).decode()
+
+
+def difference(first: Sequence[Decision], second: Sequence[Decision]) -> Difference | None:
+    """Return the first decision in which two runs differ, None where they are the same.
+
+    Where one of the two decisions comes later in the other run, the one that does not is at fault.
+    """
+    at = next((n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
+    if at is None:
+        if len(first) == len(second):
+            return None
+        at = min(len(first), len(second))
+    one = first[at] if at < len(first) else None
+    other = second[at] if at < len(second) else None
+    if one is not None and one in second[at:]:
+        one = None
+    elif other is not None and other in first[at:]:
+        other = None
+    culprit = one or other
+    assert culprit is not None
+    return Difference(culprit=culprit, first=one, second=other)
+
+
+def utc(ts: int) -> str:
+    """Return a time (UTC ns) to the second: `2013-10-07 14:31:00Z`."""
+    return f"{datetime.fromtimestamp(ts // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _kind_of(event: object) -> str:
+    if event is None:
+        return ""
+    contract = getattr(event, "instrument_id", None)
+    if contract is not None:
+        return f"{type(event).__name__} of {contract}"
+    return describe(event) if not hasattr(event, "ts_event") else type(event).__name__

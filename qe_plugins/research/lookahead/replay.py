@@ -1,0 +1,89 @@
+"""One run of an analysis, whole or on a copy of the data that was cut, in a process of its own."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qe_plugins.data.tape import Tape
+    from qe_plugins.research.lookahead.decisions import Decision
+
+
+def replay(job: dict[str, Any]) -> dict[str, Any]:
+    """Run `{"config", "overrides", "cut"}`; answer `{"decisions", "hidden"}` or `{"error", "code"}`.
+
+    `cut` is None for the whole data, else has `folder` (the catalog that was cut), `files` (the
+    Databento files that were), `until` (UTC ns), `outline` and `hide` (pairs of paths). `hidden`
+    tells whether originals can be hidden here. Never raises but for an interrupt.
+    """
+    from qe_plugins.research.lookahead.hiding import Watch, hide
+
+    cut = job["cut"]
+    hidden = hide(cut["hide"] if cut else ())  # first of all: what is imported starts threads
+    watch = Watch(path for path, _ in cut["hide"]) if cut and not hidden else None
+    try:
+        decisions = _decided(job, cut, watch)
+    except Exception as error:
+        return {"error": _said(error), "code": getattr(error, "exit_code", 1), "hidden": hidden}
+    return {"decisions": decisions, "hidden": hidden}
+
+
+def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> list[Decision]:
+    from qe_plugins import project
+    from qe_plugins.config.load import load
+    from qe_plugins.engine.backtest import stream
+    from qe_plugins.engine.building import build
+    from qe_plugins.engine.preparation import prepare
+    from qe_plugins.errors import StrategyError
+    from qe_plugins.research.lookahead.decisions import Log
+
+    project.enter(Path.cwd())
+    loaded = load(job["config"], job["overrides"])
+    if cut is None:
+        prepared = prepare(loaded)
+    else:
+        files = [Path(file) for file in cut["files"]]
+        prepared = prepare(loaded, tape=_tape(cut), files=files)
+    log = Log(watch.opened if watch else None)
+    stage = build(prepared, log)
+    log.alarm, log.clock = stage.floor.alarm, stage.bridge.clock
+    log.reads("a strategy or plugin, as it was loaded")
+    made, ended = 0, False
+
+    def progress(done: int, records: int) -> None:
+        nonlocal made, ended
+        made, ended = len(log.decisions), done >= records
+
+    try:
+        stream(stage, prepared.tape, progress)
+    except StrategyError as error:
+        if cut is None:
+            raise
+        if not ended:  # else it raised as the data ended: how a run ends is not compared
+            what = f"raised {type(error.error).__name__}: {error.error} at {error.at}"
+            log.fails(error.who, what)
+            made = len(log.decisions)
+    finally:
+        stage.floor.observers.close()
+        stage.engine.dispose()
+    return log.decisions[:made]
+
+
+def _tape(cut: dict[str, Any]) -> Tape:
+    import msgspec
+
+    from qe_plugins.data.cutting import Outline, open_cut
+
+    return open_cut(msgspec.convert(cut["outline"], Outline), Path(cut["folder"]), cut["until"])
+
+
+def _said(error: Exception) -> str:
+    from qe_plugins.errors import QeError
+
+    if isinstance(error, QeError):
+        return " ".join(str(error).split())
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said} ({Path(last.filename).name}:{last.lineno})"

@@ -1,0 +1,131 @@
+"""The result of an analysis in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from qe_plugins.research.lookahead.analysis import Analysis, Finding
+from qe_plugins.research.lookahead.decisions import Decision, Difference, utc
+from qe_plugins.research.lookahead.samples import SAMPLED
+
+WORDS = {
+    "OrderPendingUpdate": "change of an order",
+    "OrderPendingCancel": "cancel of an order",
+    "OrderFilled": "fill",
+}
+NAMES = {"OrderPendingUpdate": "change", "OrderPendingCancel": "cancel"}
+LONGEST = 240
+UNSEEN = (
+    "note: the original data cannot be hidden from a process here; which of its files are opened "
+    "was watched instead"
+)
+
+
+def lines(found: Analysis) -> list[str]:
+    """Return what to print: one line for each finding, and one of what was compared."""
+    said = [] if found.hidden else [UNSEEN]
+    if not found.moments:
+        return [*said, f"nothing was compared: {_compared(found)}"]
+    if found.unstable is not None:
+        return [*said, f"not deterministic: {_told(found.unstable, found, 'one run', 'another')}"]
+    if found.findings:
+        every = [_told(one, found, "the whole data", "data that ends there") for one in found.findings]
+        return [
+            *said,
+            *(f"look-ahead: {text}" for text in every),
+            f"{len(every)} of {len(found.moments)} cuts decided otherwise: {_compared(found)}",
+        ]
+    return [*said, f"no look-ahead: {_compared(found)}, each the same on data cut there"]
+
+
+def document(found: Analysis) -> dict[str, Any]:
+    """Return it as plain data, times as UTC text."""
+    return {
+        "passed": found.passed,
+        "decisions": found.counts,
+        "seed": found.seed,
+        "moments": [utc(at) for at in found.moments],
+        "hidden": found.hidden,
+        "findings": [_plain(one, found) for one in found.findings],
+        "unstable": None if found.unstable is None else _plain(found.unstable, found),
+    }
+
+
+def _plain(one: Finding, found: Analysis) -> dict[str, Any]:
+    if one.difference is None:
+        return {"until": utc(one.until), "error": one.error}
+    culprit = one.difference.culprit
+    return {
+        "until": utc(one.until),
+        "source": culprit.source,
+        "kind": culprit.kind,
+        "contract": culprit.contract,
+        "bar": _bar(culprit, found),
+        "time": utc(_time(culprit, found)),
+        "first": _what(one.difference.first),
+        "second": _what(one.difference.second),
+    }
+
+
+def _told(one: Finding, found: Analysis, first: str, second: str) -> str:
+    if one.difference is None:
+        where = f"{', '.join(found.bar_types[:1])} {utc(one.until)}"
+        return f"a run on data that ends at {where} stopped: {one.error}"
+    culprit = one.difference.culprit
+    where = f"{_bar(culprit, found)} {utc(_time(culprit, found))}"
+    return f"{_who(culprit)} at {where}: {_differs(one.difference, first, second)}"
+
+
+def _differs(one: Difference, first: str, second: str) -> str:
+    word = WORDS.get(one.culprit.kind, one.culprit.kind)
+    if one.first is not None and one.second is not None and one.first.kind == one.second.kind:
+        a, b = _fields(one.first), _fields(one.second)
+        names = [name for name in dict.fromkeys([*a, *b]) if a.get(name) != b.get(name)]
+        told = [f"{name} {a.get(name)} on {first}, {b.get(name)} on {second}" for name in names]
+        return _short(f"{word} with {'; '.join(told)}")
+    if one.second is None:
+        return _short(f"{word} on {first}, none on {second}: {one.culprit.what}")
+    return _short(f"{word} on {second}, none on {first}: {one.culprit.what}")
+
+
+def _fields(one: Decision) -> dict[str, Any]:
+    try:
+        decoded = msgspec.json.decode(one.what)
+    except msgspec.DecodeError:
+        decoded = None
+    return decoded if isinstance(decoded, dict) else {"it": one.what}
+
+
+def _who(culprit: Decision) -> str:
+    engines = culprit.kind.startswith("Order") and culprit.kind not in SAMPLED
+    return f"the engine, for {culprit.source}," if engines else culprit.source
+
+
+def _bar(culprit: Decision, found: Analysis) -> str:
+    """Return the bar type that was handled, else the one of the contract."""
+    if culprit.bar.endswith(("-EXTERNAL", "-INTERNAL")):
+        return culprit.bar
+    own = (one for one in found.bar_types if one.startswith(f"{culprit.contract}-"))
+    return next(own, culprit.bar or culprit.contract)
+
+
+def _time(culprit: Decision, found: Analysis) -> int:
+    return culprit.bar_ts if _bar(culprit, found) == culprit.bar else culprit.ts
+
+
+def _what(one: Decision | None) -> dict[str, Any] | None:
+    return None if one is None else {"kind": one.kind, "source": one.source, **_fields(one)}
+
+
+def _compared(found: Analysis) -> str:
+    total = sum(found.counts.values())
+    kinds = ", ".join(f"{count:,} {NAMES.get(kind, kind)}s" for kind, count in found.counts.items())
+    span = f" from {utc(found.moments[0])} to {utc(found.moments[-1])}" if found.moments else ""
+    sampled = f"{len(found.moments)} moments sampled{span}, seed {found.seed}"
+    return f"{total:,} decisions ({kinds}), {sampled}" if total else f"no decisions, {sampled}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
