@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from qe_plugins.cli.listing import json_option, print_json
 
 if TYPE_CHECKING:
-    from qe_plugins.research.lookahead.analysis import Analysis
+    pass
 
 
 @click.command()

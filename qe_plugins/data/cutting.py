@@ -149,7 +149,8 @@ class CutTape(Tape, frozen=True):
         if self.until > self.end:
             first = self.contracts[0]
             price, kind = first.price_increment, InstrumentCloseType.END_OF_SESSION
-            yield Piece([InstrumentClose(first.id, price, kind, self.until, self.until)], [], {})
+            last: Any = InstrumentClose(first.id, price, kind, self.until, self.until)
+            yield Piece([last], [], {})
 
 
 def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:

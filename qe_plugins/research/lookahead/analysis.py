@@ -104,7 +104,7 @@ class _Runs:
         if isinstance(answer, Lost):
             raise RunError(f"a run could not finish: {answer.reason}.")
         if at is None and "error" in answer:
-            raise _Stopped(answer["error"], answer["code"])
+            raise _StoppedError(answer["error"], answer["code"])
         checked: dict[str, Any] = answer
         return checked
 
@@ -138,7 +138,7 @@ class _Runs:
         }
 
 
-class _Stopped(QeError):
+class _StoppedError(QeError):
     """The whole run stopped, for a reason and with an exit code of its own."""
 
     def __init__(self, message: str, code: int) -> None:
@@ -157,12 +157,11 @@ def analyse(
 ) -> Analysis:
     """Run a configuration whole and on data cut at up to `samples` moments; compare.
 
-    A difference is confirmed by both runs again. Raises QeError where the whole run cannot be made.
+    A difference is confirmed by both runs again, as far as one of each can. Raises QeError where the whole run cannot be made.
     """
     loaded = load(config, overrides)
     tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
-    home.cache_dir().mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix="lookahead-", dir=home.cache_dir()))
+    place = Path(tempfile.mkdtemp(prefix="qe-lookahead-"))  # not below the home: it may be searched
     try:
         files = files_of(loaded)
         runs = _Runs(config, overrides, tape, files, place, workers, progress)
@@ -217,17 +216,16 @@ def _compared(whole: Sequence[Decision], answer: dict[str, Any], at: int) -> Fin
 def _confirmed(
     runs: _Runs, whole: Sequence[Decision], answers: dict[int, dict[str, Any]]
 ) -> Finding | None:
-    """Run again what differed; return where two runs on the same data differ, None where none do."""
+    """Run the whole again, and the first that differed; return where the same runs differ."""
     if not answers:
         return None
-    runs.total += 1 + len(answers)
+    runs.total += 2
     if (found := difference(whole, runs.whole())) is not None:
         return Finding(until=found.culprit.ts, difference=found)
-    for (at, before), again in zip(answers.items(), runs.run(list(answers)), strict=True):
-        if ("error" in before) != ("error" in again):
-            return Finding(until=at, error=before.get("error") or again.get("error"))
-        if "error" not in before and (
-            found := difference(before["decisions"], again["decisions"])
-        ):
-            return Finding(until=at, difference=found)
-    return None
+    at, before = next(iter(answers.items()))
+    [again] = runs.run([at])
+    if "error" in before or "error" in again:
+        same = before.get("error") == again.get("error")
+        return None if same else Finding(until=at, error=before.get("error") or again["error"])
+    found = difference(before["decisions"], again["decisions"])
+    return None if found is None else Finding(until=at, difference=found)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def replay(job: dict[str, Any]) -> dict[str, Any]:
-    """Run `{"config", "overrides", "cut"}`; answer `{"decisions", "hidden"}` or `{"error", "code"}`.
+    """Run `{"config", "overrides", "cut"}`; answer `{"decisions"}` or `{"error", "code"}`.
 
     `cut` is None for the whole data, else has `folder` (the catalog that was cut), `files` (the
-    Databento files that were), `until` (UTC ns), `outline` and `hide` (pairs of paths). `hidden`
-    tells whether originals can be hidden here. Never raises but for an interrupt.
+    Databento files that were), `until` (UTC ns), `outline` and `hide` (pairs of paths). `hidden` in
+    each answer tells whether originals can be hidden here. Never raises but for an interrupt.
     """
     from qe_plugins.research.lookahead.hiding import Watch, hide
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -63,6 +64,4 @@ def _spread(every: Sequence[int], count: int, draw: Random) -> list[int]:
     """Return one of each of `count` stretches of about the same length."""
     count = min(count, len(every))
     edges = [len(every) * n // count for n in range(count + 1)] if count > 0 else []
-    return [
-        every[draw.randrange(first, last)] for first, last in zip(edges, edges[1:], strict=False)
-    ]
+    return [every[draw.randrange(first, last)] for first, last in pairwise(edges)]

@@ -31,7 +31,8 @@ def lines(found: Analysis) -> list[str]:
     if found.unstable is not None:
         return [*said, f"not deterministic: {_told(found.unstable, found, 'one run', 'another')}"]
     if found.findings:
-        every = [_told(one, found, "the whole data", "data that ends there") for one in found.findings]
+        runs = ("the whole data", "data that ends there")
+        every = [_told(one, found, *runs) for one in found.findings]
         return [
             *said,
             *(f"look-ahead: {text}" for text in every),

@@ -1,0 +1,1 @@
+"""Plugins that look ahead, and such as do not."""

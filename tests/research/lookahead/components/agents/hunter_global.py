@@ -1,0 +1,24 @@
+"""A hunter that looks one bar ahead in a global that it read when it was imported."""
+
+from __future__ import annotations
+
+from prices import MINUTE, closes
+
+from qe_plugins import Plugin, Role, Side, Signal, hookimpl
+
+CLOSES = closes()
+
+
+class HunterGlobal(Plugin):
+    """Buy where the next close is two points higher."""
+
+    role = Role.HUNTER
+
+    @hookimpl
+    def contribute_signals(self, bar) -> Signal | None:
+        close = float(bar.close)
+        if CLOSES.get(bar.ts_event + MINUTE, close) - close < 2:
+            return None
+        return Signal(
+            instrument_id=str(bar.bar_type.instrument_id), side=Side.LONG, reason="it will rise"
+        )

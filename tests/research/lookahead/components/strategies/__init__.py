@@ -1,0 +1,1 @@
+"""Strategies that look ahead, and such as do not."""
