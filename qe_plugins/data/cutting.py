@@ -150,7 +150,7 @@ class CutTape(Tape, frozen=True):
             first = self.contracts[0]
             price, kind = first.price_increment, InstrumentCloseType.END_OF_SESSION
             last: Any = InstrumentClose(first.id, price, kind, self.until, self.until)
-            yield Piece([last], [], {})
+            yield Piece([last], [])
 
 
 def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:

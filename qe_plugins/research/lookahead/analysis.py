@@ -157,7 +157,8 @@ def analyse(
 ) -> Analysis:
     """Run a configuration whole and on data cut at up to `samples` moments; compare.
 
-    A difference is confirmed by both runs again, as far as one of each can. Raises QeError where the whole run cannot be made.
+    A difference is confirmed by both runs again, as far as one of each can tell. Raises QeError
+    where the whole run cannot be made.
     """
     loaded = load(config, overrides)
     tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))

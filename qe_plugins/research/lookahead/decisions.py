@@ -101,8 +101,8 @@ class Log(Recorder):
         self._note("veto", plugin, order.instrument_id, f"{reason} {text_of(order)}")
 
     def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
-        super().failure(plugin, hook, error, ts)
         self.fails(plugin, f"{hook} raised {type(error).__name__}: {error}")
+        super().failure(plugin, hook, error, ts)
 
     def fails(self, source: str, what: str) -> None:
         """List that a plugin or a strategy raised."""

@@ -36,7 +36,7 @@ def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> lis
     from qe_plugins.engine.backtest import stream
     from qe_plugins.engine.building import build
     from qe_plugins.engine.preparation import prepare
-    from qe_plugins.errors import StrategyError
+    from qe_plugins.errors import RunError, StrategyError
     from qe_plugins.research.lookahead.decisions import Log
 
     project.enter(Path.cwd())
@@ -58,12 +58,12 @@ def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> lis
 
     try:
         stream(stage, prepared.tape, progress)
-    except StrategyError as error:
+    except RunError as error:
         if cut is None:
             raise
         if not ended:  # else it raised as the data ended: how a run ends is not compared
-            what = f"raised {type(error.error).__name__}: {error.error} at {error.at}"
-            log.fails(error.who, what)
+            who = error.who if isinstance(error, StrategyError) else "the run"
+            log.fails(who, " ".join(str(error).split()))
             made = len(log.decisions)
     finally:
         stage.floor.observers.close()

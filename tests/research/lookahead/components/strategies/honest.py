@@ -27,7 +27,7 @@ class Small(Strategy):
         self.instrument_id = InstrumentId.from_str(config.instrument_id)
         self.average = ExponentialMovingAverage(5)
         self.working = None
-        self.count = 0
+        self.count = self.quotes = 0
 
     def on_start(self) -> None:
         minutes = BarType.from_str(f"{self.instrument_id}-1-MINUTE-LAST-EXTERNAL")
@@ -47,10 +47,11 @@ class Small(Strategy):
 
     def quote(self, bar) -> None:
         if self.working is not None and self.cache.order(self.working).is_open:
-            if self.count % 2:
+            self.quotes += 1
+            if self.quotes % 3 == 0:
                 self.cancel_order(self.working)
             else:
-                price = Price.from_decimal_dp(bar.low.as_decimal() - self.count, 2)
+                price = Price.from_decimal_dp(bar.low.as_decimal() - self.quotes, 2)
                 self.modify_order(self.working, price=price)
             return
         if bar.close.as_double() < self.average.value:
