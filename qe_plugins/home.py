@@ -9,13 +9,19 @@ from urllib.parse import quote
 
 import platformdirs
 
+from qe_plugins import project
 from qe_plugins.errors import QeError
 
 
 def home() -> Path:
-    """Return the state folder: `$QE_HOME`, else the platform's user data folder. Not created."""
+    """Return the state folder, not created: `$QE_HOME`, else that of `.env`, else the platform's
+    user data folder. A relative one in `.env` is relative to the project.
+    """
     if chosen := os.environ.get("QE_HOME"):
         return Path(chosen).expanduser().resolve()
+    if chosen := project.dotenv().get("QE_HOME"):
+        root = project.find_root(Path.cwd()) or Path.cwd()
+        return (root / Path(chosen).expanduser()).resolve()
     return users_home()
 
 
@@ -40,8 +46,10 @@ def data_dir() -> Path:
 
 
 def journal_url() -> str:
-    """Return the journal's database URL: `$QE_JOURNAL_URL`, else SQLite under the state folder."""
-    if chosen := os.environ.get("QE_JOURNAL_URL"):
+    """Return the journal's database URL: `$QE_JOURNAL_URL`, also of `.env`, else SQLite under the
+    state folder.
+    """
+    if chosen := os.environ.get("QE_JOURNAL_URL") or project.dotenv().get("QE_JOURNAL_URL"):
         return chosen
     return f"sqlite:///{quote(str(home() / 'journal.sqlite'))}"
 

@@ -6,6 +6,8 @@ takes. One such character must not lose a run that is otherwise done.
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from typing import Any
 
@@ -18,12 +20,41 @@ SHOWN_OTHERWISE = re.compile(
 )
 """Control characters, which a terminal obeys, and marks that hide text or turn its order round."""
 
+JSON_OTHERWISE = re.compile(SHOWN_OTHERWISE.pattern.replace("\x00-\x1f", ""))
+"""Those of them that JSON itself does not escape."""
+
 DEEPEST = 100
 """Levels of nesting that facts may have."""
 
 
+LEAST = 4
+"""Characters a secret has at least: shorter ones would be found in any text."""
+
+_secrets: dict[str, str] = {}
+
+
+def keep_secret(value: str, shown: str) -> None:
+    """From now on show `shown`, such as `${API_KEY}`, wherever `value` would be shown or kept.
+
+    Also as it stands in JSON and in HTML. Values shorter than LEAST are left.
+    """
+    if len(value) >= LEAST:
+        as_json = json.dumps(value, ensure_ascii=False)[1:-1]
+        for one in (value, as_json, json.dumps(value)[1:-1], html.escape(value), repr(value)[1:-1]):
+            _secrets[one] = shown
+
+
+def redacted(text: str) -> str:
+    """Return text without the values that `keep_secret` was told, longest first."""
+    for value in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(value, _secrets[value])
+    return text
+
+
 def writable(text: str) -> str:
-    """Return text with U+FFFD for each character that cannot be written."""
+    """Return text without secrets, and with U+FFFD for each character that cannot be written."""
+    if _secrets:
+        text = redacted(text)
     return text if text.isascii() and "\x00" not in text else UNWRITABLE.sub(REPLACEMENT, text)
 
 
@@ -32,7 +63,7 @@ def shown(text: str, *, lines: bool = False) -> str:
 
     With `lines`, line feeds and tabs stay.
     """
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable() and not _secrets:
         return text
 
     def escaped(found: re.Match[str]) -> str:
@@ -41,6 +72,11 @@ def shown(text: str, *, lines: bool = False) -> str:
         return found[0].encode("unicode_escape").decode()
 
     return SHOWN_OTHERWISE.sub(escaped, writable(text))
+
+
+def json_shown(text: str) -> str:
+    """Return JSON text to show: without secrets, with marks that act on a terminal as `\\u202e`."""
+    return JSON_OTHERWISE.sub(lambda found: f"\\u{ord(found[0]):04x}", redacted(text))
 
 
 def in_words(what: object) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qe_plugins import collector, interrupts
+from qe_plugins.cli.listing import echo
 
 FAILURES = 5
 """How many failures of plugins are listed below a run; all are in its report."""
@@ -110,11 +111,11 @@ def _print(figures: dict[str, Any], run_dir: Path) -> None:
     console.print(tables.table(figures))
     if (fared := tables.plugins(figures)) is not None:
         console.print(fared)
-    click.echo(f"report  {run_dir / 'report.html'}")
+    echo(f"report  {run_dir / 'report.html'}")
     if refused := wording.refused(figures):
-        click.echo(refused)
+        echo(refused)
     if failed := wording.failed(figures):
-        click.echo(f"\n{figures['failures'][0]['traceback']}\n")
+        echo(f"\n{figures['failures'][0]['traceback']}\n")
         for line in failed[:FAILURES]:
-            click.echo(line)
-        click.echo("Failures are in the report, and in `uv run qe journal failures`.")
+            echo(line)
+        echo("Failures are in the report, and in `uv run qe journal failures`.")

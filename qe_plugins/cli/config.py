@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qe_plugins.cli.listing import echo
+from qe_plugins.saying import json_shown, shown
+
 if TYPE_CHECKING:
     from qe_plugins.config.load import Loaded
 
@@ -59,7 +62,7 @@ def show(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         _print_json(resolved)
     else:
-        click.echo(dump(resolved), nl=False)
+        echo(dump(resolved), nl=False)
 
 
 @click.command()
@@ -71,7 +74,7 @@ def schema() -> None:
 
 
 def _print_json(document: Any) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(json_shown(json.dumps(document, indent=2, ensure_ascii=False)))
 
 
 def _print_rows(loaded: Loaded, rows: list[tuple[str, str]]) -> None:
@@ -81,6 +84,6 @@ def _print_rows(loaded: Loaded, rows: list[tuple[str, str]]) -> None:
 
     table = Table(title=f"{loaded.config.name} would run", title_justify="left", show_header=False)
     for label, value in rows:
-        table.add_row(Text(label), Text(value))
+        table.add_row(Text(label), Text(shown(value)))
     Console().print(table)
-    click.echo("Nothing was run.")
+    echo("Nothing was run.")

@@ -14,6 +14,8 @@ import click
 
 from qe_plugins import home
 from qe_plugins.errors import QeError
+from qe_plugins.saying import in_words, shown, writable
+from qe_plugins.saying import one_line as one_line_of
 
 
 def one_line(error: BaseException) -> int:
@@ -34,18 +36,17 @@ def one_line(error: BaseException) -> int:
             return 1
         case QeError():
             if details := getattr(error, "details", None):
-                click.echo(details, err=True)
-            click.echo(f"error: {error}", err=True)
+                click.echo(shown(details, lines=True), err=True)
+            click.echo(f"error: {shown(in_words(error))}", err=True)
             return error.exit_code
-    said = " ".join(str(error).split())
-    what = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    click.echo(f"error: {what}. This is a fault of qe itself. {_kept(error)}", err=True)
+    what = one_line_of(error).removesuffix(": ").rstrip(".:")
+    click.echo(f"error: {shown(what)}. This is a fault of qe itself. {_kept(error)}", err=True)
     return 1
 
 
 def _kept(error: BaseException) -> str:
     """Write the traceback to a file that only its owner reads, and say where it is."""
-    text = "".join(traceback.format_exception(error))
+    text = writable("".join(traceback.format_exception(error)))
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     for folder in (home.home() / "errors", Path(tempfile.gettempdir())):
         with suppress(OSError):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from qe_plugins.cli.wording import dollars
+from qe_plugins.saying import shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,7 +54,7 @@ def board(line: str, ranks: Mapping[Level, Counts], seconds: float) -> Renderabl
         figures = (counts.total, counts.open, counts.done, counts.failed)
         left = "-" if eta is None else f"{eta:.0f} s"
         table.add_row(level.value, *(f"{figure:,}" for figure in figures), left)
-    return Group(Text(line), table)
+    return Group(Text(shown(line)), table)
 
 
 def _figures(runtime: Runtime, client: Client) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.plan import Plan
@@ -48,7 +48,7 @@ def plan(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
 
 def _print(found: Plan) -> None:
-    click.echo(f"{found.name}: {found.nodes:,} nodes, at most {found.calls:,} calls a scan")
+    echo(f"{found.name}: {found.nodes:,} nodes, at most {found.calls:,} calls a scan")
     rows = [
         [line.rank.value, *(_figure(getattr(line, name)) for name in FIGURES)]
         for line in found.lines
@@ -56,18 +56,18 @@ def _print(found: Plan) -> None:
     rows.append(["all", *(_sum(found, name) for name in FIGURES)])
     print_rows(("rank", *(_head(name) for name in FIGURES)), rows)
     for when, amount in _prices(found):
-        click.echo(f"{when:52}${amount}")
-    click.echo(f"by the mission's own list: {found.mission_basis} = ${found.mission}")
-    click.echo(f"{found.scans_a_day:g} scans a day, every answer asked anew: ${found.day:,} a day")
+        echo(f"{when:52}${amount}")
+    echo(f"by the mission's own list: {found.mission_basis} = ${found.mission}")
+    echo(f"{found.scans_a_day:g} scans a day, every answer asked anew: ${found.day:,} a day")
     if found.scan_budget is not None:
-        click.echo(f"a scan stops at ${found.scan_budget}")
+        echo(f"a scan stops at ${found.scan_budget}")
     if found.day_budget is not None:
-        click.echo(f"a day stops at ${found.day_budget}")
+        echo(f"a day stops at ${found.day_budget}")
     if found.over:
         budgets = " and ".join(found.over)
-        click.echo(f"CAREFUL: in the dearest hours a scan costs more than its budget for {budgets}")
+        echo(f"CAREFUL: in the dearest hours a scan costs more than its budget for {budgets}")
     if found.provider == "offline":
-        click.echo("provider is offline: rules answer and a scan costs nothing")
+        echo("provider is offline: rules answer and a scan costs nothing")
 
 
 def _prices(found: Plan) -> Iterator[tuple[str, Decimal]]:

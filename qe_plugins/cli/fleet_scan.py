@@ -9,7 +9,7 @@ import click
 
 from qe_plugins.cli.fleet_plan import FILE, OVERRIDES
 from qe_plugins.cli.fleet_temporal import cluster, cluster_options, refuse_missing_extra
-from qe_plugins.cli.listing import json_option, print_json
+from qe_plugins.cli.listing import echo, json_option, print_json
 from qe_plugins.cli.wording import dollars
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def scan(
     loaded = load(config, chosen)
     where = _cluster(address, namespace, queue) if engine == "temporal" else None
     begun = scanning.begin(loaded, engine)
-    click.echo(f"scan {begun.scan_id}", err=True)
+    echo(f"scan {begun.scan_id}", err=True)
     _run(begun, as_json=as_json, where=where)
 
 
@@ -113,7 +113,7 @@ def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | N
                 result = scanning.run(begun, replay=replay, watch=watch, stop=stop)
             except Stopped:
                 again = "replay" if replay else "resume"
-                click.echo(f"stopped: `qe fleet {again} {begun.scan_id}` goes on", err=True)
+                echo(f"stopped: `qe fleet {again} {begun.scan_id}` goes on", err=True)
                 raise SystemExit(INTERRUPTED) from None
     if as_json:
         print_json(result)
@@ -123,21 +123,21 @@ def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | N
 
 def _print(found: Result) -> None:
     said = found.answer
-    click.echo(f"scan      {found.scan_id}, {found.nodes:,} nodes, {found.seconds:.1f} s")
-    click.echo(f"answer    {said.score if said else found.score:+.3f}")
+    echo(f"scan      {found.scan_id}, {found.nodes:,} nodes, {found.seconds:.1f} s")
+    echo(f"answer    {said.score if said else found.score:+.3f}")
     if said is not None:
-        click.echo(f"          {said.reason}")
+        echo(f"          {said.reason}")
     state = "has its quorum" if found.quorum else "NO QUORUM"
     met = ", ".join(f"{rank} {share}" for rank, share in found.quorums.items())
-    click.echo(f"coverage  {found.coverage:.1%} of the workers, {state} ({met})")
-    click.echo(f"votes     worth {found.effective:.1f} independent ones")
+    echo(f"coverage  {found.coverage:.1%} of the workers, {state} ({met})")
+    echo(f"votes     worth {found.effective:.1f} independent ones")
     failures = ", ".join(f"{count:,} {why}" for why, count in found.failures.items()) or "none"
-    click.echo(f"missing   {failures}")
-    click.echo(
+    echo(f"missing   {failures}")
+    echo(
         f"calls     {found.calls_sent:,} sent, {found.calls_paid:,} paid, "
         f"{found.calls_replayed:,} from the ledger, {dollars(found.usd)}"
     )
     if found.refused:
         whose = ", ".join(f"{kind} {count:,}" for kind, count in found.refused.items())
-        click.echo(f"no money  for calls, by whose budget: {whose}")
-    click.echo(f"hash      {found.answer_sha256}")
+        echo(f"no money  for calls, by whose budget: {whose}")
+    echo(f"hash      {found.answer_sha256}")

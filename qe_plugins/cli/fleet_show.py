@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 from qe_plugins.cli.wording import counted, dollars
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def scans(as_json: bool) -> None:
         rows = [tuple(row.values()) for row in map(_for_a_person, found)]
         print_rows(tuple(found[0]), rows)
     else:
-        click.echo("no scan yet: make one with `qe fleet scan configs/fleet/team.yaml`")
+        echo("no scan yet: make one with `qe fleet scan configs/fleet/team.yaml`")
 
 
 @click.command()
@@ -74,7 +74,7 @@ def costs(by: str, scan: str | None, as_json: bool) -> None:
         print_json(found)
         return
     if not found:
-        click.echo("no call yet: `qe fleet scan configs/fleet/team.yaml` makes some")
+        echo("no call yet: `qe fleet scan configs/fleet/team.yaml` makes some")
         return
     if len(found) > 1:
         found = [*found, _all(found)]
@@ -127,17 +127,17 @@ def _for_a_person(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    click.echo(f"{found['rank'].value} {found['node']} ({found['role']}) of {found['scan_id']}")
+    echo(f"{found['rank'].value} {found['node']} ({found['role']}) of {found['scan_id']}")
     for line in _lines(found):
-        click.echo(line)
+        echo(line)
     if found["children"]:
-        click.echo()
+        echo()
         children = map(_for_a_person, found["children"])
         print_rows(SCORES, [tuple(child[name] for name in SCORES) for child in children])
     if request := found["request"]:
         asked = f"{request.model}, for a {request.schema_name} in {request.max_tokens} tokens"
-        click.echo(f"\nrequest {found['key']} to {asked}\n")
-        click.echo(f"{request.system}\n\n{request.prompt}")
+        echo(f"\nrequest {found['key']} to {asked}\n")
+        echo(f"{request.system}\n\n{request.prompt}")
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:

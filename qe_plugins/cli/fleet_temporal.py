@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from qe_plugins.cli.listing import echo
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -90,7 +92,7 @@ def run(begun: Scan, where: Cluster) -> Result:
     from qe_plugins.fleet.temporal import engine
 
     def say(text: str) -> None:
-        click.echo(text, err=True)
+        echo(text, err=True)
 
     with looking(begun) as look:
         return engine.run(begun, where, say=say, look=look)

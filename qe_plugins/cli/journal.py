@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.views import VIEWS, View, cell, line, utc
+from qe_plugins.saying import shown
 
 if TYPE_CHECKING:
     from qe_plugins.journal.records import Fact
@@ -103,7 +104,7 @@ def anchor(file: Path) -> None:
 
     with Journal.open() as opened:
         kept = append(file, *opened.head())
-    click.echo(f"anchored: {kept.runs} runs, {kept.hash}")
+    echo(f"anchored: {kept.runs} runs, {kept.hash}")
 
 
 @journal.command()
@@ -133,7 +134,7 @@ def verify(anchors: Path | None, as_json: bool) -> None:
         print_json({"runs": runs, "facts": facts, "problems": problems})
     else:
         for problem in problems:
-            click.echo(str(problem))
+            echo(str(problem))
     if problems:
         raise JournalError(
             f"does not verify, problems: {len(problems)}.",
@@ -141,14 +142,14 @@ def verify(anchors: Path | None, as_json: bool) -> None:
             hint="Somebody changed it after it was written: restore it from a backup.",
         )
     if not as_json:
-        click.echo(f"verified: {runs} runs, {facts} facts, nothing changed")
+        echo(f"verified: {runs} runs, {facts} facts, nothing changed")
 
 
 def _print_table(what: str, view: View, facts: Sequence[Fact], limit: int) -> None:
     if not facts:
-        click.echo(f"no {what}")
+        echo(f"no {what}")
         return
-    click.echo(what)
+    echo(what)
     head = [column.replace("_", " ") for column in view.columns]
     print_rows(head, [[cell(fact, column) for column in view.columns] for fact in facts[-limit:]])
     if len(facts) > limit:
@@ -165,6 +166,7 @@ def _print_tree(title: str, chain: Sequence[Step]) -> None:
         del branches[min(step.depth, DEEPEST) + 1 :]
         fact = step.fact
         name = fact.id.partition("@")[0]  # a snapshot's id ends with the time of its bar
-        label = Text.assemble(utc(fact.ts_event), "  ", (name, "cyan"), "  ", line(fact))
+        parts = (shown(name), "cyan"), "  ", shown(line(fact))
+        label = Text.assemble(utc(fact.ts_event), "  ", *parts)
         branches.append(branches[-1].add(label))
     Console(highlight=False).print(branches[0])

@@ -9,6 +9,8 @@ from typing import Any
 import click
 import msgspec
 
+from qe_plugins.saying import json_shown, shown
+
 
 class Day(click.ParamType[date]):
     """A date on the command line, `2024-11-29`."""
@@ -23,6 +25,11 @@ class Day(click.ParamType[date]):
             self.fail(f"'{value}' is no date. Write it as 2024-11-29.", param, ctx)
 
 
+def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
+    """Print text, in which what came from outside cannot act on the terminal."""
+    click.echo(shown(text, lines=True), nl=nl, err=err)
+
+
 def json_option(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
@@ -31,7 +38,7 @@ def json_option(command: Callable[..., None]) -> Callable[..., None]:
 def print_json(document: object) -> None:
     """Print a document; decimals are JSON numbers with all their digits."""
     encoder = msgspec.json.Encoder(decimal_format="number")
-    click.echo(msgspec.json.format(encoder.encode(document)).decode())
+    click.echo(json_shown(msgspec.json.format(encoder.encode(document)).decode()))
 
 
 def print_rows(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -54,7 +61,7 @@ def _text(value: object) -> str:
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value)
+    return shown(str(value))
 
 
 def _is_figure(value: object) -> bool:

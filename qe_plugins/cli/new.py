@@ -9,6 +9,7 @@ import click
 
 from qe_plugins import project
 from qe_plugins.cli import drafts
+from qe_plugins.cli.listing import echo
 from qe_plugins.decisions import Role
 
 ROLES = [role.value for role in Role if role is not Role.HOUSE]
@@ -58,6 +59,6 @@ def _draft(kind: str, package: str, module: str) -> None:
         files[opened] = f'"""{SAYS[package]}"""\n'
     drafts.write(root, files)
     for path in files:
-        click.echo(f"wrote {os.path.relpath(root / path)}")
+        echo(f"wrote {os.path.relpath(root / path)}")
     test = os.path.relpath(root / "tests" / package / f"test_{module}.py")
-    click.echo(f"try   pytest {test}\n\nPaste into a configuration:\n\n{yaml}", nl=False)
+    echo(f"try   pytest {test}\n\nPaste into a configuration:\n\n{yaml}", nl=False)

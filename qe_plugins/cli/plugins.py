@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 from qe_plugins.errors import did_you_mean
+from qe_plugins.saying import shown
 
 if TYPE_CHECKING:
     from qe_plugins.manager import Available
@@ -87,7 +88,7 @@ def _unknown(name: str, order: int, where: str, known: Iterable[str]) -> Row:
 
 def _print(rows: Sequence[Row]) -> None:
     if not rows:
-        click.echo("no plugins. `qe new agent NAME --role GUARDIAN` writes one.")
+        echo("no plugins. `qe new agent NAME --role GUARDIAN` writes one.")
         return
     print_rows(
         ("asked", "plugin", "role", "hooks", "source"),
@@ -95,4 +96,4 @@ def _print(rows: Sequence[Row]) -> None:
     )
     for row in rows:
         if row.error:
-            click.secho(f"{row.name} fails: {row.error}", fg="red")
+            click.secho(shown(f"{row.name} fails: {row.error}"), fg="red")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from qe_plugins.cli.listing import json_option, print_json
+from qe_plugins.cli.listing import echo, json_option, print_json
 
 
 @click.command()
@@ -22,7 +22,7 @@ def runs(as_json: bool) -> None:
     elif found:
         _print(tables.runs(found))
     else:
-        click.echo("no run yet: make one with `qe backtest FILE`")
+        echo("no run yet: make one with `qe backtest FILE`")
 
 
 @click.command()
@@ -49,7 +49,7 @@ def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
         print_json(figures)
     else:
         _print(tables.table(figures), tables.plugins(figures))
-        click.echo(place / folder.PAGE)
+        echo(str(place / folder.PAGE))
     if show:
         click.launch((place / folder.PAGE).as_uri())
 
@@ -67,8 +67,8 @@ def compare(first: str, second: str, as_json: bool) -> None:
         print_json(found)
         return
     for name, run in zip(("first", "second"), found["runs"], strict=True):
-        click.echo(f"{name:8}{run}")
-    click.echo("the fills are identical\n" if found["same_fills"] else "the fills differ\n")
+        echo(f"{name:8}{run}")
+    echo("the fills are identical\n" if found["same_fills"] else "the fills differ\n")
     _print(tables.differences(found), tables.settings(found))
 
 

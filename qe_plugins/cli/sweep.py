@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,7 +77,7 @@ def sweep(
                 asked, place, measure, workers=workers or os.cpu_count() or 1, heard=heard
             )
     except KeyboardInterrupt:
-        click.echo(f"go on with it: qe sweep {file} --resume {asked.sweep}", err=True)
+        echo(f"go on with it: qe sweep {file} --resume {asked.sweep}", err=True)
         raise
     files = _written(swept)
     if as_json:
@@ -162,8 +162,8 @@ def _print(swept: Swept, files: dict[str, str]) -> None:
     told = [f"{len(swept.results)} variants"]
     told += [f"{swept.found} found again"] if swept.found else []
     told += [f"{swept.failed} failed"] if swept.failed else []
-    click.echo(", ".join(told))
-    click.echo(f"table  {files['table']}\npage   {files['page']}")
+    echo(", ".join(told))
+    echo(f"table  {files['table']}\npage   {files['page']}")
 
 
 def _cells(result: Result, keys: list[str]) -> list[str]:

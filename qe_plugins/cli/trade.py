@@ -6,9 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import click
-
-from qe_plugins.cli.listing import print_rows
+from qe_plugins.cli.listing import echo, print_rows
 from qe_plugins.report import wording
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -30,16 +28,16 @@ def show(told: Told) -> None:
     trade, currency = told["trade"], told["currency"]
     state = "" if trade["closed"] else ", still open"
     size = f"{trade['side'].lower()} {wording.count(trade['quantity'])} {trade['instrument_id']}"
-    click.echo(f"{trade['id']}: {size}{state}\n{told['run_id']}\n")
+    echo(f"{trade['id']}: {size}{state}\n{told['run_id']}\n")
     orders = {order["client_order_id"]: order for order in told["orders"]}
     print_rows(FILLS, [_fill(fill, orders, trade["precision"]) for fill in told["fills"]])
-    click.echo("slippage and fee in currency, slippage positive where the fill was worse\n")
+    echo("slippage and fee in currency, slippage positive where the fill was worse\n")
     for roll in told["rolls"]:
-        click.echo(_roll(roll, trade, currency))
+        echo(_roll(roll, trade, currency))
     for settled in told["settled"]:
-        click.echo(f"settled: {SETTLED[settled['basis']]} of {settled['day']}")
-    click.echo(_margin(told))
-    click.echo(_cost(told))
+        echo(f"settled: {SETTLED[settled['basis']]} of {settled['day']}")
+    echo(_margin(told))
+    echo(_cost(told))
 
 
 def _fill(fill: Told, orders: dict[str, Told], precision: int) -> list[str]:

@@ -6,17 +6,17 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-
-from dotenv import dotenv_values
 
 from qe_plugins import project
 from qe_plugins.config.scalars import meaning
 from qe_plugins.config.written import EMPTY, Written
 from qe_plugins.errors import ConfigError
+from qe_plugins.saying import keep_secret
 
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
-SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "DSN", "AUTH", "CREDENTIAL", "BEARER", "WEBHOOK_URL")
+"""Words in the names of variables whose values are secret; `secrets:` names others."""
 
 
 def variables() -> dict[str, str]:
@@ -24,34 +24,58 @@ def variables() -> dict[str, str]:
 
     Nothing is exported: a key in `.env` reaches the values that name it and no child process.
     """
-    folder = project.find_root(Path.cwd()) or Path.cwd()
-    written = {k: v for k, v in dotenv_values(folder / ".env").items() if v is not None}
-    return written | os.environ
+    return dict(project.dotenv()) | os.environ
 
 
 def interpolate(tree: Written, known: Mapping[str, str]) -> Written:
     """Return `tree` with its `${NAME}` filled in. Raise ConfigError where one is not set.
 
-    Text without quotes is read anew as YAML, so `${RISK}` may become a number; a secret stays text
-    and is shown as its reference.
+    Text without quotes is read again as YAML, so `${RISK}` may become a number; a secret stays text
+    and is shown as its reference, here and wherever `saying` is asked.
     """
+    return _interpolated(tree, known, _named_secrets(tree))
+
+
+def _named_secrets(tree: Written) -> frozenset[str]:
+    """Return the variables that the file itself calls secret. Raise ConfigError for no names."""
+    found = tree.find(("secrets",))
+    if found is None or found.value is None:
+        return frozenset()
+    items = found.value if isinstance(found.value, list) else [found]
+    for item in items:
+        if not isinstance(item.value, str) or not NAME.fullmatch(item.value):
+            message = "'secrets' takes names of environment variables, such as [FEED_LOGIN]."
+            raise ConfigError(message, where=item.place)
+    return frozenset(item.value for item in items)
+
+
+def _interpolated(tree: Written, known: Mapping[str, str], secrets: frozenset[str]) -> Written:
     if isinstance(tree.value, dict):
-        return replace(tree, value={k: interpolate(v, known) for k, v in tree.value.items()})
+        below = {k: _interpolated(v, known, secrets) for k, v in tree.value.items()}
+        return replace(tree, value=below)
     if isinstance(tree.value, list):
-        return replace(tree, value=[interpolate(item, known) for item in tree.value])
+        return replace(tree, value=[_interpolated(item, known, secrets) for item in tree.value])
     if isinstance(tree.value, str) and "${" in tree.value:
-        return _filled(tree, known)
+        return _filled(tree, known, secrets)
     return tree
 
 
-def _filled(tree: Written, known: Mapping[str, str]) -> Written:
+def _filled(tree: Written, known: Mapping[str, str], secrets: frozenset[str]) -> Written:
     text, place = str(tree.value), tree.place
     if "${" in REFERENCE.sub("", text):
         hint = "Write ${NAME} or ${NAME:-default}."
         raise ConfigError(f"cannot read {text!r}.", where=place, hint=hint)
     value = REFERENCE.sub(lambda found: _value(found, known, place), text)
-    if any(_is_secret(found[1]) for found in REFERENCE.finditer(text)):
-        shown = REFERENCE.sub(lambda found: _shown(found, known, place), text)
+    hidden = [found for found in REFERENCE.finditer(text) if _is_secret(found[1], secrets)]
+    if hidden:
+        shown = REFERENCE.sub(
+            lambda found: (
+                found[0] if _is_secret(found[1], secrets) else _value(found, known, place)
+            ),
+            text,
+        )
+        for found in hidden:
+            keep_secret(_value(found, known, place), f"${{{found[1]}}}")
         return replace(tree, value=value, shown=shown)
     if not tree.plain:
         return replace(tree, value=value)
@@ -71,9 +95,5 @@ def _value(found: re.Match[str], known: Mapping[str, str], place: str) -> str:
     return str(default)
 
 
-def _shown(found: re.Match[str], known: Mapping[str, str], place: str) -> str:
-    return found[0] if _is_secret(found[1]) else _value(found, known, place)
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.upper() for word in SECRETS)
+def _is_secret(name: str, named: frozenset[str]) -> bool:
+    return name in named or any(word in name.upper() for word in SECRETS)

@@ -71,6 +71,9 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
         raise ConfigError("no such file.", where=display(file), hint=missing(file))
     tree = settle(interpolate(override(gather(file), overrides), variables()))
     _check_sections(tree)
+    if (name := tree.find(("name",))) is not None and name.shown is not None:
+        message = f"a run cannot be named after a secret, was {name.shown}."
+        raise ConfigError(message, where=name.place, hint="Folders and journals carry its name.")
     config: Config = Decoder(_currency(tree)).decode(Config, _beside_plugins(tree))
     resolved = plain(config)
     resolved["plugins"] = {MAX_FAILURES: resolved.pop(MAX_FAILURES)} | resolved["plugins"]

@@ -239,14 +239,16 @@ class Config(Section, frozen=True, kw_only=True):
 
     `strategies` maps a short name to settings, or a name of your own to `path:` and `config:`.
     `actors` and `exec_algorithms` are Nautilus' own kinds, each with `path:` and `config:`.
-    `plugins` maps short names to settings and is asked in the order written. In a file, `plugins`
+    `secrets` names environment variables whose values are never shown. `plugins` maps short names
+    to settings and is asked in the order written. In a file, `plugins`
     also holds `max_failures`: more failures of plugins than that end the run. `logging` takes the
     fields of the engine's `LoggerConfig`; `stdout_level` and `fileout_level` hold for `run.log` and
     the terminal, too.
     """
 
-    name: str
+    name: Annotated[str, msgspec.Meta(max_length=100)]
     data: Data
+    secrets: list[str] = []
     strategies: dict[str, dict[str, Any]]
     actors: dict[str, dict[str, Any]] = {}
     exec_algorithms: dict[str, dict[str, Any]] = {}

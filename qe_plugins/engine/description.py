@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from qe_plugins import project
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.wanted import written
 from qe_plugins.engine.assumptions import assumptions
@@ -28,6 +30,7 @@ def describe(loaded: Loaded) -> list[Row]:
 
 def _tape(prepared: Prepared) -> Iterator[Row]:
     tape = prepared.tape
+    yield "project", str(project.find_root(Path.cwd()) or "none: no strategies/ or agents/ here")
     yield "data", tape.label
     yield "from", written(tape.start)
     yield "to", written(tape.end)

@@ -17,7 +17,7 @@ import msgspec
 
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.records import Fact
-from qe_plugins.saying import in_words, written
+from qe_plugins.saying import in_words, redacted, written
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -45,7 +45,7 @@ def encodable(body: Any) -> None:
 def body_text(fact: Fact) -> str:
     """Return the fact's body as canonical JSON. Raises JournalError for what JSON cannot hold."""
     try:
-        return _encoder.encode(fact.body).decode()
+        return redacted(_encoder.encode(fact.body).decode())
     except UnicodeEncodeError:  # one odd character is no reason to lose a run
         return body_text(msgspec.structs.replace(fact, body=written(fact.body)))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

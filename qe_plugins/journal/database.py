@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -27,13 +28,25 @@ def connect(url: URL) -> Engine:
     try:
         engine = create_engine(url)
         if engine.dialect.name == "sqlite" and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            _private(Path(url.database))
     except (SQLAlchemyError, OSError, ImportError) as error:
         raise _refusal(error, spelled(url)) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _private(file: Path) -> None:
+    """Make a database's file, readable to its owner alone: what is beside it takes after it."""
+    if str(file).startswith((":", "file:")):
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    if file.stat().st_mode & 0o077:
+        with suppress(OSError):  # another user's
+            file.chmod(0o600)
 
 
 def spelled(url: URL) -> str:

@@ -9,6 +9,7 @@ from qe_plugins.errors import ModelError
 from qe_plugins.llm.offline import Offline
 from qe_plugins.llm.pricelist import PriceList, ProviderTerms, price_list
 from qe_plugins.llm.provider import Provider
+from qe_plugins.saying import keep_secret
 
 
 def open_providers(
@@ -56,4 +57,5 @@ def api_key(name: str, terms: ProviderTerms) -> str:
             where=variable,
             hint=f"Put {variable}=... into .env or the environment, or use provider: offline.",
         )
+    keep_secret(key, f"<{variable}>")
     return key

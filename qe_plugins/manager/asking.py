@@ -76,8 +76,8 @@ def journaled(answer: Any, kind: type) -> Any:
         text = getattr(answer, name)
         if type(text) is not str:
             changed[name] = NO_REASON if text is None else in_words(text)
-        elif not text.isascii() or "\x00" in text:
-            changed[name] = writable(text)
+        elif (clean := writable(text)) != text:
+            changed[name] = clean
     if facts is not None and (given := getattr(answer, facts)):
         changed |= _plain(facts, given)
     return msgspec.structs.replace(answer, **changed) if changed else answer

@@ -20,6 +20,7 @@ from qe_plugins.report import costs, margin, shelf, tearsheet
 from qe_plugins.report.ledger import Ledger
 from qe_plugins.report.summary import summarize
 from qe_plugins.report.trade import TRADES
+from qe_plugins.saying import redacted
 
 if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
@@ -67,7 +68,8 @@ def draft(
 
     def publish(journal_sha256: str | None) -> Path:
         figures["journal_sha256"] = journal_sha256
-        (part / shelf.RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
+        text = msgspec.json.format(msgspec.json.encode(figures)).decode()
+        (part / shelf.RESULT).write_text(redacted(text), encoding="utf-8")
         if place.exists():
             place.rmdir()
         part.rename(place)
@@ -102,7 +104,8 @@ def _written(
         if outcome.log is not None:
             outcome.log.seek(0)
             shutil.copyfileobj(outcome.log, file)
-    (folder / PAGE).write_text(tearsheet.render(outcome, ledger, figures), encoding="utf-8")
+    page = redacted(tearsheet.render(outcome, ledger, figures))
+    (folder / PAGE).write_text(page, encoding="utf-8")
     return figures
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from qe_plugins.report import wording
+from qe_plugins.saying import shown as as_shown
 
 type Figures = dict[str, Any]
 FIGURES = wording.KEY_FIGURES + wording.COST_FIGURES
 PLUGIN_COLUMNS = ("asked", "answered", "vetoed", "failed")
+
+
+def escape(text: str) -> str:
+    """Return outside text as Rich shows it letter by letter."""
+    return escape_markup(as_shown(text, lines=True))
 
 
 def table(figures: Figures) -> Table:

@@ -37,9 +37,31 @@ def test_an_agent_is_named_after_its_file(site):
 def test_agents_are_found_from_a_folder_below_the_project(site, monkeypatch):
     site.agent("guardian_no", GUARDIAN)
     site.write("configs/readme", "")
+    site.write("pyproject.toml", "")
     monkeypatch.chdir(site.folder / "configs")
 
     assert "guardian_no" in available()
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_folder_above_that_is_not_the_project_does_not_count(site, monkeypatch, marked):
+    site.agent("guardian_no", GUARDIAN)
+    if marked:
+        site.write("pyproject.toml", "")
+        site.folder.chmod(0o777)  # anyone may have put it there
+    site.write("desk/readme", "")
+    monkeypatch.chdir(site.folder / "desk")
+
+    assert "guardian_no" not in available()
+
+
+def test_a_projects_own_root_is_marked_and_ends_the_search(site, monkeypatch):
+    site.agent("guardian_no", GUARDIAN)
+    site.write("pyproject.toml", "")
+    site.write("desk/pyproject.toml", "")
+    monkeypatch.chdir(site.folder / "desk")
+
+    assert "guardian_no" not in available()
 
 
 def test_files_that_begin_with_an_underscore_are_private(site):

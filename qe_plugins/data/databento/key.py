@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qe_plugins.config.env import variables
 from qe_plugins.errors import ConfigError
+from qe_plugins.saying import keep_secret
 
 NAME = "DATABENTO_API_KEY"
 PORTAL = "https://databento.com/portal/keys"
@@ -20,6 +21,7 @@ def api_key() -> str:
         )
     if any(letter.isspace() for letter in key):
         raise ConfigError("holds blanks.", where=NAME, hint=f"Copy it anew from {PORTAL}.")
+    keep_secret(key, f"<{NAME}>")
     return key
 
 
