@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,7 @@ import platformdirs
 
 from qe_plugins import project
 from qe_plugins.errors import QeError
+from qe_plugins.saying import shown
 
 
 def home() -> Path:
@@ -57,6 +59,8 @@ def journal_url() -> str:
 def check_writable(folder: Path) -> None:
     """Raise QeError where `folder` could not be made and written. Nothing is left of the trial."""
     there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if len(os.fsencode(folder.name)) > LONGEST:
+        raise QeError(f"its name is longer than {LONGEST} bytes.", where=str(folder.parent))
     try:
         with tempfile.TemporaryDirectory(prefix=".qe-", dir=there):
             pass
@@ -66,3 +70,25 @@ def check_writable(folder: Path) -> None:
             where=str(folder),
             hint="Look at QE_HOME, or name another folder.",
         ) from error
+
+
+LONGEST = 200
+"""Bytes of a folder's name: a disk takes 255, and temporary names are longer."""
+
+NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f]{1,200}")
+"""A name that a file or folder may have, whatever outside text it was made of."""
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path `name`, such as `ES/definition.dbn.zst`, below `folder`.
+
+    Raises QeError where it has a part that is no name, or leads elsewhere, also by a link.
+    """
+    path = folder / name
+    parts = name.split("/")
+    root = folder.resolve()
+    if not all(NAME.fullmatch(part) and len(part.encode()) <= 250 for part in parts) or (
+        not path.resolve().is_relative_to(root)
+    ):
+        raise QeError(f"{shown(name[:80])!r} is no path below it.", where=str(folder))
+    return path

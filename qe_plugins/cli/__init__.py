@@ -6,6 +6,7 @@ import atexit
 import importlib
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,23 @@ COMMANDS: dict[str, str] = {
     "new": "qe_plugins.cli.new:new",
 }
 
+
+def _allow(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> None:
+    from qe_plugins import hosts
+
+    for host in given:
+        hosts.allow(host)
+
+
+ALLOW_HOST = click.Option(
+    ["--allow-host"],
+    multiple=True,
+    metavar="HOST",
+    expose_value=False,
+    callback=_allow,
+    help="Let a host that is not the vendor's have the key. May be given more than once.",
+)
+
 TEMPORAL = "temporalio.bridge.runtime"
 """The module that is imported where Temporal's threads may run."""
 
@@ -38,12 +56,19 @@ TEMPORAL = "temporalio.bridge.runtime"
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports them when they run.
 
-    `lazy` maps a command's name to `module:attribute`.
+    `lazy` maps a command's name to `module:attribute`; `keyed` are those that send keys to a host,
+    and so take `--allow-host`.
     """
 
-    def __init__(self, *args: Any, lazy: dict[str, str] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        lazy: dict[str, str] | None = None,
+        keyed: Collection[str] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.lazy = lazy if lazy is not None else {}
+        self.lazy, self._keyed = lazy if lazy is not None else {}, keyed
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*self.lazy, *super().list_commands(ctx)]
@@ -54,6 +79,8 @@ class LazyGroup(click.Group):
         module, _, name = self.lazy[cmd_name].partition(":")
         command: Any = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
+        if cmd_name in self._keyed and ALLOW_HOST not in command.params:
+            command.params.append(ALLOW_HOST)
         return command
 
 

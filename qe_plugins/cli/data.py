@@ -22,6 +22,6 @@ COMMANDS: dict[str, str] = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS)
+@click.group(cls=LazyGroup, lazy=COMMANDS, keyed={"estimate", "get", "symbols"})
 def data() -> None:
     """Buy, check and understand futures data."""

@@ -20,6 +20,6 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS)
+@click.group(cls=LazyGroup, lazy=COMMANDS, keyed={"scan", "run", "resume", "worker"})
 def fleet() -> None:
     """Ask a tree of models about the market, within a budget; nothing is paid for twice."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.listing import echo, json_option, print_json
+from qe_plugins.cli.listing import json_option, print_json
 
 if TYPE_CHECKING:
     from qe_plugins.manager import HookReference
@@ -29,7 +29,7 @@ def hooks(name: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        echo("\n\n".join(_page(hook) for hook in found))
+        click.echo("\n\n".join(_page(hook) for hook in found))
 
 
 def _page(hook: HookReference) -> str:

@@ -31,16 +31,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Say which of them FILE activates.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@click.option("--load", is_flag=True, help="Import them all, to see which of them fail.")
 @json_option
-def plugins(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """List every plugin, active ones first.
+def plugins(config: Path | None, overrides: tuple[str, ...], load: bool, as_json: bool) -> None:
+    """List every plugin, active ones first, importing only those.
 
     A plugin is active where a configuration names it, and is asked in the order written there. A
     plugin that fails is listed with its error.
     """
     if overrides and config is None:
         raise click.UsageError("--set overrides a setting of a file. Name it with --config.")
-    rows = _rows(_asked(config, overrides))
+    rows = _rows(_asked(config, overrides), load)
     if as_json:
         print_json(rows)
     else:
@@ -57,10 +58,10 @@ def _asked(config: Path | None, overrides: Sequence[str]) -> dict[str, str]:
     return {name: loaded.where("plugins", name) for name in loaded.config.plugins}
 
 
-def _rows(asked: dict[str, str]) -> list[Row]:
-    from qe_plugins.manager import available
+def _rows(asked: dict[str, str], load: bool) -> list[Row]:
+    from qe_plugins.manager import available, listed
 
-    found = available()
+    found = available() if load else listed(asked)
     active = [
         _row(found[name], order) if name in found else _unknown(name, order, where, found)
         for order, (name, where) in enumerate(asked.items(), start=1)

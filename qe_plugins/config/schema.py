@@ -48,8 +48,8 @@ class Synthetic(Section, frozen=True, kw_only=True):
     seed: Annotated[int, msgspec.Meta(ge=0)] = 7
     start: str = "2024-01-02"
     years: Annotated[int, msgspec.Meta(ge=1, le=15)] | None = None
-    sessions: Annotated[int, msgspec.Meta(ge=1)] = 60
-    contracts: Annotated[int, msgspec.Meta(ge=1)] = 2
+    sessions: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 60
+    contracts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
     open_price: Decimal = Decimal("4750")
     volatility: Annotated[float, msgspec.Meta(gt=0)] = 0.16
 
@@ -72,7 +72,7 @@ class Data(Section, frozen=True, kw_only=True):
     end: datetime | None = None
     quotes: bool = False
     trades: bool = False
-    chunk: Annotated[int, msgspec.Meta(ge=1_000)] = 20_000
+    chunk: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 20_000
 
     def __post_init__(self) -> None:
         given = [name for name in SOURCES if getattr(self, name) is not None]

@@ -11,14 +11,28 @@ import yaml
 from qe_plugins.config.scalars import MERGE, PREFIX, READ, Dumper, Loader
 from qe_plugins.config.written import EMPTY, Written
 from qe_plugins.errors import ConfigError
+from qe_plugins.saying import UNWRITABLE
 
 Place = Callable[[int], str]
+
+LARGEST = 1_000_000
+"""Bytes that a file may have."""
+
+LONGEST_KEY = 200
+
+DEEPEST = 100
+"""Levels of nesting and of merges that a text may have."""
+
+MOST = 50_000
+"""Values that a text may stand for: aliases and merges may name one a billion times."""
 
 
 def read(file: Path) -> Written:
     """Return the mapping in `file`. Raise ConfigError for anything but one readable mapping."""
     name = display(file)
     try:
+        if file.stat().st_size > LARGEST:
+            raise ConfigError(f"is larger than {LARGEST:,} bytes.", where=name)
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read: {_reason(error)}", where=name) from error
@@ -42,7 +56,10 @@ def parse(text: str, place: Place) -> Written:
         raise ConfigError(f"not YAML: {str(error).splitlines()[0]}.", where=place(1)) from error
     except RecursionError as error:
         raise ConfigError("nested too deeply.", where=place(1)) from error
-    return Written(EMPTY, place(1)) if node is None else _Tree(place).value(node)
+    try:
+        return Written(EMPTY, place(1)) if node is None else _Tree(place).value(node)
+    except RecursionError as error:
+        raise ConfigError("nested too deeply.", where=place(1)) from error
 
 
 def dump(resolved: dict[str, Any]) -> str:
@@ -62,9 +79,13 @@ class _Tree:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._open: set[int] = set()
+        self._count = 0
 
     def value(self, node: yaml.Node, line: int | None = None) -> Written:
         place = self._place((node.start_mark.line if line is None else line) + 1)
+        self._count += 1
+        if self._count > MOST:
+            raise ConfigError(f"stands for more than {MOST:,} values.", where=place)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, place)
         if id(node) in self._open:
@@ -78,6 +99,9 @@ class _Tree:
         return Written(items, place)
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Written]:
+        self._count += len(node.value)
+        if self._count > MOST or len(self._open) > DEEPEST:
+            raise ConfigError(f"stands for more than {MOST:,} values.", where=self._at(node))
         own: dict[str, Written] = {}
         inherited: dict[str, Written] = {}
         for key, value in node.value:
@@ -104,6 +128,8 @@ class _Tree:
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise ConfigError("a key must be a word.", where=self._at(node))
+        if UNWRITABLE.search(node.value) or len(node.value) > LONGEST_KEY:
+            raise ConfigError("a key must be a word.", where=self._at(node))
         return str(node.value)
 
     def _scalar(self, node: yaml.ScalarNode, place: str) -> Written:
@@ -111,6 +137,8 @@ class _Tree:
         if plain and node.value == "":
             return Written(EMPTY, place)
         name = node.tag.removeprefix(PREFIX)
+        if UNWRITABLE.search(node.value):
+            raise ConfigError("holds a character that no text may have.", where=place)
         if name not in READ:
             raise ConfigError(f"tag '{node.tag}' is not known here.", where=place)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from qe_plugins import hosts
 from qe_plugins.config.env import variables
 from qe_plugins.errors import ModelError
 from qe_plugins.llm.offline import Offline
@@ -30,6 +31,8 @@ def open_providers(
 def _open(name: str, terms: ProviderTerms, base_url: str | None) -> Provider:
     """Open one provider; its SDK is imported here, where it is wanted."""
     url = base_url or terms.base_url
+    if url is not None and terms.sdk != "offline":
+        hosts.check(url, what=f"provider {name}")
     match terms.sdk:
         case "offline":
             return Offline()

@@ -2,7 +2,7 @@
 
 from qe_plugins.manager.activation import Plugins, Stats
 from qe_plugins.manager.asking import Answer, Asker, Implementation, Tally
-from qe_plugins.manager.discovery import Available, available, find
+from qe_plugins.manager.discovery import Available, available, find, listed
 from qe_plugins.manager.reference import HookReference, reference
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Tally",
     "available",
     "find",
+    "listed",
     "reference",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -16,11 +16,16 @@ from typing import Any
 from qe_plugins import project
 from qe_plugins.errors import HookError, PluginError, did_you_mean
 from qe_plugins.manager import contract
+from qe_plugins.manager.sketch import Sketch, sketch
 from qe_plugins.plugin import Plugin
 from qe_plugins.saying import named
 
 GROUP = "qe_plugins"
 HOUSE = "quant-engine"
+BUILT_IN = "built-in"
+
+
+UNREAD = Sketch()
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Available:
 
     `source` says who brings it: `built-in`, `entry point of DIST VERSION`, or a file in `agents/`.
     Where it failed to load, `cls` is None, `error` is the cause in one line and `details` the
-    traceback; where it breaks a hook's contract, `cls` is there and `error` says so.
+    traceback; where it breaks a hook's contract, `cls` is there and `error` says so. `known` is
+    what its source says, where it was not loaded.
     """
 
     name: str
@@ -37,16 +43,17 @@ class Available:
     cls: type[Plugin] | None = None
     error: str | None = None
     details: str | None = None
+    known: Sketch = UNREAD
 
     @property
     def role(self) -> str | None:
-        """Return the desk it works for, None where it failed to load."""
-        return self.cls.role if self.cls else None
+        """Return the desk it works for, None where that is not known."""
+        return self.cls.role if self.cls else self.known.role
 
     @property
     def hooks(self) -> tuple[str, ...]:
         """Return the hooks that it implements, in the order of a trading day."""
-        return contract.hooks_of(self.cls) if self.cls else ()
+        return contract.hooks_of(self.cls) if self.cls else self.known.hooks
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,26 @@ class _Offer:
     name: str
     source: str
     load: Callable[[], Any]
+    file: Path | None = None
 
 
 def available() -> dict[str, Available]:
     """Import every plugin on offer and return them by name, those that fail to load as well."""
     return {name: _resolve(name, offers) for name, offers in sorted(_offers().items())}
+
+
+def listed(wanted: Collection[str] = ()) -> dict[str, Available]:
+    """Return every plugin on offer by name; of those not in `wanted`, what is known without
+    running them: an agent's role and hooks from its source, of an installed one its distribution.
+    """
+    found: dict[str, Available] = {}
+    for name, offers in sorted(_offers().items()):
+        if name in wanted or len(offers) > 1 or offers[0].source == BUILT_IN:
+            found[name] = _resolve(name, offers)
+        else:
+            read = sketch(offers[0].file) if offers[0].file else Sketch()
+            found[name] = Available(name, offers[0].source, error=read.error, known=read)
+    return found
 
 
 def find(name: str, *, where: str | None = None) -> Available:
@@ -95,7 +117,7 @@ def _source(entry: EntryPoint) -> str:
     if entry.dist is None:
         return "entry point"
     if entry.dist.name == HOUSE:
-        return "built-in"
+        return BUILT_IN
     return f"entry point of {entry.dist.name} {entry.dist.version}"
 
 
@@ -103,7 +125,7 @@ def _agents() -> list[_Offer]:
     root = project.enter(Path.cwd())
     files = sorted((root / "agents").glob("[!_]*.py")) if root else []
     return [
-        _Offer(f.stem, f"agents/{f.name}", partial(importlib.import_module, f"agents.{f.stem}"))
+        _Offer(f.stem, f"agents/{f.name}", partial(importlib.import_module, f"agents.{f.stem}"), f)
         for f in files
     ]
 

@@ -84,8 +84,22 @@ def test_a_plugin_says_what_it_is(project):
     }
 
 
+def test_nothing_is_imported_that_is_not_named(project):
+    (project / "agents" / "hunter_broken.py").write_text("open('ran', 'w')\n")
+
+    qe(project, "plugins")
+
+    assert not (project / "ran").exists()
+
+
+def test_a_source_that_cannot_be_read_is_listed_with_its_cause(project):
+    (project / "agents" / "hunter_broken.py").write_text("def (\n")
+
+    assert listed(project)["hunter_broken"]["error"].startswith("SyntaxError: ")
+
+
 def test_a_plugin_that_fails_to_import_breaks_nothing(project):
-    done = qe(project, "plugins")
+    done = qe(project, "plugins", "--load")
 
     assert done.returncode == 0
     line = "hunter_broken fails: ModuleNotFoundError: No module named 'no_such_module'"
