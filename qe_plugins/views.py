@@ -14,7 +14,7 @@ class Account(Protocol):
     def worth(self) -> Decimal:
         """Return what the account is worth, in its currency.
 
-        Raises LookupError where a position has no price, or the account more than one currency.
+        Raises LookupError where a position has no price.
         """
 
     def is_worth(self, amount: Decimal) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.config.schema import ImportedStrategy, Section
+from qe_plugins.market.terms import markets
 
 FOLLOWS = ("instrument", "roll", "adjust")
 
@@ -89,5 +90,11 @@ def _follows(loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]) -> 
 
 
 def front_id(loaded: Loaded, root: str) -> str:
-    """Return the id under which a strategy hears the current contract of a root, `MES.XCME`."""
-    return f"{root}.{loaded.config.nautilus.venue.name}"
+    """Return the id under which a strategy receives the current contract of a root, `CL.XNYM`.
+
+    Its venue is the root's exchange; where the account's own venue is none of the exchanges of
+    `configs/markets.yaml`, or the root is not in it, it is the account's.
+    """
+    account = loaded.config.nautilus.venue.name
+    known = {name: one.exchange for name, one in markets().roots.items()}
+    return f"{root}.{known.get(root, account) if account in known.values() else account}"

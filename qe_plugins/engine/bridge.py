@@ -43,7 +43,8 @@ class Bridge(DataActor):
         self._resolve = plugins.bind("resolve_signals")
         self._sessions = SessionClock(self._floor)
         self._house = self._floor.house
-        self._given: dict[str, Any] = {"cache": self._floor.cache, "history": self._floor.history}
+        cache, history = self._floor.cache_view, self._floor.history
+        self._given: dict[str, Any] = {"cache": cache, "history": history}
         self._instruments = self._floor.instruments
         self._missing: set[tuple[str, str]] = set()
 
@@ -74,7 +75,8 @@ class Bridge(DataActor):
 
     def _greet(self) -> None:
         floor = self._floor
-        answers = floor.plugins.ask("engine_started", cache=floor.cache, portfolio=floor.portfolio)
+        given = {"cache": floor.cache_view, "portfolio": floor.portfolio}
+        answers = floor.plugins.ask("engine_started", **given)
         for answer in answers:
             if answer.error is not None:
                 details = "".join(traceback.format_exception(answer.error)).rstrip()

@@ -1,4 +1,4 @@
-"""Build the engine of one run: venue, contracts, hosted components, the bridge."""
+"""Build the engine of one run: venues, contracts, hosted components, the bridge."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from nautilus_trader.backtest import BacktestEngine
-from nautilus_trader.model import Bar, FuturesContract, Price
+from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, Price
 
 from qe_plugins.data.tape import Tape
+from qe_plugins.engine.balance import credit
 from qe_plugins.engine.bridge import Bridge
 from qe_plugins.engine.components import Component
 from qe_plugins.engine.fills import Fills
@@ -19,7 +20,7 @@ from qe_plugins.engine.follower import Follower
 from qe_plugins.engine.front_host import host_on_front
 from qe_plugins.engine.fronts import Front, front_instrument, unmatched
 from qe_plugins.engine.host import host
-from qe_plugins.engine.instruments import fee_model, with_margins
+from qe_plugins.engine.instruments import fee_model, without_margins
 from qe_plugins.engine.loud import Subscribing
 from qe_plugins.engine.preparation import Prepared
 from qe_plugins.engine.recorder import Recorder
@@ -48,13 +49,9 @@ def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
     """
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
-        model = _add_venue(engine, prepared)
-        basis = prepared.loaded.config.margin.basis
+        model = _add_venues(engine, prepared)
         for contract in prepared.tape.contracts:
-            facts = prepared.money[contract.underlying].least(basis)
-            engine.add_instrument(
-                with_margins(contract, facts, _first_price(prepared.tape, contract))
-            )
+            engine.add_instrument(without_margins(contract))
         fronts = tuple(prepared.fronts.values())
         opening = [_add_front(engine, front, prepared.tape) for front in fronts]
         config, money = prepared.loaded.config, prepared.money
@@ -64,6 +61,7 @@ def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
         fills = model if isinstance(model, Fills) else None
         if fills is not None:
             fills.alarm, fills.clock = floor.alarm, bridge.clock
+        floor.one_account.now = bridge.clock.timestamp_ns
         settling = Settling(engine, prepared.tape.contracts, prepared.tape.settlements, model)
         return Stage(engine, floor, bridge, fronts, opening, settling, fills)
     except BaseException:
@@ -71,26 +69,24 @@ def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
         raise
 
 
-def _add_venue(engine: BacktestEngine, prepared: Prepared) -> Any:
-    """Add the venue; return its fill model, None where there is none."""
+def _add_venues(engine: BacktestEngine, prepared: Prepared) -> Any:
+    """Add a venue for each that contracts trade on; return the fill model they share, or None.
+
+    The engine keeps an account for each of them. Those are only its own: the account of the run is
+    one, and is held by `Balance`.
+    """
     arguments = venue_arguments(prepared.loaded)
     slippage = prepared.loaded.config.slippage
     if arguments["fill_model"] is None and slippage.model != "none":
         arguments["fill_model"] = Fills(slippage)
+    currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
     if arguments["fee_model"] is None:
-        currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
         arguments["fee_model"] = fee_model(prepared.money, currency)
-    venue = arguments["venue"]
-    for contract in prepared.tape.contracts:
-        if contract.id.venue != venue:
-            raise prepared.loaded.error(
-                f"the venue is {venue}, but the tape has {contract.id}.",
-                "nautilus",
-                "venue",
-                "name",
-                hint=f"Set nautilus.venue.name to {contract.id.venue}, or choose `instruments:`.",
-            )
-    engine.add_venue(**arguments)
+    arguments["starting_balances"] = credit(Currency.from_str(currency))
+    ids = [contract.id for contract in prepared.tape.contracts]
+    ids += [InstrumentId.from_str(front.id) for front in prepared.fronts.values()]
+    for venue in sorted({one.venue for one in ids}, key=str):
+        engine.add_venue(**arguments | {"venue": venue})
     return arguments["fill_model"]
 
 

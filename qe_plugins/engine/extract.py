@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 import nautilus_trader
-from nautilus_trader.model import Currency, Venue
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine import frames, ledger, marks, references, settled
-from qe_plugins.engine.account import tied_up
+from qe_plugins.engine.account import account_frame
 from qe_plugins.engine.assumptions import assumptions
 from qe_plugins.engine.books import Fill
 from qe_plugins.engine.floor import Floor
@@ -23,7 +21,11 @@ from qe_plugins.engine.observers import Said
 from qe_plugins.engine.outcome import ContractFacts, Outcome, TapeFacts
 from qe_plugins.engine.recorder import decimal, in_causal_order
 from qe_plugins.engine.rolls import rolls_of
+from qe_plugins.errors import RunError
 from qe_plugins.journal.records import Fact, Kind
+
+DIGITS = 6
+"""Decimals of a balance: an average price may leave more while a position is partly closed."""
 
 ENGINE = f"nautilus_trader {nautilus_trader.__version__}"
 
@@ -37,10 +39,11 @@ def outcome_of(
     """
     floor.office.settle()
     recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
-    account: Any = floor.cache.account_for_venue(Venue(loaded.config.nautilus.venue.name))
+    balance = floor.balance
+    if wrong := balance.differs(floor.one_account.engines):
+        raise RunError(f"{wrong}: nothing of this run can be believed.")
     orders = _orders(floor)
-    references.complete(recorder, orders, tape)
-    balances = frames.account_frame(account, currency)
+    still_open = references.complete(recorder, orders, tape)
     settlements = settled.settled(recorder.fills, tape.settlements)
     ids = {str(contract.id): contract.id for contract in tape.contracts}
     traded = {fill.instrument_id for fill in recorder.fills} | {
@@ -54,14 +57,19 @@ def outcome_of(
         tape=_tape_facts(tape),
         catalog=tape.catalog,
         bar_spec=loaded.config.data.bars,
-        starting_balance=_money(account.starting_balances(), currency),
-        final_balance=decimal(account.balance_total(Currency.from_str(currency))),
+        starting_balance=balance.starting,
+        final_balance=round(balance.total(), DIGITS),
         currency=currency,
         orders=frames.orders_frame(orders, recorder),
         fills=frames.fills_frame(recorder.fills),
-        positions=frames.positions_frame(recorder.trades, floor.office.books.values()),
-        account=balances.with_columns(
-            tied_up(balances, recorder.fills, lambda one, ts: floor.margin.of(ids[one], ts).initial)
+        positions=frames.positions_frame(recorder.trades, still_open),
+        account=account_frame(
+            recorder.fills,
+            {name: decimal(floor.instruments[name].multiplier) for name in traded},
+            lambda one, ts: floor.margin.of(ids[one], ts).initial,
+            start=tape.start,
+            starting=balance.starting,
+            currency=currency,
         ),
         signals=frames.signals_frame(recorder),
         vetoes=frames.vetoes_frame(recorder.facts),
@@ -159,7 +167,3 @@ def _tape_facts(tape: Tape) -> TapeFacts:
             for contract in tape.contracts
         ],
     )
-
-
-def _money(balances: dict[Any, Any], currency: str) -> Decimal:
-    return next((decimal(m) for c, m in balances.items() if c.code == currency), Decimal(0))

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.model import OrderStatus
 
 from qe_plugins.decisions import OrderRequest, Signal, Size
+from qe_plugins.engine.account_view import CacheView, OneAccount, PortfolioView
 from qe_plugins.engine.alarm import Alarm
+from qe_plugins.engine.balance import Balance, starting_balance
 from qe_plugins.engine.circles import Circles
 from qe_plugins.engine.denial import Denier
 from qe_plugins.engine.equity import Account
@@ -16,7 +18,7 @@ from qe_plugins.engine.history import History
 from qe_plugins.engine.house import House
 from qe_plugins.engine.instruments import Instruments, instrument_of
 from qe_plugins.engine.listings import Listings
-from qe_plugins.engine.margin import margin_of
+from qe_plugins.engine.margin import Margin
 from qe_plugins.engine.observers import Observers
 from qe_plugins.engine.office import BackOffice
 from qe_plugins.engine.recorder import Recorder, decimal
@@ -57,7 +59,12 @@ class Floor:
         recorder: Recorder | None = None,
     ) -> None:
         self.cache: Any = engine.cache
-        self.portfolio = engine.portfolio
+        self.balance = Balance(
+            self.cache,
+            engine.portfolio,
+            config.nautilus.venue.base_currency or "USD",
+            starting_balance(config.nautilus.venue),
+        )
         self.plugins, self.rung, self.listings = plugins, config.rung, listings
         self.alarm, self.recorder = Alarm(), recorder or Recorder()
         self.circles = Circles(self.alarm)
@@ -70,7 +77,12 @@ class Floor:
         self.office = BackOffice(self.cache, self.recorder, self.observers, listings)
         self.desk = Desk(self)
         self.money = money
-        self.margin = margin = margin_of(engine, config, money)
+        self.margin = margin = Margin(self.cache, self.balance, money, config.margin)
+        self.one_account = OneAccount(
+            config.nautilus.venue.name, engine.list_venues(), self.balance, margin
+        )
+        self.cache_view = CacheView(self.cache, self.one_account)
+        self.portfolio = PortfolioView(engine.portfolio, self.one_account)
         self.rules = rules_of(engine, config, margin)
         self.house = House(
             self.cache,
@@ -80,8 +92,7 @@ class Floor:
             config.margin.on_breach,
             lambda posture: self.gate.take(posture),
         )
-        venue = config.nautilus.venue.name
-        self.account = Account(self.portfolio, venue)
+        self.account = Account(self.balance)
         self.history = History(self.cache)
         self.instruments = Instruments(self.cache)
         self.gate = Gate(

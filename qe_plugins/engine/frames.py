@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -107,7 +108,7 @@ def orders_frame(orders: Iterable[Any], recorder: Recorder) -> pl.DataFrame:
         )
         for order in orders
     ]
-    return _frame(rows, ORDERS)
+    return framed(rows, ORDERS)
 
 
 def fills_frame(fills: Iterable[Fill]) -> pl.DataFrame:
@@ -133,24 +134,13 @@ def fills_frame(fills: Iterable[Fill]) -> pl.DataFrame:
         )
         for fill in fills
     ]
-    return _frame(rows, FILLS)
+    return framed(rows, FILLS)
 
 
 def positions_frame(trades: Iterable[Trade], books: Iterable[Book]) -> pl.DataFrame:
     """Return one row a trade; what is still open at the end has no exit and no profit yet."""
     rows = [_closed(trade) for trade in trades] + [_open(book) for book in books if book.held]
-    return _frame(rows, POSITIONS)
-
-
-def account_frame(account: Any, currency: str) -> pl.DataFrame:
-    """Return one row an account event: the balance and the margin held, in `currency`."""
-    rows = []
-    for event in account.events:
-        for balance in event.balances:
-            if balance.currency.code == currency:
-                locked = number(balance.locked)
-                rows.append((event.ts_event, number(balance.total), locked, currency))
-    return _frame(rows, ACCOUNT)
+    return framed(rows, POSITIONS)
 
 
 def signals_frame(recorder: Recorder) -> pl.DataFrame:
@@ -169,7 +159,7 @@ def signals_frame(recorder: Recorder) -> pl.DataFrame:
         )
         for signal in recorder.signals.values()
     ]
-    return _frame(rows, SIGNALS)
+    return framed(rows, SIGNALS)
 
 
 def vetoes_frame(facts: Iterable[Fact]) -> pl.DataFrame:
@@ -185,12 +175,14 @@ def vetoes_frame(facts: Iterable[Fact]) -> pl.DataFrame:
         for fact in facts
         if fact.kind is Kind.VETO
     ]
-    return _frame(rows, VETOES)
+    return framed(rows, VETOES)
 
 
 def number(value: Any) -> float | None:
-    """Return an engine number as a float for a frame, None for None."""
-    return None if value is None else float(decimal(value))
+    """Return an engine number or a decimal as a float for a frame, None for None."""
+    if value is None or isinstance(value, Decimal):
+        return None if value is None else float(value)
+    return float(decimal(value))
 
 
 def _closed(trade: Trade) -> tuple[Any, ...]:
@@ -227,11 +219,13 @@ def _open(book: Book) -> tuple[Any, ...]:
         None,
         None,
         float(sums.commissions),
-        *(None, None, None),
+        *(None, None),
+        number(sums.slippage),
     )
 
 
-def _frame(rows: list[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
+def framed(rows: list[Any], schema: dict[str, Any]) -> pl.DataFrame:
+    """Return rows as a frame of a schema; times are UTC nanoseconds."""
     plain = {name: pl.Int64 if kind == TIME else kind for name, kind in schema.items()}
     frame = pl.DataFrame(rows, schema=plain, orient="row")
     return frame.with_columns(pl.col(n).cast(TIME) for n, kind in schema.items() if kind == TIME)

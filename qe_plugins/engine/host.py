@@ -37,6 +37,10 @@ class GatedStrategy(Gated, Subscribing, Strategy):
 
     denials: ClassVar[dict[Any, OrderRequest]]
 
+    @property
+    def portfolio(self) -> Any:
+        return self._floor.portfolio
+
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         floor, name = self._floor, order.client_order_id
         floor.recorder.sends(order, floor.alarm.handling)
@@ -212,10 +216,12 @@ def heard(author: type) -> dict[str, Any]:
 def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
     """Return the callbacks by which the floor hears of fills and denials, then the author."""
     sent, booked, watched = floor.sent, floor.office.filled, floor.house.filled
+    counted = floor.balance.filled
 
     def on_order_filled(self: Any, event: Any) -> None:
         sent.pop(event.client_order_id, None)
         booked(event)
+        counted(event)
         watched(self, event)
         author.on_order_filled(self, event)
 

@@ -98,7 +98,8 @@ class House:
         worth = self._margin.worth()
         needed = self._margin.maintenance(bar.ts_init)
         if held and worth < needed:
-            self._is_short(bar.ts_init, f"the account is worth {worth:,}, {needed:,} is the least")
+            reason = f"the account is worth {worth:,.2f}, {needed:,} is the least"
+            self._is_short(bar.ts_init, reason)
             return
         self._breached = False
         if not held:

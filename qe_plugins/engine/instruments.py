@@ -9,7 +9,9 @@ from typing import Any
 from nautilus_trader.execution import FeeModel, PerContractFeeModel
 from nautilus_trader.model import Currency, FuturesContract, InstrumentId, Money, Quantity
 
-from qe_plugins.engine.money import Margins, Terms
+from qe_plugins.engine.money import Terms
+
+ZERO = Decimal(0)
 
 KEPT = (
     *("raw_symbol", "asset_class", "underlying", "activation_ns", "expiration_ns", "currency"),
@@ -40,19 +42,12 @@ def fee_model(money: Mapping[str, Terms], currency: str) -> Any:
     return FeeByDate(money, charged)
 
 
-def with_margins(contract: FuturesContract, facts: Margins, reference: Decimal) -> FuturesContract:
-    """Return `contract` with margins of `facts`, which are dollars a contract.
+def without_margins(contract: FuturesContract) -> FuturesContract:
+    """Return `contract` without margins: the engine knows them as a fraction of a price only.
 
-    The engine knows margin as a fraction of notional value only; `reference` is the price (points)
-    at which they are taken. The gate holds the dollars; the engine, which would ask for more as the
-    price rises, is left with half of them.
+    The gate holds the table's dollars, whatever the price.
     """
-    notional = 2 * reference * contract.multiplier.as_decimal()
-    return remade(
-        contract,
-        margin_init=round(facts.initial / notional, 8),
-        margin_maint=round(facts.maintenance / notional, 8),
-    )
+    return remade(contract, margin_init=ZERO, margin_maint=ZERO)
 
 
 def remade(contract: FuturesContract, **changes: Any) -> FuturesContract:

@@ -11,7 +11,7 @@ from qe_plugins.engine.run_log import ComponentLog
 
 
 class Loud:
-    """A component whose timers cannot fail in silence."""
+    """A component whose timers cannot fail in silence, and that sees one account."""
 
     _floor: ClassVar[Floor]
 
@@ -23,6 +23,10 @@ class Loud:
     @property
     def log(self) -> Any:
         return ComponentLog(self)
+
+    @property
+    def cache(self) -> Any:
+        return self._floor.cache_view
 
 
 def _subscription(what: str, callback: str, key: Callable[[Any], Any] = lambda to: to) -> Any:

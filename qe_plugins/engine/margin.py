@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import Currency, OrderSide, Venue
+from nautilus_trader.model import OrderSide
 
-from qe_plugins.config.schema import Config
 from qe_plugins.config.schema import Margin as Settings
+from qe_plugins.engine.balance import Balance
 from qe_plugins.engine.exposure import at_risk, unfinished
 from qe_plugins.engine.money import Margins, Terms
 from qe_plugins.engine.recorder import decimal
@@ -30,15 +30,12 @@ class Margin:
     def __init__(
         self,
         cache: Any,
-        portfolio: Any,
+        balance: Balance,
         money: Mapping[str, Terms],
         settings: Settings,
-        venue: str,
-        currency: str,
     ) -> None:
-        self._cache, self._portfolio, self._money = cache, portfolio, money
-        self._settings, self._venue = settings, Venue(venue)
-        self._currency = Currency.from_str(currency)
+        self._cache, self._balance, self._money = cache, balance, money
+        self._settings = settings
         self._terms: dict[Any, Terms] = {}
         self.kept = Worth()
 
@@ -46,10 +43,8 @@ class Margin:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""
         held, working = self.held(), unfinished(self._cache, submitted)
         working.pop(order.client_order_id, None)
-        before = exposures(held, [(o, decimal(o.leaves_qty)) for o in working.values()])
-        after = exposures(
-            held, [*((o, decimal(o.leaves_qty)) for o in working.values()), (order, contracts)]
-        )
+        before = exposures(held, leaves(working.values()))
+        after = exposures(held, [*leaves(working.values()), (order, contracts)])
         contract = order.instrument_id
         more = after[contract] - before[contract]
         tied = self._tied(before, ts)
@@ -57,8 +52,9 @@ class Margin:
         if (more <= 0 and not turns(held, order)) or tied + more * each <= worth:
             return ""
         return (
-            f"{contracts:f} {contract} at {each:,} {self._currency.code} each would tie up "
-            f"{self._tied(after, ts):,}, the account is worth {worth:,} ({worth - tied:,} free)"
+            f"{contracts:f} {contract} at {each:,} {self._balance.currency.code} each would tie up "
+            f"{self._tied(after, ts):,}, the account is worth {worth:,.2f} "
+            f"({worth - tied:,.2f} free)"
         )
 
     def of(self, contract: Any, ts: int) -> Margins:
@@ -90,13 +86,22 @@ class Margin:
 
     def worth(self) -> Decimal:
         """Return the balance and what open positions have won or lost at their last price."""
-        equity = self._portfolio.equity(venue=self._venue)
-        found = equity.get(self._currency)
-        return self.balance() if found is None else decimal(found)
+        return self._balance.equity()
 
-    def balance(self) -> Decimal:
-        account = self._cache.account_for_venue(self._venue)
-        return decimal(account.balance_total(self._currency))
+    def by_contract(self, ts: int) -> dict[Any, tuple[Decimal, Decimal]]:
+        """Return the initial and the maintenance margin, in dollars, of each contract at risk.
+
+        Initial margin is asked for what positions and working orders may come to, maintenance
+        margin for positions.
+        """
+        held = self.held()
+        at_risk = exposures(held, leaves(unfinished(self._cache).values()))
+        found = {}
+        for contract, size in at_risk.items():
+            each, net = self.of(contract, ts), abs(held.get(contract, ZERO))
+            if size or net:
+                found[contract] = size * each.initial, net * each.maintenance
+        return found
 
     def _tied(self, exposure: Mapping[Any, Decimal], ts: int) -> Decimal:
         return sum((n * self.of(one, ts).initial for one, n in exposure.items() if n), ZERO)
@@ -122,6 +127,11 @@ def turns(held: Mapping[Any, Decimal], order: Any) -> bool:
     return net * (net + size if order.is_buy else net - size) < 0
 
 
+def leaves(orders: Iterable[Any]) -> list[tuple[Any, Decimal]]:
+    """Return orders with how many contracts each may still fill."""
+    return [(order, decimal(order.leaves_qty)) for order in orders]
+
+
 def exposures(
     held: Mapping[Any, Decimal], orders: Iterable[tuple[Any, Decimal]]
 ) -> dict[Any, Decimal]:
@@ -136,10 +146,3 @@ def exposures(
         short = at_risk(sides.get((contract, OrderSide.SELL), ())) - net
         found[contract] = max(long, short)
     return found
-
-
-def margin_of(engine: Any, config: Config, money: Mapping[str, Terms]) -> Margin:
-    """Return the margin rules of a run on `engine`."""
-    venue = config.nautilus.venue
-    currency = venue.base_currency or "USD"
-    return Margin(engine.cache, engine.portfolio, money, config.margin, venue.name, currency)

@@ -75,11 +75,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         later = [one.since for one in self.margins if one.since > ts]
         return found, min(found.since, ts), min(later, default=NEVER)
 
-    def least(self, basis: str) -> Margins:
-        """Return the lowest margins that the run may ask for: the engine must not ask for more."""
-        asked = [one.during(basis) for one in self.margins]
-        return Margins(0, min(one.initial for one in asked), min(one.maintenance for one in asked))
-
 
 def at[T: (Fee, Margins)](entries: Sequence[T], ts: int) -> T:
     """Return the entry in force at a moment; before the first one, the first."""

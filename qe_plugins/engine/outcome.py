@@ -54,7 +54,7 @@ class Outcome:
                order could expect: what it was sent on, its trigger or its limit)
     positions  id, instrument_id, strategy, side (LONG/SHORT), quantity (peak), entry, exit,
                opened, closed, pnl (net), commissions, favorable, adverse, slippage  (one row a
-               trade: from flat to flat)
+               trade: from flat to flat; an open one has no exit, closed, pnl and excursions)
     account    ts, balance, locked (margin held), currency
     signals    ts, id, source, kind (vote/signal), instrument_id, side, confidence, entry, stop,
                target, reason

@@ -15,6 +15,7 @@ from qe_plugins.engine.fronts import Front
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.locate import KINDS
 from qe_plugins.engine.money import Terms, money_facts
+from qe_plugins.engine.settings import check_account
 from qe_plugins.engine.turns import turns_of
 from qe_plugins.errors import DataError
 from qe_plugins.manager import Plugins
@@ -46,6 +47,7 @@ def prepare(
     `plugins` stand in for those that the configuration names, `tape` for its data, and `files` for
     the Databento files of which the data was made.
     """
+    check_account(loaded)
     plugins = activated(loaded) if plugins is None else plugins
     parts = [part for section in KINDS for part in components(loaded, section)]
     if tape is None:

@@ -52,7 +52,7 @@ class Bell:
         given = {
             "session": session,
             "account": floor.account,
-            "cache": floor.cache,
+            "cache": floor.cache_view,
             "portfolio": floor.portfolio,
         }
         for answer in self._ask.voices(given):

@@ -32,6 +32,26 @@ MODELS: dict[str, Any] = {
 }
 
 
+UNSUITED = {
+    "account_type": ("MARGIN", "futures are held on margin"),
+    "frozen_account": (False, "a balance that stands still says nothing of what was earned"),
+    "liquidation_enabled": (False, "the engine's margins are no dollars a contract"),
+}
+"""What a venue must say of its account, and why."""
+
+
+def check_account(loaded: Loaded) -> None:
+    """Raise ConfigError where the venue's settings are not those of a futures account."""
+    for name, (only, why) in UNSUITED.items():
+        if (was := getattr(loaded.config.nautilus.venue, name)) != only:
+            raise loaded.error(
+                f"{name} must be {str(only).lower() if only is False else only}, was "
+                f"{str(was).lower() if was is True else was}: {why}.",
+                *(SECTION, "venue", name),
+                hint="Set margin.on_breach to liquidate." if name.startswith("liq") else None,
+            )
+
+
 def engine_config(loaded: Loaded) -> BacktestEngineConfig:
     """Return the engine's configuration. It is silent: what matters goes to the journal."""
     section = loaded.config.nautilus

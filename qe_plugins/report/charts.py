@@ -50,8 +50,12 @@ def hours(ledger: Ledger) -> dict[str, list[Any]]:
 
 
 def months(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return one row a year: `year`, its `months` (12 compounded returns or None), its `total`."""
-    compounded = (pl.col("return") + 1.0).product() - 1.0
+    """Return one row a year: `year`, its `months` (12 compounded returns or None), its `total`.
+
+    None where there is no session, and where equity was at or below zero by its end.
+    """
+    known = pl.col("return").null_count() == 0
+    compounded = pl.when(known).then((pl.col("return") + 1.0).product() - 1.0)
     day = pl.col("session").dt
     years = ledger.sessions.group_by(year=day.year()).agg(total=compounded).sort("year")
     cells = ledger.sessions.group_by(year=day.year(), month=day.month()).agg(value=compounded)

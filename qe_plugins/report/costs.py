@@ -24,7 +24,7 @@ def of_trades(positions: pl.DataFrame, contracts: Sequence[ContractFacts]) -> pl
 
     Gross is what the trade would have made at the prices its orders could expect. `slippage` is
     positive where fills were worse; where it is unknown it is null, and inside gross. `ticks` is
-    the slippage a contract, entry and exit together. Open trades have no gross, slippage and net.
+    the slippage a contract, entry and exit together. Open trades have no gross and net.
     """
     facts = pl.DataFrame([_facts(contract) for contract in contracts], schema=CONTRACT)
     points, each = pl.col("slippage"), pl.col("multiplier") * pl.col("quantity")
@@ -42,8 +42,8 @@ def of_trades(positions: pl.DataFrame, contracts: Sequence[ContractFacts]) -> pl
 def slippage(trades: pl.DataFrame) -> dict[str, Any]:
     """Return `slippage` in currency and `slippage_ticks` a trade, positive is worse.
 
-    `trades` is what `of_trades` returns. Only closed trades whose slippage is known count,
-    `slippage_trades` of them; where there is none, both are None.
+    `trades` is what `of_trades` returns. Trades whose slippage is known count, open ones with what
+    they have paid so far, `slippage_trades` of them; where there is none, both are None.
     """
     known = trades.filter(pl.col("slippage").is_not_null())
     if known.is_empty():

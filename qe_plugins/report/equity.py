@@ -22,12 +22,18 @@ DUST = 6
 
 
 def curve(
-    fills: pl.DataFrame, marks: pl.DataFrame, multipliers: Mapping[str, float], starting: float
+    fills: pl.DataFrame,
+    marks: pl.DataFrame,
+    multipliers: Mapping[str, float],
+    starting: float,
+    *,
+    daily: bool = False,
 ) -> pl.DataFrame:
     """Mark the account to market at every mark and every fill.
 
-    Returns ts, session (Chicago date), equity (currency), drawdown (fraction below the highest
-    equity so far, 0 or negative) and contracts (open, long or short, over all instruments).
+    `daily` says that the bars are of a day or longer. Returns ts, session (its date), equity
+    (currency), drawdown (fraction below the highest equity so far, 0 or negative) and contracts
+    (open, long or short, over all instruments).
     """
     grid = np.unique(np.concatenate((_ns(marks), _ns(fills))))
     equity, contracts = np.full(grid.size, starting), np.zeros(grid.size)
@@ -36,18 +42,24 @@ def curve(
         position, cash = _book(own, grid, multipliers[str(instrument)])
         equity += cash + position * _last_price(own, own_marks, grid) * multipliers[str(instrument)]
         contracts += np.abs(position)
-    return _frame(grid, equity.round(DUST), contracts, starting)
+    return _frame(grid, equity.round(DUST), contracts, starting, daily=daily)
 
 
 def sessions(equity: pl.DataFrame, starting: float) -> pl.DataFrame:
-    """Return one row a trading session: session, equity at its last mark, pnl, return.
+    """Return one row a trading session: session, equity at its last mark, pnl, return, drawdown.
 
-    The return is on the equity at the end of the session before, the first on `starting`.
+    The return is on the equity at the end of the session before, the first on `starting`; null from
+    the session on that ends at or below zero, since nothing is left to earn on. The drawdown is a
+    fraction below the highest equity at the end of a session so far, 0 or negative.
     """
     closing = equity.group_by("session").agg(pl.col("equity").last()).sort("session")
-    before = pl.col("equity").shift(1, fill_value=starting)
+    worth = pl.col("equity")
+    before, alive = worth.shift(1, fill_value=starting), (worth > 0).cum_min() & (starting > 0)
+    highest = pl.max_horizontal(worth.cum_max(), pl.lit(starting))
     return closing.with_columns(
-        pnl=pl.col("equity") - before, **{"return": pl.col("equity") / before - 1.0}
+        pnl=worth - before,
+        drawdown=pl.when(highest > 0).then(worth / highest - 1.0),
+        **{"return": pl.when(alive).then(worth / before - 1.0)},
     )
 
 
@@ -76,17 +88,21 @@ def _last_price(own: pl.DataFrame, marks: pl.DataFrame, grid: Nanoseconds) -> Fl
     return known[np.searchsorted(times[order], grid, side="right")]
 
 
-def _frame(grid: Nanoseconds, equity: Floats, contracts: Floats, starting: float) -> pl.DataFrame:
+def _frame(
+    grid: Nanoseconds, equity: Floats, contracts: Floats, starting: float, *, daily: bool
+) -> pl.DataFrame:
     highest = np.maximum.accumulate(np.concatenate(([starting], equity)))[1:]
+    kept = np.divide(equity, highest, where=highest > 0, out=np.ones_like(equity))
     frame = pl.DataFrame(
         {
             "ts": pl.Series(grid, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
             "equity": equity,
-            "drawdown": equity / highest - 1.0,
+            "drawdown": kept - 1.0,
             "contracts": contracts,
         }
     )
-    return frame.insert_column(1, frame.select(session=chicago.session("ts"))["session"])
+    session = chicago.day("ts") if daily else chicago.session("ts")
+    return frame.insert_column(1, frame.select(session=session)["session"])
 
 
 def _running(values: Floats) -> Floats:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
 
 CENT = 0.01
+DAILY = ("-DAY-", "-WEEK-", "-MONTH-", "-YEAR-")
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,25 @@ class Ledger:
         """Mark a finished run's account to market."""
         worth = {contract.id: float(contract.multiplier) for contract in outcome.tape.contracts}
         starting = float(outcome.starting_balance)
-        curve = equity.curve(outcome.fills, outcome.marks, worth, starting)
+        daily = any(unit in outcome.bar_spec for unit in DAILY)
+        curve = equity.curve(outcome.fills, outcome.marks, worth, starting, daily=daily)
         return cls(starting, curve, equity.sessions(curve, starting))
 
     @property
+    def ruined(self) -> bool:
+        """Return whether equity was at or below zero at any mark: ratios are undefined then."""
+        lowest: float = self.curve["equity"].min() if self.curve.height else self.starting  # type: ignore[assignment]
+        return min(lowest, self.starting) <= 0.0
+
+    @property
     def returns(self) -> npt.NDArray[np.float64]:
-        """Return the simple return of every session, oldest first."""
-        return self.sessions["return"].to_numpy()
+        """Return the simple return of every session, oldest first, as far as it is defined."""
+        return self.sessions["return"].drop_nulls().to_numpy()
+
+    @property
+    def depths(self) -> npt.NDArray[np.float64]:
+        """Return how far each session ended below the highest equity, 0 or a negative fraction."""
+        return self.sessions["drawdown"].fill_null(0.0).to_numpy()
 
     @property
     def final_equity(self) -> float:

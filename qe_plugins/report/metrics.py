@@ -1,6 +1,7 @@
 """Figures of a return series, as empyrical defines them, with None where there is no answer.
 
-Every function takes simple returns, one a trading session (0.01 is one percent).
+Every function takes simple returns, one a trading session (0.01 is one percent). `a_year` is how
+many of them there are in a year of the calendar: fewer where sessions are missing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     Returns = npt.NDArray[np.float64]
 
 SESSIONS_A_YEAR = 252
+WEEKDAYS_A_YEAR = 365.25 * 5 / 7
+NANOSECONDS_A_YEAR = 365.25 * 86_400 * 1e9
+
+
+def years(start: int, end: int, sessions: int) -> float:
+    """Return the years from `start` to `end` (UTC ns), at least as long as `sessions` weekdays."""
+    return max((end - start) / NANOSECONDS_A_YEAR, sessions / WEEKDAYS_A_YEAR)
 
 
 def total_return(returns: Returns) -> float | None:
@@ -22,33 +30,33 @@ def total_return(returns: Returns) -> float | None:
     return _finite(_growth(returns)[-1] - 1.0) if returns.size else None
 
 
-def cagr(returns: Returns) -> float | None:
+def cagr(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
     """Return the compound annual growth rate. None when everything was lost."""
     ending = _growth(returns)[-1] if returns.size else 0.0
     if ending <= 0.0:
         return None
     with np.errstate(over="ignore"):
-        return _finite(ending ** (SESSIONS_A_YEAR / returns.size) - 1.0)
+        return _finite(ending ** (a_year / returns.size) - 1.0)
 
 
-def volatility(returns: Returns) -> float | None:
+def volatility(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
     """Return the annualised sample standard deviation. None below two sessions."""
-    return _finite(_deviation(returns) * np.sqrt(SESSIONS_A_YEAR)) if returns.size > 1 else None
+    return _finite(_deviation(returns) * np.sqrt(a_year)) if returns.size > 1 else None
 
 
-def sharpe(returns: Returns) -> float | None:
+def sharpe(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
     """Return the annualised Sharpe ratio, risk-free rate zero. None when nothing varied."""
     if returns.size < 2 or (deviation := _deviation(returns)) == 0.0:
         return None
-    return _finite(returns.mean() / deviation * np.sqrt(SESSIONS_A_YEAR))
+    return _finite(returns.mean() / deviation * np.sqrt(a_year))
 
 
-def sortino(returns: Returns) -> float | None:
+def sortino(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
     """Return the annualised Sortino ratio, target zero. None when no session lost."""
     if returns.size < 2:
         return None
-    downside = np.sqrt(np.square(np.minimum(returns, 0.0)).mean()) * np.sqrt(SESSIONS_A_YEAR)
-    return _finite(returns.mean() * SESSIONS_A_YEAR / downside) if downside > 0.0 else None
+    downside = np.sqrt(np.square(np.minimum(returns, 0.0)).mean()) * np.sqrt(a_year)
+    return _finite(returns.mean() * a_year / downside) if downside > 0.0 else None
 
 
 def drawdowns(returns: Returns) -> Returns:
@@ -62,16 +70,19 @@ def max_drawdown(returns: Returns) -> float | None:
     return _finite(drawdowns(returns).min()) if returns.size else None
 
 
-def longest_drawdown(returns: Returns) -> int:
-    """Return the most sessions in a row that closed below an earlier high."""
-    below = np.concatenate(([0], (drawdowns(returns) < 0.0).astype(np.int8), [0]))
+def longest_drawdown(depths: Returns) -> int:
+    """Return the most sessions in a row that closed below an earlier high.
+
+    `depths` is how far each stood below it, as `drawdowns` returns it.
+    """
+    below = np.concatenate(([0], (depths < 0.0).astype(np.int8), [0]))
     edges = np.flatnonzero(np.diff(below))
     return int(np.diff(edges.reshape(-1, 2)).max(initial=0))
 
 
-def calmar(returns: Returns) -> float | None:
+def calmar(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
     """Return annual growth over the deepest drawdown. None when there was no drawdown."""
-    growth, deepest = cagr(returns), max_drawdown(returns)
+    growth, deepest = cagr(returns, a_year), max_drawdown(returns)
     return None if growth is None or not deepest else _finite(growth / abs(deepest))
 
 

@@ -15,9 +15,8 @@ from qe_plugins.report.ledger import Ledger
 if TYPE_CHECKING:
     from qe_plugins.engine.outcome import Outcome
 
-RETURNS = (
-    "returns on equity marked to market at each Chicago session's last mark, 252 sessions a year"
-)
+RETURNS = "returns on equity marked to market at each Chicago session's last mark, "
+RUINED = "undefined, since the account was worth nothing at some mark"
 
 
 def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> dict[str, Any]:
@@ -35,8 +34,8 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
         **trades.figures(closed),
         "open_trades": outcome.positions.height - closed.height,
         **_money(outcome, ledger),
-        **_performance(ledger),
-        **_costs(outcome, costs.of_trades(closed, contracts)),
+        **_performance(outcome, ledger),
+        **_costs(outcome, costs.of_trades(outcome.positions, contracts)),
         **margin.figures(margin.against(ledger.curve, outcome.account)),
         "capacity": capacity.document(capacity.estimate(outcome, ledger)),
         "fills_sha256": outcome.fills_sha256,
@@ -112,8 +111,8 @@ def _money(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _costs(outcome: Outcome, closed: pl.DataFrame) -> dict[str, Any]:
-    slipped = costs.slippage(closed)
+def _costs(outcome: Outcome, positions: pl.DataFrame) -> dict[str, Any]:
+    slipped = costs.slippage(positions)
     net, fees = outcome.final_balance - outcome.starting_balance, outcome.fills["commission"].sum()
     return {
         **slipped,
@@ -122,20 +121,29 @@ def _costs(outcome: Outcome, closed: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _performance(ledger: Ledger) -> dict[str, Any]:
-    returns = ledger.returns
+def _performance(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
+    """Return what the account's equity did. Annual figures go by the calendar of the data."""
+    returns, sessions = ledger.returns, ledger.sessions
+    years = metrics.years(outcome.tape.start, outcome.tape.end, sessions.height)
+    a_year = sessions.height / years if sessions.height else 0.0
+    rates = {
+        "cagr": metrics.cagr,
+        "volatility": metrics.volatility,
+        "sharpe": metrics.sharpe,
+        "sortino": metrics.sortino,
+        "calmar": metrics.calmar,
+    }
+    said = f"{RETURNS}annualised by the calendar: {sessions.height} sessions in {years:.2f} years"
+    total = ledger.final_equity / ledger.starting - 1.0 if ledger.starting > 0 else None
     return {
-        "returns": RETURNS,
-        "sessions": returns.size,
-        "total_return": metrics.total_return(returns),
-        "cagr": metrics.cagr(returns),
-        "volatility": metrics.volatility(returns),
-        "sharpe": metrics.sharpe(returns),
-        "sortino": metrics.sortino(returns),
-        "calmar": metrics.calmar(returns),
-        "max_drawdown": metrics.max_drawdown(returns),
+        "returns": RUINED if ledger.ruined else said,
+        "sessions": sessions.height,
+        "years": round(years, 6),
+        "total_return": total if sessions.height else None,
+        **{n: None if ledger.ruined else f(returns, a_year) for n, f in rates.items()},
+        "max_drawdown": sessions["drawdown"].min(),
         "max_drawdown_hourly": ledger.deepest,
-        "longest_drawdown_sessions": metrics.longest_drawdown(returns),
+        "longest_drawdown_sessions": metrics.longest_drawdown(ledger.depths),
         "exposure": ledger.exposure,
     }
 

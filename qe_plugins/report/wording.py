@@ -66,7 +66,7 @@ KINDS: dict[Callable[[float], str], str] = {
     " roll_slippage margin_peak margin_average",
     percent: "total_return cagr volatility max_drawdown max_drawdown_hourly win_rate exposure"
     " cost_share margin_peak_share margin_average_share",
-    number: "sharpe sortino calmar profit_factor slippage_ticks average_minutes",
+    number: "sharpe sortino calmar profit_factor slippage_ticks average_minutes years",
     count: "trades slippage_trades fills orders denied vetoes signals bars bars_per_second"
     " sessions open_trades open_contracts longest_losing_streak longest_drawdown_sessions",
 }

@@ -80,6 +80,44 @@ def test_months_compound_to_the_year(tmp_path):
     assert year["total"] == pytest.approx(-0.0001)
 
 
+def test_a_daily_bar_counts_on_the_day_it_is_of(tmp_path):
+    """Friday's bar closes at Saturday's midnight in UTC, Sunday's evening is Monday's session."""
+    days = [
+        ("2024-05-29T00:00", 100_000),  # Tuesday's
+        ("2024-06-01T00:00", 101_000),  # Friday's, the last of May
+        ("2024-07-01T00:00", 103_020),  # Sunday's, of Monday the first of July
+    ]
+    first = at("2024-05-28T00:00")
+    fill = (first, MES, "BUY", 1.0, 0.0, 0.0, "USD", "s", "O", "T", "P", "TAKER")
+    marks = [(at(when), MES, (worth - 100_000) / 5) for when, worth in days]
+    ledger = Ledger.of(
+        bare(
+            tmp_path,
+            fills=frame("fills", [fill]),
+            marks=frame("marks", marks),
+            bar_spec="1-DAY-LAST",
+        )
+    )
+    sessions = [str(day) for day in ledger.sessions["session"]]
+    assert sessions == ["2024-05-27", "2024-05-28", "2024-05-31", "2024-07-01"]
+    [year] = charts.months(ledger)
+    assert year["months"][4] == pytest.approx(0.01)
+    assert year["months"][5] is None
+    assert year["months"][6] == pytest.approx(0.02)
+
+
+def test_months_from_ruin_on_are_empty(tmp_path):
+    ledger = marked(
+        tmp_path,
+        ("2024-01-03T16:00", 101_000),
+        ("2024-02-05T16:00", 0),
+        ("2024-03-05T16:00", 50_000),
+    )
+    [year] = charts.months(ledger)
+    assert year["months"][:3] == [pytest.approx(0.01), None, None]
+    assert year["total"] is None
+
+
 def test_a_long_curve_is_thinned_but_keeps_its_extremes(tmp_path):
     walk = 100_000 + np.cumsum(np.random.default_rng(3).normal(0, 50, 9_000))
     start = datetime(2024, 1, 3, tzinfo=UTC).timestamp()

@@ -55,7 +55,7 @@ def test_the_longest_drawdown_is_the_longest_run_below_the_high(returns):
     for depth in metrics.drawdowns(returns):
         run = run + 1 if depth < 0 else 0
         longest = max(longest, run)
-    assert metrics.longest_drawdown(returns) == longest
+    assert metrics.longest_drawdown(metrics.drawdowns(returns)) == longest
 
 
 def test_one_session_has_no_ratio():
@@ -67,7 +67,7 @@ def test_one_session_has_no_ratio():
 def test_no_session_has_no_figures():
     none = np.array([])
     assert metrics.total_return(none) is metrics.max_drawdown(none) is metrics.cagr(none) is None
-    assert metrics.longest_drawdown(none) == 0
+    assert metrics.longest_drawdown(metrics.drawdowns(none)) == 0
 
 
 def test_a_flat_account_has_no_sharpe():
