@@ -17,38 +17,54 @@ from qe_plugins.cli.listing import Day, json_option, print_json
     type=click.IntRange(1, 15),
     default=10,
     show_default=True,
-    help="Four quarterly contracts each.",
+    help="A year's contracts of each root: four of ES, twelve of CL.",
 )
-@click.option(
-    "--roots", default="ES,MES", show_default=True, help="ES and MES share one path; or NQ alone."
-)
+@click.option("--roots", default="ES,MES", show_default=True, help="Of ES, MES, NQ, CL, GC and ZN.")
 @click.option("--start", type=Day(), default="2015-01-02", show_default=True, help="The first day.")
 @click.option(
     "--seed", type=click.IntRange(0), default=7, show_default=True, help="Another, another tape."
 )
 @click.option(
-    "--price", type=float, default=2050.0, show_default=True, help="The first price, in points."
+    "--price", type=float, help="The first price, in points.  [default: 2050 for ES and MES alone]"
+)
+@click.option(
+    "--through-zero", default="", help="Roots whose price falls below zero in the middle, as CL."
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The catalog.  [default: QE_HOME/data/synth-...]"
 )
 @json_option
 def synth(
-    years: int, roots: str, start: date, seed: int, price: float, out: Path | None, as_json: bool
+    years: int,
+    roots: str,
+    start: date,
+    seed: int,
+    price: float | None,
+    through_zero: str,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
-    """Generate a tape of years: one-minute bars, quarterly contracts, known rolls.
+    """Generate one-minute bars of years, with each root's own sessions, contracts and rolls.
 
-    The same settings make the same tape. It is labelled synthetic wherever it is used.
+    The same settings make the same data. It is labelled synthetic wherever it is used.
     """
     from msgspec.structs import asdict
 
     from qe_plugins.config.schema import Synthetic
     from qe_plugins.data.synthetic_catalog import generate
 
-    if price <= 0:
+    names, falling = _names(roots), _names(through_zero)
+    if price is None and set(names) <= {"ES", "MES"}:
+        price = 2050.0
+    if price is not None and price <= 0:
         raise click.BadParameter(f"must be positive, was {price}", param_hint="--price")
-    settings = Synthetic(years=years, start=str(start), seed=seed, open_price=Decimal(str(price)))
-    names = [name.strip().upper() for name in roots.split(",") if name.strip()]
+    settings = Synthetic(
+        years=years,
+        start=str(start),
+        seed=seed,
+        open_price=None if price is None else Decimal(str(price)),
+        through_zero=falling,
+    )
     found = generate(settings, names, out)
     if as_json:
         print_json(asdict(found) | {"catalog": str(found.catalog), "rolls": str(found.rolls)})
@@ -60,3 +76,8 @@ def synth(
     click.echo(f"catalog  {found.catalog}")
     click.echo(f"rolls    {found.rolls}")
     click.echo("Run on it with --set data.catalog=FOLDER.")
+
+
+def _names(text: str) -> list[str]:
+    """Return the roots that an option names, separated by commas."""
+    return [name.strip().upper() for name in text.split(",") if name.strip()]

@@ -38,20 +38,22 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Synthetic(Section, frozen=True, kw_only=True):
-    """A generated tape: ES-like one-minute bars, the same for the same settings.
+    """Generated one-minute bars, the same for the same settings.
 
-    `years` stands in place of `sessions` and `contracts`: four contracts a year, and the exchange's
-    holidays, halts and early closes.
+    `years` stands in place of `sessions` and `contracts`: a year's contracts, and the exchange's
+    holidays, halts and early closes. `open_price` is the root's own by default; the price of roots
+    in `through_zero` falls below zero in the middle, and comes back.
     """
 
-    root: Literal["ES", "MES", "NQ"] = "MES"
+    root: Literal["ES", "MES", "NQ", "CL", "GC", "ZN"] = "MES"
     seed: Annotated[int, msgspec.Meta(ge=0)] = 7
     start: str = "2024-01-02"
     years: Annotated[int, msgspec.Meta(ge=1, le=15)] | None = None
     sessions: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 60
     contracts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
-    open_price: Decimal = Decimal("4750")
+    open_price: Decimal | None = None
     volatility: Annotated[float, msgspec.Meta(gt=0)] = 0.16
+    through_zero: list[str] = []
 
 
 class Data(Section, frozen=True, kw_only=True):

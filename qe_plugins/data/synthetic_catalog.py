@@ -17,10 +17,10 @@ from qe_plugins.data.catalog import open_shelf
 from qe_plugins.data.synthetic import build
 from qe_plugins.data.synthetic_label import ROLLS, Made, read_label
 from qe_plugins.data.synthetic_plan import plan
+from qe_plugins.data.synthetic_roots import SPECS, by_underlying
 from qe_plugins.errors import DataError, did_you_mean
 
 ROOTS: tuple[str, ...] = get_args(get_type_hints(Synthetic)["root"])
-UNDERLYING = {"ES": "S&P 500", "MES": "S&P 500", "NQ": "Nasdaq-100"}
 
 
 class Generated(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,12 +43,12 @@ def default_folder(settings: Synthetic, roots: Sequence[str]) -> Path:
 
 
 def generate(settings: Synthetic, roots: Sequence[str], out: Path | None = None) -> Generated:
-    """Write the tape of `roots`, which share one underlying, whole or not at all.
+    """Write the tape of `roots` whole or not at all; those of one underlying share its price.
 
     A catalog of the same settings that is there already is left as it is. Raises DataError for
-    another folder in its place, an unknown root, and roots of several underlyings.
+    another folder in its place, an unknown root, and one price for several underlyings.
     """
-    _check(roots)
+    _check(settings, roots)
     place = (out or default_folder(settings, roots)).absolute()
     wanted = Made(tuple(roots), msgspec.structs.replace(settings, root=roots[0]))
     there = place.exists() and _is_there(place, wanted)
@@ -66,19 +66,24 @@ def generate(settings: Synthetic, roots: Sequence[str], out: Path | None = None)
     )
 
 
-def _check(roots: Sequence[str]) -> None:
-    for root in roots:
+def _check(settings: Synthetic, roots: Sequence[str]) -> None:
+    for root in (*roots, *settings.through_zero):
         if root not in ROOTS:
             hint = did_you_mean(root, ROOTS) or f"There are {', '.join(ROOTS)}."
             raise DataError("no such root can be generated.", where=repr(root), hint=hint)
     if len(set(roots)) < len(roots) or not roots:
         raise DataError("each root must be named once.", where=",".join(roots) or "--roots")
-    if len({UNDERLYING[root] for root in roots}) > 1:
+    if len(by_underlying(roots)) > 1 and settings.open_price is not None:
         raise DataError(
-            "the roots of one tape share one underlying.",
+            "one first price for several underlyings.",
             where=",".join(roots),
-            hint="Generate the others as a tape of their own.",
+            hint="Leave the price out: each root then begins at its own.",
         )
+    for root in settings.through_zero:
+        if root not in roots or SPECS[root].asset == "INDEX":
+            known = [one for one in roots if SPECS[one].asset != "INDEX"]
+            hint = f"Name one of {', '.join(known)}." if known else "An index stays above zero."
+            raise DataError("its price cannot go through zero here.", where=repr(root), hint=hint)
 
 
 def _is_there(place: Path, wanted: Made) -> bool:
@@ -90,12 +95,15 @@ def _is_there(place: Path, wanted: Made) -> bool:
 
 
 def _write(wanted: Made, place: Path) -> None:
-    planned = plan(wanted.settings, lambda key: f"--{key}")
+    parts = [
+        (plan(wanted.settings, lambda key: f"--{key}", group[0]), group)
+        for group in by_underlying(wanted.roots).values()
+    ]
     place.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
     try:
         part.chmod(0o755)
-        build(wanted.settings, planned, wanted.roots, part)
+        build(wanted.settings, parts, part)
         os.replace(part, place)  # over an empty folder too
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -23,7 +23,8 @@ class Made(msgspec.Struct, frozen=True):
     @property
     def label(self) -> str:
         """Return what a reader sees."""
-        roots = " and ".join(self.roots)
+        *most, last = self.roots
+        roots = f"{', '.join(most)} and {last}" if most else last
         return f"SYNTHETIC {roots} tape, seed {self.settings.seed} (not market data)"
 
 

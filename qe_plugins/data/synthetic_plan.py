@@ -13,15 +13,16 @@ import numpy as np
 
 from qe_plugins.config.schema import Synthetic
 from qe_plugins.data import synthetic_sessions
-from qe_plugins.data.synthetic_sessions import MINUTES, SECOND, Month, months
+from qe_plugins.data.synthetic_roots import months_of
+from qe_plugins.data.synthetic_sessions import MINUTES, SECOND, Month
 from qe_plugins.data.synthetic_volume import LEAST, THIN, month_share
 from qe_plugins.data.wanted import Where
 from qe_plugins.errors import DataError
 from qe_plugins.market.sessions import Session
 from qe_plugins.market.sessions import sessions as exchange_sessions
+from qe_plugins.market.terms import market
 
 MINUTE = 60 * SECOND
-QUARTERS = 4
 DUST = 1e-6
 DAY = timedelta(days=1)
 
@@ -50,8 +51,12 @@ class Plan(msgspec.Struct, frozen=True):
         return stamps, open_
 
 
-def plan(settings: Synthetic, where: Where) -> Plan:
-    """Return when a tape trades. Raises DataError where its days cannot be."""
+def plan(settings: Synthetic, where: Where, root: str | None = None) -> Plan:
+    """Return when a root trades, by default that of the settings.
+
+    Raises DataError where its days cannot be.
+    """
+    root = root or settings.root
     place = where("synthetic")
     try:
         first = date.fromisoformat(settings.start)
@@ -62,14 +67,14 @@ def plan(settings: Synthetic, where: Where) -> Plan:
             hint="Write it as '2024-01-02'.",
         ) from error
     if settings.years is None:
-        return _short(settings, first, place)
-    return _long(settings.root, settings.years, first)
+        return _short(settings, root, first, place)
+    return _long(root, settings.years, first)
 
 
-def _short(settings: Synthetic, first: date, place: str) -> Plan:
+def _short(settings: Synthetic, root: str, first: date, place: str) -> Plan:
     days, opens = synthetic_sessions.sessions(first, settings.sessions)
-    listed = months(settings.root, days[0], settings.contracts)
-    ahead = months(settings.root, days[0], settings.sessions // 60 + 2)
+    listed = months_of(root, days[0], settings.contracts)
+    ahead = months_of(root, days[0], settings.sessions // 15 + 2)
     needed = 1 + sum(month.expiry < opens[-1] for month in ahead)
     if needed > settings.contracts:
         raise DataError(
@@ -83,8 +88,8 @@ def _short(settings: Synthetic, first: date, place: str) -> Plan:
 
 
 def _long(root: str, years: int, first: date) -> Plan:
-    """Return four contracts a year, and the sessions up to the expiry of the last of them."""
-    listed = months(root, first, QUARTERS * years)
+    """Return the contracts of some years, and the sessions up to the expiry of the last of them."""
+    listed = months_of(root, first, len(market(root).cycle) * years)
     last = _day_of(listed[-1].expiry)
     found = exchange_sessions(root, first, last)
     opens, closes = (_ns([getattr(one, name) for one in found]) for name in ("open", "close"))

@@ -19,10 +19,14 @@ DAY_NS = 86_400 * SECOND
 
 
 class Month(msgspec.Struct, frozen=True):
-    """A contract month, and when it stops trading, UTC nanoseconds."""
+    """A contract month, and when it stops trading, UTC nanoseconds.
+
+    `leaves` is when a position must be gone where that is earlier, at first notice; else 0.
+    """
 
     key: ContractKey
     expiry: int
+    leaves: int = 0
 
 
 def sessions(first: date, count: int) -> tuple[list[date], np.ndarray]:

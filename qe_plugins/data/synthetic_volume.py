@@ -25,7 +25,7 @@ def month_share(
 
 def _moved_on(month: Month, opens: np.ndarray) -> np.ndarray:
     """Return the part of the volume that has left a month for later ones."""
-    days = (month.expiry - opens) / DAY_NS
+    days = ((month.leaves or month.expiry) - opens) / DAY_NS
     return 1 / (1 + np.exp(np.clip((days - ROLL) / ROLL_WIDTH, -50, 50)))
 
 

@@ -140,7 +140,7 @@ def test_the_command_prints_where_catalog_and_rolls_are(tmp_path: Path) -> None:
     ("roots", "says"),
     [
         (["ESS"], "'ESS': no such root can be generated. Did you mean 'ES'?"),
-        (["ES", "NQ"], "ES,NQ: the roots of one tape share one underlying. Generate the others"),
+        (["ES", "ZB"], "'ZB': no such root can be generated. There are ES, MES, NQ, CL, GC, ZN."),
         (["ES", "ES"], "ES,ES: each root must be named once."),
     ],
 )
