@@ -40,8 +40,12 @@ def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Resolve FILE, build everything and say what would run, without running."""
     from qe_plugins.config.load import load
     from qe_plugins.engine.description import describe
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.report import folder
 
+    folder.check_out(None)
     loaded = load(file, overrides)
+    Journal.check()
     rows = describe(loaded)
     if as_json:
         would_run = [{"label": label, "value": value} for label, value in rows]

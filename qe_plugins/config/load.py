@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from qe_plugins.config.decode import Decoder, unknown
 from qe_plugins.config.env import interpolate, variables
 from qe_plugins.config.extends import EXTENDS, gather, missing
@@ -74,10 +76,19 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
     if (name := tree.find(("name",))) is not None and name.shown is not None:
         message = f"a run cannot be named after a secret, was {name.shown}."
         raise ConfigError(message, where=name.place, hint="Folders and journals carry its name.")
+    _check_failures(tree)
     config: Config = Decoder(_currency(tree)).decode(Config, _beside_plugins(tree))
     resolved = plain(config)
     resolved["plugins"] = {MAX_FAILURES: resolved.pop(MAX_FAILURES)} | resolved["plugins"]
     return Loaded(config, file, masked(resolved, tree), tree)
+
+
+def _check_failures(tree: Written) -> None:
+    """Refuse `plugins.max_failures` under the name that it has in a file."""
+    keys = ("plugins", MAX_FAILURES)
+    if (most := tree.find(keys)) is not None:
+        kind = next(f.type for f in msgspec.structs.fields(Config) if f.name == MAX_FAILURES)
+        Decoder(at=keys).decode(kind, most)
 
 
 def _beside_plugins(tree: Written) -> Written:

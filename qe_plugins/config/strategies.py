@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.config.schema import ImportedStrategy, Section
 from qe_plugins.market.terms import markets
+
+ROOT = re.compile(r"[A-Z0-9]{1,6}")
+"""The root of a contract's name. A setting `instrument` that is more is the strategy's own."""
 
 FOLLOWS = ("instrument", "roll", "adjust")
 
@@ -19,7 +23,7 @@ class Follows(Section, frozen=True, kw_only=True):
     """
 
     instrument: str
-    roll: Literal["volume", "open_interest", "calendar", "flat"]
+    roll: Literal["volume", "open_interest", "calendar", "flat"] = "volume"
     adjust: Literal["difference", "ratio", "none"] = "difference"
 
     @property
@@ -84,8 +88,13 @@ def _entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
 
 def _follows(loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]) -> Follows | None:
     """Return what a strategy on a root says of it; None for a strategy on a dated contract."""
-    if "roll" not in written:
+    root = written.get("instrument")
+    if "roll" not in written and not (isinstance(root, str) and ROOT.fullmatch(root)):
         return None
+    if written.get("instrument_id") is not None:
+        message = "follows a root and names a contract: it can do one of them."
+        take = f"--set {'.'.join(keys)}.instrument_id=null"
+        raise loaded.error(message, *keys, "instrument_id", hint=f"Take the contract away: {take}.")
     return loaded.decode(Follows, *keys, without=[key for key in written if key not in FOLLOWS])
 
 

@@ -97,6 +97,15 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     stage.bridge.finish()
 
 
+def start(stage: Stage, tape: Tape) -> None:
+    """Start strategies and plugins at the tape's first moment, and let nothing happen.
+
+    Raises as `run` does where one of them raises or asks for what is not there.
+    """
+    begin = partial(stage.engine.run, start=tape.start, end=tape.start, streaming=True)
+    _advance(stage, begin)
+
+
 def _heard(floor: Floor, piece: Piece) -> list[Any]:
     """Return what the engine is to hear: fronts only where bars are to be made of theirs."""
     more = [bar for one in piece.strands if one.name in floor.fed for bar in one.bars]

@@ -9,22 +9,28 @@ from qe_plugins import project
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.wanted import written
 from qe_plugins.engine.assumptions import assumptions
+from qe_plugins.engine.backtest import start
 from qe_plugins.engine.building import build
 from qe_plugins.engine.preparation import Prepared, prepare
+from qe_plugins.engine.run_log import logged
 from qe_plugins.manager import Plugins
 
 Row = tuple[str, str]
 
 
 def describe(loaded: Loaded) -> list[Row]:
-    """Resolve and build everything, dispose of it, and return (label, value) rows.
+    """Resolve, build and start everything, dispose of it, and return (label, value) rows.
 
     Raises what `run` raises before its first bar.
     """
-    prepared = prepare(loaded)
-    stage = build(prepared)
-    stage.floor.observers.close()
-    stage.engine.dispose()
+    with logged(loaded):
+        prepared = prepare(loaded)
+        stage = build(prepared)
+        try:
+            start(stage, prepared.tape)
+        finally:
+            stage.floor.observers.close()
+            stage.engine.dispose()
     return [*_tape(prepared), *_desk(prepared), *_rules(prepared), *_warnings(prepared.plugins)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -48,6 +49,18 @@ class Journal:
         with one_line_errors(journal._where):
             ensure_newest(journal._engine)
         return journal
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise JournalError where a run could not be written; a journal that is not there yet is
+        not made.
+        """
+        place = _parsed(home.journal_url())
+        if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
+            home.check_writable(Path(place.database or "").absolute().parent)
+            return
+        with cls.open() as journal:
+            journal.check_writable()
 
     def close(self) -> None:
         """Let go of the database."""
