@@ -37,8 +37,24 @@ nautilus:
     starting_balances: [100_000 USD]
   risk_engine: {{bypass: false}}
 """
-SETTINGS = ["name", "data", "data.synthetic", "data.synthetic.sessions", "data.synthetic.root", "data.synthetic.start", "data.synthetic.open_price", "data.synthetic.volatility", "data.bars", "data.roots", "data.instruments", "data.start", "data.end", "data.chunk", "data.quotes", "strategies", "strategies.ema_cross", "strategies.ema_cross.instrument_id", "strategies.ema_cross.fast", "strategies.ema_cross.contracts", "strategies.ema_cross.path", "strategies.ema_cross.instrument", "strategies.ema_cross.roll", "strategies.x.path", "actors.x.path", "exec_algorithms", "plugins", "plugins.max_failures", "plugins.guardian_limits", "plugins.guardian_limits.daily_loss", "plugins.x", "rung", "rung.risk", "rung.max_contracts", "rung.currency", "posture", "posture.valid_until", "posture.reason", "gate.timeout", "contracts", "contracts.MES", "contracts.MES.fee", "slippage.model", "slippage.ticks", "slippage.share", "margin.basis", "margin.until_close", "expiry.flat_before", "session.closed", "nautilus", "nautilus.trader_id", "nautilus.venue.name", "nautilus.venue.oms_type", "nautilus.venue.base_currency", "nautilus.venue.starting_balances", "nautilus.venue.default_leverage", "nautilus.venue.fill_model", "nautilus.venue.fill_model.type", "nautilus.risk_engine.max_order_submit_rate", "nautilus.cache", "nautilus.cache.bar_capacity", "nautilus.exec_engine", "nautilus.data_engine", "logging", "logging.stdout_level", "logging.component_levels", "secrets", "extends"]
-
+SETTINGS = """
+name data data.synthetic data.synthetic.sessions data.synthetic.root data.synthetic.start
+data.synthetic.open_price data.synthetic.volatility data.bars data.roots data.instruments
+data.start data.end data.chunk data.quotes strategies strategies.ema_cross
+strategies.ema_cross.instrument_id strategies.ema_cross.fast
+strategies.ema_cross.contracts strategies.ema_cross.path strategies.ema_cross.instrument
+strategies.ema_cross.roll strategies.x.path actors.x.path exec_algorithms plugins
+plugins.max_failures plugins.guardian_limits plugins.guardian_limits.daily_loss plugins.x
+rung rung.risk rung.max_contracts rung.currency posture posture.valid_until posture.reason
+gate.timeout contracts contracts.MES contracts.MES.fee slippage.model slippage.ticks
+slippage.share margin.basis margin.until_close expiry.flat_before session.closed nautilus
+nautilus.trader_id nautilus.venue.name nautilus.venue.oms_type
+nautilus.venue.base_currency nautilus.venue.starting_balances
+nautilus.venue.default_leverage nautilus.venue.fill_model nautilus.venue.fill_model.type
+nautilus.risk_engine.max_order_submit_rate nautilus.cache nautilus.cache.bar_capacity
+nautilus.exec_engine nautilus.data_engine logging logging.stdout_level
+logging.component_levels secrets extends
+""".split()  # noqa: SIM905 - a list of a hundred strings reads worse
 type Case = tuple[list[str], Path]
 """What `qe` is called with, and the file that was spoiled."""
 
