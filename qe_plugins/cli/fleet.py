@@ -16,6 +16,7 @@ COMMANDS = {
     "scans": "qe_plugins.cli.fleet_show:scans",
     "show": "qe_plugins.cli.fleet_show:show",
     "costs": "qe_plugins.cli.fleet_show:costs",
+    "settle": "qe_plugins.cli.fleet_show:settle",
     "bus": "qe_plugins.cli.fleet_bus:bus",
 }
 

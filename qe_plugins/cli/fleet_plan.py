@@ -63,6 +63,13 @@ def _print(found: Plan) -> None:
         echo(f"a scan stops at ${found.scan_budget}")
     if found.day_budget is not None:
         echo(f"a day stops at ${found.day_budget}")
+    if found.scan_budget is not None or found.day_budget is not None:
+        echo(
+            f"killed, or billed otherwise than it is told, a scan may overstep that by what is in "
+            f"flight: at most ${found.in_flight}"
+        )
+    for name, (url, source) in found.addresses.items():
+        echo(f"asks {name} at {url} ({source})")
     if found.over:
         budgets = " and ".join(found.over)
         echo(f"CAREFUL: in the dearest hours a scan costs more than its budget for {budgets}")

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from qe_plugins.cli.fleet_plan import FILE, OVERRIDES
+from qe_plugins.cli.fleet_scan import NO_QUORUM
 from qe_plugins.cli.wording import dollars
 
 if TYPE_CHECKING:
@@ -60,8 +61,12 @@ def run(
         def scan(begun: Scan) -> Result:
             return scanning.run(begun, watch=watch, stop=stop)
 
+        short = False
         for made in Shift(loaded, scan, stop).rounds(times, at_once=at_once):
             click.echo(_json(made) if as_json else _line(made))
+            short = short or not made.result.quorum
+    if times is not None and short and not stop.requested:
+        raise SystemExit(NO_QUORUM)
 
 
 def _log_to_standard_error() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SCAN = click.argument("scan", default="last")
 INTERRUPTED = 130
+NO_QUORUM = 1
 
 
 @click.command()
@@ -119,6 +120,8 @@ def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | N
         print_json(result)
     else:
         _print(result)
+    if not result.quorum and not replay:
+        raise SystemExit(NO_QUORUM)
 
 
 def _print(found: Result) -> None:
@@ -133,10 +136,15 @@ def _print(found: Result) -> None:
     echo(f"votes     worth {found.effective:.1f} independent ones")
     failures = ", ".join(f"{count:,} {why}" for why, count in found.failures.items()) or "none"
     echo(f"missing   {failures}")
+    if found.reason:
+        echo(f"because   {found.reason}")
     echo(
         f"calls     {found.calls_sent:,} sent, {found.calls_paid:,} paid, "
         f"{found.calls_replayed:,} from the ledger, {dollars(found.usd)}"
+        + (f", {dollars(found.in_doubt)} in doubt" if found.in_doubt else "")
     )
+    for doubt, count in found.doubts.items():
+        echo(f"doubted   {count:,} x {doubt}: counted at worst case or above")
     if found.refused:
         whose = ", ".join(f"{kind} {count:,}" for kind, count in found.refused.items())
         echo(f"no money  for calls, by whose budget: {whose}")

@@ -12,6 +12,7 @@ from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 from qe_plugins.cli.wording import counted, dollars
 
 if TYPE_CHECKING:
+    from qe_plugins.fleet.shelf import Folder
     from qe_plugins.llm.ledger import CostRow
 
 SCORES = ("node", "role", "target", "score", "confidence", "coverage", "missing")
@@ -23,8 +24,11 @@ COSTS = ("calls", "open", "usd", "in doubt", "tokens in", "cached", "out")
 def scans(as_json: bool) -> None:
     """List the scans, oldest first."""
     from qe_plugins.fleet import shelf
+    from qe_plugins.llm.ledger import Ledger
 
-    found = [_scan(scan_id, shelf.find(scan_id)[1].result()) for scan_id in shelf.scans()]
+    with Ledger() as ledger:
+        spent = {row.group: row.usd for row in ledger.costs("scan")}
+    found = [_scan(one, shelf.find(one)[1], spent.get(one)) for one in shelf.scans()]
     if as_json:
         print_json(found)
     elif found:
@@ -85,6 +89,28 @@ def costs(by: str, scan: str | None, as_json: bool) -> None:
     print_rows((by, *COSTS), rows)
 
 
+@click.command()
+@click.argument("scan")
+@click.option(
+    "--as",
+    "how",
+    type=click.Choice(["worst", "nothing"]),
+    required=True,
+    help="What the calls in doubt did cost: their worst case, or nothing.",
+)
+def settle(scan: str, how: str) -> None:
+    """Settle the calls of SCAN that are in doubt, as the provider's own bill shows.
+
+    They were sent, and their process ended before the answer came, or their usage could not be
+    believed. At nothing, the budgets of the day, the scan and its ranks have their money back.
+    """
+    from qe_plugins.fleet import settling
+
+    scan_id, found = settling.settle(scan, nothing=how == "nothing")
+    calls = counted(found.calls, "call")
+    click.echo(f"{scan_id}: {calls} in doubt settled at {dollars(found.usd)}")
+
+
 def _tokens(row: CostRow) -> tuple[int, int, int]:
     return row.usage.input, row.usage.cached, row.usage.output
 
@@ -104,15 +130,22 @@ def _all(rows: list[CostRow]) -> CostRow:
     )
 
 
-def _scan(scan_id: str, result: Any) -> dict[str, Any]:
+def _scan(scan_id: str, folder: Folder, spent: Decimal | None) -> dict[str, Any]:
+    """Return a row of the list; `spent` is what the ledger says that the scan cost so far."""
+    from qe_plugins.errors import FleetError
+
+    try:
+        result, state = folder.result(), "not finished"
+    except FleetError:
+        result, state = None, "cannot be read"
     return {
         "scan": scan_id,
         "nodes": result.nodes if result else None,
         "coverage": result.coverage if result else None,
         "paid": result.calls_paid if result else None,
-        "usd": result.usd if result else None,
+        "usd": result.usd if result else spent,
         "seconds": result.seconds if result else None,
-        "answer": result.answer_sha256[:12] if result else "not finished",
+        "answer": result.answer_sha256[:12] if result else state,
     }
 
 

@@ -19,6 +19,7 @@ from qe_plugins.fleet.state import Market
 from qe_plugins.fleet.tasks import Task, TaskList
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
 from qe_plugins.llm.offline import MODEL, NAME
+from qe_plugins.llm.opening import Address, address
 from qe_plugins.llm.pricelist import PriceList, price_list
 from qe_plugins.llm.records import Request, schema_text
 
@@ -97,6 +98,16 @@ def workers_each(tree: Tree) -> int:
 def providers(fleet: Fleet, prices: PriceList) -> set[str]:
     """Return the names of the providers that a scan needs."""
     return {_served(fleet, level, prices)[0] for level in Level}
+
+
+def addresses(fleet: Fleet) -> dict[str, Address]:
+    """Return where each provider that a scan needs is asked, by its name; rules are nowhere."""
+    known = price_list()
+    return {
+        name: address(name, known.provider(name), fleet.base_urls)
+        for name in sorted(providers(fleet, known))
+        if known.provider(name).sdk != "offline"
+    }
 
 
 def _served(fleet: Fleet, level: Level, prices: PriceList) -> tuple[str, str]:

@@ -34,12 +34,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """A scan, finished. `usd` is what it cost now, `calls_replayed` were answered before.
+    """A scan, finished. `usd` is what the whole of it cost, over all processes that ran it.
+
+    `in_doubt` is the worst case of calls whose process ended before their answer, and is not in
+    `usd`; `calls_replayed` were answered in another scan. A replay costs nothing.
 
     `coverage` is of all workers; `quorum` says whether the desk had its own. `answer_sha256` is
     over every typed answer in the order of the nodes, without times: equal scans, equal hashes.
     `failures` counts workers without an answer, by reason; `refused` counts the calls that a budget
-    had no money for, by its kind: `day`, `scan`, `rank`, `call`.
+    had no money for, by its kind: `day`, `scan`, `rank`, `call`. `reason` is the commonest reason
+    why an answer is missing; `doubts` counts the calls whose usage was not believed.
     """
 
     scan_id: str
@@ -64,6 +68,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     as_of: int
     masked: bool
     refused: dict[str, int] = {}
+    in_doubt: Decimal = Decimal(0)
+    reason: str = ""
+    doubts: dict[str, int] = {}
 
 
 def answer_hash(outcomes: Iterable[Outcome]) -> str:

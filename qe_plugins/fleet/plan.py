@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
+from qe_plugins.fleet.asking import addresses
 from qe_plugins.fleet.settings import Fleet, Rank
 from qe_plugins.fleet.tree import LEVELS, Level, rank_of, tree_of
 from qe_plugins.llm.budget import Budgets
@@ -23,6 +24,9 @@ MISSION_INPUT, MISSION_OUTPUT = 1_200, 300
 MISSION_DAY = datetime(2026, 7, 1, 12, tzinfo=UTC)
 CACHED = Decimal("0.75")
 """The part of a prompt that is the same from call to call, and served from a cache."""
+
+BYTES = 4
+"""Bytes of a token of prompt: a call is reserved as if each byte were one."""
 
 CENT = Decimal("0.01")
 DAY = 86_400
@@ -52,6 +56,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A scan on paper. `mission` is its workers at the mission's list, whatever their model.
 
+    `in_flight` is the worst case of the calls that may be in flight at once: by so much a limit may
+    be overstepped where a scan is killed, or where a usage cannot be believed. `addresses` says
+    where each provider is asked, and what says so.
+
     `at` is the moment of `now`, in a dear hour of some model where `dear`. `provider` says who
     would answer: `offline` costs nothing, and the amounts are those of the models named. `over`
     names the budgets that a scan in the dearest hours would not keep to: `scan`, or a rank.
@@ -76,6 +84,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     scan_budget: Decimal | None
     day_budget: Decimal | None
     over: tuple[str, ...]
+    in_flight: Decimal
+    addresses: dict[str, tuple[str, str]]
 
 
 def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = None) -> Plan:
@@ -111,7 +121,30 @@ def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = No
         scan_budget=fleet.budgets.scan,
         day_budget=fleet.budgets.day,
         over=tuple(_over(fleet.budgets, lines)),
+        in_flight=_cents(_in_flight(fleet, counts, moment, known)),
+        addresses={name: (url, source) for name, (url, source) in addresses(fleet).items()},
     )
+
+
+def _in_flight(fleet: Fleet, counts: dict[Level, int], at: datetime, prices: PriceList) -> Decimal:
+    """Return the worst case of all calls that may be in flight at once, in the dearest hour."""
+    found = Decimal(0)
+    for level in LEVELS:
+        rank = rank_of(fleet, level)
+        if level is not Level.WORKER and rank.asks == "never":
+            continue
+        terms = prices.provider(prices.model(rank.model).provider)
+        calls = min(counts[level], fleet.calls.concurrency, terms.concurrency)
+        worst = Usage(input=BYTES * rank.input_tokens, output=rank.output_tokens)
+        found = max(found, calls * max(_at_worst(prices, rank.model, worst, at)))
+    return found
+
+
+def _at_worst(prices: PriceList, model: str, usage: Usage, at: datetime) -> Iterator[Decimal]:
+    for then in _ahead(at):
+        rate = rates(prices, model, then)
+        dear = max(rate.input, rate.written or rate.input)
+        yield (usage.input * dear + usage.output * rate.output) / 1_000_000
 
 
 def _over(budgets: Budgets, lines: Sequence[Line]) -> Iterator[str]:

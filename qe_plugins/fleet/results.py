@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from qe_plugins.fleet.outcome import Outcome, Result, answer_hash
 from qe_plugins.fleet.tree import LEVELS, Level
+from qe_plugins.llm.ledger import Ledger, Sent
 from qe_plugins.llm.settings import Stats
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ def result_of(
         as_of=scan.questions.as_of,
         masked=scan.fleet.masked,
         refused=dict(sorted(stats.refused.items())),
+        doubts=dict(sorted(stats.doubts.items())),
     )
 
 
@@ -59,3 +63,29 @@ def _quorums(outcomes: list[Outcome]) -> dict[str, str]:
 
 def _level(outcome: Outcome) -> Level:
     return LEVELS[0 if outcome.node == Level.DESK else outcome.node.count(".") + 1]
+
+
+def whole_of(result: Result, before: Sent, ledger: Ledger) -> Result:
+    """Return a result with what all processes that ran the scan sent and paid.
+
+    `before` is what the scan had sent when this process took it up.
+    """
+    sent = ledger.sent(result.scan_id)
+    return msgspec.structs.replace(
+        result,
+        calls_sent=sent.calls,
+        calls_paid=sent.paid,
+        calls_replayed=max(result.calls_replayed - before.settled, 0),
+        usd=sent.usd,
+        in_doubt=sent.in_doubt,
+    )
+
+
+def with_reason(result: Result, ledger: Ledger) -> Result:
+    """Return a result with the commonest reason why an answer is missing."""
+    known = ledger.reasons(result.scan_id) if result.failures or not result.quorum else []
+    total = sum(often for _, _, often in known)
+    for failure, detail, often in known[:1]:
+        reason = f"{detail or failure} ({often:,} of {total:,})"
+        return msgspec.structs.replace(result, reason=reason)
+    return result

@@ -158,11 +158,16 @@ class Runtime:
 
     async def _by_deadline(self, tasks: Sequence[asyncio.Task[Outcome]], level: Level) -> None:
         left = rank_of(self._fleet, level).deadline + GRACE - self.seconds()
-        done, _ = await asyncio.wait(
-            tasks, timeout=max(left, 0), return_when=asyncio.FIRST_EXCEPTION
-        )
-        for task in done:
-            task.result()  # what no node may survive is raised here
+        while True:
+            done, pending = await asyncio.wait(
+                tasks, timeout=max(left, 0), return_when=asyncio.FIRST_EXCEPTION
+            )
+            for task in done:
+                task.result()  # what no node may survive is raised here
+            left = self._client.grace() if pending else 0
+            if not left:
+                return
+            left += GRACE  # the process was suspended: what has arrived is read first
 
     async def _decided(self, node: Node, heard: Sequence[Outcome], whole: Outcome) -> Outcome:
         """Return a parent's outcome: its aggregate, and its model's answer where it is asked."""

@@ -17,15 +17,21 @@ import msgspec
 from qe_plugins import collector
 from qe_plugins.config.decode import Decoder
 from qe_plugins.config.source import dump, parse
-from qe_plugins.errors import FleetError
-from qe_plugins.fleet import shelf
-from qe_plugins.fleet.asking import Questions, headlines, providers, refuse_short_lists
+from qe_plugins.errors import FleetError, QeError
+from qe_plugins.fleet import open_files, settling, shelf
+from qe_plugins.fleet.asking import (
+    Questions,
+    addresses,
+    headlines,
+    providers,
+    refuse_short_lists,
+)
 from qe_plugins.fleet.attending import Watch, unless_stopped, watched
 from qe_plugins.fleet.bus import Bus
 from qe_plugins.fleet.loading import CURRENCY, LoadedFleet
 from qe_plugins.fleet.messages import message
 from qe_plugins.fleet.outcome import Outcome, Result
-from qe_plugins.fleet.results import result_of
+from qe_plugins.fleet.results import result_of, whole_of, with_reason
 from qe_plugins.fleet.runtime import Runtime
 from qe_plugins.fleet.settings import Calls, Fleet
 from qe_plugins.fleet.shelf import Decision, Description, Engine, Folder
@@ -34,6 +40,7 @@ from qe_plugins.fleet.stop import Stop, Stopped
 from qe_plugins.fleet.tree import Node, tree_of
 from qe_plugins.llm.client import Client, Settings
 from qe_plugins.llm.ledger import Ledger
+from qe_plugins.llm.offline import NAME as OFFLINE
 from qe_plugins.llm.offline import Offline
 from qe_plugins.llm.opening import api_key, open_providers
 from qe_plugins.llm.pricelist import price_list
@@ -107,6 +114,8 @@ def run(
     FleetError where another process runs it, and Stopped once `stop` is requested.
     """
     with nullcontext() if replay else scan.folder.alone():
+        if not replay:
+            settling.take_up(scan)
         result, outcomes = on_a_fast_loop(
             _run(scan, replay=replay, speak=not replay, watch=watch, stop=stop)
         )
@@ -127,6 +136,7 @@ def gather(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
 
 def _gathered(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
     scan.folder.decide(decisions)
+    settling.settle_old(scan)
     result, outcomes = on_a_fast_loop(_run(scan, replay=True, speak=True))
     with Ledger() as ledger:
         sent = ledger.sent(scan.scan_id)
@@ -136,6 +146,7 @@ def _gathered(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Resu
         calls_paid=sent.paid,
         calls_replayed=result.asked - sent.requests,
         usd=sent.usd,
+        in_doubt=sent.in_doubt,
         seconds=seconds,
     )
     scan.folder.finish(result, outcomes)
@@ -161,7 +172,13 @@ def client_of(scan: Scan, *, replay: bool = False, company: bool = False) -> Cli
     missing.
     """
     opened = _opened(scan.fleet, replay=replay)
-    settings = _settings(scan.fleet.calls, replay=replay, company=company)
+    calls = scan.fleet.calls
+    if not replay:
+        known = price_list()
+        most = [known.provider(name).concurrency for name in opened if name != OFFLINE]
+        fewer = open_files.fitting(calls.concurrency, most)
+        calls = msgspec.structs.replace(calls, concurrency=fewer)
+    settings = _settings(calls, replay=replay, company=company)
     return Client(scan.scan_id, opened, budgets=scan.fleet.budgets, settings=settings)
 
 
@@ -181,18 +198,28 @@ async def _run(
                     publish(bus, scan, node, outcome)
 
             decisions = scan.folder.decisions(keep=not replay)
+            before = client.ledger.sent(scan.scan_id)
             runtime = Runtime(scan.fleet, scan.questions, client, decisions, heard=heard)
             try:
                 async with watched(watch, runtime, client):
                     await unless_stopped(runtime, stop or Stop())
                     seconds = runtime.seconds()
-            except Stopped:
-                LOG.warning("stopping once %d calls in flight have ended", client.stats.in_flight)
-                await client.drain()
+            except (Stopped, QeError) as error:
+                await _drained(client, error)
                 raise
+            result = result_of(scan, runtime.in_order(), client.stats, seconds, 0)
+            result = with_reason(result, client.ledger)
+            result = result if replay else whole_of(result, before, client.ledger)
         messages = len(bus.read(scan=scan.scan_id))
-    outcomes = runtime.in_order()
-    return result_of(scan, outcomes, client.stats, seconds, messages), outcomes
+    return msgspec.structs.replace(result, messages=messages), runtime.in_order()
+
+
+async def _drained(client: Client, error: Exception) -> None:
+    """Wait for the calls in flight, where they are all that is wrong: they are paid for."""
+    if not isinstance(error, Stopped) and client.halt is None:
+        return
+    LOG.warning("stopping once %d calls in flight have ended", client.stats.in_flight)
+    await client.drain()
 
 
 def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
@@ -200,6 +227,9 @@ def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
     names = providers(fleet, price_list())
     if replay:
         return {name: Offline() for name in names}
+    for name, place in addresses(fleet).items():
+        if place.source.endswith("_BASE_URL"):
+            LOG.warning("provider %s is asked at %s, as %s says", name, place.url, place.source)
     return open_providers(names, base_urls=fleet.base_urls)
 
 

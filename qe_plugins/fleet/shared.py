@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from qe_plugins.fleet.features import Crosses, features_of_windows, realised
 from qe_plugins.fleet.settings import Tasks
@@ -15,9 +15,7 @@ class Shared:
 
     def __init__(self, tasks: Tasks, market: Market) -> None:
         self._tasks, self._market = tasks, market
-        self.features = cache(self._features)
-        self.crosses = cache(self._crosses)
-        self.volatility = cache(self._volatility)
+        self._known: dict[tuple[Any, ...], Any] = {}  # a cache on a method would keep the market
 
     def shifts(self, bars: Bars, count: int) -> Sequence[int]:
         """Return by how many bars the windows of `count` end before the last."""
@@ -27,8 +25,26 @@ class Shared:
         most = min(wanted.back * wanted.stride, len(bars) - count + 1)
         return range(0, most, wanted.stride)
 
-    def _features(self, name: str, frame: str, count: int) -> dict[int, dict[str, float]]:
+    def features(self, name: str, frame: str, count: int) -> dict[int, dict[str, float]]:
         """Return the features of every window of a size, by how far back it ends."""
+        return self._once(self._features, name, frame, count)
+
+    def crosses(self, name: str, frame: str, count: int) -> Crosses:
+        """Return the averages of the latest `count` closes."""
+        return self._once(self._crosses, name, frame, count)
+
+    def volatility(self, name: str, lookback: int) -> tuple[float, float]:
+        """Return the realised volatility over so many minutes, and over their last quarter."""
+        return self._once(self._volatility, name, lookback)
+
+    def _once[T](self, work: Callable[..., T], *about: Any) -> T:
+        key = (work.__name__, *about)
+        if key not in self._known:
+            self._known[key] = work(*about)
+        found: T = self._known[key]
+        return found
+
+    def _features(self, name: str, frame: str, count: int) -> dict[int, dict[str, float]]:
         bars = self._market.bars(name, frame)
         shifts = self.shifts(bars, count)
         return dict(zip(shifts, features_of_windows(bars, count, shifts), strict=True))
@@ -37,6 +53,5 @@ class Shared:
         return Crosses(self._market.bars(name, frame).window(count).close)
 
     def _volatility(self, name: str, lookback: int) -> tuple[float, float]:
-        """Return the realised volatility over so many minutes, and over their last quarter."""
         closes = self._market.bars(name, "1m").close[-lookback - 1 :]
         return realised(closes), realised(closes[-lookback // 4 :])

@@ -7,6 +7,7 @@ that fails for a passing reason is tried again, later each time.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ from qe_plugins.fleet.clock import Clock, WallClock, midnight_after, next_tick, 
 from qe_plugins.fleet.loading import LoadedFleet
 from qe_plugins.fleet.outcome import Result
 from qe_plugins.fleet.scanning import Scan
+from qe_plugins.fleet.shelf import Folder
 from qe_plugins.fleet.stop import Stop, Stopped
+from qe_plugins.saying import in_words, one_line
 
 LOG = logging.getLogger(__name__)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -94,7 +97,7 @@ class Shift:
         One left for longer than an answer is valid is about a market that is gone.
         """
         known = shelf.newest(self._name)
-        if known is None or known[0] in self._hopeless or not known[1].was_left():
+        if known is None or known[0] in self._hopeless or not _was_left(known[1]):
             return
         scan_id, folder = known
         self._hopeless.add(scan_id)
@@ -115,20 +118,30 @@ class Shift:
         except LASTING:
             raise
         except (QeError, OSError) as error:
-            self._failed += 1
-            LOG.error("SCAN FAILED, %d in a row: %s", self._failed, error)
+            self._fail(in_words(error))
             return
+        except Exception as error:  # a fault of ours in one scan is no reason to make no other
+            self._fail(one_line(error))
+            LOG.debug("the scan failed here", exc_info=error)
+            return
+        finally:
+            gc.collect()  # what a scan leaves lies where the collector seldom looks
         self._failed = 0
         missed = 0 if resumed else passed(due, self._clock.now(), self._every)
         self._judge(result, due, missed)
         yield Round(tick=due, missed=missed, resumed=resumed, result=result)
+
+    def _fail(self, why: str) -> None:
+        self._failed += 1
+        LOG.error("SCAN FAILED, %d in a row: %s", self._failed, why)
 
     def _judge(self, result: Result, due: datetime, missed: int) -> None:
         """Say what a person should know of a scan, and whether its day has money left."""
         if missed:
             LOG.warning("the scan took %.0f s: %d ticks missed", result.seconds, missed)
         if not result.quorum:
-            LOG.warning("scan %s has NO QUORUM: %s", result.scan_id, result.failures)
+            why = f", mostly: {result.reason}" if result.reason else ""
+            LOG.warning("scan %s has NO QUORUM: %s%s", result.scan_id, result.failures, why)
         if result.refused.get("day"):
             self._broke = due.date()
 
@@ -151,7 +164,11 @@ class Shift:
     def _out_of_money(self) -> date | None:
         """Return the day that the last scan found without money."""
         known = shelf.newest(self._name)
-        result = known[1].result() if known else None
+        try:
+            result = known[1].result() if known else None
+        except FleetError as error:
+            LOG.warning("%s", error)
+            result = None
         if known is None or result is None or not result.refused.get("day"):
             return None
         return known[1].description().started.date()
@@ -169,6 +186,15 @@ class Shift:
                 where=f"fleet {self._name}",
                 hint="Stop that one first, or give this one another 'name:'.",
             ) from error
+
+
+def _was_left(folder: Folder) -> bool:
+    """Return whether a scan is to be finished; one that cannot be read stands in nobody's way."""
+    try:
+        return folder.was_left()
+    except FleetError as error:
+        LOG.warning("%s", error)
+        return False
 
 
 def _said(at: datetime) -> str:

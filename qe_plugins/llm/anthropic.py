@@ -6,16 +6,11 @@ from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
-from anthropic import (
-    APIConnectionError,
-    APIStatusError,
-    AsyncAnthropic,
-    omit,
-    transform_schema,
-)
+from anthropic import AsyncAnthropic, omit, transform_schema
 
 from qe_plugins.llm import failing
-from qe_plugins.llm.provider import Completion, Cut, Refusal
+from qe_plugins.llm.envelope import envelope
+from qe_plugins.llm.provider import Completion, Refusal
 from qe_plugins.llm.records import Request, Usage
 from qe_plugins.llm.transport import UNTOLD, DirectClient
 from qe_plugins.llm.wording import again
@@ -69,10 +64,7 @@ class Anthropic:
     async def complete(self, request: Request, feedback: str = "") -> Completion:
         """Return one completion. Raises ProviderFailure as `Provider` says."""
         content = await self._created(request, feedback)
-        try:
-            message = _DECODER.decode(content)
-        except msgspec.DecodeError as error:
-            raise Cut(f"not a message: {error}") from None
+        message = envelope(content, _DECODER, "a message", self._key)
         usage = message.usage.said()
         if message.stop_reason == "refusal":
             raise Refusal("the model would not answer", usage=usage)
@@ -95,11 +87,8 @@ class Anthropic:
                 output_config={"format": {"type": "json_schema", "schema": _form(request.schema)}},
             )
             return raw.http_response.content
-        except APIStatusError as error:
-            said = failing.without(self._key, error.message)
-            failure = failing.of_status(error.status_code, error.response.headers, said)
-        except APIConnectionError as error:
-            failure = failing.of_connection(error)
+        except Exception as error:  # an SDK may trip over anything that a server sends
+            failure = failing.of_error(error, self._key)
         raise failure  # without its cause, which holds the request's headers and so the key
 
 

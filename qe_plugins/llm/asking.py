@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 
-from qe_plugins.llm.calling import Ask, Line, Outcome
+from qe_plugins.llm.ask import Ask, Outcome
+from qe_plugins.llm.calling import Line
 from qe_plugins.llm.hedging import Hedges
 from qe_plugins.llm.records import Failure, Settled
 from qe_plugins.llm.settings import Settings, Stats
@@ -37,15 +37,17 @@ class Asker:
         turned_away, doubtful = self._settings.retries, 1
         while True:
             outcome = await self._called(ask, feedback, last=last)
-            if ask.given_up:
+            if ask.given_up or self._line.trouble.halt is not None:
                 return outcome
             if outcome.failure in TURNED_AWAY and turned_away:
                 turned_away -= 1
-                await asyncio.sleep(self._pause(outcome, self._settings.retries - turned_away))
+                nth = self._settings.retries - turned_away
             elif outcome.failure in DOUBTFUL and doubtful:
                 doubtful -= 1
+                nth = 1
             else:
                 return outcome
+            await self._line.trouble.pause(self._pause(outcome, nth))
             self._stats.retried += 1
 
     def _pause(self, outcome: Outcome, nth: int) -> float:

@@ -3,74 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from decimal import Decimal
-from typing import Any
+import logging
 
-import msgspec
-
+from qe_plugins.llm.ask import Ask, Flight, Outcome
+from qe_plugins.llm.believing import Charge
 from qe_plugins.llm.circuit import Circuit
+from qe_plugins.llm.envelope import UNREADABLE, refuse_duplicates
 from qe_plugins.llm.gate import Gate
 from qe_plugins.llm.ledger import Attempt, Ledger, OverBudget
-from qe_plugins.llm.provider import Completion, Provider, ProviderFailure, Timeout
-from qe_plugins.llm.records import REJECTED, Failure, Request, Settled, Usage, decode
+from qe_plugins.llm.provider import Completion, Cut, Provider, ProviderFailure, Timeout
+from qe_plugins.llm.records import REJECTED, Failure, decode
 from qe_plugins.llm.settings import Settings, Stats
 from qe_plugins.llm.till import Till
+from qe_plugins.llm.trouble import Trouble
+from qe_plugins.llm.waking import Awake
+from qe_plugins.saying import in_words, one_line
 
+LOG = logging.getLogger(__name__)
 LONGEST = 500  # characters of a failure's detail that are kept
-
-
-class Ask(msgspec.Struct, kw_only=True, eq=False):
-    """A request on its way, with what its calls came to so far.
-
-    It is `given_up` when its last asker left: no further call is made, and no scan goes by it.
-    """
-
-    key: str
-    request: Request
-    answer_type: Any
-    scan: str
-    cutoff: str | None
-    started_ns: int
-    usage: Usage = Usage()
-    usd: Decimal = Decimal(0)
-    attempts: int = 0
-    askers: int = 0
-    given_up: bool = False
-    sent_at: float | None = None
-    waits: asyncio.Timeout | None = None
-    settled: Settled | None = None
-
-    def settle(self, model: str, **what: Any) -> Settled:
-        """Return what came of it, and remember it."""
-        self.settled = Settled(
-            key=self.key,
-            provider=self.request.provider,
-            model=model,
-            cutoff=self.cutoff,
-            usage=self.usage,
-            usd=self.usd,
-            attempts=self.attempts,
-            started_ns=self.started_ns,
-            finished_ns=time.time_ns(),
-            **what,
-        )
-        return self.settled
-
-    def outrun(self) -> None:
-        """Let its first call wait no longer: the second one has answered."""
-        if self.waits is not None and not self.waits.expired():
-            self.waits.reschedule(0.0)
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call came to."""
-
-    model: str = ""
-    text: str | None = None
-    failure: Failure | None = None
-    detail: str = ""
-    retry_after: float | None = None
 
 
 class Line:
@@ -84,25 +34,40 @@ class Line:
         ledger: Ledger,
         settings: Settings,
         stats: Stats,
+        trouble: Trouble,
+        awake: Awake,
     ) -> None:
         self.provider, self.gate, self.circuit = provider, gate, Circuit()
+        self.trouble, self._awake = trouble, awake
         self._till, self._ledger, self._settings, self._stats = till, ledger, settings, stats
 
     async def enter(self) -> Outcome | None:
         """Wait for a place, for one `call`. An outcome says that there will be none."""
         left = self._settings.patience
+        if halted := self._halted():
+            return halted
         while pause := self.circuit.wait():
             left -= pause
             if left < 0:
                 said = f"the provider only fails: {self.circuit.why}"
                 return Outcome(failure=Failure.CIRCUIT_OPEN, detail=said)
-            await asyncio.sleep(pause)
+            await self.trouble.pause(pause)
+            if halted := self._halted():
+                return halted
         try:
             await self.gate.enter()
         except BaseException:
             self.circuit.given_up()
             raise
-        return None
+        if halted := self._halted():
+            self.leave()
+        return halted
+
+    def _halted(self) -> Outcome | None:
+        """Return what an ask comes to where the provider gets no more calls."""
+        if (halt := self.trouble.halt) is None:
+            return None
+        return Outcome(failure=Failure.BAD_REQUEST, detail=f"not sent: {halt.message}"[:LONGEST])
 
     def try_enter(self) -> bool:
         """Take a place for one `call` where there is one now."""
@@ -147,19 +112,21 @@ class Line:
         outcome = Outcome(failure=Failure.TIMEOUT)
         self._stats.sent += 1
         ask.attempts += 1
+        ask.in_flight += 1
         if not spare:
             ask.sent_at = asyncio.get_running_loop().time()
         try:
             ended = await self._completed(ask, feedback, spare=spare)
             if ended is not None:
                 outcome = _outcome(ended, ask)
-                self._report(ended)
+                self._report(ask, ended)
         finally:
-            usage = self._till.charged(ended)
-            usd = attempt.worst if usage is None else self._till.price(ask.request, usage)
-            ask.usage, ask.usd = ask.usage + (usage or Usage()), ask.usd + usd
-            status = "in_doubt" if usage is None else str(outcome.failure or "answered")
-            settled = self._till.settle(number, attempt, status, usd, usage or Usage())
+            ask.in_flight -= 1
+            charge = self._till.charge(attempt, ended)
+            ask.usage, ask.usd = ask.usage + charge.usage, ask.usd + charge.usd
+            status = "in_doubt" if charge.in_doubt else str(outcome.failure or "answered")
+            settled = self._till.settle(number, attempt, status, charge.usd, charge.usage)
+            self._doubt(ask, charge)
             self._conclude(ask, outcome, last=last)
             self.leave()
         if spare and outcome.failure is None:
@@ -174,40 +141,60 @@ class Line:
         seconds = self._settings.timeout
         try:
             async with asyncio.timeout(seconds) as waits:
+                flight = Flight(ask, waits)
+                self._awake.begin(flight)
                 if not spare:
                     ask.waits = waits
-                return await self.provider.complete(ask.request, feedback)
+                try:
+                    return await self.provider.complete(ask.request, feedback)
+                finally:
+                    self._awake.end(flight)
         except ProviderFailure as failure:
             return failure
         except TimeoutError:
             return None if ask.settled is not None else Timeout(f"no answer within {seconds:g} s")
+        except Exception as error:  # a provider that breaks its promise may still have been paid
+            return Cut(f"not understood: {one_line(error)}"[:LONGEST])
         finally:
             if not spare:
                 ask.waits = None
+
+    def _doubt(self, ask: Ask, charge: Charge) -> None:
+        """Count an account that is not believed, and say so the first time."""
+        known = self._stats.doubts
+        if not charge.doubt:
+            return
+        if charge.doubt not in known:
+            said = "%s: its usage is not believed (%s): counted at worst case or above"
+            LOG.warning(said, ask.request.provider, charge.doubt)
+        known[charge.doubt] = known.get(charge.doubt, 0) + 1
 
     def _conclude(self, ask: Ask, outcome: Outcome, *, last: bool) -> None:
         """Settle the ask beside its call, so that no answer that was paid for can be lost."""
         rejected = outcome.failure in REJECTED and (last or outcome.failure is Failure.REFUSED)
         if ask.settled is not None or not (outcome.failure is None or rejected):
             return
+        model = outcome.model or ask.request.model
         settled = ask.settle(
-            outcome.model or ask.request.model,
+            model,
+            cutoff=self._till.cutoff(ask.request, model),
             answer=outcome.text,
             failure=outcome.failure,
             detail=outcome.detail,
         )
         self._ledger.conclude(None if ask.given_up else ask.scan, settled)
 
-    def _report(self, ended: Completion | ProviderFailure) -> None:
+    def _report(self, ask: Ask, ended: Completion | ProviderFailure) -> None:
         kind, why = None, ""
+        self.trouble.note(ask.request.model, ended)
         if isinstance(ended, ProviderFailure):
             kind, why = ended.kind, ended.detail
-        if kind in (Failure.RATE_LIMITED, Failure.SERVER):
+        if kind in (Failure.RATE_LIMITED, Failure.SERVER, Failure.CUT):
             pause = getattr(ended, "retry_after", None) or self._settings.backoff
             self.gate.turned_away(pause)
         elif kind is not Failure.TIMEOUT:
             self.gate.answered()
-        if kind in (Failure.SERVER, Failure.TIMEOUT):
+        if kind in (Failure.SERVER, Failure.TIMEOUT, Failure.CUT):
             self.circuit.failed(why[:LONGEST])
         else:
             self.circuit.answered()
@@ -222,7 +209,9 @@ def _outcome(ended: Completion | ProviderFailure, ask: Ask) -> Outcome:
         return Outcome(model=ended.model, failure=Failure.BLANK, detail="the answer was blank")
     try:
         decode(ended.text, ask.answer_type)
-    except msgspec.DecodeError as error:
-        said = f"{error}" if ended.finish != "length" else f"{error}; it was cut at max_tokens"
+        refuse_duplicates(ended.text)
+    except UNREADABLE as error:
+        said = "nested too deep" if isinstance(error, RecursionError) else in_words(error)
+        said += "; it was cut at max_tokens" if ended.finish == "length" else ""
         return Outcome(model=ended.model, failure=Failure.INVALID, detail=said[:LONGEST])
     return Outcome(model=ended.model, text=ended.text.strip())

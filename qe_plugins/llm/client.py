@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from qe_plugins.errors import ModelError, ReplayMiss
+from qe_plugins.llm.ask import Ask
 from qe_plugins.llm.asking import Asker
 from qe_plugins.llm.budget import NONE, Budgets
-from qe_plugins.llm.calling import Ask, Line
+from qe_plugins.llm.calling import Line
 from qe_plugins.llm.gate import Gate
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.pricelist import PriceList, price_list
@@ -18,7 +19,9 @@ from qe_plugins.llm.provider import Provider
 from qe_plugins.llm.records import REJECTED, Failure, Request, Settled, request_key
 from qe_plugins.llm.settings import Settings, Stats
 from qe_plugins.llm.till import Till
+from qe_plugins.llm.trouble import Halt, Trouble
 from qe_plugins.llm.waiting import ended
+from qe_plugins.llm.waking import Awake
 
 __all__ = ["Client", "Settings", "Stats"]
 
@@ -46,6 +49,7 @@ class Client:
         self._till = Till(
             self.ledger, scan, budgets, self._prices, self.stats, others=self.settings.others
         )
+        self._awake, self._troubles = Awake(), dict[str, Trouble]()
         self._askers = {name: self._asker(name) for name in self._providers}
         self._running: dict[str, tuple[Ask, asyncio.Task[Settled]]] = {}
         self._records: dict[str, Settled] | None = None
@@ -73,7 +77,7 @@ class Client:
         ask, task = self._running[key]
         ask.askers += 1
         try:
-            done = await ended(task, deadline)
+            done = await ended(task, deadline, self._awake.grace)
         except asyncio.CancelledError:
             self._leave(ask, task)
             raise
@@ -82,6 +86,15 @@ class Client:
             return await self._late(ask)
         ask.askers -= 1
         return await task
+
+    @property
+    def halt(self) -> Halt | None:
+        """Return why one of the providers gets no more calls, None where none is so."""
+        return next((one.halt for one in self._troubles.values() if one.halt is not None), None)
+
+    def grace(self) -> float:
+        """Return for how many seconds nothing is to be judged late; 0 but just after waking."""
+        return self._awake.grace()
 
     async def drain(self) -> None:
         """Wait for the calls in flight whose askers have left, so that none is paid for in vain.
@@ -110,7 +123,17 @@ class Client:
 
     def _asker(self, name: str) -> Asker:
         gate = Gate(min(self.settings.concurrency, self._prices.provider(name).concurrency))
-        line = Line(self._providers[name], gate, self._till, self.ledger, self.settings, self.stats)
+        trouble = self._troubles[name] = Trouble(name, self._prices.provider(name).key)
+        line = Line(
+            self._providers[name],
+            gate,
+            self._till,
+            self.ledger,
+            self.settings,
+            self.stats,
+            trouble,
+            self._awake,
+        )
         return Asker(line, self.settings, self.stats)
 
     def _started(
@@ -125,8 +148,13 @@ class Client:
             started_ns=time.time_ns(),
         )
         task = asyncio.create_task(self._settled(ask))
-        task.add_done_callback(lambda _: self._running.pop(key, None))
+        task.add_done_callback(lambda done: self._ended(key, done))
         return ask, task
+
+    def _ended(self, key: str, task: asyncio.Task[Settled]) -> None:
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # seen: its askers may have left
 
     def _recorded(self, key: str, request: Request) -> Settled:
         """Return what the scan went by. Raises ReplayMiss where it went by nothing."""
@@ -156,12 +184,15 @@ class Client:
         return settled
 
     def _leave(self, ask: Ask, task: asyncio.Task[Settled]) -> None:
-        """Give an ask up when nobody waits any more: unsent it ends, sent it goes on as it is."""
+        """Give an ask up when its last asker has left: what is in flight goes on as it is.
+
+        Whatever else it waits for, a pause, a place, money, it waits for no longer.
+        """
         ask.askers -= 1
         if ask.askers:
             return
         ask.given_up = True
-        if not ask.attempts:
+        if not ask.in_flight:
             task.cancel()
 
     async def _late(self, ask: Ask) -> Settled:

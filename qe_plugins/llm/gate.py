@@ -13,6 +13,10 @@ RECENT = 20
 
 SHRINK = 0.5
 
+FIRST, DOUBLING = 20, 0.1
+"""Calls that go ahead of all others; until one has been answered, there may be twice as many every
+so many seconds. Where the key is wrong, or the account empty, a few are enough to learn it."""
+
 
 class Gate:
     """A limit on calls in flight, at most `ceiling`: additive increase, multiplicative decrease.
@@ -27,6 +31,8 @@ class Gate:
         self._step = max(1.0, ceiling / 20)
         self._outcomes = self._turned_away = 0
         self._closed_until = 0.0
+        self._blind: float | None = None  # since when the first calls wait for their answers
+        self._seen = False  # whether one has come
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def enter(self) -> None:
@@ -38,6 +44,8 @@ class Gate:
         """Take a place if there is one."""
         if self.in_flight >= int(self.limit) or self._closed_for() > 0:
             return False
+        if not self._seen and self.in_flight >= FIRST and self._first_go_ahead():
+            return False
         self.in_flight += 1
         return True
 
@@ -46,8 +54,23 @@ class Gate:
         self.in_flight -= 1
         self._admit()
 
+    def _first_go_ahead(self) -> bool:
+        """Say whether those in flight are enough, as long as none of them has been answered."""
+        loop = asyncio.get_running_loop()
+        if self._blind is None:
+            self._blind = loop.time()
+            loop.call_later(DOUBLING, self._look_again)
+        doublings = int((loop.time() - self._blind) / DOUBLING)
+        return self.in_flight >= FIRST * 2 ** min(doublings, 20)
+
+    def _look_again(self) -> None:
+        self._admit()
+        if not self._seen and self.in_flight < self.ceiling:
+            asyncio.get_running_loop().call_later(DOUBLING, self._look_again)
+
     def answered(self) -> None:
         """Note that the provider took a call."""
+        self._seen = True
         self._outcomes += 1
         if self._outcomes > 10 * RECENT:
             self._outcomes, self._turned_away = self._outcomes // 2, self._turned_away // 2
@@ -56,6 +79,7 @@ class Gate:
 
     def turned_away(self, pause: float) -> None:
         """Note a 429 or a 5xx; where they are many, halve the limit and let none in for `pause`."""
+        self._seen = True
         self._outcomes += 1
         self._turned_away += 1
         share = self._turned_away / max(self._outcomes, RECENT)

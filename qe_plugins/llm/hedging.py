@@ -6,7 +6,8 @@ import asyncio
 import statistics
 from collections import deque
 
-from qe_plugins.llm.calling import Ask, Line, Outcome
+from qe_plugins.llm.ask import Ask, Outcome
+from qe_plugins.llm.calling import Line
 from qe_plugins.llm.settings import Settings, Stats
 
 ENOUGH = 20  # latencies that make a median

@@ -6,15 +6,11 @@ from typing import Any, cast
 
 import httpx2
 import msgspec
-from openai import (
-    APIConnectionError,
-    APIStatusError,
-    AsyncOpenAI,
-    omit,
-)
+from openai import AsyncOpenAI, omit
 from openai._models import FinalRequestOptions
 
 from qe_plugins.llm import failing
+from qe_plugins.llm.envelope import envelope
 from qe_plugins.llm.provider import Completion, Cut, Refusal
 from qe_plugins.llm.records import Request, Usage
 from qe_plugins.llm.transport import UNTOLD, Another, DirectClient, Wire
@@ -22,22 +18,42 @@ from qe_plugins.llm.wording import again, json_only
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
 JSON = {"Content-Type": "application/json"}
+BROKEN_OFF = ("insufficient_system_resource", "error")
+"""Why a service ended a completion that is not to be used."""
 
 
 class _Details(msgspec.Struct):
     cached_tokens: int | None = None
 
 
+class _Parts(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     prompt_tokens: int
     completion_tokens: int
+    total_tokens: int | None = None
     prompt_cache_hit_tokens: int | None = None
     prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Parts | None = None
 
     def said(self) -> Usage:
         details = self.prompt_tokens_details
         cached = self.prompt_cache_hit_tokens or (details.cached_tokens if details else 0) or 0
-        return Usage(self.prompt_tokens, min(cached, self.prompt_tokens), self.completion_tokens)
+        return Usage(self.prompt_tokens, cached, self.completion_tokens)
+
+    def odd(self) -> tuple[str, int]:
+        """Return what does not add up, and the tokens of output that are not in the usage."""
+        parts = self.completion_tokens_details
+        reasoning = (parts.reasoning_tokens if parts else 0) or 0
+        added = self.prompt_tokens + self.completion_tokens
+        beyond = max((self.total_tokens or added) - added, 0)
+        if reasoning > self.completion_tokens or (reasoning and beyond):
+            return "reasoning beside the completion", max(reasoning, beyond)
+        if self.total_tokens is not None and self.total_tokens != added:
+            return "a total that does not add up", beyond
+        return "", 0
 
 
 class _Message(msgspec.Struct):
@@ -48,12 +64,14 @@ class _Message(msgspec.Struct):
 class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: str | None = None
+    error: Any = None
 
 
 class _Chat(msgspec.Struct):
     model: str
     choices: list[_Choice]
     usage: _Usage
+    error: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Chat)
@@ -100,27 +118,22 @@ class OpenAI:
 
     async def complete(self, request: Request, feedback: str = "") -> Completion:
         """Return one completion in JSON mode. Raises ProviderFailure as `Provider` says."""
-        response = await self._posted(body(request, feedback, self._extra))
-        try:
-            chat = _DECODER.decode(response.content)
-        except msgspec.DecodeError as error:
-            raise Cut(f"not a chat completion: {error}") from None
-        return _completion(chat)
+        content = await self._posted(request, feedback)
+        return _completion(envelope(content, _DECODER, "a chat completion", self._key), self._key)
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.close()
 
-    async def _posted(self, content: bytes) -> httpx2.Response:
+    async def _posted(self, request: Request, feedback: str) -> bytes:
         """Post the bytes as they are: the SDK's own models cost twice the time of the call."""
-        options = self._options.model_copy(update={"content": content})
         try:
-            return await self._client.request(httpx2.Response, options)
-        except APIStatusError as error:
-            said = failing.without(self._key, error.message)
-            failure = failing.of_status(error.status_code, error.response.headers, said)
-        except APIConnectionError as error:
-            failure = failing.of_connection(error)
+            content = body(request, feedback, self._extra)
+            options = self._options.model_copy(update={"content": content})
+            response = await self._client.request(httpx2.Response, options)
+            return response.content
+        except Exception as error:  # an SDK may trip over anything that a server sends
+            failure = failing.of_error(error, self._key)
         raise failure  # without its cause, which holds the request's headers and so the key
 
 
@@ -143,15 +156,21 @@ def body(request: Request, feedback: str, extra: dict[str, Any]) -> bytes:
     )
 
 
-def _completion(chat: _Chat) -> Completion:
-    usage = chat.usage.said()
-    if not chat.choices:
-        raise Cut("a chat completion without choices", usage=usage)
+def _completion(chat: _Chat, key: str) -> Completion:
+    usage, (odd, more) = chat.usage.said(), chat.usage.odd()
+    if chat.error or not chat.choices:
+        told = f": {failing.without(key, str(chat.error))}" if chat.error else ""
+        raise Cut(f"a chat completion without choices{told}")
     choice = chat.choices[0]
     if choice.message.refusal or choice.finish_reason == "content_filter":
         raise Refusal(choice.message.refusal or "stopped by the content filter", usage=usage)
-    if choice.finish_reason == "insufficient_system_resource":
-        raise Cut("the service ran out of resources", usage=usage)
+    if choice.error or choice.finish_reason in BROKEN_OFF:
+        raise Cut(f"the service broke off: {choice.finish_reason}", usage=usage)
     return Completion(
-        choice.message.content or "", usage, chat.model, choice.finish_reason or "stop"
+        choice.message.content or "",
+        usage,
+        chat.model,
+        choice.finish_reason or "stop",
+        odd,
+        more,
     )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from qe_plugins import hosts
 from qe_plugins.config.env import variables
 from qe_plugins.errors import ModelError
 from qe_plugins.llm.offline import Offline
-from qe_plugins.llm.pricelist import PriceList, ProviderTerms, price_list
+from qe_plugins.llm.pricelist import FILE, PriceList, ProviderTerms, price_list
 from qe_plugins.llm.provider import Provider
 from qe_plugins.saying import keep_secret
+
+VENDORS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
+VENDOR = "its vendor"
 
 
 def open_providers(
@@ -25,29 +31,73 @@ def open_providers(
     """
     known, urls = prices or price_list(), base_urls or {}
     terms = {name: known.provider(name) for name in names}
-    return {name: _open(name, terms[name], urls.get(name)) for name in terms}
+    return {name: _open(name, terms[name], urls) for name in terms}
 
 
-def _open(name: str, terms: ProviderTerms, base_url: str | None) -> Provider:
+class Address(NamedTuple):
+    """Where a provider is asked, and what says so. `listed` is the one of the price list."""
+
+    url: str
+    source: str
+
+    @property
+    def listed(self) -> bool:
+        """Return whether it is where everybody would expect it."""
+        return self.source in (str(FILE), VENDOR)
+
+
+def address(name: str, terms: ProviderTerms, base_urls: Mapping[str, str]) -> Address:
+    """Return where a provider is asked: by `base_urls`, the price list, or its own variable.
+
+    A variable such as `OPENAI_BASE_URL` is for the provider `openai` and for no other that speaks
+    its protocol. Raises ModelError where nothing says it.
+    """
+    own = f"{terms.sdk.upper()}_BASE_URL"
+    if url := base_urls.get(name):
+        return Address(url, "base_urls")
+    if terms.base_url:
+        return Address(terms.base_url, str(FILE))
+    if name == terms.sdk and (url := variables().get(own, "").strip()):
+        return Address(url, own)
+    if terms.sdk in VENDORS and name == terms.sdk:
+        return Address(VENDORS[terms.sdk], VENDOR)
+    hint = f"Give it a base_url in {FILE}."
+    raise ModelError("has no base_url.", where=f"provider {name}", hint=hint)
+
+
+def _open(name: str, terms: ProviderTerms, base_urls: Mapping[str, str]) -> Provider:
     """Open one provider; its SDK is imported here, where it is wanted."""
-    url = base_url or terms.base_url
-    if url is not None and terms.sdk != "offline":
-        hosts.check(url, what=f"provider {name}")
-    match terms.sdk:
-        case "offline":
-            return Offline()
-        case "anthropic":
+    if terms.sdk == "offline":
+        return Offline()
+    key, url = api_key(name, terms), address(name, terms, base_urls).url
+    hosts.check(url, what=f"provider {name}")
+    with _only_its_own(name):
+        if terms.sdk == "anthropic":
             from qe_plugins.llm.anthropic import Anthropic
 
-            return Anthropic(api_key(name, terms), url, connections=terms.concurrency)
-        case "openai":
-            from qe_plugins.llm.openai import OpenAI
+            return Anthropic(key, url, connections=terms.concurrency)
+        from qe_plugins.llm.openai import OpenAI
 
-            if url is None:
-                hint = "Give it a base_url in configs/prices.yaml."
-                raise ModelError("has no base_url.", where=f"provider {name}", hint=hint)
-            key, extra = api_key(name, terms), terms.extra_body
-            return OpenAI(key, url, connections=terms.concurrency, extra_body=extra)
+        return OpenAI(key, url, connections=terms.concurrency, extra_body=terms.extra_body)
+
+
+@contextmanager
+def _only_its_own(name: str) -> Iterator[None]:
+    """Hide the variables of other providers while an SDK is opened: it reads whatever is there.
+
+    An organisation, a project or headers that are set for `openai` are no business of another
+    service that speaks the same protocol.
+    """
+    hidden = {
+        variable: os.environ.pop(variable)
+        for sdk in VENDORS
+        for variable in list(os.environ)
+        if variable.startswith(f"{sdk.upper()}_") and sdk != name
+    }
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def api_key(name: str, terms: ProviderTerms) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +34,12 @@ class Rates(Part, frozen=True, kw_only=True):
     output: Money
     written: Money | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("input", "cached", "output", "written"):
+            amount = getattr(self, name)
+            if amount is not None and not (amount.is_finite() and amount >= 0):
+                raise ValueError(f"{name} must not be negative, was {amount}")
+
 
 class Window(Rates, frozen=True, kw_only=True):
     """Hours of UTC, `01:00-04:00`, in which other rates hold, except on a country's holidays."""
@@ -44,14 +50,17 @@ class Window(Rates, frozen=True, kw_only=True):
     holidays: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for span in self.hours:
             minutes(span)
 
 
 class Price(Rates, frozen=True, kw_only=True):
-    """The rates from a day on, for prompts of up to `prompt_up_to` tokens."""
+    """The rates from a moment on, a day of UTC or `2026-12-01T16:00`, for prompts of up to
+    `prompt_up_to` tokens.
+    """
 
-    since: date = msgspec.field(name="from")
+    since: datetime = msgspec.field(name="from")
     windows: list[Window] = []
     prompt_up_to: int | None = None
     source: str
@@ -136,23 +145,34 @@ def _minute(clock: str) -> int:
 
 
 def price_list() -> PriceList:
-    """Return the project's `configs/prices.yaml`, read once for each working folder.
+    """Return the project's `configs/prices.yaml`, read again when the file has changed.
 
     Raises ConfigError where it is not there or not right.
     """
-    return _price_list(os.getcwd())
+    file = _file(os.getcwd())
+    try:
+        known = file.stat()
+    except OSError as error:
+        _file.cache_clear()
+        raise ConfigError(f"cannot be read: {error.strerror}.", where=str(FILE)) from error
+    return _read(file, known.st_mtime_ns, known.st_size, known.st_ino)
 
 
 @lru_cache(maxsize=8)
-def _price_list(folder: str) -> PriceList:
+def _file(folder: str) -> Path:
     root = project.find_root(Path(folder))
     for place in [root] if root else [Path(entry) for entry in sys.path if entry]:
         if (place / FILE).is_file():
-            loaded: PriceList = Decoder("USD").decode(PriceList, read(place / FILE))
-            return loaded
+            return (place / FILE).absolute()
     raise ConfigError(
         "not found.", where=str(FILE), hint="Run qe inside the project, which holds this file."
     )
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, *_state: int) -> PriceList:
+    loaded: PriceList = Decoder("USD").decode(PriceList, read(file))
+    return loaded
 
 
 def _unknown(what: str, name: str, known: dict[str, Any]) -> ModelError:

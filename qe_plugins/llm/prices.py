@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -28,7 +28,7 @@ def rates(prices: PriceList, model: str, at: datetime) -> Rates:
 def _rates(prices: PriceList, model: str, minute: int) -> Rates:
     """Return the rates of a minute of UTC; prices begin and end with one."""
     at = datetime.fromtimestamp(minute * 60, UTC)
-    price = _price(prices.model(model), at.date())
+    price = _price(prices.model(model), at)
     windows = [window for window in price.windows if _inside(window, prices, at)]
     return windows[0] if windows else price
 
@@ -73,8 +73,8 @@ def _at(rate: Rates, usage: Usage) -> Decimal:
     return (charged + usage.output * rate.output) / MILLION
 
 
-def _price(model: Model, day: date) -> Price:
-    begun = [price for price in model.prices if price.since <= day]
+def _price(model: Model, at: datetime) -> Price:
+    begun = [price for price in model.prices if price.since <= at]
     by_date = sorted(begun or model.prices, key=lambda price: price.since)
     return by_date[-1] if begun else by_date[0]
 
@@ -102,7 +102,7 @@ def _refuse_retired(model: Model, name: str, at: datetime) -> None:
 
 
 def _refuse_long(prices: PriceList, name: str, prompt: int, at: datetime) -> None:
-    most = _longest(prices, name, at.astimezone(UTC).date())
+    most = _longest(prices, name, int(at.timestamp() // 60))
     if most is not None and prompt > most:
         raise ModelError(
             f"has no price for a prompt of {prompt} tokens, only up to {most}.",
@@ -112,6 +112,6 @@ def _refuse_long(prices: PriceList, name: str, prompt: int, at: datetime) -> Non
 
 
 @lru_cache(maxsize=256)
-def _longest(prices: PriceList, name: str, day: date) -> int | None:
-    """Return how many tokens a prompt may have that day; None is any number."""
-    return _price(prices.model(name), day).prompt_up_to
+def _longest(prices: PriceList, name: str, minute: int) -> int | None:
+    """Return how many tokens a prompt may have in a minute of UTC; None is any number."""
+    return _price(prices.model(name), datetime.fromtimestamp(minute * 60, UTC)).prompt_up_to

@@ -10,12 +10,18 @@ from qe_plugins.llm.records import Failure, Request, Usage
 
 
 class Completion(msgspec.Struct, frozen=True):
-    """What a provider sent: text as it came, what it charges for, why it ended."""
+    """What a provider sent: text as it came, what it charges for, why it ended.
+
+    `odd` is what is wrong with the usage by the provider's own figures, such as reasoning that is
+    not part of the output; `more` are tokens of output that it names beside `usage`.
+    """
 
     text: str
     usage: Usage
     model: str
     finish: str = "stop"
+    odd: str = ""
+    more: int = 0
 
 
 class Provider(Protocol):
@@ -32,9 +38,10 @@ class Provider(Protocol):
 
 
 class ProviderFailure(Exception):  # noqa: N818 - an outcome, not a mistake
-    """No usable completion. `usage` is what was charged, None where nobody knows.
+    """No usable completion. `usage` is what was charged, None where it is not known.
 
-    `retry_after` is how many seconds the provider asks to be left alone.
+    `retry_after` is how many seconds the provider asks to be left alone, `status` the HTTP status
+    where there was one; `unreached` says that no connection came about.
     """
 
     kind = Failure.SERVER
@@ -42,9 +49,16 @@ class ProviderFailure(Exception):  # noqa: N818 - an outcome, not a mistake
     """Whether the provider may have charged for it."""
 
     def __init__(
-        self, detail: str, *, usage: Usage | None = None, retry_after: float | None = None
+        self,
+        detail: str,
+        *,
+        usage: Usage | None = None,
+        retry_after: float | None = None,
+        status: int | None = None,
+        unreached: bool = False,
     ) -> None:
         self.detail, self.usage, self.retry_after = detail, usage, retry_after
+        self.status, self.unreached = status, unreached
         super().__init__(detail)
 
 

@@ -39,7 +39,7 @@ class Stats(msgspec.Struct, kw_only=True):
     `asked` counts requests, of which `replayed` were found, `answered` were answered, `failed`
     were not, and `late` came after their deadline. `usd` is settled, `reserved` is in flight at
     worst case. `refused` counts calls that a budget had no money for, by its kind: `day`, `scan`,
-    `rank`, `call`.
+    `rank`, `call`; `doubts` counts the accounts that were not believed, by what is wrong with them.
     """
 
     asked: int = 0
@@ -56,3 +56,4 @@ class Stats(msgspec.Struct, kw_only=True):
     usd: Decimal = Decimal(0)
     reserved: Decimal = Decimal(0)
     refused: dict[str, int] = {}
+    doubts: dict[str, int] = {}

@@ -8,13 +8,14 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from qe_plugins.llm import prices
+from qe_plugins.llm import believing, prices
 from qe_plugins.llm.budget import Budgets, limits
 from qe_plugins.llm.ledger import Attempt, Ledger, OverBudget
 from qe_plugins.llm.pricelist import PriceList
 from qe_plugins.llm.provider import Completion, ProviderFailure
 from qe_plugins.llm.records import Request, Usage
 from qe_plugins.llm.settings import Stats
+from qe_plugins.saying import one_line
 
 EVERY = 0.2
 """Seconds between two looks at what other processes leave."""
@@ -44,6 +45,7 @@ class Till:
         self._ledger, self._scan, self._budgets = ledger, scan, budgets
         self._prices, self._stats = price_list, stats
         self._open = self._settled = 0
+        self._dearer: dict[str, Decimal] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def reserve(
@@ -88,19 +90,34 @@ class Till:
             number, attempt, status=status, usd=usd, usage=usage, finished_ns=time.time_ns()
         )
 
-    def charged(self, ended: Completion | ProviderFailure | None) -> Usage | None:
-        """Return what a call used; None where it may have cost its worst case."""
-        if isinstance(ended, Completion):
-            return ended.usage
-        if isinstance(ended, ProviderFailure) and (ended.usage or not ended.charged):
-            return ended.usage or Usage()
-        return None
+    def charge(
+        self, attempt: Attempt, ended: Completion | ProviderFailure | None
+    ) -> believing.Charge:
+        """Return what a call costs that ends now: nothing goes by an account that is not believed.
 
-    def price(self, request: Request, usage: Usage) -> Decimal:
-        """Return what a call that ends now costs."""
-        if self._free(request) or usage == Usage():
-            return Decimal(0)
-        return prices.cost(self._prices, request.model, usage, datetime.now(UTC))
+        Where a call turns out dearer than its worst case, the next are reserved at as much.
+        """
+        request = attempt.request
+        if self._free(request):
+            known = isinstance(ended, Completion) or bool(ended and ended.usage)
+            usage = ended.usage if ended and known else None
+            return believing.Charge(usd=Decimal(0), usage=usage or Usage())
+        now = datetime.now(UTC)
+        try:
+            found = believing.charge(self._prices, request, ended, attempt.worst, now)
+        except (ArithmeticError, ValueError) as error:
+            found = believing.Charge(usd=attempt.worst, doubt=one_line(error))
+        if found.usd > attempt.worst > 0:
+            times = self._dearer.get(request.model, Decimal(1)) * found.usd / attempt.worst
+            self._dearer[request.model] = times
+        return found
+
+    def cutoff(self, request: Request, model: str) -> str | None:
+        """Return how far the knowledge of the model goes that answered; None where unknown."""
+        if self._free(request):
+            return None
+        named = believing.known_as(self._prices, request, model)
+        return self._prices.model(named).cutoff if named else None
 
     async def _intend(self, attempt: Attempt) -> int:
         future = self._ledger.intend(attempt, self._limits(attempt))
@@ -129,6 +146,7 @@ class Till:
         if not self._free(request):
             now, span = datetime.now(UTC), timedelta(seconds=within)
             worst = prices.worst_case(self._prices, request, now, span)
+            worst *= self._dearer.get(request.model, 1)
         if self._budgets.call is not None and worst > self._budgets.call:
             raise OverBudget("call", self._budgets.call, used_up=True)
         return Attempt(

@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 import httpx2
 
+from qe_plugins.llm.failing import Answered, TooLong
+
 UNTOLD = (
     *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
     *("X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async"),
@@ -19,7 +21,9 @@ UNTOLD = (
 """Headers about this machine that the SDKs send of their own accord, and nobody needs."""
 
 
-OK = 200  # nobody reads the headers of an answer; those of a refusal say when to come back
+OK = 200  # the headers of an answer are not read; those of a refusal say when to come back
+LONGEST = 16_000_000
+"""Bytes of an answer that are read at most, unpacked: no model writes as much."""
 
 
 class Wire:
@@ -55,7 +59,11 @@ class DirectClient(httpx2.AsyncClient):
         return httpx2.Request(method, url, headers=given.get("headers"), **body)
 
     async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
-        """Return the whole response. Raises what httpx2 raises for a connection that fails."""
+        """Return the whole response to a call that went well.
+
+        Raises Answered for any other status, TooLong for an answer without an end, and what httpx2
+        raises for a connection that fails.
+        """
         wire = request.wire if isinstance(request, Another) else Wire(request)
         try:
             async with self._opened().request(
@@ -65,11 +73,10 @@ class DirectClient(httpx2.AsyncClient):
                 headers=wire.headers,
                 allow_redirects=False,
             ) as response:
-                content = await response.read()
-                headers = None if response.status == OK else _kept(response.headers)
-                return httpx2.Response(
-                    response.status, headers=headers, content=content, request=request
-                )
+                content = await _whole(response)
+                if response.status != OK:
+                    raise Answered(response.status, response.headers, content)
+                return httpx2.Response(OK, content=content, request=request)
         except aiohttp.ClientConnectorError as error:
             raise httpx2.ConnectError(str(error), request=request) from error
         except TimeoutError as error:
@@ -95,6 +102,12 @@ class DirectClient(httpx2.AsyncClient):
         return self._session
 
 
-def _kept(headers: Any) -> list[tuple[str, str]]:
-    """Return the headers but for the encoding of the body, which is undone by now."""
-    return [(name, value) for name, value in headers.items() if name.lower() != "content-encoding"]
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body. Raises TooLong."""
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > LONGEST:
+            raise TooLong
+        parts.append(part)
+    return b"".join(parts)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 
-async def ended(task: asyncio.Task[Any], deadline: float | None) -> bool:
+async def ended(
+    task: asyncio.Task[Any], deadline: float | None, grace: Callable[[], float] = lambda: 0.0
+) -> bool:
     """Return whether a task has ended by `deadline`, a time of the loop's clock; None waits on.
+
+    `grace` is asked at the deadline for how many seconds more there are.
 
     As `asyncio.wait` does for several tasks, which for one takes three times as long.
     """
@@ -18,7 +23,17 @@ async def ended(task: asyncio.Task[Any], deadline: float | None) -> bool:
         if not waiter.done():
             waiter.set_result(None)
 
-    timer = loop.call_at(deadline, wake) if deadline is not None else None
+    timer: asyncio.TimerHandle | None = None
+
+    def late() -> None:
+        nonlocal timer
+        more = grace()
+        timer = loop.call_later(more, wake) if more else None
+        if timer is None:
+            wake()
+
+    if deadline is not None:
+        timer = loop.call_at(deadline, late)
     task.add_done_callback(wake)
     try:
         await waiter

@@ -177,7 +177,7 @@ def test_a_model_that_obeys_gains_neither_target_nor_authority(text, small, monk
     monkeypatch.setattr(reading, "open_market", lambda loaded: market())
     news = tmp_path / "news.jsonl"
     news.write_bytes(msgspec.json.encode({"ts": "2023-11-01T00:00:00Z", "text": text}))
-    scanning.run(scanning.begin(small(news=str(news))))
+    scanning.run(scanning.begin(small(news=str(news), masked=False)))
     outcomes = shelf.find("last")[1].outcomes()
     with Bus() as bus:
         [said] = bus.read()

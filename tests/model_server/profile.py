@@ -9,6 +9,10 @@ import msgspec
 FAULTS = (
     *("rate_limited", "unavailable", "stalled", "cut", "blank", "invalid", "prose", "refused"),
     *("unmetered", "garbled"),
+    *("bad_utf8", "deep_text", "deep_body", "duplicate_keys", "error_200", "surrogate_400"),
+    *("retry_nan", "no_money", "no_quota", "renamed", "reset", "http_502", "http_504", "http_524"),
+    *("usage_zero", "usage_negative", "usage_cached", "usage_reasoning", "usage_huge"),
+    *("ignores_max_tokens", "other_model"),
 )
 
 
@@ -18,7 +22,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `jitter` spreads the latency by so much of itself. A `stalled` call is answered after `stall`.
     `cut` closes the socket within the body; `unmetered` leaves out the usage; `garbled` is no
-    completion at all. `output_tokens` is what is charged for an answer, None counts its text.
+    completion at all. `reset` and the gateway's 502, 504 and 524 come after the answer was charged.
+    A `usage_` fault lies about what is charged; `ignores_max_tokens` and `other_model` charge more
+    than was asked for, and say so. `output_tokens` is what is charged for an answer, None counts
+    its text. For `outage` seconds from the first call on, connections are reset before anything is
+    done, or with `outage_503` so many calls of that time are turned away.
     """
 
     latency: float = 0.0
@@ -40,6 +48,29 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     refused: float = 0.0
     unmetered: float = 0.0
     garbled: float = 0.0
+    bad_utf8: float = 0.0
+    deep_text: float = 0.0
+    deep_body: float = 0.0
+    duplicate_keys: float = 0.0
+    error_200: float = 0.0
+    surrogate_400: float = 0.0
+    retry_nan: float = 0.0
+    no_money: float = 0.0
+    no_quota: float = 0.0
+    renamed: float = 0.0
+    reset: float = 0.0
+    http_502: float = 0.0
+    http_504: float = 0.0
+    http_524: float = 0.0
+    usage_zero: float = 0.0
+    usage_negative: float = 0.0
+    usage_cached: float = 0.0
+    usage_reasoning: float = 0.0
+    usage_huge: float = 0.0
+    ignores_max_tokens: float = 0.0
+    other_model: float = 0.0
+    outage: float = 0.0
+    outage_503: float = 0.0
 
     @property
     def calm(self) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from tests.model_server import model
 from tests.model_server.bill import Bill
 from tests.model_server.profile import Profile
-from tests.model_server.vendor import Call, Reply, Vendor, digest
+from tests.model_server.vendor import SECRET, Call, Reply, Vendor, digest
 from tests.model_server.wire import Connection, Request, Response
 
 VERSION = "anthropic-version"
@@ -33,6 +33,8 @@ class Server:
 
     async def answer(self, request: Request) -> Response:
         """Answer at whichever interface a request came to."""
+        if request.path == "/busy":
+            return Response(self.vendor.busy)
         known = self._paths.get(request.path)
         if known is None:
             return _openai_error(404, f"no such path: {request.path}")
@@ -54,9 +56,7 @@ class Server:
             thinks=body.get("thinking", {}).get("type") != "disabled",
         )
         reply = await self.vendor.reply(call)
-        if reply.fault in ("rate_limited", "unavailable"):
-            return self._turned_away(reply.fault, _openai_error)
-        return _sent(reply, _completion(call, reply))
+        return self._failed(reply, _openai_error) or _sent(reply, _completion(call, reply))
 
     async def messages(self, request: Request) -> Response:
         """Answer as Anthropic's messages do."""
@@ -72,9 +72,7 @@ class Server:
             max_tokens=body["max_tokens"],
         )
         reply = await self.vendor.reply(call)
-        if reply.fault in ("rate_limited", "unavailable"):
-            return self._turned_away(reply.fault, _anthropic_error)
-        return _sent(reply, _message(call, reply))
+        return self._failed(reply, _anthropic_error) or _sent(reply, _message(call, reply))
 
     def _refused(self, key: str) -> tuple[int, str] | None:
         wanted = self.vendor.profile.key
@@ -82,11 +80,36 @@ class Server:
             return 401, f"Authentication fails, your api key {key} is invalid"
         return None
 
-    def _turned_away(self, fault: str, error: Any) -> Response:
-        status, said = (429, "Rate limit reached") if fault == "rate_limited" else (503, "Busy")
-        told: Response = error(status, said)
-        pause = {"Retry-After": f"{self.vendor.profile.retry_after:g}"}
-        return msgspec.structs.replace(told, headers=pause)
+    def _failed(self, reply: Reply, error: Any) -> Response | None:
+        """Return what is sent in the place of an answer, None where one is sent."""
+        match reply.fault:
+            case "rate_limited" | "unavailable" | "retry_nan":
+                busy = reply.fault == "unavailable"
+                told: Response = error(503, "Busy") if busy else error(429, "Rate limit reached")
+                odd = reply.fault == "retry_nan"
+                pause = "nan" if odd else f"{self.vendor.profile.retry_after:g}"
+                return msgspec.structs.replace(told, headers={"Retry-After": pause})
+            case "no_money":
+                return error(402, "Insufficient Balance")
+            case "no_quota":
+                body = {
+                    "error": {"message": "You exceeded your quota", "code": "insufficient_quota"}
+                }
+                return Response(body, 429, {"Retry-After": "1"})
+            case "renamed":
+                return error(404, "The model does not exist")
+            case "surrogate_400":
+                return Response(None, 400, raw=b'{"error": {"message": "bad \\ud83d here"}}')
+            case "error_200":
+                return Response({"error": {"message": "upstream failed", "code": 502}})
+            case "deep_body":
+                return Response(None, raw=b'{"a":' * 100_000)
+            case "reset" | "outage":
+                return Response(None, reset=True)
+            case "http_502" | "http_504" | "http_524":
+                status = int(reply.fault.removeprefix("http_"))
+                return Response(None, status, raw=b"<html>Bad gateway</html>")
+        return None
 
 
 @contextlib.asynccontextmanager
@@ -148,7 +171,7 @@ def _completion(call: Call, reply: Reply) -> dict[str, Any]:
     body = {
         "id": call.digest[:24],
         "object": "chat.completion",
-        "model": call.model,
+        "model": reply.model,
         "system_fingerprint": "fp_new",
         "choices": [
             {
@@ -177,7 +200,7 @@ def _message(call: Call, reply: Reply) -> dict[str, Any]:
         "id": f"msg_{call.digest[:20]}",
         "type": "message",
         "role": "assistant",
-        "model": call.model,
+        "model": reply.model,
         "content": [{"type": "text", "text": reply.text}] if reply.text else [],
         "stop_reason": stops[reply.finish],
         "stop_sequence": None,
@@ -196,10 +219,28 @@ def _message(call: Call, reply: Reply) -> dict[str, Any]:
 def _spoilt(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
     if reply.fault == "unmetered":
         del body["usage"]
+    usage = body.get("usage", {})
+    names = [name for name, value in usage.items() if isinstance(value, int)]
+    match reply.fault:
+        case "usage_zero":
+            usage |= dict.fromkeys(names, 0)
+        case "usage_negative":
+            usage |= {name: -usage[name] for name in names}
+        case "usage_huge":
+            usage |= dict.fromkeys(names, 9_000_000_000_000_000_000)
+        case "usage_cached":
+            usage |= {"prompt_cache_hit_tokens": 10 * reply.prompt}
+            usage |= {"cache_read_input_tokens": -10 * reply.prompt}
+        case "usage_reasoning":
+            parts = {"reasoning_tokens": SECRET * reply.output}
+            usage |= {"completion_tokens_details": parts}
+            usage |= {"total_tokens": reply.prompt + (SECRET + 1) * reply.output}
     return {"status": "ok"} if reply.fault == "garbled" else body
 
 
 def _sent(reply: Reply, body: dict[str, Any]) -> Response:
+    if reply.fault == "bad_utf8":
+        return Response(None, raw=msgspec.json.encode(body).replace(b"weighed", b"\xff\xfe"))
     return Response(body, cut=reply.fault == "cut")
 
 

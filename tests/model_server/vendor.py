@@ -11,11 +11,18 @@ import msgspec
 
 from tests.model_server import model
 from tests.model_server.bill import Bill
-from tests.model_server.profile import Profile
+from tests.model_server.profile import Profile, chance
 
 BLOCK = 64  # tokens: caches hold whole blocks
+DEEP = 20_000  # levels of nesting
 THOUGHTS = 1_000  # tokens of reasoning where nobody turned it off
-UNPAID = ("rate_limited", "unavailable")
+UNPAID = (
+    *("rate_limited", "unavailable", "surrogate_400", "retry_nan", "no_money", "no_quota"),
+    *("renamed", "outage"),
+)
+SECRET = 5  # how many times its visible answer a model reasons, where that is not in the usage
+DEARER = {"deepseek-flash": "claude-sonnet-5-5"}
+"""The model that answers in another's place."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +43,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     fault: str | None = None
     text: str = ""
     finish: str = "stop"
+    model: str = ""
     prompt: int = 0
     cached: int = 0
     output: int = 0
@@ -47,6 +55,7 @@ class Vendor:
     def __init__(self, profile: Profile, bill: Bill) -> None:
         self.profile, self.bill = profile, bill
         self.busy = self.most_busy = 0
+        self._began = 0.0
         self._sent: Counter[str] = Counter()
         self._cached: set[str] = set()
 
@@ -55,6 +64,7 @@ class Vendor:
         nth = self._sent[call.digest]
         self._sent[call.digest] += 1
         fault = self.profile.fault(call.digest, nth)
+        fault = self._outage(call, nth) or fault
         if self.busy >= self.profile.slots:
             fault = "rate_limited"
         if fault in UNPAID:
@@ -76,10 +86,31 @@ class Vendor:
         output = self.profile.output_tokens or tokens(text)
         prompt, cached = self._prompt(call)
         output = min(output, call.max_tokens) + (THOUGHTS if call.thinks else 0)
-        self.bill.note(call.digest, call.model, fault or "answered", (prompt, cached, output))
+        if fault == "ignores_max_tokens":
+            output = 3 * call.max_tokens
+        secret = SECRET * output if fault == "usage_reasoning" else 0
+        model = DEARER.get(call.model, call.model) if fault == "other_model" else call.model
+        self.bill.note(call.digest, model, fault or "answered", (prompt, cached, output + secret))
         return Reply(
-            fault=fault, text=text, finish=finish, prompt=prompt, cached=cached, output=output
+            fault=fault,
+            text=text,
+            finish=finish,
+            model=model,
+            prompt=prompt,
+            cached=cached,
+            output=output,
         )
+
+    def _outage(self, call: Call, nth: int) -> str | None:
+        """Return what is wrong with every call of the first seconds, or with a part of them."""
+        profile, now = self.profile, asyncio.get_running_loop().time()
+        self._began = self._began or now
+        if now - self._began >= profile.outage:
+            return None
+        if not profile.outage_503:
+            return "outage"
+        at = chance(profile.seed, call.digest, nth, "outage")
+        return "unavailable" if at < profile.outage_503 else None
 
     def _text(self, call: Call, fault: str | None) -> tuple[str, str]:
         match fault:
@@ -91,6 +122,11 @@ class Vendor:
                 return '{"score": "very", "unexpected": 1}', "stop"
             case "refused":
                 return "", "refusal"
+            case "deep_text":
+                return '{"a":' * DEEP + "1" + "}" * DEEP, "stop"
+            case "duplicate_keys":
+                text = model.answer(call.schema or {"type": "object"}, call.digest)
+                return f'{{"score": 0.1, {text[1:]}', "stop"
         text = model.answer(call.schema or {"type": "object"}, call.digest)
         if tokens(text) > call.max_tokens:
             return text[: 4 * call.max_tokens], "length"

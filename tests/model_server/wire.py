@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
 
 END = b"\r\n\r\n"
-REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"} | {
-    429: "Too Many Requests",
-    503: "Service Unavailable",
-}
+REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -28,20 +26,25 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """A response of JSON. A `cut` one breaks off in the middle, and the connection with it."""
+    """A response of JSON, or of `raw` bytes in its place.
 
-    body: Any
+    A `cut` one breaks off in the middle, and the connection with it; at a `reset` nothing is sent.
+    """
+
+    body: Any = None
     status: int = 200
     headers: Mapping[str, str] = {}
     cut: bool = False
+    raw: bytes | None = None
+    reset: bool = False
 
     def encoded(self) -> bytes:
         """Return it as it goes over the wire."""
-        body = msgspec.json.encode(self.body)
+        body = msgspec.json.encode(self.body) if self.raw is None else self.raw
         more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        first = f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Odd')}\r\n"
         head = (
-            f"HTTP/1.1 {self.status} {REASONS[self.status]}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n{more}\r\n"
+            f"{first}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{more}\r\n"
         ).encode()
         return head + (body[: len(body) // 2] if self.cut else body)
 
@@ -96,6 +99,9 @@ class Connection(asyncio.Protocol):
         response = await self._handler(request)
         self._answering = None
         if self._transport.is_closing():
+            return
+        if response.reset:
+            self._transport.abort()
             return
         self._transport.write(response.encoded())
         if response.cut:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -56,6 +56,14 @@ class Batch:
         """Tell all who wait that nothing of it was written."""
         waiting = (*self.settlements, *self.intents, *self.conclusions, *self.lookups)
         _tell([(future, error) for _, future in waiting])
+
+    def singly(self) -> Iterator[Batch]:
+        """Yield each part as a batch of its own, so that one bad part costs no other."""
+        for name in ("settlements", "intents", "conclusions", "lookups"):
+            for one in getattr(self, name):
+                batch = Batch()
+                getattr(batch, name).append(one)
+                yield batch
 
     def _money(self, cursor: sqlite3.Cursor, told: Told) -> None:
         moved = [settlement.attempt for settlement, _ in self.settlements]
@@ -117,5 +125,6 @@ def _tell(told: Told) -> None:
             continue
         if isinstance(result, Exception):
             future.set_exception(result)
+            future.exception()  # seen: not every write is waited for, and one line is enough
         else:
             future.set_result(result)

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, and_, case, func, select
 
 from qe_plugins.llm.ledger import tables
+from qe_plugins.llm.ledger.doubt import DIED
 from qe_plugins.llm.ledger.records import CostRow, Sent, dollars
 from qe_plugins.llm.ledger.writing import IN_FLIGHT, chunks, marks
 from qe_plugins.llm.records import Failure, Request, Settled, Usage
@@ -19,12 +20,24 @@ GROUPS = ("rank", "model", "role", "scan", "day")
 
 ANSWER = ", ".join(f"answers.{column.name}" for column in tables.answers.columns)
 USED = f"SELECT {ANSWER} FROM uses JOIN answers ON answers.id = uses.answer WHERE uses.scan = ?"
-LATEST = f"SELECT {ANSWER} FROM answers WHERE final"
+LATEST = f"SELECT {ANSWER} FROM answers WHERE final AND (failure IS NULL OR failure = 'refused')"
+"""What another scan may go by. What was blank or invalid holds for its own scan: the provider may
+have been unwell, while a refusal is what the model has to say."""
+
+REASONS = """SELECT answers.failure, answers.detail, count(*) AS often FROM uses
+    JOIN answers ON answers.id = uses.answer
+    WHERE uses.scan = ? AND answers.failure IS NOT NULL
+    GROUP BY answers.failure, answers.detail ORDER BY often DESC, answers.detail LIMIT 20"""
 
 
 def used(cursor: sqlite3.Cursor, scan: str) -> dict[str, Settled]:
     """Return all the answers and failures that a scan goes by, by key."""
     return {row[1]: settled(*row) for row in cursor.execute(USED, [scan])}
+
+
+def reasons(cursor: sqlite3.Cursor, scan: str) -> list[tuple[str, str, int]]:
+    """Return why a scan lacks answers: failure, detail, how often; the commonest first."""
+    return cursor.execute(REASONS, [scan]).fetchall()
 
 
 def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str, Settled]:
@@ -99,9 +112,25 @@ def sent(connection: Connection, scan: str) -> Sent:
         func.count(attempts.key.distinct()).label("requests"),
         func.coalesce(func.sum(case((attempts.usd > 0, 1), else_=0)), 0).label("paid"),
         func.coalesce(func.sum(attempts.usd), 0).label("usd"),
+        func.coalesce(func.sum(case((_unsettled(attempts), attempts.reserved), else_=0)), 0).label(
+            "in_doubt"
+        ),
+        func.count(case((~_unsettled(attempts), attempts.key)).distinct()).label("settled"),
     ).where(attempts.scan == scan)
     row = connection.execute(query).one()
-    return Sent(calls=row.calls, requests=row.requests, paid=row.paid, usd=dollars(row.usd))
+    return Sent(
+        calls=row.calls,
+        requests=row.requests,
+        settled=row.settled,
+        paid=row.paid,
+        usd=dollars(row.usd),
+        in_doubt=dollars(row.in_doubt),
+    )
+
+
+def _unsettled(attempts: Any) -> Any:
+    """Return the condition that a call was sent, and what it cost will not be known."""
+    return attempts.status.in_((IN_FLIGHT, DIED))
 
 
 def costs(connection: Connection, by: str, scan: str | None) -> list[CostRow]:
@@ -114,7 +143,7 @@ def costs(connection: Connection, by: str, scan: str | None) -> list[CostRow]:
             func.count().label("calls"),
             func.sum(case((is_open, 1), else_=0)).label("open"),
             func.coalesce(func.sum(sent.usd), 0).label("usd"),
-            func.sum(case((is_open, sent.reserved), else_=0)).label("in_doubt"),
+            func.sum(case((_unsettled(sent), sent.reserved), else_=0)).label("in_doubt"),
             *(func.sum(sent[name]).label(name) for name in Usage.__struct_fields__),
         )
         .where(sent.scan == scan if scan is not None else and_(True))

@@ -47,8 +47,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class CostRow(msgspec.Struct, frozen=True, kw_only=True):
     """What one group of calls cost.
 
-    `usd` is settled; `in_doubt` is the worst case of `open`
-    calls, sent and never settled: those in flight now, and those that a killed process left.
+    `usd` is settled; `in_doubt` is the worst case of calls that were sent and never settled: those
+    `open` now, and those that a process left which was killed.
     """
 
     group: str
@@ -62,13 +62,16 @@ class CostRow(msgspec.Struct, frozen=True, kw_only=True):
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What a scan sent: so many `calls` for so many `requests`, `paid` of which cost something.
 
-    `usd` is settled; what was sent and never settled is not in it.
+    `settled` counts the requests of which a call was settled, `usd` is what those cost; `in_doubt`
+    is the worst case of the calls that were sent and never settled.
     """
 
     calls: int
     requests: int
+    settled: int
     paid: int
     usd: Decimal
+    in_doubt: Decimal
 
 
 def pico(usd: Decimal) -> int:

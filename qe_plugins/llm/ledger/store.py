@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from qe_plugins.errors import ModelError
+from qe_plugins.errors import JournalError, ModelError
 from qe_plugins.journal.database import one_line_errors, reading
+from qe_plugins.llm.ledger import doubt
 from qe_plugins.llm.ledger import reading as read
 from qe_plugins.llm.ledger.batch import Batch, Lookup
+from qe_plugins.llm.ledger.doubt import Doubt
 from qe_plugins.llm.ledger.file import File
 from qe_plugins.llm.ledger.records import Attempt, CostRow, Sent
 from qe_plugins.llm.ledger.writing import Conclusion, Intent, Settlement
@@ -98,12 +101,20 @@ class Ledger:
         if batch.empty:
             return
         try:
-            with self._file.transaction() as cursor:
-                done = batch.run(cursor)
-        except Exception as error:
+            self._commit(batch)
+        except JournalError as error:
             batch.fail(error)
-        else:
-            done()
+        except Exception:  # one part cannot be written, such as a number beyond SQLite's
+            for one in batch.singly():
+                try:
+                    self._commit(one)
+                except Exception as error:
+                    one.fail(error)
+
+    def _commit(self, batch: Batch) -> None:
+        with self._file.transaction() as cursor:
+            done = batch.run(cursor)
+        done()
 
     def used(self, scan: str, key: str) -> Settled | None:
         """Return what a scan went by for a request, at once."""
@@ -124,6 +135,33 @@ class Ledger:
         """Return what a scan has sent so far, by whichever process."""
         with one_line_errors(self._file.where), reading(self._file.engine) as connection:
             return read.sent(connection, scan)
+
+    def settle_dead(self, scan: str, before_ns: int) -> Doubt:
+        """Settle what a scan sent before a moment and never settled, and return what it may cost.
+
+        Only for calls of processes that have ended. The day pays their worst case; the scan and its
+        ranks do not, or the scan could never be finished.
+        """
+        with self._file.transaction() as cursor:
+            return doubt.settle_dead(cursor, scan, before_ns, time.time_ns())
+
+    def settle_doubt(self, scan: str, *, nothing: bool) -> Doubt:
+        """Settle all calls of a scan that are in doubt, at worst case or at nothing.
+
+        Returns how many they were, and what they now cost. Only while no process runs the scan.
+        """
+        with self._file.transaction() as cursor:
+            return doubt.settle_doubt(cursor, scan, time.time_ns(), nothing=nothing)
+
+    def left(self, scope: str, limit: Decimal) -> Decimal:
+        """Return how much of a limit is neither spent nor reserved."""
+        with self._file.reading() as cursor:
+            return limit - doubt.taken(cursor, scope)
+
+    def reasons(self, scan: str) -> list[tuple[str, str, int]]:
+        """Return why a scan lacks answers: failure, detail, how often; the commonest first."""
+        with self._file.reading() as cursor:
+            return read.reasons(cursor, scan)
 
     def costs(self, by: str, scan: str | None = None) -> list[CostRow]:
         """Return what calls cost by rank, model, role, scan or day. Raises ModelError for others.
