@@ -49,12 +49,13 @@ def run(
     from qe_plugins.cli.fleet_live import watch
     from qe_plugins.fleet import scanning
     from qe_plugins.fleet.loading import load
+    from qe_plugins.fleet.serving import refuse_missing_keys
     from qe_plugins.fleet.shift import Shift
     from qe_plugins.fleet.stop import on_signals
 
     chosen = (*overrides, f"provider={provider}") if provider else overrides
     loaded = load(config, chosen)
-    scanning.refuse_missing_keys(loaded.fleet)
+    refuse_missing_keys(loaded.fleet)
     _log_to_standard_error()
     with on_signals() as stop:
 

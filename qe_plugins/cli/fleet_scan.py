@@ -51,13 +51,17 @@ def scan(
     as_json: bool,
 ) -> None:
     """Ask the whole tree of CONFIG once, and print what came of it."""
-    from qe_plugins.fleet import scanning
+    from qe_plugins.fleet import apart, stages
     from qe_plugins.fleet.loading import load
 
     chosen = (*overrides, f"provider={provider}") if provider else overrides
     loaded = load(config, chosen)
     where = _cluster(address, namespace, queue) if engine == "temporal" else None
-    begun = scanning.begin(loaded, engine)
+    reader = apart.reader(loaded)  # it reads while the rest is imported
+    from qe_plugins.fleet import scanning
+
+    stages.mark("start")
+    begun = scanning.begin(loaded, engine, reader)
     echo(f"scan {begun.scan_id}", err=True)
     _run(begun, as_json=as_json, where=where)
 
@@ -103,7 +107,7 @@ def _cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
 def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | None = None) -> None:
     from qe_plugins.cli import fleet_temporal
     from qe_plugins.cli.fleet_live import watch
-    from qe_plugins.fleet import scanning
+    from qe_plugins.fleet import scanning, stages
     from qe_plugins.fleet.stop import Stopped, on_signals
 
     if where is not None:
@@ -120,6 +124,9 @@ def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | N
         print_json(result)
     else:
         _print(result)
+        stages.mark("end")
+        took = (f"{what} {seconds:.1f} s" for what, seconds in stages.took().items())
+        echo(f"took      {', '.join(took)}")
     if not result.quorum and not replay:
         raise SystemExit(NO_QUORUM)
 

@@ -14,13 +14,12 @@ from qe_plugins.fleet.mask import Mask
 from qe_plugins.fleet.news import read_news
 from qe_plugins.fleet.questions import system
 from qe_plugins.fleet.render import Renderer, Row
+from qe_plugins.fleet.serving import served
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.state import Market
 from qe_plugins.fleet.tasks import Task, TaskList
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
-from qe_plugins.llm.offline import MODEL, NAME
-from qe_plugins.llm.opening import Address, address
-from qe_plugins.llm.pricelist import PriceList, price_list
+from qe_plugins.llm.pricelist import price_list
 from qe_plugins.llm.records import Request, schema_text
 
 
@@ -31,7 +30,7 @@ class Questions:
         self._fleet, self._tree, self.as_of = fleet, tree_of(fleet), market.as_of
         self._lists = [TaskList(one.tasks, market) for one in fleet.coordinators]
         self._renderer = Renderer(Mask(market.instruments, fleet.masked), news)
-        self._served = {level: _served(fleet, level, price_list()) for level in Level}
+        self._served = {level: served(fleet, level, price_list()) for level in Level}
 
     def listed(self) -> list[int]:
         """Return how many tasks each coordinator's list has."""
@@ -93,25 +92,3 @@ def refuse_short_lists(loaded: LoadedFleet, asked: Questions) -> None:
 def workers_each(tree: Tree) -> int:
     """Return how many workers a coordinator has."""
     return tree.counts()[Level.WORKER] // tree.widths[0]
-
-
-def providers(fleet: Fleet, prices: PriceList) -> set[str]:
-    """Return the names of the providers that a scan needs."""
-    return {_served(fleet, level, prices)[0] for level in Level}
-
-
-def addresses(fleet: Fleet) -> dict[str, Address]:
-    """Return where each provider that a scan needs is asked, by its name; rules are nowhere."""
-    known = price_list()
-    return {
-        name: address(name, known.provider(name), fleet.base_urls)
-        for name in sorted(providers(fleet, known))
-        if known.provider(name).sdk != "offline"
-    }
-
-
-def _served(fleet: Fleet, level: Level, prices: PriceList) -> tuple[str, str]:
-    """Return the provider and the model that answer for a rank."""
-    model = rank_of(fleet, level).model
-    terms = prices.model(model)
-    return (NAME, MODEL) if fleet.provider == "offline" else (terms.provider, model)

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
-from qe_plugins.fleet.asking import addresses
+from qe_plugins.fleet.serving import addresses
 from qe_plugins.fleet.settings import Fleet, Rank
 from qe_plugins.fleet.tree import LEVELS, Level, rank_of, tree_of
 from qe_plugins.llm.budget import Budgets

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
 
-from qe_plugins.children import end_with_parent
 from qe_plugins.config.schema import Data
 from qe_plugins.data.catalog import Kind
 from qe_plugins.data.decimals import scanned
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.errors import DataError
+from qe_plugins.fleet.apart import places
 from qe_plugins.fleet.loading import LoadedFleet
 from qe_plugins.fleet.state import PRICES, Market
-
-KEYS = Data.__struct_fields__
 
 
 def open_market(loaded: LoadedFleet) -> Market:
@@ -28,49 +22,18 @@ def open_market(loaded: LoadedFleet) -> Market:
 
     Raises DataError for bars that are not of one minute, and as `open_tape` does.
     """
-    return _market(loaded.fleet.data, _places(loaded))
+    return market_of(loaded.fleet.data, places(loaded))
 
 
-def save_market_apart(loaded: LoadedFleet, folder: Path) -> None:
-    """Write the market into a folder from a process of its own, which takes its memory with it.
-
-    Reading a tape leaves some 200 MB behind, about what 6,000 calls in flight need.
-    """
-    spawned = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawned, initializer=_as_a_child) as other:
-        try:
-            other.submit(_save, loaded.fleet.data, _places(loaded), folder).result()
-        except BrokenProcessPool as error:
-            raise DataError(
-                "the process that reads the tape has died.",
-                where=loaded.where("data"),
-                hint="Look whether there was memory enough.",
-            ) from error
-
-
-def _as_a_child() -> None:
-    """Leave Ctrl-C, which reaches all processes of a terminal, to the one that runs the scan."""
-    end_with_parent()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
-
-
-def _save(data: Data, places: dict[str, str], folder: Path) -> None:
-    _market(data, places).save(folder)
-
-
-def _places(loaded: LoadedFleet) -> dict[str, str]:
-    return {key: loaded.where("data", key) for key in KEYS}
-
-
-def _market(data: Data, places: dict[str, str]) -> Market:
+def market_of(data: Data, placed: dict[str, str]) -> Market:
+    """Return the market that `data:` names; `placed` says where each of its keys was written."""
     if not data.bars.startswith("1-MINUTE-"):
         raise DataError(
             f"a fleet looks at one-minute bars, was '{data.bars}'.",
-            where=places["bars"],
+            where=placed["bars"],
             hint="Write 'bars: 1-MINUTE-LAST'; longer ones are made from them.",
         )
-    where: Callable[[str], str] = places.__getitem__
+    where: Callable[[str], str] = placed.__getitem__
     return Market(_columns(open_tape(data, where)).sort("instrument", "ts"))
 
 

@@ -18,14 +18,9 @@ from qe_plugins import collector
 from qe_plugins.config.decode import Decoder
 from qe_plugins.config.source import dump, parse
 from qe_plugins.errors import FleetError, QeError
-from qe_plugins.fleet import open_files, settling, shelf
-from qe_plugins.fleet.asking import (
-    Questions,
-    addresses,
-    headlines,
-    providers,
-    refuse_short_lists,
-)
+from qe_plugins.fleet import open_files, settling, shelf, stages
+from qe_plugins.fleet.apart import LARGE, Reader
+from qe_plugins.fleet.asking import Questions, headlines, refuse_short_lists
 from qe_plugins.fleet.attending import Watch, unless_stopped, watched
 from qe_plugins.fleet.bus import Bus
 from qe_plugins.fleet.loading import CURRENCY, LoadedFleet
@@ -33,6 +28,7 @@ from qe_plugins.fleet.messages import message
 from qe_plugins.fleet.outcome import Outcome, Result
 from qe_plugins.fleet.results import result_of, whole_of, with_reason
 from qe_plugins.fleet.runtime import Runtime
+from qe_plugins.fleet.serving import addresses, providers, refuse_missing_keys
 from qe_plugins.fleet.settings import Calls, Fleet
 from qe_plugins.fleet.shelf import Decision, Description, Engine, Folder
 from qe_plugins.fleet.state import Market
@@ -42,13 +38,11 @@ from qe_plugins.llm.client import Client, Settings
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.offline import NAME as OFFLINE
 from qe_plugins.llm.offline import Offline
-from qe_plugins.llm.opening import api_key, open_providers
+from qe_plugins.llm.opening import open_providers
 from qe_plugins.llm.pricelist import price_list
 from qe_plugins.llm.provider import Provider
 
 LOG = logging.getLogger(__name__)
-LARGE = 1_000
-"""Nodes from which memory matters more than the seconds that another process takes to start."""
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -61,15 +55,16 @@ class Scan(msgspec.Struct, frozen=True):
     engine: Engine = "local"
 
 
-def begin(loaded: LoadedFleet, engine: Engine = "local") -> Scan:
+def begin(loaded: LoadedFleet, engine: Engine = "local", reader: Reader | None = None) -> Scan:
     """Return a new scan, described on disk before its first call.
 
-    Raises FleetError where a coordinator has fewer tasks than workers, ModelError where a key is
-    missing.
+    A `reader` that was started before has read the market meanwhile. Raises FleetError where a
+    coordinator has fewer tasks than workers, ModelError where a key is missing.
     """
     refuse_missing_keys(loaded.fleet)
     with shelf.workshop() as place:
-        market = _market(loaded, place)
+        market = _market(loaded, place, reader)
+        stages.mark("market")
         news = headlines(loaded.fleet, market)
         asked = Questions(loaded.fleet, market, news)
         refuse_short_lists(loaded, asked)
@@ -78,19 +73,29 @@ def begin(loaded: LoadedFleet, engine: Engine = "local") -> Scan:
             name=name, started=started, fleet=loaded.resolved, news=news, engine=engine
         )
         scan_id, folder = shelf.keep(place, description)
+    stages.mark("tasks")
     return Scan(scan_id, folder, loaded.fleet, asked, engine)
 
 
-def _market(loaded: LoadedFleet, place: Path) -> Market:
+def _market(loaded: LoadedFleet, place: Path, reader: Reader | None) -> Market:
     """Return the market, kept at `place`; a large fleet has it read by a process of its own."""
+    if tree_of(loaded.fleet).size > LARGE:
+        reader = reader or Reader(loaded)
+        import_sdks(loaded.fleet)
+        reader.save(place)
+        return Market.saved(place)
     from qe_plugins.fleet import reading  # only here: a resume and a replay read no tape
 
-    if tree_of(loaded.fleet).size > LARGE:
-        reading.save_market_apart(loaded, place)
-        return Market.saved(place)
     market = reading.open_market(loaded)
     market.save(place)
     return market
+
+
+def import_sdks(fleet: Fleet) -> None:
+    """Import the SDKs that a fleet's providers want, while there is something else to wait for."""
+    known = price_list()
+    for name in providers(fleet, known):
+        importlib.import_module(f"qe_plugins.llm.{known.provider(name).sdk}")
 
 
 def reopen(text: str) -> Scan:
@@ -192,6 +197,7 @@ async def _run(
 ) -> tuple[Result, list[Outcome]]:
     with Bus() as bus:
         async with client_of(scan, replay=replay) as client:
+            stages.mark("providers")
 
             def heard(node: Node, outcome: Outcome) -> None:
                 if speak:
@@ -207,6 +213,7 @@ async def _run(
             except (Stopped, QeError) as error:
                 await _drained(client, error)
                 raise
+            stages.mark("scan")
             result = result_of(scan, runtime.in_order(), client.stats, seconds, 0)
             result = with_reason(result, client.ledger)
             result = result if replay else whole_of(result, before, client.ledger)
@@ -231,14 +238,6 @@ def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
         if place.source.endswith("_BASE_URL"):
             LOG.warning("provider %s is asked at %s, as %s says", name, place.url, place.source)
     return open_providers(names, base_urls=fleet.base_urls)
-
-
-def refuse_missing_keys(fleet: Fleet) -> None:
-    """Raise ModelError where a provider that a fleet asks has no key."""
-    known = price_list()
-    for name in providers(fleet, known):
-        if (terms := known.provider(name)).sdk != "offline":
-            api_key(name, terms)
 
 
 def _settings(calls: Calls, *, replay: bool, company: bool) -> Settings:

@@ -60,8 +60,8 @@ class Gate:
         if self._blind is None:
             self._blind = loop.time()
             loop.call_later(DOUBLING, self._look_again)
-        doublings = int((loop.time() - self._blind) / DOUBLING)
-        return self.in_flight >= FIRST * 2 ** min(doublings, 20)
+        doublings = min(int((loop.time() - self._blind) / DOUBLING), 20)
+        return self.in_flight >= FIRST << doublings
 
     def _look_again(self) -> None:
         self._admit()

@@ -11,9 +11,9 @@ from typing import Self
 
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet import scanning
-from qe_plugins.fleet.asking import providers
 from qe_plugins.fleet.parents import Parents
 from qe_plugins.fleet.scanning import Scan
+from qe_plugins.fleet.serving import providers
 from qe_plugins.llm.client import Client
 from qe_plugins.llm.pricelist import price_list
 

@@ -1,0 +1,90 @@
+"""The market of a large fleet, read by a process of its own while this one gets ready.
+
+Reading a tape leaves some 200 MB behind, about what 6,000 calls in flight need: the other process
+takes them with it. Nothing heavy is imported here, so that it starts before all else.
+"""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qe_plugins.children import end_with_parent
+from qe_plugins.config.schema import Data
+from qe_plugins.errors import DataError
+from qe_plugins.fleet.loading import LoadedFleet
+from qe_plugins.fleet.serving import refuse_missing_keys
+from qe_plugins.fleet.tree import tree_of
+
+if TYPE_CHECKING:
+    from qe_plugins.fleet.state import Market
+
+KEYS = Data.__struct_fields__
+
+LARGE = 1_000
+"""Nodes from which memory matters more than the seconds that another process takes to start."""
+
+_held: list[Market] = []  # in the other process: what it has read
+
+
+class Reader:
+    """Another process that reads what a fleet's `data:` names."""
+
+    def __init__(self, loaded: LoadedFleet) -> None:
+        self._loaded = loaded
+        spawned = get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, mp_context=spawned, initializer=_as_a_child)
+        self._reading = self._pool.submit(_read, loaded.fleet.data, places(loaded))
+
+    def save(self, folder: Path) -> None:
+        """Wait until all is read, and have it written into a folder.
+
+        Raises DataError as `open_market` does, and where the process has died.
+        """
+        try:
+            with self._pool:
+                self._reading.result()
+                self._pool.submit(_write, folder).result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "the process that reads the tape has died.",
+                where=self._loaded.where("data"),
+                hint="Look whether there was memory enough.",
+            ) from error
+
+
+def reader(loaded: LoadedFleet) -> Reader | None:
+    """Start to read the market of a large fleet; return None for a small one.
+
+    Raises ModelError where a key is missing: then nothing is to be read.
+    """
+    if tree_of(loaded.fleet).size <= LARGE:
+        return None
+    refuse_missing_keys(loaded.fleet)
+    return Reader(loaded)
+
+
+def places(loaded: LoadedFleet) -> dict[str, str]:
+    """Return where each key of `data:` was written."""
+    return {key: loaded.where("data", key) for key in KEYS}
+
+
+def _as_a_child() -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the one that runs the scan."""
+    end_with_parent()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+
+
+def _read(data: Data, where: dict[str, str]) -> None:
+    from qe_plugins.fleet.reading import market_of
+
+    _held[:] = [market_of(data, where)]
+
+
+def _write(folder: Path) -> None:
+    _held[0].save(folder)

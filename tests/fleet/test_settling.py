@@ -1,0 +1,172 @@
+"""What a dead process left in doubt: its scan is finished all the same, or says why not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import threading
+from decimal import Decimal
+
+import pytest
+from click.testing import CliRunner
+
+from qe_plugins.cli import cli
+from qe_plugins.errors import FleetError, ModelError
+from qe_plugins.fleet import scanning, shelf
+from qe_plugins.fleet.loading import load
+from qe_plugins.fleet.stop import Stop, Stopped
+from qe_plugins.llm.ledger import Ledger
+from tests.fleet.models import KEYS, ONE_VENDOR, WORKERS, fleet_on, open_calls, vendor
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch):
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
+def killed(shop, file, calls):
+    """Kill a scan once so many calls are paid, and return how many were in flight."""
+    begun = scanning.begin(load(file))
+    if not (process := os.fork()):  # a new interpreter would take longer than the scan
+        with contextlib.suppress(BaseException):
+            scanning.run(begun)
+        os._exit(0)
+    shop.wait_for(calls)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return open_calls()
+
+
+def said(*arguments):
+    return CliRunner().invoke(cli, ["fleet", *map(str, arguments)], catch_exceptions=False)
+
+
+def spending():
+    """Return what each kind of scope has spent and reserved."""
+    with Ledger() as ledger, ledger._file.reading() as cursor:
+        rows = cursor.execute("SELECT scope, spent, reserved FROM spending").fetchall()
+    return {scope.partition(":")[0]: (spent, reserved) for scope, spent, reserved in rows}
+
+
+def test_a_scan_is_finished_whatever_its_first_process_left_in_doubt(tmp_path):
+    budgets = {"scan": "0.05 USD", "ranks": {"worker": "0.05 USD"}, "day": "9 USD"}
+    with vendor(tmp_path, latency=0.25) as shop:
+        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets=budgets)
+        in_flight = killed(shop, file, 10)
+        resumed = said("resume", "--json")
+        result = json.loads(resumed.stdout)
+        usd = shop.usd
+
+    assert in_flight > 0
+    assert resumed.exit_code == 0
+    assert result["coverage"] == 1.0
+    assert result["in_doubt"] > 0
+    assert Decimal(str(result["usd"] + result["in_doubt"])) >= usd
+    assert spending()["scan"][1] == spending()["rank"][1] == spending()["day"][1] == 0
+    assert spending()["day"][0] > spending()["scan"][0]  # the day pays for what is in doubt
+    row = next(row for row in json.loads(said("scans", "--json").stdout))
+    [cost] = json.loads(said("costs", "--json").stdout)
+    assert row["usd"] == cost["usd"] == result["usd"]
+    assert row["paid"] == result["calls_paid"]
+    assert cost["in_doubt"] == result["in_doubt"]
+    assert open_calls() == 0
+
+
+def test_a_scan_that_no_money_can_finish_says_so_and_a_person_settles(tmp_path):
+    """The day's limit counts what is in doubt: until it is settled nothing can be asked."""
+    with vendor(tmp_path, latency=0.25) as shop:
+        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets={"day": "0.012 USD"})
+        assert killed(shop, file, 5) > 0
+        with pytest.raises(
+            FleetError, match=r"cannot be finished: .* are left of the day's 0\.012"
+        ):
+            said("resume")
+        assert shelf.find("last")[1].result() is None
+        scan_id = shelf.find("last")[0]
+        settled = said("settle", scan_id, "--as", "nothing")
+        assert "in doubt settled at $0.0000" in settled.stdout
+        sent = len(shop.sent)
+        result = json.loads(said("resume", "--json").stdout)
+
+        assert result["coverage"] > 0
+        assert len(shop.sent) > sent
+
+
+@pytest.mark.parametrize("how", ["worst", "nothing"])
+def test_settling_moves_the_money_of_every_scope(how, tmp_path):
+    with vendor(tmp_path, latency=0.25) as shop:
+        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets={"day": "9 USD"})
+        killed(shop, file, 5)
+        before = spending()["scan"]
+        said("settle", "last", "--as", how)
+
+    for kind in ("day", "scan", "rank"):
+        spent, reserved = spending()[kind]
+        assert reserved == 0
+        assert spent == before[0] + (before[1] if how == "worst" else 0)
+    [cost] = json.loads(said("costs", "--json").stdout)
+    assert (cost["open"], cost["in_doubt"]) == (0, 0)
+
+
+def test_a_scan_that_runs_is_not_settled_under_it(small):
+    begun = scanning.begin(small())
+
+    with begun.folder.alone(), pytest.raises(FleetError, match="is running"):
+        said("settle", begun.scan_id, "--as", "worst")
+
+
+def test_a_wrong_key_ends_a_scan_in_one_line(tmp_path):
+    with vendor(tmp_path, key="another") as shop:
+        file = fleet_on(shop, tmp_path, calls={"concurrency": 100})
+        with pytest.raises(ModelError) as told:
+            said("scan", file)
+        calls = json.loads(said("costs", "--json").stdout)[0]["calls"]
+
+    assert str(told.value).startswith(
+        "provider deepseek: deepseek-flash answers no call: HTTP 401: Authentication fails"
+    )
+    assert str(told.value).endswith("Check DEEPSEEK_API_KEY.")
+    assert told.value.exit_code == 2
+    assert calls < WORKERS
+    assert shelf.find("last")[1].was_left()  # with the right key it can be resumed
+
+
+def test_a_scan_without_its_quorum_says_the_commonest_reason_and_fails(tmp_path):
+    with vendor(tmp_path, invalid=1.0) as shop:
+        done = said("scan", fleet_on(shop, tmp_path, ranks=ONE_VENDOR))
+
+    assert done.exit_code == 1
+    assert f"missing   {WORKERS} invalid" in done.stdout
+    assert f"because   Object missing required field `confidence` ({WORKERS} of" in done.stdout or (
+        "because   " in done.stdout
+    )
+
+
+def test_one_bad_result_hides_no_other(small):
+    first = scanning.begin(small())
+    scanning.run(first)
+    second = scanning.begin(small())
+    scanning.run(second)
+    (first.folder.place / "result.json").write_text("{")
+    listed = json.loads(said("scans", "--json").stdout)
+
+    assert [row["answer"] == "cannot be read" for row in listed] == [True, False]
+
+
+def test_a_resumed_scan_of_a_fleet_costs_what_all_of_it_did(tmp_path):
+    with vendor(tmp_path, latency=0.1) as shop:
+        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
+        stop, begun = Stop(), scanning.begin(load(file))
+        stopping = threading.Thread(target=lambda: (shop.wait_for(30), stop.request()))
+        stopping.start()
+        with pytest.raises(Stopped):
+            scanning.run(begun, stop=stop)
+        stopping.join()
+        result = scanning.run(scanning.unfinished("last"))
+
+        assert (result.usd, result.in_doubt) == (shop.usd, 0)
+        assert result.calls_paid == len(shop.paid)
+        assert result.calls_replayed == 0
