@@ -39,6 +39,11 @@ def one_line(error: BaseException) -> int:
                 click.echo(shown(details, lines=True), err=True)
             click.echo(f"error: {shown(in_words(error))}", err=True)
             return error.exit_code
+        case OSError(filename=str() | Path(), strerror=str()):
+            said = f"{error.filename}: {error.strerror}"
+            hint = "Check the folder's permissions and the space on its disk, or set QE_HOME."
+            click.echo(f"error: {shown(in_words(said))}. {hint}", err=True)
+            return QeError.exit_code
     what = one_line_of(error).removesuffix(": ").rstrip(".:")
     click.echo(f"error: {shown(what)}. This is a fault of qe itself. {_kept(error)}", err=True)
     return 1

@@ -108,7 +108,7 @@ def settle(scan: str, how: str) -> None:
 
     scan_id, found = settling.settle(scan, nothing=how == "nothing")
     calls = counted(found.calls, "call")
-    click.echo(f"{scan_id}: {calls} in doubt settled at {dollars(found.usd)}")
+    echo(f"{scan_id}: {calls} in doubt settled at {dollars(found.usd)}")
 
 
 def _tokens(row: CostRow) -> tuple[int, int, int]:
