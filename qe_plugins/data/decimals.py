@@ -19,7 +19,9 @@ def scanned(files: Path | list[Path], *names: str) -> pl.LazyFrame:
     Each float is the nearest to its decimal, where that is whole or below nine million. Raises
     Polars' InvalidOperationError on reading for nine thousand million and more.
     """
-    frame = pl.scan_parquet(files, hive_partitioning=False)
+    if isinstance(files, Path):  # Polars would take brackets in a folder's name as a pattern, too
+        files = sorted(files.parent.glob(files.name))
+    frame = pl.scan_parquet(files, hive_partitioning=False, glob=False)
     schema = frame.collect_schema()
     return frame.with_columns(_floats(name, schema[name]) for name in names)
 

@@ -90,7 +90,11 @@ def read(folder: Path, place: str) -> dict[str, Settlement]:
     if not file.exists():
         return {}
     try:
-        rows = pl.read_parquet(file).select(pl.col(n).cast(t) for n, t in COLUMNS.items()).rows()
+        rows = (
+            pl.read_parquet(file, glob=False)
+            .select(pl.col(n).cast(t) for n, t in COLUMNS.items())
+            .rows()
+        )
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
             f"{file} cannot be read: {str(error).splitlines()[0]}.",

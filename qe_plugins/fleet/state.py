@@ -73,7 +73,7 @@ class Market:
     def saved(cls, folder: Path) -> Market:
         """Return what `save` wrote. Raises DataError where it is gone or damaged."""
         try:
-            return cls(pl.read_parquet(folder / FILE))
+            return cls(pl.read_parquet(folder / FILE, glob=False))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DataError(
                 "the scan's market state cannot be read.",

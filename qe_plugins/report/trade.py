@@ -27,9 +27,9 @@ def told(place: Path, text: str) -> Row:
     """
     trades = _read(place)
     trade = _find(trades, text)
-    fills = list(_fills(pl.read_parquet(place / "fills.parquet"), trade))
+    fills = list(_fills(pl.read_parquet(place / "fills.parquet", glob=False), trade))
     names = list(dict.fromkeys(fill["client_order_id"] for fill in fills))
-    orders = pl.read_parquet(place / "orders.parquet")
+    orders = pl.read_parquet(place / "orders.parquet", glob=False)
     return {
         "run_id": shelf.figures(place)["run_id"],
         "trade": trade,
@@ -46,7 +46,7 @@ def _read(place: Path) -> pl.DataFrame:
     if not (place / TRADES).is_file():
         hint = "The run is older than this file: run it again."
         raise ReportError(f"has no {TRADES}.", where=str(place), hint=hint)
-    trades = pl.read_parquet(place / TRADES)
+    trades = pl.read_parquet(place / TRADES, glob=False)
     if trades.is_empty():
         raise ReportError("the run has no trades.", hint="`qe journal vetoes` shows refusals.")
     return trades
