@@ -98,7 +98,8 @@ def _expected(
 
 def _last(tape: Tape, kind: str, name: str, column: str, moments: Sequence[int]) -> Prices:
     """Return the last price of a series by each of some moments, as far as there is one."""
-    prices = pl.scan_parquet(tape.catalog / "data" / kind / name / "*.parquet")
+    files = sorted((tape.catalog / "data" / kind / name).glob("*.parquet"))
+    prices = pl.scan_parquet(files, glob=False)
     told = (
         prices.select(pl.col("ts_init").cast(pl.Int64), column)
         .filter(pl.col("ts_init").is_between(tape.start, moments[-1]))
