@@ -31,7 +31,7 @@ from qe_plugins.data.synthetic_label import Made, write_label
 from qe_plugins.data.synthetic_path import PricePath, Reel
 from qe_plugins.data.synthetic_plan import Plan, plan
 from qe_plugins.data.synthetic_rolls import KnownRoll, known_rolls
-from qe_plugins.data.synthetic_roots import SPECS, price_of, seed_of
+from qe_plugins.data.synthetic_roots import SPECS, check_through_zero, price_of, seed_of
 from qe_plugins.data.synthetic_sessions import DAY_NS, MINUTES, Month
 from qe_plugins.data.synthetic_volume import traded
 from qe_plugins.data.wanted import Where
@@ -48,6 +48,7 @@ WIDTH = 8  # sessions over which it does so, at most
 def shelf(settings: Synthetic, where: Where) -> Shelf:
     """Return the catalog of the generated tape, made on first use."""
     place = where("synthetic")
+    check_through_zero(settings, [settings.root], place)
     planned = plan(settings, where)
     text = FORM.encode() + msgspec.json.encode(settings)
     key = hashlib.sha256(text).hexdigest()[:32]

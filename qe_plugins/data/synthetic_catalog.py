@@ -17,7 +17,7 @@ from qe_plugins.data.catalog import open_shelf
 from qe_plugins.data.synthetic import build
 from qe_plugins.data.synthetic_label import ROLLS, Made, read_label
 from qe_plugins.data.synthetic_plan import plan
-from qe_plugins.data.synthetic_roots import SPECS, by_underlying
+from qe_plugins.data.synthetic_roots import by_underlying, check_through_zero
 from qe_plugins.errors import DataError, did_you_mean
 
 ROOTS: tuple[str, ...] = get_args(get_type_hints(Synthetic)["root"])
@@ -67,7 +67,7 @@ def generate(settings: Synthetic, roots: Sequence[str], out: Path | None = None)
 
 
 def _check(settings: Synthetic, roots: Sequence[str]) -> None:
-    for root in (*roots, *settings.through_zero):
+    for root in roots:
         if root not in ROOTS:
             hint = did_you_mean(root, ROOTS) or f"There are {', '.join(ROOTS)}."
             raise DataError("no such root can be generated.", where=repr(root), hint=hint)
@@ -79,11 +79,7 @@ def _check(settings: Synthetic, roots: Sequence[str]) -> None:
             where=",".join(roots),
             hint="Leave the price out: each root then begins at its own.",
         )
-    for root in settings.through_zero:
-        if root not in roots or SPECS[root].asset == "INDEX":
-            known = [one for one in roots if SPECS[one].asset != "INDEX"]
-            hint = f"Name one of {', '.join(known)}." if known else "An index stays above zero."
-            raise DataError("its price cannot go through zero here.", where=repr(root), hint=hint)
+    check_through_zero(settings, roots, "--through-zero")
 
 
 def _is_there(place: Path, wanted: Made) -> bool:

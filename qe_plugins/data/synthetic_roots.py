@@ -13,6 +13,7 @@ import numpy as np
 
 from qe_plugins.config.schema import Synthetic
 from qe_plugins.data.synthetic_sessions import Month, months, nanoseconds
+from qe_plugins.errors import DataError
 from qe_plugins.market.expiry import first_notice, last_trade, listed
 
 SP500 = "S&P 500"
@@ -105,6 +106,15 @@ def by_underlying(roots: Sequence[str]) -> dict[str, list[str]]:
     for root in roots:
         found.setdefault(SPECS[root].underlying, []).append(root)
     return found
+
+
+def check_through_zero(settings: Synthetic, roots: Sequence[str], place: str) -> None:
+    """Raise DataError where the settings take a root through zero that is not one of `roots`."""
+    known = [one for one in roots if SPECS[one].asset != "INDEX"]
+    for root in settings.through_zero:
+        if root not in known:
+            hint = f"Name one of {', '.join(known)}." if known else "An index stays above zero."
+            raise DataError(f"the price of {root} cannot go through zero.", where=place, hint=hint)
 
 
 def price_of(settings: Synthetic, root: str) -> Decimal:

@@ -60,7 +60,7 @@ class Bridge(DataActor):
         if self._house.watching:
             self._house.check(bar)
         if self._sessions.wanted:
-            self._sessions.tick(bar.ts_event)
+            self._sessions.tick(bar)
         if self._asker is not None:
             self._given["bar"] = bar
             answers = self._asker.voices(self._given)

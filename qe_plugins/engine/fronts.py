@@ -64,7 +64,8 @@ def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list
     """Return front bars, oldest first, as they would have been on the level of the last turn.
 
     `turns` are those up to now; `adjust` is `difference` or `ratio`. A turn without prices leaves
-    what was before it out: there is nothing to adjust it by.
+    what was before it out, and so does a ratio of prices that are not above zero: there is nothing
+    to adjust it by.
     """
     ratio, difference, later = Decimal(1), Decimal(0), list(turns)
     moved: list[Bar] = []
@@ -72,7 +73,7 @@ def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list
     for bar in sorted(history, key=lambda bar: bar.ts_event, reverse=True):
         while later and later[-1].at > bar.ts_event:
             turn = later.pop()
-            if turn.prices is None:
+            if turn.prices is None or (adjust == "ratio" and min(turn.prices) <= 0):
                 return moved[::-1]
             before, after = turn.prices
             if adjust == "ratio":

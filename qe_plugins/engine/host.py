@@ -131,6 +131,10 @@ class GatedStrategy(Gated, Subscribing, Strategy):
 class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
     """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
 
+    @property
+    def portfolio(self) -> Any:
+        return self._floor.portfolio
+
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         if refused := self._refused(order):
             request, refusals = refused

@@ -95,6 +95,11 @@ def money_facts(
     for root in sorted({contract.underlying for contract in contracts}):
         written = loaded.config.contracts.get(root)
         found[root] = of_file(root, written) if written else of_table(loaded, root, start, end)
+        if parts := [fee.amount for fee in found[root].fees if fee.amount * 100 % 1]:
+            raise loaded.error(
+                f"a fee must be in whole cents, as each fill is charged, was {parts[0]}.",
+                *("contracts", root, "fee"),
+            )
         if loaded.config.margin.basis == "day_trade":
             _check_day_trade(loaded, found[root])
     return found

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from nautilus_trader.model import Bar, BarAggregation
 
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.office import EVER
 
 CHICAGO = ZoneInfo("America/Chicago")
 OPENS_AT = 17
-FRIDAY, SATURDAY = 4, 5
+FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
+DAILY = (BarAggregation.DAY, BarAggregation.WEEK, BarAggregation.MONTH, BarAggregation.YEAR)
 NANOSECONDS = 1_000_000_000
 
 
@@ -20,6 +23,16 @@ def session_end(ts: int) -> datetime:
     local = datetime.fromtimestamp(ts / NANOSECONDS, UTC).astimezone(CHICAGO)
     end = local.replace(hour=OPENS_AT, minute=0, second=0, microsecond=0)
     return end if local <= end else end + timedelta(days=1)
+
+
+def trading_day(ts: int) -> date:
+    """Return the date of the session that a bar of a day closes, by its closing time (UTC ns).
+
+    Such a bar is of a day of UTC; what traded on a Sunday is Monday's session.
+    """
+    day = datetime.fromtimestamp((ts - 1) // NANOSECONDS, UTC).date()
+    moves = {SATURDAY: -1, SUNDAY: 1}
+    return day + timedelta(days=moves.get(day.weekday(), 0))
 
 
 def evening(ts: int) -> datetime:
@@ -62,6 +75,14 @@ class Bell:
         self._clock.set_time_alert_ns(f"SESSION-{bell}", bell, self._ring)
 
 
+def _session_of(bar: Bar) -> tuple[int, str]:
+    """Return until when bars belong to the session of a bar (UTC ns), and its date."""
+    if bar.bar_type.spec.aggregation in DAILY:
+        return bar.ts_event, f"{trading_day(bar.ts_event)}"
+    end = session_end(bar.ts_event)
+    return int(end.timestamp()) * NANOSECONDS, f"{end:%Y-%m-%d}"
+
+
 class SessionClock:
     """Watches bars go by; `wanted` says whether any plugin wants to hear of sessions."""
 
@@ -70,14 +91,16 @@ class SessionClock:
         self.wanted = floor.observers.wants("session_closed")
         self._end, self._date, self._reviewed, self._last = 0, "", 0, 0
 
-    def tick(self, ts: int) -> None:
-        """Take the time of a bar (UTC ns); close the session when the bar belongs to the next."""
+    def tick(self, bar: Bar) -> None:
+        """Take a bar; close the session when the bar belongs to the next."""
         if not self.wanted:
             return
+        ts = bar.ts_event
         if ts > self._end:
-            self.close(ts)
-            end = session_end(ts)
-            self._end, self._date = int(end.timestamp()) * NANOSECONDS, f"{end:%Y-%m-%d}"
+            end, date_ = _session_of(bar)
+            if date_ != self._date:
+                self.close(ts)
+            self._end, self._date = end, date_
         self._last = ts
 
     def close(self, until: int = EVER) -> None:

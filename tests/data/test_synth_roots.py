@@ -112,7 +112,7 @@ def test_a_run_generates_any_root_on_first_use() -> None:
     ("settings", "roots", "says"),
     [
         (Synthetic(open_price=70), ["CL", "ES"], "one first price for several underlyings"),  # type: ignore[arg-type]
-        (Synthetic(through_zero=["GC"]), ["CL"], "cannot go through zero here. Name one of CL"),
+        (Synthetic(through_zero=["GC"]), ["CL"], "GC cannot go through zero. Name one of CL"),
         (Synthetic(through_zero=["ES"]), ["ES"], "An index stays above zero"),
     ],
 )

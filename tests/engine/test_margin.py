@@ -50,11 +50,32 @@ def test_a_dollar_less_is_refused_with_the_figures(trade: Trade) -> None:
     assert [f.body["plugin"] for f in outcome.facts if f.kind is Kind.VETO] == ["margin"]
 
 
-@pytest.mark.parametrize("price", [2_000.0, 4_750.0, 9_000.0])
-def test_the_margin_is_the_same_at_every_price(trade: Trade, price: float) -> None:
-    closes = (4_750.0, price, price)
+@pytest.mark.parametrize("first", [4_750.0, 10.0, 0.0, -12.25])
+@pytest.mark.parametrize("price", [2_000.0, 4_750.0, 9_000.0, 0.0, -37.5])
+def test_the_margin_is_the_same_at_every_price(trade: Trade, first: float, price: float) -> None:
+    closes = (first, price, price)
     outcome = trade("BuysAtBar2", closes=closes, **account("2_000 USD"))
     assert outcome.orders["status"].to_list() == ["FILLED"]
+    assert outcome.account["locked"].to_list()[-1] == 2_000.0
+
+
+@pytest.mark.parametrize("price", [9_000.0, 0.0, -37.5])
+def test_a_dollar_less_is_refused_at_every_price(trade: Trade, price: float) -> None:
+    outcome = trade("BuysAtBar2", closes=(4_750.0, price, price), **account("1_999 USD"))
+    assert outcome.orders["status"].to_list() == ["DENIED"]
+    assert reasons(outcome)[0].startswith("margin: ")
+
+
+@pytest.mark.parametrize("price", [9_000.0, 50.0, -40.0])
+def test_a_breach_is_one_at_every_price(trade: Trade, price: float) -> None:
+    closes = (price, price, price - 41, price - 42)
+    outcome = trade("BuysAtMarket", closes=closes, **account("2_000 USD"))
+    assert outcome.fills.select("side", "price").rows() == [("BUY", price), ("SELL", price - 41)]
+
+
+def test_a_short_breach_is_one_too(trade: Trade) -> None:
+    outcome = trade("SellsAtMarket", closes=(-40.0, -40.0, 1.0, 2.0), **account("2_000 USD"))
+    assert outcome.fills.select("side", "price").rows() == [("SELL", -40.0), ("BUY", 1.0)]
 
 
 def test_two_limits_that_may_both_fill_need_both_margins(trade: Trade) -> None:

@@ -13,6 +13,7 @@ from nautilus_trader.model import Currency, Quantity
 
 from qe_plugins.config.load import Loaded
 from qe_plugins.decisions import Rung, Side, Signal
+from qe_plugins.engine.backtest import run
 from qe_plugins.engine.description import describe
 from qe_plugins.engine.instruments import FeeByDate, fee_model
 from qe_plugins.engine.money import Terms, fees_in_words, margins_in_words, money_facts
@@ -191,3 +192,9 @@ def test_a_fee_is_that_of_the_day_of_the_order(terms: Callable[..., Terms]) -> N
     ]
     assert [str(money) for money in charged] == ["1.14 USD", "1.24 USD"]
     assert charged[0].currency == Currency.from_str("USD")
+
+
+def test_a_fee_of_half_a_cent_is_refused(settings: Callable[..., Loaded]) -> None:
+    contracts = {"MES": {"margin_init": 2_000, "margin_maint": 1_800, "fee": 0.125}}
+    with pytest.raises(ConfigError, match="a fee must be in whole cents"):
+        run(settings("BuysAtMarket", contracts=contracts))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nautilus_trader.model import Bar, BarType, Price, Quantity
 
 from qe_plugins.decisions import Side, Trade
 from qe_plugins.engine.sessions import CHICAGO, SessionClock, evening, session_end
@@ -82,15 +83,28 @@ def trade(number: int) -> Trade:
     )
 
 
+def closing(text: str, kind: str) -> Bar:
+    """Return a bar of a day or a minute that closes at a time in UTC."""
+    price, ts = Price.from_str("4750.00"), at(text)
+    bars = BarType.from_str(f"MESH24.XCME-1-{kind}-LAST-EXTERNAL")
+    return Bar(bars, price, price, price, price, Quantity.from_int(1), ts, ts)
+
+
 @pytest.fixture
 def told() -> Callable[..., Any]:
     """Return a function that lets bars go by, trades at some, and returns what is told."""
 
-    def run(bars: list[str], trades: dict[str, int] | None = None, *, wanted: bool = True) -> Any:
+    def run(
+        bars: list[str],
+        trades: dict[str, int] | None = None,
+        *,
+        wanted: bool = True,
+        kind: str = "MINUTE",
+    ) -> Any:
         floor: Any = Floor(wanted)
         clock = SessionClock(floor)
         for bar in bars:
-            clock.tick(at(bar))
+            clock.tick(closing(bar, kind))
             floor.trades += [
                 trade(number) for when, number in (trades or {}).items() if when == bar
             ]
@@ -118,6 +132,13 @@ def test_sessions_go_on_over_the_end_of_summer(told: Callable) -> None:
 def test_two_contracts_with_the_same_minutes_share_a_session(told: Callable) -> None:
     bars = ["2024-01-03 15:00", "2024-01-03 15:00", "2024-01-03 23:01", "2024-01-03 23:01"]
     assert [session for session, *_ in told(bars)] == ["2024-01-03", "2024-01-04"]
+
+
+def test_a_daily_bar_is_the_session_of_its_day(told: Callable) -> None:
+    """Databento's closes at midnight in UTC: Friday's on Saturday, two hours after the market."""
+    bars = ["2024-05-31 00:00", "2024-06-01 00:00", "2024-06-03 00:00", "2024-06-04 00:00"]
+    sessions = [session for session, *_ in told(bars, kind="DAY")]
+    assert sessions == ["2024-05-30", "2024-05-31", "2024-06-03"]
 
 
 def test_a_tape_without_bars_has_no_session(told: Callable) -> None:
