@@ -13,7 +13,7 @@ from qe_plugins.config.load import Loaded
 from qe_plugins.engine.backtest import run
 from qe_plugins.engine.outcome import Outcome
 from qe_plugins.errors import ConfigError
-from tests.engine.traders import Trader
+from tests.engine.traders import MES, Trader
 
 USD, CME = Currency.from_str("USD"), Venue("XCME")
 SEEN: list[dict[str, Any]] = []
@@ -46,6 +46,13 @@ class Looks(Trader):
                 "held": len(self.cache.positions_open(account_id=AccountId("XCME-001"))),
                 "others": len(self.cache.positions_open(None, None, None, AccountId("IB-1"))),
                 "elsewhere": self.cache.account_for_venue(Venue("XNYM")),
+                "of the engine": [
+                    self.portfolio.unrealized_pnls()[USD].as_decimal(),
+                    self.portfolio.realized_pnls(account_id=account.id)[USD].as_decimal(),
+                    self.portfolio.net_exposures()[USD].as_decimal(),
+                    self.portfolio.net_exposures(CME)[USD].as_decimal(),
+                    self.portfolio.net_position(MES, account_id=account.id),
+                ],
             }
         )
 
@@ -60,6 +67,7 @@ def test_the_account_is_that_of_a_futures_broker(trade: Callable[..., Outcome]) 
     assert seen["free"] == seen["total"] - 4_000
     assert seen["equity"] == 100_000 - fee + 25
     assert [money.as_decimal() for m in seen["margins"] for money in m.values()] == [4_000, 1_800]
+    assert seen["of the engine"] == [25, -fee, 4_755 * 5, 4_755 * 5, 1]
     assert (seen["same"], seen["held"], seen["others"], seen["elsewhere"]) == (True, 1, 0, None)
 
 
