@@ -27,7 +27,7 @@ def catalog(anew: bool, as_json: bool) -> None:
     and import.
     """
     from qe_plugins.data.databento.book import books
-    from qe_plugins.data.databento.shelf import FOLDER
+    from qe_plugins.data.databento.stamp import FOLDER
 
     if anew:
         built = [one for book in books() if (one := _rebuilt(book.now.dataset))]

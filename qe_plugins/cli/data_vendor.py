@@ -138,5 +138,5 @@ def _print_bought(bought: Bought) -> None:
     )
     for retry in bought.retries:
         click.echo(f"billed again after a cut: {retry}")
-    if bought.files:
+    if bought.files or bought.catalog:
         print_built([bought.catalog] if bought.catalog else [])

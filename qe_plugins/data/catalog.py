@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from qe_plugins.errors import DataError
 
 type Record = Bar | QuoteTick | TradeTick
 
-EXTERNAL = "-EXTERNAL"
+REFUSED = "refused.json"
 
 
 class Kind(Enum):
@@ -45,12 +45,16 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Shelf(msgspec.Struct, frozen=True):
-    """What a catalog holds of futures: contracts by id, their series, and how they settled."""
+    """What a catalog holds of futures: contracts by id, their series, and how they settled.
+
+    `refused` has the contracts that were left out of it, by name (`ZNH24`), and why.
+    """
 
     folder: Path
     contracts: dict[str, FuturesContract]
     series: tuple[Series, ...]
     settlements: Mapping[str, Settlement] = {}
+    refused: Mapping[str, str] = {}
 
 
 def open_shelf(folder: Path, place: str) -> Shelf:
@@ -61,13 +65,16 @@ def open_shelf(folder: Path, place: str) -> Shelf:
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}.", where=place, hint="Check the path.")
     refuse_version_1(folder, place)
+    refused = read_refused(folder)
+    if refused and not (folder / "data" / "futures_contract").is_dir():
+        raise refusal(list(refused.values()), place)
     if not (folder / "data").is_dir():
         raise DataError(
             f"{folder} is no Parquet catalog: it has no folder 'data'.",
             where=place,
             hint="Give the folder that ParquetDataCatalog wrote, or use 'dbn:'.",
         )
-    contracts = _contracts(folder)
+    contracts = _contracts(folder, place)
     if not contracts:
         raise DataError(
             f"{folder} has no dated futures contracts.",
@@ -76,12 +83,36 @@ def open_shelf(folder: Path, place: str) -> Shelf:
         )
     found = [_series(kind, path, place) for kind in Kind for path in _folders(folder, kind)]
     series = tuple(one for one in found if one.contract in contracts)
-    return Shelf(folder, contracts, series, settlements.read(folder, place))
+    return Shelf(folder, contracts, series, settlements.read(folder, place), refused)
 
 
-def _contracts(folder: Path) -> dict[str, FuturesContract]:
+def refusal(reasons: Sequence[str], place: str) -> DataError:
+    """Return the error that names the first of the definitions that were refused."""
+    more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return DataError(
+        f"refused: {reasons[0]}{more}.",
+        where=place,
+        hint="Profits would be wrong: get the definitions again, or correct terms that changed.",
+    )
+
+
+def write_refused(folder: Path, refused: Mapping[str, str]) -> None:
+    """Write beside a catalog which contracts are not in it, by name, and why."""
+    (folder / REFUSED).write_bytes(msgspec.json.encode(refused))
+
+
+def read_refused(folder: Path) -> dict[str, str]:
+    """Return what `write_refused` wrote; nothing without it."""
+    try:
+        return msgspec.json.decode((folder / REFUSED).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def _contracts(folder: Path, place: str) -> dict[str, FuturesContract]:
     """Return the futures; of several versions of one the latest."""
-    every = ParquetDataCatalog(str(folder)).instruments()
+    kept = folder / "data" / "futures_contract"
+    every = _mended(kept, place, lambda _: ParquetDataCatalog(str(folder)).instruments())
     futures = [one for one in every if isinstance(one, FuturesContract) and _is_dated(one)]
     return {str(one.id): one for one in sorted(futures, key=lambda one: one.ts_init)}
 
@@ -107,9 +138,10 @@ def _series(kind: Kind, path: Path, place: str) -> Series:
 def _mended[T](file: Path, place: str, read: Callable[[Path], T]) -> T:
     try:
         return read(file)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, RuntimeError, KeyError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"{file} cannot be read: {str(error).splitlines()[0]}",
+            f"{file} cannot be read: {said}",
             where=place,
             hint="Write the catalog again from its source.",
         ) from error

@@ -1,77 +1,103 @@
-"""Futures of definition files, under ids whose year has two digits."""
+"""Contracts of definition files as the engine's instruments, under ids with two year digits."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from nautilus_trader.adapters.databento import DatabentoDataLoader
-from nautilus_trader.model import FuturesContract, InstrumentId
+import msgspec
+from nautilus_trader.model import (
+    AssetClass,
+    Currency,
+    FuturesContract,
+    InstrumentId,
+    Price,
+    Quantity,
+    Symbol,
+)
+from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.data.dbn_file import DbnFile, decoding
+from qe_plugins.data.catalog import write_refused
+from qe_plugins.data.definitions import read_definitions
 from qe_plugins.errors import DataError
-from qe_plugins.market.keys import dated_key
+from qe_plugins.market.contracts import Contract, Kind, Refusal
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CENTS = 2  # decimals that a price has at least, as the engine's own loader shows it
+CLASSES = {"D": AssetClass.DEBT, "C": AssetClass.FX, "S": AssetClass.EQUITY}
 
 
-def futures(
-    loader: DatabentoDataLoader, files: Sequence[DbnFile], place: str
-) -> dict[str, list[FuturesContract]]:
-    """Return the futures by raw name, each list by expiry, and teach the loader their precision.
+class Listed(msgspec.Struct, frozen=True):
+    """The futures of definition files by name, `ESZ13`, and those refused, with why."""
 
-    Definitions repeat daily: the last one of a contract counts. Raises DataError where there is no
-    future among them.
+    contracts: dict[str, FuturesContract]
+    refused: list[Refusal]
+
+
+def listed(files: Sequence[Path], place: str) -> Listed:
+    """Return the futures that definition files define.
+
+    Raises DataError where there is none among them, not even a refused one.
     """
-    latest: dict[str, FuturesContract] = {}
-    for file in files:
-        if file.schema == "definition":
-            with decoding(file, place):
-                every = loader.load_instruments(file.path, True, True)
-            for one in every:
-                if isinstance(one, FuturesContract):
-                    latest[str(_dated_id(one))] = one
-    if not latest:
+    defined = read_definitions(files)
+    futures = [one for one in defined.contracts if one.kind is Kind.FUTURE]
+    refused = list(defined.refused)
+    found = {}
+    for one in futures:
+        try:
+            found[one.name] = instrument(one)
+        except (ValueError, OverflowError) as error:
+            refused.append(Refusal(name=one.name, figure="definition", stated=f"is wrong: {error}"))
+    if not found and not refused:
         raise DataError(
             "the definitions hold no futures contracts.",
             where=place,
             hint="Add Databento's 'definition' file of the same symbols and days.",
         )
-    listed: dict[str, list[FuturesContract]] = defaultdict(list)
-    for one in sorted(latest.values(), key=lambda one: one.expiration_ns):
-        listed[str(one.raw_symbol)].append(_renamed(one))
-    return listed
+    return Listed(found, refused)
 
 
-def _dated_id(contract: FuturesContract) -> InstrumentId:
-    """Return the id with two year digits, by the delivery that lies nearest to the expiry."""
-    expiry = datetime.fromtimestamp(contract.expiration_ns // 1_000_000_000, UTC)
-    key = dated_key(str(contract.raw_symbol), date(expiry.year - 4, 1, 1))
-    name = key.name if key else str(contract.raw_symbol)
-    return InstrumentId.from_str(f"{name}.{contract.venue}")
-
-
-def _renamed(one: FuturesContract) -> FuturesContract:
+def instrument(one: Contract) -> FuturesContract:
+    """Return a future as the engine has it. Raises ValueError for a figure it does not take."""
+    assert one.id is not None
+    assert one.tick is not None
+    assert one.multiplier is not None
+    exponent = one.tick.as_tuple().exponent
+    precision = max(-int(exponent), CENTS)
     return FuturesContract(
-        instrument_id=_dated_id(one),
-        raw_symbol=one.raw_symbol,
-        asset_class=one.asset_class,
-        underlying=one.underlying,
-        activation_ns=one.activation_ns,
-        expiration_ns=one.expiration_ns,
-        currency=one.currency,
-        price_precision=one.price_precision,
-        price_increment=one.price_increment,
-        multiplier=one.multiplier,
-        lot_size=one.lot_size,
-        ts_event=one.ts_event,
-        ts_init=one.ts_init,
-        max_quantity=one.max_quantity,
-        min_quantity=one.min_quantity,
-        max_price=one.max_price,
-        min_price=one.min_price,
-        margin_init=one.margin_init,
-        margin_maint=one.margin_maint,
+        instrument_id=InstrumentId.from_str(one.id),
+        raw_symbol=Symbol(one.raw),
+        asset_class=_asset_class(one.cfi),
+        underlying=one.root,
+        activation_ns=_nanoseconds(one.activation) if one.activation else 0,
+        expiration_ns=_nanoseconds(one.expiry),
+        currency=Currency.from_str(one.currency),
+        price_precision=precision,
+        price_increment=Price.from_decimal_dp(one.tick, precision),
+        multiplier=Quantity.from_str(f"{one.multiplier:f}"),
+        lot_size=Quantity.from_int(1),
+        min_quantity=Quantity.from_int(1),
+        ts_event=one.sent,
+        ts_init=one.sent,
         exchange=one.exchange,
-        tick_scheme=one.tick_scheme,
-        info=one.info,
+        info={},
     )
+
+
+def write_instruments(found: Listed, folder: Path) -> None:
+    """Write the contracts into a catalog, and beside them why others were refused."""
+    write_refused(folder, {one.name: str(one) for one in found.refused})
+    if found.contracts:
+        ParquetDataCatalog(str(folder)).write_instruments(list(found.contracts.values()))
+
+
+def _asset_class(cfi: str) -> AssetClass:
+    """Return the class by ISO 10962: the second letter tells commodities, the third the rest."""
+    if cfi[1:2] == "C":
+        return AssetClass.COMMODITY
+    return CLASSES.get(cfi[2:3], AssetClass.INDEX)
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1) * 1_000

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from qe_plugins.config.schema import Data
 from qe_plugins.data import settlements, statistics, wanted
+from qe_plugins.data.bar_series import BAR_SCHEMAS, BarFile, write_bars
 from qe_plugins.data.cached import cached
 from qe_plugins.data.catalog import Kind, Shelf, open_shelf
-from qe_plugins.data.dbn_file import DbnFile, check_whole, digest, read_header
-from qe_plugins.data.decoding import BAR_SCHEMAS, LOADS, decode
-from qe_plugins.data.definitions import read_definitions, refuse_wrong
+from qe_plugins.data.checks import moment
+from qe_plugins.data.dated import listed, write_instruments
+from qe_plugins.data.dbn_file import DbnFile, digest, read_header
+from qe_plugins.data.decoding import LOADS, decode, refuse_undefined
+from qe_plugins.data.records import check_records
 from qe_plugins.data.wanted import Where
 from qe_plugins.errors import DataError
+from qe_plugins.market.keys import dated_key
 
-FORM = "1"  # of the decoded catalog; a change makes every cache anew
+FORM = "2"  # of the decoded catalog; a change makes every cache anew
 DEFINITION = "definition"
 SUFFIX = ".dbn.zst"
 
@@ -45,12 +51,48 @@ def shelf(data: Data, where: Where) -> tuple[str, Shelf]:
 
 
 def _build(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, place: str) -> None:
-    for file in files:
-        check_whole(file.path, place)
-    stated = [file.path for file in files if file.schema == DEFINITION]
-    refuse_wrong(read_definitions(stated).refused, place)
-    decode([one for one in files if one.schema != statistics.SCHEMA], schemas, folder, place)
-    settlements.keep([file.path for file in files], folder)
+    rows = {file.path: check_records(file.path, place) for file in files}
+    with _placed(place):
+        found = listed([file.path for file in files if file.schema == DEFINITION], place)
+        refused = {one.name for one in found.refused}
+        recorded = [one for one in files if one.schema in schemas.values()]
+        refuse_undefined(recorded, found.contracts, refused, place)
+        write_instruments(found, folder)
+        bars = [
+            BarFile(one.path, one.schema, rows[one.path])
+            for one in files
+            if one.schema == schemas.get(Kind.BARS)
+        ]
+        written = write_bars(bars, found.contracts, folder)
+        _refuse_left(written.left, refused, bars, place)
+        decode(recorded, schemas, found.contracts, folder, place)
+        settlements.keep([file.path for file in files], folder)
+
+
+@contextmanager
+def _placed(place: str) -> Iterator[None]:
+    """Say in every DataError where the files were named."""
+    try:
+        yield
+    except DataError as error:
+        if error.where == place:
+            raise
+        said = f"{error.where}: {error.message}" if error.where else error.message
+        raise DataError(said, where=place, hint=error.hint) from error
+
+
+def _refuse_left(
+    left: Mapping[str, int], refused: Collection[str], files: Sequence[BarFile], place: str
+) -> None:
+    """Raise DataError for bars of a decade of which the definitions know nothing."""
+    for name, first in left.items():
+        if name not in refused and (key := dated_key(name, date.min)):
+            raise DataError(
+                f"{files[0].path.parent} has {key.raw} at {moment(first)}, when every {key.raw} "
+                "that is defined had expired.",
+                where=place,
+                hint="Add Databento's 'definition' file of the same symbols and days.",
+            )
 
 
 def _key(files: Sequence[DbnFile], schemas: dict[Kind, str]) -> str:

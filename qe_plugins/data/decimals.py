@@ -33,6 +33,25 @@ def floats(table: pa.Table, *names: str) -> list[np.ndarray]:
     return [made[name].to_numpy() for name in names]
 
 
+def nanos(table: pa.Table, *names: str) -> list[np.ndarray]:
+    """Return decimal columns of rows of a catalog as arrays of 1e-9, int64.
+
+    Raises Polars' InvalidOperationError for nine thousand million and more.
+    """
+    frame: Any = pl.from_arrow(table.select(names))
+    made = frame.select(_whole(name, frame.schema[name]).cast(pl.Int64) for name in names)
+    return [made[name].to_numpy() for name in names]
+
+
+def _whole(name: str, kind: Any) -> pl.Expr:
+    if not isinstance(kind, pl.Decimal):
+        raise ValueError(f"'{name}' is {kind}, not a decimal")
+    steps = kind.scale - DIGITS
+    whole: pl.Expr = pl.col(name).to_physical()
+    scaled: pl.Expr = whole // 10**steps if steps >= 0 else whole * 10**-steps
+    return scaled
+
+
 def _floats(name: str, kind: Any) -> pl.Expr:
     if not isinstance(kind, pl.Decimal) or kind.scale < DIGITS:
         return pl.col(name).cast(pl.Float64)

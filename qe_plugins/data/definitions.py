@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import databento_dbn
@@ -13,45 +12,33 @@ import msgspec
 import zstandard
 from msgspec.structs import replace
 
-from qe_plugins.data.dbn_file import check_whole, read_header
+from qe_plugins.data.dbn_file import read_header
+from qe_plugins.data.figures import Message, decimal, multipliers, ticks
+from qe_plugins.data.records import check_records
 from qe_plugins.data.symbology import instrument_id
 from qe_plugins.errors import DataError
 from qe_plugins.market.contracts import Contract, Kind, Refusal, disagreements
 from qe_plugins.market.keys import ContractKey, dated_key
 
 BLOCK = 1 << 20
-UNDEFINED = 2**63 - 1
 NO_TIME = 2**64 - 1
-NANO = Decimal(1_000_000_000)
 KINDS = {"F": Kind.FUTURE, "C": Kind.OPTION, "P": Kind.OPTION}  # all else is a spread
 
 STATED = (  # what a contract is made of
     "raw_symbol",
     "maturity_year",
     "maturity_month",
+    "activation",
     "expiration",
     "exchange",
+    "currency",
+    "main_fraction",
     "min_price_increment",
     "min_price_increment_amount",
     "display_factor",
     "unit_of_measure_qty",
     "tick_rule",
 )
-
-# CME's variable ticks by tick rule: up to this price, this tick, beyond it that tick, in the feed's
-# own prices. From CME's "Tick, Decimal and Fractional Pricing"; 15, which ES options have since
-# 2024, is not in the public copy and is ES options' contract rule: 0.05 up to 10.00, then 0.25.
-TICK_RULES = {
-    1: ("500", "5", "10"),
-    2: ("5", "0.5", "1"),
-    3: ("10", "1", "2"),
-    4: ("500", "5", "25"),
-    10: ("300", "5", "25"),
-    11: ("300", "5", "10"),
-    12: ("5", "0.25", "0.5"),
-    13: ("25", "1", "5"),
-    15: ("1000", "5", "25"),
-}
 
 
 class Defined(msgspec.Struct, frozen=True):
@@ -82,23 +69,33 @@ def definition_files(places: Iterable[Path]) -> list[Path]:
 def read_definitions(files: Iterable[Path], roots: Iterable[str] = ()) -> Defined:
     """Return the contracts that files define, of all roots or of some, each once.
 
-    Raises DataError for a file that is cut short or not DBN. Later definitions of a contract
-    replace earlier ones.
+    The definition that was sent last counts, whatever the files are called. Raises DataError for
+    a file that is cut short or not DBN, and for two that were sent at once and differ.
     """
     wanted = frozenset(roots)
     known: dict[tuple[str, int, int], Contract] = {}
-    refused: dict[str, Refusal] = {}
+    counted: Counter[tuple[str, int, int]] = Counter()
+    latest: dict[tuple[str, int, int], Message] = {}
     for message, times in _distinct(files):
         contract = _contract(message)
         if wanted and contract.root not in wanted:
             continue
-        for refusal in disagreements(contract, _multipliers(message)):
-            refused[str(refusal)] = refusal
         same = (contract.raw, contract.year, contract.month)
-        before = known[same].definitions if same in known else 0
-        known[same] = replace(contract, definitions=before + times)
+        counted[same] += times
+        if same not in latest or _sent(message) >= _sent(latest[same]):
+            _refuse_ambiguous(message, latest.get(same))
+            latest[same], known[same] = message, contract
+    refused = {
+        str(one): one
+        for same, contract in known.items()
+        for one in disagreements(contract, multipliers(latest[same]))
+    }
     names = {refusal.name for refusal in refused.values()}
-    kept = [one for one in known.values() if one.name not in names]
+    kept = [
+        replace(one, definitions=counted[same])
+        for same, one in known.items()
+        if one.name not in names
+    ]
     return Defined(sorted(kept, key=_order), sorted(refused.values(), key=str))
 
 
@@ -118,20 +115,41 @@ def _order(contract: Contract) -> tuple[str, int, datetime, str]:
     return contract.root, list(Kind).index(contract.kind), contract.expiry, contract.raw
 
 
-def _distinct(files: Iterable[Path]) -> Iterable[tuple[databento_dbn.InstrumentDefMsg, int]]:
-    """Return each definition that says something new, and how often it was sent: mostly daily."""
-    first: dict[tuple[object, ...], databento_dbn.InstrumentDefMsg] = {}
+def _distinct(files: Iterable[Path]) -> Iterable[tuple[Message, int]]:
+    """Return each definition that says something new, as last sent, and how often that was."""
+    last: dict[tuple[object, ...], Message] = {}
     times: Counter[tuple[object, ...]] = Counter()
     for file in files:
-        check_whole(file, "data")
+        check_records(file, "data")
         for message in _messages(file):
             said = tuple(getattr(message, field) for field in STATED)
-            first.setdefault(said, message)
+            if said not in last or _sent(message) > _sent(last[said]):
+                last[said] = message
             times[said] += 1
-    return ((message, times[said]) for said, message in first.items())
+    return ((message, times[said]) for said, message in last.items())
 
 
-def _messages(file: Path) -> Iterator[databento_dbn.InstrumentDefMsg]:
+def _sent(message: Message) -> tuple[int, int, int]:
+    """Return what definitions go by in time: when received, when sent, from when they hold."""
+    received = message.ts_recv if message.ts_recv not in (0, NO_TIME) else message.ts_event
+    activation = message.activation if message.activation != NO_TIME else 0
+    return received, message.ts_event, activation
+
+
+def _refuse_ambiguous(message: Message, before: Message | None) -> None:
+    """Raise DataError where two definitions of one contract hold at once and differ."""
+    if before is None or _sent(message) != _sent(before):
+        return
+    field = next(one for one in STATED if getattr(message, one) != getattr(before, one))
+    raise DataError(
+        f"two definitions of {message.raw_symbol}, sent at the same time, differ in '{field}': "
+        f"{getattr(before, field)} and {getattr(message, field)}.",
+        where="data",
+        hint="Leave one of the two files out.",
+    )
+
+
+def _messages(file: Path) -> Iterator[Message]:
     decoder = databento_dbn.DBNDecoder()
     with file.open("rb") as raw:
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
@@ -142,11 +160,11 @@ def _messages(file: Path) -> Iterator[databento_dbn.InstrumentDefMsg]:
                     yield record
 
 
-def _contract(message: databento_dbn.InstrumentDefMsg) -> Contract:
+def _contract(message: Message) -> Contract:
     kind = KINDS.get(str(message.instrument_class), Kind.SPREAD)
     key = _key(message, kind)
-    tick, limit, above = _ticks(message)
-    multipliers = _multipliers(message) if kind is not Kind.SPREAD else []
+    tick, limit, above = ticks(message)
+    worth = multipliers(message) if kind is not Kind.SPREAD else []
     return Contract(
         id=instrument_id(key, message.exchange) if kind is Kind.FUTURE else None,
         raw=message.raw_symbol,
@@ -159,59 +177,32 @@ def _contract(message: databento_dbn.InstrumentDefMsg) -> Contract:
         tick=tick,
         tick_limit=limit,
         tick_above=above,
-        multiplier=multipliers[-1] if multipliers else None,
+        multiplier=worth[-1] if worth else None,
         activation=_time(message.activation) if message.activation != NO_TIME else None,
         expiry=_time(message.expiration),
         underlying=message.underlying or None,
-        strike=_decimal(message.strike_price) if kind is Kind.OPTION else None,
+        strike=decimal(message.strike_price) if kind is Kind.OPTION else None,
+        cfi=message.cfi,
+        sent=_sent(message)[0],
     )
 
 
-def _key(message: databento_dbn.InstrumentDefMsg, kind: Kind) -> ContractKey:
-    """Return root, year and month: of an option, the root of its underlying future."""
-    seen = _time(message.ts_event).date()
+def _key(message: Message, kind: Kind) -> ContractKey:
+    """Return root, year and month: of an option, the root of its underlying future.
+
+    A future's month is that of its name, and its year the one of that digit nearest to its expiry.
+    """
     expiry = _time(message.expiration).date()
+    if kind is Kind.FUTURE and (
+        named := dated_key(message.raw_symbol, date(expiry.year - 4, 1, 1))
+    ):
+        return named
+    seen = _time(message.ts_event).date()
     named = dated_key(message.underlying if kind is Kind.OPTION else message.raw_symbol, seen)
     root = named.root if named else message.asset or message.underlying
     if message.maturity_year < 9999 and 1 <= message.maturity_month <= 12:
         return ContractKey(root, message.maturity_year, message.maturity_month)
-    return named if named and kind is Kind.FUTURE else ContractKey(root, expiry.year, expiry.month)
-
-
-def _multipliers(message: databento_dbn.InstrumentDefMsg) -> list[Decimal]:
-    """Return what a point is worth: by the unit of measure, then by the value of a tick."""
-    found = []
-    if quantity := _decimal(message.unit_of_measure_qty):
-        found.append(quantity)
-    tick, value = (
-        _decimal(message.min_price_increment),
-        _decimal(message.min_price_increment_amount),
-    )
-    factor = _decimal(message.display_factor)
-    if tick and value and factor:
-        found.append(_plain(value / factor / tick))
-    return found
-
-
-def _ticks(
-    message: databento_dbn.InstrumentDefMsg,
-) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Return the tick; where it varies with the price, also up to which one, and the tick above."""
-    if rule := TICK_RULES.get(message.tick_rule):
-        factor = _decimal(message.display_factor) or Decimal(1)
-        limit, tick, above = (_plain(Decimal(part) * factor) for part in rule)
-        return tick, limit, above
-    return _decimal(message.min_price_increment), None, None
-
-
-def _decimal(fixed: int) -> Decimal | None:
-    return None if fixed == UNDEFINED else _plain(fixed / NANO)
-
-
-def _plain(number: Decimal) -> Decimal:
-    """Return a number without trailing zeros and without an exponent."""
-    whole = number.to_integral_value()
-    return whole.quantize(Decimal(1)) if number == whole else number.normalize()
+    return ContractKey(root, expiry.year, expiry.month)
 
 
 def _time(nanoseconds: int) -> datetime:

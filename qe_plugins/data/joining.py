@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,28 +12,32 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qe_plugins.data import counting
-from qe_plugins.data.catalog import Kind
 from qe_plugins.data.wanted import written
 from qe_plugins.errors import DataError
 
 type Piece = tuple[Path, int, int]  # a Parquet file, and the times, end exclusive, that are meant
 
 
-def once(tables: Iterable[pa.Table], kind: Kind, name: str, place: str) -> Iterator[pa.Table]:
-    """Pass a series' tables on. Raises DataError where a bar comes twice."""
-    last = -1
-    for table in tables:
-        stamps = counting.times(table)
-        again = stamps[np.diff(stamps, prepend=last) == 0]
-        if kind is Kind.BARS and again.size:
+def refuse_shared(parts: Sequence[Piece], name: str, place: str) -> None:
+    """Raise DataError where two files have quotes or trades of the same time.
+
+    A part's file lies in a folder of its source, in a folder of its slice.
+    """
+    spans: dict[Path, list[counting.Span]] = defaultdict(list)
+    for file, since, until in parts:
+        if span := counting.span(counting.groups(file), since, until):
+            spans[file.parents[4]].append(span)
+    whole = sorted(
+        (min(s.first for s in found), max(s.last for s in found)) for found in spans.values()
+    )
+    for (_, last), (first, _) in pairwise(whole):
+        if first < last:
             raise DataError(
-                f"{name} has two bars at {written(int(again[0]))}: its days are in more than one "
-                "file.",
+                f"{name}: two files have records of {written(first)}: its days are in more than "
+                "one file.",
                 where=place,
                 hint="Name the files to use, each day once.",
             )
-        last = int(stamps[-1])
-        yield table
 
 
 def in_order(parts: Sequence[Piece]) -> Iterator[pa.Table]:

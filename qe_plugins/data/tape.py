@@ -9,13 +9,15 @@ from pathlib import Path
 import msgspec
 from nautilus_trader.model import FuturesContract
 
-from qe_plugins.config.schema import Data
-from qe_plugins.data import counting, dbn, synthetic, wanted
+from qe_plugins.config.schema import SOURCES, Data
+from qe_plugins.data import counting, dbn, door, synthetic, wanted
 from qe_plugins.data.catalog import Kind, Series, Shelf, open_shelf
+from qe_plugins.data.databento.stamp import check_catalog
 from qe_plugins.data.reading import Piece, Reader, Woven
 from qe_plugins.data.settlements import Settlement
 from qe_plugins.data.synthetic_label import Made, read_label
 from qe_plugins.data.wanted import Where
+from qe_plugins.market.keys import DATED
 
 SHOWN = 6
 DAY = 86_400 * 1_000_000_000
@@ -26,7 +28,9 @@ class Tape(msgspec.Struct, frozen=True):
 
     `contracts` and `bar_types` are those with records in the window, in id order; `label` is for
     readers; `catalog` is the Parquet catalog that holds the records; `settlements` are those of
-    contracts that expire in the window, or within a day of its last record.
+    contracts that expire in the window, or within a day of its last record. `refused` are contracts
+    left out for their definition, by name, and why. `records` counts bars,
+    quotes and trades together, `bars` bars alone.
     """
 
     source: str
@@ -37,9 +41,11 @@ class Tape(msgspec.Struct, frozen=True):
     start: int
     end: int
     records: int
+    bars: int
     chunk: int
     series: tuple[Series, ...]
     settlements: Mapping[str, Settlement] = {}
+    refused: Mapping[str, str] = {}
 
     def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
@@ -68,6 +74,7 @@ def open_tape(data: Data, where: Where) -> Tape:
         label = Made((data.synthetic.root,), data.synthetic).label
         return _tape("synthetic", label, shelf, data, where)
     folder = Path(data.catalog or "").expanduser()
+    check_catalog(folder, where("catalog"))
     shelf = open_shelf(folder, where("catalog"))
     if made := read_label(folder, where("catalog")):
         return _tape("synthetic", made.label, shelf, data, where)
@@ -77,13 +84,17 @@ def open_tape(data: Data, where: Where) -> Tape:
 def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Tape:
     traded = {one.contract for one in shelf.series if one.groups} or set(shelf.contracts)
     roots = {name: shelf.contracts[name].underlying for name in traded}
+    wanted.refuse_refused(data, shelf.refused, roots, where)
     known = wanted.of_roots(data.roots, roots, where)
     contracts = wanted.chosen_contracts(data.instruments, known, where)
+    place = where(next(key for key in SOURCES if getattr(data, key) is not None))
+    door.check_contracts({name: shelf.contracts[name] for name in sorted(contracts)}, place)
     series = wanted.chosen_series(shelf.series, data, contracts, where)
     start, end = wanted.window(series, data, where)
     spans = [(one, span) for one in series if (span := counting.span(one.groups, start, end))]
     if not spans:
         raise wanted.nothing_between(start, end, where)
+    door.check_series(series, shelf.contracts, start, end, place)
     heard = [shelf.contracts[name] for name in dict.fromkeys(one.contract for one, _ in spans)]
     last = max(span.last for _, span in spans)
     reached = {str(one.id) for one in heard if one.expiration_ns <= min(end - 1, last + DAY)}
@@ -96,10 +107,17 @@ def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Ta
         start=min(span.first for _, span in spans),
         end=last,
         records=sum(span.rows for _, span in spans),
+        bars=sum(span.rows for one, span in spans if one.kind is Kind.BARS),
         chunk=data.chunk,
         series=tuple(one for one, _ in spans),
+        refused={n: why for n, why in shelf.refused.items() if _is_of(n, data.roots)},
         settlements={name: s for name, s in shelf.settlements.items() if name in reached},
     )
+
+
+def _is_of(name: str, roots: Sequence[str]) -> bool:
+    found = DATED.fullmatch(name)
+    return not roots or found is None or found["root"] in roots
 
 
 def _names(contracts: list[FuturesContract]) -> str:

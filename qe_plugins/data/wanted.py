@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from qe_plugins.config.schema import Data
-from qe_plugins.data.catalog import Kind, Series
+from qe_plugins.data.catalog import Kind, Series, refusal
 from qe_plugins.data.unknown import unknown
 from qe_plugins.errors import DataError, did_you_mean
 
@@ -32,6 +32,22 @@ def of_roots(wanted: Sequence[str], roots: Mapping[str, str], where: Where) -> s
             hint = did_you_mean(root, known) or f"It has {', '.join(known)}."
             raise DataError(f"the data has no bars of {root}.", where=where("roots"), hint=hint)
     return {name for name, root in roots.items() if not wanted or root in wanted}
+
+
+def refuse_refused(
+    data: Data, refused: Mapping[str, str], roots: Mapping[str, str], where: Where
+) -> None:
+    """Raise DataError where what is wanted was left out of the data for its definition.
+
+    `refused` has the reason by name, `ZNH24`; `roots` has the root of each id that is there.
+    """
+    for text in data.instruments:
+        if (name := text.partition(".")[0]) in refused:
+            raise refusal([refused[name]], where("instruments"))
+    for root in data.roots:
+        reasons = [why for name, why in refused.items() if name.startswith(root)]
+        if root not in roots.values() and reasons:
+            raise refusal(reasons, where("roots"))
 
 
 def chosen_contracts(wanted: Sequence[str], known: Collection[str], where: Where) -> set[str]:

@@ -11,6 +11,7 @@ from nautilus_trader.backtest import BacktestEngine
 from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, Price
 
 from qe_plugins.data.tape import Tape
+from qe_plugins.engine.admission import refuse_hedging
 from qe_plugins.engine.balance import credit
 from qe_plugins.engine.bridge import Bridge
 from qe_plugins.engine.components import Component
@@ -111,12 +112,14 @@ def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
         hosted = _hosted(part, floor, prepared)
         if (len(prepared.components) > 1 or floor.hears) and issubclass(hosted, Subscribing):
             floor.circles.admit(hosted)
-        return part.make(hosted)
+        made = part.make(hosted)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # `sys.exit` too: a run that did nothing is no success
         message = f"{part.author.__name__} could not be made: {one_line(error)}."
         raise prepared.loaded.error(message, part.section, part.name) from error
+    refuse_hedging(prepared.loaded, part, made)
+    return made
 
 
 def _hosted(part: Component, floor: Floor, prepared: Prepared) -> Any:

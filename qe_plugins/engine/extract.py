@@ -153,7 +153,7 @@ def _tape_facts(tape: Tape) -> TapeFacts:
         label=tape.label,
         start=tape.start,
         end=tape.end,
-        bars=tape.records,
+        bars=tape.bars,
         contracts=[
             ContractFacts(
                 id=str(contract.id),

@@ -32,7 +32,8 @@ class ContractFacts(msgspec.Struct, frozen=True, kw_only=True):
 class TapeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The data a run used. `source` is dbn, catalog or synthetic; `label` is what a reader sees.
 
-    `start` and `end` are the first and last event seen, UTC nanoseconds; `bars` counts records.
+    `start` and `end` are the first and last event seen, UTC nanoseconds; `bars` counts bars,
+    not quotes or trades.
     """
 
     source: str

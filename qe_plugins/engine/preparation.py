@@ -10,6 +10,7 @@ from qe_plugins import home, manager
 from qe_plugins.config.load import Loaded
 from qe_plugins.config.strategies import entries, front_id
 from qe_plugins.data.tape import Tape, open_tape
+from qe_plugins.engine.admission import check_currency, check_netting
 from qe_plugins.engine.components import Component, components
 from qe_plugins.engine.fronts import Front
 from qe_plugins.engine.listings import Listings
@@ -50,8 +51,10 @@ def prepare(
     check_account(loaded)
     plugins = activated(loaded) if plugins is None else plugins
     parts = [part for section in KINDS for part in components(loaded, section)]
+    check_netting(loaded, parts)
     if tape is None:
         tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
+    check_currency(loaded, tape.contracts)
     fronts = _fronts(loaded, tape, parts, files_of(loaded) if files is None else files)
     listings = Listings(
         [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],

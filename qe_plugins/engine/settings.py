@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from qe_plugins.config.schema import Model
 
 SECTION = "nautilus"
+NO_EMPTY_BARS = {"time_bars_build_with_no_updates": False}
+"""Nautilus makes bars of volume 0 while a market is closed; the feed has none."""
 ENUMS: dict[str, Any] = {
     "oms_type": model.OmsType,
     "account_type": model.AccountType,
@@ -65,7 +67,11 @@ def engine_config(loaded: Loaded) -> BacktestEngineConfig:
         run_analysis=False,
         cache=cache_config(loaded),
         data_engine=construct(
-            loaded, data.DataEngineConfig, section.data_engine, SECTION, "data_engine"
+            loaded,
+            data.DataEngineConfig,
+            NO_EMPTY_BARS | section.data_engine,
+            SECTION,
+            "data_engine",
         ),
         exec_engine=construct(
             loaded, execution.ExecutionEngineConfig, section.exec_engine, SECTION, "exec_engine"

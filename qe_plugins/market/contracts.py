@@ -28,7 +28,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     `tick` is in points and, where `tick_limit` is set, holds up to that price; `tick_above` beyond.
     `multiplier` is currency a point, None where the definition states none. `root` of an option is
-    that of its underlying future. `definitions` counts how often the same one was sent.
+    that of its underlying future. `cfi` is the ISO 10962 classification, `sent` is when
+    the definition was sent (UTC nanoseconds), `definitions` counts how many there are of it.
     """
 
     id: str | None
@@ -47,6 +48,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     expiry: datetime
     underlying: str | None = None
     strike: Decimal | None = None
+    cfi: str = ""
+    sent: int = 0
     definitions: int = 1
 
     @property
@@ -61,23 +64,29 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure of a definition that is not the one of `configs/markets.yaml`."""
+    """A figure of a definition that is not the one of `configs/markets.yaml`, or cannot be.
+
+    `expected` is empty where the file says nothing of it.
+    """
 
     name: str
     figure: str
     stated: str
-    expected: str
+    expected: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.figure} {self.stated}, but {self.expected} in {FILE}"
+        said = f"{self.name}: {self.figure} {self.stated}"
+        return f"{said}, but {self.expected} in {FILE}" if self.expected else said
 
 
 def disagreements(contract: Contract, multipliers: list[Decimal]) -> Iterator[Refusal]:
     """Yield what a definition states otherwise than our terms; nothing for roots without terms.
 
     `multipliers` are all that follow from the definition: from its unit of measure, and from its
-    tick value. A unit that is a face value (ZN's 100,000) would count profit a hundred times.
+    tick value. A face value for a unit would count profit a hundred times.
     """
+    if contract.kind is Kind.FUTURE:
+        yield from _impossible(contract)
     roots = markets().roots
     terms = roots.get(contract.root)
     exchanges = {root.exchange for root in roots.values()}
@@ -86,12 +95,24 @@ def disagreements(contract: Contract, multipliers: list[Decimal]) -> Iterator[Re
     for multiplier in dict.fromkeys(multipliers):
         if multiplier != terms.multiplier:
             yield _refusal(contract, "multiplier", multiplier, terms.multiplier)
-    if contract.kind is Kind.FUTURE and contract.tick != terms.tick:
+    if contract.kind is Kind.FUTURE and contract.tick and contract.tick != terms.tick:
         yield _refusal(contract, "tick", contract.tick, terms.tick)
     if contract.kind is Kind.FUTURE and contract.key.letter not in terms.months:
         yield _refusal(contract, "delivery month", contract.key.letter, terms.months)
     if contract.exchange != terms.exchange:
         yield _refusal(contract, "exchange", contract.exchange, terms.exchange)
+
+
+def _impossible(contract: Contract) -> Iterator[Refusal]:
+    """Yield what no contract can be traded with, whatever its root."""
+    for figure in ("tick", "multiplier"):
+        value = getattr(contract, figure)
+        if value is None or value <= 0:
+            stated = "is not stated" if value is None else f"cannot be {_written(value)}"
+            yield Refusal(name=contract.name, figure=figure, stated=stated)
+    if contract.activation is not None and contract.expiry <= contract.activation:
+        stated = f"{contract.expiry} is before its activation"
+        yield Refusal(name=contract.name, figure="expiry", stated=stated)
 
 
 def _refusal(contract: Contract, figure: str, stated: object, expected: object) -> Refusal:

@@ -177,7 +177,7 @@ def test_bars_of_a_later_decade_need_their_own_definition(tmp_path: Path) -> Non
     later = weekdays(dt.date(2023, 12, 4), dt.date(2023, 12, 8))
     folder = written(tmp_path / "es", [old], weekdays(dt.date(2013, 12, 16), UNTIL))
     (folder / "later.dbn.zst").write_bytes(file(shelf([new], later), "ohlcv-1m"))
-    assert "has ESZ3 at 2023-12-04T00:01:00Z, when every ESZ3 that is defined had expired." in (
+    assert "has ESZ3 at 2023-12-04T00:00:00Z, when every ESZ3 that is defined had expired." in (
         refusal(dbn=str(folder))
     )
 

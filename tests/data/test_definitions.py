@@ -10,6 +10,7 @@ import pytest
 from qe_plugins.data.definitions import definition_files, read_definitions
 from qe_plugins.errors import DataError
 from qe_plugins.market.contracts import Kind
+from tests.data.dbn_tape import opened
 from tests.market import tape
 
 MARCH = dt.datetime(2024, 3, 19, 17, 1, tzinfo=dt.UTC)
@@ -74,6 +75,110 @@ def test_a_face_value_for_a_multiplier_is_refused_with_both_figures(tmp_path):
     assert [str(one) for one in found.refused] == [
         "ZNH24: multiplier 100,000, but 1,000 in configs/markets.yaml"
     ]
+
+
+PERCENT = NOTE | {"tick_value": 0.001, "quantity": 100_000, "main_fraction": 32}
+
+
+def test_the_note_by_its_real_fields_is_in_percent_of_par(tmp_path):
+    found = read(tmp_path, tape.definition("ZNH4", **PERCENT))
+    assert [(one.id, one.multiplier, one.tick) for one in found.contracts] == [
+        ("ZNH24.XCBT", Decimal(1000), Decimal("0.015625"))
+    ]
+    assert not found.refused
+
+
+def test_the_note_is_traded_at_a_thousand_a_point(tmp_path):
+    tape.write(tmp_path / "d.dbn.zst", "definition", [tape.definition("ZNH4", **PERCENT)])
+    bars = [tape.bar(1, dt.datetime(2024, 3, 4, 15, tzinfo=dt.UTC), 110.515625, 10)]
+    tape.write(tmp_path / "b.dbn.zst", "ohlcv-1m", bars, {1: "ZNH4"})
+
+    (note,) = opened(dbn=str(tmp_path)).contracts
+
+    assert (str(note.multiplier), str(note.price_increment)) == ("1000", "0.015625")
+
+
+def test_a_root_that_is_refused_takes_no_other_with_it(tmp_path):
+    es = tape.definition("ESH4", root="ES", exchange="XCME", tick=0.25, quantity=50, expiry=ES)
+    zn = tape.definition("ZNH4", quantity=100_000, id_=2, **NOTE)
+    tape.write(tmp_path / "d.dbn.zst", "definition", [es, zn])
+    at = dt.datetime(2024, 3, 4, 15, tzinfo=dt.UTC)
+    bars = [tape.bar(1, at, 5100, 10), tape.bar(2, at, 110.5, 10)]
+    tape.write(tmp_path / "b.dbn.zst", "ohlcv-1m", bars, {1: "ESH4", 2: "ZNH4"})
+
+    assert [str(one.id) for one in opened(dbn=str(tmp_path)).contracts] == ["ESH24.XCME"]
+    for wanted in ({"roots": ["ZN"]}, {"instruments": ["ZNH24.XCBT"]}):
+        with pytest.raises(DataError, match=r"refused: ZNH24: multiplier 100,000, but 1,000"):
+            opened(dbn=str(tmp_path), **wanted)
+
+
+ES = dt.datetime(2024, 3, 15, 13, 30, tzinfo=dt.UTC)
+LATER = dt.timedelta(hours=1)
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("field", ["ts_recv", "ts_event", "activation"])
+def test_the_definition_that_was_sent_last_counts(tmp_path, names, field):
+    common = {"root": "ES", "exchange": "XCME", "tick": 0.25, "quantity": 50}
+    old = tape.definition("ESH4", expiry=ES, **common)
+    new = tape.definition("ESH4", expiry=ES, **common)
+    new.expiration -= 86_400 * tape.NANO
+    setattr(new, field, getattr(new, field) + 3_600 * tape.NANO)
+    for name, one in zip(names, (old, new), strict=True):
+        tape.write(tmp_path / f"{name}.dbn.zst", "definition", [one])
+
+    files = sorted(tmp_path.iterdir())
+    for some in (files, files[::-1]):
+        (found,) = read_definitions(some).contracts
+        assert found.expiry == ES - dt.timedelta(days=1)
+
+
+def test_a_figure_that_was_corrected_later_is_not_held_against_a_contract(tmp_path):
+    wrong = tape.definition("ZNH4", **PERCENT | {"tick": 0.03125})
+    right = tape.definition("ZNH4", **PERCENT)
+    right.ts_recv += tape.NANO
+    assert [one.id for one in read(tmp_path, right, wrong).contracts] == ["ZNH24.XCBT"]
+
+
+def test_two_definitions_sent_at_once_that_differ_are_refused(tmp_path):
+    late = PERCENT | {"expiry": MARCH + LATER}
+    early, other = tape.definition("ZNH4", **PERCENT), tape.definition("ZNH4", **late)
+    other.ts_recv, other.ts_event = early.ts_recv, early.ts_event
+    other.activation = early.activation
+    with pytest.raises(DataError, match=r"sent at the same time, differ in 'expiration'"):
+        read(tmp_path, early, other)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("min_price_increment", 0, "tick cannot be 0"),
+        ("min_price_increment", -1, "tick cannot be"),
+        ("min_price_increment", 2**63 - 1, "tick is not stated"),
+        ("unit_of_measure_qty", 2**63 - 1, "multiplier is not stated"),
+        ("activation", 2_000_000_000 * 10**9, "is before its activation"),
+    ],
+)
+def test_a_definition_that_cannot_be_is_refused_by_its_figure(tmp_path, field, value, says):
+    one = tape.definition("ZBH4", **NOTE | {"root": "ZB", "quantity": 1_000, "tick_value": None})
+    setattr(one, field, value)
+    tape.write(tmp_path / "d.dbn.zst", "definition", [one])
+    bars = [tape.bar(1, dt.datetime(2024, 3, 4, 15, tzinfo=dt.UTC), 110.5, 10)]
+    tape.write(tmp_path / "b.dbn.zst", "ohlcv-1m", bars, {1: "ZBH4"})
+
+    with pytest.raises(DataError) as caught:
+        opened(dbn=str(tmp_path))
+    assert says in str(caught.value)
+
+
+def test_a_definition_in_no_currency_is_refused(tmp_path):
+    one = tape.definition("ZBH4", **NOTE | {"root": "ZB", "quantity": 1_000, "currency": ""})
+    tape.write(tmp_path / "d.dbn.zst", "definition", [one])
+    bars = [tape.bar(1, dt.datetime(2024, 3, 4, 15, tzinfo=dt.UTC), 110.5, 10)]
+    tape.write(tmp_path / "b.dbn.zst", "ohlcv-1m", bars, {1: "ZBH4"})
+
+    with pytest.raises(DataError, match="ZBH24: definition is wrong"):
+        opened(dbn=str(tmp_path))
 
 
 def test_a_wrong_tick_and_a_wrong_exchange_are_refused(tmp_path):

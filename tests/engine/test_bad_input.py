@@ -291,3 +291,31 @@ def test_a_plugin_that_cannot_be_imported_stops_the_run_that_names_it(
     assert "plugin 'broken' (agents/broken.py) cannot be used" in done.stderr.splitlines()[-1]
     assert "No module named 'no_such_library'" in done.stderr
     assert written() == set()
+
+
+@pytest.mark.parametrize(
+    "venue",
+    [
+        {"base_currency": "EUR", "starting_balances": ["100_000 EUR"]},
+        {"base_currency": "EUR"},
+        {"starting_balances": ["100_000 EUR"]},
+        {"base_currency": None, "starting_balances": ["100_000 GBP"]},
+        {"starting_balances": ["100_000 USD", "5_000 EUR"]},
+    ],
+)
+def test_an_account_in_another_currency(
+    market: dict[str, Any], complaint: Complaint, venue: dict[str, Any]
+) -> None:
+    line = complaint(market | {"contracts": {}, "nautilus": {"venue": venue}})
+    assert "wrong.yaml:" in line
+    assert "the contracts are in USD, and there is no rate. Write it in USD." in line
+
+
+def test_a_venue_that_hedges(market: dict[str, Any], complaint: Complaint) -> None:
+    line = complaint(market | {"nautilus": {"venue": {"oms_type": "HEDGING"}}})
+    assert line.endswith("A futures account nets: write NETTING, or leave it out.")
+
+
+def test_a_strategy_that_hedges(market: dict[str, Any], complaint: Complaint) -> None:
+    section = {"it": {"path": "tests.engine.traders:HedgingByItself"}}
+    assert "oms_type HEDGING keeps a long and a" in complaint(market | {"strategies": section})

@@ -13,6 +13,7 @@ from nautilus_trader.model import (
     ContingencyType,
     ExecAlgorithmId,
     InstrumentId,
+    OmsType,
     OrderInitialized,
     OrderSide,
     Price,
@@ -20,7 +21,12 @@ from nautilus_trader.model import (
     TimeInForce,
     TriggerType,
 )
-from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig, Strategy
+from nautilus_trader.trading import (
+    ExecutionAlgorithm,
+    ExecutionAlgorithmConfig,
+    Strategy,
+    StrategyConfig,
+)
 
 MES = InstrumentId.from_str("MESH24.XCME")
 BARS = BarType.from_str(f"{MES}-1-MINUTE-LAST-EXTERNAL")
@@ -339,3 +345,10 @@ class AsksAgainWhenDenied(Trader):
         super().on_order_denied(event)
         if len(self.cache.orders()) < 3:
             self.submit_order(self.market(BUY))
+
+
+class HedgingByItself(Strategy):
+    """Asks for hedging whatever is set."""
+
+    def __init__(self) -> None:
+        super().__init__(StrategyConfig(oms_type=OmsType.HEDGING))

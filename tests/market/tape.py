@@ -68,6 +68,8 @@ def definition(
     tick_value: float | None = None,
     display_factor: float = 1,
     kind: InstrumentClass = InstrumentClass.FUTURE,
+    main_fraction: int = 255,
+    currency: str = "USD",
     id_: int = 1,
 ) -> InstrumentDefMsg:
     """Return a definition; money in currency, `quantity` is the unit of measure."""
@@ -89,7 +91,8 @@ def definition(
         unit_of_measure_qty=round(quantity * NANO),
         max_trade_vol=3_000,
         min_trade_vol=1,
-        currency="USD",
+        main_fraction=main_fraction,
+        currency=currency,
         settl_currency="USD",
         group=root,
         exchange=exchange,

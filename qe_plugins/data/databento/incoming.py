@@ -12,6 +12,7 @@ import zstandard
 
 from qe_plugins.data.databento.bars import Header, header
 from qe_plugins.data.databento.manifest import Entry, now
+from qe_plugins.data.databento.shelf import MIXED
 from qe_plugins.data.databento.whole import Whole, read_whole
 from qe_plugins.data.symbology import is_outright
 from qe_plugins.errors import DataError
@@ -19,7 +20,6 @@ from qe_plugins.market.keys import DATED
 
 MAGIC = b"DBN"
 SUFFIXES = (".dbn.zst", ".dbn")
-MIXED = "mixed"
 DAY_NS = 86_400_000_000_000
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from qe_plugins.data.checks import NANO, PRICES, wrong_bars
 from qe_plugins.data.databento.bars import SECONDS, Records
-from qe_plugins.data.databento.checks import NANO, wrong_bars
 from qe_plugins.data.databento.coverage import coverage, utc_days
 from qe_plugins.market.keys import DATED
 from qe_plugins.market.terms import markets
@@ -57,7 +57,8 @@ class Gathered:
         tick = self._ticks.get(name) or _usual_tick(name)
         if tick is None:
             self._notes[key].append("no definition says its tick")
-        self._wrong[key] += wrong_bars(records, tick)
+        prices = {one: records[one] for one in PRICES}
+        self._wrong[key] += wrong_bars(prices, records["ts_event"], tick)
         self._stamps[key].append(records["ts_event"].astype(np.int64))
         self._closes[key].append(records["close"].copy())
 

@@ -18,6 +18,7 @@ from qe_plugins.data.databento.desk import Desk, open_desk
 from qe_plugins.data.databento.purchase import Purchase, load_purchase
 from qe_plugins.data.databento.quotes import lines, total
 from qe_plugins.data.databento.shelf import Built, rebuild
+from qe_plugins.data.databento.stamp import FOLDER, is_fresh
 from qe_plugins.errors import DataError
 
 FOR_RETRIES = Decimal("1.1")  # what "yes" at the prompt allows beyond the quote
@@ -73,8 +74,13 @@ class Shop:
             retries=[f"{one.path} ({usd(one.dollars)})" for one in new if one.outcome == "cut"],
             conditions={day.isoformat(): what for day, what in sorted(cart.conditions.items())},
             unresolved=cart.unresolved,
-            catalog=rebuild(self._book) if orders else None,
+            catalog=self._rebuilt(bool(orders)),
         )
+
+    def _rebuilt(self, bought: bool) -> Built | None:
+        """Make the catalog again where files came, or where it is not what the files say."""
+        fresh = is_fresh(self._book.folder / FOLDER, self._book.now)
+        return rebuild(self._book) if bought or not fresh else None
 
 
 def estimate(config: Path, started: Started) -> Cart:

@@ -11,6 +11,7 @@ import databento_dbn
 import msgspec
 import numpy as np
 
+from qe_plugins.data.checks import NANO, out_of_range
 from qe_plugins.data.databento.bars import (
     SECONDS,
     Header,
@@ -19,7 +20,6 @@ from qe_plugins.data.databento.bars import (
     read_records,
     record_size,
 )
-from qe_plugins.data.databento.checks import NANO, out_of_range
 from qe_plugins.data.databento.copies import Copy
 from qe_plugins.data.databento.series import Gathered, Series
 from qe_plugins.data.databento.whole import Whole, read_whole
