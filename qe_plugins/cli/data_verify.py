@@ -74,7 +74,7 @@ def _series_row(one: Series) -> tuple[object, ...]:
 
 def _print_days(series: list[Series]) -> None:
     """Print the days present and the sessions missing of every contract."""
-    from qe_plugins.data.databento.coverage import spans
+    from qe_plugins.data.coverage import spans
 
     for one in series:
         if one.schema != "ohlcv-1d" and one.sessions is not None:

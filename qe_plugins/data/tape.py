@@ -13,6 +13,7 @@ from qe_plugins.config.schema import SOURCES, Data
 from qe_plugins.data import counting, dbn, door, synthetic, wanted
 from qe_plugins.data.catalog import Kind, Series, Shelf, open_shelf
 from qe_plugins.data.databento.stamp import check_catalog
+from qe_plugins.data.present import Present, present
 from qe_plugins.data.reading import Piece, Reader, Woven
 from qe_plugins.data.settlements import Settlement
 from qe_plugins.data.synthetic_label import Made, read_label
@@ -30,7 +31,7 @@ class Tape(msgspec.Struct, frozen=True):
     readers; `catalog` is the Parquet catalog that holds the records; `settlements` are those of
     contracts that expire in the window, or within a day of its last record. `refused` are contracts
     left out for their definition, by name, and why. `records` counts bars,
-    quotes and trades together, `bars` bars alone.
+    quotes and trades together, `bars` bars alone; `asked` are the bounds of the run.
     """
 
     source: str
@@ -46,6 +47,12 @@ class Tape(msgspec.Struct, frozen=True):
     series: tuple[Series, ...]
     settlements: Mapping[str, Settlement] = {}
     refused: Mapping[str, str] = {}
+    asked: tuple[int, int] = (0, wanted.FAR)
+
+    def present(self) -> list[Present]:
+        """Return which sessions and minutes of the calendar there is data of, by root."""
+        contracts = {str(one.id): one for one in self.contracts}
+        return present(self.series, contracts, *self.asked)
 
     def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
@@ -110,6 +117,7 @@ def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Ta
         bars=sum(span.rows for one, span in spans if one.kind is Kind.BARS),
         chunk=data.chunk,
         series=tuple(one for one, _ in spans),
+        asked=(start, end),
         refused={n: why for n, why in shelf.refused.items() if _is_of(n, data.roots)},
         settlements={name: s for name, s in shelf.settlements.items() if name in reached},
     )

@@ -41,6 +41,12 @@ def _tape(prepared: Prepared) -> Iterator[Row]:
     yield "from", written(tape.start)
     yield "to", written(tape.end)
     yield "records", f"{tape.records:,}"
+    for one in tape.present():
+        yield "coverage", str(one)
+        if one.missing:
+            yield "missing", f"{one.root} sessions of {one.missing_in_words}"
+    for why in tape.refused.values():
+        yield "refused", why
     for bar_type in tape.bar_types:
         yield "bars", bar_type
 

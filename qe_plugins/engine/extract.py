@@ -154,6 +154,8 @@ def _tape_facts(tape: Tape) -> TapeFacts:
         start=tape.start,
         end=tape.end,
         bars=tape.bars,
+        present=tape.present(),
+        refused=dict(tape.refused),
         contracts=[
             ContractFacts(
                 id=str(contract.id),

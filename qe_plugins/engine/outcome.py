@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
+from qe_plugins.data.present import Present
 from qe_plugins.journal.records import Fact
 from qe_plugins.manager import Stats
 
@@ -33,7 +34,8 @@ class TapeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The data a run used. `source` is dbn, catalog or synthetic; `label` is what a reader sees.
 
     `start` and `end` are the first and last event seen, UTC nanoseconds; `bars` counts bars,
-    not quotes or trades.
+    not quotes or trades. `present` says which sessions of the calendar there is data of, `refused`
+    which contracts were left out for their definition, by name, and why.
     """
 
     source: str
@@ -42,6 +44,8 @@ class TapeFacts(msgspec.Struct, frozen=True, kw_only=True):
     end: int
     bars: int
     contracts: list[ContractFacts]
+    present: list[Present] = []
+    refused: dict[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from qe_plugins.report import capacity, costs, margin, metrics, rolls, trades
+from qe_plugins.report import capacity, costs, coverage, margin, metrics, rolls, trades
 from qe_plugins.report.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
         **_costs(outcome, costs.of_trades(outcome.positions, contracts)),
         **margin.figures(margin.against(ledger.curve, outcome.account)),
         "capacity": capacity.document(capacity.estimate(outcome, ledger)),
+        **coverage.figures(outcome.tape.present, outcome.positions, contracts),
         "fills_sha256": outcome.fills_sha256,
         "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
         "rolls": rolls.priced(outcome.rolls, contracts),

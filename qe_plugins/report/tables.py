@@ -22,7 +22,7 @@ def escape(text: str) -> str:
 
 def table(figures: Figures) -> Table:
     """Return the figures of one run, as `summary.summarize` names them, two pairs a line."""
-    notes = (wording.rolled, wording.settled, wording.held, wording.caption)
+    notes = (wording.covered, wording.rolled, wording.settled, wording.held, wording.caption)
     told = [note(figures) for note in notes]
     shown = Table(
         title=escape(f"{figures['name']}  {figures['run_id']}"),

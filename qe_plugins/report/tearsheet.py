@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from qe_plugins.report import charts, listings, margin, price_chart, wording
+from qe_plugins.report import charts, coverage, listings, margin, price_chart, wording
 from qe_plugins.report.capacity import Capacity, curve, rows
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
             vetoes=listings.vetoes(outcome),
             costs=listings.costs(outcome, figures),
             capacity=capacity,
+            coverage=coverage.in_words(figures),
             sizes=rows(capacity),
             assumptions=outcome.assumptions,
             plotly=Markup(get_plotlyjs()),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from qe_plugins.report import coverage
+
 UNKNOWN = "–"
 
 KEY_FIGURES = (
@@ -68,7 +70,8 @@ KINDS: dict[Callable[[float], str], str] = {
     " cost_share margin_peak_share margin_average_share",
     number: "sharpe sortino calmar profit_factor slippage_ticks average_minutes years",
     count: "trades slippage_trades fills orders denied vetoes signals bars bars_per_second"
-    " sessions open_trades open_contracts longest_losing_streak longest_drawdown_sessions",
+    " sessions trades_over_gaps open_trades open_contracts longest_losing_streak"
+    " longest_drawdown_sessions",
 }
 WRITTEN = {key: write for write, keys in KINDS.items() for key in keys.split()}
 
@@ -100,6 +103,11 @@ def caption(figures: dict[str, Any]) -> str:
         f"{figures['data_label']}, {figures['bars']:,} bars, {period} (UTC)\n"
         f"Ratios: {figures['returns']}."
     )
+
+
+def covered(figures: dict[str, Any]) -> str:
+    """Return which sessions and minutes of the calendar there is no data of; empty if unknown."""
+    return "\n".join(coverage.in_words(figures))
 
 
 def rolled(figures: dict[str, Any]) -> str:

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from qe_plugins.data.checks import NANO, PRICES, wrong_bars
+from qe_plugins.data.coverage import coverage, utc_days
 from qe_plugins.data.databento.bars import SECONDS, Records
-from qe_plugins.data.databento.coverage import coverage, utc_days
 from qe_plugins.market.keys import DATED
 from qe_plugins.market.terms import markets
 

@@ -49,7 +49,7 @@ def coverage(root: str, stamps: Stamps, step: int) -> Coverage | None:
     if root not in markets().roots:
         return None
     known = sessions(root, _day(stamps[0]) - WEEK, _day(stamps[-1]) + WEEK)
-    segments = [(number, *part) for number, one in enumerate(known) for part in _trading(one)]
+    segments = [(number, *part) for number, one in enumerate(known) for part in trading(one)]
     session, starts, ends = (np.array(column, np.int64) for column in zip(*segments, strict=True))
     at = np.searchsorted(starts, stamps, side="right") - 1
     inside = (at >= 0) & (stamps < ends[at])
@@ -75,7 +75,7 @@ def _longest(clock: Stamps, session: Stamps, stamps: Stamps, step: int) -> tuple
     return int(pauses.max()), int(stamps[int(pauses.argmax())]) + step
 
 
-def _trading(session: Session) -> Iterator[tuple[int, int]]:
+def trading(session: Session) -> Iterator[tuple[int, int]]:
     """Yield when a session trades, between its halts, in UTC nanoseconds."""
     start = session.open
     for halt in session.breaks:
