@@ -93,7 +93,8 @@ def program() -> NoReturn:
         main()
     except SystemExit as done:
         code = done.code
-    if TEMPORAL in sys.modules and isinstance(code, int):
+    stopped = code == interrupts.STOPPED  # threads that wait for a vendor must not hold it up
+    if isinstance(code, int) and (stopped or TEMPORAL in sys.modules):
         leave(code)
     sys.exit(code)
 

@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "verify": "qe_plugins.cli.data_verify:verify",
     "list": "qe_plugins.cli.data_files:list_",
     "import": "qe_plugins.cli.data_files:import_",
+    "remove": "qe_plugins.cli.data_files:remove",
     "catalog": "qe_plugins.cli.data_catalog:catalog",
     "symbols": "qe_plugins.cli.data_market:symbols",
     "contracts": "qe_plugins.cli.data_contracts:contracts",

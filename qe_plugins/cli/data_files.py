@@ -1,4 +1,4 @@
-"""`qe data list|import`: the files that are here."""
+"""`qe data list|import|remove`: the files that are here."""
 
 from __future__ import annotations
 
@@ -48,6 +48,27 @@ def import_(path: Path, as_json: bool) -> None:
     for one in imported.files:
         click.echo(f"{one.file}: {'' if one.new else 'is here already: '}{one.path}")
     print_built(imported.catalogs)
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("--paid", is_flag=True, help="Remove files that were paid for, too.")
+@json_option
+def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
+    """Remove files by their NAMES in `qe data list`, or generated catalogs by their folders.
+
+    The catalog is made again without them first. What was spent stays in the list.
+    """
+    from qe_plugins.data.databento.removal import remove_data
+
+    removed = remove_data(names, paid=paid)
+    if as_json:
+        print_json(removed)
+        return
+    for name in removed.files:
+        click.echo(f"removed: {name}")
+    if removed.catalogs:
+        print_built(removed.catalogs)
 
 
 def _listed(book: Book) -> dict[str, Any]:

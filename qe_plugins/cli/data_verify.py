@@ -34,12 +34,13 @@ def verify(dbn: Path | None, as_json: bool) -> None:
     from qe_plugins.data.databento.verify import verify as check
     from qe_plugins.errors import DataError
 
-    files = copies_in(dbn) if dbn else copies(books())
+    known = [] if dbn else books()
+    files = copies_in(dbn) if dbn else copies(known)
     if not files:
         raise DataError(
             "nothing was bought or imported yet.", hint="See 'qe data get' and 'qe data import'."
         )
-    report = check(files)
+    report = check(files, known)
     if as_json:
         print_json(report)
     else:

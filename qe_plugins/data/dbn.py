@@ -14,6 +14,7 @@ from qe_plugins.data.bar_series import BAR_SCHEMAS, BarFile, write_bars
 from qe_plugins.data.cached import cached
 from qe_plugins.data.catalog import Kind, Shelf, open_shelf
 from qe_plugins.data.checks import moment
+from qe_plugins.data.dataset import refuse_others
 from qe_plugins.data.dated import listed, write_instruments
 from qe_plugins.data.dbn_file import DbnFile, digest, read_header
 from qe_plugins.data.decoding import LOADS, decode, refuse_undefined
@@ -36,6 +37,8 @@ def shelf(data: Data, where: Where) -> tuple[str, Shelf]:
     place = where("dbn")
     given = [Path(one).expanduser() for one in _listed(data.dbn)]
     every = _dated_files(given, place)
+    for file in every:
+        refuse_others(file.dataset, f"{place}: {file.path}")
     schemas = _schemas({file.schema for file in every}, data, where)
     used = (DEFINITION, statistics.SCHEMA, *schemas.values())
     files = [file for file in every if file.schema in used]

@@ -29,6 +29,7 @@ class DbnFile(msgspec.Struct, frozen=True):
     schema: str
     continuous: bool
     symbols: tuple[str, ...]
+    dataset: str = ""
 
 
 def read_header(path: Path, place: str) -> DbnFile:
@@ -51,6 +52,7 @@ def read_header(path: Path, place: str) -> DbnFile:
         schema=str(metadata.schema),
         continuous=str(metadata.stype_in) == "continuous",
         symbols=tuple(sorted(metadata.mappings)),
+        dataset=str(metadata.dataset),
     )
 
 
@@ -71,7 +73,13 @@ def check_whole(path: Path, place: str) -> int:
     body = size - header_size(head)
     if not body:
         return 0
-    records, rest = divmod(body, 4 * head[header_size(head)])
+    if not (size_of_one := 4 * head[header_size(head)]):
+        raise DataError(
+            f"{path}, record 1: field 'length' cannot be 0.",
+            where=place,
+            hint="Download the file again.",
+        )
+    records, rest = divmod(body, size_of_one)
     if rest:
         raise _cut_short(path, place)
     return records

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -46,8 +45,9 @@ def sleeps(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     Who does not sleep asks too often, so the vendor's rate limit is off.
     """
     slept: list[float] = []
-    clock = SimpleNamespace(sleep=slept.append)
-    monkeypatch.setattr("qe_plugins.data.databento.desk.time", clock)
+    monkeypatch.setattr(
+        "qe_plugins.data.databento.desk.pause", lambda _, seconds: slept.append(seconds)
+    )
     monkeypatch.setattr(gateway.limits, "exceeded", lambda endpoint: False)
     return slept
 

@@ -11,6 +11,7 @@ from typing import Any
 from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.desk import Desk
+from qe_plugins.data.databento.disk import writing
 from qe_plugins.data.databento.manifest import Job, Receipt, now
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.retry import VendorError, retrying, was_billed
@@ -31,11 +32,11 @@ def fetch_job(
     """
     job_id = _job_id(desk, book, budget, piece, dollars)
     _wait_until_done(desk, job_id, piece)
-    folder = book.folder / ".jobs"
+    folder = book.folder / ".jobs" / job_id
     for _ in range(TRIES):
         if (found := _downloaded(desk, job_id, folder, piece)) is not None:
             os.replace(found, part)
-            shutil.rmtree(folder / job_id)
+            shutil.rmtree(folder)
             return read_whole(part, piece.path)
     raise DataError(
         f"batch job {job_id} came {TRIES} times with another hash than the vendor names.",
@@ -118,7 +119,9 @@ def _downloaded(desk: Desk, job_id: str, folder: Path, piece: Piece) -> Path | N
             where=piece.path,
             hint="Look at the job at https://databento.com/portal.",
         )
-    found = desk.download(job_id, files[0]["filename"], folder)
+    found = folder / str(files[0]["filename"])
+    with writing(folder, piece.path):
+        desk.download(files[0], found)
     if f"sha256:{digest(found)}" == files[0]["hash"]:
         return found
     found.unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,8 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from qe_plugins import home
-from qe_plugins.data.databento.manifest import Entry, Job, Manifest, Receipt
+from qe_plugins.data.databento.disk import writing
+from qe_plugins.data.databento.manifest import Aside, Entry, Job, Manifest, Receipt
 from qe_plugins.errors import DataError
 
 NAME = "manifest.json"
@@ -41,10 +42,25 @@ class Book:
         """Return the place of a file by its name in the manifest."""
         return self.folder / name
 
-    def enter(self, entry: Entry) -> None:
-        """Write down a whole file."""
+    def enter(self, *entries: Entry) -> None:
+        """Write down whole files."""
         with self._lock:
-            self._write(files=self._now.files | {entry.path: entry})
+            self._write(files=self._now.files | {entry.path: entry for entry in entries})
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Strike files out, with their jobs and what was kept aside of them, not what they cost."""
+        gone = set(names)
+        with self._lock:
+            self._write(
+                files={name: one for name, one in self._now.files.items() if name not in gone},
+                jobs={name: one for name, one in self._now.jobs.items() if name not in gone},
+                aside={name: one for name, one in self._now.aside.items() if name not in gone},
+            )
+
+    def put_aside(self, one: Aside) -> None:
+        """Write down a file that is not as the vendor counts it: it is not bought by itself."""
+        with self._lock:
+            self._write(aside=self._now.aside | {one.path: one})
 
     def pay(self, receipt: Receipt) -> None:
         """Write down money before it is spent."""
@@ -66,8 +82,9 @@ class Book:
     def _write(self, **changed: object) -> None:
         manifest = msgspec.structs.replace(self._now, **changed)
         text = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        _replace_whole(self.folder / NAME, text + b"\n")
+        with writing(self.folder, NAME):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _replace_whole(self.folder / NAME, text + b"\n")
         self._now = manifest
 
 
@@ -101,12 +118,17 @@ def locked(dataset: str) -> Iterator[Book]:
 
 def _replace_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, then give it its own."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    place = path.resolve()  # a link to another disk stays one
+    part = place.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, place)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _read(path: Path) -> Manifest | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -15,14 +17,18 @@ from qe_plugins.data.databento.batch import fetch_job
 from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.desk import Desk
-from qe_plugins.data.databento.manifest import Entry, now
+from qe_plugins.data.databento.disk import Room, writing
+from qe_plugins.data.databento.manifest import Aside, Entry, now
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.quotes import Quote
 from qe_plugins.data.databento.stream import fetch_stream
 from qe_plugins.data.databento.whole import Whole, read_whole
 from qe_plugins.errors import DataError
+from qe_plugins.interrupts import STOPPED
 
 AT_ONCE = 8  # streams; the vendor allows a hundred connections a team
+ASIDE = "aside"  # the folder of files that are not as counted
+STALLED = 5.0  # seconds without a byte, after which an interruption does not wait any longer
 LOOK = 0.2  # seconds between two looks at the files that are on their way
 
 
@@ -47,51 +53,97 @@ class Counter:
 
     def __init__(self, desk: Desk, book: Book, budget: Budget, batch_above: int) -> None:
         self.desk, self.book, self.budget, self.batch_above = desk, book, budget, batch_above
+        self._streams = 0
+        self._room = Room(book.folder)
 
     def buy(self, orders: Sequence[Order], watch: Callable[[Progress], None]) -> None:
         """Buy every order; `watch` hears about five times a second how far it is.
 
-        After a failure, or an interruption, files that are on their way are finished, since they
-        are paid for, and no other is begun. Raises the first failure.
+        There must be room for all of them before the first. After a failure, or an interruption,
+        streams that are on their way are finished, since they are paid for, and no other is begun.
+        A second interruption ends the process. Raises the first failure.
         """
+        self._room.check(sum(one.quote.bytes for one in orders), str(self.book.folder))
         done: list[Order] = []
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            pending = {pool.submit(self._one, order): order for order in orders}
-            try:
-                while pending:
-                    for future in wait_for(pending, LOOK, FIRST_EXCEPTION).done:
-                        future.result()
-                        done.append(pending.pop(future))
-                    watch(self._progress(done, pending.values()))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        pool = ThreadPoolExecutor(AT_ONCE)
+        pending = {pool.submit(self._one, order): order for order in orders}
+        try:
+            while pending:
+                for future in wait_for(pending, LOOK, FIRST_EXCEPTION).done:
+                    future.result()
+                    done.append(pending.pop(future))
+                watch(self._progress(done, pending.values()))
+        except BaseException as error:
+            self._stop(pool, list(pending), done, interrupted=isinstance(error, KeyboardInterrupt))
+            raise
+        pool.shutdown()
+
+    def _stop(
+        self,
+        pool: ThreadPoolExecutor,
+        pending: Sequence[Future[None]],
+        done: Sequence[Order],
+        *,
+        interrupted: bool,
+    ) -> None:
+        """Let streams come to their end, and nothing else go on."""
+        pool.shutdown(wait=False, cancel_futures=True)
+        self.desk.stopping.set()
+        running = [one for one in pending if not one.done()]
+        if interrupted and running:
+            _say(f"{len(running)} files are on their way and paid for; Ctrl-C again cuts them.")
+        last, still = -1, 0.0
+        try:
+            while running := list(wait_for(running, LOOK).not_done):
+                came = sum(_size(path) for path in self.book.folder.rglob("*.part"))
+                still = 0.0 if came != last else still + LOOK
+                last = came
+                if interrupted and still > STALLED:
+                    _leave(len(running))
+        except KeyboardInterrupt:
+            _leave(len(running))
 
     def _one(self, order: Order) -> None:
+        if self.desk.stopping.is_set():
+            return
         path = self.book.path(order.piece.path)
         part = part_of(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         source = "batch" if order.quote.bytes > self.batch_above else "stream"
-        whole = adopted(path, order.quote.rows) or adopted(part, order.quote.rows)
+        with writing(path.parent, order.piece.path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            whole = adopted(path, order.quote.rows) or adopted(part, order.quote.rows)
         if whole is None:
             fetch = fetch_job if source == "batch" else fetch_stream
-            whole = fetch(self.desk, self.book, self.budget, order.piece, order.quote.dollars, part)
+            with self._room.taken(order.quote.bytes, order.piece.path):
+                price = order.quote.dollars
+                whole = fetch(self.desk, self.book, self.budget, order.piece, price, part)
         self._accept(order, whole)
         if whole.path == part:
             os.replace(part, path)
         self.book.enter(_entry(order, whole, source))
 
     def _accept(self, order: Order, whole: Whole) -> None:
-        """Raise DataError, and remove the file, unless it has as many rows as the vendor counts."""
+        """Raise DataError unless the file has as many rows as the vendor counts.
+
+        It is kept aside then, and written down: it was paid for, and buying it again by itself
+        would pay for the same rows again.
+        """
         if whole.rows == order.quote.rows:
             return
+        name = order.piece.path
         if whole.rows == (count := self.desk.rows(order.piece)):  # it was mended meanwhile
             return
-        whole.path.unlink()
+        kept = f"{ASIDE}/{name}.kept"
+        place = self.book.path(kept)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(whole.path, place)
+        aside = Aside(path=name, kept=kept, rows=whole.rows, counted=count, since=now())
+        self.book.put_aside(aside)
         raise DataError(
-            f"came with {whole.rows:,} rows, and Databento counts {count:,}: it was removed.",
-            where=order.piece.path,
-            hint="Run the command again to buy this file anew, or ask support@databento.com.",
+            f"came with {whole.rows:,} rows, and Databento counts {count:,}: it is kept aside as "
+            f"{kept} and not bought again.",
+            where=name,
+            hint=f"Ask support@databento.com; 'qe data remove {name}' lets it be bought again.",
         )
 
     def _progress(self, done: Sequence[Order], running: Iterable[Order]) -> Progress:
@@ -142,8 +194,22 @@ def _entry(order: Order, whole: Whole, source: str) -> Entry:
     )
 
 
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _leave(cut: int) -> NoReturn:
+    """End the process, as a kill would: what was paid for and is not whole stands in the manifest.
+
+    Threads that wait for the vendor cannot be ended otherwise.
+    """
+    _say(f"interrupted: {cut} files were cut, and may be billed; run the command again to go on")
+    os._exit(STOPPED)
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0

@@ -43,14 +43,24 @@ def fill(
     held = _held(planned, book)
     for entry in held:
         check_unchanged(book, entry)
-    missing = [rest for piece in planned.pieces for rest in without_held(piece, held)]
+    missing = [
+        rest
+        for piece in planned.pieces
+        for rest in without_held(piece, held)
+        if rest.path not in book.now.aside
+    ]
+    aside = [
+        f"{one.path} is kept aside: it came with {one.rows:,} rows, and Databento counts "
+        f"{one.counted:,}; 'qe data remove {one.path}' lets it be bought again"
+        for one in book.now.aside.values()
+    ]
     first = min(lot.start for lot in purchase.lots())
     last = max(lot.end for lot in purchase.lots())
     return Cart(
         wanted=_less_jobs(quotes(desk, missing, started(len(missing))), book),
         held=held,
         conditions=desk.conditions(first, last),
-        unresolved=planned.unresolved,
+        unresolved=[*planned.unresolved, *aside],
     )
 
 

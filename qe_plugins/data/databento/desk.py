@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -10,16 +10,25 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import databento
 from databento.common.error import BentoWarning
 from databento_dbn import DBNError
 
-from qe_plugins.data.databento import pace
+from qe_plugins.data.databento import answers, pace
+from qe_plugins.data.databento.fetching import fetched
 from qe_plugins.data.databento.key import api_key
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.refusal import refusal
-from qe_plugins.data.databento.retry import CutError, VendorError, retrying
+from qe_plugins.data.databento.retry import (
+    CutError,
+    RefusedError,
+    StoppedError,
+    UnreadableError,
+    VendorError,
+    retrying,
+)
 from qe_plugins.data.resolve import Interval
 from qe_plugins.data.symbology import SType
 from qe_plugins.errors import ConfigError, QeError
@@ -40,10 +49,11 @@ class Desk:
         key: str,
         dataset: str,
         gateway: str | None = None,
-        sleep: Callable[[float], None] | None = None,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.dataset, self.key = dataset, key
-        self.sleep: Callable[[float], None] = sleep or time.sleep
+        self.stopping = threading.Event()
+        self._pause = sleep or self.stopping.wait
         self._pace = pace.metadata(key, gateway)
         # Degraded days are asked for by name (`conditions`) and recorded per file.
         warnings.filterwarnings("ignore", category=BentoWarning)
@@ -58,32 +68,34 @@ class Desk:
                 hint="Leave it out, or write https://host:port.",
             ) from error
 
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises StoppedError where the purchase was stopped meanwhile."""
+        pause(self._pause, seconds)
+        if self.stopping.is_set():
+            raise StoppedError
+
     def rows(self, piece: Piece) -> int:
         """Return how many records the vendor counts. Free."""
-        return int(self._of(piece, self._client.metadata.get_record_count))
+        return self._of(piece, self._client.metadata.get_record_count, answers.count)
 
     def size(self, piece: Piece) -> int:
         """Return the billable bytes, uncompressed. Free."""
-        return int(self._of(piece, self._client.metadata.get_billable_size))
+        return self._of(piece, self._client.metadata.get_billable_size, answers.count)
 
     def dollars(self, piece: Piece) -> Decimal:
         """Return the price in US dollars. Free."""
-        return Decimal(str(self._of(piece, self._client.metadata.get_cost)))
+        return self._of(piece, self._client.metadata.get_cost, answers.dollars)
 
     def conditions(self, start: date, end: date) -> dict[date, str]:
         """Return the days, `end` exclusive, that are not simply available, and what they are."""
-        answer = self._metadata(
+        return self._metadata(
             f"{self.dataset} conditions",
             partial(
                 self._client.metadata.get_dataset_condition,
                 *(self.dataset, start, end - timedelta(days=1)),
             ),
+            answers.conditions,
         )
-        return {
-            date.fromisoformat(str(one["date"])): str(one["condition"])
-            for one in answer
-            if one["condition"] != "available"
-        }
 
     def resolve(
         self, symbols: Sequence[str], stype_in: SType, stype_out: SType, start: date, end: date
@@ -96,8 +108,7 @@ class Desk:
                 self._client.symbology.resolve,
                 *(self.dataset, some, stype_in.value, stype_out.value, start, end),
             )
-            told = self._free(f"{self.dataset} {some[0]}", asked)["result"]
-            found |= {name: _intervals(days) for name, days in told.items() if days}
+            found |= self._free(f"{self.dataset} {some[0]}", asked, answers.intervals)
         return found
 
     def stream(self, piece: Piece, into: Path) -> None:
@@ -106,37 +117,43 @@ class Desk:
             self._client.timeseries.get_range(path=into, **self._request(piece))
         except (ValueError, DBNError) as error:  # the client reads the header of what it wrote
             raise CutError(str(error)) from error
+        except AttributeError as error:  # an error's body that the client cannot read
+            raise RefusedError("an error without words") from error
 
     def submit(self, piece: Piece) -> str:
         """Order a batch job, which is billed once, and return its id: one attempt."""
-        job = self._client.batch.submit_job(
-            split_duration="none", encoding="dbn", compression="zstd", **self._request(piece)
-        )
-        return str(job["id"])
+
+        def order() -> Any:
+            return self._client.batch.submit_job(
+                split_duration="none", encoding="dbn", compression="zstd", **self._request(piece)
+            )
+
+        return answers.read(answers.job_id, answered(order))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the account's batch jobs that can still be downloaded. Free."""
-        answer: list[dict[str, Any]] = self._free("batch jobs", self._client.batch.list_jobs)
-        return answer
+        return self._free("batch jobs", self._client.batch.list_jobs, answers.jobs)
 
     def job_state(self, job_id: str) -> str:
-        """Return `queued`, `processing`, `done` or `expired`. Free."""
-        answer = self._free(job_id, lambda: self._client.batch.get_job_details(job_id))
-        return str(answer["state"])
+        """Return `received`, `queued`, `processing`, `done` or `expired`. Free."""
+        asked = partial(self._client.batch.get_job_details, job_id)
+        return self._free(job_id, asked, answers.state)
 
     def job_files(self, job_id: str) -> list[dict[str, Any]]:
-        """Return the files of a finished job with size and hash. Free."""
-        answer: list[dict[str, Any]] = self._free(
-            job_id, lambda: self._client.batch.list_files(job_id)
-        )
-        return answer
+        """Return the files of a finished job: filename, size, hash, url. Free."""
+        return self._free(job_id, partial(self._client.batch.list_files, job_id), answers.files)
 
-    def download(self, job_id: str, filename: str, folder: Path) -> Path:
+    def download(self, file: dict[str, Any], into: Path) -> None:
         """Fetch a file of a job, going on where an earlier attempt stopped. Free for 30 days."""
-        found: list[Path] = self._free(
-            job_id, lambda: self._client.batch.download(job_id, folder, filename)
-        )
-        return found[0]
+        key = self.key if self._is_theirs(file["url"]) else None
+        fetch = partial(fetched, file["url"], key, into, file["size"], self.stopping)
+        self._free(into.name, fetch, lambda _: None)
+
+    def _is_theirs(self, url: str) -> bool:
+        """Say whether an address is the vendor's, or the gateway's: no other gets the key."""
+        there, ours = urlsplit(url), urlsplit(self._client.gateway)
+        vendors = there.hostname is not None and f".{there.hostname}".endswith(".databento.com")
+        return there.scheme == "https" and (vendors or there.netloc == ours.netloc)
 
     def refusal(self, error: BaseException, what: str) -> QeError:
         """Return what a user is told of `error`."""
@@ -152,21 +169,31 @@ class Desk:
             "end": piece.end,
         }
 
-    def _metadata(self, what: str, call: Callable[[], Any]) -> Any:
-        return self._free(what, partial(self._pace.ask, call))
+    def _metadata[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
+        return self._free(what, partial(self._pace.ask, call), reader)
 
-    def _of(self, piece: Piece, call: Callable[..., Any]) -> Any:
-        return self._metadata(piece.path, partial(call, **self._request(piece)))
+    def _of[T](self, piece: Piece, call: Callable[..., Any], reader: Callable[[Any], T]) -> T:
+        return self._metadata(piece.path, partial(call, **self._request(piece)), reader)
 
-    def _free[T](self, what: str, call: Callable[[], T]) -> T:
+    def _free[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
         try:
-            return retrying(self.sleep)(call)
+            return answers.read(reader, retrying(self.sleep)(partial(answered, call)))
         except VendorError as error:
             raise self.refusal(error, what) from None
 
 
-def _intervals(told: list[dict[str, str]]) -> list[Interval]:
-    return [
-        Interval(date.fromisoformat(one["d0"]), date.fromisoformat(one["d1"]), one["s"])
-        for one in told
-    ]
+def pause(wait: Callable[[float], object], seconds: float) -> None:
+    """Wait so many seconds."""
+    wait(seconds)
+
+
+def answered(call: Callable[[], Any]) -> Any:
+    """Make a request. Raises UnreadableError where the client cannot read what came."""
+    try:
+        return call()
+    except (AttributeError, TypeError, KeyError, RuntimeError) as error:
+        raise UnreadableError("an answer without the form of one") from error
+    except ValueError as error:
+        if isinstance(error, VendorError):
+            raise
+        raise UnreadableError(str(error)) from error

@@ -12,8 +12,11 @@ import zstandard
 
 from qe_plugins.data.databento.bars import Header, header
 from qe_plugins.data.databento.manifest import Entry, now
+from qe_plugins.data.databento.series import check_bars
 from qe_plugins.data.databento.shelf import MIXED
 from qe_plugins.data.databento.whole import Whole, read_whole
+from qe_plugins.data.dataset import refuse_others
+from qe_plugins.data.records import check_records
 from qe_plugins.data.symbology import is_outright
 from qe_plugins.errors import DataError
 from qe_plugins.market.keys import DATED
@@ -54,6 +57,9 @@ def incoming(number: int, path: Path, workshop: Path) -> Incoming:
     _copy(path, part)
     try:
         whole, about = read_whole(part, str(path)), header(part)
+        refuse_others(about.dataset, str(path))
+        check_records(part, str(path), path.name)
+        check_bars(part, about, whole.rows, str(path))
     except DataError as error:
         message = error.message.removeprefix(f"{part} ")
         raise DataError(message, where=str(path), hint=error.hint) from error

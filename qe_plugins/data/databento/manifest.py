@@ -49,6 +49,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
 
 
+class Aside(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was paid for and is not as counted: `kept` is where it lies in the folder."""
+
+    path: str
+    kept: str
+    rows: int
+    counted: int
+    since: datetime
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known of one dataset's folder."""
 
@@ -56,6 +66,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, Entry] = {}
     receipts: list[Receipt] = []
     jobs: dict[str, Job] = {}
+    aside: dict[str, Aside] = {}
 
 
 def now() -> datetime:

@@ -16,6 +16,7 @@ from qe_plugins.config.merge import settle
 from qe_plugins.config.schema import Section
 from qe_plugins.config.source import display
 from qe_plugins.config.written import EMPTY, Written
+from qe_plugins.data.dataset import refuse_others
 from qe_plugins.data.symbology import SType, Symbol, feed_symbol
 from qe_plugins.errors import ConfigError, DataError
 
@@ -102,6 +103,7 @@ def load_purchase(path: Path) -> Purchase:
         raise ConfigError("no such file.", where=display(file), hint=missing(file))
     tree = settle(_bare_roots(interpolate(gather(file), variables())))
     purchase: Purchase = Decoder().decode(Purchase, tree)
+    refuse_others(purchase.dataset, tree.nearest(("dataset",)).place)
     if not purchase.roots:
         raise ConfigError("'roots' names no root.", where=tree.nearest(("roots",)).place)
     for name in purchase.roots:

@@ -47,8 +47,14 @@ def quotes(
         tick()
         return quote
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         return dict(zip(pieces, pool.map(asked, pieces), strict=True))
+    except BaseException:
+        desk.stopping.set()  # whoever waits before another attempt waits no longer
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def total(quoted: Iterable[Quote]) -> Quote:

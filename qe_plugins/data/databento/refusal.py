@@ -6,7 +6,9 @@ import requests
 from databento.common.error import BentoHttpError
 
 from qe_plugins.data.databento.key import NAME, PORTAL, without
+from qe_plugins.data.databento.retry import UnreadableError
 from qe_plugins.errors import DataError, QeError
+from qe_plugins.saying import shown
 
 LATER = "Wait a little and run the command again: finished files are kept."
 HINTS = {
@@ -25,6 +27,8 @@ def refusal(error: BaseException, what: str, key: str) -> QeError:
     if isinstance(error, BentoHttpError):
         text = f"Databento answered {error.http_status}: {_reason(error)}"
         hint = HINTS.get(error.http_status, LATER if error.http_status >= 500 else None)
+    elif isinstance(error, UnreadableError | requests.exceptions.InvalidJSONError):
+        text, hint = f"Databento's answer cannot be read: {_short(error)}.", LATER
     elif isinstance(error, requests.exceptions.SSLError):
         text, hint = "the vendor's certificate is not trusted.", "Check the gateway's address."
     elif isinstance(error, requests.Timeout):
@@ -36,8 +40,12 @@ def refusal(error: BaseException, what: str, key: str) -> QeError:
     return DataError(without(key, text), where=what, hint=hint)
 
 
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120].rstrip(".")
+
+
 def _reason(error: BentoHttpError) -> str:
     """Return the vendor's own words on one line, with a full stop."""
-    lines = (error.message or "no reason given").splitlines()
+    lines = (str(error.message or "") or "no reason given").splitlines()
     said = [line for line in lines if not line.startswith("documentation:")]
-    return f"{': '.join(said).rstrip('.')}."
+    return f"{shown(': '.join(said))[:300].rstrip('.')}."

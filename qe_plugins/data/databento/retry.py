@@ -14,6 +14,8 @@ from databento.common.error import BentoError, BentoHttpError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from qe_plugins.data.databento.disk import is_full
+
 ATTEMPTS = 6
 LONGEST_WAIT = 300.0
 backoff = wait_random_exponential(multiplier=0.5, max=30)
@@ -23,7 +25,19 @@ class CutError(Exception):
     """A stream ended before its last record; what came of it is billed."""
 
 
-VendorError = (BentoError, CutError, requests.RequestException)
+class StoppedError(Exception):
+    """The purchase was stopped while nothing that is billed was on its way."""
+
+
+class UnreadableError(Exception):
+    """An answer is not what was asked for: HTML, text, nothing, or a number that is none."""
+
+
+class RefusedError(UnreadableError):
+    """An error of the vendor's whose words the client cannot read: nothing was sold."""
+
+
+VendorError = (BentoError, CutError, UnreadableError, requests.RequestException)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -32,12 +46,14 @@ def is_transient(error: BaseException) -> bool:
         return error.http_status in (408, 429) or error.http_status >= 500
     if isinstance(error, requests.exceptions.SSLError):
         return "CERTIFICATE_VERIFY_FAILED" not in str(error)
+    if is_full(error):
+        return False
     return isinstance(error, BentoError | CutError | requests.ConnectionError | requests.Timeout)
 
 
 def was_billed(error: BaseException) -> bool:
     """Say whether a failed attempt may have been billed: refused and unheard requests are not."""
-    refused = isinstance(error, BentoHttpError | requests.ConnectTimeout)
+    refused = isinstance(error, BentoHttpError | RefusedError | requests.ConnectTimeout)
     return not refused and not _never_connected(error)
 
 
@@ -69,7 +85,7 @@ def _retry_after(error: BaseException | None) -> float | None:
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

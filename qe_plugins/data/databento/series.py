@@ -6,14 +6,22 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from qe_plugins.data.checks import NANO, PRICES, wrong_bars
+from qe_plugins.data.checks import NANO, PRICES, out_of_range, wrong_bars
 from qe_plugins.data.coverage import coverage, utc_days
-from qe_plugins.data.databento.bars import SECONDS, Records
+from qe_plugins.data.databento.bars import (
+    SECONDS,
+    Header,
+    Records,
+    by_contract,
+    read_records,
+)
+from qe_plugins.errors import DataError
 from qe_plugins.market.keys import DATED
 from qe_plugins.market.terms import markets
 
@@ -92,6 +100,24 @@ class Gathered:
             wrong=[*self._wrong[name, schema], *differ],
             notes=notes,
         )
+
+
+def check_bars(path: Path, about: Header, rows: int, place: str) -> None:
+    """Raise DataError for the first fault in the bars of a file, by the usual ticks.
+
+    Nothing for a file of another schema.
+    """
+    if about.schema not in SECONDS:
+        return
+    records = read_records(path, rows)
+    for text in out_of_range(records["ts_event"], about.start, about.end):
+        raise DataError(f"{text}.", where=place)
+    for name, mine in by_contract(records, about.names):
+        if not name:
+            raise DataError(f"{len(mine):,} rows of ids that it does not name.", where=place)
+        prices = {one: mine[one] for one in PRICES}
+        for text in wrong_bars(prices, mine["ts_event"], _usual_tick(name)):
+            raise DataError(f"{name}: {text}.", where=place)
 
 
 def _shared(

@@ -23,7 +23,7 @@ STAMP = "made_of.json"
 MANIFEST = "manifest.json"
 FORM = "1"  # of the catalog; a change makes every one again
 SHOWN = 3
-REBUILD = "Run 'qe data catalog --rebuild'."
+REBUILD = "run 'qe data catalog --rebuild'"
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -59,6 +59,14 @@ def swap(workshop: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def remove(folder: Path) -> None:
+    """Remove a catalog that was made here, of which no files are left."""
+    if (folder / STAMP).is_file():
+        old = folder.with_name(f".{FOLDER}.old")
+        os.replace(folder, old)
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def check_catalog(folder: Path, place: str) -> None:
     """Raise DataError where a catalog of ours is not what it was made, or not of our files.
 
@@ -69,7 +77,11 @@ def check_catalog(folder: Path, place: str) -> None:
     if mark is not None and mark.exists():
         return
     if wrong := faults(folder):
-        raise DataError(f"{folder} cannot be believed: {wrong[0]}.", where=place, hint=REBUILD)
+        raise DataError(
+            f"{folder} cannot be believed: {wrong[0]}.",
+            where=place,
+            hint=f"{REBUILD.capitalize()}.",
+        )
     if mark is not None:
         with suppress(OSError):  # a cache that cannot be written is done without
             mark.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.desk import Desk
+from qe_plugins.data.databento.disk import full, is_full, writing
 from qe_plugins.data.databento.manifest import Receipt, now
 from qe_plugins.data.databento.pieces import Piece
 from qe_plugins.data.databento.retry import CutError, VendorError, retrying, was_billed
@@ -50,12 +51,15 @@ class _Attempts:
             whole = self._streamed()
         except VendorError as error:
             self._settle(receipt, billed=was_billed(error), again=again)
+            if is_full(error):
+                raise full(self._part.parent, self._piece.path) from error
             raise
         self._book.settle(receipt, "whole")
         return whole
 
     def _streamed(self) -> Whole:
-        self._desk.stream(self._piece, self._part)
+        with writing(self._part.parent, self._piece.path):
+            self._desk.stream(self._piece, self._part)
         try:
             return read_whole(self._part, self._piece.path)
         except DataError as error:

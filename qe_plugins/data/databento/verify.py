@@ -20,10 +20,13 @@ from qe_plugins.data.databento.bars import (
     read_records,
     record_size,
 )
+from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.copies import Copy
 from qe_plugins.data.databento.series import Gathered, Series
+from qe_plugins.data.databento.stamp import FOLDER, REBUILD, faults, sources
 from qe_plugins.data.databento.whole import Whole, read_whole
 from qe_plugins.data.definitions import read_definitions
+from qe_plugins.data.records import check_records
 from qe_plugins.errors import DataError
 
 RECORDS: dict[str, Any] = {
@@ -45,26 +48,47 @@ class Report(msgspec.Struct, frozen=True):
     notes: list[str]
 
 
-def verify(files: Sequence[Copy]) -> Report:
-    """Read every file again and return what is wrong and what is worth knowing."""
+def verify(files: Sequence[Copy], books: Iterable[Book] = ()) -> Report:
+    """Read every file again, and the catalogs of datasets, and return what is wrong with them.
+
+    A file that is damaged costs one line, and the others are looked at without it.
+    """
     wrong: list[str] = []
     sound: list[tuple[Copy, Whole]] = []
     for one in files:
         try:
             sound.append((one, _unchanged(one)))
         except DataError as error:
-            message = error.message.removeprefix(f"{one.path} ").rstrip(".")
+            message = _said(error).removeprefix(f"{one.path} ").removeprefix(f"{one.name}, ")
             wrong.append(f"{one.name}: {message}")
     gathered = Gathered(
         _ticks([one.path for one, w in sound if w.header.schema == "definition"], wrong)
     )
     for one, whole in sound:
-        wrong += [f"{one.name}: {text}" for text in _look(one, whole.rows, gathered)]
+        try:
+            wrong += [f"{one.name}: {text}" for text in _look(one, whole.rows, gathered)]
+        except (DataError, ValueError, KeyError, OSError) as error:
+            wrong.append(f"{one.name}: {_said(error)}")
+    wrong += [f"{FOLDER} of {one.now.dataset}: {text}" for one in books for text in _catalog(one)]
     series = gathered.series()
     wrong += [f"{one.contract} {one.schema}: {text}" for one in series for text in one.wrong]
     notes = [f"{one.contract} {one.schema}: {text}" for one in series for text in one.notes]
     rows = sum(whole.rows for _, whole in sound)
     return Report(len(files), rows, series, wrong, [*notes, *_doubts(files), *_strays(files)])
+
+
+def _catalog(book: Book) -> list[str]:
+    """Return how the catalog of a dataset is not what its files say."""
+    folder = book.folder / FOLDER
+    if not folder.is_dir():
+        missing = bool(sources(book.now.files.values()))
+        return [f"is not there; {REBUILD}"] if missing else []
+    return [f"{text}; {REBUILD}" for text in faults(folder, book.now)]
+
+
+def _said(error: Exception) -> str:
+    text = error.message if isinstance(error, DataError) else f"cannot be read: {error}"
+    return " ".join(text.split()).rstrip(".")
 
 
 def _unchanged(copy: Copy) -> Whole:
@@ -76,12 +100,17 @@ def _unchanged(copy: Copy) -> Whole:
         raise DataError("it was changed: its SHA-256 is not the one written down")
     if copy.entry and whole.rows != copy.entry.rows:
         raise DataError(f"it has {whole.rows:,} rows, and {copy.entry.rows:,} were written down")
+    check_records(copy.path, copy.name, copy.name)
     return whole
 
 
 def _ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
     """Return the tick of every future and spread in 1e-9 points, by name."""
-    defined = read_definitions(files)
+    try:
+        defined = read_definitions(files)
+    except DataError as error:
+        wrong.append(_said(error))
+        return {}
     wrong += [str(refusal) for refusal in defined.refused]
     return {
         one.name: int(one.tick * NANO)
