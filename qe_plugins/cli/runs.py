@@ -10,12 +10,15 @@ import click
 from qe_plugins.cli.listing import echo, json_option, print_json
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
-def runs(as_json: bool) -> None:
+@click.pass_context
+def runs(ctx: click.Context, as_json: bool) -> None:
     """List the runs, newest first."""
     from qe_plugins.report import shelf, tables
 
+    if ctx.invoked_subcommand is not None:
+        return
     found = shelf.listing()
     if as_json:
         print_json(found)
@@ -23,6 +26,17 @@ def runs(as_json: bool) -> None:
         _print(tables.runs(found))
     else:
         echo("no run yet: make one with `qe backtest FILE`")
+
+
+@runs.command()
+@click.argument("names", nargs=-1, required=True)
+def remove(names: tuple[str, ...]) -> None:
+    """Remove the folders of runs NAMES: ids, or the starts of some. The journal keeps its facts."""
+    from qe_plugins.report import folder, shelf
+
+    for place in [shelf.find(name) for name in names]:  # all of them are there, or none goes
+        shelf.remove(str(place), folder.WRITTEN)
+        click.echo(f"removed: {place}")
 
 
 @click.command()

@@ -176,6 +176,11 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
         end=end,
         until=until,
         records=sum(span.rows for span in spans) + (until > end),
+        bars=sum(
+            span.rows
+            for one in series
+            if one.kind is Kind.BARS and (span := counting.span(one.groups, outline.start, FAR))
+        ),
         chunk=outline.chunk,
         series=tuple(series),
         settlements={n: one for n, one in shelf.settlements.items() if n in outline.contracts},

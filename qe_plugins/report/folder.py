@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 LOG = "run.log"
 FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks")
+WRITTEN = {f"{one}.parquet" for one in (*FRAMES, "equity")} | {
+    *(PAGE, LOG, "config.yaml", shelf.RESULT, TRADES)
+}
+"""All that a run leaves in its folder."""
 
 
 def check_out(out: Path | None) -> None:

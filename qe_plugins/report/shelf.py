@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,28 @@ def find(text: str) -> Path:
     if text in places:
         return _present(text, places[text])
     return _by_prefix(text, places)
+
+
+def remove(text: str, written: Collection[str]) -> Path:
+    """Remove the folder of the run that `text` means, as `find` does, and return where it was.
+
+    `written` are the names of what a run leaves. Raises ReportError for a folder with anything
+    else in it, of which nothing is removed. The journal keeps its facts.
+    """
+    place = find(text)
+    run_id = str(_complete(place)["run_id"])
+    strange = sorted(one.name for one in place.iterdir() if one.name not in written)
+    if strange or place.is_symlink():
+        raise ReportError(
+            f"holds {', '.join(strange[:3]) or 'a link'}, which no run left there.",
+            where=str(place),
+            hint="Move it elsewhere, or delete the folder yourself.",
+        )
+    away = place.with_name(f".{place.name}.removed")
+    os.replace(place, away)
+    forget(run_id)
+    shutil.rmtree(away)
+    return place
 
 
 def figures(place: Path) -> dict[str, Any]:
