@@ -92,7 +92,7 @@ def _swap_high_and_low(bars):
 
 
 def _off_the_tick(bars):
-    bars["close"][7] += 1
+    bars["low"][7] -= 1
 
 
 def _closing_where_it_opened(bars):
@@ -111,7 +111,7 @@ def _of_another_year(bars):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (_swap_high_and_low, "1 bar with high below low"),
+        (_swap_high_and_low, "record 6: field 'high' cannot be 1675.75"),
         (_off_the_tick, "1 bar with price off the tick of 0.25"),
         (_twice, "1 duplicate"),
         (_of_another_year, "1 row outside of its days"),
@@ -184,7 +184,9 @@ def test_a_truncated_import_is_refused(qe, shared_data, tmp_path, home, name):
 
 def test_days_that_were_imported_before_are_refused(qe, shared_data, tmp_path, home):
     qe("data", "import", shared_data / "es_2013" / BARS)
-    other = _rewritten(shared_data / "es_2013" / BARS, tmp_path / "other.dbn.zst", _off_the_tick)
+    other = _rewritten(
+        shared_data / "es_2013" / BARS, tmp_path / "other.dbn.zst", _closing_where_it_opened
+    )
 
     refused = qe("data", "import", other)
 

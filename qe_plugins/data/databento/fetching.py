@@ -41,10 +41,13 @@ def fetched(url: str, key: str | None, into: Path, size: int, stopping: threadin
         _refuse(answer)
         resumed = here and answer.status_code == requests.codes.partial_content
         with into.open("ab" if resumed else "wb") as file:
-            for block in answer.iter_content(BLOCK):
-                if stopping.is_set():
-                    raise StoppedError
-                file.write(block)
+            try:
+                for block in answer.iter_content(BLOCK):
+                    if stopping.is_set():
+                        raise StoppedError
+                    file.write(block)
+            except requests.RequestException as error:
+                raise CutError(str(error)) from error
     if (came := into.stat().st_size) != size:
         if came > size:
             into.unlink()
