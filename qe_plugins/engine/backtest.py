@@ -12,7 +12,7 @@ from operator import attrgetter
 from time import perf_counter
 from typing import Any
 
-from qe_plugins import collector, pages
+from qe_plugins import collector
 from qe_plugins.config.load import Loaded
 from qe_plugins.data.reading import Piece
 from qe_plugins.data.tape import Tape
@@ -77,7 +77,6 @@ def run_id_of(started: datetime, name: str) -> str:
 
 
 @collector.sparing()
-@pages.small()
 def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0

@@ -1,50 +1,91 @@
-"""Work out from the position and the working orders whether an order can only reduce."""
+"""What is held and what may still fill, and whether an order can only reduce a position."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import ContingencyType, OrderSide, OrderStatus
+from nautilus_trader.model import ContingencyType, OrderSide, OrderStatus, OrderType, TimeInForce
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
     from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId
 
+ZERO = Decimal(0)
 ALTERNATIVES = (ContingencyType.OCO, ContingencyType.OUO)
+AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+STOPS = (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
+
+type Leaves = tuple[Any, Decimal]
+"""An order, and how many contracts of it may still fill."""
+
+
+class Present:
+    """The positions and the unfinished orders of an account at one moment.
+
+    `sending` are orders of the list that is being sent: no cache has them yet. `without` is a
+    strategy and a contract that are left out, since their position is being closed.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        submitted: Iterable[Any] = (),
+        sending: Iterable[Any] = (),
+        without: tuple[Any, Any] | None = None,
+    ) -> None:
+        self.orders = unfinished(cache, submitted)
+        self.orders |= {order.client_order_id: order for order in sending}
+        self.positions = list(cache.positions_open())
+        if without is not None:
+            kept = [o for o in self.orders.values() if _whose(o) != without]
+            self.orders = {order.client_order_id: order for order in kept}
+            self.positions = [one for one in self.positions if _whose(one) != without]
+
+    def held(self, contract: InstrumentId, strategy: StrategyId) -> Decimal:
+        """Return a strategy's net position in contracts, negative when short."""
+        return net(one for one in self.positions if _whose(one) == (strategy, contract))
+
+    def by_contract(self) -> dict[Any, Decimal]:
+        """Return the account's net position in each contract."""
+        found: dict[Any, Decimal] = defaultdict(Decimal)
+        for one in self.positions:
+            found[one.instrument_id] += net([one])
+        return found
+
+    def others(self, order: Any) -> list[Any]:
+        """Return the orders besides one, and besides those that wait for its fill."""
+        name = order.client_order_id
+        return [
+            one
+            for one in self.orders.values()
+            if one.client_order_id != name and one.parent_order_id != name
+        ]
+
+    def of(self, order: Any) -> list[Any]:
+        """Return the other orders of the same strategy and contract."""
+        whose = _whose(order)
+        return [one for one in self.orders.values() if one is not order and _whose(one) == whose]
+
+
+def _whose(one: Any) -> tuple[Any, Any]:
+    return one.strategy_id, one.instrument_id
+
+
+def net(positions: Iterable[Any]) -> Decimal:
+    """Return the contracts of some positions, shorts negative."""
+    found = ZERO
+    for one in positions:
+        size = one.quantity.as_decimal()
+        found += size if one.is_long else -size
+    return found
 
 
 def position(cache: Cache, instrument_id: InstrumentId, strategy_id: StrategyId) -> Decimal:
     """Return the strategy's net position in contracts, negative when short."""
-    net = Decimal(0)
-    for held in cache.positions_open(instrument_id=instrument_id, strategy_id=strategy_id):
-        size = held.quantity.as_decimal()
-        net += size if held.is_long else -size
-    return net
-
-
-def working(
-    cache: Cache,
-    instrument_id: InstrumentId,
-    strategy_id: StrategyId,
-    side: OrderSide,
-    submitted: Sequence[ClientOrderId] = (),
-) -> dict[ClientOrderId, Any]:
-    """Return the strategy's orders on `side` that may still fill, by client order id.
-
-    `submitted` is as for `unfinished`.
-    """
-    if not (submitted or any(count() for count in counts_of_working(cache))):
-        return {}
-    found = unfinished(cache, submitted, instrument_id=instrument_id, strategy_id=strategy_id)
-    mine = (side, instrument_id, strategy_id)
-    return {i: o for i, o in found.items() if (o.side, o.instrument_id, o.strategy_id) == mine}
-
-
-def counts_of_working(cache: Cache) -> tuple[Callable[[], int], ...]:
-    """Return how to count the orders of the cache that may still fill, in three parts."""
-    return cache.orders_open_count, cache.orders_inflight_count, cache.orders_emulated_count
+    return net(cache.positions_open(instrument_id=instrument_id, strategy_id=strategy_id))
 
 
 def unfinished(
@@ -65,24 +106,90 @@ def unfinished(
     return {i: order for i, order in found.items() if not order.is_pending_cancel}
 
 
-def at_risk(orders: Iterable[tuple[Any, Decimal]]) -> Decimal:
-    """Return how many contracts fill if everything fills, of (order, leaves) pairs.
+def leaves_of(order: Any) -> Decimal:
+    """Return how many contracts of an order may still fill."""
+    leaves: Decimal = order.leaves_qty.as_decimal()
+    return leaves
+
+
+def fillable(orders: Iterable[Leaves], parents: Mapping[Any, Decimal]) -> Decimal:
+    """Return how many contracts fill on one side if everything there fills.
+
+    `parents` are the contracts left of each order on the other side: what waits for one of them to
+    fill only takes off what that puts on, and counts where it comes to more.
+    """
+    alone: list[Leaves] = []
+    waiting: dict[Any, list[Leaves]] = defaultdict(list)
+    for order, leaves in orders:
+        parent = order.parent_order_id
+        if parent is not None and parent in parents:
+            waiting[parent].append((order, leaves))
+        else:
+            alone.append((order, leaves))
+    beyond = (max(at_risk(each) - parents[one], ZERO) for one, each in waiting.items())
+    return at_risk(alone) + sum(beyond, ZERO)
+
+
+def at_risk(orders: Iterable[Leaves]) -> Decimal:
+    """Return how many contracts fill if everything fills.
 
     Of orders that cancel one another (OCO, OUO) only the largest counts.
     """
     orders = list(orders)
     if len(orders) == 1:
-        return max(orders[0][1], Decimal(0))
+        return max(orders[0][1], ZERO)
     groups: dict[frozenset[Any], Decimal] = {}
     for order, leaves in orders:
         group = frozenset({order.client_order_id})
         if order.contingency_type in ALTERNATIVES:
             group |= frozenset(order.linked_order_ids or ())
-        groups[group] = max(groups.get(group, Decimal(0)), leaves)
-    return sum(groups.values(), Decimal(0))
+        groups[group] = max(groups.get(group, ZERO), leaves)
+    return sum(groups.values(), ZERO)
 
 
-def only_reduces(held: Decimal, side: OrderSide, contracts: Decimal) -> bool:
-    """Say whether `contracts` on `side` bring a position of `held` nearer to flat, never past."""
-    closing = OrderSide.SELL if held > 0 else OrderSide.BUY
-    return held != 0 and side == closing and contracts <= abs(held)
+def only_reduces(held: Decimal, order: Any, contracts: Decimal, others: Iterable[Any]) -> bool:
+    """Say whether `contracts` of an order can only bring a position nearer to flat, never past.
+
+    `held` is the strategy's position, `others` its other unfinished orders in the contract. What is
+    filled at once is held against the position alone, whatever rests beside it. What rests counts
+    together with what else may close, against the position and the entries that fill before it:
+    its parent, a market order, and for a stop a limit order that the price passes first.
+    """
+    side, others = order.side, list(others)
+    reach = held if side == OrderSide.SELL else -held
+    same = [(one, leaves_of(one)) for one in others if one.side == side]
+    if _fills_at_once(order):
+        now = [pair for pair in same if _fills_at_once(pair[0])]
+        if at_risk([*now, (order, contracts)]) <= reach:
+            return True
+    every = [*same, (order, contracts)]
+    opposite = [one for one in others if one.side != side]
+    opens = {one.client_order_id: max(leaves_of(one) - max(-reach, ZERO), ZERO) for one in opposite}
+    before = [
+        (one, max(leaves_of(one) - at_risk(_waiting_for(one, every)), ZERO))
+        for one in opposite
+        if one.parent_order_id != order.client_order_id and _precedes(one, order)
+    ]
+    return fillable(every, opens) <= max(reach + at_risk(before), ZERO)
+
+
+def _waiting_for(entry: Any, orders: Iterable[Leaves]) -> list[Leaves]:
+    name = entry.client_order_id
+    return [(order, leaves) for order, leaves in orders if order.parent_order_id == name]
+
+
+def _fills_at_once(order: Any) -> bool:
+    """Say whether an order never rests: it fills when it arrives, or not at all."""
+    if order.order_type in (OrderType.MARKET, OrderType.MARKET_TO_LIMIT):
+        return True
+    return order.order_type == OrderType.LIMIT and order.time_in_force in AT_ONCE
+
+
+def _precedes(entry: Any, order: Any) -> bool:
+    """Say whether an entry on the other side fills before an order can trade."""
+    if entry.order_type == OrderType.MARKET:
+        return True
+    if entry.order_type != OrderType.LIMIT or order.order_type not in STOPS:
+        return False
+    trigger, price = order.trigger_price.as_decimal(), entry.price.as_decimal()
+    return bool(trigger < price if order.side == OrderSide.SELL else trigger > price)

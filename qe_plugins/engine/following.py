@@ -22,7 +22,7 @@ from qe_plugins.engine.fronts import adjusted
 from qe_plugins.engine.host import GatedStrategy
 from qe_plugins.engine.moving import dated, moved_exits
 from qe_plugins.engine.recorder import decimal
-from qe_plugins.engine.requests import request_of
+from qe_plugins.engine.requests import describe_order
 from qe_plugins.engine.turns import Turn
 from qe_plugins.journal.records import Kind
 
@@ -101,9 +101,10 @@ class FollowingStrategy(GatedStrategy):
         if due is None:
             return False
         reason = f"waits: {due.before} is being rolled to {due.after}"
-        request, reduces = request_of(self, orders[0], submitted=self._unlisted())
-        if reduces:
+        described = describe_order(self, orders[0], submitted=self._unlisted(), sending=orders)
+        if described.reduces:
             return False
+        request = described.request
         self._floor.recorder.veto(request, "roll", reason)
         for order in orders:
             self._sends(order)
@@ -182,14 +183,13 @@ class FollowingStrategy(GatedStrategy):
         return old, new
 
     def _may_enter(self, leg: Any, rolled: Rolled) -> bool:
-        """Put the second leg to the guardians. Where they refuse, the roll only closes."""
-        if self._floor.gate.idle:
-            return True
+        """Put the second leg to the gate. Where it is refused, the roll only closes."""
         self._floor.recorder.sends(leg, rolled)
-        request, refusals = self._vetoed(leg)
-        if refusals:
-            self._deny(leg, request, refusals)
-        return not refusals
+        leaving = (self.strategy_id, InstrumentId.from_str(rolled.before))
+        refused = self._refused(leg, without=leaving)
+        if refused:
+            self._deny(leg, *refused)
+        return refused is None
 
     def _send(self, order: Any, rolled: Rolled) -> None:
         self._floor.recorder.sends(order, rolled)

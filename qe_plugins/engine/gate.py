@@ -21,8 +21,6 @@ class Gate:
     """Asks `veto_order`. Doubt is a veto: an exception, a slow answer, an answer of another kind.
     So is a Veto without a reason.
 
-    `idle` says that there is nobody to ask.
-
     The posture is checked by the gate itself: a halt or an expired posture allows no new risk,
     whoever set it and whether or not a guardian is active.
     """
@@ -49,7 +47,6 @@ class Gate:
     def take(self, posture: Posture | None) -> None:
         """Go by a posture from now on."""
         self.posture = posture
-        self.idle = self._asker is None and posture is None
 
     def refusals(self, component: Any, request: OrderRequest) -> list[Refusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""

@@ -7,7 +7,6 @@ The gate sits *below* the author's class (`Hosted -> Author's -> Gated -> Strate
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from nautilus_trader.common import DataActor
@@ -18,7 +17,6 @@ from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 from qe_plugins.decisions import OrderRequest
 from qe_plugins.engine.alarm import guarded
 from qe_plugins.engine.denial import addressed_to_denier
-from qe_plugins.engine.exposure import at_risk
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.gate import Refusal, told
 from qe_plugins.engine.gated import Gated
@@ -81,13 +79,10 @@ class GatedStrategy(Gated, Subscribing, Strategy):
             super().modify_orders(passed, *args, **kwargs)
 
     def _list_refused(self, orders: list[Any]) -> tuple[OrderRequest, list[Refusal]] | None:
-        """Ask about each order of a list that is not an exit of another one in it."""
+        """Ask about each order of a list; return who refused the first that is refused."""
         for order in orders:
-            if is_exit(order, orders):
-                continue
-            request, refusals = self._vetoed(order, stop=stop_of(order, orders))
-            if refusals:
-                return request, refusals
+            if refused := self._refused(order, sending=orders):
+                return refused
         return None
 
     def _deny(self, order: Any, request: OrderRequest, refusals: list[Refusal]) -> None:
@@ -104,10 +99,10 @@ class GatedStrategy(Gated, Subscribing, Strategy):
         if grows <= 0:
             return False
         leaves = decimal(order.leaves_qty) + grows
-        _, refusals = self._vetoed(order, contracts=leaves, grows=grows)
-        if refusals:
-            self._refuse_modification(order, refusals)
-        return bool(refusals)
+        refused = self._refused(order, contracts=leaves, grows=grows)
+        if refused:
+            self._refuse_modification(order, refused[1])
+        return refused is not None
 
     def _refuse_modification(self, order: Any, refusals: list[Refusal]) -> None:
         now = self.clock.timestamp_ns()
@@ -154,28 +149,6 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
 
 class LoudActor(Subscribing, DataActor):
     """A `DataActor` whose timers and subscriptions cannot fail in silence."""
-
-
-def is_exit(order: Any, orders: list[Any]) -> bool:
-    """Say whether an order of a list only takes off what another one of it puts on.
-
-    All exits of one parent count together: they must not take off more than the parent puts on.
-    """
-    parent = {o.client_order_id: o for o in orders}.get(order.parent_order_id)
-    if parent is None or parent.side == order.side:
-        return False
-    children = [o for o in orders if o.parent_order_id == order.parent_order_id]
-    exits = [(o, decimal(o.quantity)) for o in children if o.side == order.side]
-    return at_risk(exits) <= decimal(parent.quantity)
-
-
-def stop_of(order: Any, orders: list[Any]) -> Decimal | None:
-    """Return the trigger of the protective stop that a list brings for its entry `order`."""
-    for child in orders:
-        trigger = getattr(child, "trigger_price", None)
-        if child.parent_order_id == order.client_order_id and trigger is not None:
-            return decimal(trigger)
-    return None
 
 
 HOSTS: tuple[tuple[type, type], ...] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from nautilus_trader.model import OrderSide
 
 from qe_plugins.config.schema import Margin as Settings
 from qe_plugins.engine.balance import Balance
-from qe_plugins.engine.exposure import at_risk, unfinished
+from qe_plugins.engine.exposure import Leaves, Present, fillable, leaves_of, unfinished
 from qe_plugins.engine.money import Margins, Terms
 from qe_plugins.engine.recorder import decimal
 from qe_plugins.engine.worth import Worth
@@ -39,12 +39,11 @@ class Margin:
         self._terms: dict[Any, Terms] = {}
         self.kept = Worth()
 
-    def refusal(self, order: Any, contracts: Decimal, submitted: Iterable[Any], ts: int) -> str:
+    def refusal(self, order: Any, contracts: Decimal, present: Present, ts: int) -> str:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""
-        held, working = self.held(), unfinished(self._cache, submitted)
-        working.pop(order.client_order_id, None)
-        before = exposures(held, leaves(working.values()))
-        after = exposures(held, [*leaves(working.values()), (order, contracts)])
+        held = present.by_contract()
+        working = [(one, leaves_of(one)) for one in present.others(order)]
+        before, after = exposures(held, working), exposures(held, [*working, (order, contracts)])
         contract = order.instrument_id
         more = after[contract] - before[contract]
         tied = self._tied(before, ts)
@@ -59,21 +58,14 @@ class Margin:
 
     def of(self, contract: Any, ts: int) -> Margins:
         """Return the margins of a contract at a moment, a day trader's inside a session."""
-        return self.span(contract, ts)[0]
-
-    def span(self, contract: Any, ts: int) -> tuple[Margins, int, int]:
-        """Return the margins of a contract at a moment, since when and until when (UTC ns)."""
         terms = self._terms_of(contract)
-        margins, since, until = terms.margin_span(ts)
+        margins = terms.margin(ts)
         if self._settings.basis == "overnight":
-            return margins, since, until
+            return margins
         session = next_session(terms.root, ts)
         opens, closes = (int(at.timestamp()) * 10**9 for at in (session.open, session.close))
         closes -= int(self._settings.until_close * 1e9)
-        if opens <= ts < closes:
-            during = margins.during(self._settings.basis)
-            return during, max(since, opens), min(until, closes)
-        return margins, ts, min(until, opens if ts < opens else ts + 1)
+        return margins.during(self._settings.basis) if opens <= ts < closes else margins
 
     def most(self, contract: Any) -> float:
         """Return the largest maintenance margin of a contract in the whole run."""
@@ -95,7 +87,8 @@ class Margin:
         margin for positions.
         """
         held = self.held()
-        at_risk = exposures(held, leaves(unfinished(self._cache).values()))
+        orders = unfinished(self._cache).values()
+        at_risk = exposures(held, [(one, leaves_of(one)) for one in orders])
         found = {}
         for contract, size in at_risk.items():
             each, net = self.of(contract, ts), abs(held.get(contract, ZERO))
@@ -127,22 +120,21 @@ def turns(held: Mapping[Any, Decimal], order: Any) -> bool:
     return net * (net + size if order.is_buy else net - size) < 0
 
 
-def leaves(orders: Iterable[Any]) -> list[tuple[Any, Decimal]]:
-    """Return orders with how many contracts each may still fill."""
-    return [(order, decimal(order.leaves_qty)) for order in orders]
-
-
-def exposures(
-    held: Mapping[Any, Decimal], orders: Iterable[tuple[Any, Decimal]]
-) -> dict[Any, Decimal]:
-    """Return the contracts at risk in each instrument, of positions and (order, leaves) pairs."""
-    sides: dict[tuple[Any, Any], list[tuple[Any, Decimal]]] = defaultdict(list)
+def exposures(held: Mapping[Any, Decimal], orders: Iterable[Leaves]) -> dict[Any, Decimal]:
+    """Return the contracts at risk in each instrument, of positions and unfinished orders."""
+    by_contract: dict[Any, list[Leaves]] = defaultdict(list)
     for order, leaves in orders:
-        sides[order.instrument_id, order.side].append((order, leaves))
+        by_contract[order.instrument_id].append((order, leaves))
     found: dict[Any, Decimal] = defaultdict(Decimal)
-    for contract in {*held, *(contract for contract, _ in sides)}:
-        net = held.get(contract, ZERO)
-        long = net + at_risk(sides.get((contract, OrderSide.BUY), ()))
-        short = at_risk(sides.get((contract, OrderSide.SELL), ())) - net
-        found[contract] = max(long, short)
+    for contract in {*held, *by_contract}:
+        found[contract] = max(sides(held.get(contract, ZERO), by_contract[contract]))
     return found
+
+
+def sides(net: Decimal, orders: Sequence[Leaves]) -> tuple[Decimal, Decimal]:
+    """Return how long a position of one contract may get, and how short, if its orders fill."""
+    buys = [(order, leaves) for order, leaves in orders if order.side == OrderSide.BUY]
+    sells = [(order, leaves) for order, leaves in orders if order.side == OrderSide.SELL]
+    bought = fillable(buys, {order.client_order_id: leaves for order, leaves in sells})
+    sold = fillable(sells, {order.client_order_id: leaves for order, leaves in buys})
+    return net + bought, sold - net

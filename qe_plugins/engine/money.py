@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CHICAGO = ZoneInfo("America/Chicago")
 OPENS = time(17)  # on the evening before, a session's date begins
 WRITTEN = "`contracts:`"
-NEVER = 2**63 - 1
 
 
 class Fee(msgspec.Struct, frozen=True):
@@ -69,11 +68,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         """Return the margins in force at a moment (UTC nanoseconds)."""
         return at(self.margins, ts)
 
-    def margin_span(self, ts: int) -> tuple[Margins, int, int]:
-        """Return the margins in force at a moment, since when and until when (UTC ns)."""
-        found = at(self.margins, ts)
-        later = [one.since for one in self.margins if one.since > ts]
-        return found, min(found.since, ts), min(later, default=NEVER)
 
 
 def at[T: (Fee, Margins)](entries: Sequence[T], ts: int) -> T:

@@ -1,66 +1,68 @@
-"""Describe an order as the guardians see it, and say whether it only reduces."""
+"""Describe an order once: as the guardians see it, and what the rules look it up in."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.model import Bar, MarketOrder, OrderSide, OrderType
+import msgspec
+from nautilus_trader.model import Bar, OrderSide, OrderType
 
 from qe_plugins.decisions import OrderRequest
-from qe_plugins.engine.exposure import at_risk, only_reduces, working
+from qe_plugins.engine.exposure import Present, fillable, leaves_of, only_reduces
 from qe_plugins.engine.recorder import decimal, signal_id_of
 
 
-class Sizes(dict[float, Decimal]):
-    """Contracts as decimals, made once each."""
+class OrderDescription(msgspec.Struct, frozen=True):
+    """An order that is to be sent, or to grow: `contracts` of it may still fill.
 
-    def __missing__(self, contracts: float) -> Decimal:
-        whole = contracts.is_integer()
-        exact = self[contracts] = Decimal(int(contracts) if whole else repr(contracts))
-        return exact
+    `present` is what the account holds and works at this moment. `reduces` says that the order can
+    only bring its strategy's position nearer to flat.
+    """
+
+    request: OrderRequest
+    order: Any
+    contracts: Decimal
+    present: Present
+    reduces: bool
 
 
-ZERO = Decimal(0)
-SIZES = Sizes({float(n): Decimal(n) for n in range(-100, 101)})
-
-
-def request_of(
+def describe_order(
     component: Any,
     order: Any,
     *,
     contracts: Decimal | None = None,
     grows: Decimal | None = None,
-    stop: Decimal | None = None,
-    submitted: Any = (),
-) -> tuple[OrderRequest, bool]:
-    """Describe an order, and say whether it only reduces.
+    submitted: Iterable[Any] = (),
+    sending: Iterable[Any] = (),
+    without: tuple[Any, Any] | None = None,
+) -> OrderDescription:
+    """Describe an order that a component sends.
 
-    `contracts` are asked for in place of the order's leaves, `grows` of them new; `stop` is the
-    trigger of the protective stop that comes with it; `submitted` were sent within this callback.
+    `contracts` are asked for in place of the order's leaves, `grows` of them new; `submitted` were
+    sent within this callback, `sending` is the list that the order is of; `without` is a strategy
+    and a contract whose position is being closed.
     """
-    floor, instrument_id, strategy_id = component._floor, order.instrument_id, order.strategy_id
-    handling, side = floor.alarm.handling, order.side
-    holder = floor.house.holder(strategy_id, instrument_id)
-    held = ZERO if holder is None else SIZES[holder.net]
-    others = working(floor.cache, instrument_id, strategy_id, side, submitted)
-    leaves = decimal(order.leaves_qty) if contracts is None else contracts
-    total = leaves
-    if others:
-        others.pop(order.client_order_id, None)
-        pairs = [(o, decimal(o.leaves_qty)) for o in others.values()]
-        total = at_risk([*pairs, (order, leaves)])
-    priced = order.order_type != OrderType.MARKET
+    floor, contract, side = component._floor, order.instrument_id, order.side
+    present = Present(floor.cache, submitted, sending, without)
+    present.orders.pop(order.client_order_id, None)
+    leaves = leaves_of(order) if contracts is None else contracts
+    held, others = present.held(contract, order.strategy_id), present.of(order)
+    same = [(one, leaves_of(one)) for one in others if one.side == side]
+    parents = {one.client_order_id: leaves_of(one) for one in others if one.side != side}
+    total = fillable([*same, (order, leaves)], parents)
+    handling, priced = floor.alarm.handling, order.order_type != OrderType.MARKET
     request = OrderRequest(
         client_order_id=order.client_order_id.value,
-        strategy=strategy_id.value,
-        instrument_id=str(instrument_id),
+        strategy=order.strategy_id.value,
+        instrument_id=str(contract),
         side=side.name,
         type=order.order_type.name,
         quantity=leaves,
         price=optional(order, "price") if priced else None,
         trigger=optional(order, "trigger_price") if priced else None,
-        stop=stop,
+        stop=stop_of(order, others),
         grows=grows,
         position=held,
         working=abs(held + total if side == OrderSide.BUY else held - total),
@@ -68,34 +70,18 @@ def request_of(
         ts=handling.ts_init if isinstance(handling, Bar) else component.clock.timestamp_ns(),
         emulated=order.emulation_trigger is not None,
     )
-    return request, only_reduces(held, side, total)
+    reduces = only_reduces(held, order, leaves, others)
+    return OrderDescription(request, order, leaves, present, reduces)
 
 
-def lone_request_of(
-    component: Any, order: Any, contract: Any, more: float, ts: int
-) -> tuple[OrderRequest, bool]:
-    """Describe an order that a strategy sends on a bar while no other order works.
-
-    Says the same as `request_of`, with fewer questions to the engine: `more` are the contracts
-    asked for, negative to sell; `ts` is when the bar is heard (UTC ns).
-    """
-    holder = component._floor.house.holder(order.strategy_id, contract)
-    if holder is None or type(order) is not MarketOrder:
-        return request_of(component, order)
-    held = holder.net
-    after = held + more
-    request = OrderRequest(
-        client_order_id=order.client_order_id.value,
-        strategy=holder.strategy,
-        instrument_id=holder.contract,
-        side="BUY" if more > 0 else "SELL",
-        type="MARKET",
-        quantity=SIZES[abs(more)],
-        position=SIZES[held],
-        working=SIZES[abs(after)],
-        ts=ts,
-    )
-    return request, abs(after) < abs(held) and after * held >= 0
+def stop_of(order: Any, others: Iterable[Any]) -> Decimal | None:
+    """Return the trigger of the protective stop that waits for an entry, None without one."""
+    for one in others:
+        if one.parent_order_id == order.client_order_id and one.side != order.side:
+            trigger = optional(one, "trigger_price")
+            if trigger is not None:
+                return trigger
+    return None
 
 
 def optional(order: Any, name: str) -> Decimal | None:

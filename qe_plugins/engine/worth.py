@@ -82,17 +82,6 @@ class Worth:
         self.known = False
         self.net = self.low = self.high = 0.0
 
-    def holds(self, contract: Any, more: float, initial: float) -> bool:
-        """Say that `more` contracts can surely be held; False means look closer.
-
-        `initial` is dollars a contract. Only true while the price is a safe one.
-        """
-        if not self.known:
-            return False
-        if self.net and (self.low == self.high or self.line.contract != contract):  # type: ignore[union-attr]  # who holds something has a line
-            return False
-        return abs(self.net + more) * initial + SLACK < self.least
-
     @property
     def settled(self) -> bool:
         """Whether nothing is held, so that no price needs a look."""

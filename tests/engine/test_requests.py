@@ -1,17 +1,12 @@
-"""An order is described the same by the quick way and by the long one."""
+"""An order is described as it stands: with the position and what else works beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
-
-import pytest
 
 from qe_plugins import OrderRequest, Plugin, hookimpl
-from qe_plugins.engine import gated
 from qe_plugins.engine.outcome import Outcome
-from qe_plugins.engine.requests import SIZES, lone_request_of, request_of
 
 CROSS = {"ema_cross": {"instrument_id": "MESH24.XCME", "fast": 2, "slow": 4}}
 WAVES = [4750.0 + (n % 7) * (1 if n % 14 < 7 else -1) for n in range(55)]
@@ -29,31 +24,15 @@ class Looks(Plugin):
         self.orders.append(order)
 
 
-@pytest.fixture
-def both(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
-    """Have every lone order described both ways; return the list that the pairs go to."""
-    pairs: list[tuple[Any, Any]] = []
-
-    def describe(component: Any, order: Any, *asked: Any) -> Any:
-        found = lone_request_of(component, order, *asked)
-        pairs.append((found, request_of(component, order)))
-        return found
-
-    monkeypatch.setattr(gated, "lone_request_of", describe)
-    return pairs
-
-
-def test_a_lone_order_is_described_the_same_both_ways(
-    trade: Callable[..., Outcome], both: list[tuple[Any, Any]]
-) -> None:
-    guardian = Looks()
-    trade(None, guardian, closes=WAVES, strategies=CROSS)
-    assert len(both) > 5
-    assert all(quick == long for quick, long in both)
+def test_a_guardian_sees_the_position_and_what_it_may_become(trade: Callable[..., Outcome]) -> None:
+    trade(None, guardian := Looks(), closes=WAVES, strategies=CROSS)
     assert {order.position for order in guardian.orders} == {Decimal(-1), Decimal(0), Decimal(1)}
+    for order in guardian.orders:
+        signed = order.quantity if order.side == "BUY" else -order.quantity
+        assert order.working == abs(order.position + signed) == 1
+        assert (order.type, order.price, order.trigger, order.stop) == ("MARKET", None, None, None)
 
 
-@pytest.mark.parametrize("size", [0.0, 1.0, -3.0, 250.0, 0.5])
-def test_sizes_are_exact(size: float) -> None:
-    assert SIZES[size] == Decimal(repr(size))
-    assert "E" not in str(SIZES[size])
+def test_the_entry_of_a_bracket_is_described_with_its_stop(trade: Callable[..., Outcome]) -> None:
+    trade("BuysABracket", guardian := Looks())
+    assert [(order.side, order.stop) for order in guardian.orders] == [("BUY", Decimal("4740.00"))]
