@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -130,20 +131,38 @@ class Posture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A step of the validation ladder: what may be risked on one trade.
+    """A step of the validation ladder: what one strategy may hold, and risk on one trade.
 
-    `risk` is the dollar loss at the stop of one trade; `max_contracts` caps every size.
+    `root` is what it trades, by default the root in a name such as `1 MES`, None for any;
+    `max_contracts` is the most that it holds and works, `risk` the loss at the stop of one trade.
+    With `enforced` false no order is refused for it, and only sizes go by it.
     """
 
-    name: str = "1 MES"
+    name: str = ""
+    root: str | None = None
     risk: Money = Decimal("50")
     currency: str = "USD"
     max_contracts: int = 1
+    enforced: bool = True
 
     def __post_init__(self) -> None:
         for name in ("risk", "max_contracts"):
             if (value := getattr(self, name)) < 0:
                 raise ValueError(f"{name} must not be negative, was {value}")
+        named = re.fullmatch(r"\d+ ([A-Z0-9]+)", self.name)
+        if named and self.root not in (None, named[1]):
+            raise ValueError(f"root must be {named[1]} as in the name, was {self.root}")
+        if named:
+            msgspec.structs.force_setattr(self, "root", named[1])
+
+    @property
+    def title(self) -> str:
+        """Return how to speak of it: `rung 1 MES`."""
+        return f"rung {self.name}" if self.name else "the rung"
+
+
+SMALLEST = Rung(name="1 MES", enforced=False)
+"""What sizes go by where no rung is configured: one MES, 50 USD at its stop."""
 
 
 class Excursion(msgspec.Struct, frozen=True, gc=False):

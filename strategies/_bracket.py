@@ -39,6 +39,7 @@ class Bracketed(Strategy):
     """
 
     desk: Any = None
+    sized_by_desk = True
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)

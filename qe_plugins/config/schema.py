@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from qe_plugins.decisions import Posture, Rung
+from qe_plugins.decisions import SMALLEST, Posture, Rung
 from qe_plugins.units import Duration, Fraction, Money
 
 NAMED = (
@@ -246,6 +246,7 @@ class Config(Section, frozen=True, kw_only=True):
     also holds `max_failures`: more failures of plugins than that end the run. `logging` takes the
     fields of the engine's `LoggerConfig`; `stdout_level` and `fileout_level` hold for `run.log` and
     the terminal, too.
+    Where there is no `rung`, sizes go by the smallest one, and no order is refused for it.
     """
 
     name: Annotated[str, msgspec.Meta(max_length=100)]
@@ -256,7 +257,7 @@ class Config(Section, frozen=True, kw_only=True):
     exec_algorithms: dict[str, dict[str, Any]] = {}
     plugins: dict[str, dict[str, Any] | None] = {}
     max_failures: Annotated[int, msgspec.Meta(ge=0)] = 100
-    rung: Rung = Rung()
+    rung: Rung = SMALLEST
     posture: Posture | None = None
     gate: Gate = Gate()
     contracts: dict[str, Contract] = {}

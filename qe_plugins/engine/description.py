@@ -77,10 +77,13 @@ LABELS = {"strategies": "strategy", "actors": "actor", "exec_algorithms": "execu
 def _rules(prepared: Prepared) -> Iterator[Row]:
     config = prepared.loaded.config
     rung, posture = config.rung, config.posture
-    yield (
-        "rung",
-        f"{rung.name}: {rung.risk} {rung.currency} a trade, at most {rung.max_contracts} contracts",
-    )
+    plural = "" if rung.max_contracts == 1 else "s"
+    most = f"at most {rung.max_contracts} contract{plural}"
+    limits = f"{rung.risk} {rung.currency} a trade, {most}"
+    if rung.enforced:
+        yield "rung", f"{rung.name or rung.root or 'any root'}: {limits} for each strategy"
+    else:
+        yield "rung", f"none, so no order is refused for it; the desk sizes by {limits}"
     if posture is not None:
         yield "posture", f"{'halt' if posture.halt else 'open'}: {posture.reason}"
     for line in assumptions(prepared.loaded, prepared.money, prepared.tape):

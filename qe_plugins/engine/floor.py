@@ -83,7 +83,7 @@ class Floor:
         )
         self.cache_view = CacheView(self.cache, self.one_account)
         self.portfolio = PortfolioView(engine.portfolio, self.one_account)
-        self.rules = rules_of(engine, config, margin)
+        self.rules = rules_of(engine, config, margin, self.alarm)
         self.house = House(
             self.cache,
             margin,
@@ -165,7 +165,7 @@ class Desk:
         plugin, size = self._ask(signal)
         most = floor.rung.max_contracts
         if size.contracts > most:
-            reason = f"{size.reason}; rung {floor.rung.name} caps {size.contracts} at {most}"
+            reason = f"{size.reason}; {floor.rung.title} caps {size.contracts} at {most}"
             size = Size(most, reason)
         floor.recorder.size(signal, size, plugin, signal.ts_event)
         return size.contracts

@@ -44,7 +44,7 @@ class Listings:
 
     def check_settings(self, loaded: Loaded, entry: StrategyEntry) -> None:
         """Check the settings that by their name are contracts or bar types."""
-        for key, text in _texts(entry.settings):
+        for key, text in texts(entry.settings):
             place = loaded.where(*entry.keys, key)
             if key in INSTRUMENTS:
                 self.check_instrument(text, place)
@@ -52,7 +52,8 @@ class Listings:
                 self.check_bars(text, place)
 
 
-def _texts(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def texts(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each text among some settings, and those in their lists, with its key."""
     for key, value in settings.items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str):

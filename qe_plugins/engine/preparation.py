@@ -16,6 +16,7 @@ from qe_plugins.engine.fronts import Front
 from qe_plugins.engine.listings import Listings
 from qe_plugins.engine.locate import KINDS
 from qe_plugins.engine.money import Terms, money_facts
+from qe_plugins.engine.rung import check_rung
 from qe_plugins.engine.settings import check_account
 from qe_plugins.engine.turns import turns_of
 from qe_plugins.errors import DataError
@@ -67,6 +68,9 @@ def prepare(
     if loaded.config.session.closed == "refuse":
         for root in {contract.underlying for contract in tape.contracts}:
             stretch(root, tape.start)  # read its calendar now, not at the first order
+    roots = {str(contract.id): contract.underlying for contract in tape.contracts}
+    sized = {part.name for part in parts if getattr(part.author, "sized_by_desk", False)}
+    check_rung(loaded, roots | listings.fronts, sized)
     money = money_facts(loaded, tape.contracts, tape.start, tape.end)
     return Prepared(loaded, tape, listings, money, parts, plugins, fronts)
 

@@ -1,4 +1,4 @@
-"""What no order that adds risk may break, whoever is active: margin, expiry, the market's hours."""
+"""What no order that adds risk may break: the rung, margin, expiry, the market's hours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 from nautilus_trader.model import OrderType
 
 from qe_plugins.config.schema import Config
+from qe_plugins.engine.alarm import Alarm
 from qe_plugins.engine.margin import Margin
 from qe_plugins.engine.requests import OrderDescription
+from qe_plugins.engine.rung import RungRule
 from qe_plugins.market.hours import closed_until, delivery
 
 SECOND = 1_000_000_000
@@ -21,8 +23,10 @@ Broken = list[tuple[str, str]]
 class Rules:
     """Asked about every order that does not only reduce."""
 
-    def __init__(self, cache: Any, margin: Margin, *, flat_before: float, refuses: bool) -> None:
-        self._cache, self._margin = cache, margin
+    def __init__(
+        self, cache: Any, margin: Margin, rung: RungRule, *, flat_before: float, refuses: bool
+    ) -> None:
+        self._cache, self._margin, self._rung = cache, margin, rung
         self._flat_before, self._refuses = int(flat_before * SECOND), refuses
         self._deadlines: dict[Any, int] = {}
         self._notices: dict[Any, date] = {}
@@ -32,6 +36,7 @@ class Rules:
         order, ts = described.order, described.request.ts
         contract = order.instrument_id
         reasons = {
+            "rung": self._rung.refusal(described),
             "margin": self._margin.refusal(order, described.contracts, described.present, ts),
             "expiry": self._expires(contract, ts),
             "session": self._closed(order, ts),
@@ -70,8 +75,9 @@ class Rules:
         return f"the market is closed until {opens:%Y-%m-%d %H:%M} in Chicago" if opens else ""
 
 
-def rules_of(engine: Any, config: Config, margin: Margin) -> Rules:
+def rules_of(engine: Any, config: Config, margin: Margin, alarm: Alarm) -> Rules:
     """Return the rules of a run on `engine`."""
     refuses = config.session.closed == "refuse"
     flat_before = config.expiry.flat_before
-    return Rules(engine.cache, margin, flat_before=flat_before, refuses=refuses)
+    rung = RungRule(engine.cache, config.rung, alarm)
+    return Rules(engine.cache, margin, rung, flat_before=flat_before, refuses=refuses)

@@ -106,6 +106,7 @@ def test_fills_after_a_settlement_are_what_they_would_have_been(
     config = {
         "extends": str(ROOT / "configs/base/cme.yaml"),
         "name": "a real settlement",
+        "rung": {"name": "1 ES"},
         "data": {"dbn": [str(shared_data / "es_2013")], "start": "2013-12-20T12:00"},
         "strategies": {
             "hold": {"instrument_id": "ESZ13.XCME"},

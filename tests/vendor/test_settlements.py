@@ -18,6 +18,7 @@ def config(tmp_path):
     held = {
         "extends": str(ROOT / "configs/base/cme.yaml"),
         "name": "held",
+        "rung": {"name": "1 ES"},
         "data": {"catalog": "set below"},
         "strategies": {"hold": {"instrument_id": "ESZ13.XCME"}},
         "expiry": {"flat_before": "0s"},
