@@ -184,10 +184,10 @@ class FollowingStrategy(GatedStrategy):
 
     def _may_enter(self, leg: Any, rolled: Rolled) -> bool:
         """Put the second leg to the gate. Where it is refused, the roll only closes."""
-        self._floor.recorder.sends(leg, rolled)
         leaving = (self.strategy_id, InstrumentId.from_str(rolled.before))
         refused = self._refused(leg, without=leaving)
         if refused:
+            self._floor.recorder.sends(leg, rolled)
             self._deny(leg, *refused)
         return refused is None
 
