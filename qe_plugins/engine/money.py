@@ -69,7 +69,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         return at(self.margins, ts)
 
 
-
 def at[T: (Fee, Margins)](entries: Sequence[T], ts: int) -> T:
     """Return the entry in force at a moment; before the first one, the first."""
     if len(entries) == 1:

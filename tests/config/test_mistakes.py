@@ -33,7 +33,8 @@ MISTAKES = {
     ),
     "a key that is like no other": (
         HEAD + "rung: {leverage: 2}\n",
-        "run.yaml:4: unknown field 'leverage'. Known here: name, root, risk, currency, max_contracts, enforced.",
+        "run.yaml:4: unknown field 'leverage'. Known here: name, root, risk, currency, "
+        "max_contracts, enforced.",
     ),
     "a shortened engine setting": (
         HEAD + "nautilus:\n  venue:\n    oms: NETTING\n",
