@@ -23,6 +23,13 @@ SHOWN_OTHERWISE = re.compile(
 JSON_OTHERWISE = re.compile(SHOWN_OTHERWISE.pattern.replace("\x00-\x1f", ""))
 """Those of them that JSON itself does not escape."""
 
+COMMAND = re.compile(
+    r"(?<!uv run )(?<![\w./-])(qe (?:backtest|sweep|check|show|schema|data|fleet|runs|report"
+    r"|compare|journal|plugins|hooks|new|lookahead) |qe (?:runs|hooks|plugins|schema)\b"
+    r"|pytest tests)"
+)
+"""A command of this program, or of its tests, in a hint."""
+
 DEEPEST = 100
 """Levels of nesting that facts may have."""
 
@@ -77,6 +84,11 @@ def shown(text: str, *, lines: bool = False) -> str:
 def json_shown(text: str) -> str:
     """Return JSON text to show: without secrets, with marks that act on a terminal as `\\u202e`."""
     return JSON_OTHERWISE.sub(lambda found: f"\\u{ord(found[0]):04x}", redacted(text))
+
+
+def with_uv(text: str) -> str:
+    """Return text whose commands begin with `uv run`, as they are typed in a fresh clone."""
+    return COMMAND.sub(r"uv run \1", text)
 
 
 def in_words(what: object) -> str:

@@ -14,7 +14,7 @@ import click
 
 from qe_plugins import home
 from qe_plugins.errors import QeError
-from qe_plugins.saying import in_words, shown, writable
+from qe_plugins.saying import in_words, shown, with_uv, writable
 from qe_plugins.saying import one_line as one_line_of
 
 
@@ -37,7 +37,7 @@ def one_line(error: BaseException) -> int:
         case QeError():
             if details := getattr(error, "details", None):
                 click.echo(shown(details, lines=True), err=True)
-            click.echo(f"error: {shown(in_words(error))}", err=True)
+            click.echo(f"error: {with_uv(shown(in_words(error)))}", err=True)
             return error.exit_code
         case OSError(filename=str() | Path(), strerror=str()):
             said = f"{error.filename}: {error.strerror}"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from qe_plugins.saying import json_shown, shown
+from qe_plugins.saying import json_shown, shown, with_uv
 
 
 class Day(click.ParamType[date]):
@@ -27,7 +27,7 @@ class Day(click.ParamType[date]):
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
     """Print text, in which what came from outside cannot act on the terminal."""
-    click.echo(shown(text, lines=True), nl=nl, err=err)
+    click.echo(with_uv(shown(text, lines=True)), nl=nl, err=err)
 
 
 def json_option(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from qe_plugins import project
+from qe_plugins import home, project
 from qe_plugins.config.scalars import meaning
 from qe_plugins.config.written import EMPTY, Written
 from qe_plugins.errors import ConfigError
@@ -20,11 +20,12 @@ SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "DSN", "AUTH", "CREDENTIAL", "BEARE
 
 
 def variables() -> dict[str, str]:
-    """Return `.env` of the project around the working folder, with the environment over it.
+    """Return `.env` of the project around the working folder, with the environment over it, and
+    `QE_HOME` also where neither names it.
 
     Nothing is exported: a key in `.env` reaches the values that name it and no child process.
     """
-    return dict(project.dotenv()) | os.environ
+    return dict(project.dotenv()) | os.environ | {"QE_HOME": str(home.home())}
 
 
 def interpolate(tree: Written, known: Mapping[str, str]) -> Written:

@@ -46,7 +46,13 @@ def _missing_steps(connection: Connection) -> tuple[Callable[[Connection], None]
 def _version(connection: Connection) -> int:
     if not inspect(connection).has_table(head.name):
         return 0
-    return int(connection.execute(select(head.c.version)).scalar_one())
+    version = connection.execute(select(head.c.version)).scalars().all()
+    if len(version) != 1 or not isinstance(version[0], int) or version[0] < 0:
+        raise JournalError(
+            "the journal does not say of which version it is.",
+            hint="Somebody changed it after it was written: restore it from a backup.",
+        )
+    return version[0]
 
 
 def _migrate(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from qe_plugins.errors import ReportError
 from qe_plugins.journal.records import Problem
 
 RESULT = "result.json"
-LAST = "last"
+LAST, PREVIOUS = "last", "previous"
 
 
 class Pointer(msgspec.Struct, frozen=True):
@@ -43,12 +43,12 @@ def forget(run_id: str) -> None:
 def find(text: str) -> Path:
     """Return the folder of the run that `text` means, else raise ReportError.
 
-    `text` is "last", a run's id, the start of exactly one, or a folder.
+    `text` is "last", "previous", a run's id, the start of exactly one, or a folder.
     """
     if (Path(text) / RESULT).is_file():
         return Path(text).absolute()
-    if text == LAST:
-        return Path(_newest()["run_dir"])
+    if text in (LAST, PREVIOUS):
+        return Path(_newest(text == PREVIOUS)["run_dir"])
     places = _places()
     if text in places:
         return _present(text, places[text])
@@ -129,11 +129,13 @@ def _complete(place: Path) -> dict[str, Any]:
     return known
 
 
-def _newest() -> dict[str, Any]:
+def _newest(but_one: bool = False) -> dict[str, Any]:
     runs = [run for run in listing() if "damaged" not in run]
     if not runs:
         raise ReportError("there is no run yet.", hint="Make one with `qe backtest FILE`.")
-    return runs[0]
+    if but_one and len(runs) == 1:
+        raise ReportError("there is only one run.", hint="Make another with `qe backtest FILE`.")
+    return runs[but_one]
 
 
 def _by_prefix(text: str, places: dict[str, Path]) -> Path:

@@ -81,6 +81,7 @@ def test_what_was_written_is_said_with_the_yaml_to_paste():
 
 def test_below_a_project_the_files_go_to_its_root(folder, monkeypatch):
     new("strategy", "first")
+    (folder / "pyproject.toml").touch()
     below = folder / "configs"
     below.mkdir()
     monkeypatch.chdir(below)

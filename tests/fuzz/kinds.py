@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import zstandard
+
 from tests.command import ROOT
 from tests.fuzz import mutations
 
@@ -146,6 +148,61 @@ def _spoil_row(dice: random.Random, file: Path) -> None:
         connection.close()
 
 
+DBN = """extends: {base}
+name: fuzz
+data: {{{source}}}
+strategies: {{}}
+contracts: {{ES: {{margin_init: 1000 USD, margin_maint: 900 USD, fee: 1 USD}}}}
+"""
+
+
+def dbn(dice: random.Random, folder: Path) -> Case:
+    """Databento files of which header, definitions or bars were spoiled, for a run or an import."""
+    place = folder / "dbn"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(folder / "seed" / "dbn", place)
+    file = dice.choice(sorted(place.glob("*.zst")))
+    if dice.random() < 0.2:
+        file.write_bytes(mutations.content(file.read_bytes(), dice))
+    else:
+        plain = zstandard.ZstdDecompressor().stream_reader(file.read_bytes()).read()
+        cut = dice.choice([64, 500, 2_000, len(plain)])  # the header is at the beginning
+        spoiled = mutations.content(plain[:cut], dice) + plain[cut:]
+        file.write_bytes(zstandard.ZstdCompressor().compress(spoiled))
+    shutil.rmtree(folder / "home" / "cache", ignore_errors=True)
+    shutil.rmtree(folder / "home" / "data", ignore_errors=True)
+    if dice.random() < 0.5:
+        return ["data", "import", str(place)], file
+    return ["check", str(_run(folder, f"dbn: {place}"))], file
+
+
+def catalog(dice: random.Random, folder: Path) -> Case:
+    """A catalog of which a Parquet file was spoiled, emptied, doubled or taken away."""
+    place = folder / "catalog"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(folder / "seed" / "catalog", place)
+    file = dice.choice(sorted(place.rglob("*.parquet")))
+    match dice.randrange(8):
+        case 0:
+            file.unlink()
+        case 1:
+            file.write_bytes(b"")
+        case 2:
+            shutil.copy(file, file.with_name(f"{file.stem}-2.parquet"))
+        case 3:
+            file.write_bytes(dice.choice(sorted(place.rglob("*.parquet"))).read_bytes())
+        case _:
+            file.write_bytes(mutations.content(file.read_bytes(), dice))
+    return ["check", str(_run(folder, f"catalog: {place}"))], file
+
+
+def _run(folder: Path, source: str) -> Path:
+    file = folder / "run.yaml"
+    file.write_text(DBN.format(base=ROOT / "configs" / "base" / "cme.yaml", source=source))
+    return file
+
+
 KINDS: dict[str, Kind] = {
-    one.__name__: one for one in (yaml_text, yaml_value, fleet_yaml, journal, ledger, result)
+    one.__name__: one
+    for one in (dbn, catalog, yaml_text, yaml_value, fleet_yaml, journal, ledger, result)
 }

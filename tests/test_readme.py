@@ -1,0 +1,110 @@
+"""The README's commands work as they are written, from a fresh clone."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.partition("  #")[0].strip().removeprefix("pip install uv && ")
+    for block in BLOCKS
+    for line in block.splitlines()
+    if line
+]
+
+ELSEWHERE = {
+    "uv run pytest": "this is it",
+    "echo DATABENTO_API_KEY": "needs a key",
+    "uv run qe data estimate": "needs a key: tests/vendor",
+    "uv run qe data get": "needs a key: tests/vendor",
+    "uv run qe data verify": "needs bought data: tests/vendor",
+    "uv run qe data rolls ES": "needs bought data: tests/vendor",
+    "uv run qe backtest configs/backtest/es_hold.yaml": "needs bought data",
+    "uv sync --extra temporal": "installs",
+    "uv run temporal": "a server: tests/fleet/temporal",
+    "uv run qe fleet worker": "needs a server: tests/fleet/temporal",
+    "uv run qe fleet scan configs/fleet/full.yaml --engine temporal": "tests/fleet/temporal",
+    "uv run qe fleet run": "around the clock: tests/fleet/test_run.py",
+}
+"""How the commands begin that are not run here, and why."""
+
+
+def left_out(command: str) -> bool:
+    """Say whether a command is one that is run elsewhere."""
+    return any(
+        command == start or (command.startswith(start) and start != "uv run pytest")
+        for start in ELSEWHERE
+    )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh clone of what is committed."""
+    place = tmp_path_factory.mktemp("readme") / "quant-engine"
+    made = subprocess.run(
+        ["git", "clone", "--quiet", str(ROOT), str(place)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode != 0:
+        pytest.skip("this is no repository")
+    return place
+
+
+def typed(command: str, clone: Path) -> subprocess.CompletedProcess[str]:
+    """Type a command in the clone, with this interpreter in place of the one uv would make."""
+    here = command.replace("uv run qe ", f"{sys.executable} -m qe_plugins.cli ")
+    here = here.replace("uv run pytest ", f"{sys.executable} -m pytest -n 0 ")
+    home = {"XDG_DATA_HOME": str(clone.parent / "data"), "HOME": str(clone.parent)}
+    environment = {k: v for k, v in os.environ.items() if k != "QE_HOME"} | home
+    for name in [name for name in environment if name.startswith("PYTEST")]:
+        del environment[name]
+    return subprocess.run(
+        ["bash", "-c", here],
+        cwd=clone,
+        env=environment | {"BROWSER": "true"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def edit_the_guardian(clone: Path) -> None:
+    """Replace the draft by the code that the README shows."""
+    [code] = re.findall(r'```python\n("""No large orders.*?)```', README, re.DOTALL)
+    (clone / "agents" / "guardian_lunch.py").write_text(code, encoding="utf-8")
+
+
+def test_no_command_relies_on_a_variable_of_the_shell() -> None:
+    assert [command for command in COMMANDS if re.search(r'"[^"]*\$', command)] == []
+
+
+def test_what_is_left_out_is_there() -> None:
+    unused = [start for start in ELSEWHERE if not any(c.startswith(start) for c in COMMANDS)]
+    assert unused == []
+
+
+@pytest.mark.long
+def test_every_command_in_its_order(clone: Path) -> None:
+    done: list[str] = []
+    for command in COMMANDS:
+        if left_out(command):
+            continue
+        result = typed(command, clone)
+        assert result.returncode == 0, f"{command}\n{result.stdout[-2_000:]}{result.stderr}"
+        done.append(command)
+        if command.startswith("uv run qe new agent lunch"):
+            edit_the_guardian(clone)
+        if command.endswith("grep lunch"):
+            assert "lunch until 12:15" in result.stdout
+    assert len(done) >= 12
