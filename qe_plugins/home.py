@@ -58,9 +58,9 @@ def journal_url() -> str:
 
 def check_writable(folder: Path) -> None:
     """Raise QeError where `folder` could not be made and written. Nothing is left of the trial."""
-    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
     if len(os.fsencode(folder.name)) > LONGEST:
         raise QeError(f"its name is longer than {LONGEST} bytes.", where=str(folder.parent))
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
     try:
         with tempfile.TemporaryDirectory(prefix=".qe-", dir=there):
             pass

@@ -17,6 +17,9 @@ from qe_plugins.errors import QeError
 from qe_plugins.saying import in_words, shown, with_uv, writable
 from qe_plugins.saying import one_line as one_line_of
 
+SHOWN = 200
+"""Letters of a path that an error shows."""
+
 
 def one_line(error: BaseException) -> int:
     """Print what went wrong on standard error and return the exit code.
@@ -40,7 +43,7 @@ def one_line(error: BaseException) -> int:
             click.echo(f"error: {with_uv(shown(in_words(error)))}", err=True)
             return error.exit_code
         case OSError(filename=str() | Path(), strerror=str()):
-            said = f"{error.filename}: {error.strerror}"
+            said = f"{str(error.filename)[:SHOWN]}: {error.strerror}"
             hint = "Check the folder's permissions and the space on its disk, or set QE_HOME."
             click.echo(f"error: {shown(in_words(said))}. {hint}", err=True)
             return QeError.exit_code

@@ -19,6 +19,8 @@ LARGEST = 1_000_000
 """Bytes that a file may have."""
 
 LONGEST_KEY = 200
+SHOWN = 60
+"""Letters of a value that an error shows."""
 
 DEEPEST = 100
 """Levels of nesting and of merges that a text may have."""
@@ -144,7 +146,8 @@ class _Tree:
         try:
             return Written(READ[name](node.value), place, plain=plain)
         except ValueError as error:
-            raise ConfigError(f"'{node.value}' is not of type {name}.", where=place) from error
+            said = node.value if len(node.value) <= SHOWN else f"{node.value[:SHOWN]}…"
+            raise ConfigError(f"'{said}' is not of type {name}.", where=place) from error
 
     def _at(self, node: yaml.Node) -> str:
         return self._place(node.start_mark.line + 1)

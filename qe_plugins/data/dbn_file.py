@@ -17,7 +17,12 @@ import zstandard
 
 from qe_plugins.errors import DataError
 
-BLOCK = 1 << 20
+STEP = 1 << 12
+"""Compressed bytes unpacked at a time: at worst they become a hundred megabytes."""
+
+FREE, DENSEST = 64 << 20, 100
+"""A file may unpack to FREE bytes, and beyond that to DENSEST times its own size."""
+
 PRELUDE = 8  # "DBN", version, length of the metadata that follows
 MAGIC = b"DBN"
 
@@ -103,14 +108,25 @@ def decoding(file: DbnFile, place: str) -> Iterator[None]:
 
 
 def decompressed(path: Path) -> Iterator[bytes]:
-    """Yield the content, frame after frame. Raises EOFError when the last frame is incomplete."""
+    """Yield the content, frame after frame. Raises EOFError when the last frame is incomplete.
+
+    Raises DataError for a file that unpacks to far more than market data does.
+    """
     frame = zstandard.ZstdDecompressor().decompressobj()
+    came, most = 0, FREE + DENSEST * path.stat().st_size
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
+        while block := file.read(STEP):
             while block:
                 if frame.eof:
                     frame = zstandard.ZstdDecompressor().decompressobj()
-                yield frame.decompress(block)
+                content = frame.decompress(block)
+                came += len(content)
+                if came > most:
+                    raise DataError(
+                        f"{path} unpacks to more than {most // 1_000_000:,} MB.",
+                        hint="Records of a market do not pack so densely: it is no data of one.",
+                    )
+                yield content
                 block = frame.unused_data
     if not frame.eof:
         raise EOFError

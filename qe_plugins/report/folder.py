@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -36,6 +37,8 @@ WRITTEN = {f"{one}.parquet" for one in (*FRAMES, "equity")} | {
 
 def check_out(out: Path | None) -> None:
     """Raise QeError where `out` cannot become a run's folder. Call it before the run."""
+    if out is not None and len(os.fsencode(out.name)) > home.LONGEST:
+        home.check_writable(out.absolute())
     if out is None or not out.exists():
         home.check_writable(home.runs_dir() if out is None else out.absolute())
         return
