@@ -68,7 +68,7 @@ def cut_parquet(file: Path, until: int, copy: Path) -> None:
     """Copy a Parquet file without the rows whose `ts_init` is later than `until` (UTC ns).
 
     One that has no such column is copied whole. Of definitions, which are all but market data, the
-    first row stays whatever its time. Where nothing is left there is no copy.
+    first row stays whatever its time. Where nothing is left the copy has no rows.
     """
     with pq.ParquetFile(file) as parquet:
         schema = parquet.schema_arrow
@@ -85,10 +85,10 @@ def cut_parquet(file: Path, until: int, copy: Path) -> None:
     if defines and kept:
         past = [one for one in kept if int(times(one)[0]) <= until]
         kept = past or kept[:1]
-    if not kept:
-        return
-    first, last = int(times(kept[0])[0]), int(times(kept[-1])[-1])
-    place = copy.with_name(f"{stamp(first)}_{stamp(last)}{PARQUET}")
+    place = copy
+    if kept:
+        first, last = int(times(kept[0])[0]), int(times(kept[-1])[-1])
+        place = copy.with_name(f"{stamp(first)}_{stamp(last)}{PARQUET}")
     with pq.ParquetWriter(place, schema, compression="zstd") as writer:
         for table in kept:
             writer.write_table(table.cast(schema), row_group_size=ROWS)

@@ -143,6 +143,6 @@ def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:
     for bar_type in tape.bar_types:
         if bar_type.startswith(f"{contract.id}-"):
             for file in sorted((tape.catalog / "data" / "bars" / bar_type).glob("*.parquet")):
-                first = next(pq.ParquetFile(file).iter_batches(batch_size=1, columns=["close"]))
-                return Decimal(first.column(0)[0].as_py())
+                for first in pq.ParquetFile(file).iter_batches(batch_size=1, columns=["close"]):
+                    return Decimal(first.column(0)[0].as_py())
     return Decimal(1)
