@@ -84,8 +84,9 @@ def open_activity(places: Sequence[Path], root: str) -> Activity:
     """
     market(root)
     found = bar_files(places, root)
-    frames = [_by_session(read_bars(found[s], root), root) for s in INTRADAY if s in found]
-    if not frames and DAILY not in found:
+    read = {s: read_bars(found[s], root) for s in (*INTRADAY, DAILY) if s in found}
+    read = {schema: bars for schema, bars in read.items() if bars.height}
+    if not read:
         raise DataError(
             f"no bars of {root}'s contracts.",
             where=", ".join(map(str, places)),
@@ -93,8 +94,12 @@ def open_activity(places: Sequence[Path], root: str) -> Activity:
         )
     return Activity(
         root=root,
-        daily=_by_date(read_bars(found[DAILY], root), root) if DAILY in found else None,
-        intraday=max(frames, key=_sessions, default=None),
+        daily=_by_date(read[DAILY], root) if DAILY in read else None,
+        intraday=max(
+            (_by_session(read[s], root) for s in INTRADAY if s in read),
+            key=_sessions,
+            default=None,
+        ),
         files=tuple(file for listed in found.values() for file in listed),
     )
 

@@ -41,14 +41,13 @@ def sampled(
             groups.setdefault((one.kind, one.source), []).append(one.ts)
     decided = {ts for every in groups.values() for ts in every}
     quiet = [ts for ts in moments[moments >= since].tolist() if ts not in decided]
-    of_quiet = _spread(quiet, count // QUIET if decided else count, draw)
+    count_quiet = max(count // QUIET, count - len(decided))
     found: set[int] = set()
-    shares = _shares([len(set(every)) for every in groups.values()], count - len(of_quiet))
+    shares = _shares([len(set(every)) for every in groups.values()], count - count_quiet)
     for every, share in zip(groups.values(), shares, strict=True):
         found |= set(_spread(sorted(set(every) - found), share, draw))
-    rest = sorted(decided - found)
-    found |= set(_spread(rest, count - len(of_quiet) - len(found), draw))
-    return sorted(found | set(of_quiet))
+    found |= set(_spread(sorted(decided - found), count - count_quiet - len(found), draw))
+    return sorted(found | set(_spread(quiet, count_quiet, draw)))
 
 
 def _shares(sizes: Sequence[int], count: int) -> list[int]:

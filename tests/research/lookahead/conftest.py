@@ -14,7 +14,7 @@ from tests.command import qe
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).parent
-OURS = ("agents/arbiter_vote.py", "strategies/ema_cross.py")
+OURS = ("agents/arbiter_vote.py", "strategies/ema_cross.py", "strategies/hold.py")
 
 type Analyse = Callable[..., tuple[int, dict[str, Any]]]
 

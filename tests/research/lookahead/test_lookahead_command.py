@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.data.dbn_tape import december_tape
 from tests.research.lookahead.conftest import Analyse
 
 DATA = "data: {synthetic: {sessions: 1}}\n"
@@ -13,6 +15,7 @@ MES = "MESH24.XCME"
 BARS = f"{MES}-1-MINUTE-LAST-EXTERNAL"
 CROSS = f"strategies: {{ema_cross: {{instrument_id: {MES}, fast: 3, slow: 9}}}}\n"
 OWN = f"strategies: {{%s: {{path: 'strategies.honest:%s', config: {{instrument_id: {MES}}}}}}}\n"
+ONE_ES = "rung: {name: 1 ES, risk: 1_000 USD, max_contracts: 1}\n"
 HUNTED = DATA + CROSS + "plugins: {%s: {}, arbiter_vote: {}}\n"
 
 
@@ -45,6 +48,26 @@ def test_a_strategy_that_reads_the_data_itself_is_found_with_its_bar(
     code, result = analyse(DATA + reader)
     assert (code, sources(result)) == (1, {("Reader-000", "order")})
     assert {one["bar"] for one in result["findings"]} == {BARS}
+
+
+@pytest.mark.parametrize("named", ["folder", "file"])
+def test_a_databento_file_that_a_strategy_reads_is_cut_where_it_lies(
+    analyse: Analyse, tmp_path: Path, named: str
+) -> None:
+    folder = december_tape(tmp_path / "bought")
+    files = [folder] if named == "folder" else sorted(folder.glob("*.dbn.zst"))
+    data = f"data: {{dbn: {[str(one) for one in files]}, end: 2013-12-10}}\n"
+    reader = f"strategies: {{reader: {{instrument_id: ESZ13.XCME, path: {folder}}}}}\n"
+    code, result = analyse(data + reader + ONE_ES)
+    assert (code, sources(result)) == (1, {("Reader-000", "order")})
+
+
+def test_a_roll_by_volume_is_known_from_the_day_before(analyse: Analyse, tmp_path: Path) -> None:
+    folder = december_tape(tmp_path / "bought")
+    hold = "strategies: {hold: {instrument: ES, roll: volume}}\n"
+    code, result = analyse(f"data: {{dbn: {folder}}}\n" + hold + ONE_ES, samples=4)
+    assert (code, result["findings"]) == (0, [])
+    assert result["decisions"]["order"] == 3
 
 
 def test_what_keeps_a_state_a_seed_and_a_file_passes(analyse: Analyse) -> None:

@@ -38,6 +38,12 @@ def test_a_seed_draws_the_same_and_another_seed_others() -> None:
     assert draws[0] == draws[1] != draws[2]
 
 
+def test_a_run_of_few_decisions_is_cut_at_records_besides() -> None:
+    found = sampled(VETOES, RECORDS, 8, seed=1)
+    assert {40, 220} < set(found)
+    assert len(found) == 8
+
+
 def test_a_run_without_decisions_is_cut_at_records() -> None:
     assert len(sampled([], RECORDS, 5, seed=0)) == 5
 
