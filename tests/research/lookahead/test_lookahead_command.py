@@ -50,14 +50,13 @@ def test_a_strategy_that_reads_the_data_itself_is_found_with_its_bar(
     assert {one["bar"] for one in result["findings"]} == {BARS}
 
 
-@pytest.mark.parametrize("named", ["folder", "file"])
 def test_a_databento_file_that_a_strategy_reads_is_cut_where_it_lies(
-    analyse: Analyse, tmp_path: Path, named: str
+    analyse: Analyse, tmp_path: Path
 ) -> None:
     folder = december_tape(tmp_path / "bought")
-    files = [folder] if named == "folder" else sorted(folder.glob("*.dbn.zst"))
-    data = f"data: {{dbn: {[str(one) for one in files]}, end: 2013-12-10}}\n"
-    reader = f"strategies: {{reader: {{instrument_id: ESZ13.XCME, path: {folder}}}}}\n"
+    files = [str(one) for one in sorted(folder.glob("*.dbn.zst"))]
+    data = f"data: {{dbn: {files}, end: 2013-12-10}}\n"
+    reader = f"strategies: {{reader: {{instrument_id: ESZ13.XCME, folder: {folder}}}}}\n"
     code, result = analyse(data + reader + ONE_ES)
     assert (code, sources(result)) == (1, {("Reader-000", "order")})
 

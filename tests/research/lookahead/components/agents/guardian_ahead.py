@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prices import MINUTE, closes
+from prices import closes, rise
 
 from qe_plugins import OrderRequest, Plugin, Role, Veto, hookimpl
 
@@ -15,7 +15,7 @@ class GuardianAhead(Plugin):
     @hookimpl
     def veto_order(self, order: OrderRequest) -> Veto | None:
         known = closes()
-        now = known[order.ts]
-        moves = known.get(order.ts + MINUTE, now) - now
+        now = known[1][known[0].index(order.ts)]
+        moves = rise(known, order.ts, now)
         against = moves < 0 if order.side == "BUY" else moves > 0
         return Veto("it will lose") if against else None

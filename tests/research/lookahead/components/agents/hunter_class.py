@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from prices import MINUTE, closes
+from prices import closes, rise
 
 from qe_plugins import Plugin, Role, Side, Signal, hookimpl
 
@@ -13,14 +13,13 @@ class HunterClass(Plugin):
     """Buy unless the next close is two points lower."""
 
     role = Role.HUNTER
-    known: ClassVar[dict[int, float]] = {}
+    known: ClassVar[Any] = None
 
     @hookimpl
     def contribute_signals(self, bar) -> Signal | None:
         if not self.known:
             type(self).known = closes()
-        close = float(bar.close)
-        if self.known.get(bar.ts_event + MINUTE, close) < close - 2:
+        if rise(self.known, bar.ts_event, float(bar.close)) < -2:
             return None
         return Signal(
             instrument_id=str(bar.bar_type.instrument_id), side=Side.LONG, reason="it will not fall"

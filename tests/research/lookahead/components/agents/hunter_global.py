@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prices import MINUTE, closes
+from prices import closes, rise
 
 from qe_plugins import Plugin, Role, Side, Signal, hookimpl
 
@@ -16,8 +16,7 @@ class HunterGlobal(Plugin):
 
     @hookimpl
     def contribute_signals(self, bar) -> Signal | None:
-        close = float(bar.close)
-        if CLOSES.get(bar.ts_event + MINUTE, close) - close < 2:
+        if rise(CLOSES, bar.ts_event, float(bar.close)) < 2:
             return None
         return Signal(
             instrument_id=str(bar.bar_type.instrument_id), side=Side.LONG, reason="it will rise"

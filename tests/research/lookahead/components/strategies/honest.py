@@ -51,7 +51,8 @@ class Small(Strategy):
             if self.quotes % 3 == 0:
                 self.cancel_order(self.working)
             else:
-                price = Price.from_decimal_dp(bar.low.as_decimal() - self.quotes, 2)
+                known = self.cache.order(self.working).price.as_decimal()
+                price = Price.from_decimal_dp(known - 1, 2)
                 self.modify_order(self.working, price=price)
             return
         if bar.close.as_double() < self.average.value:

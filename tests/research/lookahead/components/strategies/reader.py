@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 from nautilus_trader.model import BarType, InstrumentId, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
-from prices import MINUTE, closes
+from prices import closes, rise
 
 
 class ReaderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`path` is the folder that it reads, `early` whether it does so when it is made."""
+    """`folder` is what that it reads, `early` whether it does so when it is made."""
 
     instrument_id: str
-    path: str = ""
+    folder: str = ""
     early: bool = True
 
 
@@ -22,16 +22,16 @@ class Reader(Strategy):
     def __init__(self, config: ReaderConfig) -> None:
         super().__init__(config)
         self.instrument_id = InstrumentId.from_str(config.instrument_id)
-        self.known = closes(config.path) if config.early else None
+        self.known = closes(config.folder) if config.early else None
         self.held = 0
 
     def on_start(self) -> None:
         self.subscribe_bars(BarType.from_str(f"{self.instrument_id}-1-MINUTE-LAST-EXTERNAL"))
 
     def on_bar(self, bar) -> None:
-        known = self.known if self.known is not None else closes(self.config.path)
-        moves = known.get(bar.ts_event + MINUTE, float(bar.close)) - float(bar.close)
-        wanted = 1 if moves > 1 else -1 if moves < -1 else self.held
+        known = self.known if self.known is not None else closes(self.config.folder)
+        moves = rise(known, bar.ts_event, float(bar.close))
+        wanted = 1 if moves > 0 else -1 if moves < 0 else self.held
         if wanted != self.held:
             side = OrderSide.BUY if wanted > self.held else OrderSide.SELL
             quantity = Quantity.from_int(abs(wanted - self.held))
