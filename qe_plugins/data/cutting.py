@@ -114,7 +114,10 @@ def cut_dbn(file: Path, until: int, copy: Path) -> None:
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tape of a copy has in common with the whole one, as plain data."""
+    """What the tape of a copy has in common with the whole one, as plain data.
+
+    `lasts` has when each contract's last record is due on the whole one (UTC ns).
+    """
 
     source: str
     label: str
@@ -123,6 +126,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     chunk: int
     series: list[tuple[str, str]]
+    lasts: dict[str, int]
 
     @classmethod
     def of(cls, tape: Tape) -> Self:
@@ -135,6 +139,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
             start=tape.start,
             chunk=tape.chunk,
             series=[(one.kind.value, one.name) for one in tape.series],
+            lasts=_lasts(tape),
         )
 
 
@@ -142,6 +147,15 @@ class CutTape(Tape, frozen=True):
     """A tape that ends at `until` (UTC ns): clocks run up to there, past its last record."""
 
     until: int = 0
+    lasts: Mapping[str, int] = {}
+
+    def last_records(self) -> dict[str, int]:
+        """Return when each contract's last record is due on the whole tape.
+
+        The simulated exchange lets an order wait for a record that comes, and how long the data
+        is is no component's to know: a copy must not make it wait for none.
+        """
+        return dict(self.lasts)
 
     def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
         """Yield all records in order, and last one that says nothing, where it is later."""
@@ -175,6 +189,7 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
         start=outline.start,
         end=end,
         until=until,
+        lasts=outline.lasts,
         records=sum(span.rows for span in spans) + (until > end),
         bars=sum(
             span.rows
@@ -192,6 +207,14 @@ def moments(tape: Tape) -> np.ndarray:
     found = [_stamps(group) for one in tape.series for group in one.groups]
     every = np.unique(np.concatenate(found))
     return every[(every >= tape.start) & (every <= tape.end)]
+
+
+def _lasts(tape: Tape) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in tape.series:
+        if span := counting.span(one.groups, tape.start, tape.end + 1):
+            found[one.contract] = max(found.get(one.contract, 0), span.last)
+    return found
 
 
 def _stamps(group: counting.Group) -> np.ndarray:

@@ -63,15 +63,16 @@ class HoldFront(Lean):
     def __init__(self, config: LeanConfig) -> None:
         super().__init__(config)
         self.left = list(self.contracts)
-        self.free_since = 0
+        self.invested, self.free_since = False, 0
 
     def minute(self, contract: InstrumentId, bar: Bar, now: datetime) -> None:
-        new = self.left and contract == self.left[0] and bar.ts_event > self.free_since
-        if new and self.portfolio.is_flat(self.contracts[0]) and self.is_regular(now):
+        wanted = bool(self.left) and contract == self.left[0] and bar.ts_event > self.free_since
+        if wanted and not self.invested and self.is_regular(now):
+            self.invested = True
             self.trade(self.left.pop(0), 1)
 
     def on_position_closed(self, event) -> None:
-        self.free_since = event.ts_event
+        self.invested, self.free_since = False, event.ts_event
 
 
 class Settlements(Lean):
