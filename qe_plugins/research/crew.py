@@ -34,8 +34,8 @@ class Lost(msgspec.Struct, frozen=True):
 class Worker:
     """One process, and the number of the job it has."""
 
-    def __init__(self, work: Work, life: int = LIFE) -> None:
-        self._life = life
+    def __init__(self, work: Work, life: int | None = None) -> None:
+        self._life = life or LIFE
         ours, theirs = _context.Pipe()
         self.pipe: Connection = ours
         self.job: int | None = None
@@ -80,11 +80,12 @@ def done(
     jobs: Sequence[Any],
     workers: int,
     began: Callable[[int], None],
-    life: int = LIFE,
+    life: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
     """Yield (number, answer) as jobs are done, in any order; the answer of a dead one is `Lost`.
 
-    `began` is called with the number of each job that is handed over. A process does `life` jobs.
+    `began` is called with the number of each job that is handed over. A process does `life` jobs,
+    by default LIFE.
     """
     crew: list[Worker] = []
     waiting = iter(enumerate(jobs))

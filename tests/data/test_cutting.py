@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data import cutting
+from qe_plugins.data import cut_tape, cutting
 from qe_plugins.data.dbn_file import check_whole
 from qe_plugins.data.tape import Tape
 from tests.data.dbn_tape import december_tape, keys, opened
@@ -20,11 +20,11 @@ from tests.data.dbn_tape import december_tape, keys, opened
 MINUTE = 60_000_000_000
 
 
-def cut(tape: Tape, until: int, place: Path) -> cutting.CutTape:
+def cut(tape: Tape, until: int, place: Path) -> cut_tape.CutTape:
     """Return the tape of a copy of the catalog up to a moment."""
     expiries = {str(one.id): one.expiration_ns for one in tape.contracts}
     cutting.cut_folder(tape.catalog, until, place, expiries)
-    return cutting.open_cut(cutting.Outline.of(tape), place, until)
+    return cut_tape.open_cut(cut_tape.Outline.of(tape), place, until)
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])

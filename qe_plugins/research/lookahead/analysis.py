@@ -14,7 +14,7 @@ import msgspec
 
 from qe_plugins import home
 from qe_plugins.config.load import Loaded, load
-from qe_plugins.data import cutting
+from qe_plugins.data import cut_tape, cutting
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.engine.preparation import files_of
 from qe_plugins.errors import QeError, RunError
@@ -134,7 +134,7 @@ class _Runs:
             "files": files,
             "hide": hide,
             "until": until,
-            "outline": msgspec.to_builtins(cutting.Outline.of(self.tape)),
+            "outline": msgspec.to_builtins(cut_tape.Outline.of(self.tape)),
         }
 
 
@@ -174,7 +174,7 @@ def analyse(
 def _analysed(runs: _Runs, loaded: Loaded, samples: int, seed: int) -> Analysis:
     runs.total = 1 + samples
     whole = runs.whole()
-    every = cutting.moments(runs.tape)
+    every = cut_tape.moments(runs.tape)
     moments = sampled(whole, every, samples, seed, _since(runs.tape))
     runs.total = 1 + len(moments)
     answers = runs.run(moments)

@@ -74,7 +74,7 @@ def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> lis
 def _tape(cut: dict[str, Any]) -> Tape:
     import msgspec
 
-    from qe_plugins.data.cutting import Outline, open_cut
+    from qe_plugins.data.cut_tape import Outline, open_cut
 
     return open_cut(msgspec.convert(cut["outline"], Outline), Path(cut["folder"]), cut["until"])
 
