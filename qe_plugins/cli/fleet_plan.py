@@ -69,7 +69,7 @@ def _print(found: Plan) -> None:
             f"flight: at most ${found.in_flight}"
         )
     for name, (url, source) in found.addresses.items():
-        echo(f"asks {name} at {url} ({source})")
+        echo(f"{name} is asked at {url} ({source})")
     if found.over:
         budgets = " and ".join(found.over)
         echo(f"CAREFUL: in the dearest hours a scan costs more than its budget for {budgets}")

@@ -47,14 +47,22 @@ class Reader:
         """
         try:
             with self._pool:
-                self._reading.result()
-                self._pool.submit(_write, folder).result()
+                try:
+                    self._reading.result()
+                    self._pool.submit(_write, folder).result()
+                except KeyboardInterrupt:
+                    self._kill()  # else leaving would wait until all is read
+                    raise
         except BrokenProcessPool as error:
             raise DataError(
                 "the process that reads the tape has died.",
                 where=self._loaded.where("data"),
                 hint="Look whether there was memory enough.",
             ) from error
+
+    def _kill(self) -> None:
+        for process in list((self._pool._processes or {}).values()):
+            process.kill()
 
 
 def reader(loaded: LoadedFleet) -> Reader | None:

@@ -37,7 +37,7 @@ def read_news(file: Path, as_of: int) -> tuple[str, ...]:
 def _headline(line: bytes, where: str) -> Headline:
     try:
         one = msgspec.json.decode(line, type=Headline)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         hint = 'Write lines such as {"ts": "2026-11-23T14:30:00Z", "text": "..."}.'
         raise DataError(f"not a headline: {error}.", where=where, hint=hint) from error
     return one if one.ts.tzinfo else msgspec.structs.replace(one, ts=one.ts.replace(tzinfo=UTC))

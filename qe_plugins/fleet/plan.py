@@ -16,6 +16,7 @@ from qe_plugins.fleet.serving import addresses
 from qe_plugins.fleet.settings import Fleet, Rank
 from qe_plugins.fleet.tree import LEVELS, Level, rank_of, tree_of
 from qe_plugins.llm.budget import Budgets
+from qe_plugins.llm.opening import Address
 from qe_plugins.llm.prices import PriceList, cost, price_list, rates
 from qe_plugins.llm.records import Usage
 
@@ -122,7 +123,7 @@ def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = No
         day_budget=fleet.budgets.day,
         over=tuple(_over(fleet.budgets, lines)),
         in_flight=_cents(_in_flight(fleet, counts, moment, known)),
-        addresses={name: (url, source) for name, (url, source) in addresses(fleet).items()},
+        addresses={name: (url, source) for name, (url, source) in _addresses(fleet).items()},
     )
 
 
@@ -138,6 +139,11 @@ def _in_flight(fleet: Fleet, counts: dict[Level, int], at: datetime, prices: Pri
         worst = Usage(input=BYTES * rank.input_tokens, output=rank.output_tokens)
         found = max(found, calls * max(_at_worst(prices, rank.model, worst, at)))
     return found
+
+
+def _addresses(fleet: Fleet) -> dict[str, Address]:
+    """Return where the models named would be asked, also while rules answer in their place."""
+    return addresses(msgspec.structs.replace(fleet, provider="models"))
 
 
 def _at_worst(prices: PriceList, model: str, usage: Usage, at: datetime) -> Iterator[Decimal]:

@@ -226,6 +226,6 @@ def _write(file: Path, record: msgspec.Struct) -> None:
 def _read[T](file: Path, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, RecursionError, ValueError) as error:
         said = " ".join(str(error).split())
         raise FleetError(f"cannot be read: {said}.", where=str(file)) from error

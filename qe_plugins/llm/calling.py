@@ -8,12 +8,12 @@ import logging
 from qe_plugins.llm.ask import Ask, Flight, Outcome
 from qe_plugins.llm.believing import Charge
 from qe_plugins.llm.circuit import Circuit
-from qe_plugins.llm.envelope import UNREADABLE, refuse_duplicates
 from qe_plugins.llm.gate import Gate
 from qe_plugins.llm.ledger import Attempt, Ledger, OverBudget
 from qe_plugins.llm.provider import Completion, Cut, Provider, ProviderFailure, Timeout
 from qe_plugins.llm.records import REJECTED, Failure, decode
 from qe_plugins.llm.settings import Settings, Stats
+from qe_plugins.llm.strict import UNREADABLE, refuse_duplicates
 from qe_plugins.llm.till import Till
 from qe_plugins.llm.trouble import Trouble
 from qe_plugins.llm.waking import Awake

@@ -1,18 +1,13 @@
-"""What a provider wraps an answer in, decoded; and JSON that says one thing twice."""
+"""What a provider wraps an answer in, decoded or found wanting."""
 
 from __future__ import annotations
-
-import json
-from typing import Any
 
 import msgspec
 
 from qe_plugins.llm.failing import said, without
 from qe_plugins.llm.provider import Cut
+from qe_plugins.llm.strict import UNREADABLE, refuse_duplicates
 from qe_plugins.saying import one_line
-
-UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError)
-"""What decoding raises for bytes or text that are not what they should be."""
 
 
 def envelope[T](content: bytes, decoder: msgspec.json.Decoder[T], what: str, key: str) -> T:
@@ -28,18 +23,6 @@ def envelope[T](content: bytes, decoder: msgspec.json.Decoder[T], what: str, key
     else:
         return decoded
     raise failure
-
-
-def refuse_duplicates(text: str) -> None:
-    """Raise ValueError for JSON that names a key twice: which of the two is meant is not known."""
-    json.loads(text, object_pairs_hook=_once)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    if len(pairs) > 1 and len({name for name, _ in pairs}) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} is there twice")
 
 
 def _why(error: BaseException) -> str:

@@ -1,0 +1,23 @@
+"""JSON that cannot be decoded, and JSON that says one thing twice."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError)
+"""What decoding raises for bytes or text that are not what they should be."""
+
+
+def refuse_duplicates(text: str) -> None:
+    """Raise ValueError for JSON that names a key twice: which of the two is meant is not known."""
+    json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len(pairs) > 1 and len({name for name, _ in pairs}) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
