@@ -191,7 +191,7 @@ class Line:
             kind, why = ended.kind, ended.detail
         if kind in (Failure.RATE_LIMITED, Failure.SERVER, Failure.CUT):
             pause = getattr(ended, "retry_after", None) or self._settings.backoff
-            self.gate.turned_away(pause)
+            self.gate.turned_away(pause, failing=kind is not Failure.RATE_LIMITED)
         elif kind is not Failure.TIMEOUT:
             self.gate.answered()
         if kind in (Failure.SERVER, Failure.TIMEOUT, Failure.CUT):

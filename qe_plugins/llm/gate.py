@@ -13,6 +13,9 @@ RECENT = 20
 
 SHRINK = 0.5
 
+LONGEST = 8.0
+"""Seconds that a pause grows to while a provider goes on failing."""
+
 FIRST, DOUBLING = 20, 0.1
 """Calls that go ahead of all others; until one has been answered, there may be twice as many every
 so many seconds. Where the key is wrong, or the account empty, a few are enough to learn it."""
@@ -31,6 +34,7 @@ class Gate:
         self._step = max(1.0, ceiling / 20)
         self._outcomes = self._turned_away = 0
         self._closed_until = 0.0
+        self._pauses = 0
         self._blind: float | None = None  # since when the first calls wait for their answers
         self._seen = False  # whether one has come
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -72,13 +76,19 @@ class Gate:
         """Note that the provider took a call."""
         self._seen = True
         self._outcomes += 1
+        if self._outcomes >= RECENT and self._turned_away <= SIGNAL * self._outcomes:
+            self._pauses = 0
         if self._outcomes > 10 * RECENT:
             self._outcomes, self._turned_away = self._outcomes // 2, self._turned_away // 2
         self.limit = min(self.ceiling, self.limit + self._step / self.limit)
         self._admit()
 
-    def turned_away(self, pause: float) -> None:
-        """Note a 429 or a 5xx; where they are many, halve the limit and let none in for `pause`."""
+    def turned_away(self, pause: float, *, failing: bool = False) -> None:
+        """Note a 429 or a 5xx; where they are many, halve the limit and let none in for `pause`.
+
+        While the provider goes on `failing`, each pause is twice as long as the one before: of what
+        is sent into an outage, a part is sent again.
+        """
         self._seen = True
         self._outcomes += 1
         self._turned_away += 1
@@ -86,6 +96,9 @@ class Gate:
         if share > SIGNAL and self._closed_for() <= 0:
             self.limit = max(1.0, self.limit * SHRINK)
             self._outcomes = self._turned_away = 0
+            if failing:
+                pause = min(pause * 2.0**self._pauses, max(pause, LONGEST))
+                self._pauses += 1
             self._close(pause)
 
     def _close(self, pause: float) -> None:
