@@ -104,6 +104,8 @@ class View:
         self._inner, self._one = inner, one
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # a copy that is being made has none of ours yet
+            raise AttributeError(name)
         found = getattr(self._inner, name)
         if callable(found):
             if FILTER in inspect.signature(found).parameters:
