@@ -13,9 +13,10 @@ from qe_plugins.config.decode import Decoder, unknown
 from qe_plugins.config.env import interpolate, variables
 from qe_plugins.config.extends import EXTENDS, gather, missing
 from qe_plugins.config.merge import settle
+from qe_plugins.config.nautilus import Venue
 from qe_plugins.config.overrides import override
 from qe_plugins.config.plain import plain
-from qe_plugins.config.schema import MAX_FAILURES, Config, Venue
+from qe_plugins.config.schema import MAX_FAILURES, Config
 from qe_plugins.config.source import display
 from qe_plugins.config.written import Written, masked
 from qe_plugins.errors import ConfigError

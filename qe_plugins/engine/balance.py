@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from nautilus_trader.model import Currency, InstrumentId, Money, Venue
 
-from qe_plugins.config.schema import Venue as Settings
+from qe_plugins.config.nautilus import Venue as Settings
 from qe_plugins.engine.recorder import decimal
 
 ZERO, CENT = Decimal(0), Decimal("0.01")

@@ -15,7 +15,7 @@ from qe_plugins.errors import did_you_mean
 
 if TYPE_CHECKING:
     from qe_plugins.config.load import Loaded
-    from qe_plugins.config.schema import Model
+    from qe_plugins.config.nautilus import Model
 
 SECTION = "nautilus"
 NO_EMPTY_BARS = {"time_bars_build_with_no_updates": False}
