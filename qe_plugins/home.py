@@ -11,7 +11,7 @@ from urllib.parse import quote
 import platformdirs
 
 from qe_plugins import project
-from qe_plugins.errors import QeError
+from qe_plugins.errors import DataError, QeError
 from qe_plugins.saying import shown
 
 
@@ -82,13 +82,10 @@ NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f]{1,200}")
 def inside(folder: Path, name: str) -> Path:
     """Return the path `name`, such as `ES/definition.dbn.zst`, below `folder`.
 
-    Raises QeError where it has a part that is no name, or leads elsewhere, also by a link.
+    Raises DataError where a part of it is no name of a file or folder, such as `..`. Links that a
+    user made below the folder are followed.
     """
-    path = folder / name
     parts = name.split("/")
-    root = folder.resolve()
-    if not all(NAME.fullmatch(part) and len(part.encode()) <= 250 for part in parts) or (
-        not path.resolve().is_relative_to(root)
-    ):
-        raise QeError(f"{shown(name[:80])!r} is no path below it.", where=str(folder))
-    return path
+    if not all(NAME.fullmatch(part) and len(os.fsencode(part)) <= LONGEST + 50 for part in parts):
+        raise DataError(f"'{shown(name[:80])}' is no path below it.", where=str(folder))
+    return folder / name

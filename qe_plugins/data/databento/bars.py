@@ -58,7 +58,7 @@ def header(path: Path) -> Header:
         for one in intervals:
             if one["symbol"]:
                 meaning = Meaning(one["start_date"], one["end_date"], name)
-                names.setdefault(int(one["symbol"]), []).append(meaning)
+                names.setdefault(_id(one["symbol"], path), []).append(meaning)
     return Header(
         dataset=metadata.dataset,
         schema=str(metadata.schema),
@@ -68,6 +68,12 @@ def header(path: Path) -> Header:
         end=metadata.end,
         names=names,
     )
+
+
+def _id(text: str, path: Path) -> int:
+    if not text.isdecimal() or len(text) > 10:
+        raise DataError(f"{path} maps a name to {text[:20]!r}, which is no instrument id.")
+    return int(text)
 
 
 def read_records(path: Path, rows: int, kind: np.dtype[Any] = RECORD) -> Records:

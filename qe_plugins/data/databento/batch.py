@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from qe_plugins import home
 from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.budget import Budget
 from qe_plugins.data.databento.desk import Desk
@@ -32,7 +33,7 @@ def fetch_job(
     """
     job_id = _job_id(desk, book, budget, piece, dollars)
     _wait_until_done(desk, job_id, piece)
-    folder = book.folder / ".jobs" / job_id
+    folder = home.inside(book.folder / ".jobs", job_id)
     for _ in range(TRIES):
         if (found := _downloaded(desk, job_id, folder, piece)) is not None:
             os.replace(found, part)
@@ -119,7 +120,7 @@ def _downloaded(desk: Desk, job_id: str, folder: Path, piece: Piece) -> Path | N
             where=piece.path,
             hint="Look at the job at https://databento.com/portal.",
         )
-    found = folder / str(files[0]["filename"])
+    found = home.inside(folder, str(files[0]["filename"]))
     with writing(folder, piece.path):
         desk.download(files[0], found)
     if f"sha256:{digest(found)}" == files[0]["hash"]:

@@ -17,6 +17,7 @@ from qe_plugins import home
 from qe_plugins.data.databento.disk import writing
 from qe_plugins.data.databento.manifest import Aside, Entry, Job, Manifest, Receipt
 from qe_plugins.errors import DataError
+from qe_plugins.saying import shown
 
 NAME = "manifest.json"
 
@@ -40,7 +41,7 @@ class Book:
 
     def path(self, name: str) -> Path:
         """Return the place of a file by its name in the manifest."""
-        return self.folder / name
+        return home.inside(self.folder, name)
 
     def enter(self, *entries: Entry) -> None:
         """Write down whole files."""
@@ -90,7 +91,9 @@ class Book:
 
 def open_book(dataset: str) -> Book:
     """Return the manifest of a dataset, empty where nothing was bought yet."""
-    folder = home.data_dir() / dataset
+    folder = home.inside(home.data_dir(), dataset)
+    if folder.parent != home.data_dir():
+        raise DataError(f"'{shown(dataset[:80])}' is no dataset.", where=str(home.data_dir()))
     return Book(folder, _read(folder / NAME) or Manifest(dataset=dataset))
 
 

@@ -16,6 +16,7 @@ import databento
 from databento.common.error import BentoWarning
 from databento_dbn import DBNError
 
+from qe_plugins import hosts
 from qe_plugins.data.databento import answers, pace
 from qe_plugins.data.databento.fetching import fetched
 from qe_plugins.data.databento.key import api_key
@@ -38,6 +39,9 @@ MOST_SYMBOLS = 2_000
 
 def open_desk(dataset: str, gateway: str | None = None) -> Desk:
     """Return the desk for one dataset. Raises ConfigError without a key or for a bad gateway."""
+    if gateway is not None:
+        url = gateway if "://" in gateway else f"https://{gateway}"
+        hosts.check(url, what="databento.gateway")
     return Desk(api_key(), dataset, gateway)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,7 @@ from qe_plugins.errors import DataError
 from qe_plugins.market.keys import DATED
 
 MAGIC = b"DBN"
+ROOT = re.compile(r"[A-Z0-9]{1,8}")  # names a folder; a file's header may say anything
 SUFFIXES = (".dbn.zst", ".dbn")
 DAY_NS = 86_400_000_000_000
 
@@ -101,7 +103,8 @@ def _entry(name: str, whole: Whole, about: Header) -> Entry:
 def _root(about: Header) -> str:
     """Return the root that all of a file's names share, or `mixed`."""
     roots = set(_roots([*names_of(about), *about.symbols]))
-    return roots.pop() if len(roots) == 1 else MIXED
+    only = roots.pop() if len(roots) == 1 else MIXED
+    return only if ROOT.fullmatch(only) else MIXED
 
 
 def _roots(names: Iterable[str]) -> Iterable[str]:
