@@ -14,14 +14,24 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("root")
-@click.argument("day", type=Day())
+@click.argument("root", required=False)
+@click.argument("day", type=Day(), required=False)
 @click.option("--end", type=Day(), help="Show every session up to this date.")
+@click.option(
+    "--doubtful", is_flag=True, help="List the special days that no source was found for."
+)
 @json_option
-def calendar(root: str, day: date, end: date | None, as_json: bool) -> None:
+def calendar(
+    root: str | None, day: date | None, end: date | None, doubtful: bool, as_json: bool
+) -> None:
     """Show when ROOT trades in the session of DAY, in Chicago and in UTC."""
     from qe_plugins.market.sessions import session_on, sessions
 
+    if doubtful:
+        _print_doubtful(root, as_json)
+        return
+    if root is None or day is None:
+        raise click.UsageError("ROOT and DAY are needed, or --doubtful.")
     if end is None:
         listed = [session_on(root, day)]
     elif end < day:
@@ -35,6 +45,36 @@ def calendar(root: str, day: date, end: date | None, as_json: bool) -> None:
         _print_session(root, day, listed[0])
     else:
         _print_sessions([one for one in listed if one is not None])
+
+
+def _print_doubtful(root: str | None, as_json: bool) -> None:
+    """Show the days of `configs/markets.yaml` that are marked, of one root or of all."""
+    from qe_plugins.market.terms import market, markets
+
+    wanted = market(root).sessions if root else None
+    rows = [
+        {
+            "roots": [n for n, one in markets().roots.items() if one.sessions == name],
+            "date": on,
+            "hours": "closed" if special.closed else _special_hours(special.open, special.close),
+            "reason": special.reason,
+            "source": special.source,
+        }
+        for name, family in markets().sessions.items()
+        if wanted in (None, name)
+        for on, special in family.days.items()
+        if special.doubtful
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    shown = [(", ".join(one["roots"]), *list(one.values())[1:]) for one in rows]
+    print_rows(("roots", "session", "Chicago", "reason", "source"), shown)
+
+
+def _special_hours(opens: str | None, closes: str | None) -> str:
+    parts = [f"opens {opens}" if opens else "", f"closes {closes}" if closes else ""]
+    return ", ".join(filter(None, parts))
 
 
 def _session_document(root: str, day: date, session: Session | None) -> dict[str, object]:

@@ -22,11 +22,15 @@ DAY = timedelta(days=1)
 
 def last_trade(key: ContractKey) -> date:
     """Return the last trading day. ES trades until 08:30 on it and settles on opening prices."""
-    return LAST_TRADE[market(key.root).last_trade](key)
+    terms = market(key.root)
+    known = terms.expiries.get(key.name)
+    return known.last_trade if known else LAST_TRADE[terms.last_trade](key)
 
 
 def first_notice(key: ContractKey) -> date | None:
     """Return the first day on which a long may be told to take delivery; None for cash."""
+    if known := market(key.root).expiries.get(key.name):
+        return known.first_notice
     rule = market(key.root).first_notice
     return FIRST_NOTICE[rule](key) if rule else None
 

@@ -143,9 +143,10 @@ def _session(terms: Family, day: date, listed: time, closes: dict[date, time]) -
     hours = latest(terms.hours, day, lambda one: one.since)
     corrected = terms.days.get(day.isoformat())
     usual = time.fromisoformat(hours.close)
-    close = _close(corrected, listed, usual)
+    close = _close(corrected, _listed(terms, day, listed), usual)
     before = closes.get(day - DAY)
     opens = hours.open if before == CALENDAR_CLOSE else hours.after_closed or hours.open
+    opens = corrected.open if corrected and corrected.open else opens
     open_, close_ = _at(day - DAY, time.fromisoformat(opens)), _at(day, close)
     halts = (_break(text, day, usual) for text in hours.breaks)
     early = close < usual
@@ -157,6 +158,14 @@ def _session(terms: Family, day: date, listed: time, closes: dict[date, time]) -
         early=early,
         reason=corrected.reason if corrected else ("holiday hours" if early else None),
     )
+
+
+def _listed(terms: Family, day: date, listed: time) -> time:
+    """Return the close that a calendar lists, or the one that it was in those years."""
+    for one in terms.early:
+        if one.since <= day < one.until and listed == time.fromisoformat(one.listed):
+            return time.fromisoformat(one.close)
+    return listed
 
 
 def _close(corrected: Day | None, listed: time, usual: time) -> time:

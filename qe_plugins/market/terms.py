@@ -63,10 +63,19 @@ class Margin(Terms, frozen=True, kw_only=True):
     source: str
 
 
+class Expiry(Terms, frozen=True, kw_only=True):
+    """The days of a contract of which the rule of its root is not true."""
+
+    last_trade: date
+    first_notice: date
+    source: str
+
+
 class Root(Terms, frozen=True, kw_only=True):
     """A root's terms. `tick` is in points, `multiplier` in USD a point, months are letters.
 
-    A contract is held until `hold_until` sessions before its last trade or first notice.
+    A contract is held until `hold_until` sessions before its last trade or first notice;
+    `expiries` are by name, `CLZ11`.
     """
 
     name: str
@@ -81,6 +90,7 @@ class Root(Terms, frozen=True, kw_only=True):
     first_notice: FirstNotice | None = None
     sessions: str
     hold_until: Positive
+    expiries: dict[str, Expiry] = {}
     fees: list[Fee]
     margins: list[Margin]
 
@@ -109,11 +119,31 @@ class Hours(Terms, frozen=True, kw_only=True):
 
 
 class Day(Terms, frozen=True, kw_only=True):
-    """A day on which the calendar is wrong: closed, or with another close."""
+    """A day on which the calendar is wrong: closed, or with another close or open.
+
+    `open` is on the evening before. `doubtful` is what no source could be found for.
+    """
 
     closed: bool = False
     close: str | None = None
+    open: str | None = None
     reason: str
+    source: str = ""
+    doubtful: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.source and not self.doubtful:
+            raise ValueError("a special day needs its source, or must be marked 'doubtful: true'")
+
+
+class Early(Terms, frozen=True, kw_only=True):
+    """Another early close than the one that the calendar lists, from a day until another."""
+
+    since: date = msgspec.field(name="from")
+    until: date
+    listed: str
+    close: str
+    source: str
 
 
 class Family(Terms, frozen=True, kw_only=True):
@@ -121,6 +151,7 @@ class Family(Terms, frozen=True, kw_only=True):
 
     calendar: str
     hours: list[Hours]
+    early: list[Early] = []
     days: dict[str, Day] = {}
 
 

@@ -58,3 +58,24 @@ def test_a_word_for_a_date_is_refused_in_one_line():
     result = CliRunner().invoke(cli, ["data", "calendar", "ES", "yesterday"])
     assert result.exit_code == 2
     assert "'yesterday' is no date" in result.output
+
+
+def test_days_that_no_source_was_found_for_are_listed():
+    rows = json.loads(calendar("--doubtful", "--json"))
+    assert {"ES", "MES", "NQ"} <= {root for one in rows for root in one["roots"]}
+    assert "2012-10-31" in calendar("--doubtful")
+    assert "2012-10-31" not in calendar("ZN", "--doubtful")
+
+
+def test_every_other_special_day_has_its_source():
+    from qe_plugins.market.terms import markets
+
+    days = [one for family in markets().sessions.values() for one in family.days.values()]
+    assert len(days) > 40
+    assert all(one.doubtful != (one.source not in ("", "from memory")) for one in days)
+
+
+def test_without_a_root_it_says_what_is_needed():
+    result = CliRunner().invoke(cli, ["data", "calendar"])
+    assert result.exit_code == 2
+    assert "ROOT and DAY are needed" in result.output
