@@ -73,15 +73,17 @@ def _trading_minutes(contract: FuturesContract, bars: int) -> list[int]:
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes the EMA cross on a catalog as a configuration."""
+    """Return a function that writes the EMA cross on a catalog, and its lengths, as a file."""
 
-    def write(catalog: Path, **more: Any) -> Path:
-        file = tmp_path / "bench.yaml"
+    def write(catalog: Path, lengths: tuple[int, int], **more: Any) -> Path:
+        file, (fast, slow) = tmp_path / "bench.yaml", lengths
         config = {
             "extends": str(ROOT / "configs/base/cme.yaml"),
             "name": "benchmark",
             "data": {"catalog": str(catalog)},
-            "strategies": {"ema_cross": {"instrument_id": "MESH24.XCME", "fast": 5, "slow": 14}},
+            "strategies": {
+                "ema_cross": {"instrument_id": "MESH24.XCME", "fast": fast, "slow": slow}
+            },
             "slippage": {"model": "none"},
             "nautilus": {"venue": {"starting_balances": ["1_000_000 USD"]}},
             **more,
