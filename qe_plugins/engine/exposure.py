@@ -158,8 +158,8 @@ def only_reduces(held: Decimal, order: Any, contracts: Decimal, others: Iterable
     side, others = order.side, list(others)
     reach = held if side == OrderSide.SELL else -held
     same = [(one, leaves_of(one)) for one in others if one.side == side]
-    if _fills_at_once(order):
-        now = [pair for pair in same if _fills_at_once(pair[0])]
+    if fills_at_once(order):
+        now = [pair for pair in same if fills_at_once(pair[0])]
         if at_risk([*now, (order, contracts)]) <= reach:
             return True
     every = [*same, (order, contracts)]
@@ -178,7 +178,7 @@ def _waiting_for(entry: Any, orders: Iterable[Leaves]) -> list[Leaves]:
     return [(order, leaves) for order, leaves in orders if order.parent_order_id == name]
 
 
-def _fills_at_once(order: Any) -> bool:
+def fills_at_once(order: Any) -> bool:
     """Say whether an order never rests: it fills when it arrives, or not at all."""
     if order.order_type in (OrderType.MARKET, OrderType.MARKET_TO_LIMIT):
         return True

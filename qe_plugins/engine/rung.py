@@ -12,7 +12,7 @@ from nautilus_trader.model import AggregationSource, Bar, OrderSide, OrderType, 
 from qe_plugins.config.strategies import entries
 from qe_plugins.decisions import Rung
 from qe_plugins.engine.alarm import Alarm
-from qe_plugins.engine.exposure import ZERO, Leaves, leaves_of, net
+from qe_plugins.engine.exposure import ZERO, at_risk, fills_at_once, leaves_of, net
 from qe_plugins.engine.listings import texts
 from qe_plugins.engine.margin import exposures
 from qe_plugins.engine.recorder import decimal
@@ -42,15 +42,25 @@ class RungRule:
         return self._too_many(described) or self._too_dear(described)
 
     def _too_many(self, described: OrderDescription) -> str:
-        """Compare what the strategy may come to hold with the rung's contracts."""
-        order, most = described.order, self._rung.max_contracts
-        strategy, present = order.strategy_id, described.present
-        working = [
-            (one, leaves_of(one)) for one in present.others(order) if one.strategy_id == strategy
-        ]
-        total = sum(
-            exposures(_held(present.positions, strategy), [*working, _pair(described)]).values()
+        """Compare what the strategy may come to hold with the rung's contracts.
+
+        What rests on one side counts in full, too: a position may always be closed beside it.
+        """
+        order, most, present = described.order, self._rung.max_contracts, described.present
+        strategy, contract = order.strategy_id, order.instrument_id
+        mine = [one for one in present.orders.values() if one.strategy_id == strategy]
+        pair = (order, described.contracts)
+        alone = [one for one in mine if one.parent_order_id != order.client_order_id]
+        by_contract = exposures(
+            _held(present.positions, strategy), [*((one, leaves_of(one)) for one in alone), pair]
         )
+        resting = at_risk(
+            (one, leaves)
+            for one, leaves in [*((one, leaves_of(one)) for one in mine), pair]
+            if (one.instrument_id, one.side) == (contract, order.side) and not fills_at_once(one)
+        )
+        largest = max(by_contract.pop(contract), resting)
+        total = largest + sum(by_contract.values(), ZERO)
         if total <= most:
             return ""
         return f"{self._rung.title} allows {most} held and working, this would make {total:f}"
@@ -136,10 +146,6 @@ def _held(positions: Iterable[Any], strategy: Any) -> dict[Any, Decimal]:
         if position.strategy_id == strategy:
             held[position.instrument_id] += net([position])
     return held
-
-
-def _pair(described: OrderDescription) -> Leaves:
-    return described.order, described.contracts
 
 
 def check_rung(loaded: Loaded, roots: Mapping[str, str], sized: Container[str]) -> None:

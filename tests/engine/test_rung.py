@@ -266,3 +266,27 @@ def test_a_resolved_file_has_the_same_rung(
     file.write_text(yaml.safe_dump(loaded.resolved))
     assert load(file).config.rung == loaded.config.rung
     assert loaded.config.rung.enforced is (rung is not None)
+
+
+class LeavesExits(Trader):
+    """Works a stop and a target that do not know of one another, closes, and enters again."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(OrderSide.BUY))
+
+    def bar_2(self) -> None:
+        stop = Price.from_str("4740.00")
+        self.submit_order(self.order_factory.stop_market(MES, SELL, Quantity.from_int(1), stop))
+        self.submit_order(self.limit(SELL, "4760.00"))
+
+    def bar_3(self) -> None:
+        self.submit_order(self.market(SELL))
+
+
+def test_what_rests_may_not_come_to_more_than_the_rung_once_the_position_is_closed(
+    trade: Trade,
+) -> None:
+    strategies = {"leaves": {"path": f"{__name__}:LeavesExits"}}
+    outcome = trade(None, strategies=strategies, rung={"name": "1 MES"})
+    assert statuses(outcome) == ["FILLED", "ACCEPTED", "DENIED", "FILLED"]
+    assert reasons(outcome) == ["rung: rung 1 MES allows 1 held and working, this would make 2"]
