@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.listing import json_option, print_json
+from qe_plugins.cli.listing import echo, json_option, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def catalog(anew: bool, as_json: bool) -> None:
     if as_json:
         print_json(folders)
     else:
-        click.echo("\n".join(folders) or "There is no catalog yet.")
+        echo("\n".join(folders) or "There is no catalog yet.")
 
 
 def _rebuilt(dataset: str) -> Built | None:
@@ -54,16 +54,14 @@ def _rebuilt(dataset: str) -> Built | None:
 def print_built(catalogs: Sequence[Built]) -> None:
     """Print what was made, what was left out, and how to trade on it."""
     if not catalogs:
-        click.echo("No catalog to trade on: it needs bars (ohlcv-...) and definitions.")
+        echo("No catalog to trade on: it needs bars (ohlcv-...) and definitions.")
     for one in catalogs:
         settled = f", {one.settlements} of them with a final settlement" * bool(one.settlements)
-        click.echo(
-            f"catalog: {one.bars:,} bars of {one.contracts} contracts{settled} in {one.folder}"
-        )
+        echo(f"catalog: {one.bars:,} bars of {one.contracts} contracts{settled} in {one.folder}")
         for text in one.refused[:MANY]:
-            click.echo(f"refused: {text}")
+            echo(f"refused: {text}")
         if len(one.refused) > MANY:
-            click.echo(f"refused: {len(one.refused) - MANY} more; 'qe data contracts' shows all")
+            echo(f"refused: {len(one.refused) - MANY} more; 'qe data contracts' shows all")
         if one.undefined:
-            click.echo(f"left out, of which there is no definition: {', '.join(one.undefined)}")
-        click.echo(f"trade on it: qe backtest FILE --set data.catalog={one.folder}")
+            echo(f"left out, of which there is no definition: {', '.join(one.undefined)}")
+        echo(f"trade on it: qe backtest FILE --set data.catalog={one.folder}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qe_plugins.cli.data_catalog import print_built
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.data.databento.book import Book
@@ -27,9 +27,9 @@ def list_(as_json: bool) -> None:
         print_json([_listed(book) for book in shelves])
         return
     if not shelves:
-        click.echo("Nothing was bought or imported yet.")
+        echo("Nothing was bought or imported yet.")
     for book in shelves:
-        click.echo(f"{book.now.dataset} in {book.folder}, {usd(book.spent)} spent so far")
+        echo(f"{book.now.dataset} in {book.folder}, {usd(book.spent)} spent so far")
         head = ("file", "from", "until", "rows", "bytes", "dollars", "doubtful days", "source")
         print_rows(head, [_row(entry) for _, entry in sorted(book.now.files.items())])
 
@@ -46,7 +46,7 @@ def import_(path: Path, as_json: bool) -> None:
         print_json(imported)
         return
     for one in imported.files:
-        click.echo(f"{one.file}: {'' if one.new else 'is here already: '}{one.path}")
+        echo(f"{one.file}: {'' if one.new else 'is here already: '}{one.path}")
     print_built(imported.catalogs)
 
 
@@ -66,7 +66,7 @@ def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
         print_json(removed)
         return
     for name in removed.files:
-        click.echo(f"removed: {name}")
+        echo(f"removed: {name}")
     if removed.catalogs:
         print_built(removed.catalogs)
 

@@ -11,7 +11,7 @@ import click
 
 from qe_plugins.cli.data_catalog import print_built
 from qe_plugins.cli.data_progress import asking, downloading
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.data.databento.cart import Cart
@@ -101,9 +101,9 @@ def _print_cart(cart: Cart) -> None:
     if rows:
         print_rows(HEAD, [*shown, ("total", "", "", *_figures(rows))])
     if cart.held:
-        click.echo(f"{len(cart.held)} files are here already and cost nothing more.")
+        echo(f"{len(cart.held)} files are here already and cost nothing more.")
     if not rows:
-        click.echo("Nothing is left to buy.")
+        echo("Nothing is left to buy.")
     _print_doubts(cart)
 
 
@@ -120,23 +120,23 @@ def _figures(rows: list[Line]) -> tuple[object, ...]:
 
 def _print_doubts(cart: Cart) -> None:
     for text in cart.unresolved:
-        click.echo(f"not resolved: {text}.")
+        echo(f"not resolved: {text}.")
     kinds: dict[str, list[str]] = {}
     for day, condition in sorted(cart.conditions.items()):
         kinds.setdefault(condition, []).append(day.isoformat())
     for condition, days in sorted(kinds.items()):
         count = f"{len(days)} day{'s' if len(days) > 1 else ''}"
-        click.echo(f"{condition} ({count}): {', '.join(days)}")
+        echo(f"{condition} ({count}): {', '.join(days)}")
 
 
 def _print_bought(bought: Bought) -> None:
     from qe_plugins.data.databento.budget import usd
 
-    click.echo(
+    echo(
         f"{bought.files} files bought for {usd(bought.dollars)}, {bought.held} were here: "
         f"{bought.rows:,} rows in {bought.folder}"
     )
     for retry in bought.retries:
-        click.echo(f"billed again after a cut: {retry}")
+        echo(f"billed again after a cut: {retry}")
     if bought.files or bought.catalog:
         print_built([bought.catalog] if bought.catalog else [])

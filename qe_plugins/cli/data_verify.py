@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.data.databento.series import Series
@@ -54,11 +54,11 @@ def _print_report(report: Report) -> None:
     print_rows(head, [_series_row(one) for one in report.series])
     _print_days(report.series)
     for text in report.notes:
-        click.echo(f"note: {text}")
+        echo(f"note: {text}")
     for text in report.wrong:
-        click.echo(f"WRONG: {text}")
+        echo(f"WRONG: {text}")
     verdict = _faults(report) if report.wrong else "all is well"
-    click.echo(f"{report.files} files, {report.rows:,} rows: {verdict}")
+    echo(f"{report.files} files, {report.rows:,} rows: {verdict}")
 
 
 def _faults(report: Report) -> str:
@@ -79,8 +79,8 @@ def _print_days(series: list[Series]) -> None:
 
     for one in series:
         if one.schema != "ohlcv-1d" and one.sessions is not None:
-            click.echo(f"{one.contract} {one.schema} has {spans(one.days)} (UTC days)")
+            echo(f"{one.contract} {one.schema} has {spans(one.days)} (UTC days)")
             if one.missing:
                 first = spans(one.missing[:MANY])
                 more = f" and {len(one.missing) - MANY} more" if len(one.missing) > MANY else ""
-                click.echo(f"{one.contract} {one.schema} has no bar of {first}{more} (sessions)")
+                echo(f"{one.contract} {one.schema} has no bar of {first}{more} (sessions)")

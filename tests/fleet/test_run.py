@@ -154,7 +154,7 @@ def test_a_single_scan_that_is_interrupted_says_how_it_goes_on(tmp_path):
 
         assert (process.returncode, out) == (130, "")
         assert re.search(r"stopping once \d+ calls in flight have ended", log)
-        assert f"stopped: `qe fleet resume {scan_id}` goes on" in log
+        assert f"stopped: `uv run qe fleet resume {scan_id}` goes on" in log
         assert open_calls() == 0
         resumed = started("resume", scan_id, "--json")
         out, log = resumed.communicate(timeout=60)

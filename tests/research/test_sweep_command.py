@@ -68,7 +68,7 @@ def test_a_sweep_that_is_interrupted_says_how_to_go_on(run: Path) -> None:
     sweep.send_signal(signal.SIGINT)
     said = sweep.communicate()[1]
     assert sweep.returncode == 130
-    [line] = [one for one in said.splitlines() if one.startswith("go on with it: qe ")]
+    [line] = [one for one in said.splitlines() if one.startswith("go on with it: uv run qe ")]
     [name] = line.rpartition("--resume ")[2:]
     listed = json.loads(qe("journal", "trials", "--run", name, "--json").stdout)
     assert "interrupted" in {one["body"]["state"] for one in listed}
