@@ -16,6 +16,9 @@ from qe_plugins.engine.recorder import Recorder
 CHANGING = ("event_id", "ts_event", "ts_init", "causation_id")
 """Fields of the engine's events that differ from run to run, or that a decision has already."""
 
+OPENING = "opening"
+"""The kind of what is no decision: that a file of the original data was opened."""
+
 RANDOM = "EXPIRATION-"
 """How ids begin that the engine draws at random."""
 
@@ -117,7 +120,7 @@ class Log(Recorder):
     def reads(self, source: str) -> None:
         """List the files that were opened of late, as if `source` had opened them."""
         for file in self._opened() if self._opened is not None else ():
-            self._list("opening", source, "", f"{file} itself")
+            self._list(OPENING, source, "", file)
 
     def _note(self, kind: str, source: str, contract: str, what: str) -> None:
         self.reads(source)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from qe_plugins.research.lookahead.analysis import Analysis, Finding
-from qe_plugins.research.lookahead.decisions import Decision, Difference, utc
+from qe_plugins.research.lookahead.decisions import OPENING, Decision, Difference, utc
 from qe_plugins.research.lookahead.samples import SAMPLED
 
 WORDS = {
@@ -81,6 +81,8 @@ def _told(one: Finding, found: Analysis, first: str, second: str) -> str:
 
 def _differs(one: Difference, first: str, second: str) -> str:
     word = WORDS.get(one.culprit.kind, one.culprit.kind)
+    if one.culprit.kind == OPENING:
+        return f"opened {one.culprit.what} itself"
     if one.first is not None and one.second is not None and one.first.kind == one.second.kind:
         a, b = _fields(one.first), _fields(one.second)
         names = [name for name in dict.fromkeys([*a, *b]) if a.get(name) != b.get(name)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from qe_plugins.research.lookahead.decisions import Decision, difference
+from qe_plugins.research.lookahead.decisions import Decision, Log, difference
 
 MINUTE = 60_000_000_000
 BAR = "ESZ13.XCME-1-MINUTE-LAST-EXTERNAL"
@@ -55,3 +57,15 @@ def test_a_decision_that_changed_is_told_on_both_sides() -> None:
     found = difference([VOTE, ORDER], [VOTE, AGAIN])
     assert found is not None
     assert (found.first, found.second) == (ORDER, AGAIN)
+
+
+def test_a_file_that_was_opened_is_listed_before_the_decision_that_follows() -> None:
+    opened = [["bars.parquet"], []]
+    log = Log(lambda: opened.pop(0))
+    log.alarm = SimpleNamespace(handling=None)
+    log.clock = SimpleNamespace(timestamp_ns=lambda: MINUTE)
+    log.fails("hunter", "raised")
+    assert [(one.kind, one.source, one.what) for one in log.decisions] == [
+        ("opening", "hunter", "bars.parquet"),
+        ("failure", "hunter", "raised"),
+    ]
