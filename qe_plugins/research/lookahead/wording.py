@@ -15,7 +15,11 @@ WORDS = {
     "OrderPendingCancel": "cancel of an order",
     "OrderFilled": "fill",
 }
-NAMES = {"OrderPendingUpdate": "change", "OrderPendingCancel": "cancel"}
+NAMES = {
+    "veto": "vetoes",
+    "OrderPendingUpdate": "changes",
+    "OrderPendingCancel": "cancels",
+}
 LONGEST = 240
 UNSEEN = (
     "note: the original data cannot be hidden from a process here; which of its files are opened "
@@ -124,7 +128,9 @@ def _what(one: Decision | None) -> dict[str, Any] | None:
 
 def _compared(found: Analysis) -> str:
     total = sum(found.counts.values())
-    kinds = ", ".join(f"{count:,} {NAMES.get(kind, kind)}s" for kind, count in found.counts.items())
+    kinds = ", ".join(
+        f"{count:,} {NAMES.get(kind, f'{kind}s')}" for kind, count in found.counts.items()
+    )
     span = f" from {utc(found.moments[0])} to {utc(found.moments[-1])}" if found.moments else ""
     sampled = f"{len(found.moments)} moments sampled{span}, seed {found.seed}"
     return f"{total:,} decisions ({kinds}), {sampled}" if total else f"no decisions, {sampled}"
