@@ -115,6 +115,19 @@ class Slippage(Section, frozen=True, kw_only=True):
     limits: Literal["touched", "through"] = "touched"
 
 
+class FillRules(Section, frozen=True, kw_only=True):
+    """Which prices a simulated order may fill at; `configs/FILLS.md` describes each rule.
+
+    `market` says whether a market order fills at the close it was sent on or at the next open. A
+    price older than `stale_after` is no price: an order that needs one waits for the next bar.
+    `rules: nautilus` leaves all of it to Nautilus as it is, to compare a run with a plain script.
+    """
+
+    market: Literal["close", "next_open"] = "close"
+    stale_after: Annotated[Duration, msgspec.Meta(gt=0)] = 300.0
+    rules: Literal["exchange", "nautilus"] = "exchange"
+
+
 class Margin(Section, frozen=True, kw_only=True):
     """What an account must hold. `day_trade` margins end `until_close` before a session closes.
 
@@ -128,9 +141,13 @@ class Margin(Section, frozen=True, kw_only=True):
 
 
 class Hours(Section, frozen=True, kw_only=True):
-    """Whether a market order that adds risk is refused while the market is `closed`, or filled."""
+    """What happens to orders that are sent while the market is `closed`.
 
-    closed: Literal["refuse", "fill"] = "refuse"
+    `queue`: they reach the exchange at the first trade after it opens. `refuse`: market orders that
+    add risk are refused, all others are queued.
+    """
+
+    closed: Literal["queue", "refuse"] = "queue"
 
 
 class Expiry(Section, frozen=True, kw_only=True):
@@ -182,6 +199,7 @@ class Config(Section, frozen=True, kw_only=True):
     gate: Gate = Gate()
     contracts: dict[str, Contract] = {}
     slippage: Slippage = Slippage()
+    fills: FillRules = FillRules()
     margin: Margin = Margin()
     expiry: Expiry = Expiry()
     session: Hours = Hours()

@@ -83,10 +83,9 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     if stage.opening:  # starts the strategies: only then it is known what they want to hear
         _feed(stage, stage.opening)
     for piece in tape.pieces([front.woven for front in stage.fronts]):
-        if stage.fills is not None:
-            stage.fills.feed(piece.records)
+        records = stage.exchange.records(piece)
         stage.floor.expects(piece)
-        stage.settling.feed(_heard(stage.floor, piece), partial(_feed, stage))
+        stage.settling.feed(_heard(stage.floor, piece, records), partial(_feed, stage))
         done += len(piece.records)
         if progress is not None:
             progress(done, tape.records)
@@ -105,10 +104,10 @@ def start(stage: Stage, tape: Tape) -> None:
     _advance(stage, begin)
 
 
-def _heard(floor: Floor, piece: Piece) -> list[Any]:
+def _heard(floor: Floor, piece: Piece, records: Sequence[Any]) -> Sequence[Any]:
     """Return what the engine is to hear: fronts only where bars are to be made of theirs."""
     more = [bar for one in piece.strands if one.name in floor.fed for bar in one.bars]
-    return sorted([*piece.records, *more], key=attrgetter("ts_init")) if more else piece.records
+    return sorted([*records, *more], key=attrgetter("ts_init")) if more else records
 
 
 def _feed(stage: Stage, records: Sequence[Any]) -> None:

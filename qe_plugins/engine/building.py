@@ -15,7 +15,6 @@ from qe_plugins.engine.admission import refuse_hedging
 from qe_plugins.engine.balance import credit
 from qe_plugins.engine.bridge import Bridge
 from qe_plugins.engine.components import Component
-from qe_plugins.engine.fills import Fills
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.follower import Follower
 from qe_plugins.engine.front_host import host_on_front
@@ -27,6 +26,7 @@ from qe_plugins.engine.preparation import Prepared
 from qe_plugins.engine.recorder import Recorder
 from qe_plugins.engine.settings import cache_config, engine_config, venue_arguments
 from qe_plugins.engine.settling import Settling
+from qe_plugins.engine.simulation.exchange import Exchange
 from qe_plugins.saying import one_line
 
 
@@ -40,7 +40,7 @@ class Stage:
     fronts: tuple[Front, ...]
     opening: list[Bar]
     settling: Settling
-    fills: Fills | None
+    exchange: Exchange
 
 
 def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
@@ -50,7 +50,8 @@ def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
     """
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
-        model = _add_venues(engine, prepared)
+        exchange = Exchange(prepared.loaded.config, prepared.tape)
+        model = _add_venues(engine, prepared, exchange)
         for contract in prepared.tape.contracts:
             engine.add_instrument(without_margins(contract))
         fronts = tuple(prepared.fronts.values())
@@ -58,28 +59,24 @@ def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
         config, money = prepared.loaded.config, prepared.money
         floor = Floor(engine, prepared.plugins, config, prepared.listings, money, recorder)
         floor.fronts = prepared.fronts
-        bridge = _populate(engine, floor, prepared)
-        fills = model if isinstance(model, Fills) else None
-        if fills is not None:
-            fills.alarm, fills.clock = floor.alarm, bridge.clock
+        bridge = _populate(engine, floor, prepared, exchange)
         floor.one_account.now = bridge.clock.timestamp_ns
-        settling = Settling(engine, prepared.tape.contracts, prepared.tape.settlements, model)
-        return Stage(engine, floor, bridge, fronts, opening, settling, fills)
+        settling = Settling(
+            engine, prepared.tape, exchange.bars if exchange.active else None, model
+        )
+        return Stage(engine, floor, bridge, fronts, opening, settling, exchange)
     except BaseException:
         engine.dispose()
         raise
 
 
-def _add_venues(engine: BacktestEngine, prepared: Prepared) -> Any:
+def _add_venues(engine: BacktestEngine, prepared: Prepared, exchange: Exchange) -> Any:
     """Add a venue for each that contracts trade on; return the fill model they share, or None.
 
     The engine keeps an account for each of them. Those are only its own: the account of the run is
     one, and is held by `Balance`.
     """
-    arguments = venue_arguments(prepared.loaded)
-    slippage = prepared.loaded.config.slippage
-    if arguments["fill_model"] is None and slippage.model != "none":
-        arguments["fill_model"] = Fills(slippage)
+    arguments = exchange.venue(venue_arguments(prepared.loaded))
     currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
     if arguments["fee_model"] is None:
         arguments["fee_model"] = fee_model(prepared.money, currency)
@@ -91,12 +88,15 @@ def _add_venues(engine: BacktestEngine, prepared: Prepared) -> Any:
     return arguments["fill_model"]
 
 
-def _populate(engine: BacktestEngine, floor: Floor, prepared: Prepared) -> Bridge:
+def _populate(
+    engine: BacktestEngine, floor: Floor, prepared: Prepared, exchange: Exchange
+) -> Bridge:
     """Add the bridge and the configured components, which then hear bars in this order."""
     hosted: Any = host(Bridge, floor)
     bridge: Bridge = hosted(prepared.tape.bar_types)
     engine.add_actor(bridge)
     engine.add_exec_algorithm(floor.denier)
+    exchange.connect(engine, floor, bridge.clock)
     add = {
         "strategies": engine.add_strategy,
         "actors": engine.add_actor,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.follower import Follower
     from qe_plugins.engine.fronts import Front
     from qe_plugins.engine.money import Terms
+    from qe_plugins.engine.simulation.order_queue import OrderQueue
 
 HEARS_BARS = ("contribute_signals", "session_closed")
 """Hooks for which the bridge hears every bar."""
@@ -106,6 +107,7 @@ class Floor:
             instruments=self.instruments,
         )
         self.sent: dict[Any, None] = {}
+        self.queue: OrderQueue | None = None
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
 
     def expects(self, piece: Piece) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Quantity
-from nautilus_trader.trading import Strategy
 
 from qe_plugins.decisions import Rolled
 from qe_plugins.engine.exposure import position, unfinished
@@ -23,6 +22,7 @@ from qe_plugins.engine.host import GatedStrategy
 from qe_plugins.engine.moving import dated, moved_exits
 from qe_plugins.engine.recorder import decimal
 from qe_plugins.engine.requests import describe_order
+from qe_plugins.engine.simulation.sending import send
 from qe_plugins.engine.turns import Turn
 from qe_plugins.journal.records import Kind
 
@@ -154,7 +154,7 @@ class FollowingStrategy(GatedStrategy):
             follower.quiet |= {order.client_order_id for order in (legs[0], *exits)}
         for order in exits:
             self.cancel_order(order.client_order_id)
-        self._send(legs[0], rolled)
+        self._send_leg(legs[0], rolled)
         follower.arrive(turn)
         if enters:
             self._enter(legs[1], exits, rolled)
@@ -164,11 +164,11 @@ class FollowingStrategy(GatedStrategy):
 
     def _enter(self, leg: Any, exits: Sequence[Any], rolled: Rolled) -> None:
         self._follower.quiet.add(leg.client_order_id)
-        self._send(leg, rolled)
+        self._send_leg(leg, rolled)
         fresh = self.order_factory.generate_client_order_id
         assert rolled.prices is not None
         for order in moved_exits(exits, self._follower.contract, rolled.prices, fresh, rolled.at):
-            self._send(order, rolled)
+            self._send_leg(order, rolled)
 
     def _legs(self, turn: Turn, held: Any) -> tuple[Any, Any]:
         size = Quantity.from_int(int(abs(held)))
@@ -191,9 +191,9 @@ class FollowingStrategy(GatedStrategy):
             self._deny(leg, *refused)
         return refused is None
 
-    def _send(self, order: Any, rolled: Rolled) -> None:
+    def _send_leg(self, order: Any, rolled: Rolled) -> None:
         self._floor.recorder.sends(order, rolled)
-        Strategy.submit_order(self, order)
+        send(self, order)
 
     def _announced(self, turn: Turn, bar: Bar) -> Rolled:
         follower = self._follower

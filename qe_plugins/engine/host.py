@@ -22,11 +22,12 @@ from qe_plugins.engine.gate import Refusal, told
 from qe_plugins.engine.gated import Gated
 from qe_plugins.engine.loud import Loud, Subscribing
 from qe_plugins.engine.recorder import decimal
+from qe_plugins.engine.simulation.sending import Sending, prepared, send, send_list, takes_market
 
 NOT_CALLBACKS = frozenset({"on_save", "on_load"})
 
 
-class GatedStrategy(Gated, Subscribing, Strategy):
+class GatedStrategy(Gated, Subscribing, Sending):
     """A `Strategy` whose orders are put to the gate before the engine sees them.
 
     `denials` are requests on their way to be denied. They live on the class: each hosted component
@@ -40,16 +41,20 @@ class GatedStrategy(Gated, Subscribing, Strategy):
         return self._floor.portfolio
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
+        order = prepared(self, order)
         floor, name = self._floor, order.client_order_id
         floor.recorder.sends(order, floor.alarm.handling)
         if refused := self._refused(order):
             self._deny(order, *refused)
             return
         floor.sent[name] = None
-        super().submit_order(order, *args, **kwargs)
+        send(self, order, *args, **kwargs)
+
+    def _submit_to_gate(self, order: Any, *args: Any) -> None:
+        GatedStrategy.submit_order(self, order, *args)
 
     def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
-        orders = list(getattr(order_list, "orders", order_list))
+        orders = [prepared(self, o) for o in getattr(order_list, "orders", order_list)]
         for order in orders:
             self._sends(order)
         if refused := self._list_refused(orders):
@@ -57,7 +62,7 @@ class GatedStrategy(Gated, Subscribing, Strategy):
                 self._deny(order, *refused)
             return
         self._floor.sent |= dict.fromkeys(order.client_order_id for order in orders)
-        super().submit_order_list(order_list, *args, **kwargs)
+        send_list(self, orders, *args, **kwargs)
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
         super().subscribe_bars(bar_type, *args, **kwargs)
@@ -68,13 +73,27 @@ class GatedStrategy(Gated, Subscribing, Strategy):
         self._floor.house.hears(bar_type.instrument_id, still=False)
 
     def modify_order(
-        self, client_order_id: Any, quantity: Any = None, *args: Any, **kwargs: Any
+        self,
+        client_order_id: Any,
+        quantity: Any = None,
+        price: Any = None,
+        trigger_price: Any = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
-        if not self._growth_refused(client_order_id, quantity):
-            super().modify_order(client_order_id, quantity, *args, **kwargs)
+        if self._growth_refused(client_order_id, quantity):
+            return
+        order = self.cache.order(client_order_id)
+        if not takes_market(self, order, quantity, price, trigger_price):
+            super().modify_order(client_order_id, quantity, price, trigger_price, *args, **kwargs)
 
     def modify_orders(self, updates: Sequence[Any] = (), *args: Any, **kwargs: Any) -> None:
-        passed = [u for u in updates if not self._growth_refused(u[0], u[1])]
+        passed = [
+            u
+            for u in updates
+            if not self._growth_refused(u[0], u[1])
+            and not takes_market(self, self.cache.order(u[0]), *u[1:4])
+        ]
         if passed:
             super().modify_orders(passed, *args, **kwargs)
 
@@ -88,7 +107,7 @@ class GatedStrategy(Gated, Subscribing, Strategy):
     def _deny(self, order: Any, request: OrderRequest, refusals: list[Refusal]) -> None:
         self.denials[order.client_order_id] = request
         self._floor.denier.reasons[order.client_order_id] = told(refusals)
-        super().submit_order(addressed_to_denier(order))
+        Strategy.submit_order(self, addressed_to_denier(order))
 
     def _growth_refused(self, client_order_id: Any, quantity: Any) -> bool:
         """Ask about a modification that grows an order; say whether it was refused."""

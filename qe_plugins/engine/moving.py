@@ -14,9 +14,17 @@ FIELDS = list(inspect.signature(OrderInitialized).parameters)
 PRICES = ("price", "trigger_price", "activation_price")
 
 
+def rebuilt(order: Any, kind: Any = None, **changes: Any) -> Any:
+    """Return `order` with other values in some fields, as an order of `kind`, by default its own.
+
+    The engine's orders cannot be changed in place.
+    """
+    return (kind or type(order)).create(OrderInitialized(**_fields(order) | changes))
+
+
 def dated(order: Any, contract: InstrumentId) -> Any:
     """Return `order`, by its own id, on a dated contract."""
-    return _made(order, _fields(order) | {"instrument_id": contract})
+    return rebuilt(order, instrument_id=contract)
 
 
 def moved_exits(
@@ -35,7 +43,7 @@ def moved_exits(
 
 
 def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any], now: int) -> Any:
-    fields = _fields(order)
+    fields: dict[str, Any] = {}
     linked = [ids[other] for other in order.linked_order_ids or () if other in ids]
     fields |= {
         "instrument_id": contract,
@@ -53,13 +61,9 @@ def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any],
         if (price := getattr(order, name, None)) is not None:
             shifted = price.as_decimal() + by
             fields[name] = Price.from_decimal_dp(shifted, price.precision)
-    return _made(order, fields)
+    return rebuilt(order, **fields)
 
 
 def _fields(order: Any) -> dict[str, Any]:
     begun = order.init_event
     return {name: getattr(begun, name) for name in FIELDS}
-
-
-def _made(order: Any, fields: dict[str, Any]) -> Any:
-    return type(order).create(OrderInitialized(**fields))

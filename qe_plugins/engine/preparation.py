@@ -65,7 +65,7 @@ def prepare(
     for section in KINDS:
         for entry in entries(loaded, section):
             listings.check_settings(loaded, entry)
-    if loaded.config.session.closed == "refuse":
+    if loaded.config.fills.rules == "exchange":
         for root in {contract.underlying for contract in tape.contracts}:
             stretch(root, tape.start)  # read its calendar now, not at the first order
     roots = {str(contract.id): contract.underlying for contract in tape.contracts}

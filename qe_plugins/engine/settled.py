@@ -18,7 +18,7 @@ from qe_plugins.journal.records import Kind
 BASES = {
     "settlement": "the exchange's settlement price of",
     "preliminary": "the exchange's preliminary settlement price of",
-    "bar": "a price inside its last bar: the data has no settlement price of",
+    "bar": "its last close: the data has no settlement price of",
 }
 SHOWN = 6
 
@@ -75,7 +75,7 @@ def expected(contracts: Sequence[FuturesContract], known: Iterable[str], end: in
         what = "What is held into expiry settles at the exchange's settlement price"
         lines.append(f"{what}: the data has that of {_listed(told)}.")
     if bare:
-        what = "What is held into expiry settles inside the contract's last bar"
+        what = "What is held into expiry settles at the contract's last close"
         lines.append(f"{what}: the data has no settlement price of {_listed(bare)}.")
     return lines
 

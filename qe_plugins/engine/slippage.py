@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from qe_plugins.config.schema import Slippage
-
-if TYPE_CHECKING:
-    from nautilus_trader.model import Bar
 
 SESSION = 23 * 3_600  # seconds that a futures session trades
 ALMOST = 1e-9  # what is a whole number of ticks but for the float is not rounded up
@@ -18,6 +14,7 @@ Model = Callable[[Slippage, float, float, float, float], float]
 """Of the setting, contracts, the bar's volume, the session's volume and the price in ticks."""
 
 TICKS: dict[str, Model] = {
+    "none": lambda _s, _size, _bar, _session, _price: 0,
     "ticks": lambda s, _size, _bar, _session, _price: s.ticks,
     "half_spread": lambda s, _size, _bar, _session, _price: s.spread / 2,
     "volume_share": lambda s, size, bar, _session, _price: s.ticks * size / (s.share * bar),
@@ -27,16 +24,19 @@ TICKS: dict[str, Model] = {
 }
 
 
-def against(slippage: Slippage, size: float, price: float, bar: Bar | None) -> int:
+def against(
+    slippage: Slippage, size: float, price: float, volume: float | None, period: float
+) -> int:
     """Return the whole ticks, rounded up, that `size` contracts pay beyond `price` (in ticks).
 
-    A session's volume is the bar's, as if every bar traded like it. Without a bar the order is
-    taken for all there is.
+    `volume` is that of the last bar, of `period` seconds; a session's is as if every bar traded
+    like it. Without a bar the order is taken for all there is.
     """
-    volume = max(bar.volume.as_double(), 1.0) if bar else size
-    session = (
-        volume * max(SESSION / bar.bar_type.spec.timedelta.total_seconds(), 1) if bar else size
-    )
+    if volume is None:
+        volume = session = size
+    else:
+        volume = max(volume, 1.0)
+        session = volume * max(SESSION / period, 1)
     return math.ceil(TICKS[slippage.model](slippage, size, volume, session, price) - ALMOST)
 
 

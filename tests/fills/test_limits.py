@@ -72,11 +72,10 @@ TOUCHED = [
         ["CANCELED"],
     ),
     Table(
-        "an all-or-nothing order larger than a quarter of the bar is cancelled",
+        "an all-or-nothing order that crosses the market fills like a market order",
         [FLAT, FLAT],
         {1: [limit("buy", 4755, 50, tif="FOK")]},
-        [],
-        ["CANCELED"],
+        [(1, 25, "BUY", 4750.25), (1, 25, "BUY", 4750.5)],
     ),
 ]
 

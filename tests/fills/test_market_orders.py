@@ -64,10 +64,10 @@ ONE_TICK = [
         ["REJECTED"],
     ),
     Table(
-        "a limit order that crosses the market fills at the close it was sent on and does not slip",
+        "a limit order that crosses the market is a market order with a worst price, and slips",
         [FLAT, FLAT],
         {1: [limit("buy", 4755)]},
-        [(1, "BUY", 4750.0)],
+        [(1, "BUY", 4750.25)],
     ),
 ]
 

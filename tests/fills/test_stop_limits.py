@@ -16,10 +16,10 @@ REACHED = (4751, 4755, 4749, 4752)
 
 OURS = [
     Table(
-        "a stop-limit whose limit the bar reaches later fills at its limit",
+        "a stop-limit takes the market at its trigger though the bar goes beyond its limit",
         [FLAT, REACHED],
         {1: [stop_limit("buy", 4753, 4753.5)]},
-        [(2, "BUY", 4753.5)],
+        [(2, "BUY", 4753.25)],
     ),
     Table(
         "a stop-limit with room takes the market at its trigger, one tick worse",
@@ -75,7 +75,9 @@ NAUTILUS = [
     ),
 ]
 
-GROUPS = [(OURS, {}), (NAUTILUS, {"slippage": {"model": "none"}})]
+PLAIN = {"slippage": {"model": "none"}, "fills": {"rules": "nautilus"}}
+
+GROUPS = [(OURS, {}), (NAUTILUS, PLAIN)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Look up a contract's bar by its close, among the bars that the engine has been given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from nautilus_trader.model import BarType
+
+from qe_plugins.bars import Bars
+from qe_plugins.data.pieces import NO_COLUMNS, Columns
+
+
+class BarRow(NamedTuple):
+    """A bar's prices in points, its volume in contracts and its close (UTC nanoseconds)."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    ts: int
+
+
+class ChunkBars:
+    """The bars of the chunk in memory and, of each contract, the last bar before it.
+
+    `types` are the run's bar types by contract, `period` is their length in seconds. Only the
+    simulated exchange may use this: it holds bars that have not closed yet.
+    """
+
+    def __init__(self, types: Mapping[str, str]) -> None:
+        self.types = types
+        self.period = max((_seconds(text) for text in types.values()), default=0.0)
+        self._columns = NO_COLUMNS
+        self._before: dict[str, BarRow] = {}
+
+    def expects(self, columns: Columns) -> None:
+        """Take the bars of the chunk that the engine processes next."""
+        for bar_type in self._columns.bar_types:
+            bars = self._columns.of(bar_type)
+            self._before[bar_type] = _row(bars, len(bars) - 1)
+        self._columns = columns
+
+    def closing_at(self, contract: str, ts: int) -> BarRow | None:
+        """Return the contract's bar that closes at `ts` (UTC nanoseconds), None without one."""
+        row = self.latest(contract, ts)
+        return row if row is not None and row.ts == ts else None
+
+    def latest(self, contract: str, ts: int) -> BarRow | None:
+        """Return the contract's last bar that has closed by `ts`, None without one."""
+        bar_type = self.types.get(contract)
+        if bar_type is None:
+            return None
+        if bar_type in self._columns.bar_types:
+            bars = self._columns.of(bar_type)
+            at = int(bars.ts_init.searchsorted(ts, side="right")) - 1
+            if at >= 0:
+                return _row(bars, at)
+        return self._before.get(bar_type)
+
+    def before(self, bar_type: str) -> BarRow | None:
+        """Return the last bar of a type before this chunk, None without one."""
+        return self._before.get(bar_type)
+
+
+def _seconds(bar_type: str) -> float:
+    length: float = BarType.from_str(bar_type).spec.timedelta.total_seconds()
+    return length
+
+
+def _row(bars: Bars, at: int) -> BarRow:
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    first, high, low, last, volume = (float(column[at]) for column in columns)
+    return BarRow(first, high, low, last, volume, int(bars.ts_init[at]))

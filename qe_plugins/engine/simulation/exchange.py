@@ -1,0 +1,76 @@
+"""The simulated exchange of one run, put together: prices, fills and waiting orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from qe_plugins.engine.simulation.chunk_bars import ChunkBars
+from qe_plugins.engine.simulation.execution_bars import ExecutionBars
+from qe_plugins.engine.simulation.fill_model import Fills
+from qe_plugins.engine.simulation.market_state import SECOND, MarketState
+from qe_plugins.engine.simulation.order_queue import OrderQueue
+
+if TYPE_CHECKING:
+    from qe_plugins.config.schema import Config
+    from qe_plugins.data.reading import Piece
+    from qe_plugins.data.tape import Tape
+    from qe_plugins.engine.floor import Floor
+
+
+class Exchange:
+    """What stands between the orders of a run and the engine's matching.
+
+    With quotes or trades the engine matches on those and not on bars, whose prices are older by
+    then. With `fills: {rules: nautilus}` nothing of it is active.
+    """
+
+    def __init__(self, config: Config, tape: Tape) -> None:
+        rules, venue = config.fills, config.nautilus.venue
+        self._rules = rules
+        self.active = rules.rules == "exchange"
+        self.ticks = config.data.quotes or config.data.trades
+        by_bars = self.active and not self.ticks and venue.bar_execution
+        types = {name.partition("-")[0]: name for name in tape.bar_types}
+        self.bars = ChunkBars(types)
+        self.execution: ExecutionBars | None = None
+        if by_bars and types:
+            self.execution = ExecutionBars(
+                self.bars,
+                gap=int(min(self.bars.period, rules.stale_after) * SECOND),
+                always=rules.market == "next_open" or venue.latency_model is not None,
+            )
+        own = self.active and venue.fill_model is None
+        priced = self.bars if self.execution is not None else None
+        self.fills = Fills(config.slippage, priced) if own else None
+        self.queue: OrderQueue | None = None
+
+    def venue(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of the engine's venue, with what is simulated here."""
+        changes: dict[str, Any] = {}
+        if self.fills is not None:
+            changes["fill_model"] = self.fills
+        if self.active and self.ticks:
+            changes["bar_execution"] = False
+        return arguments | changes
+
+    def connect(self, engine: Any, floor: Floor, clock: Any) -> None:
+        """Add what handles orders to an engine whose strategies are not added yet."""
+        if not self.active:
+            return
+        bars = self.bars if self.execution is not None else None
+        market = MarketState(floor.cache, self._rules, bars)
+        queue = OrderQueue(market)
+        self.queue = floor.queue = queue
+        engine.add_exec_algorithm(queue)
+        engine.add_actor(queue.listener)
+        if self.fills is not None:
+            self.fills.alarm, self.fills.clock, self.fills.cache = floor.alarm, clock, floor.cache
+            self.fills.is_tradable = market.is_tradable
+
+    def records(self, piece: Piece) -> Sequence[Any]:
+        """Return what the engine is to process of a chunk; call once a chunk, in order."""
+        self.bars.expects(piece.columns)
+        if self.execution is None:
+            return piece.records
+        return self.execution.added(piece.records, piece.columns)

@@ -1,0 +1,242 @@
+"""Price simulated fills: at which price an order fills inside a bar, and how far that slips.
+
+The engine decides *when* an order is matched, on the four prices of a bar; this model decides at
+what price it fills, or that it does not fill yet. Whatever takes the market slips and never past
+its limit; whatever rests fills at its limit. Nothing here is random.
+
+Prices are counted in ticks, as a cost: positive for a buyer, negative for a seller, so that more is
+always worse for the order and "beyond" needs no case per side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nautilus_trader.execution import FillModel
+from nautilus_trader.model import (
+    BarType,
+    BookOrder,
+    BookType,
+    ContingencyType,
+    OrderBook,
+    OrderSide,
+    OrderType,
+    Price,
+    Quantity,
+)
+
+from qe_plugins.config.schema import Slippage
+from qe_plugins.engine.alarm import Alarm
+from qe_plugins.engine.recorder import SETTLES
+from qe_plugins.engine.simulation.chunk_bars import BarRow, ChunkBars
+from qe_plugins.engine.slippage import against
+
+TOUCHED = frozenset({OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED})
+TRAILING = frozenset({OrderType.TRAILING_STOP_MARKET, OrderType.TRAILING_STOP_LIMIT})
+DEEP = Quantity.from_int(1_000_000_000)
+NOTHING = Quantity.from_int(0)
+AWAY = 1  # ticks beyond the first price at which what exceeds a quarter of the bar fills
+
+type Levels = Sequence[tuple[int, Quantity]]
+"""Prices as costs in ticks, the best first, and how many contracts fill at each."""
+
+
+class Fills(FillModel):
+    """The exchange's side of every fill of a run.
+
+    `bars` are the bars being simulated; None where quotes or trades drive the market. `clock` is
+    any component's, `cache` the engine's; `is_tradable(contract, ts)` says whether the market is
+    open and its price is not stale.
+    """
+
+    alarm: Alarm
+    clock: Any
+    cache: Any
+    is_tradable: Callable[[Any, int], bool]
+
+    def __init__(self, slippage: Slippage, bars: ChunkBars | None = None) -> None:
+        self._slippage, self._bars = slippage, bars
+        self._through = slippage.limits == "through"
+        self._by_one = (slippage.model, slippage.ticks) == ("ticks", 1) or slippage.model == "none"
+        self._period = bars.period if bars else 0.0
+        self._types: dict[str, Any] = {}
+
+    def is_slipped(self) -> bool:
+        return False
+
+    def is_limit_filled(self) -> bool:
+        return not self._through
+
+    def get_orderbook_for_fill_simulation(
+        self,
+        _instrument: Any,
+        _order: Any,
+        _best_bid: Price | None = None,
+        _best_ask: Price | None = None,
+    ) -> OrderBook | None:
+        """Return the book that the order fills from, or None to let it rest as Nautilus does.
+
+        A book without contracts means that the order does not fill yet.
+        """
+        try:
+            best = _best_ask if _order.is_buy else _best_bid
+            if best is None or settles(_order):
+                return None
+            return self._simulated(Match(_instrument, _order, best, self))
+        except Exception as error:  # the engine would leave the order as it is, and go on
+            self.alarm.ring(self, error, _order)
+            raise
+
+    def shutdown_system(self, reason: str) -> None:
+        """A model cannot stop the engine: the runner raises what the alarm has, after the chunk."""
+
+    def phase(self, contract: str, ts: int) -> tuple[BarRow | None, bool]:
+        """Return the bar that closes at `ts` and whether strategies have received it."""
+        bar = self._bars.closing_at(contract, ts) if self._bars else None
+        if bar is None or self._bars is None:
+            return None, False
+        bar_type = self._types.get(contract)
+        if bar_type is None:
+            bar_type = self._types[contract] = BarType.from_str(self._bars.types[contract])
+        received = self.cache.bar(bar_type)
+        return bar, received is not None and received.ts_init >= ts
+
+    def volume(self, contract: str, ts: int) -> BarRow | None:
+        """Return the bar whose volume is known at `ts`, None without one."""
+        return self._bars.latest(contract, ts) if self._bars else None
+
+    def _simulated(self, match: Match) -> OrderBook | None:
+        if match.is_over() or self._has_left(match.order):
+            return match.book([(match.best, NOTHING)])
+        if match.limit is None:
+            return match.book(self._taken(match, match.unslipped()))
+        levels = self._limit(match) if match.trigger is None else self._triggered(match)
+        return None if levels is None else match.book(levels)
+
+    def _has_left(self, order: Any) -> bool:
+        """Say whether an exit of a partly filled entry has filled, which ends the entry."""
+        if order.contingency_type != ContingencyType.OTO or not order.filled_qty.as_double():
+            return False
+        exits = (self.cache.order(name) for name in order.linked_order_ids or ())
+        return any(exit_ is not None and exit_.filled_qty.as_double() > 0 for exit_ in exits)
+
+    def _limit(self, match: Match) -> Levels | None:
+        """Return what a limit order fills at; None leaves a resting order to Nautilus."""
+        assert match.limit is not None
+        if match.arrives:
+            crosses = match.best < match.limit or (
+                match.best == match.limit and self._bars is None  # a quoted price is on offer
+            )
+            taken = match.order.filled_qty.as_double() > 0
+            if not crosses or taken or not self.is_tradable(match.contract, match.ts):
+                return [(match.best, NOTHING)]
+            return self._taken(match, match.best)
+        if self._through and match.best == match.limit:
+            return [(match.best, NOTHING)]
+        return None if match.rested else [(match.limit, DEEP)]
+
+    def _triggered(self, match: Match) -> Levels:
+        """Return what a triggered stop-limit or limit-if-touched order fills at."""
+        assert match.limit is not None
+        resting = (
+            [(match.limit, NOTHING)]
+            if self._through and match.best == match.limit
+            else [(match.limit, DEEP)]
+        )
+        if not match.is_triggered_now():
+            return resting
+        price = match.unslipped()
+        return self._taken(match, price) if price <= match.limit else resting
+
+    def _taken(self, match: Match, price: int) -> Levels:
+        """Return what an order pays that takes the market at `price`."""
+        bar = self.volume(str(match.contract), match.ts)
+        size = match.order.leaves_qty.as_double()
+        volume = None if bar is None else bar.volume
+        first = price + against(self._slippage, size, abs(price), volume, self._period)
+        cap = match.limit if match.limit is not None else first + AWAY
+        first, further = min(first, cap), min(first + AWAY, cap)
+        if bar is None or not self._by_one or first == further:
+            return [(first, DEEP)]
+        return [(first, Quantity.from_int(max(1, int(bar.volume // 4)))), (further, DEEP)]
+
+
+class Match:
+    """One attempt to fill an order. Prices are costs in ticks; times are UTC nanoseconds."""
+
+    def __init__(self, instrument: Any, order: Any, best: Price, model: Fills) -> None:
+        self.order, self.contract = order, instrument.id
+        self._tick = instrument.price_increment.as_double()
+        self._precision = instrument.price_precision
+        self._sign = 1 if order.is_buy else -1
+        self.ts: int = model.clock.timestamp_ns()
+        self.best = self._cost(best)
+        limit, trigger = getattr(order, "price", None), getattr(order, "trigger_price", None)
+        self.limit = None if limit is None else self._cost(limit)
+        self.trigger = None if trigger is None else self._cost(trigger)
+        accepted = order.ts_accepted
+        self.rested = accepted is not None and accepted < self.ts
+        self.bar, received = model.phase(str(instrument.id), self.ts)
+        self.open = None if self.bar is None else self._cost(self.bar.open)
+        inside = self.bar is not None and not received and self.best != self.open
+        self.arrives = not self.rested and not inside
+
+    def is_over(self) -> bool:
+        """Say whether the order's time was over before the bar closed, or the quote came."""
+        expires = expiry_of(self.order)
+        return expires is not None and self.ts > expires
+
+    def is_triggered_now(self) -> bool:
+        """Say whether the order was triggered at this moment."""
+        return bool(self.order.ts_triggered == self.ts)
+
+    def unslipped(self) -> int:
+        """Return the price at which the order takes the market, before it slips.
+
+        Inside a bar the price passed the trigger on its way; at the open it may have jumped over.
+        """
+        if self.trigger is None or self.open is None or self.arrives:
+            return self.best
+        if self.rested and self._is_beyond(self.open) and not self._has_moved():
+            return self.open
+        return self.trigger
+
+    def book(self, levels: Levels) -> OrderBook:
+        """Return a book of `levels` on the side that the order takes from."""
+        book = OrderBook(self.contract, BookType.L2_MBP)
+        side = OrderSide.SELL if self.order.is_buy else OrderSide.BUY
+        for number, (cost, size) in enumerate(levels):
+            price = Price(cost * self._sign * self._tick, self._precision)
+            book.add(BookOrder(side, price, size, number + 1), 0, 0, 0)
+        return book
+
+    def _cost(self, price: Price | float) -> int:
+        points = price if isinstance(price, float) else price.as_double()
+        ticks: int = round(points / self._tick)
+        return self._sign * ticks
+
+    def _is_beyond(self, price: int) -> bool:
+        assert self.trigger is not None
+        touched = self.order.order_type in TOUCHED
+        return price <= self.trigger if touched else price >= self.trigger
+
+    def _has_moved(self) -> bool:
+        """Say whether a trailing trigger moved inside this bar, so that it was not at the open."""
+        return self.order.order_type in TRAILING and any(
+            type(event).__name__ == "OrderUpdated" and event.ts_event == self.ts
+            for event in self.order.events()
+        )
+
+
+def expiry_of(order: Any) -> int | None:
+    """Return until when (UTC nanoseconds) an order is good, None where it has no such time."""
+    for name in ("expire_time_ns", "expire_time"):
+        if expires := getattr(order, name, None):
+            return int(expires)
+    return None
+
+
+def settles(order: Any) -> bool:
+    """Say whether it is by this order that the engine settles an expired contract."""
+    return bool(order.client_order_id.value.startswith(SETTLES))

@@ -1,0 +1,71 @@
+"""What is known of a contract's market at a moment: its price, and whether it can be traded."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.model import BarType
+
+from qe_plugins.config.schema import FillRules
+from qe_plugins.engine.simulation.chunk_bars import ChunkBars
+from qe_plugins.market.hours import stretch
+from qe_plugins.market.sessions import next_session
+
+SECOND = 1_000_000_000
+
+
+class MarketState:
+    """The state of the markets of a run. `bars` is None where quotes or trades drive them."""
+
+    def __init__(self, cache: Any, rules: FillRules, bars: ChunkBars | None) -> None:
+        self.cache, self.bars = cache, bars
+        self.next_open = rules.market == "next_open"
+        self._stale_after = int(rules.stale_after * SECOND)
+        self._spans: dict[str, tuple[int, int]] = {}
+
+    def price(self, contract: Any, ts: int, *, buys: bool) -> tuple[Decimal, int] | None:
+        """Return a contract's price in points for a side, and since when it is known.
+
+        Times are UTC nanoseconds. None before the first price.
+        """
+        if self.bars is not None:
+            row = self.bars.latest(str(contract), ts)
+            return None if row is None else (Decimal(repr(row.close)), row.ts)
+        quote = self.cache.quote(contract)
+        if quote is not None:
+            side = quote.ask_price if buys else quote.bid_price
+            return side.as_decimal(), quote.ts_init
+        trade = self.cache.trade(contract)
+        return None if trade is None else (trade.price.as_decimal(), trade.ts_init)
+
+    def is_tradable(self, contract: Any, ts: int) -> bool:
+        """Say whether a contract's market is open and its price is not stale."""
+        known = self.price(contract, ts, buys=True)
+        fresh = known is not None and ts - known[1] <= self._stale_after
+        return fresh and self.is_open(contract, ts)
+
+    def is_open(self, contract: Any, ts: int) -> bool:
+        """Say whether a contract's market is open at `ts` (UTC nanoseconds)."""
+        since, until = self._span(self.cache.instrument(contract).underlying, ts)
+        return since <= ts < until
+
+    def closes_now(self, contract: Any, ts: int) -> bool:
+        """Say whether a contract has a bar that closes at `ts` and strategies have not received."""
+        if self.bars is None or (row := self.bars.closing_at(str(contract), ts)) is None:
+            return False
+        received = self.cache.bar(BarType.from_str(self.bars.types[str(contract)]))
+        return received is None or received.ts_init < row.ts
+
+    def session_ends(self, contract: Any, ts: int) -> int | None:
+        """Return when the session at `ts`, or the next one, closes; None where nothing is known."""
+        root = self.cache.instrument(contract).underlying
+        if stretch(root, ts) is None:
+            return None
+        return int(next_session(root, ts).close.timestamp()) * SECOND
+
+    def _span(self, root: str, ts: int) -> tuple[int, int]:
+        span = self._spans.get(root)
+        if span is None or not span[0] <= ts < span[1]:
+            span = self._spans[root] = stretch(root, ts) or (0, 2**63 - 1)
+        return span

@@ -1,0 +1,193 @@
+"""Hold orders that the market cannot take yet, and send them when it can.
+
+An order that would trade or trigger at once waits while its market is closed, while the last price
+is stale, or while the run fills market orders at the next open. It reaches the exchange with the
+next opening price, before the rest of that bar trades; a contract whose bar closes at this very
+moment takes it at that close. Orders that rest go to the exchange, where they wait by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nautilus_trader.common import DataActor
+from nautilus_trader.model import Bar, BarType, ExecAlgorithmId
+from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
+
+from qe_plugins.engine.moving import rebuilt
+from qe_plugins.engine.simulation.execution_bars import opening_types
+from qe_plugins.engine.simulation.fill_model import expiry_of
+from qe_plugins.engine.simulation.market_state import SECOND, MarketState
+from qe_plugins.engine.simulation.order_terms import (
+    acts_at_once,
+    good_till,
+    is_beyond,
+    with_trigger,
+)
+
+QUEUE = ExecAlgorithmId("QUEUE")
+
+
+@dataclass
+class Held:
+    """An order that waits, since when (UTC nanoseconds); `at_close` for a bar that closes then."""
+
+    order: Any
+    since: int
+    at_close: bool
+
+
+class OrderQueue(ExecutionAlgorithm):
+    """Where orders go that must wait for the market; the engine lists and cancels them like others.
+
+    `stale` counts the orders that waited because the price was stale.
+    """
+
+    def __init__(self, market: MarketState) -> None:
+        super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id=QUEUE.value))
+        self._market = market
+        self._held: dict[Any, list[Held]] = {}
+        self.stale = 0
+        self.listener = OpeningListener()
+        self.listener.queue = self
+
+    def prepared(self, order: Any, ts: int) -> Any:
+        """Return an order as the engine simulates it; `ts` is now (UTC nanoseconds)."""
+        instrument = self._market.cache.instrument(order.instrument_id)
+        if instrument is None:
+            return order
+        known = self._market.price(order.instrument_id, ts, buys=order.is_buy)
+        if known is not None:
+            order = with_trigger(order, known[0], instrument.price_increment)
+        ends = self._market.session_ends(order.instrument_id, ts)
+        return order if ends is None else good_till(order, ends)
+
+    def must_wait(self, order: Any, ts: int) -> bool:
+        """Say whether an order cannot reach the market at `ts` (UTC nanoseconds)."""
+        contract = order.instrument_id
+        known = self._market.price(contract, ts, buys=order.is_buy)
+        if not acts_at_once(order, None if known is None else known[0]):
+            return False
+        if self._market.next_open or self._market.closes_now(contract, ts):
+            return True
+        if self._market.is_tradable(contract, ts):
+            return False
+        if self._market.is_open(contract, ts):
+            self.stale += 1
+        return True
+
+    def crosses(self, order: Any, trigger: Any, ts: int) -> bool:
+        """Say whether an order whose trigger were `trigger` would have been triggered."""
+        known = self._market.price(order.instrument_id, ts, buys=order.is_buy)
+        return known is not None and is_beyond(order, trigger, known[0])
+
+    def addressed(self, order: Any) -> Any:
+        """Return an order for this queue."""
+        return rebuilt(order, exec_algorithm_id=QUEUE, exec_spawn_id=order.client_order_id)
+
+    def waiting(self, contract: Any, strategy: Any) -> list[Any]:
+        """Return a strategy's orders in a contract that wait, oldest first."""
+        held = [one.order for one in self._held.get(contract, ())]
+        return [order for order in held if order.strategy_id == strategy]
+
+    def on_order(self, order: Any) -> None:
+        self._hold([order])
+
+    def on_order_list(self, order_list: Any, orders: Any) -> None:
+        self._hold(orders)
+
+    def opened(self, contract: Any, ts: int, began: int) -> None:
+        """Send what has waited since before `began`: the contract's next price is its opening."""
+        self._send(contract, ts, lambda held: not held.at_close and held.since <= began)
+
+    def traded(self, contract: Any, ts: int) -> None:
+        """Send all that waits for a contract: it has traded, at a close or a quote."""
+        self._send(
+            contract,
+            ts,
+            lambda held: held.at_close or (held.since < ts and not self._market.next_open),
+        )
+
+    def _hold(self, orders: Iterable[Any]) -> None:
+        now = self.clock.timestamp_ns() if self.clock is not None else 0
+        for order in orders:
+            contract = order.instrument_id
+            at_close = not self._market.next_open and self._market.closes_now(contract, now)
+            self._held.setdefault(contract, []).append(Held(order, now, at_close))
+            self.listener.listen(contract, self._types(contract))
+
+    def _send(self, contract: Any, ts: int, due: Callable[[Held], bool]) -> None:
+        held = self._held.get(contract, [])
+        self._held[contract] = [one for one in held if not due(one)]
+        for one in held:
+            if due(one):
+                self._release(one.order, ts)
+        if not self._held[contract]:
+            del self._held[contract]
+            self.listener.rest(contract, self._types(contract))
+
+    def _release(self, order: Any, ts: int) -> None:
+        cached: Any = self._market.cache.order(order.client_order_id)
+        if cached is None or cached.is_closed:
+            return
+        expires = expiry_of(cached)
+        if expires is not None and expires < ts:
+            self.cancel_order(cached)
+        else:
+            self.submit_order(cached)
+
+    def _types(self, contract: Any) -> list[Any]:
+        if self._market.bars is None:
+            return []
+        own = self._market.bars.types[str(contract)]
+        return [*opening_types(own), BarType.from_str(own)]
+
+
+class OpeningListener(DataActor):
+    """Receives the prices at which queued orders can trade, while there are any."""
+
+    queue: OrderQueue
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._contracts: dict[Any, Any] = {}
+
+    def listen(self, contract: Any, bar_types: list[Any]) -> None:
+        """Subscribe to a contract's bars, or to its quotes and trades where there are none."""
+        if contract in self._contracts:
+            return
+        self._contracts[contract] = bar_types[-1] if bar_types else None
+        for bar_type in bar_types:
+            self.subscribe_bars(bar_type)
+        if not bar_types:
+            self.subscribe_quotes(contract)
+            self.subscribe_trades(contract)
+
+    def rest(self, contract: Any, bar_types: list[Any]) -> None:
+        """Unsubscribe from what `listen` has subscribed to."""
+        if self._contracts.pop(contract, self) is self:
+            return
+        for bar_type in bar_types:
+            self.unsubscribe_bars(bar_type)
+        if not bar_types:
+            self.unsubscribe_quotes(contract)
+            self.unsubscribe_trades(contract)
+
+    def on_bar(self, bar: Bar) -> None:
+        contract = bar.bar_type.instrument_id
+        if bar.bar_type == self._contracts.get(contract):
+            self.queue.traded(contract, bar.ts_init)
+        else:
+            self.queue.opened(contract, bar.ts_init, self._began(contract, bar.ts_init))
+
+    def on_quote(self, quote: Any) -> None:
+        self.queue.traded(quote.instrument_id, quote.ts_init)
+
+    def on_trade(self, trade: Any) -> None:
+        self.queue.traded(trade.instrument_id, trade.ts_init)
+
+    def _began(self, contract: Any, ts: int) -> int:
+        spec = self._contracts[contract].spec
+        return ts - int(spec.timedelta.total_seconds() * SECOND)

@@ -1,0 +1,92 @@
+"""Put an order's terms as the engine simulates them: what it would reject, ignore or misread."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.model import (
+    OrderType,
+    Price,
+    StopLimitOrder,
+    StopMarketOrder,
+    TimeInForce,
+    TrailingOffsetType,
+)
+
+from qe_plugins.engine.moving import rebuilt
+from qe_plugins.engine.simulation.fill_model import TOUCHED, TRAILING
+
+PLAIN = {
+    OrderType.TRAILING_STOP_MARKET: (OrderType.STOP_MARKET, StopMarketOrder),
+    OrderType.TRAILING_STOP_LIMIT: (OrderType.STOP_LIMIT, StopLimitOrder),
+}
+AT_ONCE = frozenset({OrderType.MARKET, OrderType.MARKET_TO_LIMIT})
+IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+POINT = Decimal(10_000)  # basis points in a whole
+
+
+def acts_at_once(order: Any, price: Decimal | None) -> bool:
+    """Say whether an order that reaches the exchange would trade or trigger now.
+
+    `price` is the market's for the order's side, in points; None where none is known. A limit order
+    that crosses it rests when it must.
+    """
+    if order.order_type in AT_ONCE or order.time_in_force in IMMEDIATE:
+        return True
+    trigger = getattr(order, "trigger_price", None)
+    return trigger is not None and (price is None or is_beyond(order, trigger, price))
+
+
+def is_beyond(order: Any, trigger: Price, price: Decimal) -> bool:
+    """Say whether a market at `price` (points) has reached an order's trigger."""
+    at = trigger.as_decimal()
+    rises = order.is_buy != (order.order_type in TOUCHED)
+    return price >= at if rises else price <= at
+
+
+def with_trigger(order: Any, price: Decimal, tick: Price) -> Any:
+    """Return a trailing stop with the trigger that it starts from at `price`, others as they are.
+
+    One that the market has passed already is a plain stop, which takes the market: the engine would
+    reject it. One that waits for its activation price is left alone.
+    """
+    if order.order_type not in TRAILING or getattr(order, "activation_price", None) is not None:
+        return order
+    trigger = order.trigger_price
+    if trigger is None:
+        offset = _points(order, price, tick)
+        at = price + offset if order.is_buy else price - offset
+        trigger = Price.from_decimal_dp(_on_grid(at, tick, up=order.is_buy), tick.precision)
+        return rebuilt(order, trigger_price=trigger)
+    if not is_beyond(order, trigger, price):
+        return order
+    order_type, kind = PLAIN[order.order_type]
+    nothing = {"trailing_offset": None, "trailing_offset_type": None, "limit_offset": None}
+    return rebuilt(order, kind, order_type=order_type, trigger_price=trigger, **nothing)
+
+
+def good_till(order: Any, ends: int) -> Any:
+    """Return an order for the day as one that is good till `ends` (UTC nanoseconds)."""
+    if order.time_in_force != TimeInForce.DAY or order.order_type == OrderType.MARKET:
+        return order
+    return rebuilt(order, time_in_force=TimeInForce.GTD, expire_time_ns=ends)
+
+
+def _points(order: Any, price: Decimal, tick: Price) -> Decimal:
+    offset = Decimal(str(order.trailing_offset))
+    if order.trailing_offset_type == TrailingOffsetType.BASIS_POINTS:
+        return price * offset / POINT
+    if order.trailing_offset_type == TrailingOffsetType.TICKS:
+        return offset * tick.as_decimal()
+    return offset
+
+
+def _on_grid(price: Decimal, tick: Price, *, up: bool) -> Decimal:
+    """Return `price` on the tick grid, rounded away from the market."""
+    step = tick.as_decimal()
+    ticks = price / step
+    whole = ticks.to_integral_value()
+    if whole != ticks:
+        whole = ticks.to_integral_value("ROUND_CEILING" if up else "ROUND_FLOOR")
+    return whole * step
