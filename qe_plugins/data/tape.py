@@ -54,6 +54,14 @@ class Tape(msgspec.Struct, frozen=True):
         contracts = {str(one.id): one for one in self.contracts}
         return present(self.series, contracts, *self.asked)
 
+    def last_records(self) -> dict[str, int]:
+        """Return when each contract's last record is due (UTC nanoseconds), by its id."""
+        found: dict[str, int] = {}
+        for one in self.series:
+            if span := counting.span(one.groups, self.start, self.end + 1):
+                found[one.contract] = max(found.get(one.contract, 0), span.last)
+        return found
+
     def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.fronts import Front
     from qe_plugins.engine.money import Terms
     from qe_plugins.engine.simulation.order_queue import OrderQueue
+    from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
 
 HEARS_BARS = ("contribute_signals", "session_closed")
 """Hooks for which the bridge hears every bar."""
@@ -108,6 +109,7 @@ class Floor:
         )
         self.sent: dict[Any, None] = {}
         self.queue: OrderQueue | None = None
+        self.stop_limits: StopLimitWatch | None = None
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
 
     def expects(self, piece: Piece) -> None:

@@ -22,7 +22,13 @@ from qe_plugins.engine.gate import Refusal, told
 from qe_plugins.engine.gated import Gated
 from qe_plugins.engine.loud import Loud, Subscribing
 from qe_plugins.engine.recorder import decimal
-from qe_plugins.engine.simulation.sending import Sending, prepared, send, send_list, takes_market
+from qe_plugins.engine.simulation.sending import (
+    Sending,
+    prepared,
+    send,
+    send_list,
+    takes_market,
+)
 
 NOT_CALLBACKS = frozenset({"on_save", "on_load"})
 
@@ -225,11 +231,19 @@ def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
         floor.denied(self.denials.pop(event.client_order_id, None), event)
         author.on_order_denied(self, event)
 
+    def on_order_updated(self: Any, event: Any) -> None:
+        if floor.stop_limits is None or not floor.stop_limits.repriced(event.client_order_id):
+            author.on_order_updated(self, event)
+
     def on_order_event(self: Any, event: Any) -> None:
         floor.recorder.happened(event)
         author.on_order_event(self, event)
 
-    kept = {"on_order_filled": on_order_filled, "on_order_denied": on_order_denied}
+    kept = {
+        "on_order_filled": on_order_filled,
+        "on_order_denied": on_order_denied,
+        "on_order_updated": on_order_updated,
+    }
     if floor.recorder.follows_orders:
         kept["on_order_event"] = on_order_event
     return {name: guarded(method, floor.alarm) for name, method in kept.items()}

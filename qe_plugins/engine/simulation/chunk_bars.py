@@ -59,6 +59,15 @@ class ChunkBars:
                 return _row(bars, at)
         return self._before.get(bar_type)
 
+    def following(self, contract: str, ts: int) -> BarRow | None:
+        """Return the contract's first bar of this chunk that closes after `ts`."""
+        bar_type = self.types.get(contract)
+        if bar_type is None or bar_type not in self._columns.bar_types:
+            return None
+        bars = self._columns.of(bar_type)
+        at = int(bars.ts_init.searchsorted(ts, side="right"))
+        return _row(bars, at) if at < len(bars) else None
+
     def before(self, bar_type: str) -> BarRow | None:
         """Return the last bar of a type before this chunk, None without one."""
         return self._before.get(bar_type)

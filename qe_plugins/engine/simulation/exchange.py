@@ -10,6 +10,7 @@ from qe_plugins.engine.simulation.execution_bars import ExecutionBars
 from qe_plugins.engine.simulation.fill_model import Fills
 from qe_plugins.engine.simulation.market_state import SECOND, MarketState
 from qe_plugins.engine.simulation.order_queue import OrderQueue
+from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import Config
@@ -28,6 +29,7 @@ class Exchange:
     def __init__(self, config: Config, tape: Tape) -> None:
         rules, venue = config.fills, config.nautilus.venue
         self._rules = rules
+        self._ends = tape.last_records()
         self.active = rules.rules == "exchange"
         self.ticks = config.data.quotes or config.data.trades
         by_bars = self.active and not self.ticks and venue.bar_execution
@@ -42,8 +44,10 @@ class Exchange:
             )
         own = self.active and venue.fill_model is None
         priced = self.bars if self.execution is not None else None
-        self.fills = Fills(config.slippage, priced) if own else None
+        nearer = venue.bar_adaptive_high_low_ordering
+        self.fills = Fills(config.slippage, priced, nearer_first=nearer) if own else None
         self.queue: OrderQueue | None = None
+        self._stop_limits: StopLimitWatch | None = None
 
     def venue(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments of the engine's venue, with what is simulated here."""
@@ -59,11 +63,14 @@ class Exchange:
         if not self.active:
             return
         bars = self.bars if self.execution is not None else None
-        market = MarketState(floor.cache, self._rules, bars)
+        market = MarketState(floor.cache, self._rules, bars, self._ends)
         queue = OrderQueue(market)
         self.queue = floor.queue = queue
         engine.add_exec_algorithm(queue)
         engine.add_actor(queue.listener)
+        if self.fills is not None and bars is not None:
+            self._stop_limits = StopLimitWatch(floor.cache, clock, bars, self.fills)
+            floor.stop_limits = self._stop_limits
         if self.fills is not None:
             self.fills.alarm, self.fills.clock, self.fills.cache = floor.alarm, clock, floor.cache
             self.fills.is_tradable = market.is_tradable
@@ -71,6 +78,8 @@ class Exchange:
     def records(self, piece: Piece) -> Sequence[Any]:
         """Return what the engine is to process of a chunk; call once a chunk, in order."""
         self.bars.expects(piece.columns)
+        if self._stop_limits is not None:
+            self._stop_limits.schedule()
         if self.execution is None:
             return piece.records
         return self.execution.added(piece.records, piece.columns)

@@ -55,12 +55,15 @@ class Fills(FillModel):
     cache: Any
     is_tradable: Callable[[Any, int], bool]
 
-    def __init__(self, slippage: Slippage, bars: ChunkBars | None = None) -> None:
-        self._slippage, self._bars = slippage, bars
+    def __init__(
+        self, slippage: Slippage, bars: ChunkBars | None = None, *, nearer_first: bool = False
+    ) -> None:
+        self._slippage, self._bars, self._nearer_first = slippage, bars, nearer_first
         self._through = slippage.limits == "through"
         self._by_one = (slippage.model, slippage.ticks) == ("ticks", 1) or slippage.model == "none"
         self._period = bars.period if bars else 0.0
         self._types: dict[str, Any] = {}
+        self.limits: dict[Any, int] = {}
 
     def is_slipped(self) -> bool:
         return False
@@ -106,6 +109,25 @@ class Fills(FillModel):
         """Return the bar whose volume is known at `ts`, None without one."""
         return self._bars.latest(contract, ts) if self._bars else None
 
+    def runs_through(self, order: Any, instrument: Any, bar: BarRow) -> Price | None:
+        """Return the close of a bar that runs through a stop-limit's trigger and its limit.
+
+        The engine triggers such an order at the far end of the bar, where its limit is out of
+        reach; an exchange would have filled it on the way. None where the engine can fill it. The
+        order's own limit is kept here, whatever price the engine is given.
+        """
+        match = Match(instrument, order, order.trigger_price, self)
+        assert match.limit is not None
+        assert match.trigger is not None
+        first, *rest = (match.cost(price) for price in self._path(bar))
+        if first >= match.trigger or match.trigger > match.limit:
+            return None
+        reached = next((n for n, cost in enumerate(rest) if cost >= match.trigger), len(rest))
+        if not rest[reached:] or min(rest[reached:]) <= match.limit:
+            return None
+        self.limits[order.client_order_id] = match.limit
+        return match.price(rest[-1])
+
     def _simulated(self, match: Match) -> OrderBook | None:
         if match.is_over() or self._has_left(match.order):
             return match.book([(match.best, NOTHING)])
@@ -113,6 +135,12 @@ class Fills(FillModel):
             return match.book(self._taken(match, match.unslipped()))
         levels = self._limit(match) if match.trigger is None else self._triggered(match)
         return None if levels is None else match.book(levels)
+
+    def _path(self, bar: BarRow) -> tuple[float, ...]:
+        """Return a bar's prices in the order in which the engine trades them."""
+        low_first = self._nearer_first and bar.high - bar.open >= bar.open - bar.low
+        ends = (bar.low, bar.high) if low_first else (bar.high, bar.low)
+        return (bar.open, *ends, bar.close)
 
     def _has_left(self, order: Any) -> bool:
         """Say whether an exit of a partly filled entry has filled, which ends the entry."""
@@ -171,14 +199,15 @@ class Match:
         self._precision = instrument.price_precision
         self._sign = 1 if order.is_buy else -1
         self.ts: int = model.clock.timestamp_ns()
-        self.best = self._cost(best)
+        self.best = self.cost(best)
         limit, trigger = getattr(order, "price", None), getattr(order, "trigger_price", None)
-        self.limit = None if limit is None else self._cost(limit)
-        self.trigger = None if trigger is None else self._cost(trigger)
+        own = model.limits.get(order.client_order_id)
+        self.limit = own if limit is None or own is not None else self.cost(limit)
+        self.trigger = None if trigger is None else self.cost(trigger)
         accepted = order.ts_accepted
         self.rested = accepted is not None and accepted < self.ts
         self.bar, received = model.phase(str(instrument.id), self.ts)
-        self.open = None if self.bar is None else self._cost(self.bar.open)
+        self.open = None if self.bar is None else self.cost(self.bar.open)
         inside = self.bar is not None and not received and self.best != self.open
         self.arrives = not self.rested and not inside
 
@@ -207,11 +236,15 @@ class Match:
         book = OrderBook(self.contract, BookType.L2_MBP)
         side = OrderSide.SELL if self.order.is_buy else OrderSide.BUY
         for number, (cost, size) in enumerate(levels):
-            price = Price(cost * self._sign * self._tick, self._precision)
-            book.add(BookOrder(side, price, size, number + 1), 0, 0, 0)
+            book.add(BookOrder(side, self.price(cost), size, number + 1), 0, 0, 0)
         return book
 
-    def _cost(self, price: Price | float) -> int:
+    def price(self, cost: int) -> Price:
+        """Return a cost in ticks as a price."""
+        return Price(cost * self._sign * self._tick, self._precision)
+
+    def cost(self, price: Price | float) -> int:
+        """Return a price as a cost in ticks."""
         points = price if isinstance(price, float) else price.as_double()
         ticks: int = round(points / self._tick)
         return self._sign * ticks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,10 +17,16 @@ SECOND = 1_000_000_000
 
 
 class MarketState:
-    """The state of the markets of a run. `bars` is None where quotes or trades drive them."""
+    """The state of the markets of a run. `bars` is None where quotes or trades drive them.
 
-    def __init__(self, cache: Any, rules: FillRules, bars: ChunkBars | None) -> None:
-        self.cache, self.bars = cache, bars
+    `ends` has each contract's last record (UTC nanoseconds): a price that none follows is not
+    stale, since an order would wait for ever.
+    """
+
+    def __init__(
+        self, cache: Any, rules: FillRules, bars: ChunkBars | None, ends: Mapping[str, int]
+    ) -> None:
+        self.cache, self.bars, self._ends = cache, bars, ends
         self.next_open = rules.market == "next_open"
         self._stale_after = int(rules.stale_after * SECOND)
         self._spans: dict[str, tuple[int, int]] = {}
@@ -42,8 +49,9 @@ class MarketState:
     def is_tradable(self, contract: Any, ts: int) -> bool:
         """Say whether a contract's market is open and its price is not stale."""
         known = self.price(contract, ts, buys=True)
-        fresh = known is not None and ts - known[1] <= self._stale_after
-        return fresh and self.is_open(contract, ts)
+        if known is None or not self.is_open(contract, ts):
+            return False
+        return ts - known[1] <= self._stale_after or ts > self._ends.get(str(contract), ts)
 
     def is_open(self, contract: Any, ts: int) -> bool:
         """Say whether a contract's market is open at `ts` (UTC nanoseconds)."""

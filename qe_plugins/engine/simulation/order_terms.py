@@ -70,7 +70,7 @@ def good_till(order: Any, ends: int) -> Any:
     """Return an order for the day as one that is good till `ends` (UTC nanoseconds)."""
     if order.time_in_force != TimeInForce.DAY or order.order_type == OrderType.MARKET:
         return order
-    return rebuilt(order, time_in_force=TimeInForce.GTD, expire_time_ns=ends)
+    return rebuilt(order, time_in_force=TimeInForce.GTD, expire_time=ends)
 
 
 def _points(order: Any, price: Decimal, tick: Price) -> Decimal:

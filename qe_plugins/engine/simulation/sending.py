@@ -94,11 +94,13 @@ def send(trader: Any, order: Any, *args: Any, **kwargs: Any) -> None:
     """Send one order of a strategy that has passed the gate."""
     [order] = _addressed(trader, [order])
     Strategy.submit_order(trader, order, *args, **kwargs)
+    _watch(trader, [order])
 
 
 def send_list(trader: Any, orders: list[Any], *args: Any, **kwargs: Any) -> None:
     """Send orders of a strategy that belong together and have passed the gate."""
     Strategy.submit_order_list(trader, _addressed(trader, orders), *args, **kwargs)
+    _watch(trader, orders)
 
 
 def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: Any) -> bool:
@@ -110,7 +112,7 @@ def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: An
     works = order is not None and (order.is_open or order.is_inflight)
     if floor.queue is None or trigger is None or not works:
         return False
-    if getattr(order, "trigger_price", None) is None or order.is_triggered:
+    if getattr(order, "trigger_price", None) is None or getattr(order, "is_triggered", 0):
         return False
     if not floor.queue.crosses(order, trigger, now):
         return False
@@ -126,6 +128,11 @@ def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: An
     else:
         send_list(trader, ready)
     return True
+
+
+def _watch(trader: Any, orders: list[Any]) -> None:
+    if (stop_limits := trader._floor.stop_limits) is not None:
+        stop_limits.watch(trader, orders)
 
 
 def _addressed(trader: Any, orders: list[Any]) -> list[Any]:
