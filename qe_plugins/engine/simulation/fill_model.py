@@ -22,6 +22,7 @@ from nautilus_trader.model import (
     OrderBook,
     OrderSide,
     OrderType,
+    OrderUpdated,
     Price,
     Quantity,
 )
@@ -94,6 +95,11 @@ class Fills(FillModel):
     def shutdown_system(self, reason: str) -> None:
         """A model cannot stop the engine: the runner raises what the alarm has, after the chunk."""
 
+    @property
+    def by_ticks(self) -> bool:
+        """Return whether quotes or trades drive the market."""
+        return self._bars is None
+
     def phase(self, contract: str, ts: int) -> tuple[BarRow | None, bool]:
         """Return the bar that closes at `ts` and whether strategies have received it."""
         bar = self._bars.closing_at(contract, ts) if self._bars else None
@@ -129,7 +135,7 @@ class Fills(FillModel):
         return match.price(rest[-1])
 
     def _simulated(self, match: Match) -> OrderBook | None:
-        if match.is_over() or self._has_left(match.order):
+        if match.idle or match.is_over() or self._has_left(match.order):
             return match.book([(match.best, NOTHING)])
         if match.limit is None:
             return match.book(self._taken(match, match.unslipped()))
@@ -157,21 +163,22 @@ class Fills(FillModel):
                 match.best == match.limit and self._bars is None  # a quoted price is on offer
             )
             taken = match.order.filled_qty.as_double() > 0
-            if not crosses or taken or not self.is_tradable(match.contract, match.ts):
+            if (
+                not crosses
+                or (taken and not match.changed)
+                or not self.is_tradable(match.contract, match.ts)
+            ):
                 return [(match.best, NOTHING)]
             return self._taken(match, match.best)
-        if self._through and match.best == match.limit:
+        if not match.is_reached(through=self._through):
             return [(match.best, NOTHING)]
         return None if match.rested else [(match.limit, DEEP)]
 
     def _triggered(self, match: Match) -> Levels:
         """Return what a triggered stop-limit or limit-if-touched order fills at."""
         assert match.limit is not None
-        resting = (
-            [(match.limit, NOTHING)]
-            if self._through and match.best == match.limit
-            else [(match.limit, DEEP)]
-        )
+        reached = match.is_reached(through=self._through)
+        resting = [(match.limit, DEEP if reached else NOTHING)]
         if not match.is_triggered_now():
             return resting
         price = match.unslipped()
@@ -191,7 +198,12 @@ class Fills(FillModel):
 
 
 class Match:
-    """One attempt to fill an order. Prices are costs in ticks; times are UTC nanoseconds."""
+    """One attempt to fill an order. Prices are costs in ticks; times are UTC nanoseconds.
+
+    An order `arrives` when it is sent or changed, and meets the market at the last price; one that
+    `rested` is matched by what trades now. While nothing trades it is `idle`: the engine matches
+    it again whenever some other order arrives.
+    """
 
     def __init__(self, instrument: Any, order: Any, best: Price, model: Fills) -> None:
         self.order, self.contract = order, instrument.id
@@ -208,13 +220,29 @@ class Match:
         self.rested = accepted is not None and accepted < self.ts
         self.bar, received = model.phase(str(instrument.id), self.ts)
         self.open = None if self.bar is None else self.cost(self.bar.open)
-        inside = self.bar is not None and not received and self.best != self.open
-        self.arrives = not self.rested and not inside
+        trades = model.by_ticks or (self.bar is not None and not received)
+        self.changed = self.rested and not trades and self._was_updated(last=True)
+        self.idle = self.rested and not trades and not self.changed
+        inside = self.bar is not None and trades and self.best != self.open
+        self.arrives = self.changed or not (self.rested or inside)
 
     def is_over(self) -> bool:
         """Say whether the order's time was over before the bar closed, or the quote came."""
         expires = expiry_of(self.order)
         return expires is not None and self.ts > expires
+
+    def is_reached(self, *, through: bool) -> bool:
+        """Say whether what trades now reaches the limit, or goes `through` it.
+
+        The engine also matches an order against the bar before while another contract's orders
+        arrive.
+        """
+        assert self.limit is not None
+        best = self.best
+        if self.bar is not None:
+            lowest = min(self.cost(self.bar.low), self.cost(self.bar.high))
+            best = max(best, lowest)
+        return best < self.limit or (best == self.limit and not through)
 
     def is_triggered_now(self) -> bool:
         """Say whether the order was triggered at this moment."""
@@ -256,9 +284,14 @@ class Match:
 
     def _has_moved(self) -> bool:
         """Say whether a trailing trigger moved inside this bar, so that it was not at the open."""
-        return self.order.order_type in TRAILING and any(
-            type(event).__name__ == "OrderUpdated" and event.ts_event == self.ts
-            for event in self.order.events()
+        return self.order.order_type in TRAILING and self._was_updated()
+
+    def _was_updated(self, *, last: bool = False) -> bool:
+        """Say whether the order was updated at this moment, or by its last event."""
+        order = self.order
+        events = [order.last_event] if last else order.events()
+        return order.ts_last == self.ts and any(
+            isinstance(event, OrderUpdated) and event.ts_event == self.ts for event in events
         )
 
 

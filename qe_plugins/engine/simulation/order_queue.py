@@ -68,9 +68,11 @@ class OrderQueue(ExecutionAlgorithm):
         """Say whether an order cannot reach the market at `ts` (UTC nanoseconds)."""
         contract = order.instrument_id
         known = self._market.price(contract, ts, buys=order.is_buy)
-        if not acts_at_once(order, None if known is None else known[0]):
+        price = None if known is None else known[0]
+        later = self._market.next_open or self._market.closes_now(contract, ts)
+        if not acts_at_once(order, price, limits=later):
             return False
-        if self._market.next_open or self._market.closes_now(contract, ts):
+        if later:
             return True
         if self._market.is_tradable(contract, ts):
             return False

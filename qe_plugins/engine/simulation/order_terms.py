@@ -26,15 +26,18 @@ IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 POINT = Decimal(10_000)  # basis points in a whole
 
 
-def acts_at_once(order: Any, price: Decimal | None) -> bool:
+def acts_at_once(order: Any, price: Decimal | None, *, limits: bool) -> bool:
     """Say whether an order that reaches the exchange would trade or trigger now.
 
     `price` is the market's for the order's side, in points; None where none is known. A limit order
-    that crosses it rests when it must.
+    that crosses it counts only where `limits` do: it could rest as well.
     """
     if order.order_type in AT_ONCE or order.time_in_force in IMMEDIATE:
         return True
     trigger = getattr(order, "trigger_price", None)
+    if trigger is None and limits and price is not None:
+        limit: Decimal = order.price.as_decimal()
+        return price < limit if order.is_buy else price > limit
     return trigger is not None and (price is None or is_beyond(order, trigger, price))
 
 
