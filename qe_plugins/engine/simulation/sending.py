@@ -112,7 +112,7 @@ def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: An
     works = order is not None and (order.is_open or order.is_inflight)
     if floor.queue is None or trigger is None or not works:
         return False
-    if getattr(order, "trigger_price", None) is None or getattr(order, "is_triggered", 0):
+    if getattr(order, "trigger_price", None) is None or getattr(order, "is_triggered", False):
         return False
     if not floor.queue.crosses(order, trigger, now):
         return False
