@@ -36,6 +36,7 @@ from qe_plugins.engine.backtest import run
 
 START, MINUTE = 1_704_294_000_000_000_000, 60_000_000_000
 BARS = "1-MINUTE-LAST"
+PRICES = ("price", "trigger_price")
 
 Candle = tuple[float, ...]
 """Open, high, low, close and, where it matters, volume; 100 otherwise."""
@@ -48,7 +49,8 @@ Fill = tuple[Any, ...]
 class Table(msgspec.Struct, frozen=True):
     """One sentence, bars numbered from 1, orders by the bar that they are sent on, and fills.
 
-    `ends` are the orders' last states, in the order sent, where fills do not tell all.
+    `ends` are the orders' last states, in the order sent, where fills do not tell all. `at` are the
+    minutes at which bars close, from 15:00 UTC on, where they do not follow each other.
     """
 
     says: str
@@ -56,6 +58,11 @@ class Table(msgspec.Struct, frozen=True):
     orders: dict[int, list[Sent]]
     fills: list[Fill]
     ends: list[str] = []
+    at: list[int] = []
+
+    def close(self, number: int) -> int:
+        """Return when a bar closes (UTC nanoseconds); the first is number 0."""
+        return START + (self.at[number] if self.at else number) * MINUTE
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -92,12 +99,13 @@ def play(
     catalog = ParquetDataCatalog(str(folder))
     catalog.write_instruments([_named(contract, name) for name in named])
     for name, table in named.items():
-        catalog.write_bars([_bar(name, n, candle) for n, candle in enumerate(table.candles)])
+        bars = [_bar(name, table.close(n), candle) for n, candle in enumerate(table.candles)]
+        catalog.write_bars(bars)
     file = folder / "tables.yaml"
     file.write_text(yaml.safe_dump(_config(folder, settings)))
     Scripted.tables = named
     outcome = run(load(file))
-    return {table.says: _seen(outcome, name) for name, table in named.items()}
+    return {table.says: _seen(outcome, name, table) for name, table in named.items()}
 
 
 def _config(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -118,18 +126,18 @@ def _named(contract: FuturesContract, name: str) -> FuturesContract:
     return FuturesContract.from_dict(fields | {"id": name, "raw_symbol": symbol})
 
 
-def _bar(name: str, number: int, candle: Candle) -> Bar:
+def _bar(name: str, ts: int, candle: Candle) -> Bar:
     prices = [Price(value, 2) for value in candle[:4]]
     volume = Quantity.from_int(int(candle[4]) if len(candle) > 4 else 100)
-    ts = START + number * MINUTE
     return Bar(BarType.from_str(f"{name}-{BARS}-EXTERNAL"), *prices, volume, ts, ts)
 
 
-def _seen(outcome: Any, name: str) -> Seen:
+def _seen(outcome: Any, name: str, table: Table) -> Seen:
     fills = outcome.fills.filter(outcome.fills["instrument_id"] == name)
     orders = outcome.orders.filter(outcome.orders["instrument_id"] == name)
-    number = (fills["ts"].cast(int) - START) // MINUTE + 1
-    rows = zip(number, fills["side"], fills["quantity"], fills["price"], strict=True)
+    closes = {table.close(n): n + 1 for n in range(len(table.candles))}
+    numbers = [closes.get(ts // 1_000 * 1_000) for ts in fills["ts"].cast(int)]
+    rows = zip(numbers, fills["side"], fills["quantity"], fills["price"], strict=True)
     short = [(n, s, p) if q == 1 else (n, int(q), s, p) for n, s, q, p in rows]
     return Seen(short, orders["status"].to_list())
 
@@ -147,19 +155,24 @@ def market(side: str, contracts: int = 1, *, tif: str = "GTC") -> Sent:
 def _priced(kind: str, side: str, contracts: int, **prices: Any) -> Sent:
     def send(desk: Any, contract: InstrumentId) -> None:
         make = getattr(desk.order_factory, kind)
-        given = {k: Price(v, 2) if isinstance(v, float | int) else v for k, v in prices.items()}
+        given = {k: Price(v, 2) if k in PRICES else v for k, v in prices.items()}
         desk.submit_order(make(contract, SIDES[side], Quantity.from_int(contracts), **given))
 
     return send
 
 
-def limit(side: str, price: float, contracts: int = 1, *, tif: str = "GTC") -> Sent:
-    in_force = TimeInForce.from_str(tif)
-    return _priced("limit", side, contracts, price=price, time_in_force=in_force)
+def limit(
+    side: str, price: float, contracts: int = 1, *, tif: str = "GTC", until: int | None = None
+) -> Sent:
+    """Return a limit order; `until` is the minute, from 15:00 UTC on, at which it ends."""
+    more: dict[str, Any] = {"time_in_force": TimeInForce.from_str(tif)}
+    if until is not None:
+        more |= {"time_in_force": TimeInForce.GTD, "expire_time": START + until * MINUTE}
+    return _priced("limit", side, contracts, price=price, **more)
 
 
-def stop(side: str, trigger: float, contracts: int = 1) -> Sent:
-    return _priced("stop_market", side, contracts, trigger_price=trigger)
+def stop(side: str, trigger: float, contracts: int = 1, **more: Any) -> Sent:
+    return _priced("stop_market", side, contracts, trigger_price=trigger, **more)
 
 
 def stop_limit(side: str, trigger: float, price: float) -> Sent:
@@ -174,9 +187,10 @@ def limit_touched(side: str, trigger: float, price: float) -> Sent:
     return _priced("limit_if_touched", side, 1, price=price, trigger_price=trigger)
 
 
-def trailing(side: str, trigger: float, points: str) -> Sent:
+def trailing(side: str, trigger: float | None, points: str) -> Sent:
     offset = {"trailing_offset": Decimal(points), "trailing_offset_type": TrailingOffsetType.PRICE}
-    return _priced("trailing_stop_market", side, 1, trigger_price=trigger, **offset)
+    more = {} if trigger is None else {"trigger_price": trigger}
+    return _priced("trailing_stop_market", side, 1, **more, **offset)
 
 
 def bracket(side: str, stop: float, target: float, entry: float | None = None) -> Sent:
@@ -221,6 +235,33 @@ def stop_bracket(side: str, trigger: float, stop: float, target: float) -> Sent:
         desk.submit_order_list([stop_entry, *exits])
 
     return send
+
+
+def later(seconds: float, send: Sent) -> Sent:
+    """Send an order from a timer, so long after the bar."""
+
+    def start(desk: Any, contract: InstrumentId) -> None:
+        at = desk.clock.timestamp_ns() + int(seconds * 1e9)
+        name = f"{contract}-{at}"
+        desk.clock.set_time_alert_ns(name, at, lambda _event: send(desk, contract))
+
+    return start
+
+
+def moved_stop(number: int, trigger: float) -> Sent:
+    """Change the trigger of the contract's order number so-and-so, counted from 1."""
+
+    def change(desk: Any, contract: InstrumentId) -> None:
+        orders = [o for o in desk.cache.orders() if o.instrument_id == contract]
+        orders.sort(key=lambda order: (order.ts_init, order.client_order_id.value))
+        desk.modify_order(orders[number - 1].client_order_id, trigger_price=Price(trigger, 2))
+
+    return change
+
+
+def close_all() -> Sent:
+    """Close what the strategy holds, by the engine's own method."""
+    return lambda desk, contract: desk.close_all_positions(contract)
 
 
 SIDES = {"buy": OrderSide.BUY, "sell": OrderSide.SELL}

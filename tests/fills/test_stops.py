@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fills.desk import Seen, Table, market, stop, touched, trailing
+from tests.fills.desk import Seen, Table, bracket, market, moved_stop, stop, touched, trailing
 
 Played = Callable[..., Seen]
 
@@ -86,6 +86,42 @@ STOPS = [
         [FLAT, (4750, 4754, 4750, 4754), (4752, 4752, 4750, 4751), (4750, 4750, 4748, 4748)],
         {1: [market("buy"), trailing("sell", 4745, "5")]},
         [(1, "BUY", 4750.25), (4, "SELL", 4748.75)],
+    ),
+    Table(
+        "a trailing stop without a trigger starts from the last price",
+        [FLAT, (4750, 4760, 4749, 4751)],
+        {1: [market("buy"), trailing("sell", None, "5")]},
+        [(1, "BUY", 4750.25), (2, "SELL", 4754.75)],
+    ),
+    Table(
+        "a trailing stop whose trigger the market has passed takes the market at once",
+        [FLAT, FLAT],
+        {1: [market("buy"), trailing("sell", 4755, "5")]},
+        [(1, "BUY", 4750.25), (1, "SELL", 4749.75)],
+    ),
+    Table(
+        "a sell stop that is moved above the market takes it at once",
+        [FLAT, (4750, 4753, 4749, 4752), FLAT],
+        {1: [market("buy"), stop("sell", 4740)], 2: [moved_stop(2, 4760)]},
+        [(1, "BUY", 4750.25), (2, "SELL", 4751.75)],
+    ),
+    Table(
+        "a buy stop that is moved below the market takes it at once",
+        [FLAT, (4750, 4753, 4749, 4752), FLAT],
+        {1: [market("sell"), stop("buy", 4760)], 2: [moved_stop(2, 4745)]},
+        [(1, "SELL", 4749.75), (2, "BUY", 4752.25)],
+    ),
+    Table(
+        "a bracket's stop that is moved through the market ends its target, too",
+        [FLAT, (4750, 4753, 4749, 4752), (4752, 4770, 4751, 4752)],
+        {1: [bracket("buy", 4740, 4760)], 2: [moved_stop(2, 4755)]},
+        [(1, "BUY", 4750.25), (2, "SELL", 4751.75)],
+    ),
+    Table(
+        "a stop that is moved but not through the market waits at its new trigger",
+        [FLAT, FLAT, (4750, 4751, 4744, 4746)],
+        {1: [market("buy"), stop("sell", 4740)], 2: [moved_stop(2, 4745)]},
+        [(1, "BUY", 4750.25), (3, "SELL", 4744.75)],
     ),
     Table(
         "a trailing stop that the open jumps over fills at the open",
