@@ -7,6 +7,7 @@ The gate sits *below* the author's class (`Hosted -> Author's -> Gated -> Strate
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from nautilus_trader.common import DataActor
@@ -162,7 +163,12 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
             self.deny_order(order, told(refusals))
             self._floor.denied(request, self._floor.cache.order(order.client_order_id).last_event)
             return
-        super().submit_order(order, *args, **kwargs)
+        queue = self._floor.queue
+        send = partial(super().submit_order, order, *args, **kwargs)
+        if queue is not None and queue.must_wait(order, self.clock.timestamp_ns()):
+            queue.hold(order, send)
+        else:
+            send()
 
     def _unlisted(self) -> list[Any]:
         """Return none: an order in the algorithm's hands is the parent of those it sends."""

@@ -37,7 +37,9 @@ def desk(tmp_path: Path) -> Desk:
     """Return a function that buys one contract of a root at every bar; bars end at given times."""
 
     def trade(root: str, *times: str, trader: str = "BuysAtEveryBar") -> Outcome:
-        return one_root.trade(tmp_path, f"{root}H30", ns(times[-1]) + YEAR, times, trader)
+        refuse = {"session": {"closed": "refuse"}}
+        ends = ns(times[-1]) + YEAR
+        return one_root.trade(tmp_path, f"{root}H30", ends, times, trader, **refuse)
 
     return trade
 

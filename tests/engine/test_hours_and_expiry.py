@@ -50,8 +50,11 @@ def desk(tmp_path: Path, qe_contract: FuturesContract, qe_bar: Callable[..., Bar
     return trade
 
 
-def test_a_market_order_on_the_last_bar_before_the_break_is_refused(desk: Desk) -> None:
-    outcome = desk("BuysAtBar3", EVENING)
+REFUSE = {"closed": "refuse"}
+
+
+def test_a_market_order_on_the_last_bar_before_the_break_may_be_refused(desk: Desk) -> None:
+    outcome = desk("BuysAtBar3", EVENING, session=REFUSE)
     reason = "session: the market is closed until 2024-01-03 17:00 in Chicago"
     assert outcome.orders.select("status", "reason").rows() == [("DENIED", reason)]
 
@@ -60,8 +63,8 @@ def test_a_market_order_a_minute_before_the_break_is_filled(desk: Desk) -> None:
     assert desk("BuysAtBar2", EVENING).fills["price"].to_list() == [4_751.0]
 
 
-def test_an_order_in_the_break_from_a_timer_is_refused(desk: Desk) -> None:
-    outcome = desk("BuysInTheBreak", EVENING)
+def test_an_order_in_the_break_from_a_timer_may_be_refused(desk: Desk) -> None:
+    outcome = desk("BuysInTheBreak", EVENING, session=REFUSE)
     assert outcome.orders["status"].to_list() == ["DENIED"]
 
 
@@ -72,14 +75,18 @@ def test_an_order_that_waits_is_queued_through_the_break(desk: Desk) -> None:
     ]
 
 
-def test_closing_in_the_break_is_allowed_at_the_last_price(desk: Desk) -> None:
-    outcome = desk("BuysThenSells", EVENING)
-    assert outcome.fills["price"].to_list() == [4_750.0, 4_752.0]
+def test_closing_in_the_break_is_never_refused_and_fills_at_the_first_price_after_it(
+    desk: Desk,
+) -> None:
+    outcome = desk("BuysThenSells", EVENING, session=REFUSE)
+    assert outcome.fills["price"].to_list() == [4_750.0, 4_753.0]
 
 
-def test_the_break_may_be_ignored(desk: Desk) -> None:
-    outcome = desk("BuysAtBar3", EVENING, session={"closed": "fill"})
-    assert outcome.orders["status"].to_list() == ["FILLED"]
+def test_a_market_order_in_the_break_waits_for_the_first_price_after_it(desk: Desk) -> None:
+    outcome = desk("BuysAtBar3", EVENING)
+    assert outcome.fills.select(outcome.fills["ts"].dt.strftime("%H:%M"), "price").rows() == [
+        ("23:01", 4_753.0)
+    ]
 
 
 def early(span: str) -> dict[str, str]:

@@ -32,11 +32,15 @@ QUEUE = ExecAlgorithmId("QUEUE")
 
 @dataclass
 class Held:
-    """An order that waits, since when (UTC nanoseconds); `at_close` for a bar that closes then."""
+    """An order that waits, since when (UTC nanoseconds); `at_close` for a bar that closes then.
+
+    `send` sends an order that the engine does not have yet.
+    """
 
     order: Any
     since: int
     at_close: bool
+    send: Callable[[], None] | None = None
 
 
 class OrderQueue(ExecutionAlgorithm):
@@ -94,6 +98,10 @@ class OrderQueue(ExecutionAlgorithm):
         held = [one.order for one in self._held.get(contract, ())]
         return [order for order in held if order.strategy_id == strategy]
 
+    def hold(self, order: Any, send: Callable[[], None]) -> None:
+        """Keep an order that the engine does not have yet; `send` is called when it can go."""
+        self._hold([order], send)
+
     def on_order(self, order: Any) -> None:
         self._hold([order])
 
@@ -112,12 +120,12 @@ class OrderQueue(ExecutionAlgorithm):
             lambda held: held.at_close or (held.since < ts and not self._market.next_open),
         )
 
-    def _hold(self, orders: Iterable[Any]) -> None:
+    def _hold(self, orders: Iterable[Any], send: Callable[[], None] | None = None) -> None:
         now = self.clock.timestamp_ns() if self.clock is not None else 0
         for order in orders:
             contract = order.instrument_id
             at_close = not self._market.next_open and self._market.closes_now(contract, now)
-            self._held.setdefault(contract, []).append(Held(order, now, at_close))
+            self._held.setdefault(contract, []).append(Held(order, now, at_close, send))
             self.listener.listen(contract, self._types(contract))
 
     def _send(self, contract: Any, ts: int, due: Callable[[Held], bool]) -> None:
@@ -125,13 +133,16 @@ class OrderQueue(ExecutionAlgorithm):
         self._held[contract] = [one for one in held if not due(one)]
         for one in held:
             if due(one):
-                self._release(one.order, ts)
+                self._release(one, ts)
         if not self._held[contract]:
             del self._held[contract]
             self.listener.rest(contract, self._types(contract))
 
-    def _release(self, order: Any, ts: int) -> None:
-        cached: Any = self._market.cache.order(order.client_order_id)
+    def _release(self, held: Held, ts: int) -> None:
+        if held.send is not None:
+            held.send()
+            return
+        cached: Any = self._market.cache.order(held.order.client_order_id)
         if cached is None or cached.is_closed:
             return
         expires = expiry_of(cached)
