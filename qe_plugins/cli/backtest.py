@@ -61,10 +61,10 @@ def backtest(
         message = "stdout_level would write into the JSON document on standard output."
         hint = "Leave --json out, or use --log, which writes to standard error."
         raise loaded.error(message, "logging", "stdout_level", hint=hint)
+    Journal.check()
+    with _progress(loaded.config.name) as progress:
+        outcome = run(loaded, progress=progress, log=level)
     with Journal.open() as journal:
-        journal.check_writable()
-        with _progress(loaded.config.name) as progress:
-            outcome = run(loaded, progress=progress, log=level)
         run_dir = _leave(outcome, loaded, journal, out)
     figures = folder.result(run_dir)
     if as_json:

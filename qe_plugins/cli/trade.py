@@ -17,7 +17,7 @@ FILLS = (
 SETTLED = {
     "settlement": "at the exchange's settlement price",
     "preliminary": "at the exchange's preliminary settlement price",
-    "bar": "inside the contract's last bar, as the data has no settlement price",
+    "bar": "at the contract's last close, as the data has no settlement price",
 }
 
 type Told = dict[str, Any]

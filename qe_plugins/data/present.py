@@ -94,11 +94,16 @@ def _of_root(
     ends = min(end, max(one.expiration_ns for one in listed)) if end < FAR else int(stamps[-1])
     own = int(stamps[0]), int(stamps[-1])
     first, last = min(begins, own[0]), max(ends, own[1])
-    try:
-        known = _known(root, first, last)
-    except DataError:  # the calendar does not reach so far as was asked for
-        first, last = own
-        known = _known(root, first, last)
+    known: list[Session] = []
+    for span in ((first, last), own):
+        try:
+            known = _known(root, *span)
+        except DataError:  # the calendar does not reach so far
+            continue
+        first, last = span
+        break
+    if not known:
+        return None
     if step >= DAY_NS:
         days = {EPOCH + timedelta(days=int(day)) for day in np.unique(stamps // DAY_NS)}
         missing = [one.date for one in known if one.date not in days]

@@ -16,7 +16,10 @@ from qe_plugins.journal.records import Kind
 from tests.engine.one_root import ns, trade
 
 EXPIRY = ns("2013-12-27 12:30")
-WEEK = ("2013-11-27 15:00", "2013-11-27 15:50", "2013-11-28 11:00", "2013-11-29 09:00")
+WEEK = (
+    *("2013-11-27 15:00", "2013-11-27 15:43", "2013-11-27 15:50"),
+    *("2013-11-28 11:00", "2013-11-29 09:00"),
+)
 
 
 def gold(folder: Path, *times: str, trader: str = "BuysOnce", **more: Any) -> Outcome:
@@ -36,7 +39,7 @@ def test_no_new_risk_is_taken_from_then_on(tmp_path):
     outcome = gold(tmp_path, *WEEK, trader="BuysAtEveryBar")
 
     reasons = outcome.orders["reason"].to_list()
-    assert set(reasons[1:4]) - {None} == {"expiry: GCZ13.XCEC may be delivered from 2013-11-29"}
+    assert set(reasons[2:5]) - {None} == {"expiry: GCZ13.XCEC may be delivered from 2013-11-29"}
     assert outcome.orders["status"].to_list().count("DENIED") == 3
 
 
@@ -54,7 +57,8 @@ def test_the_report_says_so(tmp_path):
 
 @pytest.mark.parametrize("flat_before", ["30m", "2h"])
 def test_oil_expires_before_it_could_be_delivered(tmp_path, flat_before):
-    times = ("2013-11-15 09:00", "2013-11-19 10:00", "2013-11-20 13:20")
+    last = ("2013-11-20 11:28", "2013-11-20 12:58", "2013-11-20 13:20")
+    times = ("2013-11-15 09:00", "2013-11-19 10:00", *last)
     expires = ns("2013-11-20 13:30")
     outcome = trade(
         tmp_path, "CLZ13", expires, times, "BuysOnce", expiry={"flat_before": flat_before}

@@ -173,7 +173,7 @@ def test_the_report_names_price_and_day(desk: Desk, tmp_path: Path) -> None:
     ("price", "how"),
     [
         ("4812.37", "at the exchange's settlement price of 2024-03-15"),
-        (None, "inside the contract's last bar, as the data has no settlement price of 2024-03-15"),
+        (None, "at the contract's last close, as the data has no settlement price of 2024-03-15"),
     ],
 )
 def test_a_trade_says_how_its_expiry_closed_it(
@@ -192,7 +192,7 @@ def test_a_preliminary_price_is_called_one(desk: Desk) -> None:
 def test_without_a_price_a_bar_is_used_and_the_report_says_so(desk: Desk) -> None:
     outcome = run(desk("BuysAtMarket", price=None))
     assert outcome.assumptions[0] == (
-        "+1 MESH24.XCME settled at 4,810.00, a price inside its last bar: "
+        "+1 MESH24.XCME settled at 4,810.00, its last close: "
         "the data has no settlement price of 2024-03-15."
     )
     assert [fact.body["basis"] for fact in closings(outcome)] == ["bar"]
@@ -248,7 +248,7 @@ def test_check_says_where_the_price_will_come_from(desk: Desk) -> None:
 
 def test_check_says_where_there_is_none(desk: Desk) -> None:
     line = (
-        "What is held into expiry settles inside the contract's last bar: "
+        "What is held into expiry settles at the contract's last close: "
         "the data has no settlement price of MESH24.XCME."
     )
     assert ("assumes", line) in describe(desk("BuysAtMarket", price=None))
