@@ -6,19 +6,23 @@ takes them with it. Nothing heavy is imported here, so that it starts before all
 
 from __future__ import annotations
 
+import importlib
 import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from qe_plugins.children import end_with_parent
 from qe_plugins.config.schema import Data
 from qe_plugins.errors import DataError
 from qe_plugins.fleet.loading import LoadedFleet
-from qe_plugins.fleet.serving import refuse_missing_keys
-from qe_plugins.fleet.tree import tree_of
+from qe_plugins.fleet.serving import providers, refuse_missing_keys, served
+from qe_plugins.fleet.settings import Fleet
+from qe_plugins.fleet.tree import Level, tree_of
+from qe_plugins.llm.pricelist import price_list
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.state import Market
@@ -74,6 +78,21 @@ def reader(loaded: LoadedFleet) -> Reader | None:
         return None
     refuse_missing_keys(loaded.fleet)
     return Reader(loaded)
+
+
+def import_sdks(fleet: Fleet) -> None:
+    """Import the SDK that the workers' provider wants while there is something else to wait for.
+
+    Those of the ranks above, which are asked later, are imported beside what follows.
+    """
+    known = price_list()
+    first = served(fleet, Level.WORKER, known)[0]
+    for name in sorted(providers(fleet, known), key=lambda one: one != first):
+        module = f"qe_plugins.llm.{known.provider(name).sdk}"
+        if name == first:
+            importlib.import_module(module)
+        else:
+            Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
 def places(loaded: LoadedFleet) -> dict[str, str]:

@@ -19,7 +19,7 @@ from qe_plugins.config.decode import Decoder
 from qe_plugins.config.source import dump, parse
 from qe_plugins.errors import FleetError, QeError
 from qe_plugins.fleet import open_files, settling, shelf, stages
-from qe_plugins.fleet.apart import LARGE, Reader
+from qe_plugins.fleet.apart import LARGE, Reader, import_sdks
 from qe_plugins.fleet.asking import Questions, headlines, refuse_short_lists
 from qe_plugins.fleet.attending import Watch, unless_stopped, watched
 from qe_plugins.fleet.bus import Bus
@@ -28,12 +28,12 @@ from qe_plugins.fleet.messages import message
 from qe_plugins.fleet.outcome import Outcome, Result
 from qe_plugins.fleet.results import result_of, whole_of, with_reason
 from qe_plugins.fleet.runtime import Runtime
-from qe_plugins.fleet.serving import addresses, providers, refuse_missing_keys
+from qe_plugins.fleet.serving import addresses, providers, refuse_missing_keys, served
 from qe_plugins.fleet.settings import Calls, Fleet
 from qe_plugins.fleet.shelf import Decision, Description, Engine, Folder
 from qe_plugins.fleet.state import Market
 from qe_plugins.fleet.stop import Stop, Stopped
-from qe_plugins.fleet.tree import Node, tree_of
+from qe_plugins.fleet.tree import Level, Node, tree_of
 from qe_plugins.llm.client import Client, Settings
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.offline import NAME as OFFLINE
@@ -89,13 +89,6 @@ def _market(loaded: LoadedFleet, place: Path, reader: Reader | None) -> Market:
     market = reading.open_market(loaded)
     market.save(place)
     return market
-
-
-def import_sdks(fleet: Fleet) -> None:
-    """Import the SDKs that a fleet's providers want, while there is something else to wait for."""
-    known = price_list()
-    for name in providers(fleet, known):
-        importlib.import_module(f"qe_plugins.llm.{known.provider(name).sdk}")
 
 
 def reopen(text: str) -> Scan:
@@ -237,7 +230,8 @@ def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
     for name, place in addresses(fleet).items():
         if place.source.endswith("_BASE_URL"):
             LOG.warning("provider %s is asked at %s, as %s says", name, place.url, place.source)
-    return open_providers(names, base_urls=fleet.base_urls)
+    late = names - {served(fleet, Level.WORKER, price_list())[0]}
+    return open_providers(names, base_urls=fleet.base_urls, late=late)
 
 
 def _settings(calls: Calls, *, replay: bool, company: bool) -> Settings:

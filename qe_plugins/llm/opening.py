@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from qe_plugins import hosts
@@ -12,7 +15,8 @@ from qe_plugins.config.env import variables
 from qe_plugins.errors import ModelError
 from qe_plugins.llm.offline import Offline
 from qe_plugins.llm.pricelist import FILE, PriceList, ProviderTerms, price_list
-from qe_plugins.llm.provider import Provider
+from qe_plugins.llm.provider import Completion, Provider
+from qe_plugins.llm.records import Request
 from qe_plugins.saying import keep_secret
 
 VENDORS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
@@ -24,14 +28,42 @@ def open_providers(
     *,
     base_urls: Mapping[str, str] | None = None,
     prices: PriceList | None = None,
+    late: Collection[str] = (),
 ) -> dict[str, Provider]:
     """Return the named providers, to be closed by their client.
 
-    `base_urls` go over those of the price list. Raises ModelError where a key is not set.
+    `base_urls` go over those of the price list. The SDKs of those that are `late` are imported when
+    they are first asked. Raises ModelError where a key is not set.
     """
     known, urls = prices or price_list(), base_urls or {}
     terms = {name: known.provider(name) for name in names}
-    return {name: _open(name, terms[name], urls) for name in terms}
+    return {name: _open(name, terms[name], urls, late=name in late) for name in terms}
+
+
+class Late:
+    """A provider whose SDK takes seconds to import: opened by its first call, beside the loop."""
+
+    def __init__(self, make: Callable[[], Provider]) -> None:
+        self._make, self._opening = make, asyncio.Lock()
+        self._opened: Provider | None = None
+
+    async def complete(self, request: Request, feedback: str = "") -> Completion:
+        """Return one completion. Raises ProviderFailure as `Provider` says."""
+        opened = self._opened or await self._open()
+        return await opened.complete(request, feedback)
+
+    async def _open(self) -> Provider:
+        async with self._opening:
+            if self._opened is not None:
+                return self._opened
+            opened = await asyncio.to_thread(self._make)
+            self._opened = opened
+        return opened
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._opened is not None:
+            await self._opened.aclose()
 
 
 class Address(NamedTuple):
@@ -65,12 +97,19 @@ def address(name: str, terms: ProviderTerms, base_urls: Mapping[str, str]) -> Ad
     raise ModelError("has no base_url.", where=f"provider {name}", hint=hint)
 
 
-def _open(name: str, terms: ProviderTerms, base_urls: Mapping[str, str]) -> Provider:
-    """Open one provider; its SDK is imported here, where it is wanted."""
+def _open(name: str, terms: ProviderTerms, base_urls: Mapping[str, str], *, late: bool) -> Provider:
+    """Open one provider, or one that is opened by its first call."""
     if terms.sdk == "offline":
         return Offline()
     key, url = api_key(name, terms), address(name, terms, base_urls).url
     hosts.check(url, what=f"provider {name}")
+    make = partial(_made, name, terms, key, url)
+    imported = f"qe_plugins.llm.{terms.sdk}" in sys.modules
+    return Late(make) if late and not imported else make()
+
+
+def _made(name: str, terms: ProviderTerms, key: str, url: str) -> Provider:
+    """Return a provider; its SDK is imported here, where it is wanted."""
     with _only_its_own(name):
         if terms.sdk == "anthropic":
             from qe_plugins.llm.anthropic import Anthropic

@@ -1,0 +1,38 @@
+"""A provider whose SDK is imported by its first call answers as any other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from qe_plugins.llm.opening import Late
+from qe_plugins.llm.provider import Completion
+from qe_plugins.llm.records import Usage
+from tests.llm.asks import request
+
+pytestmark = pytest.mark.anyio
+
+
+class Counted:
+    made = closed = 0
+
+    def __init__(self) -> None:
+        type(self).made += 1
+
+    async def complete(self, asked, feedback=""):
+        return Completion(asked.prompt, Usage(1, 0, 1), asked.model)
+
+    async def aclose(self):
+        type(self).closed += 1
+
+
+async def test_it_is_opened_once_however_many_ask_at_once():
+    late = Late(Counted)
+    await late.aclose()
+    assert (Counted.made, Counted.closed) == (0, 0)
+    found = await asyncio.gather(*(late.complete(request(n)) for n in range(5)))
+    await late.aclose()
+
+    assert [one.text for one in found] == [request(n).prompt for n in range(5)]
+    assert (Counted.made, Counted.closed) == (1, 1)
