@@ -30,6 +30,11 @@ def assumptions(loaded: Loaded, money: Mapping[str, Terms], tape: Tape) -> list[
     model = venue.fill_model
     slippage = loaded.config.slippage
     fills = described(slippage) if model is None else f"Fills are simulated by {model.type}."
+    rules = loaded.config.fills
+    if rules.rules == "nautilus":
+        fills += " All else is Nautilus as it is: no rule of configs/FILLS.md holds."
+    elif rules.market == "next_open":
+        fills += " They are filled at the open of the contract's next bar, not at the close."
     order = (
         "whichever of high and low is nearer to the open comes first"
         if venue.bar_adaptive_high_low_ordering
@@ -44,7 +49,8 @@ def assumptions(loaded: Loaded, money: Mapping[str, Terms], tape: Tape) -> list[
         fills,
         f"Inside a bar the price goes from open to close, and {order}.",
         f"A limit order fills when the price {LIMITS[slippage.limits]}, at its limit: a quarter of "
-        "the bar's volume at each of its four prices.",
+        "the bar's volume at each of its four prices. Through the market it slips like a market "
+        "order, never past its limit.",
         *CONSUMED[venue.liquidity_consumption],
         "A stop triggers at its price, or at the open of a bar that gaps through it.",
         latency,
@@ -56,10 +62,22 @@ def assumptions(loaded: Loaded, money: Mapping[str, Terms], tape: Tape) -> list[
 
 
 def _hours(loaded: Loaded) -> str:
-    closed = "Orders that wait are queued while the market is closed; a market order that "
+    stale = loaded.config.fills.stale_after / 60
+    waits = (
+        "Orders that would trade while the market is closed, or at a price older than "
+        f"{stale:g} min, wait for the next bar."
+    )
     if loaded.config.session.closed == "refuse":
-        return closed + "adds risk is refused, one that reduces fills at the last price."
-    return closed + "is sent then fills at the last price."
+        return waits + " Market orders that add risk while it is closed are refused."
+    return waits
+
+
+def waited(stale: int, minutes: float) -> list[str]:
+    """Say how many orders waited because the last price was older than `minutes`."""
+    if not stale:
+        return []
+    orders = "1 order" if stale == 1 else f"{stale} orders"
+    return [f"{orders} waited for the next bar: the last price was older than {minutes:g} min."]
 
 
 def _costs(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:

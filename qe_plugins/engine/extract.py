@@ -14,7 +14,7 @@ from qe_plugins.config.load import Loaded
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine import frames, ledger, marks, references, settled
 from qe_plugins.engine.account import account_frame
-from qe_plugins.engine.assumptions import assumptions
+from qe_plugins.engine.assumptions import assumptions, waited
 from qe_plugins.engine.books import Fill
 from qe_plugins.engine.floor import Floor
 from qe_plugins.engine.observers import Said
@@ -82,6 +82,7 @@ def outcome_of(
         assumptions=[
             *floor.house.said,
             *settled.in_words(settlements),
+            *waited(floor.queue.stale if floor.queue else 0, loaded.config.fills.stale_after / 60),
             *assumptions(loaded, floor.money, tape),
         ],
         facts=_facts(loaded, tape, floor, orders, settlements, said),

@@ -89,6 +89,14 @@ def test_a_market_order_in_the_break_waits_for_the_first_price_after_it(desk: De
     ]
 
 
+def test_the_report_counts_the_orders_that_waited_for_a_fresh_price(desk: Desk) -> None:
+    hole = [f"2024-01-03 {at}" for at in ("15:00", "15:01", "16:30", "16:31")]
+    outcome = desk("BuysInTheBreak", hole)
+    assert outcome.fills["price"].to_list() == [4_752.0]
+    line = "1 order waited for the next bar: the last price was older than 5 min."
+    assert outcome.assumptions[0] == line
+
+
 def early(span: str) -> dict[str, str]:
     return {"flat_before": span}
 

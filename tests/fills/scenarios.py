@@ -20,6 +20,7 @@ from nautilus_trader.model import (
     FuturesContract,
     InstrumentId,
     OrderSide,
+    OrderType,
     Price,
     Quantity,
     TimeInForce,
@@ -109,7 +110,7 @@ def candles_of(rng: random.Random) -> list[Candle]:
 def orders_of(rng: random.Random, kind: str, candles: list[Candle]) -> list[Sent]:
     """Return orders on random bars, on either side of the market."""
     orders = []
-    for _ in range(5):
+    for _ in range(1 if kind == "bracket" else 5):  # exits of two brackets would net
         bar = rng.randrange(len(candles) - 1)
         at, buys = candles[bar].close, rng.random() < 0.5
         trigger = at + rng.randrange(-9, 10)
@@ -128,6 +129,7 @@ class Sender(Strategy):
 
     plans: ClassVar[dict[str, list[Sent]]] = {}
     seen: ClassVar[dict[str, tuple[str, int]]] = {}
+    naked: ClassVar[list[tuple[str, int]]] = []
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
@@ -142,9 +144,44 @@ class Sender(Strategy):
         self.bars[name] += 1
         for number, sent in enumerate(self.plans[name]):
             if sent.bar == self.bars[name]:
-                order = self._order(bar.bar_type.instrument_id, sent)
+                contract = bar.bar_type.instrument_id
+                if sent.kind == "bracket":
+                    self.submit_order_list(self._bracket(contract, sent, (name, number)))
+                    continue
+                order = self._order(contract, sent)
                 self.seen[order.client_order_id.value] = (name, number)
                 self.submit_order(order)
+        self.check_cover()
+
+    def check_cover(self) -> None:
+        """Note every position that its stops do not cover."""
+        for position in self.cache.positions_open(strategy_id=self.strategy_id):
+            stops = [
+                order
+                for order in self.cache.orders_open(instrument_id=position.instrument_id)
+                if order.order_type == OrderType.STOP_MARKET and order.is_buy == position.is_short
+            ]
+            covered = sum(int(order.leaves_qty.as_double()) for order in stops)
+            if covered < position.quantity.as_double():
+                self.naked.append((str(position.instrument_id), self.clock.timestamp_ns()))
+
+    def _bracket(self, contract: InstrumentId, sent: Sent, place: tuple[str, int]) -> list[Any]:
+        away = 9 if sent.buys else -9
+        orders = self.order_factory.bracket(
+            contract,
+            OrderSide.BUY if sent.buys else OrderSide.SELL,
+            Quantity.from_int(sent.contracts),
+            entry_order_type=OrderType.LIMIT if sent.limit % 2 else OrderType.MARKET,
+            entry_price=points(sent.limit) if sent.limit % 2 else None,
+            sl_trigger_price=points(min(sent.limit, sent.trigger) - away)
+            if sent.buys
+            else points(max(sent.limit, sent.trigger) - away),
+            tp_price=points(sent.limit + away),
+            tp_post_only=False,
+        )
+        orders = list(getattr(orders, "orders", orders))
+        self.seen.update({order.client_order_id.value: place for order in orders})
+        return orders
 
     def _order(self, contract: InstrumentId, sent: Sent) -> Any:
         more: dict[str, Any] = {"time_in_force": TimeInForce.from_str(sent.tif)}
@@ -237,6 +274,7 @@ def _outcome(
     file = folder / "scenario.yaml"
     file.write_text(yaml.safe_dump(config))
     Sender.plans, Sender.seen = plans, {}
+    Sender.naked.clear()
     loaded = load(file)
     return run(loaded)
 

@@ -22,6 +22,7 @@ from tests.fills.scenarios import (
     Candle,
     Case,
     Filled,
+    Sender,
     Sent,
     scenario,
 )
@@ -308,6 +309,15 @@ def test_a_stop_limit_fills_no_better_than_at_its_trigger_in_the_bar_that_trigge
 def test_a_trailing_stop_never_fills_better_than_its_bar_allows(seed: int) -> None:
     for fill in fills(scenario(seed, "trailing_stop_market")):
         assert fill.cost > fill.costs()[1]
+
+
+@given(seed=SEEDS)
+@every_seed
+def test_a_bracket_s_position_is_covered_by_its_stop_or_flat(seed: int) -> None:
+    scenario.cache_clear()
+    cases = scenario(seed, "bracket")
+    assert sum(len(filled) for case in cases for filled in case.fills) > 10
+    assert Sender.naked == []
 
 
 def _trigger(fill: Fill) -> int:
