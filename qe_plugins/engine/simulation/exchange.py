@@ -43,9 +43,9 @@ class Exchange:
                 always=rules.market == "next_open" or venue.latency_model is not None,
             )
         own = self.active and venue.fill_model is None
-        priced = self.bars if self.execution is not None else None
-        nearer = venue.bar_adaptive_high_low_ordering
-        self.fills = Fills(config.slippage, priced, nearer_first=nearer) if own else None
+        nearer, by_ticks = venue.bar_adaptive_high_low_ordering, self.execution is None
+        model = Fills(config.slippage, self.bars, by_ticks=by_ticks, nearer_first=nearer)
+        self.fills = model if own else None
         self.queue: OrderQueue | None = None
         self._stop_limits: StopLimitWatch | None = None
 

@@ -46,7 +46,7 @@ type Levels = Sequence[tuple[int, Quantity]]
 class Fills(FillModel):
     """The exchange's side of every fill of a run.
 
-    `bars` are the bars being simulated; None where quotes or trades drive the market. `clock` is
+    `bars` are the run's bars, which trade unless quotes or trades drive the market. `clock` is
     any component's, `cache` the engine's; `is_tradable(contract, ts)` says whether the market is
     open and its price is not stale.
     """
@@ -57,12 +57,12 @@ class Fills(FillModel):
     is_tradable: Callable[[Any, int], bool]
 
     def __init__(
-        self, slippage: Slippage, bars: ChunkBars | None = None, *, nearer_first: bool = False
+        self, slippage: Slippage, bars: ChunkBars, *, by_ticks: bool, nearer_first: bool
     ) -> None:
         self._slippage, self._bars, self._nearer_first = slippage, bars, nearer_first
+        self.by_ticks = by_ticks
         self._through = slippage.limits == "through"
         self._by_one = (slippage.model, slippage.ticks) == ("ticks", 1) or slippage.model == "none"
-        self._period = bars.period if bars else 0.0
         self._types: dict[str, Any] = {}
         self.limits: dict[Any, int] = {}
 
@@ -95,15 +95,10 @@ class Fills(FillModel):
     def shutdown_system(self, reason: str) -> None:
         """A model cannot stop the engine: the runner raises what the alarm has, after the chunk."""
 
-    @property
-    def by_ticks(self) -> bool:
-        """Return whether quotes or trades drive the market."""
-        return self._bars is None
-
     def phase(self, contract: str, ts: int) -> tuple[BarRow | None, bool]:
         """Return the bar that closes at `ts` and whether strategies have received it."""
-        bar = self._bars.closing_at(contract, ts) if self._bars else None
-        if bar is None or self._bars is None:
+        bar = None if self.by_ticks else self._bars.closing_at(contract, ts)
+        if bar is None:
             return None, False
         bar_type = self._types.get(contract)
         if bar_type is None:
@@ -113,7 +108,7 @@ class Fills(FillModel):
 
     def volume(self, contract: str, ts: int) -> BarRow | None:
         """Return the bar whose volume is known at `ts`, None without one."""
-        return self._bars.latest(contract, ts) if self._bars else None
+        return self._bars.latest(contract, ts)
 
     def runs_through(self, order: Any, instrument: Any, bar: BarRow) -> Price | None:
         """Return the close of a bar that runs through a stop-limit's trigger and its limit.
@@ -160,7 +155,7 @@ class Fills(FillModel):
         assert match.limit is not None
         if match.arrives:
             crosses = match.best < match.limit or (
-                match.best == match.limit and self._bars is None  # a quoted price is on offer
+                match.best == match.limit and self.by_ticks  # a quoted price is on offer
             )
             taken = match.order.filled_qty.as_double() > 0
             if (
@@ -189,7 +184,7 @@ class Fills(FillModel):
         bar = self.volume(str(match.contract), match.ts)
         size = match.order.leaves_qty.as_double()
         volume = None if bar is None else bar.volume
-        first = price + against(self._slippage, size, abs(price), volume, self._period)
+        first = price + against(self._slippage, size, abs(price), volume, self._bars.period)
         cap = match.limit if match.limit is not None else first + AWAY
         first, further = min(first, cap), min(first + AWAY, cap)
         if bar is None or not self._by_one or first == further:
