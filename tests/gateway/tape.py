@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from databento_dbn import (
@@ -19,6 +20,28 @@ from tests.gateway.shelf import Listing, Shelf, nanoseconds
 
 MINUTE = 60_000_000_000
 TICK = 250_000_000
+NANO = 1_000_000_000
+
+
+class Fields(NamedTuple):
+    """A root's fields in real definitions, in units of 1e-9 but for the fraction."""
+
+    exchange: str
+    increment: int
+    amount: int
+    display: int
+    unit: int
+    fraction: int = 255
+
+
+FIELDS = {
+    "ES": Fields("XCME", TICK, 125_000_000, 10_000_000, 50 * NANO),
+    "MES": Fields("XCME", TICK, 12_500_000, 10_000_000, 5 * NANO),
+    "NQ": Fields("XCME", TICK, 50_000_000, 10_000_000, 20 * NANO),
+    "GC": Fields("XCEC", 100_000_000, NANO, 100_000_000, 100 * NANO),
+    "CL": Fields("XNYM", 10_000_000, 100_000_000, 10_000_000, 1_000 * NANO),
+    "ZN": Fields("XCBT", 15_625_000, 1_000_000, NANO, 100_000 * NANO, 32),
+}
 MONTHS = {3: "H", 6: "M", 9: "U", 12: "Z"}
 DTYPES = {
     "ohlcv-1m": np.dtype(OHLCVMsg._dtypes),
@@ -98,7 +121,8 @@ def _bars(listed: list[Listing], day: dt.date, every: int) -> list[bytes]:
 
 def _bar(listing: Listing, ts: int, day: dt.date) -> OHLCVMsg:
     step = (ts // MINUTE * 7 + listing.id) % 40
-    open_ = (7000 + step) * TICK if listing.outright else -20 * TICK
+    tick = fields_of(listing).increment
+    open_ = (7000 + step) * tick if listing.outright else -20 * tick
     to_expiry = (listing.until - day).days
     near = to_expiry > 8  # a week before expiry the crowd has left
     return OHLCVMsg(
@@ -107,23 +131,29 @@ def _bar(listing: Listing, ts: int, day: dt.date) -> OHLCVMsg:
         instrument_id=listing.id,
         ts_event=ts,
         open=open_,
-        high=open_ + 3 * TICK,
-        low=open_ - 2 * TICK,
-        close=open_ + TICK,
+        high=open_ + 3 * tick,
+        low=open_ - 2 * tick,
+        close=open_ + tick,
         volume=(1_000_000 // to_expiry if near else 5) if listing.outright else 1,
     )
 
 
+def fields_of(listing: Listing) -> Fields:
+    """Return the fields of a listing's root; those of ES for one that is not known."""
+    return FIELDS.get(listing.root, FIELDS["ES"])
+
+
 def definition(listing: Listing, day: dt.date) -> bytes:
     """Return the definition of a contract or spread as sent on a day."""
+    fields = fields_of(listing)
     return bytes(
         InstrumentDefMsg(
             publisher_id=1,
             instrument_id=listing.id,
             ts_event=nanoseconds(day),
             ts_recv=nanoseconds(day),
-            min_price_increment=TICK,
-            display_factor=10_000_000,
+            min_price_increment=fields.increment,
+            display_factor=fields.display,
             raw_symbol=listing.raw_symbol,
             asset=listing.root,
             security_type="FUT",
@@ -133,14 +163,15 @@ def definition(listing: Listing, day: dt.date) -> bytes:
             security_update_action=SecurityUpdateAction.ADD,
             expiration=nanoseconds(listing.until) - 34_200_000_000_000,
             activation=nanoseconds(listing.first),
-            unit_of_measure_qty=50_000_000_000,
+            unit_of_measure_qty=fields.unit,
+            main_fraction=fields.fraction,
             max_trade_vol=3_000,
             min_trade_vol=1,
-            min_price_increment_amount=125_000_000,
+            min_price_increment_amount=fields.amount,
             currency="USD",
             settl_currency="USD",
             group=listing.root,
-            exchange="XCME",
+            exchange=fields.exchange,
             cfi="FFIXSX",
             unit_of_measure="IPNT",
             maturity_year=listing.until.year,

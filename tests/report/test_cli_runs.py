@@ -136,3 +136,29 @@ def test_rolls_are_told_with_what_they_cost(two_runs):
 def test_reading_runs_makes_nothing():
     qe(runs.runs)
     assert not home.runs_dir().exists()
+
+
+def test_a_run_is_removed_by_its_id_and_no_other(two_runs):
+    assert "removed:" in qe(runs.runs, "remove", two_runs[0].name)
+    assert [one.exists() for one in two_runs] == [False, True]
+    assert len(json.loads(qe(runs.runs, "--json"))) == 1
+
+
+def test_a_run_elsewhere_is_removed_with_its_pointer(tmp_path):
+    place = folder.write(bare(tmp_path), {"name": "a"}, tmp_path / "mine")
+    qe(runs.runs, "remove", "last")
+    assert not place.exists()
+    assert list(home.runs_dir().iterdir()) == []
+
+
+def test_a_folder_with_something_else_in_it_is_not_removed(two_runs):
+    (two_runs[0] / "notes.txt").write_text("mine")
+    with pytest.raises(ReportError, match=r"holds notes\.txt, which no run left there"):
+        qe(runs.runs, "remove", two_runs[0].name)
+    assert (two_runs[0] / "report.html").exists()
+
+
+def test_an_unknown_run_is_not_removed_nor_is_any_other(two_runs):
+    with pytest.raises(ReportError, match="no run 'nothing'"):
+        qe(runs.runs, "remove", two_runs[0].name, "nothing")
+    assert two_runs[0].exists()
