@@ -65,6 +65,7 @@ def prepare(
     for section in KINDS:
         for entry in entries(loaded, section):
             listings.check_settings(loaded, entry)
+    _check_fills(loaded)
     if loaded.config.fills.rules == "exchange":
         for root in {contract.underlying for contract in tape.contracts}:
             stretch(root, tape.start)  # read its calendar now, not at the first order
@@ -73,6 +74,17 @@ def prepare(
     check_rung(loaded, roots | listings.fronts, sized)
     money = money_facts(loaded, tape.contracts, tape.start, tape.end)
     return Prepared(loaded, tape, listings, money, parts, plugins, fronts)
+
+
+def _check_fills(loaded: Loaded) -> None:
+    """Raise ConfigError where slippage is asked for and Nautilus fills by its own rules."""
+    if loaded.config.fills.rules == "nautilus" and loaded.config.slippage.model != "none":
+        raise loaded.error(
+            f"slippage is {loaded.config.slippage.model}, and Nautilus' own rules know none of it.",
+            "fills",
+            "rules",
+            hint="Write `slippage: {model: none}` beside `rules: nautilus`.",
+        )
 
 
 def _fronts(

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
-from nautilus_trader.model import Bar, FuturesContract
+from nautilus_trader.model import Bar, BarType, FuturesContract, Price, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.load import load
 from qe_plugins.engine.backtest import run
 from qe_plugins.engine.outcome import Outcome
+from qe_plugins.errors import ConfigError
 from qe_plugins.journal.records import Kind
+from qe_plugins.testing.market import nanoseconds
 from tests.engine.conftest import CONTRACTS
 
 Desk = Callable[..., Outcome]
@@ -123,6 +125,33 @@ def test_the_journal_says_that_the_house_closed_it_and_what_it_slipped(desk: Des
 def test_no_new_risk_is_taken_in_the_last_minutes(desk: Desk) -> None:
     outcome = desk("BuysAtBar3", LAST_HOUR, expiry=early("1h"))
     assert outcome.orders["reason"].to_list() == ["expiry: MESH24.XCME expires in 58 min"]
+
+
+def test_without_a_settlement_price_a_contract_settles_at_its_last_close_not_at_its_high(
+    tmp_path: Path, qe_contract: FuturesContract
+) -> None:
+    kind = BarType.from_str(f"{qe_contract.id}-1-MINUTE-LAST-EXTERNAL")
+    stamps = [nanoseconds(f"2024-03-15 13:{n}") for n in range(26, 32)]
+    prices = [Price(points, 2) for points in (4_750, 4_760, 4_740, 4_745)]
+    catalog = ParquetDataCatalog(str(tmp_path))
+    catalog.write_instruments([qe_contract])
+    catalog.write_bars([Bar(kind, *prices, Quantity.from_int(100), ts, ts) for ts in stamps])
+    config = {
+        "name": "a test",
+        "data": {"catalog": str(tmp_path)},
+        "strategies": {"trader": {"path": "tests.engine.traders:BuysAtMarket"}},
+        "contracts": CONTRACTS,
+        "slippage": {"model": "none"},
+        "expiry": early("0s"),
+    }
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(config))
+    fills = run(load(tmp_path / "run.yaml")).fills
+    assert fills["price"].to_list() == [4_745.0, 4_745.0]
+
+
+def test_slippage_and_nautilus_own_rules_do_not_go_together(desk: Desk) -> None:
+    with pytest.raises(ConfigError, match="slippage is ticks, and Nautilus' own rules"):
+        desk("BuysAtBar3", EVENING, slippage={"model": "ticks"}, fills={"rules": "nautilus"})
 
 
 def test_a_position_may_be_held_to_settlement_at_the_last_price(desk: Desk) -> None:

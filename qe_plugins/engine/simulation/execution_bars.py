@@ -105,7 +105,8 @@ def opening_types(bar_type: str) -> list[Any]:
 
 def _opening(bar_type: str) -> str:
     """Return a type that the engine executes in turn with `bar_type`: one of the same length."""
-    return bar_type.replace("-LAST-", "-MID-")
+    last, mid = "-LAST-", "-MID-"
+    return bar_type.replace(last, mid) if last in bar_type else bar_type.replace(mid, last)
 
 
 def _touch(bar: Any, size: Quantity) -> OrderBookDepth:
