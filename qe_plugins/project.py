@@ -6,16 +6,22 @@ import importlib.util
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 
 from dotenv import dotenv_values
 
 from qe_plugins.errors import ConfigError, PluginError
 
 PACKAGES = ("strategies", "agents")
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""The folder that this package lies in: of an editable install it is on `sys.path`."""
+
 MARK = "pyproject.toml"
 ENV = ".env"
 LARGEST = 1_000_000
@@ -84,6 +90,21 @@ def _read(file: Path, changed: int, size: int) -> Mapping[str, str]:
         raise ConfigError(f"cannot be read: {error}.", where=str(file)) from error
 
 
+class _Own(MetaPathFinder):
+    """Finds `strategies` and `agents` of one project, and nothing else."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a package of the project is."""
+        if fullname not in PACKAGES:
+            return None
+        return PathFinder.find_spec(fullname, [self._root])
+
+
 def _has_packages(folder: Path) -> bool:
     return any((folder / package / "__init__.py").is_file() for package in PACKAGES)
 
@@ -98,7 +119,9 @@ def _is_own(folder: Path) -> bool:
 def _refuse_impostor(package: str, root: Path) -> None:
     spec = importlib.util.find_spec(package)
     found = Path(spec.origin).parent if spec and spec.origin else None
-    if found is not None and found.resolve() != (root / package).resolve():
+    if found is not None and found.resolve() == CHECKOUT / package != (root / package).resolve():
+        sys.meta_path.insert(0, _Own(root))  # ours come with an editable install: theirs go first
+    elif found is not None and found.resolve() != (root / package).resolve():
         raise PluginError(
             f"'{package}' is imported from {found}, which is in the way of {root / package}.",
             hint=f"Uninstall the package that brings a top-level '{package}'.",
