@@ -18,8 +18,6 @@ from qe_plugins.engine.backtest import run
 from qe_plugins.engine.outcome import Outcome
 from tests.command import ROOT
 
-pytest.importorskip("qe_plugins.engine.simulation")  # fills by the rules of configs/FILLS.md
-
 POINT, FEE = Decimal(50), Decimal("2.15")
 START = Decimal(100_000)
 
