@@ -3,26 +3,18 @@
 The engine decides *when* an order is matched, on the four prices of a bar; this model decides at
 what price it fills, or that it does not fill yet. Whatever takes the market slips and never past
 its limit; whatever rests fills at its limit. Nothing here is random.
-
-Prices are counted in ticks, as a cost: positive for a buyer, negative for a seller, so that more is
-always worse for the order and "beyond" needs no case per side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from nautilus_trader.execution import FillModel
 from nautilus_trader.model import (
     BarType,
-    BookOrder,
-    BookType,
     ContingencyType,
     OrderBook,
-    OrderSide,
-    OrderType,
-    OrderUpdated,
     Price,
     Quantity,
 )
@@ -31,16 +23,12 @@ from qe_plugins.config.schema import Slippage
 from qe_plugins.engine.alarm import Alarm
 from qe_plugins.engine.recorder import SETTLES
 from qe_plugins.engine.simulation.chunk_bars import BarRow, ChunkBars
+from qe_plugins.engine.simulation.match import Levels, Match
 from qe_plugins.engine.slippage import against
 
-TOUCHED = frozenset({OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED})
-TRAILING = frozenset({OrderType.TRAILING_STOP_MARKET, OrderType.TRAILING_STOP_LIMIT})
 DEEP = Quantity.from_int(1_000_000_000)
 NOTHING = Quantity.from_int(0)
 AWAY = 1  # ticks beyond the first price at which what exceeds a quarter of the bar fills
-
-type Levels = Sequence[tuple[int, Quantity]]
-"""Prices as costs in ticks, the best first, and how many contracts fill at each."""
 
 
 class Fills(FillModel):
@@ -64,7 +52,7 @@ class Fills(FillModel):
         self._through = slippage.limits == "through"
         self._by_one = (slippage.model, slippage.ticks) == ("ticks", 1) or slippage.model == "none"
         self._types: dict[str, Any] = {}
-        self.limits: dict[Any, int] = {}
+        self._limits: dict[Any, int] = {}
 
     def is_slipped(self) -> bool:
         return False
@@ -106,6 +94,14 @@ class Fills(FillModel):
         received = self.cache.bar(bar_type)
         return bar, received is not None and received.ts_init >= ts
 
+    def own_limit(self, order: Any) -> int | None:
+        """Return a repriced order's own limit as a cost in ticks, None for any other order."""
+        return self._limits.get(order.client_order_id)
+
+    def is_repriced(self, client_order_id: Any) -> bool:
+        """Say whether an order's limit was changed here."""
+        return client_order_id in self._limits
+
     def volume(self, contract: str, ts: int) -> BarRow | None:
         """Return the bar whose volume is known at `ts`, None without one."""
         return self._bars.latest(contract, ts)
@@ -126,7 +122,7 @@ class Fills(FillModel):
         reached = next((n for n, cost in enumerate(rest) if cost >= match.trigger), len(rest))
         if not rest[reached:] or min(rest[reached:]) <= match.limit:
             return None
-        self.limits[order.client_order_id] = match.limit
+        self._limits[order.client_order_id] = match.limit
         return match.price(rest[-1])
 
     def _simulated(self, match: Match) -> OrderBook | None:
@@ -190,112 +186,6 @@ class Fills(FillModel):
         if bar is None or not self._by_one or first == further:
             return [(first, DEEP)]
         return [(first, Quantity.from_int(max(1, int(bar.volume // 4)))), (further, DEEP)]
-
-
-class Match:
-    """One attempt to fill an order. Prices are costs in ticks; times are UTC nanoseconds.
-
-    An order `arrives` when it is sent or changed, and meets the market at the last price; one that
-    `rested` is matched by what trades now. While nothing trades it is `idle`: the engine matches
-    it again whenever some other order arrives.
-    """
-
-    def __init__(self, instrument: Any, order: Any, best: Price, model: Fills) -> None:
-        self.order, self.contract = order, instrument.id
-        self._tick = instrument.price_increment.as_double()
-        self._precision = instrument.price_precision
-        self._sign = 1 if order.is_buy else -1
-        self.ts: int = model.clock.timestamp_ns()
-        self.best = self.cost(best)
-        limit, trigger = getattr(order, "price", None), getattr(order, "trigger_price", None)
-        own = model.limits.get(order.client_order_id)
-        self.limit = own if limit is None or own is not None else self.cost(limit)
-        self.trigger = None if trigger is None else self.cost(trigger)
-        accepted = order.ts_accepted
-        self.rested = accepted is not None and accepted < self.ts
-        self.bar, received = model.phase(str(instrument.id), self.ts)
-        self.open = None if self.bar is None else self.cost(self.bar.open)
-        trades = model.by_ticks or (self.bar is not None and not received)
-        self.changed = self.rested and not trades and self._was_updated(last=True)
-        self.idle = self.rested and not trades and not self.changed
-        inside = self.bar is not None and trades and self.best != self.open
-        self.arrives = self.changed or not (self.rested or inside)
-
-    def is_over(self) -> bool:
-        """Say whether the order's time was over before the bar closed, or the quote came."""
-        expires = expiry_of(self.order)
-        return expires is not None and self.ts > expires
-
-    def is_reached(self, *, through: bool) -> bool:
-        """Say whether what trades now reaches the limit, or goes `through` it.
-
-        The engine also matches an order against the bar before while another contract's orders
-        arrive.
-        """
-        assert self.limit is not None
-        best = self.best
-        if self.bar is not None:
-            lowest = min(self.cost(self.bar.low), self.cost(self.bar.high))
-            best = max(best, lowest)
-        return best < self.limit or (best == self.limit and not through)
-
-    def is_triggered_now(self) -> bool:
-        """Say whether the order was triggered at this moment."""
-        return bool(self.order.ts_triggered == self.ts)
-
-    def unslipped(self) -> int:
-        """Return the price at which the order takes the market, before it slips.
-
-        Inside a bar the price passed the trigger on its way; at the open it may have jumped over.
-        """
-        if self.trigger is None or self.open is None or self.arrives:
-            return self.best
-        if self.rested and self._is_beyond(self.open) and not self._has_moved():
-            return self.open
-        return self.trigger
-
-    def book(self, levels: Levels) -> OrderBook:
-        """Return a book of `levels` on the side that the order takes from."""
-        book = OrderBook(self.contract, BookType.L2_MBP)
-        side = OrderSide.SELL if self.order.is_buy else OrderSide.BUY
-        for number, (cost, size) in enumerate(levels):
-            book.add(BookOrder(side, self.price(cost), size, number + 1), 0, 0, 0)
-        return book
-
-    def price(self, cost: int) -> Price:
-        """Return a cost in ticks as a price."""
-        return Price(cost * self._sign * self._tick, self._precision)
-
-    def cost(self, price: Price | float) -> int:
-        """Return a price as a cost in ticks."""
-        points = price if isinstance(price, float) else price.as_double()
-        ticks: int = round(points / self._tick)
-        return self._sign * ticks
-
-    def _is_beyond(self, price: int) -> bool:
-        assert self.trigger is not None
-        touched = self.order.order_type in TOUCHED
-        return price <= self.trigger if touched else price >= self.trigger
-
-    def _has_moved(self) -> bool:
-        """Say whether a trailing trigger moved inside this bar, so that it was not at the open."""
-        return self.order.order_type in TRAILING and self._was_updated()
-
-    def _was_updated(self, *, last: bool = False) -> bool:
-        """Say whether the order was updated at this moment, or by its last event."""
-        order = self.order
-        events = [order.last_event] if last else order.events()
-        return order.ts_last == self.ts and any(
-            isinstance(event, OrderUpdated) and event.ts_event == self.ts for event in events
-        )
-
-
-def expiry_of(order: Any) -> int | None:
-    """Return until when (UTC nanoseconds) an order is good, None where it has no such time."""
-    for name in ("expire_time_ns", "expire_time"):
-        if expires := getattr(order, name, None):
-            return int(expires)
-    return None
 
 
 def settles(order: Any) -> bool:

@@ -15,7 +15,7 @@ from nautilus_trader.model import (
 )
 
 from qe_plugins.engine.moving import rebuilt
-from qe_plugins.engine.simulation.fill_model import TOUCHED, TRAILING
+from qe_plugins.engine.simulation.match import TOUCHED, TRAILING
 
 PLAIN = {
     OrderType.TRAILING_STOP_MARKET: (OrderType.STOP_MARKET, StopMarketOrder),

@@ -34,7 +34,7 @@ class StopLimitWatch:
 
     def repriced(self, client_order_id: Any) -> bool:
         """Say whether an order got another limit here."""
-        return client_order_id in self._model.limits
+        return self._model.is_repriced(client_order_id)
 
     def schedule(self) -> None:
         """Look at the next bar of every contract with such orders. Call once a chunk."""
