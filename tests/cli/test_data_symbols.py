@@ -32,7 +32,7 @@ def symbols(tmp_path, monkeypatch):
             if isinstance(result.exception, QeError):
                 raise result.exception
             assert result.exit_code == 0, result.output
-            return json.loads(result.output)
+            return json.loads(result.stdout)
 
         yield ask
 
