@@ -31,7 +31,8 @@ def test_a_hunter_that_looks_one_bar_ahead_is_found_with_its_bar(
     code, result = analyse(HUNTED % hunter)
     assert (code, sources(result)) == (1, {(hunter, "vote")})
     for one in result["findings"]:
-        assert (one["bar"], one["time"]) == (BARS, one["until"])
+        assert one["bar"] in (BARS, BARS.replace("H24", "M24"))  # it looks ahead in both contracts
+        assert one["time"] == one["until"]
 
 
 def test_a_guardian_that_looks_one_bar_ahead_is_found_with_its_bar(analyse: Analyse) -> None:
