@@ -24,7 +24,9 @@ def sources(result: dict[str, Any]) -> set[tuple[str, str]]:
     return {(one["source"], one["kind"]) for one in result["findings"]}
 
 
-@pytest.mark.parametrize("hunter", ["hunter_global", "hunter_class"])
+@pytest.mark.parametrize(
+    "hunter", ["hunter_global", pytest.param("hunter_class", marks=pytest.mark.long)]
+)
 def test_a_hunter_that_looks_one_bar_ahead_is_found_with_its_bar(
     analyse: Analyse, hunter: str
 ) -> None:
@@ -41,7 +43,7 @@ def test_a_guardian_that_looks_one_bar_ahead_is_found_with_its_bar(analyse: Anal
     assert {one["bar"] for one in result["findings"]} == {BARS}
 
 
-@pytest.mark.parametrize("early", ["true", "false"])
+@pytest.mark.parametrize("early", ["true", pytest.param("false", marks=pytest.mark.long)])
 def test_a_strategy_that_reads_the_data_itself_is_found_with_its_bar(
     analyse: Analyse, early: str
 ) -> None:
@@ -51,6 +53,7 @@ def test_a_strategy_that_reads_the_data_itself_is_found_with_its_bar(
     assert {one["bar"] for one in result["findings"]} == {BARS}
 
 
+@pytest.mark.long
 def test_a_databento_file_that_a_strategy_reads_is_cut_where_it_lies(
     analyse: Analyse, tmp_path: Path
 ) -> None:
@@ -62,6 +65,7 @@ def test_a_databento_file_that_a_strategy_reads_is_cut_where_it_lies(
     assert (code, sources(result)) == (1, {("Reader-000", "order")})
 
 
+@pytest.mark.long
 def test_a_roll_by_volume_is_known_from_the_day_before(analyse: Analyse, tmp_path: Path) -> None:
     folder = december_tape(tmp_path / "bought")
     hold = "strategies: {hold: {instrument: ES, roll: volume}}\n"
@@ -76,6 +80,7 @@ def test_what_keeps_a_state_a_seed_and_a_file_passes(analyse: Analyse) -> None:
     assert len(result["moments"]) == 4
 
 
+@pytest.mark.long
 def test_bars_made_inside_alerts_changes_and_an_end_of_its_own_pass(analyse: Analyse) -> None:
     small = OWN % ("small", "Small")
     code, result = analyse(DATA + small, samples=5)
