@@ -62,7 +62,8 @@ def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
     if as_json:
         print_json(figures)
     else:
-        _print(tables.table(figures), tables.plugins(figures))
+        with shelf.as_written(place):
+            _print(tables.table(figures), tables.plugins(figures))
         echo(str(place / folder.PAGE))
     if show:
         click.launch((place / folder.PAGE).as_uri())

@@ -95,7 +95,7 @@ def one_line_errors(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _refusal(error.orig or error, where) from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeError) as error:  # the driver raises the latter as it is
         raise _refusal(error, where) from error
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,19 @@ def figures(place: Path) -> dict[str, Any]:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         hint = "Run it again, or delete its folder."
         raise ReportError(f"cannot be read: {error}.", where=str(file), hint=hint) from error
+
+
+@contextmanager
+def as_written(place: Path) -> Iterator[None]:
+    """Raise ReportError where what is read of a run's folder is not what a run leaves there."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ReportError(
+            f"is not what a run leaves: {type(error).__name__}: {error}.",
+            where=str(place),
+            hint="Run it again, or delete its folder.",
+        ) from error
 
 
 def unlike(written: Mapping[str, str]) -> list[Problem]:

@@ -134,6 +134,8 @@ def _spoil_row(dice: random.Random, file: Path) -> None:
     connection = sqlite3.connect(file)
     names = "SELECT name FROM sqlite_master WHERE type = 'table'"
     tables = [row[0] for row in connection.execute(names)]
+    if not tables:
+        return
     table = dice.choice(tables)
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
     value = dice.choice(

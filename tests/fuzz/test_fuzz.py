@@ -1,6 +1,7 @@
 """A minute of spoiled inputs: exit code 0, or 2 with one line, and nothing half kept.
 
-The seed is printed; `python -m tests.fuzz.loop KIND SEED SECONDS FOLDER` tries the same again.
+`FUZZ_SEED` tries others; the seed is printed. `python -m tests.fuzz.loop KIND SEED SECONDS FOLDER`
+tries the same again.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,8 @@ def seed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Journal.open(f"sqlite:///{seed / 'journal.sqlite'}") as journal:
         journal.write_run("20240506-small", "small", STARTED, small_run())
     File(seed / "ledger.sqlite")
+    with sqlite3.connect(seed / "ledger.sqlite") as ledger:
+        ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     sound(seed)
     return folder
 
@@ -56,7 +59,7 @@ def sound(seed: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_spoiled_inputs_are_one_line_each(kind: str, seed_folder: Path) -> None:
-    seed = int(os.environ.get("FUZZ_SEED") or random.randrange(10**6))
+    seed = int(os.environ.get("FUZZ_SEED", "7"))
     print(f"seed {seed}")
     folder = seed_folder / kind
     folder.mkdir()
