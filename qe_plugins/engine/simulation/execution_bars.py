@@ -38,6 +38,7 @@ class ExecutionBars:
         self._bars, self._gap, self._always = bars, gap, always
         self._replaced: set[str] = set()
         self._types = {text: BarType.from_str(text) for text in bars.types.values()}
+        self._extras = {text: opening_types(text) for text in bars.types.values()}
 
     def added(self, records: Sequence[Any], columns: Columns) -> Sequence[Any]:
         """Return the records of a chunk with what the engine needs before some of the bars."""
@@ -73,18 +74,16 @@ class ExecutionBars:
         return needs
 
     def _extra(self, bar: Any, text: str, needs: int) -> list[Any]:
+        opening, short = self._extras[text]
         own = bool(needs & 2)
-        contract = bar.bar_type.instrument_id
         size = Quantity.from_int(max(THIN, int(bar.volume.as_double())))
         extra: list[Any] = []
         if needs & 4:
             extra.append(_touch(bar, Quantity.from_int(max(1, int(bar.volume.as_double()) // 4))))
-        short = BarType.from_str(f"{contract}-{MILLISECOND}") if own else None
         if needs & 1:
-            kind = short or BarType.from_str(_opening(text))
             at = (bar.open,) * 4
-            extra.append(Bar(kind, *at, size, bar.ts_event, bar.ts_init))
-        if short is not None:
+            extra.append(Bar(short if own else opening, *at, size, bar.ts_event, bar.ts_init))
+        if own:
             prices = (bar.open, bar.high, bar.low, bar.close)
             extra.append(Bar(short, *prices, size, bar.ts_event, bar.ts_init))
         return extra
