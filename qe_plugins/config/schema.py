@@ -143,8 +143,8 @@ class Margin(Section, frozen=True, kw_only=True):
 class Hours(Section, frozen=True, kw_only=True):
     """What happens to orders that are sent while the market is `closed`.
 
-    `queue`: they reach the exchange at the first trade after it opens. `refuse`: market orders that
-    add risk are refused, all others are queued.
+    `queue`: they reach the exchange at the first trade after it opens; a market order that adds
+    risk and is sent later than one bar after the close is refused. `refuse`: all of those are.
     """
 
     closed: Literal["queue", "refuse"] = "queue"

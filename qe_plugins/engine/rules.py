@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from nautilus_trader.model import OrderType
+from nautilus_trader.model import BarType, OrderType
 
 from qe_plugins.config.schema import Config
 from qe_plugins.engine.alarm import Alarm
@@ -21,12 +21,23 @@ Broken = list[tuple[str, str]]
 
 
 class Rules:
-    """Asked about every order that does not only reduce."""
+    """Asked about every order that does not only reduce.
+
+    `refuses` says whether a market order is refused while the market is closed, from `grace`
+    nanoseconds after its close on.
+    """
 
     def __init__(
-        self, cache: Any, margin: Margin, rung: RungRule, *, flat_before: float, refuses: bool
+        self,
+        cache: Any,
+        margin: Margin,
+        rung: RungRule,
+        *,
+        flat_before: float,
+        refuses: bool,
+        grace: int = 0,
     ) -> None:
-        self._cache, self._margin, self._rung = cache, margin, rung
+        self._cache, self._margin, self._rung, self._grace = cache, margin, rung, grace
         self._flat_before, self._refuses = int(flat_before * SECOND), refuses
         self._deadlines: dict[Any, int] = {}
         self._notices: dict[Any, date] = {}
@@ -71,13 +82,18 @@ class Rules:
     def _closed(self, order: Any, ts: int) -> str:
         if not self._refuses or order.order_type != OrderType.MARKET:
             return ""
-        opens = closed_until(self._cache.instrument(order.instrument_id).underlying, ts)
+        root = self._cache.instrument(order.instrument_id).underlying
+        opens = closed_until(root, ts)
+        if opens and self._grace and closed_until(root, ts - self._grace) is None:
+            return ""  # decided on a bar that traded: it waits for the next price
         return f"the market is closed until {opens:%Y-%m-%d %H:%M} in Chicago" if opens else ""
 
 
 def rules_of(engine: Any, config: Config, margin: Margin, alarm: Alarm) -> Rules:
     """Return the rules of a run on `engine`."""
-    refuses = config.session.closed == "refuse"
+    length = BarType.from_str(f"ES.XCME-{config.data.bars}-EXTERNAL").spec.timedelta
+    grace = 0 if config.session.closed == "refuse" else int(length.total_seconds() * SECOND)
+    refuses = config.fills.rules == "exchange"
     flat_before = config.expiry.flat_before
     rung = RungRule(engine.cache, config.rung, alarm)
-    return Rules(engine.cache, margin, rung, flat_before=flat_before, refuses=refuses)
+    return Rules(engine.cache, margin, rung, flat_before=flat_before, refuses=refuses, grace=grace)

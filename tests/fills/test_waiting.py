@@ -38,10 +38,11 @@ CLOSED = [
         at=EVENING,
     ),
     Table(
-        "so does one from a timer in the break",
+        "one from a timer in the break is refused, as it was not decided on a bar that traded",
         UP,
         {3: [later(600, market("sell"))]},
-        [(4, "SELL", 4699.75)],
+        [],
+        ["DENIED"],
         at=EVENING,
     ),
     Table(
