@@ -69,7 +69,7 @@ def _hours(loaded: Loaded) -> str:
     )
     if loaded.config.session.closed == "refuse":
         return waits + " Market orders that add risk while it is closed are refused."
-    return waits
+    return waits + " Market orders that add risk later than one bar after its close are refused."
 
 
 def waited(stale: int, minutes: float) -> list[str]:
