@@ -35,7 +35,6 @@ class Observers:
         self._jobs: deque[tuple[str, int, dict[str, Any]]] = deque()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="qe-observers", daemon=True)
-        self._thread.start()
 
     def wants(self, hook: str) -> bool:
         """Say whether any active plugin implements `hook`."""
@@ -44,6 +43,8 @@ class Observers:
     def tell(self, hook: str, ts: int, **arguments: Any) -> None:
         """Queue a call. `arguments` must be plain data: nothing of the engine may cross."""
         if hook in self._hooks:
+            if self._thread.ident is None:  # a run that fails while it is built leaves no thread
+                self._thread.start()
             self._jobs.append((hook, ts, arguments))
 
     def close(self) -> list[Said]:

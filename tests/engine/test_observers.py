@@ -113,5 +113,7 @@ def test_observers_are_called_on_a_thread_of_their_own(trade: Run) -> None:
 
 
 def test_the_thread_ends_with_the_run(trade: Run) -> None:
+    before = set(threading.enumerate())
     trade("BuysThenSells", Slow())
-    assert "qe-observers" not in {thread.name for thread in threading.enumerate()}
+    started = set(threading.enumerate()) - before
+    assert "qe-observers" not in {thread.name for thread in started}

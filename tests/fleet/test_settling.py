@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import threading
+import time
 from decimal import Decimal
 
 import pytest
@@ -20,6 +21,8 @@ from qe_plugins.fleet.stop import Stop, Stopped
 from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import KEYS, ONE_VENDOR, WORKERS, fleet_on, open_calls, vendor
 
+PICODOLLARS = 10**12
+
 
 @pytest.fixture(autouse=True)
 def _keys(monkeypatch):
@@ -27,7 +30,26 @@ def _keys(monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-def killed(shop, file, calls):
+def no_room_in(limit):
+    """Return whether a day of so many dollars cannot reserve another call like the open ones."""
+
+    def full():
+        spent, reserved = spending().get("day", (0, 0))
+        calls = open_calls()
+        return calls > 0 and spent + reserved + reserved / calls > Decimal(limit) * PICODOLLARS
+
+    return full
+
+
+def until(met):
+    """Wait until a condition holds, at most a minute."""
+    end = time.monotonic() + 60
+    while not met():
+        assert time.monotonic() < end, "it never held"
+        time.sleep(0.02)
+
+
+def killed(shop, file, calls, once=lambda: True):
     """Kill a scan once so many calls are paid, and return how many were in flight."""
     begun = scanning.begin(load(file))
     if not (process := os.fork()):  # a new interpreter would take longer than the scan
@@ -35,6 +57,7 @@ def killed(shop, file, calls):
             scanning.run(begun)
         os._exit(0)
     shop.wait_for(calls)
+    until(once)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return open_calls()
@@ -77,9 +100,9 @@ def test_a_scan_is_finished_whatever_its_first_process_left_in_doubt(tmp_path):
 
 def test_a_scan_that_no_money_can_finish_says_so_and_a_person_settles(tmp_path):
     """The day's limit counts what is in doubt: until it is settled nothing can be asked."""
-    with vendor(tmp_path, latency=0.25) as shop:
+    with vendor(tmp_path, stalled=0.6, first_only=True) as shop:
         file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets={"day": "0.012 USD"})
-        assert killed(shop, file, 5) > 0
+        assert killed(shop, file, 5, no_room_in("0.012")) > 0
         with pytest.raises(
             FleetError, match=r"cannot be finished: .* are left of the day's 0\.012"
         ):
