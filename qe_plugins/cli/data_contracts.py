@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qe_plugins.cli.data_market import DBN, places
-from qe_plugins.cli.listing import json_option, print_json, print_rows
+from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.data.definitions import Defined
@@ -25,15 +25,17 @@ HEAD = ("contract", "feed", "tick", "multiplier", "tick value", "expiry UTC")
 def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> None:
     """Show tick, multiplier and expiry from definitions, checked against configs/markets.yaml.
 
-    A contract whose definition says otherwise is refused, with both figures.
+    A contract whose definition says otherwise is refused, with both figures. A damaged file costs
+    one line, and the contracts of the others are shown. Exits with 2 for either.
     """
     from msgspec.structs import asdict
 
     from qe_plugins.data.definitions import definition_files, read_definitions, refuse_wrong
     from qe_plugins.errors import DataError
 
-    defined = read_definitions(definition_files(places(dbn)), roots)
-    if not defined.contracts and not defined.refused:
+    damaged: list[DataError] = []
+    defined = read_definitions(definition_files(places(dbn), damaged), roots, damaged)
+    if not (defined.contracts or defined.refused or damaged):
         raise DataError(
             "no definitions of these roots.",
             where=" ".join(roots),
@@ -41,10 +43,18 @@ def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> N
         )
     if as_json:
         listed = [asdict(one) | _dates(one) for one in defined.contracts]
-        print_json({"contracts": listed, "refused": defined.refused})
+        wrong = [f"{one.message} {one.hint}" for one in damaged]
+        print_json({"contracts": listed, "refused": defined.refused, "damaged": wrong})
     else:
         _print_contracts(defined)
+        for one in damaged:
+            echo(f"WRONG: {one.message} {one.hint}")
     refuse_wrong(defined.refused, "definitions")
+    if damaged:
+        files = "1 file is" if len(damaged) == 1 else f"{len(damaged)} files are"
+        raise DataError(
+            f"{files} damaged and left out, first: {damaged[0].message}", hint=damaged[0].hint
+        )
 
 
 def _dates(contract: Contract) -> dict[str, date | None]:
@@ -67,7 +77,7 @@ def _print_contracts(defined: Defined) -> None:
         if one.kind != "future":
             others.setdefault((one.root, one.kind), []).append(one)
     for (root, kind), listed in others.items():
-        click.echo(f"{root}: {len(listed):,} {kind}s, {'; '.join(_ticks(listed))}")
+        echo(f"{root}: {len(listed):,} {kind}s, {'; '.join(_ticks(listed))}")
     for root in dict.fromkeys(one.root for one in futures):
         _print_terms(root)
 
@@ -92,11 +102,11 @@ def _print_terms(root: str) -> None:
 
     terms = markets().roots.get(root)
     if terms is None:
-        click.echo(f"{root}: not in configs/markets.yaml, so not checked")
+        echo(f"{root}: not in configs/markets.yaml, so not checked")
         return
     today = datetime.now(UTC).date()
     fee, margin = fees(root, today), margins(root, today)
-    click.echo(
+    echo(
         f"{root}: {terms.name}, {terms.exchange}, months {terms.months}; "
         f"a side costs {fee.total} {terms.currency} (from {fee.since}), "
         f"margin {margin.initial:,} initial, {margin.maintenance:,} maintenance "

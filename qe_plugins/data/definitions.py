@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import msgspec
 import zstandard
 from msgspec.structs import replace
 
+from qe_plugins.data.dataset import refuse_others
 from qe_plugins.data.dbn_file import read_header
 from qe_plugins.data.figures import Message, decimal, multipliers, ticks
 from qe_plugins.data.records import check_records
@@ -48,16 +50,25 @@ class Defined(msgspec.Struct, frozen=True):
     refused: list[Refusal]
 
 
-def definition_files(places: Iterable[Path]) -> list[Path]:
-    """Return the definition files in folders, and the files named. Raises DataError for none."""
+def definition_files(places: Iterable[Path], damaged: list[DataError] | None = None) -> list[Path]:
+    """Return the definition files in folders, and the files named.
+
+    A file that cannot be read is left out and its error added to `damaged`, where that is given.
+    Raises DataError for no file at all, and for definitions of another dataset than CME's.
+    """
     found: list[Path] = []
     places = list(places)
     for place in places:
         if not place.exists():
             raise DataError("there is no such file or folder.", where=str(place))
-        files = [place] if place.is_file() else sorted(place.rglob("*.dbn.zst"))
-        found += [file for file in files if read_header(file, "data").schema == "definition"]
-    if not found:
+        for file in [place] if place.is_file() else sorted(place.rglob("*.dbn.zst")):
+            header = None
+            with _kept_apart(damaged):
+                header = read_header(file, "data")
+            if header is not None and header.schema == "definition":
+                refuse_others(header.dataset, str(file))
+                found.append(file)
+    if not found and not damaged:
         raise DataError(
             "no definitions (.dbn.zst of schema 'definition').",
             where=", ".join(map(str, places)),
@@ -66,17 +77,20 @@ def definition_files(places: Iterable[Path]) -> list[Path]:
     return found
 
 
-def read_definitions(files: Iterable[Path], roots: Iterable[str] = ()) -> Defined:
+def read_definitions(
+    files: Iterable[Path], roots: Iterable[str] = (), damaged: list[DataError] | None = None
+) -> Defined:
     """Return the contracts that files define, of all roots or of some, each once.
 
-    The definition that was sent last counts, whatever the files are called. Raises DataError for
-    a file that is cut short or not DBN, and for two that were sent at once and differ.
+    The definition that was sent last counts, whatever the files are called. A damaged file is left
+    out and its error added to `damaged`, where that is given. Raises DataError for any other file
+    that is cut short or not DBN, and for two definitions that were sent at once and differ.
     """
     wanted = frozenset(roots)
     known: dict[tuple[str, int, int], Contract] = {}
     counted: Counter[tuple[str, int, int]] = Counter()
     latest: dict[tuple[str, int, int], Message] = {}
-    for message, times in _distinct(files):
+    for message, times in _distinct(files, damaged):
         contract = _contract(message)
         if wanted and contract.root not in wanted:
             continue
@@ -115,18 +129,54 @@ def _order(contract: Contract) -> tuple[str, int, datetime, str]:
     return contract.root, list(Kind).index(contract.kind), contract.expiry, contract.raw
 
 
-def _distinct(files: Iterable[Path]) -> Iterable[tuple[Message, int]]:
+def _distinct(
+    files: Iterable[Path], damaged: list[DataError] | None
+) -> Iterable[tuple[Message, int]]:
     """Return each definition that says something new, as last sent, and how often that was."""
     last: dict[tuple[object, ...], Message] = {}
     times: Counter[tuple[object, ...]] = Counter()
     for file in files:
-        check_records(file, "data")
+        with _kept_apart(damaged):
+            mine, counted = _of_file(file)
+            for said, message in mine.items():
+                if said not in last or _sent(message) > _sent(last[said]):
+                    last[said] = message
+            times += counted
+    return ((message, times[said]) for said, message in last.items())
+
+
+def _of_file(file: Path) -> tuple[dict[tuple[object, ...], Message], Counter[tuple[object, ...]]]:
+    """Return the distinct definitions of a file, as last sent, and how often each was sent.
+
+    Raises DataError where the file is cut short, not DBN, or has a definition of no contract.
+    """
+    last: dict[tuple[object, ...], Message] = {}
+    times: Counter[tuple[object, ...]] = Counter()
+    check_records(file, "data")
+    try:
         for message in _messages(file):
             said = tuple(getattr(message, field) for field in STATED)
             if said not in last or _sent(message) > _sent(last[said]):
                 last[said] = message
             times[said] += 1
-    return ((message, times[said]) for said, message in last.items())
+        for message in last.values():
+            _contract(message)
+    except (databento_dbn.DBNError, ValueError, ArithmeticError) as error:
+        raise DataError(
+            f"{file} cannot be decoded: {error}.", where="data", hint="Download the file again."
+        ) from error
+    return last, times
+
+
+@contextmanager
+def _kept_apart(damaged: list[DataError] | None) -> Iterator[None]:
+    """Add the error of a damaged file to `damaged`, where that is given, and go on without it."""
+    try:
+        yield
+    except DataError as error:
+        if damaged is None:
+            raise
+        damaged.append(error)
 
 
 def _sent(message: Message) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import zstandard
 
+from qe_plugins.data.dataset import refuse_others
 from qe_plugins.data.dbn_file import check_whole, read_header
 from qe_plugins.errors import DataError
 from qe_plugins.market.keys import DATED, dated_key
@@ -38,7 +39,8 @@ type Names = Mapping[int, list[tuple[date, date, str]]]
 def bar_files(places: Iterable[Path], root: str) -> dict[str, list[Path]]:
     """Return the files with bars of a root by schema (`ohlcv-1m`, `ohlcv-1d`), in folders or named.
 
-    Raises DataError for a place that does not exist or a file that is not DBN.
+    Raises DataError for a place that does not exist, a file that is not DBN, and one that has bars
+    of the root in another dataset than CME's.
     """
     found: dict[str, list[Path]] = {}
     for place in places:
@@ -53,6 +55,7 @@ def bar_files(places: Iterable[Path], root: str) -> dict[str, list[Path]]:
                     hint="Name the contracts' own bars: the parent (ES.FUT) or raw symbols (ESZ3).",
                 )
             if not header.continuous and any(_is_of(root, name) for name in header.symbols):
+                refuse_others(header.dataset, str(file))
                 found.setdefault(header.schema, []).append(file)
     return found
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from qe_plugins.config.schema import Data
+from qe_plugins.data.dataset import KNOWN
+from qe_plugins.data.dbn_file import read_header
 from qe_plugins.data.tape import Tape, open_tape
 from tests.gateway.shelf import Interval, Listing, Shelf, encode, nanoseconds
 from tests.gateway.tape import december, shelf, weekdays
@@ -19,6 +21,12 @@ FIRST, UNTIL = dt.date(2013, 12, 9), dt.date(2013, 12, 24)
 def opened(**settings: Any) -> Tape:
     """Return the tape of a `data:` section whose keys stand in `run.yaml`."""
     return open_tape(Data(**settings), lambda key: f"run.yaml:{key}")
+
+
+def globex(folder: Path) -> list[Path]:
+    """Return the Databento files below `folder` that are of CME Globex."""
+    files = sorted(folder.rglob("*.dbn.zst"))
+    return [one for one in files if read_header(one, str(folder)).dataset == KNOWN]
 
 
 def keys(tape: Tape) -> list[tuple[int, str, str]]:

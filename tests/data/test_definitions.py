@@ -10,7 +10,7 @@ import pytest
 from qe_plugins.data.definitions import definition_files, read_definitions
 from qe_plugins.errors import DataError
 from qe_plugins.market.contracts import Kind
-from tests.data.dbn_tape import opened
+from tests.data.dbn_tape import globex, opened
 from tests.market import tape
 
 MARCH = dt.datetime(2024, 3, 19, 17, 1, tzinfo=dt.UTC)
@@ -23,7 +23,7 @@ def read(tmp_path, *definitions):
 
 @pytest.fixture(scope="module")
 def genuine(shared_data):
-    return read_definitions(definition_files([shared_data / "databento"]))
+    return read_definitions(definition_files(globex(shared_data / "databento")))
 
 
 def test_genuine_es_and_nq_have_their_tick_and_multiplier(genuine):

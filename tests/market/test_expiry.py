@@ -40,8 +40,9 @@ def test_oil_and_gold_agree_with_the_published_table_from_2010_on(shared_data):
 
 def test_es_expires_on_the_day_of_the_genuine_definitions(shared_data):
     from qe_plugins.data.definitions import definition_files, read_definitions
+    from tests.data.dbn_tape import globex
 
-    found = read_definitions(definition_files([shared_data]), ["ES", "NQ"]).contracts
+    found = read_definitions(definition_files(globex(shared_data)), ["ES", "NQ"]).contracts
     futures = [one for one in found if one.kind == "future"]
     assert len(futures) == 13
     assert {one.id: one.expiry.date() for one in futures} == {

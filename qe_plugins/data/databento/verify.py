@@ -25,6 +25,7 @@ from qe_plugins.data.databento.copies import Copy
 from qe_plugins.data.databento.series import Gathered, Series
 from qe_plugins.data.databento.stamp import FOLDER, REBUILD, faults, sources
 from qe_plugins.data.databento.whole import Whole, read_whole
+from qe_plugins.data.dataset import refuse_others
 from qe_plugins.data.definitions import read_definitions
 from qe_plugins.data.records import check_records
 from qe_plugins.errors import DataError
@@ -96,6 +97,7 @@ def _unchanged(copy: Copy) -> Whole:
     if not copy.path.exists():
         raise DataError("it is gone")
     whole = read_whole(copy.path, copy.name)
+    refuse_others(whole.header.dataset, copy.name)
     if copy.entry and whole.sha256 != copy.entry.sha256:
         raise DataError("it was changed: its SHA-256 is not the one written down")
     if copy.entry and whole.rows != copy.entry.rows:
