@@ -102,7 +102,9 @@ def settle(scan: str, how: str) -> None:
     """Settle the calls of SCAN that are in doubt, as the provider's own bill shows.
 
     They were sent, and their process ended before the answer came, or their usage could not be
-    believed. At nothing, the budgets of the day, the scan and its ranks have their money back.
+    believed. Only the bill tells: no provider of the price list can be asked about a past call
+    whose answer it does not store. At nothing, the budgets of the day, the scan and its ranks have
+    their money back.
     """
     from qe_plugins.fleet import settling
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import signal
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -80,18 +81,24 @@ def reader(loaded: LoadedFleet) -> Reader | None:
     return Reader(loaded)
 
 
-def import_sdks(fleet: Fleet) -> None:
-    """Import the SDK that the workers' provider wants while there is something else to wait for.
+def import_sdk(fleet: Fleet) -> None:
+    """Import the SDK of the workers' provider while there is something else to wait for."""
+    known = price_list()
+    name = served(fleet, Level.WORKER, known)[0]
+    importlib.import_module(f"qe_plugins.llm.{known.provider(name).sdk}")
 
-    Those of the ranks above, which are asked later, are imported beside what follows.
+
+def import_others(fleet: Fleet) -> None:
+    """Start to import the SDKs of the ranks above, which are asked later, in a thread.
+
+    One takes two seconds of the processor, which no worker may wait for; the end of the process
+    does not wait for it either.
     """
     known = price_list()
     first = served(fleet, Level.WORKER, known)[0]
-    for name in sorted(providers(fleet, known), key=lambda one: one != first):
+    for name in sorted(providers(fleet, known) - {first}):
         module = f"qe_plugins.llm.{known.provider(name).sdk}"
-        if name == first:
-            importlib.import_module(module)
-        else:
+        if module not in sys.modules:
             Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 

@@ -45,7 +45,7 @@ class Runtime:
         *,
         heard: Heard = lambda node, outcome: None,
     ) -> None:
-        self._fleet, self._questions, self._client = fleet, questions, client
+        self.fleet, self._questions, self._client = fleet, questions, client
         self._decisions, self._heard = decisions, heard
         self._tree: Tree = tree_of(fleet)
         self._parents = Parents(fleet, questions)
@@ -157,7 +157,7 @@ class Runtime:
         return {one.node: one for one in done}
 
     async def _by_deadline(self, tasks: Sequence[asyncio.Task[Outcome]], level: Level) -> None:
-        left = rank_of(self._fleet, level).deadline + GRACE - self.seconds()
+        left = rank_of(self.fleet, level).deadline + GRACE - self.seconds()
         while True:
             done, pending = await asyncio.wait(
                 tasks, timeout=max(left, 0), return_when=asyncio.FIRST_EXCEPTION
@@ -182,7 +182,7 @@ class Runtime:
         return spoken.of_parent(whole)
 
     async def _ask(self, node: Node, request: Request) -> Spoken:
-        deadline = (self._began or 0.0) + rank_of(self._fleet, node.level).deadline
+        deadline = (self._began or 0.0) + rank_of(self.fleet, node.level).deadline
         return await asked(self._client, node, self._questions.role(node), request, deadline)
 
 

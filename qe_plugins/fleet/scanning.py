@@ -19,7 +19,7 @@ from qe_plugins.config.decode import Decoder
 from qe_plugins.config.source import dump, parse
 from qe_plugins.errors import FleetError, QeError
 from qe_plugins.fleet import open_files, settling, shelf, stages
-from qe_plugins.fleet.apart import LARGE, Reader, import_sdks
+from qe_plugins.fleet.apart import LARGE, Reader, import_others, import_sdk
 from qe_plugins.fleet.asking import Questions, headlines, refuse_short_lists
 from qe_plugins.fleet.attending import Watch, unless_stopped, watched
 from qe_plugins.fleet.bus import Bus
@@ -43,6 +43,9 @@ from qe_plugins.llm.pricelist import price_list
 from qe_plugins.llm.provider import Provider
 
 LOG = logging.getLogger(__name__)
+
+AHEAD = 0.1
+"""Seconds between two looks whether a call has been answered."""
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -81,7 +84,7 @@ def _market(loaded: LoadedFleet, place: Path, reader: Reader | None) -> Market:
     """Return the market, kept at `place`; a large fleet has it read by a process of its own."""
     if tree_of(loaded.fleet).size > LARGE:
         reader = reader or Reader(loaded)
-        import_sdks(loaded.fleet)
+        import_sdk(loaded.fleet)
         reader.save(place)
         return Market.saved(place)
     from qe_plugins.fleet import reading  # only here: a resume and a replay read no tape
@@ -200,7 +203,8 @@ async def _run(
             before = client.ledger.sent(scan.scan_id)
             runtime = Runtime(scan.fleet, scan.questions, client, decisions, heard=heard)
             try:
-                async with watched(watch, runtime, client):
+                ahead = None if replay else _import_ahead
+                async with watched(watch, runtime, client), watched(ahead, runtime, client):
                     await unless_stopped(runtime, stop or Stop())
                     seconds = runtime.seconds()
             except (Stopped, QeError) as error:
@@ -212,6 +216,16 @@ async def _run(
             result = result if replay else whole_of(result, before, client.ledger)
         messages = len(bus.read(scan=scan.scan_id))
     return msgspec.structs.replace(result, messages=messages), runtime.in_order()
+
+
+async def _import_ahead(runtime: Runtime, client: Client) -> None:
+    """Import the SDKs of the upper ranks once the first call is answered and others are waited for.
+
+    Before, it would hold up the first call; when they are first asked, it would hold up the end.
+    """
+    while not client.stats.answered:
+        await asyncio.sleep(AHEAD)
+    import_others(runtime.fleet)
 
 
 async def _drained(client: Client, error: Exception) -> None:

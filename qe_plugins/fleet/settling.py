@@ -48,10 +48,17 @@ def settle_old(scan: Scan) -> None:
 def settle(text: str, *, nothing: bool) -> tuple[str, Doubt]:
     """Settle all that is in doubt of the scan that `text` means; return its id and how much it was.
 
-    Raises FleetError while a process runs the scan.
+    Raises FleetError while a process runs the scan, or a worker of a cluster asks for it.
     """
     scan_id, folder = shelf.find(text)
     with folder.alone(), Ledger() as ledger:
+        if workers := folder.workers():
+            raise FleetError(
+                f"is asked for by workers of a cluster, {', '.join(workers)}: calls of theirs may"
+                " be in flight.",
+                where=f"scan {scan_id}",
+                hint="Settle it when it has ended, or stop them first: SIGTERM lets them finish.",
+            )
         return scan_id, ledger.settle_doubt(scan_id, nothing=nothing)
 
 

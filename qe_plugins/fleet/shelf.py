@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from qe_plugins.fleet.outcome import Outcome, Result
 
 DESCRIPTION, DECISIONS = "scan.json", "decisions.jsonl"
 OUTCOMES, RESULT = "outcomes.jsonl", "result.json"
-LOCK = "lock"
+LOCK, WORKERS = "lock", "workers"
 
 
 type Engine = Literal["local", "temporal"]
@@ -108,6 +109,22 @@ class Folder:
                 where=f"scan {self.place.name}",
                 hint="`qe fleet show` prints what came of it when it has ended.",
             ) from error
+
+    def worked_on(self) -> FileLock:
+        """Return a lock that says that this process asks for the scan on a cluster; release it.
+
+        It goes with the process, however that ends, and waits while the scan is being settled.
+        """
+        place = self.place / WORKERS
+        place.mkdir(exist_ok=True)
+        lock = FileLock(place / f"{os.getpid()}@{socket.gethostname()}", thread_local=False)
+        with FileLock(self.place / LOCK):
+            lock.acquire()
+        return lock
+
+    def workers(self) -> list[str]:
+        """Return the processes that ask for the scan on a cluster now, as `1234@host`."""
+        return [one.name for one in sorted(self.place.glob(f"{WORKERS}/*")) if _is_locked(one)]
 
     def was_left(self) -> bool:
         """Return whether the scan was begun, has not finished, and is run by nobody now."""
@@ -206,6 +223,14 @@ def find(text: str) -> tuple[str, Folder]:
     hint = did_you_mean(text, known) or "`qe fleet scans` lists them."
     what = "means several scans" if meant else "is no scan"
     raise FleetError(f"'{text}' {what}.", hint=hint)
+
+
+def _is_locked(file: Path) -> bool:
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def _root() -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -104,8 +103,7 @@ def _open(name: str, terms: ProviderTerms, base_urls: Mapping[str, str], *, late
     key, url = api_key(name, terms), address(name, terms, base_urls).url
     hosts.check(url, what=f"provider {name}")
     make = partial(_made, name, terms, key, url)
-    imported = f"qe_plugins.llm.{terms.sdk}" in sys.modules
-    return Late(make) if late and not imported else make()
+    return Late(make) if late else make()
 
 
 def _made(name: str, terms: ProviderTerms, key: str, url: str) -> Provider:

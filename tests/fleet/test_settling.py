@@ -141,6 +141,31 @@ def test_a_scan_that_runs_is_not_settled_under_it(small):
         said("settle", begun.scan_id, "--as", "worst")
 
 
+def test_a_scan_that_workers_of_a_cluster_ask_for_is_not_settled_either(small):
+    begun = scanning.begin(small())
+    working = begun.folder.worked_on()
+
+    with pytest.raises(FleetError, match=rf"workers of a cluster, {os.getpid()}@.* in flight"):
+        said("settle", begun.scan_id, "--as", "worst")
+    working.release()
+
+    assert said("settle", begun.scan_id, "--as", "worst").exit_code == 0
+
+
+def test_a_worker_begins_once_a_scan_is_settled(small):
+    folder = scanning.begin(small()).folder
+    working = []
+    with folder.alone():
+        joining = threading.Thread(target=lambda: working.append(folder.worked_on()))
+        joining.start()
+        assert folder.workers() == []
+    joining.join()
+
+    assert len(folder.workers()) == 1
+    working[0].release()
+    assert folder.workers() == []
+
+
 def test_a_wrong_key_ends_a_scan_in_one_line(tmp_path):
     with vendor(tmp_path, key="another") as shop:
         file = fleet_on(shop, tmp_path, calls={"concurrency": 100})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
-from qe_plugins.llm.opening import Late
+from qe_plugins.llm import anthropic
+from qe_plugins.llm.opening import Late, open_providers
 from qe_plugins.llm.provider import Completion
 from qe_plugins.llm.records import Usage
-from tests.llm.asks import request
+from tests.llm.asks import KEY, request
 
 pytestmark = pytest.mark.anyio
 
@@ -36,3 +38,10 @@ async def test_it_is_opened_once_however_many_ask_at_once():
 
     assert [one.text for one in found] == [request(n).prompt for n in range(5)]
     assert (Counted.made, Counted.closed) == (1, 1)
+
+
+def test_opening_it_never_waits_for_an_import_that_another_thread_has_begun(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    assert anthropic.__name__ in sys.modules  # as it is from the first line of the import on
+
+    assert isinstance(open_providers(["anthropic"], late=["anthropic"])["anthropic"], Late)

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
+from filelock import FileLock
+
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet import scanning
 from qe_plugins.fleet.parents import Parents
@@ -28,6 +30,24 @@ class OpenScan:
         self.scan, self.client = scan, client
         self.parents = Parents(scan.fleet, scan.questions)
         self.users = 0
+        self._lock: FileLock | None = None
+        self._locking = asyncio.Lock()
+
+    async def join(self) -> None:
+        """Say to other processes that this one has calls of the scan; a user has begun."""
+        async with self._locking:
+            if self._lock is None:
+                self._lock = await asyncio.to_thread(self.scan.folder.worked_on)
+
+    async def leave(self) -> None:
+        """Say that it has none any more, once the last user is gone and all calls have ended."""
+        self.users -= 1
+        if not self.users:
+            await self.client.drain()
+        async with self._locking:
+            if not self.users and self._lock is not None:
+                self._lock.release()
+                self._lock = None
 
 
 def _read(scan_id: str) -> Scan:
@@ -50,6 +70,7 @@ class OpenScans:
 
     def __init__(self) -> None:
         self._open: dict[str, OpenScan] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
@@ -61,9 +82,12 @@ class OpenScans:
             one.users += 1
             await self._close_the_oldest()
         try:
+            await one.join()
             yield one
         finally:
-            one.users -= 1
+            leaving = asyncio.create_task(one.leave())  # calls of nobody's go on a while
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
 
     async def _opened(self, scan_id: str) -> OpenScan:
         scan = await asyncio.to_thread(_read, scan_id)
@@ -80,3 +104,4 @@ class OpenScans:
     async def __aexit__(self, *_: object) -> None:
         for one in self._open.values():
             await one.client.aclose()
+        await asyncio.gather(*self._leaving)
