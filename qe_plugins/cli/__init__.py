@@ -94,7 +94,8 @@ def program() -> NoReturn:
     except SystemExit as done:
         code = done.code
     stopped = code == interrupts.STOPPED  # threads that wait for a vendor must not hold it up
-    if isinstance(code, int) and (stopped or TEMPORAL in sys.modules):
+    large = sys.argv[1:2] == ["fleet"]  # a scan's objects take a second to be freed one by one
+    if isinstance(code, int) and (stopped or large or TEMPORAL in sys.modules):
         leave(code)
     sys.exit(code)
 
