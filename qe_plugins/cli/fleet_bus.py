@@ -28,7 +28,7 @@ EVERY = 0.5
 def bus(scan: str | None, follow: bool, to: str | None, as_json: bool) -> None:
     """Print the messages of coordinators in their order; with --json, one a line."""
     from qe_plugins.fleet import shelf
-    from qe_plugins.fleet.bus import Bus
+    from qe_plugins.fleet.bus import PART, Bus
 
     if to:
         _relay(to, scan, follow=follow, as_json=as_json)
@@ -36,9 +36,12 @@ def bus(scan: str | None, follow: bool, to: str | None, as_json: bool) -> None:
     only, after = shelf.find(scan)[0] if scan else None, 0
     with Bus() as opened:
         while True:
-            for message in opened.read(after, only):
+            found = opened.read(after, only, PART)
+            for message in found:
                 click.echo(_json(message) if as_json else _line(message))
                 after = message.cursor
+            if len(found) == PART:
+                continue
             if not follow:
                 return
             time.sleep(EVERY)

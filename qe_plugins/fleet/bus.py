@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS readers (name TEXT PRIMARY KEY, cursor INTEGER NOT NU
 """
 
 
+PART = 1_000
+"""Messages that a follower reads at a time: an outbox of a year is larger than its memory."""
+
+
 class Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """What every message says. `coverage` is of the workers asked; `reason` is a model's words."""
 
@@ -153,19 +157,28 @@ class Bus:
             )
             return int(written.lastrowid or 0)
 
-    def read(self, after: int = 0, scan: str | None = None) -> list[Message]:
-        """Return the messages after a cursor, of one scan or of all, in their order."""
+    def read(
+        self, after: int = 0, scan: str | None = None, most: int | None = None
+    ) -> list[Message]:
+        """Return the messages after a cursor, of one scan or of all, in their order.
+
+        Of those the first `most`, by default all.
+        """
         query, values = "SELECT cursor, message FROM outbox WHERE cursor > ?", [after]
         chosen: list[Any] = [*values, scan] if scan else [*values]
         if scan:
             query += " AND scan = ?"
-        rows = self._db.execute(f"{query} ORDER BY cursor", chosen)
+        chosen.append(-1 if most is None else most)  # -1 is no limit to SQLite
+        rows = self._db.execute(f"{query} ORDER BY cursor LIMIT ?", chosen)
         return [_message(cursor, text) for cursor, text in rows]
 
-    def unread(self, reader: str) -> list[Message]:
-        """Return what a reader has not acknowledged; again and again, until it does."""
+    def unread(self, reader: str, most: int | None = None) -> list[Message]:
+        """Return what a reader has not acknowledged; again and again, until it does.
+
+        Of that the first `most` messages, by default all.
+        """
         row = self._db.execute("SELECT cursor FROM readers WHERE name = ?", (reader,)).fetchone()
-        return self.read(row[0] if row else 0)
+        return self.read(row[0] if row else 0, most=most)
 
     def acknowledge(self, reader: str, message: Message) -> None:
         """Note that a reader has dealt with a message and all before it."""

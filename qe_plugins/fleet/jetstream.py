@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.bus import Bus, Message
+from qe_plugins.fleet.bus import PART, Bus, Message
 
 STREAM, SUBJECTS = "quant-engine-fleet", "qe.fleet.>"
 REMEMBERED = timedelta(days=1)
@@ -50,7 +50,8 @@ async def _relay(url: str, follow: bool, sent: Sent) -> None:
         try:
             with Bus() as bus:
                 while True:
-                    await _send(client, bus, f"jetstream {server}", sent)
+                    if await _send(client, bus, f"jetstream {server}", sent) == PART:
+                        continue
                     if not follow:
                         return
                     await asyncio.sleep(EVERY)
@@ -80,10 +81,11 @@ async def _let_be(_: Exception) -> None:
     return
 
 
-async def _send(client: Client, bus: Bus, reader: str, sent: Sent) -> None:
-    unread = bus.unread(reader)
+async def _send(client: Client, bus: Bus, reader: str, sent: Sent) -> int:
+    """Send the next unread messages, and return how many there were, at most PART."""
+    unread = bus.unread(reader, PART)
     if not unread:
-        return
+        return 0
     stream = client.jetstream(timeout=SOON)
     await stream.add_stream(
         name=STREAM, subjects=[SUBJECTS], duplicate_window=REMEMBERED.total_seconds()
@@ -96,3 +98,4 @@ async def _send(client: Client, bus: Bus, reader: str, sent: Sent) -> None:
         )
         bus.acknowledge(reader, message)
         sent(message)
+    return len(unread)

@@ -7,7 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from qe_plugins.cli import cli
 from qe_plugins.decisions import Role
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.aggregate import Vote, pool
@@ -60,6 +62,26 @@ def test_a_scan_reads_only_its_own():
         bus.publish(told(scan="two"))
 
         assert [one.scan for one in bus.read(scan="two")] == ["two"]
+
+
+@pytest.mark.parametrize("count", [0, 3, 4])
+def test_the_command_prints_every_message_and_holds_but_a_part_of_them(count, monkeypatch):
+    held = []
+
+    def read(self, *asked):
+        held.append(usual(self, *asked))
+        return held[-1]
+
+    usual = Bus.read
+    with Bus() as bus:
+        for sequence in range(1, count + 1):
+            bus.publish(told(sequence))
+    monkeypatch.setattr("qe_plugins.fleet.bus.PART", 2)
+    monkeypatch.setattr(Bus, "read", read)
+    printed = CliRunner().invoke(cli, ["fleet", "bus"], catch_exceptions=False).stdout
+
+    assert [int(line.split()[0]) for line in printed.splitlines()] == list(range(1, count + 1))
+    assert max(map(len, held)) <= 2
 
 
 def test_a_reader_hears_again_what_it_did_not_acknowledge():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from qe_plugins.fleet import open_files, scanning
 from qe_plugins.fleet.shift import Shift
 from qe_plugins.fleet.state import Market
 from qe_plugins.fleet.stop import Stop
+from tests.fleet.models import KEYS, ONE_VENDOR, fleet_on, vendor
 from tests.fleet.test_shift import SteppedClock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +93,31 @@ def test_under_a_hard_limit_there_are_fewer_calls_at_once_and_it_is_said(limit):
     assert limit // 2 < calls < limit - open_files.SPARE
     assert after == limit
     assert f"{calls} calls at once instead of 2000. `ulimit -n` raises the limit" in said
+
+
+UNDER = 'ulimit -n {limit} && exec "$0" "$@"'
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on open files there")
+def test_a_tree_is_asked_whole_under_a_hard_limit_below_its_calls_at_once(tmp_path):
+    scan = [sys.executable, "-m", "qe_plugins.cli", "fleet", "scan"]
+    with vendor(tmp_path, latency=0.05) as shop:
+        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, calls={"concurrency": 100})
+        done = subprocess.run(
+            ["sh", "-c", UNDER.format(limit=120), *scan, str(file), "--json"],
+            cwd=ROOT,
+            env=os.environ | KEYS,
+            capture_output=True,
+            text=True,
+        )
+        asked = len(shop.sent), shop.unique
+
+    assert done.returncode == 0, done.stderr
+    assert "at most 120 files may be open here" in done.stderr
+    assert "calls at once instead of 100" in done.stderr
+    result = json.loads(done.stdout)
+    assert (result["coverage"], result["failures"]) == (1.0, {})
+    assert asked == (result["calls_sent"], result["calls_sent"])
 
 
 PARENT = """
