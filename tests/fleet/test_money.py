@@ -58,10 +58,10 @@ def test_a_scan_killed_three_times_ends_as_an_undisturbed_one_and_pays_nothing_t
         undisturbed = scan(fleet_on(calm, tmp_path))
 
     monkeypatch.setenv("QE_HOME", str(tmp_path / "home"))
-    with vendor(tmp_path, "shop", latency=0.25) as shop:
+    with vendor(tmp_path, "shop", latency=1.0) as shop:
         command = ["scan", fleet_on(shop, tmp_path), "--json"]
         in_flight = 0
-        for calls in (7, 45, 95):
+        for calls in (7, 45, 80):
             process = started(*command)
             shop.wait_for(calls)
             process.kill()

@@ -42,8 +42,8 @@ def no_room_in(limit):
 
 
 def until(met):
-    """Wait until a condition holds, at most a minute."""
-    end = time.monotonic() + 60
+    """Wait until a condition holds, at most five minutes."""
+    end = time.monotonic() + 300
     while not met():
         assert time.monotonic() < end, "it never held"
         time.sleep(0.02)
@@ -76,7 +76,7 @@ def spending():
 
 def test_a_scan_is_finished_whatever_its_first_process_left_in_doubt(tmp_path):
     budgets = {"scan": "0.05 USD", "ranks": {"worker": "0.05 USD"}, "day": "9 USD"}
-    with vendor(tmp_path, latency=0.25) as shop:
+    with vendor(tmp_path, latency=1.0) as shop:
         file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets=budgets)
         in_flight = killed(shop, file, 10)
         resumed = said("resume", "--json")
@@ -120,7 +120,7 @@ def test_a_scan_that_no_money_can_finish_says_so_and_a_person_settles(tmp_path):
 
 @pytest.mark.parametrize("how", ["worst", "nothing"])
 def test_settling_moves_the_money_of_every_scope(how, tmp_path):
-    with vendor(tmp_path, latency=0.25) as shop:
+    with vendor(tmp_path, latency=1.0) as shop:
         file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets={"day": "9 USD"})
         killed(shop, file, 5)
         before = spending()["scan"]
@@ -205,7 +205,7 @@ def test_one_bad_result_hides_no_other(small):
 
 
 def test_a_resumed_scan_of_a_fleet_costs_what_all_of_it_did(tmp_path):
-    with vendor(tmp_path, latency=0.1) as shop:
+    with vendor(tmp_path, latency=0.5) as shop:
         file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
         stop, begun = Stop(), scanning.begin(load(file))
         stopping = threading.Thread(target=lambda: (shop.wait_for(30), stop.request()))

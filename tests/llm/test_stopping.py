@@ -27,18 +27,18 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("fault", ["rate_limited", "unavailable", "reset"])
 async def test_an_ask_in_its_pause_makes_no_call_after_its_deadline(fault, tmp_path):
     loop = asyncio.get_running_loop()
-    patient = msgspec.structs.replace(QUICK, backoff=0.5)
-    busy = Profile(**{fault: 1.0, "first_only": True}, retry_after=0.5)
+    patient = msgspec.structs.replace(QUICK, backoff=1.5)
+    busy = Profile(**{fault: 1.0, "first_only": True}, retry_after=1.5)
     async with (
         serving(bill_of(tmp_path), busy) as (url, _),
         client(url, settings=patient) as asking,
     ):
-        deadline = loop.time() + 0.3
+        deadline = loop.time() + 1.0
         settled = await asyncio.gather(
             *(asking.ask(request(n), Finding, deadline=deadline) for n in range(8))
         )
         sent = len(bill.lines(bill_of(tmp_path)))
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(2.0)
         later = len(bill.lines(bill_of(tmp_path)))
 
     assert {one.failure for one in settled} == {Failure.LATE}
@@ -56,7 +56,7 @@ async def test_with_nothing_in_flight_a_stop_takes_no_time(tmp_path):
         began = time.monotonic()
         await asking.drain()
 
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 15  # a retry would come after 20
     assert len(bill.lines(bill_of(tmp_path))) == 20
 
 
@@ -128,7 +128,7 @@ async def test_a_provider_that_is_not_there_is_given_up_after_a_few_calls():
     assert {one.failure for one in settled} <= {
         *(Failure.BAD_REQUEST, Failure.SERVER, Failure.CIRCUIT_OPEN)
     }
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 async def test_a_provider_that_restarts_for_two_seconds_loses_almost_none(tmp_path):
@@ -166,7 +166,7 @@ def test_a_process_that_was_suspended_reads_what_has_arrived(tmp_path):
     with spawned(path, Profile(latency=1.0)) as url:
         command = [sys.executable, "-c", SLEEPY, url]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-            until = time.monotonic() + 60
+            until = time.monotonic() + 300
             while _busy(url) < 20 and time.monotonic() < until:
                 time.sleep(0.02)
             os.kill(process.pid, signal.SIGSTOP)
@@ -174,7 +174,7 @@ def test_a_process_that_was_suspended_reads_what_has_arrived(tmp_path):
                 time.sleep(0.02)
             time.sleep(4.0)  # longer than a call may take
             os.kill(process.pid, signal.SIGCONT)
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=300)
 
     assert said.split() == ["20", "20"]
     assert len(bill.lines(path)) == 20

@@ -19,7 +19,7 @@ from qe_plugins.fleet.temporal import connecting, engine
 from tests.fleet.models import KEYS
 from tests.model_server.spawned import ROOT
 
-PATIENCE = 45.0
+PATIENCE = 180.0
 
 
 def wait_for(what: Callable[[], object], why: str) -> None:

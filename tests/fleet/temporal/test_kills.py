@@ -63,7 +63,7 @@ class Desk:
         self.client = started("resume", "last", *self._how)
 
     def result(self) -> dict[str, Any]:
-        said, complaints = self.client.communicate(timeout=60)
+        said, complaints = self.client.communicate(timeout=300)
         assert self.client.returncode == 0, complaints + self.worker.said
         told: dict[str, Any] = json.loads(said)
         return told
@@ -83,7 +83,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture
 def desk(cluster, tmp_path):
-    with vendor(tmp_path, latency=0.4) as shop:
+    with vendor(tmp_path, latency=1.0) as shop:
         yield Desk(cluster, shop, fleet_on(shop, tmp_path, ranks=ONE_VENDOR))
 
 

@@ -14,7 +14,7 @@ from tests.fleet.temporal.cluster import wait_for
 
 def test_a_worker_that_leaves_finishes_what_it_began_and_another_goes_on(cluster, tmp_path):
     leaving = cluster.worker()
-    with vendor(tmp_path, latency=0.3) as shop:
+    with vendor(tmp_path, latency=1.0) as shop:
         file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
         client = started("scan", file, "--engine", "temporal", *cluster.where, "--json")
         shop.wait_for(20)
@@ -22,7 +22,7 @@ def test_a_worker_that_leaves_finishes_what_it_began_and_another_goes_on(cluster
             settling.settle("last", nothing=True)
         assert leaving.stop() == 0
         staying = cluster.worker()
-        result = json.loads(client.communicate(timeout=60)[0])
+        result = json.loads(client.communicate(timeout=300)[0])
 
         assert len(shop.sent) == len(shop.paid) == shop.unique == WORKERS + 5
     wait_for(lambda: not shelf.find("last")[1].workers(), "the worker does not leave the scan")
