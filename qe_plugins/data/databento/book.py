@@ -71,7 +71,8 @@ class Book:
     def settle(self, receipt: Receipt, outcome: Literal["whole", "cut"] | None) -> None:
         """Write down how an attempt ended; None: it was refused, and cost nothing."""
         with self._lock:
-            rest = [one for one in self._now.receipts if one != receipt]
+            rest = list(self._now.receipts)
+            rest.remove(receipt)  # one of them: a killed run's may be equal, to the second
             ended = [msgspec.structs.replace(receipt, outcome=outcome)] if outcome else []
             self._write(receipts=[*rest, *ended])
 
