@@ -45,11 +45,7 @@ def _foreign(folder: Path) -> None:
     shutil.copy(first, second)
 
 
-def _unstamped(folder: Path) -> None:
-    (folder / "catalog/made_of.json").unlink()
-
-
-@pytest.mark.parametrize("damage", [_missing, _emptied, _duplicated, _foreign, _unstamped])
+@pytest.mark.parametrize("damage", [_missing, _emptied, _duplicated, _foreign])
 def test_a_catalog_that_is_not_what_was_made_is_refused(
     qe, bought, damage: Callable[[Path], None]
 ) -> None:
@@ -61,6 +57,74 @@ def test_a_catalog_that_is_not_what_was_made_is_refused(
     for one in (verified, ran):
         assert one.code == 2
         assert "qe data catalog --rebuild" in one.err
+    assert qe("data", "catalog", "--rebuild").code == 0
+    assert qe("data", "verify").code == 0
+
+
+def _own(folder: Path) -> None:
+    (folder / "catalog/made_of.json").unlink()
+
+
+def _other(folder: Path) -> None:
+    shutil.rmtree(folder / "catalog")
+    (folder / "catalog").mkdir()
+    (folder / "catalog/notes.txt").write_text("mine")
+
+
+def _link(folder: Path) -> None:
+    (folder / "catalog").rename(folder.parent / "elsewhere")
+    (folder / "catalog").symlink_to(folder.parent / "elsewhere")
+
+
+def _file(folder: Path) -> None:
+    shutil.rmtree(folder / "catalog")
+    (folder / "catalog").write_text("mine")
+
+
+def tree(folder: Path) -> dict[Path, bytes]:
+    return {one: one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+
+
+@pytest.mark.parametrize("put", [_own, _other, _link, _file])
+def test_a_folder_that_was_not_made_here_is_never_replaced(
+    qe, purchase, gateway, bought, shared_data, put: Callable[[Path], None]
+) -> None:
+    put(bought.folder)
+    (bought.folder / ".catalog.mine").mkdir()
+    before, asked = tree(bought.folder.parent), len(gateway.ledger.entries)
+    more = purchase("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition]")
+    own = shared_data / "databento/nautilus/definition-glbx-es-fut.dbn.zst"
+    name = next(iter(bought.files))
+
+    for words in (
+        ("catalog", "--rebuild"),
+        ("get", more, "--max-cost", "1"),
+        ("import", own),
+        ("remove", name, "--paid"),
+    ):
+        refused = qe("data", *words)
+        assert refused.code == 2, words
+        [line] = refused.err.splitlines()
+        assert "catalog: was not made by this program" in line
+        assert line.endswith("Move it away and run the command again.")
+        assert tree(bought.folder.parent) == before, words
+    assert (bought.folder / ".catalog.mine").is_dir()
+    assert len(gateway.ledger.entries) == asked
+    if put is not _link:
+        assert qe("data", "verify").code == 2
+    if put is _own:
+        ran = qe("check", CONFIG, "--set", f"data.catalog={bought.folder / 'catalog'}", *NO_DBN)
+        assert ran.code == 2
+        assert "move it away" in ran.err
+
+    (bought.folder / "catalog").rename(bought.folder.parent / "away")
+    assert qe("data", "catalog", "--rebuild").code == 0
+    assert qe("data", "verify").code == 0
+
+
+def test_an_empty_folder_is_taken_for_the_catalog(qe, bought) -> None:
+    shutil.rmtree(bought.folder / "catalog")
+    (bought.folder / "catalog").mkdir()
     assert qe("data", "catalog", "--rebuild").code == 0
     assert qe("data", "verify").code == 0
 

@@ -17,7 +17,14 @@ from qe_plugins.data.bar_series import BAR_SCHEMAS, BarFile, write_bars
 from qe_plugins.data.databento.book import Book
 from qe_plugins.data.databento.disk import writing
 from qe_plugins.data.databento.manifest import Entry
-from qe_plugins.data.databento.stamp import FOLDER, remove, sources, swap, write_stamp
+from qe_plugins.data.databento.stamp import (
+    FOLDER,
+    refuse_foreign,
+    remove,
+    sources,
+    swap,
+    write_stamp,
+)
 from qe_plugins.data.dated import listed, write_instruments
 from qe_plugins.data.records import check_records
 from qe_plugins.errors import DataError
@@ -75,14 +82,16 @@ def prepared(
 ) -> Iterator[Made | None]:
     """Make a catalog of a dataset's files beside the old one, which stays; None without any.
 
-    `path_of` says where a file lies now. What was not put in its place is gone afterwards.
+    `path_of` says where a file lies now. What was not put in its place is gone afterwards. Raises
+    DataError where a folder that was not made here is in the catalog's place.
     """
     used = sources(entries)
-    for leftover in book.folder.glob(f".{FOLDER}.*"):  # of a run that was killed
-        shutil.rmtree(leftover)
+    for name in (f".{FOLDER}.new", f".{FOLDER}.old"):  # of a run that was killed
+        shutil.rmtree(book.folder / name, ignore_errors=True)
     if not used:
         yield None
         return
+    refuse_foreign(book.folder / FOLDER)
     workshop = book.folder / f".{FOLDER}.new"
     try:
         with writing(book.folder, FOLDER):

@@ -18,7 +18,7 @@ from qe_plugins.data.databento.desk import Desk, open_desk
 from qe_plugins.data.databento.purchase import Purchase, load_purchase
 from qe_plugins.data.databento.quotes import lines, total
 from qe_plugins.data.databento.shelf import Built, rebuild
-from qe_plugins.data.databento.stamp import FOLDER, is_fresh
+from qe_plugins.data.databento.stamp import FOLDER, is_fresh, refuse_foreign
 from qe_plugins.errors import DataError
 
 FOR_RETRIES = Decimal("1.1")  # what "yes" at the prompt allows beyond the quote
@@ -92,10 +92,15 @@ def estimate(config: Path, started: Started) -> Cart:
 
 @contextmanager
 def opened(config: Path) -> Iterator[Shop]:
-    """Open the purchase in a file; one run at a time may change a dataset's folder."""
+    """Open the purchase in a file; one run at a time may change a dataset's folder.
+
+    Raises DataError, before anything is asked or bought, where a folder that was not made here is
+    in the place of the catalog.
+    """
     purchase = load_purchase(config)
     desk = open_desk(purchase.dataset, purchase.databento.gateway)
     with locked(purchase.dataset) as book:
+        refuse_foreign(book.folder / FOLDER)
         yield Shop(purchase, desk, book)
 
 

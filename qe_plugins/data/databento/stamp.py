@@ -23,6 +23,7 @@ STAMP = "made_of.json"
 MANIFEST = "manifest.json"
 FORM = "1"  # of the catalog; a change makes every one again
 SHOWN = 3
+UNSTAMPED = "nothing in it says which files it was made of; move it away, for it is not replaced"
 REBUILD = "run 'qe data catalog --rebuild'"
 
 
@@ -57,6 +58,21 @@ def swap(workshop: Path, folder: Path) -> None:
         os.replace(folder, old)
     os.replace(workshop, folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise DataError where a folder in the place of a catalog was not made here.
+
+    Such a folder is never replaced and never removed. An empty one holds nothing to lose.
+    """
+    is_folder = folder.is_dir() and not folder.is_symlink()
+    ours = (folder / STAMP).is_file() or not any(folder.iterdir()) if is_folder else False
+    if os.path.lexists(folder) and not ours:
+        raise DataError(
+            f"was not made by this program (no {STAMP} in it) and is not replaced.",
+            where=str(folder),
+            hint="Move it away and run the command again.",
+        )
 
 
 def remove(folder: Path) -> None:
@@ -96,7 +112,7 @@ def faults(folder: Path, manifest: Manifest | None = None) -> list[str]:
     manifest = manifest or _beside(folder)
     made = _read(folder / STAMP)
     if made is None:
-        return ["nothing in it says which files it was made of"] if manifest else []
+        return [UNSTAMPED] if manifest else []
     if made.form != FORM:
         return ["it was made by another version of this program"]
     return [*_other_files(made, manifest), *_changed(made.files, _digests(folder))]
