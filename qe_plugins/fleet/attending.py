@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from qe_plugins.fleet.apart import import_others
 from qe_plugins.fleet.outcome import Outcome
 from qe_plugins.fleet.runtime import Runtime
 from qe_plugins.fleet.stop import Stop, Stopped
@@ -14,6 +15,9 @@ from qe_plugins.llm.client import Client
 
 type Watch = Callable[[Runtime, Client], Coroutine[Any, Any, None]]
 """Shows a running scan until it is cancelled."""
+
+EVERY = 0.1
+"""Seconds between two looks whether a call has been answered."""
 
 
 @asynccontextmanager
@@ -26,6 +30,16 @@ async def watched(watch: Watch | None, runtime: Runtime, client: Client) -> Asyn
         if watcher is not None:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
+
+
+async def import_ahead(runtime: Runtime, client: Client) -> None:
+    """Import the SDKs of the upper ranks once the first call is answered and others are waited for.
+
+    Before, it would hold up the first call; when they are first asked, it would hold up the end.
+    """
+    while not client.stats.answered:
+        await asyncio.sleep(EVERY)
+    import_others(runtime.fleet)
 
 
 async def unless_stopped(runtime: Runtime, stop: Stop) -> Outcome:

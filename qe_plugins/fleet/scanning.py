@@ -19,9 +19,9 @@ from qe_plugins.config.decode import Decoder
 from qe_plugins.config.source import dump, parse
 from qe_plugins.errors import FleetError, QeError
 from qe_plugins.fleet import open_files, settling, shelf, stages
-from qe_plugins.fleet.apart import LARGE, Reader, import_others, import_sdk
+from qe_plugins.fleet.apart import LARGE, Reader, import_sdk
 from qe_plugins.fleet.asking import Questions, headlines, refuse_short_lists
-from qe_plugins.fleet.attending import Watch, unless_stopped, watched
+from qe_plugins.fleet.attending import Watch, import_ahead, unless_stopped, watched
 from qe_plugins.fleet.bus import Bus
 from qe_plugins.fleet.loading import CURRENCY, LoadedFleet
 from qe_plugins.fleet.messages import message
@@ -43,9 +43,6 @@ from qe_plugins.llm.pricelist import price_list
 from qe_plugins.llm.provider import Provider
 
 LOG = logging.getLogger(__name__)
-
-AHEAD = 0.1
-"""Seconds between two looks whether a call has been answered."""
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -203,7 +200,7 @@ async def _run(
             before = client.ledger.sent(scan.scan_id)
             runtime = Runtime(scan.fleet, scan.questions, client, decisions, heard=heard)
             try:
-                ahead = None if replay else _import_ahead
+                ahead = None if replay else import_ahead
                 async with watched(watch, runtime, client), watched(ahead, runtime, client):
                     await unless_stopped(runtime, stop or Stop())
                     seconds = runtime.seconds()
@@ -216,16 +213,6 @@ async def _run(
             result = result if replay else whole_of(result, before, client.ledger)
         messages = len(bus.read(scan=scan.scan_id))
     return msgspec.structs.replace(result, messages=messages), runtime.in_order()
-
-
-async def _import_ahead(runtime: Runtime, client: Client) -> None:
-    """Import the SDKs of the upper ranks once the first call is answered and others are waited for.
-
-    Before, it would hold up the first call; when they are first asked, it would hold up the end.
-    """
-    while not client.stats.answered:
-        await asyncio.sleep(AHEAD)
-    import_others(runtime.fleet)
 
 
 async def _drained(client: Client, error: Exception) -> None:
