@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.listing import Day, json_option, print_json, print_rows
+from qe_plugins.cli.listing import Day, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.market.sessions import Session
@@ -110,11 +110,11 @@ def _both(moment: datetime) -> dict[str, str]:
 
 def _print_session(root: str, day: date, session: Session | None) -> None:
     if session is None:
-        click.echo(f"{root} does not trade on {day:%A} {day}")
+        echo(f"{root} does not trade on {day:%A} {day}")
         print_rows(("", "Chicago", "UTC"), [_row("opens next", _next_open(root, day, None))])
         return
     early = f", early close: {session.reason}" if session.early else ""
-    click.echo(f"{root} session of {day:%A} {day}{early}")
+    echo(f"{root} session of {day:%A} {day}{early}")
     rows = [_row("opens", session.open)]
     for halt in session.breaks:
         rows += [_row("halts", halt.start), _row("resumes", halt.end)]

@@ -10,7 +10,8 @@ import click
 
 from qe_plugins.cli.data_market import DBN, places
 from qe_plugins.cli.data_rolls import RULE
-from qe_plugins.cli.listing import Day, json_option, print_json, print_rows
+from qe_plugins.cli.listing import Day, echo, json_option, print_json, print_rows
+from qe_plugins.saying import shown
 
 if TYPE_CHECKING:
     from qe_plugins.data.series import Series
@@ -65,16 +66,20 @@ def continuous(
 
 
 def _print_series(series: Series, out: Path | None) -> None:
-    click.echo(series.label)
+    echo(shown(series.label))
     moves = [
         (one.start, one.end, one.contract, f"{one.ratio:.8f}", f"{one.difference:f}")
         for one in series.segments
     ]
     print_rows(("from", "to", "contract", "times", "plus"), moves)
-    click.echo(f"{series.bars.height:,} bars, the last of them:")
+    echo(f"{series.bars.height:,} bars, the last of them:")
     last = series.bars.tail(5).drop("ts")
     print_rows(last.columns, [_rounded(row) for row in last.iter_rows()])
-    click.echo(f"written to {out}" if out else "--out FILE.parquet writes them, --json prints them")
+    echo(
+        f"written to {shown(str(out))}"
+        if out
+        else "--out FILE.parquet writes them, --json prints them"
+    )
 
 
 def _rounded(row: tuple[object, ...]) -> list[object]:

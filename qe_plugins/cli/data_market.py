@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.listing import Day, json_option, print_json, print_rows
+from qe_plugins.cli.listing import Day, echo, json_option, print_json, print_rows
+from qe_plugins.saying import shown
 
 if TYPE_CHECKING:
     from qe_plugins.data.resolve import Span
@@ -65,7 +66,7 @@ def symbols(
             | {"contracts": rows}
         )
         return
-    click.echo(f"{symbol} ({meant.stype_in}) from {start} to {end}, end exclusive, UTC days")
+    echo(f"{shown(symbol)} ({meant.stype_in}) from {start} to {end}, end exclusive, UTC days")
     print_rows(("contract", "feed", "from", "to"), [list(row.values()) for row in rows])
 
 

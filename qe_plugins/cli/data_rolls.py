@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qe_plugins import saying
 from qe_plugins.cli.data_market import DBN, places
-from qe_plugins.cli.listing import Day, json_option, print_json, print_rows
+from qe_plugins.cli.listing import Day, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.market.rolls import RollCalendar, Rule
@@ -61,8 +62,8 @@ def rolls(
         return
     _print_rolls(shown)
     if bare and rule != Rule.CALENDAR:
-        click.echo(f"{bare:,} sessions have no bars: only a deadline can end a contract there")
-    click.echo(f"kept in {file}")
+        echo(f"{bare:,} sessions have no bars: only a deadline can end a contract there")
+    echo(f"kept in {saying.shown(str(file))}")
 
 
 def _calendar(
@@ -95,7 +96,7 @@ def _without_bars(shown: RollCalendar, days: list[date]) -> int:
 
 def _print_rolls(shown: RollCalendar) -> None:
     by = shown.rule.replace("_", " ")
-    click.echo(f"{shown.root} by {by}, {shown.start} to {shown.end}: {shown.first} first")
+    echo(f"{shown.root} by {by}, {shown.start} to {shown.end}: {shown.first} first")
     rows = [
         (
             roll.date,
@@ -110,7 +111,7 @@ def _print_rolls(shown: RollCalendar) -> None:
         for roll in shown.rolls
     ]
     if not rows:
-        click.echo("no roll in these days")
+        echo("no roll in these days")
         return
     head = ("session", "from", "to", "price", "price to", "step", "prices at", "reason")
     print_rows(head, rows)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from qe_plugins.cli.listing import Day, json_option, print_json
+from qe_plugins.cli.listing import Day, echo, json_option, print_json
+from qe_plugins.saying import shown
 
 
 @click.command()
@@ -69,13 +70,13 @@ def synth(
     if as_json:
         print_json(asdict(found) | {"catalog": str(found.catalog), "rolls": str(found.rolls)})
         return
-    click.echo(found.label)
-    click.echo(
+    echo(found.label)
+    echo(
         f"{found.contracts} contracts, {found.bars:,} bars" + ("" if found.made else ", was there")
     )
-    click.echo(f"catalog  {found.catalog}")
-    click.echo(f"rolls    {found.rolls}")
-    click.echo("Run on it with --set data.catalog=FOLDER.")
+    echo(f"catalog  {shown(str(found.catalog))}")
+    echo(f"rolls    {shown(str(found.rolls))}")
+    echo("Run on it with --set data.catalog=FOLDER.")
 
 
 def _names(text: str) -> list[str]:
