@@ -25,7 +25,7 @@ from qe_plugins import (
     Veto,
     hookimpl,
 )
-from qe_plugins.market.hours import stretch
+from qe_plugins.market.sessions import stretch
 
 if TYPE_CHECKING:
     from nautilus_trader.model import FuturesContract

@@ -1,7 +1,8 @@
 """What a plugin author needs, and nothing else."""
 
 from qe_plugins.bars import Bars
-from qe_plugins.decisions import (
+from qe_plugins.plugins.base import Account, History, Plugin, PluginConfig, hookimpl
+from qe_plugins.plugins.types import (
     Excursion,
     OrderRequest,
     Posture,
@@ -16,9 +17,7 @@ from qe_plugins.decisions import (
     Trade,
     Veto,
 )
-from qe_plugins.plugin import Plugin, PluginConfig, hookimpl
 from qe_plugins.units import Duration, Fraction, Money
-from qe_plugins.views import Account, History
 
 __all__ = [
     "Account",

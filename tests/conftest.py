@@ -23,7 +23,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("QE_JOURNAL_URL", raising=False)
     monkeypatch.delenv("DATABENTO_API_KEY", raising=False)
-    monkeypatch.setattr("qe_plugins.saying._secrets", {})
+    monkeypatch.setattr("qe_plugins.safe_text._secrets", {})
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from qe_plugins.collector import YOUNG, sparing
+from qe_plugins.gc_tuning import YOUNG, sparing
 
 
 def test_the_collector_is_as_before_when_it_ends():

@@ -18,10 +18,10 @@ DOORS = {
     "databento": {"data/databento"},
     "databento_dbn": {"data"},
     "sqlalchemy": {"journal", "llm/ledger"},
-    "openai": {"llm/openai.py"},
-    "anthropic": {"llm/anthropic.py"},
+    "openai": {"llm/providers/openai.py"},
+    "anthropic": {"llm/providers/anthropic.py"},
     "temporalio": {"fleet/temporal"},
-    "nats": {"fleet/jetstream.py"},
+    "nats": {"fleet/messaging/jetstream.py"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
 
@@ -43,15 +43,15 @@ def test_a_module_imports_no_library_whose_door_is_elsewhere(path):
         ("cli/runs.py", "from nautilus_trader import model, trading"),
         ("report/page.py", "def page():\n    import nautilus_trader.trading"),
         ("report/page.py", "from nautilus_trader.persistence import ParquetDataCatalog"),
-        ("data/catalog.py", "from nautilus_trader.common import Cache"),
-        ("data/catalog.py", "import databento as db"),
-        ("engine/host.py", "from databento import Historical"),
+        ("data/catalog/catalog.py", "from nautilus_trader.common import Cache"),
+        ("data/catalog/catalog.py", "import databento as db"),
+        ("engine/hosting/host.py", "from databento import Historical"),
         ("report/page.py", "import databento_dbn"),
         ("report/page.py", "from sqlalchemy import select"),
-        ("llm/client.py", "from openai import AsyncOpenAI"),
-        ("llm/openai.py", "import anthropic"),
-        ("fleet/scanning.py", "from temporalio import workflow"),
-        ("fleet/bus.py", "import nats"),
+        ("llm/client/client.py", "from openai import AsyncOpenAI"),
+        ("llm/providers/openai.py", "import anthropic"),
+        ("fleet/scan/lifecycle.py", "from temporalio import workflow"),
+        ("fleet/messaging/outbox.py", "import nats"),
     ],
 )
 def test_a_trespass_is_seen(where, source):
@@ -61,17 +61,20 @@ def test_a_trespass_is_seen(where, source):
 @pytest.mark.parametrize(
     ("where", "source"),
     [
-        ("engine/host.py", "from nautilus_trader.trading import Strategy"),
+        ("engine/hosting/host.py", "from nautilus_trader.trading import Strategy"),
         ("cli/runs.py", "from nautilus_trader.model import Bar"),
         ("cli/runs.py", "from nautilus_trader import model"),
-        ("data/catalog.py", "from nautilus_trader.persistence import ParquetDataCatalog"),
-        ("data/dbn.py", "from nautilus_trader.adapters.databento import DatabentoDataLoader"),
-        ("data/databento/desk.py", "import databento"),
+        ("data/catalog/catalog.py", "from nautilus_trader.persistence import ParquetDataCatalog"),
+        (
+            "data/dbn/source.py",
+            "from nautilus_trader.adapters.databento import DatabentoDataLoader",
+        ),
+        ("data/databento/client.py", "import databento"),
         ("hookspecs.py", "if TYPE_CHECKING:\n    from nautilus_trader.common import Cache"),
-        ("cli/data.py", "from qe_plugins.data.databento import desk"),
-        ("llm/openai.py", "from openai import AsyncOpenAI"),
-        ("llm/anthropic.py", "import anthropic"),
-        ("fleet/temporal/clock.py", "from temporalio import workflow"),
+        ("cli/data/__init__.py", "from qe_plugins.data.databento import desk"),
+        ("llm/providers/openai.py", "from openai import AsyncOpenAI"),
+        ("llm/providers/anthropic.py", "import anthropic"),
+        ("fleet/temporal/workflows.py", "from temporalio import workflow"),
     ],
 )
 def test_a_door_is_open(where, source):

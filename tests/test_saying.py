@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins import saying
+from qe_plugins import safe_text
 
 
 @pytest.mark.parametrize(
@@ -24,16 +24,16 @@ from qe_plugins import saying
     ],
 )
 def test_what_acts_on_a_terminal_is_spelled_out(text: str, shown: str) -> None:
-    assert saying.shown(text) == shown
+    assert safe_text.shown(text) == shown
 
 
 def test_lines_stay_where_they_are_wanted() -> None:
-    assert saying.shown("a\n\tb\x07", lines=True) == "a\n\tb\\x07"
+    assert safe_text.shown("a\n\tb\x07", lines=True) == "a\n\tb\\x07"
 
 
 @given(st.text())
 def test_no_control_character_is_left(text: str) -> None:
-    assert not saying.SHOWN_OTHERWISE.search(saying.shown(text))
+    assert not safe_text.SHOWN_OTHERWISE.search(safe_text.shown(text))
 
 
 @given(st.text())
@@ -43,6 +43,6 @@ def test_json_stays_the_same_json(text: str) -> None:
     except UnicodeEncodeError:
         return
     document = json.dumps({"a": text}, ensure_ascii=False)
-    safe = saying.json_shown(document)
+    safe = safe_text.json_shown(document)
     assert json.loads(safe) == {"a": text}
-    assert not saying.SHOWN_OTHERWISE.search(safe)
+    assert not safe_text.SHOWN_OTHERWISE.search(safe)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from qe_plugins import interrupts
+from qe_plugins import stop_signals
 
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
@@ -34,10 +34,10 @@ COMMANDS: dict[str, str] = {
 
 
 def _allow(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> None:
-    from qe_plugins import hosts
+    from qe_plugins import allowed_hosts
 
     for host in given:
-        hosts.allow(host)
+        allowed_hosts.allow(host)
 
 
 ALLOW_HOST = click.Option(
@@ -88,12 +88,12 @@ def program() -> NoReturn:
     """Be the program `qe`: run `main`, then end the process."""
     code: int | str | None = 0
     if sys.argv[1:2] == ["backtest"]:  # before the engine is imported, which takes a second
-        interrupts.watch()
+        stop_signals.watch()
     try:
         main()
     except SystemExit as done:
         code = done.code
-    stopped = code == interrupts.STOPPED  # threads that wait for a vendor must not hold it up
+    stopped = code == stop_signals.STOPPED  # threads that wait for a vendor must not hold it up
     large = sys.argv[1:2] == ["fleet"]  # a scan's objects take a second to be freed one by one
     if isinstance(code, int) and (stopped or large or TEMPORAL in sys.modules):
         leave(code)
@@ -115,7 +115,7 @@ def leave(code: int) -> NoReturn:
 def main() -> None:
     """Run `qe`. Errors a user can mend become one line on stderr and exit code 2."""
     from qe_plugins import project
-    from qe_plugins.cli.failing import one_line
+    from qe_plugins.cli.errors import one_line
 
     try:
         project.enter(Path.cwd())
@@ -123,11 +123,11 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        interrupts.hold()
+        stop_signals.hold()
         click.echo("interrupted", err=True)
-        sys.exit(interrupts.STOPPED)
+        sys.exit(stop_signals.STOPPED)
     except BaseException as error:  # a panic in the engine's Rust code is no `Exception`
-        interrupts.hold()
+        stop_signals.hold()
         sys.exit(one_line(error))
 
 

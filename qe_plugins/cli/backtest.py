@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins import collector, interrupts
-from qe_plugins.cli.listing import echo
+from qe_plugins import gc_tuning, stop_signals
+from qe_plugins.cli.output import echo
 
 FAILURES = 5
 """How many failures of plugins are listed below a run; all are in its report."""
 
 if TYPE_CHECKING:
-    from qe_plugins.config.load import Loaded
-    from qe_plugins.engine.outcome import Outcome
+    from qe_plugins.config.loader import Loaded
+    from qe_plugins.engine.results.result import Outcome
     from qe_plugins.journal.store import Journal
 
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     type=click.Choice(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), case_sensitive=False),
     help="Show what strategies and plugins log, from this level on. All of it is in run.log.",
 )
-@collector.sparing()
+@gc_tuning.sparing()
 def backtest(
     file: Path,
     overrides: tuple[str, ...],
@@ -50,12 +50,12 @@ def backtest(
     level: str | None,
 ) -> None:
     """Run the backtest that FILE describes; leave a report and a journal."""
-    from qe_plugins.config.load import load
-    from qe_plugins.engine.backtest import run
+    from qe_plugins.config.loader import load
+    from qe_plugins.engine.running.backtest import run
     from qe_plugins.journal.store import Journal
-    from qe_plugins.report import folder
+    from qe_plugins.report import run_folder
 
-    folder.check_out(out)
+    run_folder.check_out(out)
     loaded = load(file, overrides)
     if as_json and str(loaded.config.logging.get("stdout_level") or "OFF").upper() != "OFF":
         message = "stdout_level would write into the JSON document on standard output."
@@ -66,7 +66,7 @@ def backtest(
         outcome = run(loaded, progress=progress, log=level)
     with Journal.open() as journal:
         run_dir = _leave(outcome, loaded, journal, out)
-    figures = folder.result(run_dir)
+    figures = run_folder.result(run_dir)
     if as_json:
         click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
     else:
@@ -75,14 +75,14 @@ def backtest(
 
 def _leave(outcome: Outcome, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
     """Write the run's folder and its facts, both or neither, and return the folder."""
-    from qe_plugins.report import folder
+    from qe_plugins.report import run_folder
 
     about = (outcome.run_id, outcome.name, outcome.started, outcome.facts)
     with (
-        folder.draft(outcome, loaded.resolved, out) as publish,
+        run_folder.draft(outcome, loaded.resolved, out) as publish,
         journal.pending_run(*about) as content,
     ):
-        interrupts.seal()
+        stop_signals.seal()
         return publish(content)
 
 
@@ -95,7 +95,7 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with (
-        interrupts.undone_by(console.show_cursor),
+        stop_signals.undone_by(console.show_cursor),
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task(name, total=None)
@@ -105,16 +105,17 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
 def _print(figures: dict[str, Any], run_dir: Path) -> None:
     from rich.console import Console
 
-    from qe_plugins.report import tables, wording
+    from qe_plugins.report import terminal
+    from qe_plugins.report.figures import formatting
 
     console = Console()
-    console.print(tables.table(figures))
-    if (fared := tables.plugins(figures)) is not None:
+    console.print(terminal.table(figures))
+    if (fared := terminal.plugins(figures)) is not None:
         console.print(fared)
     echo(f"report  {run_dir / 'report.html'}")
-    if refused := wording.refused(figures):
+    if refused := formatting.refused(figures):
         echo(refused)
-    if failed := wording.failed(figures):
+    if failed := formatting.failed(figures):
         echo(f"\n{figures['failures'][0]['traceback']}\n")
         for line in failed[:FAILURES]:
             echo(line)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins.cli.listing import echo
-from qe_plugins.saying import json_shown, shown
+from qe_plugins.cli.output import echo
+from qe_plugins.safe_text import json_shown, shown
 
 if TYPE_CHECKING:
-    from qe_plugins.config.load import Loaded
+    from qe_plugins.config.loader import Loaded
 
 type Command = Callable[..., None]
 
@@ -38,12 +38,12 @@ def _json(command: Command) -> Command:
 @_json
 def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Resolve FILE, build everything and say what would run, without running."""
-    from qe_plugins.config.load import load
-    from qe_plugins.engine.description import describe
+    from qe_plugins.config.loader import load
+    from qe_plugins.engine.running.describe import describe
     from qe_plugins.journal.store import Journal
-    from qe_plugins.report import folder
+    from qe_plugins.report import run_folder
 
-    folder.check_out(None)
+    run_folder.check_out(None)
     loaded = load(file, overrides)
     Journal.check()
     rows = describe(loaded)
@@ -59,8 +59,8 @@ def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 @_json
 def show(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print FILE resolved: what it extends, overrides and defaults. Secrets stay ${NAME}."""
-    from qe_plugins.config.load import load
-    from qe_plugins.config.source import dump
+    from qe_plugins.config.loader import load
+    from qe_plugins.config.yaml_reader import dump
 
     resolved = load(file, overrides).resolved
     if as_json:
@@ -72,7 +72,7 @@ def show(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of a configuration file, for editors."""
-    from qe_plugins.config.editors import editor_schema
+    from qe_plugins.config.json_schema import editor_schema
 
     _print_json(editor_schema())
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.listing import json_option, print_json
+from qe_plugins.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
-    from qe_plugins.manager import HookReference
+    from qe_plugins.plugins import HookReference
 
 
 @click.command()
@@ -23,7 +23,7 @@ def hooks(name: str | None, as_json: bool) -> None:
     When it is called, on which thread, how answers combine, what an exception means. NAME limits
     it to one hook.
     """
-    from qe_plugins.manager import reference
+    from qe_plugins.plugins import reference
 
     found = reference(name)
     if as_json:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.views import VIEWS, View, cell, line, utc
-from qe_plugins.saying import shown
+from qe_plugins.journal.listings import VIEWS, View, cell, line, utc
+from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
-    from qe_plugins.journal.records import Fact
+    from qe_plugins.journal.facts import Fact
     from qe_plugins.journal.trace import Step
 
 ROWS = 100
@@ -122,14 +122,14 @@ def verify(anchors: Path | None, as_json: bool) -> None:
     """
     from qe_plugins.journal.anchor import read
     from qe_plugins.journal.store import Journal
-    from qe_plugins.report import shelf
+    from qe_plugins.report import run_index
 
     kept = read(anchors) if anchors is not None else []
     with Journal.open() as opened:
         problems = opened.verify(kept)
         runs, facts = opened.counts()
         written = {run.run_id: run.content_hash for run in opened.runs()}
-    problems += shelf.unlike(written)
+    problems += run_index.unlike(written)
     if as_json:
         print_json({"runs": runs, "facts": facts, "problems": problems})
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.listing import json_option, print_json
+from qe_plugins.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
     pass
@@ -56,7 +56,7 @@ def lookahead(
     import sys
 
     from qe_plugins.research.lookahead.analysis import analyse
-    from qe_plugins.research.lookahead.wording import document, lines
+    from qe_plugins.research.lookahead.messages import document, lines
 
     with _progress(file.stem) as progress:
         found = analyse(

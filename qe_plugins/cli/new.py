@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from qe_plugins import project
-from qe_plugins.cli import drafts
-from qe_plugins.cli.listing import echo
-from qe_plugins.decisions import Role
+from qe_plugins.cli import scaffold
+from qe_plugins.cli.output import echo
+from qe_plugins.plugins.types import Role
 
 ROLES = [role.value for role in Role if role is not Role.HOUSE]
 SAYS = {
@@ -38,7 +38,7 @@ def new() -> None:
 def agent(name: str, role: str) -> None:
     """Write agents/ROLE_NAME.py, a plugin, and its test."""
     desk = role.lower()
-    drafts.check_name(name)
+    scaffold.check_name(name)
     says_so = name == desk or name.startswith(f"{desk}_")
     _draft(desk, "agents", name if says_so else f"{desk}_{name}")
 
@@ -51,13 +51,13 @@ def strategy(name: str) -> None:
 
 
 def _draft(kind: str, package: str, module: str) -> None:
-    drafts.check_name(module)
+    scaffold.check_name(module)
     root = project.find_root(Path.cwd()) or Path.cwd()
-    files, yaml = drafts.render(kind, package, module)
+    files, yaml = scaffold.render(kind, package, module)
     opened = f"{package}/__init__.py"
     if not (root / opened).exists():
         files[opened] = f'"""{SAYS[package]}"""\n'
-    drafts.write(root, files)
+    scaffold.write(root, files)
     for path in files:
         echo(f"wrote {os.path.relpath(root / path)}")
     test = os.path.relpath(root / "tests" / package / f"test_{module}.py")

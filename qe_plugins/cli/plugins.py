@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 from qe_plugins.errors import did_you_mean
-from qe_plugins.saying import shown
+from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
-    from qe_plugins.manager import Available
+    from qe_plugins.plugins import Available
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ def plugins(config: Path | None, overrides: tuple[str, ...], load: bool, as_json
 
 def _asked(config: Path | None, overrides: Sequence[str]) -> dict[str, str]:
     """Return the names that the configuration activates, in order, each with its place in it."""
-    from qe_plugins.config.load import load
+    from qe_plugins.config.loader import load
 
     if config is None:
         return {}
@@ -59,7 +59,7 @@ def _asked(config: Path | None, overrides: Sequence[str]) -> dict[str, str]:
 
 
 def _rows(asked: dict[str, str], load: bool) -> list[Row]:
-    from qe_plugins.manager import available, listed
+    from qe_plugins.plugins import available, listed
 
     found = available() if load else listed(asked)
     active = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from qe_plugins.cli.listing import echo, json_option, print_json
+from qe_plugins.cli.output import echo, json_option, print_json
 
 
 @click.group(invoke_without_command=True)
@@ -15,15 +15,15 @@ from qe_plugins.cli.listing import echo, json_option, print_json
 @click.pass_context
 def runs(ctx: click.Context, as_json: bool) -> None:
     """List the runs, newest first."""
-    from qe_plugins.report import shelf, tables
+    from qe_plugins.report import run_index, terminal
 
     if ctx.invoked_subcommand is not None:
         return
-    found = shelf.listing()
+    found = run_index.listing()
     if as_json:
         print_json(found)
     elif found:
-        _print(tables.runs(found))
+        _print(terminal.runs(found))
     else:
         echo("no run yet: make one with `qe backtest FILE`")
 
@@ -32,10 +32,10 @@ def runs(ctx: click.Context, as_json: bool) -> None:
 @click.argument("names", nargs=-1, required=True)
 def remove(names: tuple[str, ...]) -> None:
     """Remove the folders of runs NAMES: ids, or the starts of some. The journal keeps its facts."""
-    from qe_plugins.report import folder, shelf
+    from qe_plugins.report import run_folder, run_index
 
-    for place in [shelf.find(name) for name in names]:  # all of them are there, or none goes
-        shelf.remove(str(place), folder.WRITTEN)
+    for place in [run_index.find(name) for name in names]:  # all of them are there, or none goes
+        run_index.remove(str(place), run_folder.WRITTEN)
         click.echo(f"removed: {place}")
 
 
@@ -52,21 +52,21 @@ def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
     RUN is "last", a run's id, the start of one, or its folder. TRADE is a trade's id, the start or
     the number of one, or "last".
     """
-    from qe_plugins.report import folder, shelf, tables
+    from qe_plugins.report import run_folder, run_index, terminal
 
-    place = shelf.find(run)
+    place = run_index.find(run)
     if trade is not None:
         _print_trade(place, trade, as_json)
         return
-    figures = {**shelf.figures(place), "run_dir": str(place)}
+    figures = {**run_index.figures(place), "run_dir": str(place)}
     if as_json:
         print_json(figures)
     else:
-        with shelf.as_written(place):
-            _print(tables.table(figures), tables.plugins(figures))
-        echo(str(place / folder.PAGE))
+        with run_index.as_written(place):
+            _print(terminal.table(figures), terminal.plugins(figures))
+        echo(str(place / run_folder.PAGE))
     if show:
-        click.launch((place / folder.PAGE).as_uri())
+        click.launch((place / run_folder.PAGE).as_uri())
 
 
 @click.command()
@@ -75,21 +75,21 @@ def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
 @json_option
 def compare(first: str, second: str, as_json: bool) -> None:
     """Set two runs side by side: figures, fills, settings."""
-    from qe_plugins.report import comparing, shelf, tables
+    from qe_plugins.report import comparison, run_index, terminal
 
-    found = comparing.compare(shelf.find(first), shelf.find(second))
+    found = comparison.compare(run_index.find(first), run_index.find(second))
     if as_json:
         print_json(found)
         return
     for name, run in zip(("first", "second"), found["runs"], strict=True):
         echo(f"{name:8}{run}")
     echo("the fills are identical\n" if found["same_fills"] else "the fills differ\n")
-    _print(tables.differences(found), tables.settings(found))
+    _print(terminal.differences(found), terminal.settings(found))
 
 
 def _print_trade(place: Path, text: str, as_json: bool) -> None:
-    from qe_plugins.cli import trade
-    from qe_plugins.report.trade import told
+    from qe_plugins.cli import trade_view as trade
+    from qe_plugins.report.figures.trade_report import told
 
     found = told(place, text)
     if as_json:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins.cli.listing import echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qe_plugins.research.shelf import Asked
-    from qe_plugins.research.sweeps import Swept
+    from qe_plugins.research.sweep_runner import Swept
+    from qe_plugins.research.sweep_store import Asked
     from qe_plugins.research.variants import Result, Variant
 
 MOST_ROWS = 15
@@ -67,13 +67,13 @@ def sweep(
     import os
     import sys
 
-    from qe_plugins.report.measure import measure
-    from qe_plugins.research import sweeps
+    from qe_plugins.report.sweep_job import measure
+    from qe_plugins.research import sweep_runner
 
     asked, place = _asked(file, grid, overrides, out, resume)
     try:
         with _live(asked) as heard:
-            swept = sweeps.sweep(
+            swept = sweep_runner.sweep(
                 asked, place, measure, workers=workers or os.cpu_count() or 1, heard=heard
             )
     except KeyboardInterrupt:
@@ -98,35 +98,37 @@ def _asked(
     """Return what is asked and its folder; a sweep that is taken up keeps its id and its grid."""
     from datetime import UTC, datetime
 
-    from qe_plugins.config.load import load
-    from qe_plugins.engine.backtest import run_id_of
+    from qe_plugins.config.loader import load
+    from qe_plugins.engine.running.backtest import run_id_of
     from qe_plugins.errors import ConfigError
-    from qe_plugins.research import shelf
+    from qe_plugins.research import sweep_store
     from qe_plugins.research.grid import read_axes
 
     axes = read_axes(grid)
-    place = shelf.find(resume) if resume else None
-    before = shelf.read_asked(place) if place else None
+    place = sweep_store.find(resume) if resume else None
+    before = sweep_store.read_asked(place) if place else None
     axes = axes or (before.axes if before else ())
     if not axes:
         hint = "Write --grid dotted.key=one,another, such as --grid rung.risk=25,50."
         raise ConfigError("a sweep needs a grid.", where="--grid", hint=hint)
     name = load(file, overrides).config.name
     sweep_id = before.sweep if before else run_id_of(datetime.now(UTC), f"sweep {name}")
-    asked = shelf.Asked(sweep=sweep_id, name=name, config=str(file), overrides=overrides, axes=axes)
-    return asked, place or shelf.folder(sweep_id, out)
+    asked = sweep_store.Asked(
+        sweep=sweep_id, name=name, config=str(file), overrides=overrides, axes=axes
+    )
+    return asked, place or sweep_store.folder(sweep_id, out)
 
 
 def _written(swept: Swept) -> dict[str, str]:
     import os
 
-    from qe_plugins.report import heatmap
-    from qe_plugins.research import shelf
+    from qe_plugins.report import sweep_page
+    from qe_plugins.research import sweep_store
 
-    table = shelf.write_table(swept.folder, swept.asked.axes, swept.results)
-    page = swept.folder / shelf.PAGE
+    table = sweep_store.write_table(swept.folder, swept.asked.axes, swept.results)
+    page = swept.folder / sweep_store.PAGE
     part = page.with_suffix(".part")
-    part.write_text(heatmap.render(swept), encoding="utf-8")
+    part.write_text(sweep_page.render(swept), encoding="utf-8")
     os.replace(part, page)
     return {"folder": str(swept.folder), "table": str(table), "page": str(page)}
 
@@ -154,10 +156,11 @@ def _document(swept: Swept) -> dict[str, Any]:
 
 
 def _print(swept: Swept, files: dict[str, str]) -> None:
-    from qe_plugins.report import heatmap, wording
+    from qe_plugins.report import sweep_page
+    from qe_plugins.report.figures import formatting
 
     keys = [axis.key for axis in swept.asked.axes]
-    head = ["#", *heatmap.short(keys), *(wording.label(name) for name in FIGURES), ""]
+    head = ["#", *sweep_page.short(keys), *(formatting.label(name) for name in FIGURES), ""]
     print_rows(head, [[cell or "" for cell in _cells(one, keys)] for one in swept.results])
     told = [f"{len(swept.results)} variants"]
     told += [f"{swept.found} found again"] if swept.found else []
@@ -167,13 +170,16 @@ def _print(swept: Swept, files: dict[str, str]) -> None:
 
 
 def _cells(result: Result, keys: list[str]) -> list[str]:
-    from qe_plugins.report import wording
+    from qe_plugins.report.figures import formatting
 
     figures = result.figures
     return [
         str(result.variant.number),
         *(str(result.variant.settings[key]) for key in keys),
-        *(wording.write(name, figures[name]) if figures else wording.UNKNOWN for name in FIGURES),
+        *(
+            formatting.write(name, figures[name]) if figures else formatting.UNKNOWN
+            for name in FIGURES
+        ),
         result.error or ("" if figures else str(result.state)),
     ]
 
@@ -206,7 +212,7 @@ def _table(asked: Asked, rows: dict[int, tuple[Variant, Result | None]], total: 
     from rich.markup import escape
     from rich.table import Table
 
-    from qe_plugins.report.heatmap import short
+    from qe_plugins.report.sweep_page import short
 
     keys = [axis.key for axis in asked.axes]
     done = sum(result is not None for _, result in rows.values())

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from qe_plugins import home, project
-from qe_plugins.config.scalars import meaning
-from qe_plugins.config.written import EMPTY, Written
+from qe_plugins import project, state_dir
+from qe_plugins.config.nodes import EMPTY, Written
+from qe_plugins.config.yaml_reader import meaning
 from qe_plugins.errors import ConfigError
-from qe_plugins.saying import keep_secret
+from qe_plugins.safe_text import keep_secret
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
@@ -25,7 +25,7 @@ def variables() -> dict[str, str]:
 
     Nothing is exported: a key in `.env` reaches the values that name it and no child process.
     """
-    return dict(project.dotenv()) | os.environ | {"QE_HOME": str(home.home())}
+    return dict(project.dotenv()) | os.environ | {"QE_HOME": str(state_dir.home())}
 
 
 def interpolate(tree: Written, known: Mapping[str, str]) -> Written:

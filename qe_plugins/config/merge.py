@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from qe_plugins.config.nodes import EMPTY, Written
 from qe_plugins.config.schema import MAX_FAILURES, NAMED, SOURCES
-from qe_plugins.config.written import EMPTY, Written
 
 
 def merge(under: Written, over: Written, at: tuple[str, ...] = ()) -> Written:

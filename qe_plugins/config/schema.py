@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from qe_plugins.config.nautilus import Nautilus
-from qe_plugins.decisions import SMALLEST, Posture, Rung
+from qe_plugins.plugins.types import SMALLEST, Posture, Rung
 from qe_plugins.units import Duration, Fraction, Money
 
 NAMED = (

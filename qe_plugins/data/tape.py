@@ -10,15 +10,18 @@ import msgspec
 from nautilus_trader.model import FuturesContract
 
 from qe_plugins.config.schema import SOURCES, Data
-from qe_plugins.data import counting, dbn, door, synthetic, wanted
-from qe_plugins.data.catalog import Kind, Series, Shelf, open_shelf
-from qe_plugins.data.databento.stamp import check_catalog
-from qe_plugins.data.present import Present, present
-from qe_plugins.data.reading import Piece, Reader, Woven
-from qe_plugins.data.settlements import Settlement
-from qe_plugins.data.synthetic_label import Made, read_label
-from qe_plugins.data.wanted import Where
-from qe_plugins.market.keys import DATED
+from qe_plugins.data.catalog import row_groups, selection
+from qe_plugins.data.catalog.catalog import Kind, Series, Shelf, open_shelf
+from qe_plugins.data.catalog.reader import Piece, Reader, Woven
+from qe_plugins.data.catalog.selection import Where
+from qe_plugins.data.catalog.settlements import Settlement
+from qe_plugins.data.checks import source_checks
+from qe_plugins.data.checks.completeness import Present, present
+from qe_plugins.data.databento.catalog_stamp import check_catalog
+from qe_plugins.data.dbn import source as dbn
+from qe_plugins.data.synthetic import generator
+from qe_plugins.data.synthetic.label import Made, read_label
+from qe_plugins.market.contract_key import DATED
 
 SHOWN = 6
 DAY = 86_400 * 1_000_000_000
@@ -47,7 +50,7 @@ class Tape(msgspec.Struct, frozen=True):
     series: tuple[Series, ...]
     settlements: Mapping[str, Settlement] = {}
     refused: Mapping[str, str] = {}
-    asked: tuple[int, int] = (0, wanted.FAR)
+    asked: tuple[int, int] = (0, selection.FAR)
 
     def present(self) -> list[Present]:
         """Return which sessions and minutes of the calendar there is data of, by root."""
@@ -58,7 +61,7 @@ class Tape(msgspec.Struct, frozen=True):
         """Return when each contract's last record is due (UTC nanoseconds), by its id."""
         found: dict[str, int] = {}
         for one in self.series:
-            if span := counting.span(one.groups, self.start, self.end + 1):
+            if span := row_groups.span(one.groups, self.start, self.end + 1):
                 found[one.contract] = max(found.get(one.contract, 0), span.last)
         return found
 
@@ -70,7 +73,7 @@ class Tape(msgspec.Struct, frozen=True):
         """
         reader = Reader(self.series)
         groups = [group for one in self.series for group in one.groups]
-        for first, last in counting.windows(groups, self.chunk, self.start, self.end):
+        for first, last in row_groups.windows(groups, self.chunk, self.start, self.end):
             piece = reader.piece(first, last, woven)
             if piece.records:
                 yield piece
@@ -85,7 +88,7 @@ def open_tape(data: Data, where: Where) -> Tape:
         name, shelf = dbn.shelf(data, where)
         return _tape("dbn", f"Databento DBN {name} ({{}})", shelf, data, where)
     if data.synthetic is not None:
-        shelf = synthetic.shelf(data.synthetic, where)
+        shelf = generator.shelf(data.synthetic, where)
         label = Made((data.synthetic.root,), data.synthetic).label
         return _tape("synthetic", label, shelf, data, where)
     folder = Path(data.catalog or "").expanduser()
@@ -99,17 +102,19 @@ def open_tape(data: Data, where: Where) -> Tape:
 def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Tape:
     traded = {one.contract for one in shelf.series if one.groups} or set(shelf.contracts)
     roots = {name: shelf.contracts[name].underlying for name in traded}
-    wanted.refuse_refused(data, shelf.refused, roots, where)
-    known = wanted.of_roots(data.roots, roots, where)
-    contracts = wanted.chosen_contracts(data.instruments, known, where)
+    selection.refuse_refused(data, shelf.refused, roots, where)
+    known = selection.of_roots(data.roots, roots, where)
+    contracts = selection.chosen_contracts(data.instruments, known, where)
     place = where(next(key for key in SOURCES if getattr(data, key) is not None))
-    door.check_contracts({name: shelf.contracts[name] for name in sorted(contracts)}, place)
-    series = wanted.chosen_series(shelf.series, data, contracts, where)
-    start, end = wanted.window(series, data, where)
-    spans = [(one, span) for one in series if (span := counting.span(one.groups, start, end))]
+    source_checks.check_contracts(
+        {name: shelf.contracts[name] for name in sorted(contracts)}, place
+    )
+    series = selection.chosen_series(shelf.series, data, contracts, where)
+    start, end = selection.window(series, data, where)
+    spans = [(one, span) for one in series if (span := row_groups.span(one.groups, start, end))]
     if not spans:
-        raise wanted.nothing_between(start, end, where)
-    door.check_series(series, shelf.contracts, start, end, place)
+        raise selection.nothing_between(start, end, where)
+    source_checks.check_series(series, shelf.contracts, start, end, place)
     heard = [shelf.contracts[name] for name in dict.fromkeys(one.contract for one, _ in spans)]
     last = max(span.last for _, span in spans)
     reached = {str(one.id) for one in heard if one.expiration_ns <= min(end - 1, last + DAY)}

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from qe_plugins.config.schema import Data, Section
-from qe_plugins.decisions import Role
-from qe_plugins.llm.budget import NONE, Budgets
+from qe_plugins.llm.budgets import NONE, Budgets
+from qe_plugins.plugins.types import Role
 from qe_plugins.units import Duration, Fraction
 
 Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "4h"]

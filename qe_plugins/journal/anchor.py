@@ -11,9 +11,9 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.chain import GENESIS
-from qe_plugins.journal.records import Problem
-from qe_plugins.journal.tables import runs
+from qe_plugins.journal.facts import Problem
+from qe_plugins.journal.hash_chain import GENESIS
+from qe_plugins.journal.schema import runs
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,16 +12,17 @@ import msgspec
 from sqlalchemy import URL, Engine, Row, make_url, select
 from sqlalchemy.exc import ArgumentError
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-from qe_plugins.journal import audit, guard, tables
+from qe_plugins.journal import schema, test_isolation
+from qe_plugins.journal import verify as audit
 from qe_plugins.journal.anchor import Anchor, broken
-from qe_plugins.journal.chain import content_hash
 from qe_plugins.journal.database import connect, one_line_errors, reading, spelled, writing
-from qe_plugins.journal.migrations import ensure_newest
-from qe_plugins.journal.prefixes import meant
-from qe_plugins.journal.records import Fact, Kind, Problem, RunRow
-from qe_plugins.journal.writing import insert_run
+from qe_plugins.journal.facts import Fact, Kind, Problem, RunRow
+from qe_plugins.journal.hash_chain import content_hash
+from qe_plugins.journal.lookup import meant
+from qe_plugins.journal.schema import ensure_newest
+from qe_plugins.journal.writer import insert_run
 
 __all__ = ["Journal", "content_hash"]
 
@@ -43,8 +44,8 @@ class Journal:
         Raises JournalError when it cannot be opened, when a newer program wrote it, and when a
         test asks for the user's own.
         """
-        place = _parsed(url or home.journal_url())
-        guard.keep_tests_out(place)
+        place = _parsed(url or state_dir.journal_url())
+        test_isolation.keep_tests_out(place)
         journal = cls(connect(place))
         with one_line_errors(journal._where):
             ensure_newest(journal._engine)
@@ -55,9 +56,9 @@ class Journal:
         """Raise JournalError where a run could not be written; a journal that is not there yet is
         not made.
         """
-        place = _parsed(home.journal_url())
+        place = _parsed(state_dir.journal_url())
         if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
-            home.check_writable(Path(place.database or "").absolute().parent)
+            state_dir.check_writable(Path(place.database or "").absolute().parent)
             return
         with cls.open() as journal:
             journal.check_writable()
@@ -99,13 +100,13 @@ class Journal:
 
     def runs(self) -> list[RunRow]:
         """Return the runs, oldest first."""
-        query = select(tables.runs).order_by(tables.runs.c.seq)
+        query = select(schema.runs).order_by(schema.runs.c.seq)
         with one_line_errors(self._where), reading(self._engine) as connection:
             return [_run(row) for row in connection.execute(query)]
 
     def facts(self, run_id: str, kinds: Collection[Kind] | None = None) -> list[Fact]:
         """Return a run's facts in their order, or those of some kinds; none for an unknown run."""
-        table = tables.facts
+        table = schema.facts
         query = select(table).where(table.c.run_id == run_id).order_by(table.c.seq)
         if kinds is not None:
             query = query.where(table.c.kind.in_([str(kind) for kind in kinds]))
@@ -129,7 +130,7 @@ class Journal:
 
     def head(self) -> tuple[int, str]:
         """Return how many runs were written, and the hash of the last one."""
-        query = select(tables.head.c.runs, tables.head.c.hash)
+        query = select(schema.head.c.runs, schema.head.c.hash)
         with one_line_errors(self._where), reading(self._engine) as connection:
             count, last = connection.execute(query).one()
             return int(count), str(last)

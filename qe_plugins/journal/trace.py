@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.prefixes import meant
-from qe_plugins.journal.records import Fact, Kind
+from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.lookup import meant
 
 BESIDE = {Kind.SIZE, Kind.VETO, Kind.FAILURE, Kind.FILL}
 """What caused nothing in the chain and still belongs to it: shown under what caused it."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from qe_plugins.llm.records import Usage
+from qe_plugins.llm.requests import Usage
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from qe_plugins.errors import DataError
-from qe_plugins.market.rolls import Roll, RollCalendar
+from qe_plugins.market.roll_calendar import Roll, RollCalendar
 
 LABEL = "for signals and plots only"
 PRICES = ("open", "high", "low", "close")

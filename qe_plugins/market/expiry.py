@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from qe_plugins.errors import DataError
-from qe_plugins.market import calendars
-from qe_plugins.market.keys import MONTH_LETTERS, ContractKey
-from qe_plugins.market.terms import FirstNotice, LastTrade, market
+from qe_plugins.market import holidays
+from qe_plugins.market.contract_key import MONTH_LETTERS, ContractKey
+from qe_plugins.market.specs import FirstNotice, LastTrade, market
 
 FIRST, LAST = date(2009, 1, 1), date(2037, 12, 31)
 FRIDAY = 4
@@ -114,4 +114,4 @@ def _before(day: date, count: int) -> date:
 
 @lru_cache(maxsize=1)
 def _business_days() -> list[date]:
-    return calendars.days("NYSE", FIRST, LAST)
+    return holidays.days("NYSE", FIRST, LAST)

@@ -10,13 +10,16 @@ import os
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from qe_plugins.errors import DataError
-from qe_plugins.market import calendars
-from qe_plugins.market.terms import Day, Family, latest, market, markets
+from qe_plugins.market import holidays
+from qe_plugins.market.contract_key import dated_key
+from qe_plugins.market.expiry import first_notice, position_day
+from qe_plugins.market.specs import Day, Family, latest, market, markets
 
 CHICAGO = ZoneInfo("America/Chicago")
 FIRST, LAST = date(2009, 12, 1), date(2035, 12, 31)
@@ -128,7 +131,7 @@ def _table_of(root: str, start: date, end: date) -> _Table:
 @lru_cache(maxsize=8)
 def _table(name: str, _folder: str) -> _Table:
     terms = markets().sessions[name]
-    listed = calendars.closes(terms.calendar, FIRST, LAST)
+    listed = holidays.closes(terms.calendar, FIRST, LAST)
     closes = {d: at for d, at in listed.items() if not _is_closed(terms, d)}
     found = [_session(terms, d, at, closes) for d, at in closes.items()]
     return _Table(found, [one.date for one in found], [one.close for one in found])
@@ -189,3 +192,49 @@ def _utc(moment: Moment) -> datetime:
     if isinstance(moment, datetime):
         return moment.astimezone(UTC)
     return datetime.fromtimestamp(moment // 1_000_000_000, UTC)
+
+
+SECOND = 1_000_000_000
+
+
+def closed_until(root: str, ts: int) -> datetime | None:
+    """Return when, in Chicago, a market that is closed at `ts` (UTC ns) opens; None while open.
+
+    What nothing is known of, a root or a time, is taken to be open.
+    """
+    found = stretch(root, ts)
+    return datetime.fromtimestamp(found[0] // SECOND, CHICAGO) if found and ts < found[0] else None
+
+
+def stretch(root: str, ts: int) -> tuple[int, int] | None:
+    """Return when the stretch of trading that holds `ts`, or else the next one, starts and ends.
+
+    All are UTC nanoseconds; a halt ends a stretch. None for a root that `configs/markets.yaml`
+    does not have, or a time of which no sessions are known.
+    """
+    if root not in markets().roots:
+        return None
+    try:
+        session = next_session(root, ts)
+    except DataError:
+        return None
+    halts = (edge for halt in session.breaks for edge in (halt.start, halt.end))
+    edges = [int(edge.timestamp()) * SECOND for edge in (session.open, *halts, session.close)]
+    spans = list(pairwise(edges))[::2]
+    return next(span for span in spans if ts < span[1])
+
+
+def delivery(symbol: str, expires: int) -> tuple[int, date] | None:
+    """Return when a contract must be gone lest it is delivered (UTC ns), and its first notice day.
+
+    That is the close of the business day before. None for what expires before (`expires` is UTC
+    ns), what is settled in cash, and what nothing is known of.
+    """
+    key = dated_key(symbol, datetime.fromtimestamp(expires // SECOND, CHICAGO).date())
+    if key is None or key.root not in markets().roots:
+        return None
+    if (notice := first_notice(key)) is None:
+        return None
+    session = session_on(key.root, position_day(notice))
+    closes = int(session.close.timestamp()) * SECOND if session else expires
+    return (closes, notice) if closes < expires else None

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from qe_plugins.report import chicago
+from qe_plugins.report.figures import exchange_time
 from qe_plugins.report.price_chart import millis
 
 if TYPE_CHECKING:
-    from qe_plugins.report.ledger import Ledger
+    from qe_plugins.report.figures.equity import Ledger
 
 STRETCHES = 1_500
 SESSION_HOURS = (*range(17, 24), *range(17))
@@ -40,7 +40,7 @@ def margin(used: pl.DataFrame) -> dict[str, list[Any]]:
 def hours(ledger: Ledger) -> dict[str, list[Any]]:
     """Return the account's change in each Chicago hour of the day, from the evening open on."""
     change = pl.col("equity") - pl.col("equity").shift(1, fill_value=ledger.starting)
-    changes = ledger.curve.select(hour=chicago.hour("ts"), change=change)
+    changes = ledger.curve.select(hour=exchange_time.hour("ts"), change=change)
     found = changes.group_by("hour").agg(pl.col("change").sum())
     by_hour = dict(found.iter_rows())
     return {

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from qe_plugins.report import chicago, prices
+from qe_plugins.report.figures import exchange_time, prices
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.outcome import ContractFacts, Outcome
+    from qe_plugins.engine.results.result import ContractFacts, Outcome
 
 DAY = 86_400_000_000_000
 MOST_POINTS = 24_000
@@ -41,7 +41,7 @@ def charts(outcome: Outcome) -> list[dict[str, Any]]:
 
 def millis(column: str = "ts") -> pl.Expr:
     """Return Chicago wall time as milliseconds, which is what a chart's time axis takes."""
-    return chicago.wall(column).dt.epoch("ms")
+    return exchange_time.wall(column).dt.epoch("ms")
 
 
 def _chart(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from qe_plugins.report import capacity, costs, coverage, margin, metrics, rolls, trades
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.report.figures import capacity, costs, data_coverage, margin, metrics
+from qe_plugins.report.figures.equity import Ledger
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.outcome import Outcome
+    from qe_plugins.engine.results.result import Outcome
 
 RETURNS = "returns on equity marked to market at each Chicago session's last mark, "
 RUINED = "undefined, since the account was worth nothing at some mark"
@@ -26,22 +26,22 @@ def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> 
     `seconds` holds `report` only in what `folder.write` leaves: it is known last.
     """
     ledger = ledger or Ledger.of(outcome)
-    closed = trades.closed(outcome.positions)
+    closed = metrics.closed(outcome.positions)
     contracts = outcome.tape.contracts
     return {
         **_identity(outcome, run_dir),
         **_counts(outcome),
-        **trades.figures(closed),
+        **metrics.figures(closed),
         "open_trades": outcome.positions.height - closed.height,
         **_money(outcome, ledger),
         **_performance(outcome, ledger),
         **_costs(outcome, costs.of_trades(outcome.positions, contracts)),
         **margin.figures(margin.against(ledger.curve, outcome.account)),
         "capacity": capacity.document(capacity.estimate(outcome, ledger)),
-        **coverage.figures(outcome.tape.present, outcome.positions, contracts),
+        **data_coverage.figures(outcome.tape.present, outcome.positions, contracts),
         "fills_sha256": outcome.fills_sha256,
         "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
-        "rolls": rolls.priced(outcome.rolls, contracts),
+        "rolls": costs.priced(outcome.rolls, contracts),
         "settlements": outcome.settlements,
         "assumptions": outcome.assumptions,
         "seconds": dict(outcome.seconds),
@@ -118,7 +118,7 @@ def _costs(outcome: Outcome, positions: pl.DataFrame) -> dict[str, Any]:
     return {
         **slipped,
         **costs.eaten(float(net), float(fees), slipped["slippage"]),
-        **rolls.totals(rolls.priced(outcome.rolls, outcome.tape.contracts)),
+        **costs.totals(costs.priced(outcome.rolls, outcome.tape.contracts)),
     }
 
 

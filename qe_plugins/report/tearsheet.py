@@ -9,12 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from qe_plugins.report import charts, coverage, listings, margin, price_chart, wording
-from qe_plugins.report.capacity import Capacity, curve, rows
+from qe_plugins.report import charts, price_chart, tearsheet_rows
+from qe_plugins.report.figures import data_coverage, formatting, margin
+from qe_plugins.report.figures.capacity import Capacity, curve, rows
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.outcome import Outcome
-    from qe_plugins.report.ledger import Ledger
+    from qe_plugins.engine.results.result import Outcome
+    from qe_plugins.report.figures.equity import Ledger
 
 SCALE = 0.06
 """A month of this return, up or down, has the strongest colour."""
@@ -36,16 +37,16 @@ def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
         .get_template("report.html")
         .render(
             figures=figures,
-            refused=wording.refused(figures),
-            failed=wording.failed(figures),
+            refused=formatting.refused(figures),
+            failed=formatting.failed(figures),
             drawn=drawn,
             months=charts.months(ledger),
-            trades=listings.trades(outcome),
-            rolls=listings.rolls(outcome, figures),
-            vetoes=listings.vetoes(outcome),
-            costs=listings.costs(outcome, figures),
+            trades=tearsheet_rows.trades(outcome),
+            rolls=tearsheet_rows.rolls(outcome, figures),
+            vetoes=tearsheet_rows.vetoes(outcome),
+            costs=tearsheet_rows.costs(outcome, figures),
             capacity=capacity,
-            coverage=coverage.in_words(figures),
+            coverage=data_coverage.in_words(figures),
             sizes=rows(capacity),
             assumptions=outcome.assumptions,
             plotly=Markup(get_plotlyjs()),
@@ -62,16 +63,16 @@ def _pages() -> Environment:
         lstrip_blocks=True,
     )
     pages.filters.update(
-        say=wording.say,
-        money=wording.money,
-        percent=wording.percent,
-        share=wording.share,
-        count=wording.count,
+        say=formatting.say,
+        money=formatting.money,
+        percent=formatting.percent,
+        share=formatting.share,
+        count=formatting.count,
         size=_size,
         sign=_sign,
         heat=_heat,
     )
-    pages.globals["key_figures"] = wording.KEY_FIGURES
+    pages.globals["key_figures"] = formatting.KEY_FIGURES
     return pages
 
 

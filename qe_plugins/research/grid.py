@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.config.overrides import read_override
+from qe_plugins.config.loader import read_override
 from qe_plugins.errors import ConfigError
 
 

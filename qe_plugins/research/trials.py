@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from qe_plugins.journal.records import Fact, Kind
+from qe_plugins.journal.facts import Fact, Kind
 from qe_plugins.journal.store import Journal
-from qe_plugins.research.shelf import Asked
+from qe_plugins.research.sweep_store import Asked
 from qe_plugins.research.variants import Result
 
 FIGURES = (

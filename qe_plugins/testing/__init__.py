@@ -16,10 +16,10 @@ import os
 
 import pytest
 
-from qe_plugins import home, project
+from qe_plugins import project, state_dir
 from qe_plugins.errors import PluginError
-from qe_plugins.testing.desk import qe_plugins
 from qe_plugins.testing.market import qe_bar, qe_contract
+from qe_plugins.testing.plugins import qe_plugins
 from qe_plugins.testing.records import qe_order, qe_signal, qe_trade
 from qe_plugins.testing.views import qe_account, qe_history
 
@@ -38,9 +38,9 @@ __all__ = [
 def pytest_configure(config: pytest.Config) -> None:
     """Put the project root first on `sys.path`, as `qe` does, and remember the user's journal.
 
-    `journal/guard.py` keeps tests out of the journal that is remembered here.
+    `journal/test_isolation.py` keeps tests out of the journal that is remembered here.
     """
-    os.environ.setdefault("QE_USERS_JOURNAL", home.journal_url())
+    os.environ.setdefault("QE_USERS_JOURNAL", state_dir.journal_url())
     try:
         project.enter(config.rootpath)
     except PluginError as error:

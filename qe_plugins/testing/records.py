@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from qe_plugins.decisions import OrderRequest, Signal, Trade
 from qe_plugins.errors import did_you_mean
+from qe_plugins.plugins.types import OrderRequest, Signal, Trade
 from qe_plugins.testing.market import CONTRACT, MORNING, Number, nanoseconds
 
 

@@ -12,9 +12,9 @@ import yaml
 
 from agents.guardian_volatility import GuardianVolatility, GuardianVolatilityConfig
 from qe_plugins import OrderRequest, Veto, hookimpl
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.manager import Plugins
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.plugins import Plugins
 from tests.command import ROOT
 
 Refusal = Callable[..., str | None]

@@ -10,10 +10,10 @@ import json
 import sys
 from time import process_time
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import stream
-from qe_plugins.engine.building import build
-from qe_plugins.engine.preparation import prepare
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import stream
+from qe_plugins.engine.running.build import build
+from qe_plugins.engine.running.prepare import prepare
 
 
 def main(file: str) -> None:

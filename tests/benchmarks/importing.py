@@ -23,7 +23,7 @@ def bare(folder: Path) -> None:
     from nautilus_trader.adapters.databento import DatabentoDataLoader
     from nautilus_trader.persistence import ParquetDataCatalog
 
-    from qe_plugins.data.decoding import PUBLISHERS
+    from qe_plugins.data.dbn.decoder import PUBLISHERS
 
     loader = DatabentoDataLoader(PUBLISHERS)
     contracts = loader.load_instruments(folder / DEFINITIONS_FILE, True)

@@ -16,9 +16,9 @@ import aiohttp
 import msgspec
 import uvloop
 
-from qe_plugins.llm.client import Settings
-from qe_plugins.llm.openai import body
-from qe_plugins.llm.records import Request
+from qe_plugins.llm.client.client import Settings
+from qe_plugins.llm.providers.openai import body
+from qe_plugins.llm.requests import Request
 from tests.benchmarks.peak import peak
 from tests.llm.asks import KEY, OFF, Finding, client, request
 

@@ -16,7 +16,7 @@ from nautilus_trader.execution import PerContractFeeModel
 from nautilus_trader.model import AccountType, Currency, Money, OmsType, Venue
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins import collector
+from qe_plugins import gc_tuning
 from strategies.ema_cross import EmaCross, EmaCrossConfig
 
 
@@ -37,7 +37,7 @@ def main(folder: str, fast: str, slow: str) -> None:
     lengths = {"fast": int(fast), "slow": int(slow)}
     engine.add_strategy(EmaCross(EmaCrossConfig(instrument_id=str(contract.id), **lengths)))
     began = process_time()
-    with collector.sparing():
+    with gc_tuning.sparing():
         bars = catalog.query_bars([f"{contract.id}-1-MINUTE-LAST-EXTERNAL"])
         engine.add_data(bars)
         engine.run()

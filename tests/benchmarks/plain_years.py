@@ -35,7 +35,7 @@ from nautilus_trader.model import (
 from nautilus_trader.persistence import ParquetDataCatalog
 from nautilus_trader.trading import Strategy
 
-from qe_plugins import collector
+from qe_plugins import gc_tuning
 
 QUARTER = 91 * 86_400_000_000_000
 BARS = "1-MINUTE-LAST-EXTERNAL"
@@ -125,7 +125,7 @@ def main(folder: str, fast: str, slow: str) -> None:
     engine.add_strategy(Front(FrontConfig(turns(Path(folder)), int(fast), int(slow))))
     names = [f"{contract.id}-{BARS}" for contract in contracts]
     start, bars = contracts[0].expiration_ns - QUARTER, 0
-    with collector.sparing():
+    with gc_tuning.sparing():
         while start < contracts[-1].expiration_ns:
             piece = catalog.query_bars(names, start, start + QUARTER - 1)
             bars, start = bars + len(piece), start + QUARTER

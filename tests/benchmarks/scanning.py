@@ -18,8 +18,8 @@ def main(url: str, concurrency: str) -> None:
     import anthropic  # noqa: F401 - so that importing is not counted
     import openai  # noqa: F401
 
-    from qe_plugins.fleet import scanning
-    from qe_plugins.fleet.loading import load
+    from qe_plugins.fleet.loader import load
+    from qe_plugins.fleet.scan import lifecycle
     from tests.benchmarks.peak import peak
 
     loaded = load(
@@ -30,14 +30,14 @@ def main(url: str, concurrency: str) -> None:
             f"calls.concurrency={concurrency}",
         ],
     )
-    begun = scanning.begin(loaded)
+    begun = lifecycle.begin(loaded)
     before = process_time()
-    result = scanning.run(begun)
+    result = lifecycle.run(begun)
     cpu = process_time() - before
     held = peak()
-    reopened = scanning.reopen(result.scan_id)
+    reopened = lifecycle.reopen(result.scan_id)
     again, started = process_time(), perf_counter()
-    replayed = scanning.run(reopened, replay=True)
+    replayed = lifecycle.run(reopened, replay=True)
     print(
         json.dumps(
             {

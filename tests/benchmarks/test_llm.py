@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from qe_plugins.llm.budget import Budgets
-from qe_plugins.llm.client import Settings
+from qe_plugins.llm.budgets import Budgets
+from qe_plugins.llm.client.client import Settings
 from tests.llm.asks import Finding, ask_all, client, request
 from tests.model_server import bill
 from tests.model_server.profile import Profile

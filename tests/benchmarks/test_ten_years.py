@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.synthetic_catalog import generate
+from qe_plugins.data.synthetic.catalog import generate
 from tests.benchmarks.machine import surroundings
 
 ROOT = Path(__file__).resolve().parents[2]

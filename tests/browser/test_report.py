@@ -11,9 +11,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.engine.results.result import Outcome
 from qe_plugins.report import tearsheet
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.report.figures.equity import Ledger
 from qe_plugins.report.summary import summarize
 from tests.browser.conftest import look
 from tests.report.fake import HOSTILE, bare, busy

@@ -10,10 +10,10 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from qe_plugins.report import heatmap
+from qe_plugins.report import sweep_page
 from qe_plugins.research.grid import Axis, settings
-from qe_plugins.research.shelf import Asked
-from qe_plugins.research.sweeps import Swept
+from qe_plugins.research.sweep_runner import Swept
+from qe_plugins.research.sweep_store import Asked
 from qe_plugins.research.variants import Result, State, Variant
 from tests.browser.conftest import look
 
@@ -43,7 +43,7 @@ def page(folder: Path, *axes: Axis) -> Path:
     results = tuple(result(n, one) for n, one in enumerate(settings(axes), start=1))
     swept = Swept(asked=asked, folder=folder, results=results, found=0, journal_sha256=None)
     file = folder / f"sweep-{len(axes)}.html"
-    file.write_text(heatmap.render(swept), encoding="utf-8")
+    file.write_text(sweep_page.render(swept), encoding="utf-8")
     return file
 
 

@@ -68,7 +68,7 @@ def test_days_that_no_source_was_found_for_are_listed():
 
 
 def test_every_other_special_day_has_its_source():
-    from qe_plugins.market.terms import markets
+    from qe_plugins.market.specs import markets
 
     days = [one for family in markets().sessions.values() for one in family.days.values()]
     assert len(days) > 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from click.testing import CliRunner
 
 from qe_plugins.cli import cli
-from qe_plugins.data.series import Series
+from qe_plugins.data.rolls.continuous import Series
 from tests.data.dbn_tape import december_tape
 
 WILD = "\x1b[2J\u202e\nevil"

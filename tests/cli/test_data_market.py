@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from qe_plugins.cli import cli
 from qe_plugins.data import databento
-from qe_plugins.data.resolve import Interval
-from qe_plugins.data.symbology import SType
+from qe_plugins.data.symbology.resolver import Interval
+from qe_plugins.data.symbology.symbols import SType
 from qe_plugins.errors import DataError, QeError
 from tests.data.dbn_tape import december_tape, file, globex
 from tests.data.test_records import changed

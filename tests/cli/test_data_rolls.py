@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.cli import cli
-from qe_plugins.data.activity import open_activity
-from qe_plugins.data.rolling import kept
+from qe_plugins.data.rolls.activity import open_activity
+from qe_plugins.data.rolls.calendars import kept
 from qe_plugins.errors import QeError
-from qe_plugins.market.rolls import Rule
+from qe_plugins.market.roll_calendar import Rule
 from tests.market import tape
 
 
@@ -57,7 +57,7 @@ def test_the_calendar_is_kept_where_others_find_it(december, shared_data):
     files = open_activity([shared_data / "es_2013"], "ES").files
     calendar = kept("ES", Rule.VOLUME, files)
     assert calendar.rolls[0].after == "ESH14.XCME"
-    assert shown["file"].startswith(str(home.cache_dir()))
+    assert shown["file"].startswith(str(state_dir.cache_dir()))
 
 
 def test_the_table_names_reason_and_prices(december):
@@ -70,7 +70,7 @@ def test_the_table_names_reason_and_prices(december):
 def test_days_outside_the_data_are_refused_and_nothing_is_kept(december):
     with pytest.raises(QeError, match=r"ES: the data has nothing from 2015-01-01 to 2024-12-31"):
         qe("rolls", "ES", "--start", "2015-01-01", "--end", "2024-12-31", "--dbn", december)
-    assert not list(home.cache_dir().rglob("ES-volume.json"))
+    assert not list(state_dir.cache_dir().rglob("ES-volume.json"))
 
 
 def test_by_dates_no_data_is_needed():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.cli import main
 from qe_plugins.cli import runs as command
 from qe_plugins.errors import QeError
@@ -18,12 +18,12 @@ from tests.command import ROOT, qe
 
 def failing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     """Run `qe runs` on a shelf that raises, and return the exit code."""
-    from qe_plugins.report import shelf
+    from qe_plugins.report import run_index
 
     def listing() -> None:
         raise error
 
-    monkeypatch.setattr(shelf, "listing", listing)
+    monkeypatch.setattr(run_index, "listing", listing)
     monkeypatch.setattr(sys, "argv", ["qe", "runs"])
     with pytest.raises(SystemExit) as done:
         main()
@@ -38,7 +38,7 @@ def test_an_unexpected_exception_is_one_line_and_a_file(
 ) -> None:
     assert failing(error, monkeypatch) == 1
     [line] = capsys.readouterr().err.splitlines()
-    [file] = (home.home() / "errors").iterdir()
+    [file] = (state_dir.home() / "errors").iterdir()
     assert line.startswith(f"error: {type(error).__name__}")
     assert line.endswith(f"The traceback is in {file}.")
     assert "Traceback (most recent call last)" in file.read_text()
@@ -61,7 +61,7 @@ def test_what_a_user_can_mend_is_two(
 ) -> None:
     assert failing(QeError("is wrong.", where="here"), monkeypatch) == 2
     assert capsys.readouterr().err == "error: here: is wrong.\n"
-    assert not (home.home() / "errors").exists()
+    assert not (state_dir.home() / "errors").exists()
 
 
 def test_a_reader_that_goes_away_is_no_fault() -> None:

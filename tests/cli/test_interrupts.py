@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.journal.store import Journal
 from tests.command import ROOT, figures
 
@@ -56,8 +56,8 @@ def stopped(process: subprocess.Popen[str], number: int, after: float) -> str | 
 
 def left() -> list[str]:
     """Return what lies among the runs and what is half made in the cache."""
-    runs = home.runs_dir()
-    half = [path for path in home.cache_dir().rglob("*.*/") if path.is_dir()]
+    runs = state_dir.runs_dir()
+    half = [path for path in state_dir.cache_dir().rglob("*.*/") if path.is_dir()]
     names = [entry.name for entry in runs.iterdir()] if runs.is_dir() else []
     with Journal.open() as journal:
         return [*names, *map(str, half), *(run.run_id for run in journal.runs())]
@@ -90,7 +90,7 @@ def test_random_moments(began: Callable, moments: int, tmp_path: Path) -> None:
 def test_while_data_is_generated_nothing_half_made_stays(began: Callable) -> None:
     process = began("--set", "data.synthetic={sessions: 400, contracts: 8}")
     limit = time.monotonic() + 60
-    while not list(home.cache_dir().rglob("*.*/")) and time.monotonic() < limit:
+    while not list(state_dir.cache_dir().rglob("*.*/")) and time.monotonic() < limit:
         time.sleep(0.01)
     assert stopped(process, signal.SIGINT, 0.0) is not None
     assert left() == []

@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.cli import cli
 from qe_plugins.errors import JournalError
+from qe_plugins.journal.listings import VIEWS
 from qe_plugins.journal.store import Journal
-from qe_plugins.journal.views import VIEWS
 from tests.journal.facts import STARTED, fact, small_run
 
 TRADE = "MESH24.XCME-follower-1"
@@ -30,7 +30,7 @@ def qe(*args: str) -> Result:
 
 
 def tamper(statement: str) -> None:
-    with sa.create_engine(home.journal_url()).begin() as raw:
+    with sa.create_engine(state_dir.journal_url()).begin() as raw:
         raw.exec_driver_sql(statement)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from qe_plugins.cli import cli, drafts
+from qe_plugins.cli import cli, scaffold
 from qe_plugins.errors import QeError
 
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -156,9 +156,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     for kind in (*map(str.lower, ROLES), "strategy"):
         package = "strategies" if kind == "strategy" else "agents"
-        for module in (f"{kind}_x", f"{kind}_{LONG}"[: drafts.LONGEST].rstrip("_")):
-            written, _ = drafts.render(kind, package, module)
-            drafts.write(root, written)
+        for module in (f"{kind}_x", f"{kind}_{LONG}"[: scaffold.LONGEST].rstrip("_")):
+            written, _ = scaffold.render(kind, package, module)
+            scaffold.write(root, written)
         (root / package / "__init__.py").touch()
     return root
 
@@ -183,9 +183,9 @@ def test_what_is_written_is_typed(project):
 
 
 def test_the_yaml_to_paste_is_accepted(project):
-    pasted = [drafts.render(role.lower(), "agents", f"{role.lower()}_x")[1] for role in ROLES]
+    pasted = [scaffold.render(role.lower(), "agents", f"{role.lower()}_x")[1] for role in ROLES]
     plugins = "".join(yaml.partition("\n")[2] for yaml in pasted)
-    _, strategy = drafts.render("strategy", "strategies", "strategy_x")
+    _, strategy = scaffold.render("strategy", "strategies", "strategy_x")
     (project / "run.yaml").write_text(f"{RUN}{strategy}plugins:\n{plugins}")
 
     passes(project, "qe_plugins.cli", "check", "run.yaml")

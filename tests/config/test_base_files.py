@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from qe_plugins.config.editors import editor_schema
-from qe_plugins.config.load import load
-from qe_plugins.config.source import dump, read
-from qe_plugins.market.costs import fees, margins
+from qe_plugins.config.json_schema import editor_schema
+from qe_plugins.config.loader import load
+from qe_plugins.config.yaml_reader import dump, read
+from qe_plugins.market.specs import fees, margins
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 BASES = sorted((CONFIGS / "base").glob("*.yaml"))

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from qe_plugins.cli import cli
-from qe_plugins.config.editors import editor_schema
-from qe_plugins.config.load import load
-from qe_plugins.engine import description
+from qe_plugins.config.json_schema import editor_schema
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running import describe
 
 Write = Callable[..., Path]
 
@@ -51,7 +51,7 @@ def test_schema_prints_the_schema_for_editors() -> None:
 def test_check_says_what_would_run_and_that_nothing_did(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(description, "describe", lambda loaded: [("data", "[synthetic] 60 days")])
+    monkeypatch.setattr(describe, "describe", lambda loaded: [("data", "[synthetic] 60 days")])
     said = qe("check", str(write(RUN)))
     assert "run would run" in said
     assert "[synthetic] 60 days" in said
@@ -61,7 +61,7 @@ def test_check_says_what_would_run_and_that_nothing_did(
 def test_check_as_json_keeps_the_rows_in_order(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(description, "describe", lambda loaded: [("plugin", "b"), ("plugin", "a")])
+    monkeypatch.setattr(describe, "describe", lambda loaded: [("plugin", "b"), ("plugin", "a")])
     said = json.loads(qe("check", str(write(RUN)), "--json"))
     assert [row["value"] for row in said["would_run"]] == ["b", "a"]
     assert said["ran"] is False

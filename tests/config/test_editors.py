@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from qe_plugins.config.editors import editor_schema
+from qe_plugins.config.json_schema import editor_schema
 
 FITS: dict[str, dict[str, Any]] = {
     "a whole run": {"name": "x", "data": {"synthetic": {}}, "strategies": {"ema": {}}},

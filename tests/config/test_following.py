@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.config.load import load
-from qe_plugins.config.strategies import entries
+from qe_plugins.config.loader import load
+from qe_plugins.engine.settings.entries import entries
 from qe_plugins.errors import ConfigError
 
 RUN = """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.config.load import load
+from qe_plugins.config.loader import load
 
 Write = Callable[..., Path]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.config.load import load
-from qe_plugins.config.strategies import entries
+from qe_plugins.config.loader import load
+from qe_plugins.engine.settings.entries import entries
 from qe_plugins.errors import ConfigError
-from qe_plugins.plugin import PluginConfig
+from qe_plugins.plugins.base import PluginConfig
 from qe_plugins.units import Duration, Fraction, Money
 
 Write = Callable[..., Path]

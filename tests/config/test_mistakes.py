@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.config.load import load
+from qe_plugins.config.loader import load
 from qe_plugins.errors import ConfigError
 
 Write = Callable[..., Path]

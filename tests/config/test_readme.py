@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.config.load import load
-from qe_plugins.config.overrides import read_override
+from qe_plugins.config.loader import load, read_override
 from qe_plugins.config.schema import Config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

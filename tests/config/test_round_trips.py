@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qe_plugins.config.load import load
+from qe_plugins.config.loader import load
 from qe_plugins.config.merge import merge
-from qe_plugins.config.source import dump, parse
-from qe_plugins.config.written import Written
+from qe_plugins.config.nodes import Written
+from qe_plugins.config.yaml_reader import dump, parse
 
 Write = Callable[..., Path]
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from qe_plugins import Plugin, Veto, home, hookimpl, saying
+from qe_plugins import Plugin, Veto, hookimpl, safe_text, state_dir
 from qe_plugins.cli import cli, main
-from qe_plugins.config.load import Loaded, load
-from qe_plugins.engine.backtest import run
+from qe_plugins.config.loader import Loaded, load
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
 from qe_plugins.journal.store import Journal
-from qe_plugins.manager import Plugins
-from qe_plugins.report import folder
+from qe_plugins.plugins import Plugins
+from qe_plugins.report import run_folder as folder
 from tests.engine.conftest import settings, tape
 
 __all__ = ["settings", "tape"]
@@ -83,12 +83,12 @@ def test_what_a_plugin_says_of_it_is_in_no_journal_and_no_report(
             return Veto(f"the feed said no to {HUSH}")
 
     loaded = settings("BuysAtMarket")
-    saying.keep_secret(HUSH, "${FEED_KEY}")
+    safe_text.keep_secret(HUSH, "${FEED_KEY}")
     outcome = run(loaded, plugins=Plugins([("blabs", Blabs())]))
     with Journal.open() as journal:
         journal.write_run(outcome.run_id, outcome.name, outcome.started, outcome.facts)
     folder.write(outcome, loaded.resolved, tmp_path / "run")
-    files = [*(tmp_path / "run").iterdir(), *home.home().glob("journal.sqlite*")]
+    files = [*(tmp_path / "run").iterdir(), *state_dir.home().glob("journal.sqlite*")]
     assert [file.name for file in files if b"hush" in file.read_bytes()] == []
 
 
@@ -98,12 +98,12 @@ def test_the_journal_and_dotenv_are_their_owners_alone(
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("FEED_KEY=x\n")
     os.chmod(tmp_path / ".env", 0o644)
-    home.home().mkdir(parents=True)
-    (home.home() / "journal.sqlite").touch(0o644)
+    state_dir.home().mkdir(parents=True)
+    (state_dir.home() / "journal.sqlite").touch(0o644)
     load(written(tmp_path, "FEED_KEY"))
     with Journal.open() as journal:
         journal.check_writable()
-        files = [tmp_path / ".env", *home.home().glob("journal.sqlite*")]
+        files = [tmp_path / ".env", *state_dir.home().glob("journal.sqlite*")]
         assert len(files) == 4
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
@@ -114,11 +114,11 @@ def test_the_state_folder_may_stand_in_dotenv(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("QE_HOME")
     (tmp_path / ".env").write_text("QE_HOME=state\n")
-    assert home.home() == tmp_path / "state"
+    assert state_dir.home() == tmp_path / "state"
     (tmp_path / ".env").write_text("QE_HOME=elsewhere\n")
-    assert home.home() == tmp_path / "elsewhere"
+    assert state_dir.home() == tmp_path / "elsewhere"
     monkeypatch.setenv("QE_HOME", str(tmp_path / "said"))
-    assert home.home() == tmp_path / "said"
+    assert state_dir.home() == tmp_path / "said"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"A" * 2_000_000])

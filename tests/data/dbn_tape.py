@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from qe_plugins.config.schema import Data
-from qe_plugins.data.dataset import KNOWN
-from qe_plugins.data.dbn_file import read_header
+from qe_plugins.data.dbn.files import read_header
+from qe_plugins.data.symbology.dataset import KNOWN
 from qe_plugins.data.tape import Tape, open_tape
 from tests.gateway.shelf import Interval, Listing, Shelf, encode, nanoseconds
 from tests.gateway.tape import december, shelf, weekdays

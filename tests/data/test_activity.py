@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from qe_plugins.data.activity import open_activity
-from qe_plugins.data.rolling import kept, rolls_of
+from qe_plugins.data.rolls.activity import open_activity
+from qe_plugins.data.rolls.calendars import kept, rolls_of
 from qe_plugins.errors import DataError
-from qe_plugins.market.keys import ContractKey
-from qe_plugins.market.rolls import Rule
+from qe_plugins.market.contract_key import ContractKey
+from qe_plugins.market.roll_calendar import Rule
 from tests.market import tape
 
 NAMES = {1: "ESZ3", 2: "ESH4", 3: "ESZ3-ESH4", 4: "NQZ3"}

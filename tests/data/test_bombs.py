@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from qe_plugins.config.load import load
-from qe_plugins.config.overrides import override
-from qe_plugins.config.written import Written
-from qe_plugins.data.dbn_file import read_header
-from qe_plugins.engine.description import describe
+from qe_plugins.config.loader import load, override
+from qe_plugins.config.nodes import Written
+from qe_plugins.data.dbn.files import read_header
+from qe_plugins.engine.running.describe import describe
 from qe_plugins.errors import ConfigError, DataError, QeError
-from qe_plugins.report import folder
+from qe_plugins.report import run_folder
 
 SOON = 5.0
 """Seconds, on a machine that has other things to do."""
@@ -97,4 +96,4 @@ def test_a_file_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
 
 def test_a_folder_of_four_hundred_letters(tmp_path: Path) -> None:
     with pytest.raises(QeError, match="longer than 200 bytes"):
-        folder.check_out(tmp_path / ("o" * 400))
+        run_folder.check_out(tmp_path / ("o" * 400))

@@ -12,7 +12,7 @@ from nautilus_trader.model import FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.synthetic_label import LABEL
+from qe_plugins.data.synthetic.label import LABEL
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import keys, opened
 

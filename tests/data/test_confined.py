@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins import home
-from qe_plugins.data.databento.bars import Header
-from qe_plugins.data.databento.book import open_book
-from qe_plugins.data.databento.incoming import _root
+from qe_plugins import state_dir
+from qe_plugins.data.databento.importer import _root
+from qe_plugins.data.databento.manifest import open_book
+from qe_plugins.data.dbn.records import Header
 from qe_plugins.errors import DataError
 
 OUT = [
@@ -31,19 +31,19 @@ OUT = [
 @pytest.mark.parametrize("name", OUT)
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match="is no path below it"):
-        home.inside(tmp_path, name)
+        state_dir.inside(tmp_path, name)
 
 
 @pytest.mark.parametrize("name", ["ES", "ES/imported/my bars (2).dbn.zst", "GLBX.MDP3", "é", "..x"])
 def test_a_name_below_is_taken(tmp_path: Path, name: str) -> None:
-    assert home.inside(tmp_path, name) == tmp_path / name
+    assert state_dir.inside(tmp_path, name) == tmp_path / name
 
 
 @pytest.mark.parametrize("dataset", [*OUT, "GLBX/MDP3"])
 def test_a_dataset_is_one_folder_of_the_data_folder(dataset: str) -> None:
     with pytest.raises(DataError):
         open_book(dataset)
-    assert not home.home().exists()
+    assert not state_dir.home().exists()
 
 
 @pytest.mark.parametrize("name", OUT)

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qe_plugins.data.counting import Group, windows
+from qe_plugins.data.catalog.row_groups import Group, windows
 
 spans = st.builds(
     lambda first, length, rows: Group(Path("a"), 0, rows, first, first + length),

@@ -12,19 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data import cut_tape, cutting
-from qe_plugins.data.dbn_file import check_whole
+from qe_plugins.data import truncated_tape, truncation
+from qe_plugins.data.dbn.files import check_whole
 from qe_plugins.data.tape import Tape
 from tests.data.dbn_tape import december_tape, keys, opened
 
 MINUTE = 60_000_000_000
 
 
-def cut(tape: Tape, until: int, place: Path) -> cut_tape.CutTape:
+def cut(tape: Tape, until: int, place: Path) -> truncated_tape.CutTape:
     """Return the tape of a copy of the catalog up to a moment."""
     expiries = {str(one.id): one.expiration_ns for one in tape.contracts}
-    cutting.cut_folder(tape.catalog, until, place, expiries)
-    return cut_tape.open_cut(cut_tape.Outline.of(tape), place, until)
+    truncation.cut_folder(tape.catalog, until, place, expiries)
+    return truncated_tape.open_cut(truncated_tape.Outline.of(tape), place, until)
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -61,7 +61,7 @@ def test_a_databento_file_that_was_cut_is_whole_and_ends_in_time(tmp_path: Path)
     file, copy = folder / "ohlcv-1m.dbn.zst", tmp_path / "copy.dbn.zst"
     closes = rows(file)["ts_event"].astype(np.int64) + MINUTE
     until = int(np.sort(closes)[closes.size // 3])
-    cutting.cut_dbn(file, until, copy)
+    truncation.cut_dbn(file, until, copy)
     assert check_whole(copy, "copy") == (closes <= until).sum()
     assert (rows(copy)["ts_event"].astype(np.int64) + MINUTE <= until).all()
 
@@ -69,14 +69,14 @@ def test_a_databento_file_that_was_cut_is_whole_and_ends_in_time(tmp_path: Path)
 def test_every_instrument_keeps_a_definition_in_a_file_that_was_cut(tmp_path: Path) -> None:
     folder = december_tape(tmp_path / "tape")
     file, copy = folder / "definition.dbn.zst", tmp_path / "copy.dbn.zst"
-    cutting.cut_dbn(file, 0, copy)
+    truncation.cut_dbn(file, 0, copy)
     assert ids(copy) == ids(file)
 
 
 def test_what_is_no_market_data_is_copied(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/notes.json").write_text("{}")
-    cutting.cut_folder(tmp_path / "data", 0, tmp_path / "cut", {})
+    truncation.cut_folder(tmp_path / "data", 0, tmp_path / "cut", {})
     assert (tmp_path / "cut/notes.json").read_text() == "{}"
 
 

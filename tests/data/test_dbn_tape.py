@@ -11,8 +11,8 @@ import databento
 import numpy as np
 import pytest
 
-from qe_plugins import home
-from qe_plugins.data.slices import slices
+from qe_plugins import state_dir
+from qe_plugins.data.dbn.files import slices
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import FIRST, UNTIL, december_tape, file, keys, opened, written
 from tests.gateway.shelf import Listing
@@ -33,7 +33,7 @@ def refusal(**settings: object) -> str:
 
 
 def decoded() -> list[Path]:
-    return sorted(path for path in (home.cache_dir() / "dbn").glob("*") if path.is_dir())
+    return sorted(path for path in (state_dir.cache_dir() / "dbn").glob("*") if path.is_dir())
 
 
 @pytest.mark.parametrize("part", [0.01, 0.5, 0.99])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.data.decimals import scanned
+from qe_plugins.data.catalog.decimals import scanned
 
 Write = Callable[..., Path]
 numbers = st.decimals(min_value=-1_000_000, max_value=9_000_000, places=9)

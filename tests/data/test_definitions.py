@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from qe_plugins.data.definitions import definition_files, read_definitions
+from qe_plugins.data.dbn.definitions import definition_files, read_definitions
 from qe_plugins.errors import DataError
-from qe_plugins.market.contracts import Kind
+from qe_plugins.market.definitions import Kind
 from tests.data.dbn_tape import globex, opened
 from tests.market import tape
 

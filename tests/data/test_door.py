@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.checks import PRICES, wrong_bars
-from qe_plugins.data.synthetic_label import LABEL
+from qe_plugins.data.checks.prices import PRICES, wrong_bars
+from qe_plugins.data.synthetic.label import LABEL
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import opened
 

@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.present import Present
+from qe_plugins.data.checks.completeness import Present
 from tests.data.dbn_tape import opened
 from tests.market import tape
 

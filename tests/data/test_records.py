@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from qe_plugins.data.records import check_records
+from qe_plugins.data.dbn.record_checks import check_records
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import december_tape, opened
 

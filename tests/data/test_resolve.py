@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 
-from qe_plugins.data.resolve import Interval, Span, contract_spans
-from qe_plugins.data.symbology import SType, parse_symbol
+from qe_plugins.data.symbology.resolver import Interval, Span, contract_spans
+from qe_plugins.data.symbology.symbols import SType, parse_symbol
 from qe_plugins.errors import DataError
-from qe_plugins.market.keys import ContractKey
+from qe_plugins.market.contract_key import ContractKey
 
 FIRST, MIDDLE, LAST = date(2013, 12, 1), date(2013, 12, 16), date(2013, 12, 31)
 Z13, H14 = ContractKey("ES", 2013, 12), ContractKey("ES", 2014, 3)

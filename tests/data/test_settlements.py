@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from databento_dbn import Metadata, Schema, StatMsg, StatMsgV1, StatType, StatUpdateAction, SType
 
-from qe_plugins.data.settlements import FILE, Settlement
+from qe_plugins.data.catalog.settlements import FILE, Settlement
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import december_tape, opened
 from tests.market import tape

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.data.symbology import (
+from qe_plugins.data.symbology.symbols import (
     SType,
     feed_symbol,
     instrument_id,
@@ -17,7 +17,7 @@ from qe_plugins.data.symbology import (
     parse_symbol,
 )
 from qe_plugins.errors import DataError
-from qe_plugins.market.keys import ContractKey
+from qe_plugins.market.contract_key import ContractKey
 
 ROOTS = st.sampled_from(["ES", "NQ", "MES", "CL", "GC", "ZN", "6E"])
 KEYS = st.builds(ContractKey, ROOTS, st.integers(2010, 2035), st.integers(1, 12))

@@ -9,14 +9,14 @@ import polars as pl
 import pytest
 
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.synthetic_catalog import generate
-from qe_plugins.data.synthetic_label import read_label
-from qe_plugins.data.synthetic_roots import SPECS
+from qe_plugins.data.synthetic.catalog import generate
+from qe_plugins.data.synthetic.label import read_label
+from qe_plugins.data.synthetic.roots import SPECS
 from qe_plugins.errors import DataError
+from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.expiry import limit
-from qe_plugins.market.keys import dated_key
 from qe_plugins.market.sessions import session_at
-from qe_plugins.market.terms import markets
+from qe_plugins.market.specs import markets
 from tests.data.dbn_tape import opened
 
 SHORT = Synthetic(start="2024-02-05", sessions=6, contracts=2, through_zero=["CL"])

@@ -13,12 +13,12 @@ from click.testing import CliRunner
 
 from qe_plugins.cli import cli
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.synthetic_catalog import generate
-from qe_plugins.data.synthetic_plan import plan
-from qe_plugins.data.synthetic_rolls import known_rolls
+from qe_plugins.data.synthetic.catalog import generate
+from qe_plugins.data.synthetic.rolls import known_rolls
+from qe_plugins.data.synthetic.schedule import plan
 from qe_plugins.errors import DataError
-from qe_plugins.market.keys import dated_key
-from qe_plugins.market.rolls import Figures, Rule, roll_calendar
+from qe_plugins.market.contract_key import dated_key
+from qe_plugins.market.roll_calendar import Figures, Rule, roll_calendar
 from qe_plugins.market.sessions import session_on, sessions
 from tests.data.dbn_tape import opened
 

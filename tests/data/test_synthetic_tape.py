@@ -18,7 +18,7 @@ from nautilus_trader.model import Price, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.synthetic_sessions import months, sessions
+from qe_plugins.data.synthetic.contract_months import months, sessions
 from qe_plugins.data.tape import Tape
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import keys, opened

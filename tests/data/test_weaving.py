@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.data.reading import Piece, Woven
+from qe_plugins.data.catalog.reader import Piece, Woven
 from qe_plugins.data.tape import Tape
 from tests.data.dbn_tape import december_tape, opened
 

@@ -11,11 +11,11 @@ import yaml
 from nautilus_trader.model import Bar, FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.load import Loaded, load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.manager import Plugins
-from qe_plugins.plugin import Plugin
+from qe_plugins.config.loader import Loaded, load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.plugins import Plugins
+from qe_plugins.plugins.base import Plugin
 
 CONTRACT = "MESH24.XCME"
 MINUTES = [f"2024-01-03 15:{minute:02}" for minute in range(60)]

@@ -21,10 +21,10 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.market.terms import market
+from qe_plugins.config.loader import load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.market.specs import market
 
 CHICAGO = ZoneInfo("America/Chicago")
 PRICES = {"ES": "1800.00", "CL": "93.00", "GC": "1250.0", "ZN": "125.500000"}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from nautilus_trader.model import AccountId, Currency, OrderSide, Venue
 
-from qe_plugins.config.load import Loaded
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
 from tests.engine.traders import MES, Trader
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.cli import main
 from tests.command import qe
 from tests.engine.conftest import CONTRACT, CONTRACTS
@@ -48,8 +48,8 @@ def complaint(
 
 def written() -> set[str]:
     """Return what is in the state folder besides caches."""
-    files = (file for file in home.home().rglob("*") if file.is_file())
-    return {str(file) for file in files if home.cache_dir() not in file.parents}
+    files = (file for file in state_dir.home().rglob("*") if file.is_file())
+    return {str(file) for file in files if state_dir.cache_dir() not in file.parents}
 
 
 @pytest.fixture

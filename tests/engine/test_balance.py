@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.engine.balance import Balance, Earnings
-from qe_plugins.engine.books import Book, Fill, trade_of
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.market.terms import markets
+from qe_plugins.engine.accounting.balance import Balance, Earnings
+from qe_plugins.engine.accounting.trades import Book, Fill, trade_of
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.market.specs import markets
 
 TICKS = {root: (one.tick, one.multiplier) for root, one in markets().roots.items()}
 ROOTS = sorted(TICKS)

@@ -12,11 +12,11 @@ from nautilus_trader.model import Bar, FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins import Plugin, hookimpl
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Kind
-from qe_plugins.manager import Plugins
+from qe_plugins.config.loader import load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.journal.facts import Kind
+from qe_plugins.plugins import Plugins
 from tests.engine.conftest import CONTRACTS
 
 BARS = ["2024-01-04 22:00", "2024-01-04 23:01", "2024-01-05 22:00", "2024-01-07 23:01"]

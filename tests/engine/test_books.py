@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from qe_plugins.decisions import Excursion, Side, Trade
-from qe_plugins.engine.books import Book, Fill, exactly, result, totals, trade_of
+from qe_plugins.engine.accounting.trades import Book, Fill, exactly, result, totals, trade_of
+from qe_plugins.plugins.types import Excursion, Side, Trade
 
 TICK, MULTIPLIER = Decimal("0.25"), Decimal(50)
 FEE = Decimal("2.15")

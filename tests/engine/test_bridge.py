@@ -11,8 +11,8 @@ from nautilus_trader.model import CustomData, DataType, InstrumentId, OrderSide,
 from nautilus_trader.trading import Strategy
 
 from qe_plugins import Plugin, Review, Side, Signal, Size, Trade, hookimpl
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Fact, Kind
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.journal.facts import Fact, Kind
 from tests.engine.conftest import CONTRACT
 
 Run = Callable[..., Outcome]

@@ -10,9 +10,9 @@ import pytest
 from nautilus_trader.model import BarType
 from nautilus_trader.trading import Strategy
 
-from qe_plugins import home
-from qe_plugins.config.load import Loaded
-from qe_plugins.engine.description import describe
+from qe_plugins import state_dir
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.running.describe import describe
 from qe_plugins.errors import QeError, StrategyError
 
 
@@ -57,4 +57,4 @@ def test_it_starts_at_the_first_moment_of_the_data_and_runs_nothing(
     LooksAtTheClock.began.clear()
     describe(of(settings, "LooksAtTheClock"))
     assert LooksAtTheClock.began == [datetime(2024, 1, 3, 15, 0, tzinfo=UTC)]
-    assert not home.runs_dir().exists()
+    assert not state_dir.runs_dir().exists()

@@ -14,11 +14,11 @@ from nautilus_trader.model import Bar, CustomData, DataType
 from nautilus_trader.trading import Strategy
 
 from qe_plugins import Plugin, Side, Signal, hookimpl
-from qe_plugins.config.load import Loaded
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.circles import KEYS, Circles
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.hosting.dispatch import KEYS, Circles
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import RunError
-from qe_plugins.manager import Plugins
+from qe_plugins.plugins import Plugins
 from tests.engine.conftest import CONTRACT
 from tests.engine.traders import BARS
 

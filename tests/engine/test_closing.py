@@ -10,7 +10,7 @@ import pytest
 from nautilus_trader.model import OrderSide, Price, Quantity, TrailingOffsetType, TriggerType
 
 from qe_plugins import OrderRequest, Plugin, Veto, hookimpl
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.engine.results.result import Outcome
 from tests.engine.traders import MES, Trader, relinked
 
 Trade = Callable[..., Outcome]

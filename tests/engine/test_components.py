@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from nautilus_trader.model import BarType, InstrumentId
 
-from qe_plugins.config.load import Loaded
-from qe_plugins.engine.components import components
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.components import components
 from qe_plugins.errors import ConfigError
 from tests.engine import authors
 from tests.engine.conftest import CONTRACT

@@ -12,10 +12,10 @@ import yaml
 from nautilus_trader.model import Bar, FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Kind
+from qe_plugins.config.loader import load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.journal.facts import Kind
 
 MARGINS = {"MES": {"margin_init": 2_000, "margin_maint": 1_800, "day_trade": 300, "fee": 0.57}}
 NOON = [f"2024-01-03 18:{n:02}" for n in range(6)]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
 from tests.command import ROOT, figures
 
 OF_THE_RUN = {"run_id", "run_dir", "started", "seconds", "bars_per_second"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.engine.equity import Account
+from qe_plugins.engine.accounting.plugin_account import Account
 
 
 def account(amount: str, *, missing: tuple[str, ...] = ()) -> Account:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nautilus_trader.model import ContingencyType, OrderSide, OrderType, TimeInForce
 
-from qe_plugins.engine.exposure import at_risk, fillable, only_reduces
+from qe_plugins.engine.risk.order_request import at_risk, fillable, only_reduces
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 MARKET, LIMIT, STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET

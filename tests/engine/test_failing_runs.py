@@ -8,8 +8,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from qe_plugins import home
-from qe_plugins.config.load import Loaded
+from qe_plugins import state_dir
+from qe_plugins.config.loader import Loaded
 from qe_plugins.journal.store import Journal
 from tests.command import qe
 
@@ -50,6 +50,6 @@ def test_nothing_is_left_of_it_although_another_strategy_had_traded(
     both = {name.lower(): {"path": f"{HERE}:{name}"} for name in traders}
     failed(None, "--out", tmp_path / "out", strategies=both)
     assert not (tmp_path / "out").exists()
-    assert not home.runs_dir().exists()
+    assert not state_dir.runs_dir().exists()
     with Journal.open() as journal:
         assert journal.runs() == []

@@ -9,10 +9,10 @@ import pytest
 
 from qe_plugins import Plugin, Signal, Veto, hookimpl
 from qe_plugins.cli import backtest
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.engine.results.result import Outcome
 from qe_plugins.errors import PluginFailures
-from qe_plugins.journal.records import Kind
-from qe_plugins.report import folder
+from qe_plugins.journal.facts import Kind
+from qe_plugins.report import run_folder
 
 Run = Callable[..., Outcome]
 HERE = "tests/engine/test_failures.py"
@@ -70,8 +70,8 @@ def test_more_failures_than_allowed_end_the_run(trade: Run, most: int, ends: boo
 def test_the_report_and_the_last_lines_say_it(
     trade: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = folder.write(trade("BuysAtMarket", Broken()), {}, tmp_path / "run")
-    backtest._print(folder.result(place), place)
+    place = run_folder.write(trade("BuysAtMarket", Broken()), {}, tmp_path / "run")
+    backtest._print(run_folder.result(place), place)
     last = capsys.readouterr().out.splitlines()[-8:]
     assert "Traceback (most recent call last):" in last
     line = f"Broken failed 10 times in contribute_signals, first at {HERE}:"
@@ -82,13 +82,13 @@ def test_the_report_and_the_last_lines_say_it(
 def test_a_run_in_which_every_order_was_refused_says_so_and_by_whom(
     trade: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = folder.write(trade("BuysAtMarket", Refuses()), {}, tmp_path / "run")
-    backtest._print(folder.result(place), place)
+    place = run_folder.write(trade("BuysAtMarket", Refuses()), {}, tmp_path / "run")
+    backtest._print(run_folder.result(place), place)
     said = "Every order was refused, 1 in all: Refuses (1)."
     assert capsys.readouterr().out.splitlines()[-1] == said
     assert said in (place / "report.html").read_text()
 
 
 def test_a_run_with_a_fill_does_not_say_so(trade: Run, tmp_path: Path) -> None:
-    figures = folder.result(folder.write(trade("BuysAtMarket"), {}, tmp_path / "run"))
+    figures = run_folder.result(run_folder.write(trade("BuysAtMarket"), {}, tmp_path / "run"))
     assert (figures["refused_by"], figures["failures"]) == ({}, [])

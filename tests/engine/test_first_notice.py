@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Kind
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.journal.facts import Kind
 from tests.engine.one_root import ns, trade
 
 EXPIRY = ns("2013-12-27 12:30")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from nautilus_trader.model import Bar
 
-from qe_plugins.config.strategies import Follows
-from qe_plugins.data.reading import Strand
-from qe_plugins.engine.follower import Follower
-from qe_plugins.engine.fronts import Front
+from qe_plugins.data.catalog.reader import Strand
+from qe_plugins.engine.rolling.front import Front
+from qe_plugins.engine.rolling.front_state import Follower
+from qe_plugins.engine.settings.entries import Follows
 
 FRONT = Front("MES", "MES.XCME", "1-MINUTE-LAST", "volume", "MESH24.XCME", ())
 SOURCE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"

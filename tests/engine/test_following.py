@@ -24,12 +24,12 @@ from nautilus_trader.model import (
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins import OrderRequest, Plugin, Rolled, Veto, hookimpl
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
-from qe_plugins.journal.records import Kind
-from qe_plugins.manager import Plugins
+from qe_plugins.journal.facts import Kind
+from qe_plugins.plugins import Plugins
 from tests.engine import followers
 from tests.engine.conftest import CONTRACTS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.engine.results.result import Outcome
 from tests.engine import one_root
 from tests.engine.one_root import ns
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nautilus_trader.model import Bar, BarType, Price, Quantity
 
 from qe_plugins.bars import Bars, columns_of
-from qe_plugins.engine.history import History
+from qe_plugins.engine.signals.history import History
 
 MINUTES = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 FIELDS = ("ts_event", "ts_init", "open", "high", "low", "close", "volume")

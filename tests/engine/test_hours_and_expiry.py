@@ -11,11 +11,11 @@ import yaml
 from nautilus_trader.model import Bar, BarType, FuturesContract, Price, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
-from qe_plugins.journal.records import Kind
+from qe_plugins.journal.facts import Kind
 from qe_plugins.testing.market import nanoseconds
 from tests.engine.conftest import CONTRACTS
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from nautilus_trader.model import Bar, BarType, InstrumentId, Price, Quantity
 
-from qe_plugins.engine.house import House
-from qe_plugins.engine.worth import SLACK, Worth
+from qe_plugins.engine.risk.equity_bound import SLACK, Worth
+from qe_plugins.engine.risk.liquidation import House
 from qe_plugins.errors import RunError
 
 CONTRACT = InstrumentId.from_str("ESZ24.XCME")

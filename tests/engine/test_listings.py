@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from nautilus_trader.model import BarType
 from nautilus_trader.trading import Strategy
 
-from qe_plugins.config.load import Loaded
-from qe_plugins.engine.listings import Listings
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.availability import Listings
 from qe_plugins.errors import DataError
 from tests.engine.conftest import CONTRACT
 
@@ -113,7 +113,7 @@ def test_a_subscription_to_bars_that_the_engine_makes_is_served(
 def test_settings_that_name_a_contract_are_checked_before_the_run(
     settings: Callable[..., Loaded], settings_of: dict[str, Any]
 ) -> None:
-    from qe_plugins.config.strategies import entries
+    from qe_plugins.engine.settings.entries import entries
 
     strategies = {"one": {"path": f"{__name__}:WantsHours", "config": settings_of}}
     loaded = settings(None, strategies=strategies)

@@ -13,10 +13,10 @@ import yaml
 from nautilus_trader.model import Bar, FuturesContract
 
 from qe_plugins import Plugin, Side, Signal, hookimpl
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.history import History
-from qe_plugins.manager import Plugins
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.engine.signals.history import History
+from qe_plugins.plugins import Plugins
 from tests.engine.conftest import CONTRACTS
 from tests.engine.followers import BUY, SELL, Follower
 from tests.engine.test_following import write_tape

@@ -11,11 +11,11 @@ from nautilus_trader.model import Bar, ExecAlgorithmId, Quantity
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from qe_plugins import Plugin, hookimpl
-from qe_plugins.config.load import Loaded, load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import Loaded, load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import StrategyError
-from qe_plugins.manager import Plugins
+from qe_plugins.plugins import Plugins
 from tests.engine.traders import BARS, BUY, Trader
 
 Run = Callable[..., Outcome]

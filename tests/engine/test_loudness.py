@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins import home
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins import state_dir
+from qe_plugins.engine.results.result import Outcome
 from qe_plugins.errors import StrategyError
 
 Trade = Callable[..., Outcome]
@@ -43,4 +43,4 @@ def test_what_an_actor_raises_ends_the_run(trade: Trade) -> None:
 def test_nothing_is_written_of_a_run_that_failed(trade: Trade) -> None:
     with pytest.raises(StrategyError):
         trade("BreaksOnBar3")
-    assert not Path(home.runs_dir()).exists()
+    assert not Path(state_dir.runs_dir()).exists()

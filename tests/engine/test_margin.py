@@ -12,11 +12,11 @@ import yaml
 from nautilus_trader.model import Bar, BarType, FuturesContract, InstrumentId, Price, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.instruments import remade
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Kind
+from qe_plugins.config.loader import load
+from qe_plugins.engine.contracts.instruments import remade
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.journal.facts import Kind
 from qe_plugins.testing.market import nanoseconds
 
 Trade = Callable[..., Outcome]

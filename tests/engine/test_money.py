@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from nautilus_trader.model import Currency, Quantity
 
-from qe_plugins.config.load import Loaded
-from qe_plugins.decisions import Rung, Side, Signal
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.description import describe
-from qe_plugins.engine.instruments import FeeByDate, fee_model
-from qe_plugins.engine.money import Terms, fees_in_words, margins_in_words, money_facts
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.contracts.instruments import FeeByDate, fee_model
+from qe_plugins.engine.contracts.terms import Terms, fees_in_words, margins_in_words, money_facts
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.engine.running.describe import describe
 from qe_plugins.errors import ConfigError
-from qe_plugins.ladder.sizing import DollarRisk
-from qe_plugins.market.hours import closed_until, stretch
-from qe_plugins.market.terms import market
+from qe_plugins.market.sessions import closed_until, stretch
+from qe_plugins.market.specs import market
+from qe_plugins.plugins.builtin.dollar_risk import DollarRisk
+from qe_plugins.plugins.types import Rung, Side, Signal
 
 Settings = Callable[..., Loaded]
 Trade = Callable[..., Outcome]

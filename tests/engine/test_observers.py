@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from qe_plugins import OrderRequest, Plugin, Proposal, Review, Trade, Veto, hookimpl
-from qe_plugins.config.load import Loaded
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Kind
-from qe_plugins.manager import Plugins
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.journal.facts import Kind
+from qe_plugins.plugins import Plugins
 
 Run = Callable[..., Outcome]
 

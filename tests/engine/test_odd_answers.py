@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from qe_plugins import OrderRequest, Plugin, Proposal, Review, Trade, Veto, hookimpl
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Kind
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.journal.facts import Kind
 from qe_plugins.journal.store import Journal
 from tests.command import qe
 from tests.engine import traders

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from tests.command import ROOT, figures, qe
 from tests.market import tape
 
@@ -79,7 +79,7 @@ def test_the_command_and_the_backtest_have_one_calendar(bars: Path, statistics: 
 
 def test_imported_statistics_roll_a_catalog(bars: Path, statistics: Path, tmp_path: Path) -> None:
     qe("data", "import", mine(tmp_path, bars))
-    catalog = home.data_dir() / "GLBX.MDP3" / "catalog"
+    catalog = state_dir.data_dir() / "GLBX.MDP3" / "catalog"
     words = ("--set", "data.dbn=null", "--set", f"data.catalog={catalog}", *BY_INTEREST)
     refused = qe("backtest", HOLD, *words)
     assert refused.returncode == 2
@@ -95,12 +95,12 @@ def test_statistics_that_change_change_the_rolls(
     bars: Path, statistics: Path, tmp_path: Path
 ) -> None:
     qe("data", "import", mine(tmp_path, bars, statistics))
-    catalog = home.data_dir() / "GLBX.MDP3" / "catalog"
+    catalog = state_dir.data_dir() / "GLBX.MDP3" / "catalog"
     words = ("--set", "data.dbn=null", "--set", f"data.catalog={catalog}", *BY_INTEREST)
     assert len(rolled(figures(HOLD, *words))) == 1
-    [there] = home.data_dir().rglob("ES.statistics.dbn.zst")
+    [there] = state_dir.data_dir().rglob("ES.statistics.dbn.zst")
     early = [tape.open_interest(1000, FIRST, 5), tape.open_interest(1007, FIRST, 6)]
-    later = (home.data_dir() / "rolls" / "ES-open_interest.json").stat().st_mtime + 10
+    later = (state_dir.data_dir() / "rolls" / "ES-open_interest.json").stat().st_mtime + 10
     tape.write(there, "statistics", early, NAMES)
     os.utime(there, (later, later))
 
@@ -113,7 +113,7 @@ def test_a_catalog_without_its_files_says_what_would_do(
     bars: Path, statistics: Path, tmp_path: Path
 ) -> None:
     figures(HOLD, "--set", f"data.dbn=[{bars}, {statistics}]")
-    [catalog] = (path for path in (home.cache_dir() / "dbn").glob("*") if path.is_dir())
+    [catalog] = (path for path in (state_dir.cache_dir() / "dbn").glob("*") if path.is_dir())
     catalog.rename(tmp_path / "alone")
     words = ("--set", "data.dbn=null", "--set", f"data.catalog={tmp_path / 'alone'}", *BY_INTEREST)
     refused = qe("backtest", HOLD, *words)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.bars import Bars
-from qe_plugins.engine.paths import UNSEEN, Path
+from qe_plugins.engine.accounting.booking import UNSEEN, Path
 
 bars = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9), st.integers(0, 9)), max_size=20)
 moments = st.integers(0, 31)

@@ -11,9 +11,9 @@ from nautilus_trader.model import InstrumentId, Price, Quantity, QuoteTick
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins import Plugin, Trade, hookimpl
-from qe_plugins.config.load import Loaded
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.testing.market import nanoseconds
 
 Run = Callable[..., Outcome]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from qe_plugins import OrderRequest, Plugin, hookimpl
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.engine.results.result import Outcome
 
 CROSS = {"ema_cross": {"instrument_id": "MESH24.XCME", "fast": 2, "slow": 4}}
 WAVES = [4750.0 + (n % 7) * (1 if n % 14 < 7 else -1) for n in range(55)]

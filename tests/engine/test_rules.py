@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from qe_plugins import OrderRequest, Plugin, hookimpl
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.engine.requests import OrderDescription
-from qe_plugins.engine.rules import Rules
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.risk.order_request import OrderDescription
+from qe_plugins.engine.risk.rules import Rules
 from tests.engine.test_veto import SLICER
 
 Trade = Callable[..., Outcome]

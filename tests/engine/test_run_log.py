@@ -12,12 +12,12 @@ from nautilus_trader.model import BarType
 from nautilus_trader.trading import Strategy
 
 from qe_plugins import Plugin, Review, Trade, hookimpl
-from qe_plugins.config.load import Loaded
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
-from qe_plugins.manager import Plugins
-from qe_plugins.report import folder
+from qe_plugins.plugins import Plugins
+from qe_plugins.report import run_folder
 from tests.engine.conftest import CONTRACT
 
 LOG = logging.getLogger(__name__)
@@ -117,5 +117,5 @@ def test_what_the_engine_does_not_know_is_an_error(
 
 
 def test_it_is_in_the_runs_folder(trade: Callable[..., Outcome], tmp_path: Path) -> None:
-    place = folder.write(trade(None, strategies=TALKS), {}, tmp_path / "run")
+    place = run_folder.write(trade(None, strategies=TALKS), {}, tmp_path / "run")
     assert "Talks-000: a bar" in (place / "run.log").read_text()

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nautilus_trader.model import OrderSide, Price, Quantity
 
-from qe_plugins.config.load import Loaded, load
-from qe_plugins.decisions import Rung
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.engine.preparation import prepare
+from qe_plugins.config.loader import Loaded, load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.errors import ConfigError
-from qe_plugins.journal.records import Kind
+from qe_plugins.journal.facts import Kind
+from qe_plugins.plugins.types import Rung
 from tests.engine.test_veto import SLICER
 from tests.engine.traders import MES, SELL, Trader
 
@@ -199,8 +199,8 @@ def run_on(folder: Path, contract: Any, bar: Any, closes: list[float], most: int
     """Run `Random` on minutes of MES with a rung of `most` contracts."""
     from nautilus_trader.persistence import ParquetDataCatalog
 
-    from qe_plugins.engine.backtest import run
-    from qe_plugins.manager import Plugins
+    from qe_plugins.engine.running.backtest import run
+    from qe_plugins.plugins import Plugins
     from tests.engine.conftest import CONTRACTS, MINUTES
 
     catalog = ParquetDataCatalog(str(folder))

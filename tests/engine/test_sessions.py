@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nautilus_trader.model import Bar, BarType, Price, Quantity
 
-from qe_plugins.decisions import Side, Trade
-from qe_plugins.engine.sessions import CHICAGO, SessionClock, evening, session_end
+from qe_plugins.engine.signals.session_events import CHICAGO, SessionClock, evening, session_end
+from qe_plugins.plugins.types import Side, Trade
 
 
 def at(text: str) -> int:

@@ -17,13 +17,13 @@ from nautilus_trader.model import Bar, FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.cli import runs
-from qe_plugins.config.load import Loaded, load
-from qe_plugins.data.settlements import Settlement, write
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.description import describe
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Fact, Kind
-from qe_plugins.report import folder
+from qe_plugins.config.loader import Loaded, load
+from qe_plugins.data.catalog.settlements import Settlement, write
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.engine.running.describe import describe
+from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.report import run_folder as folder
 from tests.command import ROOT
 from tests.engine.conftest import CONTRACTS
 from tests.market import tape

@@ -10,15 +10,15 @@ import polars as pl
 import pytest
 import yaml
 
-from qe_plugins.config.load import load
+from qe_plugins.config.loader import load
 from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.synthetic_catalog import generate
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.manager import Plugins
-from qe_plugins.market.costs import fees, margins
+from qe_plugins.data.synthetic.catalog import generate
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
 from qe_plugins.market.sessions import session_at
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.market.specs import fees, margins
+from qe_plugins.plugins import Plugins
+from qe_plugins.report.figures.equity import Ledger
 from qe_plugins.report.summary import summarize
 from tests.engine.six import Rover, Watches
 

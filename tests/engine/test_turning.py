@@ -10,9 +10,9 @@ from nautilus_trader.model import InstrumentId, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
 from qe_plugins import Review, Side, Trade, hookimpl
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Fact, Kind
-from qe_plugins.plugin import Plugin
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.plugins.base import Plugin
 from tests.engine.conftest import CONTRACT
 from tests.engine.test_bridge import First, Hunter, One, wish
 

@@ -12,8 +12,8 @@ import pytest
 from nautilus_trader.model import OrderDenied, OrderModifyRejected
 
 from qe_plugins import OrderRequest, Plugin, Posture, Role, Veto, hookimpl
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.journal.records import Kind
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.journal.facts import Kind
 from tests.engine import traders
 
 Trade = Callable[..., Outcome]

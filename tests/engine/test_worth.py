@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.engine.worth import OFTEN, Line, Worth
+from qe_plugins.engine.risk.equity_bound import OFTEN, Line, Worth
 
 START, MULTIPLIER, FEE, MAINTENANCE = 50_000.0, 5.0, 0.57, 1_800.0
 

@@ -31,8 +31,8 @@ from nautilus_trader.model import (
 from nautilus_trader.persistence import ParquetDataCatalog
 from nautilus_trader.trading import Strategy
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
 
 START, MINUTE = 1_704_294_000_000_000_000, 60_000_000_000
 BARS = "1-MINUTE-LAST"

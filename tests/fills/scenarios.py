@@ -29,8 +29,8 @@ from nautilus_trader.model import (
 from nautilus_trader.persistence import ParquetDataCatalog
 from nautilus_trader.trading import Strategy
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
 
 TICK, SPEC, MINUTE = 0.25, "1-MINUTE-LAST", 60_000_000_000
 FIRST = int(datetime(2024, 1, 3, 21, 52, tzinfo=UTC).timestamp()) * 10**9

@@ -11,8 +11,8 @@ import yaml
 from nautilus_trader.model import FuturesContract, Price, Quantity, QuoteTick
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
 from tests.fills import desk
 from tests.fills.desk import MINUTE, START, Scripted, Table, limit, market, stop
 

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 import yaml
 
-from qe_plugins.fleet.loading import LoadedFleet, load
-from qe_plugins.fleet.state import MINUTE, Market
+from qe_plugins.fleet.loader import LoadedFleet, load
+from qe_plugins.fleet.tasks.snapshot import MINUTE, Market
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "fleet"
 START = 1_700_000_040_000_000_000 // MINUTE * MINUTE

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from qe_plugins.cli import cli
-from qe_plugins.decisions import Role
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.aggregate import Vote, pool
-from qe_plugins.fleet.answers import Said
-from qe_plugins.fleet.bus import Bus, Message, ReportBody
-from qe_plugins.fleet.messages import message
-from qe_plugins.fleet.outcome import NO_QUORUM, Outcome
+from qe_plugins.fleet.messaging.outbox import Bus, Message, ReportBody
+from qe_plugins.fleet.prompts.answers import Said
+from qe_plugins.fleet.scan.outcome import NO_QUORUM, Outcome
+from qe_plugins.fleet.scan.publish import message
+from qe_plugins.plugins.types import Role
 
 WHOLE = pool([Vote("A 1m", 0.5, 0.5, "because")], Counter(late=1), 0.44)
 
@@ -76,7 +76,7 @@ def test_the_command_prints_every_message_and_holds_but_a_part_of_them(count, mo
     with Bus() as bus:
         for sequence in range(1, count + 1):
             bus.publish(told(sequence))
-    monkeypatch.setattr("qe_plugins.fleet.bus.PART", 2)
+    monkeypatch.setattr("qe_plugins.fleet.messaging.outbox.PART", 2)
     monkeypatch.setattr(Bus, "read", read)
     printed = CliRunner().invoke(cli, ["fleet", "bus"], catch_exceptions=False).stdout
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.fleet.clock import WallClock, midnight_after, next_tick, passed
-from qe_plugins.fleet.stop import Stop
+from qe_plugins.fleet.schedule.clock import WallClock, midnight_after, next_tick, passed
+from qe_plugins.fleet.shutdown import Stop
 
 EVERY = st.sampled_from([1.0, 7.0, 60.0, 300.0, 900.0, 3_600.0, 86_400.0])
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).map(

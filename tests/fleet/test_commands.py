@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from qe_plugins.cli import cli
-from qe_plugins.cli.fleet_live import picture
+from qe_plugins.cli.fleet.live import picture
 from qe_plugins.errors import ConfigError, FleetError, ModelError, QeError
-from qe_plugins.fleet import scanning
+from qe_plugins.fleet.scan import lifecycle
 from tests.fleet.conftest import CONFIGS
 
 TEAM = CONFIGS / "team.yaml"
@@ -146,7 +146,7 @@ def test_a_running_scan_shows_its_ranks_its_money_and_what_is_left(small):
             seen.append(console.file.getvalue())
             await asyncio.sleep(0)
 
-    scanning.run(scanning.begin(small()), watch=look)
+    lifecycle.run(lifecycle.begin(small()), watch=look)
 
     assert "in flight · $0.0000 spent · $0.0000 reserved" in seen[0]
     assert all(rank in seen[0] for rank in ("desk", "captain", "worker"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qe_plugins.fleet import scanning, shelf
-from qe_plugins.fleet.loading import load
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.scan import lifecycle, store
 from tests.fleet.models import KEYS, RANKS, WORKERS, fleet_on, vendor
 
 QUICK = {
@@ -21,7 +21,7 @@ def _keys(monkeypatch):
 
 
 def scan(file):
-    return scanning.run(scanning.begin(load(file)))
+    return lifecycle.run(lifecycle.begin(load(file)))
 
 
 def test_a_bad_day_is_decided_by_the_deadline_without_a_storm(tmp_path):
@@ -56,7 +56,7 @@ def test_late_answers_are_dropped_and_the_replay_drops_the_same(tmp_path):
         short = {name: rank | {"quorum": "20%"} for name, rank in QUICK.items()}
         file = fleet_on(shop, tmp_path, ranks=short, calls={"concurrency": 60, "hedge_share": 0})
         result = scan(file)
-    replayed = scanning.run(scanning.reopen("last"), replay=True)
+    replayed = lifecycle.run(lifecycle.reopen("last"), replay=True)
 
     assert 5 < result.failures["late"] < WORKERS / 2
     assert replayed.answer_sha256 == result.answer_sha256
@@ -70,4 +70,4 @@ def test_an_answer_that_stays_invalid_is_a_typed_failure_and_paid_for_twice(tmp_
         assert len(shop.paid) == 2 * WORKERS
     assert result.failures == {"invalid": WORKERS}
     assert not result.quorum
-    assert shelf.find("last")[1].outcomes()["1.1.1.1"].missing == "invalid"
+    assert store.find("last")[1].outcomes()["1.1.1.1"].missing == "invalid"

@@ -7,22 +7,23 @@ from collections import Counter
 import msgspec
 import pytest
 
-from qe_plugins.decisions import Role
-from qe_plugins.fleet import reading, scanning, shelf
 from qe_plugins.fleet.aggregate import Vote, pool
-from qe_plugins.fleet.answers import Caution, Finding, Said, Verdict, answer_type
-from qe_plugins.fleet.asking import Questions
-from qe_plugins.fleet.bus import Bus
-from qe_plugins.fleet.fence import CLOSE, OPEN, fenced
-from qe_plugins.fleet.mask import Mask
-from qe_plugins.fleet.messages import message
-from qe_plugins.fleet.outcome import Outcome
-from qe_plugins.fleet.render import NEWS, REASON, Renderer, Row
-from qe_plugins.fleet.tasks import TaskList
+from qe_plugins.fleet.messaging.outbox import Bus
+from qe_plugins.fleet.prompts.answers import Caution, Finding, Said, Verdict, answer_type
+from qe_plugins.fleet.prompts.masking import Mask
+from qe_plugins.fleet.prompts.quoting import CLOSE, OPEN, fenced
+from qe_plugins.fleet.prompts.requests import Questions
+from qe_plugins.fleet.prompts.user import NEWS, REASON, Renderer, Row
+from qe_plugins.fleet.scan import lifecycle, store
+from qe_plugins.fleet.scan.outcome import Outcome
+from qe_plugins.fleet.scan.publish import message
+from qe_plugins.fleet.tasks import snapshot_loader
+from qe_plugins.fleet.tasks.task_list import TaskList
 from qe_plugins.fleet.tree import Level, Node
-from qe_plugins.llm.offline import Offline
-from qe_plugins.llm.provider import Completion
-from qe_plugins.llm.records import Usage, decode
+from qe_plugins.llm.providers.base import Completion
+from qe_plugins.llm.providers.offline import Offline
+from qe_plugins.llm.requests import Usage, decode
+from qe_plugins.plugins.types import Role
 from tests.fleet.conftest import market
 from tests.fleet.injections import INJECTIONS
 from tests.fleet.test_tasks import ALL
@@ -173,12 +174,12 @@ class Obedient(Offline):
 
 @EVERY
 def test_a_model_that_obeys_gains_neither_target_nor_authority(text, small, monkeypatch, tmp_path):
-    monkeypatch.setattr(scanning, "open_providers", lambda names, **_: {"offline": Obedient(text)})
-    monkeypatch.setattr(reading, "open_market", lambda loaded: market())
+    monkeypatch.setattr(lifecycle, "open_providers", lambda names, **_: {"offline": Obedient(text)})
+    monkeypatch.setattr(snapshot_loader, "open_market", lambda loaded: market())
     news = tmp_path / "news.jsonl"
     news.write_bytes(msgspec.json.encode({"ts": "2023-11-01T00:00:00Z", "text": text}))
-    scanning.run(scanning.begin(small(news=str(news), masked=False)))
-    outcomes = shelf.find("last")[1].outcomes()
+    lifecycle.run(lifecycle.begin(small(news=str(news), masked=False)))
+    outcomes = store.find("last")[1].outcomes()
     with Bus() as bus:
         [said] = bus.read()
 

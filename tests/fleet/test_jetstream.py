@@ -18,10 +18,10 @@ import msgspec
 import nats
 import pytest
 
-from qe_plugins.decisions import Role
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.bus import Bus, FindingBody, Message, Pick, PostureBody
-from qe_plugins.fleet.jetstream import STREAM, relay
+from qe_plugins.fleet.messaging.jetstream import STREAM, relay
+from qe_plugins.fleet.messaging.outbox import Bus, FindingBody, Message, Pick, PostureBody
+from qe_plugins.plugins.types import Role
 from tests.fleet.temporal.cluster import free_port, wait_for
 from tests.model_server.spawned import ROOT
 

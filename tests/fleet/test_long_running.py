@@ -14,10 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qe_plugins.fleet import open_files, scanning
-from qe_plugins.fleet.shift import Shift
-from qe_plugins.fleet.state import Market
-from qe_plugins.fleet.stop import Stop
+from qe_plugins.fleet import open_files
+from qe_plugins.fleet.scan import lifecycle
+from qe_plugins.fleet.schedule.scheduler import Shift
+from qe_plugins.fleet.shutdown import Stop
+from qe_plugins.fleet.tasks.snapshot import Market
 from tests.fleet.models import KEYS, ONE_VENDOR, fleet_on, vendor
 from tests.fleet.test_shift import SteppedClock
 
@@ -41,7 +42,7 @@ def test_nothing_of_a_scan_is_left_when_the_next_one_begins(small, monkeypatch):
     gc.disable()  # whatever is freed then was held by no cycle that only the collector finds
     try:
         clock = SteppedClock(3)
-        list(Shift(small(**FREQUENT), scanning.run, Stop(), clock=clock).rounds())
+        list(Shift(small(**FREQUENT), lifecycle.run, Stop(), clock=clock).rounds())
     finally:
         gc.enable()
 
@@ -53,7 +54,7 @@ def test_nothing_of_a_scan_is_left_when_the_next_one_begins(small, monkeypatch):
 def test_memory_is_flat_over_scheduled_scans(scans, small):
     clock, seen = SteppedClock(scans), []
     fleet = small(**FREQUENT, validity="1ms")
-    for _ in Shift(fleet, scanning.run, Stop(), clock=clock).rounds():
+    for _ in Shift(fleet, lifecycle.run, Stop(), clock=clock).rounds():
         seen.append(resident())
     print(f"{scans} scans: {seen[9] / 2**20:.0f} MiB after ten, {seen[-1] / 2**20:.0f} at the end")
 
@@ -164,8 +165,8 @@ def test_a_home_of_any_name_holds_all_that_is_written(name, tmp_path, monkeypatc
     monkeypatch.setenv("QE_HOME", str(home))
     before = {one.name for one in tmp_path.iterdir()}
     loaded = small()
-    scanning.run(scanning.begin(loaded))
-    scanning.run(scanning.reopen("last"), replay=True)
+    lifecycle.run(lifecycle.begin(loaded))
+    lifecycle.run(lifecycle.reopen("last"), replay=True)
     with Journal.open() as journal:
         journal.runs()
 
@@ -181,7 +182,7 @@ def test_a_scan_that_fails_in_a_way_of_its_own_does_not_end_the_run(small, caplo
     def run(scan):
         if (failure := next(failures, None)) is not None:
             raise failure
-        return scanning.run(scan)
+        return lifecycle.run(scan)
 
     made = list(Shift(small(**FREQUENT), run, Stop(), clock=clock).rounds())
 

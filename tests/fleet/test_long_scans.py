@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.fleet import scanning
-from qe_plugins.fleet.loading import LoadedFleet, load
+from qe_plugins.fleet.loader import LoadedFleet, load
+from qe_plugins.fleet.scan import lifecycle
 from qe_plugins.llm.ledger import Ledger
 from tests.fleet.conftest import CONFIGS
 from tests.fleet.models import KEYS, ONE_VENDOR, Vendor, fleet_on, open_calls, vendor
@@ -48,11 +48,11 @@ def fleet(size: str, shop: Vendor, folder: Path, concurrency: int = 1_000) -> Lo
     return load(CONFIGS / "full.yaml", settings)
 
 
-def killed_once_paid(begun: scanning.Scan, shop: Vendor, calls: int) -> int:
+def killed_once_paid(begun: lifecycle.Scan, shop: Vendor, calls: int) -> int:
     """Run a scan in a forked process, kill it once so many calls are paid; return those open."""
     if not (process := os.fork()):  # a new interpreter would take longer than the scan
         with contextlib.suppress(BaseException):
-            scanning.run(begun)
+            lifecycle.run(begun)
         os._exit(0)
     until = time.monotonic() + 300
     while _lines(shop) < calls and time.monotonic() < until:
@@ -75,16 +75,16 @@ def test_a_scan_killed_at_random_moments_ends_as_an_undisturbed_one(
     print(f"seed {seed}")
     monkeypatch.setenv("QE_HOME", str(tmp_path / "calm"))
     with vendor(tmp_path, "calm") as calm:
-        undisturbed = scanning.run(scanning.begin(fleet(size, calm, tmp_path)))
+        undisturbed = lifecycle.run(lifecycle.begin(fleet(size, calm, tmp_path)))
     unique, chance = undisturbed.calls_sent, random.Random(seed)
 
     monkeypatch.setenv("QE_HOME", str(tmp_path / "home"))
     in_flight = 0
     with vendor(tmp_path, "shop", latency=0.2) as shop:
-        begun = scanning.begin(fleet(size, shop, tmp_path))
+        begun = lifecycle.begin(fleet(size, shop, tmp_path))
         for moment in sorted(chance.sample(range(1, unique), kills)):
             in_flight += killed_once_paid(begun, shop, moment)
-        result = scanning.run(scanning.unfinished(begun.scan_id))
+        result = lifecycle.run(lifecycle.unfinished(begun.scan_id))
         paid, usd = len(shop.paid), shop.usd
 
         assert shop.unique == unique
@@ -102,7 +102,7 @@ def test_a_scan_killed_at_random_moments_ends_as_an_undisturbed_one(
 def test_a_bad_day_is_not_made_worse_by_calls_sent_again(size: str, tmp_path: Path) -> None:
     bad = {"rate_limited": 0.01, "stalled": 0.05, "stall": 30.0, "invalid": 0.005, "slots": 2_500}
     with vendor(tmp_path, latency=0.2, **bad) as shop:
-        result = scanning.run(scanning.begin(fleet(size, shop, tmp_path, 2_000)))
+        result = lifecycle.run(lifecycle.begin(fleet(size, shop, tmp_path, 2_000)))
         unique, usd = len({line.request for line in shop.sent}), shop.usd
     sent = result.calls_sent  # the vendor bills those that still stall when they end
     print(f"{sent} calls sent for {unique} requests: {sent / unique:.3f}")
@@ -116,7 +116,7 @@ def test_a_bad_day_is_not_made_worse_by_calls_sent_again(size: str, tmp_path: Pa
 def test_an_outage_of_a_part_of_the_calls_is_weathered(size: str, tmp_path: Path) -> None:
     minute = 3.0 if size == "small" else 60.0
     with vendor(tmp_path, latency=0.2, outage=minute, outage_503=0.3, retry_after=0.5) as shop:
-        result = scanning.run(scanning.begin(fleet(size, shop, tmp_path)))
+        result = lifecycle.run(lifecycle.begin(fleet(size, shop, tmp_path)))
         sent, unique = len(shop.sent), len({line.request for line in shop.sent})
         usd = shop.usd
     print(f"{sent} calls sent for {unique} requests: {sent / unique:.3f}")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qe_plugins.fleet.mask import Mask
-from qe_plugins.fleet.render import Renderer
-from qe_plugins.fleet.state import MINUTE, Market
-from qe_plugins.fleet.tasks import TaskList
+from qe_plugins.fleet.prompts.masking import Mask
+from qe_plugins.fleet.prompts.user import Renderer
+from qe_plugins.fleet.tasks.snapshot import MINUTE, Market
+from qe_plugins.fleet.tasks.task_list import TaskList
 from tests.fleet.conftest import START, market
 from tests.fleet.test_tasks import ALL
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from qe_plugins.fleet import scanning, shelf
-from qe_plugins.fleet.loading import load
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import KEYS, WORKERS, fleet_on, open_calls, started, vendor
 
@@ -22,13 +22,13 @@ def _keys(monkeypatch):
 
 
 def scan(file):
-    return scanning.run(scanning.begin(load(file)))
+    return lifecycle.run(lifecycle.begin(load(file)))
 
 
 def test_every_call_is_paid_once_and_every_paid_call_is_in_our_ledger(tmp_path):
     with vendor(tmp_path) as shop:
         result = scan(fleet_on(shop, tmp_path))
-        replayed = scanning.run(scanning.reopen("last"), replay=True)
+        replayed = lifecycle.run(lifecycle.reopen("last"), replay=True)
 
         assert (result.calls_sent, result.calls_paid) == (ASKED, ASKED)
         assert len(shop.sent) == len(shop.paid) == shop.unique == ASKED
@@ -47,7 +47,9 @@ def test_a_replay_needs_neither_the_vendor_nor_a_key(tmp_path, monkeypatch):
     for name in KEYS:
         monkeypatch.delenv(name)
 
-    assert scanning.run(scanning.reopen("last"), replay=True).answer_sha256 == result.answer_sha256
+    assert (
+        lifecycle.run(lifecycle.reopen("last"), replay=True).answer_sha256 == result.answer_sha256
+    )
 
 
 def test_a_scan_killed_three_times_ends_as_an_undisturbed_one_and_pays_nothing_twice(
@@ -68,7 +70,7 @@ def test_a_scan_killed_three_times_ends_as_an_undisturbed_one_and_pays_nothing_t
             process.communicate()
             in_flight += open_calls()  # each resume settles those of the process before it
             command = ["resume", "--json"]
-        result = scanning.run(scanning.unfinished("last"))
+        result = lifecycle.run(lifecycle.unfinished("last"))
 
         assert result.answer_sha256 == undisturbed.answer_sha256
         assert result.coverage == 1.0
@@ -78,7 +80,7 @@ def test_a_scan_killed_three_times_ends_as_an_undisturbed_one_and_pays_nothing_t
         [row] = ledger.costs("scan")
     assert row.calls >= len(shop.paid)
     assert row.usd + row.in_doubt >= shop.usd
-    replayed = scanning.run(scanning.reopen("last"), replay=True)
+    replayed = lifecycle.run(lifecycle.reopen("last"), replay=True)
     assert replayed.answer_sha256 == undisturbed.answer_sha256
 
 
@@ -91,7 +93,7 @@ def test_a_cap_stops_a_scan_just_below_it_and_the_partial_answer_says_its_covera
     assert set(result.failures) == {"budget"}
     assert result.failures["budget"] == WORKERS - round(result.coverage * WORKERS)
     assert result.score != 0
-    assert shelf.find("last")[1].outcomes()["desk"].failure == "budget"
+    assert store.find("last")[1].outcomes()["desk"].failure == "budget"
 
 
 def test_a_rank_has_a_cap_of_its_own_and_those_above_still_answer(tmp_path):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.fleet.loading import load
-from qe_plugins.fleet.plan import plan
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.scan.estimate import plan
 from qe_plugins.fleet.tree import Level
 
 FULL = Path(__file__).resolve().parents[2] / "configs/fleet/full.yaml"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from qe_plugins.fleet import shelf
+from qe_plugins.fleet.scan import store
 from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import KEYS, WORKERS, fleet_on, open_calls, started, vendor
 
@@ -82,7 +82,7 @@ def test_a_signal_lets_calls_in_flight_end_and_the_scan_goes_on_later(how, tmp_p
         assert paid == shop.unique < ASKED
         with Ledger() as ledger:
             assert sum(row.usd for row in ledger.costs("scan")) == shop.usd
-        assert shelf.find("last")[1].was_left()
+        assert store.find("last")[1].was_left()
 
         with running(file, "--times", 1, *("--set", "schedule.every=1s")) as process:
             rounds, log = ended(process)
@@ -150,7 +150,7 @@ def test_a_single_scan_that_is_interrupted_says_how_it_goes_on(tmp_path):
         shop.wait_for(30)
         process.send_signal(signal.SIGINT)
         out, log = process.communicate(timeout=300)
-        scan_id = shelf.find("last")[0]
+        scan_id = store.find("last")[0]
 
         assert (process.returncode, out) == (130, "")
         assert re.search(r"stopping once \d+ calls in flight have ended", log)

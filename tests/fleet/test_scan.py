@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 
 from qe_plugins.errors import FleetError, ReplayMiss
-from qe_plugins.fleet import scanning, shelf
-from qe_plugins.fleet.bus import Bus
-from qe_plugins.fleet.loading import load
-from qe_plugins.fleet.shelf import Decisions
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.messaging.outbox import Bus
+from qe_plugins.fleet.scan import lifecycle, store
+from qe_plugins.fleet.scan.inspect import node_view
+from qe_plugins.fleet.scan.store import Decisions
 from qe_plugins.fleet.tree import LEVELS, tree_of
-from qe_plugins.fleet.views import node_view
-from qe_plugins.llm.offline import Offline
-from qe_plugins.llm.provider import ServerFailure
+from qe_plugins.llm.providers.base import ServerFailure
+from qe_plugins.llm.providers.offline import Offline
 from tests.fleet.conftest import CONFIGS
 
 
@@ -35,18 +35,18 @@ def provider(monkeypatch):
     """Return a function that puts a provider in the offline one's place."""
 
     def use(one: Offline) -> None:
-        monkeypatch.setattr(scanning, "open_providers", lambda names, **_: {"offline": one})
+        monkeypatch.setattr(lifecycle, "open_providers", lambda names, **_: {"offline": one})
 
     return use
 
 
 def scan(small, **changes):
-    return scanning.run(scanning.begin(small(**changes)))
+    return lifecycle.run(lifecycle.begin(small(**changes)))
 
 
 def test_a_small_fleet_answers_with_every_node(small):
     result = scan(small)
-    outcomes = shelf.find("last")[1].outcomes()
+    outcomes = store.find("last")[1].outcomes()
 
     assert (result.nodes, result.coverage, result.quorum, result.failures) == (20, 1.0, True, {})
     assert list(outcomes) == [node.id for node in tree_of(small().fleet).nodes()]
@@ -78,7 +78,7 @@ def test_a_changed_task_is_asked_and_an_unchanged_one_is_not(small):
 
 def test_a_replay_gives_the_same_answer_without_a_call(small):
     result = scan(small)
-    replayed = scanning.run(scanning.reopen(result.scan_id), replay=True)
+    replayed = lifecycle.run(lifecycle.reopen(result.scan_id), replay=True)
 
     assert replayed.answer_sha256 == result.answer_sha256
     assert (replayed.calls_sent, replayed.calls_replayed) == (0, 16)
@@ -91,7 +91,7 @@ def test_a_replay_that_misses_an_answer_is_an_error(small, tmp_path):
         rest.unlink()
 
     with pytest.raises(ReplayMiss, match="was never answered"):
-        scanning.run(scanning.reopen("last"), replay=True)
+        lifecycle.run(lifecycle.reopen("last"), replay=True)
 
 
 def test_a_whole_supervisor_without_answers_is_missing_and_said(small, provider):
@@ -119,7 +119,7 @@ def test_a_captain_below_its_quorum_takes_its_coordinator_with_it(small, provide
 def test_a_scan_with_failures_replays_to_the_same_answer(small, provider):
     provider(Silent("1.2.2.1", "1.2.2.2"))
     result = scan(small, calls={"retries": 0})
-    replayed = scanning.run(scanning.reopen("last"), replay=True)
+    replayed = lifecycle.run(lifecycle.reopen("last"), replay=True)
 
     assert result.failures == {"server": 2}
     assert replayed.answer_sha256 == result.answer_sha256
@@ -130,21 +130,23 @@ def test_a_parent_whose_model_is_silent_hands_up_its_aggregate(small, provider):
     result = scan(small, calls={"retries": 0})
 
     assert (result.quorum, result.answer, result.coverage) == (True, None, 1.0)
-    assert shelf.find("last")[1].outcomes()["desk"].failure == "server"
-    assert scanning.run(scanning.reopen("last"), replay=True).answer_sha256 == result.answer_sha256
+    assert store.find("last")[1].outcomes()["desk"].failure == "server"
+    assert (
+        lifecycle.run(lifecycle.reopen("last"), replay=True).answer_sha256 == result.answer_sha256
+    )
 
 
 def test_a_finished_scan_cannot_be_resumed(small):
     scan(small)
 
     with pytest.raises(FleetError, match="has finished"):
-        scanning.unfinished("last")
+        lifecycle.unfinished("last")
 
 
 def test_a_scan_that_died_before_its_end_resumes_to_the_same_answer(small):
     whole = scan(small)
-    scanning.begin(small())
-    resumed = scanning.run(scanning.unfinished("last"))
+    lifecycle.begin(small())
+    resumed = lifecycle.run(lifecycle.unfinished("last"))
 
     assert resumed.scan_id != whole.scan_id
     assert resumed.answer_sha256 == whole.answer_sha256
@@ -164,16 +166,16 @@ def test_a_decision_cut_off_by_a_crash_was_not_made(tmp_path):
 
 
 def test_a_decision_that_was_made_stands_when_the_scan_goes_on(small):
-    begun = scanning.begin(small())
+    begun = lifecycle.begin(small())
     begun.folder.decisions().close("1.1.1", {"1.1.1.2": "late"})
-    result = scanning.run(scanning.unfinished("last"))
+    result = lifecycle.run(lifecycle.unfinished("last"))
 
     assert result.failures == {"late": 1}
 
 
 def test_each_coordinator_speaks_once_a_scan_also_when_resumed(small):
     scan(small)
-    scanning.run(scanning.reopen("last"))  # as if it had died at the very end
+    lifecycle.run(lifecycle.reopen("last"))  # as if it had died at the very end
     with Bus() as bus:
         assert [(one.sender, one.sequence) for one in bus.read()] == [("1", 1)]
 
@@ -181,14 +183,14 @@ def test_each_coordinator_speaks_once_a_scan_also_when_resumed(small):
 def test_scans_are_found_by_a_part_of_their_id(small):
     result = scan(small)
 
-    assert shelf.find("last")[0] == shelf.find(result.scan_id[-8:])[0] == result.scan_id
+    assert store.find("last")[0] == store.find(result.scan_id[-8:])[0] == result.scan_id
     with pytest.raises(FleetError, match="is no scan"):
-        shelf.find("nothing")
+        store.find("nothing")
 
 
 def test_a_node_shows_its_answer_its_children_and_its_exact_request(small):
     scan(small)
-    begun = scanning.reopen("last")
+    begun = lifecycle.reopen("last")
     captain, worker = node_view(begun, "1.2"), node_view(begun, "1.2.1.3")
 
     assert [child["node"] for child in captain["children"]] == ["1.2.1", "1.2.2"]
@@ -201,14 +203,14 @@ def test_a_node_shows_its_answer_its_children_and_its_exact_request(small):
 def test_a_worker_without_an_answer_shows_what_it_was_asked_and_why_nothing_came(small, provider):
     provider(Silent("1.2.1.3"))
     scan(small, calls={"retries": 0})
-    worker = node_view(scanning.reopen("last"), "1.2.1.3")
+    worker = node_view(lifecycle.reopen("last"), "1.2.1.3")
 
     assert (worker["missing"], worker["settled"].detail) == ("server", "gone")
     assert worker["request"].prompt.startswith("Window of instrument A")
 
 
 def test_a_scan_without_an_end_says_whether_it_runs_or_was_left(small):
-    begun = scanning.begin(small())
+    begun = lifecycle.begin(small())
     with pytest.raises(FleetError, match=r"has not finished\. Run `qe fleet resume"):
         node_view(begun, "1")
 
@@ -221,15 +223,15 @@ def test_a_node_that_is_not_there_is_refused(small, node):
     scan(small)
 
     with pytest.raises(FleetError, match=f"no node '{node}'"):
-        node_view(scanning.reopen("last"), node)
+        node_view(lifecycle.reopen("last"), node)
 
 
 def test_the_full_tree_runs_all_6406_nodes_twice_and_replays():
     loaded = load(CONFIGS / "full.yaml")
-    first = scanning.run(scanning.begin(loaded))
+    first = lifecycle.run(lifecycle.begin(loaded))
     levels = Counter(LEVELS[0 if n == "desk" else n.count(".") + 1] for n in _nodes())
-    second = scanning.run(scanning.begin(loaded))
-    replayed = scanning.run(scanning.reopen(second.scan_id), replay=True)
+    second = lifecycle.run(lifecycle.begin(loaded))
+    replayed = lifecycle.run(lifecycle.reopen(second.scan_id), replay=True)
 
     assert (first.nodes, first.coverage, first.messages) == (6_406, 1.0, 5)
     assert list(levels.values()) == [1, 5, 25, 125, 6_250]
@@ -238,4 +240,4 @@ def test_the_full_tree_runs_all_6406_nodes_twice_and_replays():
 
 
 def _nodes() -> list[str]:
-    return list(shelf.find("last")[1].outcomes())
+    return list(store.find("last")[1].outcomes())

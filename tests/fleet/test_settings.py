@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qe_plugins.config.source import dump
+from qe_plugins.config.yaml_reader import dump
 from qe_plugins.errors import ConfigError
-from qe_plugins.fleet.loading import load
+from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.tree import Level, Node, tree_of
 from tests.fleet.conftest import document
 

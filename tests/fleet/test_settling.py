@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 from qe_plugins.cli import cli
 from qe_plugins.errors import FleetError, ModelError
-from qe_plugins.fleet import scanning, shelf
-from qe_plugins.fleet.loading import load
-from qe_plugins.fleet.stop import Stop, Stopped
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.scan import lifecycle, store
+from qe_plugins.fleet.shutdown import Stop, Stopped
 from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import KEYS, ONE_VENDOR, WORKERS, fleet_on, open_calls, vendor
 
@@ -51,10 +51,10 @@ def until(met):
 
 def killed(shop, file, calls, once=lambda: True):
     """Kill a scan once so many calls are paid, and return how many were in flight."""
-    begun = scanning.begin(load(file))
+    begun = lifecycle.begin(load(file))
     if not (process := os.fork()):  # a new interpreter would take longer than the scan
         with contextlib.suppress(BaseException):
-            scanning.run(begun)
+            lifecycle.run(begun)
         os._exit(0)
     shop.wait_for(calls)
     until(once)
@@ -107,8 +107,8 @@ def test_a_scan_that_no_money_can_finish_says_so_and_a_person_settles(tmp_path):
             FleetError, match=r"cannot be finished: .* are left of the day's 0\.012"
         ):
             said("resume")
-        assert shelf.find("last")[1].result() is None
-        scan_id = shelf.find("last")[0]
+        assert store.find("last")[1].result() is None
+        scan_id = store.find("last")[0]
         settled = said("settle", scan_id, "--as", "nothing")
         assert "in doubt settled at $0.0000" in settled.stdout
         sent = len(shop.sent)
@@ -135,14 +135,14 @@ def test_settling_moves_the_money_of_every_scope(how, tmp_path):
 
 
 def test_a_scan_that_runs_is_not_settled_under_it(small):
-    begun = scanning.begin(small())
+    begun = lifecycle.begin(small())
 
     with begun.folder.alone(), pytest.raises(FleetError, match="is running"):
         said("settle", begun.scan_id, "--as", "worst")
 
 
 def test_a_scan_that_workers_of_a_cluster_ask_for_is_not_settled_either(small):
-    begun = scanning.begin(small())
+    begun = lifecycle.begin(small())
     working = begun.folder.worked_on()
 
     with pytest.raises(FleetError, match=rf"workers of a cluster, {os.getpid()}@.* in flight"):
@@ -153,7 +153,7 @@ def test_a_scan_that_workers_of_a_cluster_ask_for_is_not_settled_either(small):
 
 
 def test_a_worker_begins_once_a_scan_is_settled(small):
-    folder = scanning.begin(small()).folder
+    folder = lifecycle.begin(small()).folder
     working = []
     with folder.alone():
         joining = threading.Thread(target=lambda: working.append(folder.worked_on()))
@@ -179,7 +179,7 @@ def test_a_wrong_key_ends_a_scan_in_one_line(tmp_path):
     assert str(told.value).endswith("Check DEEPSEEK_API_KEY.")
     assert told.value.exit_code == 2
     assert calls < WORKERS
-    assert shelf.find("last")[1].was_left()  # with the right key it can be resumed
+    assert store.find("last")[1].was_left()  # with the right key it can be resumed
 
 
 def test_a_scan_without_its_quorum_says_the_commonest_reason_and_fails(tmp_path):
@@ -194,10 +194,10 @@ def test_a_scan_without_its_quorum_says_the_commonest_reason_and_fails(tmp_path)
 
 
 def test_one_bad_result_hides_no_other(small):
-    first = scanning.begin(small())
-    scanning.run(first)
-    second = scanning.begin(small())
-    scanning.run(second)
+    first = lifecycle.begin(small())
+    lifecycle.run(first)
+    second = lifecycle.begin(small())
+    lifecycle.run(second)
     (first.folder.place / "result.json").write_text("{")
     listed = json.loads(said("scans", "--json").stdout)
 
@@ -207,13 +207,13 @@ def test_one_bad_result_hides_no_other(small):
 def test_a_resumed_scan_of_a_fleet_costs_what_all_of_it_did(tmp_path):
     with vendor(tmp_path, latency=0.5) as shop:
         file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
-        stop, begun = Stop(), scanning.begin(load(file))
+        stop, begun = Stop(), lifecycle.begin(load(file))
         stopping = threading.Thread(target=lambda: (shop.wait_for(30), stop.request()))
         stopping.start()
         with pytest.raises(Stopped):
-            scanning.run(begun, stop=stop)
+            lifecycle.run(begun, stop=stop)
         stopping.join()
-        result = scanning.run(scanning.unfinished("last"))
+        result = lifecycle.run(lifecycle.unfinished("last"))
 
         assert (result.usd, result.in_doubt) == (shop.usd, 0)
         assert result.calls_paid == len(shop.paid)

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from qe_plugins.errors import DataError, FleetError, ModelError
-from qe_plugins.fleet import scanning, shelf
-from qe_plugins.fleet.shift import Shift
-from qe_plugins.fleet.stop import Stop, Stopped
+from qe_plugins.fleet.scan import lifecycle, store
+from qe_plugins.fleet.schedule.scheduler import Shift
+from qe_plugins.fleet.shutdown import Stop, Stopped
 
 START = datetime(2026, 11, 24, 10, 2, 31, tzinfo=UTC)
 FIVE = {"schedule": {"every": "5m"}}
@@ -52,7 +52,7 @@ class Scans:
         self.clock.at += self.takes
         if number in self.fails:
             raise self.fails[number]
-        result = scanning.run(scan)
+        result = lifecycle.run(scan)
         if number in self.broke:
             result = msgspec.structs.replace(result, refused={"day": 7})
             scan.folder.finish(result, [])
@@ -70,7 +70,7 @@ def test_a_scan_is_made_at_each_tick(small):
     assert clock.waited == ["24. 10:05:00", "24. 10:10:00", "24. 10:15:00"]
     assert [f"{one.tick:%H:%M}" for one in made] == ["10:05", "10:10", "10:15"]
     assert {one.missed for one in made} == {0}
-    assert len(shelf.scans()) == 3
+    assert len(store.scans()) == 3
 
 
 def test_so_many_scans_are_made_as_are_wished_for_and_the_first_may_be_at_once(small):
@@ -99,7 +99,7 @@ def test_an_unchanged_market_is_asked_nothing_twice(small):
 
 
 def test_a_scan_that_was_left_unfinished_is_finished_before_anything_else(small):
-    left = scanning.begin(small(**FIVE))
+    left = lifecycle.begin(small(**FIVE))
     clock = SteppedClock(1)
     made = list(shift(small, clock, Scans(clock)).rounds())
 
@@ -108,11 +108,11 @@ def test_a_scan_that_was_left_unfinished_is_finished_before_anything_else(small)
         (False, "10:05:00"),
     ]
     assert made[0].result.scan_id == left.scan_id
-    assert shelf.find(left.scan_id)[1].result() is not None
+    assert store.find(left.scan_id)[1].result() is not None
 
 
 def test_a_scan_about_a_market_that_is_gone_is_not_resumed(small, caplog):
-    scanning.begin(small(**FIVE))
+    lifecycle.begin(small(**FIVE))
     clock = SteppedClock(1, datetime.now(UTC) + timedelta(hours=2))
     made = list(shift(small, clock, Scans(clock), validity="1h").rounds())
 
@@ -121,8 +121,8 @@ def test_a_scan_about_a_market_that_is_gone_is_not_resumed(small, caplog):
 
 
 def test_the_scan_of_another_fleet_or_of_a_living_process_is_left_alone(small):
-    scanning.begin(small(name="other"))
-    mine = scanning.begin(small(**FIVE))
+    lifecycle.begin(small(name="other"))
+    mine = lifecycle.begin(small(**FIVE))
     clock = SteppedClock(1)
     with mine.folder.alone():
         made = list(shift(small, clock, Scans(clock)).rounds())
@@ -198,7 +198,7 @@ def test_a_shift_that_is_stopped_in_a_scan_ends_without_another(small):
 
     assert list(Shift(small(**FIVE), stopped, stop, clock=clock).rounds()) == []
     assert len(clock.waited) == 1
-    assert shelf.find("last")[1].was_left()
+    assert store.find("last")[1].was_left()
 
 
 def test_two_shifts_of_one_fleet_do_not_run_at_once(small):
@@ -214,7 +214,7 @@ def test_two_shifts_of_one_fleet_do_not_run_at_once(small):
 
 
 def test_no_scan_is_run_by_two_at_once(small):
-    begun = scanning.begin(small())
+    begun = lifecycle.begin(small())
 
     with begun.folder.alone(), pytest.raises(FleetError, match="is running in another process"):
-        scanning.run(begun)
+        lifecycle.run(begun)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from qe_plugins.fleet.slots import FEW, Slots
+from qe_plugins.fleet.scan.admission import FEW, Slots
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.split import Split, split
+from qe_plugins.fleet.temporal.concurrency_split import Split, split
 from qe_plugins.fleet.tree import Tree
 
 FULL = Tree((5, 5, 5, 50))

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from qe_plugins.fleet.stop import SIGNALS, Stop, on_signals
+from qe_plugins.fleet.shutdown import SIGNALS, Stop, on_signals
 
 
 @pytest.mark.parametrize("which", SIGNALS, ids=lambda which: which.name)

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.errors import DataError, FleetError
-from qe_plugins.fleet.asking import Questions, refuse_short_lists
-from qe_plugins.fleet.features import Crosses, black_76, features_of_windows, window_features
-from qe_plugins.fleet.loading import load
-from qe_plugins.fleet.reading import open_market
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.prompts.requests import Questions, refuse_short_lists
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
-from qe_plugins.fleet.state import MINUTE, Market
-from qe_plugins.fleet.tasks import TaskList
+from qe_plugins.fleet.tasks.features import Crosses, black_76, features_of_windows, window_features
+from qe_plugins.fleet.tasks.snapshot import MINUTE, Market
+from qe_plugins.fleet.tasks.snapshot_loader import open_market
+from qe_plugins.fleet.tasks.task_list import TaskList
 from tests.fleet.conftest import CONFIGS, START, market
 
 ALL = Tasks(

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.data.databento import answers
+from qe_plugins.data.databento import responses
 from qe_plugins.data.databento.retry import UnreadableError
 
 READERS = [
     one
-    for name, one in vars(answers).items()
+    for name, one in vars(responses).items()
     if inspect.isfunction(one)
-    and one.__module__ == answers.__name__
+    and one.__module__ == responses.__name__
     and not name.startswith("_")
     and len(inspect.signature(one).parameters) == 1
 ]
@@ -46,7 +46,7 @@ ANSWERS = st.recursive(
 @given(answer=ANSWERS)
 def test_an_answer_is_read_or_unreadable(reader: Callable[[Any], Any], answer: Any) -> None:
     with suppress(UnreadableError):
-        answers.read(reader, answer)
+        responses.read(reader, answer)
 
 
 def test_the_readers_are_found() -> None:

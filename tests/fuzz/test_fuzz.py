@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from qe_plugins.journal.store import Journal
-from qe_plugins.llm.ledger.file import File
+from qe_plugins.llm.ledger.connection import File
 from tests.command import ROOT, qe
 from tests.data.dbn_tape import opened, written
 from tests.fuzz.kinds import KINDS

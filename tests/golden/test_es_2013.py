@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from qe_plugins import OrderRequest, Plugin, hookimpl
-from qe_plugins.config.load import load
-from qe_plugins.data.decoding import PUBLISHERS
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
-from qe_plugins.manager import Plugins
+from qe_plugins.config.loader import load
+from qe_plugins.data.dbn.decoder import PUBLISHERS
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.plugins import Plugins
 from tests.command import ROOT, figures
 
 CONFIG = ROOT / "configs/backtest/es_2013.yaml"

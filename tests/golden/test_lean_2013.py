@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.backtest import run
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.config.loader import load
+from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.running.backtest import run
 from tests.command import ROOT
 
 POINT, FEE = Decimal(50), Decimal("2.15")

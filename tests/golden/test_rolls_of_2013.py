@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import zstandard
 
-from qe_plugins.config.load import load
-from qe_plugins.engine.description import describe
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.describe import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs/backtest/es_roll_2013.yaml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from qe_plugins.journal.records import Fact, Kind
+from qe_plugins.journal.facts import Fact, Kind
 
 STARTED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 MINUTE = 60_000_000_000

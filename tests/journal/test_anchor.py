@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.cli import cli
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.store import Journal
-from qe_plugins.report import shelf
+from qe_plugins.report import run_index
 from tests.journal.facts import STARTED, small_run
 
 
@@ -29,10 +29,10 @@ def write() -> Callable[[str], str]:
     def one(run_id: str) -> str:
         with Journal.open() as journal:
             content = journal.write_run(run_id, "small", STARTED, small_run())
-        place = home.runs_dir() / run_id
+        place = state_dir.runs_dir() / run_id
         place.mkdir(parents=True)
         figures = {"run_id": run_id, "started": "2024", "journal_sha256": content}
-        (place / shelf.RESULT).write_bytes(msgspec.json.encode(figures))
+        (place / run_index.RESULT).write_bytes(msgspec.json.encode(figures))
         return content
 
     return one
@@ -52,7 +52,7 @@ def test_a_journal_that_was_built_again_is_found(write: Callable, tmp_path: Path
     file = tmp_path / "anchors"
     write("r1")
     qe("anchor", file)
-    (home.home() / "journal.sqlite").unlink()
+    (state_dir.home() / "journal.sqlite").unlink()
     with Journal.open() as journal:
         journal.write_run("r1", "another", STARTED, small_run())
     assert qe("verify").exit_code == 0
@@ -65,7 +65,7 @@ def test_a_shorter_journal_is_found(write: Callable, tmp_path: Path) -> None:
     file = tmp_path / "anchors"
     write("r1")
     qe("anchor", file)
-    (home.home() / "journal.sqlite").unlink()
+    (state_dir.home() / "journal.sqlite").unlink()
     done = qe("verify", "--anchor", file)
     assert "run number 1: it is not what the anchor" in done.stdout
 
@@ -82,18 +82,18 @@ def test_what_is_no_anchor_is_one_line(tmp_path: Path, text: str) -> None:
 
 def test_a_folder_with_another_hash_is_found(write: Callable) -> None:
     write("r1")
-    file = home.runs_dir() / "r1" / shelf.RESULT
+    file = state_dir.runs_dir() / "r1" / run_index.RESULT
     file.write_text(file.read_text().replace('"journal_sha256":"', '"journal_sha256":"0'))
     assert "run r1: its folder" in qe("verify").stdout
 
 
 def test_a_folder_without_a_row_is_found(write: Callable) -> None:
     write("r1")
-    (home.home() / "journal.sqlite").unlink()
+    (state_dir.home() / "journal.sqlite").unlink()
     assert "its row is not in the journal" in qe("verify").stdout
 
 
 def test_a_removed_folder_is_no_problem(write: Callable) -> None:
     write("r1")
-    (home.runs_dir() / "r1" / shelf.RESULT).unlink()
+    (state_dir.runs_dir() / "r1" / run_index.RESULT).unlink()
     assert qe("verify").exit_code == 0

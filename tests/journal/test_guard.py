@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.store import Journal
 
@@ -22,7 +22,7 @@ def users_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("QE_HOME")
-    return home.users_home()
+    return state_dir.users_home()
 
 
 def test_the_users_journal_is_refused(users_home):
@@ -76,7 +76,7 @@ def test_a_user_opens_his_own(users_home):
 
 
 def test_pytest_remembers_the_users_journal_before_any_test_runs():
-    assert os.environ["QE_USERS_JOURNAL"] != home.journal_url()
+    assert os.environ["QE_USERS_JOURNAL"] != state_dir.journal_url()
 
 
 def test_a_test_opens_its_own():

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.records import Fact, Kind
+from qe_plugins.journal.facts import Fact, Kind
 from qe_plugins.journal.store import Journal, content_hash
 from tests.journal.facts import STARTED, fact, small_run
 
@@ -78,7 +78,7 @@ def test_every_field_of_a_fact_is_in_the_hash(other):
 def test_the_journal_is_sqlite_in_wal_under_the_state_folder(journal):
     journal.write_run("r1", "small", STARTED, [])
 
-    file = home.home() / "journal.sqlite"
+    file = state_dir.home() / "journal.sqlite"
     with sa.create_engine(f"sqlite:///{file}").connect() as raw:
         assert raw.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
 
@@ -155,7 +155,7 @@ class TestResolve:
 
 
 def test_a_journal_of_a_newer_program_is_refused(journal, tmp_path: Path):
-    with sa.create_engine(home.journal_url()).begin() as raw:
+    with sa.create_engine(state_dir.journal_url()).begin() as raw:
         raw.exec_driver_sql("UPDATE head SET version = 99")
 
     with pytest.raises(JournalError, match=r"must be at most 1, was 99\. A newer version"):

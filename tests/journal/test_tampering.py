@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.records import Kind
+from qe_plugins.journal.facts import Kind
 from qe_plugins.journal.store import Journal
 from tests.journal.facts import STARTED, fact, small_run
 
@@ -27,7 +27,7 @@ def tamper(journal):
     """Return a function that changes the database behind the journal's back."""
 
     def change(*statements: str) -> None:
-        with sa.create_engine(home.journal_url()).begin() as raw:
+        with sa.create_engine(state_dir.journal_url()).begin() as raw:
             for statement in statements:
                 assert raw.exec_driver_sql(statement).rowcount != 0, statement
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins import Rung, Signal, Size
-from qe_plugins.ladder.sizing import DollarRisk, DollarRiskConfig, contracts_for
+from qe_plugins.plugins.builtin.dollar_risk import DollarRisk, DollarRiskConfig, contracts_for
 
 MES, ES = Decimal(5), Decimal(50)
 

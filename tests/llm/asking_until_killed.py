@@ -7,7 +7,7 @@ import sys
 
 import uvloop
 
-from qe_plugins.llm.client import Settings
+from qe_plugins.llm.client.client import Settings
 from tests.llm.asks import ask_all, client, request
 
 

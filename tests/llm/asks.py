@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from qe_plugins.llm.client import Client, Settings
-from qe_plugins.llm.openai import OpenAI
-from qe_plugins.llm.provider import Provider
-from qe_plugins.llm.records import Request, Settled, schema_text
+from qe_plugins.llm.client.client import Client, Settings
+from qe_plugins.llm.providers.base import Provider
+from qe_plugins.llm.providers.openai import OpenAI
+from qe_plugins.llm.requests import Request, Settled, schema_text
 
 KEY = "test-key-of-nobody-0000"
 OFF = {"thinking": {"type": "disabled"}}
@@ -59,7 +59,7 @@ def client(url: str, scan: str = "scan-1", *, both: bool = True, **changes: Any)
         "deepseek": OpenAI(KEY, url, connections=2_500, extra_body=OFF)
     }
     if both:
-        from qe_plugins.llm.anthropic import Anthropic
+        from qe_plugins.llm.providers.anthropic import Anthropic
 
         providers["anthropic"] = Anthropic(KEY, url, connections=100)
     return Client(scan, providers, **{"settings": QUICK} | changes)

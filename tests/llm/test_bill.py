@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qe_plugins.llm.prices import cost, price_list
-from qe_plugins.llm.records import Usage
+from qe_plugins.llm.pricing.cost import cost, price_list
+from qe_plugins.llm.requests import Usage
 from tests.model_server.bill import price
 
 

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from qe_plugins.errors import ModelError, ReplayMiss
-from qe_plugins.llm.budget import Budgets
+from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.ledger import Ledger
-from qe_plugins.llm.pricelist import price_list
-from qe_plugins.llm.prices import worst_case
-from qe_plugins.llm.records import Failure, request_key
+from qe_plugins.llm.pricing.cost import worst_case
+from qe_plugins.llm.pricing.price_list import price_list
+from qe_plugins.llm.requests import Failure, request_key
 from tests.llm.asks import KEY, QUICK, Finding, anthropics, ask_all, bill_of, client, request
 from tests.model_server import bill
 from tests.model_server.profile import Profile

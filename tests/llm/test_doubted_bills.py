@@ -7,9 +7,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from qe_plugins.llm.budget import Budgets
+from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.ledger import Ledger
-from qe_plugins.llm.records import Failure, Usage
+from qe_plugins.llm.requests import Failure, Usage
 from tests.llm.asks import QUICK, Finding, anthropics, ask_all, bill_of, client, request
 from tests.model_server import bill
 from tests.model_server.profile import Profile
@@ -154,8 +154,8 @@ async def test_blanks_hold_for_their_scan_and_refusals_for_others_too(tmp_path):
 
 
 async def test_what_costs_nothing_needs_no_account(tmp_path):
-    from qe_plugins.llm.client import Client
-    from qe_plugins.llm.offline import Offline
+    from qe_plugins.llm.client.client import Client
+    from qe_plugins.llm.providers.offline import Offline
 
     async with Client("scan-1", {"offline": Offline()}, settings=QUICK) as asking:
         asked = request(provider="offline", model="offline-rules")

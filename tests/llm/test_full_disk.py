@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from qe_plugins.errors import JournalError
-from qe_plugins.llm.ledger.file import File
+from qe_plugins.llm.ledger.connection import File
 from tests.llm.asks import ask_all, bill_of, client, request
 from tests.model_server.profile import Profile
 from tests.model_server.server import serving

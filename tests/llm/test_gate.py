@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from qe_plugins.llm.circuit import Circuit
-from qe_plugins.llm.gate import Gate
+from qe_plugins.llm.client.circuit_breaker import Circuit
+from qe_plugins.llm.client.concurrency import Gate
 
 pytestmark = pytest.mark.anyio
 

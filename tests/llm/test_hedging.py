@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from qe_plugins.llm.client import Client, Settings
+from qe_plugins.llm.client.client import Client, Settings, ended
 from qe_plugins.llm.ledger import Ledger
-from qe_plugins.llm.prices import price_list, worst_case
-from qe_plugins.llm.provider import Completion, ServerFailure
-from qe_plugins.llm.records import Failure, Request, Usage
-from qe_plugins.llm.waiting import ended
+from qe_plugins.llm.pricing.cost import price_list, worst_case
+from qe_plugins.llm.providers.base import Completion, ServerFailure
+from qe_plugins.llm.requests import Failure, Request, Usage
 from tests.llm.asks import ask_all, request
 
 pytestmark = pytest.mark.anyio

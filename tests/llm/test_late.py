@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from qe_plugins.llm import anthropic
-from qe_plugins.llm.opening import Late, open_providers
-from qe_plugins.llm.provider import Completion
-from qe_plugins.llm.records import Usage
+from qe_plugins.llm.providers import anthropic
+from qe_plugins.llm.providers.base import Completion
+from qe_plugins.llm.providers.registry import Late, open_providers
+from qe_plugins.llm.requests import Usage
 from tests.llm.asks import KEY, request
 
 pytestmark = pytest.mark.anyio

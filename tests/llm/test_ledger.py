@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from qe_plugins.errors import JournalError
 from qe_plugins.llm.ledger import Attempt, Ledger
-from qe_plugins.llm.records import Settled, Usage, request_key
+from qe_plugins.llm.requests import Settled, Usage, request_key
 from tests.llm.asks import request
 
 pytestmark = pytest.mark.anyio

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from qe_plugins.llm.anthropic import Anthropic
 from qe_plugins.llm.ledger import Ledger
-from qe_plugins.llm.openai import OpenAI
-from qe_plugins.llm.provider import Completion, Provider, ProviderFailure
-from qe_plugins.llm.records import Failure
+from qe_plugins.llm.providers.anthropic import Anthropic
+from qe_plugins.llm.providers.base import Completion, Provider, ProviderFailure
+from qe_plugins.llm.providers.openai import OpenAI
+from qe_plugins.llm.requests import Failure
 from tests.llm.asks import KEY, Finding, anthropics, client, request
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from qe_plugins.llm.offline import Offline, lean
-from qe_plugins.llm.records import Request, decode, schema_text
+from qe_plugins.llm.providers.offline import Offline, lean
+from qe_plugins.llm.requests import Request, decode, schema_text
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from openai import AsyncOpenAI
 
-from qe_plugins.llm.openai import OpenAI
+from qe_plugins.llm.providers.openai import OpenAI
 from tests.llm.asks import KEY, OFF, request
 
 pytestmark = pytest.mark.anyio

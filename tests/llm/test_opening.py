@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from qe_plugins.errors import ModelError
-from qe_plugins.llm.anthropic import Anthropic
-from qe_plugins.llm.offline import Offline
-from qe_plugins.llm.openai import OpenAI
-from qe_plugins.llm.opening import open_providers
-from qe_plugins.llm.pricelist import price_list
+from qe_plugins.llm.pricing.price_list import price_list
+from qe_plugins.llm.providers.anthropic import Anthropic
+from qe_plugins.llm.providers.offline import Offline
+from qe_plugins.llm.providers.openai import OpenAI
+from qe_plugins.llm.providers.registry import open_providers
 from tests.llm.asks import KEY
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     prices = price_list()
-    monkeypatch.setattr("qe_plugins.llm.opening.price_list", lambda: prices)
+    monkeypatch.setattr("qe_plugins.llm.providers.registry.price_list", lambda: prices)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qe_plugins.config.decode import Decoder
-from qe_plugins.config.source import parse
+from qe_plugins.config.decoder import Decoder
+from qe_plugins.config.yaml_reader import parse
 from qe_plugins.errors import ConfigError, ModelError
 from qe_plugins.llm.ledger.records import dollars, pico
-from qe_plugins.llm.pricelist import PriceList, price_list
-from qe_plugins.llm.prices import cost, rates, worst_case, worst_usage
-from qe_plugins.llm.records import Usage
+from qe_plugins.llm.pricing.cost import cost, rates, worst_case, worst_usage
+from qe_plugins.llm.pricing.price_list import PriceList, price_list
+from qe_plugins.llm.requests import Usage
 from tests.llm.asks import request
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "prices.yaml"

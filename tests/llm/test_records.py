@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qe_plugins.llm.records import decode, request_key
+from qe_plugins.llm.requests import decode, request_key
 from tests.llm.asks import Finding, request
 
 

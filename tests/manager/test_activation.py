@@ -6,7 +6,7 @@ import pytest
 
 from qe_plugins import PluginConfig
 from qe_plugins.errors import HookError, PluginError
-from qe_plugins.manager import Plugins, find
+from qe_plugins.plugins import Plugins, find
 
 LIMITED = """
     from qe_plugins import Plugin, PluginConfig, Veto, hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qe_plugins import Plugin, Side, Signal, Size, Veto, hookimpl
-from qe_plugins.manager import Plugins
+from qe_plugins.plugins import Plugins
 
 
 class Objects(Plugin):

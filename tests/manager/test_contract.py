@@ -8,7 +8,7 @@ import pytest
 
 from qe_plugins import Plugin, hookimpl
 from qe_plugins.errors import HookError
-from qe_plugins.manager import contract
+from qe_plugins.plugins import validation
 
 
 class Plain(Plugin):
@@ -93,7 +93,7 @@ class Inherited(UnknownArgument):
 
 @pytest.mark.parametrize("plugin", [Plain, Static, Nothing])
 def test_a_plugin_may_name_only_what_it_uses(plugin):
-    contract.check("mine", plugin)
+    validation.check("mine", plugin)
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_a_plugin_may_name_only_what_it_uses(plugin):
 )
 def test_a_broken_hook_is_refused_with_one_line(plugin, line):
     with pytest.raises(HookError, match=re.escape(line)) as refused:
-        contract.check("mine", plugin)
+        validation.check("mine", plugin)
 
     assert "\n" not in str(refused.value)
 
 
 def test_hooks_are_listed_in_the_order_of_a_trading_day():
-    assert contract.hooks_of(Plain) == ("engine_started", "veto_order")
+    assert validation.hooks_of(Plain) == ("engine_started", "veto_order")
 
 
 def test_arguments_are_given_in_the_plugins_own_order():
-    assert contract.arguments_of(Plain, "veto_order") == ("order", "rung")
-    assert contract.arguments_of(Static, "veto_order") == ("order",)
+    assert validation.arguments_of(Plain, "veto_order") == ("order", "rung")
+    assert validation.arguments_of(Static, "veto_order") == ("order",)

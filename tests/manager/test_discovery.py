@@ -7,7 +7,7 @@ import re
 import pytest
 
 from qe_plugins.errors import PluginError
-from qe_plugins.manager import available, find
+from qe_plugins.plugins import available, find
 
 GUARDIAN = """
     from qe_plugins import Plugin, Role, Veto, hookimpl

@@ -11,8 +11,8 @@ import qe_plugins as public
 from qe_plugins import Plugin, Proposal, Review, Rung, Side, Size, Veto
 from qe_plugins.bars import columns_of
 from qe_plugins.errors import HookError
-from qe_plugins.manager import reference
-from qe_plugins.manager.contract import OBSERVERS, SPECS
+from qe_plugins.plugins import reference
+from qe_plugins.plugins.validation import OBSERVERS, SPECS
 
 HOOKS = pytest.mark.parametrize("hook", SPECS)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qe_plugins.errors import DataError
 from qe_plugins.market.continuous import Adjust, continuous, segments
-from qe_plugins.market.rolls import PricePair, Roll, RollCalendar, Rule
+from qe_plugins.market.roll_calendar import PricePair, Roll, RollCalendar, Rule
 
 FIRST = date(2024, 1, 1)
 NAMES = ("ESH24", "ESM24", "ESU24", "ESZ24")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qe_plugins.market.contract_key import ContractKey
 from qe_plugins.market.expiry import first_notice, last_trade, limit, listed
-from qe_plugins.market.keys import ContractKey
 
 ROOTS = st.sampled_from(["ES", "CL", "GC", "ZN"])
 DISAGREEING: set[tuple[str, str]] = set()  # (contract, published last trade), from 2010 on
@@ -39,7 +39,7 @@ def test_oil_and_gold_agree_with_the_published_table_from_2010_on(shared_data):
 
 
 def test_es_expires_on_the_day_of_the_genuine_definitions(shared_data):
-    from qe_plugins.data.definitions import definition_files, read_definitions
+    from qe_plugins.data.dbn.definitions import definition_files, read_definitions
     from tests.data.dbn_tape import globex
 
     found = read_definitions(definition_files(globex(shared_data)), ["ES", "NQ"]).contracts

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.market.keys import ContractKey, dated_key
+from qe_plugins.market.contract_key import ContractKey, dated_key
 
 ROOTS = st.from_regex(r"[A-Z0-9]{1,3}", fullmatch=True)
 KEYS = st.builds(ContractKey, ROOTS, st.integers(2010, 2035), st.integers(1, 12))

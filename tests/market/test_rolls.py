@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.errors import DataError
+from qe_plugins.market.contract_key import ContractKey, dated_key
 from qe_plugins.market.expiry import limit, listed
-from qe_plugins.market.keys import ContractKey, dated_key
-from qe_plugins.market.rolls import Rule, last_session, roll_calendar, sessions_left
+from qe_plugins.market.roll_calendar import Rule, last_session, roll_calendar, sessions_left
 from qe_plugins.market.sessions import session_on, sessions
 
 EXCEL = date(1899, 12, 30)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.errors import DataError
-from qe_plugins.market import calendars
+from qe_plugins.market import holidays
 from qe_plugins.market.sessions import (
     CHICAGO,
     is_open,
@@ -189,7 +189,7 @@ def test_a_day_out_of_range_is_one_clear_error():
 
 
 def test_every_real_bar_lies_inside_a_session(shared_data):
-    from qe_plugins.data.history import bar_files, read_bars
+    from qe_plugins.data.dbn.root_bars import bar_files, read_bars
 
     files = bar_files([shared_data / "es_2013", shared_data / "databento"], "ES")["ohlcv-1m"]
     moments = read_bars(files, "ES")["ts"].unique().to_list()
@@ -198,16 +198,16 @@ def test_every_real_bar_lies_inside_a_session(shared_data):
 
 
 def test_a_calendar_is_asked_for_once_and_kept(monkeypatch):
-    asked = calendars.days("NYSE", date(2013, 11, 25), date(2013, 11, 29))
-    calendars.days.cache_clear()
+    asked = holidays.days("NYSE", date(2013, 11, 25), date(2013, 11, 29))
+    holidays.days.cache_clear()
     monkeypatch.setitem(sys.modules, "pandas_market_calendars", None)  # to import it would raise
-    assert calendars.days("NYSE", date(2013, 11, 25), date(2013, 11, 29)) == asked
+    assert holidays.days("NYSE", date(2013, 11, 25), date(2013, 11, 29)) == asked
     assert date(2013, 11, 28) not in asked
 
 
 def test_a_kept_calendar_that_is_damaged_is_asked_for_again():
-    whole = calendars.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29))
-    calendars.closes.cache_clear()
-    [file] = (home.cache_dir() / "calendars").glob("CME_Equity-closes-*.json")
+    whole = holidays.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29))
+    holidays.closes.cache_clear()
+    [file] = (state_dir.cache_dir() / "calendars").glob("CME_Equity-closes-*.json")
     file.write_bytes(file.read_bytes()[:-9])
-    assert calendars.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29)) == whole
+    assert holidays.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29)) == whole

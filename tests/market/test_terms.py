@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from qe_plugins.errors import ConfigError, DataError
-from qe_plugins.market.costs import fees, margins
-from qe_plugins.market.terms import market, markets
+from qe_plugins.market.specs import fees, margins, market, markets
 
 MARKETS = Path(__file__).parents[2] / "configs" / "markets.yaml"
 SIX = ("ES", "MES", "NQ", "CL", "GC", "ZN")

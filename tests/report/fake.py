@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from qe_plugins.engine.outcome import ContractFacts, Outcome, TapeFacts
-from qe_plugins.manager import Stats
+from qe_plugins.engine.results.result import ContractFacts, Outcome, TapeFacts
+from qe_plugins.plugins import Stats
 from tests.report import tape
 from tests.report.tape import TICK, TS
 

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from qe_plugins.engine.outcome import Outcome
+from qe_plugins.engine.results.result import Outcome
 from qe_plugins.report import tearsheet
-from qe_plugins.report.capacity import Capacity, curve, estimate, rows
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.report.figures.capacity import Capacity, curve, estimate, rows
+from qe_plugins.report.figures.equity import Ledger
 from qe_plugins.report.summary import summarize
 from tests.report import tape
 from tests.report.fake import FEE, MULTIPLIER, bare, busy, frame

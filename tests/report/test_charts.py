@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from qe_plugins.report import charts, listings, margin, price_chart, prices
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.report import charts, price_chart, tearsheet_rows
+from qe_plugins.report.figures import margin, prices
+from qe_plugins.report.figures.equity import Ledger
 from qe_plugins.report.summary import summarize
 from tests.report.fake import bare, busy, contract, frame, roll
 
@@ -190,7 +191,7 @@ def test_each_root_has_its_own_chart(tmp_path):
 
 
 def test_trades_are_listed_with_their_worst_as_a_loss(outcome):
-    rows = listings.trades(outcome)
+    rows = tearsheet_rows.trades(outcome)
     assert rows[0]["opened_at"].startswith("2024-01-02 17:")
     assert max(row["adverse"] for row in rows) <= 0
     assert {row["precision"] for row in rows} == {2}
@@ -198,7 +199,8 @@ def test_trades_are_listed_with_their_worst_as_a_loss(outcome):
 
 def test_costs_add_up(outcome, tmp_path):
     costs = {
-        label: value for label, value, _ in listings.costs(outcome, summarize(outcome, tmp_path))
+        label: value
+        for label, value, _ in tearsheet_rows.costs(outcome, summarize(outcome, tmp_path))
     }
     gross, fees, slipped, net = (
         float(costs[label].removesuffix(" USD").replace(",", ""))
@@ -219,7 +221,7 @@ def test_the_legs_of_a_roll_stand_on_the_chart_at_the_price_they_filled(outcome)
 def test_a_roll_is_listed_with_its_time_in_chicago(outcome, tmp_path):
     moved = roll(at("2024-03-14T14:31"), MES, "MESM24.XCME")
     rolled = dataclasses.replace(outcome, rolls=[moved])
-    (row,) = listings.rolls(rolled, summarize(rolled, tmp_path))
+    (row,) = tearsheet_rows.rolls(rolled, summarize(rolled, tmp_path))
     assert (row["clock"], row["precision"]) == ("2024-03-14 09:31:00", 2)
 
 

@@ -9,10 +9,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.cli import runs
 from qe_plugins.errors import ReportError
-from qe_plugins.report import folder
+from qe_plugins.report import run_folder
 from tests.report.fake import bare, busy
 
 
@@ -26,8 +26,8 @@ def two_runs(tmp_path):
     march = busy(tmp_path / "catalog", sessions=5, trades=12)
     may = bare(tmp_path, run_id="20240501-quiet", started=datetime(2024, 5, 1, tzinfo=UTC))
     settings = {"name": "a", "rung": {"risk": "50 USD"}, "plugins": {"guardian_limits": {}}}
-    first = folder.write(march, settings)
-    return first, folder.write(
+    first = run_folder.write(march, settings)
+    return first, run_folder.write(
         may, {**settings, "rung": {"risk": "75 USD"}, "gate": {"timeout": 2}}
     )
 
@@ -51,7 +51,7 @@ def test_a_report_shows_figures_and_where_the_page_is(two_runs):
 
 def test_a_report_as_json_is_the_result_of_the_run(two_runs):
     told = json.loads(qe(runs.report, two_runs[0].name, "--json"))
-    assert told == folder.result(two_runs[0])
+    assert told == run_folder.result(two_runs[0])
 
 
 def test_a_run_copied_elsewhere_says_where_it_is_now(two_runs, tmp_path):
@@ -104,7 +104,7 @@ def test_a_damaged_run_is_one_line_and_hides_no_other(two_runs, damage):
 
 
 def test_a_damaged_pointer_hides_no_run(two_runs):
-    (home.runs_dir() / "20240601-gone.json").write_text("{")
+    (state_dir.runs_dir() / "20240601-gone.json").write_text("{")
     assert len(json.loads(qe(runs.runs, "--json"))) == 2
     with pytest.raises(ReportError, match="no longer"):
         qe(runs.report, "20240601-gone")
@@ -117,7 +117,7 @@ def test_a_report_of_a_damaged_run_is_one_clear_error(two_runs):
 
 
 def test_a_run_from_before_a_figure_existed_shows_a_dash(two_runs):
-    older = folder.result(two_runs[0])
+    older = run_folder.result(two_runs[0])
     newer = ("gross_pnl", "cost", "cost_share", "roll_cost", "rolls", "margin_peak", "slippage")
     kept = {name: value for name, value in older.items() if name not in newer}
     (two_runs[0] / "result.json").write_text(json.dumps(kept))
@@ -135,7 +135,7 @@ def test_rolls_are_told_with_what_they_cost(two_runs):
 
 def test_reading_runs_makes_nothing():
     qe(runs.runs)
-    assert not home.runs_dir().exists()
+    assert not state_dir.runs_dir().exists()
 
 
 def test_a_run_is_removed_by_its_id_and_no_other(two_runs):
@@ -145,10 +145,10 @@ def test_a_run_is_removed_by_its_id_and_no_other(two_runs):
 
 
 def test_a_run_elsewhere_is_removed_with_its_pointer(tmp_path):
-    place = folder.write(bare(tmp_path), {"name": "a"}, tmp_path / "mine")
+    place = run_folder.write(bare(tmp_path), {"name": "a"}, tmp_path / "mine")
     qe(runs.runs, "remove", "last")
     assert not place.exists()
-    assert list(home.runs_dir().iterdir()) == []
+    assert list(state_dir.runs_dir().iterdir()) == []
 
 
 def test_a_folder_with_something_else_in_it_is_not_removed(two_runs):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.report import costs, rolls
+from qe_plugins.report.figures import costs
 from tests.report.fake import contract, frame, roll
 
 NAME = contract().id
@@ -45,11 +45,11 @@ def test_costs_eat_a_share_of_a_gross_profit_only():
 
 def test_a_roll_costs_its_fees_and_what_both_legs_slipped():
     contracts = [contract(), contract("MESM24.XCME")]
-    (told,) = rolls.priced([roll(0, NAME, "MESM24.XCME")], contracts)
+    (told,) = costs.priced([roll(0, NAME, "MESM24.XCME")], contracts)
     assert [leg["slippage"] for leg in told["legs"]] == [2.5, 2.5]
-    assert rolls.totals([told]) == {"roll_fees": 2.28, "roll_slippage": 5.0, "roll_cost": 7.28}
+    assert costs.totals([told]) == {"roll_fees": 2.28, "roll_slippage": 5.0, "roll_cost": 7.28}
 
 
 def test_a_roll_without_its_price_pair_costs_what_is_known():
-    (told,) = rolls.priced([roll(0, NAME, NAME, prices=[], spread=None)], [contract()])
+    (told,) = costs.priced([roll(0, NAME, NAME, prices=[], spread=None)], [contract()])
     assert (told["slippage"], told["cost"]) == (None, 2.28)

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from qe_plugins.data.present import Present
-from qe_plugins.report import tables, tearsheet
-from qe_plugins.report.coverage import held_over_gaps, in_words
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.data.checks.completeness import Present
+from qe_plugins.report import tearsheet, terminal
+from qe_plugins.report.figures.data_coverage import held_over_gaps, in_words
+from qe_plugins.report.figures.equity import Ledger
 from qe_plugins.report.summary import summarize
 from tests.report.fake import bare, frame
 
@@ -72,7 +72,7 @@ def test_terminal_and_page_say_it_at_the_top(tmp_path: Path, outcome):
         "none for 2024-01-05, 2024-01-08"
     )
     assert second.endswith("1 trade was held over sessions without any.")
-    assert str(tables.table(figures).caption).startswith(first)
+    assert str(terminal.table(figures).caption).startswith(first)
     page = tearsheet.render(outcome, Ledger.of(outcome), figures)
     assert page.index("4 of 6 sessions") < page.index('class="tiles"')
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.report import equity
+from qe_plugins.report.figures import equity
 from tests.report.fake import frame
 
 ES, OTHER = "MESH24.XCME", "MESM24.XCME"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from qe_plugins.report import costs, margin
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.report.figures import costs, margin
+from qe_plugins.report.figures.equity import Ledger
 from tests.report.fake import bare, contract, frame
 
 HOUR = 3_600 * 10**9

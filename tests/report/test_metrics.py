@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.report import metrics
+from qe_plugins.report.figures import metrics
 
 REFERENCE = np.random.default_rng(42).normal(0.0006, 0.011, 252)
 SAME = {

@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from qe_plugins.report import metrics, tearsheet
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.report import tearsheet
+from qe_plugins.report.figures import metrics
+from qe_plugins.report.figures.equity import Ledger
 from qe_plugins.report.summary import summarize
 from tests.report.fake import bare, busy, frame
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from qe_plugins.report import tearsheet
-from qe_plugins.report.ledger import Ledger
+from qe_plugins.report.figures.equity import Ledger
 from qe_plugins.report.summary import summarize
 from tests.report.fake import HOSTILE, bare, busy, frame
 

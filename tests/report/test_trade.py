@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from qe_plugins.cli import runs
 from qe_plugins.errors import JournalError, ReportError
-from qe_plugins.report import folder
-from qe_plugins.report.trade import told
+from qe_plugins.report import run_folder
+from qe_plugins.report.figures.trade_report import told
 from tests.report.fake import bare, contract, frame, roll
 
 NAME, NEXT = "MESH24.XCME", "MESM24.XCME"
@@ -58,12 +58,12 @@ def place(tmp_path) -> Path:
     whole = bare(
         tmp_path,
         **{
-            **{name: getattr(outcome, name) for name in folder.FRAMES},
+            **{name: getattr(outcome, name) for name in run_folder.FRAMES},
             "rolls": outcome.rolls,
             "tape": type(outcome.tape)(**{**tape, "contracts": both}),
         },
     )
-    return folder.write(whole, {"name": "a"})
+    return run_folder.write(whole, {"name": "a"})
 
 
 def test_a_trade_has_its_fills_with_what_each_slipped(place):
@@ -107,8 +107,8 @@ def test_a_number_of_two_trades_names_both(place):
 
 def test_a_run_without_trades_or_from_before_says_so(tmp_path, place):
     with pytest.raises(ReportError, match="no trades"):
-        told(folder.write(bare(tmp_path), {}, tmp_path / "empty"), "last")
-    (place / folder.TRADES).unlink()
+        told(run_folder.write(bare(tmp_path), {}, tmp_path / "empty"), "last")
+    (place / run_folder.TRADES).unlink()
     with pytest.raises(ReportError, match=r"has no trades\.parquet"):
         told(place, "last")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qe_plugins.report import trades
+from qe_plugins.report.figures import metrics
 from tests.report.fake import frame
 
 MINUTE = 60 * 10**9
@@ -18,7 +18,7 @@ def trade(number: int, pnl: float, minutes: int | None = 10) -> tuple:
 
 
 def figures(*rows: tuple) -> dict:
-    return trades.figures(trades.closed(frame("positions", list(rows))))
+    return metrics.figures(metrics.closed(frame("positions", list(rows))))
 
 
 def test_winners_and_losers_make_the_rates():

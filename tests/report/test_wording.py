@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qe_plugins.report import wording
+from qe_plugins.report.figures import formatting
 from qe_plugins.report.summary import summarize
 from tests.report.fake import bare
 
@@ -22,12 +22,12 @@ from tests.report.fake import bare
     ],
 )
 def test_a_figure_is_written_in_its_unit(key, value, told):
-    assert wording.write(key, value) == told
+    assert formatting.write(key, value) == told
 
 
 def test_money_names_its_currency():
-    assert wording.say("fees", {"fees": 2.5, "currency": "USD"}) == "2.50 USD"
-    assert wording.say("slippage", {"slippage": None, "currency": "USD"}) == "–"
+    assert formatting.say("fees", {"fees": 2.5, "currency": "USD"}) == "2.50 USD"
+    assert formatting.say("slippage", {"slippage": None, "currency": "USD"}) == "–"
 
 
 def test_every_number_in_a_summary_can_be_written(tmp_path):
@@ -36,7 +36,7 @@ def test_every_number_in_a_summary_can_be_written(tmp_path):
     told |= {"coverage", "failures", "refused_by"}
     identity = "run_id run_dir name started engine data_source data_label instruments start end"
     figures = summarize(bare(tmp_path), tmp_path)
-    assert set(figures) - told - set(identity.split()) <= set(wording.WRITTEN)
+    assert set(figures) - told - set(identity.split()) <= set(formatting.WRITTEN)
 
 
 @pytest.mark.parametrize(
@@ -51,15 +51,15 @@ def test_every_number_in_a_summary_can_be_written(tmp_path):
     ],
 )
 def test_what_was_settled_is_counted(bases, told):
-    assert wording.settled({"settlements": [{"basis": basis} for basis in bases]}) == told
+    assert formatting.settled({"settlements": [{"basis": basis} for basis in bases]}) == told
 
 
 def test_a_run_from_before_settlements_says_nothing_of_them():
-    assert wording.settled({}) == ""
+    assert formatting.settled({}) == ""
 
 
 def test_what_is_open_at_the_end_is_in_one_figure_and_not_the_other():
     figures = {"open_contracts": 1.0, "final_equity": 102_050.0, "final_balance": 100_000.0}
-    said = wording.held({**figures, "currency": "USD"})
+    said = formatting.held({**figures, "currency": "USD"})
     assert said == "Still open: 1 contract, 2,050.00 USD not in Net P&L but in Return"
-    assert wording.held({**figures, "open_contracts": 0.0}) == ""
+    assert formatting.held({**figures, "open_contracts": 0.0}) == ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qe_plugins.research import crew
-from qe_plugins.research.crew import Lost, done
+from qe_plugins.research import worker_pool
+from qe_plugins.research.worker_pool import Lost, done
 from tests.research import jobs
 
 
@@ -23,7 +23,7 @@ def test_a_process_that_dies_costs_one_job() -> None:
 
 
 def test_an_old_process_gives_its_place_to_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "LIFE", 2)
+    monkeypatch.setattr(worker_pool, "LIFE", 2)
     processes = [answer for _, answer in done(jobs.process, range(4), 1, nobody)]
     assert processes[0] == processes[1] != processes[2] == processes[3]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.config.overrides import read_override
+from qe_plugins.config.loader import read_override
 from qe_plugins.errors import ConfigError
 from qe_plugins.research.grid import overrides, read_axes, read_axis, settings
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from qe_plugins import home
+from qe_plugins import state_dir
 from qe_plugins.errors import QeError, ReportError
-from qe_plugins.journal.records import Fact, Kind
+from qe_plugins.journal.facts import Fact, Kind
 from qe_plugins.journal.store import Journal
-from qe_plugins.research import shelf
+from qe_plugins.research import sweep_store
 from qe_plugins.research.grid import read_axes
-from qe_plugins.research.shelf import Asked
-from qe_plugins.research.sweeps import Swept, sweep
+from qe_plugins.research.sweep_runner import Swept, sweep
+from qe_plugins.research.sweep_store import Asked
 from qe_plugins.research.variants import Result, State, Variant
 from tests.research import jobs
 
@@ -29,13 +29,13 @@ def asked(run: Path, *grid: str) -> Asked:
 
 
 def swept(what: Asked, place: Path, workers: int = 1) -> Swept:
-    home.home().mkdir(exist_ok=True)
+    state_dir.home().mkdir(exist_ok=True)
     return sweep(what, place, jobs.pretends, workers=workers)
 
 
 def ran() -> list[int]:
     """Return what was run, in order."""
-    marks = home.home() / "ran.txt"
+    marks = state_dir.home() / "ran.txt"
     return [int(line) for line in marks.read_text().split()] if marks.exists() else []
 
 
@@ -95,12 +95,12 @@ def test_an_interrupt_leaves_what_was_tried_in_folder_and_journal(
         if result is None and variant.number == 2:
             raise KeyboardInterrupt
 
-    home.home().mkdir()
+    state_dir.home().mkdir()
     what, place = asked(run, f"{FAST}=5,6,7"), tmp_path / "sweep"
     with pytest.raises(KeyboardInterrupt):
         sweep(what, place, jobs.pretends, heard=interrupts)
     assert [fact.body["state"] for fact in trials()] == ["finished", "interrupted"]
-    assert len(shelf.finished(place)) == 1
+    assert len(sweep_store.finished(place)) == 1
     assert swept(what, place).found == 1
     assert [str(one.state) for one in swept(what, place).results] == ["finished"] * 3
 
@@ -128,7 +128,7 @@ def test_results_come_in_the_grids_order_with_any_number_of_workers(
     run: Path, tmp_path: Path
 ) -> None:
     tables = [
-        shelf.write_table(
+        sweep_store.write_table(
             tmp_path / name,
             (what := asked(run, f"{FAST}=8,5,13,6", "strategies.ema_cross.slow=30,40")).axes,
             swept(what, tmp_path / name, workers).results,
@@ -145,25 +145,30 @@ def test_results_come_in_the_grids_order_with_any_number_of_workers(
 def test_a_line_that_a_power_cut_broke_costs_one_variant(run: Path, tmp_path: Path) -> None:
     place = tmp_path / "sweep"
     swept(asked(run, f"{FAST}=5,6"), place)
-    file = place / shelf.RESULTS
+    file = place / sweep_store.RESULTS
     file.write_bytes(file.read_bytes()[:-20])
     assert swept(asked(run, f"{FAST}=5,6"), place).found == 1
 
 
 def test_a_sweep_is_found_by_the_start_of_its_id_or_as_the_last(run: Path) -> None:
     what = asked(run, f"{FAST}=5")
-    place = shelf.folder(what.sweep)
-    shelf.write_asked(place, what)
-    assert shelf.find("2024") == shelf.find("last") == shelf.find(str(place)) == place
-    assert shelf.read_asked(place) == what
+    place = sweep_store.folder(what.sweep)
+    sweep_store.write_asked(place, what)
+    assert (
+        sweep_store.find("2024")
+        == sweep_store.find("last")
+        == sweep_store.find(str(place))
+        == place
+    )
+    assert sweep_store.read_asked(place) == what
     with pytest.raises(ReportError, match="no sweep '1999'"):
-        shelf.find("1999")
+        sweep_store.find("1999")
 
 
 def test_a_folder_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ReportError, match="is not an empty folder"):
-        shelf.folder("sweep", tmp_path)
+        sweep_store.folder("sweep", tmp_path)
 
 
 def test_states_are_told_apart() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.cli import drafts
+from qe_plugins.cli import scaffold
 
 PACKAGE = Path(__file__).parent / "desk_rules"
 RUN = """
@@ -36,8 +36,8 @@ class Desk:
             "QE_HOME": str(folder / "home"),
         }
         self._install()
-        written, _ = drafts.render("strategy", "strategies", "breakout")
-        drafts.write(self.project, {**written, "strategies/__init__.py": "", "run.yaml": RUN})
+        written, _ = scaffold.render("strategy", "strategies", "breakout")
+        scaffold.write(self.project, {**written, "strategies/__init__.py": "", "run.yaml": RUN})
 
     def _install(self) -> None:
         """Build and install the package as a user does, with the builder that uv brings along."""

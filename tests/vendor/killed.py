@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from qe_plugins.cli import main
-from qe_plugins.data.databento import buying
+from qe_plugins.data.databento import download
 
 
 def kill() -> NoReturn:
@@ -52,6 +52,6 @@ if __name__ == "__main__":
     *owners, last = name.split(".")
     owner = reduce(getattr, owners, importlib.import_module(module))
     setattr(owner, last, killing(getattr(owner, last), when, int(nth)))
-    buying.AT_ONCE = 1
+    download.AT_ONCE = 1
     sys.argv = ["qe", *arguments]
     main()

@@ -52,9 +52,9 @@ def test_a_disk_that_fills_while_a_stream_comes_is_no_reason_to_buy_it_again(
 def test_a_manifest_that_cannot_be_written_buys_nothing_twice(
     qe, purchase, gateway, home, monkeypatch, after
 ):
-    from qe_plugins.data.databento import book
+    from qe_plugins.data.databento import manifest
 
-    written, whole = [], book._replace_whole
+    written, whole = [], manifest._replace_whole
 
     def write(path, content):
         written.append(path)
@@ -62,7 +62,7 @@ def test_a_manifest_that_cannot_be_written_buys_nothing_twice(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         whole(path, content)
 
-    monkeypatch.setattr(book, "_replace_whole", write)
+    monkeypatch.setattr(manifest, "_replace_whole", write)
     first = qe("data", "get", purchase("[ESZ3]"), "--max-cost", "1")
     assert len(gateway.ledger.streams()) <= 1
     second = qe("data", "get", purchase("[ESZ3]"), "--max-cost", "1")

@@ -13,10 +13,10 @@ from nautilus_trader.adapters.databento import DatabentoDataLoader
 from nautilus_trader.model import Bar
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.data.databento.bars import RECORD
-from qe_plugins.data.databento.book import open_book
-from qe_plugins.data.databento.whole import read_whole
-from qe_plugins.data.decoding import PUBLISHERS
+from qe_plugins.data.databento.manifest import open_book
+from qe_plugins.data.dbn.decoder import PUBLISHERS
+from qe_plugins.data.dbn.files import read_whole
+from qe_plugins.data.dbn.records import RECORD
 
 BARS = "ES.FUT_parent_ohlcv-1m_20131006_20131227.dbn.zst"
 DEFINITIONS = "ES.FUT_parent_definition_20131006_20131227.dbn.zst"

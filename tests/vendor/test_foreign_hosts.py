@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from qe_plugins import hosts
+from qe_plugins import allowed_hosts
 
 HOST = "gateway.example"
 
@@ -20,8 +20,8 @@ def sought(monkeypatch) -> list[object]:
         found.append(where)
         raise OSError("no network in this test")
 
-    monkeypatch.setattr(hosts, "_allowed", set())
-    monkeypatch.setattr(hosts, "_said", set())
+    monkeypatch.setattr(allowed_hosts, "_allowed", set())
+    monkeypatch.setattr(allowed_hosts, "_said", set())
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     return found

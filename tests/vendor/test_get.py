@@ -122,7 +122,7 @@ def test_without_a_limit_and_a_terminal_nothing_is_bought(qe, purchase, gateway,
 
 def test_at_a_terminal_it_asks(qe, purchase, gateway, monkeypatch):
     asked: list[str] = []
-    monkeypatch.setattr("qe_plugins.cli.data_vendor._is_terminal", lambda: True)
+    monkeypatch.setattr("qe_plugins.cli.data.download._is_terminal", lambda: True)
     monkeypatch.setattr("click.confirm", lambda text, **_: asked.append(text) or False)
 
     assert qe("data", "get", purchase()).code == 2

@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from qe_plugins.data.databento.book import locked
-from qe_plugins.data.databento.manifest import Receipt, now
+from qe_plugins.data.databento.manifest import Receipt, locked, now
 from tests.gateway.faults import Stall
 from tests.vendor.conftest import until
 

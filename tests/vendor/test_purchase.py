@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.data.databento.pieces import plan
-from qe_plugins.data.databento.purchase import load_purchase
-from qe_plugins.data.resolve import Interval
+from qe_plugins.data.databento.partition import plan
+from qe_plugins.data.databento.request import load_purchase
+from qe_plugins.data.symbology.resolver import Interval
 from qe_plugins.errors import ConfigError, DataError
 
 CORE = Path(__file__).parents[2] / "configs" / "data" / "cme_core.yaml"

@@ -12,12 +12,12 @@ from databento.common.error import BentoError, BentoHttpError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qe_plugins.data.coverage import coverage, spans
+from qe_plugins.data.checks.session_coverage import coverage, spans
 from qe_plugins.data.databento.budget import Budget
-from qe_plugins.data.databento.cart import without_held
-from qe_plugins.data.databento.key import api_key, without
-from qe_plugins.data.databento.pace import Pace
-from qe_plugins.data.databento.pieces import Piece
+from qe_plugins.data.databento.client import Pace
+from qe_plugins.data.databento.errors import api_key, without
+from qe_plugins.data.databento.estimate import without_held
+from qe_plugins.data.databento.partition import Piece
 from qe_plugins.data.databento.retry import is_transient, wait, was_billed
 from qe_plugins.errors import ConfigError, DataError
 

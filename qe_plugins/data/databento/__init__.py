@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qe_plugins.data.resolve import Resolver
+    from qe_plugins.data.symbology.resolver import Resolver
 
 
 def resolver(dataset: str = "GLBX.MDP3", gateway: str | None = None) -> Resolver:
     """Return whoever resolves symbols of `dataset` for free. Raises ConfigError without a key."""
-    from qe_plugins.data.databento.desk import open_desk
+    from qe_plugins.data.databento.client import open_desk
 
     return open_desk(dataset, gateway)

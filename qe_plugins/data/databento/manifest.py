@@ -1,12 +1,23 @@
-"""The manifest of a dataset: which files are whole, what they hold, what was spent on them."""
+"""The manifest on the disk: changed whole, one run at a time, before and after money is spent."""
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 import msgspec
+from filelock import FileLock, Timeout
+
+from qe_plugins import state_dir
+from qe_plugins.data.databento.disk_space import writing
+from qe_plugins.errors import DataError
+from qe_plugins.safe_text import shown
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,3 +83,132 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def now() -> datetime:
     """Return the wall time to write down, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+NAME = "manifest.json"
+
+
+class Book:
+    """The manifest on the disk. Every change is whole on the disk before the call returns."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self._now = folder, manifest
+        self._lock = threading.Lock()
+
+    @property
+    def now(self) -> Manifest:
+        """Return the manifest as it stands."""
+        return self._now
+
+    @property
+    def spent(self) -> Decimal:
+        """Return the dollars that every run so far may have been billed."""
+        return sum((one.dollars for one in self._now.receipts), Decimal(0))
+
+    def path(self, name: str) -> Path:
+        """Return the place of a file by its name in the manifest."""
+        return state_dir.inside(self.folder, name)
+
+    def enter(self, *entries: Entry) -> None:
+        """Write down whole files."""
+        with self._lock:
+            self._write(files=self._now.files | {entry.path: entry for entry in entries})
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Strike files out, with their jobs and what was kept aside of them, not what they cost."""
+        gone = set(names)
+        with self._lock:
+            self._write(
+                files={name: one for name, one in self._now.files.items() if name not in gone},
+                jobs={name: one for name, one in self._now.jobs.items() if name not in gone},
+                aside={name: one for name, one in self._now.aside.items() if name not in gone},
+            )
+
+    def put_aside(self, one: Aside) -> None:
+        """Write down a file that is not as the vendor counts it: it is not bought by itself."""
+        with self._lock:
+            self._write(aside=self._now.aside | {one.path: one})
+
+    def pay(self, receipt: Receipt) -> None:
+        """Write down money before it is spent."""
+        with self._lock:
+            self._write(receipts=[*self._now.receipts, receipt])
+
+    def settle(self, receipt: Receipt, outcome: Literal["whole", "cut"] | None) -> None:
+        """Write down how an attempt ended; None: it was refused, and cost nothing."""
+        with self._lock:
+            rest = list(self._now.receipts)
+            rest.remove(receipt)  # one of them: a killed run's may be equal, to the second
+            ended = [msgspec.structs.replace(receipt, outcome=outcome)] if outcome else []
+            self._write(receipts=[*rest, *ended])
+
+    def order(self, job: Job) -> None:
+        """Write down a batch job, with its id as soon as it has one."""
+        with self._lock:
+            self._write(jobs=self._now.jobs | {job.path: job})
+
+    def _write(self, **changed: object) -> None:
+        manifest = msgspec.structs.replace(self._now, **changed)
+        text = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
+        with writing(self.folder, NAME):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _replace_whole(self.folder / NAME, text + b"\n")
+        self._now = manifest
+
+
+def open_book(dataset: str) -> Book:
+    """Return the manifest of a dataset, empty where nothing was bought yet."""
+    folder = state_dir.inside(state_dir.data_dir(), dataset)
+    if folder.parent != state_dir.data_dir():
+        raise DataError(f"'{shown(dataset[:80])}' is no dataset.", where=str(state_dir.data_dir()))
+    return Book(folder, _read(folder / NAME) or Manifest(dataset=dataset))
+
+
+def books() -> list[Book]:
+    """Return the manifests of every dataset there is, by name."""
+    found = sorted(state_dir.data_dir().glob(f"*/{NAME}"))
+    return [open_book(path.parent.name) for path in found]
+
+
+@contextmanager
+def locked(dataset: str) -> Iterator[Book]:
+    """Return the manifest of a dataset for changing. Raises DataError while another run has it."""
+    folder = open_book(dataset).folder
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield open_book(dataset)
+    except Timeout as error:
+        raise DataError(
+            "another run of qe is changing this folder.",
+            where=str(folder),
+            hint="Wait until it has ended.",
+        ) from error
+
+
+def _replace_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, then give it its own."""
+    place = path.resolve()  # a link to another disk stays one
+    part = place.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, place)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path) -> Manifest | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise DataError(
+            f"cannot be read: {error}.",
+            where=str(path),
+            hint="Restore it from a backup; without it bought files would be bought again.",
+        ) from error

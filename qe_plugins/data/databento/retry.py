@@ -14,7 +14,7 @@ from databento.common.error import BentoError, BentoHttpError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from qe_plugins.data.databento.disk import is_full
+from qe_plugins.data.databento.disk_space import is_full
 
 ATTEMPTS = 6
 LONGEST_WAIT = 300.0

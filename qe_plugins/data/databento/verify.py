@@ -11,8 +11,14 @@ import databento_dbn
 import msgspec
 import numpy as np
 
-from qe_plugins.data.checks import NANO, out_of_range
-from qe_plugins.data.databento.bars import (
+from qe_plugins.data.checks.prices import NANO, out_of_range
+from qe_plugins.data.databento.bar_report import Gathered, Series
+from qe_plugins.data.databento.catalog_stamp import FOLDER, REBUILD, faults, sources
+from qe_plugins.data.databento.manifest import Book, Entry
+from qe_plugins.data.dbn.definitions import read_definitions
+from qe_plugins.data.dbn.files import Whole, read_whole
+from qe_plugins.data.dbn.record_checks import check_records
+from qe_plugins.data.dbn.records import (
     SECONDS,
     Header,
     by_contract,
@@ -20,15 +26,36 @@ from qe_plugins.data.databento.bars import (
     read_records,
     record_size,
 )
-from qe_plugins.data.databento.book import Book
-from qe_plugins.data.databento.copies import Copy
-from qe_plugins.data.databento.series import Gathered, Series
-from qe_plugins.data.databento.stamp import FOLDER, REBUILD, faults, sources
-from qe_plugins.data.databento.whole import Whole, read_whole
-from qe_plugins.data.dataset import refuse_others
-from qe_plugins.data.definitions import read_definitions
-from qe_plugins.data.records import check_records
+from qe_plugins.data.symbology.dataset import refuse_others
 from qe_plugins.errors import DataError
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """A file to verify. `entry` is what the manifest says of it, None where it has no manifest."""
+
+    path: Path
+    name: str
+    entry: Entry | None = None
+
+
+def copies(books: Iterable[Book]) -> list[Copy]:
+    """Return every file of these datasets, those too that no manifest knows."""
+    found: dict[Path, Copy] = {}
+    for book in books:
+        for path in sorted(book.folder.rglob("*.dbn.zst")):
+            found[path] = Copy(path, path.relative_to(book.folder).as_posix())
+        for name, entry in book.now.files.items():
+            found[book.path(name)] = Copy(book.path(name), name, entry)
+    return list(found.values())
+
+
+def copies_in(place: Path) -> list[Copy]:
+    """Return the files of a folder, or the one file. Raises DataError where there is none."""
+    paths = [place] if place.is_file() else sorted(place.rglob("*.dbn.zst"))
+    if not paths:
+        raise DataError("there are no .dbn.zst files.", where=str(place), hint="Check the path.")
+    return [Copy(path, path.name) for path in paths]
+
 
 RECORDS: dict[str, Any] = {
     "definition": databento_dbn.InstrumentDefMsg,

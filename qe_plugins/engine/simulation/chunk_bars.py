@@ -8,7 +8,7 @@ from typing import NamedTuple
 from nautilus_trader.model import BarType
 
 from qe_plugins.bars import Bars
-from qe_plugins.data.pieces import NO_COLUMNS, Columns
+from qe_plugins.data.catalog.reader import NO_COLUMNS, Columns
 
 
 class BarRow(NamedTuple):

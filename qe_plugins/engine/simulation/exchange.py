@@ -14,9 +14,9 @@ from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import Config
-    from qe_plugins.data.reading import Piece
+    from qe_plugins.data.catalog.reader import Piece
     from qe_plugins.data.tape import Tape
-    from qe_plugins.engine.floor import Floor
+    from qe_plugins.engine.running.context import Floor
 
 
 class Exchange:

@@ -18,7 +18,7 @@ import numpy as np
 from nautilus_trader.model import Bar, BarType, BookOrder, OrderBookDepth, OrderSide, Quantity
 
 from qe_plugins.bars import Bars
-from qe_plugins.data.pieces import Columns
+from qe_plugins.data.catalog.reader import Columns
 from qe_plugins.engine.simulation.chunk_bars import ChunkBars
 
 THIN = 4  # contracts from which on each of a bar's four prices has a whole one

@@ -20,11 +20,11 @@ from nautilus_trader.model import (
 )
 
 from qe_plugins.config.schema import Slippage
-from qe_plugins.engine.alarm import Alarm
-from qe_plugins.engine.recorder import SETTLES
+from qe_plugins.engine.hosting.exceptions import Alarm
+from qe_plugins.engine.recording.recorder import SETTLES
 from qe_plugins.engine.simulation.chunk_bars import BarRow, ChunkBars
-from qe_plugins.engine.simulation.match import Levels, Match
-from qe_plugins.engine.slippage import against
+from qe_plugins.engine.simulation.fill_attempt import Levels, Match
+from qe_plugins.engine.simulation.slippage import against
 
 DEEP = Quantity.from_int(1_000_000_000)
 NOTHING = Quantity.from_int(0)

@@ -10,8 +10,7 @@ from nautilus_trader.model import BarType
 
 from qe_plugins.config.schema import FillRules
 from qe_plugins.engine.simulation.chunk_bars import ChunkBars
-from qe_plugins.market.hours import stretch
-from qe_plugins.market.sessions import next_session
+from qe_plugins.market.sessions import next_session, stretch
 
 SECOND = 1_000_000_000
 

@@ -16,10 +16,10 @@ from nautilus_trader.common import DataActor
 from nautilus_trader.model import Bar, BarType, ExecAlgorithmId
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
-from qe_plugins.engine.moving import rebuilt
+from qe_plugins.engine.contracts.order_copies import rebuilt
 from qe_plugins.engine.simulation.execution_bars import opening_types
+from qe_plugins.engine.simulation.fill_attempt import expiry_of
 from qe_plugins.engine.simulation.market_state import SECOND, MarketState
-from qe_plugins.engine.simulation.match import expiry_of
 from qe_plugins.engine.simulation.order_terms import (
     acts_at_once,
     good_till,

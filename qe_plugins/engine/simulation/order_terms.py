@@ -14,8 +14,8 @@ from nautilus_trader.model import (
     TrailingOffsetType,
 )
 
-from qe_plugins.engine.moving import rebuilt
-from qe_plugins.engine.simulation.match import TOUCHED, TRAILING
+from qe_plugins.engine.contracts.order_copies import rebuilt
+from qe_plugins.engine.simulation.fill_attempt import TOUCHED, TRAILING
 
 PLAIN = {
     OrderType.TRAILING_STOP_MARKET: (OrderType.STOP_MARKET, StopMarketOrder),

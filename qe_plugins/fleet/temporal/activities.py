@@ -13,13 +13,12 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from qe_plugins.errors import QeError
-from qe_plugins.fleet.outcome import Outcome
-from qe_plugins.fleet.runtime import Runtime
-from qe_plugins.fleet.scanning import Scan
-from qe_plugins.fleet.shelf import Decision
-from qe_plugins.fleet.speaking import asked
-from qe_plugins.fleet.temporal.opened import OpenScans
-from qe_plugins.fleet.temporal.orders import DECIDE, POOL, DecideOrder, PoolOrder, Told
+from qe_plugins.fleet.scan.lifecycle import Scan
+from qe_plugins.fleet.scan.outcome import Outcome
+from qe_plugins.fleet.scan.runner import Runtime, asked
+from qe_plugins.fleet.scan.store import Decision
+from qe_plugins.fleet.temporal.open_scans import OpenScans
+from qe_plugins.fleet.temporal.payloads import DECIDE, POOL, DecideOrder, PoolOrder, Told
 from qe_plugins.fleet.tree import Node, rank_of, tree_of
 
 EVERY = 1.0

@@ -14,10 +14,10 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from qe_plugins.fleet.scanning import on_a_fast_loop
+from qe_plugins.fleet.scan.lifecycle import on_a_fast_loop
 from qe_plugins.fleet.temporal.activities import Work
-from qe_plugins.fleet.temporal.connecting import Cluster, connected
-from qe_plugins.fleet.temporal.opened import OpenScans
+from qe_plugins.fleet.temporal.connection import Cluster, connected
+from qe_plugins.fleet.temporal.open_scans import OpenScans
 from qe_plugins.fleet.temporal.workflows import CaptainWorkflow, ScanWorkflow
 
 AT_ONCE = 500
@@ -32,7 +32,13 @@ FORGOTTEN = timedelta(seconds=2)
 SEEN = timedelta(seconds=2)
 """How often a sign of life is sent on, at most."""
 
-PASSED = ("msgspec", "pluggy", "qe_plugins.decisions", "qe_plugins.plugin", "qe_plugins.units")
+PASSED = (
+    "msgspec",
+    "pluggy",
+    "qe_plugins.plugins.types",
+    "qe_plugins.plugins.base",
+    "qe_plugins.units",
+)
 """What a sandbox takes as it is: it cannot load compiled modules twice, and need not these."""
 
 RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules(*PASSED)

@@ -7,17 +7,71 @@ runs over the same history, and must do the same again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
+from qe_plugins.fleet.temporal.payloads import Order, Told
+from qe_plugins.fleet.tree import Level
+
+GRACE = 1.0
+"""Seconds beyond a deadline in which an answer in time is handed over, by way of a server."""
+
+UNSEEN = 5.0
+"""Seconds after which a deadline that nobody noticed passed while no worker or server was there."""
+
+
+class Clock:
+    """When a scan began, by the workflow's time. It begins anew where nobody saw a deadline pass.
+
+    That is what a resumed scan does in one process: a machine that was down makes nobody late.
+    """
+
+    def __init__(self, order: Order, began: float | None = None) -> None:
+        self._order = order
+        self.began = workflow.time() if began is None else began
+
+    def elapsed(self) -> float:
+        """Return the seconds so far."""
+        return workflow.time() - self.began
+
+    def left(self, level: Level) -> float:
+        """Return the seconds until a rank's deadline, at least none."""
+        return max(0.0, self._order.deadlines[level] - self.elapsed())
+
+    async def arrived(
+        self, level: Level, work: Mapping[str, asyncio.Task[Told]]
+    ) -> dict[str, Told]:
+        """Return what those of a rank had to say by their deadline; the others are sent home.
+
+        Raises what no node may survive.
+        """
+        tasks = list(work.values())
+        while True:
+            due = self.began + self._order.deadlines[level] + GRACE
+            done, pending = await workflow.wait(
+                tasks,
+                timeout=max(0.0, due - workflow.time()),
+                return_when=asyncio.FIRST_EXCEPTION,
+            )
+            for task in done:
+                task.result()
+            if not pending or workflow.time() - due < UNSEEN:
+                break
+            self.began = workflow.time()
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        return {name: task.result() for name, task in work.items() if task in done}
+
+
 with workflow.unsafe.imports_passed_through():
-    from qe_plugins.fleet.outcome import Outcome
-    from qe_plugins.fleet.parents import closed, is_heard
-    from qe_plugins.fleet.shelf import Decision
-    from qe_plugins.fleet.temporal.clock import Clock
-    from qe_plugins.fleet.temporal.orders import (
+    from qe_plugins.fleet.scan.decisions import closed, is_heard
+    from qe_plugins.fleet.scan.outcome import Outcome
+    from qe_plugins.fleet.scan.store import Decision
+    from qe_plugins.fleet.temporal.payloads import (
         DECIDE,
         POOL,
         PROGRESS,

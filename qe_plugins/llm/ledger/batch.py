@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.llm.ledger import reading as read
-from qe_plugins.llm.ledger import writing as write
+from qe_plugins.llm.ledger import queries as read
+from qe_plugins.llm.ledger import statements as write
 from qe_plugins.llm.ledger.records import Attempt, OverBudget
-from qe_plugins.llm.ledger.writing import Conclusion, Intent, Purse, Settlement
-from qe_plugins.llm.records import REJECTED, Settled
+from qe_plugins.llm.ledger.statements import Conclusion, Intent, Purse, Settlement
+from qe_plugins.llm.requests import REJECTED, Settled
 
 type Queue[T] = list[tuple[T, asyncio.Future[Any]]]
 type Told = list[tuple[asyncio.Future[Any], Any]]

@@ -6,8 +6,8 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
-from qe_plugins.llm.budget import day_of, scopes
-from qe_plugins.llm.records import Request, Usage
+from qe_plugins.llm.budgets import day_of, scopes
+from qe_plugins.llm.requests import Request, Usage
 
 PICO = Decimal(10) ** 12
 

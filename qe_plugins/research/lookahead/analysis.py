@@ -12,16 +12,16 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins import home
-from qe_plugins.config.load import Loaded, load
-from qe_plugins.data import cut_tape, cutting
+from qe_plugins import state_dir
+from qe_plugins.config.loader import Loaded, load
+from qe_plugins.data import truncated_tape, truncation
 from qe_plugins.data.tape import Tape, open_tape
-from qe_plugins.engine.preparation import files_of
+from qe_plugins.engine.running.prepare import files_of
 from qe_plugins.errors import QeError, RunError
-from qe_plugins.research.crew import Lost, done
 from qe_plugins.research.lookahead.decisions import Decision, Difference, difference
 from qe_plugins.research.lookahead.replay import replay
 from qe_plugins.research.lookahead.samples import SAMPLED, sampled
+from qe_plugins.research.worker_pool import Lost, done
 
 type Progress = Callable[[int, int], None]
 """Called after each run with the runs done and the runs in all."""
@@ -113,28 +113,28 @@ class _Runs:
         place = self.place / str(until)
         expiries = {str(one.id): one.expiration_ns for one in self.tape.contracts}
         empty, catalog = place / "empty", place / "catalog"
-        cutting.cut_folder(self.tape.catalog, until, catalog, expiries)
+        truncation.cut_folder(self.tape.catalog, until, catalog, expiries)
         empty.mkdir()
         files, hide = [], []
         for number, given in enumerate(self.files):
             copy = place / "files" / str(number)
             if given.is_dir():
-                cutting.cut_folder(given, until, copy, expiries)
+                truncation.cut_folder(given, until, copy, expiries)
             else:
                 copy.mkdir(parents=True)
                 copy /= given.name
-                cutting.cut_dbn(given, until, copy)
+                truncation.cut_dbn(given, until, copy)
             files.append(str(copy))
             hide.append((str(given.resolve()), str(copy)))
         hide.append((str(self.tape.catalog.resolve()), str(catalog)))
-        rolls = [home.data_dir() / "rolls", home.cache_dir() / "rolls"]
+        rolls = [state_dir.data_dir() / "rolls", state_dir.cache_dir() / "rolls"]
         hide += [(str(one), str(empty)) for one in rolls if one.is_dir()]
         return {
             "folder": str(catalog),
             "files": files,
             "hide": hide,
             "until": until,
-            "outline": msgspec.to_builtins(cut_tape.Outline.of(self.tape)),
+            "outline": msgspec.to_builtins(truncated_tape.Outline.of(self.tape)),
         }
 
 
@@ -174,7 +174,7 @@ def analyse(
 def _analysed(runs: _Runs, loaded: Loaded, samples: int, seed: int) -> Analysis:
     runs.total = 1 + samples
     whole = runs.whole()
-    every = cut_tape.moments(runs.tape)
+    every = truncated_tape.moments(runs.tape)
     moments = sampled(whole, every, samples, seed, _since(runs.tape))
     runs.total = 1 + len(moments)
     answers = runs.run(moments)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import msgspec
 from nautilus_trader.model import Bar, CustomData
 
-from qe_plugins.decisions import OrderRequest, Signal, Size
-from qe_plugins.engine.alarm import Alarm, describe
-from qe_plugins.engine.recorder import Recorder
+from qe_plugins.engine.hosting.exceptions import Alarm, describe
+from qe_plugins.engine.recording.recorder import Recorder
+from qe_plugins.plugins.types import OrderRequest, Signal, Size
 
 CHANGING = ("event_id", "ts_event", "ts_init", "causation_id")
 """Fields of the engine's events that differ from run to run, or that a decision has already."""

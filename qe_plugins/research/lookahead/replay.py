@@ -18,7 +18,7 @@ def replay(job: dict[str, Any]) -> dict[str, Any]:
     Databento files that were), `until` (UTC ns), `outline` and `hide` (pairs of paths). `hidden` in
     each answer tells whether originals can be hidden here. Never raises but for an interrupt.
     """
-    from qe_plugins.research.lookahead.hiding import Watch, hide
+    from qe_plugins.research.lookahead.data_isolation import Watch, hide
 
     cut = job["cut"]
     hidden = hide(cut["hide"] if cut else ())  # first of all: what is imported starts threads
@@ -32,10 +32,10 @@ def replay(job: dict[str, Any]) -> dict[str, Any]:
 
 def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> list[Decision]:
     from qe_plugins import project
-    from qe_plugins.config.load import load
-    from qe_plugins.engine.backtest import stream
-    from qe_plugins.engine.building import build
-    from qe_plugins.engine.preparation import prepare
+    from qe_plugins.config.loader import load
+    from qe_plugins.engine.running.backtest import stream
+    from qe_plugins.engine.running.build import build
+    from qe_plugins.engine.running.prepare import prepare
     from qe_plugins.errors import RunError, StrategyError
     from qe_plugins.research.lookahead.decisions import Log
 
@@ -74,7 +74,7 @@ def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> lis
 def _tape(cut: dict[str, Any]) -> Tape:
     import msgspec
 
-    from qe_plugins.data.cut_tape import Outline, open_cut
+    from qe_plugins.data.truncated_tape import Outline, open_cut
 
     return open_cut(msgspec.convert(cut["outline"], Outline), Path(cut["folder"]), cut["until"])
 

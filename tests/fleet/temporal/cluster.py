@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.temporal import connecting, engine
+from qe_plugins.fleet.temporal import connection, submit
 from tests.fleet.models import KEYS
 from tests.model_server.spawned import ROOT
 
@@ -51,9 +51,9 @@ class Cluster:
         return ["--address", self.address, "--queue", self.queue]
 
     @property
-    def meant(self) -> connecting.Cluster:
+    def meant(self) -> connection.Cluster:
         """Return it as the engine is told of it."""
-        return connecting.Cluster(address=self.address, queue=self.queue)
+        return connection.Cluster(address=self.address, queue=self.queue)
 
     def start(self) -> None:
         """Start the server, with what it knew before it was killed."""
@@ -104,7 +104,7 @@ class Cluster:
 
     def _answers(self) -> bool:
         with contextlib.suppress(FleetError):
-            engine.refuse_unreachable(self.meant)
+            submit.refuse_unreachable(self.meant)
             return True
         return False
 

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from qe_plugins.fleet.outcome import Outcome
-from qe_plugins.fleet.split import Split
-from qe_plugins.fleet.temporal import clock
-from qe_plugins.fleet.temporal.clock import GRACE, Clock
-from qe_plugins.fleet.temporal.orders import Order, Told
+from qe_plugins.fleet.scan.outcome import Outcome
+from qe_plugins.fleet.temporal import workflows
+from qe_plugins.fleet.temporal.concurrency_split import Split
+from qe_plugins.fleet.temporal.payloads import Order, Told
+from qe_plugins.fleet.temporal.workflows import GRACE, Clock
 from qe_plugins.fleet.tree import Level, Tree
 
 ORDER = Order(
@@ -43,7 +43,7 @@ def time(monkeypatch):
 
     def use(*waits: float) -> Time:
         one = Time(*waits)
-        monkeypatch.setattr(clock, "workflow", one)
+        monkeypatch.setattr(workflows, "workflow", one)
         return one
 
     return use

@@ -12,11 +12,11 @@ from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet import scanning, shelf
-from qe_plugins.fleet.bus import Bus
-from qe_plugins.fleet.loading import load
-from qe_plugins.fleet.temporal import engine
-from qe_plugins.fleet.temporal.connecting import connected
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.messaging.outbox import Bus
+from qe_plugins.fleet.scan import lifecycle, store
+from qe_plugins.fleet.temporal import submit
+from qe_plugins.fleet.temporal.connection import connected
 from qe_plugins.fleet.temporal.payloads import CONVERTER
 from qe_plugins.fleet.temporal.worker import RESTRICTIONS
 from qe_plugins.fleet.temporal.workflows import CaptainWorkflow, ScanWorkflow
@@ -58,8 +58,8 @@ def scan(cluster):
     """Return a function that begins a scan of a fleet and runs it on the cluster."""
 
     def run(loaded):
-        begun = scanning.begin(loaded, "temporal")
-        return engine.run(begun, cluster.meant, say=print)
+        begun = lifecycle.begin(loaded, "temporal")
+        return submit.run(begun, cluster.meant, say=print)
 
     return run
 
@@ -68,7 +68,7 @@ def alone(loaded, monkeypatch, tmp_path):
     """Return what one process makes of a fleet, in a home where nothing was ever asked."""
     with monkeypatch.context() as patch:
         patch.setenv("QE_HOME", str(tmp_path / "alone"))
-        return scanning.run(scanning.begin(loaded))
+        return lifecycle.run(lifecycle.begin(loaded))
 
 
 def test_a_cluster_answers_as_one_process_does(scan, small, monkeypatch, tmp_path):
@@ -78,7 +78,7 @@ def test_a_cluster_answers_as_one_process_does(scan, small, monkeypatch, tmp_pat
     assert (result.nodes, result.coverage, result.quorums) == (20, 1.0, single.quorums)
     assert (result.asked, result.calls_sent, result.calls_replayed) == (16, 16, 0)
     [folder] = (tmp_path / "alone" / "fleet" / "scans").iterdir()
-    assert shelf.find(result.scan_id)[1].outcomes() == shelf.Folder(folder).outcomes()
+    assert store.find(result.scan_id)[1].outcomes() == store.Folder(folder).outcomes()
 
 
 def test_supervisors_that_ask_their_models_are_asked_too(scan, small, monkeypatch, tmp_path):
@@ -90,7 +90,7 @@ def test_supervisors_that_ask_their_models_are_asked_too(scan, small, monkeypatc
 
 def test_coordinators_speak_once_and_what_was_answered_is_not_asked_again(scan, small):
     first, second = scan(small()), scan(small())
-    replayed = scanning.run(scanning.reopen(second.scan_id), replay=True)
+    replayed = lifecycle.run(lifecycle.reopen(second.scan_id), replay=True)
 
     assert (second.calls_sent, second.calls_replayed) == (0, 16)
     assert replayed.answer_sha256 == second.answer_sha256 == first.answer_sha256
@@ -135,7 +135,7 @@ def test_late_answers_are_dropped_and_the_replay_drops_the_same(scan, tmp_path):
         scan(load(fleet_on(shop, tmp_path, **ANEW, calls=calls)))
     with vendor(tmp_path, latency=0.05, stalled=0.2, stall=30.0) as shop:
         result = scan(load(fleet_on(shop, tmp_path, **ANEW, ranks=ranks, calls=calls)))
-    replayed = scanning.run(scanning.reopen(result.scan_id), replay=True)
+    replayed = lifecycle.run(lifecycle.reopen(result.scan_id), replay=True)
 
     assert result.seconds < 12
     assert 5 < result.failures["late"] < WORKERS / 2

@@ -10,12 +10,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from qe_plugins.cli import fleet_temporal
+from qe_plugins.cli.fleet import temporal
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet import scanning, shelf
-from qe_plugins.fleet.temporal import connecting, engine
-from qe_plugins.fleet.temporal.connecting import Cluster
-from qe_plugins.fleet.temporal.orders import Count
+from qe_plugins.fleet.scan import lifecycle, store
+from qe_plugins.fleet.temporal import connection, submit
+from qe_plugins.fleet.temporal.connection import Cluster
+from qe_plugins.fleet.temporal.payloads import Count
 from qe_plugins.fleet.tree import Level
 from tests.command import qe
 from tests.fleet.conftest import CONFIGS
@@ -31,7 +31,7 @@ def _no_settings(monkeypatch):
 
 def refused(**cluster: str) -> str:
     with pytest.raises(FleetError) as told:
-        engine.refuse_unreachable(Cluster(queue="q", **cluster))
+        submit.refuse_unreachable(Cluster(queue="q", **cluster))
     assert "\n" not in str(told.value)
     return str(told.value)
 
@@ -43,11 +43,11 @@ def test_without_a_server_a_command_ends_with_one_line_and_writes_nothing(comman
     assert done.returncode == 2
     assert done.stderr.startswith("error: Temporal at 127.0.0.1:1: cannot be reached: Connection")
     assert done.stderr.count("\n") == 1
-    assert shelf.scans() == []
+    assert store.scans() == []
 
 
 def test_a_port_that_says_nothing_is_given_up_soon(monkeypatch):
-    monkeypatch.setattr(connecting, "SOON", 0.5)
+    monkeypatch.setattr(connection, "SOON", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         said = refused(address=f"127.0.0.1:{silent.getsockname()[1]}")
@@ -67,14 +67,14 @@ def test_a_namespace_that_is_not_there_is_named(cluster):
 
 
 def test_options_go_over_the_environment_and_that_over_the_default(monkeypatch):
-    assert connecting.settings(Cluster(queue="q")) == {
+    assert connection.settings(Cluster(queue="q")) == {
         "target_host": "127.0.0.1:7233",
         "namespace": "default",
     }
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "desk")
     monkeypatch.setenv("TEMPORAL_API_KEY", "test-key")
-    known = connecting.settings(Cluster(queue="q", address="127.0.0.1:2"))
+    known = connection.settings(Cluster(queue="q", address="127.0.0.1:2"))
 
     assert (known["target_host"], known["namespace"]) == ("127.0.0.1:2", "desk")
     assert (known["api_key"], known["tls"]) == ("test-key", True)
@@ -83,7 +83,7 @@ def test_options_go_over_the_environment_and_that_over_the_default(monkeypatch):
 def test_a_variable_that_is_empty_says_nothing(monkeypatch):
     monkeypatch.setenv("TEMPORAL_API_KEY", "")
 
-    assert "api_key" not in connecting.settings(Cluster(queue="q"))
+    assert "api_key" not in connection.settings(Cluster(queue="q"))
 
 
 def test_a_certificate_that_cannot_be_read_is_said_in_one_line(monkeypatch, tmp_path):
@@ -97,14 +97,14 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     with pytest.raises(FleetError, match="uv sync --extra temporal"):
-        fleet_temporal.refuse_missing_extra()
+        temporal.refuse_missing_extra()
 
 
 def test_a_running_scan_shows_its_ranks_and_what_it_spent(small):
-    begun = scanning.begin(small(), "temporal")
+    begun = lifecycle.begin(small(), "temporal")
     counts = {level: Count(open=1, done=2) for level in Level}
     console = Console(width=120, file=StringIO())
-    console.print(fleet_temporal.picture(begun, counts, 3.0))
+    console.print(temporal.picture(begun, counts, 3.0))
     shown = console.file.getvalue()
 
     assert "3 s · 0 calls · $0.0000 spent" in shown
@@ -118,8 +118,8 @@ def test_a_scan_that_nobody_works_on_says_what_to_start_and_goes_on_when_it_is(c
         said.append(text)
         cluster.worker()
 
-    begun = scanning.begin(small(), "temporal")
-    result = engine.run(begun, cluster.meant, say=say)
+    begun = lifecycle.begin(small(), "temporal")
+    result = submit.run(begun, cluster.meant, say=say)
 
     assert result.coverage == 1.0
     assert said == ["no worker on queue quant-engine yet: start one with `qe fleet worker`"]

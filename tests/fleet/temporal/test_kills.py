@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from qe_plugins.fleet import scanning
-from qe_plugins.fleet.loading import load
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.scan import lifecycle
 from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import ONE_VENDOR, WORKERS, Vendor, fleet_on, open_calls, started, vendor
 from tests.fleet.temporal.cluster import Cluster
@@ -78,7 +78,7 @@ def undisturbed(tmp_path_factory):
         for name in ("DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY"):
             patch.setenv(name, "test-key-0000000")
         loaded = load(fleet_on(calm, folder, ranks=ONE_VENDOR))
-        return scanning.run(scanning.begin(loaded)).answer_sha256
+        return lifecycle.run(lifecycle.begin(loaded)).answer_sha256
 
 
 @pytest.fixture
@@ -109,5 +109,5 @@ def test_a_scan_that_loses_a_worker_the_server_and_everything_ends_as_an_undistu
         [row] = ledger.costs("scan")
     assert row.calls >= len(shop.paid)
     assert row.usd + row.in_doubt >= shop.usd
-    replayed = scanning.run(scanning.reopen("last"), replay=True)
+    replayed = lifecycle.run(lifecycle.reopen("last"), replay=True)
     assert replayed.answer_sha256 == undisturbed

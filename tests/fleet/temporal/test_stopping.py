@@ -7,7 +7,7 @@ import json
 import pytest
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet import settling, shelf
+from qe_plugins.fleet.scan import in_doubt, store
 from tests.fleet.models import ONE_VENDOR, WORKERS, fleet_on, open_calls, started, vendor
 from tests.fleet.temporal.cluster import wait_for
 
@@ -19,14 +19,14 @@ def test_a_worker_that_leaves_finishes_what_it_began_and_another_goes_on(cluster
         client = started("scan", file, "--engine", "temporal", *cluster.where, "--json")
         shop.wait_for(20)
         with pytest.raises(FleetError, match=rf"{leaving.process.pid}@.* may be in flight"):
-            settling.settle("last", nothing=True)
+            in_doubt.settle("last", nothing=True)
         assert leaving.stop() == 0
         staying = cluster.worker()
         result = json.loads(client.communicate(timeout=300)[0])
 
         assert len(shop.sent) == len(shop.paid) == shop.unique == WORKERS + 5
-    wait_for(lambda: not shelf.find("last")[1].workers(), "the worker does not leave the scan")
-    assert settling.settle("last", nothing=True)[1].calls == 0
+    wait_for(lambda: not store.find("last")[1].workers(), "the worker does not leave the scan")
+    assert in_doubt.settle("last", nothing=True)[1].calls == 0
     assert (result["coverage"], open_calls()) == (1.0, 0)
     assert "10 of 10 workers answered" in leaving.said
     assert leaving.said.splitlines()[-1] == "stopped"

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.temporal.connecting import Cluster, connected
+from qe_plugins.fleet.temporal.connection import Cluster, connected
 
 NAME = "cluster.example"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from qe_plugins.research.lookahead.hiding import Watch
+from qe_plugins.research.lookahead.data_isolation import Watch
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="means of Linux")
 

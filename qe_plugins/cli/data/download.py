@@ -1,0 +1,198 @@
+"""`qe data estimate|get`: what a purchase costs, and the purchase."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.data.catalog import print_built
+from qe_plugins.cli.output import echo, json_option, print_json, print_rows
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qe_plugins.data.databento.download import Progress
+    from qe_plugins.data.databento.estimate import Cart
+
+
+@contextmanager
+def asking() -> Iterator[Callable[[int], Callable[[], None]]]:
+    """Show how many files were asked for, on a terminal's standard error."""
+    from rich import progress as rich
+
+    columns = (rich.TextColumn("asking for prices"), rich.BarColumn(), rich.MofNCompleteColumn())
+    screen = _console()
+    hidden = not screen.is_terminal
+    with rich.Progress(*columns, console=screen, transient=True, disable=hidden) as progress:
+
+        def started(total: int) -> Callable[[], None]:
+            task = progress.add_task("", total=total)
+            return lambda: progress.advance(task)
+
+        yield started
+
+
+@contextmanager
+def downloading(cart: Cart) -> Iterator[Callable[[Progress], None]]:
+    """Show files and billable bytes as they become whole, and what has arrived on the disk."""
+    from rich import progress as rich
+    from rich.filesize import decimal
+
+    total = sum(quote.bytes for quote in cart.wanted.values())
+    columns = (
+        rich.TextColumn("{task.description:>5}"),
+        rich.BarColumn(),
+        rich.TextColumn("{task.fields[shown]}"),
+        rich.TimeElapsedColumn(),
+    )
+    with rich.Progress(*columns, console=_console(), disable=not cart.wanted) as progress:
+        files = progress.add_task("files", total=len(cart.wanted), shown="")
+        bytes_ = progress.add_task("bytes", total=total, shown="")
+
+        def watch(now: Progress) -> None:
+            shown = f"{now.files} of {len(cart.wanted)}"
+            progress.update(files, completed=now.files, shown=shown)
+            shown = f"{decimal(now.bytes)} of {decimal(total)}, {decimal(now.received)} compressed"
+            progress.update(bytes_, completed=now.bytes, shown=shown)
+
+        yield watch
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+if TYPE_CHECKING:
+    from qe_plugins.data.databento.estimate import Cart, Line
+    from qe_plugins.data.databento.service import Bought
+
+CONFIG = click.argument("config", type=click.Path(path_type=Path))
+HEAD = ("root", "schema", "year", "files", "rows", "bytes", "dollars")
+
+
+class Dollars(click.ParamType[Decimal]):
+    """An amount on the command line: `80`, `80.50`, `$80`, `80 USD`."""
+
+    name = "dollars"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
+        """Return the amount. Fails with one line for anything that is no amount."""
+        from qe_plugins.units import parse_money
+
+        try:
+            amount = parse_money(str(value).strip().removeprefix("$"), "USD")
+        except ValueError:
+            amount = Decimal(-1)
+        if amount < 0:
+            self.fail(f"'{value}' is no amount. Write it as 80 or 80.50.", param, ctx)
+        return amount
+
+
+@click.command()
+@CONFIG
+@json_option
+def estimate(config: Path, as_json: bool) -> None:
+    """Show what the purchase in CONFIG costs, by root, schema and year. Asking is free."""
+    from qe_plugins.data.databento import service
+
+    with asking() as started:
+        cart = service.estimate(config, started)
+    if as_json:
+        print_json(service.quoted(cart))
+    else:
+        _print_cart(cart)
+
+
+@click.command()
+@CONFIG
+@click.option("--max-cost", type=Dollars(), help="The most this run may spend, retries included.")
+@json_option
+def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
+    """Buy what CONFIG names and is not here yet; a run that was stopped goes on.
+
+    Without --max-cost it asks, and refuses where nobody can be asked. Stopped with Ctrl-C it
+    finishes the files that are on their way: they are paid for.
+    """
+    from qe_plugins.data.databento import service
+
+    with service.opened(config) as counter:
+        with asking() as started:
+            cart = counter.fill(started)
+        if not as_json:
+            _print_cart(cart)
+        limit = service.limit(cart, max_cost, _ask if _is_terminal() else None)
+        with downloading(cart) as watch:
+            bought = counter.buy(cart, limit, watch)
+    if as_json:
+        print_json(bought)
+    else:
+        _print_bought(bought)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask(question: str) -> bool:
+    return click.confirm(question, err=True)
+
+
+def _print_cart(cart: Cart) -> None:
+    from qe_plugins.data.databento.estimate import lines
+
+    rows = lines(cart.wanted)
+    shown: list[tuple[object, ...]] = []
+    for root in dict.fromkeys(one.root for one in rows):
+        mine = [one for one in rows if one.root == root]
+        shown += [(one.root, one.schema, str(one.year), *_figures([one])) for one in mine]
+        shown.append((root, "all", "", *_figures(mine)))
+    if rows:
+        print_rows(HEAD, [*shown, ("total", "", "", *_figures(rows))])
+    if cart.held:
+        echo(f"{len(cart.held)} files are here already and cost nothing more.")
+    if not rows:
+        echo("Nothing is left to buy.")
+    _print_doubts(cart)
+
+
+def _figures(rows: list[Line]) -> tuple[object, ...]:
+    from qe_plugins.data.databento.budget import usd
+
+    return (
+        sum(one.files for one in rows),
+        sum(one.rows for one in rows),
+        sum(one.bytes for one in rows),
+        usd(sum((one.dollars for one in rows), Decimal(0))),
+    )
+
+
+def _print_doubts(cart: Cart) -> None:
+    for text in cart.unresolved:
+        echo(f"not resolved: {text}.")
+    kinds: dict[str, list[str]] = {}
+    for day, condition in sorted(cart.conditions.items()):
+        kinds.setdefault(condition, []).append(day.isoformat())
+    for condition, days in sorted(kinds.items()):
+        count = f"{len(days)} day{'s' if len(days) > 1 else ''}"
+        echo(f"{condition} ({count}): {', '.join(days)}")
+
+
+def _print_bought(bought: Bought) -> None:
+    from qe_plugins.data.databento.budget import usd
+
+    echo(
+        f"{bought.files} files bought for {usd(bought.dollars)}, {bought.held} were here: "
+        f"{bought.rows:,} rows in {bought.folder}"
+    )
+    for retry in bought.retries:
+        echo(f"billed again after a cut: {retry}")
+    if bought.files or bought.catalog:
+        print_built([bought.catalog] if bought.catalog else [])

@@ -1,0 +1,94 @@
+"""`qe data list|import|remove`: the files that are here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.data.catalog import print_built
+from qe_plugins.cli.output import echo, json_option, print_json, print_rows
+
+if TYPE_CHECKING:
+    from qe_plugins.data.databento.manifest import Book, Entry
+
+
+@click.command(name="list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the files that were bought and imported, with what they hold and what they cost."""
+    from qe_plugins.data.databento.budget import usd
+    from qe_plugins.data.databento.manifest import books
+
+    shelves = books()
+    if as_json:
+        print_json([_listed(book) for book in shelves])
+        return
+    if not shelves:
+        echo("Nothing was bought or imported yet.")
+    for book in shelves:
+        echo(f"{book.now.dataset} in {book.folder}, {usd(book.spent)} spent so far")
+        head = ("file", "from", "until", "rows", "bytes", "dollars", "doubtful days", "source")
+        print_rows(head, [_row(entry) for _, entry in sorted(book.now.files.items())])
+
+
+@click.command(name="import")
+@click.argument("path", type=click.Path(path_type=Path))
+@json_option
+def import_(path: Path, as_json: bool) -> None:
+    """Take over your own .dbn or .dbn.zst files at PATH: checked, hashed, made a catalog of."""
+    from qe_plugins.data.databento.importer import import_path
+
+    imported = import_path(path)
+    if as_json:
+        print_json(imported)
+        return
+    for one in imported.files:
+        echo(f"{one.file}: {'' if one.new else 'is here already: '}{one.path}")
+    print_built(imported.catalogs)
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("--paid", is_flag=True, help="Remove files that were paid for, too.")
+@json_option
+def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
+    """Remove files by their NAMES in `qe data list`, or generated catalogs by their folders.
+
+    The catalog is made again without them first. What was spent stays in the list.
+    """
+    from qe_plugins.data.databento.remove import remove_data
+
+    removed = remove_data(names, paid=paid)
+    if as_json:
+        print_json(removed)
+        return
+    for name in removed.files:
+        echo(f"removed: {name}")
+    if removed.catalogs:
+        print_built(removed.catalogs)
+
+
+def _listed(book: Book) -> dict[str, Any]:
+    return {
+        "dataset": book.now.dataset,
+        "folder": str(book.folder),
+        "spent": book.spent,
+        "files": [entry for _, entry in sorted(book.now.files.items())],
+    }
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    dollars = "-" if entry.dollars is None else f"{entry.dollars:.4f}"
+    doubtful = ", ".join(f"{day} {what}" for day, what in sorted(entry.conditions.items()))
+    return (
+        entry.path,
+        str(entry.start),
+        str(entry.end),
+        entry.rows,
+        entry.size,
+        dollars,
+        doubtful or "-",
+        entry.source,
+    )

@@ -1,0 +1,26 @@
+"""`qe fleet`: plan a scan, run it, look into it, pay attention to what it cost."""
+
+from __future__ import annotations
+
+import click
+
+from qe_plugins.cli import LazyGroup
+
+COMMANDS = {
+    "plan": "qe_plugins.cli.fleet.plan:plan",
+    "scan": "qe_plugins.cli.fleet.scan:scan",
+    "run": "qe_plugins.cli.fleet.run:run",
+    "resume": "qe_plugins.cli.fleet.scan:resume",
+    "worker": "qe_plugins.cli.fleet.temporal:worker",
+    "replay": "qe_plugins.cli.fleet.scan:replay",
+    "scans": "qe_plugins.cli.fleet.show:scans",
+    "show": "qe_plugins.cli.fleet.show:show",
+    "costs": "qe_plugins.cli.fleet.show:costs",
+    "settle": "qe_plugins.cli.fleet.show:settle",
+    "bus": "qe_plugins.cli.fleet.bus:bus",
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, keyed={"scan", "run", "resume", "worker"})
+def fleet() -> None:
+    """Ask a tree of models about the market, within a budget; nothing is paid for twice."""

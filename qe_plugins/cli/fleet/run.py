@@ -1,0 +1,97 @@
+"""`qe fleet run`: a fleet around the clock, by the schedule of its file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from qe_plugins.cli.fleet.plan import FILE, OVERRIDES
+from qe_plugins.cli.fleet.scan import NO_QUORUM
+from qe_plugins.cli.output import dollars
+
+if TYPE_CHECKING:
+    from qe_plugins.fleet.scan.lifecycle import Scan
+    from qe_plugins.fleet.scan.outcome import Result
+    from qe_plugins.fleet.schedule.scheduler import Round
+
+
+@click.command()
+@FILE
+@OVERRIDES
+@click.option(
+    "--provider",
+    type=click.Choice(["offline", "models"]),
+    help="Who answers: rules, or the models of CONFIG.  [default: what CONFIG says]",
+)
+@click.option("--times", type=click.IntRange(min=1), help="Stop after so many scans.")
+@click.option("--now", "at_once", is_flag=True, help="Do not wait for the first tick.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a scan, on a line.")
+def run(
+    config: Path,
+    overrides: tuple[str, ...],
+    provider: str | None,
+    times: int | None,
+    at_once: bool,
+    as_json: bool,
+) -> None:
+    """Scan CONFIG at each tick of its `schedule:`, by the clock of UTC, until stopped.
+
+    Never two scans at once: a tick that passes meanwhile is missed. A scan that was left unfinished
+    is resumed first. With the day's budget used up, the next scan is after midnight UTC. SIGINT and
+    SIGTERM let the calls in flight end, and leave the scan to be resumed; a second one does not.
+    """
+    from qe_plugins.cli.fleet.live import watch
+    from qe_plugins.fleet.loader import load
+    from qe_plugins.fleet.rank_models import refuse_missing_keys
+    from qe_plugins.fleet.scan import lifecycle
+    from qe_plugins.fleet.schedule.scheduler import Shift
+    from qe_plugins.fleet.shutdown import on_signals
+
+    chosen = (*overrides, f"provider={provider}") if provider else overrides
+    loaded = load(config, chosen)
+    refuse_missing_keys(loaded.fleet)
+    _log_to_standard_error()
+    with on_signals() as stop:
+
+        def scan(begun: Scan) -> Result:
+            return lifecycle.run(begun, watch=watch, stop=stop)
+
+        short = False
+        for made in Shift(loaded, scan, stop).rounds(times, at_once=at_once):
+            click.echo(_json(made) if as_json else _line(made))
+            short = short or not made.result.quorum
+    if times is not None and short and not stop.requested:
+        raise SystemExit(NO_QUORUM)
+
+
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.formatter.converter = time.gmtime  # type: ignore[union-attr]  # just set
+    log = logging.getLogger("qe_plugins.fleet")
+    log.setLevel(logging.INFO)
+    log.handlers = [handler]
+
+
+def _json(made: Round) -> str:
+    result = {name: getattr(made.result, name) for name in made.result.__struct_fields__}
+    line = {"tick": made.tick, "missed": made.missed, "resumed": made.resumed, **result}
+    return msgspec.json.Encoder(decimal_format="number").encode(line).decode()
+
+
+def _line(made: Round) -> str:
+    found = made.result
+    usd = dollars(found.usd)
+    said = found.answer.score if found.answer else found.score
+    return (
+        f"{made.tick:%Y-%m-%d %H:%M:%S}  {found.scan_id}  {said:+.3f}  "
+        f"{found.coverage:.1%} of the workers, {'quorum' if found.quorum else 'NO QUORUM'}  "
+        f"{found.calls_paid:,} paid, {found.calls_replayed:,} from the ledger, {usd}  "
+        f"{found.seconds:.1f} s"
+    )

@@ -1,0 +1,158 @@
+"""`qe fleet scan|resume|replay`: run the tree, finish what died, or run it again for nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qe_plugins.cli.fleet.plan import FILE, OVERRIDES
+from qe_plugins.cli.fleet.temporal import cluster, cluster_options, refuse_missing_extra
+from qe_plugins.cli.output import dollars, echo, json_option, print_json
+
+if TYPE_CHECKING:
+    from qe_plugins.fleet.scan.lifecycle import Scan
+    from qe_plugins.fleet.scan.outcome import Result
+    from qe_plugins.fleet.scan.store import Engine
+    from qe_plugins.fleet.temporal.connection import Cluster
+
+SCAN = click.argument("scan", default="last")
+INTERRUPTED = 130
+NO_QUORUM = 1
+
+
+@click.command()
+@FILE
+@OVERRIDES
+@click.option(
+    "--provider",
+    type=click.Choice(["offline", "models"]),
+    help="Who answers: rules, or the models of CONFIG.  [default: what CONFIG says]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "temporal"]),
+    default="local",
+    show_default=True,
+    help="What runs the tree: one process here, or a Temporal cluster.",
+)
+@cluster_options
+@json_option
+def scan(
+    config: Path,
+    overrides: tuple[str, ...],
+    provider: str | None,
+    engine: Engine,
+    address: str | None,
+    namespace: str | None,
+    queue: str,
+    as_json: bool,
+) -> None:
+    """Ask the whole tree of CONFIG once, and print what came of it."""
+    from qe_plugins.fleet.loader import load
+    from qe_plugins.fleet.scan import timings
+    from qe_plugins.fleet.tasks import snapshot_process
+
+    chosen = (*overrides, f"provider={provider}") if provider else overrides
+    loaded = load(config, chosen)
+    where = _cluster(address, namespace, queue) if engine == "temporal" else None
+    reader = snapshot_process.reader(loaded)  # it reads while the rest is imported
+    from qe_plugins.fleet.scan import lifecycle
+
+    timings.mark("start")
+    begun = lifecycle.begin(loaded, engine, reader)
+    echo(f"scan {begun.scan_id}", err=True)
+    _run(begun, as_json=as_json, where=where)
+
+
+@click.command()
+@SCAN
+@cluster_options
+@json_option
+def resume(
+    scan: str, address: str | None, namespace: str | None, queue: str, as_json: bool
+) -> None:
+    """Finish SCAN, which died: nothing that was answered is asked again.
+
+    One that was begun on a Temporal cluster goes on there.
+    """
+    from qe_plugins.fleet.scan import lifecycle
+
+    begun = lifecycle.unfinished(scan)
+    where = _cluster(address, namespace, queue) if begun.engine == "temporal" else None
+    _run(begun, as_json=as_json, where=where)
+
+
+@click.command()
+@SCAN
+@json_option
+def replay(scan: str, as_json: bool) -> None:
+    """Run SCAN again from its recorded answers, without network or key. A miss is an error."""
+    from qe_plugins.fleet.scan import lifecycle
+
+    _run(lifecycle.reopen(scan), as_json=as_json, replay=True)
+
+
+def _cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
+    """Return the cluster that is meant, which has answered."""
+    refuse_missing_extra()
+    from qe_plugins.fleet.temporal.submit import refuse_unreachable
+
+    where = cluster(address, namespace, queue)
+    refuse_unreachable(where)
+    return where
+
+
+def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | None = None) -> None:
+    from qe_plugins.cli.fleet import temporal
+    from qe_plugins.cli.fleet.live import watch
+    from qe_plugins.fleet.scan import lifecycle, timings
+    from qe_plugins.fleet.shutdown import Stopped, on_signals
+
+    if where is not None:
+        result = temporal.run(begun, where)
+    else:
+        with on_signals() as stop:
+            try:
+                result = lifecycle.run(begun, replay=replay, watch=watch, stop=stop)
+            except Stopped:
+                again = "replay" if replay else "resume"
+                echo(f"stopped: `qe fleet {again} {begun.scan_id}` goes on", err=True)
+                raise SystemExit(INTERRUPTED) from None
+    if as_json:
+        print_json(result)
+    else:
+        _print(result)
+        timings.mark("end")
+        took = (f"{what} {seconds:.1f} s" for what, seconds in timings.took().items())
+        echo(f"took      {', '.join(took)}")
+    if not result.quorum and not replay:
+        raise SystemExit(NO_QUORUM)
+
+
+def _print(found: Result) -> None:
+    said = found.answer
+    echo(f"scan      {found.scan_id}, {found.nodes:,} nodes, {found.seconds:.1f} s")
+    echo(f"answer    {said.score if said else found.score:+.3f}")
+    if said is not None:
+        echo(f"          {said.reason}")
+    state = "has its quorum" if found.quorum else "NO QUORUM"
+    met = ", ".join(f"{rank} {share}" for rank, share in found.quorums.items())
+    echo(f"coverage  {found.coverage:.1%} of the workers, {state} ({met})")
+    echo(f"votes     worth {found.effective:.1f} independent ones")
+    failures = ", ".join(f"{count:,} {why}" for why, count in found.failures.items()) or "none"
+    echo(f"missing   {failures}")
+    if found.reason:
+        echo(f"because   {found.reason}")
+    echo(
+        f"calls     {found.calls_sent:,} sent, {found.calls_paid:,} paid, "
+        f"{found.calls_replayed:,} from the ledger, {dollars(found.usd)}"
+        + (f", {dollars(found.in_doubt)} in doubt" if found.in_doubt else "")
+    )
+    for doubt, count in found.doubts.items():
+        echo(f"doubted   {count:,} x {doubt}: counted at worst case or above")
+    if found.refused:
+        whose = ", ".join(f"{kind} {count:,}" for kind, count in found.refused.items())
+        echo(f"no money  for calls, by whose budget: {whose}")
+    echo(f"hash      {found.answer_sha256}")

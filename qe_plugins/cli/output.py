@@ -1,0 +1,79 @@
+"""What listings print: aligned columns for a person, one JSON document for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+import msgspec
+
+from qe_plugins.safe_text import json_shown, shown, with_uv
+
+
+class Day(click.ParamType[date]):
+    """A date on the command line, `2024-11-29`."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> date:
+        """Return the date. Fails with one line for any other text."""
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"'{value}' is no date. Write it as 2024-11-29.", param, ctx)
+
+
+def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
+    """Print text, in which what came from outside cannot act on the terminal."""
+    click.echo(with_uv(shown(text, lines=True)), nl=nl, err=err)
+
+
+def json_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def print_json(document: object) -> None:
+    """Print a document; decimals are JSON numbers with all their digits."""
+    encoder = msgspec.json.Encoder(decimal_format="number")
+    click.echo(json_shown(msgspec.json.format(encoder.encode(document)).decode()))
+
+
+def print_rows(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print columns under their names: figures to the right, the rest to the left."""
+    cells = [list(head), *([_text(value) for value in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    right = [bool(rows) and all(_is_figure(row[i]) for row in rows) for i in range(len(head))]
+    for row in cells:
+        parts = (
+            text.rjust(width) if figure else text.ljust(width)
+            for text, width, figure in zip(row, widths, right, strict=True)
+        )
+        click.echo("  ".join(parts).rstrip())
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return shown(str(value))
+
+
+def _is_figure(value: object) -> bool:
+    return value is None or type(value).__name__ in ("int", "float", "Decimal")
+
+
+def dollars(amount: Decimal) -> str:
+    """Return an amount as `$0.0123`; documents for programs keep all of its digits."""
+    return f"${amount:,.4f}"
+
+
+def counted(count: int, what: str) -> str:
+    """Return `1 call` or `2 calls`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

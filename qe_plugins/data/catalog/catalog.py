@@ -1,0 +1,175 @@
+"""A Parquet catalog as Nautilus 2 writes it: its contracts, and its records as series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from nautilus_trader.model import (
+    Bar,
+    FuturesContract,
+    QuoteTick,
+    TradeTick,
+)
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.data.catalog import row_groups, settlements
+from qe_plugins.data.catalog.row_groups import Group
+from qe_plugins.data.catalog.settlements import Settlement
+from qe_plugins.errors import DataError
+
+OLD = ("bar", "quote_tick", "trade_tick")  # folders of a version 1 catalog
+
+
+def refuse_version_1(folder: Path, place: str) -> None:
+    """Raise DataError for a catalog with the folders of version 1."""
+    for name in OLD:
+        if (folder / "data" / name).is_dir():
+            raise _version_1(f"{folder} is a catalog of Nautilus 1 (it has 'data/{name}').", place)
+
+
+def refuse_zeros(file: Path, place: str) -> None:
+    """Refuse prices in a layout that the engine would read as zero without a word."""
+    with pq.ParquetFile(file) as parquet:
+        for field in parquet.schema_arrow:
+            if field.name in ("close", "bid_price", "price") and not pa.types.is_decimal(
+                field.type
+            ):
+                raise _version_1(f"{file} holds prices as {field.type}, not as decimals.", place)
+
+
+def _version_1(message: str, place: str) -> DataError:
+    return DataError(
+        message,
+        where=place,
+        hint="Write it again with Nautilus 2, or point 'dbn:' at the files it came from.",
+    )
+
+
+type Record = Bar | QuoteTick | TradeTick
+
+REFUSED = "refused.json"
+
+
+class Kind(Enum):
+    """Kinds of record by their folder, in the order in which they are heard at one instant."""
+
+    QUOTES = "quotes"
+    TRADES = "trades"
+    BARS = "bars"
+
+
+class Series(msgspec.Struct, frozen=True):
+    """Records of one kind of one contract. `name` is the bar type, or the contract's id."""
+
+    kind: Kind
+    name: str
+    contract: str
+    groups: tuple[Group, ...]
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    """What a catalog holds of futures: contracts by id, their series, and how they settled.
+
+    `refused` has the contracts that were left out of it, by name (`ZNH24`), and why.
+    """
+
+    folder: Path
+    contracts: dict[str, FuturesContract]
+    series: tuple[Series, ...]
+    settlements: Mapping[str, Settlement] = {}
+    refused: Mapping[str, str] = {}
+
+
+def open_shelf(folder: Path, place: str) -> Shelf:
+    """Return what the catalog at `folder` holds. `place` names the setting, for errors.
+
+    Raises DataError where there is no catalog, it is of version 1, or it has no futures.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}.", where=place, hint="Check the path.")
+    refuse_version_1(folder, place)
+    refused = read_refused(folder)
+    if refused and not (folder / "data" / "futures_contract").is_dir():
+        raise refusal(list(refused.values()), place)
+    if not (folder / "data").is_dir():
+        raise DataError(
+            f"{folder} is no Parquet catalog: it has no folder 'data'.",
+            where=place,
+            hint="Give the folder that ParquetDataCatalog wrote, or use 'dbn:'.",
+        )
+    contracts = _contracts(folder, place)
+    if not contracts:
+        raise DataError(
+            f"{folder} has no dated futures contracts.",
+            where=place,
+            hint="Write the instruments into the catalog with 'write_instruments'.",
+        )
+    found = [_series(kind, path, place) for kind in Kind for path in _folders(folder, kind)]
+    series = tuple(one for one in found if one.contract in contracts)
+    return Shelf(folder, contracts, series, settlements.read(folder, place), refused)
+
+
+def refusal(reasons: Sequence[str], place: str) -> DataError:
+    """Return the error that names the first of the definitions that were refused."""
+    more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return DataError(
+        f"refused: {reasons[0]}{more}.",
+        where=place,
+        hint="Profits would be wrong: get the definitions again, or correct terms that changed.",
+    )
+
+
+def write_refused(folder: Path, refused: Mapping[str, str]) -> None:
+    """Write beside a catalog which contracts are not in it, by name, and why."""
+    (folder / REFUSED).write_bytes(msgspec.json.encode(refused))
+
+
+def read_refused(folder: Path) -> dict[str, str]:
+    """Return what `write_refused` wrote; nothing without it."""
+    try:
+        return msgspec.json.decode((folder / REFUSED).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def _contracts(folder: Path, place: str) -> dict[str, FuturesContract]:
+    """Return the futures; of several versions of one the latest."""
+    kept = folder / "data" / "futures_contract"
+    every = _mended(kept, place, lambda _: ParquetDataCatalog(str(folder)).instruments())
+    futures = [one for one in every if isinstance(one, FuturesContract) and _is_dated(one)]
+    return {str(one.id): one for one in sorted(futures, key=lambda one: one.ts_init)}
+
+
+def _is_dated(contract: FuturesContract) -> bool:
+    """Tell a contract from a continuous series, which a file of `ES.c.0` loads as."""
+    return "." not in str(contract.id.symbol)
+
+
+def _folders(folder: Path, kind: Kind) -> Iterable[Path]:
+    return sorted(path for path in (folder / "data" / kind.value).glob("*") if path.is_dir())
+
+
+def _series(kind: Kind, path: Path, place: str) -> Series:
+    files = sorted(path.glob("*.parquet"))
+    for file in files[:1]:
+        _mended(file, place, lambda file: refuse_zeros(file, place))
+    groups = tuple(g for file in files for g in _mended(file, place, row_groups.groups))
+    contract = path.name.rsplit("-", 4)[0] if kind is Kind.BARS else path.name
+    return Series(kind, path.name, contract, groups)
+
+
+def _mended[T](file: Path, place: str, read: Callable[[Path], T]) -> T:
+    try:
+        return read(file)
+    except (pa.ArrowException, OSError, ValueError, RuntimeError, KeyError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{file} cannot be read: {said}",
+            where=place,
+            hint="Write the catalog again from its source.",
+        ) from error

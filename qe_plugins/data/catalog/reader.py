@@ -1,0 +1,207 @@
+"""Read a catalog's records as columns, and have Nautilus' own wranglers make objects of them.
+
+The catalog's own query gives the same records, and takes twice the processor time for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from nautilus_trader.persistence import (
+    BarDataWrangler,
+    QuoteTickDataWrangler,
+    TradeTickDataWrangler,
+)
+
+from qe_plugins.bars import NUMBERS, STAMPS, Bars
+from qe_plugins.data.catalog.catalog import Kind, Record, Series
+from qe_plugins.data.catalog.decimals import floats
+from qe_plugins.data.catalog.row_groups import Group, times
+
+
+class Columns:
+    """The bars of a piece by type, made columns where somebody asks for them."""
+
+    def __init__(self, tables: Mapping[str, Sequence[pa.Table]]) -> None:
+        self._tables = tables
+        self._made: dict[str, Bars] = {}
+
+    @property
+    def bar_types(self) -> list[str]:
+        """Return the types of bars that the piece has, in the order of the tape."""
+        return list(self._tables)
+
+    def of(self, bar_type: str) -> Bars:
+        """Return the bars of a type, oldest first. Raises KeyError where there are none."""
+        if bar_type not in self._made:
+            table = pa.concat_tables(self._tables[bar_type])
+            found = {name: times(table, name) for name in STAMPS}
+            found |= zip(NUMBERS, floats(table, *NUMBERS), strict=True)
+            if (np.diff(found["ts_init"]) < 0).any():
+                order = np.argsort(found["ts_init"], kind="stable")
+                found = {name: column[order] for name, column in found.items()}
+            self._made[bar_type] = Bars(bar_type, found)
+        return self._made[bar_type]
+
+    def of_contract(self, contract: str) -> list[Bars]:
+        """Return the bars of a contract, of every type that there is."""
+        return [self.of(one) for one in self._tables if one.partition("-")[0] == contract]
+
+
+NO_COLUMNS = Columns({})
+
+
+WRANGLERS: dict[Kind, Any] = {
+    Kind.QUOTES: QuoteTickDataWrangler,
+    Kind.TRADES: TradeTickDataWrangler,
+    Kind.BARS: BarDataWrangler,
+}
+CLOSED = "ts_event"
+AT_A_TIME = 2_000
+"""Rows that are made objects of at once: so few that their memory is used again."""
+
+type Named = tuple[Kind, str, pa.Table]
+"""Rows of a series of a kind and name."""
+
+
+class Woven(msgspec.Struct, frozen=True):
+    """A series woven of others' bars, under a name of its own.
+
+    From each part's moment (a bar's close, UTC nanoseconds) on, the bars are those of its series.
+    """
+
+    name: str
+    parts: tuple[tuple[int, str], ...]
+
+
+class Strand(msgspec.Struct, frozen=True):
+    """Bars of a woven series, in order, each for a bar of the series `of` at the same moment."""
+
+    name: str
+    of: str
+    bars: list[Any]
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Records that follow each other, and what is woven of them, in order.
+
+    `columns` are the bars among the records.
+    """
+
+    records: list[Record]
+    strands: list[Strand]
+    columns: Columns = NO_COLUMNS
+
+
+class Reader:
+    """Reads series window by window; of each it keeps what the next window begins in."""
+
+    def __init__(self, series: Iterable[Series]) -> None:
+        self._series = {(one.kind, one.name): one for one in series}
+        self._kept: dict[Group, pa.Table] = {}
+
+    def piece(self, first: int, last: int, woven: Iterable[Woven] = ()) -> Piece:
+        """Return every record with first <= `ts_init` <= last, in order; both UTC nanoseconds.
+
+        At one instant series come in their order, and last the bars that a series is woven of.
+        """
+        tables = [
+            (one.kind, one.name, table)
+            for one in self._series.values()
+            for table in self._tables(one, first, last)
+        ]
+        strands: list[Strand] = []
+        columns = _columns(tables)
+        for one in woven:
+            tables, parted = _parted(tables, one)
+            strands += [Strand(one.name, of, _decoded(Kind.BARS, one.name, t)) for of, t in parted]
+            tables += [(Kind.BARS, of, table) for of, table in parted]
+        self._kept = {group: table for group, table in self._kept.items() if group.last > last}
+        stamps = [times(table) for *_, table in tables]
+        records = [record for each in tables for record in _decoded(*each)]
+        if not _in_order(stamps):
+            records = _sorted(records, np.concatenate(stamps))
+        return Piece(records, strands, columns)
+
+    def _tables(self, series: Series, first: int, last: int) -> Iterable[pa.Table]:
+        """Yield the rows of a series in a window, row group by row group."""
+        for group in series.groups:
+            if group.last < first or group.first > last:
+                continue
+            table = self._kept.get(group)
+            if table is None:
+                table = self._kept[group] = _read(group)
+            if group.first >= first and group.last <= last:
+                yield table
+            else:
+                stamps = times(table)
+                yield _rows(table, (stamps >= first) & (stamps <= last))
+
+
+def _columns(tables: Iterable[Named]) -> Columns:
+    found: dict[str, list[pa.Table]] = {}
+    for kind, name, table in tables:
+        if kind is Kind.BARS and table.num_rows:
+            found.setdefault(name, []).append(table)
+    return Columns(found)
+
+
+def _parted(tables: list[Named], woven: Woven) -> tuple[list[Named], list[tuple[str, pa.Table]]]:
+    """Return what a series is not woven of, and by their names, in order, the bars that it is."""
+    ends = [since for since, _ in woven.parts[1:]] + [2**63 - 1]
+    spans = {name: (since, until) for (since, name), until in zip(woven.parts, ends, strict=True)}
+    rest: list[Named] = []
+    found: dict[str, list[pa.Table]] = {name: [] for name in spans}
+    for kind, name, table in tables:
+        if kind is not Kind.BARS or name not in spans:
+            rest.append((kind, name, table))
+            continue
+        closed, (since, until) = times(table, CLOSED), spans[name]
+        its = (closed >= since) & (closed < until)
+        rest.append((kind, name, _rows(table, ~its)))
+        found[name].append(_rows(table, its))
+    strands = [(name, table) for name, parts in found.items() for table in parts if table.num_rows]
+    return [one for one in rest if one[2].num_rows], strands
+
+
+def _read(group: Group) -> pa.Table:
+    with pq.ParquetFile(group.file) as parquet:
+        table = parquet.read_row_group(group.index, use_threads=False)  # too few rows to share
+        return table.replace_schema_metadata(parquet.schema_arrow.metadata)
+
+
+def _rows(table: pa.Table, wanted: np.ndarray) -> pa.Table:
+    """Return the wanted rows, without a copy where they follow each other."""
+    at = np.flatnonzero(wanted)
+    if at.size == 0 or at[-1] - at[0] == at.size - 1:
+        return table.slice(at[0] if at.size else 0, at.size)
+    return table.take(pa.Array.from_buffers(pa.int64(), at.size, [None, pa.py_buffer(at)]))
+
+
+def _decoded(kind: Kind, name: str, table: pa.Table) -> list[Record]:
+    said = table.schema.metadata
+    precisions = (int(said[key]) for key in (b"price_precision", b"size_precision"))
+    wrangler = WRANGLERS[kind](name, *precisions)
+    records: list[Record] = []
+    for first in range(0, table.num_rows, AT_A_TIME):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table.slice(first, AT_A_TIME))
+        records += wrangler.process_record_batch_bytes(sink.getvalue().to_pybytes())
+    return records
+
+
+def _in_order(stamps: list[np.ndarray]) -> bool:
+    ends = [(part[0], part[-1]) for part in stamps if part.size]
+    follow = all(a[1] < b[0] for a, b in pairwise(ends))
+    return follow and all((np.diff(part) >= 0).all() for part in stamps)
+
+
+def _sorted(records: list[Record], stamps: np.ndarray) -> list[Record]:
+    return [records[n] for n in np.argsort(stamps, kind="stable").tolist()]

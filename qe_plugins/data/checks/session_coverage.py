@@ -1,0 +1,114 @@
+"""Which sessions a contract's bars cover: days present, days missing, bars outside hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+import numpy as np
+
+from qe_plugins.market.sessions import Session, sessions
+from qe_plugins.market.specs import markets
+
+DAY_NS = 86_400_000_000_000
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+EPOCH = date(1970, 1, 1)
+ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+WEEK = timedelta(days=7)
+SUNDAY = 6
+
+type Stamps = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """Sessions from a contract's first bar to its last. `outside` counts bars out of hours.
+
+    `hole` is the longest time without a bar inside a session that has some, in minutes of trading;
+    it begins at `hole_at`, UTC nanoseconds.
+    """
+
+    present: int
+    missing: list[date]
+    outside: int
+    hole: int
+    hole_at: int
+
+
+def utc_days(stamps: Stamps) -> list[date]:
+    """Return the UTC days that have a bar."""
+    return [EPOCH + timedelta(days=int(day)) for day in np.unique(stamps // DAY_NS)]
+
+
+def coverage(root: str, stamps: Stamps, step: int) -> Coverage | None:
+    """Return how bars that open at `stamps`, in order, and last `step` ns cover the sessions.
+
+    None for a root without a calendar.
+    """
+    if root not in markets().roots:
+        return None
+    known = sessions(root, _day(stamps[0]) - WEEK, _day(stamps[-1]) + WEEK)
+    segments = [(number, *part) for number, one in enumerate(known) for part in trading(one)]
+    session, starts, ends = (np.array(column, np.int64) for column in zip(*segments, strict=True))
+    at = np.searchsorted(starts, stamps, side="right") - 1
+    inside = (at >= 0) & (stamps < ends[at])
+    at, held = at[inside], stamps[inside]
+    hit = set(np.unique(session[at]).tolist())
+    between = range(min(hit, default=0), max(hit, default=-1) + 1)
+    traded = np.cumsum(ends - starts) - (ends - starts)  # trading time before each segment
+    hole, hole_at = _longest(traded[at] + held - starts[at], session[at], held, step)
+    return Coverage(
+        present=len(hit),
+        missing=[known[one].date for one in between if one not in hit],
+        outside=int((~inside).sum()),
+        hole=hole // MINUTE_NS,
+        hole_at=hole_at,
+    )
+
+
+def _longest(clock: Stamps, session: Stamps, stamps: Stamps, step: int) -> tuple[int, int]:
+    """Return the longest pause of a trading clock within a session, and when it began."""
+    pauses = np.where(np.diff(session) == 0, np.diff(clock) - step, 0)
+    if not len(pauses) or pauses.max() <= 0:
+        return 0, 0
+    return int(pauses.max()), int(stamps[int(pauses.argmax())]) + step
+
+
+def trading(session: Session) -> Iterator[tuple[int, int]]:
+    """Yield when a session trades, between its halts, in UTC nanoseconds."""
+    start = session.open
+    for halt in session.breaks:
+        yield _nanosecond(start), _nanosecond(halt.start)
+        start = halt.end
+    yield _nanosecond(start), _nanosecond(session.close)
+
+
+def spans(days: Iterable[date]) -> str:
+    """Return days in words, those in a row together: `2013-10-06..11, 2013-10-14`.
+
+    Saturdays, which never have a bar, do not part a row.
+    """
+    runs: list[list[date]] = []
+    for day in sorted(days):
+        gap = timedelta(days=2 if day.weekday() == SUNDAY else 1)
+        if runs and day - runs[-1][-1] <= gap:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ", ".join(_run(run[0], run[-1]) for run in runs)
+
+
+def _run(first: date, last: date) -> str:
+    if first == last:
+        return first.isoformat()
+    same = (first.year, first.month) == (last.year, last.month)
+    return f"{first}..{last:%d}" if same else f"{first}..{last}"
+
+
+def _nanosecond(moment: datetime) -> int:
+    return (moment - ZERO) // timedelta(seconds=1) * SECOND_NS
+
+
+def _day(stamp: np.int64) -> date:
+    return EPOCH + timedelta(days=int(stamp // DAY_NS))

@@ -1,0 +1,145 @@
+"""The bars of each contract, gathered over files: what is wrong with them, what they cover."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from qe_plugins.data.checks.prices import NANO, PRICES, out_of_range, wrong_bars
+from qe_plugins.data.checks.session_coverage import coverage, utc_days
+from qe_plugins.data.dbn.records import SECONDS, Header, Records, by_contract, read_records
+from qe_plugins.errors import DataError
+from qe_plugins.market.contract_key import DATED
+from qe_plugins.market.specs import markets
+
+ROOT = re.compile(rf"{DATED.pattern}|(?P<series>[A-Z0-9]+)\.[cnv]\.\d+")
+INTRADAY = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h")
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One contract's bars of one schema. Days are UTC; sessions are None without a calendar.
+
+    `hole` is the longest time without a bar inside a session, in minutes of trading.
+    """
+
+    contract: str
+    schema: str
+    bars: int
+    first: datetime
+    last: datetime
+    days: list[date]
+    sessions: int | None
+    missing: list[date]
+    hole: int
+    hole_at: datetime | None
+    wrong: list[str]
+    notes: list[str]
+
+
+class Gathered:
+    """The bars seen so far of each contract and schema. `ticks` are in 1e-9 points, by name."""
+
+    def __init__(self, ticks: Mapping[str, int]) -> None:
+        self._ticks = ticks
+        self._stamps: dict[tuple[str, str], list[np.ndarray[Any, Any]]] = defaultdict(list)
+        self._closes: dict[tuple[str, str], list[np.ndarray[Any, Any]]] = defaultdict(list)
+        self._wrong: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._notes: dict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def add(self, name: str, schema: str, records: Records) -> None:
+        """Check one contract's bars of one file and remember when they were."""
+        key = (name, schema)
+        tick = self._ticks.get(name) or _usual_tick(name)
+        if tick is None:
+            self._notes[key].append("no definition says its tick")
+        prices = {one: records[one] for one in PRICES}
+        self._wrong[key] += wrong_bars(prices, records["ts_event"], tick)
+        self._stamps[key].append(records["ts_event"].astype(np.int64))
+        self._closes[key].append(records["close"].copy())
+
+    def series(self) -> list[Series]:
+        """Return every contract and schema, by name."""
+        return [self._one(*key) for key in sorted(self._stamps)]
+
+    def _one(self, name: str, schema: str) -> Series:
+        parts, notes = self._stamps[name, schema], list(self._notes[name, schema])
+        stamps = np.sort(np.concatenate(parts))
+        shared, differ = _shared(parts, self._closes[name, schema])
+        if shared:
+            notes.append(f"{shared:,} bars are in more than one file")
+        root = _root(name)
+        covered = (
+            coverage(root, stamps, SECONDS[schema] * NANO) if root and schema in INTRADAY else None
+        )
+        if covered and covered.outside:
+            notes.append(f"{covered.outside:,} bars outside of trading hours")
+        return Series(
+            contract=name,
+            schema=schema,
+            bars=len(stamps),
+            first=_moment(int(stamps[0])),
+            last=_moment(int(stamps[-1])),
+            days=utc_days(stamps),
+            sessions=covered.present if covered else None,
+            missing=covered.missing if covered else [],
+            hole=covered.hole if covered else 0,
+            hole_at=_moment(covered.hole_at) if covered and covered.hole else None,
+            wrong=[*self._wrong[name, schema], *differ],
+            notes=notes,
+        )
+
+
+def check_bars(path: Path, about: Header, rows: int, place: str) -> None:
+    """Raise DataError for the first fault in the bars of a file, by the usual ticks.
+
+    Nothing for a file of another schema.
+    """
+    if about.schema not in SECONDS:
+        return
+    records = read_records(path, rows)
+    for text in out_of_range(records["ts_event"], about.start, about.end):
+        raise DataError(f"{text}.", where=place)
+    for name, mine in by_contract(records, about.names):
+        if not name:
+            raise DataError(f"{len(mine):,} rows of ids that it does not name.", where=place)
+        prices = {one: mine[one] for one in PRICES}
+        for text in wrong_bars(prices, mine["ts_event"], _usual_tick(name)):
+            raise DataError(f"{name}: {text}.", where=place)
+
+
+def _shared(
+    stamps: list[np.ndarray[Any, Any]], closes: list[np.ndarray[Any, Any]]
+) -> tuple[int, list[str]]:
+    """Return how many bars several files have, and, in words, whether they contradict."""
+    if len(stamps) == 1:
+        return 0, []
+    _, firsts = zip(*(np.unique(part, return_index=True) for part in stamps), strict=True)
+    times = np.concatenate([part[first] for part, first in zip(stamps, firsts, strict=True)])
+    prices = np.concatenate([part[first] for part, first in zip(closes, firsts, strict=True)])
+    order = np.argsort(times, kind="stable")
+    again = np.diff(times[order]) == 0
+    differ = int((again & (np.diff(prices[order]) != 0)).sum())
+    return int(again.sum()), [f"{differ:,} bars differ from file to file"] if differ else []
+
+
+def _usual_tick(name: str) -> int | None:
+    root = _root(name)
+    terms = markets().roots.get(root) if root else None
+    return int(terms.tick * NANO) if terms else None
+
+
+def _root(name: str) -> str | None:
+    """Return the root of a future or of a continuous series, None for anything else."""
+    found = ROOT.fullmatch(name)
+    return (found["root"] or found["series"]) if found else None
+
+
+def _moment(stamp: int) -> datetime:
+    return datetime.fromtimestamp(stamp // NANO, UTC)

@@ -1,0 +1,160 @@
+"""The Parquet catalog beside the bought files: contracts and bars, made again from them at will.
+
+It carries what it was made from, and is checked against the manifest and the files before use.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from qe_plugins.data.catalog import settlements
+from qe_plugins.data.databento.catalog_stamp import (
+    FOLDER,
+    refuse_foreign,
+    remove,
+    sources,
+    swap,
+    write_stamp,
+)
+from qe_plugins.data.databento.disk_space import writing
+from qe_plugins.data.databento.manifest import Book, Entry
+from qe_plugins.data.dbn import statistics
+from qe_plugins.data.dbn.bar_series import BAR_SCHEMAS, BarFile, write_bars
+from qe_plugins.data.dbn.definitions import listed, write_instruments
+from qe_plugins.data.dbn.record_checks import check_records
+from qe_plugins.errors import DataError
+
+MIXED = "mixed"  # the folder of files that have several roots
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A catalog that was made. `settlements` counts the contracts whose last price is known.
+
+    `refused` says, with both figures, which definitions are not those of `configs/markets.yaml`;
+    `undefined` names the futures whose bars have no definition. Neither is in the catalog.
+    """
+
+    folder: str
+    contracts: int
+    bars: int
+    settlements: int
+    refused: list[str]
+    undefined: list[str]
+
+
+def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built | None:
+    """Make the catalog of a dataset anew from its bars and definitions; None without either.
+
+    `tick` hears the name of every series that is written. The old catalog stays until the new one
+    is whole, and is not believed where it is not made of the files that there are.
+    """
+    with prepared(book, book.now.files.values(), book.path, tick) as made:
+        if made is None:
+            remove(book.folder / FOLDER)
+            return None
+        made.put()
+        return made.built
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A catalog that is whole and not yet in its place."""
+
+    built: Built
+    workshop: Path
+    place: Path
+
+    def put(self) -> None:
+        """Put it in the place of the old one."""
+        swap(self.workshop, self.place)
+
+
+@contextmanager
+def prepared(
+    book: Book,
+    entries: Iterable[Entry],
+    path_of: Callable[[str], Path],
+    tick: Callable[[str], None] = lambda _: None,
+) -> Iterator[Made | None]:
+    """Make a catalog of a dataset's files beside the old one, which stays; None without any.
+
+    `path_of` says where a file lies now. What was not put in its place is gone afterwards. Raises
+    DataError where a folder that was not made here is in the catalog's place.
+    """
+    used = sources(entries)
+    for name in (f".{FOLDER}.new", f".{FOLDER}.old"):  # of a run that was killed
+        shutil.rmtree(book.folder / name, ignore_errors=True)
+    if not used:
+        yield None
+        return
+    refuse_foreign(book.folder / FOLDER)
+    workshop = book.folder / f".{FOLDER}.new"
+    try:
+        with writing(book.folder, FOLDER):
+            workshop.mkdir()
+            built = _build(book, used, path_of, workshop, tick)
+            write_stamp(workshop, used)
+        yield Made(built, workshop, book.folder / FOLDER)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _build(
+    book: Book,
+    used: Sequence[Entry],
+    path_of: Callable[[str], Path],
+    folder: Path,
+    tick: Callable[[str], None],
+) -> Built:
+    for entry in used:
+        _refuse_damaged(entry, path_of(entry.path))
+    by_schema: dict[str, list[Path]] = {}
+    for entry in used:
+        by_schema.setdefault(entry.schema, []).append(path_of(entry.path))
+    found = listed(by_schema["definition"], book.now.dataset)
+    write_instruments(found, folder)
+    bars = _bar_files(used, path_of)
+    written = write_bars(bars, found.contracts, folder, twice=True, tick=tick)
+    settled = settlements.keep(by_schema.get(statistics.SCHEMA, []), folder)
+    refused = list(map(str, found.refused))
+    undefined = sorted(set(written.left) - {one.name for one in found.refused})
+    return Built(
+        str(book.folder / FOLDER), len(found.contracts), written.bars, settled, refused, undefined
+    )
+
+
+def _refuse_damaged(entry: Entry, path: Path) -> None:
+    """Raise DataError, in one line that names it, for a file that is not what it was."""
+    if path.is_file():
+        rows = check_records(path, entry.path, entry.path)
+        if rows == entry.rows:
+            return
+        what = f"has {rows:,} rows, and {entry.rows:,} were written down"
+    else:
+        what = "is gone"
+    raise DataError(
+        f"{what}.",
+        where=entry.path,
+        hint=f"Restore it from a backup, or take it out with 'qe data remove {entry.path}'.",
+    )
+
+
+def _bar_files(entries: Iterable[Entry], path_of: Callable[[str], Path]) -> list[BarFile]:
+    """Return the files of bars in groups that share no contract, small ones where that is known."""
+    bars = [entry for entry in entries if entry.schema in BAR_SCHEMAS]
+    whole = {_root(entry) for entry in bars if entry.path.split("/")[1] != "contracts"}
+
+    def group(entry: Entry) -> str:
+        if MIXED in whole:
+            return ""
+        return _root(entry) if _root(entry) in whole else entry.path.partition(".")[0]
+
+    return [BarFile(path_of(one.path), one.schema, one.rows, group(one)) for one in bars]
+
+
+def _root(entry: Entry) -> str:
+    return entry.path.split("/")[0]

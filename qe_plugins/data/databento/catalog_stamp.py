@@ -1,0 +1,191 @@
+"""What a catalog was made of, kept in it: a catalog that is not what the files say is not used."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from qe_plugins import state_dir
+from qe_plugins.data.databento.manifest import Entry, Manifest
+from qe_plugins.data.dbn import statistics
+from qe_plugins.data.dbn.bar_series import BAR_SCHEMAS
+from qe_plugins.data.dbn.files import digest
+from qe_plugins.errors import DataError
+
+FOLDER = "catalog"
+STAMP = "made_of.json"
+MANIFEST = "manifest.json"
+FORM = "1"  # of the catalog; a change makes every one again
+SHOWN = 3
+UNSTAMPED = "nothing in it says which files it was made of; move it away, for it is not replaced"
+REBUILD = "run 'qe data catalog --rebuild'"
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """The SHA-256 of each file that a catalog was made of, and of each file in it, by path."""
+
+    form: str
+    sources: dict[str, str]
+    files: dict[str, str]
+
+
+def sources(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the files that a catalog is made of; none where there are no bars or definitions."""
+    used = [entry for entry in entries if entry.stype_in != "continuous"]
+    schemas = {entry.schema for entry in used}
+    if "definition" not in schemas or not schemas & set(BAR_SCHEMAS):
+        return []
+    wanted = {"definition", statistics.SCHEMA, *BAR_SCHEMAS}
+    return sorted((one for one in used if one.schema in wanted), key=lambda one: one.path)
+
+
+def write_stamp(folder: Path, used: Iterable[Entry]) -> None:
+    """Write into a new catalog what it was made of. Call it last."""
+    made = Stamp(FORM, {one.path: one.sha256 for one in used}, _digests(folder))
+    (folder / STAMP).write_bytes(msgspec.json.format(msgspec.json.encode(made, order="sorted")))
+
+
+def swap(workshop: Path, folder: Path) -> None:
+    """Put a new catalog in the place of the old one, which goes."""
+    old = workshop.with_name(f".{FOLDER}.old")
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(workshop, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise DataError where a folder in the place of a catalog was not made here.
+
+    Such a folder is never replaced and never removed. An empty one holds nothing to lose.
+    """
+    is_folder = folder.is_dir() and not folder.is_symlink()
+    ours = (folder / STAMP).is_file() or not any(folder.iterdir()) if is_folder else False
+    if os.path.lexists(folder) and not ours:
+        raise DataError(
+            f"was not made by this program (no {STAMP} in it) and is not replaced.",
+            where=str(folder),
+            hint="Move it away and run the command again.",
+        )
+
+
+def remove(folder: Path) -> None:
+    """Remove a catalog that was made here, of which no files are left."""
+    if (folder / STAMP).is_file():
+        old = folder.with_name(f".{FOLDER}.old")
+        os.replace(folder, old)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def check_catalog(folder: Path, place: str) -> None:
+    """Raise DataError where a catalog of ours is not what it was made, or not of our files.
+
+    A catalog with no manifest beside it and no stamp in it is a user's own. A check that passed is
+    remembered by names, sizes and times.
+    """
+    mark = _mark(folder)
+    if mark is not None and mark.exists():
+        return
+    if wrong := faults(folder):
+        raise DataError(
+            f"{folder} cannot be believed: {wrong[0]}.",
+            where=place,
+            hint=f"{REBUILD.capitalize()}.",
+        )
+    if mark is not None:
+        with suppress(OSError):  # a cache that cannot be written is done without
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+
+
+def faults(folder: Path, manifest: Manifest | None = None) -> list[str]:
+    """Return, in words, how a catalog differs from what it was made of; nothing where it is whole.
+
+    `manifest` is by default the one beside the catalog.
+    """
+    manifest = manifest or _beside(folder)
+    made = _read(folder / STAMP)
+    if made is None:
+        return [UNSTAMPED] if manifest else []
+    if made.form != FORM:
+        return ["it was made by another version of this program"]
+    return [*_other_files(made, manifest), *_changed(made.files, _digests(folder))]
+
+
+def is_fresh(folder: Path, manifest: Manifest) -> bool:
+    """Say whether the catalog of a manifest's files is there and whole, where one can be made."""
+    if not sources(manifest.files.values()):
+        return True
+    return folder.is_dir() and not faults(folder, manifest)
+
+
+def _other_files(made: Stamp, manifest: Manifest | None) -> Iterator[str]:
+    if manifest is None:
+        return
+    now = {one.path: one.sha256 for one in sources(manifest.files.values())}
+    if now != made.sources:
+        added, gone = sorted(set(now) - set(made.sources)), sorted(set(made.sources) - set(now))
+        parts = [
+            *([f"without {_some(added)}"] if added else []),
+            *([f"with {_some(gone)}, which is gone"] if gone else []),
+        ]
+        yield f"it was made {' and '.join(parts) or 'of other files of the same names'}"
+
+
+def _changed(made: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    if gone := sorted(set(made) - set(now)):
+        yield f"{_some(gone)} is missing from it"
+    if foreign := sorted(set(now) - set(made)):
+        yield f"{_some(foreign)} was put into it"
+    if other := sorted(name for name in set(made) & set(now) if made[name] != now[name]):
+        yield f"{_some(other)} was changed"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.rglob("*") if one.is_file() and one.name != STAMP)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {one.relative_to(folder).as_posix(): digest(one) for one in _files(folder)}
+
+
+def _mark(folder: Path) -> Path | None:
+    """Return the file that is there once a check has passed; None for a user's own catalog."""
+    kept = [folder / STAMP, folder.parent / MANIFEST]
+    known = [one for one in kept if one.is_file()]
+    if not known:
+        return None
+    stats = [(str(one), one.stat()) for one in (*known, *_files(folder))]
+    text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
+    key = hashlib.sha256(f"{folder.resolve()}\n{text}".encode()).hexdigest()[:32]
+    return state_dir.cache_dir() / "checked" / f"catalog-{key}"
+
+
+def _beside(folder: Path) -> Manifest | None:
+    path = folder.parent / MANIFEST
+    if folder.name != FOLDER or not path.is_file():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DataError(
+            f"cannot be read: {error}.", where=str(path), hint="Restore it from a backup."
+        ) from error
+
+
+def _read(path: Path) -> Stamp | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Stamp)
+    except (OSError, msgspec.MsgspecError):
+        return None

@@ -1,0 +1,235 @@
+"""The vendor's desk: every request we make of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache, partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+from urllib.parse import urlsplit
+
+import databento
+from databento.common.error import BentoWarning
+from databento_dbn import DBNError
+
+from qe_plugins import allowed_hosts
+from qe_plugins.data.databento import responses
+from qe_plugins.data.databento.batch_download import fetched
+from qe_plugins.data.databento.errors import api_key, refusal
+from qe_plugins.data.databento.partition import Piece
+from qe_plugins.data.databento.retry import (
+    CutError,
+    RefusedError,
+    StoppedError,
+    UnreadableError,
+    VendorError,
+    retrying,
+)
+from qe_plugins.data.symbology.resolver import Interval
+from qe_plugins.data.symbology.symbols import SType
+from qe_plugins.errors import ConfigError, QeError
+
+METADATA = 18  # two below the limit, for whoever else of the team asks
+
+
+@cache
+def metadata(key: str, gateway: str | None) -> Pace:
+    """Return the pace that every desk of one account keeps together."""
+    return Pace(METADATA)
+
+
+class Pace:
+    """Lets at most `most` requests arrive at the vendor in any second, however long they travel.
+
+    There are so many tokens. A request takes one along, and it rests for a second after the answer.
+    """
+
+    def __init__(self, most: int, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+        self._rested: SimpleQueue[float] = SimpleQueue()
+        for _ in range(most):
+            self._rested.put(0.0)
+
+    def ask[T](self, call: Callable[[], T]) -> T:
+        """Make a request when it is its turn, and return the answer."""
+        at = self._rested.get()
+        try:
+            self._sleep(max(0.0, at - time.monotonic()))
+            return call()
+        finally:
+            self._rested.put(time.monotonic() + 1.0)
+
+
+MOST_SYMBOLS = 2_000
+
+
+def open_desk(dataset: str, gateway: str | None = None) -> Desk:
+    """Return the desk for one dataset. Raises ConfigError without a key or for a bad gateway."""
+    if gateway is not None:
+        url = gateway if "://" in gateway else f"https://{gateway}"
+        allowed_hosts.check(url, what="databento.gateway")
+    return Desk(api_key(), dataset, gateway)
+
+
+class Desk:
+    """One dataset at the vendor. Requests that cost nothing are tried again here."""
+
+    def __init__(
+        self,
+        key: str,
+        dataset: str,
+        gateway: str | None = None,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self.dataset, self.key = dataset, key
+        self.stopping = threading.Event()
+        self._pause = sleep or self.stopping.wait
+        self._pace = metadata(key, gateway)
+        # Degraded days are asked for by name (`conditions`) and recorded per file.
+        warnings.filterwarnings("ignore", category=BentoWarning)
+        try:
+            self._client = (
+                databento.Historical(key, gateway) if gateway else databento.Historical(key)
+            )
+        except ValueError as error:
+            raise ConfigError(
+                f"'{gateway}' is no address of the vendor.",
+                where="databento.gateway",
+                hint="Leave it out, or write https://host:port.",
+            ) from error
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises StoppedError where the purchase was stopped meanwhile."""
+        pause(self._pause, seconds)
+        if self.stopping.is_set():
+            raise StoppedError
+
+    def rows(self, piece: Piece) -> int:
+        """Return how many records the vendor counts. Free."""
+        return self._of(piece, self._client.metadata.get_record_count, responses.count)
+
+    def size(self, piece: Piece) -> int:
+        """Return the billable bytes, uncompressed. Free."""
+        return self._of(piece, self._client.metadata.get_billable_size, responses.count)
+
+    def dollars(self, piece: Piece) -> Decimal:
+        """Return the price in US dollars. Free."""
+        return self._of(piece, self._client.metadata.get_cost, responses.dollars)
+
+    def conditions(self, start: date, end: date) -> dict[date, str]:
+        """Return the days, `end` exclusive, that are not simply available, and what they are."""
+        return self._metadata(
+            f"{self.dataset} conditions",
+            partial(
+                self._client.metadata.get_dataset_condition,
+                *(self.dataset, start, end - timedelta(days=1)),
+            ),
+            responses.conditions,
+        )
+
+    def resolve(
+        self, symbols: Sequence[str], stype_in: SType, stype_out: SType, start: date, end: date
+    ) -> dict[str, list[Interval]]:
+        """Return the intervals of each symbol; symbols that resolve to nothing are left out."""
+        found: dict[str, list[Interval]] = {}
+        for first in range(0, len(symbols), MOST_SYMBOLS):
+            some = symbols[first : first + MOST_SYMBOLS]
+            asked = partial(
+                self._client.symbology.resolve,
+                *(self.dataset, some, stype_in.value, stype_out.value, start, end),
+            )
+            found |= self._free(f"{self.dataset} {some[0]}", asked, responses.intervals)
+        return found
+
+    def stream(self, piece: Piece, into: Path) -> None:
+        """Buy `piece` into the new file `into`: one attempt, which is billed."""
+        try:
+            self._client.timeseries.get_range(path=into, **self._request(piece))
+        except (ValueError, DBNError) as error:  # the client reads the header of what it wrote
+            raise CutError(str(error)) from error
+        except AttributeError as error:  # an error's body that the client cannot read
+            raise RefusedError("an error without words") from error
+
+    def submit(self, piece: Piece) -> str:
+        """Order a batch job, which is billed once, and return its id: one attempt."""
+
+        def order() -> Any:
+            return self._client.batch.submit_job(
+                split_duration="none", encoding="dbn", compression="zstd", **self._request(piece)
+            )
+
+        return responses.read(responses.job_id, answered(order))
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the account's batch jobs that can still be downloaded. Free."""
+        return self._free("batch jobs", self._client.batch.list_jobs, responses.jobs)
+
+    def job_state(self, job_id: str) -> str:
+        """Return `received`, `queued`, `processing`, `done` or `expired`. Free."""
+        asked = partial(self._client.batch.get_job_details, job_id)
+        return self._free(job_id, asked, responses.state)
+
+    def job_files(self, job_id: str) -> list[dict[str, Any]]:
+        """Return the files of a finished job: filename, size, hash, url. Free."""
+        return self._free(job_id, partial(self._client.batch.list_files, job_id), responses.files)
+
+    def download(self, file: dict[str, Any], into: Path) -> None:
+        """Fetch a file of a job, going on where an earlier attempt stopped. Free for 30 days."""
+        key = self.key if self._is_theirs(file["url"]) else None
+        fetch = partial(fetched, file["url"], key, into, file["size"], self.stopping)
+        self._free(into.name, fetch, lambda _: None)
+
+    def _is_theirs(self, url: str) -> bool:
+        """Say whether an address is the vendor's, or the gateway's: no other gets the key."""
+        there, ours = urlsplit(url), urlsplit(self._client.gateway)
+        vendors = there.hostname is not None and f".{there.hostname}".endswith(".databento.com")
+        return there.scheme == "https" and (vendors or there.netloc == ours.netloc)
+
+    def refusal(self, error: BaseException, what: str) -> QeError:
+        """Return what a user is told of `error`."""
+        return refusal(error, what, self.key)
+
+    def _request(self, piece: Piece) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "symbols": piece.symbol,
+            "stype_in": piece.stype_in,
+            "schema": piece.schema,
+            "start": piece.start,
+            "end": piece.end,
+        }
+
+    def _metadata[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
+        return self._free(what, partial(self._pace.ask, call), reader)
+
+    def _of[T](self, piece: Piece, call: Callable[..., Any], reader: Callable[[Any], T]) -> T:
+        return self._metadata(piece.path, partial(call, **self._request(piece)), reader)
+
+    def _free[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
+        try:
+            return responses.read(reader, retrying(self.sleep)(partial(answered, call)))
+        except VendorError as error:
+            raise self.refusal(error, what) from None
+
+
+def pause(wait: Callable[[float], object], seconds: float) -> None:
+    """Wait so many seconds."""
+    wait(seconds)
+
+
+def answered(call: Callable[[], Any]) -> Any:
+    """Make a request. Raises UnreadableError where the client cannot read what came."""
+    try:
+        return call()
+    except (AttributeError, TypeError, KeyError, RuntimeError) as error:
+        raise UnreadableError("an answer without the form of one") from error
+    except ValueError as error:
+        if isinstance(error, VendorError):
+            raise
+        raise UnreadableError(str(error)) from error

@@ -1,0 +1,232 @@
+"""A user's own Databento files, checked and shelved beside the bought ones."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import zstandard
+
+from qe_plugins import state_dir
+from qe_plugins.data.databento.bar_report import check_bars
+from qe_plugins.data.databento.catalog_builder import MIXED, Built, prepared
+from qe_plugins.data.databento.disk_space import writing
+from qe_plugins.data.databento.manifest import Book, Entry, locked, now
+from qe_plugins.data.dbn.files import Whole, digest, read_whole
+from qe_plugins.data.dbn.record_checks import check_records
+from qe_plugins.data.dbn.records import Header, header
+from qe_plugins.data.symbology.dataset import refuse_others
+from qe_plugins.data.symbology.symbols import is_outright
+from qe_plugins.errors import DataError
+from qe_plugins.market.contract_key import DATED
+
+MAGIC = b"DBN"
+ROOT = re.compile(r"[A-Z0-9]{1,8}")  # names a folder; a file's header may say anything
+SUFFIXES = (".dbn.zst", ".dbn")
+DAY_NS = 86_400_000_000_000
+
+
+class Incoming(NamedTuple):
+    """A file that is whole. `part` is our copy of it, `entry` is what would be written down."""
+
+    source: Path
+    part: Path
+    whole: Whole
+    about: Header
+    entry: Entry
+
+
+def files_in(place: Path) -> list[Path]:
+    """Return the Databento files at a path. Raises DataError where there is none."""
+    if not place.exists():
+        raise DataError("there is no such file or folder.", where=str(place))
+    found = [place] if place.is_file() else sorted(place.rglob("*"))
+    files = [path for path in found if path.is_file() and path.name.endswith(SUFFIXES)]
+    if not files:
+        raise DataError("there are no .dbn or .dbn.zst files.", where=str(place))
+    return files
+
+
+def incoming(number: int, path: Path, workshop: Path) -> Incoming:
+    """Copy a file into the workshop and read it. Raises DataError where it is cut or no DBN.
+
+    `number` keeps files of one name out of each other's way.
+    """
+    part = workshop / str(number) / f"{path.name.removesuffix('.zst')}.zst"
+    part.parent.mkdir()
+    _copy(path, part)
+    try:
+        whole, about = read_whole(part, str(path)), header(part)
+        refuse_others(about.dataset, str(path))
+        check_records(part, str(path), path.name)
+        check_bars(part, about, whole.rows, str(path))
+    except DataError as error:
+        message = error.message.removeprefix(f"{part} ")
+        raise DataError(message, where=str(path), hint=error.hint) from error
+    return Incoming(path, part, whole, about, _entry(part.name, whole, about))
+
+
+def names_of(about: Header) -> frozenset[str]:
+    """Return the raw names in a file's header."""
+    return frozenset(one.name for meanings in about.names.values() for one in meanings)
+
+
+def _copy(path: Path, part: Path) -> None:
+    """Copy a file, compressing it where it is not."""
+    with path.open("rb") as source, part.open("wb") as into:
+        plain = source.read(len(MAGIC)) == MAGIC
+        source.seek(0)
+        if plain:
+            zstandard.ZstdCompressor(write_checksum=True).copy_stream(source, into)
+        else:
+            shutil.copyfileobj(source, into, 1 << 20)
+
+
+def _entry(name: str, whole: Whole, about: Header) -> Entry:
+    return Entry(
+        path=f"{_root(about)}/imported/{name}",
+        schema=about.schema,
+        symbol=",".join(about.symbols),
+        stype_in=about.stype_in,
+        start=_day(about.start),
+        end=_day(about.end + DAY_NS - 1) if about.end is not None else date.max,
+        rows=whole.rows,
+        size=whole.size,
+        sha256=whole.sha256,
+        got=now(),
+        source="import",
+    )
+
+
+def _root(about: Header) -> str:
+    """Return the root that all of a file's names share, or `mixed`."""
+    roots = set(_roots([*names_of(about), *about.symbols]))
+    only = roots.pop() if len(roots) == 1 else MIXED
+    return only if ROOT.fullmatch(only) else MIXED
+
+
+def _roots(names: Iterable[str]) -> Iterable[str]:
+    for name in names:
+        near = name.split("-")[0].split(" ")[0]
+        if is_outright(near) and (found := DATED.fullmatch(near)):
+            yield found["root"]
+        elif "." in near:
+            yield near.partition(".")[0]
+
+
+def _day(nanoseconds: int) -> date:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=nanoseconds // DAY_NS)).date()
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """An imported file: where it came from, its path in the dataset, whether it was new."""
+
+    file: str
+    path: str
+    new: bool
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import brought, and the catalogs that it made anew."""
+
+    files: list[Taken]
+    catalogs: list[Built]
+
+
+class _Meant(NamedTuple):
+    group: tuple[str, str]
+    start: date
+    end: date
+    names: frozenset[str]
+
+
+def import_path(place: Path) -> Imported:
+    """Take over the files at a path and make the catalogs of their datasets anew: all or nothing.
+
+    Every file is read whole, record by record, and the catalogs are made before the first is taken
+    over. A plain `.dbn` is compressed on the way. Raises DataError for a file that is cut short, is
+    no DBN, is of another dataset than CME's, holds a record that cannot be, or has days that
+    another imported file has.
+    """
+    with writing(state_dir.data_dir(), str(place)):
+        state_dir.data_dir().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=state_dir.data_dir(), prefix=".import.") as workshop:
+            found = enumerate(files_in(place))
+            ready = [incoming(number, path, Path(workshop)) for number, path in found]
+            taken: list[Taken] = []
+            catalogs: list[Built] = []
+            for dataset in sorted({one.about.dataset for one in ready}):
+                with locked(dataset) as book:
+                    mine = [one for one in ready if one.about.dataset == dataset]
+                    some, built = _take(mine, book)
+                    taken += some
+                    catalogs += [built] if built else []
+    return Imported(taken, catalogs)
+
+
+def _take(ready: list[Incoming], book: Book) -> tuple[list[Taken], Built | None]:
+    known = {entry.sha256: entry for entry in book.now.files.values()}
+    fresh = {one.whole.sha256: one for one in ready if one.whole.sha256 not in known}
+    theirs = {
+        path: _meant(entry, header(book.path(path)))
+        for path, entry in book.now.files.items()
+        if entry.source == "import" and book.path(path).is_file()
+    }
+    for one in fresh.values():
+        _refuse_same_days(one, theirs)
+        _refuse_same_name(one, book)
+        theirs[str(one.source)] = _meant(one.entry, one.about)
+    parts = {one.entry.path: one.part for one in fresh.values()}
+    if len(parts) < len(fresh):
+        raise DataError("two files have the same name.", where=str(ready[0].source.parent))
+    entries = [*book.now.files.values(), *(one.entry for one in fresh.values())]
+    with prepared(book, entries, lambda name: parts.get(name) or book.path(name)) as made:
+        for one in fresh.values():
+            target = book.path(one.entry.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(one.part, target)
+        book.enter(*(one.entry for one in fresh.values()))
+        if made is not None:
+            made.put()
+    taken = [
+        Taken(str(one.source), known.get(sha, one.entry).path, sha in fresh)
+        for one in ready
+        for sha in [one.whole.sha256]
+    ]
+    return taken, made.built if made else None
+
+
+def _refuse_same_name(one: Incoming, book: Book) -> None:
+    """Raise DataError where another file has its place; one that a killed run left does not."""
+    target = book.path(one.entry.path)
+    known = one.entry.path in book.now.files
+    if known or (target.exists() and digest(target) != one.whole.sha256):
+        raise DataError(
+            f"another file is called '{one.entry.path}' here.",
+            where=str(one.source),
+            hint="Give this one another name.",
+        )
+
+
+def _refuse_same_days(one: Incoming, theirs: dict[str, _Meant]) -> None:
+    mine = _meant(one.entry, one.about)
+    for other, meant in theirs.items():
+        both = mine.names & meant.names
+        days = mine.start < meant.end and meant.start < mine.end
+        if both and days and mine.group == meant.group:
+            raise DataError(
+                f"has days of {', '.join(sorted(both)[:3])} that '{other}' has too.",
+                where=str(one.source),
+                hint="Import each day once.",
+            )
+
+
+def _meant(entry: Entry, about: Header) -> _Meant:
+    return _Meant((entry.source, entry.schema), entry.start, entry.end, names_of(about))

@@ -1,0 +1,154 @@
+"""What a purchase consists of: one piece is one request, one file, one price."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import msgspec
+
+from qe_plugins.data.databento.request import Lot, Purchase
+from qe_plugins.data.symbology.resolver import Interval, Resolver, Span, contract_spans
+from qe_plugins.data.symbology.symbols import SType, Symbol
+from qe_plugins.market.contract_key import ContractKey, dated_key
+from qe_plugins.market.sessions import shifted
+
+SESSIONS_AROUND = 5
+
+
+class Piece(msgspec.Struct, frozen=True, order=True):
+    """Records of one schema, for one symbol, of the UTC days from `start` until `end`.
+
+    `name` is what the file is called by: a dated contract (`ESZ13`) or a parent (`ES.FUT`).
+    """
+
+    root: str
+    schema: str
+    name: str
+    start: date
+    end: date
+    symbol: str
+    stype_in: str
+
+    @property
+    def stem(self) -> str:
+        """Return the beginning that the paths of this name and schema share."""
+        folder = "parent" if self.stype_in == SType.PARENT else "contracts"
+        return f"{self.root}/{folder}/{self.name}.{self.schema}."
+
+    @property
+    def path(self) -> str:
+        """Return the file's place in the dataset's folder; it tells what is inside."""
+        return f"{self.stem}{self.start}.{self.end}.dbn.zst"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The pieces of a purchase, and what the vendor could not resolve, in words."""
+
+    pieces: list[Piece]
+    unresolved: list[str]
+
+
+class Window(msgspec.Struct, frozen=True, order=True):
+    """A symbol to ask for over some days."""
+
+    start: date
+    end: date
+    name: str
+    symbol: str
+    stype_in: str
+
+
+def plan(purchase: Purchase, resolver: Resolver) -> Plan:
+    """Return the pieces of a purchase, sorted. Raises DataError where a symbol means nothing."""
+    pieces: set[Piece] = set()
+    unresolved: list[str] = []
+    for lot in purchase.lots():
+        windows, holes = _windows(lot, resolver)
+        unresolved += holes
+        for schema in lot.schemas:
+            pieces |= {_piece(lot.root, schema, w) for whole in windows for w in _by_year(whole)}
+    return Plan(sorted(pieces), unresolved)
+
+
+def _windows(lot: Lot, resolver: Resolver) -> tuple[list[Window], list[str]]:
+    windows: list[Window] = []
+    holes: list[str] = []
+    for symbol in lot.symbols:
+        if symbol.stype_in is SType.PARENT:
+            windows.append(Window(lot.start, lot.end, symbol.text, symbol.text, SType.PARENT))
+            continue
+        spans = contract_spans(resolver, symbol, lot.start, lot.end)
+        if symbol.stype_in is SType.CONTINUOUS:
+            holes += _holes(symbol, spans, lot)
+            spans = _padded(spans, lot, _listings(resolver, spans, lot))
+        windows += [Window(s.start, s.end, s.key.name, s.key.raw, SType.RAW) for s in spans]
+    return windows, holes
+
+
+def _padded(spans: list[Span], lot: Lot, listed: dict[ContractKey, Span]) -> list[Span]:
+    """Return the spans with five sessions around each, where listed; those that meet joined.
+
+    The days around let an indicator warm up and give both prices of every roll.
+    """
+    padded: list[Span] = []
+    for span in sorted(spans, key=lambda one: (one.key, one.start)):
+        start = max(shifted(lot.root, span.start, -SESSIONS_AROUND), listed[span.key].start)
+        end = min(shifted(lot.root, span.end, SESSIONS_AROUND), listed[span.key].end)
+        if padded and padded[-1].key == span.key and padded[-1].end >= start:
+            start, end = padded[-1].start, max(padded.pop().end, end)
+        padded.append(Span(start, end, span.key))
+    return padded
+
+
+def _listings(resolver: Resolver, spans: list[Span], lot: Lot) -> dict[ContractKey, Span]:
+    """Return the days of the lot on which each contract is listed; on others nobody has it."""
+    keys = {span.key for span in spans}
+    raw = sorted({key.raw for key in keys})
+    answer = resolver.resolve(raw, SType.RAW, SType.ID, lot.start, lot.end)
+    listed = {span.key: Span(lot.start, lot.end, span.key) for span in spans}
+    days: dict[ContractKey, list[Interval]] = {}
+    for name, intervals in answer.items():
+        for one in intervals:
+            if (key := dated_key(name, one.start)) in keys and key is not None:
+                days.setdefault(key, []).append(one)
+    for key, found in days.items():
+        first, last = min(one.start for one in found), max(one.end for one in found)
+        listed[key] = Span(max(first, lot.start), min(last, lot.end), key)
+    return listed
+
+
+def _holes(symbol: Symbol, spans: list[Span], lot: Lot) -> list[str]:
+    """Return, in words, the days on which a continuous series stood for no contract."""
+    covered, holes = lot.start, []
+    for span in sorted(spans):
+        if span.start > covered:
+            holes.append(f"{symbol.text} stands for no contract from {covered} until {span.start}")
+        covered = max(covered, span.end)
+    if covered < lot.end:
+        holes.append(f"{symbol.text} stands for no contract from {covered} until {lot.end}")
+    return holes
+
+
+def _by_year(window: Window) -> list[Window]:
+    """Return the window cut at every New Year, so that a price belongs to one year."""
+    years = range(window.start.year, (window.end - timedelta(days=1)).year + 1)
+    return [
+        msgspec.structs.replace(
+            window,
+            start=max(window.start, date(year, 1, 1)),
+            end=min(window.end, date(year + 1, 1, 1)),
+        )
+        for year in years
+    ]
+
+
+def _piece(root: str, schema: str, window: Window) -> Piece:
+    return Piece(
+        root=root,
+        schema=schema,
+        name=window.name,
+        start=window.start,
+        end=window.end,
+        symbol=window.symbol,
+        stype_in=window.stype_in,
+    )

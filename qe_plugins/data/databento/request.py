@@ -1,0 +1,154 @@
+"""The purchase file: which roots, which schemas, which days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from qe_plugins.config.decoder import Decoder
+from qe_plugins.config.env import interpolate, variables
+from qe_plugins.config.loader import gather, missing
+from qe_plugins.config.merge import settle
+from qe_plugins.config.nodes import EMPTY, Written
+from qe_plugins.config.schema import Section
+from qe_plugins.config.yaml_reader import display
+from qe_plugins.data.symbology.dataset import refuse_others
+from qe_plugins.data.symbology.symbols import SType, Symbol, feed_symbol
+from qe_plugins.errors import ConfigError, DataError
+
+Schema = Literal[
+    "mbo",
+    "mbp-1",
+    "mbp-10",
+    "tbbo",
+    "trades",
+    "bbo-1s",
+    "bbo-1m",
+    "ohlcv-1s",
+    "ohlcv-1m",
+    "ohlcv-1h",
+    "ohlcv-1d",
+    "definition",
+    "statistics",
+    "status",
+]
+SHORT = {"front": "{root}.v.0", "parent": "{root}.FUT"}
+GIGABYTE = 1_000_000_000
+
+
+class Root(Section, frozen=True, kw_only=True):
+    """One root. What it leaves out is as the purchase says."""
+
+    start: date | None = None
+    end: date | None = None
+    symbols: str | list[str] | None = None
+    schemas: list[Schema] | None = None
+
+
+class Access(Section, frozen=True, kw_only=True):
+    """How to reach the vendor. Requests above `batch_above` bytes become batch jobs."""
+
+    gateway: str | None = None
+    batch_above: Annotated[int, msgspec.Meta(ge=0)] = 5 * GIGABYTE
+
+
+class Lot(msgspec.Struct, frozen=True, kw_only=True):
+    """What to buy of one root: `start` inclusive, `end` exclusive, UTC days."""
+
+    root: str
+    symbols: list[Symbol]
+    schemas: list[Schema]
+    start: date
+    end: date
+
+
+class Purchase(Section, frozen=True, kw_only=True):
+    """What to buy from one dataset: `start` inclusive, `end` exclusive, UTC days.
+
+    `symbols` is `front` (the contracts behind ROOT.v.0, each over its days at the front and five
+    sessions around), `parent` (ROOT.FUT: every contract and spread), or symbols by name.
+    """
+
+    dataset: str = "GLBX.MDP3"
+    start: date
+    end: date
+    schemas: list[Schema]
+    symbols: str | list[str] = "front"
+    roots: dict[str, Root]
+    databento: Access = Access()
+
+    def lots(self) -> list[Lot]:
+        """Return what to buy of each root, in the order written."""
+        return [self._lot(name, root) for name, root in self.roots.items()]
+
+    def _lot(self, name: str, root: Root) -> Lot:
+        said = self.symbols if root.symbols is None else root.symbols
+        return Lot(
+            root=name,
+            symbols=[symbol_of(name, text) for text in ([said] if isinstance(said, str) else said)],
+            schemas=self.schemas if root.schemas is None else root.schemas,
+            start=root.start or self.start,
+            end=root.end or self.end,
+        )
+
+
+def load_purchase(path: Path) -> Purchase:
+    """Read a purchase file. Raises ConfigError with file and line."""
+    file = path.resolve()
+    if not file.exists():
+        raise ConfigError("no such file.", where=display(file), hint=missing(file))
+    tree = settle(_bare_roots(interpolate(gather(file), variables())))
+    purchase: Purchase = Decoder().decode(Purchase, tree)
+    refuse_others(purchase.dataset, tree.nearest(("dataset",)).place)
+    if not purchase.roots:
+        raise ConfigError("'roots' names no root.", where=tree.nearest(("roots",)).place)
+    for name in purchase.roots:
+        _check(name, purchase, tree)
+    return purchase
+
+
+def symbol_of(root: str, text: str) -> Symbol:
+    """Return the symbol that `front`, `parent` or a name stands for.
+
+    Raises DataError with the right form for a mistaken name, or for one of another root.
+    """
+    symbol = feed_symbol(SHORT[text].format(root=root) if text in SHORT else text)
+    if symbol.stype_in is SType.ID:
+        raise DataError(
+            "an instrument id means something else every day.",
+            where=repr(text),
+            hint=f"Name the contract, such as '{root}Z4'.",
+        )
+    if symbol.root != root:
+        raise DataError(f"is no symbol of {root}.", where=repr(text), hint="Put it under its root.")
+    return symbol
+
+
+def _check(name: str, purchase: Purchase, tree: Written) -> None:
+    """Raise ConfigError, at its line, for symbols or dates of a root that mean nothing."""
+    place = tree.nearest(("roots", name)).place
+    said = "symbols" if purchase.roots[name].symbols is not None else None
+    where = tree.nearest(("roots", name, "symbols")).place if said else place
+    try:
+        lot = purchase._lot(name, purchase.roots[name])
+    except DataError as error:
+        text = f"{error.where}: {error.message}" if error.where else error.message
+        raise ConfigError(text, where=where, hint=error.hint) from error
+    if lot.start >= lot.end:
+        raise ConfigError(f"start must be before end, was {lot.start} and {lot.end}.", where=place)
+
+
+def _bare_roots(tree: Written) -> Written:
+    """Let a root be named with nothing after it: it is as the purchase says."""
+    roots = tree.value.get("roots")
+    if roots is None or not isinstance(roots.value, dict):
+        return tree
+    named = {
+        key: replace(item, value={}) if item.value in (EMPTY, None) else item
+        for key, item in roots.value.items()
+    }
+    return replace(tree, value=tree.value | {"roots": replace(roots, value=named)})

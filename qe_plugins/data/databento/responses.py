@@ -1,0 +1,105 @@
+"""The vendor's answers, read: what is not as documented is an error, whatever it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from qe_plugins.data.databento.retry import UnreadableError
+from qe_plugins.data.symbology.resolver import Interval
+
+MOST = 2**62
+STATES = frozenset({"received", "queued", "processing", "done", "expired"})
+
+
+def read[T](reader: Callable[[Any], T], answer: Any) -> T:
+    """Return what `reader` makes of an answer. Raises UnreadableError for any other."""
+    try:
+        return reader(answer)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
+        shown = str(answer)[:60].replace("\n", " ")
+        raise UnreadableError(f"'{shown}' is not what was asked for") from error
+
+
+def count(answer: Any) -> int:
+    """Return a number of records or bytes."""
+    if isinstance(answer, bool) or not isinstance(answer, int) or not 0 <= answer < MOST:
+        raise ValueError(answer)
+    return answer
+
+
+def dollars(answer: Any) -> Decimal:
+    """Return a price."""
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        raise ValueError(answer)
+    if not math.isfinite(answer) or not 0 <= answer < MOST:
+        raise ValueError(answer)
+    return Decimal(str(answer))
+
+
+def conditions(answer: Any) -> dict[date, str]:
+    """Return the days that are not simply available, and what they are."""
+    days = {date.fromisoformat(_text(one["date"])): _text(one["condition"]) for one in answer}
+    return {day: condition for day, condition in days.items() if condition != "available"}
+
+
+def intervals(answer: Any) -> dict[str, list[Interval]]:
+    """Return what each symbol stood for; symbols without any are left out."""
+    return {
+        _text(name): [
+            Interval(date.fromisoformat(one["d0"]), date.fromisoformat(one["d1"]), _text(one["s"]))
+            for one in days
+        ]
+        for name, days in answer["result"].items()
+        if days
+    }
+
+
+def job_id(answer: Any) -> str:
+    """Return the id of a job, which becomes the name of a folder."""
+    found = _text(answer["id"])
+    if not found or not all(letter.isalnum() or letter in "-_" for letter in found):
+        raise ValueError(found)
+    return found
+
+
+def jobs(answer: Any) -> list[dict[str, Any]]:
+    """Return jobs with what identifies a request."""
+    wanted = ("id", "dataset", "schema", "symbols", "stype_in", "start", "end")
+    return [{name: one[name] for name in wanted} for one in answer]
+
+
+def state(answer: Any) -> str:
+    """Return the state of a job."""
+    found = _text(answer["state"])
+    if found not in STATES:
+        raise ValueError(found)
+    return found
+
+
+def files(answer: Any) -> list[dict[str, Any]]:
+    """Return the files of a job: `filename`, `size`, `hash` and the `url` to fetch it from."""
+    return [
+        {
+            "filename": _name(one["filename"]),
+            "size": count(one["size"]),
+            "hash": _text(one["hash"]),
+            "url": _text(one["urls"]["https"]),
+        }
+        for one in answer
+    ]
+
+
+def _name(found: Any) -> str:
+    if "/" in _text(found) or found.startswith(".") or not found.isprintable():
+        raise ValueError(found)
+    return str(found)
+
+
+def _text(found: Any) -> str:
+    if not isinstance(found, str):
+        raise TypeError(found)
+    return found

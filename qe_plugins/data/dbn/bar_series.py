@@ -1,0 +1,150 @@
+"""The bars of Databento files as series of a catalog: columns all the way, checked on the way.
+
+Nautilus' own loader makes an object of every bar, and ends the process for a wrong one. Here bars
+stay columns, which takes a fraction of the time and of the memory (a test compares the two).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from nautilus_trader.model import FuturesContract
+
+from qe_plugins.data.catalog.catalog import Kind
+from qe_plugins.data.catalog.writer import bar_table, write_series
+from qe_plugins.data.checks.prices import moment, wrong_bars
+from qe_plugins.data.dbn.records import PRICES, SECONDS, Records, by_contract, header, read_records
+from qe_plugins.data.symbology.symbols import is_outright
+from qe_plugins.errors import DataError
+
+BAR_SCHEMAS = {
+    "ohlcv-1s": "1-SECOND-LAST",
+    "ohlcv-1m": "1-MINUTE-LAST",
+    "ohlcv-1h": "1-HOUR-LAST",
+    "ohlcv-1d": "1-DAY-LAST",
+}
+NANO = 9  # decimals of a DBN price
+SECOND_NS = 1_000_000_000
+
+
+class BarFile(msgspec.Struct, frozen=True):
+    """A whole file of bars of one schema. Files that share no contract may differ in `group`."""
+
+    path: Path
+    schema: str
+    rows: int
+    group: str = ""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """How many bars were written, and, by name, when the first bar of a future left out was."""
+
+    bars: int
+    left: dict[str, int]
+
+
+def write_bars(
+    files: Iterable[BarFile],
+    contracts: Mapping[str, FuturesContract],
+    folder: Path,
+    *,
+    twice: bool = False,
+    tick: Callable[[str], None] = lambda _: None,
+) -> Written:
+    """Write the bars of contracts, by name, into a new catalog in `folder`.
+
+    A bar that two files have, and both the same, is taken once where `twice` allows it. Raises
+    DataError for bars that cannot be, or that contradict each other.
+    """
+    written, left = 0, dict[str, int]()
+    groups: dict[tuple[str, str], list[BarFile]] = defaultdict(list)
+    for file in files:
+        groups[file.schema, file.group].append(file)
+    for _, some in sorted(groups.items()):
+        parts: dict[str, list[Records]] = defaultdict(list)
+        for file in some:
+            for name, records in _by_name(file):
+                if name in contracts:
+                    parts[name].append(_sound(records, contracts[name], file))
+                elif is_outright(name):
+                    first = int(records["ts_event"].min())
+                    left[name] = min(first, left.get(name, first))
+        for name in sorted(parts):
+            tick(name)
+            written += _write(contracts[name], some[0].schema, parts.pop(name), folder, twice)
+    return Written(written, left)
+
+
+def tick_of(contract: FuturesContract) -> int:
+    """Return the tick in 1e-9 points."""
+    return int(contract.price_increment.as_decimal().scaleb(NANO))
+
+
+def _by_name(file: BarFile) -> Iterable[tuple[str, Records]]:
+    found = list(by_contract(read_records(file.path, file.rows), header(file.path).names))
+    for name, records in found:
+        if not name:
+            first = moment(records["ts_event"][0])
+            raise DataError(
+                f"{file.path} has {len(records):,} bars of ids that it does not name, "
+                f"first {first}.",
+                where=str(file.path.name),
+                hint="Download the file again.",
+            )
+    return found
+
+
+def _sound(records: Records, contract: FuturesContract, file: BarFile) -> Records:
+    """Return the records. Raises DataError for the first fault in them, by the bars' closes."""
+    prices = {name: records[name] for name in PRICES}
+    closes = records["ts_event"].astype(np.int64) + SECONDS[file.schema] * SECOND_NS
+    for text in wrong_bars(prices, closes, tick_of(contract)):
+        raise DataError(
+            f"{contract.id}: {text}.", where=str(file.path), hint="Download the file again."
+        )
+    return records
+
+
+def _write(
+    contract: FuturesContract, schema: str, parts: Sequence[Records], folder: Path, twice: bool
+) -> int:
+    records = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    closes = records["ts_event"].astype(np.int64) + SECONDS[schema] * SECOND_NS
+    if (np.diff(closes) < 0).any():
+        order = np.argsort(closes, kind="stable")
+        records, closes = records[order], closes[order]
+    name = f"{contract.id}-{BAR_SCHEMAS[schema]}-EXTERNAL"
+    if (again := np.append(False, np.diff(closes) == 0)).any():
+        if not twice:
+            raise DataError(
+                f"{name} has two bars at {moment(closes[again][0])}: its days are in more than "
+                "one file.",
+                hint="Name the files to use, each day once.",
+            )
+        _refuse_contradictions(records, again, name)
+        records, closes = records[~again], closes[~again]
+    table = bar_table(
+        [records[price] for price in PRICES],
+        records["volume"].astype(np.int64),
+        closes,
+        scale=NANO,
+        precision=contract.price_precision,
+    )
+    write_series(folder, Kind.BARS, name, table)
+    return len(records)
+
+
+def _refuse_contradictions(records: Records, again: np.ndarray, name: str) -> None:
+    """Raise DataError where a bar that comes again, from another file, is not the same."""
+    later, before = records[again], records[:-1][again[1:]]
+    other = np.any([later[field] != before[field] for field in (*PRICES, "volume")], axis=0)
+    if other.any():
+        raise DataError(
+            f"two files have different bars of {moment(later['ts_event'][other][0])}.",
+            where=name,
+            hint="'qe data verify' tells which days are in more than one file.",
+        )

@@ -1,0 +1,350 @@
+"""Databento definitions into contracts: futures, spreads and options told apart, repeats gone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import databento_dbn
+import msgspec
+import zstandard
+from msgspec.structs import replace
+from nautilus_trader.model import (
+    AssetClass,
+    Currency,
+    FuturesContract,
+    InstrumentId,
+    Price,
+    Quantity,
+    Symbol,
+)
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.data.catalog.catalog import write_refused
+from qe_plugins.data.dbn.definition_values import Message, decimal, multipliers, ticks
+from qe_plugins.data.dbn.files import read_header
+from qe_plugins.data.dbn.record_checks import check_records
+from qe_plugins.data.symbology.dataset import refuse_others
+from qe_plugins.data.symbology.symbols import instrument_id
+from qe_plugins.errors import DataError
+from qe_plugins.market.contract_key import ContractKey, dated_key
+from qe_plugins.market.definitions import Contract, Kind, Refusal, disagreements
+
+BLOCK = 1 << 20
+NO_TIME = 2**64 - 1
+KINDS = {"F": Kind.FUTURE, "C": Kind.OPTION, "P": Kind.OPTION}  # all else is a spread
+
+STATED = (  # what a contract is made of
+    "raw_symbol",
+    "maturity_year",
+    "maturity_month",
+    "activation",
+    "expiration",
+    "exchange",
+    "currency",
+    "main_fraction",
+    "min_price_increment",
+    "min_price_increment_amount",
+    "display_factor",
+    "unit_of_measure_qty",
+    "tick_rule",
+)
+
+
+class Defined(msgspec.Struct, frozen=True):
+    """What definition files hold: contracts by root and expiry, and those refused, with why."""
+
+    contracts: list[Contract]
+    refused: list[Refusal]
+
+
+def definition_files(places: Iterable[Path], damaged: list[DataError] | None = None) -> list[Path]:
+    """Return the definition files in folders, and the files named.
+
+    A file that cannot be read is left out and its error added to `damaged`, where that is given.
+    Raises DataError for no file at all, and for definitions of another dataset than CME's.
+    """
+    found: list[Path] = []
+    places = list(places)
+    for place in places:
+        if not place.exists():
+            raise DataError("there is no such file or folder.", where=str(place))
+        for file in [place] if place.is_file() else sorted(place.rglob("*.dbn.zst")):
+            header = None
+            with _kept_apart(damaged):
+                header = read_header(file, "data")
+            if header is not None and header.schema == "definition":
+                refuse_others(header.dataset, str(file))
+                found.append(file)
+    if not found and not damaged:
+        raise DataError(
+            "no definitions (.dbn.zst of schema 'definition').",
+            where=", ".join(map(str, places)),
+            hint="Buy them with the bars, or name a folder with --dbn.",
+        )
+    return found
+
+
+def read_definitions(
+    files: Iterable[Path], roots: Iterable[str] = (), damaged: list[DataError] | None = None
+) -> Defined:
+    """Return the contracts that files define, of all roots or of some, each once.
+
+    The definition that was sent last counts, whatever the files are called. A damaged file is left
+    out and its error added to `damaged`, where that is given. Raises DataError for any other file
+    that is cut short or not DBN, and for two definitions that were sent at once and differ.
+    """
+    wanted = frozenset(roots)
+    known: dict[tuple[str, int, int], Contract] = {}
+    counted: Counter[tuple[str, int, int]] = Counter()
+    latest: dict[tuple[str, int, int], Message] = {}
+    for message, times in _distinct(files, damaged):
+        contract = _contract(message)
+        if wanted and contract.root not in wanted:
+            continue
+        same = (contract.raw, contract.year, contract.month)
+        counted[same] += times
+        if same not in latest or _sent(message) >= _sent(latest[same]):
+            _refuse_ambiguous(message, latest.get(same))
+            latest[same], known[same] = message, contract
+    refused = {
+        str(one): one
+        for same, contract in known.items()
+        for one in disagreements(contract, multipliers(latest[same]))
+    }
+    names = {refusal.name for refusal in refused.values()}
+    kept = [
+        replace(one, definitions=counted[same])
+        for same, one in known.items()
+        if one.name not in names
+    ]
+    return Defined(sorted(kept, key=_order), sorted(refused.values(), key=str))
+
+
+def refuse_wrong(refused: list[Refusal], where: str) -> None:
+    """Raise DataError, with both figures of the first, where definitions were refused."""
+    if not refused:
+        return
+    more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+    raise DataError(
+        f"refused: {refused[0]}{more}.",
+        where=where,
+        hint="Profits would be wrong: get the definitions anew, or correct terms that changed.",
+    )
+
+
+def _order(contract: Contract) -> tuple[str, int, datetime, str]:
+    return contract.root, list(Kind).index(contract.kind), contract.expiry, contract.raw
+
+
+def _distinct(
+    files: Iterable[Path], damaged: list[DataError] | None
+) -> Iterable[tuple[Message, int]]:
+    """Return each definition that says something new, as last sent, and how often that was."""
+    last: dict[tuple[object, ...], Message] = {}
+    times: Counter[tuple[object, ...]] = Counter()
+    for file in files:
+        with _kept_apart(damaged):
+            mine, counted = _of_file(file)
+            for said, message in mine.items():
+                if said not in last or _sent(message) > _sent(last[said]):
+                    last[said] = message
+            times += counted
+    return ((message, times[said]) for said, message in last.items())
+
+
+def _of_file(file: Path) -> tuple[dict[tuple[object, ...], Message], Counter[tuple[object, ...]]]:
+    """Return the distinct definitions of a file, as last sent, and how often each was sent.
+
+    Raises DataError where the file is cut short, not DBN, or has a definition of no contract.
+    """
+    last: dict[tuple[object, ...], Message] = {}
+    times: Counter[tuple[object, ...]] = Counter()
+    check_records(file, "data")
+    try:
+        for message in _messages(file):
+            said = tuple(getattr(message, field) for field in STATED)
+            if said not in last or _sent(message) > _sent(last[said]):
+                last[said] = message
+            times[said] += 1
+        for message in last.values():
+            _contract(message)
+    except (databento_dbn.DBNError, ValueError, ArithmeticError) as error:
+        raise DataError(
+            f"{file} cannot be decoded: {error}.", where="data", hint="Download the file again."
+        ) from error
+    return last, times
+
+
+@contextmanager
+def _kept_apart(damaged: list[DataError] | None) -> Iterator[None]:
+    """Add the error of a damaged file to `damaged`, where that is given, and go on without it."""
+    try:
+        yield
+    except DataError as error:
+        if damaged is None:
+            raise
+        damaged.append(error)
+
+
+def _sent(message: Message) -> tuple[int, int, int]:
+    """Return what definitions go by in time: when received, when sent, from when they hold."""
+    received = message.ts_recv if message.ts_recv not in (0, NO_TIME) else message.ts_event
+    activation = message.activation if message.activation != NO_TIME else 0
+    return received, message.ts_event, activation
+
+
+def _refuse_ambiguous(message: Message, before: Message | None) -> None:
+    """Raise DataError where two definitions of one contract hold at once and differ."""
+    if before is None or _sent(message) != _sent(before):
+        return
+    field = next(one for one in STATED if getattr(message, one) != getattr(before, one))
+    raise DataError(
+        f"two definitions of {message.raw_symbol}, sent at the same time, differ in '{field}': "
+        f"{getattr(before, field)} and {getattr(message, field)}.",
+        where="data",
+        hint="Leave one of the two files out.",
+    )
+
+
+def _messages(file: Path) -> Iterator[Message]:
+    decoder = databento_dbn.DBNDecoder()
+    with file.open("rb") as raw:
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        while block := reader.read(BLOCK):
+            decoder.write(block)
+            for record in decoder.decode():
+                if isinstance(record, databento_dbn.InstrumentDefMsg):
+                    yield record
+
+
+def _contract(message: Message) -> Contract:
+    kind = KINDS.get(str(message.instrument_class), Kind.SPREAD)
+    key = _key(message, kind)
+    tick, limit, above = ticks(message)
+    worth = multipliers(message) if kind is not Kind.SPREAD else []
+    return Contract(
+        id=instrument_id(key, message.exchange) if kind is Kind.FUTURE else None,
+        raw=message.raw_symbol,
+        root=key.root,
+        kind=kind,
+        year=key.year,
+        month=key.month,
+        exchange=message.exchange,
+        currency=message.currency,
+        tick=tick,
+        tick_limit=limit,
+        tick_above=above,
+        multiplier=worth[-1] if worth else None,
+        activation=_time(message.activation) if message.activation != NO_TIME else None,
+        expiry=_time(message.expiration),
+        underlying=message.underlying or None,
+        strike=decimal(message.strike_price) if kind is Kind.OPTION else None,
+        cfi=message.cfi,
+        sent=_sent(message)[0],
+    )
+
+
+def _key(message: Message, kind: Kind) -> ContractKey:
+    """Return root, year and month: of an option, the root of its underlying future.
+
+    A future's month is that of its name, and its year the one of that digit nearest to its expiry.
+    """
+    expiry = _time(message.expiration).date()
+    if kind is Kind.FUTURE and (
+        named := dated_key(message.raw_symbol, date(expiry.year - 4, 1, 1))
+    ):
+        return named
+    seen = _time(message.ts_event).date()
+    named = dated_key(message.underlying if kind is Kind.OPTION else message.raw_symbol, seen)
+    root = named.root if named else message.asset or message.underlying
+    if message.maturity_year < 9999 and 1 <= message.maturity_month <= 12:
+        return ContractKey(root, message.maturity_year, message.maturity_month)
+    return ContractKey(root, expiry.year, expiry.month)
+
+
+def _time(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CENTS = 2  # decimals that a price has at least, as the engine's own loader shows it
+CLASSES = {"D": AssetClass.DEBT, "C": AssetClass.FX, "S": AssetClass.EQUITY}
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """The futures of definition files by name, `ESZ13`, and those refused, with why."""
+
+    contracts: dict[str, FuturesContract]
+    refused: list[Refusal]
+
+
+def listed(files: Sequence[Path], place: str) -> Listed:
+    """Return the futures that definition files define.
+
+    Raises DataError where there is none among them, not even a refused one.
+    """
+    defined = read_definitions(files)
+    futures = [one for one in defined.contracts if one.kind is Kind.FUTURE]
+    refused = list(defined.refused)
+    found = {}
+    for one in futures:
+        try:
+            found[one.name] = instrument(one)
+        except (ValueError, OverflowError) as error:
+            refused.append(Refusal(name=one.name, figure="definition", stated=f"is wrong: {error}"))
+    if not found and not refused:
+        raise DataError(
+            "the definitions hold no futures contracts.",
+            where=place,
+            hint="Add Databento's 'definition' file of the same symbols and days.",
+        )
+    return Listed(found, refused)
+
+
+def instrument(one: Contract) -> FuturesContract:
+    """Return a future as the engine has it. Raises ValueError for a figure it does not take."""
+    assert one.id is not None
+    assert one.tick is not None
+    assert one.multiplier is not None
+    exponent = one.tick.as_tuple().exponent
+    precision = max(-int(exponent), CENTS)
+    return FuturesContract(
+        instrument_id=InstrumentId.from_str(one.id),
+        raw_symbol=Symbol(one.raw),
+        asset_class=_asset_class(one.cfi),
+        underlying=one.root,
+        activation_ns=_nanoseconds(one.activation) if one.activation else 0,
+        expiration_ns=_nanoseconds(one.expiry),
+        currency=Currency.from_str(one.currency),
+        price_precision=precision,
+        price_increment=Price.from_decimal_dp(one.tick, precision),
+        multiplier=Quantity.from_str(f"{one.multiplier:f}"),
+        lot_size=Quantity.from_int(1),
+        min_quantity=Quantity.from_int(1),
+        ts_event=one.sent,
+        ts_init=one.sent,
+        exchange=one.exchange,
+        info={},
+    )
+
+
+def write_instruments(found: Listed, folder: Path) -> None:
+    """Write the contracts into a catalog, and beside them why others were refused."""
+    write_refused(folder, {one.name: str(one) for one in found.refused})
+    if found.contracts:
+        ParquetDataCatalog(str(folder)).write_instruments(list(found.contracts.values()))
+
+
+def _asset_class(cfi: str) -> AssetClass:
+    """Return the class by ISO 10962: the second letter tells commodities, the third the rest."""
+    if cfi[1:2] == "C":
+        return AssetClass.COMMODITY
+    return CLASSES.get(cfi[2:3], AssetClass.INDEX)
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1) * 1_000

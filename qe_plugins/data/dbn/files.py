@@ -1,0 +1,205 @@
+"""One Databento file: its schema, its symbols, and whether it is whole.
+
+A file cut short loads without error in Databento's and Nautilus' readers, which return the records
+before the cut. So every file is read to the end of its last zstd frame before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import databento_dbn
+import msgspec
+import zstandard
+
+from qe_plugins.errors import DataError
+
+STEP = 1 << 12
+"""Compressed bytes unpacked at a time: at worst they become a hundred megabytes."""
+
+FREE, DENSEST = 64 << 20, 100
+"""A file may unpack to FREE bytes, and beyond that to DENSEST times its own size."""
+
+PRELUDE = 8  # "DBN", version, length of the metadata that follows
+MAGIC = b"DBN"
+
+
+class DbnFile(msgspec.Struct, frozen=True):
+    """What the header of a file says. `symbols` are the raw names that its records resolve to."""
+
+    path: Path
+    schema: str
+    continuous: bool
+    symbols: tuple[str, ...]
+    dataset: str = ""
+
+
+def read_header(path: Path, place: str) -> DbnFile:
+    """Return what a file's header says. Raises DataError for a file that is not DBN."""
+    head = b""
+    try:
+        for piece in decompressed(path):
+            head += piece
+            if len(head) >= PRELUDE and len(head) >= header_size(head):
+                break
+        if not head.startswith(MAGIC):
+            raise _not_dbn(path, place)
+        metadata = databento_dbn.Metadata.decode(head[: header_size(head)])
+    except EOFError as error:
+        raise _cut_short(path, place) from error
+    except (zstandard.ZstdError, databento_dbn.DBNError) as error:
+        raise _not_dbn(path, place) from error
+    return DbnFile(
+        path,
+        schema=str(metadata.schema),
+        continuous=str(metadata.stype_in) == "continuous",
+        symbols=tuple(sorted(metadata.mappings)),
+        dataset=str(metadata.dataset),
+    )
+
+
+def check_whole(path: Path, place: str) -> int:
+    """Read a file to its end and return its records. Raises DataError where it is cut short."""
+    size, head = 0, b""
+    try:
+        for piece in decompressed(path):
+            if len(head) < PRELUDE or len(head) <= header_size(head):
+                head += piece
+            size += len(piece)
+    except EOFError as error:
+        raise _cut_short(path, place) from error
+    except zstandard.ZstdError as error:
+        raise DataError(
+            f"{path} is damaged: {error}.", where=place, hint="Download the file again."
+        ) from error
+    body = size - header_size(head)
+    if not body:
+        return 0
+    if not (size_of_one := 4 * head[header_size(head)]):
+        raise DataError(
+            f"{path}, record 1: field 'length' cannot be 0.",
+            where=place,
+            hint="Download the file again.",
+        )
+    records, rest = divmod(body, size_of_one)
+    if rest:
+        raise _cut_short(path, place)
+    return records
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def decoding(file: DbnFile, place: str) -> Iterator[None]:
+    """Turn what loader and catalog raise for damaged records into DataError."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        raise DataError(
+            f"{file.path} cannot be decoded: {error}.", where=place, hint="Download the file again."
+        ) from error
+
+
+def decompressed(path: Path) -> Iterator[bytes]:
+    """Yield the content, frame after frame. Raises EOFError when the last frame is incomplete.
+
+    Raises DataError for a file that unpacks to far more than market data does.
+    """
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    came, most = 0, FREE + DENSEST * path.stat().st_size
+    with path.open("rb") as file:
+        while block := file.read(STEP):
+            while block:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                content = frame.decompress(block)
+                came += len(content)
+                if came > most:
+                    raise DataError(
+                        f"{path} unpacks to more than {most // 1_000_000:,} MB.",
+                        hint="Records of a market do not pack so densely: it is no data of one.",
+                    )
+                yield content
+                block = frame.unused_data
+    if not frame.eof:
+        raise EOFError
+
+
+def header_size(head: bytes | bytearray) -> int:
+    """Return how many bytes stand before the first record; `head` begins the content."""
+    return PRELUDE + int.from_bytes(head[4:PRELUDE], "little")
+
+
+def _not_dbn(path: Path, place: str) -> DataError:
+    return DataError(
+        f"{path} is not a Databento file.",
+        where=place,
+        hint="Give files as Databento delivers them: DBN, compressed with zstd (.dbn.zst).",
+    )
+
+
+def _cut_short(path: Path, place: str) -> DataError:
+    return DataError(
+        f"{path} is cut short: its last records are missing.",
+        where=place,
+        hint="Download the file again.",
+    )
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A file that is not cut short. `size` is bytes on the disk."""
+
+    path: Path
+    header: DbnFile
+    rows: int
+    size: int
+    sha256: str
+
+
+def read_whole(path: Path, where: str) -> Whole:
+    """Read a file to its end, and see it safe on the disk. Raises DataError where it is cut."""
+    header = read_header(path, where)
+    rows = check_whole(path, where)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return Whole(path, header, rows, path.stat().st_size, digest(path))
+
+
+RECORDS = 100_000
+
+
+def slices(path: Path, folder: Path, records: int = RECORDS) -> Iterator[Path]:
+    """Yield files in `folder` of at most `records` each, in order. A file is gone after its turn.
+
+    The file must be whole, as `check_whole` sees to.
+    """
+    for number, content in enumerate(_contents(path, records)):
+        part = folder / f"{number}.dbn.zst"
+        part.write_bytes(zstandard.compress(content, 1))
+        yield part
+        part.unlink()
+
+
+def _contents(path: Path, records: int) -> Iterator[bytes]:
+    """Yield header and records of each slice; of a file without records nothing."""
+    held = bytearray()
+    header, size = b"", 0
+    for piece in decompressed(path):
+        held += piece
+        if not header and len(held) > PRELUDE and len(held) > header_size(held):
+            header = bytes(held[: header_size(held)])
+            del held[: len(header)]
+            size = records * 4 * held[0]
+        while header and len(held) >= size:
+            yield header + held[:size]
+            del held[:size]
+    if header and held:
+        yield header + held

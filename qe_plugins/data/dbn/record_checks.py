@@ -1,0 +1,141 @@
+"""Every record of a Databento file looked at before any is used.
+
+The engine's loader ends the process for some wrong records, and takes others for prices: so a file
+is read to its end here, and the first wrong record is named with its number and its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import databento_dbn as dbn
+import msgspec
+import numpy as np
+
+from qe_plugins.data.dbn.files import PRELUDE, check_whole, decompressed, header_size, read_header
+from qe_plugins.errors import DataError
+
+BATCH = 100_000  # records looked at together
+UNDEFINED = 2**63 - 1
+MOST_PRICE = 10**16  # of 1e-9 points: ten million
+MOST_VOLUME = 10**12
+FIRST, LAST = 946_684_800 * 10**9, 4_102_444_800 * 10**9  # the years 2000 to 2099
+BARS = {"ohlcv-1s": 32, "ohlcv-1m": 33, "ohlcv-1h": 34, "ohlcv-1d": 35}
+TRADED = {"trades": 0, "tbbo": 1}
+QUOTED = ("mbp-1", "tbbo", "bbo-1s", "bbo-1m")
+PRICES = ("open", "high", "low", "close")
+
+type Columns = np.ndarray[Any, np.dtype[Any]]
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How records of a schema look: their type in the header, and their layouts by size."""
+
+    rtype: int
+    layouts: dict[int, Any]
+
+
+def _kind(rtype: int, *messages: Any) -> Kind:
+    layouts = [np.dtype(message._dtypes) for message in messages]
+    return Kind(rtype, {layout.itemsize: layout for layout in layouts})
+
+
+KINDS = {
+    **{schema: _kind(rtype, dbn.OHLCVMsg) for schema, rtype in BARS.items()},
+    "trades": _kind(0, dbn.TradeMsg),
+    "mbp-1": _kind(1, dbn.MBP1Msg),
+    "tbbo": _kind(1, dbn.MBP1Msg),
+    "mbp-10": _kind(10, dbn.MBP10Msg),
+    "mbo": _kind(160, dbn.MBOMsg),
+    "bbo-1s": _kind(195, dbn.BBOMsg),
+    "bbo-1m": _kind(196, dbn.BBOMsg),
+    "status": _kind(18, dbn.StatusMsg),
+    "definition": _kind(19, dbn.InstrumentDefMsg, dbn.InstrumentDefMsgV1, dbn.InstrumentDefMsgV2),
+    "statistics": _kind(24, dbn.StatMsg, dbn.StatMsgV1),
+}
+
+
+def check_records(path: Path, place: str, name: str | None = None) -> int:
+    """Read a file to its end and return its records.
+
+    Raises DataError, at `place`, where it is cut short, is no DBN, or holds a record that cannot
+    be: `name` (by default the path), record and field are said.
+    """
+    schema = read_header(path, place).schema
+    rows = check_whole(path, place)
+    if (kind := KINDS.get(schema)) is None:
+        return rows
+    before = 0
+    for records in _batches(path, kind, place, name or str(path)):
+        for field, wrong in _faults(records, schema, kind.rtype):
+            if wrong.any():
+                at = int(np.argmax(wrong))
+                raise _wrong(name or str(path), before + at, field, records[at], place)
+        before += len(records)
+    return rows
+
+
+def _faults(records: Columns, schema: str, rtype: int) -> Iterator[tuple[str, Any]]:
+    """Yield each field that is looked at, and in which records it is wrong."""
+    size = records.dtype.itemsize // 4
+    yield "length", records["length"] != size
+    yield "rtype", records["rtype"] != rtype
+    stamp = "ts_recv" if "ts_recv" in (records.dtype.names or ()) else "ts_event"
+    times = records[stamp].astype(np.uint64)
+    yield stamp, (times < FIRST) | (times >= LAST)
+    if schema in BARS:
+        for price in PRICES:
+            yield price, _no_price(records[price])
+        yield "high", records["high"] < records["low"]
+        for price in ("open", "close"):
+            yield price, (records[price] < records["low"]) | (records[price] > records["high"])
+        yield "volume", records["volume"] > MOST_VOLUME
+    if schema in TRADED:
+        yield "price", _no_price(records["price"])
+        yield "size", records["size"] == 0
+    if schema in QUOTED:
+        for price in ("bid_px_00", "ask_px_00"):
+            yield price, (records[price] != UNDEFINED) & _no_price(records[price])
+
+
+def _no_price(prices: Columns) -> Any:
+    return (prices > MOST_PRICE) | (prices < -MOST_PRICE)
+
+
+def _batches(path: Path, kind: Kind, place: str, name: str) -> Iterator[Columns]:
+    held, begun = bytearray(), False
+    layout: np.dtype[Any] = np.dtype("u1")
+    for piece in decompressed(path):
+        held += piece
+        if not begun and len(held) > PRELUDE and len(held) > header_size(held):
+            del held[: header_size(held)]
+            begun = True
+            if 4 * held[0] not in kind.layouts:
+                raise DataError(
+                    f"{name}, record 1: field 'length' is {held[0]}, which no record of this "
+                    "schema has.",
+                    where=place,
+                    hint="Download the file again.",
+                )
+            layout = kind.layouts[4 * held[0]]
+        while begun and len(held) >= BATCH * layout.itemsize:
+            yield np.frombuffer(bytes(held[: BATCH * layout.itemsize]), layout)
+            del held[: BATCH * layout.itemsize]
+    if begun and held:
+        yield np.frombuffer(bytes(held[: len(held) // layout.itemsize * layout.itemsize]), layout)
+
+
+def _wrong(name: str, before: int, field: str, record: Any, place: str) -> DataError:
+    is_price = field in PRICES or "px" in field or field == "price"
+    said = f"{int(record[field]) / 1e9:.10g}" if is_price else f"{record[field]}"
+    beside = ""
+    if field in PRICES:
+        high, low = (int(record[one]) / 1e9 for one in ("high", "low"))
+        beside = f", with high {high:.10g} and low {low:.10g}"
+    return DataError(
+        f"{name}, record {before + 1:,}: field '{field}' cannot be {said}{beside}.",
+        where=place,
+        hint="Download the file again.",
+    )

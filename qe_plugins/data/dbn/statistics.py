@@ -1,0 +1,94 @@
+"""What the exchange published of a root's contracts: one kind of record of a `statistics` file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import databento_dbn
+import msgspec
+import numpy as np
+
+from qe_plugins.data.dbn.files import PRELUDE, check_whole, decompressed, header_size, read_header
+from qe_plugins.data.dbn.root_bars import Names, contract_on, names_of
+
+SCHEMA = "statistics"
+SECOND = 1_000_000_000
+BATCH = 100_000  # records looked at together
+LAYOUTS = {  # by the size of a record, which grew with version 3 of the format
+    layout.itemsize: layout
+    for layout in map(np.dtype, (databento_dbn.StatMsg._dtypes, databento_dbn.StatMsgV1._dtypes))
+}
+ADDED = int(databento_dbn.StatUpdateAction.NEW)
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement about a contract, `ESZ13`: `ts` is when it came (UTC nanoseconds), `day` the
+    trading day it is about where that is said, `price` in units of 1e-9."""
+
+    contract: str
+    ts: int
+    day: date | None
+    price: int
+    quantity: int
+    flags: int
+
+
+def published(file: Path, kind: int, roots: Sequence[str]) -> Iterator[Published]:
+    """Yield what a file says of one kind of the roots' outright contracts, in the file's order.
+
+    `kind` is a `databento_dbn.StatType`. Deletions are left out. Nothing for a file of another
+    schema; raises DataError for a file that is cut short.
+    """
+    if read_header(file, "data").schema != SCHEMA:
+        return
+    check_whole(file, "data")
+    names: Names = {}
+    for header, records in _batches(file):
+        names = names or {id_: m for root in roots for id_, m in names_of(header, root).items()}
+        meant = records[(records["stat_type"] == kind) & (records["update_action"] == ADDED)]
+        for record in meant:
+            if (found := _published(record, names)) is not None:
+                yield found
+
+
+def _published(record: np.void, names: Names) -> Published | None:
+    ts, id_ = int(record["ts_event"]), int(record["instrument_id"])
+    reference = int(record["ts_ref"])
+    day = None if reference == databento_dbn.UNDEF_TIMESTAMP else _day(reference)
+    contract = contract_on(id_, _day(ts), names)
+    if contract is None and day is not None:  # published after its last day
+        contract = contract_on(id_, day, names)
+    if contract is None:
+        return None
+    return Published(
+        contract=contract,
+        ts=ts,
+        day=day,
+        price=int(record["price"]),
+        quantity=int(record["quantity"]),
+        flags=int(record["stat_flags"]),
+    )
+
+
+def _batches(file: Path) -> Iterator[tuple[databento_dbn.Metadata, np.ndarray]]:
+    held, header = bytearray(), None
+    layout: np.dtype[Any] = np.dtype("u1")
+    for piece in decompressed(file):
+        held += piece
+        if header is None and len(held) > PRELUDE and len(held) > header_size(held):
+            start = header_size(held)
+            header = databento_dbn.Metadata.decode(bytes(held[:start]))
+            del held[:start]
+            layout = LAYOUTS[4 * held[0]]
+        while header is not None and len(held) >= BATCH * layout.itemsize:
+            yield header, np.frombuffer(bytes(held[: BATCH * layout.itemsize]), layout)
+            del held[: BATCH * layout.itemsize]
+    if header is not None and held:
+        yield header, np.frombuffer(bytes(held), layout)
+
+
+def _day(ts: int) -> date:
+    return datetime.fromtimestamp(ts // SECOND, UTC).date()

@@ -1,0 +1,105 @@
+"""A generated tape as a catalog in a folder of its own, with the rolls that it is known to have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import msgspec
+
+from qe_plugins import state_dir
+from qe_plugins.config.schema import Synthetic
+from qe_plugins.data.catalog.catalog import open_shelf
+from qe_plugins.data.synthetic.generator import build
+from qe_plugins.data.synthetic.label import ROLLS, Made, read_label
+from qe_plugins.data.synthetic.roots import by_underlying, check_through_zero
+from qe_plugins.data.synthetic.schedule import plan
+from qe_plugins.errors import DataError, did_you_mean
+
+ROOTS: tuple[str, ...] = get_args(get_type_hints(Synthetic)["root"])
+
+
+class Generated(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalog that was written, or was there already: `made` tells. `bars` are one-minute."""
+
+    catalog: Path
+    label: str
+    roots: tuple[str, ...]
+    contracts: int
+    bars: int
+    rolls: Path
+    made: bool
+
+
+def default_folder(settings: Synthetic, roots: Sequence[str]) -> Path:
+    """Return where a tape goes by default: its settings are in the name."""
+    names = "-".join(roots)
+    name = f"synth-{names}-{settings.start}-{settings.years}y-seed{settings.seed}"
+    return state_dir.data_dir() / name
+
+
+def generate(settings: Synthetic, roots: Sequence[str], out: Path | None = None) -> Generated:
+    """Write the tape of `roots` whole or not at all; those of one underlying share its price.
+
+    A catalog of the same settings that is there already is left as it is. Raises DataError for
+    another folder in its place, an unknown root, and one price for several underlyings.
+    """
+    _check(settings, roots)
+    place = (out or default_folder(settings, roots)).absolute()
+    wanted = Made(tuple(roots), msgspec.structs.replace(settings, root=roots[0]))
+    there = place.exists() and _is_there(place, wanted)
+    if not there:
+        _write(wanted, place)
+    shelf = open_shelf(place, str(place))
+    return Generated(
+        catalog=place,
+        label=wanted.label,
+        roots=wanted.roots,
+        contracts=len(shelf.contracts),
+        bars=sum(group.rows for one in shelf.series for group in one.groups),
+        rolls=place / ROLLS,
+        made=not there,
+    )
+
+
+def _check(settings: Synthetic, roots: Sequence[str]) -> None:
+    for root in roots:
+        if root not in ROOTS:
+            hint = did_you_mean(root, ROOTS) or f"There are {', '.join(ROOTS)}."
+            raise DataError("no such root can be generated.", where=repr(root), hint=hint)
+    if len(set(roots)) < len(roots) or not roots:
+        raise DataError("each root must be named once.", where=",".join(roots) or "--roots")
+    if len(by_underlying(roots)) > 1 and settings.open_price is not None:
+        raise DataError(
+            "one first price for several underlyings.",
+            where=",".join(roots),
+            hint="Leave the price out: each root then begins at its own.",
+        )
+    check_through_zero(settings, roots, "--through-zero")
+
+
+def _is_there(place: Path, wanted: Made) -> bool:
+    if place.is_dir() and read_label(place, "catalog") == wanted:
+        return True
+    if place.is_dir() and not any(place.iterdir()):
+        return False
+    raise DataError("is already there.", where=str(place), hint="Name another folder with --out.")
+
+
+def _write(wanted: Made, place: Path) -> None:
+    parts = [
+        (plan(wanted.settings, lambda key: f"--{key}", group[0]), group)
+        for group in by_underlying(wanted.roots).values()
+    ]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
+    try:
+        part.chmod(0o755)
+        build(wanted.settings, parts, part)
+        os.replace(part, place)  # over an empty folder too
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,167 @@
+"""A generated tape: contracts of one underlying or of several, the same for the same settings.
+
+It looks like a tape and is none: no edge found on it means anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from nautilus_trader.model import (
+    AssetClass,
+    Currency,
+    FuturesContract,
+    InstrumentId,
+    Price,
+    Quantity,
+    Symbol,
+)
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from qe_plugins.config.schema import Synthetic
+from qe_plugins.data.catalog.build_cache import cached
+from qe_plugins.data.catalog.catalog import Kind, Shelf, open_shelf
+from qe_plugins.data.catalog.selection import Where
+from qe_plugins.data.catalog.writer import bar_table, write_series
+from qe_plugins.data.synthetic.contract_months import DAY_NS, MINUTES, Month
+from qe_plugins.data.synthetic.label import Made, write_label
+from qe_plugins.data.synthetic.price_path import PricePath, Reel
+from qe_plugins.data.synthetic.rolls import KnownRoll, known_rolls
+from qe_plugins.data.synthetic.roots import SPECS, check_through_zero, price_of, seed_of
+from qe_plugins.data.synthetic.schedule import Plan, plan
+from qe_plugins.data.synthetic.volume import traded
+from qe_plugins.market.contract_key import ContractKey
+
+FORM = "3"  # of the generator; a change makes every cache again
+CARRY = 0.03  # a year: what the interest leaves after the dividends
+LISTED = 456  # days before its expiry that a month is listed
+YEAR = 365 * DAY_NS
+BELOW = 0.35  # of the first price: how far below zero a price falls that is to
+WIDTH = 8  # sessions over which it does so, at most
+
+
+def shelf(settings: Synthetic, where: Where) -> Shelf:
+    """Return the catalog of the generated tape, made on first use."""
+    place = where("synthetic")
+    check_through_zero(settings, [settings.root], place)
+    planned = plan(settings, where)
+    text = FORM.encode() + msgspec.json.encode(settings)
+    key = hashlib.sha256(text).hexdigest()[:32]
+    return cached(
+        "synthetic",
+        key,
+        build=lambda folder: build(settings, [(planned, [settings.root])], folder),
+        read=lambda folder: open_shelf(folder, place),
+    )
+
+
+def build(settings: Synthetic, parts: Sequence[tuple[Plan, Sequence[str]]], folder: Path) -> None:
+    """Write the catalog of a tape into `folder`; roots of a part share one underlying."""
+    contracts: list[FuturesContract] = []
+    rolls: dict[str, list[KnownRoll]] = {}
+    for planned, roots in parts:
+        contracts += _written(settings, planned, roots, folder)
+        rolls |= known_rolls(planned, roots, SPECS[roots[0]].venue)
+    ParquetDataCatalog(str(folder)).write_instruments(contracts)
+    names = [root for _, roots in parts for root in roots]
+    write_label(folder, Made(tuple(names), settings), rolls)
+
+
+def _written(
+    settings: Synthetic, planned: Plan, roots: Sequence[str], folder: Path
+) -> list[FuturesContract]:
+    """Write the bars of roots that share one underlying, month by month; return the contracts."""
+    spec = SPECS[roots[0]]
+    seed, volatility = seed_of(settings.seed, spec.underlying), settings.volatility * spec.wild
+    reel, contracts = Reel(seed, volatility), []
+    fall = _fall(settings, planned, roots[0], Reel(seed, volatility))
+    for number, month in enumerate(planned.months):
+        share = planned.share(number)
+        days = np.flatnonzero(share)
+        if days.size:
+            path = reel.between(int(days[0]), int(days[-1]))
+            path = PricePath(*(getattr(path, n)[days - days[0]] for n in path.__struct_fields__))
+        for at, root in enumerate(roots):
+            own = msgspec.structs.replace(
+                month, key=ContractKey(root, month.key.year, month.key.month)
+            )
+            contracts.append(_contract(own))
+            if days.size:
+                volumes = _volumes(settings.seed, own, at, path, share[days])
+                table = _bars(settings, planned, path, own, days, volumes, fall)
+                name = f"{own.key.name}.{SPECS[root].venue}-1-MINUTE-LAST-EXTERNAL"
+                write_series(folder, Kind.BARS, name, table)
+    return contracts
+
+
+def _fall(settings: Synthetic, planned: Plan, root: str, reel: Reel) -> np.ndarray | None:
+    """Return what is taken off the price in each minute of each session, in points; mostly none."""
+    if root not in settings.through_zero:
+        return None
+    middle, first = len(planned.days) // 2, float(price_of(settings, root))
+    level = float(reel.between(middle, middle).close.max())
+    width = max(min(WIDTH, len(planned.days) / 6), 0.5)
+    at = np.arange(len(planned.days))[:, None] + np.arange(MINUTES) / MINUTES
+    fall: np.ndarray = np.exp(-(((at - middle - 0.5) / width) ** 2)) * first * (level + BELOW)
+    return fall
+
+
+def _volumes(seed: int, month: Month, at: int, path: PricePath, share: np.ndarray) -> np.ndarray:
+    """Return the contracts traded in each minute; each root of a tape has draws of its own."""
+    spec = SPECS[month.key.root]
+    entropy = [seed_of(seed, spec.underlying), month.key.year, month.key.month]
+    seeds = np.random.SeedSequence(entropy, spawn_key=(100 + at,) if at else ())
+    return traded(seeds, path.activity * spec.volume * share[:, None])
+
+
+def _bars(
+    settings: Synthetic,
+    planned: Plan,
+    path: PricePath,
+    month: Month,
+    days: np.ndarray,
+    volumes: np.ndarray,
+    fall: np.ndarray | None,
+) -> pa.Table:
+    """Return the bars of one month, closing times as stamps; none where nothing was traded."""
+    spec = SPECS[month.key.root]
+    stamps, open_ = planned.stamps(days)
+    kept = open_ & (volumes > 0) & (stamps <= month.expiry)
+    first = planned.months[0].expiry - planned.opens[0]
+    carried = np.exp(CARRY * (month.expiry - planned.opens[days] - first) / YEAR)
+    tick = float(spec.tick)
+    ticks = float(price_of(settings, month.key.root)) / tick * carried[:, None]
+    less = 0.0 if fall is None else fall[days] / tick
+    prices = [
+        np.rint((side * ticks - less)[kept]).astype(np.int64) * spec.unit
+        for side in (path.open, path.high, path.low, path.close)
+    ]
+    digits = spec.precision
+    return bar_table(prices, volumes[kept], stamps[kept], scale=digits, precision=digits)
+
+
+def _contract(month: Month) -> FuturesContract:
+    root = month.key.root
+    spec = SPECS[root]
+    return FuturesContract(
+        instrument_id=InstrumentId.from_str(f"{month.key.name}.{spec.venue}"),
+        raw_symbol=Symbol(month.key.raw),
+        asset_class=getattr(AssetClass, spec.asset),
+        underlying=root,
+        activation_ns=month.expiry - LISTED * DAY_NS,
+        expiration_ns=month.expiry,
+        currency=Currency.from_str("USD"),
+        price_precision=spec.precision,
+        price_increment=Price.from_str(str(spec.tick)),
+        multiplier=Quantity.from_int(spec.multiplier),
+        lot_size=Quantity.from_int(1),
+        ts_event=month.expiry - LISTED * DAY_NS,
+        ts_init=month.expiry - LISTED * DAY_NS,
+        exchange=spec.venue,
+        info={"synthetic": True},
+    )

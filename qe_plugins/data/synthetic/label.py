@@ -1,0 +1,54 @@
+"""What a catalog of generated bars says of itself, so that nobody takes it for a market."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from qe_plugins.config.schema import Synthetic
+from qe_plugins.data.synthetic.rolls import KnownRoll
+from qe_plugins.errors import DataError
+
+LABEL, ROLLS = "synthetic.json", "rolls.json"
+
+
+class Made(msgspec.Struct, frozen=True):
+    """How a catalog was generated."""
+
+    roots: tuple[str, ...]
+    settings: Synthetic
+
+    @property
+    def label(self) -> str:
+        """Return what a reader sees."""
+        *most, last = self.roots
+        roots = f"{', '.join(most)} and {last}" if most else last
+        return f"SYNTHETIC {roots} tape, seed {self.settings.seed} (not market data)"
+
+
+def write_label(folder: Path, made: Made, rolls: Mapping[str, Sequence[KnownRoll]]) -> None:
+    """Leave the label, and the rolls known by root, in a catalog's folder."""
+    for name, what in ((LABEL, {"label": made.label, "made": made}), (ROLLS, rolls)):
+        (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(what)))
+
+
+def read_label(folder: Path, place: str) -> Made | None:
+    """Return how a catalog was generated, None where it was not."""
+    file = folder / LABEL
+    if not file.is_file():
+        return None
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Label).made
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DataError(
+            f"cannot be read: {error}.",
+            where=f"{place}: {file}",
+            hint="Generate the tape again with 'qe data synth'.",
+        ) from error
+
+
+class _Label(msgspec.Struct, frozen=True):
+    label: str
+    made: Made

@@ -1,0 +1,145 @@
+"""What a generated tape takes for each root: its contract's terms, and prices that look like it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, time
+from decimal import Decimal
+from typing import Literal
+from zlib import crc32
+
+import msgspec
+import numpy as np
+
+from qe_plugins.config.schema import Synthetic
+from qe_plugins.data.synthetic.contract_months import Month, months, nanoseconds
+from qe_plugins.errors import DataError
+from qe_plugins.market.expiry import first_notice, last_trade, listed
+
+SP500 = "S&P 500"
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """One root. `tick` is in points, `multiplier` in USD a point, `volume` contracts a minute.
+
+    `price` is the first one where the settings have none, `wild` how much more its price moves than
+    the settings' volatility. `stops` is when its last day ends in Chicago.
+    """
+
+    underlying: str
+    venue: str
+    asset: Literal["INDEX", "COMMODITY", "DEBT"]
+    tick: Decimal
+    multiplier: int
+    volume: int
+    price: Decimal
+    wild: float = 1.0
+    stops: time = time(8, 30)
+
+    @property
+    def precision(self) -> int:
+        """Return the decimals of a price."""
+        exponent = self.tick.as_tuple().exponent
+        assert isinstance(exponent, int)
+        return -exponent
+
+    @property
+    def unit(self) -> int:
+        """Return a tick as a whole number of the last decimal."""
+        return int(self.tick.scaleb(self.precision))
+
+
+def _index(underlying: str, multiplier: int, volume: int, price: int) -> Spec:
+    return Spec(
+        underlying=underlying,
+        venue="XCME",
+        asset="INDEX",
+        tick=Decimal("0.25"),
+        multiplier=multiplier,
+        volume=volume,
+        price=Decimal(price),
+    )
+
+
+SPECS = {
+    "ES": _index(SP500, 50, 900, 4_750),
+    "MES": _index(SP500, 5, 600, 4_750),
+    "NQ": _index("Nasdaq-100", 20, 350, 16_800),
+    "CL": Spec(
+        underlying="crude oil",
+        venue="XNYM",
+        asset="COMMODITY",
+        tick=Decimal("0.01"),
+        multiplier=1_000,
+        volume=300,
+        price=Decimal(72),
+        wild=2.2,
+        stops=time(13, 30),
+    ),
+    "GC": Spec(
+        underlying="gold",
+        venue="XCEC",
+        asset="COMMODITY",
+        tick=Decimal("0.10"),
+        multiplier=100,
+        volume=200,
+        price=Decimal(2_050),
+        stops=time(12, 30),
+    ),
+    "ZN": Spec(
+        underlying="ten-year note",
+        venue="XCBT",
+        asset="DEBT",
+        tick=Decimal("0.015625"),
+        multiplier=1_000,
+        volume=1_200,
+        price=Decimal(111),
+        wild=0.4,
+        stops=time(12, 1),
+    ),
+}
+
+
+def by_underlying(roots: Sequence[str]) -> dict[str, list[str]]:
+    """Return roots by what they are a future on, in the order given: those share one price."""
+    found: dict[str, list[str]] = {}
+    for root in roots:
+        found.setdefault(SPECS[root].underlying, []).append(root)
+    return found
+
+
+def check_through_zero(settings: Synthetic, roots: Sequence[str], place: str) -> None:
+    """Raise DataError where the settings take a root through zero that is not one of `roots`."""
+    known = [one for one in roots if SPECS[one].asset != "INDEX"]
+    for root in settings.through_zero:
+        if root not in known:
+            hint = f"Name one of {', '.join(known)}." if known else "An index stays above zero."
+            raise DataError(f"the price of {root} cannot go through zero.", where=place, hint=hint)
+
+
+def price_of(settings: Synthetic, root: str) -> Decimal:
+    """Return the first price of a root, in points."""
+    return SPECS[root].price if settings.open_price is None else settings.open_price
+
+
+def seed_of(seed: int, underlying: str) -> int:
+    """Return what the path of an underlying is drawn from: each has its own."""
+    if underlying == SP500:
+        return seed
+    return int(np.random.SeedSequence([seed, crc32(underlying.encode())]).generate_state(1)[0])
+
+
+def months_of(root: str, first: date, count: int) -> list[Month]:
+    """Return the next `count` contract months of a root that may be held after a day."""
+    if SPECS[root].asset == "INDEX":
+        return months(root, first, count)
+    found = []
+    for key in listed(root, first):
+        notice = first_notice(key)
+        last = last_trade(key)
+        stops = SPECS[root].stops
+        leaves = min(last, notice) if notice else last
+        found.append(Month(key, nanoseconds(last, stops), nanoseconds(leaves, stops)))
+        if len(found) == count:
+            break
+    return found

@@ -1,0 +1,128 @@
+"""The tape of a copy of the data that was cut: as the whole one is, up to a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+from nautilus_trader.model import InstrumentClose, InstrumentCloseType
+
+from qe_plugins.data.catalog import row_groups
+from qe_plugins.data.catalog.catalog import Kind, open_shelf
+from qe_plugins.data.catalog.reader import Piece, Woven
+from qe_plugins.data.catalog.row_groups import STAMP, times
+from qe_plugins.data.catalog.selection import FAR
+from qe_plugins.data.tape import Tape
+
+
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tape of a copy has in common with the whole one, as plain data.
+
+    `lasts` has when each contract's last record is due on the whole one (UTC ns).
+    """
+
+    source: str
+    label: str
+    contracts: list[str]
+    bar_types: list[str]
+    start: int
+    chunk: int
+    series: list[tuple[str, str]]
+    lasts: dict[str, int]
+
+    @classmethod
+    def of(cls, tape: Tape) -> Self:
+        """Return the outline of a tape."""
+        return cls(
+            source=tape.source,
+            label=tape.label,
+            contracts=[str(one.id) for one in tape.contracts],
+            bar_types=tape.bar_types,
+            start=tape.start,
+            chunk=tape.chunk,
+            series=[(one.kind.value, one.name) for one in tape.series],
+            lasts=_lasts(tape),
+        )
+
+
+class CutTape(Tape, frozen=True):
+    """A tape that ends at `until` (UTC ns): clocks run up to there, past its last record."""
+
+    until: int = 0
+    lasts: Mapping[str, int] = {}
+
+    def last_records(self) -> dict[str, int]:
+        """Return when each contract's last record is due on the whole tape.
+
+        The simulated exchange lets an order wait for a record that comes, and how long the data
+        is is no component's to know: a copy must not make it wait for none.
+        """
+        return dict(self.lasts)
+
+    def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
+        """Yield all records in order, and last one that says nothing, where it is later."""
+        yield from Tape.pieces(self, woven)  # slots: `super()` is of another class here
+        if self.until > self.end:
+            first = self.contracts[0]
+            price, kind = first.price_increment, InstrumentCloseType.END_OF_SESSION
+            last: Any = InstrumentClose(first.id, price, kind, self.until, self.until)
+            yield Piece([last], [])
+
+
+def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
+    """Return the tape of a catalog that was cut at `until` (UTC ns).
+
+    It has the contracts and bar types of the whole one.
+
+    A contract that trades later is listed already, and has no bars. Raises DataError where the
+    catalog cannot be read.
+    """
+    shelf = open_shelf(folder, str(folder))
+    found = {(one.kind.value, one.name): one for one in shelf.series}
+    series = [found[key] for key in outline.series if key in found]
+    spans = [span for one in series if (span := row_groups.span(one.groups, outline.start, FAR))]
+    end = max(span.last for span in spans)
+    return CutTape(
+        source=outline.source,
+        label=outline.label,
+        catalog=folder,
+        contracts=[shelf.contracts[name] for name in outline.contracts],
+        bar_types=outline.bar_types,
+        start=outline.start,
+        end=end,
+        until=until,
+        lasts=outline.lasts,
+        records=sum(span.rows for span in spans) + (until > end),
+        bars=sum(
+            span.rows
+            for one in series
+            if one.kind is Kind.BARS and (span := row_groups.span(one.groups, outline.start, FAR))
+        ),
+        chunk=outline.chunk,
+        series=tuple(series),
+        settlements={n: one for n, one in shelf.settlements.items() if n in outline.contracts},
+    )
+
+
+def moments(tape: Tape) -> np.ndarray:
+    """Return when records of a tape come (UTC ns), each moment once, in order."""
+    found = [_stamps(group) for one in tape.series for group in one.groups]
+    every = np.unique(np.concatenate(found))
+    return every[(every >= tape.start) & (every <= tape.end)]
+
+
+def _lasts(tape: Tape) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in tape.series:
+        if span := row_groups.span(one.groups, tape.start, tape.end + 1):
+            found[one.contract] = max(found.get(one.contract, 0), span.last)
+    return found
+
+
+def _stamps(group: row_groups.Group) -> np.ndarray:
+    with pq.ParquetFile(group.file) as parquet:
+        return times(parquet.read_row_group(group.index, columns=[STAMP], use_threads=False))

@@ -1,0 +1,80 @@
+"""Contracts by their ids, with the money facts that their definitions lack: margin and fee."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.execution import FeeModel, PerContractFeeModel
+from nautilus_trader.model import Currency, FuturesContract, InstrumentId, Money, Quantity
+
+from qe_plugins.engine.contracts.terms import Terms
+
+ZERO = Decimal(0)
+
+KEPT = (
+    *("raw_symbol", "asset_class", "underlying", "activation_ns", "expiration_ns", "currency"),
+    *("price_precision", "price_increment", "multiplier", "lot_size", "max_quantity"),
+    *("min_quantity", "exchange", "ts_event", "ts_init"),
+)
+
+
+class FeeByDate(FeeModel):
+    """A fee a contract and side that depends on the root and on the day of the order."""
+
+    def __init__(self, money: Mapping[str, Terms], currency: Currency) -> None:
+        self._money, self._currency = money, currency
+
+    def get_commission(
+        self, _order: Any, fill_quantity: Quantity, _fill_px: Any, instrument: Any
+    ) -> Money:
+        fee = self._money[instrument.underlying].fee(_order.ts_init)
+        return Money.from_decimal(fee * fill_quantity.as_decimal(), self._currency)
+
+
+def fee_model(money: Mapping[str, Terms], currency: str) -> Any:
+    """Return the model that charges each root's fee on each side of a trade."""
+    charged = Currency.from_str(currency)
+    amounts = {fee.amount for terms in money.values() for fee in terms.fees}
+    if len(amounts) == 1:
+        return PerContractFeeModel(Money.from_decimal(amounts.pop(), charged))
+    return FeeByDate(money, charged)
+
+
+def without_margins(contract: FuturesContract) -> FuturesContract:
+    """Return `contract` without margins: the engine knows them as a fraction of a price only.
+
+    The gate holds the table's dollars, whatever the price.
+    """
+    return remade(contract, margin_init=ZERO, margin_maint=ZERO)
+
+
+def remade(contract: FuturesContract, **changes: Any) -> FuturesContract:
+    """Return `contract` with other values in some fields: it cannot be changed in place."""
+    fields: dict[str, Any] = {name: getattr(contract, name) for name in KEPT}
+    return FuturesContract(**fields | {"instrument_id": contract.id} | changes)
+
+
+def instrument_of(cache: Any, instrument_id: str) -> Any:
+    """Return the engine's instrument for an id as text, or None."""
+    return cache.instrument(InstrumentId.from_str(instrument_id))
+
+
+class Instruments(dict[str, Any]):
+    """The engine's instruments by their ids as text, as they were when first asked for.
+
+    None where there is no such instrument.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        super().__init__()
+        self._cache = cache
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            found = instrument_of(self._cache, name)
+        except ValueError:
+            found = None
+        self[name] = found
+        return found

@@ -1,0 +1,186 @@
+"""What a contract costs and ties up, as it was on the day: `contracts:`, else the dated table."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from qe_plugins.errors import DataError, did_you_mean
+from qe_plugins.market.specs import FILE, market
+
+if TYPE_CHECKING:
+    from nautilus_trader.model import FuturesContract
+
+    from qe_plugins.config.loader import Loaded
+    from qe_plugins.config.schema import Contract
+    from qe_plugins.market.specs import Root
+
+CHICAGO = ZoneInfo("America/Chicago")
+OPENS = time(17)  # on the evening before, a session's date begins
+WRITTEN = "`contracts:`"
+
+
+class Fee(msgspec.Struct, frozen=True):
+    """A fee a contract and side, in USD, from a moment on (UTC nanoseconds)."""
+
+    since: int
+    amount: Decimal
+
+
+class Margins(msgspec.Struct, frozen=True):
+    """Margins a contract, in USD, from a moment on (UTC nanoseconds)."""
+
+    since: int
+    initial: Decimal
+    maintenance: Decimal
+    day_trade: Decimal | None = None
+
+    def during(self, basis: str) -> Margins:
+        """Return what is tied up inside a session: the day trader's where that is the basis."""
+        if basis == "overnight" or self.day_trade is None:
+            return self
+        return Margins(self.since, self.day_trade, self.day_trade, self.day_trade)
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """The money facts of one root over a run, oldest first, and where they come from.
+
+    `start` is that of the run (UTC nanoseconds): the first entry of a table may be later.
+    """
+
+    root: str
+    fees: Sequence[Fee]
+    margins: Sequence[Margins]
+    source: str
+    start: int = 0
+
+    def fee(self, ts: int) -> Decimal:
+        """Return the fee of a contract and side at a moment (UTC nanoseconds)."""
+        return at(self.fees, ts).amount
+
+    def margin(self, ts: int) -> Margins:
+        """Return the margins in force at a moment (UTC nanoseconds)."""
+        return at(self.margins, ts)
+
+
+def at[T: (Fee, Margins)](entries: Sequence[T], ts: int) -> T:
+    """Return the entry in force at a moment; before the first one, the first."""
+    if len(entries) == 1:
+        return entries[0]
+    return entries[max(bisect_right(entries, ts, key=lambda one: one.since) - 1, 0)]
+
+
+def money_facts(
+    loaded: Loaded, contracts: Iterable[FuturesContract], start: int, end: int
+) -> dict[str, Terms]:
+    """Return the money facts of each root on the tape, from `start` to `end` (UTC nanoseconds).
+
+    A root that neither `contracts:` nor the table has, and a day-trade margin that is asked for
+    and not known, is an error.
+    """
+    found = {}
+    for root in sorted({contract.underlying for contract in contracts}):
+        written = loaded.config.contracts.get(root)
+        found[root] = of_file(root, written) if written else of_table(loaded, root, start, end)
+        if parts := [fee.amount for fee in found[root].fees if fee.amount * 100 % 1]:
+            raise loaded.error(
+                f"a fee must be in whole cents, as each fill is charged, was {parts[0]}.",
+                *("contracts", root, "fee"),
+            )
+        if loaded.config.margin.basis == "day_trade":
+            _check_day_trade(loaded, found[root])
+    return found
+
+
+def of_file(root: str, written: Contract) -> Terms:
+    """Return what `contracts:` says of a root."""
+    margins = Margins(0, written.margin_init, written.margin_maint, written.day_trade)
+    return Terms(root=root, fees=[Fee(0, written.fee)], margins=[margins], source=WRITTEN)
+
+
+def of_table(loaded: Loaded, root: str, start: int, end: int) -> Terms:
+    """Return what the dated table says of a root, as far as a run needs it."""
+    try:
+        table: Root = market(root)
+    except DataError as error:
+        known = loaded.config.contracts
+        hint = did_you_mean(root, known) or f"Write them, or add the root to {FILE}."
+        raise loaded.error(f"no fee and margins for {root}.", "contracts", hint=hint) from error
+    fees = [Fee(begins(one.since), one.total) for one in table.fees]
+    margins = [
+        Margins(begins(one.since), one.initial, one.maintenance, one.day_trade)
+        for one in table.margins
+    ]
+    return Terms(
+        root=root,
+        fees=needed(fees, start, end),
+        margins=needed(margins, start, end),
+        source=str(FILE),
+        start=start,
+    )
+
+
+def needed[T: (Fee, Margins)](entries: list[T], start: int, end: int) -> list[T]:
+    """Return the entries that are in force between two moments, both inclusive."""
+    entries = sorted(entries, key=lambda one: one.since)
+    first = at(entries, start)
+    return [one for one in entries if one is first or start < one.since <= end]
+
+
+def begins(day: date) -> int:
+    """Return when a session's date begins, in UTC nanoseconds."""
+    evening = datetime.combine(day - timedelta(days=1), OPENS, CHICAGO)
+    return int(evening.timestamp()) * 1_000_000_000
+
+
+def day_of(ts: int) -> str:
+    """Return the date of the session that begins at a moment (UTC nanoseconds), `2022-01-21`."""
+    evening = datetime.fromtimestamp(ts // 1_000_000_000, CHICAGO)
+    return f"{evening + timedelta(days=1):%Y-%m-%d}"
+
+
+def _check_day_trade(loaded: Loaded, terms: Terms) -> None:
+    for margins in terms.margins:
+        if margins.day_trade is None:
+            since = f" from {day_of(margins.since)}" if margins.since else ""
+            raise loaded.error(
+                f"no day-trade margin of {terms.root}{since} in {terms.source}.",
+                "margin",
+                "basis",
+                hint=f"Write contracts.{terms.root}.day_trade, or use overnight margins.",
+            )
+
+
+def fees_in_words(terms: Terms, currency: str) -> list[str]:
+    """Say each fee in a sentence, with the table and the day from which it holds."""
+    return [
+        f"{terms.root}: {one.amount} {currency} a contract and side"
+        f"{_since(one, terms.fees, terms)}."
+        for one in terms.fees
+    ]
+
+
+def margins_in_words(terms: Terms, currency: str) -> list[str]:
+    """Say each margin in a sentence, with the table and the day from which it holds."""
+    return [
+        f"{terms.root}: margin {one.initial:,} {currency} to open, {one.maintenance:,} to hold"
+        f"{_day_trade(one)}{_since(one, terms.margins, terms)}."
+        for one in terms.margins
+    ]
+
+
+def _since[T: (Fee, Margins)](one: T, entries: Sequence[T], terms: Terms) -> str:
+    if not one.since:
+        return f" ({terms.source})"
+    first = ", the first there is" if one is entries[0] and one.since > terms.start else ""
+    return f" ({terms.source} as of {day_of(one.since)}{first})"
+
+
+def _day_trade(margins: Margins) -> str:
+    return "" if margins.day_trade is None else f", {margins.day_trade:,} inside a session"

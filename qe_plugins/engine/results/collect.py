@@ -1,0 +1,174 @@
+"""Take what a run leaves behind out of the engine, before the engine is disposed of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import nautilus_trader
+
+from qe_plugins.config.loader import Loaded
+from qe_plugins.data.tape import Tape
+from qe_plugins.engine.accounting import reference_prices
+from qe_plugins.engine.accounting.trades import Fill
+from qe_plugins.engine.recording.observers import Said
+from qe_plugins.engine.recording.recorder import decimal, in_causal_order
+from qe_plugins.engine.results import facts, frames, marks
+from qe_plugins.engine.results.frames import account_frame
+from qe_plugins.engine.results.result import ContractFacts, Outcome, TapeFacts
+from qe_plugins.engine.rolling.costs import rolls_of
+from qe_plugins.engine.running.context import Floor
+from qe_plugins.engine.simulation import settlement
+from qe_plugins.engine.simulation.assumptions import assumptions, waited
+from qe_plugins.errors import RunError
+from qe_plugins.journal.facts import Fact, Kind
+
+DIGITS = 6
+"""Decimals of a balance: an average price may leave more while a position is partly closed."""
+
+ENGINE = f"nautilus_trader {nautilus_trader.__version__}"
+
+
+def outcome_of(
+    loaded: Loaded, tape: Tape, floor: Floor, run_id: str, started: datetime, said: list[Said]
+) -> Outcome:
+    """Return everything the report and the journal need. `said` is what the observers had to say.
+
+    `seconds` is left empty: the runner measures it.
+    """
+    floor.office.settle()
+    recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
+    balance = floor.balance
+    if wrong := balance.differs(floor.one_account.engines):
+        raise RunError(f"{wrong}: nothing of this run can be believed.")
+    orders = _orders(floor)
+    still_open = reference_prices.complete(recorder, orders, tape)
+    settlements = settlement.settled(recorder.fills, tape.settlements)
+    ids = {str(contract.id): contract.id for contract in tape.contracts}
+    traded = {fill.instrument_id for fill in recorder.fills} | {
+        str(order.instrument_id) for order in orders
+    }
+    return Outcome(
+        run_id=run_id,
+        name=loaded.config.name,
+        engine=ENGINE,
+        started=started,
+        tape=_tape_facts(tape),
+        catalog=tape.catalog,
+        bar_spec=loaded.config.data.bars,
+        starting_balance=balance.starting,
+        final_balance=round(balance.total(), DIGITS),
+        currency=currency,
+        orders=frames.orders_frame(orders, recorder),
+        fills=frames.fills_frame(recorder.fills),
+        positions=frames.positions_frame(recorder.trades, still_open),
+        account=account_frame(
+            recorder.fills,
+            {name: decimal(floor.instruments[name].multiplier) for name in traded},
+            lambda one, ts: floor.margin.of(ids[one], ts).initial,
+            start=tape.start,
+            starting=balance.starting,
+            currency=currency,
+        ),
+        signals=frames.signals_frame(recorder),
+        vetoes=frames.vetoes_frame(recorder.facts),
+        marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
+        fills_sha256=fills_sha256(recorder.fills),
+        plugins=floor.plugins.stats(),
+        failures=recorder.failures.plain(),
+        rolls=rolls_of(recorder),
+        settlements=[msgspec.to_builtins(one) for one in settlements],
+        assumptions=[
+            *floor.house.said,
+            *settlement.in_words(settlements),
+            *waited(floor.queue.stale if floor.queue else 0, loaded.config.fills.stale_after / 60),
+            *assumptions(loaded, floor.money, tape),
+        ],
+        facts=_facts(loaded, tape, floor, orders, settlements, said),
+    )
+
+
+def fills_sha256(fills: Iterable[Fill]) -> str:
+    """Return the SHA-256 (hex) of the fills in order, one line each.
+
+    A line is `ts_event,instrument_id,side,quantity,price,commission`, decimals as Nautilus prints
+    them, commission without its currency, `\\n` after each.
+    """
+    digest = hashlib.sha256()
+    for fill in fills:
+        what = (fill.ts, fill.instrument_id, fill.side, abs(fill.quantity))
+        digest.update(f"{','.join(map(str, what))},{fill.price},{fill.commission}\n".encode())
+    return digest.hexdigest()
+
+
+def _orders(floor: Floor) -> list[Any]:
+    """Return every order in the order of submission; those that only the engine knows last."""
+    known = {order.client_order_id: order for order in floor.cache.orders()}
+    own = [known.pop(i) for i in floor.recorder.handled if i in known]
+    rest = list(known.values())
+    rest.sort(key=lambda order: (order.ts_init, floor.recorder.order_id(order)))
+    return sorted(own + rest, key=lambda order: order.ts_init)
+
+
+def _facts(
+    loaded: Loaded,
+    tape: Tape,
+    floor: Floor,
+    orders: list[Any],
+    settlements: list[settlement.Settled],
+    said: list[Said],
+) -> list[Fact]:
+    recorder = floor.recorder
+    causes = facts.closed_by_the_house(orders, recorder)
+    causes |= settlement.journaled(settlements, recorder)
+    run = Fact(
+        id="run:1",
+        kind=Kind.RUN,
+        ts_event=tape.start,
+        source="quant-engine",
+        body={
+            "name": loaded.config.name,
+            "engine": ENGINE,
+            "data": tape.label,
+            "records": tape.records,
+            "end": tape.end,
+            "plugins": floor.plugins.names,
+        },
+    )
+    happened = [
+        *facts.wish_facts(recorder),
+        *recorder.facts,
+        *facts.order_facts(orders, recorder, causes),
+        *facts.fill_facts(recorder.fills),
+        *facts.trade_facts(recorder.trades, recorder.closing),
+        *facts.said_facts(said),
+        *recorder.failures.facts(),
+    ]
+    return [run, *in_causal_order(happened)]
+
+
+def _tape_facts(tape: Tape) -> TapeFacts:
+    return TapeFacts(
+        source=tape.source,
+        label=tape.label,
+        start=tape.start,
+        end=tape.end,
+        bars=tape.bars,
+        present=tape.present(),
+        refused=dict(tape.refused),
+        contracts=[
+            ContractFacts(
+                id=str(contract.id),
+                root=contract.underlying,
+                tick=decimal(contract.price_increment),
+                multiplier=decimal(contract.multiplier),
+                currency=contract.currency.code,
+                precision=contract.price_precision,
+                expiry=contract.expiration_ns,
+            )
+            for contract in tape.contracts
+        ],
+    )

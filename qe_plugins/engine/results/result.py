@@ -1,0 +1,102 @@
+"""What a finished run hands to its report, as plain data: nothing here belongs to the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from qe_plugins.data.checks.completeness import Present
+from qe_plugins.journal.facts import Fact
+from qe_plugins.plugins import Stats
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class ContractFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One traded contract. `tick` in points, `multiplier` in currency a point, `expiry` UTC ns."""
+
+    id: str
+    root: str
+    tick: Decimal
+    multiplier: Decimal
+    currency: str
+    precision: int
+    expiry: int
+
+
+class TapeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The data a run used. `source` is dbn, catalog or synthetic; `label` is what a reader sees.
+
+    `start` and `end` are the first and last event seen, UTC nanoseconds; `bars` counts bars,
+    not quotes or trades. `present` says which sessions of the calendar there is data of, `refused`
+    which contracts were left out for their definition, by name, and why.
+    """
+
+    source: str
+    label: str
+    start: int
+    end: int
+    bars: int
+    contracts: list[ContractFacts]
+    present: list[Present] = []
+    refused: dict[str, str] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One finished run. Frames hold times as `Datetime("ns", "UTC")`, money as Float64.
+
+    orders     ts, client_order_id, strategy, instrument_id, side, type, quantity, price, trigger,
+               status, reason, filled, avg_price
+    fills      ts, instrument_id, side, quantity, price, commission, currency, strategy,
+               client_order_id, trade_id, position_id, liquidity, reference (the price that its
+               order could expect: what it was sent on, its trigger or its limit)
+    positions  id, instrument_id, strategy, side (LONG/SHORT), quantity (peak), entry, exit,
+               opened, closed, pnl (net), commissions, favorable, adverse, slippage  (one row a
+               trade: from flat to flat; an open one has no exit, closed, pnl and excursions)
+    account    ts, balance, locked (margin held), currency
+    signals    ts, id, source, kind (vote/signal), instrument_id, side, confidence, entry, stop,
+               target, reason
+    vetoes     ts, plugin, client_order_id, strategy, instrument_id, side, quantity, reason
+    failures   one mapping a failure of a plugin: plugin, hook, error, where, first, last (UTC ns),
+               traceback (of the first), count, text (one line)
+    rolls      one mapping a roll: at (ISO), strategy, before, after, contracts, prices, spread,
+               legs (price and fee of each), fees, reason, outcome
+    settlements  one mapping a position held into expiry: order, instrument_id, strategy,
+               contracts, price, basis (settlement, preliminary or bar), day, published, at
+    log        the file of what was logged, None where nothing was kept
+    marks      ts, instrument_id, close: last close of every hour in which the contract traded
+    """
+
+    run_id: str
+    name: str
+    engine: str
+    started: datetime
+    tape: TapeFacts
+    catalog: Path
+    bar_spec: str
+    starting_balance: Decimal
+    final_balance: Decimal
+    currency: str
+    orders: pl.DataFrame
+    fills: pl.DataFrame
+    positions: pl.DataFrame
+    account: pl.DataFrame
+    signals: pl.DataFrame
+    vetoes: pl.DataFrame
+    marks: pl.DataFrame
+    fills_sha256: str
+    plugins: list[Stats]
+    assumptions: list[str]
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    rolls: list[dict[str, Any]] = field(default_factory=list)
+    settlements: list[dict[str, Any]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    log: IO[str] | None = None

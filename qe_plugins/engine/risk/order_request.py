@@ -1,0 +1,282 @@
+"""What is held and what may still fill, and whether an order can only reduce a position."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from nautilus_trader.model import (
+    Bar,
+    ContingencyType,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    TimeInForce,
+)
+
+from qe_plugins.engine.recording.recorder import decimal, signal_id_of
+from qe_plugins.plugins.types import OrderRequest
+
+if TYPE_CHECKING:
+    from nautilus_trader.common import Cache
+    from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId
+
+ZERO = Decimal(0)
+ALTERNATIVES = (ContingencyType.OCO, ContingencyType.OUO)
+AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+STOPS = (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
+
+type Leaves = tuple[Any, Decimal]
+"""An order, and how many contracts of it may still fill."""
+
+
+class Present:
+    """The positions and the unfinished orders of an account at one moment.
+
+    `sending` are orders of the list that is being sent: no cache has them yet. `without` is a
+    strategy and a contract that are left out, since their position is being closed.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        submitted: Iterable[Any] = (),
+        sending: Iterable[Any] = (),
+        without: tuple[Any, Any] | None = None,
+    ) -> None:
+        self.orders = unfinished(cache, submitted)
+        self.orders |= {order.client_order_id: order for order in sending}
+        self.positions = list(cache.positions_open())
+        if without is not None:
+            kept = [o for o in self.orders.values() if _whose(o) != without]
+            self.orders = {order.client_order_id: order for order in kept}
+            self.positions = [one for one in self.positions if _whose(one) != without]
+
+    def held(self, contract: InstrumentId, strategy: StrategyId) -> Decimal:
+        """Return a strategy's net position in contracts, negative when short."""
+        return net(one for one in self.positions if _whose(one) == (strategy, contract))
+
+    def by_contract(self) -> dict[Any, Decimal]:
+        """Return the account's net position in each contract."""
+        found: dict[Any, Decimal] = defaultdict(Decimal)
+        for one in self.positions:
+            found[one.instrument_id] += net([one])
+        return found
+
+    def others(self, order: Any) -> list[Any]:
+        """Return the orders besides one, and besides those that wait for its fill."""
+        name = order.client_order_id
+        return [
+            one
+            for one in self.orders.values()
+            if one.client_order_id != name and one.parent_order_id != name
+        ]
+
+    def of(self, order: Any) -> list[Any]:
+        """Return the other orders of the same strategy and contract."""
+        whose = _whose(order)
+        return [one for one in self.orders.values() if one is not order and _whose(one) == whose]
+
+
+def _whose(one: Any) -> tuple[Any, Any]:
+    return one.strategy_id, one.instrument_id
+
+
+def net(positions: Iterable[Any]) -> Decimal:
+    """Return the contracts of some positions, shorts negative."""
+    found = ZERO
+    for one in positions:
+        size = one.quantity.as_decimal()
+        found += size if one.is_long else -size
+    return found
+
+
+def position(cache: Cache, instrument_id: InstrumentId, strategy_id: StrategyId) -> Decimal:
+    """Return the strategy's net position in contracts, negative when short."""
+    return net(cache.positions_open(instrument_id=instrument_id, strategy_id=strategy_id))
+
+
+def unfinished(
+    cache: Cache, submitted: Iterable[ClientOrderId] = (), **mine: Any
+) -> dict[ClientOrderId, Any]:
+    """Return the orders that may still fill, by client order id; `mine` limits the cache's lists.
+
+    `submitted` are orders that left a strategy within the callback now running: the cache does
+    not list them as in flight yet. Orders on their way to be cancelled are left out.
+    """
+    found: dict[ClientOrderId, Any] = {}
+    for listing in (cache.orders_open, cache.orders_inflight, cache.orders_emulated):
+        found |= {order.client_order_id: order for order in listing(**mine)}
+    for client_order_id in submitted:
+        sent: Any = cache.order(client_order_id)
+        if sent is not None and sent.status == OrderStatus.INITIALIZED:
+            found[client_order_id] = sent
+    return {i: order for i, order in found.items() if not order.is_pending_cancel}
+
+
+def leaves_of(order: Any) -> Decimal:
+    """Return how many contracts of an order may still fill."""
+    leaves: Decimal = order.leaves_qty.as_decimal()
+    return leaves
+
+
+def fillable(orders: Iterable[Leaves], parents: Mapping[Any, Decimal]) -> Decimal:
+    """Return how many contracts fill on one side if everything there fills.
+
+    `parents` are the contracts left of each order on the other side: what waits for one of them to
+    fill only takes off what that puts on, and counts where it comes to more.
+    """
+    alone: list[Leaves] = []
+    waiting: dict[Any, list[Leaves]] = defaultdict(list)
+    for order, leaves in orders:
+        parent = order.parent_order_id
+        if parent is not None and parent in parents:
+            waiting[parent].append((order, leaves))
+        else:
+            alone.append((order, leaves))
+    beyond = (max(at_risk(each) - parents[one], ZERO) for one, each in waiting.items())
+    return at_risk(alone) + sum(beyond, ZERO)
+
+
+def at_risk(orders: Iterable[Leaves]) -> Decimal:
+    """Return how many contracts fill if everything fills.
+
+    Of orders that cancel one another (OCO, OUO) only the largest counts.
+    """
+    orders = list(orders)
+    if len(orders) == 1:
+        return max(orders[0][1], ZERO)
+    groups: dict[frozenset[Any], Decimal] = {}
+    for order, leaves in orders:
+        group = frozenset({order.client_order_id})
+        if order.contingency_type in ALTERNATIVES:
+            group |= frozenset(order.linked_order_ids or ())
+        groups[group] = max(groups.get(group, ZERO), leaves)
+    return sum(groups.values(), ZERO)
+
+
+def only_reduces(held: Decimal, order: Any, contracts: Decimal, others: Iterable[Any]) -> bool:
+    """Say whether `contracts` of an order can only bring a position nearer to flat, never past.
+
+    `held` is the strategy's position, `others` its other unfinished orders in the contract. What is
+    filled at once is held against the position alone, whatever rests beside it. What rests counts
+    together with what else may close, against the position and the entries that fill before it:
+    its parent, a market order, and for a stop a limit order that the price passes first.
+    """
+    side, others = order.side, list(others)
+    reach = held if side == OrderSide.SELL else -held
+    same = [(one, leaves_of(one)) for one in others if one.side == side]
+    if fills_at_once(order):
+        now = [pair for pair in same if fills_at_once(pair[0])]
+        if at_risk([*now, (order, contracts)]) <= reach:
+            return True
+    every = [*same, (order, contracts)]
+    opposite = [one for one in others if one.side != side]
+    opens = {one.client_order_id: max(leaves_of(one) - max(-reach, ZERO), ZERO) for one in opposite}
+    before = [
+        (one, max(leaves_of(one) - at_risk(_waiting_for(one, every)), ZERO))
+        for one in opposite
+        if one.parent_order_id != order.client_order_id and _precedes(one, order)
+    ]
+    return fillable(every, opens) <= max(reach + at_risk(before), ZERO)
+
+
+def _waiting_for(entry: Any, orders: Iterable[Leaves]) -> list[Leaves]:
+    name = entry.client_order_id
+    return [(order, leaves) for order, leaves in orders if order.parent_order_id == name]
+
+
+def fills_at_once(order: Any) -> bool:
+    """Say whether an order never rests: it fills when it arrives, or not at all."""
+    if order.order_type in (OrderType.MARKET, OrderType.MARKET_TO_LIMIT):
+        return True
+    return order.order_type == OrderType.LIMIT and order.time_in_force in AT_ONCE
+
+
+def _precedes(entry: Any, order: Any) -> bool:
+    """Say whether an entry on the other side fills before an order can trade."""
+    if entry.order_type == OrderType.MARKET:
+        return True
+    if entry.order_type != OrderType.LIMIT or order.order_type not in STOPS:
+        return False
+    trigger, price = order.trigger_price.as_decimal(), entry.price.as_decimal()
+    return bool(trigger < price if order.side == OrderSide.SELL else trigger > price)
+
+
+class OrderDescription(msgspec.Struct, frozen=True):
+    """An order that is to be sent, or to grow: `contracts` of it may still fill.
+
+    `present` is what the account holds and works at this moment. `reduces` says that the order can
+    only bring its strategy's position nearer to flat.
+    """
+
+    request: OrderRequest
+    order: Any
+    contracts: Decimal
+    present: Present
+    reduces: bool
+
+
+def describe_order(
+    component: Any,
+    order: Any,
+    *,
+    contracts: Decimal | None = None,
+    grows: Decimal | None = None,
+    submitted: Iterable[Any] = (),
+    sending: Iterable[Any] = (),
+    without: tuple[Any, Any] | None = None,
+) -> OrderDescription:
+    """Describe an order that a component sends.
+
+    `contracts` are asked for in place of the order's leaves, `grows` of them new; `submitted` were
+    sent within this callback, `sending` is the list that the order is of; `without` is a strategy
+    and a contract whose position is being closed.
+    """
+    floor, contract, side = component._floor, order.instrument_id, order.side
+    present = Present(floor.cache, submitted, sending, without)
+    present.orders.pop(order.client_order_id, None)
+    leaves = leaves_of(order) if contracts is None else contracts
+    held, others = present.held(contract, order.strategy_id), present.of(order)
+    same = [(one, leaves_of(one)) for one in others if one.side == side]
+    parents = {one.client_order_id: leaves_of(one) for one in others if one.side != side}
+    total = fillable([*same, (order, leaves)], parents)
+    handling, priced = floor.alarm.handling, order.order_type != OrderType.MARKET
+    request = OrderRequest(
+        client_order_id=order.client_order_id.value,
+        strategy=order.strategy_id.value,
+        instrument_id=str(contract),
+        side=side.name,
+        type=order.order_type.name,
+        quantity=leaves,
+        price=optional(order, "price") if priced else None,
+        trigger=optional(order, "trigger_price") if priced else None,
+        stop=stop_of(order, others),
+        grows=grows,
+        position=held,
+        working=abs(held + total if side == OrderSide.BUY else held - total),
+        signal_id=signal_id_of(handling),
+        ts=handling.ts_init if isinstance(handling, Bar) else component.clock.timestamp_ns(),
+        emulated=order.emulation_trigger is not None,
+    )
+    reduces = only_reduces(held, order, leaves, others)
+    return OrderDescription(request, order, leaves, present, reduces)
+
+
+def stop_of(order: Any, others: Iterable[Any]) -> Decimal | None:
+    """Return the trigger of the protective stop that waits for an entry, None without one."""
+    for one in others:
+        if one.parent_order_id == order.client_order_id and one.side != order.side:
+            trigger = optional(one, "trigger_price")
+            if trigger is not None:
+                return trigger
+    return None
+
+
+def optional(order: Any, name: str) -> Decimal | None:
+    """Return a price of an order, or None where its type has no such price."""
+    value = getattr(order, name, None)
+    return None if value is None else decimal(value)

@@ -1,0 +1,181 @@
+"""When the front of a root turns from one contract to the next on a tape, and at what prices.
+
+The roll calendar says on which session; the moment is the first minute of that session's regular
+hours in which both contracts traded, so that both legs and the adjustment have one price pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from qe_plugins import state_dir
+from qe_plugins.data.catalog.decimals import scanned
+from qe_plugins.data.rolls.activity import open_activity
+from qe_plugins.data.rolls.calendars import fresh, keep, rolls_of, within
+from qe_plugins.data.tape import Tape
+from qe_plugins.errors import DataError
+from qe_plugins.market.contract_key import dated_key
+from qe_plugins.market.roll_calendar import Figures, Roll, RollCalendar, Rule, roll_calendar
+from qe_plugins.market.sessions import next_session, session_on, sessions, shifted
+
+REGULAR = (time(8, 30), time(15))
+DAY = 86_400_000_000_000
+PATIENCE = 30 * DAY  # after an expiry, in which to look for the next contract: tapes have holes
+
+
+@dataclass(frozen=True)
+class Turn:
+    """From the bar closed `at` (UTC ns) on, `after` is current instead of `before` (ids).
+
+    `prices` are both closes of that bar, in points: None where the contracts never traded in the
+    same minute, or `after` is not on the tape.
+    """
+
+    at: int
+    before: str
+    after: str
+    reason: str
+    prices: tuple[Decimal, Decimal] | None = None
+
+
+def turns_of(
+    tape: Tape, root: str, rule: str, files: Sequence[Path] = ()
+) -> tuple[str, tuple[Turn, ...]]:
+    """Return the first contract of a root on a tape, and the turns after it.
+
+    `files` are the Databento files or folders that the tape was decoded from, if any: their roll
+    calendar is that of `qe data rolls`, which also knows daily bars and open interest. Raises
+    DataError where the tape has no bars of the root, or a rule that bars cannot answer.
+    """
+    bars = bars_of(tape, root)
+    if not bars:
+        raise DataError(f"the data has no bars of {root}.", hint="Name a root that is on it.")
+    calendar = _calendar(tape, root, Rule(rule), bars, files)
+    expiries = {str(contract.id): contract.expiration_ns for contract in tape.contracts}
+    turns = (_turn(roll, root, bars, expiries) for roll in calendar.rolls)
+    return calendar.first, tuple(turn for turn in turns if turn is not None)
+
+
+def bars_of(tape: Tape, root: str) -> dict[str, pl.LazyFrame]:
+    """Return the bars of a root's contracts by id: ts (close, UTC ns), close (points), volume."""
+    found = {}
+    for contract in tape.contracts:
+        for bar_type in tape.bar_types:
+            if contract.underlying == root and bar_type.startswith(f"{contract.id}-"):
+                files = tape.catalog / "data" / "bars" / bar_type / "*.parquet"
+                found[str(contract.id)] = (
+                    scanned(files, "volume")
+                    .select("close", "volume", ts=pl.col("ts_event").cast(pl.Int64))
+                    .filter(pl.col("ts").is_between(tape.start, tape.end))
+                )
+    return found
+
+
+def _calendar(
+    tape: Tape, root: str, rule: Rule, bars: Mapping[str, pl.LazyFrame], files: Sequence[Path]
+) -> RollCalendar:
+    first, last = (_trading_day(root, ts) for ts in (tape.start, tape.end))
+    if files and rule is not Rule.CALENDAR:
+        return within(_shared(root, rule, files, first, last), first, last)
+    known = sessions(root, first, shifted(root, last, 1))
+    days = [session.date for session in known]
+    if rule is Rule.CALENDAR:
+        return roll_calendar(root, rule, days, {})
+    if rule is Rule.OPEN_INTEREST:
+        raise DataError(
+            "bars tell no open interest.",
+            where=f"roll: {rule}",
+            hint="Roll by volume or calendar, or run on the Databento files that have `statistics`"
+            ", or on a catalog that `qe data get` or `qe data import` made of them.",
+        )
+    closes = np.array([_nanoseconds(session.close) for session in known])
+    return roll_calendar(root, rule, days, _volumes(bars, closes, days))
+
+
+def _shared(root: str, rule: Rule, files: Sequence[Path], first: date, last: date) -> RollCalendar:
+    """Return the calendar that `qe data rolls` keeps beside the data, made anew if short or old.
+
+    A calendar says of a session only what was known the day before, so a longer one agrees.
+    """
+    bought = all(file.resolve().is_relative_to(state_dir.data_dir().resolve()) for file in files)
+    known = fresh(root, rule, files) if bought else None
+    if known is not None and known.start <= first and known.end >= last:
+        return known
+    calendar = rolls_of(open_activity(files, root), rule)
+    if bought:
+        keep(calendar, files)
+    return calendar
+
+
+def _volumes(bars: Mapping[str, pl.LazyFrame], closes: Any, days: Sequence[date]) -> Figures:
+    figures: Figures = {}
+    for contract, frame in bars.items():
+        table = frame.select("ts", "volume").sort("ts").collect()
+        running = np.concatenate([[0.0], np.cumsum(table["volume"].to_numpy())])
+        ended = running[np.searchsorted(table["ts"].to_numpy(), closes, side="right")]
+        for day, volume in zip(days, np.diff(ended, prepend=0.0).tolist(), strict=True):
+            key = dated_key(contract.partition(".")[0], day) if volume else None
+            if key is not None:
+                figures.setdefault(day, {})[key] = round(volume)
+    return figures
+
+
+def _turn(
+    roll: Roll, root: str, bars: Mapping[str, pl.LazyFrame], expiries: Mapping[str, int]
+) -> Turn | None:
+    """Return the turn of a roll, None where the tape ends before it.
+
+    Without a shared minute in regular hours, any shared minute of the last day will do; without
+    that, the next contract's first bar after the expiry. What comes first is known when it comes.
+    """
+    session = session_on(root, roll.date)
+    assert session is not None
+    start = _nanoseconds(session.open)
+    expiry = expiries.get(roll.before, start)
+    before, after = (
+        _between(bars.get(one), start, max(expiry, start) + PATIENCE)
+        for one in (roll.before, roll.after)
+    )
+    both = before.join(after, on="ts", suffix="_after").sort("ts")
+    last_day, expired = pl.col("ts") > expiry - DAY, pl.col("ts") > expiry
+    found = [both.filter(_is_regular()), both.filter(last_day), after.filter(expired)]
+    if roll.after not in bars:
+        found.append(before.filter(_is_regular()))
+    firsts = [frame.sort("ts").row(0, named=True) for frame in found if frame.height]
+    first = min(firsts, key=lambda row: row["ts"], default=None)
+    if first is None:
+        return None
+    pair = (first["close"], first["close_after"]) if "close_after" in first else None
+    prices = (Decimal(pair[0]).normalize(), Decimal(pair[1]).normalize()) if pair else None
+    return Turn(first["ts"], roll.before, roll.after, roll.reason, prices)
+
+
+def _between(frame: pl.LazyFrame | None, start: int, end: int) -> pl.DataFrame:
+    if frame is None:
+        return pl.DataFrame(schema={"ts": pl.Int64, "close": pl.Decimal(38, 16)})
+    return frame.select("ts", "close").filter(pl.col("ts").is_between(start, end)).collect()
+
+
+def _is_regular() -> pl.Expr:
+    local = (
+        pl.from_epoch("ts", "ns")
+        .dt.replace_time_zone("UTC")
+        .dt.convert_time_zone("America/Chicago")
+    )
+    return local.dt.time().is_between(*REGULAR, closed="right")
+
+
+def _trading_day(root: str, ts: int) -> date:
+    return next_session(root, ts - 1).date
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000_000

@@ -1,0 +1,148 @@
+"""Build the engine of one run: venues, contracts, hosted components, the bridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pyarrow.parquet as pq
+from nautilus_trader.backtest import BacktestEngine
+from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, Price
+
+from qe_plugins.data.tape import Tape
+from qe_plugins.engine.accounting.balance import credit
+from qe_plugins.engine.contracts.instruments import fee_model, without_margins
+from qe_plugins.engine.hosting.host import host
+from qe_plugins.engine.hosting.subscriptions import Subscribing
+from qe_plugins.engine.recording.recorder import Recorder
+from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched
+from qe_plugins.engine.rolling.front_state import Follower
+from qe_plugins.engine.rolling.strategy import host_on_front
+from qe_plugins.engine.running.account_checks import refuse_hedging
+from qe_plugins.engine.running.components import Component
+from qe_plugins.engine.running.context import Floor
+from qe_plugins.engine.running.prepare import Prepared
+from qe_plugins.engine.settings.nautilus_config import cache_config, engine_config, venue_arguments
+from qe_plugins.engine.signals.pipeline import Bridge
+from qe_plugins.engine.simulation.exchange import Exchange
+from qe_plugins.engine.simulation.settlement import Settling
+from qe_plugins.safe_text import one_line
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An engine with everybody on it. `opening` is what it is to hear before the tape."""
+
+    engine: BacktestEngine
+    floor: Floor
+    bridge: Bridge
+    fronts: tuple[Front, ...]
+    opening: list[Bar]
+    settling: Settling
+    exchange: Exchange
+
+
+def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
+    """Return an engine that is ready for its tape. Dispose of it before building another.
+
+    `recorder` takes what the run decides, by default one that is kept for the report.
+    """
+    engine = BacktestEngine(engine_config(prepared.loaded))
+    try:
+        exchange = Exchange(prepared.loaded.config, prepared.tape)
+        model = _add_venues(engine, prepared, exchange)
+        for contract in prepared.tape.contracts:
+            engine.add_instrument(without_margins(contract))
+        fronts = tuple(prepared.fronts.values())
+        opening = [_add_front(engine, front, prepared.tape) for front in fronts]
+        config, money = prepared.loaded.config, prepared.money
+        floor = Floor(engine, prepared.plugins, config, prepared.listings, money, recorder)
+        floor.fronts = prepared.fronts
+        bridge = _populate(engine, floor, prepared, exchange)
+        floor.one_account.now = bridge.clock.timestamp_ns
+        settling = Settling(
+            engine, prepared.tape, exchange.bars if exchange.active else None, model
+        )
+        return Stage(engine, floor, bridge, fronts, opening, settling, exchange)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _add_venues(engine: BacktestEngine, prepared: Prepared, exchange: Exchange) -> Any:
+    """Add a venue for each that contracts trade on; return the fill model they share, or None.
+
+    The engine keeps an account for each of them. Those are only its own: the account of the run is
+    one, and is held by `Balance`.
+    """
+    arguments = exchange.venue(venue_arguments(prepared.loaded))
+    currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
+    if arguments["fee_model"] is None:
+        arguments["fee_model"] = fee_model(prepared.money, currency)
+    arguments["starting_balances"] = credit(Currency.from_str(currency))
+    ids = [contract.id for contract in prepared.tape.contracts]
+    ids += [InstrumentId.from_str(front.id) for front in prepared.fronts.values()]
+    for venue in sorted({one.venue for one in ids}, key=str):
+        engine.add_venue(**arguments | {"venue": venue})
+    return arguments["fill_model"]
+
+
+def _populate(
+    engine: BacktestEngine, floor: Floor, prepared: Prepared, exchange: Exchange
+) -> Bridge:
+    """Add the bridge and the configured components, which then hear bars in this order."""
+    hosted: Any = host(Bridge, floor)
+    bridge: Bridge = hosted(prepared.tape.bar_types)
+    engine.add_actor(bridge)
+    engine.add_exec_algorithm(floor.denier)
+    exchange.connect(engine, floor, bridge.clock)
+    add = {
+        "strategies": engine.add_strategy,
+        "actors": engine.add_actor,
+        "exec_algorithms": engine.add_exec_algorithm,
+    }
+    for part in prepared.components:
+        add[part.section](_made(part, floor, prepared))
+    return bridge
+
+
+def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
+    try:
+        hosted = _hosted(part, floor, prepared)
+        if (len(prepared.components) > 1 or floor.hears) and issubclass(hosted, Subscribing):
+            floor.circles.admit(hosted)
+        made = part.make(hosted)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # `sys.exit` too: a run that did nothing is no success
+        message = f"{part.author.__name__} could not be made: {one_line(error)}."
+        raise prepared.loaded.error(message, part.section, part.name) from error
+    refuse_hedging(prepared.loaded, part, made)
+    return made
+
+
+def _hosted(part: Component, floor: Floor, prepared: Prepared) -> Any:
+    if part.follows is None:
+        return host(part.author, floor)
+    front, cache = prepared.fronts[part.follows.instrument], cache_config(prepared.loaded)
+    follower = Follower(front, part.follows, kept=cache.bar_capacity)
+    floor.followers.append(follower)
+    return host_on_front(part.author, floor, follower)
+
+
+def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> Bar:
+    contract = next(contract for contract in tape.contracts if contract.underlying == front.root)
+    engine.add_instrument(front_instrument(front, contract))
+    price = Price.from_decimal_dp(_first_price(tape, contract), contract.price_precision)
+    return unmatched(front, price, tape.start)
+
+
+def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:
+    """Return the first close of a contract on the tape, in points; 1 where it has no bars."""
+    for bar_type in tape.bar_types:
+        if bar_type.startswith(f"{contract.id}-"):
+            for file in sorted((tape.catalog / "data" / "bars" / bar_type).glob("*.parquet")):
+                for first in pq.ParquetFile(file).iter_batches(batch_size=1, columns=["close"]):
+                    return Decimal(first.column(0)[0].as_py())
+    return Decimal(1)

@@ -1,0 +1,97 @@
+"""Say what would run, without running it: what `qe check` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from qe_plugins import project
+from qe_plugins.config.loader import Loaded
+from qe_plugins.data.catalog.selection import written
+from qe_plugins.engine.recording.run_log import logged
+from qe_plugins.engine.running.backtest import start
+from qe_plugins.engine.running.build import build
+from qe_plugins.engine.running.prepare import Prepared, prepare
+from qe_plugins.engine.simulation.assumptions import assumptions
+from qe_plugins.plugins import Plugins
+
+Row = tuple[str, str]
+
+
+def describe(loaded: Loaded) -> list[Row]:
+    """Resolve, build and start everything, dispose of it, and return (label, value) rows.
+
+    Raises what `run` raises before its first bar.
+    """
+    with logged(loaded):
+        prepared = prepare(loaded)
+        stage = build(prepared)
+        try:
+            start(stage, prepared.tape)
+        finally:
+            stage.floor.observers.close()
+            stage.engine.dispose()
+    return [*_tape(prepared), *_desk(prepared), *_rules(prepared), *_warnings(prepared.plugins)]
+
+
+def _tape(prepared: Prepared) -> Iterator[Row]:
+    tape = prepared.tape
+    yield "project", str(project.find_root(Path.cwd()) or "none: no strategies/ or agents/ here")
+    yield "data", tape.label
+    yield "from", written(tape.start)
+    yield "to", written(tape.end)
+    yield "records", f"{tape.records:,}"
+    for one in tape.present():
+        yield "coverage", str(one)
+        if one.missing:
+            yield "missing", f"{one.root} sessions of {one.missing_in_words}"
+    for why in tape.refused.values():
+        yield "refused", why
+    for bar_type in tape.bar_types:
+        yield "bars", bar_type
+
+
+def _desk(prepared: Prepared) -> Iterator[Row]:
+    for part in prepared.components:
+        author = f"{part.author.__module__}:{part.author.__qualname__}"
+        yield LABELS[part.section], f"{part.name} ({author})"
+    yield from _rolls(prepared)
+    for number, (name, role, hooks) in enumerate(prepared.plugins.members(), start=1):
+        yield "plugin", f"{number}. {name} ({role}): {', '.join(hooks) or 'no hooks'}"
+
+
+def _rolls(prepared: Prepared) -> Iterator[Row]:
+    """Say when each front that is followed turns to its next contract, and why."""
+    for front in prepared.fronts.values():
+        yield "front", f"{front.root} by {front.rule.replace('_', ' ')}, {front.first} first"
+        for turn in front.turns[:SHOWN]:
+            yield "roll", f"{written(turn.at)} to {turn.after}: {turn.reason}"
+        if len(front.turns) > SHOWN:
+            yield "roll", f"and {len(front.turns) - SHOWN} more"
+
+
+SHOWN = 8
+LABELS = {"strategies": "strategy", "actors": "actor", "exec_algorithms": "execution algorithm"}
+
+
+def _rules(prepared: Prepared) -> Iterator[Row]:
+    config = prepared.loaded.config
+    rung, posture = config.rung, config.posture
+    plural = "" if rung.max_contracts == 1 else "s"
+    most = f"at most {rung.max_contracts} contract{plural}"
+    limits = f"{rung.risk} {rung.currency} a trade, {most}"
+    if rung.enforced:
+        yield "rung", f"{rung.name or rung.root or 'any root'}: {limits} for each strategy"
+    else:
+        yield "rung", f"none, so no order is refused for it; the desk sizes by {limits}"
+    if posture is not None:
+        yield "posture", f"{'halt' if posture.halt else 'open'}: {posture.reason}"
+    for line in assumptions(prepared.loaded, prepared.money, prepared.tape):
+        yield "assumes", line
+
+
+def _warnings(plugins: Plugins) -> Iterator[Row]:
+    if plugins.bind("contribute_signals") and not plugins.bind("resolve_signals"):
+        yield "warning", "no arbiter resolves the signals: none would be published"
+    if not plugins.bind("veto_order"):
+        yield "warning", "no guardian is active: every order passes the gate"

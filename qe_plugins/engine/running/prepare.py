@@ -1,0 +1,134 @@
+"""Everything a run needs, opened, loaded and checked before an engine is built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qe_plugins import plugins as manager
+from qe_plugins import state_dir
+from qe_plugins.config.loader import Loaded
+from qe_plugins.data.tape import Tape, open_tape
+from qe_plugins.engine.contracts.terms import Terms, money_facts
+from qe_plugins.engine.risk.rung import check_rung
+from qe_plugins.engine.rolling.front import Front
+from qe_plugins.engine.rolling.roll_points import turns_of
+from qe_plugins.engine.running.account_checks import check_currency, check_netting
+from qe_plugins.engine.running.availability import Listings
+from qe_plugins.engine.running.components import KINDS, Component, components
+from qe_plugins.engine.settings.entries import entries, front_id
+from qe_plugins.engine.settings.nautilus_config import check_account
+from qe_plugins.errors import DataError
+from qe_plugins.market.sessions import stretch
+from qe_plugins.plugins import Plugins
+from qe_plugins.plugins.base import PluginConfig
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that could start. `money` has the margins and fee of each root on the tape."""
+
+    loaded: Loaded
+    tape: Tape
+    listings: Listings
+    money: dict[str, Terms]
+    components: list[Component]
+    plugins: Plugins
+    fronts: dict[str, Front]
+
+
+def prepare(
+    loaded: Loaded,
+    plugins: Plugins | None = None,
+    tape: Tape | None = None,
+    files: Sequence[Path] | None = None,
+) -> Prepared:
+    """Open the tape, find every class, make every plugin. Raises QeError with the place.
+
+    `plugins` stand in for those that the configuration names, `tape` for its data, and `files` for
+    the Databento files of which the data was made.
+    """
+    check_account(loaded)
+    plugins = activated(loaded) if plugins is None else plugins
+    parts = [part for section in KINDS for part in components(loaded, section)]
+    check_netting(loaded, parts)
+    if tape is None:
+        tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
+    check_currency(loaded, tape.contracts)
+    fronts = _fronts(loaded, tape, parts, files_of(loaded) if files is None else files)
+    listings = Listings(
+        [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],
+        tape.bar_types + [front.bar_type for front in fronts.values()],
+        {front.id: front.root for front in fronts.values()},
+    )
+    for section in KINDS:
+        for entry in entries(loaded, section):
+            listings.check_settings(loaded, entry)
+    _check_fills(loaded)
+    if loaded.config.fills.rules == "exchange":
+        for root in {contract.underlying for contract in tape.contracts}:
+            stretch(root, tape.start)  # read its calendar now, not at the first order
+    roots = {str(contract.id): contract.underlying for contract in tape.contracts}
+    sized = {part.name for part in parts if getattr(part.author, "sized_by_desk", False)}
+    check_rung(loaded, roots | listings.fronts, sized)
+    money = money_facts(loaded, tape.contracts, tape.start, tape.end)
+    return Prepared(loaded, tape, listings, money, parts, plugins, fronts)
+
+
+def _check_fills(loaded: Loaded) -> None:
+    """Raise ConfigError where slippage is asked for and Nautilus fills by its own rules."""
+    if loaded.config.fills.rules == "nautilus" and loaded.config.slippage.model != "none":
+        raise loaded.error(
+            f"slippage is {loaded.config.slippage.model}, and Nautilus' own rules know none of it.",
+            "fills",
+            "rules",
+            hint="Write `slippage: {model: none}` beside `rules: nautilus`.",
+        )
+
+
+def _fronts(
+    loaded: Loaded, tape: Tape, parts: list[Component], files: Sequence[Path]
+) -> dict[str, Front]:
+    """Return the front of each root that a strategy follows."""
+    fronts: dict[str, Front] = {}
+    for part in parts:
+        if part.follows is None:
+            continue
+        root, rule = part.follows.instrument, part.follows.rule
+        known = fronts.get(root)
+        if known is not None and known.rule != rule:
+            message = f"{root} is already rolled by {known.rule} here, and cannot be by {rule}."
+            raise loaded.error(message, part.section, part.name, "roll")
+        try:
+            first, turns = turns_of(tape, root, rule, files)
+        except DataError as error:
+            raise loaded.error(
+                f"{root} cannot be rolled by {rule.replace('_', ' ')}: {error.message}",
+                part.section,
+                part.name,
+                "roll",
+                hint=error.hint,
+            ) from error
+        spec = loaded.config.data.bars
+        fronts[root] = Front(root, front_id(loaded, root), spec, rule, first, turns)
+    return fronts
+
+
+def files_of(loaded: Loaded) -> list[Path]:
+    """Return the Databento files that the tape was made of, those beside a bought catalog too."""
+    catalog = Path(loaded.config.data.catalog or "").expanduser().resolve()
+    if loaded.config.data.catalog and catalog.is_relative_to(state_dir.data_dir()):
+        return [catalog.parent] if any(catalog.parent.rglob("*.dbn.zst")) else []
+    given = loaded.config.data.dbn or []
+    return [Path(file).expanduser() for file in ([given] if isinstance(given, str) else given)]
+
+
+def activated(loaded: Loaded) -> Plugins:
+    """Make the plugins that a configuration names, with their settings, in its order."""
+    wanted: list[tuple[str, PluginConfig | None]] = []
+    for name in loaded.config.plugins:
+        found = manager.find(name, where=loaded.where("plugins", name))
+        assert found.cls is not None
+        wanted.append((name, loaded.decode(found.cls.Config, "plugins", name)))
+    return Plugins.activate(wanted)

@@ -1,0 +1,169 @@
+"""Turn the `nautilus:` section into the engine's own objects, by the engine's own names."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from nautilus_trader import common, data, execution, model
+from nautilus_trader.backtest import BacktestEngineConfig
+from nautilus_trader.risk import RiskEngineConfig
+
+from qe_plugins import state_dir
+from qe_plugins.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
+    from qe_plugins.config.nautilus import Model
+
+SECTION = "nautilus"
+NO_EMPTY_BARS = {"time_bars_build_with_no_updates": False}
+"""Nautilus makes bars of volume 0 while a market is closed; the feed has none."""
+ENUMS: dict[str, Any] = {
+    "oms_type": model.OmsType,
+    "account_type": model.AccountType,
+    "book_type": model.BookType,
+    "oto_trigger_mode": model.OtoTriggerMode,
+}
+MODELS: dict[str, Any] = {
+    "fill_model": execution,
+    "latency_model": execution,
+    "fee_model": execution,
+    "margin_model": model,
+}
+
+
+UNSUITED = {
+    "account_type": ("MARGIN", "futures are held on margin"),
+    "frozen_account": (False, "a balance that stands still says nothing of what was earned"),
+    "liquidation_enabled": (False, "the engine's margins are no dollars a contract"),
+}
+"""What a venue must say of its account, and why."""
+
+
+def check_account(loaded: Loaded) -> None:
+    """Raise ConfigError where the venue's settings are not those of a futures account."""
+    for name, (only, why) in UNSUITED.items():
+        if (was := getattr(loaded.config.nautilus.venue, name)) != only:
+            raise loaded.error(
+                f"{name} must be {str(only).lower() if only is False else only}, was "
+                f"{str(was).lower() if was is True else was}: {why}.",
+                *(SECTION, "venue", name),
+                hint="Set margin.on_breach to liquidate." if name.startswith("liq") else None,
+            )
+
+
+def engine_config(loaded: Loaded) -> BacktestEngineConfig:
+    """Return the engine's configuration. It is silent: what matters goes to the journal."""
+    section = loaded.config.nautilus
+    risk = msgspec.structs.asdict(section.risk_engine)
+    risk["max_notional_per_order"] = {
+        name: str(most) for name, most in section.risk_engine.max_notional_per_order.items()
+    }
+    return BacktestEngineConfig(
+        trader_id=_made(loaded, model.TraderId, section.trader_id, SECTION, "trader_id"),
+        logging=logger_config(loaded),
+        run_analysis=False,
+        cache=cache_config(loaded),
+        data_engine=construct(
+            loaded,
+            data.DataEngineConfig,
+            NO_EMPTY_BARS | section.data_engine,
+            SECTION,
+            "data_engine",
+        ),
+        exec_engine=construct(
+            loaded, execution.ExecutionEngineConfig, section.exec_engine, SECTION, "exec_engine"
+        ),
+        risk_engine=construct(loaded, RiskEngineConfig, risk, SECTION, "risk_engine"),
+    )
+
+
+def logger_config(loaded: Loaded) -> Any:
+    """Return the logger's configuration. Without one the engine itself logs nothing.
+
+    Its files go to the state folder unless the configuration names another.
+    """
+    given = dict(loaded.config.logging)
+    if not given:
+        return common.LoggerConfig(bypass_logging=True)
+    given.setdefault("stdout_level", "OFF")  # the engine's own default is INFO
+    for name in ("stdout_level", "fileout_level"):
+        if given.get(name) is not None:
+            level = str(given[name]).upper()
+            given[name] = _made(loaded, common.LogLevel.from_str, level, "logging", name)
+    levels = given.get("component_levels") or {}
+    if not isinstance(levels, dict):
+        raise loaded.error("must be a mapping of levels.", "logging", "component_levels")
+    for name, level in levels.items():
+        part = ("logging", "component_levels", name)
+        _made(loaded, common.LogLevel.from_str, str(level).upper(), *part)
+    if given.get("fileout_level") is not None or given.get("file_config"):
+        file = {"directory": str(state_dir.home() / "logs"), **(given.get("file_config") or {})}
+        where = ("logging", "file_config")
+        given["file_config"] = construct(loaded, common.FileWriterConfig, file, *where)
+    return construct(loaded, common.LoggerConfig, given, "logging")
+
+
+def cache_config(loaded: Loaded) -> Any:
+    """Return the cache's configuration: among others, how many bars of a kind are kept."""
+    section = loaded.config.nautilus
+    return construct(loaded, common.CacheConfig, section.cache, SECTION, "cache")
+
+
+def venue_arguments(loaded: Loaded) -> dict[str, Any]:
+    """Return what `BacktestEngine.add_venue` takes, apart from a fee model that is not set."""
+    venue = loaded.config.nautilus.venue
+    where = (SECTION, "venue")
+    given = {name: getattr(venue, name) for name in venue.__struct_fields__}
+    given["venue"] = _made(loaded, model.Venue, given.pop("name"), *where, "name")
+    for name, enum in ENUMS.items():
+        given[name] = _made(loaded, enum.from_str, given[name], *where, name)
+    given["starting_balances"] = [
+        _made(loaded, model.Money.from_str, text, *where, "starting_balances")
+        for text in venue.starting_balances
+    ]
+    if venue.base_currency is not None:
+        given["base_currency"] = _made(
+            loaded, model.Currency.from_str, venue.base_currency, *where, "base_currency"
+        )
+    for name, package in MODELS.items():
+        if (wanted := given[name]) is not None:
+            given[name] = model_of(loaded, package, wanted, *where, name)
+    return given
+
+
+def model_of(loaded: Loaded, package: Any, wanted: Model, *keys: str) -> Any:
+    """Return one of the engine's models by its name, such as `OneTickSlippageFillModel`."""
+    suffix = "".join(part.title() for part in keys[-1].split("_"))
+    kinds = sorted(n for n in vars(package) if n.endswith(suffix) and n != suffix)
+    if wanted.type not in kinds:
+        hint = did_you_mean(wanted.type, kinds) or f"There are: {', '.join(kinds)}."
+        raise loaded.error(f"no {keys[-1]} is called '{wanted.type}'.", *keys, "type", hint=hint)
+    args = {name: _engine_value(value) for name, value in wanted.args.items()}
+    return construct(loaded, getattr(package, wanted.type), args, *keys, "args")
+
+
+def construct(loaded: Loaded, kind: Any, settings: dict[str, Any], *keys: str) -> Any:
+    """Return `kind(**settings)`; a setting it does not have is an error at its line."""
+    known = list(inspect.signature(kind).parameters)
+    for name in settings:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
+            raise loaded.error(f"unknown field '{name}'.", *keys, name, hint=hint)
+    return _made(loaded, kind, settings, *keys)
+
+
+def _made(loaded: Loaded, make: Any, value: Any, *keys: str) -> Any:
+    try:
+        return make(**value) if isinstance(value, dict) else make(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise loaded.error(f"the engine refuses {value!r}: {error}.", *keys) from error
+
+
+def _engine_value(value: Any) -> Any:
+    """Return a YAML value as the engine wants it: `0.57 USD` is money, `0.0002` a decimal."""
+    if isinstance(value, str) and value.count(" ") == 1:
+        return model.Money.from_str(value)
+    return value

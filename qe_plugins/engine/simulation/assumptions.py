@@ -1,0 +1,109 @@
+"""What a backtest takes for granted about fills and costs, in words a trader can check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qe_plugins.config.loader import Loaded
+from qe_plugins.data.tape import Tape
+from qe_plugins.engine.contracts.terms import Terms, fees_in_words, margins_in_words
+from qe_plugins.engine.simulation.settlement import expected
+from qe_plugins.engine.simulation.slippage import described
+from qe_plugins.market.sessions import delivery
+
+LIMITS = {"touched": "touches it", "through": "trades through it"}
+BASIS = {
+    "overnight": "the exchange's, overnight",
+    "day_trade": "a day trader's inside a session",
+}
+BREACH = {
+    "liquidate": "a bar that closes with less than the maintenance margin closes all positions",
+    "halt": "a bar that closes with less than the maintenance margin ends new risk",
+    "ignore": "a breach of the maintenance margin is ignored",
+}
+CONSUMED = {True: ["A bar's volume fills orders once: what was taken is gone."], False: []}
+
+
+def assumptions(loaded: Loaded, money: Mapping[str, Terms], tape: Tape) -> list[str]:
+    """Return the assumptions of this run on a tape, the most costly first."""
+    venue = loaded.config.nautilus.venue
+    model = venue.fill_model
+    slippage = loaded.config.slippage
+    fills = described(slippage) if model is None else f"Fills are simulated by {model.type}."
+    rules = loaded.config.fills
+    if rules.rules == "nautilus":
+        fills += " All else is Nautilus as it is: no rule of configs/FILLS.md holds."
+    elif rules.market == "next_open":
+        fills += " They are filled at the open of the contract's next bar, not at the close."
+    order = (
+        "whichever of high and low is nearer to the open comes first"
+        if venue.bar_adaptive_high_low_ordering
+        else "the high comes before the low"
+    )
+    latency = (
+        "Orders reach the venue at once."
+        if venue.latency_model is None
+        else f"Orders are delayed by Nautilus' {venue.latency_model.type}."
+    )
+    return [
+        fills,
+        f"Inside a bar the price goes from open to close, and {order}.",
+        f"A limit order fills when the price {LIMITS[slippage.limits]}, at its limit: a quarter of "
+        "the bar's volume at each of its four prices. Through the market it slips like a market "
+        "order, never past its limit.",
+        *CONSUMED[venue.liquidity_consumption],
+        "A stop triggers at its price, or at the open of a bar that gaps through it.",
+        latency,
+        _hours(loaded),
+        *_costs(loaded, money),
+        f"Margin is {BASIS[loaded.config.margin.basis]}; {BREACH[loaded.config.margin.on_breach]}.",
+        *_expiry(loaded, tape),
+    ]
+
+
+def _hours(loaded: Loaded) -> str:
+    stale = loaded.config.fills.stale_after / 60
+    waits = (
+        "Orders that would trade while the market is closed, or at a price older than "
+        f"{stale:g} min, wait for the next bar."
+    )
+    if loaded.config.session.closed == "refuse":
+        return waits + " Market orders that add risk while it is closed are refused."
+    return waits + " Market orders that add risk later than one bar after its close are refused."
+
+
+def waited(stale: int, minutes: float) -> list[str]:
+    """Say how many orders waited because the last price was older than `minutes`."""
+    if not stale:
+        return []
+    orders = "1 order" if stale == 1 else f"{stale} orders"
+    return [f"{orders} waited for the next bar: the last price was older than {minutes:g} min."]
+
+
+def _costs(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:
+    venue = loaded.config.nautilus.venue
+    currency = venue.base_currency or "USD"
+    lines = [line for terms in money.values() for line in margins_in_words(terms, currency)]
+    if venue.fee_model is not None:
+        return [f"Fees come from Nautilus' {venue.fee_model.type}.", *lines]
+    fees = [line for terms in money.values() for line in fees_in_words(terms, currency)]
+    return [*fees, *lines]
+
+
+def _expiry(loaded: Loaded, tape: Tape) -> list[str]:
+    settled = expected(tape.contracts, tape.settlements, tape.end)
+    if minutes := loaded.config.expiry.flat_before / 60:
+        closed = f"Positions are closed {minutes:g} min before their contract expires"
+        return [f"{closed}{_delivered(tape)}.", *settled]
+    return settled
+
+
+def _delivered(tape: Tape) -> str:
+    """Name the contracts on the tape that reach first notice before they expire."""
+    found = []
+    for contract in tape.contracts:
+        symbol = contract.id.symbol.value
+        known = delivery(symbol, contract.expiration_ns)
+        if known is not None and known[0] <= tape.end:
+            found.append(f"{symbol} on {known[1]}")
+    return f", or before first notice ({', '.join(found)})" if found else ""

@@ -1,0 +1,184 @@
+"""How a strategy's orders reach the simulated exchange once they have passed the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from nautilus_trader.core import UUID4
+from nautilus_trader.model import ContingencyType, OrderSide, PositionSide, TimeInForce
+from nautilus_trader.trading import Strategy
+
+from qe_plugins.engine.contracts.order_copies import rebuilt
+from qe_plugins.engine.running.context import Floor
+
+
+class Sending(Strategy):
+    """A strategy whose orders wait for the market where they must, whichever method sends them.
+
+    The engine's own `close_position` and its siblings do not pass `submit_order`, nor does the
+    engine let a changed stop take the market; here both do.
+    """
+
+    _floor: ClassVar[Floor]
+
+    def close_position(
+        self,
+        position: Any,
+        client_id: Any = None,
+        tags: Sequence[str] | None = None,
+        time_in_force: Any = None,
+        reduce_only: bool | None = None,
+        quote_quantity: bool | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        if position.is_closed:
+            return
+        side = OrderSide.SELL if position.is_long else OrderSide.BUY
+        order = self.order_factory.market(
+            position.instrument_id,
+            side,
+            position.quantity,
+            time_in_force=time_in_force or TimeInForce.GTC,
+            reduce_only=True if reduce_only is None else reduce_only,
+            quote_quantity=bool(quote_quantity),
+            tags=list(tags) if tags else None,
+        )
+        self._submit_to_gate(order, position.id, client_id, params)
+
+    def close_all_positions(
+        self,
+        instrument_id: Any,
+        position_side: Any = None,
+        client_id: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        held = self._floor.cache.positions_open(
+            instrument_id=instrument_id, strategy_id=self.strategy_id
+        )
+        for position in held:
+            if position_side in (None, PositionSide.NO_POSITION_SIDE, position.side):
+                Sending.close_position(self, position, client_id, *args, **kwargs)
+
+    def market_exit(self) -> None:
+        """Cancel every order of the strategy and close every position."""
+        cache, mine = self._floor.cache, {"strategy_id": self.strategy_id}
+        orders = [*cache.orders_open(**mine), *cache.orders_inflight(**mine)]
+        positions = cache.positions_open(**mine)
+        for contract in {one.instrument_id for one in (*orders, *positions)}:
+            self.cancel_all_orders(contract)
+        for position in positions:
+            Sending.close_position(self, position)
+
+    def cancel_all_orders(
+        self, instrument_id: Any, order_side: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
+        super().cancel_all_orders(instrument_id, order_side, *args, **kwargs)
+        queue = self._floor.queue
+        for order in queue.waiting(instrument_id, self.strategy_id) if queue else ():
+            if order_side in (None, OrderSide.NO_ORDER_SIDE, order.side):
+                self.cancel_order(order.client_order_id)
+
+    def _submit_to_gate(self, order: Any, *args: Any) -> None:
+        raise NotImplementedError
+
+
+def prepared(trader: Any, order: Any) -> Any:
+    """Return an order of a strategy on the terms that the exchange works it by."""
+    queue = trader._floor.queue
+    return order if queue is None else queue.prepared(order, trader.clock.timestamp_ns())
+
+
+def send(trader: Any, order: Any, *args: Any, **kwargs: Any) -> None:
+    """Send one order of a strategy that has passed the gate."""
+    [order] = _addressed(trader, [order])
+    Strategy.submit_order(trader, order, *args, **kwargs)
+    _watch(trader, [order])
+
+
+def send_list(trader: Any, orders: list[Any], *args: Any, **kwargs: Any) -> None:
+    """Send orders of a strategy that belong together and have passed the gate."""
+    Strategy.submit_order_list(trader, _addressed(trader, orders), *args, **kwargs)
+    _watch(trader, orders)
+
+
+def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: Any) -> bool:
+    """Send an order again whose changed trigger the market has passed; say whether it was.
+
+    The engine would refuse the change and leave the order where it was.
+    """
+    floor, now = trader._floor, trader.clock.timestamp_ns()
+    works = order is not None and (order.is_open or order.is_inflight)
+    if floor.queue is None or trigger is None or not works:
+        return False
+    if getattr(order, "trigger_price", None) is None or getattr(order, "is_triggered", False):
+        return False
+    if not floor.queue.crosses(order, trigger, now):
+        return False
+    changes = {"trigger_price": trigger} | ({} if price is None else {"price": price})
+    resent = _resent(trader, order, changes, quantity or order.quantity, now)
+    trader.cancel_order(order.client_order_id)
+    for one in resent:
+        floor.recorder.sends(one, floor.alarm.handling)
+        floor.sent[one.client_order_id] = None
+    ready = [prepared(trader, one) for one in resent]
+    if len(ready) == 1:
+        send(trader, ready[0])
+    else:
+        send_list(trader, ready)
+    return True
+
+
+def _watch(trader: Any, orders: list[Any]) -> None:
+    if (stop_limits := trader._floor.stop_limits) is not None:
+        stop_limits.watch(trader, orders)
+
+
+def _addressed(trader: Any, orders: list[Any]) -> list[Any]:
+    queue, now = trader._floor.queue, trader.clock.timestamp_ns()
+    entries = [order for order in orders if order.parent_order_id is None]
+    if queue is None or not any(queue.must_wait(order, now) for order in entries):
+        return orders
+    return [queue.addressed(order) for order in orders]
+
+
+def _resent(trader: Any, order: Any, changes: dict[str, Any], quantity: Any, now: int) -> list[Any]:
+    """Return an order under a new id with `changes` and, of an entry, its exits with it."""
+    cache = trader._floor.cache
+    exits = [
+        one
+        for name in order.linked_order_ids or ()
+        if order.contingency_type == ContingencyType.OTO
+        and (one := cache.order(name)) is not None
+        and not one.is_closed
+    ]
+    fresh = trader.order_factory.generate_client_order_id
+    ids = {one.client_order_id: fresh() for one in (order, *exits)}
+    left = quantity.saturating_sub(order.filled_qty)
+    common = {
+        "ts_event": now,
+        "ts_init": now,
+        "order_list_id": trader.order_factory.generate_order_list_id() if exits else None,
+        "exec_algorithm_id": None,
+        "exec_spawn_id": None,
+    }
+    return [
+        rebuilt(
+            one,
+            event_id=UUID4(),
+            client_order_id=ids[one.client_order_id],
+            parent_order_id=ids.get(one.parent_order_id),
+            **_links(one, ids),
+            **common,
+            **(changes | {"quantity": left} if one is order else {}),
+        )
+        for one in (order, *exits)
+    ]
+
+
+def _links(order: Any, ids: dict[Any, Any]) -> dict[str, Any]:
+    """Return the fields that link an order to others, of those that are sent again."""
+    linked = [ids[name] for name in order.linked_order_ids or () if name in ids]
+    kind = order.contingency_type if linked else ContingencyType.NO_CONTINGENCY
+    return {"linked_order_ids": linked or None, "contingency_type": kind}

@@ -1,0 +1,101 @@
+"""A fleet's YAML file, with what it extends and what overrides it, into a Fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from qe_plugins.config.decoder import Decoder
+from qe_plugins.config.dump import plain
+from qe_plugins.config.env import interpolate, variables
+from qe_plugins.config.loader import gather, missing, override
+from qe_plugins.config.merge import settle
+from qe_plugins.config.nodes import Written, masked
+from qe_plugins.config.yaml_reader import display
+from qe_plugins.errors import ConfigError, did_you_mean
+from qe_plugins.fleet.settings import Fleet
+from qe_plugins.fleet.tree import Level
+from qe_plugins.llm.pricing.price_list import price_list
+
+CURRENCY = "USD"
+
+
+@dataclass(frozen=True)
+class LoadedFleet:
+    """A fleet and where each part of it was written.
+
+    `resolved` is all of it as plain data, secrets as `${NAME}`: it loads as the same Fleet.
+    """
+
+    fleet: Fleet
+    resolved: dict[str, Any] = field(repr=False)
+    _tree: Written = field(repr=False)
+
+    def where(self, *keys: str) -> str:
+        """Return the nearest known place of `keys`: `configs/fleet/team.yaml:12`."""
+        return self._tree.nearest(keys).place
+
+    def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
+        """Return a ConfigError of one line at the place of `keys`, for the caller to raise."""
+        return ConfigError(message, where=self.where(*keys), hint=hint)
+
+
+def load(path: Path | str, overrides: Sequence[str] = ()) -> LoadedFleet:
+    """Read the file at `path` with `--set` overrides. Raise ConfigError with file and line."""
+    file = Path(path).resolve()
+    if not file.exists():
+        raise ConfigError("no such file.", where=display(file), hint=missing(file))
+    tree = settle(interpolate(override(gather(file), overrides), variables()))
+    fleet: Fleet = Decoder(CURRENCY).decode(Fleet, tree)
+    loaded = LoadedFleet(fleet, masked(plain(fleet), tree), tree)
+    _check(loaded)
+    return loaded
+
+
+def _check(loaded: LoadedFleet) -> None:
+    """Raise ConfigError for what names nothing, or would say something other than it seems to."""
+    fleet = loaded.fleet
+    for name, url in fleet.base_urls.items():
+        _known(loaded, "provider", name, price_list().providers, "base_urls", name)
+        _refuse_odd_address(loaded, url, "base_urls", name)
+    for name in fleet.budgets.ranks:
+        _known(loaded, "rank", name, list(Level), "budgets", "ranks", name)
+    for keys, limit in _limits(fleet):
+        if limit is not None and not (limit.is_finite() and limit >= 0):
+            message = f"'{'.'.join(keys)}' must not be negative, was {limit}."
+            raise loaded.error(message, *keys)
+    if fleet.news and fleet.masked:
+        raise loaded.error(
+            "headlines name the instruments and the days that 'masked: true' hides.",
+            "news",
+            hint="Leave 'news:' out, or write 'masked: false'.",
+        )
+
+
+def _limits(fleet: Fleet) -> Iterator[tuple[tuple[str, ...], Decimal | None]]:
+    budgets = fleet.budgets
+    for name in ("call", "scan", "day"):
+        yield ("budgets", name), getattr(budgets, name)
+    for rank, limit in budgets.ranks.items():
+        yield ("budgets", "ranks", rank), limit
+
+
+def _known(loaded: LoadedFleet, what: str, name: str, known: Collection[str], *keys: str) -> None:
+    if name not in known:
+        hint = did_you_mean(name, known) or f"Known: {', '.join(known)}."
+        raise loaded.error(f"unknown {what} '{name}'.", *keys, hint=hint)
+
+
+def _refuse_odd_address(loaded: LoadedFleet, url: str, *keys: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        whole = False
+    if not whole or any(letter.isspace() for letter in url):
+        hint = "Write it as https://host/path, or http://127.0.0.1:8000/v1."
+        raise loaded.error(f"'{'.'.join(keys)}' must be a URL, was {url!r}.", *keys, hint=hint)

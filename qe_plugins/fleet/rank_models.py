@@ -1,0 +1,39 @@
+"""Which provider and model answer for each rank, where they are asked, and with which key."""
+
+from __future__ import annotations
+
+from qe_plugins.fleet.settings import Fleet
+from qe_plugins.fleet.tree import Level, rank_of
+from qe_plugins.llm.pricing.price_list import PriceList, price_list
+from qe_plugins.llm.providers.offline import MODEL, NAME
+from qe_plugins.llm.providers.registry import Address, address, api_key
+
+
+def providers(fleet: Fleet, prices: PriceList) -> set[str]:
+    """Return the names of the providers that a scan needs."""
+    return {served(fleet, level, prices)[0] for level in Level}
+
+
+def addresses(fleet: Fleet) -> dict[str, Address]:
+    """Return where each provider that a scan needs is asked, by its name; rules are nowhere."""
+    known = price_list()
+    return {
+        name: address(name, known.provider(name), fleet.base_urls)
+        for name in sorted(providers(fleet, known))
+        if known.provider(name).sdk != "offline"
+    }
+
+
+def served(fleet: Fleet, level: Level, prices: PriceList) -> tuple[str, str]:
+    """Return the provider and the model that answer for a rank."""
+    model = rank_of(fleet, level).model
+    terms = prices.model(model)
+    return (NAME, MODEL) if fleet.provider == "offline" else (terms.provider, model)
+
+
+def refuse_missing_keys(fleet: Fleet) -> None:
+    """Raise ModelError where a provider that a fleet asks has no key."""
+    known = price_list()
+    for name in providers(fleet, known):
+        if (terms := known.provider(name)).sdk != "offline":
+            api_key(name, terms)

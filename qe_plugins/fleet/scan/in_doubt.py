@@ -1,0 +1,98 @@
+"""What dead processes left in doubt: settled when their scan is taken up again, or by a person."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from qe_plugins.errors import FleetError
+from qe_plugins.fleet.scan import store
+from qe_plugins.fleet.tree import Level, Node, rank_of, tree_of
+from qe_plugins.llm.budgets import limits
+from qe_plugins.llm.ledger import Doubt, Ledger
+from qe_plugins.llm.pricing.cost import worst_case
+from qe_plugins.llm.pricing.price_list import price_list
+
+if TYPE_CHECKING:
+    from qe_plugins.fleet.scan.lifecycle import Scan
+
+LOG = logging.getLogger(__name__)
+
+MARGIN = 60.0
+"""Seconds beyond its timeout after which a call of another process has surely ended."""
+
+
+def take_up(scan: Scan) -> None:
+    """Settle what earlier processes of a scan left in doubt: none of them runs any more.
+
+    Raises FleetError where the money left could not bring the scan to its quorum.
+    """
+    with Ledger() as ledger:
+        sent = ledger.sent(scan.scan_id)
+        if not sent.calls:
+            return
+        found = ledger.settle_dead(scan.scan_id, time.time_ns())
+        _say(found)
+        _refuse_without_money(scan, ledger)
+
+
+def settle_old(scan: Scan) -> None:
+    """Settle what processes of a scan left in doubt that have surely ended, by its age."""
+    before = time.time_ns() - int((scan.fleet.calls.timeout + MARGIN) * 1e9)
+    with Ledger() as ledger:
+        _say(ledger.settle_dead(scan.scan_id, before))
+
+
+def settle(text: str, *, nothing: bool) -> tuple[str, Doubt]:
+    """Settle all that is in doubt of the scan that `text` means; return its id and how much it was.
+
+    Raises FleetError while a process runs the scan, or a worker of a cluster asks for it.
+    """
+    scan_id, folder = store.find(text)
+    with folder.alone(), Ledger() as ledger:
+        if workers := folder.workers():
+            raise FleetError(
+                f"is asked for by workers of a cluster, {', '.join(workers)}: calls of theirs may"
+                " be in flight.",
+                where=f"scan {scan_id}",
+                hint="Settle it when it has ended, or stop them first: SIGTERM lets them finish.",
+            )
+        return scan_id, ledger.settle_doubt(scan_id, nothing=nothing)
+
+
+def _say(found: Doubt) -> None:
+    if found.calls:
+        LOG.warning(
+            "%d calls of a process that ended are in doubt, at most %.4f USD: the day pays for"
+            " them, the scan's own limits do not count them",
+            found.calls,
+            found.usd,
+        )
+
+
+def _refuse_without_money(scan: Scan, ledger: Ledger) -> None:
+    """Raise FleetError where workers are missing for a quorum, and no call of theirs is paid."""
+    request = scan.questions.of_worker(first := Node((1, 1, 1, 1)), scan.questions.task(first))
+    known = price_list()
+    if known.provider(request.provider).sdk == "offline":
+        return
+    workers = tree_of(scan.fleet).counts()[Level.WORKER]
+    answered = sum(one.failure is None for one in ledger.records(scan.scan_id).values())
+    if answered >= rank_of(scan.fleet, Level.SUPERVISOR).quorum * workers:
+        return
+    now = datetime.now(UTC)
+    need = worst_case(known, request, now)
+    budgets, rank = scan.fleet.budgets, request.rank
+    for scope, limit in limits(budgets, scan.scan_id, rank, time.time_ns()).items():
+        left = ledger.left(scope, limit)
+        if left < need:
+            kind = scope.partition(":")[0]
+            again = "Wait for the next day of UTC, or settle" if kind == "day" else "Settle"
+            raise FleetError(
+                f"cannot be finished: {left:.4f} USD are left of the {kind}'s {limit} USD, a call "
+                f"may cost {need:.4f}, and only {answered:,} of {workers:,} workers answered.",
+                where=f"scan {scan.scan_id}",
+                hint=f"{again} what is in doubt: `qe fleet settle {scan.scan_id} --as nothing`.",
+            )

@@ -1,0 +1,82 @@
+"""What came of each node, and the one hash over all of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from qe_plugins.fleet.aggregate import Aggregate
+from qe_plugins.fleet.prompts.answers import Said
+
+NO_QUORUM = "no_quorum"
+LATE = "late"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a node. `missing` is why it said nothing; `failure` why its model did not.
+
+    A worker has an answer about its `target`, or is missing. A parent has an aggregate, whether
+    its model answered or not; below its quorum it counts as missing. `key` is the request's, None
+    where none was sent.
+    """
+
+    node: str
+    target: str = ""
+    answer: Said | None = None
+    aggregate: Aggregate | None = None
+    missing: str | None = None
+    failure: str | None = None
+    key: str | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """A scan, finished. `usd` is what the whole of it cost, over all processes that ran it.
+
+    `in_doubt` is the worst case of calls whose process ended before their answer, and is not in
+    `usd`; `calls_replayed` were answered in another scan. A replay costs nothing.
+
+    `coverage` is of all workers; `quorum` says whether the desk had its own. `answer_sha256` is
+    over every typed answer in the order of the nodes, without times: equal scans, equal hashes.
+    `failures` counts workers without an answer, by reason; `refused` counts the calls that a budget
+    had no money for, by its kind: `day`, `scan`, `rank`, `call`. `reason` is the commonest reason
+    why an answer is missing; `doubts` counts the calls whose usage was not believed.
+    """
+
+    scan_id: str
+    name: str
+    provider: str
+    nodes: int
+    asked: int
+    calls_paid: int
+    calls_sent: int
+    calls_replayed: int
+    failures: dict[str, int]
+    coverage: float
+    effective: float
+    quorum: bool
+    quorums: dict[str, str]
+    usd: Decimal
+    seconds: float
+    score: float
+    answer: Said | None
+    answer_sha256: str
+    messages: int
+    as_of: int
+    masked: bool
+    refused: dict[str, int] = {}
+    in_doubt: Decimal = Decimal(0)
+    reason: str = ""
+    doubts: dict[str, int] = {}
+
+
+def answer_hash(outcomes: Iterable[Outcome]) -> str:
+    """Return the SHA-256 over typed answers and aggregates, in the order given, hex."""
+    digest = hashlib.sha256()
+    for one in outcomes:
+        said: list[Any] = [one.node, one.answer, one.aggregate, one.missing]
+        digest.update(msgspec.json.encode(said, order="deterministic"))
+    return digest.hexdigest()

@@ -1,0 +1,58 @@
+"""The clock of a schedule: its ticks in UTC, and a way to wait for one that can be told to stop."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from qe_plugins.fleet.shutdown import Stop
+
+LONGEST = 30.0
+"""Seconds after which a waiting clock looks at the time again: the machine may have slept."""
+
+
+class Clock(Protocol):
+    """What a schedule goes by. A test brings one of its own."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+
+    def wait(self, until: datetime, stop: Stop) -> bool:
+        """Wait until a moment; return False as soon as `stop` is requested."""
+
+
+class WallClock:
+    """The clock on the wall."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.now(UTC)
+
+    def wait(self, until: datetime, stop: Stop) -> bool:
+        """Wait until a moment; return False as soon as `stop` is requested."""
+        while (left := (until - self.now()).total_seconds()) > 0:
+            if stop.wait(min(left, LONGEST)):
+                return False
+        return not stop.requested
+
+
+def next_tick(after: datetime, every: float) -> datetime:
+    """Return the first tick after a moment. Ticks are whole multiples of `every` seconds of UTC."""
+    return _at((math.floor(after.timestamp() / every) + 1) * every)
+
+
+def passed(since: datetime, until: datetime, every: float) -> int:
+    """Return how many ticks lie after `since`, up to and with `until`."""
+    first, last = (math.floor(at.timestamp() / every) for at in (since, until))
+    return max(last - first, 0)
+
+
+def midnight_after(at: datetime) -> datetime:
+    """Return when the next day of UTC begins."""
+    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day + timedelta(days=1)
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,55 @@
+"""A tape into the market that a scan looks at. This is where the tape's heavy reader comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from qe_plugins.config.schema import Data
+from qe_plugins.data.catalog.catalog import Kind
+from qe_plugins.data.catalog.decimals import scanned
+from qe_plugins.data.tape import Tape, open_tape
+from qe_plugins.errors import DataError
+from qe_plugins.fleet.loader import LoadedFleet
+from qe_plugins.fleet.tasks.snapshot import PRICES, Market
+from qe_plugins.fleet.tasks.snapshot_process import places
+
+
+def open_market(loaded: LoadedFleet) -> Market:
+    """Return the market that a fleet's `data:` names, up to its last bar.
+
+    Raises DataError for bars that are not of one minute, and as `open_tape` does.
+    """
+    return market_of(loaded.fleet.data, places(loaded))
+
+
+def market_of(data: Data, placed: dict[str, str]) -> Market:
+    """Return the market that `data:` names; `placed` says where each of its keys was written."""
+    if not data.bars.startswith("1-MINUTE-"):
+        raise DataError(
+            f"a fleet looks at one-minute bars, was '{data.bars}'.",
+            where=placed["bars"],
+            hint="Write 'bars: 1-MINUTE-LAST'; longer ones are made from them.",
+        )
+    where: Callable[[str], str] = placed.__getitem__
+    return Market(_columns(open_tape(data, where)).sort("instrument", "ts"))
+
+
+def _columns(tape: Tape) -> pl.DataFrame:
+    return pl.concat(
+        _read(sorted({group.file for group in one.groups}), one.contract, tape)
+        for one in tape.series
+        if one.kind is Kind.BARS
+    )
+
+
+def _read(files: list[Path], contract: str, tape: Tape) -> pl.DataFrame:
+    ts = pl.col("ts_init").cast(pl.Int64)
+    return (
+        scanned(files, *PRICES, "volume")
+        .filter(ts.is_between(tape.start, tape.end))
+        .select(ts.alias("ts"), pl.lit(contract).alias("instrument"), *PRICES, "volume")
+        .collect()
+    )

@@ -1,0 +1,224 @@
+"""What workers are asked about: atomic, typed, and derived from the market state alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Any, Literal
+
+import msgspec
+
+from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
+from qe_plugins.fleet.tasks.features import Crosses, black_76, features_of_windows, realised
+from qe_plugins.fleet.tasks.snapshot import Bars, Market
+
+
+class Shared:
+    """Figures of a market for a list of tasks, each worked out once."""
+
+    def __init__(self, tasks: Tasks, market: Market) -> None:
+        self._tasks, self._market = tasks, market
+        self._known: dict[tuple[Any, ...], Any] = {}  # a cache on a method would keep the market
+
+    def shifts(self, bars: Bars, count: int) -> Sequence[int]:
+        """Return by how many bars the windows of `count` end before the last."""
+        wanted = self._tasks.windows
+        if wanted is None:
+            return ()
+        most = min(wanted.back * wanted.stride, len(bars) - count + 1)
+        return range(0, most, wanted.stride)
+
+    def features(self, name: str, frame: str, count: int) -> dict[int, dict[str, float]]:
+        """Return the features of every window of a size, by how far back it ends."""
+        return self._once(self._features, name, frame, count)
+
+    def crosses(self, name: str, frame: str, count: int) -> Crosses:
+        """Return the averages of the latest `count` closes."""
+        return self._once(self._crosses, name, frame, count)
+
+    def volatility(self, name: str, lookback: int) -> tuple[float, float]:
+        """Return the realised volatility over so many minutes, and over their last quarter."""
+        return self._once(self._volatility, name, lookback)
+
+    def _once[T](self, work: Callable[..., T], *about: Any) -> T:
+        key = (work.__name__, *about)
+        if key not in self._known:
+            self._known[key] = work(*about)
+        found: T = self._known[key]
+        return found
+
+    def _features(self, name: str, frame: str, count: int) -> dict[int, dict[str, float]]:
+        bars = self._market.bars(name, frame)
+        shifts = self.shifts(bars, count)
+        return dict(zip(shifts, features_of_windows(bars, count, shifts), strict=True))
+
+    def _crosses(self, name: str, frame: str, count: int) -> Crosses:
+        return Crosses(self._market.bars(name, frame).window(count).close)
+
+    def _volatility(self, name: str, lookback: int) -> tuple[float, float]:
+        closes = self._market.bars(name, "1m").close[-lookback - 1 :]
+        return realised(closes), realised(closes[-lookback // 4 :])
+
+
+DAYS = 365
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """One question. `id` names it, `instrument` and `detail` are what an answer is about.
+
+    An answer cannot choose its target: it is the task's.
+    """
+
+    id: str
+    instrument: str
+    detail: str
+    ends: int
+    facts: dict[str, float]
+
+    @property
+    def target(self) -> str:
+        """Return what answers of several workers are put together under."""
+        return f"{self.instrument} {self.detail}"
+
+
+class WindowTask(Task, frozen=True, kw_only=True, tag="window"):
+    """A window of bars of one instrument and timeframe, with its features."""
+
+    timeframe: str
+    bars: Bars
+
+
+class OptionTask(Task, frozen=True, kw_only=True, tag="option"):
+    """One European option. `facts` are per 100 of the future's price; `level` is that price."""
+
+    right: Literal["call", "put"]
+    moneyness: float
+    days: int
+    level: float
+
+
+class BacktestTask(Task, frozen=True, kw_only=True, tag="backtest"):
+    """One parameter set and how it fared; the result is computed here, never asked."""
+
+    timeframe: str
+    fast: int
+    slow: int
+    bars: int
+
+
+type Draw = tuple[str, tuple[Any, ...]]
+"""A task not yet made: its kind and its parameters."""
+
+
+class TaskList:
+    """The tasks of one coordinator over a market, made when they are drawn."""
+
+    def __init__(self, tasks: Tasks, market: Market) -> None:
+        self._market, self._shared = market, Shared(tasks, market)
+        self._cost = tasks.backtests.cost if tasks.backtests else 0.0
+        self._draws = [
+            *(_windows(tasks.windows, market, self._shared) if tasks.windows else ()),
+            *(_options(tasks.options, market) if tasks.options else ()),
+            *(_backtests(tasks.backtests, market) if tasks.backtests else ()),
+        ]
+
+    def __len__(self) -> int:
+        return len(self._draws)
+
+    def __getitem__(self, seat: int) -> Task:
+        kind, parameters = self._draws[seat]
+        match kind:
+            case "window":
+                return _window(self._market, self._shared, *parameters)
+            case "option":
+                return _option(self._market, self._shared, *parameters)
+            case _:
+                return _backtest(self._market, self._shared, self._cost, *parameters)
+
+
+def _windows(wanted: Windows, market: Market, shared: Shared) -> Iterator[Draw]:
+    for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
+        shifts = shared.shifts(market.bars(name, frame), bars)
+        yield from (("window", (name, frame, bars, back)) for back in shifts)
+
+
+def _options(wanted: Options, market: Market) -> Iterator[Draw]:
+    for name, lookback in product(market.instruments, wanted.lookbacks):
+        if len(market.bars(name, "1m")) > lookback:
+            grid = product(wanted.days, wanted.rights, wanted.moneyness)
+            yield from (("option", (name, lookback, *one)) for one in grid)
+
+
+def _backtests(wanted: Backtests, market: Market) -> Iterator[Draw]:
+    for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
+        if len(market.bars(name, frame)) >= bars:
+            pairs = product(wanted.slow, wanted.fast)
+            yield from (
+                ("backtest", (name, frame, bars, fast, slow))
+                for slow, fast in pairs
+                if fast < slow < bars // 2
+            )
+
+
+def _window(
+    market: Market, shared: Shared, name: str, frame: str, count: int, back: int
+) -> WindowTask:
+    bars = market.bars(name, frame).window(count, back)
+    return WindowTask(
+        id=f"window {name} {frame} {count} bars, {back} back",
+        instrument=name,
+        detail=frame,
+        ends=int(bars.ts[-1]),
+        facts=shared.features(name, frame, count)[back],
+        timeframe=frame,
+        bars=bars,
+    )
+
+
+def _option(
+    market: Market,
+    shared: Shared,
+    name: str,
+    lookback: int,
+    days: int,
+    right: Literal["call", "put"],
+    moneyness: float,
+) -> OptionTask:
+    bars = market.bars(name, "1m")
+    long, short = shared.volatility(name, lookback)
+    priced = black_76(right, 100 * moneyness, days / DAYS, long)
+    facts = {"volatility": long, "recent_volatility": short, "edge": short / long - 1, **priced}
+    return OptionTask(
+        id=f"option {name} {right} {moneyness:g} {days}d, over {lookback}m",
+        instrument=name,
+        detail=f"{right} {moneyness:g} {days}d",
+        ends=int(bars.ts[-1]),
+        facts={key: round(value, 4) for key, value in facts.items()},
+        right=right,
+        moneyness=moneyness,
+        days=days,
+        level=float(bars.close[-1]),
+    )
+
+
+def _backtest(
+    market: Market,
+    shared: Shared,
+    cost: float,
+    name: str,
+    frame: str,
+    count: int,
+    fast: int,
+    slow: int,
+) -> BacktestTask:
+    return BacktestTask(
+        id=f"backtest {name} {frame} {fast}/{slow} over {count}",
+        instrument=name,
+        detail=f"{frame} cross",
+        ends=int(market.bars(name, frame).ts[-1]),
+        facts=shared.crosses(name, frame, count).backtest(fast, slow, cost),
+        timeframe=frame,
+        fast=fast,
+        slow=slow,
+        bars=count,
+    )

@@ -1,1 +1,0 @@
-"""Rungs of the validation ladder, and the size a rung allows."""

@@ -1,0 +1,164 @@
+"""What the ledger knows: recorded answers, exact requests, costs, calls never settled."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, case, func, select
+
+from qe_plugins.llm.ledger import schema
+from qe_plugins.llm.ledger.in_doubt import DIED
+from qe_plugins.llm.ledger.records import CostRow, Sent, dollars
+from qe_plugins.llm.ledger.statements import IN_FLIGHT, chunks, marks
+from qe_plugins.llm.requests import Failure, Request, Settled, Usage
+
+GROUPS = ("rank", "model", "role", "scan", "day")
+
+
+ANSWER = ", ".join(f"answers.{column.name}" for column in schema.answers.columns)
+USED = f"SELECT {ANSWER} FROM uses JOIN answers ON answers.id = uses.answer WHERE uses.scan = ?"
+LATEST = f"SELECT {ANSWER} FROM answers WHERE final AND (failure IS NULL OR failure = 'refused')"
+"""What another scan may go by. What was blank or invalid holds for its own scan: the provider may
+have been unwell, while a refusal is what the model has to say."""
+
+REASONS = """SELECT answers.failure, answers.detail, count(*) AS often FROM uses
+    JOIN answers ON answers.id = uses.answer
+    WHERE uses.scan = ? AND answers.failure IS NOT NULL
+    GROUP BY answers.failure, answers.detail ORDER BY often DESC, answers.detail LIMIT 20"""
+
+
+def used(cursor: sqlite3.Cursor, scan: str) -> dict[str, Settled]:
+    """Return all the answers and failures that a scan goes by, by key."""
+    return {row[1]: settled(*row) for row in cursor.execute(USED, [scan])}
+
+
+def reasons(cursor: sqlite3.Cursor, scan: str) -> list[tuple[str, str, int]]:
+    """Return why a scan lacks answers: failure, detail, how often; the commonest first."""
+    return cursor.execute(REASONS, [scan]).fetchall()
+
+
+def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str, Settled]:
+    """Return the answers and failures that a scan goes by, by key."""
+    found: dict[str, Settled] = {}
+    for names in chunks(list(keys)):
+        rows = cursor.execute(f"{USED} AND uses.key IN ({marks(names)})", [scan, *names])
+        found |= {row[1]: settled(*row) for row in rows}
+    return found
+
+
+def latest(cursor: sqlite3.Cursor, keys: Iterable[str]) -> dict[str, tuple[int, Settled]]:
+    """Return the youngest final answer to each key, with its id."""
+    found: dict[str, tuple[int, Settled]] = {}
+    for names in chunks(list(keys)):
+        query = f"{LATEST} AND key IN ({marks(names)}) ORDER BY key, finished_ns"
+        found |= {row[1]: (row[0], settled(*row)) for row in cursor.execute(query, names)}
+    return found
+
+
+def settled(
+    _id: int,
+    key: str,
+    _final: int,
+    provider: str,
+    model: str,
+    answer: str | None,
+    failure: str | None,
+    detail: str,
+    cutoff: str | None,
+    usd: int,
+    *counts: int,
+) -> Settled:
+    """Return a row of answers as it was settled, marked as found."""
+    *usage, attempts, started_ns, finished_ns = counts
+    return Settled(
+        key=key,
+        provider=provider,
+        model=model,
+        answer=answer,
+        failure=None if failure is None else Failure(failure),
+        detail=detail,
+        usage=Usage(*usage),
+        usd=dollars(usd),
+        cutoff=cutoff,
+        started_ns=started_ns,
+        finished_ns=finished_ns,
+        attempts=attempts,
+        replayed=True,
+    )
+
+
+def request(connection: Connection, key: str) -> Request | None:
+    """Return the exact request of a key, without who asked it."""
+    query = (
+        select(schema.prefixes.c.body, schema.requests.c.prompt)
+        .join(schema.requests, schema.requests.c.prefix == schema.prefixes.c.hash)
+        .where(schema.requests.c.key == key)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    shared = msgspec.json.decode(row.body, type=Request)
+    return msgspec.structs.replace(shared, prompt=row.prompt)
+
+
+def sent(connection: Connection, scan: str) -> Sent:
+    """Return what a scan has sent so far, by whichever process."""
+    attempts = schema.attempts.c
+    query = select(
+        func.count().label("calls"),
+        func.count(attempts.key.distinct()).label("requests"),
+        func.coalesce(func.sum(case((attempts.usd > 0, 1), else_=0)), 0).label("paid"),
+        func.coalesce(func.sum(attempts.usd), 0).label("usd"),
+        func.coalesce(func.sum(case((_unsettled(attempts), attempts.reserved), else_=0)), 0).label(
+            "in_doubt"
+        ),
+        func.count(case((~_unsettled(attempts), attempts.key)).distinct()).label("settled"),
+    ).where(attempts.scan == scan)
+    row = connection.execute(query).one()
+    return Sent(
+        calls=row.calls,
+        requests=row.requests,
+        settled=row.settled,
+        paid=row.paid,
+        usd=dollars(row.usd),
+        in_doubt=dollars(row.in_doubt),
+    )
+
+
+def _unsettled(attempts: Any) -> Any:
+    """Return the condition that a call was sent, and what it cost will not be known."""
+    return attempts.status.in_((IN_FLIGHT, DIED))
+
+
+def costs(connection: Connection, by: str, scan: str | None) -> list[CostRow]:
+    """Return what calls cost, grouped by one of GROUPS, in its order."""
+    sent, group = schema.attempts.c, schema.attempts.c[by]
+    is_open = sent.status == IN_FLIGHT
+    query = (
+        select(
+            group.label("name"),
+            func.count().label("calls"),
+            func.sum(case((is_open, 1), else_=0)).label("open"),
+            func.coalesce(func.sum(sent.usd), 0).label("usd"),
+            func.sum(case((_unsettled(sent), sent.reserved), else_=0)).label("in_doubt"),
+            *(func.sum(sent[name]).label(name) for name in Usage.__struct_fields__),
+        )
+        .where(sent.scan == scan if scan is not None else and_(True))
+        .group_by(group)
+        .order_by(group)
+    )
+    return [_cost_row(row) for row in connection.execute(query)]
+
+
+def _cost_row(row: Row[Any]) -> CostRow:
+    return CostRow(
+        group=row.name,
+        calls=row.calls,
+        open=row.open,
+        usd=dollars(row.usd),
+        in_doubt=dollars(row.in_doubt),
+        usage=Usage(row.input, row.cached, row.output, row.written),
+    )

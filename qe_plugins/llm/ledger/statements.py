@@ -1,0 +1,185 @@
+"""What one transaction writes: settlements, then intents within their budgets, then answers."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from functools import lru_cache
+
+import msgspec
+from sqlalchemy import Table
+
+from qe_plugins.llm.ledger import schema
+from qe_plugins.llm.ledger.records import Attempt, OverBudget, pico
+from qe_plugins.llm.requests import REJECTED, Request, Settled, Usage
+
+IN_FLIGHT = "in_flight"
+CHUNK = 500  # SQLite takes so many values in one question on every build
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish to send a call, under limits by scope in USD."""
+
+    attempt: Attempt
+    limits: dict[str, Decimal]
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call cost. `answer` is there when the request is answered by it."""
+
+    id: int
+    attempt: Attempt
+    status: str
+    usd: Decimal
+    usage: Usage
+    finished_ns: int
+
+
+class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a request. `scan` is None where no scan goes by it any more."""
+
+    scan: str | None
+    settled: Settled
+
+
+class Purse:
+    """What the scopes of one transaction have spent and reserved, read once and written once."""
+
+    def __init__(self, cursor: sqlite3.Cursor, scopes: Iterable[str]) -> None:
+        self._cursor = cursor
+        self._sums = {scope: [0, 0] for scope in scopes}
+        for names in chunks(list(self._sums)):
+            query = f"SELECT scope, spent, reserved FROM spending WHERE scope IN ({marks(names)})"
+            for scope, spent, reserved in cursor.execute(query, names):
+                self._sums[scope] = [spent, reserved]
+
+    def admit(self, intent: Intent) -> None:
+        """Reserve the worst case of a call. Raises OverBudget."""
+        worst, scopes = pico(intent.attempt.worst), intent.attempt.scopes()
+        for scope in scopes:
+            if scope in intent.limits:
+                self._check(scope, intent.limits[scope], worst)
+        for scope in scopes:
+            self._sums[scope][1] += worst
+
+    def _check(self, scope: str, limit: Decimal, worst: int) -> None:
+        spent, reserved = self._sums[scope]
+        most = pico(limit)
+        if spent + reserved + worst > most:
+            raise OverBudget(scope, limit, used_up=spent + worst > most)
+
+    def settle(self, settlement: Settlement) -> None:
+        """Turn the reservation of a call into what it cost."""
+        for scope in settlement.attempt.scopes():
+            self._sums[scope][0] += pico(settlement.usd)
+            self._sums[scope][1] -= pico(settlement.attempt.worst)
+
+    def write(self) -> None:
+        """Write the sums back."""
+        rows = [(scope, *sums) for scope, sums in self._sums.items()]
+        self._cursor.executemany(insert(schema.spending, "OR REPLACE"), rows)
+
+
+def write_settlements(cursor: sqlite3.Cursor, settlements: Sequence[Settlement]) -> None:
+    """Close the rows of calls that have ended."""
+    cursor.executemany(SETTLED, map(_settled_row, settlements))
+
+
+SETTLED = """UPDATE attempts SET status = ?, usd = ?, finished_ns = ?,
+    input = ?, cached = ?, output = ?, written = ? WHERE id = ?"""
+
+
+def _settled_row(one: Settlement) -> tuple[object, ...]:
+    usage = one.usage
+    tokens = usage.input, usage.cached, usage.output, usage.written
+    return one.status, pico(one.usd), one.finished_ns, *tokens, one.id
+
+
+def write_intents(cursor: sqlite3.Cursor, attempts: Sequence[Attempt]) -> range:
+    """Open a row for each call about to be sent, and return their ids."""
+    first = next_id(cursor, schema.attempts)
+    numbers = range(first, first + len(attempts))
+    cursor.executemany(insert(schema.attempts), map(_attempt_row, numbers, attempts))
+    _write_requests(cursor, attempts)
+    return numbers
+
+
+def _attempt_row(number: int, one: Attempt) -> tuple[object, ...]:
+    asked = one.request
+    who = asked.provider, asked.model, asked.rank, asked.role, asked.node, asked.task_id
+    opened = one.started_ns, pico(one.worst), IN_FLIGHT
+    return number, one.key, one.scan, one.day, *who, *opened, *UNSETTLED
+
+
+UNSETTLED = (None, None, 0, 0, 0, 0)
+
+
+def _write_requests(cursor: sqlite3.Cursor, attempts: Sequence[Attempt]) -> None:
+    prefixes: dict[tuple[str, str], None] = {}
+    rows = []
+    for one in attempts:
+        asked = one.request
+        prefix = _prefix(*(getattr(asked, name) for name in SHARED))
+        prefixes[prefix] = None
+        rows.append((one.key, prefix[0], asked.prompt))
+    cursor.executemany(insert(schema.requests, "OR IGNORE"), rows)
+    cursor.executemany(insert(schema.prefixes, "OR IGNORE"), prefixes)
+
+
+SHARED = ("provider", "model", "system", "schema_name", "schema", "max_tokens", "sample")
+
+
+@lru_cache(maxsize=256)
+def _prefix(*shared: str | int) -> tuple[str, str]:
+    """Return the hash and the text of what many requests share."""
+    body = msgspec.json.encode(Request(prompt="", **dict(zip(SHARED, shared, strict=True))))  # type: ignore[arg-type]
+    return hashlib.sha256(body).hexdigest(), body.decode()
+
+
+def write_conclusions(cursor: sqlite3.Cursor, conclusions: Sequence[Conclusion]) -> None:
+    """Write what came of requests, and which scan goes by it."""
+    if not conclusions:
+        return
+    numbered = list(enumerate(conclusions, start=next_id(cursor, schema.answers)))
+    rows = [_answer_row(number, one.settled) for number, one in numbered]
+    cursor.executemany(insert(schema.answers), rows)
+    write_uses(cursor, [(one.scan, one.settled.key, n) for n, one in numbered if one.scan])
+
+
+def write_uses(cursor: sqlite3.Cursor, used: Sequence[tuple[str, str, int]]) -> None:
+    """Write that scans go by answers: scan, key, the answer's id."""
+    cursor.executemany(insert(schema.uses, "OR REPLACE"), used)
+
+
+def _answer_row(number: int, one: Settled) -> tuple[object, ...]:
+    final = one.failure is None or one.failure in REJECTED
+    usage = one.usage
+    tokens = usage.input, usage.cached, usage.output, usage.written
+    said = one.answer, one.failure, one.detail, one.cutoff
+    ended = one.attempts, one.started_ns, one.finished_ns
+    return number, one.key, final, one.provider, one.model, *said, pico(one.usd), *tokens, *ended
+
+
+def next_id(cursor: sqlite3.Cursor, table: Table) -> int:
+    """Return the first free id; nobody else takes it within this transaction."""
+    (last,) = cursor.execute(f"SELECT max(id) FROM {table.name}").fetchone()
+    return (last or 0) + 1
+
+
+@lru_cache
+def insert(table: Table, how: str = "") -> str:
+    """Return the statement that inserts rows of all columns of a table, in their order."""
+    names = [column.name for column in table.columns]
+    return f"INSERT {how} INTO {table.name} ({', '.join(names)}) VALUES ({marks(names)})"
+
+
+def marks(values: Sequence[object]) -> str:
+    """Return a question mark for each value."""
+    return ", ".join("?" * len(values))
+
+
+def chunks(names: list[str]) -> Iterable[list[str]]:
+    """Return the names, so many at a time as one question takes."""
+    return (names[first : first + CHUNK] for first in range(0, len(names), CHUNK))

@@ -1,0 +1,180 @@
+"""`configs/prices.yaml`, read and checked: providers, models, prices with their dates and hours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from qe_plugins import project
+from qe_plugins.config.decoder import Decoder
+from qe_plugins.config.yaml_reader import read
+from qe_plugins.errors import ConfigError, ModelError, did_you_mean
+from qe_plugins.units import Money
+
+FILE = Path("configs") / "prices.yaml"
+
+type Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of what the file holds."""
+
+
+class Rates(Part, frozen=True, kw_only=True):
+    """USD for a million tokens. `written` is a cache write; None costs what input costs."""
+
+    input: Money
+    cached: Money
+    output: Money
+    written: Money | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("input", "cached", "output", "written"):
+            amount = getattr(self, name)
+            if amount is not None and not (amount.is_finite() and amount >= 0):
+                raise ValueError(f"{name} must not be negative, was {amount}")
+
+
+class Window(Rates, frozen=True, kw_only=True):
+    """Hours of UTC, `01:00-04:00`, in which other rates hold, except on a country's holidays."""
+
+    name: str
+    days: list[Weekday]
+    hours: list[str]
+    holidays: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for span in self.hours:
+            minutes(span)
+
+
+class Price(Rates, frozen=True, kw_only=True):
+    """The rates from a moment on, a day of UTC or `2026-12-01T16:00`, for prompts of up to
+    `prompt_up_to` tokens.
+    """
+
+    since: datetime = msgspec.field(name="from")
+    windows: list[Window] = []
+    prompt_up_to: int | None = None
+    source: str
+
+
+class Model(Part, frozen=True, kw_only=True):
+    """One model: who serves it, how far its knowledge goes (`YYYY-MM`), what it costs."""
+
+    provider: str
+    cutoff: str | None = None
+    retired: date | None = None
+    prices: list[Price]
+
+
+class ProviderTerms(Part, frozen=True, kw_only=True):
+    """How to reach a provider. `key` names the variable that holds its key.
+
+    `concurrency` is how many calls it takes at once; `extra_body` is sent along with each.
+    """
+
+    sdk: Literal["openai", "anthropic", "offline"]
+    concurrency: int
+    base_url: str | None = None
+    key: str | None = None
+    extra_body: dict[str, Any] = {}
+    source: str = ""
+
+
+class Holidays(Part, frozen=True, kw_only=True):
+    """A country's weekdays off, known up to a day."""
+
+    until: date
+    source: str
+    days: list[date]
+
+
+class PriceList(Part, frozen=True, kw_only=True, eq=False):
+    """The whole file. It is equal to nothing but itself, so that what it says can be cached."""
+
+    providers: dict[str, ProviderTerms]
+    models: dict[str, Model]
+    holidays: dict[str, Holidays] = {}
+
+    def __post_init__(self) -> None:
+        for name, model in self.models.items():
+            if model.provider not in self.providers:
+                raise ValueError(f"{name} is of no provider here: {model.provider!r}")
+            if not model.prices:
+                raise ValueError(f"{name} needs a price")
+            for window in [window for price in model.prices for window in price.windows]:
+                if window.holidays and window.holidays not in self.holidays:
+                    raise ValueError(f"{name} has holidays of no country here: {window.holidays!r}")
+
+    def model(self, name: str) -> Model:
+        """Return a model's terms. Raises ModelError for one that the file does not have."""
+        if name in self.models:
+            return self.models[name]
+        raise _unknown("model", name, self.models)
+
+    def provider(self, name: str) -> ProviderTerms:
+        """Return a provider's terms. Raises ModelError for one that the file does not have."""
+        if name in self.providers:
+            return self.providers[name]
+        raise _unknown("provider", name, self.providers)
+
+
+@lru_cache
+def minutes(span: str) -> tuple[int, int]:
+    """Return the minutes of the day of `01:00-04:00`. Raises ValueError for anything else."""
+    try:
+        first, last = (_minute(clock) for clock in span.split("-"))
+    except ValueError:
+        raise ValueError(f"hours must be written as 01:00-04:00, was {span!r}") from None
+    if not 0 <= first < last <= 24 * 60:
+        raise ValueError(f"hours must end after they begin, on the same day, was {span!r}")
+    return first, last
+
+
+def _minute(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return int(hour) * 60 + int(minute)
+
+
+def price_list() -> PriceList:
+    """Return the project's `configs/prices.yaml`, read again when the file has changed.
+
+    Raises ConfigError where it is not there or not right.
+    """
+    file = _file(os.getcwd())
+    try:
+        known = file.stat()
+    except OSError as error:
+        _file.cache_clear()
+        raise ConfigError(f"cannot be read: {error.strerror}.", where=str(FILE)) from error
+    return _read(file, known.st_mtime_ns, known.st_size, known.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _file(folder: str) -> Path:
+    root = project.find_root(Path(folder))
+    for place in [root] if root else [Path(entry) for entry in sys.path if entry]:
+        if (place / FILE).is_file():
+            return (place / FILE).absolute()
+    raise ConfigError(
+        "not found.", where=str(FILE), hint="Run qe inside the project, which holds this file."
+    )
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, *_state: int) -> PriceList:
+    loaded: PriceList = Decoder("USD").decode(PriceList, read(file))
+    return loaded
+
+
+def _unknown(what: str, name: str, known: dict[str, Any]) -> ModelError:
+    hint = did_you_mean(name, known) or f"Known: {', '.join(known)}."
+    return ModelError(f"no {what} of {FILE}.", where=repr(name), hint=hint)

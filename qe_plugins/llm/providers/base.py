@@ -1,0 +1,99 @@
+"""What every provider of models offers, and the ways in which it fails."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from qe_plugins.llm.requests import Failure, Request, Usage
+
+
+class Completion(msgspec.Struct, frozen=True):
+    """What a provider sent: text as it came, what it charges for, why it ended.
+
+    `odd` is what is wrong with the usage by the provider's own figures, such as reasoning that is
+    not part of the output; `more` are tokens of output that it names beside `usage`.
+    """
+
+    text: str
+    usage: Usage
+    model: str
+    finish: str = "stop"
+    odd: str = ""
+    more: int = 0
+
+
+class Provider(Protocol):
+    """A way to reach models. One is shared by all calls; it never retries by itself."""
+
+    async def complete(self, request: Request, feedback: str = "") -> Completion:
+        """Return one completion; `feedback` says what was wrong with the answer before.
+
+        Raises a ProviderFailure and nothing else.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+
+
+class ProviderFailure(Exception):  # noqa: N818 - an outcome, not a mistake
+    """No usable completion. `usage` is what was charged, None where it is not known.
+
+    `retry_after` is how many seconds the provider asks to be left alone, `status` the HTTP status
+    where there was one; `unreached` says that no connection came about.
+    """
+
+    kind = Failure.SERVER
+    charged = False
+    """Whether the provider may have charged for it."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        usage: Usage | None = None,
+        retry_after: float | None = None,
+        status: int | None = None,
+        unreached: bool = False,
+    ) -> None:
+        self.detail, self.usage, self.retry_after = detail, usage, retry_after
+        self.status, self.unreached = status, unreached
+        super().__init__(detail)
+
+
+class RateLimited(ProviderFailure):
+    """Too many calls at once, or too many a minute: nothing was charged."""
+
+    kind = Failure.RATE_LIMITED
+
+
+class ServerFailure(ProviderFailure):
+    """The provider failed, or could not be reached: nothing was charged."""
+
+
+class Timeout(ProviderFailure):
+    """No answer in time. It may be charged."""
+
+    kind = Failure.TIMEOUT
+    charged = True
+
+
+class Cut(ProviderFailure):
+    """The answer broke off on the way. It may be charged."""
+
+    kind = Failure.CUT
+    charged = True
+
+
+class Refusal(ProviderFailure):
+    """The model would not answer. It is charged."""
+
+    kind = Failure.REFUSED
+    charged = True
+
+
+class BadRequest(ProviderFailure):
+    """The provider does not take this request: its key, its model, its fields. Not charged."""
+
+    kind = Failure.BAD_REQUEST

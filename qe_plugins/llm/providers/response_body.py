@@ -1,0 +1,36 @@
+"""What a provider wraps an answer in, decoded or found wanting."""
+
+from __future__ import annotations
+
+import msgspec
+
+from qe_plugins.llm.providers.base import Cut
+from qe_plugins.llm.providers.http_errors import said, without
+from qe_plugins.llm.providers.strict_json import UNREADABLE, refuse_duplicates
+from qe_plugins.safe_text import one_line
+
+
+def envelope[T](content: bytes, decoder: msgspec.json.Decoder[T], what: str, key: str) -> T:
+    """Return the body of an answer with status 200. Raises Cut where it is not `what`.
+
+    It may have been charged: where it stood that it was not, the status would have been another.
+    """
+    try:
+        decoded = decoder.decode(content)
+        refuse_duplicates(content.decode())
+    except UNREADABLE as error:
+        failure = Cut(f"not {what}: {_why(error)}{_told(content, key)}")
+    else:
+        return decoded
+    raise failure
+
+
+def _why(error: BaseException) -> str:
+    return "nested too deep" if isinstance(error, RecursionError) else one_line(error)
+
+
+def _told(content: bytes, key: str) -> str:
+    """Return what a body says of an error, so that it is not hidden behind its shape."""
+    if b'"error"' not in content[:2_000]:
+        return ""
+    return f" ({without(key, said(content, key))})"

@@ -1,0 +1,125 @@
+"""Contracts as their definitions state them, checked against `configs/markets.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from qe_plugins.market.contract_key import ContractKey
+from qe_plugins.market.specs import FILE, Root, market, markets
+
+__all__ = ["Contract", "Kind", "Refusal", "Root", "disagreements", "market"]
+
+
+class Kind(StrEnum):
+    """What a definition defines."""
+
+    FUTURE = "future"
+    SPREAD = "spread"
+    OPTION = "option"
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """One instrument. Futures have an `id` as our files and the engine use it, `ESH15.XCME`.
+
+    `tick` is in points and, where `tick_limit` is set, holds up to that price; `tick_above` beyond.
+    `multiplier` is currency a point, None where the definition states none. `root` of an option is
+    that of its underlying future. `cfi` is the ISO 10962 classification, `sent` is when
+    the definition was sent (UTC nanoseconds), `definitions` counts how many there are of it.
+    """
+
+    id: str | None
+    raw: str
+    root: str
+    kind: Kind
+    year: int
+    month: int
+    exchange: str
+    currency: str
+    tick: Decimal | None
+    tick_limit: Decimal | None = None
+    tick_above: Decimal | None = None
+    multiplier: Decimal | None
+    activation: datetime | None
+    expiry: datetime
+    underlying: str | None = None
+    strike: Decimal | None = None
+    cfi: str = ""
+    sent: int = 0
+    definitions: int = 1
+
+    @property
+    def name(self) -> str:
+        """Return the two-digit name of a future, the raw name of anything else."""
+        return self.id.partition(".")[0] if self.id else self.raw
+
+    @property
+    def key(self) -> ContractKey:
+        """Return root, delivery year and month."""
+        return ContractKey(self.root, self.year, self.month)
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure of a definition that is not the one of `configs/markets.yaml`, or cannot be.
+
+    `expected` is empty where the file says nothing of it.
+    """
+
+    name: str
+    figure: str
+    stated: str
+    expected: str = ""
+
+    def __str__(self) -> str:
+        said = f"{self.name}: {self.figure} {self.stated}"
+        return f"{said}, but {self.expected} in {FILE}" if self.expected else said
+
+
+def disagreements(contract: Contract, multipliers: list[Decimal]) -> Iterator[Refusal]:
+    """Yield what a definition states otherwise than our terms; nothing for roots without terms.
+
+    `multipliers` are all that follow from the definition: from its unit of measure, and from its
+    tick value. A face value for a unit would count profit a hundred times.
+    """
+    if contract.kind is Kind.FUTURE:
+        yield from _impossible(contract)
+    roots = markets().roots
+    terms = roots.get(contract.root)
+    exchanges = {root.exchange for root in roots.values()}
+    if terms is None or contract.kind is Kind.SPREAD or contract.exchange not in exchanges:
+        return
+    for multiplier in dict.fromkeys(multipliers):
+        if multiplier != terms.multiplier:
+            yield _refusal(contract, "multiplier", multiplier, terms.multiplier)
+    if contract.kind is Kind.FUTURE and contract.tick and contract.tick != terms.tick:
+        yield _refusal(contract, "tick", contract.tick, terms.tick)
+    if contract.kind is Kind.FUTURE and contract.key.letter not in terms.months:
+        yield _refusal(contract, "delivery month", contract.key.letter, terms.months)
+    if contract.exchange != terms.exchange:
+        yield _refusal(contract, "exchange", contract.exchange, terms.exchange)
+
+
+def _impossible(contract: Contract) -> Iterator[Refusal]:
+    """Yield what no contract can be traded with, whatever its root."""
+    for figure in ("tick", "multiplier"):
+        value = getattr(contract, figure)
+        if value is None or value <= 0:
+            stated = "is not stated" if value is None else f"cannot be {_written(value)}"
+            yield Refusal(name=contract.name, figure=figure, stated=stated)
+    if contract.activation is not None and contract.expiry <= contract.activation:
+        stated = f"{contract.expiry} is before its activation"
+        yield Refusal(name=contract.name, figure="expiry", stated=stated)
+
+
+def _refusal(contract: Contract, figure: str, stated: object, expected: object) -> Refusal:
+    return Refusal(
+        name=contract.name, figure=figure, stated=_written(stated), expected=_written(expected)
+    )
+
+
+def _written(figure: object) -> str:
+    return f"{figure:,f}" if isinstance(figure, Decimal) else str(figure)

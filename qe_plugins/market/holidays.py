@@ -1,0 +1,57 @@
+"""Days of pandas_market_calendars, kept in the cache: to import it takes seconds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, time
+from functools import lru_cache
+from importlib.metadata import version
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from qe_plugins import state_dir
+
+CHICAGO = ZoneInfo("America/Chicago")
+
+
+@lru_cache(maxsize=8)
+def closes(name: str, first: date, last: date) -> dict[date, time]:
+    """Return when each day of a calendar closes, in Chicago, from one day to another."""
+
+    def asked() -> dict[date, time]:
+        from pandas_market_calendars import get_calendar
+
+        schedule = get_calendar(name).schedule(first, last)
+        return {at.date(): at.time() for at in schedule["market_close"].dt.tz_convert(CHICAGO)}
+
+    return _kept(f"{name} closes {first} {last}", dict[date, time], asked)
+
+
+@lru_cache(maxsize=8)
+def days(name: str, first: date, last: date) -> list[date]:
+    """Return the days of a calendar, oldest first, from one day to another."""
+
+    def asked() -> list[date]:
+        from pandas_market_calendars import get_calendar
+
+        return [stamp.date() for stamp in get_calendar(name).valid_days(first, last)]
+
+    return _kept(f"{name} days {first} {last}", list[date], asked)
+
+
+def _kept[T](what: str, kind: type[T], asked: Callable[[], T]) -> T:
+    """Return what the cache has of this version of the package, or ask and keep the answer."""
+    called = f"{what} {version('pandas-market-calendars')}.json".replace(" ", "-")
+    file = state_dir.cache_dir() / "calendars" / called
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    found = asked()
+    with suppress(OSError):  # a cache that cannot be written is done without
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(msgspec.json.encode(found))
+        os.replace(part, file)
+    return found

@@ -1,0 +1,219 @@
+"""`configs/markets.yaml`, read and checked: contract terms, session hours, fees, margins."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from qe_plugins import project
+from qe_plugins.config.decoder import Decoder
+from qe_plugins.config.yaml_reader import read
+from qe_plugins.errors import ConfigError, DataError, did_you_mean
+from qe_plugins.market.contract_key import MONTH_LETTERS
+from qe_plugins.units import Money
+
+FILE = Path("configs") / "markets.yaml"
+
+type LastTrade = Literal[
+    "third_friday",
+    "third_business_day_before_25th",
+    "third_last_business_day",
+    "seventh_business_day_before_last",
+]
+type FirstNotice = Literal[
+    "second_business_day_after_last_trade", "last_business_day_of_month_before"
+]
+type Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of what the file holds."""
+
+
+class Fee(Terms, frozen=True, kw_only=True):
+    """What one contract costs a side, in USD, from a day on."""
+
+    since: date = msgspec.field(name="from")
+    exchange: Money
+    clearing: Money
+    regulatory: Money
+    broker: Money
+    source: str
+
+    @property
+    def total(self) -> Money:
+        """Return the whole cost of one contract, one side."""
+        return self.exchange + self.clearing + self.regulatory + self.broker
+
+
+class Margin(Terms, frozen=True, kw_only=True):
+    """What one contract ties up, in USD, from a day on; `day_trade` is None where unknown."""
+
+    since: date = msgspec.field(name="from")
+    initial: Money
+    maintenance: Money
+    day_trade: Money | None = None
+    source: str
+
+
+class Expiry(Terms, frozen=True, kw_only=True):
+    """The days of a contract of which the rule of its root is not true."""
+
+    last_trade: date
+    first_notice: date
+    source: str
+
+
+class Root(Terms, frozen=True, kw_only=True):
+    """A root's terms. `tick` is in points, `multiplier` in USD a point, months are letters.
+
+    A contract is held until `hold_until` sessions before its last trade or first notice;
+    `expiries` are by name, `CLZ11`.
+    """
+
+    name: str
+    exchange: str
+    tick: Money
+    multiplier: Money
+    currency: str = "USD"
+    months: str
+    roll_months: str = ""
+    listed: date | None = None
+    last_trade: LastTrade
+    first_notice: FirstNotice | None = None
+    sessions: str
+    hold_until: Positive
+    expiries: dict[str, Expiry] = {}
+    fees: list[Fee]
+    margins: list[Margin]
+
+    def __post_init__(self) -> None:
+        for letter in self.months + self.roll_months:
+            if letter not in MONTH_LETTERS:
+                raise ValueError(f"months must be letters of {MONTH_LETTERS}, was {letter!r}")
+        if not self.fees or not self.margins:
+            raise ValueError("fees and margins need at least one entry each")
+
+    @property
+    def cycle(self) -> str:
+        """Return the delivery months that positions roll through."""
+        return self.roll_months or self.months
+
+
+class Hours(Terms, frozen=True, kw_only=True):
+    """A regular session in Chicago from a day on; `open` is on the evening before."""
+
+    since: date = msgspec.field(name="from")
+    open: str
+    close: str
+    after_closed: str | None = None
+    breaks: list[str] = []
+    source: str
+
+
+class Day(Terms, frozen=True, kw_only=True):
+    """A day on which the calendar is wrong: closed, or with another close or open.
+
+    `open` is on the evening before. `doubtful` is what no source could be found for.
+    """
+
+    closed: bool = False
+    close: str | None = None
+    open: str | None = None
+    reason: str
+    source: str = ""
+    doubtful: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.source and not self.doubtful:
+            raise ValueError("a special day needs its source, or must be marked 'doubtful: true'")
+
+
+class Early(Terms, frozen=True, kw_only=True):
+    """Another early close than the one that the calendar lists, from a day until another."""
+
+    since: date = msgspec.field(name="from")
+    until: date
+    listed: str
+    close: str
+    source: str
+
+
+class Family(Terms, frozen=True, kw_only=True):
+    """The sessions of a family of roots: a calendar of pandas_market_calendars, put right."""
+
+    calendar: str
+    hours: list[Hours]
+    early: list[Early] = []
+    days: dict[str, Day] = {}
+
+
+class Markets(Terms, frozen=True, kw_only=True):
+    """The whole file."""
+
+    roots: dict[str, Root]
+    sessions: dict[str, Family]
+
+    def __post_init__(self) -> None:
+        for name, root in self.roots.items():
+            if root.sessions not in self.sessions:
+                raise ValueError(f"{name} has sessions of no family {root.sessions!r}")
+
+
+def markets() -> Markets:
+    """Return the project's `configs/markets.yaml`, read once for each working folder.
+
+    Raises ConfigError where it is not there or not right.
+    """
+    return _markets(os.getcwd())
+
+
+def market(root: str) -> Root:
+    """Return a root's terms. Raises DataError for a root that the file does not have."""
+    roots = markets().roots
+    if root in roots:
+        return roots[root]
+    hint = did_you_mean(root, roots) or f"Known: {', '.join(roots)}."
+    raise DataError(f"no root of {FILE}.", where=repr(root), hint=hint)
+
+
+@lru_cache(maxsize=8)
+def _markets(folder: str) -> Markets:
+    root = project.find_root(Path(folder))
+    for place in [*([root] if root else []), *map(Path, filter(None, sys.path))]:
+        if (place / FILE).is_file():
+            loaded: Markets = Decoder().decode(Markets, read(place / FILE))
+            return loaded
+    raise ConfigError(
+        "not found.", where=str(FILE), hint="Run qe inside the project, which holds this file."
+    )
+
+
+def latest[T](entries: list[T], on: date, since: Callable[[T], date]) -> T:
+    """Return the entry in force on a day; before the first one, the first."""
+    begun = [entry for entry in entries if since(entry) <= on]
+    return max(begun, key=since) if begun else min(entries, key=since)
+
+
+__all__ = ["Fee", "Margin", "fees", "margins"]
+
+
+def fees(root: str, on: date) -> Fee:
+    """Return the fees of one contract, one side, on a day, in USD.
+
+    Before the first entry of `configs/markets.yaml` the first one holds; `since` tells. Raises
+    DataError for an unknown root.
+    """
+    return latest(market(root).fees, on, lambda fee: fee.since)
+
+
+def margins(root: str, on: date) -> Margin:
+    """Return the margins of one contract on a day, in USD; see `fees` for days before the first."""
+    return latest(market(root).margins, on, lambda margin: margin.since)

@@ -1,0 +1,52 @@
+"""Two runs side by side: do they trade alike, what differs in result, what in settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qe_plugins.config import yaml_reader
+from qe_plugins.report import run_index
+
+FIGURES = (
+    "bars orders fills denied trades net_pnl fees final_balance total_return sharpe sortino"
+    " volatility max_drawdown win_rate profit_factor expectancy exposure"
+    " gross_pnl slippage cost_share roll_cost margin_peak margin_peak_share"
+)
+
+
+def compare(first: Path, second: Path) -> dict[str, Any]:
+    """Return how two written runs differ.
+
+    `runs` are their ids, `same_fills` whether every fill is the same, `figures` maps each figure to
+    `[first, second, second - first]`, `settings` each differing dotted key to `[first, second]`.
+    A setting or a figure that one run does not have is None there: an older run knows fewer.
+    """
+    one, other = run_index.figures(first), run_index.figures(second)
+    return {
+        "runs": [one["run_id"], other["run_id"]],
+        "same_fills": one["fills_sha256"] == other["fills_sha256"],
+        "figures": {key: _difference(one.get(key), other.get(key)) for key in FIGURES.split()},
+        "settings": _settings(first, second),
+    }
+
+
+def _difference(one: float | None, other: float | None) -> list[float | None]:
+    known = one is not None and other is not None
+    return [one, other, round(other - one, 10) if known else None]  # type: ignore[operator]
+
+
+def _settings(first: Path, second: Path) -> dict[str, list[Any]]:
+    one, other = (_flat(yaml_reader.read(run / "config.yaml").bare()) for run in (first, second))
+    keys = [*one, *(key for key in other if key not in one)]
+    return {key: [one.get(key), other.get(key)] for key in keys if one.get(key) != other.get(key)}
+
+
+def _flat(value: Any, key: str = "") -> dict[str, Any]:
+    """Return every leaf under its dotted key; a list is one leaf."""
+    if not isinstance(value, dict) or not value:
+        return {key: value}
+    leaves: dict[str, Any] = {}
+    for name, item in value.items():
+        leaves |= _flat(item, f"{key}.{name}" if key else str(name))
+    return leaves

@@ -1,0 +1,179 @@
+"""At what size a strategy's edge is eaten by its own impact, by the square-root law.
+
+An order of Q contracts moves the price by `coefficient` x volatility x sqrt(Q / volume), volatility
+and volume being those of the same stretch of time around it (Tóth et al. 2011, "Anomalous price
+impact and the critical nature of liquidity in financial markets", find coefficients around one for
+futures). Traded k times as large, a run then earns k x P&L - k^1.5 x impact.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from qe_plugins.report.figures import prices
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from qe_plugins.engine.results.result import ContractFacts, Outcome
+    from qe_plugins.report.figures.equity import Ledger
+
+    Floats = npt.NDArray[np.float64]
+
+COEFFICIENT = 1.0
+WINDOW = 60  # minutes around a fill
+MINUTE = 60_000_000_000
+LAW = "points = coefficient x volatility x sqrt(contracts / volume), of the minutes around a fill"
+MARKET = 0.1  # of the volume around a fill: from there on you are the market, and no law holds
+POINTS = 60
+SIZES = (1, 2, 5)
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """Contracts a trade at which the net P&L is expected to be zero, and at which it is largest.
+
+    All None with the `reason` where there is no edge to eat. `impact` is what the run as traded
+    would have paid beside what its P&L holds, in currency; `participation` its average share of the
+    volume around a fill; `volume` (contracts) and `volatility` (points) are the medians there.
+    """
+
+    contracts: float | None = None
+    best_contracts: float | None = None
+    best_net_pnl: float | None = None
+    reason: str | None = None
+    parameters: dict[str, Any]
+
+    @property
+    def market_contracts(self) -> float:
+        """Return the contracts a trade at which its orders are a tenth of the volume around."""
+        return self._of_volume(MARKET)
+
+    @property
+    def most(self) -> float | None:
+        """Return the contracts a trade that earn most without being the market."""
+        if self.best_contracts is None:
+            return None
+        return min(self.best_contracts, self.market_contracts)
+
+    @property
+    def whole(self) -> float:
+        """Return the contracts a trade that would be all of the volume around its orders."""
+        return self._of_volume(1.0)
+
+    def _of_volume(self, share: float) -> float:
+        told: dict[str, float] = self.parameters
+        return share * told["contracts"] / told["participation"]
+
+    def at(self, contracts: float) -> float:
+        """Return the net P&L expected of a size, in currency."""
+        scale = contracts / self.parameters["contracts"]
+        edge, impact = self.parameters["net_pnl"], self.parameters["impact"]
+        return float(scale * edge - scale**1.5 * impact)
+
+
+def estimate(outcome: Outcome, ledger: Ledger) -> Capacity:
+    """Return the capacity of a run from its fills and the catalog's bars around them."""
+    edge = ledger.final_equity - ledger.starting
+    told: dict[str, Any] = {"law": LAW, "coefficient": COEFFICIENT, "window_minutes": WINDOW}
+    told["market_share"] = MARKET
+    if outcome.fills.is_empty():
+        return Capacity(reason="Nothing was traded.", parameters=told)
+    around = _around(outcome)
+    if around.is_empty():
+        return Capacity(reason="The tape tells no volume around the fills.", parameters=told)
+    told |= _told(outcome, around, edge)
+    if edge <= 0:
+        return Capacity(reason="The net P&L is not positive: no edge to eat.", parameters=told)
+    zero, best = (edge / told["impact"]) ** 2, (edge / told["impact"] / 1.5) ** 2
+    size = told["contracts"]
+    found = Capacity(contracts=zero * size, best_contracts=best * size, parameters=told)
+    return msgspec.structs.replace(found, best_net_pnl=found.at(best * size))
+
+
+def document(found: Capacity) -> dict[str, Any]:
+    """Return it as plain data, with what may be traded without being the market, and its P&L."""
+    said: dict[str, Any] = msgspec.to_builtins(found)
+    size = found.most
+    limits = {"market_contracts": found.market_contracts, "most_contracts": size} if size else {}
+    return said | limits | ({"most_net_pnl": found.at(size)} if size else {})
+
+
+def curve(found: Capacity, until: float = np.inf) -> dict[str, list[float]]:
+    """Return `size` in contracts and the net P&L `pnl` expected, from nothing to past zero.
+
+    It ends at `until` contracts where that comes first.
+    """
+    if found.contracts is None:
+        return {"size": [], "pnl": []}
+    sizes = np.linspace(0.0, min(1.15 * found.contracts, until), POINTS)
+    return {"size": sizes.round(4).tolist(), "pnl": [round(found.at(size), 2) for size in sizes]}
+
+
+def rows(found: Capacity) -> list[tuple[float, float, float]]:
+    """Return round sizes up to the capacity, or to all of the volume where that comes first.
+
+    Each is contracts, net P&L expected, share of the volume.
+    """
+    if found.contracts is None:
+        return []
+    steps = [step * 10**power for power in range(9) for step in SIZES]
+    shown = [step for step in steps if step <= min(found.contracts, found.whole)][-9:]
+    share = found.parameters["participation"] / found.parameters["contracts"]
+    return [(size, found.at(size), share * size) for size in shown]
+
+
+def _told(outcome: Outcome, around: pl.DataFrame, edge: float) -> dict[str, Any]:
+    quantity, volume = around["quantity"].to_numpy(), around["volume"].to_numpy()
+    share = quantity / volume
+    points = COEFFICIENT * around["volatility"].to_numpy() * np.sqrt(share)
+    sizes = outcome.positions["quantity"]
+    return {
+        "contracts": float(sizes.mean() or quantity.mean()),  # type: ignore[arg-type]
+        "net_pnl": round(edge, 6),
+        "impact": round(float((points * quantity * around["multiplier"].to_numpy()).sum()), 6),
+        "participation": float(share.mean()),
+        "volume": float(np.median(volume)),
+        "volatility": float(around["volatility"].median()),  # type: ignore[arg-type]
+        "fills": around.height,
+    }
+
+
+def _around(outcome: Outcome) -> pl.DataFrame:
+    """Return quantity, multiplier, volume and volatility (points) around each fill known."""
+    facts = {contract.id: contract for contract in outcome.tape.contracts}
+    parts = [
+        _of_one(outcome, facts[str(name)], own)
+        for (name,), own in outcome.fills.group_by("instrument_id", maintain_order=True)
+    ]
+    return pl.concat(parts).filter(pl.col("volume") > 0)
+
+
+def _of_one(outcome: Outcome, contract: ContractFacts, fills: pl.DataFrame) -> pl.DataFrame:
+    bars = prices.activity(outcome, contract.id)
+    times = bars["ts"].to_numpy()
+    moves = np.diff(bars["close"].to_numpy(), prepend=bars["close"][:1].to_numpy())
+    at = fills["ts"].to_physical().to_numpy()
+    first = np.searchsorted(times, at - WINDOW // 2 * MINUTE, side="right")
+    last = np.searchsorted(times, at + WINDOW // 2 * MINUTE, side="right")
+    volume = _between(bars["volume"].to_numpy(), first, last)
+    swing = np.sqrt(np.maximum(_between(moves**2, first, last), 0.0))
+    quantity = fills["quantity"].to_numpy()
+    return pl.DataFrame(
+        {
+            "quantity": quantity,
+            "multiplier": np.full(at.size, float(contract.multiplier)),
+            "volume": np.where(volume > 0, np.maximum(volume, quantity), 0.0),
+            "volatility": np.maximum(swing, float(contract.tick)),
+        }
+    )
+
+
+def _between(values: Floats, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]) -> Floats:
+    """Return the sum of values[first:last] for each pair."""
+    running = np.concatenate(([0.0], np.cumsum(values)))
+    found: Floats = running[last] - running[first]
+    return found

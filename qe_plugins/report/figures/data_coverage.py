@@ -1,0 +1,82 @@
+"""What a run's data lacks of the calendar, and which trades were held over it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from qe_plugins.report.figures import exchange_time
+
+if TYPE_CHECKING:
+    from qe_plugins.data.checks.completeness import Present
+    from qe_plugins.engine.results.result import ContractFacts
+
+
+def figures(
+    present: Sequence[Present], positions: pl.DataFrame, contracts: Sequence[ContractFacts]
+) -> dict[str, Any]:
+    """Return what there is data of, by root, and how many trades were held over what is missing."""
+    roots = {one.id: one.root for one in contracts}
+    return {
+        "coverage": [_document(one) for one in present],
+        "trades_over_gaps": held_over_gaps(positions, roots, present),
+    }
+
+
+def held_over_gaps(
+    positions: pl.DataFrame, roots: Mapping[str, str], present: Sequence[Present]
+) -> int:
+    """Return the trades that were open in a session without data; `roots` are by instrument.
+
+    An open trade counts up to the last session of its root's data.
+    """
+    missing = {one.root: sorted(one.missing) for one in present if one.missing}
+    last = {one.root: one.last for one in present}
+    if not missing or not positions.height:
+        return 0
+    days = positions.select(
+        "instrument_id", exchange_time.session("opened"), exchange_time.session("closed")
+    )
+    found = 0
+    for instrument, opened, closed in days.iter_rows():
+        root = roots.get(instrument, "")
+        if root in missing and opened is not None:
+            gaps = missing[root]
+            found += bisect_left(gaps, closed or last[root]) > bisect_right(gaps, opened)
+    return found
+
+
+def in_words(figures: Mapping[str, Any]) -> list[str]:
+    """Return a sentence a root on what there is data of, and one on what that means.
+
+    Nothing for the figures of an older run, which does not know.
+    """
+    known = figures.get("coverage") or []
+    lines = [
+        one["text"] + (f"; none for {one['missing']}" if one["missing"] else "") for one in known
+    ]
+    if any(one["missing"] for one in known):
+        held = figures.get("trades_over_gaps") or 0
+        count = f"{held} {'trade was' if held == 1 else 'trades were'}"
+        lines.append(
+            "Ratios and time in market know only the sessions with data; "
+            f"{count} held over sessions without any."
+        )
+    return lines
+
+
+def _document(one: Present) -> dict[str, Any]:
+    return {
+        "root": one.root,
+        "first_session": one.first.isoformat(),
+        "last_session": one.last.isoformat(),
+        "sessions": one.sessions,
+        "sessions_with_data": one.sessions_with_data,
+        "minutes": one.minutes,
+        "minutes_with_data": one.minutes_with_data,
+        "missing": one.missing_in_words,
+        "text": str(one),
+    }

@@ -1,0 +1,131 @@
+"""A run's folder: written beside its place and moved there whole, so it is never half there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from qe_plugins import state_dir, stop_signals
+from qe_plugins.config import yaml_reader
+from qe_plugins.errors import ReportError
+from qe_plugins.report import run_index, tearsheet
+from qe_plugins.report.figures import costs, margin
+from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.trade_report import TRADES
+from qe_plugins.report.summary import summarize
+from qe_plugins.safe_text import redacted
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.results.result import Outcome
+
+PAGE = "report.html"
+LOG = "run.log"
+FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks")
+WRITTEN = {f"{one}.parquet" for one in (*FRAMES, "equity")} | {
+    *(PAGE, LOG, "config.yaml", run_index.RESULT, TRADES)
+}
+"""All that a run leaves in its folder."""
+
+
+def check_out(out: Path | None) -> None:
+    """Raise QeError where `out` cannot become a run's folder. Call it before the run."""
+    if out is not None and len(os.fsencode(out.name)) > state_dir.LONGEST:
+        state_dir.check_writable(out.absolute())
+    if out is None or not out.exists():
+        state_dir.check_writable(state_dir.runs_dir() if out is None else out.absolute())
+        return
+    if not out.is_dir():
+        raise ReportError("is a file, not a folder.", where=str(out), hint="Name a new folder.")
+    if any(out.iterdir()):
+        hint = "Name a new folder, or empty this one."
+        raise ReportError("the folder is not empty.", where=str(out), hint=hint)
+
+
+def write(outcome: Outcome, resolved: dict[str, Any], out: Path | None = None) -> Path:
+    """Write everything a run leaves and return its folder, as `draft` does."""
+    with draft(outcome, resolved, out) as publish:
+        return publish(None)
+
+
+@contextmanager
+def draft(
+    outcome: Outcome, resolved: dict[str, Any], out: Path | None = None
+) -> Iterator[Callable[[str | None], Path]]:
+    """Write everything but the figures to a hidden folder and yield what gives it its name.
+
+    Its place is `out`, else a folder under the state folder; `resolved` is the configuration that
+    ran. The function that is yielded takes the hash of the run's facts in the journal, writes
+    `result.json` (its `seconds.report` is the time all this took) and returns the folder. It is
+    gone again where the body raises later. Raises ReportError as `check_out` does.
+    """
+    began = time.perf_counter()
+    place = (out or state_dir.runs_dir() / outcome.run_id).absolute()
+    check_out(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
+    published: list[Path] = []
+
+    def publish(journal_sha256: str | None) -> Path:
+        figures["journal_sha256"] = journal_sha256
+        text = msgspec.json.format(msgspec.json.encode(figures)).decode()
+        (part / run_index.RESULT).write_text(redacted(text), encoding="utf-8")
+        if place.exists():
+            place.rmdir()
+        part.rename(place)
+        published.append(place)
+        run_index.remember(outcome.run_id, place)
+        return place
+
+    try:
+        with stop_signals.undone_by(partial(stop_signals.removed, part)):
+            part.chmod(0o755)
+            figures = _written(part, outcome, resolved, place)
+            figures["seconds"]["report"] = round(time.perf_counter() - began, 3)
+            yield publish
+    except BaseException:
+        if published:
+            stop_signals.removed(place)
+            run_index.forget(outcome.run_id)
+        raise
+    finally:
+        stop_signals.removed(part)
+
+
+def _written(
+    folder: Path, outcome: Outcome, resolved: dict[str, Any], place: Path
+) -> dict[str, Any]:
+    """Write all but the figures, and return them."""
+    ledger = Ledger.of(outcome)
+    figures = summarize(outcome, place, ledger)
+    (folder / "config.yaml").write_text(yaml_reader.dump(resolved), encoding="utf-8")
+    _write_frames(folder, outcome, ledger)
+    with (folder / LOG).open("w", encoding="utf-8") as file:
+        if outcome.log is not None:
+            outcome.log.seek(0)
+            shutil.copyfileobj(outcome.log, file)
+    page = redacted(tearsheet.render(outcome, ledger, figures))
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    return figures
+
+
+def result(run_dir: Path) -> dict[str, Any]:
+    """Return the figures of a written run, as `summary.summarize` names them."""
+    return run_index.figures(run_dir)
+
+
+def _write_frames(folder: Path, outcome: Outcome, ledger: Ledger) -> None:
+    for name in FRAMES:
+        getattr(outcome, name).write_parquet(folder / f"{name}.parquet")
+    ledger.curve.write_parquet(folder / "equity.parquet")
+    trades = costs.of_trades(outcome.positions, outcome.tape.contracts)
+    peaks = margin.of_trades(trades, outcome.account)
+    trades.with_columns(peaks).write_parquet(folder / TRADES)

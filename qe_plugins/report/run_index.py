@@ -1,0 +1,189 @@
+"""Every run there is: found by name, listed newest first, wherever `--out` put it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qe_plugins import state_dir
+from qe_plugins.errors import ReportError
+from qe_plugins.journal.facts import Problem
+
+RESULT = "result.json"
+LAST, PREVIOUS = "last", "previous"
+
+
+class Pointer(msgspec.Struct, frozen=True):
+    """Where a run is that was given a folder of its own: `runs/<run_id>.json`."""
+
+    path: str
+
+
+def remember(run_id: str, place: Path) -> None:
+    """Leave a pointer to a run that is not under the state folder."""
+    runs = state_dir.runs_dir()
+    if place == runs / run_id:
+        return
+    runs.mkdir(parents=True, exist_ok=True)
+    part = runs / f".{run_id}.part"
+    part.write_bytes(msgspec.json.encode(Pointer(str(place))))
+    os.replace(part, runs / f"{run_id}.json")
+
+
+def forget(run_id: str) -> None:
+    """Remove the pointer to a run, if there is one."""
+    (state_dir.runs_dir() / f"{run_id}.json").unlink(missing_ok=True)
+
+
+def find(text: str) -> Path:
+    """Return the folder of the run that `text` means, else raise ReportError.
+
+    `text` is "last", "previous", a run's id, the start of exactly one, or a folder.
+    """
+    if (Path(text) / RESULT).is_file():
+        return Path(text).absolute()
+    if text in (LAST, PREVIOUS):
+        return Path(_newest(text == PREVIOUS)["run_dir"])
+    places = _places()
+    if text in places:
+        return _present(text, places[text])
+    return _by_prefix(text, places)
+
+
+def remove(text: str, written: Collection[str]) -> Path:
+    """Remove the folder of the run that `text` means, as `find` does, and return where it was.
+
+    `written` are the names of what a run leaves. Raises ReportError for a folder with anything
+    else in it, of which nothing is removed. The journal keeps its facts.
+    """
+    place = find(text)
+    run_id = str(_complete(place)["run_id"])
+    strange = sorted(one.name for one in place.iterdir() if one.name not in written)
+    if strange or place.is_symlink():
+        raise ReportError(
+            f"holds {', '.join(strange[:3]) or 'a link'}, which no run left there.",
+            where=str(place),
+            hint="Move it elsewhere, or delete the folder yourself.",
+        )
+    away = place.with_name(f".{place.name}.removed")
+    os.replace(place, away)
+    forget(run_id)
+    shutil.rmtree(away)
+    return place
+
+
+def figures(place: Path) -> dict[str, Any]:
+    """Return the figures of the run in the folder `place`."""
+    file = place / RESULT
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        hint = "Run it again, or delete its folder."
+        raise ReportError(f"cannot be read: {error}.", where=str(file), hint=hint) from error
+
+
+@contextmanager
+def as_written(place: Path) -> Iterator[None]:
+    """Raise ReportError where what is read of a run's folder is not what a run leaves there."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ReportError(
+            f"is not what a run leaves: {type(error).__name__}: {error}.",
+            where=str(place),
+            hint="Run it again, or delete its folder.",
+        ) from error
+
+
+def unlike(written: Mapping[str, str]) -> list[Problem]:
+    """Return the runs whose folder has another hash of its facts than the journal, or whose row
+    the journal does not have. `written` has the journal's hash of each run.
+
+    A folder that was removed is no problem, nor is one from before the hash was in it.
+    """
+    found: list[Problem] = []
+    for run in listing():
+        run_id, ours = run["run_id"], run.get("journal_sha256")
+        if ours is not None and run_id not in written:
+            what = f"its folder {run['run_dir']} is there, its row is not in the journal"
+            found.append(Problem(run_id=run_id, fact_id=None, what=what))
+        elif ours is not None and ours != written[run_id]:
+            what = f"its folder {run['run_dir']} has another journal_sha256 than the journal"
+            found.append(Problem(run_id=run_id, fact_id=None, what=what))
+    return found
+
+
+def listing() -> list[dict[str, Any]]:
+    """Return the figures of every run that is still there, newest first.
+
+    Of a run whose figures cannot be read there are `run_id`, `run_dir` and `damaged`, which says
+    why; such runs come last.
+    """
+    found = [_listed(*known) for known in _places().items() if (known[1] / RESULT).is_file()]
+    return sorted(found, key=lambda run: (run.get("started", ""), run["run_id"]), reverse=True)
+
+
+def _listed(run_id: str, place: Path) -> dict[str, Any]:
+    try:
+        return {**_complete(place), "run_dir": str(place)}
+    except ReportError as error:
+        return {"run_id": run_id, "run_dir": str(place), "damaged": str(error)}
+
+
+def _complete(place: Path) -> dict[str, Any]:
+    known = figures(place)
+    if not all(isinstance(known.get(name), str) for name in ("run_id", "started")):
+        raise ReportError("holds no run.", where=str(place / RESULT), hint="Delete its folder.")
+    return known
+
+
+def _newest(but_one: bool = False) -> dict[str, Any]:
+    runs = [run for run in listing() if "damaged" not in run]
+    if not runs:
+        raise ReportError("there is no run yet.", hint="Make one with `qe backtest FILE`.")
+    if but_one and len(runs) == 1:
+        raise ReportError("there is only one run.", hint="Make another with `qe backtest FILE`.")
+    return runs[but_one]
+
+
+def _by_prefix(text: str, places: dict[str, Path]) -> Path:
+    matches = sorted(run_id for run_id in places if text and run_id.startswith(text))
+    if len(matches) > 1:
+        hint = f"It may be {', '.join(matches[:5])}."
+        raise ReportError(f"'{text}' begins {len(matches)} runs.", hint=hint)
+    if not matches:
+        raise ReportError(f"no run '{text}'.", hint="`qe runs` lists them.")
+    return _present(matches[0], places[matches[0]])
+
+
+def _present(run_id: str, place: Path) -> Path:
+    if not (place / RESULT).is_file():
+        hint = "It was moved or deleted; name its folder instead."
+        raise ReportError(f"run {run_id} is no longer at {place}.", hint=hint)
+    return place
+
+
+def _places() -> dict[str, Path]:
+    """Return every run's folder by run id; a pointer may point where nothing is any more."""
+    places: dict[str, Path] = {}
+    runs = state_dir.runs_dir()
+    for entry in sorted(runs.iterdir()) if runs.is_dir() else ():
+        if (entry / RESULT).is_file():
+            places[entry.name] = entry
+        elif entry.suffix == ".json" and not entry.name.startswith("."):
+            places[entry.stem] = _pointed(entry)
+    return places
+
+
+def _pointed(file: Path) -> Path:
+    """Return where a pointer points; a damaged one points at itself, where no run is."""
+    try:
+        return Path(msgspec.json.decode(file.read_bytes(), type=Pointer).path)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return file

@@ -1,0 +1,109 @@
+"""`sweep.html`: every variant of a sweep in one table and, for two axes, on one map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from qe_plugins.report.figures import formatting
+from qe_plugins.research.variants import State
+
+if TYPE_CHECKING:
+    from qe_plugins.research.sweep_runner import Swept
+    from qe_plugins.research.variants import Result
+
+FIGURES = [
+    "net_pnl",
+    "sharpe",
+    "max_drawdown",
+    "trades",
+    "win_rate",
+    "profit_factor",
+    "expectancy",
+    "fees",
+    "exposure",
+]
+SHOWN = ("net_pnl", "sharpe", "sortino", "max_drawdown", "profit_factor", "expectancy", "trades")
+
+
+def render(swept: Swept) -> str:
+    """Return the page as HTML text that needs nothing else, not even a network."""
+    axes = swept.asked.axes
+    ran = [result for result in swept.results if result.state is State.FINISHED]
+    about = ran[0].figures if ran else {}
+    pages = Environment(
+        loader=PackageLoader("qe_plugins.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return pages.get_template("sweep.html").render(
+        asked=swept.asked,
+        failed=swept.failed,
+        source=about.get("data_source"),
+        label=about.get("data_label"),
+        currency=about.get("currency", ""),
+        names=short([axis.key for axis in axes]),
+        figures=[(name, formatting.label(name)) for name in FIGURES],
+        rows=[_row(swept, result) for result in swept.results],
+        drawn=_map(swept) if len(axes) == 2 and ran else None,
+        plotly=Markup(get_plotlyjs()) if len(axes) == 2 and ran else "",
+    )
+
+
+def _row(swept: Swept, result: Result) -> dict[str, Any]:
+    settings = result.variant.settings
+    told = {name: result.figures[name] for name in FIGURES} if result.figures else {}
+    return {
+        "number": result.variant.number,
+        "settings": [text(settings[axis.key]) for axis in swept.asked.axes],
+        "state": str(result.state),
+        "error": result.error or ("not finished" if not result.figures else ""),
+        "figures": [formatting.write(name, value) for name, value in told.items()],
+        "lost": bool(told) and told["net_pnl"] < 0,
+    }
+
+
+def _map(swept: Swept) -> dict[str, Any]:
+    """Return x, y and one z a figure: rows are the first axis' values, columns the second's."""
+    down, across = swept.asked.axes
+    width = len(across.values)
+    return {
+        "x": [text(value) for value in across.values],
+        "y": [text(value) for value in down.values],
+        "across": across.key,
+        "down": down.key,
+        "figures": [
+            {"name": name, "label": formatting.label(name), "z": _cells(swept.results, name, width)}
+            | {"said": _cells(swept.results, name, width, said=True)}
+            for name in SHOWN
+        ],
+    }
+
+
+def _cells(
+    results: Sequence[Result], name: str, width: int, *, said: bool = False
+) -> list[list[Any]]:
+    values: list[Any] = []
+    for result in results:
+        value = result.figures.get(name)
+        unknown = formatting.UNKNOWN if result.figures else str(result.state)
+        told = unknown if value is None else formatting.write(name, value)
+        values.append(told if said else value)
+    return [values[start : start + width] for start in range(0, len(values), width)]
+
+
+def short(keys: list[str]) -> list[str]:
+    """Return the last parts of dotted keys where they tell them apart, else the whole keys."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return last if len(set(last)) == len(last) else keys
+
+
+def text(value: Any) -> str:
+    """Return a setting as a reader wants it."""
+    return "null" if value is None else str(value)

@@ -1,0 +1,102 @@
+"""A run's figures as tables for a terminal, in a trader's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape as escape_markup
+from rich.table import Table
+
+from qe_plugins.report.figures import formatting
+from qe_plugins.safe_text import shown as as_shown
+
+type Figures = dict[str, Any]
+FIGURES = formatting.KEY_FIGURES + formatting.COST_FIGURES
+PLUGIN_COLUMNS = ("asked", "answered", "vetoed", "failed")
+
+
+def escape(text: str) -> str:
+    """Return outside text as Rich shows it letter by letter."""
+    return escape_markup(as_shown(text, lines=True))
+
+
+def table(figures: Figures) -> Table:
+    """Return the figures of one run, as `summary.summarize` names them, two pairs a line."""
+    notes = (
+        formatting.covered,
+        formatting.rolled,
+        formatting.settled,
+        formatting.held,
+        formatting.caption,
+    )
+    told = [note(figures) for note in notes]
+    shown = Table(
+        title=escape(f"{figures['name']}  {figures['run_id']}"),
+        caption=escape("\n".join(filter(None, told))),
+        title_justify="left",
+        caption_justify="left",
+        show_header=False,
+        pad_edge=False,
+        box=None,
+    )
+    for justify in ("left", "right", "left", "right"):
+        shown.add_column(justify=justify, no_wrap=True)
+    pairs = [(label, formatting.say(key, figures)) for key, label in FIGURES]
+    half = (len(pairs) + 1) // 2
+    for row, left in enumerate(pairs[:half]):
+        right = pairs[half + row] if half + row < len(pairs) else ("", "")
+        shown.add_row(left[0], left[1], f"   {right[0]}", right[1])
+    return shown
+
+
+def plugins(figures: Figures) -> Table | None:
+    """Return how each plugin fared, or None where none was active."""
+    if not figures["plugins"]:
+        return None
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("plugin")
+    shown.add_column("role")
+    for name in (*PLUGIN_COLUMNS, "seconds"):
+        shown.add_column(name, justify="right")
+    for one in figures["plugins"]:
+        counts = [f"{one[name]:,}" for name in PLUGIN_COLUMNS]
+        shown.add_row(escape(one["name"]), one["role"], *counts, f"{one['seconds']:.2f}")
+    return shown
+
+
+def runs(listing: list[Figures]) -> Table:
+    """Return one line a run; a run's id begins with its time in UTC and ends with its name."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("run, UTC", overflow="fold")
+    shown.add_column("data", no_wrap=True)
+    for name in ("trades", "net P&L", "Sharpe", "drawdown"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for one in listing:
+        keys = ("trades", "net_pnl", "sharpe", "max_drawdown")
+        told = (formatting.write(key, one.get(key)) for key in keys)
+        source = "damaged" if "damaged" in one else one.get("data_source", formatting.UNKNOWN)
+        shown.add_row(escape(one["run_id"]), source, *told)
+    return shown
+
+
+def differences(found: Figures) -> Table:
+    """Return the figures of `comparing.compare` side by side."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column("")
+    for name in ("first", "second", "difference"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for key, values in found["figures"].items():
+        shown.add_row(formatting.label(key), *(formatting.write(key, value) for value in values))
+    return shown
+
+
+def settings(found: Figures) -> Table | None:
+    """Return the settings in which two runs differ, or None where they do not."""
+    if not found["settings"]:
+        return None
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("setting", "first", "second"):
+        shown.add_column(name, overflow="fold")
+    for key, values in found["settings"].items():
+        shown.add_row(key, *(escape(str(value)) for value in values))
+    return shown

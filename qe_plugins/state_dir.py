@@ -1,0 +1,91 @@
+"""Where state lives: one folder, `QE_HOME`, and nothing outside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import platformdirs
+
+from qe_plugins import project
+from qe_plugins.errors import DataError, QeError
+from qe_plugins.safe_text import shown
+
+
+def home() -> Path:
+    """Return the state folder, not created: `$QE_HOME`, else that of `.env`, else the platform's
+    user data folder. A relative one in `.env` is relative to the project.
+    """
+    if chosen := os.environ.get("QE_HOME"):
+        return Path(chosen).expanduser().resolve()
+    if chosen := project.dotenv().get("QE_HOME"):
+        root = project.find_root(Path.cwd()) or Path.cwd()
+        return (root / Path(chosen).expanduser()).resolve()
+    return users_home()
+
+
+def users_home() -> Path:
+    """Return the platform's user data folder, whatever `$QE_HOME` says: no test may write here."""
+    return Path(platformdirs.user_data_dir("quant-engine", appauthor=False))
+
+
+def runs_dir() -> Path:
+    """Return the folder of run folders, unless a run was given its own with `--out`."""
+    return home() / "runs"
+
+
+def cache_dir() -> Path:
+    """Return the folder of things that can be made again: generated tapes, decoded catalogs."""
+    return home() / "cache"
+
+
+def data_dir() -> Path:
+    """Return the folder of bought and imported data."""
+    return home() / "data"
+
+
+def journal_url() -> str:
+    """Return the journal's database URL: `$QE_JOURNAL_URL`, also of `.env`, else SQLite under the
+    state folder.
+    """
+    if chosen := os.environ.get("QE_JOURNAL_URL") or project.dotenv().get("QE_JOURNAL_URL"):
+        return chosen
+    return f"sqlite:///{quote(str(home() / 'journal.sqlite'))}"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise QeError where `folder` could not be made and written. Nothing is left of the trial."""
+    if len(os.fsencode(folder.name)) > LONGEST:
+        raise QeError(f"its name is longer than {LONGEST} bytes.", where=str(folder.parent))
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".qe-", dir=there):
+            pass
+    except OSError as error:
+        raise QeError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}.",
+            where=str(folder),
+            hint="Look at QE_HOME, or name another folder.",
+        ) from error
+
+
+LONGEST = 200
+"""Bytes of a folder's name: a disk takes 255, and temporary names are longer."""
+
+NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f]{1,200}")
+"""A name that a file or folder may have, whatever outside text it was made of."""
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path `name`, such as `ES/definition.dbn.zst`, below `folder`.
+
+    Raises DataError where a part of it is no name of a file or folder, such as `..`. Links that a
+    user made below the folder are followed.
+    """
+    parts = name.split("/")
+    if not all(NAME.fullmatch(part) and len(os.fsencode(part)) <= LONGEST + 50 for part in parts):
+        raise DataError(f"'{shown(name[:80])}' is no path below it.", where=str(folder))
+    return folder / name

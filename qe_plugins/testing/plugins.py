@@ -1,0 +1,35 @@
+"""A desk of a few plugins, without an engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from qe_plugins.plugins import Plugins
+from qe_plugins.plugins.base import Plugin
+
+
+@pytest.fixture
+def qe_plugins() -> Callable[..., Plugins]:
+    """Return a function that activates plugin instances, each named after its class; where a class
+    comes twice, the second is `Name_2`.
+
+    Of a hook's arguments only those need to be given that the plugins name::
+
+        [answer] = qe_plugins(SmallOnly()).ask("veto_order", order=qe_order(quantity=2))
+        assert answer.value == Veto("one contract at a time, was 2")
+    """
+
+    def activate(*plugins: Plugin) -> Plugins:
+        seen = Counter[str]()
+        return Plugins([(_name(plugin, seen), plugin) for plugin in plugins])
+
+    return activate
+
+
+def _name(plugin: Plugin, seen: Counter[str]) -> str:
+    name = type(plugin).__name__
+    seen[name] += 1
+    return name if seen[name] == 1 else f"{name}_{seen[name]}"
