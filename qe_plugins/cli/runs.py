@@ -89,7 +89,7 @@ def compare(first: str, second: str, as_json: bool) -> None:
 
 def _print_trade(place: Path, text: str, as_json: bool) -> None:
     from qe_plugins.cli import trade_view as trade
-    from qe_plugins.report.figures.trade_report import told
+    from qe_plugins.report.trade_report import told
 
     found = told(place, text)
     if as_json:

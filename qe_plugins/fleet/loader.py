@@ -15,6 +15,7 @@ from qe_plugins.config.env import interpolate, variables
 from qe_plugins.config.loader import gather, missing, override
 from qe_plugins.config.merge import settle
 from qe_plugins.config.nodes import Written, masked
+from qe_plugins.config.schema import Data
 from qe_plugins.config.yaml_reader import display
 from qe_plugins.errors import ConfigError, did_you_mean
 from qe_plugins.fleet.settings import Fleet
@@ -38,6 +39,10 @@ class LoadedFleet:
     def where(self, *keys: str) -> str:
         """Return the nearest known place of `keys`: `configs/fleet/team.yaml:12`."""
         return self._tree.nearest(keys).place
+
+    def data_places(self) -> dict[str, str]:
+        """Return where each key of `data:` was written."""
+        return {key: self.where("data", key) for key in Data.__struct_fields__}
 
     def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
         """Return a ConfigError of one line at the place of `keys`, for the caller to raise."""

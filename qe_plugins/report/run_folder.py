@@ -20,8 +20,8 @@ from qe_plugins.errors import ReportError
 from qe_plugins.report import run_index, tearsheet
 from qe_plugins.report.figures import costs, margin
 from qe_plugins.report.figures.equity import Ledger
-from qe_plugins.report.figures.trade_report import TRADES
 from qe_plugins.report.summary import summarize
+from qe_plugins.report.trade_report import TRADES
 from qe_plugins.safe_text import redacted
 
 if TYPE_CHECKING:

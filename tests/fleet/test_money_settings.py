@@ -13,7 +13,7 @@ from qe_plugins.errors import ConfigError
 from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.rank_models import addresses
 from qe_plugins.fleet.scan.estimate import plan
-from qe_plugins.llm.pricing import price_list
+from qe_plugins.llm.pricing import price_list as prices
 from qe_plugins.llm.pricing.cost import rates
 from qe_plugins.llm.pricing.price_list import price_list
 from qe_plugins.llm.providers.registry import _only_its_own, open_providers
@@ -106,7 +106,7 @@ def test_a_plan_says_where_each_provider_is_asked_and_what_says_so(small, monkey
 
     assert addresses(fleet) == {
         "anthropic": ("http://127.0.0.1:9/elsewhere", "ANTHROPIC_BASE_URL"),
-        "deepseek": ("https://api.deepseek.com", str(price_list.FILE)),
+        "deepseek": ("https://api.deepseek.com", str(prices.FILE)),
     }
     assert plan(fleet).addresses["anthropic"][1] == "ANTHROPIC_BASE_URL"
     assert plan(fleet).in_flight > 0

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from qe_plugins.cli import runs
 from qe_plugins.errors import JournalError, ReportError
 from qe_plugins.report import run_folder
-from qe_plugins.report.figures.trade_report import told
+from qe_plugins.report.trade_report import told
 from tests.report.fake import bare, contract, frame, roll
 
 NAME, NEXT = "MESH24.XCME", "MESM24.XCME"

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from qe_plugins.data.catalog import settlements
 from qe_plugins.data.databento.catalog_stamp import (
     FOLDER,
     refuse_foreign,
@@ -23,7 +22,7 @@ from qe_plugins.data.databento.catalog_stamp import (
 )
 from qe_plugins.data.databento.disk_space import writing
 from qe_plugins.data.databento.manifest import Book, Entry
-from qe_plugins.data.dbn import statistics
+from qe_plugins.data.dbn import final_settlements, statistics
 from qe_plugins.data.dbn.bar_series import BAR_SCHEMAS, BarFile, write_bars
 from qe_plugins.data.dbn.definitions import listed, write_instruments
 from qe_plugins.data.dbn.record_checks import check_records
@@ -119,7 +118,7 @@ def _build(
     write_instruments(found, folder)
     bars = _bar_files(used, path_of)
     written = write_bars(bars, found.contracts, folder, twice=True, tick=tick)
-    settled = settlements.keep(by_schema.get(statistics.SCHEMA, []), folder)
+    settled = final_settlements.keep(by_schema.get(statistics.SCHEMA, []), folder)
     refused = list(map(str, found.refused))
     undefined = sorted(set(written.left) - {one.name for one in found.refused})
     return Built(

@@ -9,12 +9,12 @@ from datetime import date
 from pathlib import Path
 
 from qe_plugins.config.schema import Data
-from qe_plugins.data.catalog import selection, settlements
+from qe_plugins.data.catalog import selection
 from qe_plugins.data.catalog.build_cache import cached
 from qe_plugins.data.catalog.catalog import Kind, Shelf, open_shelf
 from qe_plugins.data.catalog.selection import Where
 from qe_plugins.data.checks.prices import moment
-from qe_plugins.data.dbn import statistics
+from qe_plugins.data.dbn import final_settlements, statistics
 from qe_plugins.data.dbn.bar_series import BAR_SCHEMAS, BarFile, write_bars
 from qe_plugins.data.dbn.decoder import LOADS, decode, refuse_undefined
 from qe_plugins.data.dbn.definitions import listed, write_instruments
@@ -70,7 +70,7 @@ def _build(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, pla
         written = write_bars(bars, found.contracts, folder)
         _refuse_left(written.left, refused, bars, place)
         decode(recorded, schemas, found.contracts, folder, place)
-        settlements.keep([file.path for file in files], folder)
+        final_settlements.keep([file.path for file in files], folder)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.core import UUID4
 from nautilus_trader.model import (
@@ -27,7 +27,9 @@ from nautilus_trader.model import (
 )
 
 from qe_plugins.engine.accounting.balance import ZERO, Balance
-from qe_plugins.engine.risk.margin import Margin
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.risk.margin import Margin
 
 FILTER = "account_id"
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from nautilus_trader.model import Currency, InstrumentId, Money, Venue
 
-from qe_plugins.config.nautilus import Venue as Settings
-from qe_plugins.engine.recording.recorder import decimal
+from qe_plugins.engine.contracts.instruments import decimal
+
+if TYPE_CHECKING:
+    from qe_plugins.config.nautilus import Venue as Settings
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
 CREDIT = Decimal(1_000_000_000)

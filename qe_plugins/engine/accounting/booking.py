@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nautilus_trader.model import OrderType
 
-from qe_plugins.bars import Bars
 from qe_plugins.data.catalog.reader import NO_COLUMNS, Columns
 from qe_plugins.engine.accounting.fills import FillEvents
 from qe_plugins.engine.accounting.trades import Book, Fill, trade_of
-from qe_plugins.engine.contracts.instruments import instrument_of
-from qe_plugins.engine.recording.observers import Observers
-from qe_plugins.engine.recording.recorder import Recorder, decimal
-from qe_plugins.engine.running.availability import Listings
+from qe_plugins.engine.contracts.instruments import decimal, instrument_of
+from qe_plugins.engine.recording.recorder import Recorder
+
+if TYPE_CHECKING:
+    from qe_plugins.bars import Bars
+    from qe_plugins.engine.recording.observers import Observers
+    from qe_plugins.engine.running.availability import Listings
 
 type Range = tuple[float, float]
 """The highest and the lowest price of some bars; minus infinity and infinity of none."""

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import Bar, InstrumentId, OrderType
 
 from qe_plugins.engine.accounting.trades import Fill
-from qe_plugins.engine.recording.recorder import (
-    SETTLES,
-    Names,
-    Recorder,
-    decimal,
-    signal_id_of,
-    signal_in,
-)
-from qe_plugins.engine.running.availability import Listings
+from qe_plugins.engine.contracts.instruments import SETTLES, decimal
+from qe_plugins.engine.recording.recorder import Names, Recorder, signal_id_of, signal_in
 from qe_plugins.plugins.types import Rolled
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.running.availability import Listings
 
 ZERO = Decimal(0)
 

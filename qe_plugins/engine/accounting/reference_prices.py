@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -18,9 +18,12 @@ from msgspec.structs import replace
 from nautilus_trader.model import OrderType
 
 from qe_plugins.data.catalog.catalog import Kind
-from qe_plugins.data.tape import Tape
 from qe_plugins.engine.accounting.trades import Book, Fill, totals
-from qe_plugins.engine.recording.recorder import SETTLES, Recorder
+from qe_plugins.engine.contracts.instruments import SETTLES
+from qe_plugins.engine.recording.recorder import Recorder
+
+if TYPE_CHECKING:
+    from qe_plugins.data.tape import Tape
 
 type Prices = Mapping[int, Decimal]
 """The price of a contract by some moments (UTC ns), as far as there is one."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.execution import FeeModel, PerContractFeeModel
 from nautilus_trader.model import Currency, FuturesContract, InstrumentId, Money, Quantity
 
-from qe_plugins.engine.contracts.terms import Terms
+if TYPE_CHECKING:
+    from qe_plugins.engine.contracts.terms import Terms
 
 ZERO = Decimal(0)
+
+SETTLES = "EXPIRATION-"
+"""How the ids of the orders begin by which the engine settles an expired contract."""
 
 KEPT = (
     *("raw_symbol", "asset_class", "underlying", "activation_ns", "expiration_ns", "currency"),
@@ -78,3 +82,9 @@ class Instruments(dict[str, Any]):
             found = None
         self[name] = found
         return found
+
+
+def decimal(value: Any) -> Decimal:
+    """Return an engine number (Price, Quantity, Money) as a Decimal."""
+    exact: Decimal = value.as_decimal()
+    return exact

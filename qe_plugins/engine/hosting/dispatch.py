@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import attrgetter
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from qe_plugins.engine.hosting.exceptions import Alarm
 from qe_plugins.errors import RunError
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.hosting.exceptions import Alarm
 
 KEYS: dict[str, Callable[[Any], Any]] = {
     "on_bar": attrgetter("bar_type"),

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nautilus_trader.common import DataActor
 from nautilus_trader.core import UUID4
 from nautilus_trader.model import OrderModifyRejected
 from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
+from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.hosting.denial import addressed_to_denier
 from qe_plugins.engine.hosting.exceptions import guarded
 from qe_plugins.engine.hosting.subscriptions import Loud, Subscribing
-from qe_plugins.engine.recording.recorder import decimal
 from qe_plugins.engine.risk.gate import Refusal, told
 from qe_plugins.engine.risk.order_request import describe_order
-from qe_plugins.engine.running.context import Floor
 from qe_plugins.engine.simulation.order_routing import (
     Sending,
     prepared,
@@ -29,7 +28,10 @@ from qe_plugins.engine.simulation.order_routing import (
     send_list,
     takes_market,
 )
-from qe_plugins.plugins.types import OrderRequest
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.plugins.types import OrderRequest
 
 
 class Gated:

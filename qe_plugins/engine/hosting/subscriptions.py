@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qe_plugins.engine.hosting.exceptions import LoudClock
 from qe_plugins.engine.recording.run_log import ComponentLog
-from qe_plugins.engine.running.context import Floor
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.running.context import Floor
 
 
 class Loud:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qe_plugins.engine.recording.plugin_failures import Failures
 from qe_plugins.plugins import Answer, Plugins
 from qe_plugins.safe_text import named
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.recording.plugin_failures import Failures
 
 log = logging.getLogger(__name__)
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nautilus_trader.model import Bar, CustomData, OrderFilled
 
-from qe_plugins.engine.accounting.trades import Fill
+from qe_plugins.engine.contracts.instruments import SETTLES
 from qe_plugins.engine.recording.plugin_failures import Failures
 from qe_plugins.journal.facts import Fact, Kind
 from qe_plugins.plugins.types import OrderRequest, Proposal, Review, Rolled, Signal, Size, Trade
 
-SETTLES = "EXPIRATION-"
-"""How the ids of the orders begin by which the engine settles an expired contract."""
+if TYPE_CHECKING:
+    from qe_plugins.engine.accounting.trades import Fill
 
 
 class Recorder:
@@ -217,9 +216,3 @@ def in_causal_order(facts: Iterable[Fact]) -> list[Fact]:
         for each in reversed(line):
             placed.setdefault(each.id, each)
     return list(placed.values())
-
-
-def decimal(value: Any) -> Decimal:
-    """Return an engine number (Price, Quantity, Money) as a Decimal."""
-    exact: Decimal = value.as_decimal()
-    return exact

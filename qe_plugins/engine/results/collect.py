@@ -5,26 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import nautilus_trader
 
-from qe_plugins.config.loader import Loaded
-from qe_plugins.data.tape import Tape
 from qe_plugins.engine.accounting import reference_prices
-from qe_plugins.engine.accounting.trades import Fill
-from qe_plugins.engine.recording.observers import Said
-from qe_plugins.engine.recording.recorder import decimal, in_causal_order
+from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.recording.recorder import in_causal_order
 from qe_plugins.engine.results import facts, frames, marks
 from qe_plugins.engine.results.frames import account_frame
 from qe_plugins.engine.results.result import ContractFacts, Outcome, TapeFacts
 from qe_plugins.engine.rolling.costs import rolls_of
-from qe_plugins.engine.running.context import Floor
 from qe_plugins.engine.simulation import settlement
 from qe_plugins.engine.simulation.assumptions import assumptions, waited
 from qe_plugins.errors import RunError
 from qe_plugins.journal.facts import Fact, Kind
+
+if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
+    from qe_plugins.data.tape import Tape
+    from qe_plugins.engine.accounting.trades import Fill
+    from qe_plugins.engine.recording.observers import Said
+    from qe_plugins.engine.running.context import Floor
 
 DIGITS = 6
 """Decimals of a balance: an average price may leave more while a position is partly closed."""

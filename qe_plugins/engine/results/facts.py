@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import Bar
 
-from qe_plugins.engine.accounting.trades import Fill
-from qe_plugins.engine.recording.observers import Said
-from qe_plugins.engine.recording.recorder import Recorder, cause_of, decimal, snapshot, snapshot_id
+from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.recording.recorder import Recorder, cause_of, snapshot, snapshot_id
 from qe_plugins.journal.facts import Fact, Kind
 from qe_plugins.plugins.types import Proposal, Review, Signal, Trade
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.accounting.trades import Fill
+    from qe_plugins.engine.recording.observers import Said
 
 HOUSE = frozenset({"EXPIRY", "MARGIN"})
 """Tags of the orders by which the house closes."""

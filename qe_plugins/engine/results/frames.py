@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from qe_plugins.engine.accounting.balance import Earnings
 from qe_plugins.engine.accounting.trades import Book, Fill, totals
-from qe_plugins.engine.recording.recorder import Recorder, decimal
+from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.journal.facts import Fact, Kind
-from qe_plugins.plugins.types import Trade
+
+if TYPE_CHECKING:
+    from qe_plugins.plugins.types import Trade
 
 TIME = pl.Datetime("ns", "UTC")
 FLOAT, TEXT = pl.Float64, pl.String

@@ -11,11 +11,12 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from qe_plugins.data.checks.completeness import Present
-from qe_plugins.journal.facts import Fact
-from qe_plugins.plugins import Stats
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from qe_plugins.journal.facts import Fact
+    from qe_plugins.plugins import Stats
 
 
 class ContractFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qe_plugins.engine.accounting.plugin_account import Account
-from qe_plugins.engine.recording.recorder import Recorder
-from qe_plugins.engine.signals.history import History
-from qe_plugins.plugins import Answer, Plugins
 from qe_plugins.plugins.caller import NO_REASON
 from qe_plugins.plugins.types import OrderRequest, Posture, Rung, Veto
 from qe_plugins.safe_text import named, writable
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.accounting.plugin_account import Account
+    from qe_plugins.engine.recording.recorder import Recorder
+    from qe_plugins.engine.signals.history import History
+    from qe_plugins.plugins import Answer, Plugins
 
 Refusal = tuple[str, str]
 """Who refused, and why."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.engine.risk.equity_bound import Holder, Line
-from qe_plugins.engine.risk.margin import Margin
 from qe_plugins.engine.risk.order_request import position
-from qe_plugins.engine.risk.rules import Rules
 from qe_plugins.errors import RunError
 from qe_plugins.journal.facts import Kind
 from qe_plugins.plugins.types import Posture
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.recording.recorder import Recorder
+    from qe_plugins.engine.risk.margin import Margin
+    from qe_plugins.engine.risk.rules import Rules
 
 LOG = logging.getLogger(__name__)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import OrderSide
 
-from qe_plugins.config.schema import Margin as Settings
-from qe_plugins.engine.accounting.balance import Balance
-from qe_plugins.engine.contracts.terms import Margins, Terms
-from qe_plugins.engine.recording.recorder import decimal
+from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.risk.equity_bound import Worth
 from qe_plugins.engine.risk.order_request import Leaves, Present, fillable, leaves_of, unfinished
 from qe_plugins.market.sessions import next_session
+
+if TYPE_CHECKING:
+    from qe_plugins.config.schema import Margin as Settings
+    from qe_plugins.engine.accounting.balance import Balance
+    from qe_plugins.engine.contracts.terms import Margins, Terms
 
 ZERO = Decimal(0)
 

@@ -17,7 +17,8 @@ from nautilus_trader.model import (
     TimeInForce,
 )
 
-from qe_plugins.engine.recording.recorder import decimal, signal_id_of
+from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.recording.recorder import signal_id_of
 from qe_plugins.plugins.types import OrderRequest
 
 if TYPE_CHECKING:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import BarType, OrderType
 
-from qe_plugins.config.schema import Config
-from qe_plugins.engine.hosting.exceptions import Alarm
-from qe_plugins.engine.risk.margin import Margin
-from qe_plugins.engine.risk.order_request import OrderDescription
 from qe_plugins.engine.risk.rung import RungRule
 from qe_plugins.market.sessions import closed_until, delivery
+
+if TYPE_CHECKING:
+    from qe_plugins.config.schema import Config
+    from qe_plugins.engine.hosting.exceptions import Alarm
+    from qe_plugins.engine.risk.margin import Margin
+    from qe_plugins.engine.risk.order_request import OrderDescription
 
 SECOND = 1_000_000_000
 

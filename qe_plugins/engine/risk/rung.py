@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import AggregationSource, Bar, OrderSide, OrderType, PriceType
 
-from qe_plugins.engine.hosting.exceptions import Alarm
-from qe_plugins.engine.recording.recorder import decimal
+from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.risk.margin import exposures
 from qe_plugins.engine.risk.order_request import (
     ZERO,
@@ -22,12 +21,12 @@ from qe_plugins.engine.risk.order_request import (
     optional,
     stop_of,
 )
-from qe_plugins.engine.running.availability import texts
-from qe_plugins.engine.settings.entries import entries
-from qe_plugins.plugins.types import Rung
+from qe_plugins.engine.settings.entries import entries, texts
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
+    from qe_plugins.engine.hosting.exceptions import Alarm
+    from qe_plugins.plugins.types import Rung
 
 
 class RungRule:

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qe_plugins.engine.accounting.trades import Fill
-from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.journal.facts import Fact, Kind
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.accounting.trades import Fill
+    from qe_plugins.engine.recording.recorder import Recorder
 
 
 def rolls_of(recorder: Recorder) -> list[dict[str, Any]]:

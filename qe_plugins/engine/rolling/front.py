@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import (
     Bar,
@@ -24,7 +24,9 @@ from nautilus_trader.model import (
 
 from qe_plugins.data.catalog.reader import Woven
 from qe_plugins.engine.contracts.instruments import remade
-from qe_plugins.engine.rolling.roll_points import Turn
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.rolling.roll_points import Turn
 
 type Move = Callable[[Price], Price]
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import Bar, BarType, InstrumentId, PositionClosed, PositionOpened
 
-from qe_plugins.data.catalog.reader import Strand
-from qe_plugins.engine.rolling.front import Front
-from qe_plugins.engine.rolling.roll_points import Turn
-from qe_plugins.engine.settings.entries import Follows
+if TYPE_CHECKING:
+    from qe_plugins.data.catalog.reader import Strand
+    from qe_plugins.engine.rolling.front import Front
+    from qe_plugins.engine.rolling.roll_points import Turn
+    from qe_plugins.engine.settings.entries import Follows
 
 NEVER = 2**63 - 1
 TRANSLATED = ("orders", "positions", "position", "net_", "is_", "realized", "unrealized")

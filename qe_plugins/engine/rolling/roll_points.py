@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -20,11 +20,13 @@ from qe_plugins import state_dir
 from qe_plugins.data.catalog.decimals import scanned
 from qe_plugins.data.rolls.activity import open_activity
 from qe_plugins.data.rolls.calendars import fresh, keep, rolls_of, within
-from qe_plugins.data.tape import Tape
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import Figures, Roll, RollCalendar, Rule, roll_calendar
 from qe_plugins.market.sessions import next_session, session_on, sessions, shifted
+
+if TYPE_CHECKING:
+    from qe_plugins.data.tape import Tape
 
 REGULAR = (time(8, 30), time(15))
 DAY = 86_400_000_000_000

@@ -10,23 +10,25 @@ the strategy works an order that adds risk, and while it waits no new risk is al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
+from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.contracts.order_copies import dated, moved_exits
 from qe_plugins.engine.hosting.exceptions import guarded
 from qe_plugins.engine.hosting.host import GatedStrategy, callbacks, host
-from qe_plugins.engine.recording.recorder import decimal
 from qe_plugins.engine.risk.order_request import describe_order, position, unfinished
 from qe_plugins.engine.rolling.front import adjusted
 from qe_plugins.engine.rolling.front_state import Follower, Translated
-from qe_plugins.engine.rolling.roll_points import Turn
-from qe_plugins.engine.running.context import Floor
 from qe_plugins.engine.simulation.order_routing import send
 from qe_plugins.journal.facts import Kind
 from qe_plugins.plugins.types import Rolled
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.rolling.roll_points import Turn
+    from qe_plugins.engine.running.context import Floor
 
 WARMTH = 5_000
 """Front bars on which indicators are warmed anew after a turn."""

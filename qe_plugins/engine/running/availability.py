@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nautilus_trader.model import BarType
 
 from qe_plugins.data.catalog.selection import chosen_contracts
+from qe_plugins.engine.settings.entries import texts
 from qe_plugins.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -50,11 +50,3 @@ class Listings:
                 self.check_instrument(text, place)
             elif key in BAR_TYPES:
                 self.check_bars(text, place)
-
-
-def texts(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each text among some settings, and those in their lists, with its key."""
-    for key, value in settings.items():
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str):
-                yield key, text

@@ -10,20 +10,22 @@ from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qe_plugins import gc_tuning
-from qe_plugins.config.loader import Loaded
-from qe_plugins.data.catalog.reader import Piece
-from qe_plugins.data.tape import Tape
 from qe_plugins.engine.recording.run_log import RunLog, logged
 from qe_plugins.engine.results.collect import outcome_of
-from qe_plugins.engine.results.result import Outcome
 from qe_plugins.engine.running.build import Stage, build
-from qe_plugins.engine.running.context import Floor
 from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.errors import RunError
-from qe_plugins.plugins import Plugins
+
+if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
+    from qe_plugins.data.catalog.reader import Piece
+    from qe_plugins.data.tape import Tape
+    from qe_plugins.engine.results.result import Outcome
+    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.plugins import Plugins
 
 Progress = Callable[[int, int], None]
 """Called after each piece of the tape with the records done and the records in all."""

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 from nautilus_trader.backtest import BacktestEngine
 from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, Price
 
-from qe_plugins.data.tape import Tape
 from qe_plugins.engine.accounting.balance import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
 from qe_plugins.engine.hosting.host import host
 from qe_plugins.engine.hosting.subscriptions import Subscribing
-from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched
 from qe_plugins.engine.rolling.front_state import Follower
 from qe_plugins.engine.rolling.strategy import host_on_front
 from qe_plugins.engine.running.account_checks import refuse_hedging
-from qe_plugins.engine.running.components import Component
 from qe_plugins.engine.running.context import Floor
-from qe_plugins.engine.running.prepare import Prepared
 from qe_plugins.engine.settings.nautilus_config import cache_config, engine_config, venue_arguments
 from qe_plugins.engine.signals.pipeline import Bridge
 from qe_plugins.engine.simulation.exchange import Exchange
 from qe_plugins.engine.simulation.settlement import Settling
 from qe_plugins.safe_text import one_line
+
+if TYPE_CHECKING:
+    from qe_plugins.data.tape import Tape
+    from qe_plugins.engine.recording.recorder import Recorder
+    from qe_plugins.engine.running.components import Component
+    from qe_plugins.engine.running.prepare import Prepared
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,20 @@ from qe_plugins.engine.accounting.account_view import CacheView, OneAccount, Por
 from qe_plugins.engine.accounting.balance import Balance, starting_balance
 from qe_plugins.engine.accounting.booking import BackOffice
 from qe_plugins.engine.accounting.plugin_account import Account
-from qe_plugins.engine.contracts.instruments import Instruments, instrument_of
+from qe_plugins.engine.contracts.instruments import Instruments, decimal, instrument_of
 from qe_plugins.engine.hosting.denial import Denier
 from qe_plugins.engine.hosting.dispatch import Circles
 from qe_plugins.engine.hosting.exceptions import Alarm
 from qe_plugins.engine.recording.observers import Observers
-from qe_plugins.engine.recording.recorder import Recorder, decimal
+from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.engine.risk.gate import Gate
 from qe_plugins.engine.risk.liquidation import House
 from qe_plugins.engine.risk.margin import Margin
 from qe_plugins.engine.risk.rules import rules_of
-from qe_plugins.engine.running.availability import Listings
 from qe_plugins.engine.signals.history import History
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import sessions_left
 from qe_plugins.market.sessions import Session, next_session
-from qe_plugins.plugins import Plugins
 from qe_plugins.plugins.types import OrderRequest, Signal, Size
 from qe_plugins.safe_text import in_words
 
@@ -37,8 +35,10 @@ if TYPE_CHECKING:
     from qe_plugins.engine.contracts.terms import Terms
     from qe_plugins.engine.rolling.front import Front
     from qe_plugins.engine.rolling.front_state import Follower
+    from qe_plugins.engine.running.availability import Listings
     from qe_plugins.engine.simulation.order_queue import OrderQueue
     from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
+    from qe_plugins.plugins import Plugins
 
 HEARS_BARS = ("contribute_signals", "session_closed")
 """Hooks for which the bridge hears every bar."""

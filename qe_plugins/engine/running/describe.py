@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qe_plugins import project
-from qe_plugins.config.loader import Loaded
 from qe_plugins.data.catalog.selection import written
 from qe_plugins.engine.recording.run_log import logged
 from qe_plugins.engine.running.backtest import start
 from qe_plugins.engine.running.build import build
 from qe_plugins.engine.running.prepare import Prepared, prepare
 from qe_plugins.engine.simulation.assumptions import assumptions
-from qe_plugins.plugins import Plugins
+
+if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
+    from qe_plugins.plugins import Plugins
 
 Row = tuple[str, str]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qe_plugins import plugins as manager
 from qe_plugins import state_dir
-from qe_plugins.config.loader import Loaded
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.engine.contracts.terms import Terms, money_facts
 from qe_plugins.engine.risk.rung import check_rung
@@ -22,7 +22,10 @@ from qe_plugins.engine.settings.nautilus_config import check_account
 from qe_plugins.errors import DataError
 from qe_plugins.market.sessions import stretch
 from qe_plugins.plugins import Plugins
-from qe_plugins.plugins.base import PluginConfig
+
+if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
+    from qe_plugins.plugins.base import PluginConfig
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
-from qe_plugins.config.loader import Loaded
 from qe_plugins.config.schema import ImportedStrategy, Section
 from qe_plugins.market.specs import markets
+
+if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
 
 ROOT = re.compile(r"[A-Z0-9]{1,6}")
 """The root of a contract's name. A setting `instrument` that is more is the strategy's own."""
@@ -107,3 +110,11 @@ def front_id(loaded: Loaded, root: str) -> str:
     account = loaded.config.nautilus.venue.name
     known = {name: one.exchange for name, one in markets().roots.items()}
     return f"{root}.{known.get(root, account) if account in known.values() else account}"
+
+
+def texts(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each text among some settings, and those in their lists, with its key."""
+    for key, value in settings.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                yield key, text

@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from nautilus_trader.common import DataActor
 from nautilus_trader.model import Bar, BarType, CustomData, DataType
 
-from qe_plugins.engine.running.context import Floor
 from qe_plugins.engine.signals.session_events import Bell, SessionClock
 from qe_plugins.errors import StrategyError, did_you_mean
 from qe_plugins.journal.facts import Kind
-from qe_plugins.plugins import Answer
 from qe_plugins.plugins.types import Signal
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.plugins import Answer
 
 log = logging.getLogger(__name__)
 

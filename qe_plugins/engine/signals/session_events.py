@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from nautilus_trader.model import Bar, BarAggregation
 
 from qe_plugins.engine.accounting.booking import EVER
-from qe_plugins.engine.running.context import Floor
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.running.context import Floor
 
 CHICAGO = ZoneInfo("America/Chicago")
 OPENS_AT = 17

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from qe_plugins.config.loader import Loaded
-from qe_plugins.data.tape import Tape
 from qe_plugins.engine.contracts.terms import Terms, fees_in_words, margins_in_words
 from qe_plugins.engine.simulation.settlement import expected
 from qe_plugins.engine.simulation.slippage import described
 from qe_plugins.market.sessions import delivery
+
+if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
+    from qe_plugins.data.tape import Tape
 
 LIMITS = {"touched": "touches it", "through": "trades through it"}
 BASIS = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nautilus_trader.model import BarType
 
-from qe_plugins.bars import Bars
 from qe_plugins.data.catalog.reader import NO_COLUMNS, Columns
+
+if TYPE_CHECKING:
+    from qe_plugins.bars import Bars
 
 
 class BarRow(NamedTuple):

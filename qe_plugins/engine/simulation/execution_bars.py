@@ -12,14 +12,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nautilus_trader.model import Bar, BarType, BookOrder, OrderBookDepth, OrderSide, Quantity
 
-from qe_plugins.bars import Bars
-from qe_plugins.data.catalog.reader import Columns
-from qe_plugins.engine.simulation.chunk_bars import ChunkBars
+if TYPE_CHECKING:
+    from qe_plugins.bars import Bars
+    from qe_plugins.data.catalog.reader import Columns
+    from qe_plugins.engine.simulation.chunk_bars import ChunkBars
 
 THIN = 4  # contracts from which on each of a bar's four prices has a whole one
 MILLISECOND = "1-MILLISECOND-LAST-EXTERNAL"

@@ -7,7 +7,7 @@ always worse for the order and "beyond" needs no case per side.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import (
     BookOrder,
@@ -20,7 +20,8 @@ from nautilus_trader.model import (
     Quantity,
 )
 
-from qe_plugins.engine.simulation.chunk_bars import BarRow
+if TYPE_CHECKING:
+    from qe_plugins.engine.simulation.chunk_bars import BarRow
 
 TOUCHED = frozenset({OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED})
 TRAILING = frozenset({OrderType.TRAILING_STOP_MARKET, OrderType.TRAILING_STOP_LIMIT})

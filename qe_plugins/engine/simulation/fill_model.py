@@ -8,7 +8,7 @@ its limit; whatever rests fills at its limit. Nothing here is random.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.execution import FillModel
 from nautilus_trader.model import (
@@ -19,12 +19,14 @@ from nautilus_trader.model import (
     Quantity,
 )
 
-from qe_plugins.config.schema import Slippage
-from qe_plugins.engine.hosting.exceptions import Alarm
-from qe_plugins.engine.recording.recorder import SETTLES
-from qe_plugins.engine.simulation.chunk_bars import BarRow, ChunkBars
+from qe_plugins.engine.contracts.instruments import SETTLES
 from qe_plugins.engine.simulation.fill_attempt import Levels, Match
 from qe_plugins.engine.simulation.slippage import against
+
+if TYPE_CHECKING:
+    from qe_plugins.config.schema import Slippage
+    from qe_plugins.engine.hosting.exceptions import Alarm
+    from qe_plugins.engine.simulation.chunk_bars import BarRow, ChunkBars
 
 DEEP = Quantity.from_int(1_000_000_000)
 NOTHING = Quantity.from_int(0)

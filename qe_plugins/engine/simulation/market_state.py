@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import BarType
 
-from qe_plugins.config.schema import FillRules
-from qe_plugins.engine.simulation.chunk_bars import ChunkBars
 from qe_plugins.market.sessions import next_session, stretch
+
+if TYPE_CHECKING:
+    from qe_plugins.config.schema import FillRules
+    from qe_plugins.engine.simulation.chunk_bars import ChunkBars
 
 SECOND = 1_000_000_000
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nautilus_trader.core import UUID4
 from nautilus_trader.model import ContingencyType, OrderSide, PositionSide, TimeInForce
 from nautilus_trader.trading import Strategy
 
 from qe_plugins.engine.contracts.order_copies import rebuilt
-from qe_plugins.engine.running.context import Floor
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.running.context import Floor
 
 
 class Sending(Strategy):

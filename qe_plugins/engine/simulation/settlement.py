@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from nautilus_trader.backtest import BacktestEngine
@@ -23,12 +23,14 @@ from nautilus_trader.model import (
 )
 
 from qe_plugins.data.catalog.settlements import Settlement, expiry_day
-from qe_plugins.data.tape import Tape
-from qe_plugins.engine.accounting.trades import Fill
-from qe_plugins.engine.contracts.instruments import remade
-from qe_plugins.engine.recording.recorder import SETTLES, Recorder
-from qe_plugins.engine.simulation.chunk_bars import ChunkBars
+from qe_plugins.engine.contracts.instruments import SETTLES, remade
+from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.journal.facts import Kind
+
+if TYPE_CHECKING:
+    from qe_plugins.data.tape import Tape
+    from qe_plugins.engine.accounting.trades import Fill
+    from qe_plugins.engine.simulation.chunk_bars import ChunkBars
 
 BASES = {
     "settlement": "the exchange's settlement price of",

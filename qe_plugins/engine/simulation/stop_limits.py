@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import OrderType
 from nautilus_trader.trading import Strategy
 
-from qe_plugins.engine.simulation.chunk_bars import ChunkBars
-from qe_plugins.engine.simulation.fill_model import Fills
+if TYPE_CHECKING:
+    from qe_plugins.engine.simulation.chunk_bars import ChunkBars
+    from qe_plugins.engine.simulation.fill_model import Fills
 
 
 class StopLimitWatch:

@@ -14,7 +14,6 @@ from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.errors import DataError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.tasks.snapshot import PRICES, Market
-from qe_plugins.fleet.tasks.snapshot_process import places
 
 
 def open_market(loaded: LoadedFleet) -> Market:
@@ -22,7 +21,7 @@ def open_market(loaded: LoadedFleet) -> Market:
 
     Raises DataError for bars that are not of one minute, and as `open_tape` does.
     """
-    return market_of(loaded.fleet.data, places(loaded))
+    return market_of(loaded.fleet.data, loaded.data_places())
 
 
 def market_of(data: Data, placed: dict[str, str]) -> Market:

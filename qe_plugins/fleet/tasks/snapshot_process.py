@@ -28,7 +28,6 @@ from qe_plugins.llm.pricing.price_list import price_list
 if TYPE_CHECKING:
     from qe_plugins.fleet.tasks.snapshot import Market
 
-KEYS = Data.__struct_fields__
 
 LARGE = 1_000
 """Nodes from which memory matters more than the seconds that another process takes to start."""
@@ -43,7 +42,7 @@ class Reader:
         self._loaded = loaded
         spawned = get_context("spawn")
         self._pool = ProcessPoolExecutor(1, mp_context=spawned, initializer=_as_a_child)
-        self._reading = self._pool.submit(_read, loaded.fleet.data, places(loaded))
+        self._reading = self._pool.submit(_read, loaded.fleet.data, loaded.data_places())
 
     def save(self, folder: Path) -> None:
         """Wait until all is read, and have it written into a folder.
@@ -100,11 +99,6 @@ def import_others(fleet: Fleet) -> None:
         module = f"qe_plugins.llm.{known.provider(name).sdk}"
         if module not in sys.modules:
             Thread(target=importlib.import_module, args=(module,), daemon=True).start()
-
-
-def places(loaded: LoadedFleet) -> dict[str, str]:
-    """Return where each key of `data:` was written."""
-    return {key: loaded.where("data", key) for key in KEYS}
 
 
 def _as_a_child() -> None:

@@ -137,8 +137,8 @@ class Ledger:
         worth = {contract.id: float(contract.multiplier) for contract in outcome.tape.contracts}
         starting = float(outcome.starting_balance)
         daily = any(unit in outcome.bar_spec for unit in DAILY)
-        curve = curve(outcome.fills, outcome.marks, worth, starting, daily=daily)
-        return cls(starting, curve, sessions(curve, starting))
+        marked = curve(outcome.fills, outcome.marks, worth, starting, daily=daily)
+        return cls(starting, marked, sessions(marked, starting))
 
     @property
     def ruined(self) -> bool:
