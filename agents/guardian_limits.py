@@ -25,7 +25,7 @@ from qe_plugins import (
     Veto,
     hookimpl,
 )
-from qe_plugins.market.sessions import stretch
+from qe_plugins.market.sessions import trading_window
 
 if TYPE_CHECKING:
     from nautilus_trader.model import FuturesContract
@@ -109,7 +109,7 @@ class GuardianLimits(Plugin):
     def near_the_break(self, order: OrderRequest, instrument: FuturesContract) -> str | None:
         """Refuse from `before_break` ahead of a halt or the close until the market opens again."""
         root, ts, before = instrument.underlying, order.ts, self.config.before_break
-        if (known := stretch(root, ts)) is None:
+        if (known := trading_window(root, ts)) is None:
             raise LookupError(f"the hours of {root} are not in configs/markets.yaml")
         opens, stops = known
         left = (stops - ts) // SECOND if ts >= opens else 0

@@ -60,7 +60,7 @@ def check(url: str, *, what: str) -> None:
         raise ConfigError(
             f"{shown(full)} is not the vendor's host, and would be sent the key.",
             where=what,
-            hint=f"Allow it with --allow-host {shown(host)}, or in {state_dir.home() / SETTINGS}.",
+            hint=f"Allow it with --allow-host {shown(host)}, or in {state_dir.state_dir() / SETTINGS}.",
         )
     if full not in _said:
         _said.add(full)
@@ -76,7 +76,7 @@ def _is_this_machine(host: str) -> bool:
 
 def _users_own() -> set[str]:
     """Return `allow_hosts` of the user's own settings. Raises ConfigError where it is no list."""
-    file = state_dir.home() / SETTINGS
+    file = state_dir.state_dir() / SETTINGS
     try:
         text = file.read_text(encoding="utf-8") if file.stat().st_size <= LARGEST else ""
         hosts = (yaml.safe_load(text) or {}).get("allow_hosts") or []

@@ -12,7 +12,7 @@ every second call of a model, and a fifth of a scan's processor time goes by."""
 
 
 @contextmanager
-def sparing() -> Iterator[None]:
+def relaxed_gc() -> Iterator[None]:
     """Let the collector look at new objects alone, and at many of them at a time."""
     usual = gc.get_threshold()
     gc.freeze()

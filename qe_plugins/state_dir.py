@@ -15,7 +15,7 @@ from qe_plugins.errors import DataError, QeError
 from qe_plugins.safe_text import shown
 
 
-def home() -> Path:
+def state_dir() -> Path:
     """Return the state folder, not created: `$QE_HOME`, else that of `.env`, else the platform's
     user data folder. A relative one in `.env` is relative to the project.
     """
@@ -34,17 +34,17 @@ def users_home() -> Path:
 
 def runs_dir() -> Path:
     """Return the folder of run folders, unless a run was given its own with `--out`."""
-    return home() / "runs"
+    return state_dir() / "runs"
 
 
 def cache_dir() -> Path:
     """Return the folder of things that can be made again: generated tapes, decoded catalogs."""
-    return home() / "cache"
+    return state_dir() / "cache"
 
 
 def data_dir() -> Path:
     """Return the folder of bought and imported data."""
-    return home() / "data"
+    return state_dir() / "data"
 
 
 def journal_url() -> str:
@@ -53,7 +53,7 @@ def journal_url() -> str:
     """
     if chosen := os.environ.get("QE_JOURNAL_URL") or project.dotenv().get("QE_JOURNAL_URL"):
         return chosen
-    return f"sqlite:///{quote(str(home() / 'journal.sqlite'))}"
+    return f"sqlite:///{quote(str(state_dir() / 'journal.sqlite'))}"
 
 
 def check_writable(folder: Path) -> None:

@@ -6,12 +6,12 @@ import gc
 
 import pytest
 
-from qe_plugins.gc_tuning import YOUNG, sparing
+from qe_plugins.gc_tuning import YOUNG, relaxed_gc
 
 
 def test_the_collector_is_as_before_when_it_ends():
     usual = gc.get_threshold()
-    with sparing():
+    with relaxed_gc():
         assert gc.get_threshold()[0] == YOUNG
         assert gc.get_freeze_count() > 0
 
@@ -21,7 +21,7 @@ def test_the_collector_is_as_before_when_it_ends():
 
 def test_what_fails_leaves_it_so_too():
     usual = gc.get_threshold()
-    with pytest.raises(ValueError, match="broken"), sparing():
+    with pytest.raises(ValueError, match="broken"), relaxed_gc():
         raise ValueError("broken")
 
     assert gc.get_threshold() == usual

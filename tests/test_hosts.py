@@ -61,14 +61,14 @@ def test_the_user_may_allow_one(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_users_own_settings_may_allow_one() -> None:
-    state_dir.home().mkdir(parents=True)
-    (state_dir.home() / "settings.yaml").write_text("allow_hosts: [gateway.example]\n")
+    state_dir.state_dir().mkdir(parents=True)
+    (state_dir.state_dir() / "settings.yaml").write_text("allow_hosts: [gateway.example]\n")
     allowed_hosts.check("https://gateway.example", what="databento.gateway")
 
 
 @pytest.mark.parametrize("text", ["allow_hosts: 7\n", "- a\n", "{", "\x00"])
 def test_settings_that_cannot_be_read_are_one_line(text: str) -> None:
-    state_dir.home().mkdir(parents=True)
-    (state_dir.home() / "settings.yaml").write_text(text)
+    state_dir.state_dir().mkdir(parents=True)
+    (state_dir.state_dir() / "settings.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"settings\.yaml: cannot be read"):
         allowed_hosts.check("https://gateway.example", what="databento.gateway")

@@ -18,7 +18,7 @@ FAILURES = 5
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
-    from qe_plugins.engine.results.result import Outcome
+    from qe_plugins.engine.results.result import BacktestResult
     from qe_plugins.journal.store import Journal
 
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     type=click.Choice(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), case_sensitive=False),
     help="Show what strategies and plugins log, from this level on. All of it is in run.log.",
 )
-@gc_tuning.sparing()
+@gc_tuning.relaxed_gc()
 def backtest(
     file: Path,
     overrides: tuple[str, ...],
@@ -73,7 +73,7 @@ def backtest(
         _print(figures, run_dir)
 
 
-def _leave(outcome: Outcome, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
+def _leave(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
     """Write the run's folder and its facts, both or neither, and return the folder."""
     from qe_plugins.report import run_folder
 

@@ -56,7 +56,7 @@ def _kept(error: BaseException) -> str:
     """Write the traceback to a file that only its owner reads, and say where it is."""
     text = writable("".join(traceback.format_exception(error)))
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
-    for folder in (state_dir.home() / "errors", Path(tempfile.gettempdir())):
+    for folder in (state_dir.state_dir() / "errors", Path(tempfile.gettempdir())):
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             file = folder / name

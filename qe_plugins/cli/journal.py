@@ -11,7 +11,7 @@ import msgspec
 
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.listings import VIEWS, View, cell, line, utc
+from qe_plugins.journal.listings import VIEWS, Listing, cell, line, utc
 from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def journal() -> None:
     """Read the journal: what was wished, refused, traded and said, and what led to it."""
 
 
-def _add_listing(name: str, view: View) -> None:
+def _add_listing(name: str, view: Listing) -> None:
     @journal.command(name, help=view.about)
     @_run_option
     @_limit_option
@@ -145,7 +145,7 @@ def verify(anchors: Path | None, as_json: bool) -> None:
         echo(f"verified: {runs} runs, {facts} facts, nothing changed")
 
 
-def _print_table(what: str, view: View, facts: Sequence[Fact], limit: int) -> None:
+def _print_table(what: str, view: Listing, facts: Sequence[Fact], limit: int) -> None:
     if not facts:
         echo(f"no {what}")
         return

@@ -13,7 +13,7 @@ import msgspec
 from qe_plugins.safe_text import json_shown, shown, with_uv
 
 
-class Day(click.ParamType[date]):
+class DateParam(click.ParamType[date]):
     """A date on the command line, `2024-11-29`."""
 
     name = "date"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qe_plugins.plugins import Available
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class PluginRow(msgspec.Struct, frozen=True, kw_only=True):
     """One plugin as `qe plugins` shows it. `order` is its place in the asking, None if inactive."""
 
     name: str
@@ -58,7 +58,7 @@ def _asked(config: Path | None, overrides: Sequence[str]) -> dict[str, str]:
     return {name: loaded.where("plugins", name) for name in loaded.config.plugins}
 
 
-def _rows(asked: dict[str, str], load: bool) -> list[Row]:
+def _rows(asked: dict[str, str], load: bool) -> list[PluginRow]:
     from qe_plugins.plugins import available, listed
 
     found = available() if load else listed(asked)
@@ -69,8 +69,8 @@ def _rows(asked: dict[str, str], load: bool) -> list[Row]:
     return [*active, *(_row(plugin, None) for name, plugin in found.items() if name not in asked)]
 
 
-def _row(plugin: Available, order: int | None) -> Row:
-    return Row(
+def _row(plugin: Available, order: int | None) -> PluginRow:
+    return PluginRow(
         name=plugin.name,
         order=order,
         role=plugin.role,
@@ -80,14 +80,14 @@ def _row(plugin: Available, order: int | None) -> Row:
     )
 
 
-def _unknown(name: str, order: int, where: str, known: Iterable[str]) -> Row:
+def _unknown(name: str, order: int, where: str, known: Iterable[str]) -> PluginRow:
     error = f"{where}: no plugin is called '{name}'."
     if hint := did_you_mean(name, known):
         error = f"{error} {hint}"
-    return Row(name=name, order=order, role=None, hooks=(), source=None, error=error)
+    return PluginRow(name=name, order=order, role=None, hooks=(), source=None, error=error)
 
 
-def _print(rows: Sequence[Row]) -> None:
+def _print(rows: Sequence[PluginRow]) -> None:
     if not rows:
         echo("no plugins. `qe new agent NAME --role GUARDIAN` writes one.")
         return

@@ -89,9 +89,9 @@ def compare(first: str, second: str, as_json: bool) -> None:
 
 def _print_trade(place: Path, text: str, as_json: bool) -> None:
     from qe_plugins.cli import trade_view as trade
-    from qe_plugins.report.trade_report import told
+    from qe_plugins.report.trade_report import describe_trade
 
-    found = told(place, text)
+    found = describe_trade(place, text)
     if as_json:
         print_json(found)
     else:

@@ -14,9 +14,9 @@ from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qe_plugins.research.sweep_runner import Swept
-    from qe_plugins.research.sweep_store import Asked
-    from qe_plugins.research.variants import Result, Variant
+    from qe_plugins.research.sweep_runner import SweepResult
+    from qe_plugins.research.sweep_store import SweepSpec
+    from qe_plugins.research.variants import Variant, VariantResult
 
 MOST_ROWS = 15
 FIGURES = ("net_pnl", "sharpe", "max_drawdown", "trades")
@@ -94,7 +94,7 @@ def _asked(
     overrides: tuple[str, ...],
     out: Path | None,
     resume: str | None,
-) -> tuple[Asked, Path]:
+) -> tuple[SweepSpec, Path]:
     """Return what is asked and its folder; a sweep that is taken up keeps its id and its grid."""
     from datetime import UTC, datetime
 
@@ -113,13 +113,13 @@ def _asked(
         raise ConfigError("a sweep needs a grid.", where="--grid", hint=hint)
     name = load(file, overrides).config.name
     sweep_id = before.sweep if before else run_id_of(datetime.now(UTC), f"sweep {name}")
-    asked = sweep_store.Asked(
+    asked = sweep_store.SweepSpec(
         sweep=sweep_id, name=name, config=str(file), overrides=overrides, axes=axes
     )
     return asked, place or sweep_store.folder(sweep_id, out)
 
 
-def _written(swept: Swept) -> dict[str, str]:
+def _written(swept: SweepResult) -> dict[str, str]:
     import os
 
     from qe_plugins.report import sweep_page
@@ -133,7 +133,7 @@ def _written(swept: Swept) -> dict[str, str]:
     return {"folder": str(swept.folder), "table": str(table), "page": str(page)}
 
 
-def _document(swept: Swept) -> dict[str, Any]:
+def _document(swept: SweepResult) -> dict[str, Any]:
     return {
         "sweep": swept.asked.sweep,
         "axes": {axis.key: list(axis.values) for axis in swept.asked.axes},
@@ -155,7 +155,7 @@ def _document(swept: Swept) -> dict[str, Any]:
     }
 
 
-def _print(swept: Swept, files: dict[str, str]) -> None:
+def _print(swept: SweepResult, files: dict[str, str]) -> None:
     from qe_plugins.report import sweep_page
     from qe_plugins.report.figures import formatting
 
@@ -169,7 +169,7 @@ def _print(swept: Swept, files: dict[str, str]) -> None:
     echo(f"table  {files['table']}\npage   {files['page']}")
 
 
-def _cells(result: Result, keys: list[str]) -> list[str]:
+def _cells(result: VariantResult, keys: list[str]) -> list[str]:
     from qe_plugins.report.figures import formatting
 
     figures = result.figures
@@ -185,7 +185,7 @@ def _cells(result: Result, keys: list[str]) -> list[str]:
 
 
 @contextmanager
-def _live(asked: Asked) -> Iterator[Callable[[Variant, Result | None], None]]:
+def _live(asked: SweepSpec) -> Iterator[Callable[[Variant, VariantResult | None], None]]:
     """Show what runs and what came of it on standard error, where that is a terminal."""
     from math import prod
 
@@ -193,14 +193,14 @@ def _live(asked: Asked) -> Iterator[Callable[[Variant, Result | None], None]]:
     from rich.live import Live
 
     total = prod(len(axis.values) for axis in asked.axes)
-    rows: dict[int, tuple[Variant, Result | None]] = {}
+    rows: dict[int, tuple[Variant, VariantResult | None]] = {}
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda variant, result: None
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
 
-        def heard(variant: Variant, result: Result | None) -> None:
+        def heard(variant: Variant, result: VariantResult | None) -> None:
             rows.pop(variant.number, None)
             rows[variant.number] = (variant, result)
             live.update(_table(asked, rows, total))
@@ -208,7 +208,9 @@ def _live(asked: Asked) -> Iterator[Callable[[Variant, Result | None], None]]:
         yield heard
 
 
-def _table(asked: Asked, rows: dict[int, tuple[Variant, Result | None]], total: int) -> Table:
+def _table(
+    asked: SweepSpec, rows: dict[int, tuple[Variant, VariantResult | None]], total: int
+) -> Table:
     from rich.markup import escape
     from rich.table import Table
 

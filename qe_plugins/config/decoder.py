@@ -17,7 +17,7 @@ import msgspec
 
 from qe_plugins import units
 from qe_plugins.config import messages
-from qe_plugins.config.nodes import Written
+from qe_plugins.config.nodes import YamlNode
 from qe_plugins.errors import ConfigError, did_you_mean
 
 SEQUENCES = (list, tuple, set, frozenset, Sequence)
@@ -55,7 +55,7 @@ def shape(kind: Any) -> type:
     return list if origin in SEQUENCES else object
 
 
-def shape_of(tree: Written) -> type:
+def shape_of(tree: YamlNode) -> type:
     """Return dict, list or, for scalars, object: what `tree` looks like."""
     return type(tree.value) if isinstance(tree.value, dict | list) else object
 
@@ -70,7 +70,7 @@ class Decoder:
     currency: str | None = None
     at: tuple[str, ...] = ()
 
-    def decode(self, kind: Any, tree: Written) -> Any:
+    def decode(self, kind: Any, tree: YamlNode) -> Any:
         """Return `tree` as `kind`. Raise ConfigError at the line that is wrong."""
         bare, unit = strip(kind)
         origin = get_origin(bare) or bare
@@ -87,12 +87,12 @@ class Decoder:
     def _below(self, key: str) -> Decoder:
         return replace(self, at=(*self.at, key))
 
-    def _mapping(self, tree: Written) -> Written:
+    def _mapping(self, tree: YamlNode) -> YamlNode:
         if isinstance(tree.value, dict):
             return tree
         raise self._error(f"must be a mapping, was {messages.was(tree)}.", tree)
 
-    def _union(self, kind: Any, bare: Any, tree: Written) -> Any:
+    def _union(self, kind: Any, bare: Any, tree: YamlNode) -> Any:
         """Decode as the only choice of the value's shape; let msgspec choose among leaves."""
         choices = [choice for choice in get_args(bare) if choice is not NoneType]
         if tree.value is None and len(choices) < len(get_args(bare)):
@@ -102,7 +102,7 @@ class Decoder:
             return self.decode(again(kind, (fitting or choices)[0]), tree)
         return self._leaf(kind, bare, None, tree)
 
-    def _struct(self, kind: type[msgspec.Struct], tree: Written) -> Any:
+    def _struct(self, kind: type[msgspec.Struct], tree: YamlNode) -> Any:
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         for key, item in tree.value.items():
             if key not in fields:
@@ -117,7 +117,7 @@ class Decoder:
                 raise ConfigError(f"missing required field {self._full(key)}.", where=tree.place)
         return self._made(kind, given, tree)
 
-    def _made(self, kind: type[msgspec.Struct], given: dict[str, Any], tree: Written) -> Any:
+    def _made(self, kind: type[msgspec.Struct], given: dict[str, Any], tree: YamlNode) -> Any:
         try:
             return kind(**given)
         except (ValueError, TypeError) as error:
@@ -126,16 +126,16 @@ class Decoder:
             place = tree.nearest((text.partition(" ")[0],)).place  # most begin with the field
             raise ConfigError(f"{whose}{text}.", where=place) from error
 
-    def _dict(self, kind: Any, inside: Any, tree: Written) -> Any:
+    def _dict(self, kind: Any, inside: Any, tree: YamlNode) -> Any:
         said = {key: item for key, item in tree.value.items() if not item.is_empty}
         items = {key: self._below(key).decode(inside, item) for key, item in said.items()}
         return self._converted(items, kind, tree)
 
-    def _sequence(self, kind: Any, inside: Any, tree: Written) -> Any:
+    def _sequence(self, kind: Any, inside: Any, tree: YamlNode) -> Any:
         items = [self._below(str(i)).decode(inside, item) for i, item in enumerate(tree.value)]
         return self._converted(items, kind, tree)
 
-    def _leaf(self, kind: Any, bare: Any, unit: str | None, tree: Written) -> Any:
+    def _leaf(self, kind: Any, bare: Any, unit: str | None, tree: YamlNode) -> Any:
         value = tree.bare()
         if unit and isinstance(value, str):
             try:
@@ -146,14 +146,14 @@ class Decoder:
             value = messages.utc(value) or value
         return self._converted(float(value) if _is_float(bare, value) else value, kind, tree)
 
-    def _converted(self, value: Any, kind: Any, tree: Written) -> Any:
+    def _converted(self, value: Any, kind: Any, tree: YamlNode) -> Any:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
             message, hint = messages.complaint(error, kind, tree)
             raise self._error(message, tree, hint) from error
 
-    def _error(self, message: str, tree: Written, hint: str | None = None) -> ConfigError:
+    def _error(self, message: str, tree: YamlNode, hint: str | None = None) -> ConfigError:
         return ConfigError(f"{self._name()}{message}", where=tree.place, hint=hint)
 
     def _name(self) -> str:
@@ -179,7 +179,7 @@ def _is_float(bare: Any, value: Any) -> bool:
     return bare is float and isinstance(value, Decimal)
 
 
-def _currency(fields: Mapping[str, msgspec.structs.FieldInfo], tree: Written) -> str | None:
+def _currency(fields: Mapping[str, msgspec.structs.FieldInfo], tree: YamlNode) -> str | None:
     """Return what a section says in its own `currency`, written or by default."""
     if "currency" not in fields:
         return None

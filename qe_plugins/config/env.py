@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from qe_plugins import project, state_dir
-from qe_plugins.config.nodes import EMPTY, Written
+from qe_plugins.config.nodes import EMPTY, YamlNode
 from qe_plugins.config.yaml_reader import meaning
 from qe_plugins.errors import ConfigError
 from qe_plugins.safe_text import keep_secret
@@ -25,10 +25,10 @@ def variables() -> dict[str, str]:
 
     Nothing is exported: a key in `.env` reaches the values that name it and no child process.
     """
-    return dict(project.dotenv()) | os.environ | {"QE_HOME": str(state_dir.home())}
+    return dict(project.dotenv()) | os.environ | {"QE_HOME": str(state_dir.state_dir())}
 
 
-def interpolate(tree: Written, known: Mapping[str, str]) -> Written:
+def interpolate(tree: YamlNode, known: Mapping[str, str]) -> YamlNode:
     """Return `tree` with its `${NAME}` filled in. Raise ConfigError where one is not set.
 
     Text without quotes is read again as YAML, so `${RISK}` may become a number; a secret stays text
@@ -37,7 +37,7 @@ def interpolate(tree: Written, known: Mapping[str, str]) -> Written:
     return _interpolated(tree, known, _named_secrets(tree))
 
 
-def _named_secrets(tree: Written) -> frozenset[str]:
+def _named_secrets(tree: YamlNode) -> frozenset[str]:
     """Return the variables that the file itself calls secret. Raise ConfigError for no names."""
     found = tree.find(("secrets",))
     if found is None or found.value is None:
@@ -50,7 +50,7 @@ def _named_secrets(tree: Written) -> frozenset[str]:
     return frozenset(item.value for item in items)
 
 
-def _interpolated(tree: Written, known: Mapping[str, str], secrets: frozenset[str]) -> Written:
+def _interpolated(tree: YamlNode, known: Mapping[str, str], secrets: frozenset[str]) -> YamlNode:
     if isinstance(tree.value, dict):
         below = {k: _interpolated(v, known, secrets) for k, v in tree.value.items()}
         return replace(tree, value=below)
@@ -61,7 +61,7 @@ def _interpolated(tree: Written, known: Mapping[str, str], secrets: frozenset[st
     return tree
 
 
-def _filled(tree: Written, known: Mapping[str, str], secrets: frozenset[str]) -> Written:
+def _filled(tree: YamlNode, known: Mapping[str, str], secrets: frozenset[str]) -> YamlNode:
     text, place = str(tree.value), tree.place
     if "${" in REFERENCE.sub("", text):
         hint = "Write ${NAME} or ${NAME:-default}."

@@ -16,7 +16,7 @@ from qe_plugins.config.dump import plain
 from qe_plugins.config.env import interpolate, variables
 from qe_plugins.config.merge import merge, settle, stands_alone
 from qe_plugins.config.nautilus import Venue
-from qe_plugins.config.nodes import EMPTY, Written, masked
+from qe_plugins.config.nodes import EMPTY, YamlNode, masked
 from qe_plugins.config.schema import MAX_FAILURES, Config
 from qe_plugins.config.yaml_reader import display, parse, read
 from qe_plugins.errors import ConfigError, did_you_mean
@@ -24,7 +24,7 @@ from qe_plugins.errors import ConfigError, did_you_mean
 EXTENDS = "extends"
 
 
-def gather(file: Path, above: tuple[Path, ...] = ()) -> Written:
+def gather(file: Path, above: tuple[Path, ...] = ()) -> YamlNode:
     """Return what `file` says on top of the files that it extends, a later one over an earlier.
 
     `above` are the files that led here. Raise ConfigError for a missing file and for a circle.
@@ -45,7 +45,7 @@ def missing(file: Path) -> str | None:
     return did_you_mean(file.name, names)
 
 
-def _items(named: Written) -> list[Written]:
+def _items(named: YamlNode) -> list[YamlNode]:
     items = named.value if isinstance(named.value, list) else [named]
     for item in items:
         if not isinstance(item.value, str):
@@ -54,7 +54,7 @@ def _items(named: Written) -> list[Written]:
     return items
 
 
-def _base(item: Written, file: Path, above: tuple[Path, ...]) -> Path:
+def _base(item: YamlNode, file: Path, above: tuple[Path, ...]) -> Path:
     base: Path = (file.parent / item.value).resolve()
     if base in (chain := (*above, file)):
         circle = " -> ".join(display(one) for one in (*chain[chain.index(base) :], base))
@@ -69,7 +69,7 @@ KEY = re.compile(r'"([^"]+)"|([^\s."=]+)')
 DOTTED = re.compile(rf"({KEY.pattern})(\.({KEY.pattern}))*")
 
 
-def override(tree: Written, overrides: Sequence[str]) -> Written:
+def override(tree: YamlNode, overrides: Sequence[str]) -> YamlNode:
     """Return `tree` under the overrides, later ones last. Raise ConfigError for a malformed one."""
     for text in overrides:
         keys, leaf = read_override(text)
@@ -77,7 +77,7 @@ def override(tree: Written, overrides: Sequence[str]) -> Written:
     return tree
 
 
-def read_override(text: str) -> tuple[tuple[str, ...], Written]:
+def read_override(text: str) -> tuple[tuple[str, ...], YamlNode]:
     """Return the keys and the value of `data.dbn=tapes/es`. A key with dots stands in quotes."""
     key, equals, value = text.partition("=")
     key = key.strip()
@@ -91,7 +91,7 @@ def read_override(text: str) -> tuple[tuple[str, ...], Written]:
     return keys, leaf
 
 
-def _chain(under: Written | None, keys: tuple[str, ...], leaf: Written) -> Written:
+def _chain(under: YamlNode | None, keys: tuple[str, ...], leaf: YamlNode) -> YamlNode:
     """Return the mappings that lead to `leaf`, with the places of those that are there already."""
     if not keys:
         return leaf
@@ -99,7 +99,7 @@ def _chain(under: Written | None, keys: tuple[str, ...], leaf: Written) -> Writt
     there = under is not None and isinstance(under.value, dict)
     below = under.value.get(first) if under is not None and there else None
     place = under.place if under is not None and there else leaf.place
-    return Written({first: _chain(below, tuple(rest), leaf)}, place)
+    return YamlNode({first: _chain(below, tuple(rest), leaf)}, place)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Loaded:
     config: Config = field(repr=False)
     file: Path
     resolved: dict[str, Any] = field(repr=False)
-    _tree: Written = field(repr=False)
+    _tree: YamlNode = field(repr=False)
 
     def where(self, *keys: str) -> str:
         """Return the nearest known place of `keys`: `configs/x.yaml:12` or `--set data.dbn`."""
@@ -138,10 +138,10 @@ class Loaded:
         Units are read as annotated (`Money`, `Duration`, `Fraction`), unknown keys are errors.
         Raises ConfigError with file and line.
         """
-        found = self._tree.find(keys) or Written({}, self.where(*keys))
+        found = self._tree.find(keys) or YamlNode({}, self.where(*keys))
         if without or given:
             kept = {k: v for k, v in found.value.items() if k not in without}
-            added = {k: Written(v, found.place) for k, v in (given or {}).items()}
+            added = {k: YamlNode(v, found.place) for k, v in (given or {}).items()}
             found = replace(found, value=kept | added)
         decoded: T = Decoder(self.config.nautilus.venue.base_currency, keys).decode(kind, found)
         return decoded
@@ -164,7 +164,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
     return Loaded(config, file, masked(resolved, tree), tree)
 
 
-def _check_failures(tree: Written) -> None:
+def _check_failures(tree: YamlNode) -> None:
     """Refuse `plugins.max_failures` under the name that it has in a file."""
     keys = ("plugins", MAX_FAILURES)
     if (most := tree.find(keys)) is not None:
@@ -172,7 +172,7 @@ def _check_failures(tree: Written) -> None:
         Decoder(at=keys).decode(kind, most)
 
 
-def _beside_plugins(tree: Written) -> Written:
+def _beside_plugins(tree: YamlNode) -> YamlNode:
     """Return `tree` with `plugins.max_failures` beside `plugins`, where Config has it."""
     plugins = tree.find(("plugins",))
     if plugins is None or not isinstance(plugins.value, dict) or MAX_FAILURES not in plugins.value:
@@ -183,7 +183,7 @@ def _beside_plugins(tree: Written) -> Written:
     return replace(tree, value=tree.value | moved)
 
 
-def _check_sections(tree: Written) -> None:
+def _check_sections(tree: YamlNode) -> None:
     """Refuse an unknown section here, where `extends` is known to be one."""
     known = [name for name in (EXTENDS, *Config.__struct_encode_fields__) if name != MAX_FAILURES]
     for name, section in tree.value.items():
@@ -191,7 +191,7 @@ def _check_sections(tree: Written) -> None:
             raise unknown(name, known, section.place)
 
 
-def _currency(tree: Written) -> str | None:
+def _currency(tree: YamlNode) -> str | None:
     """Return the account's currency, which amounts must be in."""
     found = tree.find(("nautilus", "venue", "base_currency"))
     said = found.value if found is not None else Venue().base_currency

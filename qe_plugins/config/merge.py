@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qe_plugins.config.nodes import EMPTY, Written
+from qe_plugins.config.nodes import EMPTY, YamlNode
 from qe_plugins.config.schema import MAX_FAILURES, NAMED, SOURCES
 
 
-def merge(under: Written, over: Written, at: tuple[str, ...] = ()) -> Written:
+def merge(under: YamlNode, over: YamlNode, at: tuple[str, ...] = ()) -> YamlNode:
     """Return `over` on top of `under`, both found at the keys `at`. Associative where both sides
     of every key are of one kind; its unit is an empty mapping.
     """
@@ -25,7 +25,7 @@ def merge(under: Written, over: Written, at: tuple[str, ...] = ()) -> Written:
     return replace(over, value=kept | over.value | both, place=over.place or under.place)
 
 
-def settle(tree: Written) -> Written:
+def settle(tree: YamlNode) -> YamlNode:
     """Return `tree` without the names that `null` took away, and with `{}` for what is named alone:
     a strategy, a plugin or a synthetic tape with nothing after it.
 
@@ -34,12 +34,12 @@ def settle(tree: Written) -> Written:
     return _settle(tree, ())
 
 
-def _settle(tree: Written, at: tuple[str, ...]) -> Written:
+def _settle(tree: YamlNode, at: tuple[str, ...]) -> YamlNode:
     if isinstance(tree.value, list):
         return replace(tree, value=[_filled(_settle(item, at)) for item in tree.value])
     if not isinstance(tree.value, dict):
         return tree
-    kept: dict[str, Written] = {}
+    kept: dict[str, YamlNode] = {}
     for key, item in tree.value.items():
         here = (*at, key)
         if item.value is EMPTY and stands_alone(here):
@@ -49,12 +49,12 @@ def _settle(tree: Written, at: tuple[str, ...]) -> Written:
     return replace(tree, value=kept)
 
 
-def _filled(item: Written) -> Written:
+def _filled(item: YamlNode) -> YamlNode:
     """Return an item of a list, where nothing after the dash is null."""
     return replace(item, value=None) if item.value is EMPTY else item
 
 
-def _displaced(over: Written, at: tuple[str, ...]) -> set[str]:
+def _displaced(over: YamlNode, at: tuple[str, ...]) -> set[str]:
     """Return the sources that `over` replaces by naming another."""
     if at != ("data",):
         return set()
@@ -67,7 +67,7 @@ def stands_alone(at: tuple[str, ...]) -> bool:
     return _is_name(at) or _chooses(at)
 
 
-def _says(source: Written, name: str) -> bool:
+def _says(source: YamlNode, name: str) -> bool:
     return source.value is not None and (not source.is_empty or _chooses(("data", name)))
 
 

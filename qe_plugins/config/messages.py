@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from qe_plugins.config.nodes import Written
+from qe_plugins.config.nodes import YamlNode
 from qe_plugins.errors import did_you_mean
 
 WORDS: dict[Any, str] = {
@@ -36,7 +36,7 @@ def utc(text: str) -> datetime | None:
         return None
 
 
-def was(tree: Written) -> str:
+def was(tree: YamlNode) -> str:
     """Return the value as an error shows it: on one line, short, without secrets."""
     match tree.bare(shown=True):
         case dict():
@@ -52,7 +52,7 @@ def was(tree: Written) -> str:
             return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def complaint(error: msgspec.ValidationError, kind: Any, tree: Written) -> tuple[str, str | None]:
+def complaint(error: msgspec.ValidationError, kind: Any, tree: YamlNode) -> tuple[str, str | None]:
     """Return what is wrong with `tree` as `kind`, and what to do now."""
     if allowed := choices(kind):
         message = f"must be one of {', '.join(allowed)}, was {was(tree)}."
@@ -97,5 +97,5 @@ def _parts(kind: Any) -> list[Any]:
     return [part for member in get_args(kind) for part in _parts(member)]
 
 
-def _wants_quotes(kind: Any, tree: Written) -> bool:
+def _wants_quotes(kind: Any, tree: YamlNode) -> bool:
     return str in _parts(kind) and isinstance(tree.value, bool | int | float)

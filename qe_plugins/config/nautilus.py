@@ -19,7 +19,7 @@ Rate = Annotated[
 ]
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NautilusModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of the engine's own models, by its own name, with its own arguments."""
 
     type: str
@@ -61,10 +61,10 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     liquidation_enabled: bool = False
     liquidation_trigger_ratio: Annotated[float, msgspec.Meta(gt=0)] | None = None
     liquidation_cancel_open_orders: bool = True
-    fill_model: Model | None = None
-    latency_model: Model | None = None
-    fee_model: Model | None = None
-    margin_model: Model | None = None
+    fill_model: NautilusModel | None = None
+    latency_model: NautilusModel | None = None
+    fee_model: NautilusModel | None = None
+    margin_model: NautilusModel | None = None
 
     def __post_init__(self) -> None:
         if self.default_leverage is not None and self.default_leverage <= 0:

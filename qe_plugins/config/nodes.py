@@ -17,7 +17,7 @@ EMPTY = Empty.EMPTY
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class YamlNode:
     """A value and its place: `configs/x.yaml:12` or `--set data.dbn`.
 
     `value` is a scalar, EMPTY, a list of Written, or a dict of Written by key. `plain` marks text
@@ -47,14 +47,14 @@ class Written:
                 return [item.bare(shown=shown) for item in self.value]
         return self.shown if shown and self.shown is not None else self.value
 
-    def find(self, keys: tuple[str, ...]) -> Written | None:
+    def find(self, keys: tuple[str, ...]) -> YamlNode | None:
         """Return the value at `keys`, or None where nothing was written."""
-        found: Written | None = self
+        found: YamlNode | None = self
         for key in keys:
             found = found.below(key) if found is not None else None
         return None if found is None or found.is_empty else found
 
-    def nearest(self, keys: tuple[str, ...]) -> Written:
+    def nearest(self, keys: tuple[str, ...]) -> YamlNode:
         """Return the value at `keys`, or at as many of them as there are."""
         found = self
         for key in keys:
@@ -63,18 +63,18 @@ class Written:
             found = below
         return found
 
-    def below(self, key: str) -> Written | None:
+    def below(self, key: str) -> YamlNode | None:
         """Return the value of `key`, for a list its index; None where there is none."""
         match self.value:
             case dict():
                 return self.value.get(key)
             case list() if key.isdecimal() and int(key) < len(self.value):
-                item: Written = self.value[int(key)]
+                item: YamlNode = self.value[int(key)]
                 return item
         return None
 
 
-def masked(value: Any, at: Written | None) -> Any:
+def masked(value: Any, at: YamlNode | None) -> Any:
     """Return the plain `value` with `${NAME}` where `at`, what was written, holds a secret."""
     if at is None:
         return value

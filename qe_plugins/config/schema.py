@@ -29,7 +29,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of every section."""
 
 
-class Synthetic(Section, frozen=True, kw_only=True):
+class SyntheticSettings(Section, frozen=True, kw_only=True):
     """Generated one-minute bars, the same for the same settings.
 
     `years` stands in place of `sessions` and `contracts`: a year's contracts, and the exchange's
@@ -48,7 +48,7 @@ class Synthetic(Section, frozen=True, kw_only=True):
     through_zero: list[str] = []
 
 
-class Data(Section, frozen=True, kw_only=True):
+class DataSettings(Section, frozen=True, kw_only=True):
     """Where the tape comes from: exactly one of `dbn`, `catalog`, `synthetic`.
 
     `bars` is the bar specification to run on (`1-MINUTE-LAST`); `roots` limits the run to the
@@ -58,7 +58,7 @@ class Data(Section, frozen=True, kw_only=True):
 
     dbn: str | list[str] | None = None
     catalog: str | None = None
-    synthetic: Synthetic | None = None
+    synthetic: SyntheticSettings | None = None
     bars: str = "1-MINUTE-LAST"
     roots: list[str] = []
     instruments: list[str] = []
@@ -77,7 +77,7 @@ class Data(Section, frozen=True, kw_only=True):
             raise ValueError(f"start must be before end, was {self.start} and {self.end}")
 
 
-class Contract(Section, frozen=True, kw_only=True):
+class ContractSettings(Section, frozen=True, kw_only=True):
     """Money facts of one root: margins and fee a side, in USD, in place of the dated table's.
 
     `day_trade` is what a contract ties up inside a session, where `margin.basis` asks for it.
@@ -96,7 +96,7 @@ class Contract(Section, frozen=True, kw_only=True):
             raise ValueError(f"fee must not be negative, was {self.fee}")
 
 
-class Slippage(Section, frozen=True, kw_only=True):
+class SlippageSettings(Section, frozen=True, kw_only=True):
     """How far market orders and stops fill from the price a bar shows. Limit orders never slip.
 
     `ticks` moves by so many; `half_spread` by half of `spread`, in ticks; `volume_share` by `ticks`
@@ -128,7 +128,7 @@ class FillRules(Section, frozen=True, kw_only=True):
     rules: Literal["exchange", "nautilus"] = "exchange"
 
 
-class Margin(Section, frozen=True, kw_only=True):
+class MarginSettings(Section, frozen=True, kw_only=True):
     """What an account must hold. `day_trade` margins end `until_close` before a session closes.
 
     `on_breach` is what happens when a bar closes with less than the maintenance margin: positions
@@ -140,7 +140,7 @@ class Margin(Section, frozen=True, kw_only=True):
     on_breach: Literal["liquidate", "halt", "ignore"] = "liquidate"
 
 
-class Hours(Section, frozen=True, kw_only=True):
+class SessionSettings(Section, frozen=True, kw_only=True):
     """What happens to orders that are sent while the market is `closed`.
 
     `queue`: they reach the exchange at the first trade after it opens; a market order that adds
@@ -150,7 +150,7 @@ class Hours(Section, frozen=True, kw_only=True):
     closed: Literal["queue", "refuse"] = "queue"
 
 
-class Expiry(Section, frozen=True, kw_only=True):
+class ExpirySettings(Section, frozen=True, kw_only=True):
     """Positions are closed `flat_before` a contract expires; `0s` holds them to settlement.
 
     What can be delivered is closed so long before the business day ahead of first notice ends.
@@ -159,7 +159,7 @@ class Expiry(Section, frozen=True, kw_only=True):
     flat_before: Annotated[Duration, msgspec.Meta(ge=0)] = 1_800.0
 
 
-class Gate(Section, frozen=True, kw_only=True):
+class GateSettings(Section, frozen=True, kw_only=True):
     """`timeout` is how many seconds one veto hook may take before its silence counts as a veto."""
 
     timeout: Annotated[Duration, msgspec.Meta(gt=0)] = 1.0
@@ -187,7 +187,7 @@ class Config(Section, frozen=True, kw_only=True):
     """
 
     name: Annotated[str, msgspec.Meta(max_length=100)]
-    data: Data
+    data: DataSettings
     secrets: list[str] = []
     strategies: dict[str, dict[str, Any]]
     actors: dict[str, dict[str, Any]] = {}
@@ -196,12 +196,12 @@ class Config(Section, frozen=True, kw_only=True):
     max_failures: Annotated[int, msgspec.Meta(ge=0)] = 100
     rung: Rung = SMALLEST
     posture: Posture | None = None
-    gate: Gate = Gate()
-    contracts: dict[str, Contract] = {}
-    slippage: Slippage = Slippage()
+    gate: GateSettings = GateSettings()
+    contracts: dict[str, ContractSettings] = {}
+    slippage: SlippageSettings = SlippageSettings()
     fills: FillRules = FillRules()
-    margin: Margin = Margin()
-    expiry: Expiry = Expiry()
-    session: Hours = Hours()
+    margin: MarginSettings = MarginSettings()
+    expiry: ExpirySettings = ExpirySettings()
+    session: SessionSettings = SessionSettings()
     nautilus: Nautilus = Nautilus()
     logging: dict[str, Any] = {}

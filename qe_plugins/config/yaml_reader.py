@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from qe_plugins.config.nodes import EMPTY, Written
+from qe_plugins.config.nodes import EMPTY, YamlNode
 from qe_plugins.errors import ConfigError
 from qe_plugins.safe_text import UNWRITABLE
 
@@ -91,7 +91,7 @@ MOST = 50_000
 """Values that a text may stand for: aliases and merges may name one a billion times."""
 
 
-def read(file: Path) -> Written:
+def read(file: Path) -> YamlNode:
     """Return the mapping in `file`. Raise ConfigError for anything but one readable mapping."""
     name = display(file)
     try:
@@ -102,13 +102,13 @@ def read(file: Path) -> Written:
         raise ConfigError(f"cannot be read: {_reason(error)}", where=name) from error
     tree = parse(text, lambda line: f"{name}:{line}")
     if tree.value is EMPTY:
-        return Written({}, f"{name}:1")
+        return YamlNode({}, f"{name}:1")
     if not isinstance(tree.value, dict):
         raise ConfigError("expected a mapping such as 'name: my run'.", where=tree.place)
     return tree
 
 
-def parse(text: str, place: Place) -> Written:
+def parse(text: str, place: Place) -> YamlNode:
     """Return the value of YAML `text`; `place` turns its line numbers, from 1, into places."""
     try:
         node = yaml.compose(text, Loader=Loader)
@@ -121,7 +121,7 @@ def parse(text: str, place: Place) -> Written:
     except RecursionError as error:
         raise ConfigError("nested too deeply.", where=place(1)) from error
     try:
-        return Written(EMPTY, place(1)) if node is None else _Tree(place).value(node)
+        return YamlNode(EMPTY, place(1)) if node is None else _Tree(place).value(node)
     except RecursionError as error:
         raise ConfigError("nested too deeply.", where=place(1)) from error
 
@@ -145,7 +145,7 @@ class _Tree:
         self._open: set[int] = set()
         self._count = 0
 
-    def value(self, node: yaml.Node, line: int | None = None) -> Written:
+    def value(self, node: yaml.Node, line: int | None = None) -> YamlNode:
         place = self._place((node.start_mark.line if line is None else line) + 1)
         self._count += 1
         if self._count > MOST:
@@ -160,14 +160,14 @@ class _Tree:
         else:
             items = [self.value(item) for item in node.value]
         self._open.remove(id(node))
-        return Written(items, place)
+        return YamlNode(items, place)
 
-    def _mapping(self, node: yaml.MappingNode) -> dict[str, Written]:
+    def _mapping(self, node: yaml.MappingNode) -> dict[str, YamlNode]:
         self._count += len(node.value)
         if self._count > MOST or len(self._open) > DEEPEST:
             raise ConfigError(f"stands for more than {MOST:,} values.", where=self._at(node))
-        own: dict[str, Written] = {}
-        inherited: dict[str, Written] = {}
+        own: dict[str, YamlNode] = {}
+        inherited: dict[str, YamlNode] = {}
         for key, value in node.value:
             if key.tag == MERGE:
                 inherited |= self._inherited(value)
@@ -179,10 +179,10 @@ class _Tree:
             own[name] = self.value(value, key.start_mark.line)
         return inherited | own
 
-    def _inherited(self, node: yaml.Node) -> dict[str, Written]:
+    def _inherited(self, node: yaml.Node) -> dict[str, YamlNode]:
         """Return the keys that `<<` brings: of several mappings the first one wins."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        keys: dict[str, Written] = {}
+        keys: dict[str, YamlNode] = {}
         for source in sources:
             if not isinstance(source, yaml.MappingNode):
                 raise ConfigError("'<<' takes a mapping.", where=self._at(node))
@@ -196,17 +196,17 @@ class _Tree:
             raise ConfigError("a key must be a word.", where=self._at(node))
         return str(node.value)
 
-    def _scalar(self, node: yaml.ScalarNode, place: str) -> Written:
+    def _scalar(self, node: yaml.ScalarNode, place: str) -> YamlNode:
         plain = node.style is None
         if plain and node.value == "":
-            return Written(EMPTY, place)
+            return YamlNode(EMPTY, place)
         name = node.tag.removeprefix(PREFIX)
         if UNWRITABLE.search(node.value):
             raise ConfigError("holds a character that no text may have.", where=place)
         if name not in READ:
             raise ConfigError(f"tag '{node.tag}' is not known here.", where=place)
         try:
-            return Written(READ[name](node.value), place, plain=plain)
+            return YamlNode(READ[name](node.value), place, plain=plain)
         except ValueError as error:
             said = node.value if len(node.value) <= SHOWN else f"{node.value[:SHOWN]}…"
             raise ConfigError(f"'{said}' is not of type {name}.", where=place) from error

@@ -9,18 +9,18 @@ from pathlib import Path
 import msgspec
 from nautilus_trader.model import FuturesContract
 
-from qe_plugins.config.schema import SOURCES, Data
+from qe_plugins.config.schema import SOURCES, DataSettings
 from qe_plugins.data.catalog import row_groups, selection
-from qe_plugins.data.catalog.catalog import Kind, Series, Shelf, open_shelf
-from qe_plugins.data.catalog.reader import Piece, Reader, Woven
+from qe_plugins.data.catalog.catalog import Catalog, CatalogSeries, RecordKind, open_catalog
+from qe_plugins.data.catalog.reader import Chunk, ChunkReader, SplicedSeries
 from qe_plugins.data.catalog.selection import Where
 from qe_plugins.data.catalog.settlements import Settlement
 from qe_plugins.data.checks import source_checks
-from qe_plugins.data.checks.completeness import Present, present
+from qe_plugins.data.checks.completeness import PresentData, present
 from qe_plugins.data.databento.catalog_stamp import check_catalog
 from qe_plugins.data.dbn import source as dbn
 from qe_plugins.data.synthetic import generator
-from qe_plugins.data.synthetic.label import Made, read_label
+from qe_plugins.data.synthetic.label import SyntheticLabel, read_label
 from qe_plugins.market.contract_key import DATED
 
 SHOWN = 6
@@ -47,12 +47,12 @@ class Tape(msgspec.Struct, frozen=True):
     records: int
     bars: int
     chunk: int
-    series: tuple[Series, ...]
+    series: tuple[CatalogSeries, ...]
     settlements: Mapping[str, Settlement] = {}
     refused: Mapping[str, str] = {}
     asked: tuple[int, int] = (0, selection.FAR)
 
-    def present(self) -> list[Present]:
+    def present(self) -> list[PresentData]:
         """Return which sessions and minutes of the calendar there is data of, by root."""
         contracts = {str(one.id): one for one in self.contracts}
         return present(self.series, contracts, *self.asked)
@@ -65,13 +65,13 @@ class Tape(msgspec.Struct, frozen=True):
                 found[one.contract] = max(found.get(one.contract, 0), span.last)
         return found
 
-    def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
+    def pieces(self, woven: Sequence[SplicedSeries] = ()) -> Iterator[Chunk]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
 
         At one instant contracts come in id order, of one contract quotes, trades, then bars; last
         come the bars that series are `woven` of.
         """
-        reader = Reader(self.series)
+        reader = ChunkReader(self.series)
         groups = [group for one in self.series for group in one.groups]
         for first, last in row_groups.windows(groups, self.chunk, self.start, self.end):
             piece = reader.piece(first, last, woven)
@@ -79,7 +79,7 @@ class Tape(msgspec.Struct, frozen=True):
                 yield piece
 
 
-def open_tape(data: Data, where: Where) -> Tape:
+def open_tape(data: DataSettings, where: Where) -> Tape:
     """Return the tape that the `data:` section asks for; `where("dbn")` is the place of a key.
 
     Decodes or generates into the cache on first use. Raises DataError with where, what, what now.
@@ -89,17 +89,17 @@ def open_tape(data: Data, where: Where) -> Tape:
         return _tape("dbn", f"Databento DBN {name} ({{}})", shelf, data, where)
     if data.synthetic is not None:
         shelf = generator.shelf(data.synthetic, where)
-        label = Made((data.synthetic.root,), data.synthetic).label
+        label = SyntheticLabel((data.synthetic.root,), data.synthetic).label
         return _tape("synthetic", label, shelf, data, where)
     folder = Path(data.catalog or "").expanduser()
     check_catalog(folder, where("catalog"))
-    shelf = open_shelf(folder, where("catalog"))
+    shelf = open_catalog(folder, where("catalog"))
     if made := read_label(folder, where("catalog")):
         return _tape("synthetic", made.label, shelf, data, where)
     return _tape("catalog", f"Parquet catalog {folder.resolve().name} ({{}})", shelf, data, where)
 
 
-def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Tape:
+def _tape(source: str, label: str, shelf: Catalog, data: DataSettings, where: Where) -> Tape:
     traded = {one.contract for one in shelf.series if one.groups} or set(shelf.contracts)
     roots = {name: shelf.contracts[name].underlying for name in traded}
     selection.refuse_refused(data, shelf.refused, roots, where)
@@ -123,11 +123,11 @@ def _tape(source: str, label: str, shelf: Shelf, data: Data, where: Where) -> Ta
         label=label.format(_names(heard)),
         catalog=shelf.folder,
         contracts=heard,
-        bar_types=[one.name for one, _ in spans if one.kind is Kind.BARS],
+        bar_types=[one.name for one, _ in spans if one.kind is RecordKind.BARS],
         start=min(span.first for _, span in spans),
         end=last,
         records=sum(span.rows for _, span in spans),
-        bars=sum(span.rows for one, span in spans if one.kind is Kind.BARS),
+        bars=sum(span.rows for one, span in spans if one.kind is RecordKind.BARS),
         chunk=data.chunk,
         series=tuple(one for one, _ in spans),
         asked=(start, end),

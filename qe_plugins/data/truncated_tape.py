@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from nautilus_trader.model import InstrumentClose, InstrumentCloseType
 
 from qe_plugins.data.catalog import row_groups
-from qe_plugins.data.catalog.catalog import Kind, open_shelf
-from qe_plugins.data.catalog.reader import Piece, Woven
+from qe_plugins.data.catalog.catalog import RecordKind, open_catalog
+from qe_plugins.data.catalog.reader import Chunk, SplicedSeries
 from qe_plugins.data.catalog.row_groups import STAMP, times
 from qe_plugins.data.catalog.selection import FAR
 from qe_plugins.data.tape import Tape
@@ -63,14 +63,14 @@ class CutTape(Tape, frozen=True):
         """
         return dict(self.lasts)
 
-    def pieces(self, woven: Sequence[Woven] = ()) -> Iterator[Piece]:
+    def pieces(self, woven: Sequence[SplicedSeries] = ()) -> Iterator[Chunk]:
         """Yield all records in order, and last one that says nothing, where it is later."""
         yield from Tape.pieces(self, woven)  # slots: `super()` is of another class here
         if self.until > self.end:
             first = self.contracts[0]
             price, kind = first.price_increment, InstrumentCloseType.END_OF_SESSION
             last: Any = InstrumentClose(first.id, price, kind, self.until, self.until)
-            yield Piece([last], [])
+            yield Chunk([last], [])
 
 
 def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
@@ -81,7 +81,7 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
     A contract that trades later is listed already, and has no bars. Raises DataError where the
     catalog cannot be read.
     """
-    shelf = open_shelf(folder, str(folder))
+    shelf = open_catalog(folder, str(folder))
     found = {(one.kind.value, one.name): one for one in shelf.series}
     series = [found[key] for key in outline.series if key in found]
     spans = [span for one in series if (span := row_groups.span(one.groups, outline.start, FAR))]
@@ -100,7 +100,8 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
         bars=sum(
             span.rows
             for one in series
-            if one.kind is Kind.BARS and (span := row_groups.span(one.groups, outline.start, FAR))
+            if one.kind is RecordKind.BARS
+            and (span := row_groups.span(one.groups, outline.start, FAR))
         ),
         chunk=outline.chunk,
         series=tuple(series),
@@ -123,6 +124,6 @@ def _lasts(tape: Tape) -> dict[str, int]:
     return found
 
 
-def _stamps(group: row_groups.Group) -> np.ndarray:
+def _stamps(group: row_groups.RowGroup) -> np.ndarray:
     with pq.ParquetFile(group.file) as parquet:
         return times(parquet.read_row_group(group.index, columns=[STAMP], use_threads=False))

@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 import zstandard
 
 from qe_plugins.data.catalog import row_groups, settlements
-from qe_plugins.data.catalog.catalog import Kind
+from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.row_groups import STAMP, times
 from qe_plugins.data.catalog.writer import ROWS, stamp
 from qe_plugins.data.dbn.files import PRELUDE, decompressed, header_size, read_header
 from qe_plugins.data.synthetic.label import ROLLS
 
 DBN, PARQUET = ".dbn.zst", ".parquet"
-RECORDS = {kind.value for kind in Kind}
+RECORDS = {kind.value for kind in RecordKind}
 TS_EVENT, INSTRUMENT = slice(8, 16), slice(4, 8)  # of every DBN record, in bytes
 PERIODS = {"ohlcv-1s": 1, "ohlcv-1m": 60, "ohlcv-1h": 3_600, "ohlcv-1d": 86_400}  # seconds
 SECOND = 1_000_000_000
@@ -109,7 +109,7 @@ def cut_dbn(file: Path, until: int, copy: Path) -> None:
             target.write(piece[wanted].tobytes())
 
 
-def _kept(file: Path, group: row_groups.Group, until: int, defines: bool) -> Iterator[pa.Table]:
+def _kept(file: Path, group: row_groups.RowGroup, until: int, defines: bool) -> Iterator[pa.Table]:
     """Yield what is kept of a row group, in parts that are all known by then or all later."""
     if group.first > until and not defines:
         return

@@ -14,8 +14,8 @@ from qe_plugins.config.dump import plain
 from qe_plugins.config.env import interpolate, variables
 from qe_plugins.config.loader import gather, missing, override
 from qe_plugins.config.merge import settle
-from qe_plugins.config.nodes import Written, masked
-from qe_plugins.config.schema import Data
+from qe_plugins.config.nodes import YamlNode, masked
+from qe_plugins.config.schema import DataSettings
 from qe_plugins.config.yaml_reader import display
 from qe_plugins.errors import ConfigError, did_you_mean
 from qe_plugins.fleet.settings import Fleet
@@ -34,7 +34,7 @@ class LoadedFleet:
 
     fleet: Fleet
     resolved: dict[str, Any] = field(repr=False)
-    _tree: Written = field(repr=False)
+    _tree: YamlNode = field(repr=False)
 
     def where(self, *keys: str) -> str:
         """Return the nearest known place of `keys`: `configs/fleet/team.yaml:12`."""
@@ -42,7 +42,7 @@ class LoadedFleet:
 
     def data_places(self) -> dict[str, str]:
         """Return where each key of `data:` was written."""
-        return {key: self.where("data", key) for key in Data.__struct_fields__}
+        return {key: self.where("data", key) for key in DataSettings.__struct_fields__}
 
     def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
         """Return a ConfigError of one line at the place of `keys`, for the caller to raise."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from qe_plugins.config.schema import Data, Section
+from qe_plugins.config.schema import DataSettings, Section
 from qe_plugins.llm.budgets import NONE, Budgets
 from qe_plugins.plugins.types import Role
 from qe_plugins.units import Duration, Fraction
@@ -136,7 +136,7 @@ class Fleet(Section, frozen=True, kw_only=True):
     """
 
     name: Name
-    data: Data
+    data: DataSettings
     ranks: Ranks
     coordinators: Annotated[list[Coordinator], Meta(min_length=1, max_length=99)]
     provider: Literal["offline", "models"] = "offline"

@@ -16,7 +16,7 @@ class Stopped(Exception):  # noqa: N818 - an outcome, not a mistake
     """A scan was asked to stop. What it paid for is kept, and it can be resumed."""
 
 
-class Stop:
+class StopRequest:
     """Requested once, and from then on.
 
     A signal may come at any moment, so nothing here takes a lock: an event that is set while
@@ -63,9 +63,9 @@ class Stop:
 
 
 @contextmanager
-def on_signals() -> Iterator[Stop]:
+def on_signals() -> Iterator[StopRequest]:
     """Yield a stop that SIGINT and SIGTERM request; a second signal does what it did before."""
-    stop = Stop()
+    stop = StopRequest()
     before = {each: signal.getsignal(each) for each in SIGNALS}
 
     def first(*_: Any) -> None:

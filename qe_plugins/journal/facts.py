@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 
-class Kind(StrEnum):
+class FactKind(StrEnum):
     """What a fact is about, in causal order."""
 
     RUN = "run"
@@ -38,7 +38,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    kind: Kind
+    kind: FactKind
     ts_event: int
     source: str
     cause: str | None = None

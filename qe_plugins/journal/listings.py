@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 
 
-class View(msgspec.Struct, frozen=True):
+class Listing(msgspec.Struct, frozen=True):
     """A listing: these kinds of facts, with these columns."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[FactKind, ...]
     columns: tuple[str, ...]
     about: str
 
@@ -21,78 +21,78 @@ class View(msgspec.Struct, frozen=True):
 WISH = ("instrument_id", "side", "confidence", "entry", "stop", "target", "reason")
 
 VIEWS = {
-    "signals": View(
-        (Kind.VOTE, Kind.SIGNAL),
+    "signals": Listing(
+        (FactKind.VOTE, FactKind.SIGNAL),
         ("time", "fact", "source", *WISH),
         "What the hunters voted for, and the signals that came of it.",
     ),
-    "sizes": View(
-        (Kind.SIZE,),
+    "sizes": Listing(
+        (FactKind.SIZE,),
         ("time", "signal", "source", "contracts", "reason"),
         "How many contracts each signal was worth, and why none.",
     ),
-    "vetoes": View(
-        (Kind.VETO,),
+    "vetoes": Listing(
+        (FactKind.VETO,),
         (
             *("time", "plugin", "client_order_id", "strategy", "instrument_id", "side"),
             *("quantity", "reason"),
         ),
         "Which orders were refused, by whom and why.",
     ),
-    "orders": View(
-        (Kind.ORDER,),
+    "orders": Listing(
+        (FactKind.ORDER,),
         (
             *("time", "id", "strategy", "instrument_id", "side", "type", "quantity"),
             *("price", "trigger", "status", "reason"),
         ),
         "What was sent to the venue, or denied on the way.",
     ),
-    "fills": View(
-        (Kind.FILL,),
+    "fills": Listing(
+        (FactKind.FILL,),
         (
             *("time", "id", "strategy", "instrument_id", "side", "quantity", "price"),
             *("commission", "currency"),
         ),
         "What was bought and sold, at which price.",
     ),
-    "trades": View(
-        (Kind.TRADE,),
+    "trades": Listing(
+        (FactKind.TRADE,),
         (
             *("id", "strategy", "instrument_id", "side", "quantity", "opened", "closed"),
             *("entry", "exit", "pnl", "commissions", "currency"),
         ),
         "Positions from flat to flat, with their result.",
     ),
-    "rolls": View(
-        (Kind.ROLL,),
+    "rolls": Listing(
+        (FactKind.ROLL,),
         (
             *("time", "strategy", "contracts", "before", "after", "prices", "outcome"),
             *("orders", "reason"),
         ),
         "Positions that were moved to the next contract, or closed instead, and why.",
     ),
-    "closings": View(
-        (Kind.CLOSING,),
+    "closings": Listing(
+        (FactKind.CLOSING,),
         ("time", "source", "strategy", "instrument_id", "reason"),
         "What the house closed: margin breaches, expiries, settlements.",
     ),
-    "reviews": View(
-        (Kind.REVIEW,),
+    "reviews": Listing(
+        (FactKind.REVIEW,),
         ("time", "source", "trade", "summary", "facts"),
         "What the analysts said of the closed trades.",
     ),
-    "proposals": View(
-        (Kind.PROPOSAL,),
+    "proposals": Listing(
+        (FactKind.PROPOSAL,),
         ("time", "source", "title", "reason", "change"),
         "What somebody proposed for a person to decide.",
     ),
-    "failures": View(
-        (Kind.FAILURE,),
+    "failures": Listing(
+        (FactKind.FAILURE,),
         ("time", "source", "hook", "count", "where", "error"),
         "Which plugins raised, in which hook, how often and at which line.",
     ),
-    "trials": View(
-        (Kind.TRIAL,),
+    "trials": Listing(
+        (FactKind.TRIAL,),
         ("id", "key", "state", "settings", "figures", "error"),
         "Which variants a sweep tried, and what came of each.",
     ),
@@ -101,17 +101,17 @@ VIEWS = {
 TIMES = {"opened", "closed"}
 
 SAID = {
-    Kind.SNAPSHOT: ("open", "high", "low", "close", "volume"),
-    Kind.VOTE: ("side", "confidence", "entry", "stop", "target", "reason"),
-    Kind.SIGNAL: ("side", "confidence", "entry", "stop", "target", "reason"),
-    Kind.SIZE: ("contracts", "reason"),
-    Kind.VETO: ("plugin", "reason"),
-    Kind.ORDER: ("side", "quantity", "type", "price", "trigger", "status", "reason"),
-    Kind.FILL: ("side", "quantity", "price", "commission"),
-    Kind.TRADE: ("side", "quantity", "entry", "exit", "pnl", "commissions", "currency"),
-    Kind.ROLL: ("contracts", "before", "after", "prices", "outcome", "reason"),
-    Kind.CLOSING: ("reason",),
-    Kind.REVIEW: ("summary", "facts"),
+    FactKind.SNAPSHOT: ("open", "high", "low", "close", "volume"),
+    FactKind.VOTE: ("side", "confidence", "entry", "stop", "target", "reason"),
+    FactKind.SIGNAL: ("side", "confidence", "entry", "stop", "target", "reason"),
+    FactKind.SIZE: ("contracts", "reason"),
+    FactKind.VETO: ("plugin", "reason"),
+    FactKind.ORDER: ("side", "quantity", "type", "price", "trigger", "status", "reason"),
+    FactKind.FILL: ("side", "quantity", "price", "commission"),
+    FactKind.TRADE: ("side", "quantity", "entry", "exit", "pnl", "commissions", "currency"),
+    FactKind.ROLL: ("contracts", "before", "after", "prices", "outcome", "reason"),
+    FactKind.CLOSING: ("reason",),
+    FactKind.REVIEW: ("summary", "facts"),
 }
 """What one line says of a fact; all of its body where its kind is not here."""
 
@@ -135,7 +135,7 @@ def cell(fact: Fact, column: str) -> str:
         case "signal":
             return fact.cause or ""
         case "strategy":
-            whose = "" if fact.kind is Kind.CLOSING else fact.source
+            whose = "" if fact.kind is FactKind.CLOSING else fact.source
             return plain(fact.body.get("strategy", whose))
     value = fact.body.get(column)
     return utc(value) if column in TIMES and isinstance(value, int) else plain(value)

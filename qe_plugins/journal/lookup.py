@@ -9,7 +9,7 @@ from qe_plugins.errors import JournalError
 SHOWN = 5
 
 
-def meant(text: str, ids: Sequence[str], *, what: str) -> str:
+def resolve_prefix(text: str, ids: Sequence[str], *, what: str) -> str:
     """Return the one of `ids` that is `text` or begins with it; `what` is the word for errors.
 
     Raises JournalError for none and for several.

@@ -18,9 +18,9 @@ from qe_plugins.journal import schema, test_isolation
 from qe_plugins.journal import verify as audit
 from qe_plugins.journal.anchor import Anchor, broken
 from qe_plugins.journal.database import connect, one_line_errors, reading, spelled, writing
-from qe_plugins.journal.facts import Fact, Kind, Problem, RunRow
+from qe_plugins.journal.facts import Fact, FactKind, Problem, RunRow
 from qe_plugins.journal.hash_chain import content_hash
-from qe_plugins.journal.lookup import meant
+from qe_plugins.journal.lookup import resolve_prefix
 from qe_plugins.journal.schema import ensure_newest
 from qe_plugins.journal.writer import insert_run
 
@@ -104,7 +104,7 @@ class Journal:
         with one_line_errors(self._where), reading(self._engine) as connection:
             return [_run(row) for row in connection.execute(query)]
 
-    def facts(self, run_id: str, kinds: Collection[Kind] | None = None) -> list[Fact]:
+    def facts(self, run_id: str, kinds: Collection[FactKind] | None = None) -> list[Fact]:
         """Return a run's facts in their order, or those of some kinds; none for an unknown run."""
         table = schema.facts
         query = select(table).where(table.c.run_id == run_id).order_by(table.c.seq)
@@ -121,7 +121,7 @@ class Journal:
         known = [run.run_id for run in self.runs()]
         if not known:
             raise JournalError("no run yet.", where=self._where, hint="Run `qe backtest` first.")
-        return known[-1] if text == "last" else meant(text, known, what="run")
+        return known[-1] if text == "last" else resolve_prefix(text, known, what="run")
 
     def counts(self) -> tuple[int, int]:
         """Return how many runs and facts there are."""
@@ -155,7 +155,7 @@ def _fact(row: Row[Any]) -> Fact:
     try:
         return Fact(
             id=row.id,
-            kind=Kind(row.kind),
+            kind=FactKind(row.kind),
             ts_event=row.ts_event,
             source=row.source,
             cause=row.cause,

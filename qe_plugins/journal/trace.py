@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.facts import Fact, Kind
-from qe_plugins.journal.lookup import meant
+from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.lookup import resolve_prefix
 
-BESIDE = {Kind.SIZE, Kind.VETO, Kind.FAILURE, Kind.FILL}
+BESIDE = {FactKind.SIZE, FactKind.VETO, FactKind.FAILURE, FactKind.FILL}
 """What caused nothing in the chain and still belongs to it: shown under what caused it."""
 
 type Effects = Mapping[str | None, Sequence[Fact]]
@@ -30,7 +30,7 @@ def find_trade(facts: Iterable[Fact], text: str) -> Fact:
     Its number is enough where one strategy alone has so many trades; `last` closed last. Raises
     JournalError for none and for several.
     """
-    trades = {fact.id.removeprefix("trade:"): fact for fact in facts if fact.kind is Kind.TRADE}
+    trades = {fact.id.removeprefix("trade:"): fact for fact in facts if fact.kind is FactKind.TRADE}
     if not trades:
         raise JournalError("the run has no trades.", hint="`qe journal vetoes` shows refusals.")
     if text == "last":
@@ -38,7 +38,7 @@ def find_trade(facts: Iterable[Fact], text: str) -> Fact:
     numbered = [name for name in trades if name.endswith(f"-{text}")]
     if len(numbered) == 1:
         return trades[numbered[0]]
-    return trades[meant(text.removeprefix("trade:"), list(trades), what="trade")]
+    return trades[resolve_prefix(text.removeprefix("trade:"), list(trades), what="trade")]
 
 
 def causal_chain(facts: Sequence[Fact], trade: Fact) -> list[Step]:
@@ -76,7 +76,7 @@ def _orders(fact: Fact) -> list[str]:
 
 
 def _orders_of_others(facts: Iterable[Fact], trade: Fact) -> set[str]:
-    trades = [fact for fact in facts if fact.kind is Kind.TRADE and fact.id != trade.id]
+    trades = [fact for fact in facts if fact.kind is FactKind.TRADE and fact.id != trade.id]
     return {name for other in trades for name in _orders(other)} - set(_orders(trade))
 
 
@@ -87,7 +87,9 @@ def _bracket(orders: Sequence[Fact], effects: Effects, others: set[str]) -> list
         for first in orders[:1]
         if first.cause
         for effect in effects[first.cause]
-        if effect.kind is Kind.ORDER and effect.source == first.source and effect.id not in others
+        if effect.kind is FactKind.ORDER
+        and effect.source == first.source
+        and effect.id not in others
     ]
 
 

@@ -79,7 +79,7 @@ class Usage(msgspec.Struct, frozen=True):
         )
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a request: `answer`, the JSON text as it arrived, or else a `failure`.
 
     `usage` and `usd` cover every attempt, also those that failed; `usd` is at worst case where a

@@ -9,7 +9,7 @@ import msgspec
 from qe_plugins.llm.requests import Usage
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Times are in seconds.
 
     `concurrency` limits the calls in flight at each provider, besides the provider's own limit.
@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     replay: bool = False
 
 
-class Stats(msgspec.Struct, kw_only=True):
+class ClientStats(msgspec.Struct, kw_only=True):
     """What a client has done so far. All but `replayed` are about calls made now.
 
     `sent` counts calls, `paid` those that cost something, `hedged` and `retried` those sent again;

@@ -10,12 +10,19 @@ from enum import StrEnum
 import msgspec
 
 from qe_plugins.market.contract_key import ContractKey
-from qe_plugins.market.specs import FILE, Root, market, markets
+from qe_plugins.market.specs import FILE, RootSpec, market, markets
 
-__all__ = ["Contract", "Kind", "Refusal", "Root", "disagreements", "market"]
+__all__ = [
+    "ContractDefinition",
+    "ContractKind",
+    "DefinitionRefusal",
+    "RootSpec",
+    "disagreements",
+    "market",
+]
 
 
-class Kind(StrEnum):
+class ContractKind(StrEnum):
     """What a definition defines."""
 
     FUTURE = "future"
@@ -23,7 +30,7 @@ class Kind(StrEnum):
     OPTION = "option"
 
 
-class Contract(msgspec.Struct, frozen=True, kw_only=True):
+class ContractDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """One instrument. Futures have an `id` as our files and the engine use it, `ESH15.XCME`.
 
     `tick` is in points and, where `tick_limit` is set, holds up to that price; `tick_above` beyond.
@@ -35,7 +42,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None
     raw: str
     root: str
-    kind: Kind
+    kind: ContractKind
     year: int
     month: int
     exchange: str
@@ -63,7 +70,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         return ContractKey(self.root, self.year, self.month)
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class DefinitionRefusal(msgspec.Struct, frozen=True, kw_only=True):
     """A figure of a definition that is not the one of `configs/markets.yaml`, or cannot be.
 
     `expected` is empty where the file says nothing of it.
@@ -79,44 +86,48 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         return f"{said}, but {self.expected} in {FILE}" if self.expected else said
 
 
-def disagreements(contract: Contract, multipliers: list[Decimal]) -> Iterator[Refusal]:
+def disagreements(
+    contract: ContractDefinition, multipliers: list[Decimal]
+) -> Iterator[DefinitionRefusal]:
     """Yield what a definition states otherwise than our terms; nothing for roots without terms.
 
     `multipliers` are all that follow from the definition: from its unit of measure, and from its
     tick value. A face value for a unit would count profit a hundred times.
     """
-    if contract.kind is Kind.FUTURE:
+    if contract.kind is ContractKind.FUTURE:
         yield from _impossible(contract)
     roots = markets().roots
     terms = roots.get(contract.root)
     exchanges = {root.exchange for root in roots.values()}
-    if terms is None or contract.kind is Kind.SPREAD or contract.exchange not in exchanges:
+    if terms is None or contract.kind is ContractKind.SPREAD or contract.exchange not in exchanges:
         return
     for multiplier in dict.fromkeys(multipliers):
         if multiplier != terms.multiplier:
             yield _refusal(contract, "multiplier", multiplier, terms.multiplier)
-    if contract.kind is Kind.FUTURE and contract.tick and contract.tick != terms.tick:
+    if contract.kind is ContractKind.FUTURE and contract.tick and contract.tick != terms.tick:
         yield _refusal(contract, "tick", contract.tick, terms.tick)
-    if contract.kind is Kind.FUTURE and contract.key.letter not in terms.months:
+    if contract.kind is ContractKind.FUTURE and contract.key.letter not in terms.months:
         yield _refusal(contract, "delivery month", contract.key.letter, terms.months)
     if contract.exchange != terms.exchange:
         yield _refusal(contract, "exchange", contract.exchange, terms.exchange)
 
 
-def _impossible(contract: Contract) -> Iterator[Refusal]:
+def _impossible(contract: ContractDefinition) -> Iterator[DefinitionRefusal]:
     """Yield what no contract can be traded with, whatever its root."""
     for figure in ("tick", "multiplier"):
         value = getattr(contract, figure)
         if value is None or value <= 0:
             stated = "is not stated" if value is None else f"cannot be {_written(value)}"
-            yield Refusal(name=contract.name, figure=figure, stated=stated)
+            yield DefinitionRefusal(name=contract.name, figure=figure, stated=stated)
     if contract.activation is not None and contract.expiry <= contract.activation:
         stated = f"{contract.expiry} is before its activation"
-        yield Refusal(name=contract.name, figure="expiry", stated=stated)
+        yield DefinitionRefusal(name=contract.name, figure="expiry", stated=stated)
 
 
-def _refusal(contract: Contract, figure: str, stated: object, expected: object) -> Refusal:
-    return Refusal(
+def _refusal(
+    contract: ContractDefinition, figure: str, stated: object, expected: object
+) -> DefinitionRefusal:
+    return DefinitionRefusal(
         name=contract.name, figure=figure, stated=_written(stated), expected=_written(expected)
     )
 

@@ -19,7 +19,7 @@ from qe_plugins.errors import DataError
 from qe_plugins.market import holidays
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.expiry import first_notice, position_day
-from qe_plugins.market.specs import Day, Family, latest, market, markets
+from qe_plugins.market.specs import SpecFamily, SpecialDay, latest, market, markets
 
 CHICAGO = ZoneInfo("America/Chicago")
 FIRST, LAST = date(2009, 12, 1), date(2035, 12, 31)
@@ -137,12 +137,12 @@ def _table(name: str, _folder: str) -> _Table:
     return _Table(found, [one.date for one in found], [one.close for one in found])
 
 
-def _is_closed(terms: Family, day: date) -> bool:
+def _is_closed(terms: SpecFamily, day: date) -> bool:
     known = terms.days.get(day.isoformat())
     return known is not None and known.closed
 
 
-def _session(terms: Family, day: date, listed: time, closes: dict[date, time]) -> Session:
+def _session(terms: SpecFamily, day: date, listed: time, closes: dict[date, time]) -> Session:
     hours = latest(terms.hours, day, lambda one: one.since)
     corrected = terms.days.get(day.isoformat())
     usual = time.fromisoformat(hours.close)
@@ -163,7 +163,7 @@ def _session(terms: Family, day: date, listed: time, closes: dict[date, time]) -
     )
 
 
-def _listed(terms: Family, day: date, listed: time) -> time:
+def _listed(terms: SpecFamily, day: date, listed: time) -> time:
     """Return the close that a calendar lists, or the one that it was in those years."""
     for one in terms.early:
         if one.since <= day < one.until and listed == time.fromisoformat(one.listed):
@@ -171,7 +171,7 @@ def _listed(terms: Family, day: date, listed: time) -> time:
     return listed
 
 
-def _close(corrected: Day | None, listed: time, usual: time) -> time:
+def _close(corrected: SpecialDay | None, listed: time, usual: time) -> time:
     if corrected and corrected.close:
         return time.fromisoformat(corrected.close)
     return usual if listed == CALENDAR_CLOSE else min(listed, usual)
@@ -202,11 +202,11 @@ def closed_until(root: str, ts: int) -> datetime | None:
 
     What nothing is known of, a root or a time, is taken to be open.
     """
-    found = stretch(root, ts)
+    found = trading_window(root, ts)
     return datetime.fromtimestamp(found[0] // SECOND, CHICAGO) if found and ts < found[0] else None
 
 
-def stretch(root: str, ts: int) -> tuple[int, int] | None:
+def trading_window(root: str, ts: int) -> tuple[int, int] | None:
     """Return when the stretch of trading that holds `ts`, or else the next one, starts and ends.
 
     All are UTC nanoseconds; a halt ends a stretch. None for a root that `configs/markets.yaml`

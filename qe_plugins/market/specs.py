@@ -33,11 +33,11 @@ type FirstNotice = Literal[
 type Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ContractSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of what the file holds."""
 
 
-class Fee(Terms, frozen=True, kw_only=True):
+class FeeRate(ContractSpec, frozen=True, kw_only=True):
     """What one contract costs a side, in USD, from a day on."""
 
     since: date = msgspec.field(name="from")
@@ -53,7 +53,7 @@ class Fee(Terms, frozen=True, kw_only=True):
         return self.exchange + self.clearing + self.regulatory + self.broker
 
 
-class Margin(Terms, frozen=True, kw_only=True):
+class MarginRate(ContractSpec, frozen=True, kw_only=True):
     """What one contract ties up, in USD, from a day on; `day_trade` is None where unknown."""
 
     since: date = msgspec.field(name="from")
@@ -63,7 +63,7 @@ class Margin(Terms, frozen=True, kw_only=True):
     source: str
 
 
-class Expiry(Terms, frozen=True, kw_only=True):
+class ExpiryDates(ContractSpec, frozen=True, kw_only=True):
     """The days of a contract of which the rule of its root is not true."""
 
     last_trade: date
@@ -71,7 +71,7 @@ class Expiry(Terms, frozen=True, kw_only=True):
     source: str
 
 
-class Root(Terms, frozen=True, kw_only=True):
+class RootSpec(ContractSpec, frozen=True, kw_only=True):
     """A root's terms. `tick` is in points, `multiplier` in USD a point, months are letters.
 
     A contract is held until `hold_until` sessions before its last trade or first notice;
@@ -90,9 +90,9 @@ class Root(Terms, frozen=True, kw_only=True):
     first_notice: FirstNotice | None = None
     sessions: str
     hold_until: Positive
-    expiries: dict[str, Expiry] = {}
-    fees: list[Fee]
-    margins: list[Margin]
+    expiries: dict[str, ExpiryDates] = {}
+    fees: list[FeeRate]
+    margins: list[MarginRate]
 
     def __post_init__(self) -> None:
         for letter in self.months + self.roll_months:
@@ -107,7 +107,7 @@ class Root(Terms, frozen=True, kw_only=True):
         return self.roll_months or self.months
 
 
-class Hours(Terms, frozen=True, kw_only=True):
+class TradingHours(ContractSpec, frozen=True, kw_only=True):
     """A regular session in Chicago from a day on; `open` is on the evening before."""
 
     since: date = msgspec.field(name="from")
@@ -118,7 +118,7 @@ class Hours(Terms, frozen=True, kw_only=True):
     source: str
 
 
-class Day(Terms, frozen=True, kw_only=True):
+class SpecialDay(ContractSpec, frozen=True, kw_only=True):
     """A day on which the calendar is wrong: closed, or with another close or open.
 
     `open` is on the evening before. `doubtful` is what no source could be found for.
@@ -136,7 +136,7 @@ class Day(Terms, frozen=True, kw_only=True):
             raise ValueError("a special day needs its source, or must be marked 'doubtful: true'")
 
 
-class Early(Terms, frozen=True, kw_only=True):
+class EarlyClose(ContractSpec, frozen=True, kw_only=True):
     """Another early close than the one that the calendar lists, from a day until another."""
 
     since: date = msgspec.field(name="from")
@@ -146,20 +146,20 @@ class Early(Terms, frozen=True, kw_only=True):
     source: str
 
 
-class Family(Terms, frozen=True, kw_only=True):
+class SpecFamily(ContractSpec, frozen=True, kw_only=True):
     """The sessions of a family of roots: a calendar of pandas_market_calendars, put right."""
 
     calendar: str
-    hours: list[Hours]
-    early: list[Early] = []
-    days: dict[str, Day] = {}
+    hours: list[TradingHours]
+    early: list[EarlyClose] = []
+    days: dict[str, SpecialDay] = {}
 
 
-class Markets(Terms, frozen=True, kw_only=True):
+class MarketSpecs(ContractSpec, frozen=True, kw_only=True):
     """The whole file."""
 
-    roots: dict[str, Root]
-    sessions: dict[str, Family]
+    roots: dict[str, RootSpec]
+    sessions: dict[str, SpecFamily]
 
     def __post_init__(self) -> None:
         for name, root in self.roots.items():
@@ -167,7 +167,7 @@ class Markets(Terms, frozen=True, kw_only=True):
                 raise ValueError(f"{name} has sessions of no family {root.sessions!r}")
 
 
-def markets() -> Markets:
+def markets() -> MarketSpecs:
     """Return the project's `configs/markets.yaml`, read once for each working folder.
 
     Raises ConfigError where it is not there or not right.
@@ -175,7 +175,7 @@ def markets() -> Markets:
     return _markets(os.getcwd())
 
 
-def market(root: str) -> Root:
+def market(root: str) -> RootSpec:
     """Return a root's terms. Raises DataError for a root that the file does not have."""
     roots = markets().roots
     if root in roots:
@@ -185,11 +185,11 @@ def market(root: str) -> Root:
 
 
 @lru_cache(maxsize=8)
-def _markets(folder: str) -> Markets:
+def _markets(folder: str) -> MarketSpecs:
     root = project.find_root(Path(folder))
     for place in [*([root] if root else []), *map(Path, filter(None, sys.path))]:
         if (place / FILE).is_file():
-            loaded: Markets = Decoder().decode(Markets, read(place / FILE))
+            loaded: MarketSpecs = Decoder().decode(MarketSpecs, read(place / FILE))
             return loaded
     raise ConfigError(
         "not found.", where=str(FILE), hint="Run qe inside the project, which holds this file."
@@ -202,10 +202,10 @@ def latest[T](entries: list[T], on: date, since: Callable[[T], date]) -> T:
     return max(begun, key=since) if begun else min(entries, key=since)
 
 
-__all__ = ["Fee", "Margin", "fees", "margins"]
+__all__ = ["FeeRate", "MarginRate", "fees", "margins"]
 
 
-def fees(root: str, on: date) -> Fee:
+def fees(root: str, on: date) -> FeeRate:
     """Return the fees of one contract, one side, on a day, in USD.
 
     Before the first entry of `configs/markets.yaml` the first one holds; `since` tells. Raises
@@ -214,6 +214,6 @@ def fees(root: str, on: date) -> Fee:
     return latest(market(root).fees, on, lambda fee: fee.since)
 
 
-def margins(root: str, on: date) -> Margin:
+def margins(root: str, on: date) -> MarginRate:
     """Return the margins of one contract on a day, in USD; see `fees` for days before the first."""
     return latest(market(root).margins, on, lambda margin: margin.since)

@@ -41,7 +41,7 @@ FACTS: dict[type, str] = {Signal: "facts", Review: "facts", Proposal: "change"}
 NO_REASON = "no reason given"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HookResult(msgspec.Struct, frozen=True):
     """What one plugin said to one question.
 
     `value` is None where it had nothing to say or failed, a tuple where it gave several signals;
@@ -55,7 +55,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Tally:
+class CallStats:
     """How often one plugin was asked one hook, and what became of it."""
 
     asked: int = 0
@@ -103,7 +103,7 @@ def _shown(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
-class Implementation:
+class HookImpl:
     """One plugin's method for one hook. It names its only argument, or picks some of several."""
 
     __slots__ = ("expected", "hook", "method", "names", "only", "pick", "plugin", "tally")
@@ -111,7 +111,7 @@ class Implementation:
     def __init__(
         self, plugin: str, hook: str, method: Callable[..., Any], names: Sequence[str]
     ) -> None:
-        self.plugin, self.hook, self.method, self.tally = plugin, hook, method, Tally()
+        self.plugin, self.hook, self.method, self.tally = plugin, hook, method, CallStats()
         self.names = names
         self.only = names[0] if len(names) == 1 else None
         self.pick = itemgetter(*names) if len(names) > 1 else lambda _: ()
@@ -137,27 +137,27 @@ class Implementation:
         raise TypeError(f"{self.hook} must return {expected}, was {_shown(value)}")
 
 
-class Asker:
+class HookCaller:
     """One hook, bound to the plugins that implement it, in call order.
 
     Nothing that a plugin raises gets out. A hook of which the first answer counts stops at the
     first value or error, which is last.
     """
 
-    def __init__(self, implementations: Sequence[Implementation], *, first: bool) -> None:
+    def __init__(self, implementations: Sequence[HookImpl], *, first: bool) -> None:
         self.implementations, self._first = tuple(implementations), first
 
-    def __call__(self, **given: Any) -> list[Answer]:
+    def __call__(self, **given: Any) -> list[HookResult]:
         """Return one answer a plugin, in call order."""
         return self.voices(given, beyond=-1.0)
 
-    def voices(self, given: Mapping[str, Any], beyond: float = inf) -> list[Answer]:
+    def voices(self, given: Mapping[str, Any], beyond: float = inf) -> list[HookResult]:
         """Return the answers of those who said something, failed, or took `beyond` seconds.
 
         For hot paths, where most of the time nobody says anything. Raises TypeError only where
         `given` lacks what a method names.
         """
-        answers: list[Answer] = []
+        answers: list[HookResult] = []
         began = perf_counter()
         for one in self.implementations:
             error, tally = None, one.tally
@@ -179,7 +179,7 @@ class Asker:
             tally.seconds += seconds
             said = value is not None or error is not None
             if said or seconds > beyond:
-                answers.append(Answer(one.plugin, value, error, seconds))
+                answers.append(HookResult(one.plugin, value, error, seconds))
                 if said and self._first:
                     break
         return answers

@@ -17,7 +17,7 @@ from qe_plugins import project
 from qe_plugins.errors import HookError, PluginError, did_you_mean
 from qe_plugins.plugins import validation
 from qe_plugins.plugins.base import Plugin
-from qe_plugins.plugins.source_scan import Sketch, sketch
+from qe_plugins.plugins.source_scan import PluginSource, sketch
 from qe_plugins.safe_text import named
 
 GROUP = "qe_plugins"
@@ -25,7 +25,7 @@ HOUSE = "quant-engine"
 BUILT_IN = "built-in"
 
 
-UNREAD = Sketch()
+UNREAD = PluginSource()
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Available:
     cls: type[Plugin] | None = None
     error: str | None = None
     details: str | None = None
-    known: Sketch = UNREAD
+    known: PluginSource = UNREAD
 
     @property
     def role(self) -> str | None:
@@ -80,7 +80,7 @@ def listed(wanted: Collection[str] = ()) -> dict[str, Available]:
         if name in wanted or len(offers) > 1 or offers[0].source == BUILT_IN:
             found[name] = _resolve(name, offers)
         else:
-            read = sketch(offers[0].file) if offers[0].file else Sketch()
+            read = sketch(offers[0].file) if offers[0].file else PluginSource()
             found[name] = Available(name, offers[0].source, error=read.error, known=read)
     return found
 

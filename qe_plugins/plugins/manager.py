@@ -12,12 +12,12 @@ import pluggy
 from qe_plugins.errors import PluginError
 from qe_plugins.plugins import hookspecs, validation
 from qe_plugins.plugins.base import Plugin, PluginConfig
-from qe_plugins.plugins.caller import Answer, Asker, Implementation
+from qe_plugins.plugins.caller import HookCaller, HookImpl, HookResult
 from qe_plugins.plugins.discovery import find
 from qe_plugins.safe_text import one_line
 
 
-class Stats(msgspec.Struct, frozen=True, kw_only=True):
+class PluginStats(msgspec.Struct, frozen=True, kw_only=True):
     """How one active plugin fared. `seconds` is the time its hooks took on the trading thread."""
 
     name: str
@@ -29,7 +29,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, name: str, role: str, implementations: Sequence[Implementation]) -> Self:
+    def of(cls, name: str, role: str, implementations: Sequence[HookImpl]) -> Self:
         """Return the sum over one plugin's hooks."""
         tallies = [implementation.tally for implementation in implementations]
         vetoes = [i.tally for i in implementations if i.hook == "veto_order"]
@@ -45,7 +45,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Plugins:
+class PluginManager:
     """Active plugins, in call order.
 
     Two visible ways to call them, chosen by what a failure should mean: `plugins.hook.x(...)` is
@@ -69,11 +69,11 @@ class Plugins:
         """
         return cls([(name, _make(name, config)) for name, config in wanted])
 
-    def bind(self, hook: str) -> Asker | None:
+    def bind(self, hook: str) -> HookCaller | None:
         """Return `ask` for one hook, or None where no plugin implements it. For hot paths."""
         return self._askers[hook]
 
-    def ask(self, hook: str, **given: Any) -> list[Answer]:
+    def ask(self, hook: str, **given: Any) -> list[HookResult]:
         """Put `hook` to every plugin that implements it; return their answers in call order."""
         asker = self.bind(hook)
         return asker(**given) if asker else []
@@ -93,11 +93,11 @@ class Plugins:
             for name, plugin in self._members.items()
         ]
 
-    def stats(self) -> list[Stats]:
+    def stats(self) -> list[PluginStats]:
         """Return what each plugin was asked and answered so far, in call order."""
         asked = [i for asker in self._askers.values() if asker for i in asker.implementations]
         return [
-            Stats.of(name, plugin.role, [i for i in asked if i.plugin == name])
+            PluginStats.of(name, plugin.role, [i for i in asked if i.plugin == name])
             for name, plugin in self._members.items()
         ]
 
@@ -124,12 +124,10 @@ def _relay(members: Sequence[tuple[str, Plugin]]) -> pluggy.HookRelay:
     return manager.hook
 
 
-def _asker(hook: str, members: Sequence[tuple[str, Plugin]]) -> Asker | None:
+def _asker(hook: str, members: Sequence[tuple[str, Plugin]]) -> HookCaller | None:
     implementations = [
-        Implementation(
-            name, hook, getattr(plugin, hook), validation.arguments_of(type(plugin), hook)
-        )
+        HookImpl(name, hook, getattr(plugin, hook), validation.arguments_of(type(plugin), hook))
         for name, plugin in members
         if hook in validation.hooks_of(type(plugin))
     ]
-    return Asker(implementations, first=validation.is_first(hook)) if implementations else None
+    return HookCaller(implementations, first=validation.is_first(hook)) if implementations else None

@@ -14,7 +14,7 @@ LARGEST = 1_000_000
 """Bytes that a source file may have."""
 
 
-class Sketch(msgspec.Struct, frozen=True, kw_only=True):
+class PluginSource(msgspec.Struct, frozen=True, kw_only=True):
     """Role and hooks as the class body writes them, None and empty where it does not; `error` says
     why the file cannot be read."""
 
@@ -23,20 +23,20 @@ class Sketch(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-def sketch(file: Path) -> Sketch:
+def sketch(file: Path) -> PluginSource:
     """Return what the last class of a file that has hooks says of itself."""
     try:
         if file.stat().st_size > LARGEST:
-            return Sketch(error=f"is larger than {LARGEST:,} bytes")
+            return PluginSource(error=f"is larger than {LARGEST:,} bytes")
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return Sketch(error=f"{type(error).__name__}: {error}".splitlines()[0])
-    found = Sketch()
+        return PluginSource(error=f"{type(error).__name__}: {error}".splitlines()[0])
+    found = PluginSource()
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.bases:
             hooks, role = _hooks(node), _role(node)
             if hooks or role:
-                found = Sketch(role=role or Role.HOUSE.value, hooks=hooks)
+                found = PluginSource(role=role or Role.HOUSE.value, hooks=hooks)
     return found
 
 

@@ -10,13 +10,13 @@ from qe_plugins.report.figures import exchange_time
 from qe_plugins.report.price_chart import millis
 
 if TYPE_CHECKING:
-    from qe_plugins.report.figures.equity import Ledger
+    from qe_plugins.report.figures.equity import AccountHistory
 
 STRETCHES = 1_500
 SESSION_HOURS = (*range(17, 24), *range(17))
 
 
-def equity(ledger: Ledger) -> dict[str, list[Any]]:
+def equity(ledger: AccountHistory) -> dict[str, list[Any]]:
     """Return x, equity and drawdown in percent; each stretch keeps its highest and its lowest."""
     shown = _extremes(ledger.curve, "equity")
     return shown.select(
@@ -37,7 +37,7 @@ def margin(used: pl.DataFrame) -> dict[str, list[Any]]:
     )
 
 
-def hours(ledger: Ledger) -> dict[str, list[Any]]:
+def hours(ledger: AccountHistory) -> dict[str, list[Any]]:
     """Return the account's change in each Chicago hour of the day, from the evening open on."""
     change = pl.col("equity") - pl.col("equity").shift(1, fill_value=ledger.starting)
     changes = ledger.curve.select(hour=exchange_time.hour("ts"), change=change)
@@ -49,7 +49,7 @@ def hours(ledger: Ledger) -> dict[str, list[Any]]:
     }
 
 
-def months(ledger: Ledger) -> list[dict[str, Any]]:
+def months(ledger: AccountHistory) -> list[dict[str, Any]]:
     """Return one row a year: `year`, its `months` (12 compounded returns or None), its `total`.
 
     None where there is no session, and where equity was at or below zero by its end.

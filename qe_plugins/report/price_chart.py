@@ -10,7 +10,7 @@ import polars as pl
 from qe_plugins.report.figures import exchange_time, prices
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.results.result import ContractFacts, Outcome
+    from qe_plugins.engine.results.result import BacktestResult, ContractInfo
 
 DAY = 86_400_000_000_000
 MOST_POINTS = 24_000
@@ -27,7 +27,7 @@ LEG: dict[str, Any] = {
 NAMED = ("side", "contract", "quantity", "strategy", "reason")
 
 
-def charts(outcome: Outcome) -> list[dict[str, Any]]:
+def charts(outcome: BacktestResult) -> list[dict[str, Any]]:
     """Return one chart a root that was traded or vetoed; where nothing was, the first root's."""
     windows = _windows(outcome)
     shown = [contract for contract in outcome.tape.contracts if contract.id in windows]
@@ -45,9 +45,9 @@ def millis(column: str = "ts") -> pl.Expr:
 
 
 def _chart(
-    outcome: Outcome,
+    outcome: BacktestResult,
     root: str,
-    contracts: list[ContractFacts],
+    contracts: list[ContractInfo],
     windows: dict[str, tuple[int, int]],
     points: int,
 ) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _chart(
     }
 
 
-def _windows(outcome: Outcome) -> dict[str, tuple[int, int]]:
+def _windows(outcome: BacktestResult) -> dict[str, tuple[int, int]]:
     """Return, by contract, the time in which something was done, and a day around it."""
     events = pl.concat(
         [outcome.fills.select("instrument_id", "ts"), outcome.vetoes.select("instrument_id", "ts")]
@@ -78,7 +78,7 @@ def _windows(outcome: Outcome) -> dict[str, tuple[int, int]]:
 
 
 def _line(
-    outcome: Outcome, contract: ContractFacts, window: tuple[int, int], points: int
+    outcome: BacktestResult, contract: ContractInfo, window: tuple[int, int], points: int
 ) -> dict[str, Any]:
     bars = prices.thinned(outcome, contract.id, window, points)
     told = bars.select(x=millis()).to_dict(as_series=False)
@@ -87,7 +87,7 @@ def _line(
     return {"name": contract.id, **told}
 
 
-def _trades(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
+def _trades(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
     own = outcome.positions.filter(pl.col("instrument_id").is_in(names)).sort("opened")
     return own.select(
         opened=millis("opened"),
@@ -101,7 +101,7 @@ def _trades(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
     ).to_dict(as_series=False)
 
 
-def _vetoes(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
+def _vetoes(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
     parts = [outcome.vetoes.clear().with_columns(price=pl.lit(None, pl.Float64))]
     for (name,), own in outcome.vetoes.sort("ts").group_by("instrument_id"):
         if name in names:
@@ -112,7 +112,7 @@ def _vetoes(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
     ).to_dict(as_series=False)
 
 
-def _rolls(outcome: Outcome, names: list[str]) -> dict[str, list[Any]]:
+def _rolls(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
     """Return one point a leg that was filled: both legs of a roll have the same `x`."""
     rows = [
         (

@@ -19,13 +19,13 @@ from qe_plugins.config import yaml_reader
 from qe_plugins.errors import ReportError
 from qe_plugins.report import run_index, tearsheet
 from qe_plugins.report.figures import costs, margin
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from qe_plugins.report.trade_report import TRADES
 from qe_plugins.safe_text import redacted
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.results.result import Outcome
+    from qe_plugins.engine.results.result import BacktestResult
 
 PAGE = "report.html"
 LOG = "run.log"
@@ -50,7 +50,7 @@ def check_out(out: Path | None) -> None:
         raise ReportError("the folder is not empty.", where=str(out), hint=hint)
 
 
-def write(outcome: Outcome, resolved: dict[str, Any], out: Path | None = None) -> Path:
+def write(outcome: BacktestResult, resolved: dict[str, Any], out: Path | None = None) -> Path:
     """Write everything a run leaves and return its folder, as `draft` does."""
     with draft(outcome, resolved, out) as publish:
         return publish(None)
@@ -58,7 +58,7 @@ def write(outcome: Outcome, resolved: dict[str, Any], out: Path | None = None) -
 
 @contextmanager
 def draft(
-    outcome: Outcome, resolved: dict[str, Any], out: Path | None = None
+    outcome: BacktestResult, resolved: dict[str, Any], out: Path | None = None
 ) -> Iterator[Callable[[str | None], Path]]:
     """Write everything but the figures to a hidden folder and yield what gives it its name.
 
@@ -101,10 +101,10 @@ def draft(
 
 
 def _written(
-    folder: Path, outcome: Outcome, resolved: dict[str, Any], place: Path
+    folder: Path, outcome: BacktestResult, resolved: dict[str, Any], place: Path
 ) -> dict[str, Any]:
     """Write all but the figures, and return them."""
-    ledger = Ledger.of(outcome)
+    ledger = AccountHistory.of(outcome)
     figures = summarize(outcome, place, ledger)
     (folder / "config.yaml").write_text(yaml_reader.dump(resolved), encoding="utf-8")
     _write_frames(folder, outcome, ledger)
@@ -122,7 +122,7 @@ def result(run_dir: Path) -> dict[str, Any]:
     return run_index.figures(run_dir)
 
 
-def _write_frames(folder: Path, outcome: Outcome, ledger: Ledger) -> None:
+def _write_frames(folder: Path, outcome: BacktestResult, ledger: AccountHistory) -> None:
     for name in FRAMES:
         getattr(outcome, name).write_parquet(folder / f"{name}.parquet")
     ledger.curve.write_parquet(folder / "equity.parquet")

@@ -10,22 +10,24 @@ import msgspec
 import polars as pl
 
 from qe_plugins.report.figures import capacity, costs, data_coverage, margin, metrics
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.results.result import Outcome
+    from qe_plugins.engine.results.result import BacktestResult
 
 RETURNS = "returns on equity marked to market at each Chicago session's last mark, "
 RUINED = "undefined, since the account was worth nothing at some mark"
 
 
-def summarize(outcome: Outcome, run_dir: Path, ledger: Ledger | None = None) -> dict[str, Any]:
+def summarize(
+    outcome: BacktestResult, run_dir: Path, ledger: AccountHistory | None = None
+) -> dict[str, Any]:
     """Return every figure of a run, ready for JSON; None where a figure is undefined.
 
     Money is in `currency`, returns and drawdowns are fractions, times are ISO 8601 in UTC.
     `seconds` holds `report` only in what `folder.write` leaves: it is known last.
     """
-    ledger = ledger or Ledger.of(outcome)
+    ledger = ledger or AccountHistory.of(outcome)
     closed = metrics.closed(outcome.positions)
     contracts = outcome.tape.contracts
     return {
@@ -56,7 +58,7 @@ def iso(moment: int) -> str:
     return datetime.fromtimestamp(moment // 10**9, UTC).isoformat()
 
 
-def _identity(outcome: Outcome, run_dir: Path) -> dict[str, Any]:
+def _identity(outcome: BacktestResult, run_dir: Path) -> dict[str, Any]:
     tape = outcome.tape
     return {
         "run_id": outcome.run_id,
@@ -73,7 +75,7 @@ def _identity(outcome: Outcome, run_dir: Path) -> dict[str, Any]:
     }
 
 
-def _counts(outcome: Outcome) -> dict[str, Any]:
+def _counts(outcome: BacktestResult) -> dict[str, Any]:
     return {
         "orders": outcome.orders.height,
         "fills": outcome.fills.height,
@@ -83,7 +85,7 @@ def _counts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def refused_by(outcome: Outcome) -> dict[str, int]:
+def refused_by(outcome: BacktestResult) -> dict[str, int]:
     """Return how many orders each guardian or rule refused, where no order at all was taken.
 
     Orders that the engine or the venue refused count under its reason. Empty where an order was
@@ -99,7 +101,7 @@ def refused_by(outcome: Outcome) -> dict[str, int]:
     return dict(counted.iter_rows())
 
 
-def _money(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
+def _money(outcome: BacktestResult, ledger: AccountHistory) -> dict[str, Any]:
     return {
         "currency": outcome.currency,
         "starting_balance": float(outcome.starting_balance),
@@ -112,17 +114,17 @@ def _money(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _costs(outcome: Outcome, positions: pl.DataFrame) -> dict[str, Any]:
+def _costs(outcome: BacktestResult, positions: pl.DataFrame) -> dict[str, Any]:
     slipped = costs.slippage(positions)
     net, fees = outcome.final_balance - outcome.starting_balance, outcome.fills["commission"].sum()
     return {
         **slipped,
-        **costs.eaten(float(net), float(fees), slipped["slippage"]),
+        **costs.cost_share(float(net), float(fees), slipped["slippage"]),
         **costs.totals(costs.priced(outcome.rolls, outcome.tape.contracts)),
     }
 
 
-def _performance(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
+def _performance(outcome: BacktestResult, ledger: AccountHistory) -> dict[str, Any]:
     """Return what the account's equity did. Annual figures go by the calendar of the data."""
     returns, sessions = ledger.returns, ledger.sessions
     years = metrics.years(outcome.tape.start, outcome.tape.end, sessions.height)

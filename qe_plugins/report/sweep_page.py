@@ -10,11 +10,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from qe_plugins.report.figures import formatting
-from qe_plugins.research.variants import State
+from qe_plugins.research.variants import VariantState
 
 if TYPE_CHECKING:
-    from qe_plugins.research.sweep_runner import Swept
-    from qe_plugins.research.variants import Result
+    from qe_plugins.research.sweep_runner import SweepResult
+    from qe_plugins.research.variants import VariantResult
 
 FIGURES = [
     "net_pnl",
@@ -30,10 +30,10 @@ FIGURES = [
 SHOWN = ("net_pnl", "sharpe", "sortino", "max_drawdown", "profit_factor", "expectancy", "trades")
 
 
-def render(swept: Swept) -> str:
+def render(swept: SweepResult) -> str:
     """Return the page as HTML text that needs nothing else, not even a network."""
     axes = swept.asked.axes
-    ran = [result for result in swept.results if result.state is State.FINISHED]
+    ran = [result for result in swept.results if result.state is VariantState.FINISHED]
     about = ran[0].figures if ran else {}
     pages = Environment(
         loader=PackageLoader("qe_plugins.report"),
@@ -56,7 +56,7 @@ def render(swept: Swept) -> str:
     )
 
 
-def _row(swept: Swept, result: Result) -> dict[str, Any]:
+def _row(swept: SweepResult, result: VariantResult) -> dict[str, Any]:
     settings = result.variant.settings
     told = {name: result.figures[name] for name in FIGURES} if result.figures else {}
     return {
@@ -69,7 +69,7 @@ def _row(swept: Swept, result: Result) -> dict[str, Any]:
     }
 
 
-def _map(swept: Swept) -> dict[str, Any]:
+def _map(swept: SweepResult) -> dict[str, Any]:
     """Return x, y and one z a figure: rows are the first axis' values, columns the second's."""
     down, across = swept.asked.axes
     width = len(across.values)
@@ -87,7 +87,7 @@ def _map(swept: Swept) -> dict[str, Any]:
 
 
 def _cells(
-    results: Sequence[Result], name: str, width: int, *, said: bool = False
+    results: Sequence[VariantResult], name: str, width: int, *, said: bool = False
 ) -> list[list[Any]]:
     values: list[Any] = []
     for result in results:

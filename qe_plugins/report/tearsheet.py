@@ -14,14 +14,14 @@ from qe_plugins.report.figures import data_coverage, formatting, margin
 from qe_plugins.report.figures.capacity import Capacity, curve, rows
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.results.result import Outcome
-    from qe_plugins.report.figures.equity import Ledger
+    from qe_plugins.engine.results.result import BacktestResult
+    from qe_plugins.report.figures.equity import AccountHistory
 
 SCALE = 0.06
 """A month of this return, up or down, has the strongest colour."""
 
 
-def render(outcome: Outcome, ledger: Ledger, figures: dict[str, Any]) -> str:
+def render(outcome: BacktestResult, ledger: AccountHistory, figures: dict[str, Any]) -> str:
     """Return the page as HTML text. `figures` is what `summary.summarize` returns."""
     capacity = msgspec.convert(figures["capacity"], Capacity)
     drawn = {

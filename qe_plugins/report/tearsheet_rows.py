@@ -11,14 +11,14 @@ from qe_plugins.report.figures import exchange_time, formatting
 from qe_plugins.report.figures.costs import of_trades
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.results.result import Outcome
+    from qe_plugins.engine.results.result import BacktestResult
 
 MOST_ROWS = 500
 UTC = pl.Datetime("ms", "UTC")
 CLOCK = "%Y-%m-%d %H:%M:%S"
 
 
-def trades(outcome: Outcome) -> list[dict[str, Any]]:
+def trades(outcome: BacktestResult) -> list[dict[str, Any]]:
     """Return the first trades, open ones too, with what each cost and its contract's decimals."""
     first = outcome.positions.sort("opened").head(MOST_ROWS)
     told = of_trades(first, outcome.tape.contracts).with_columns(
@@ -29,7 +29,7 @@ def trades(outcome: Outcome) -> list[dict[str, Any]]:
     return told.to_dicts()
 
 
-def rolls(outcome: Outcome, figures: dict[str, Any]) -> list[dict[str, Any]]:
+def rolls(outcome: BacktestResult, figures: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the first rolls, with the fill of each leg and its contract's decimals."""
     precision = {contract.id: contract.precision for contract in outcome.tape.contracts}
     first = figures["rolls"][:MOST_ROWS]
@@ -41,12 +41,12 @@ def rolls(outcome: Outcome, figures: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def vetoes(outcome: Outcome) -> list[dict[str, Any]]:
+def vetoes(outcome: BacktestResult) -> list[dict[str, Any]]:
     """Return the first vetoes."""
     return outcome.vetoes.sort("ts").head(MOST_ROWS).with_columns(at=_clock("ts")).to_dicts()
 
 
-def costs(outcome: Outcome, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+def costs(outcome: BacktestResult, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return what trading cost: a label, a figure and, where it is one, its share of gross."""
     sides = float(outcome.fills["quantity"].cast(pl.Float64).sum())
     each = f"{figures['fees'] / sides:,.4g} {outcome.currency}" if sides else formatting.UNKNOWN

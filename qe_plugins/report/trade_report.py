@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from qe_plugins.errors import ReportError
-from qe_plugins.journal.lookup import meant
+from qe_plugins.journal.lookup import resolve_prefix
 from qe_plugins.report import run_index
 
 TRADES = "trades.parquet"
@@ -17,7 +17,7 @@ TRADES = "trades.parquet"
 type Row = dict[str, Any]
 
 
-def told(place: Path, text: str) -> Row:
+def describe_trade(place: Path, text: str) -> Row:
     """Return one trade of the run in `place`; `text` is its id, the start or number, or "last".
 
     `trade` is its row of trades.parquet, `fills` its fills with what they slipped, `orders` the
@@ -62,7 +62,9 @@ def _find(trades: pl.DataFrame, text: str) -> Row:
     if len(numbered) > 1:
         hint = f"It may be {', '.join(numbered[:5])}."
         raise ReportError(f"{len(numbered)} trades have the number {text}.", hint=hint)
-    name = numbered[0] if numbered else meant(text.removeprefix("trade:"), ids, what="trade")
+    name = (
+        numbered[0] if numbered else resolve_prefix(text.removeprefix("trade:"), ids, what="trade")
+    )
     return trades.row(ids.index(name), named=True)
 
 

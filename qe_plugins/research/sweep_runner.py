@@ -19,31 +19,37 @@ from qe_plugins.engine.running.describe import describe
 from qe_plugins.errors import QeError
 from qe_plugins.research import sweep_store
 from qe_plugins.research.grid import overrides, settings
-from qe_plugins.research.sweep_store import Asked
+from qe_plugins.research.sweep_store import SweepSpec
 from qe_plugins.research.trials import register
-from qe_plugins.research.variants import Result, State, Variant, content_key, sources_sha256
-from qe_plugins.research.worker_pool import Lost, Work, done
+from qe_plugins.research.variants import (
+    Variant,
+    VariantResult,
+    VariantState,
+    content_key,
+    sources_sha256,
+)
+from qe_plugins.research.worker_pool import Work, WorkerDied, run_jobs
 
-type Heard = Callable[[Variant, Result | None], None]
+type Heard = Callable[[Variant, VariantResult | None], None]
 """Called with each variant when it begins, and again with its result."""
 
 
-class Swept(msgspec.Struct, frozen=True, kw_only=True):
+class SweepResult(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep that ended: its results in the grid's order, `found` of them from an earlier time.
 
     `journal_sha256` is None where nothing was tried that the journal did not hold.
     """
 
-    asked: Asked
+    asked: SweepSpec
     folder: Path
-    results: tuple[Result, ...]
+    results: tuple[VariantResult, ...]
     found: int
     journal_sha256: str | None
 
     @property
     def failed(self) -> int:
         """Return how many variants have no figures."""
-        return sum(result.state is not State.FINISHED for result in self.results)
+        return sum(result.state is not VariantState.FINISHED for result in self.results)
 
 
 @dataclass
@@ -52,29 +58,32 @@ class _Ledger:
 
     place: Path
     heard: Heard
-    results: dict[int, Result] = field(default_factory=dict)
+    results: dict[int, VariantResult] = field(default_factory=dict)
     running: dict[int, Variant] = field(default_factory=dict)
 
     def begins(self, variant: Variant) -> None:
         self.running[variant.number] = variant
         self.heard(variant, None)
 
-    def ends(self, result: Result) -> None:
+    def ends(self, result: VariantResult) -> None:
         sweep_store.keep(self.place, result)
         self.running.pop(result.variant.number)
         self.has(result)
 
-    def has(self, result: Result) -> None:
+    def has(self, result: VariantResult) -> None:
         self.results[result.variant.number] = result
         self.heard(result.variant, result)
 
-    def tried(self) -> list[Result]:
+    def tried(self) -> list[VariantResult]:
         """Return every result in the grid's order, what still runs as interrupted."""
-        cut = {n: Result(variant=v, state=State.INTERRUPTED) for n, v in self.running.items()}
+        cut = {
+            n: VariantResult(variant=v, state=VariantState.INTERRUPTED)
+            for n, v in self.running.items()
+        }
         return [result for _, result in sorted((self.results | cut).items())]
 
 
-def variants(asked: Asked) -> list[Variant]:
+def variants(asked: SweepSpec) -> list[Variant]:
     """Return every variant in the grid's order. Raises QeError where none of them could run.
 
     That is so where a key of the grid is wrong; a wrong value is a failed variant.
@@ -89,8 +98,8 @@ def variants(asked: Asked) -> list[Variant]:
 
 
 def sweep(
-    asked: Asked, place: Path, work: Work, *, workers: int = 1, heard: Heard | None = None
-) -> Swept:
+    asked: SweepSpec, place: Path, work: Work, *, workers: int = 1, heard: Heard | None = None
+) -> SweepResult:
     """Run what `asked` says with `work` in the folder `place`, from where it was left.
 
     `work` takes `{"config", "overrides"}` and answers `{"figures", "seconds"}` or `{"error",
@@ -109,7 +118,7 @@ def sweep(
         _run(asked, [one for one in every if one.key not in known], work, workers, ledger)
     finally:
         content = register(asked, started, ledger.tried())
-    return Swept(
+    return SweepResult(
         asked=asked,
         folder=place,
         results=tuple(ledger.tried()),
@@ -118,24 +127,26 @@ def sweep(
     )
 
 
-def _run(asked: Asked, todo: Sequence[Variant], work: Work, workers: int, ledger: _Ledger) -> None:
+def _run(
+    asked: SweepSpec, todo: Sequence[Variant], work: Work, workers: int, ledger: _Ledger
+) -> None:
     jobs = [
         {"config": asked.config, "overrides": [*asked.overrides, *overrides(one.settings)]}
         for one in todo
     ]
-    for number, answer in done(work, jobs, workers, lambda n: ledger.begins(todo[n])):
+    for number, answer in run_jobs(work, jobs, workers, lambda n: ledger.begins(todo[n])):
         ledger.ends(_result(todo[number], answer))
 
 
-def _result(variant: Variant, answer: Any) -> Result:
-    if isinstance(answer, Lost):
-        return Result(variant=variant, state=State.FAILED, error=answer.reason)
+def _result(variant: Variant, answer: Any) -> VariantResult:
+    if isinstance(answer, WorkerDied):
+        return VariantResult(variant=variant, state=VariantState.FAILED, error=answer.reason)
     if "error" in answer:
-        return Result(variant=variant, state=State.FAILED, **answer)
-    return Result(variant=variant, state=State.FINISHED, **answer)
+        return VariantResult(variant=variant, state=VariantState.FAILED, **answer)
+    return VariantResult(variant=variant, state=VariantState.FINISHED, **answer)
 
 
-def _check(asked: Asked, chosen: Sequence[dict[str, Any]]) -> None:
+def _check(asked: SweepSpec, chosen: Sequence[dict[str, Any]]) -> None:
     """Build variants until one could run. Raise what stands in the way of the first of them."""
     refused: QeError | None = None
     for one in chosen:

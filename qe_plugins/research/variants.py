@@ -13,7 +13,7 @@ import msgspec
 from qe_plugins import project
 
 
-class State(StrEnum):
+class VariantState(StrEnum):
     """How far a variant came."""
 
     FINISHED = "finished"
@@ -29,11 +29,11 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any]
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a variant: the figures of its run, or why there are none."""
 
     variant: Variant
-    state: State
+    state: VariantState
     figures: dict[str, Any] = {}
     error: str | None = None
     seconds: float = 0.0

@@ -25,7 +25,7 @@ LIFE = 8
 _context = get_context("spawn")
 
 
-class Lost(msgspec.Struct, frozen=True):
+class WorkerDied(msgspec.Struct, frozen=True):
     """What stands for the answer of a process that died."""
 
     reason: str
@@ -56,7 +56,7 @@ class Worker:
             self.pipe.send(job)
 
     def take(self) -> tuple[int, Any]:
-        """Return the number of its job with the answer, or with `Lost`."""
+        """Return the number of its job with the answer, or with `WorkerDied`."""
         assert self.job is not None
         number, self.job = self.job, None
         self._done += 1
@@ -65,7 +65,7 @@ class Worker:
         except (EOFError, OSError):
             self._process.join()
             self._done = self._life
-            return number, Lost(f"its process died, exit code {self._process.exitcode}")
+            return number, WorkerDied(f"its process died, exit code {self._process.exitcode}")
 
     def end(self, *, now: bool = False) -> None:
         """Let the process go; `now` does not wait for its job."""
@@ -75,14 +75,14 @@ class Worker:
         self._process.join()
 
 
-def done(
+def run_jobs(
     work: Work,
     jobs: Sequence[Any],
     workers: int,
     began: Callable[[int], None],
     life: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
-    """Yield (number, answer) as jobs are done, in any order; the answer of a dead one is `Lost`.
+    """Yield (number, answer) as jobs are done, in any order; the answer of a dead one is `WorkerDied`.
 
     `began` is called with the number of each job that is handed over. A process does `life` jobs,
     by default LIFE.

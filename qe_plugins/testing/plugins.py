@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from qe_plugins.plugins.base import Plugin
 
 
 @pytest.fixture
-def qe_plugins() -> Callable[..., Plugins]:
+def qe_plugins() -> Callable[..., PluginManager]:
     """Return a function that activates plugin instances, each named after its class; where a class
     comes twice, the second is `Name_2`.
 
@@ -22,9 +22,9 @@ def qe_plugins() -> Callable[..., Plugins]:
         assert answer.value == Veto("one contract at a time, was 2")
     """
 
-    def activate(*plugins: Plugin) -> Plugins:
+    def activate(*plugins: Plugin) -> PluginManager:
         seen = Counter[str]()
-        return Plugins([(_name(plugin, seen), plugin) for plugin in plugins])
+        return PluginManager([(_name(plugin, seen), plugin) for plugin in plugins])
 
     return activate
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model import Bar
 
 
-class Account:
+class TestAccount:
     """An account that is worth what a test says. `missing` is what its worth cannot be told for."""
 
     def __init__(self, worth: float | str | Decimal, missing: str = "") -> None:
@@ -31,7 +31,7 @@ class Account:
         return self.worth() >= amount
 
 
-class History:
+class TestHistory:
     """Bars that have closed, oldest first."""
 
     def __init__(self, bars: tuple[Bar, ...]) -> None:
@@ -44,12 +44,12 @@ class History:
 
 
 @pytest.fixture
-def qe_account() -> Callable[..., Account]:
+def qe_account() -> Callable[..., TestAccount]:
     """Return a function that makes an account: `qe_account(100_000)`."""
-    return Account
+    return TestAccount
 
 
 @pytest.fixture
-def qe_history() -> Callable[..., History]:
+def qe_history() -> Callable[..., TestHistory]:
     """Return a function that makes the past of bars, oldest first: `qe_history(*bars)`."""
-    return lambda *bars: History(bars)
+    return lambda *bars: TestHistory(bars)

@@ -14,7 +14,7 @@ from agents.guardian_volatility import GuardianVolatility, GuardianVolatilityCon
 from qe_plugins import OrderRequest, Veto, hookimpl
 from qe_plugins.config.loader import load
 from qe_plugins.engine.running.backtest import run
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from tests.command import ROOT
 
 Refusal = Callable[..., str | None]
@@ -98,7 +98,7 @@ def test_it_is_asked_about_every_order(tmp_path: Path) -> None:
     file = tmp_path / "storms.yaml"
     file.write_text(yaml.safe_dump(config))
     guardian = Counts(GuardianVolatilityConfig(multiple=2.5))
-    outcome = run(load(file), plugins=Plugins([("storms", guardian)]))
+    outcome = run(load(file), plugins=PluginManager([("storms", guardian)]))
     [stats] = outcome.plugins
     assert guardian.questions == stats.asked
     assert 0 < stats.vetoed < stats.asked <= outcome.orders.height

@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 import uvloop
 
-from qe_plugins.llm.client.client import Settings
+from qe_plugins.llm.client.client import ClientSettings
 from qe_plugins.llm.providers.openai import body
 from qe_plugins.llm.requests import Request
 from tests.benchmarks.peak import peak
@@ -42,7 +42,7 @@ async def bare(url: str, requests: list[Request], flight: int) -> None:
         await asyncio.gather(*map(one, requests))
 
 
-async def asked(url: str, requests: list[Request], settings: Settings) -> None:
+async def asked(url: str, requests: list[Request], settings: ClientSettings) -> None:
     """Ask through the client, which must answer everything."""
     async with client(url, both=False, settings=settings) as asking:
         settled = await asyncio.gather(*(asking.ask(one, Finding) for one in requests))
@@ -54,8 +54,8 @@ async def main(how: str, url: str, calls: int, flight: int) -> None:
     requests = [request(n) for n in range(WARM + calls)]
     ways: dict[str, Callable[[list[Request]], Awaitable[None]]] = {
         "bare": lambda some: bare(url, some, flight),
-        "client": lambda some: asked(url, some, Settings(concurrency=flight)),
-        "replay": lambda some: asked(url, some, Settings(replay=True)),
+        "client": lambda some: asked(url, some, ClientSettings(concurrency=flight)),
+        "replay": lambda some: asked(url, some, ClientSettings(replay=True)),
     }
     if how != "replay":
         await ways[how](requests[:WARM])  # the SDK imports half of itself at its first call

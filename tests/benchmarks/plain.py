@@ -37,7 +37,7 @@ def main(folder: str, fast: str, slow: str) -> None:
     lengths = {"fast": int(fast), "slow": int(slow)}
     engine.add_strategy(EmaCross(EmaCrossConfig(instrument_id=str(contract.id), **lengths)))
     began = process_time()
-    with gc_tuning.sparing():
+    with gc_tuning.relaxed_gc():
         bars = catalog.query_bars([f"{contract.id}-1-MINUTE-LAST-EXTERNAL"])
         engine.add_data(bars)
         engine.run()

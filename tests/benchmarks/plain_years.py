@@ -125,7 +125,7 @@ def main(folder: str, fast: str, slow: str) -> None:
     engine.add_strategy(Front(FrontConfig(turns(Path(folder)), int(fast), int(slow))))
     names = [f"{contract.id}-{BARS}" for contract in contracts]
     start, bars = contracts[0].expiration_ns - QUARTER, 0
-    with gc_tuning.sparing():
+    with gc_tuning.relaxed_gc():
         while start < contracts[-1].expiration_ns:
             piece = catalog.query_bars(names, start, start + QUARTER - 1)
             bars, start = bars + len(piece), start + QUARTER

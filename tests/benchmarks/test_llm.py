@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from qe_plugins.llm.budgets import Budgets
-from qe_plugins.llm.client.client import Settings
+from qe_plugins.llm.client.client import ClientSettings
 from tests.llm.asks import Finding, ask_all, client, request
 from tests.model_server import bill
 from tests.model_server.profile import Profile
@@ -56,7 +56,7 @@ async def test_stalls_429s_and_nonsense_cause_no_storm_of_retries(tmp_path):
         latency=0.5, jitter=0.3, stalled=0.05, stall=30.0, rate_limited=0.01, invalid=0.005
     )
     with spawned(tmp_path / "bill.jsonl", faults) as url:
-        async with client(url, both=False, settings=Settings(concurrency=300)) as asking:
+        async with client(url, both=False, settings=ClientSettings(concurrency=300)) as asking:
             deadline = asyncio.get_running_loop().time() + 25
             settled = await asyncio.gather(
                 *(asking.ask(request(n), Finding, deadline=deadline) for n in range(1_500))
@@ -72,7 +72,7 @@ async def test_a_cap_stops_a_thousand_calls_in_flight_just_below_it(tmp_path):
     path, cap = tmp_path / "bill.jsonl", Decimal("0.30")
     with spawned(path, Profile(latency=0.5, output_tokens=300)) as url:
         async with client(
-            url, both=False, budgets=Budgets(scan=cap), settings=Settings()
+            url, both=False, budgets=Budgets(scan=cap), settings=ClientSettings()
         ) as asking:
             await ask_all(asking, [request(n) for n in range(3_000)])
 

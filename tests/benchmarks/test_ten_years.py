@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.synthetic.catalog import generate
 from tests.benchmarks.machine import surroundings
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.benchmark
 @pytest.fixture(scope="module")
 def es(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the catalog of ten generated years of ES."""
-    settings = Synthetic(root="ES", years=10, start="2015-01-02", open_price=Decimal(2050))
+    settings = SyntheticSettings(root="ES", years=10, start="2015-01-02", open_price=Decimal(2050))
     return generate(settings, ["ES"], tmp_path_factory.mktemp("years") / "es").catalog
 
 

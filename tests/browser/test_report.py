@@ -11,9 +11,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.report import tearsheet
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from tests.browser.conftest import look
 from tests.report.fake import HOSTILE, bare, busy
@@ -47,8 +47,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def page(folder: Path, name: str, outcome: Outcome) -> Path:
-    ledger = Ledger.of(outcome)
+def page(folder: Path, name: str, outcome: BacktestResult) -> Path:
+    ledger = AccountHistory.of(outcome)
     html = tearsheet.render(outcome, ledger, summarize(outcome, folder, ledger))
     file = folder / f"{name}.html"
     file.write_text(html, encoding="utf-8")

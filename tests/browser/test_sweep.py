@@ -12,36 +12,36 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from qe_plugins.report import sweep_page
 from qe_plugins.research.grid import Axis, settings
-from qe_plugins.research.sweep_runner import Swept
-from qe_plugins.research.sweep_store import Asked
-from qe_plugins.research.variants import Result, State, Variant
+from qe_plugins.research.sweep_runner import SweepResult
+from qe_plugins.research.sweep_store import SweepSpec
+from qe_plugins.research.variants import Variant, VariantResult, VariantState
 from tests.browser.conftest import look
 
 HOSTILE = "<script>alert('no')</script> must be shorter"
 STICKS_OUT = "return document.documentElement.scrollWidth - window.innerWidth"
 
 
-def result(number: int, chosen: dict[str, Any]) -> Result:
+def result(number: int, chosen: dict[str, Any]) -> VariantResult:
     """Return what came of a variant: the fourth failed."""
     variant = Variant(number=number, key=f"{number:016x}", settings=chosen)
     if number == 4:
-        return Result(variant=variant, state=State.FAILED, error=HOSTILE)
+        return VariantResult(variant=variant, state=VariantState.FAILED, error=HOSTILE)
     figures = {
         "net_pnl": 1_000.0 * (number - 3), "sharpe": number / 4 - 1, "sortino": None,
         "max_drawdown": -0.01 * number, "trades": 10 * number, "win_rate": 0.5,
         "profit_factor": 1.2, "expectancy": 12.5, "fees": 11.4, "exposure": 0.4,
         "data_source": "synthetic", "data_label": "SYNTHETIC MES tape", "currency": "USD",
     }  # fmt: skip
-    return Result(variant=variant, state=State.FINISHED, figures=figures)
+    return VariantResult(variant=variant, state=VariantState.FINISHED, figures=figures)
 
 
 def page(folder: Path, *axes: Axis) -> Path:
     """Write the page of a sweep over `axes`."""
-    asked = Asked(
+    asked = SweepSpec(
         sweep="20240102-sweep", name="a sweep", config="run.yaml", overrides=(), axes=axes
     )
     results = tuple(result(n, one) for n, one in enumerate(settings(axes), start=1))
-    swept = Swept(asked=asked, folder=folder, results=results, found=0, journal_sha256=None)
+    swept = SweepResult(asked=asked, folder=folder, results=results, found=0, journal_sha256=None)
     file = folder / f"sweep-{len(axes)}.html"
     file.write_text(sweep_page.render(swept), encoding="utf-8")
     return file

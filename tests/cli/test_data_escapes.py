@@ -5,7 +5,7 @@ from __future__ import annotations
 from click.testing import CliRunner
 
 from qe_plugins.cli import cli
-from qe_plugins.data.rolls.continuous import Series
+from qe_plugins.data.rolls.continuous import ContinuousSeries
 from tests.data.dbn_tape import december_tape
 
 WILD = "\x1b[2J\u202e\nevil"
@@ -26,7 +26,7 @@ def test_the_folder_of_a_generated_tape_is_shown_escaped(tmp_path):
 
 def test_a_series_label_and_its_file_are_shown_escaped(tmp_path, monkeypatch):
     december_tape(tmp_path / "data")
-    monkeypatch.setattr(Series, "label", property(lambda _: WILD))
+    monkeypatch.setattr(ContinuousSeries, "label", property(lambda _: WILD))
     words = ("continuous", "ES", "--dbn", str(tmp_path / "data"), "--out")
     text = said(*words, str(tmp_path / f"{WILD}.parquet"))
     assert text.count(SHOWN) == 2

@@ -38,7 +38,7 @@ def test_an_unexpected_exception_is_one_line_and_a_file(
 ) -> None:
     assert failing(error, monkeypatch) == 1
     [line] = capsys.readouterr().err.splitlines()
-    [file] = (state_dir.home() / "errors").iterdir()
+    [file] = (state_dir.state_dir() / "errors").iterdir()
     assert line.startswith(f"error: {type(error).__name__}")
     assert line.endswith(f"The traceback is in {file}.")
     assert "Traceback (most recent call last)" in file.read_text()
@@ -61,7 +61,7 @@ def test_what_a_user_can_mend_is_two(
 ) -> None:
     assert failing(QeError("is wrong.", where="here"), monkeypatch) == 2
     assert capsys.readouterr().err == "error: here: is wrong.\n"
-    assert not (state_dir.home() / "errors").exists()
+    assert not (state_dir.state_dir() / "errors").exists()
 
 
 def test_a_reader_that_goes_away_is_no_fault() -> None:

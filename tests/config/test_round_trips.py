@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qe_plugins.config.loader import load
 from qe_plugins.config.merge import merge
-from qe_plugins.config.nodes import Written
+from qe_plugins.config.nodes import YamlNode
 from qe_plugins.config.yaml_reader import dump, parse
 
 Write = Callable[..., Path]
@@ -44,7 +44,7 @@ trees = st.fixed_dictionaries(
 )
 
 
-def tree(value: Any) -> Written:
+def tree(value: Any) -> YamlNode:
     """Return plain data as if somebody had written it."""
     return parse(dump(value), lambda line: f"x.yaml:{line}")
 

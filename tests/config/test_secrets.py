@@ -17,7 +17,7 @@ from qe_plugins.config.loader import Loaded, load
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
 from qe_plugins.journal.store import Journal
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from qe_plugins.report import run_folder as folder
 from tests.engine.conftest import settings, tape
 
@@ -84,11 +84,11 @@ def test_what_a_plugin_says_of_it_is_in_no_journal_and_no_report(
 
     loaded = settings("BuysAtMarket")
     safe_text.keep_secret(HUSH, "${FEED_KEY}")
-    outcome = run(loaded, plugins=Plugins([("blabs", Blabs())]))
+    outcome = run(loaded, plugins=PluginManager([("blabs", Blabs())]))
     with Journal.open() as journal:
         journal.write_run(outcome.run_id, outcome.name, outcome.started, outcome.facts)
     folder.write(outcome, loaded.resolved, tmp_path / "run")
-    files = [*(tmp_path / "run").iterdir(), *state_dir.home().glob("journal.sqlite*")]
+    files = [*(tmp_path / "run").iterdir(), *state_dir.state_dir().glob("journal.sqlite*")]
     assert [file.name for file in files if b"hush" in file.read_bytes()] == []
 
 
@@ -98,12 +98,12 @@ def test_the_journal_and_dotenv_are_their_owners_alone(
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("FEED_KEY=x\n")
     os.chmod(tmp_path / ".env", 0o644)
-    state_dir.home().mkdir(parents=True)
-    (state_dir.home() / "journal.sqlite").touch(0o644)
+    state_dir.state_dir().mkdir(parents=True)
+    (state_dir.state_dir() / "journal.sqlite").touch(0o644)
     load(written(tmp_path, "FEED_KEY"))
     with Journal.open() as journal:
         journal.check_writable()
-        files = [tmp_path / ".env", *state_dir.home().glob("journal.sqlite*")]
+        files = [tmp_path / ".env", *state_dir.state_dir().glob("journal.sqlite*")]
         assert len(files) == 4
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
@@ -114,11 +114,11 @@ def test_the_state_folder_may_stand_in_dotenv(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("QE_HOME")
     (tmp_path / ".env").write_text("QE_HOME=state\n")
-    assert state_dir.home() == tmp_path / "state"
+    assert state_dir.state_dir() == tmp_path / "state"
     (tmp_path / ".env").write_text("QE_HOME=elsewhere\n")
-    assert state_dir.home() == tmp_path / "elsewhere"
+    assert state_dir.state_dir() == tmp_path / "elsewhere"
     monkeypatch.setenv("QE_HOME", str(tmp_path / "said"))
-    assert state_dir.home() == tmp_path / "said"
+    assert state_dir.state_dir() == tmp_path / "said"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"A" * 2_000_000])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qe_plugins.config.schema import Data
+from qe_plugins.config.schema import DataSettings
 from qe_plugins.data.dbn.files import read_header
 from qe_plugins.data.symbology.dataset import KNOWN
 from qe_plugins.data.tape import Tape, open_tape
@@ -20,7 +20,7 @@ FIRST, UNTIL = dt.date(2013, 12, 9), dt.date(2013, 12, 24)
 
 def opened(**settings: Any) -> Tape:
     """Return the tape of a `data:` section whose keys stand in `run.yaml`."""
-    return open_tape(Data(**settings), lambda key: f"run.yaml:{key}")
+    return open_tape(DataSettings(**settings), lambda key: f"run.yaml:{key}")
 
 
 def globex(folder: Path) -> list[Path]:

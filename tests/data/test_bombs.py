@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from qe_plugins.config.loader import load, override
-from qe_plugins.config.nodes import Written
+from qe_plugins.config.nodes import YamlNode
 from qe_plugins.data.dbn.files import read_header
 from qe_plugins.engine.running.describe import describe
 from qe_plugins.errors import ConfigError, DataError, QeError
@@ -61,7 +61,7 @@ def test_a_text_of_a_billion_values(tmp_path: Path, text: str) -> None:
 def test_an_override_of_a_billion_values() -> None:
     bomb = "{a: &a [1, 1], b: &b [*a, *a], c: [" + "*b, " * 40_000 + "*b]}"
     with pytest.raises(ConfigError, match="stands for more than"):
-        override(Written({}, "here"), [f"data.roots={bomb}"])
+        override(YamlNode({}, "here"), [f"data.roots={bomb}"])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from nautilus_trader.model import FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.synthetic.label import LABEL
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import keys, opened
@@ -21,7 +21,7 @@ BAR_TYPE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
-    made = opened(synthetic=Synthetic(sessions=2)).catalog
+    made = opened(synthetic=SyntheticSettings(sessions=2)).catalog
     mine = Path(shutil.copytree(made, tmp_path / "mine"))
     (mine / LABEL).unlink()
     return mine
@@ -36,7 +36,7 @@ def refusal(folder: Path) -> str:
 def test_a_catalog_is_a_tape(catalog: Path) -> None:
     tape = opened(catalog=str(catalog))
     assert (tape.source, tape.label) == ("catalog", "Parquet catalog mine (MESH24, MESM24)")
-    assert keys(tape) == keys(opened(synthetic=Synthetic(sessions=2)))
+    assert keys(tape) == keys(opened(synthetic=SyntheticSettings(sessions=2)))
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_root_that_the_data_lacks_is_refused(catalog: Path) -> None:
 
 
 def test_a_copy_of_a_generated_catalog_is_still_labelled_synthetic(tmp_path: Path) -> None:
-    made = opened(synthetic=Synthetic(sessions=2)).catalog
+    made = opened(synthetic=SyntheticSettings(sessions=2)).catalog
     tape = opened(catalog=str(shutil.copytree(made, tmp_path / "copy")))
     assert tape.source == "synthetic"
     assert tape.label.startswith("SYNTHETIC")

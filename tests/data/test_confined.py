@@ -8,7 +8,7 @@ import pytest
 
 from qe_plugins import state_dir
 from qe_plugins.data.databento.importer import _root
-from qe_plugins.data.databento.manifest import open_book
+from qe_plugins.data.databento.manifest import open_manifest
 from qe_plugins.data.dbn.records import Header
 from qe_plugins.errors import DataError
 
@@ -42,14 +42,14 @@ def test_a_name_below_is_taken(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("dataset", [*OUT, "GLBX/MDP3"])
 def test_a_dataset_is_one_folder_of_the_data_folder(dataset: str) -> None:
     with pytest.raises(DataError):
-        open_book(dataset)
-    assert not state_dir.home().exists()
+        open_manifest(dataset)
+    assert not state_dir.state_dir().exists()
 
 
 @pytest.mark.parametrize("name", OUT)
 def test_a_file_of_a_manifest_lies_in_its_dataset(name: str) -> None:
     with pytest.raises(DataError):
-        open_book("GLBX.MDP3").path(name)
+        open_manifest("GLBX.MDP3").path(name)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data import truncated_tape, truncation
 from qe_plugins.data.dbn.files import check_whole
 from qe_plugins.data.tape import Tape
@@ -42,7 +42,7 @@ def test_a_cut_tape_is_the_whole_one_up_to_a_moment(tmp_path_factory, share: flo
 
 
 def test_no_file_of_a_catalog_that_was_cut_has_anything_later(tmp_path: Path) -> None:
-    whole = opened(synthetic=Synthetic(sessions=3))
+    whole = opened(synthetic=SyntheticSettings(sessions=3))
     until = (whole.start + whole.end) // 2
     cut(whole, until, tmp_path / "cut")
     bars = pl.read_parquet(tmp_path / "cut/data/bars/*/*.parquet")
@@ -50,7 +50,7 @@ def test_no_file_of_a_catalog_that_was_cut_has_anything_later(tmp_path: Path) ->
 
 
 def test_of_a_definition_that_comes_later_the_first_stays(tmp_path: Path) -> None:
-    whole = opened(synthetic=Synthetic(sessions=1))
+    whole = opened(synthetic=SyntheticSettings(sessions=1))
     cut(whole, whole.start, tmp_path / "cut")
     listed = list((tmp_path / "cut/data/futures_contract").rglob("*.parquet"))
     assert len(listed) >= len(whole.contracts)

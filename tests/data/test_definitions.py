@@ -9,7 +9,7 @@ import pytest
 
 from qe_plugins.data.dbn.definitions import definition_files, read_definitions
 from qe_plugins.errors import DataError
-from qe_plugins.market.definitions import Kind
+from qe_plugins.market.definitions import ContractKind
 from tests.data.dbn_tape import globex, opened
 from tests.market import tape
 
@@ -27,7 +27,7 @@ def genuine(shared_data):
 
 
 def test_genuine_es_and_nq_have_their_tick_and_multiplier(genuine):
-    futures = {one.id: one for one in genuine.contracts if one.kind is Kind.FUTURE}
+    futures = {one.id: one for one in genuine.contracts if one.kind is ContractKind.FUTURE}
     assert {one.multiplier for one in futures.values() if one.root == "ES"} == {Decimal(50)}
     assert futures["NQU24.XCME"].multiplier == Decimal(20)
     assert {one.tick for one in futures.values()} == {Decimal("0.25")}
@@ -35,7 +35,9 @@ def test_genuine_es_and_nq_have_their_tick_and_multiplier(genuine):
 
 
 def test_options_take_their_tick_from_the_tick_rule_and_not_a_cent(genuine):
-    options = [one for one in genuine.contracts if one.kind is Kind.OPTION and one.root == "ES"]
+    options = [
+        one for one in genuine.contracts if one.kind is ContractKind.OPTION and one.root == "ES"
+    ]
     assert {(one.tick, one.tick_above, one.multiplier) for one in options} == {
         (Decimal("0.05"), Decimal("0.25"), Decimal(50))
     }
@@ -49,9 +51,11 @@ def test_a_weekly_option_belongs_to_the_root_of_its_future(genuine):
 
 def test_spreads_and_options_are_classed_apart_and_have_no_id_of_ours(genuine):
     kinds = {one.raw: one.kind for one in genuine.contracts}
-    assert kinds["ESM4-ESU4"] is Kind.SPREAD
-    assert kinds["ESM4 C4250"] is Kind.OPTION
-    assert all((one.id is not None) == (one.kind is Kind.FUTURE) for one in genuine.contracts)
+    assert kinds["ESM4-ESU4"] is ContractKind.SPREAD
+    assert kinds["ESM4 C4250"] is ContractKind.OPTION
+    assert all(
+        (one.id is not None) == (one.kind is ContractKind.FUTURE) for one in genuine.contracts
+    )
 
 
 def test_a_definition_that_is_sent_daily_is_one_contract(shared_data):
@@ -220,7 +224,7 @@ def test_a_definition_file_that_is_cut_short_is_refused(tmp_path):
 
 
 def test_a_tape_with_a_face_value_for_a_multiplier_is_not_run_on(tmp_path):
-    from qe_plugins.config.schema import Data
+    from qe_plugins.config.schema import DataSettings
     from qe_plugins.data.tape import open_tape
 
     note = tape.definition("ZNH4", quantity=100_000, **NOTE)
@@ -228,4 +232,4 @@ def test_a_tape_with_a_face_value_for_a_multiplier_is_not_run_on(tmp_path):
     bars = [tape.bar(1, dt.datetime(2024, 3, 4, 15, tzinfo=dt.UTC), 110.5, 10)]
     tape.write(tmp_path / "b.dbn.zst", "ohlcv-1m", bars, {1: "ZNH4"})
     with pytest.raises(DataError, match=r"ZNH24: multiplier 100,000, but 1,000 in configs"):
-        open_tape(Data(dbn=str(tmp_path)), lambda key: f"run.yaml:{key}")
+        open_tape(DataSettings(dbn=str(tmp_path)), lambda key: f"run.yaml:{key}")

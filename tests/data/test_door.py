@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.checks.prices import PRICES, wrong_bars
 from qe_plugins.data.synthetic.label import LABEL
 from qe_plugins.errors import DataError
@@ -28,7 +28,7 @@ TICK = 250_000_000
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
-    made = opened(synthetic=Synthetic(sessions=2)).catalog
+    made = opened(synthetic=SyntheticSettings(sessions=2)).catalog
     mine = Path(shutil.copytree(made, tmp_path / "mine"))
     (mine / LABEL).unlink()
     return mine

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.checks.completeness import Present
+from qe_plugins.config.schema import SyntheticSettings
+from qe_plugins.data.checks.completeness import PresentData
 from tests.data.dbn_tape import opened
 from tests.market import tape
 
@@ -19,7 +19,7 @@ def minutes(day: int, count: int, hour: int = 15, first: int = 0) -> list[dt.dat
     return [start + dt.timedelta(minutes=n) for n in range(count)]
 
 
-def found(folder: Path, opens: list[dt.datetime], **settings: object) -> Present:
+def found(folder: Path, opens: list[dt.datetime], **settings: object) -> PresentData:
     """Return what there is of ES in a tape with bars that open at these moments."""
     define = tape.definition("ESH4", expiry=EXPIRY, **ES)
     tape.write(folder / "d.dbn.zst", "definition", [define], {1: "ESH4"})
@@ -81,7 +81,7 @@ def test_daily_bars_are_counted_by_their_days(tmp_path: Path) -> None:
 
 
 def test_a_generated_tape_of_years_is_whole(tmp_path: Path) -> None:
-    (one,) = opened(synthetic=Synthetic(years=1, start="2023-01-03")).present()
+    (one,) = opened(synthetic=SyntheticSettings(years=1, start="2023-01-03")).present()
 
     assert one.whole
     assert one.sessions > 200

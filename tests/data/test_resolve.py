@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from qe_plugins.data.symbology.resolver import Interval, Span, contract_spans
+from qe_plugins.data.symbology.resolver import Interval, SymbolSpan, contract_spans
 from qe_plugins.data.symbology.symbols import SType, parse_symbol
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import ContractKey
@@ -48,7 +48,7 @@ def vendor(**names):
 def test_a_continuous_series_is_resolved_through_ids_to_names():
     client = vendor(id_1="ESZ3", id_2="ESH4")
     spans = contract_spans(client, parse_symbol("ES.v.0"), FIRST, LAST)
-    assert spans == [Span(FIRST, MIDDLE, Z13), Span(MIDDLE, LAST, H14)]
+    assert spans == [SymbolSpan(FIRST, MIDDLE, Z13), SymbolSpan(MIDDLE, LAST, H14)]
     assert [(asked[1], asked[2]) for asked in client.asked] == [
         (SType.CONTINUOUS, SType.ID),
         (SType.ID, SType.RAW),
@@ -63,12 +63,12 @@ def test_spreads_and_options_of_a_parent_are_left_out():
 
 def test_a_raw_name_keeps_its_key_when_its_id_changes():
     spans = contract_spans(vendor(), parse_symbol("ESZ3"), FIRST, LAST)
-    assert spans == [Span(FIRST, LAST, Z13)]
+    assert spans == [SymbolSpan(FIRST, LAST, Z13)]
 
 
 def test_an_id_is_resolved_to_its_name():
     spans = contract_spans(vendor(id_1="ESZ3"), parse_symbol("1"), FIRST, LAST)
-    assert spans == [Span(FIRST, LAST, Z13)]
+    assert spans == [SymbolSpan(FIRST, LAST, Z13)]
 
 
 def test_a_symbol_that_stands_for_nothing_is_one_clear_error():

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.synthetic.catalog import generate
 from qe_plugins.data.synthetic.label import read_label
 from qe_plugins.data.synthetic.roots import SPECS
@@ -19,7 +19,7 @@ from qe_plugins.market.sessions import session_at
 from qe_plugins.market.specs import markets
 from tests.data.dbn_tape import opened
 
-SHORT = Synthetic(start="2024-02-05", sessions=6, contracts=2, through_zero=["CL"])
+SHORT = SyntheticSettings(start="2024-02-05", sessions=6, contracts=2, through_zero=["CL"])
 ROOTS = ["ES", "NQ", "CL", "GC", "ZN"]
 
 
@@ -89,7 +89,7 @@ def test_the_label_names_every_root_and_says_that_it_is_synthetic(tape: Path) ->
 
 
 def test_a_year_of_oil_trades_in_its_own_sessions_up_to_its_own_expiries(tmp_path: Path) -> None:
-    settings = Synthetic(years=1, start="2023-06-01")
+    settings = SyntheticSettings(years=1, start="2023-06-01")
     found = bars(generate(settings, ["CL"], tmp_path / "oil").catalog, "CL")
     assert found["contract"].n_unique() == 12
     opens = found["ts_init"].dt.offset_by("-1m").unique()
@@ -103,7 +103,7 @@ def test_a_year_of_oil_trades_in_its_own_sessions_up_to_its_own_expiries(tmp_pat
 
 
 def test_a_run_generates_any_root_on_first_use() -> None:
-    contract = opened(synthetic=Synthetic(root="ZN", sessions=1)).contracts[0]
+    contract = opened(synthetic=SyntheticSettings(root="ZN", sessions=1)).contracts[0]
     assert str(contract.id).endswith(".XCBT")
     assert str(contract.price_increment) == "0.015625"
 
@@ -111,11 +111,17 @@ def test_a_run_generates_any_root_on_first_use() -> None:
 @pytest.mark.parametrize(
     ("settings", "roots", "says"),
     [
-        (Synthetic(open_price=70), ["CL", "ES"], "one first price for several underlyings"),  # type: ignore[arg-type]
-        (Synthetic(through_zero=["GC"]), ["CL"], "GC cannot go through zero. Name one of CL"),
-        (Synthetic(through_zero=["ES"]), ["ES"], "An index stays above zero"),
+        (SyntheticSettings(open_price=70), ["CL", "ES"], "one first price for several underlyings"),  # type: ignore[arg-type]
+        (
+            SyntheticSettings(through_zero=["GC"]),
+            ["CL"],
+            "GC cannot go through zero. Name one of CL",
+        ),
+        (SyntheticSettings(through_zero=["ES"]), ["ES"], "An index stays above zero"),
     ],
 )
-def test_what_makes_no_tape_is_refused(settings: Synthetic, roots: list[str], says: str) -> None:
+def test_what_makes_no_tape_is_refused(
+    settings: SyntheticSettings, roots: list[str], says: str
+) -> None:
     with pytest.raises(DataError, match=says):
         generate(settings, roots)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from qe_plugins.cli import cli
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.synthetic.catalog import generate
 from qe_plugins.data.synthetic.rolls import known_rolls
 from qe_plugins.data.synthetic.schedule import plan
@@ -22,7 +22,7 @@ from qe_plugins.market.roll_calendar import Figures, Rule, roll_calendar
 from qe_plugins.market.sessions import session_on, sessions
 from tests.data.dbn_tape import opened
 
-ONE_YEAR = Synthetic(years=1, start="2015-01-02")
+ONE_YEAR = SyntheticSettings(years=1, start="2015-01-02")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_roll_calendar_finds_the_rolls_that_are_known(
 
 
 def test_ten_years_have_forty_contracts_and_thirty_nine_rolls() -> None:
-    planned = plan(Synthetic(root="ES", years=10, start="2015-01-02"), str)
+    planned = plan(SyntheticSettings(root="ES", years=10, start="2015-01-02"), str)
     rolls = known_rolls(planned, ["ES"], "XCME")["ES"]
     assert (str(planned.months[0].key), str(planned.months[-1].key)) == ("ESH15", "ESZ24")
     assert len(planned.months) == 40

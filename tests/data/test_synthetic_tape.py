@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nautilus_trader.model import Price, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.synthetic.contract_months import months, sessions
 from qe_plugins.data.tape import Tape
 from qe_plugins.errors import DataError
@@ -52,7 +52,7 @@ def frame(tape: Tape) -> pl.DataFrame:
 )
 def test_any_settings_give_bars_on_the_grid_within_the_session(**chosen: object) -> None:
     chosen["start"] = str(chosen["start"])
-    bars = frame(opened(synthetic=Synthetic(contracts=3, **chosen)))  # type: ignore[arg-type]
+    bars = frame(opened(synthetic=SyntheticSettings(contracts=3, **chosen)))  # type: ignore[arg-type]
     prices = bars.select(PRICES).to_numpy()
     opened_, high, low, close = prices.T
     assert (np.mod(prices, 0.25) == 0).all()
@@ -66,7 +66,7 @@ def test_any_settings_give_bars_on_the_grid_within_the_session(**chosen: object)
 
 
 def test_the_tape_is_labelled_synthetic() -> None:
-    tape = opened(synthetic=Synthetic(sessions=2))
+    tape = opened(synthetic=SyntheticSettings(sessions=2))
     assert (tape.source, tape.label) == (
         "synthetic",
         "SYNTHETIC MES tape, seed 7 (not market data)",
@@ -92,23 +92,25 @@ def test_two_processes_with_different_hash_seeds_generate_the_same(tmp_path: obj
         ).stdout
         for seed in ("1", "2")
     }
-    here = [text for *_, text in keys(opened(synthetic=Synthetic(sessions=3)))]
+    here = [text for *_, text in keys(opened(synthetic=SyntheticSettings(sessions=3)))]
     assert hashes == {hashlib.sha256("\n".join(here).encode()).hexdigest() + "\n"}
 
 
 def test_another_seed_is_another_tape() -> None:
-    one, other = (keys(opened(synthetic=Synthetic(sessions=1, seed=seed))) for seed in (1, 2))
+    one, other = (
+        keys(opened(synthetic=SyntheticSettings(sessions=1, seed=seed))) for seed in (1, 2)
+    )
     assert one != other
 
 
 def test_more_sessions_begin_with_the_same_ones() -> None:
-    short = keys(opened(synthetic=Synthetic(sessions=3)))
-    long = keys(opened(synthetic=Synthetic(sessions=6)))
+    short = keys(opened(synthetic=SyntheticSettings(sessions=3)))
+    long = keys(opened(synthetic=SyntheticSettings(sessions=6)))
     assert long[: len(short)] == short
 
 
 def test_the_first_contract_opens_at_the_price_asked_for() -> None:
-    bars = frame(opened(synthetic=Synthetic(sessions=1, open_price=1_234)))  # type: ignore[arg-type]
+    bars = frame(opened(synthetic=SyntheticSettings(sessions=1, open_price=1_234)))  # type: ignore[arg-type]
     assert bars.filter(contract="MESH24").sort("ts_init")["open"][0] == 1_234
 
 
@@ -116,7 +118,7 @@ def test_the_first_contract_opens_at_the_price_asked_for() -> None:
 def test_sessions_open_and_close_by_chicagos_clock_across_daylight_saving(change: date) -> None:
     start = str(change - timedelta(days=3))
     days = (
-        frame(opened(synthetic=Synthetic(start=start, sessions=3)))
+        frame(opened(synthetic=SyntheticSettings(start=start, sessions=3)))
         .group_by("day")
         .agg(pl.col("at").min().alias("first"), pl.col("at").max().alias("last"))
         .sort("day")
@@ -157,7 +159,7 @@ def test_months_are_quarterly_and_expire_on_the_third_friday_in_the_morning() ->
 def quarter(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QE_HOME", str(tmp_path_factory.mktemp("home")))
-        return frame(opened(synthetic=Synthetic()))
+        return frame(opened(synthetic=SyntheticSettings()))
 
 
 def test_volume_moves_to_the_next_month_eight_days_before_expiry(quarter: pl.DataFrame) -> None:
@@ -220,7 +222,7 @@ def test_the_catalog_is_as_nautilus_writes_it(tmp_path_factory: pytest.TempPathF
 
     folder = tmp_path_factory.mktemp("catalog")
     name = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
-    tape = opened(synthetic=Synthetic(sessions=1, contracts=1))
+    tape = opened(synthetic=SyntheticSettings(sessions=1, contracts=1))
     bars = [one for piece in tape.pieces() for one in piece.records]
     ParquetDataCatalog(str(folder)).write_bars(bars)
     ours, theirs = (next(place.glob(f"data/bars/{name}/*")) for place in (tape.catalog, folder))
@@ -230,7 +232,7 @@ def test_the_catalog_is_as_nautilus_writes_it(tmp_path_factory: pytest.TempPathF
 
 
 def test_a_contract_knows_its_money(quarter: pl.DataFrame) -> None:
-    contract = opened(synthetic=Synthetic(root="NQ", sessions=1)).contracts[0]
+    contract = opened(synthetic=SyntheticSettings(root="NQ", sessions=1)).contracts[0]
     assert (str(contract.id), str(contract.raw_symbol)) == ("NQH24.XCME", "NQH4")
     assert (contract.multiplier, contract.price_increment) == (
         Quantity.from_int(20),
@@ -251,5 +253,5 @@ def test_a_contract_knows_its_money(quarter: pl.DataFrame) -> None:
 )
 def test_settings_that_make_no_tape_are_refused(chosen: dict[str, object], says: str) -> None:
     with pytest.raises(DataError) as caught:
-        opened(synthetic=Synthetic(**chosen))  # type: ignore[arg-type]
+        opened(synthetic=SyntheticSettings(**chosen))  # type: ignore[arg-type]
     assert str(caught.value) == f"run.yaml:synthetic: {says}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.data.catalog.reader import Piece, Woven
+from qe_plugins.data.catalog.reader import Chunk, SplicedSeries
 from qe_plugins.data.tape import Tape
 from tests.data.dbn_tape import december_tape, opened
 
@@ -19,8 +19,8 @@ def tape(tmp_path: Path) -> Tape:
     return opened(dbn=str(december_tape(tmp_path / "dbn")))
 
 
-def woven(tape: Tape, *parts: tuple[int, str]) -> list[Piece]:
-    return list(tape.pieces([Woven(FRONT, parts)]))
+def woven(tape: Tape, *parts: tuple[int, str]) -> list[Chunk]:
+    return list(tape.pieces([SplicedSeries(FRONT, parts)]))
 
 
 def test_nothing_is_lost_and_nothing_is_there_twice(tape: Tape) -> None:

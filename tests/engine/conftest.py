@@ -12,9 +12,9 @@ from nautilus_trader.model import Bar, FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.loader import Loaded, load
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from qe_plugins.plugins.base import Plugin
 
 CONTRACT = "MESH24.XCME"
@@ -66,11 +66,11 @@ def settings(tmp_path: Path, tape: Callable[..., Path]) -> Callable[..., Loaded]
 
 
 @pytest.fixture
-def trade(settings: Callable[..., Loaded]) -> Callable[..., Outcome]:
+def trade(settings: Callable[..., Loaded]) -> Callable[..., BacktestResult]:
     """Return a function that runs a trader past plugin instances and returns the outcome."""
 
-    def desk(trader: str | None, *plugins: Plugin, **more: Any) -> Outcome:
-        named = Plugins([(type(plugin).__name__, plugin) for plugin in plugins])
+    def desk(trader: str | None, *plugins: Plugin, **more: Any) -> BacktestResult:
+        named = PluginManager([(type(plugin).__name__, plugin) for plugin in plugins])
         return run(settings(trader, **more), plugins=named)
 
     return desk

@@ -22,7 +22,7 @@ from nautilus_trader.model import (
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.loader import load
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.market.specs import market
 
@@ -37,7 +37,7 @@ def ns(moment: str) -> int:
 
 def trade(
     folder: Path, symbol: str, expires: int, times: tuple[str, ...], trader: str, **more: Any
-) -> Outcome:
+) -> BacktestResult:
     """Run `trader` on `GCZ13` or another contract; `times` in Chicago are when its bars close."""
     root, stamps = symbol[:-3], [ns(at) for at in times]
     terms, price = market(root), Price.from_str(PRICES[root])

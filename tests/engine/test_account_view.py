@@ -10,7 +10,7 @@ import pytest
 from nautilus_trader.model import AccountId, Currency, OrderSide, Venue
 
 from qe_plugins.config.loader import Loaded
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
 from tests.engine.traders import MES, Trader
@@ -57,7 +57,7 @@ class Looks(Trader):
         )
 
 
-def test_the_account_is_that_of_a_futures_broker(trade: Callable[..., Outcome]) -> None:
+def test_the_account_is_that_of_a_futures_broker(trade: Callable[..., BacktestResult]) -> None:
     trade("Looks", closes=(4_750.0, 4_750.0, 4_755.0, 4_755.0), strategies=path(), slippage=FREE)
     [seen] = SEEN
     fee = Decimal("0.57")

@@ -48,7 +48,7 @@ def complaint(
 
 def written() -> set[str]:
     """Return what is in the state folder besides caches."""
-    files = (file for file in state_dir.home().rglob("*") if file.is_file())
+    files = (file for file in state_dir.state_dir().rglob("*") if file.is_file())
     return {str(file) for file in files if state_dir.cache_dir() not in file.parents}
 
 

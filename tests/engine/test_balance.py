@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.engine.accounting.balance import Balance, Earnings
-from qe_plugins.engine.accounting.trades import Book, Fill, trade_of
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.accounting.trades import Fill, OpenTrade, build_trade
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.market.specs import markets
 
 TICKS = {root: (one.tick, one.multiplier) for root, one in markets().roots.items()}
@@ -106,9 +106,9 @@ def test_the_sum_of_trades_is_what_the_account_made_to_the_cent_in_all_roots(
     for fill in flattened(fills):
         account.filled(event(fill))
         key = (fill.instrument_id, fill.strategy)
-        book = books.setdefault(key, Book(TICKS[fill.instrument_id][1]))
+        book = books.setdefault(key, OpenTrade(TICKS[fill.instrument_id][1]))
         if closed := book.apply(fill):
-            earned += trade_of(closed, book.closed, book.multiplier, None, ()).pnl
+            earned += build_trade(closed, book.closed, book.multiplier, None, ()).pnl
     assert not account.held()
     assert abs(account.total() - account.starting - earned) < Decimal("1e-9")
 
@@ -149,7 +149,7 @@ def test_what_is_realised_is_what_closed_contracts_earned(
     assert earnings.realised() == realised
 
 
-def test_the_frame_of_the_account_ends_at_its_balance(trade: Callable[..., Outcome]) -> None:
+def test_the_frame_of_the_account_ends_at_its_balance(trade: Callable[..., BacktestResult]) -> None:
     outcome = trade("BuysThenSells", closes=(4_750.0, 4_751.0, 4_755.25, 4_755.25))
     assert outcome.account["balance"][0] == float(outcome.starting_balance)
     assert outcome.account["balance"][-1] == float(outcome.final_balance)

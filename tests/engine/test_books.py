@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from qe_plugins.engine.accounting.trades import Book, Fill, exactly, result, totals, trade_of
+from qe_plugins.engine.accounting.trades import (
+    Fill,
+    OpenTrade,
+    build_trade,
+    result,
+    shortest_decimal,
+    totals,
+)
 from qe_plugins.plugins.types import Excursion, Side, Trade
 
 TICK, MULTIPLIER = Decimal("0.25"), Decimal(50)
@@ -34,19 +41,19 @@ def fill(
     )
 
 
-def booked(fills: list[Fill]) -> tuple[list[Trade], list[list[Fill]], Book]:
+def booked(fills: list[Fill]) -> tuple[list[Trade], list[list[Fill]], OpenTrade]:
     """Return the trades, the fills of each, and the book as it is in the end."""
-    book, trades, parts = Book(MULTIPLIER), [], []
+    book, trades, parts = OpenTrade(MULTIPLIER), [], []
     for one in fills:
         if closed := book.apply(one):
             parts.append(closed)
-            trades.append(trade_of(closed, book.closed, MULTIPLIER, book.ran, ()))
+            trades.append(build_trade(closed, book.closed, MULTIPLIER, book.ran, ()))
     return trades, parts, book
 
 
-def swung(book: Book, closed: list[Fill]) -> Excursion:
+def swung(book: OpenTrade, closed: list[Fill]) -> Excursion:
     """Return how far the trade ran that a book closed last."""
-    found = trade_of(closed, book.closed, MULTIPLIER, book.ran, ()).excursion
+    found = build_trade(closed, book.closed, MULTIPLIER, book.ran, ()).excursion
     assert found is not None
     return found
 
@@ -107,7 +114,7 @@ def test_excursions_bound_what_a_trade_made_before_costs(
     size: int, entry: int, leave: int, seen: list[int], long: bool
 ) -> None:
     sign = 1 if long else -1
-    book = Book(MULTIPLIER)
+    book = OpenTrade(MULTIPLIER)
     book.apply(fill(sign * size, entry * TICK))
     for price in seen:
         book.see(float(price * TICK), float(price * TICK))
@@ -132,7 +139,7 @@ def test_a_trade_earns_no_more_than_its_best_and_no_less_than_its_worst(fills: l
 
 
 def test_a_flipped_trade_ran_as_far_as_its_bars_and_the_next_one_starts_afresh() -> None:
-    book = Book(MULTIPLIER)
+    book = OpenTrade(MULTIPLIER)
     book.apply(fill(1, 6_800 * TICK, 1))
     book.see(float(6_810 * TICK), float(6_795 * TICK))
     closed = book.apply(fill(-2, 6_804 * TICK, 2))
@@ -162,7 +169,7 @@ def test_a_trade_that_was_built_up_has_the_mean_of_its_entries() -> None:
 
 
 def test_the_next_trade_forgets_what_the_last_one_saw() -> None:
-    book = Book(MULTIPLIER)
+    book = OpenTrade(MULTIPLIER)
     book.apply(fill(1, "1700.00", 1))
     book.see(1_800.0, 1_600.0)
     book.apply(fill(-1, "1700.00", 2))
@@ -178,23 +185,23 @@ def test_slippage_is_what_was_paid_beyond_the_reference_on_both_sides() -> None:
         fill(2, "1700.25", 1, reference="1700.00"),
         fill(-2, "1704.50", 2, reference="1705.00"),
     ]
-    assert trade_of(fills, 1, MULTIPLIER, None, ()).slippage == Decimal("0.75")
+    assert build_trade(fills, 1, MULTIPLIER, None, ()).slippage == Decimal("0.75")
 
 
 def test_slippage_is_unknown_where_one_reference_is() -> None:
     fills = [fill(1, "1700.25", 1, reference="1700.00"), fill(-1, "1704.50", 2)]
-    assert trade_of(fills, 1, MULTIPLIER, None, ()).slippage is None
+    assert build_trade(fills, 1, MULTIPLIER, None, ()).slippage is None
 
 
 def test_the_average_of_the_closing_side_leaves_the_opening_side_out() -> None:
     fills = [fill(-2, "1700.00"), fill(1, "1698.00"), fill(1, "1696.00")]
-    trade = trade_of(fills, 1, MULTIPLIER, None, ())
+    trade = build_trade(fills, 1, MULTIPLIER, None, ())
     assert (trade.entry, trade.exit) == (1700, 1697)
 
 
 @given(st.decimals(min_value=-1_000_000, max_value=1_000_000, places=9))
 def test_a_price_of_up_to_fifteen_digits_survives_as_a_float(price: Decimal) -> None:
-    assert exactly(float(price)) == price
+    assert shortest_decimal(float(price)) == price
 
 
 @given(quantities, ticks, ticks, ticks, ticks)

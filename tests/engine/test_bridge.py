@@ -11,11 +11,11 @@ from nautilus_trader.model import CustomData, DataType, InstrumentId, OrderSide,
 from nautilus_trader.trading import Strategy
 
 from qe_plugins import Plugin, Review, Side, Signal, Size, Trade, hookimpl
-from qe_plugins.engine.results.result import Outcome
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.engine.results.result import BacktestResult
+from qe_plugins.journal.facts import Fact, FactKind
 from tests.engine.conftest import CONTRACT
 
-Run = Callable[..., Outcome]
+Run = Callable[..., BacktestResult]
 MES = InstrumentId.from_str(CONTRACT)
 MEANT = "Did you mean 'MESH24.XCME'?"
 THIRD, SIXTH = "2024-01-03 15:02", "2024-01-03 15:05"
@@ -100,25 +100,25 @@ def wish(side: Side = Side.LONG, contract: str = CONTRACT, **more: Any) -> Signa
 
 
 @pytest.fixture
-def follow(trade: Run) -> Callable[..., Outcome]:
+def follow(trade: Run) -> Callable[..., BacktestResult]:
     """Return a function that runs the follower past plugins."""
     follower = {"follower": {"path": f"{__name__}:Follower"}}
 
-    def run(*plugins: Plugin, **more: Any) -> Outcome:
+    def run(*plugins: Plugin, **more: Any) -> BacktestResult:
         return trade(None, *plugins, strategies=follower, **more)
 
     return run
 
 
-def of(outcome: Outcome, kind: Kind) -> list[Fact]:
+def of(outcome: BacktestResult, kind: FactKind) -> list[Fact]:
     return [fact for fact in outcome.facts if fact.kind is kind]
 
 
-def failures(outcome: Outcome) -> list[tuple[str, str, str]]:
-    return [(f.source, f.body["hook"], f.body["error"]) for f in of(outcome, Kind.FAILURE)]
+def failures(outcome: BacktestResult) -> list[tuple[str, str, str]]:
+    return [(f.source, f.body["hook"], f.body["error"]) for f in of(outcome, FactKind.FAILURE)]
 
 
-def chain(outcome: Outcome, fact_id: str) -> Iterator[Fact]:
+def chain(outcome: BacktestResult, fact_id: str) -> Iterator[Fact]:
     """Yield a fact and what caused it, back to the first cause."""
     known = {fact.id: fact for fact in outcome.facts}
     fact = known.get(fact_id)
@@ -155,7 +155,7 @@ def test_signals_come_in_the_order_of_their_bars(follow: Run) -> None:
 def test_without_an_arbiter_votes_are_journaled_and_nothing_is_published(follow: Run) -> None:
     outcome = follow(Hunter({3: wish()}), One())
     assert Follower.heard == []
-    assert [len(of(outcome, kind)) for kind in (Kind.VOTE, Kind.SIGNAL)] == [1, 0]
+    assert [len(of(outcome, kind)) for kind in (FactKind.VOTE, FactKind.SIGNAL)] == [1, 0]
     assert outcome.orders.is_empty()
 
 
@@ -216,7 +216,7 @@ def test_a_hunter_that_fails_is_journaled_and_the_others_are_heard(
 def test_flat_closes_what_is_held(follow: Run) -> None:
     outcome = follow(Hunter({2: wish(), 5: wish(Side.FLAT)}), First(), One())
     assert outcome.fills["side"].to_list() == ["BUY", "SELL"]
-    assert len(of(outcome, Kind.TRADE)) == 1
+    assert len(of(outcome, FactKind.TRADE)) == 1
 
 
 def test_the_chain_goes_from_the_bar_to_the_review(follow: Run) -> None:
@@ -227,20 +227,20 @@ def test_the_chain_goes_from_the_bar_to_the_review(follow: Run) -> None:
 
     hunter = Hunter({3: wish(), 6: wish(Side.FLAT)})
     outcome = follow(hunter, First(), One(), Reviewer())
-    [review] = of(outcome, Kind.REVIEW)
+    [review] = of(outcome, FactKind.REVIEW)
     kinds = [fact.kind for fact in chain(outcome, review.id)]
     assert kinds == [
-        Kind.REVIEW,
-        Kind.TRADE,
-        Kind.FILL,
-        Kind.ORDER,
-        Kind.SIGNAL,
-        Kind.VOTE,
-        Kind.SNAPSHOT,
+        FactKind.REVIEW,
+        FactKind.TRADE,
+        FactKind.FILL,
+        FactKind.ORDER,
+        FactKind.SIGNAL,
+        FactKind.VOTE,
+        FactKind.SNAPSHOT,
     ]
-    [entry, leave] = of(outcome, Kind.ORDER)
+    [entry, leave] = of(outcome, FactKind.ORDER)
     assert (entry.cause, leave.cause) == ("signal:1", "signal:2")
-    [size] = of(outcome, Kind.SIZE)
+    [size] = of(outcome, FactKind.SIZE)
     assert (size.cause, size.source) == ("signal:1", "One")
 
 
@@ -274,14 +274,14 @@ def test_the_rung_caps_the_size(follow: Run, contracts: int, bought: list[float]
     sizer.contracts = contracts
     outcome = follow(Hunter({3: wish()}), First(), sizer, rung={"max_contracts": 2})
     assert outcome.fills["quantity"].to_list() == bought
-    [size] = of(outcome, Kind.SIZE)
+    [size] = of(outcome, FactKind.SIZE)
     assert size.body["contracts"] == int(bought[0])
     assert ("caps 3 at 2" in size.body["reason"]) == (contracts == 3)
 
 
 def test_no_answer_is_no_order_and_the_reason_is_journaled(follow: Run) -> None:
     outcome = follow(Hunter({3: wish()}), First())
-    [size] = of(outcome, Kind.SIZE)
+    [size] = of(outcome, FactKind.SIZE)
     assert size.body == {"contracts": 0, "reason": "no plugin answered size_order"}
     assert outcome.orders.is_empty()
 
@@ -306,7 +306,7 @@ def test_a_sizer_that_fails_is_no_order_although_another_would_answer(
 
     outcome = follow(Hunter({3: wish()}), First(), Broken(), One())
     assert failures(outcome) == [("Broken", "size_order", error)]
-    [size] = of(outcome, Kind.SIZE)
+    [size] = of(outcome, FactKind.SIZE)
     assert (size.source, size.body["contracts"]) == ("Broken", 0)
     assert outcome.orders.is_empty()
 

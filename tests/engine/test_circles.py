@@ -15,10 +15,10 @@ from nautilus_trader.trading import Strategy
 
 from qe_plugins import Plugin, Side, Signal, hookimpl
 from qe_plugins.config.loader import Loaded
-from qe_plugins.engine.hosting.dispatch import KEYS, Circles
+from qe_plugins.engine.hosting.dispatch import KEYS, EventDispatcher
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import RunError
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from tests.engine.conftest import CONTRACT
 from tests.engine.traders import BARS
 
@@ -95,7 +95,7 @@ def hear(settings: Callable[..., Loaded]) -> Callable[..., list[tuple[str, str]]
     def play(*names: str, bars: int = 3, plugins: Any = (), **more: Any) -> list[tuple[str, str]]:
         paths = {name.lower(): {"path": f"tests.engine.test_circles:{name}"} for name in names}
         loaded = settings(None, closes=(4750,) * bars, strategies=paths, **more)
-        run(loaded, plugins=Plugins([(type(one).__name__, one) for one in plugins]))
+        run(loaded, plugins=PluginManager([(type(one).__name__, one) for one in plugins]))
         return list(Notes.log)
 
     return play
@@ -174,9 +174,9 @@ def hosted(name: str, heard: list[str]) -> Any:
     return type(name, (), dict.fromkeys(KEYS, note) | states)
 
 
-def circle(*names: str) -> tuple[Circles, list[Any], list[str]]:
+def circle(*names: str) -> tuple[EventDispatcher, list[Any], list[str]]:
     """Return circles, a component a name, in that order, and what they heard."""
-    circles, heard = Circles(Ringing()), []
+    circles, heard = EventDispatcher(Ringing()), []
     kinds = [hosted(name, heard) for name in names]
     for kind in kinds:
         circles.admit(kind)

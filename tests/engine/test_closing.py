@@ -10,10 +10,10 @@ import pytest
 from nautilus_trader.model import OrderSide, Price, Quantity, TrailingOffsetType, TriggerType
 
 from qe_plugins import OrderRequest, Plugin, Veto, hookimpl
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from tests.engine.traders import MES, Trader, relinked
 
-Trade = Callable[..., Outcome]
+Trade = Callable[..., BacktestResult]
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 KINDS = ("market", "stop", "stop_limit", "trailing", "target")
 TIGHT: dict[str, Any] = {
@@ -163,7 +163,7 @@ def run(
     *plugins: Plugin,
     closes: Sequence[float] = (4_750,) * 6,
     **more: Any,
-) -> Outcome:
+) -> BacktestResult:
     """Run a closer on one side, on an account that holds two contracts and no more."""
     globals()["Chosen"] = type("Chosen", (trader,), {"side": side, **more})
     strategies = {"closer": {"path": f"{__name__}:Chosen"}}

@@ -11,14 +11,14 @@ import pytest
 from nautilus_trader.model import BarType, InstrumentId
 
 from qe_plugins.config.loader import Loaded
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.components import components
 from qe_plugins.errors import ConfigError
 from tests.engine import authors
 from tests.engine.conftest import CONTRACT
 
 Settings = Callable[..., Loaded]
-Trade = Callable[..., Outcome]
+Trade = Callable[..., BacktestResult]
 BARS = f"{CONTRACT}-1-MINUTE-LAST-EXTERNAL"
 HERE = "tests.engine.authors"
 

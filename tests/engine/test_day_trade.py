@@ -13,23 +13,25 @@ from nautilus_trader.model import Bar, FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.loader import load
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 
 MARGINS = {"MES": {"margin_init": 2_000, "margin_maint": 1_800, "day_trade": 300, "fee": 0.57}}
 NOON = [f"2024-01-03 18:{n:02}" for n in range(6)]
 LATE = [f"2024-01-03 21:{n}" for n in range(42, 50)]
 """15:42 to 15:49 in Chicago: from 15:45 on the exchange's margins hold."""
 
-Desk = Callable[..., Outcome]
+Desk = Callable[..., BacktestResult]
 
 
 @pytest.fixture
 def desk(tmp_path: Path, qe_contract: FuturesContract, qe_bar: Callable[..., Bar]) -> Desk:
     """Return a function that runs a trader with 500 USD over bars that end at given times."""
 
-    def trade(trader: str, times: list[str], balance: str = "500 USD", **more: Any) -> Outcome:
+    def trade(
+        trader: str, times: list[str], balance: str = "500 USD", **more: Any
+    ) -> BacktestResult:
         catalog = ParquetDataCatalog(str(tmp_path))
         catalog.write_instruments([qe_contract])
         catalog.write_bars([qe_bar(4_750, at=at) for at in times])
@@ -76,7 +78,7 @@ def test_what_cannot_be_held_overnight_is_closed_before_the_close(desk: Desk) ->
         ("21:42", "BUY"),
         ("21:45", "SELL"),
     ]
-    first = next(fact for fact in outcome.facts if fact.kind is Kind.CLOSING)
+    first = next(fact for fact in outcome.facts if fact.kind is FactKind.CLOSING)
     assert first.body["reason"] == "the account is worth 499.43, 1,800 is the least"
 
 

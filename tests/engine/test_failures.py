@@ -9,12 +9,12 @@ import pytest
 
 from qe_plugins import Plugin, Signal, Veto, hookimpl
 from qe_plugins.cli import backtest
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.errors import PluginFailures
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.report import run_folder
 
-Run = Callable[..., Outcome]
+Run = Callable[..., BacktestResult]
 HERE = "tests/engine/test_failures.py"
 
 
@@ -36,15 +36,15 @@ class Refuses(Plugin):
         return Veto("not today")
 
 
-def failures(outcome: Outcome) -> list[tuple[str, str, int]]:
-    facts = [fact for fact in outcome.facts if fact.kind is Kind.FAILURE]
+def failures(outcome: BacktestResult) -> list[tuple[str, str, int]]:
+    facts = [fact for fact in outcome.facts if fact.kind is FactKind.FAILURE]
     return [(fact.source, fact.body["hook"], fact.body["count"]) for fact in facts]
 
 
 def test_equal_failures_are_one_fact_with_a_count_and_a_line(trade: Run) -> None:
     outcome = trade("BuysAtMarket", Broken())
     assert failures(outcome) == [("Broken", "contribute_signals", 10)]
-    [fact] = [fact for fact in outcome.facts if fact.kind is Kind.FAILURE]
+    [fact] = [fact for fact in outcome.facts if fact.kind is FactKind.FAILURE]
     assert fact.body["where"].startswith(f"{HERE}:")
     assert fact.body["error"] == "ZeroDivisionError: no such average"
 

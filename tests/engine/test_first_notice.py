@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from qe_plugins.engine.results.result import Outcome
-from qe_plugins.journal.facts import Kind
+from qe_plugins.engine.results.result import BacktestResult
+from qe_plugins.journal.facts import FactKind
 from tests.engine.one_root import ns, trade
 
 EXPIRY = ns("2013-12-27 12:30")
@@ -22,7 +22,7 @@ WEEK = (
 )
 
 
-def gold(folder: Path, *times: str, trader: str = "BuysOnce", **more: Any) -> Outcome:
+def gold(folder: Path, *times: str, trader: str = "BuysOnce", **more: Any) -> BacktestResult:
     return trade(folder, "GCZ13", EXPIRY, times, trader, **more)
 
 
@@ -31,7 +31,7 @@ def test_a_position_is_closed_half_an_hour_before_the_last_business_day_ahead_of
 
     assert outcome.fills["side"].to_list() == ["BUY", "SELL"]
     assert outcome.fills["ts"].dt.strftime("%m-%d %H:%M").to_list()[1] == "11-27 21:45"
-    [fact] = [fact for fact in outcome.facts if fact.kind is Kind.CLOSING]
+    [fact] = [fact for fact in outcome.facts if fact.kind is FactKind.CLOSING]
     assert fact.body["reason"] == "closes +1 GCZ13.XCEC of BuysOnce-000"
 
 

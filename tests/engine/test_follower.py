@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from nautilus_trader.model import Bar
 
-from qe_plugins.data.catalog.reader import Strand
+from qe_plugins.data.catalog.reader import SplicedBars
 from qe_plugins.engine.rolling.front import Front
-from qe_plugins.engine.rolling.front_state import Follower
-from qe_plugins.engine.settings.entries import Follows
+from qe_plugins.engine.rolling.front_state import FrontState
+from qe_plugins.engine.settings.entries import RollSettings
 
 FRONT = Front("MES", "MES.XCME", "1-MINUTE-LAST", "volume", "MESH24.XCME", ())
 SOURCE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
@@ -17,10 +17,10 @@ SOURCE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 
 def test_bars_that_nobody_heard_in_their_piece_are_let_go(qe_bar: Callable[..., Bar]) -> None:
     """A strategy that has stopped hears none: they must not pile up to the tape's end."""
-    follower = Follower(FRONT, Follows(instrument="MES", roll="volume"), kept=10)
+    follower = FrontState(FRONT, RollSettings(instrument="MES", roll="volume"), kept=10)
     for at in ("15:00", "15:01", "15:02"):
         bars = [qe_bar(4_750, at=f"2024-01-03 {at}")]
-        follower.expects([Strand(FRONT.bar_type, SOURCE, bars)])
+        follower.expects([SplicedBars(FRONT.bar_type, SOURCE, bars)])
         last = bars[0]
 
     assert follower.hear() == last

@@ -25,11 +25,11 @@ from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins import OrderRequest, Plugin, Rolled, Veto, hookimpl
 from qe_plugins.config.loader import load
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
-from qe_plugins.journal.facts import Kind
-from qe_plugins.plugins import Plugins
+from qe_plugins.journal.facts import FactKind
+from qe_plugins.plugins import PluginManager
 from tests.engine import followers
 from tests.engine.conftest import CONTRACTS
 
@@ -85,7 +85,7 @@ def write_tape(
     return folder
 
 
-Follow = Callable[..., Outcome]
+Follow = Callable[..., BacktestResult]
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def follow(tmp_path: Path, qe_contract: FuturesContract) -> Follow:
         positions: Sequence[int] = (),
         entry: dict[str, Any] | None = None,
         **more: Any,
-    ) -> Outcome:
+    ) -> BacktestResult:
         folder = write_tape(tmp_path / f"tape-{next(made)}", qe_contract, old, new)
         strategy: dict[str, Any] = {
             "path": f"tests.engine.followers:{trader}",
@@ -119,7 +119,7 @@ def follow(tmp_path: Path, qe_contract: FuturesContract) -> Follow:
         }
         file = tmp_path / "test.yaml"
         file.write_text(yaml.safe_dump(config, sort_keys=False))
-        named = Plugins([(type(plugin).__name__, plugin) for plugin in plugins])
+        named = PluginManager([(type(plugin).__name__, plugin) for plugin in plugins])
         return run(load(file), plugins=named)
 
     return trade
@@ -143,7 +143,7 @@ def test_one_roll_is_journaled_with_its_prices_its_legs_and_both_fees(follow: Fo
         (NEW, "BUY", 0.57),
     ]
     assert roll["reason"].startswith("volume on 2024-03-05: MESM24")
-    [fact] = [fact for fact in outcome.facts if fact.kind is Kind.ROLL]
+    [fact] = [fact for fact in outcome.facts if fact.kind is FactKind.ROLL]
     caused = [other.id for other in outcome.facts if other.cause == fact.id]
     assert caused == [f"order:{order}" for order in fact.body["orders"]]
 
@@ -305,7 +305,7 @@ def test_profit_is_that_of_the_difference_adjusted_series_minus_the_cost_of_the_
     traded = sum(abs(b - a) for a, b in zip([0, *held], held, strict=False))
     rolled = 2 * abs(held[HALF - 1])
     expected = moves * MULTIPLIER - FEE * (traded + rolled)
-    trades = [fact for fact in outcome.facts if fact.kind is Kind.TRADE]
+    trades = [fact for fact in outcome.facts if fact.kind is FactKind.TRADE]
     assert sum(Decimal(fact.body["pnl"]) for fact in trades) == expected
     gained = outcome.final_balance - outcome.starting_balance
     assert abs(gained - expected) <= CENT * outcome.fills.height  # the engine rounds every fill

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from tests.engine import one_root
 from tests.engine.one_root import ns
 
@@ -29,14 +29,14 @@ CLOSES = [
     ("ES", "2024-12-24", "12:15"),
 ]
 
-Desk = Callable[..., Outcome]
+Desk = Callable[..., BacktestResult]
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """Return a function that buys one contract of a root at every bar; bars end at given times."""
 
-    def trade(root: str, *times: str, trader: str = "BuysAtEveryBar") -> Outcome:
+    def trade(root: str, *times: str, trader: str = "BuysAtEveryBar") -> BacktestResult:
         refuse = {"session": {"closed": "refuse"}}
         ends = ns(times[-1]) + YEAR
         return one_root.trade(tmp_path, f"{root}H30", ends, times, trader, **refuse)

@@ -12,14 +12,14 @@ from nautilus_trader.model import Bar, BarType, FuturesContract, Price, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.loader import load
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.testing.market import nanoseconds
 from tests.engine.conftest import CONTRACTS
 
-Desk = Callable[..., Outcome]
+Desk = Callable[..., BacktestResult]
 EVENING = [f"2024-01-03 {at}" for at in ("21:58", "21:59", "22:00", "23:01", "23:02", "23:03")]
 """The last minutes before the break of 16:00 in Chicago, and the first after it."""
 
@@ -31,7 +31,7 @@ LAST_HOUR = [f"2024-03-15 {12 + n // 60}:{n % 60:02}" for n in range(30, 91)]
 def desk(tmp_path: Path, qe_contract: FuturesContract, qe_bar: Callable[..., Bar]) -> Desk:
     """Return a function that runs a trader over bars at given times, a point higher each."""
 
-    def trade(trader: str, times: list[str], **more: Any) -> Outcome:
+    def trade(trader: str, times: list[str], **more: Any) -> BacktestResult:
         folder = tmp_path / "tape"
         folder.mkdir()
         catalog = ParquetDataCatalog(str(folder))
@@ -108,16 +108,16 @@ def test_a_position_is_flat_before_expiry_and_its_stop_is_gone(desk: Desk) -> No
     closed = outcome.fills["ts"].to_list()[-1]
     assert f"{closed:%H:%M}" == "13:10"
     assert outcome.orders["status"].to_list() == ["FILLED", "CANCELED", "FILLED"]
-    [fact] = [fact for fact in outcome.facts if fact.kind is Kind.CLOSING]
+    [fact] = [fact for fact in outcome.facts if fact.kind is FactKind.CLOSING]
     assert fact.body["reason"] == "closes +1 MESH24.XCME of BuysAtBar1AndStops-000"
 
 
 def test_the_journal_says_that_the_house_closed_it_and_what_it_slipped(desk: Desk) -> None:
     outcome = desk("BuysAtBar1AndStops", LAST_HOUR, expiry=early("20m"), slippage={"ticks": 2})
     facts = {fact.id: fact for fact in outcome.facts}
-    [trade] = [fact for fact in outcome.facts if fact.kind is Kind.TRADE]
+    [trade] = [fact for fact in outcome.facts if fact.kind is FactKind.TRADE]
     order = facts[facts[trade.cause or ""].cause or ""]
-    assert facts[order.cause or ""].kind is Kind.CLOSING
+    assert facts[order.cause or ""].kind is FactKind.CLOSING
     assert trade.body["slippage"] == "1.00"  # two ticks in, two ticks out
     assert outcome.positions["slippage"].to_list() == [1.0]
 

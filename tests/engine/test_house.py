@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from nautilus_trader.model import Bar, BarType, InstrumentId, Price, Quantity
 
-from qe_plugins.engine.risk.equity_bound import SLACK, Worth
-from qe_plugins.engine.risk.liquidation import House
+from qe_plugins.engine.risk.equity_bound import SLACK, EquityBound
+from qe_plugins.engine.risk.liquidation import Liquidator
 from qe_plugins.errors import RunError
 
 CONTRACT = InstrumentId.from_str("ESZ24.XCME")
@@ -21,7 +21,7 @@ class Account:
 
     def __init__(self) -> None:
         self.looks = 0
-        self.kept = Worth()
+        self.kept = EquityBound()
 
     def held(self) -> dict[InstrumentId, Decimal]:
         return {CONTRACT: Decimal(1)}
@@ -43,15 +43,15 @@ def account() -> Account:
 
 
 @pytest.fixture
-def house(account: Account) -> House:
+def house(account: Account) -> Liquidator:
     contract = SimpleNamespace(underlying="ES", multiplier=Quantity.from_int(50))
     held = [SimpleNamespace(quantity=Quantity.from_int(1), is_long=True)]
     cache = SimpleNamespace(instrument=lambda _: contract, positions_open=lambda **_: held)
     rules = SimpleNamespace(flat_at=lambda _: None)
-    return House(cache, account, rules, None, "close", None)  # type: ignore[arg-type]
+    return Liquidator(cache, account, rules, None, "close", None)  # type: ignore[arg-type]
 
 
-def heard_in(house: House, instrument: str) -> None:
+def heard_in(house: Liquidator, instrument: str) -> None:
     """Let the house hear an instrument's bars, then fill an order in the contract."""
     house.hears(InstrumentId.from_str(instrument))
     house.filled(None, fill(1, 5_000.0))  # nothing is known yet: the first bar brings a look
@@ -76,7 +76,7 @@ def bar(instrument: str, close: float) -> Bar:
 
 @pytest.mark.parametrize("heard", ["ESZ24.XCME", "ES.XCME"])
 def test_between_safe_prices_nothing_is_looked_up(
-    house: House, account: Account, heard: str
+    house: Liquidator, account: Account, heard: str
 ) -> None:
     heard_in(house, heard)
     for close in (5_000.0, 5_099.75, 4_900.25, 5_000.0):
@@ -86,7 +86,7 @@ def test_between_safe_prices_nothing_is_looked_up(
 
 @pytest.mark.parametrize("heard", ["ESZ24.XCME", "ES.XCME"])
 def test_half_of_what_is_spare_lost_is_looked_at(
-    house: House, account: Account, heard: str
+    house: Liquidator, account: Account, heard: str
 ) -> None:
     heard_in(house, heard)
     for close in (5_000.0, 4_900.0):
@@ -94,7 +94,9 @@ def test_half_of_what_is_spare_lost_is_looked_at(
     assert account.looks == 2
 
 
-def test_a_fill_moves_the_safe_prices_and_needs_no_look(house: House, account: Account) -> None:
+def test_a_fill_moves_the_safe_prices_and_needs_no_look(
+    house: Liquidator, account: Account
+) -> None:
     heard_in(house, "ESZ24.XCME")
     house.check(bar("ESZ24.XCME", 5_000.0))
     house.filled(None, fill(-2, 5_100.0))
@@ -105,7 +107,7 @@ def test_a_fill_moves_the_safe_prices_and_needs_no_look(house: House, account: A
 
 @pytest.mark.parametrize("heard", ["NQZ24.XCME", "NQ.XCME"])
 def test_bars_of_something_else_leave_nothing_safe(
-    house: House, account: Account, heard: str
+    house: Liquidator, account: Account, heard: str
 ) -> None:
     heard_in(house, heard)
     for close in (5_000.0, 5_000.0, 5_000.0):
@@ -113,7 +115,9 @@ def test_bars_of_something_else_leave_nothing_safe(
     assert account.looks == 3
 
 
-def test_bars_that_are_heard_no_more_leave_nothing_safe(house: House, account: Account) -> None:
+def test_bars_that_are_heard_no_more_leave_nothing_safe(
+    house: Liquidator, account: Account
+) -> None:
     heard_in(house, "ESZ24.XCME")
     house.check(bar("ESZ24.XCME", 5_000.0))
     house.hears(CONTRACT, still=False)
@@ -121,7 +125,7 @@ def test_bars_that_are_heard_no_more_leave_nothing_safe(house: House, account: A
     assert account.looks == 2
 
 
-def test_while_a_contract_is_held_every_bar_is_watched(house: House, account: Account) -> None:
+def test_while_a_contract_is_held_every_bar_is_watched(house: Liquidator, account: Account) -> None:
     heard_in(house, "ESZ24.XCME")
     house.check(bar("ESZ24.XCME", 5_000.0))
     assert house.watching
@@ -130,7 +134,7 @@ def test_while_a_contract_is_held_every_bar_is_watched(house: House, account: Ac
 
 
 def test_a_strategy_that_holds_something_else_than_its_fills_come_to_stops_the_run(
-    house: House,
+    house: Liquidator,
 ) -> None:
     heard_in(house, "ESZ24.XCME")
     house.filled(None, fill(2, 5_000.0))

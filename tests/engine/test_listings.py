@@ -12,13 +12,13 @@ from nautilus_trader.model import BarType
 from nautilus_trader.trading import Strategy
 
 from qe_plugins.config.loader import Loaded
-from qe_plugins.engine.results.result import Outcome
-from qe_plugins.engine.running.availability import Listings
+from qe_plugins.engine.results.result import BacktestResult
+from qe_plugins.engine.running.availability import AvailableData
 from qe_plugins.errors import DataError
 from tests.engine.conftest import CONTRACT
 
 MINUTES = f"{CONTRACT}-1-MINUTE-LAST-EXTERNAL"
-LISTINGS = Listings([CONTRACT], [MINUTES])
+LISTINGS = AvailableData([CONTRACT], [MINUTES])
 
 
 class Subscriber(Strategy):
@@ -86,7 +86,7 @@ def test_whatever_is_written_is_on_the_tape_or_refused(text: str) -> None:
     ],
 )
 def test_a_subscription_to_what_is_not_there_stops_the_run(
-    trade: Callable[..., Outcome], trader: str, said: str
+    trade: Callable[..., BacktestResult], trader: str, said: str
 ) -> None:
     strategies = {"one": {"path": f"{__name__}:{trader}"}}
     with pytest.raises(DataError) as raised:
@@ -96,7 +96,7 @@ def test_a_subscription_to_what_is_not_there_stops_the_run(
 
 
 def test_a_subscription_to_bars_that_the_engine_makes_is_served(
-    trade: Callable[..., Outcome],
+    trade: Callable[..., BacktestResult],
 ) -> None:
     outcome = trade(None, strategies={"one": {"path": f"{__name__}:WantsMadeBars"}})
     assert outcome.tape.bars == 10

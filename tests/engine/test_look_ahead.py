@@ -16,7 +16,7 @@ from qe_plugins import Plugin, Side, Signal, hookimpl
 from qe_plugins.config.loader import load
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.engine.signals.history import History
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from tests.engine.conftest import CONTRACTS
 from tests.engine.followers import BUY, SELL, Follower
 from tests.engine.test_following import write_tape
@@ -125,7 +125,7 @@ def test_nothing_public_leads_to_a_later_bar(
     file = tmp_path / "looks.yaml"
     file.write_text(yaml.safe_dump(config))
     plugin, LooksAround._looks = Looks(), []
-    outcome = run(load(file), plugins=Plugins([("looks", plugin)]))
+    outcome = run(load(file), plugins=PluginManager([("looks", plugin)]))
     looks = [*plugin._looks, *LooksAround._looks]
     assert not [fact for fact in outcome.facts if fact.kind == "failure"]
     assert {who for who, *_ in looks} == {

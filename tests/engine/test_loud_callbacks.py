@@ -12,13 +12,13 @@ from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from qe_plugins import Plugin, hookimpl
 from qe_plugins.config.loader import Loaded, load
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import StrategyError
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from tests.engine.traders import BARS, BUY, Trader
 
-Run = Callable[..., Outcome]
+Run = Callable[..., BacktestResult]
 NANOSECONDS = 10**9
 
 
@@ -169,9 +169,9 @@ def test_a_plugin_that_fails_at_the_start_ends_the_run(trade: Run) -> None:
 
 def test_a_run_after_a_run_that_failed_is_like_any_other(settings: Callable[..., Loaded]) -> None:
     loaded = settings("BuysThenSells")
-    before = run(loaded, plugins=Plugins([])).fills_sha256
+    before = run(loaded, plugins=PluginManager([])).fills_sha256
     file = loaded.file.with_name("bad.yaml")
     file.write_text(loaded.file.read_text().replace("BuysThenSells", "BreaksOnBar3"))
     with pytest.raises(StrategyError):
-        run(load(file), plugins=Plugins([]))
-    assert run(loaded, plugins=Plugins([])).fills_sha256 == before
+        run(load(file), plugins=PluginManager([]))
+    assert run(loaded, plugins=PluginManager([])).fills_sha256 == before

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from qe_plugins import state_dir
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.errors import StrategyError
 
-Trade = Callable[..., Outcome]
+Trade = Callable[..., BacktestResult]
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.loader import load
 from qe_plugins.engine.contracts.instruments import remade
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.testing.market import nanoseconds
 
-Trade = Callable[..., Outcome]
+Trade = Callable[..., BacktestResult]
 FREE = {"model": "none"}
 
 
@@ -27,7 +27,7 @@ def account(balance: str, **more: Any) -> dict[str, Any]:
     return {"nautilus": {"venue": {"starting_balances": [balance]}}, "slippage": FREE, **more}
 
 
-def reasons(outcome: Outcome) -> list[str]:
+def reasons(outcome: BacktestResult) -> list[str]:
     return outcome.orders["reason"].drop_nulls().to_list()
 
 
@@ -47,7 +47,7 @@ def test_a_dollar_less_is_refused_with_the_figures(trade: Trade) -> None:
     assert outcome.vetoes.select("plugin", "reason").rows() == [
         ("margin", reason.removeprefix("margin: "))
     ]
-    assert [f.body["plugin"] for f in outcome.facts if f.kind is Kind.VETO] == ["margin"]
+    assert [f.body["plugin"] for f in outcome.facts if f.kind is FactKind.VETO] == ["margin"]
 
 
 @pytest.mark.parametrize("first", [4_750.0, 10.0, 0.0, -12.25])
@@ -104,10 +104,10 @@ def test_turning_a_position_around_needs_the_margin(trade: Trade) -> None:
 
 
 @pytest.fixture
-def breached(trade: Trade) -> Callable[[str], Outcome]:
+def breached(trade: Trade) -> Callable[[str], BacktestResult]:
     """Return a function that holds one contract down 41 points on 2,000 USD: 1,800 is the least."""
 
-    def hold(policy: str) -> Outcome:
+    def hold(policy: str) -> BacktestResult:
         closes = (4_750.0, 4_750.0, 4_709.0, 4_708.0, 4_707.0)
         margin = {"margin": {"on_breach": policy}}
         return trade("BuysAtMarket", closes=closes, **account("2_000 USD", **margin))
@@ -116,27 +116,27 @@ def breached(trade: Trade) -> Callable[[str], Outcome]:
 
 
 def test_a_breach_closes_positions_at_the_bar_that_shows_it(
-    breached: Callable[[str], Outcome], caplog: pytest.LogCaptureFixture
+    breached: Callable[[str], BacktestResult], caplog: pytest.LogCaptureFixture
 ) -> None:
     outcome = breached("liquidate")
     reason = "the account is worth 1,794.43, 1,800 is the least"
     assert outcome.fills.select("side", "price").rows() == [("BUY", 4_750.0), ("SELL", 4_709.0)]
-    closings = [fact.body["reason"] for fact in outcome.facts if fact.kind is Kind.CLOSING]
+    closings = [fact.body["reason"] for fact in outcome.facts if fact.kind is FactKind.CLOSING]
     assert closings == [reason, "closes +1 MESH24.XCME of BuysAtMarket-000"]
     assert f"margin: {reason}" in caplog.text
     assert outcome.assumptions[0] == f"margin: {reason}"
 
 
-def test_a_breach_may_end_new_risk_instead(breached: Callable[[str], Outcome]) -> None:
+def test_a_breach_may_end_new_risk_instead(breached: Callable[[str], BacktestResult]) -> None:
     outcome = breached("halt")
     assert outcome.fills["side"].to_list() == ["BUY"]
-    assert [f.body["policy"] for f in outcome.facts if f.kind is Kind.CLOSING] == ["halt"]
+    assert [f.body["policy"] for f in outcome.facts if f.kind is FactKind.CLOSING] == ["halt"]
 
 
-def test_a_breach_may_be_ignored(breached: Callable[[str], Outcome]) -> None:
+def test_a_breach_may_be_ignored(breached: Callable[[str], BacktestResult]) -> None:
     outcome = breached("ignore")
     assert outcome.fills["side"].to_list() == ["BUY"]
-    assert not [f for f in outcome.facts if f.kind is Kind.CLOSING]
+    assert not [f for f in outcome.facts if f.kind is FactKind.CLOSING]
 
 
 def test_a_breach_closes_what_every_strategy_holds(trade: Trade) -> None:
@@ -182,6 +182,6 @@ def test_a_margin_that_is_raised_meanwhile_is_held_against_the_account(
     outcome = run(load(file))
     assert outcome.fills.height == 1 + closed
     if closed:
-        [reason, _] = [f.body["reason"] for f in outcome.facts if f.kind is Kind.CLOSING]
+        [reason, _] = [f.body["reason"] for f in outcome.facts if f.kind is FactKind.CLOSING]
         assert reason == "the account is worth 1,499.43, 2,027 is the least"
         assert f"{outcome.fills['ts'][1]:%Y-%m-%d %H:%M}" == "2025-01-02 15:00"

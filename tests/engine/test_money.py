@@ -13,18 +13,23 @@ from nautilus_trader.model import Currency, Quantity
 
 from qe_plugins.config.loader import Loaded
 from qe_plugins.engine.contracts.instruments import FeeByDate, fee_model
-from qe_plugins.engine.contracts.terms import Terms, fees_in_words, margins_in_words, money_facts
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.contracts.terms import (
+    ContractTerms,
+    fees_in_words,
+    margins_in_words,
+    money_facts,
+)
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.engine.running.describe import describe
 from qe_plugins.errors import ConfigError
-from qe_plugins.market.sessions import closed_until, stretch
+from qe_plugins.market.sessions import closed_until, trading_window
 from qe_plugins.market.specs import market
 from qe_plugins.plugins.builtin.dollar_risk import DollarRisk
 from qe_plugins.plugins.types import Rung, Side, Signal
 
 Settings = Callable[..., Loaded]
-Trade = Callable[..., Outcome]
+Trade = Callable[..., BacktestResult]
 
 
 def ns(text: str) -> int:
@@ -32,10 +37,10 @@ def ns(text: str) -> int:
 
 
 @pytest.fixture
-def terms(settings: Settings) -> Callable[..., Terms]:
+def terms(settings: Settings) -> Callable[..., ContractTerms]:
     """Return a function that looks up a root over a window, past a configuration."""
 
-    def find(root: str, start: str, end: str, **more: Any) -> Terms:
+    def find(root: str, start: str, end: str, **more: Any) -> ContractTerms:
         loaded = settings(None, **{"contracts": {}, **more})
         contract: Any = SimpleNamespace(underlying=root)
         return money_facts(loaded, [contract], ns(start), ns(end))[root]
@@ -58,7 +63,12 @@ def terms(settings: Settings) -> Callable[..., Terms]:
     ],
 )
 def test_fees_and_margins_are_those_of_the_day(
-    terms: Callable[..., Terms], root: str, day: str, fee: str, initial: int, maintenance: int
+    terms: Callable[..., ContractTerms],
+    root: str,
+    day: str,
+    fee: str,
+    initial: int,
+    maintenance: int,
 ) -> None:
     found = terms(root, f"{day} 12:00", f"{day} 20:00")
     assert found.fee(ns(f"{day} 15:00")) == Decimal(fee)
@@ -96,18 +106,20 @@ def test_a_market_is_closed_from_its_close_to_its_open(
     [("ES", "2013-10-09 20:00", 15), ("ES", "2013-10-09 20:45", 30), ("GC", "2023-05-03 20:59", 1)],
 )
 def test_trading_next_stops_at_a_halt_or_the_close(root: str, at: str, minutes: int) -> None:
-    start, end = stretch(root, ns(at)) or (0, 0)
+    start, end = trading_window(root, ns(at)) or (0, 0)
     assert start <= ns(at)
     assert end - ns(at) == minutes * 60 * 10**9
 
 
-def test_margins_change_on_the_evening_before_their_day(terms: Callable[..., Terms]) -> None:
+def test_margins_change_on_the_evening_before_their_day(
+    terms: Callable[..., ContractTerms],
+) -> None:
     found = terms("ES", "2022-01-18", "2022-01-25")
     assert found.margin(ns("2022-01-20 22:59:59")).initial == 12_100
     assert found.margin(ns("2022-01-20 23:00:00")).initial == 11_880
 
 
-def test_a_run_says_which_table_and_which_day(terms: Callable[..., Terms]) -> None:
+def test_a_run_says_which_table_and_which_day(terms: Callable[..., ContractTerms]) -> None:
     found = terms("ES", "2022-01-18", "2022-01-25")
     table = "(configs/markets.yaml as of"
     assert fees_in_words(found, "USD") == [f"ES: 2.15 USD a contract and side {table} 2010-06-06)."]
@@ -119,31 +131,31 @@ def test_a_run_says_which_table_and_which_day(terms: Callable[..., Terms]) -> No
 
 
 def test_a_run_before_the_table_says_that_it_takes_the_first_entry(
-    terms: Callable[..., Terms],
+    terms: Callable[..., ContractTerms],
 ) -> None:
     [line] = margins_in_words(terms("ES", "2013-10-07", "2013-12-20"), "USD")
     assert line.endswith("(configs/markets.yaml as of 2021-02-22, the first there is).")
 
 
-def test_what_is_written_stands_in_place_of_the_table(terms: Callable[..., Terms]) -> None:
+def test_what_is_written_stands_in_place_of_the_table(terms: Callable[..., ContractTerms]) -> None:
     written = {"ES": {"margin_init": 500, "margin_maint": 400, "fee": 9}}
     found = terms("ES", "2022-01-18", "2022-01-25", contracts=written)
     assert (found.fee(0), found.margin(0).initial) == (9, 500)
     assert fees_in_words(found, "USD") == ["ES: 9 USD a contract and side (`contracts:`)."]
 
 
-def test_a_root_that_nobody_knows_is_an_error(terms: Callable[..., Terms]) -> None:
+def test_a_root_that_nobody_knows_is_an_error(terms: Callable[..., ContractTerms]) -> None:
     with pytest.raises(ConfigError, match="no fee and margins for FDAX"):
         terms("FDAX", "2022-01-18", "2022-01-25")
 
 
-def test_a_day_traders_margin_is_known_for_es_in_2021(terms: Callable[..., Terms]) -> None:
+def test_a_day_traders_margin_is_known_for_es_in_2021(terms: Callable[..., ContractTerms]) -> None:
     found = terms("ES", "2021-05-03", "2021-05-04", margin={"basis": "day_trade"})
     assert found.margin(ns("2021-05-03")).day_trade == 3_025
 
 
 def test_a_day_traders_margin_that_ends_inside_the_run_is_an_error(
-    terms: Callable[..., Terms],
+    terms: Callable[..., ContractTerms],
 ) -> None:
     with pytest.raises(ConfigError, match="no day-trade margin of ES from 2022-01-21"):
         terms("ES", "2021-05-03", "2022-05-04", margin={"basis": "day_trade"})
@@ -181,7 +193,7 @@ def test_check_says_which_table_and_which_day(settings: Settings) -> None:
     assert ("assumes", fee) in rows
 
 
-def test_a_fee_is_that_of_the_day_of_the_order(terms: Callable[..., Terms]) -> None:
+def test_a_fee_is_that_of_the_day_of_the_order(terms: Callable[..., ContractTerms]) -> None:
     mes = terms("MES", "2026-11-01", "2026-12-01")
     model = fee_model({"MES": mes}, "USD")
     assert isinstance(model, FeeByDate)

@@ -10,12 +10,12 @@ import pytest
 
 from qe_plugins import OrderRequest, Plugin, Proposal, Review, Trade, Veto, hookimpl
 from qe_plugins.config.loader import Loaded
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
-from qe_plugins.journal.facts import Kind
-from qe_plugins.plugins import Plugins
+from qe_plugins.journal.facts import FactKind
+from qe_plugins.plugins import PluginManager
 
-Run = Callable[..., Outcome]
+Run = Callable[..., BacktestResult]
 
 
 class Slow(Plugin):
@@ -67,22 +67,24 @@ class Thread(Plugin):
         self.names.add(threading.current_thread().name)
 
 
-def failures(outcome: Outcome) -> list[tuple[str, str, str]]:
-    found = [fact for fact in outcome.facts if fact.kind is Kind.FAILURE]
+def failures(outcome: BacktestResult) -> list[tuple[str, str, str]]:
+    found = [fact for fact in outcome.facts if fact.kind is FactKind.FAILURE]
     return [(f.source, f.body["hook"], f.body["error"]) for f in found]
 
 
 @pytest.mark.parametrize("observer", [Slow, Raising, Muddled])
 def test_an_observer_changes_no_fill(settings: Callable[..., Loaded], observer: type) -> None:
     loaded = settings("BuysThenSells")
-    alone, watched = (run(loaded, plugins=Plugins(who)) for who in ([], [("watcher", observer())]))
+    alone, watched = (
+        run(loaded, plugins=PluginManager(who)) for who in ([], [("watcher", observer())])
+    )
     assert len(watched.fills) == 2
     assert watched.fills_sha256 == alone.fills_sha256
 
 
 def test_a_slow_observer_is_waited_for_at_the_end(trade: Run) -> None:
     outcome = trade("BuysThenSells", Slow())
-    [review] = [fact for fact in outcome.facts if fact.kind is Kind.REVIEW]
+    [review] = [fact for fact in outcome.facts if fact.kind is FactKind.REVIEW]
     assert review.body["summary"] == "at last"
 
 
@@ -92,7 +94,7 @@ def test_an_observer_that_raises_is_journaled_and_the_next_one_is_heard(trade: R
         ("Raising", "trade_closed", "LookupError: no such trade"),
         ("Raising", "session_closed", "LookupError: no such session"),
     ]
-    assert [fact.source for fact in outcome.facts if fact.kind is Kind.REVIEW] == ["Slow"]
+    assert [fact.source for fact in outcome.facts if fact.kind is FactKind.REVIEW] == ["Slow"]
 
 
 def test_an_answer_that_is_no_review_is_a_failure(trade: Run) -> None:

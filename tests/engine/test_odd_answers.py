@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from qe_plugins import OrderRequest, Plugin, Proposal, Review, Trade, Veto, hookimpl
-from qe_plugins.engine.results.result import Outcome
-from qe_plugins.journal.facts import Kind
+from qe_plugins.engine.results.result import BacktestResult
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.journal.store import Journal
 from tests.command import qe
 from tests.engine import traders
 
-Run = Callable[..., Outcome]
+Run = Callable[..., BacktestResult]
 HALF = "cut \ud83d here"
 """A headline cut in the middle of an emoji."""
 
@@ -58,7 +58,7 @@ class Analyst(Plugin):
         return Proposal(title=self.changes.get("summary", "more"), reason="why", change=change)
 
 
-def journaled(outcome: Outcome) -> list[Any]:
+def journaled(outcome: BacktestResult) -> list[Any]:
     """Return the facts of a run as its journal gives them back."""
     with Journal.open() as journal:
         journal.write_run(outcome.run_id, outcome.name, outcome.started, outcome.facts)
@@ -88,7 +88,7 @@ def test_a_veto_is_a_veto_whatever_its_reason(trade: Run, answer: Any, reason: s
     assert outcome.orders["status"].to_list() == ["DENIED"]
     [told] = outcome.orders["reason"].to_list()
     heard = [what for what in traders.BuysAtMarket.heard if isinstance(what, tuple)]
-    [veto] = [fact for fact in journaled(outcome) if fact.kind is Kind.VETO]
+    [veto] = [fact for fact in journaled(outcome) if fact.kind is FactKind.VETO]
     assert reason in told
     assert ("on_order_denied", told) in heard
     assert reason in veto.body["reason"]
@@ -97,8 +97,8 @@ def test_a_veto_is_a_veto_whatever_its_reason(trade: Run, answer: Any, reason: s
 def test_text_that_no_file_takes_is_made_writable(trade: Run) -> None:
     outcome = trade("BuysThenSells", Analyst(summary=HALF, facts={HALF: [HALF, (HALF,)], "n": 1}))
     facts = journaled(outcome)
-    [review] = [fact for fact in facts if fact.kind is Kind.REVIEW]
-    [proposal] = [fact for fact in facts if fact.kind is Kind.PROPOSAL]
+    [review] = [fact for fact in facts if fact.kind is FactKind.REVIEW]
+    [proposal] = [fact for fact in facts if fact.kind is FactKind.PROPOSAL]
     text = "cut \ufffd here"
     assert review.body["summary"] == proposal.body["title"] == text
     assert review.body["facts"] == {text: [text, [text]], "n": 1}
@@ -138,8 +138,8 @@ def test_a_review_that_no_journal_takes_is_a_failure_and_the_run_stands(
     outcome = trade("BuysThenSells", Analyst(**changes))
     facts = journaled(outcome)
     assert len(outcome.fills) == 2
-    assert not any(fact.kind is Kind.REVIEW for fact in facts)
-    failed = [fact.body["hook"] for fact in facts if fact.kind is Kind.FAILURE]
+    assert not any(fact.kind is FactKind.REVIEW for fact in facts)
+    failed = [fact.body["hook"] for fact in facts if fact.kind is FactKind.FAILURE]
     assert failed[0] == "trade_closed"
     [stats] = outcome.plugins
     assert (stats.failed, stats.answered) == (len(failed), 2 - len(failed))
@@ -150,7 +150,7 @@ def test_plain_figures_of_any_kind_are_kept(trade: Run) -> None:
     [review] = [
         fact
         for fact in journaled(trade("BuysThenSells", Analyst(facts=figures)))
-        if fact.kind is Kind.REVIEW
+        if fact.kind is FactKind.REVIEW
     ]
     assert review.body["facts"] == {"decimal": "1.5", "tuple": [1, 2], "none": None, "nan": None}
 

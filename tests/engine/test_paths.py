@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.bars import Bars
-from qe_plugins.engine.accounting.booking import UNSEEN, Path
+from qe_plugins.engine.accounting.booking import UNSEEN, PriceRanges
 
 bars = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9), st.integers(0, 9)), max_size=20)
 moments = st.integers(0, 31)
@@ -26,7 +26,7 @@ def columns(rows: list[tuple[int, int, int]]) -> Bars:
 
 @given(bars, bars, st.lists(moments, min_size=2, max_size=6))
 def test_a_range_is_that_of_every_bar_of_every_type_between_two_moments(one, other, cuts):
-    path, cuts = Path([columns(one), columns(other)]), sorted(cuts)
+    path, cuts = PriceRanges([columns(one), columns(other)]), sorted(cuts)
     numbers = path.before(cuts)
     for (since, until), count, (top, bottom) in zip(
         pairwise(cuts), np.diff(numbers), path.ranges(numbers), strict=True
@@ -39,12 +39,12 @@ def test_a_range_is_that_of_every_bar_of_every_type_between_two_moments(one, oth
 
 @given(bars, moments)
 def test_bars_at_a_moment_are_heard_by_then_and_not_before(rows, moment):
-    path = Path([columns(rows)])
+    path = PriceRanges([columns(rows)])
     [until], [before] = path.until([moment]), path.before([moment])
     assert until - before == sum(ts == moment for ts, *_ in rows)
 
 
 def test_a_contract_without_bars_has_an_empty_path():
-    path = Path([])
+    path = PriceRanges([])
     assert path.until([1]) == [0]
     assert path.ranges([0, 0]) == [UNSEEN]

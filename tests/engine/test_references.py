@@ -12,11 +12,11 @@ from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins import Plugin, Trade, hookimpl
 from qe_plugins.config.loader import Loaded
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.testing.market import nanoseconds
 
-Run = Callable[..., Outcome]
+Run = Callable[..., BacktestResult]
 RISING = [4_750.0 + n for n in range(10)]
 
 

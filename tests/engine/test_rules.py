@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from qe_plugins import OrderRequest, Plugin, hookimpl
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.risk.order_request import OrderDescription
-from qe_plugins.engine.risk.rules import Rules
+from qe_plugins.engine.risk.rules import RiskRules
 from tests.engine.test_veto import SLICER
 
-Trade = Callable[..., Outcome]
+Trade = Callable[..., BacktestResult]
 CROSS = {"ema_cross": {"instrument_id": "MESH24.XCME", "fast": 2, "slow": 4}}
 WAVES = [4750.0 + (n % 7) * (1 if n % 14 < 7 else -1) for n in range(55)]
 
@@ -34,13 +34,13 @@ class Asked(Plugin):
 def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[OrderDescription]:
     """Add a rule that no order keeps; return the list of orders that it was asked about."""
     asked: list[OrderDescription] = []
-    others = Rules.broken
+    others = RiskRules.broken
 
-    def broken(self: Rules, described: OrderDescription) -> Any:
+    def broken(self: RiskRules, described: OrderDescription) -> Any:
         asked.append(described)
         return [*others(self, described), ("closed", "nothing is traded")]
 
-    monkeypatch.setattr(Rules, "broken", broken)
+    monkeypatch.setattr(RiskRules, "broken", broken)
     return asked
 
 
@@ -75,26 +75,26 @@ def test_so_it_does_at_every_bar_of_a_strategy_that_trades_often(
 def test_what_an_algorithm_spawns_is_asked_about_too(
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = Rules.broken
+    others = RiskRules.broken
 
-    def broken(self: Rules, described: OrderDescription) -> Any:
+    def broken(self: RiskRules, described: OrderDescription) -> Any:
         spawned = "-E" in described.request.client_order_id
         return [*others(self, described), *([("slices", "no slices")] if spawned else [])]
 
-    monkeypatch.setattr(Rules, "broken", broken)
+    monkeypatch.setattr(RiskRules, "broken", broken)
     assert trade("BuysByAlgorithm", **SLICER).fills.is_empty()
 
 
 def test_a_modification_that_grows_an_order_is_asked_about_once(
     trade: Trade, evaluated: list[OrderDescription], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refusing = Rules.broken
+    refusing = RiskRules.broken
 
-    def only_growth(self: Rules, described: OrderDescription) -> Any:
+    def only_growth(self: RiskRules, described: OrderDescription) -> Any:
         found = refusing(self, described)
         return found if described.request.grows is not None else []
 
-    monkeypatch.setattr(Rules, "broken", only_growth)
+    monkeypatch.setattr(RiskRules, "broken", only_growth)
     outcome = trade("GrowsALimit")
     assert [one.request.grows for one in evaluated] == [None, 2]
     assert outcome.orders.select("status", "quantity").row(0) == ("ACCEPTED", 1.0)
@@ -104,13 +104,13 @@ def test_each_order_is_described_and_evaluated_once(
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    others = Rules.broken
+    others = RiskRules.broken
 
-    def broken(self: Rules, described: OrderDescription) -> Any:
+    def broken(self: RiskRules, described: OrderDescription) -> Any:
         asked.append(described.request.client_order_id)
         return others(self, described)
 
-    monkeypatch.setattr(Rules, "broken", broken)
+    monkeypatch.setattr(RiskRules, "broken", broken)
     outcome = trade(None, guardian := Asked(), closes=WAVES, strategies=CROSS)
     assert asked == [order.client_order_id for order in guardian.orders]
     assert len(asked) == len(set(asked)) == outcome.orders.height > 5

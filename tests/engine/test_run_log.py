@@ -13,10 +13,10 @@ from nautilus_trader.trading import Strategy
 
 from qe_plugins import Plugin, Review, Trade, hookimpl
 from qe_plugins.config.loader import Loaded
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from qe_plugins.report import run_folder
 from tests.engine.conftest import CONTRACT
 
@@ -57,7 +57,7 @@ def talked(settings: Callable[..., Loaded]) -> Callable[..., list[str]]:
 
     def go(log: str | None = None, **more: Any) -> list[str]:
         loaded = settings(None, (4750,) * 2, strategies=TALKS, **more)
-        outcome = run(loaded, plugins=Plugins([("remarks", Remarks())]), log=log)
+        outcome = run(loaded, plugins=PluginManager([("remarks", Remarks())]), log=log)
         assert outcome.log is not None
         outcome.log.seek(0)
         return outcome.log.read().splitlines()
@@ -116,6 +116,6 @@ def test_what_the_engine_does_not_know_is_an_error(
     assert says in str(caught.value)
 
 
-def test_it_is_in_the_runs_folder(trade: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_it_is_in_the_runs_folder(trade: Callable[..., BacktestResult], tmp_path: Path) -> None:
     place = run_folder.write(trade(None, strategies=TALKS), {}, tmp_path / "run")
     assert "Talks-000: a bar" in (place / "run.log").read_text()

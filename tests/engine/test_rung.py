@@ -13,23 +13,23 @@ from hypothesis import strategies as st
 from nautilus_trader.model import OrderSide, Price, Quantity
 
 from qe_plugins.config.loader import Loaded, load
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.errors import ConfigError
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.plugins.types import Rung
 from tests.engine.test_veto import SLICER
 from tests.engine.traders import MES, SELL, Trader
 
-Trade = Callable[..., Outcome]
+Trade = Callable[..., BacktestResult]
 ROOMY: dict[str, Any] = {"risk": 1_000_000}
 
 
-def statuses(outcome: Outcome) -> list[str]:
+def statuses(outcome: BacktestResult) -> list[str]:
     return outcome.orders["status"].to_list()
 
 
-def reasons(outcome: Outcome) -> list[str]:
+def reasons(outcome: BacktestResult) -> list[str]:
     return outcome.orders["reason"].drop_nulls().unique(maintain_order=True).to_list()
 
 
@@ -63,7 +63,7 @@ def test_what_works_counts_with_what_is_held(trade: Trade) -> None:
     reason = "rung 1 MES allows 1 held and working, this would make 2"
     assert reasons(outcome) == [f"rung: {reason}"]
     assert outcome.vetoes.select("plugin", "reason").rows() == [("rung", reason)]
-    assert [f.body["plugin"] for f in outcome.facts if f.kind is Kind.VETO] == ["rung"]
+    assert [f.body["plugin"] for f in outcome.facts if f.kind is FactKind.VETO] == ["rung"]
 
 
 def test_a_position_may_be_turned_within_the_rung(trade: Trade) -> None:
@@ -195,12 +195,12 @@ def test_position_and_working_orders_never_exceed_the_rung(
         assert abs(held) <= most
 
 
-def run_on(folder: Path, contract: Any, bar: Any, closes: list[float], most: int) -> Outcome:
+def run_on(folder: Path, contract: Any, bar: Any, closes: list[float], most: int) -> BacktestResult:
     """Run `Random` on minutes of MES with a rung of `most` contracts."""
     from nautilus_trader.persistence import ParquetDataCatalog
 
     from qe_plugins.engine.running.backtest import run
-    from qe_plugins.plugins import Plugins
+    from qe_plugins.plugins import PluginManager
     from tests.engine.conftest import CONTRACTS, MINUTES
 
     catalog = ParquetDataCatalog(str(folder))
@@ -221,7 +221,7 @@ def run_on(folder: Path, contract: Any, bar: Any, closes: list[float], most: int
     }
     file = folder / "run.yaml"
     file.write_text(yaml.safe_dump(config))
-    return run(load(file), plugins=Plugins([]))
+    return run(load(file), plugins=PluginManager([]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nautilus_trader.model import Bar, BarType, Price, Quantity
 
-from qe_plugins.engine.signals.session_events import CHICAGO, SessionClock, evening, session_end
+from qe_plugins.engine.signals.session_events import (
+    CHICAGO,
+    SessionCloseDetector,
+    evening,
+    session_end,
+)
 from qe_plugins.plugins.types import Side, Trade
 
 
@@ -102,7 +107,7 @@ def told() -> Callable[..., Any]:
         kind: str = "MINUTE",
     ) -> Any:
         floor: Any = Floor(wanted)
-        clock = SessionClock(floor)
+        clock = SessionCloseDetector(floor)
         for bar in bars:
             clock.tick(closing(bar, kind))
             floor.trades += [

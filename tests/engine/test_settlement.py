@@ -19,10 +19,10 @@ from nautilus_trader.persistence import ParquetDataCatalog
 from qe_plugins.cli import runs
 from qe_plugins.config.loader import Loaded, load
 from qe_plugins.data.catalog.settlements import Settlement, write
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.engine.running.describe import describe
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.report import run_folder as folder
 from tests.command import ROOT
 from tests.engine.conftest import CONTRACTS
@@ -72,8 +72,8 @@ def desk(tmp_path: Path, qe_contract: FuturesContract, qe_bar: Callable[..., Bar
     return configure
 
 
-def closings(outcome: Outcome) -> list[Fact]:
-    return [fact for fact in outcome.facts if fact.kind is Kind.CLOSING]
+def closings(outcome: BacktestResult) -> list[Fact]:
+    return [fact for fact in outcome.facts if fact.kind is FactKind.CLOSING]
 
 
 def test_a_position_settles_at_the_exchanges_price_between_two_ticks(desk: Desk) -> None:
@@ -145,7 +145,7 @@ def test_account_trades_journal_and_report_agree(desk: Desk, tmp_path: Path) -> 
     [trade] = outcome.positions.iter_rows(named=True)
     assert (trade["exit"], trade["pnl"], trade["commissions"]) == (4_812.37, 309.46, 1.14)
     facts = {fact.id: fact for fact in outcome.facts}
-    [told] = [fact for fact in outcome.facts if fact.kind is Kind.TRADE]
+    [told] = [fact for fact in outcome.facts if fact.kind is FactKind.TRADE]
     assert (told.body["pnl"], told.body["exit"]) == ("309.46", "4812.37")
     fill = facts[told.cause or ""]
     order = facts[fill.cause or ""]

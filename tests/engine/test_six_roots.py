@@ -11,20 +11,20 @@ import pytest
 import yaml
 
 from qe_plugins.config.loader import load
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.synthetic.catalog import generate
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.market.sessions import session_at
 from qe_plugins.market.specs import fees, margins
-from qe_plugins.plugins import Plugins
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.plugins import PluginManager
+from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from tests.engine.six import Rover, Watches
 
 ROOTS = ["ES", "MES", "NQ", "CL", "GC", "ZN"]
 NAMES = ["ESH24.XCME", "MESH24.XCME", "NQH24.XCME", "CLH24.XNYM", "GCJ24.XCEC", "ZNM24.XCBT"]
-SETTINGS = Synthetic(start="2024-02-05", sessions=9, contracts=2, through_zero=["CL"])
+SETTINGS = SyntheticSettings(start="2024-02-05", sessions=9, contracts=2, through_zero=["CL"])
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,9 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return generate(SETTINGS, ROOTS, tmp_path_factory.mktemp("six") / "tape").catalog
 
 
-def play(tape: Path, *plugins: Watches, balance: str = "1_000_000 USD", **more: Any) -> Outcome:
+def play(
+    tape: Path, *plugins: Watches, balance: str = "1_000_000 USD", **more: Any
+) -> BacktestResult:
     config = {
         "name": "six",
         "data": {"catalog": str(tape)},
@@ -46,7 +48,7 @@ def play(tape: Path, *plugins: Watches, balance: str = "1_000_000 USD", **more: 
     file = tape.parent / "six.yaml"
     file.write_text(yaml.safe_dump(config))
     Rover.contracts = NAMES
-    return run(load(file), plugins=Plugins([(type(one).__name__, one) for one in plugins]))
+    return run(load(file), plugins=PluginManager([(type(one).__name__, one) for one in plugins]))
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +57,19 @@ def watches() -> Watches:
 
 
 @pytest.fixture(scope="module")
-def outcome(tape: Path, watches: Watches) -> Outcome:
+def outcome(tape: Path, watches: Watches) -> BacktestResult:
     """Return a run of one strategy on all six contracts and of one that holds CL over its roll."""
     holder = {"path": "tests.engine.six:Holder", "instrument": "CL", "roll": "volume"}
     rover = {"path": "tests.engine.six:Rover"}
     return play(tape, watches, strategies={"rover": rover, "holder": holder})
 
 
-def test_every_contract_is_traded_on_its_own_venue(outcome: Outcome) -> None:
+def test_every_contract_is_traded_on_its_own_venue(outcome: BacktestResult) -> None:
     assert outcome.orders["status"].unique().to_list() == ["FILLED"]
     assert set(NAMES) <= set(outcome.fills["instrument_id"])
 
 
-def test_the_position_in_a_root_is_rolled_to_its_next_contract(outcome: Outcome) -> None:
+def test_the_position_in_a_root_is_rolled_to_its_next_contract(outcome: BacktestResult) -> None:
     [roll] = outcome.rolls
     assert (roll["before"], roll["after"], roll["outcome"]) == (
         "CLH24.XNYM",
@@ -76,16 +78,18 @@ def test_the_position_in_a_root_is_rolled_to_its_next_contract(outcome: Outcome)
     )
 
 
-def test_the_sum_of_all_trades_is_what_the_account_made_to_the_cent(outcome: Outcome) -> None:
+def test_the_sum_of_all_trades_is_what_the_account_made_to_the_cent(
+    outcome: BacktestResult,
+) -> None:
     assert outcome.positions["closed"].null_count() == 0
     earned = float(outcome.final_balance - outcome.starting_balance)
     assert earned == pytest.approx(outcome.positions["pnl"].sum(), abs=0.005)
-    figures = summarize(outcome, Path(), Ledger.of(outcome))
+    figures = summarize(outcome, Path(), AccountHistory.of(outcome))
     assert figures["reconciles"] is True
     assert figures["net_pnl"] == earned
 
 
-def test_each_root_is_charged_its_own_fee(outcome: Outcome) -> None:
+def test_each_root_is_charged_its_own_fee(outcome: BacktestResult) -> None:
     for contract, side in (
         outcome.fills.group_by("instrument_id")
         .agg((pl.col("commission") / pl.col("quantity")).unique())
@@ -95,7 +99,7 @@ def test_each_root_is_charged_its_own_fee(outcome: Outcome) -> None:
         assert side == [float(fees(root, datetime(2024, 2, 5, tzinfo=UTC).date()).total)]
 
 
-def test_each_root_fills_on_its_ticks_in_its_sessions(outcome: Outcome) -> None:
+def test_each_root_fills_on_its_ticks_in_its_sessions(outcome: BacktestResult) -> None:
     ticks = {one.id: float(one.tick) for one in outcome.tape.contracts}
     roots = {one.id: one.root for one in outcome.tape.contracts}
     for contract, price, ts in outcome.fills["instrument_id", "price", "ts"].iter_rows():
@@ -104,7 +108,7 @@ def test_each_root_fills_on_its_ticks_in_its_sessions(outcome: Outcome) -> None:
 
 
 def test_guardians_see_one_account_whichever_venue_they_ask_for(
-    outcome: Outcome, watches: Watches
+    outcome: BacktestResult, watches: Watches
 ) -> None:
     assert watches.seen
     for worth, equities, ids in watches.seen:
@@ -112,7 +116,7 @@ def test_guardians_see_one_account_whichever_venue_they_ask_for(
         assert ids == {"XCME-001"}
 
 
-def test_the_same_run_has_the_same_fills(tape: Path, outcome: Outcome) -> None:
+def test_the_same_run_has_the_same_fills(tape: Path, outcome: BacktestResult) -> None:
     holder = {"path": "tests.engine.six:Holder", "instrument": "CL", "roll": "volume"}
     rover = {"path": "tests.engine.six:Rover"}
     again = play(tape, Watches(), strategies={"rover": rover, "holder": holder})

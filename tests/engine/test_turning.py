@@ -10,13 +10,13 @@ from nautilus_trader.model import InstrumentId, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
 from qe_plugins import Review, Side, Trade, hookimpl
-from qe_plugins.engine.results.result import Outcome
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.engine.results.result import BacktestResult
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.base import Plugin
 from tests.engine.conftest import CONTRACT
 from tests.engine.test_bridge import First, Hunter, One, wish
 
-Run = Callable[..., Outcome]
+Run = Callable[..., BacktestResult]
 MES = InstrumentId.from_str(CONTRACT)
 
 
@@ -58,8 +58,8 @@ class TurnsWhenFlat(Strategy):
         self.submit_order(self.order_factory.market(MES, side, Quantity.from_int(1)))
 
 
-def orders(outcome: Outcome) -> list[Fact]:
-    return [fact for fact in outcome.facts if fact.kind is Kind.ORDER]
+def orders(outcome: BacktestResult) -> list[Fact]:
+    return [fact for fact in outcome.facts if fact.kind is FactKind.ORDER]
 
 
 def test_the_signal_that_turned_it_is_the_cause_and_has_voted(trade: Run) -> None:

@@ -12,11 +12,11 @@ import pytest
 from nautilus_trader.model import OrderDenied, OrderModifyRejected
 
 from qe_plugins import OrderRequest, Plugin, Posture, Role, Veto, hookimpl
-from qe_plugins.engine.results.result import Outcome
-from qe_plugins.journal.facts import Kind
+from qe_plugins.engine.results.result import BacktestResult
+from qe_plugins.journal.facts import FactKind
 from tests.engine import traders
 
-Trade = Callable[..., Outcome]
+Trade = Callable[..., BacktestResult]
 SLICER = {"exec_algorithms": {"slicer": {"path": "tests.engine.traders:Slicer"}}}
 
 
@@ -93,10 +93,10 @@ def test_the_strategy_hears_plugin_and_reason_in_the_event_and_in_on_order_denie
 def test_the_journal_has_the_veto_and_the_order_that_it_refused(trade: Trade) -> None:
     outcome = trade("BuysAtMarket", Never())
     facts = {fact.kind: fact for fact in outcome.facts}
-    assert facts[Kind.VETO].source == "Never"
-    assert facts[Kind.VETO].body["reason"] == "never, not even 1"
-    assert facts[Kind.VETO].cause == facts[Kind.ORDER].id
-    assert facts[Kind.ORDER].body["status"] == "DENIED"
+    assert facts[FactKind.VETO].source == "Never"
+    assert facts[FactKind.VETO].body["reason"] == "never, not even 1"
+    assert facts[FactKind.VETO].cause == facts[FactKind.ORDER].id
+    assert facts[FactKind.ORDER].body["status"] == "DENIED"
 
 
 def test_every_order_of_a_vetoed_bracket_is_denied(trade: Trade) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.engine.risk.equity_bound import OFTEN, Line, Worth
+from qe_plugins.engine.risk.equity_bound import OFTEN, ContractExposure, EquityBound
 
 START, MULTIPLIER, FEE, MAINTENANCE = 50_000.0, 5.0, 0.57, 1_800.0
 
@@ -19,18 +19,18 @@ def fill(size: int, price: float) -> tuple[float, float, float]:
     return float(size), price, FEE * abs(size)
 
 
-def line(contract: str = "MES") -> Line:
-    return Line(contract, MULTIPLIER, MAINTENANCE, {})
+def line(contract: str = "MES") -> ContractExposure:
+    return ContractExposure(contract, MULTIPLIER, MAINTENANCE, {})
 
 
-def learned() -> Worth:
-    found = Worth()
+def learned() -> EquityBound:
+    found = EquityBound()
     found.learn(START)
     return found
 
 
 @pytest.fixture
-def worth() -> Worth:
+def worth() -> EquityBound:
     return learned()
 
 
@@ -50,14 +50,14 @@ def test_at_every_safe_price_the_account_is_worth_the_least_and_holds_what_it_ho
         assert abs(net) * MAINTENANCE < true
 
 
-def test_the_engine_is_asked_again_every_so_often(worth: Worth):
+def test_the_engine_is_asked_again_every_so_often(worth: EquityBound):
     mes = line()
     for number in range(OFTEN):
         worth.take(mes, *fill(1 if number % 2 else -1, 5_000))
     assert not worth.known
 
 
-def test_only_while_something_is_held_does_a_price_need_a_look(worth: Worth):
+def test_only_while_something_is_held_does_a_price_need_a_look(worth: EquityBound):
     mes = line()
     worth.take(mes, *fill(1, 5_000))
     assert not worth.settled

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from qe_plugins.fleet.loader import LoadedFleet, load
-from qe_plugins.fleet.tasks.snapshot import MINUTE, Market
+from qe_plugins.fleet.tasks.snapshot import MINUTE, MarketSnapshot
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "fleet"
 START = 1_700_000_040_000_000_000 // MINUTE * MINUTE
@@ -68,7 +68,7 @@ def market(
     level: float = 4_096.0,
     start: int = START,
     seed: int = 1,
-) -> Market:
+) -> MarketSnapshot:
     """Return a random walk of each name, minute by minute, from a level and a time on."""
     frames = []
     for number, name in enumerate(names):
@@ -87,4 +87,4 @@ def market(
             }
         )
         frames.append(frame)
-    return Market(pl.concat(frames))
+    return MarketSnapshot(pl.concat(frames))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.fleet.schedule.clock import WallClock, midnight_after, next_tick, passed
-from qe_plugins.fleet.shutdown import Stop
+from qe_plugins.fleet.shutdown import StopRequest
 
 EVERY = st.sampled_from([1.0, 7.0, 60.0, 300.0, 900.0, 3_600.0, 86_400.0])
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).map(
@@ -64,7 +64,7 @@ def test_a_day_ends_at_midnight_of_utc():
 
 
 def test_a_clock_that_is_told_to_stop_waits_no_longer():
-    stop, clock = Stop(), WallClock()
+    stop, clock = StopRequest(), WallClock()
 
     assert clock.wait(clock.now(), stop)
     stop.request()

@@ -20,7 +20,13 @@ import pytest
 
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.messaging.jetstream import STREAM, relay
-from qe_plugins.fleet.messaging.outbox import Bus, FindingBody, Message, Pick, PostureBody
+from qe_plugins.fleet.messaging.outbox import (
+    FindingBody,
+    Message,
+    Outbox,
+    PostureBody,
+    RankedTarget,
+)
 from qe_plugins.plugins.types import Role
 from tests.fleet.temporal.cluster import free_port, wait_for
 from tests.model_server.spawned import ROOT
@@ -57,12 +63,12 @@ def server(tmp_path):
 
 @pytest.fixture
 def outbox():
-    with Bus() as bus:
+    with Outbox() as bus:
         yield bus
 
 
 def finding(scan: str) -> Message:
-    body = FindingBody(targets=(Pick("MESH24.XCME 1m", 0.5),), **FIGURES)
+    body = FindingBody(targets=(RankedTarget("MESH24.XCME 1m", 0.5),), **FIGURES)
     return Message(scan=scan, sender="1", role=Role.HUNTER, sequence=1, body=body)
 
 
@@ -118,7 +124,7 @@ def test_only_what_was_not_sent_is_sent(server, outbox):
 def test_a_message_sent_again_after_a_crash_is_there_once(server, outbox, monkeypatch):
     outbox.publish(finding("a"))
     with monkeypatch.context() as dying:
-        dying.setattr(Bus, "acknowledge", lambda *_: None)  # as if it died before it noted that
+        dying.setattr(Outbox, "acknowledge", lambda *_: None)  # as if it died before it noted that
         relayed(server)
     relayed(server)
 

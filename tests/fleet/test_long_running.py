@@ -16,9 +16,9 @@ import pytest
 
 from qe_plugins.fleet import open_files
 from qe_plugins.fleet.scan import lifecycle
-from qe_plugins.fleet.schedule.scheduler import Shift
-from qe_plugins.fleet.shutdown import Stop
-from qe_plugins.fleet.tasks.snapshot import Market
+from qe_plugins.fleet.schedule.scheduler import Scheduler
+from qe_plugins.fleet.shutdown import StopRequest
+from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 from tests.fleet.models import KEYS, ONE_VENDOR, fleet_on, vendor
 from tests.fleet.test_shift import SteppedClock
 
@@ -31,18 +31,18 @@ def resident() -> int:
 
 
 def test_nothing_of_a_scan_is_left_when_the_next_one_begins(small, monkeypatch):
-    markets: list[weakref.ref[Market]] = []
-    made = Market.__init__
+    markets: list[weakref.ref[MarketSnapshot]] = []
+    made = MarketSnapshot.__init__
 
     def remembered(self, frame):
         made(self, frame)
         markets.append(weakref.ref(self))
 
-    monkeypatch.setattr(Market, "__init__", remembered)
+    monkeypatch.setattr(MarketSnapshot, "__init__", remembered)
     gc.disable()  # whatever is freed then was held by no cycle that only the collector finds
     try:
         clock = SteppedClock(3)
-        list(Shift(small(**FREQUENT), lifecycle.run, Stop(), clock=clock).rounds())
+        list(Scheduler(small(**FREQUENT), lifecycle.run, StopRequest(), clock=clock).rounds())
     finally:
         gc.enable()
 
@@ -54,7 +54,7 @@ def test_nothing_of_a_scan_is_left_when_the_next_one_begins(small, monkeypatch):
 def test_memory_is_flat_over_scheduled_scans(scans, small):
     clock, seen = SteppedClock(scans), []
     fleet = small(**FREQUENT, validity="1ms")
-    for _ in Shift(fleet, lifecycle.run, Stop(), clock=clock).rounds():
+    for _ in Scheduler(fleet, lifecycle.run, StopRequest(), clock=clock).rounds():
         seen.append(resident())
     print(f"{scans} scans: {seen[9] / 2**20:.0f} MiB after ten, {seen[-1] / 2**20:.0f} at the end")
 
@@ -184,7 +184,7 @@ def test_a_scan_that_fails_in_a_way_of_its_own_does_not_end_the_run(small, caplo
             raise failure
         return lifecycle.run(scan)
 
-    made = list(Shift(small(**FREQUENT), run, Stop(), clock=clock).rounds())
+    made = list(Scheduler(small(**FREQUENT), run, StopRequest(), clock=clock).rounds())
 
     assert "SCAN FAILED, 1 in a row: ZeroDivisionError: no such average" in caplog.text
     assert len(made) >= 2

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from qe_plugins.fleet.prompts.masking import Mask
 from qe_plugins.fleet.prompts.user import Renderer
-from qe_plugins.fleet.tasks.snapshot import MINUTE, Market
+from qe_plugins.fleet.tasks.snapshot import MINUTE, MarketSnapshot
 from qe_plugins.fleet.tasks.task_list import TaskList
 from tests.fleet.conftest import START, market
 from tests.fleet.test_tasks import ALL
 
 
-def prompts(known: Market, *, masked: bool = True) -> list[str]:
+def prompts(known: MarketSnapshot, *, masked: bool = True) -> list[str]:
     renderer = Renderer(Mask(known.instruments, masked))
     tasks = TaskList(ALL, known)
     return [renderer.task(tasks[n]) for n in range(len(tasks))]

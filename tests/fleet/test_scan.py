@@ -8,10 +8,10 @@ import pytest
 
 from qe_plugins.errors import FleetError, ReplayMiss
 from qe_plugins.fleet.loader import load
-from qe_plugins.fleet.messaging.outbox import Bus
+from qe_plugins.fleet.messaging.outbox import Outbox
 from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.fleet.scan.inspect import node_view
-from qe_plugins.fleet.scan.store import Decisions
+from qe_plugins.fleet.scan.store import DecisionLog
 from qe_plugins.fleet.tree import LEVELS, tree_of
 from qe_plugins.llm.providers.base import ServerFailure
 from qe_plugins.llm.providers.offline import Offline
@@ -112,7 +112,7 @@ def test_a_captain_below_its_quorum_takes_its_coordinator_with_it(small, provide
     result = scan(small, calls={"retries": 0})
 
     assert (result.quorum, result.answer, result.coverage) == (False, None, 0.5)
-    with Bus() as bus:
+    with Outbox() as bus:
         assert [one.kind for one in bus.read()] == ["request"]
 
 
@@ -154,15 +154,15 @@ def test_a_scan_that_died_before_its_end_resumes_to_the_same_answer(small):
 
 def test_a_decision_cut_off_by_a_crash_was_not_made(tmp_path):
     file = tmp_path / "decisions.jsonl"
-    Decisions(file).close("1.1", {"1.1.2": "late"})
+    DecisionLog(file).close("1.1", {"1.1.2": "late"})
     with file.open("ab") as open_file:
         open_file.write(b'{"node":"1.2","mis')
 
-    again = Decisions(file)
+    again = DecisionLog(file)
     again.silence("1", "timeout")
 
     assert (again.closed, again.silent) == ({"1.1": {"1.1.2": "late"}}, {"1": "timeout"})
-    assert Decisions(file).silent == {"1": "timeout"}
+    assert DecisionLog(file).silent == {"1": "timeout"}
 
 
 def test_a_decision_that_was_made_stands_when_the_scan_goes_on(small):
@@ -176,7 +176,7 @@ def test_a_decision_that_was_made_stands_when_the_scan_goes_on(small):
 def test_each_coordinator_speaks_once_a_scan_also_when_resumed(small):
     scan(small)
     lifecycle.run(lifecycle.reopen("last"))  # as if it had died at the very end
-    with Bus() as bus:
+    with Outbox() as bus:
         assert [(one.sender, one.sequence) for one in bus.read()] == [("1", 1)]
 
 

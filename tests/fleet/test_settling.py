@@ -17,7 +17,7 @@ from qe_plugins.cli import cli
 from qe_plugins.errors import FleetError, ModelError
 from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.scan import lifecycle, store
-from qe_plugins.fleet.shutdown import Stop, Stopped
+from qe_plugins.fleet.shutdown import Stopped, StopRequest
 from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import KEYS, ONE_VENDOR, WORKERS, fleet_on, open_calls, vendor
 
@@ -207,7 +207,7 @@ def test_one_bad_result_hides_no_other(small):
 def test_a_resumed_scan_of_a_fleet_costs_what_all_of_it_did(tmp_path):
     with vendor(tmp_path, latency=0.5) as shop:
         file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
-        stop, begun = Stop(), lifecycle.begin(load(file))
+        stop, begun = StopRequest(), lifecycle.begin(load(file))
         stopping = threading.Thread(target=lambda: (shop.wait_for(30), stop.request()))
         stopping.start()
         with pytest.raises(Stopped):

@@ -10,8 +10,8 @@ import pytest
 
 from qe_plugins.errors import DataError, FleetError, ModelError
 from qe_plugins.fleet.scan import lifecycle, store
-from qe_plugins.fleet.schedule.scheduler import Shift
-from qe_plugins.fleet.shutdown import Stop, Stopped
+from qe_plugins.fleet.schedule.scheduler import Scheduler
+from qe_plugins.fleet.shutdown import Stopped, StopRequest
 
 START = datetime(2026, 11, 24, 10, 2, 31, tzinfo=UTC)
 FIVE = {"schedule": {"every": "5m"}}
@@ -27,7 +27,7 @@ class SteppedClock:
     def now(self) -> datetime:
         return self.at
 
-    def wait(self, until: datetime, stop: Stop) -> bool:
+    def wait(self, until: datetime, stop: StopRequest) -> bool:
         if not self.left:
             stop.request()
             return False
@@ -60,7 +60,7 @@ class Scans:
 
 
 def shift(small, clock, scans, **changes):
-    return Shift(small(**FIVE | changes), scans, Stop(), clock=clock)
+    return Scheduler(small(**FIVE | changes), scans, StopRequest(), clock=clock)
 
 
 def test_a_scan_is_made_at_each_tick(small):
@@ -190,13 +190,13 @@ def test_a_shift_that_begins_anew_remembers_that_the_day_has_no_money(small):
 
 
 def test_a_shift_that_is_stopped_in_a_scan_ends_without_another(small):
-    clock, stop = SteppedClock(9), Stop()
+    clock, stop = SteppedClock(9), StopRequest()
 
     def stopped(scan):
         stop.request()
         raise Stopped
 
-    assert list(Shift(small(**FIVE), stopped, stop, clock=clock).rounds()) == []
+    assert list(Scheduler(small(**FIVE), stopped, stop, clock=clock).rounds()) == []
     assert len(clock.waited) == 1
     assert store.find("last")[1].was_left()
 

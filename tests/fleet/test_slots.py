@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from qe_plugins.fleet.scan.admission import FEW, Slots
+from qe_plugins.fleet.scan.admission import FEW, FairSemaphore
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ class Room:
     """Counts who is inside, and who came in which order."""
 
     def __init__(self, places: int) -> None:
-        self.slots, self.inside, self.most = Slots(places), 0, 0
+        self.slots, self.inside, self.most = FairSemaphore(places), 0, 0
         self.order: list[int] = []
 
     async def visit(self, who: int, turns: int = 3) -> None:

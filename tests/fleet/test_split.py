@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.temporal.concurrency_split import Split, split
+from qe_plugins.fleet.temporal.concurrency_split import ConcurrencySplit, split
 from qe_plugins.fleet.tree import Tree
 
 FULL = Tree((5, 5, 5, 50))
@@ -15,14 +15,18 @@ FULL = Tree((5, 5, 5, 50))
 
 @pytest.mark.parametrize(
     ("concurrency", "parts"),
-    [(10_000, Split(25, 5, 50)), (2_000, Split(25, 5, 16)), (1_000, Split(25, 5, 8))],
+    [
+        (10_000, ConcurrencySplit(25, 5, 50)),
+        (2_000, ConcurrencySplit(25, 5, 16)),
+        (1_000, ConcurrencySplit(25, 5, 8)),
+    ],
 )
 def test_a_full_tree_runs_all_its_supervisors_at_once(concurrency, parts):
     assert split(FULL, concurrency) == parts
 
 
 def test_one_call_at_once_runs_one_supervisor_after_the_other():
-    assert split(FULL, 1) == Split(1, 1, 1)
+    assert split(FULL, 1) == ConcurrencySplit(1, 1, 1)
 
 
 @given(

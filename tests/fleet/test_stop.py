@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from qe_plugins.fleet.shutdown import SIGNALS, Stop, on_signals
+from qe_plugins.fleet.shutdown import SIGNALS, StopRequest, on_signals
 
 
 @pytest.mark.parametrize("which", SIGNALS, ids=lambda which: which.name)
@@ -39,7 +39,7 @@ def test_a_signal_that_comes_while_somebody_begins_to_wait_is_heard():
 
 
 def test_whoever_is_told_is_told_once_also_when_late():
-    stop, told = Stop(), []
+    stop, told = StopRequest(), []
     with stop.tells(lambda: told.append("early")):
         stop.request()
         stop.request()

@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 
 from qe_plugins.errors import DataError, FleetError
 from qe_plugins.fleet.loader import load
-from qe_plugins.fleet.prompts.requests import Questions, refuse_short_lists
+from qe_plugins.fleet.prompts.requests import RequestBuilder, refuse_short_lists
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
-from qe_plugins.fleet.tasks.features import Crosses, black_76, features_of_windows, window_features
-from qe_plugins.fleet.tasks.snapshot import MINUTE, Market
+from qe_plugins.fleet.tasks.features import (
+    CrossBacktests,
+    black_76,
+    features_of_windows,
+    window_features,
+)
+from qe_plugins.fleet.tasks.snapshot import MINUTE, MarketSnapshot
 from qe_plugins.fleet.tasks.snapshot_loader import open_market
 from qe_plugins.fleet.tasks.task_list import TaskList
 from tests.fleet.conftest import CONFIGS, START, market
@@ -53,7 +58,7 @@ def test_a_market_too_short_for_a_window_has_no_such_task():
 @given(cut=st.integers(200, 2_000), minutes=st.sampled_from([1, 5, 15, 60]))
 def test_bars_known_at_a_moment_are_the_same_when_more_is_known(cut: int, minutes: int):
     whole = market()
-    early = Market(whole.frame.head(cut))
+    early = MarketSnapshot(whole.frame.head(cut))
     frame = {1: "1m", 5: "5m", 15: "15m", 60: "1h"}[minutes]
     known, later = early.bars("MESH24.XCME", frame), whole.bars("MESH24.XCME", frame)
 
@@ -64,7 +69,7 @@ def test_bars_known_at_a_moment_are_the_same_when_more_is_known(cut: int, minute
 
 def test_a_bar_that_is_not_over_is_left_out():
     frame = market().frame.filter(pl.col("ts") <= START + 62 * MINUTE)
-    ends = Market(frame).bars("MESH24.XCME", "15m").ts
+    ends = MarketSnapshot(frame).bars("MESH24.XCME", "15m").ts
 
     assert ends[-1] <= START + 62 * MINUTE
     assert all(end % (15 * MINUTE) == 0 for end in ends.tolist())
@@ -73,7 +78,7 @@ def test_a_bar_that_is_not_over_is_left_out():
 def test_features_say_which_way_a_straight_line_goes():
     rising = market(minutes=60)
     up = rising.frame.with_columns(close=pl.Series(np.linspace(100, 110, 60)))
-    facts = window_features(Market(up).bars("MESH24.XCME", "1m"))
+    facts = window_features(MarketSnapshot(up).bars("MESH24.XCME", "1m"))
 
     assert facts["trend_t"] > 50
     assert facts["momentum"] > 5
@@ -117,7 +122,9 @@ def test_a_window_without_movement_or_volume_has_finite_features():
         **{name: pl.lit(100.0) for name in ("open", "high", "low", "close")}, volume=pl.lit(0.0)
     )
 
-    assert all(map(math.isfinite, window_features(Market(flat).bars("MESH24.XCME", "1m")).values()))
+    assert all(
+        map(math.isfinite, window_features(MarketSnapshot(flat).bars("MESH24.XCME", "1m")).values())
+    )
 
 
 @settings(max_examples=30)
@@ -137,7 +144,7 @@ def test_an_option_at_the_money_costs_what_the_textbook_says():
 
 def test_a_cross_that_is_always_right_earns_the_move_less_one_entry():
     closes = np.exp(np.linspace(0, 0.1, 101))
-    result = Crosses(closes).backtest(2, 5, 0.001)
+    result = CrossBacktests(closes).backtest(2, 5, 0.001)
     held = 100 - 4  # bars after the slow average is known
 
     assert result["trades"] == 1
@@ -148,12 +155,12 @@ def test_a_cross_is_decided_before_the_bar_that_it_earns():
     closes = np.full(50, 100.0)
     closes[-1] = 200.0  # known only at the end: nobody held it
 
-    assert Crosses(closes).backtest(2, 5, 0.0)["net_bps"] == 0
+    assert CrossBacktests(closes).backtest(2, 5, 0.0)["net_bps"] == 0
 
 
 def test_a_list_shorter_than_its_workers_is_refused_at_its_line(small):
     loaded = small()
-    few = Questions(loaded.fleet, market(minutes=26))
+    few = RequestBuilder(loaded.fleet, market(minutes=26))
 
     with pytest.raises(FleetError, match=r"fleet\.yaml:\d+: the list has 2 tasks for 12 workers"):
         refuse_short_lists(loaded, few)
@@ -165,7 +172,7 @@ def test_the_market_of_the_team_is_the_same_twice_and_kept(tmp_path):
     first.save(tmp_path)
 
     assert first.frame.equals(second.frame)
-    assert Market.saved(tmp_path).frame.equals(first.frame)
+    assert MarketSnapshot.saved(tmp_path).frame.equals(first.frame)
     assert first.frame["close"].is_between(3_000, 8_000).all()
 
 

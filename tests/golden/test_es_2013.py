@@ -14,9 +14,9 @@ import pytest
 from qe_plugins import OrderRequest, Plugin, hookimpl
 from qe_plugins.config.loader import load
 from qe_plugins.data.dbn.decoder import PUBLISHERS
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 from tests.command import ROOT, figures
 
 CONFIG = ROOT / "configs/backtest/es_2013.yaml"
@@ -59,9 +59,9 @@ def tape(shared_data: Path) -> str:
     return f"data.dbn={shared_data / 'es_2013'}"
 
 
-def trade(tape: str, *plugins: Plugin, **overrides: object) -> Outcome:
+def trade(tape: str, *plugins: Plugin, **overrides: object) -> BacktestResult:
     """Run the configuration in this process, past plugins given as instances."""
-    named = Plugins([(type(plugin).__name__, plugin) for plugin in plugins])
+    named = PluginManager([(type(plugin).__name__, plugin) for plugin in plugins])
     return run(
         load(CONFIG, (tape, *(f"data.{k}={v}" for k, v in overrides.items()))), plugins=named
     )

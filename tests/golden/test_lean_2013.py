@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from qe_plugins.config.loader import load
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
 from tests.command import ROOT
 
@@ -24,14 +24,16 @@ START = Decimal(100_000)
 type Fill = tuple[str, str, int, str]
 """When (UTC), which contract, how many, at what price."""
 
-type Trade = Callable[..., Outcome]
+type Trade = Callable[..., BacktestResult]
 
 
 @pytest.fixture
 def trade(shared_data: Path, tmp_path: Path) -> Trade:
     """Return a function that runs one strategy of `lean.py`, by last trades without slippage."""
 
-    def run_one(name: str, contracts: list[str], data: str = "", **settings: object) -> Outcome:
+    def run_one(
+        name: str, contracts: list[str], data: str = "", **settings: object
+    ) -> BacktestResult:
         file = tmp_path / "lean.yaml"
         given = {"contracts": [f"{one}.XCME" for one in contracts], **settings}
         file.write_text(
@@ -48,7 +50,7 @@ def trade(shared_data: Path, tmp_path: Path) -> Trade:
     return run_one
 
 
-def fills(outcome: Outcome) -> list[Fill]:
+def fills(outcome: BacktestResult) -> list[Fill]:
     """Return the fills of a run as they are written below."""
     rows = outcome.fills.select("ts", "instrument_id", "side", "quantity", "price").rows()
     return [
@@ -192,7 +194,7 @@ def test_stops_in_extended_hours(trade: Trade) -> None:
     assert equity(outcome) + moves == Decimal("99891.00")
 
 
-def equity(outcome: Outcome) -> Decimal:
+def equity(outcome: BacktestResult) -> Decimal:
     """Return the account's value at the end: its balance, and open trades at the last price."""
     open_trades = Decimal(0)
     for contract in set(outcome.fills["instrument_id"]):

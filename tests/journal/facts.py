@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 
 STARTED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 MINUTE = 60_000_000_000
@@ -19,7 +19,7 @@ def fact(
     fact_id: str, cause: str | None = None, minute: int = 0, *, by: str = "", **body: Any
 ) -> Fact:
     """Make a fact whose kind is the first part of its id; `by` is its source."""
-    kind = Kind(fact_id.partition(":")[0])
+    kind = FactKind(fact_id.partition(":")[0])
     ts = OPEN + minute * MINUTE
     return Fact(
         id=fact_id, kind=kind, ts_event=ts, source=by or f"a {kind}", cause=cause, body=body

@@ -52,7 +52,7 @@ def test_a_journal_that_was_built_again_is_found(write: Callable, tmp_path: Path
     file = tmp_path / "anchors"
     write("r1")
     qe("anchor", file)
-    (state_dir.home() / "journal.sqlite").unlink()
+    (state_dir.state_dir() / "journal.sqlite").unlink()
     with Journal.open() as journal:
         journal.write_run("r1", "another", STARTED, small_run())
     assert qe("verify").exit_code == 0
@@ -65,7 +65,7 @@ def test_a_shorter_journal_is_found(write: Callable, tmp_path: Path) -> None:
     file = tmp_path / "anchors"
     write("r1")
     qe("anchor", file)
-    (state_dir.home() / "journal.sqlite").unlink()
+    (state_dir.state_dir() / "journal.sqlite").unlink()
     done = qe("verify", "--anchor", file)
     assert "run number 1: it is not what the anchor" in done.stdout
 
@@ -89,7 +89,7 @@ def test_a_folder_with_another_hash_is_found(write: Callable) -> None:
 
 def test_a_folder_without_a_row_is_found(write: Callable) -> None:
     write("r1")
-    (state_dir.home() / "journal.sqlite").unlink()
+    (state_dir.state_dir() / "journal.sqlite").unlink()
     assert "its row is not in the journal" in qe("verify").stdout
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal, content_hash
 from tests.journal.facts import STARTED, fact, small_run
 
@@ -40,7 +40,7 @@ def test_facts_go_in_alike_where_the_driver_is_not_sqlites(journal, monkeypatch)
 def test_facts_can_be_asked_for_by_kind(journal):
     journal.write_run("r1", "small", STARTED, small_run())
 
-    assert [f.id for f in journal.facts("r1", [Kind.FILL])] == ["fill:F-1", "fill:F-2"]
+    assert [f.id for f in journal.facts("r1", [FactKind.FILL])] == ["fill:F-1", "fill:F-2"]
 
 
 def test_a_run_is_known_by_its_row(journal):
@@ -78,7 +78,7 @@ def test_every_field_of_a_fact_is_in_the_hash(other):
 def test_the_journal_is_sqlite_in_wal_under_the_state_folder(journal):
     journal.write_run("r1", "small", STARTED, [])
 
-    file = state_dir.home() / "journal.sqlite"
+    file = state_dir.state_dir() / "journal.sqlite"
     with sa.create_engine(f"sqlite:///{file}").connect() as raw:
         assert raw.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
 

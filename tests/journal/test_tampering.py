@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.journal.store import Journal
 from tests.journal.facts import STARTED, fact, small_run
 
@@ -205,7 +205,7 @@ def test_a_fact_that_cannot_be_read_sends_the_reader_to_verify(journal, tamper):
     tamper("UPDATE facts SET body = 'no json' WHERE run_id = 'r2' AND seq = 6")
 
     with pytest.raises(JournalError, match="run r2, fact order:O-1: not as it was written"):
-        journal.facts("r2", [Kind.ORDER])
+        journal.facts("r2", [FactKind.ORDER])
 
 
 def test_a_run_that_cannot_be_read_sends_the_reader_to_verify(journal, tamper):

@@ -7,12 +7,12 @@ import sys
 
 import uvloop
 
-from qe_plugins.llm.client.client import Settings
+from qe_plugins.llm.client.client import ClientSettings
 from tests.llm.asks import ask_all, client, request
 
 
 async def main(url: str, calls: int, flight: int) -> None:
-    settings = Settings(concurrency=flight, hedge_share=0.0)
+    settings = ClientSettings(concurrency=flight, hedge_share=0.0)
     async with client(url, both=False, settings=settings) as asking:
         settled = await ask_all(asking, [request(n) for n in range(calls)])
         text = "\n".join(str(one.answer) for one in settled)

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from qe_plugins.llm.client.client import Client, Settings
+from qe_plugins.llm.client.client import Client, ClientSettings
 from qe_plugins.llm.providers.base import Provider
 from qe_plugins.llm.providers.openai import OpenAI
-from qe_plugins.llm.requests import Request, Settled, schema_text
+from qe_plugins.llm.requests import Answer, Request, schema_text
 
 KEY = "test-key-of-nobody-0000"
 OFF = {"thinking": {"type": "disabled"}}
-QUICK = Settings(timeout=5.0, backoff=0.01, hedge_share=0.0)
+QUICK = ClientSettings(timeout=5.0, backoff=0.01, hedge_share=0.0)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ def client(url: str, scan: str = "scan-1", *, both: bool = True, **changes: Any)
     return Client(scan, providers, **{"settings": QUICK} | changes)
 
 
-async def ask_all(asking: Client, requests: list[Request]) -> list[Settled]:
+async def ask_all(asking: Client, requests: list[Request]) -> list[Answer]:
     """Ask at once, and return what came of each."""
     return await asyncio.gather(*(asking.ask(one, Finding) for one in requests))
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from qe_plugins.errors import JournalError
-from qe_plugins.llm.ledger.connection import File
+from qe_plugins.llm.ledger.connection import LedgerFile
 from tests.llm.asks import ask_all, bill_of, client, request
 from tests.model_server.profile import Profile
 from tests.model_server.server import serving
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_the_first_error_is_raised_and_the_others_say_nothing(tmp_path, monkeypatch, caplog):
-    whole, left = File.transaction, [3]
+    whole, left = LedgerFile.transaction, [3]
 
     @contextmanager
     def full(self):
@@ -28,7 +28,7 @@ async def test_the_first_error_is_raised_and_the_others_say_nothing(tmp_path, mo
         with whole(self) as cursor:
             yield cursor
 
-    monkeypatch.setattr(File, "transaction", full)
+    monkeypatch.setattr(LedgerFile, "transaction", full)
     async with serving(bill_of(tmp_path), Profile(latency=0.05)) as (url, _):
         asking = client(url, both=False)
         with pytest.raises(JournalError, match="disk is full"):

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from qe_plugins.llm.client.circuit_breaker import Circuit
-from qe_plugins.llm.client.concurrency import Gate
+from qe_plugins.llm.client.circuit_breaker import CircuitBreaker
+from qe_plugins.llm.client.concurrency import ConcurrencyLimit
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_no_more_enter_than_there_are_places():
-    gate = Gate(3)
+    gate = ConcurrencyLimit(3)
     waiting = [asyncio.create_task(gate.enter()) for _ in range(5)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -26,7 +26,7 @@ async def test_no_more_enter_than_there_are_places():
 
 
 async def test_whoever_came_first_enters_first():
-    gate, order = Gate(1), []
+    gate, order = ConcurrencyLimit(1), []
     await gate.enter()
 
     async def come(name: str) -> None:
@@ -42,7 +42,7 @@ async def test_whoever_came_first_enters_first():
 
 
 async def test_who_gives_up_waiting_takes_no_place_with_them():
-    gate = Gate(1)
+    gate = ConcurrencyLimit(1)
     await gate.enter()
     leaving, staying = (asyncio.create_task(gate.enter()) for _ in range(2))
     await asyncio.sleep(0)
@@ -55,7 +55,7 @@ async def test_who_gives_up_waiting_takes_no_place_with_them():
 
 
 async def test_a_rare_429_changes_nothing():
-    gate = Gate(100)
+    gate = ConcurrencyLimit(100)
     for n in range(500):
         gate.turned_away(0.01) if n % 100 == 0 else gate.answered()
 
@@ -63,7 +63,7 @@ async def test_a_rare_429_changes_nothing():
 
 
 async def test_many_429s_halve_the_limit_once_a_pause_and_answers_raise_it_again():
-    gate = Gate(100)
+    gate = ConcurrencyLimit(100)
     for _ in range(50):
         gate.turned_away(0.5)
     assert gate.limit == 50
@@ -79,7 +79,7 @@ async def test_many_429s_halve_the_limit_once_a_pause_and_answers_raise_it_again
 
 
 async def test_a_provider_that_only_fails_is_tried_by_one_call_after_a_rest():
-    circuit = Circuit(failures=3, rest=0.02)
+    circuit = CircuitBreaker(failures=3, rest=0.02)
     for _ in range(3):
         assert circuit.wait() == 0
         circuit.failed()
@@ -98,7 +98,7 @@ async def test_a_provider_that_only_fails_is_tried_by_one_call_after_a_rest():
 
 
 async def test_failures_between_answers_open_no_circuit():
-    circuit = Circuit(failures=3)
+    circuit = CircuitBreaker(failures=3)
     for _ in range(10):
         circuit.failed()
         circuit.failed()

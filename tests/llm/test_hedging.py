@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from qe_plugins.llm.client.client import Client, Settings, ended
+from qe_plugins.llm.client.client import Client, ClientSettings, ended
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.pricing.cost import price_list, worst_case
 from qe_plugins.llm.providers.base import Completion, ServerFailure
@@ -17,7 +17,7 @@ from tests.llm.asks import ask_all, request
 
 pytestmark = pytest.mark.anyio
 
-KEEN = Settings(hedge_least=0.04, hedge_share=0.2, timeout=20.0, retries=0)
+KEEN = ClientSettings(hedge_least=0.04, hedge_share=0.2, timeout=20.0, retries=0)
 SAID = msgspec.json.encode({"score": 0.5, "side": "LONG", "reason": "calm"}).decode()
 LAGS = "lags"
 
@@ -43,7 +43,7 @@ class Slow:
         """Nothing is held."""
 
 
-async def asked(slow: Slow, *, lagging: int, quick: int = 40, settings: Settings = KEEN):
+async def asked(slow: Slow, *, lagging: int, quick: int = 40, settings: ClientSettings = KEEN):
     """Return what came of the laggards, after enough others have told how long an answer takes."""
     async with Client("scan-1", {"deepseek": slow}, settings=settings) as asking:
         await ask_all(asking, [request(n) for n in range(quick)])

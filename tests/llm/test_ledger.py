@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from qe_plugins.errors import JournalError
 from qe_plugins.llm.ledger import Attempt, Ledger
-from qe_plugins.llm.requests import Settled, Usage, request_key
+from qe_plugins.llm.requests import Answer, Usage, request_key
 from tests.llm.asks import request
 
 pytestmark = pytest.mark.anyio
@@ -26,8 +26,8 @@ def attempt(number: int = 0) -> Attempt:
     return Attempt(key=key, scan="s", request=asked, worst=Decimal("0.001"), started_ns=1)
 
 
-def settled(of: Attempt) -> Settled:
-    return Settled(key=of.key, provider="deepseek", model="deepseek-flash", answer="{}")
+def settled(of: Attempt) -> Answer:
+    return Answer(key=of.key, provider="deepseek", model="deepseek-flash", answer="{}")
 
 
 async def test_what_fails_in_one_call_of_a_transaction_is_undone_for_all(tmp_path):

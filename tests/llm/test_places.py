@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from qe_plugins.llm.budgets import Budgets
-from qe_plugins.llm.client.client import Client, Settings
+from qe_plugins.llm.client.client import Client, ClientSettings
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.providers.base import Completion, ServerFailure
 from qe_plugins.llm.requests import Request, Usage
@@ -44,7 +44,7 @@ class Watching:
 
 async def test_a_call_is_in_the_ledger_before_it_is_sent_and_no_more_than_there_are_places():
     watching = Watching()
-    settings = Settings(concurrency=PLACES, backoff=0.001, hedge_share=0.0)
+    settings = ClientSettings(concurrency=PLACES, backoff=0.001, hedge_share=0.0)
     async with Client("scan-1", {"deepseek": watching}, settings=settings) as asking:
         settled = await ask_all(asking, [request(n) for n in range(40)])
 
@@ -53,7 +53,7 @@ async def test_a_call_is_in_the_ledger_before_it_is_sent_and_no_more_than_there_
 
 
 async def test_a_call_without_money_gives_its_place_back():
-    settings = Settings(concurrency=1, hedge_share=0.0)
+    settings = ClientSettings(concurrency=1, hedge_share=0.0)
     broke = Budgets(ranks={"worker": Decimal("0.0000001")})
     async with Client(
         "scan-1", {"deepseek": Watching()}, budgets=broke, settings=settings

@@ -6,7 +6,7 @@ import pytest
 
 from qe_plugins import PluginConfig
 from qe_plugins.errors import HookError, PluginError
-from qe_plugins.plugins import Plugins, find
+from qe_plugins.plugins import PluginManager, find
 
 LIMITED = """
     from qe_plugins import Plugin, PluginConfig, Veto, hookimpl
@@ -27,7 +27,9 @@ def test_plugins_answer_in_the_order_in_which_they_are_wanted(site):
     for name in ("guardian_a", "guardian_b", "guardian_c"):
         site.agent(name, LIMITED)
 
-    plugins = Plugins.activate([("guardian_c", None), ("guardian_a", None), ("guardian_b", None)])
+    plugins = PluginManager.activate(
+        [("guardian_c", None), ("guardian_a", None), ("guardian_b", None)]
+    )
 
     answered = [answer.plugin for answer in plugins.ask("veto_order", order=None)]
     assert answered == ["guardian_c", "guardian_a", "guardian_b"] == plugins.names
@@ -37,7 +39,7 @@ def test_a_plugin_is_made_with_its_settings(site):
     site.agent("guardian_a", LIMITED)
     settings = find("guardian_a").cls.Config(contracts=3)
 
-    [answer] = Plugins.activate([("guardian_a", settings)]).ask("veto_order", order=None)
+    [answer] = PluginManager.activate([("guardian_a", settings)]).ask("veto_order", order=None)
 
     assert answer.value.reason == "at most 3"
 
@@ -45,7 +47,7 @@ def test_a_plugin_is_made_with_its_settings(site):
 def test_without_settings_a_plugin_has_its_defaults(site):
     site.agent("guardian_a", LIMITED)
 
-    [answer] = Plugins.activate([("guardian_a", None)]).ask("veto_order", order=None)
+    [answer] = PluginManager.activate([("guardian_a", None)]).ask("veto_order", order=None)
 
     assert answer.value.reason == "at most 1"
 
@@ -53,7 +55,7 @@ def test_without_settings_a_plugin_has_its_defaults(site):
 def test_what_is_installed_but_not_wanted_is_not_asked(site):
     site.agent("guardian_a", LIMITED)
 
-    assert Plugins.activate([]).bind("veto_order") is None
+    assert PluginManager.activate([]).bind("veto_order") is None
 
 
 def test_a_plugin_that_cannot_be_made_says_which_and_why(site):
@@ -69,11 +71,11 @@ def test_a_plugin_that_cannot_be_made_says_which_and_why(site):
     )
 
     with pytest.raises(PluginError, match=r"plugin guardian_a: could not be made: OSError: no"):
-        Plugins.activate([("guardian_a", PluginConfig())])
+        PluginManager.activate([("guardian_a", PluginConfig())])
 
 
 def test_a_plugin_that_breaks_a_hook_is_not_activated(site):
     site.agent("guardian_a", LIMITED.replace("self, order", "self, order=None"))
 
     with pytest.raises(HookError, match="argument 'order' has a default"):
-        Plugins.activate([("guardian_a", None)])
+        PluginManager.activate([("guardian_a", None)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qe_plugins import Plugin, Side, Signal, Size, Veto, hookimpl
-from qe_plugins.plugins import Plugins
+from qe_plugins.plugins import PluginManager
 
 
 class Objects(Plugin):
@@ -54,7 +54,7 @@ LONG = Signal(instrument_id="MESH24.XCME", side=Side.LONG, reason="up")
 
 
 def test_every_guardian_is_asked_even_after_a_veto():
-    answers = Plugins([("a", Objects()), ("b", Agrees()), ("c", Objects())]).ask(
+    answers = PluginManager([("a", Objects()), ("b", Agrees()), ("c", Objects())]).ask(
         "veto_order", order=None
     )
 
@@ -66,7 +66,7 @@ def test_every_guardian_is_asked_even_after_a_veto():
 
 
 def test_an_exception_is_an_answer():
-    [answer] = Plugins([("a", Stumbles())]).ask("veto_order", order=None)
+    [answer] = PluginManager([("a", Stumbles())]).ask("veto_order", order=None)
 
     assert answer.value is None
     assert isinstance(answer.error, ZeroDivisionError)
@@ -74,7 +74,7 @@ def test_an_exception_is_an_answer():
 
 def test_at_start_up_an_exception_gets_out():
     with pytest.raises(ZeroDivisionError):
-        Plugins([("a", Stumbles())]).hook.veto_order(
+        PluginManager([("a", Stumbles())]).hook.veto_order(
             order=None,
             instrument=None,
             portfolio=None,
@@ -88,19 +88,21 @@ def test_at_start_up_an_exception_gets_out():
 
 def test_pluggys_own_call_asks_in_the_same_order():
     given = {"signal": None, "instrument": None, "portfolio": None, "rung": None}
-    plugins = Plugins([("a", Answers(Size(1, "a"))), ("b", Answers(Size(2, "b")))])
+    plugins = PluginManager([("a", Answers(Size(1, "a"))), ("b", Answers(Size(2, "b")))])
 
     assert plugins.hook.size_order(**given) == Size(1, "a")
 
 
 def test_the_first_size_ends_the_asking():
-    plugins = Plugins([("a", Answers(None)), ("b", Answers(Size(1, "b"))), ("c", Answers(None))])
+    plugins = PluginManager(
+        [("a", Answers(None)), ("b", Answers(Size(1, "b"))), ("c", Answers(None))]
+    )
 
     assert [answer.plugin for answer in plugins.ask("size_order", signal=None)] == ["a", "b"]
 
 
 def test_an_exception_ends_the_asking_for_a_size():
-    plugins = Plugins([("a", Answers("two")), ("b", Answers(Size(1, "b")))])
+    plugins = PluginManager([("a", Answers("two")), ("b", Answers(Size(1, "b")))])
 
     [answer] = plugins.ask("size_order", signal=None)
 
@@ -110,13 +112,13 @@ def test_an_exception_ends_the_asking_for_a_size():
 
 @pytest.mark.parametrize("value", [True, "no", 0, Size(1, "one"), [Veto("no")]])
 def test_a_veto_of_the_wrong_kind_is_an_error(value):
-    [answer] = Plugins([("a", Answers(value))]).ask("veto_order", order=None)
+    [answer] = PluginManager([("a", Answers(value))]).ask("veto_order", order=None)
 
     assert "veto_order must return Veto or None, was" in str(answer.error)
 
 
 def test_an_observers_answer_is_an_error_where_none_is_expected():
-    [answer] = Plugins([("a", Answers("noted"))]).ask("order_denied", order=None)
+    [answer] = PluginManager([("a", Answers("noted"))]).ask("order_denied", order=None)
 
     assert "order_denied must return None, was 'noted'" in str(answer.error)
 
@@ -126,21 +128,21 @@ def test_an_observers_answer_is_an_error_where_none_is_expected():
     [(LONG, LONG), ([LONG, LONG], (LONG, LONG)), ([], None), (None, None), (iter([LONG]), (LONG,))],
 )
 def test_a_hunter_may_give_one_signal_or_several(value, heard):
-    [answer] = Plugins([("a", Answers(value))]).ask("contribute_signals", bar=None)
+    [answer] = PluginManager([("a", Answers(value))]).ask("contribute_signals", bar=None)
 
     assert (answer.value, answer.error) == (heard, None)
 
 
 @pytest.mark.parametrize("value", ["LONG", [LONG, None], 3])
 def test_anything_else_is_no_signal(value):
-    [answer] = Plugins([("a", Answers(value))]).ask("contribute_signals", bar=None)
+    [answer] = PluginManager([("a", Answers(value))]).ask("contribute_signals", bar=None)
 
     assert answer.value is None
     assert isinstance(answer.error, TypeError)
 
 
 def test_a_hook_that_nobody_implements_is_not_bound():
-    plugins = Plugins([("a", Agrees())])
+    plugins = PluginManager([("a", Agrees())])
 
     assert plugins.bind("size_order") is None
     assert plugins.ask("size_order") == []
@@ -148,7 +150,7 @@ def test_a_hook_that_nobody_implements_is_not_bound():
 
 def test_an_argument_that_was_not_given_is_the_callers_mistake():
     with pytest.raises(TypeError, match="veto_order needs 'order', which a names"):
-        Plugins([("a", Agrees())]).ask("veto_order")
+        PluginManager([("a", Agrees())]).ask("veto_order")
 
 
 def test_an_interrupt_gets_out():
@@ -158,11 +160,11 @@ def test_an_interrupt_gets_out():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Plugins([("a", Interrupted())]).ask("veto_order", order=None)
+        PluginManager([("a", Interrupted())]).ask("veto_order", order=None)
 
 
 def test_every_answer_is_counted():
-    plugins = Plugins([("a", Objects()), ("b", Stumbles()), ("c", Agrees())])
+    plugins = PluginManager([("a", Objects()), ("b", Stumbles()), ("c", Agrees())])
 
     plugins.ask("veto_order", order=None)
     plugins.ask("veto_order", order=None)
@@ -173,7 +175,7 @@ def test_every_answer_is_counted():
 
 
 def test_time_on_the_observers_thread_is_not_the_trading_threads():
-    plugins = Plugins([("a", Answers(None))])
+    plugins = PluginManager([("a", Answers(None))])
 
     plugins.ask("order_denied", order=None)
 

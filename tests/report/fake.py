@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from qe_plugins.engine.results.result import ContractFacts, Outcome, TapeFacts
-from qe_plugins.plugins import Stats
+from qe_plugins.engine.results.result import BacktestResult, ContractInfo, DataInfo
+from qe_plugins.plugins import PluginStats
 from tests.report import tape
 from tests.report.tape import TICK, TS
 
@@ -62,22 +62,22 @@ def frame(name: str, rows: list[tuple] | None = None) -> pl.DataFrame:
     return made.with_columns(pl.col(column).cast(TS) for column in columns if column in TIMES)
 
 
-def contract(name: str = "MESH24.XCME", multiplier: float = MULTIPLIER) -> ContractFacts:
+def contract(name: str = "MESH24.XCME", multiplier: float = MULTIPLIER) -> ContractInfo:
     """Return the facts of one contract with a quarter-point tick."""
-    return ContractFacts(
+    return ContractInfo(
         id=name, root="MES", tick=Decimal("0.25"), multiplier=Decimal(str(multiplier)),
         currency="USD", precision=2, expiry=1_710_509_400_000_000_000,
     )  # fmt: skip
 
 
-def bare(catalog: Path, **changes: object) -> Outcome:
+def bare(catalog: Path, **changes: object) -> BacktestResult:
     """Return a run in which nothing happened, changed as asked."""
     given: dict[str, object] = {
         "run_id": "20240301T120000Z-quiet",
         "name": "quiet",
         "engine": "nautilus_trader 2.0.0rc7",
         "started": datetime(2024, 3, 1, 12, tzinfo=UTC),
-        "tape": TapeFacts(
+        "tape": DataInfo(
             source="catalog",
             label="MES from the catalog",
             start=1_704_236_400_000_000_000,
@@ -96,10 +96,10 @@ def bare(catalog: Path, **changes: object) -> Outcome:
         "seconds": {"load": 0.5, "run": 2.0},
         **{name: frame(name) for name in COLUMNS},
     }
-    return Outcome(**{**given, **changes})  # type: ignore[arg-type]
+    return BacktestResult(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def busy(catalog: Path, *, seed: int = 7, sessions: int = 60, trades: int = 220) -> Outcome:
+def busy(catalog: Path, *, seed: int = 7, sessions: int = 60, trades: int = 220) -> BacktestResult:
     """Return a run with two contract months, winners, losers, vetoes and a hostile reason."""
     rng = np.random.default_rng(seed)
     stamps = tape.minutes(date(2024, 1, 3), sessions)
@@ -114,20 +114,20 @@ def busy(catalog: Path, *, seed: int = 7, sessions: int = 60, trades: int = 220)
     return bare(
         catalog, run_id=f"20240401T093000Z-quickstart-{seed}", name="quickstart",
         started=datetime(2024, 4, 1, 9, 30, tzinfo=UTC) + timedelta(minutes=seed),
-        tape=TapeFacts(
+        tape=DataInfo(
             source="synthetic", label=f"SYNTHETIC MES-like tape, seed {seed}",
             start=int(stamps[0]), end=int(stamps[-1]), bars=2 * stamps.size,
             contracts=[contract(name) for name in names],
         ),
         final_balance=final, fills_sha256=f"{seed:02d}9f" + "ab" * 30,
         plugins=[
-            Stats(name="hunter_momentum", role="HUNTER", asked=stamps.size,
+            PluginStats(name="hunter_momentum", role="HUNTER", asked=stamps.size,
                         answered=len(desk.signals), seconds=1.31),
-            Stats(name="guardian_limits", role="GUARDIAN", asked=trades + 40,
+            PluginStats(name="guardian_limits", role="GUARDIAN", asked=trades + 40,
                         answered=trades + 40, vetoed=27, seconds=0.014),
-            Stats(name="guardian_volatility", role="GUARDIAN", asked=trades + 40,
+            PluginStats(name="guardian_volatility", role="GUARDIAN", asked=trades + 40,
                         answered=trades + 39, vetoed=13, failed=1, seconds=0.052),
-            Stats(name="analyst_trades", role="ANALYST", asked=trades, answered=trades),
+            PluginStats(name="analyst_trades", role="ANALYST", asked=trades, answered=trades),
         ],
         assumptions=[
             "Market orders fill at the next bar's open, one tick worse.",

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from qe_plugins.engine.results.result import Outcome
+from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.report import tearsheet
 from qe_plugins.report.figures.capacity import Capacity, curve, estimate, rows
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from tests.report import tape
 from tests.report.fake import FEE, MULTIPLIER, bare, busy, frame
@@ -22,7 +22,9 @@ START = int(datetime(2024, 1, 3, 15, tzinfo=UTC).timestamp()) * 10**9
 VOLUME, STEP, BARS = 100, 0.5, 600
 
 
-def run(catalog: Path, *, gain: float, quantity: float = 2.0, volume: float = VOLUME) -> Outcome:
+def run(
+    catalog: Path, *, gain: float, quantity: float = 2.0, volume: float = VOLUME
+) -> BacktestResult:
     """Return one trade that gains points, on bars that go up and down by a step each minute."""
     stamps = START + np.arange(1, BARS + 1) * 60_000_000_000
     closes = 4750 + STEP * (np.arange(BARS) % 2)
@@ -47,8 +49,8 @@ def run(catalog: Path, *, gain: float, quantity: float = 2.0, volume: float = VO
     return bare(catalog, fills=frame("fills", fills), positions=frame("positions", [position]))
 
 
-def capacity(outcome: Outcome) -> Capacity:
-    return estimate(outcome, Ledger.of(outcome))
+def capacity(outcome: BacktestResult) -> Capacity:
+    return estimate(outcome, AccountHistory.of(outcome))
 
 
 def test_the_edge_is_eaten_where_the_law_says(tmp_path: Path) -> None:
@@ -117,7 +119,7 @@ def test_a_small_edge_is_eaten_before_that(tmp_path: Path) -> None:
 
 def test_result_and_page_show_it(tmp_path: Path) -> None:
     outcome = run(tmp_path, gain=40.0)
-    ledger = Ledger.of(outcome)
+    ledger = AccountHistory.of(outcome)
     figures = summarize(outcome, tmp_path, ledger)
     assert figures["capacity"]["contracts"] > 0
     assert figures["capacity"]["most_contracts"] == pytest.approx(600)
@@ -126,7 +128,7 @@ def test_result_and_page_show_it(tmp_path: Path) -> None:
     assert "600 contracts a trade" in page
     assert "no size below all that trades" in page
     lost = busy(tmp_path / "busy")
-    ledger = Ledger.of(lost)
+    ledger = AccountHistory.of(lost)
     figures = summarize(lost, tmp_path, ledger)
     reason = figures["capacity"]["reason"]
     page = tearsheet.render(lost, ledger, figures)

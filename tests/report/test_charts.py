@@ -13,7 +13,7 @@ import pytest
 
 from qe_plugins.report import charts, price_chart, tearsheet_rows
 from qe_plugins.report.figures import margin, prices
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from tests.report.fake import bare, busy, contract, frame, roll
 
@@ -38,7 +38,9 @@ def marked(tmp_path: Path, *equity: tuple[str, float]):
     first = at(equity[0][0]) - 60 * 10**9
     fill = (first, MES, "BUY", 1.0, 0.0, 0.0, "USD", "s", "O", "T", "P", "TAKER")
     marks = [(at(when), MES, (worth - 100_000) / 5) for when, worth in equity]
-    return Ledger.of(bare(tmp_path, fills=frame("fills", [fill]), marks=frame("marks", marks)))
+    return AccountHistory.of(
+        bare(tmp_path, fills=frame("fills", [fill]), marks=frame("marks", marks))
+    )
 
 
 def test_times_are_chicago_wall_time(tmp_path):
@@ -63,7 +65,7 @@ def test_each_hour_holds_what_the_account_made_in_it(tmp_path):
 
 
 def test_the_hours_add_up_to_the_account(outcome):
-    ledger = Ledger.of(outcome)
+    ledger = AccountHistory.of(outcome)
     total = sum(charts.hours(ledger)["pnl"])
     assert total == pytest.approx(ledger.final_equity - 100_000, abs=0.2)
 
@@ -91,7 +93,7 @@ def test_a_daily_bar_counts_on_the_day_it_is_of(tmp_path):
     first = at("2024-05-28T00:00")
     fill = (first, MES, "BUY", 1.0, 0.0, 0.0, "USD", "s", "O", "T", "P", "TAKER")
     marks = [(at(when), MES, (worth - 100_000) / 5) for when, worth in days]
-    ledger = Ledger.of(
+    ledger = AccountHistory.of(
         bare(
             tmp_path,
             fills=frame("fills", [fill]),
@@ -127,7 +129,7 @@ def test_a_long_curve_is_thinned_but_keeps_its_extremes(tmp_path):
     ]
     fill = (rows[0][0], MES, "BUY", 1.0, 0.0, 0.0, "USD", "s", "O", "T", "P", "TAKER")
     outcome = bare(tmp_path, fills=frame("fills", [fill]), marks=frame("marks", rows))
-    shown = charts.equity(Ledger.of(outcome))
+    shown = charts.equity(AccountHistory.of(outcome))
     assert len(shown["x"]) <= 3 * charts.STRETCHES
     assert (min(shown["equity"]), max(shown["equity"])) == (
         pytest.approx(walk.min(), abs=0.01),
@@ -226,7 +228,7 @@ def test_a_roll_is_listed_with_its_time_in_chicago(outcome, tmp_path):
 
 
 def test_margin_is_drawn_in_percent_of_equity(outcome):
-    used = margin.against(Ledger.of(outcome).curve, outcome.account)
+    used = margin.against(AccountHistory.of(outcome).curve, outcome.account)
     drawn = charts.margin(used)
     assert max(drawn["margin"]) == 4_500.0
     assert max(drawn["share"]) == pytest.approx(4.5, abs=0.1)

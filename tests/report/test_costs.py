@@ -39,8 +39,12 @@ def test_an_open_trade_has_only_fees():
 
 
 def test_costs_eat_a_share_of_a_gross_profit_only():
-    assert costs.eaten(80.0, 15.0, 5.0) == {"gross_pnl": 100.0, "cost": 20.0, "cost_share": 0.2}
-    assert costs.eaten(-80.0, 15.0, None)["cost_share"] is None
+    assert costs.cost_share(80.0, 15.0, 5.0) == {
+        "gross_pnl": 100.0,
+        "cost": 20.0,
+        "cost_share": 0.2,
+    }
+    assert costs.cost_share(-80.0, 15.0, None)["cost_share"] is None
 
 
 def test_a_roll_costs_its_fees_and_what_both_legs_slipped():

@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from qe_plugins.data.checks.completeness import Present
+from qe_plugins.data.checks.completeness import PresentData
 from qe_plugins.report import tearsheet, terminal
 from qe_plugins.report.figures.data_coverage import held_over_gaps, in_words
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from tests.report.fake import bare, frame
 
-GAPS = Present(
+GAPS = PresentData(
     root="MES",
     first=date(2024, 1, 3),
     last=date(2024, 1, 10),
@@ -73,7 +73,7 @@ def test_terminal_and_page_say_it_at_the_top(tmp_path: Path, outcome):
     )
     assert second.endswith("1 trade was held over sessions without any.")
     assert str(terminal.table(figures).caption).startswith(first)
-    page = tearsheet.render(outcome, Ledger.of(outcome), figures)
+    page = tearsheet.render(outcome, AccountHistory.of(outcome), figures)
     assert page.index("4 of 6 sessions") < page.index('class="tiles"')
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from qe_plugins.report.figures import costs, margin
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 from tests.report.fake import bare, contract, frame
 
 HOUR = 3_600 * 10**9
@@ -27,7 +27,7 @@ def run(tmp_path, *account: tuple[int, float | None]):
 
 
 def figures(outcome) -> dict[str, float | None]:
-    return margin.figures(margin.against(Ledger.of(outcome).curve, outcome.account))
+    return margin.figures(margin.against(AccountHistory.of(outcome).curve, outcome.account))
 
 
 def test_the_average_is_over_time_and_the_peak_over_all_moments(tmp_path):

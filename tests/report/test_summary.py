@@ -13,7 +13,7 @@ import pytest
 
 from qe_plugins.report import tearsheet
 from qe_plugins.report.figures import metrics
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from tests.report.fake import bare, busy, frame
 
@@ -60,7 +60,7 @@ def test_each_plugin_is_told_with_its_role_and_its_time(tmp_path, busy_run):
 
 
 def test_the_ratios_are_those_of_the_session_returns(tmp_path, busy_run):
-    returns = Ledger.of(busy_run).returns
+    returns = AccountHistory.of(busy_run).returns
     figures = summarize(busy_run, tmp_path)
     a_year = figures["sessions"] / figures["years"]
     assert figures["sharpe"] == pytest.approx(metrics.sharpe(returns, a_year), rel=1e-4)
@@ -85,7 +85,7 @@ def test_annual_figures_go_by_the_calendar_where_sessions_are_missing(tmp_path):
     figures = summarize(run, tmp_path)
     assert figures["years"] == pytest.approx(0.498, abs=0.001)
     assert figures["cagr"] == pytest.approx(1.1 ** (1 / figures["years"]) - 1, rel=1e-4)
-    returns = Ledger.of(run).returns
+    returns = AccountHistory.of(run).returns
     sharpe = metrics.sharpe(returns, 2 / figures["years"])
     assert figures["sharpe"] == pytest.approx(sharpe, rel=1e-4)
     assert "2 sessions in 0.50 years" in figures["returns"]
@@ -113,7 +113,7 @@ def test_a_ruined_account_has_no_ratios_whenever_it_was_worth_nothing(tmp_path, 
     assert figures["total_return"] == pytest.approx(0.5)
     assert figures["max_drawdown_hourly"] == pytest.approx(lowest / 100_500 - 1)
     assert figures["returns"].startswith("undefined")
-    assert "<html" in tearsheet.render(run, Ledger.of(run), figures)
+    assert "<html" in tearsheet.render(run, AccountHistory.of(run), figures)
 
 
 def test_an_account_that_begins_with_nothing_has_no_return(tmp_path):
@@ -123,7 +123,7 @@ def test_an_account_that_begins_with_nothing_has_no_return(tmp_path):
     run = dataclasses.replace(run, starting_balance=Decimal(0), final_balance=Decimal(0))
     figures = summarize(run, tmp_path)
     assert figures["total_return"] is figures["sharpe"] is None
-    assert "<html" in tearsheet.render(run, Ledger.of(run), figures)
+    assert "<html" in tearsheet.render(run, AccountHistory.of(run), figures)
 
 
 def test_what_an_open_trade_paid_for_its_entry_counts_as_slippage(tmp_path):

@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 
 from qe_plugins.report import tearsheet
-from qe_plugins.report.figures.equity import Ledger
+from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from tests.report.fake import HOSTILE, bare, busy, frame
 
 
 def render(outcome) -> str:
-    ledger = Ledger.of(outcome)
+    ledger = AccountHistory.of(outcome)
     return tearsheet.render(outcome, ledger, summarize(outcome, outcome.catalog, ledger))
 
 

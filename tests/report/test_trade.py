@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from qe_plugins.cli import runs
 from qe_plugins.errors import JournalError, ReportError
 from qe_plugins.report import run_folder
-from qe_plugins.report.trade_report import told
+from qe_plugins.report.trade_report import describe_trade
 from tests.report.fake import bare, contract, frame, roll
 
 NAME, NEXT = "MESH24.XCME", "MESM24.XCME"
@@ -67,7 +67,7 @@ def place(tmp_path) -> Path:
 
 
 def test_a_trade_has_its_fills_with_what_each_slipped(place):
-    found = told(place, f"{NAME}-s-1")
+    found = describe_trade(place, f"{NAME}-s-1")
     assert [(f["leg"], f["quantity"], f["slippage"], f["fee"]) for f in found["fills"]] == [
         ("entry", 1.0, 1.25, 0.5),
         ("exit", 1.0, 1.25, 0.5),
@@ -78,46 +78,49 @@ def test_a_trade_has_its_fills_with_what_each_slipped(place):
 
 
 def test_a_fill_through_flat_is_shared_by_two_trades(place):
-    first, last = told(place, f"{NAME}-s-2")["fills"]
+    first, last = describe_trade(place, f"{NAME}-s-2")["fills"]
     assert (first["client_order_id"], first["quantity"], first["fee"]) == ("A-2", 2.0, 1.0)
     assert (last["leg"], last["quantity"], last["slippage"]) == ("exit", 2.0, None)
 
 
 def test_a_trade_knows_the_roll_that_ended_it(place):
-    found = told(place, "2")
+    found = describe_trade(place, "2")
     assert [one["after"] for one in found["rolls"]] == [NEXT]
     assert found["slippage"] is None
 
 
 def test_a_trade_is_found_by_id_start_number_and_last(place):
-    names = [told(place, text)["trade"]["id"] for text in ("last", "2", NEXT, f"trade:{NAME}-s-1")]
+    names = [
+        describe_trade(place, text)["trade"]["id"]
+        for text in ("last", "2", NEXT, f"trade:{NAME}-s-1")
+    ]
     assert names == [f"{NAME}-s-2", f"{NAME}-s-2", f"{NEXT}-s-1", f"{NAME}-s-1"]
 
 
 @pytest.mark.parametrize("text", ["nothing", NAME])
 def test_an_unclear_trade_is_one_clear_error(place, text):
     with pytest.raises(JournalError, match="trade"):
-        told(place, text)
+        describe_trade(place, text)
 
 
 def test_a_number_of_two_trades_names_both(place):
     with pytest.raises(ReportError, match=rf"2 trades .* It may be {NAME}-s-1, {NEXT}-s-1"):
-        told(place, "1")
+        describe_trade(place, "1")
 
 
 def test_a_run_without_trades_or_from_before_says_so(tmp_path, place):
     with pytest.raises(ReportError, match="no trades"):
-        told(run_folder.write(bare(tmp_path), {}, tmp_path / "empty"), "last")
+        describe_trade(run_folder.write(bare(tmp_path), {}, tmp_path / "empty"), "last")
     (place / run_folder.TRADES).unlink()
     with pytest.raises(ReportError, match=r"has no trades\.parquet"):
-        told(place, "last")
+        describe_trade(place, "last")
 
 
 def test_a_run_from_before_references_has_unknown_slippage(place):
     pl.read_parquet(place / "fills.parquet").drop("reference").write_parquet(
         place / "fills.parquet"
     )
-    assert told(place, f"{NAME}-s-1")["slippage"] is None
+    assert describe_trade(place, f"{NAME}-s-1")["slippage"] is None
 
 
 @pytest.mark.parametrize(

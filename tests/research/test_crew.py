@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qe_plugins.research import worker_pool
-from qe_plugins.research.worker_pool import Lost, done
+from qe_plugins.research.worker_pool import WorkerDied, run_jobs
 from tests.research import jobs
 
 
@@ -14,22 +14,22 @@ def nobody(_: int) -> None:
 
 
 def test_every_job_is_answered() -> None:
-    assert dict(done(jobs.square, range(4), 2, nobody)) == {0: 0, 1: 1, 2: 4, 3: 9}
+    assert dict(run_jobs(jobs.square, range(4), 2, nobody)) == {0: 0, 1: 1, 2: 4, 3: 9}
 
 
 def test_a_process_that_dies_costs_one_job() -> None:
-    answers = dict(done(jobs.dies_of_thirteen, [1, 13, 2, 3], 1, nobody))
-    assert answers == {0: 1, 1: Lost("its process died, exit code 7"), 2: 2, 3: 3}
+    answers = dict(run_jobs(jobs.dies_of_thirteen, [1, 13, 2, 3], 1, nobody))
+    assert answers == {0: 1, 1: WorkerDied("its process died, exit code 7"), 2: 2, 3: 3}
 
 
 def test_an_old_process_gives_its_place_to_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_pool, "LIFE", 2)
-    processes = [answer for _, answer in done(jobs.process, range(4), 1, nobody)]
+    processes = [answer for _, answer in run_jobs(jobs.process, range(4), 1, nobody)]
     assert processes[0] == processes[1] != processes[2] == processes[3]
 
 
 def test_no_process_outlives_its_crew() -> None:
-    answers = done(jobs.waits_for_ever, [0, 1], 2, nobody)
+    answers = run_jobs(jobs.waits_for_ever, [0, 1], 2, nobody)
     assert next(answers) == (0, 0)
     answers.close()  # type: ignore[attr-defined]
-    assert list(done(jobs.square, [], 2, nobody)) == []
+    assert list(run_jobs(jobs.square, [], 2, nobody)) == []

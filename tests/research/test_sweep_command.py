@@ -64,7 +64,7 @@ def test_a_sweep_that_is_interrupted_says_how_to_go_on(run: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(lambda: [*state_dir.home().glob("sweeps/*/results.jsonl")] != [])
+    until(lambda: [*state_dir.state_dir().glob("sweeps/*/results.jsonl")] != [])
     sweep.send_signal(signal.SIGINT)
     said = sweep.communicate()[1]
     assert sweep.returncode == 130

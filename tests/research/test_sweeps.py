@@ -9,39 +9,39 @@ import pytest
 
 from qe_plugins import state_dir
 from qe_plugins.errors import QeError, ReportError
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
 from qe_plugins.research import sweep_store
 from qe_plugins.research.grid import read_axes
-from qe_plugins.research.sweep_runner import Swept, sweep
-from qe_plugins.research.sweep_store import Asked
-from qe_plugins.research.variants import Result, State, Variant
+from qe_plugins.research.sweep_runner import SweepResult, sweep
+from qe_plugins.research.sweep_store import SweepSpec
+from qe_plugins.research.variants import Variant, VariantResult, VariantState
 from tests.research import jobs
 
 FAST = "strategies.ema_cross.fast"
 
 
-def asked(run: Path, *grid: str) -> Asked:
-    return Asked(
+def asked(run: Path, *grid: str) -> SweepSpec:
+    return SweepSpec(
         sweep="20240102-sweep-small", name="small", config=str(run), overrides=(),
         axes=read_axes(grid),
     )  # fmt: skip
 
 
-def swept(what: Asked, place: Path, workers: int = 1) -> Swept:
-    state_dir.home().mkdir(exist_ok=True)
+def swept(what: SweepSpec, place: Path, workers: int = 1) -> SweepResult:
+    state_dir.state_dir().mkdir(exist_ok=True)
     return sweep(what, place, jobs.pretends, workers=workers)
 
 
 def ran() -> list[int]:
     """Return what was run, in order."""
-    marks = state_dir.home() / "ran.txt"
+    marks = state_dir.state_dir() / "ran.txt"
     return [int(line) for line in marks.read_text().split()] if marks.exists() else []
 
 
 def trials(run_id: str = "20240102-sweep-small") -> list[Fact]:
     with Journal.open() as journal:
-        return journal.facts(run_id, [Kind.TRIAL])
+        return journal.facts(run_id, [FactKind.TRIAL])
 
 
 def test_a_failing_variant_does_not_stop_the_rest(run: Path, tmp_path: Path) -> None:
@@ -91,11 +91,11 @@ def test_another_setting_of_the_file_is_another_variant(run: Path, tmp_path: Pat
 def test_an_interrupt_leaves_what_was_tried_in_folder_and_journal(
     run: Path, tmp_path: Path
 ) -> None:
-    def interrupts(variant: Variant, result: Result | None) -> None:
+    def interrupts(variant: Variant, result: VariantResult | None) -> None:
         if result is None and variant.number == 2:
             raise KeyboardInterrupt
 
-    state_dir.home().mkdir()
+    state_dir.state_dir().mkdir()
     what, place = asked(run, f"{FAST}=5,6,7"), tmp_path / "sweep"
     with pytest.raises(KeyboardInterrupt):
         sweep(what, place, jobs.pretends, heard=interrupts)
@@ -172,4 +172,4 @@ def test_a_folder_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_states_are_told_apart() -> None:
-    assert [str(state) for state in State] == ["finished", "failed", "interrupted"]
+    assert [str(state) for state in VariantState] == ["finished", "failed", "interrupted"]

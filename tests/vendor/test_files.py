@@ -13,7 +13,7 @@ from nautilus_trader.adapters.databento import DatabentoDataLoader
 from nautilus_trader.model import Bar
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.data.databento.manifest import open_book
+from qe_plugins.data.databento.manifest import open_manifest
 from qe_plugins.data.dbn.decoder import PUBLISHERS
 from qe_plugins.data.dbn.files import read_whole
 from qe_plugins.data.dbn.records import RECORD
@@ -279,7 +279,7 @@ def test_files_that_contradict_each_other_make_no_catalog(qe, shared_data, tmp_p
         home.folder / "ES/imported" / BARS, tmp_path / "x.dbn.zst", _closing_where_it_opened
     )
     whole = read_whole(changed, "")
-    book = open_book("GLBX.MDP3")
+    book = open_manifest("GLBX.MDP3")
     entry = book.now.files[f"ES/imported/{BARS}"]
     (home.folder / "ES/contracts").mkdir()
     changed.rename(home.folder / "ES/contracts/x.dbn.zst")

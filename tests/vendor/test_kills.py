@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from qe_plugins.data.databento.manifest import Receipt, locked, now
+from qe_plugins.data.databento.manifest import Payment, locked, now
 from tests.gateway.faults import Stall
 from tests.vendor.conftest import until
 
@@ -165,7 +165,7 @@ def test_a_kill_while_catalogs_change_places_is_mended(stage, qe, config, home, 
 
 
 def test_a_receipt_that_equals_another_is_settled_alone() -> None:
-    receipt = Receipt(path="ES/x", dollars=Decimal("0.5"), at=now())
+    receipt = Payment(path="ES/x", dollars=Decimal("0.5"), at=now())
     with locked("GLBX.MDP3") as book:
         book.pay(receipt)  # of a run that was killed within the same second
         book.pay(receipt)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from qe_plugins.data.checks.session_coverage import coverage, spans
 from qe_plugins.data.databento.budget import Budget
-from qe_plugins.data.databento.client import Pace
+from qe_plugins.data.databento.client import RateLimiter
 from qe_plugins.data.databento.errors import api_key, without
 from qe_plugins.data.databento.estimate import without_held
-from qe_plugins.data.databento.partition import Piece
+from qe_plugins.data.databento.partition import FilePart
 from qe_plugins.data.databento.retry import is_transient, wait, was_billed
 from qe_plugins.errors import ConfigError, DataError
 
@@ -55,9 +55,9 @@ def test_what_was_refused_before_it_was_sold_can_be_spent_again():
     assert budget.spent == 1
 
 
-def piece(first: int, days: int) -> Piece:
+def piece(first: int, days: int) -> FilePart:
     start = FIRST + first * DAY
-    return Piece("ES", "ohlcv-1m", "ESH24", start, start + days * DAY, "ESH4", "raw_symbol")
+    return FilePart("ES", "ohlcv-1m", "ESH24", start, start + days * DAY, "ESH4", "raw_symbol")
 
 
 def days_of(one) -> set[dt.date]:
@@ -109,7 +109,7 @@ def test_it_waits_as_long_as_the_vendor_says(header, seconds):
 
 def test_no_more_requests_arrive_in_a_second_than_may():
     slept: list[float] = []
-    pace = Pace(3, slept.append)
+    pace = RateLimiter(3, slept.append)
 
     answers = [pace.ask(lambda n=n: n) for n in range(7)]
 

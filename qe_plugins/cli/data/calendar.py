@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.output import Day, echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import DateParam, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.market.sessions import Session
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("root", required=False)
-@click.argument("day", type=Day(), required=False)
-@click.option("--end", type=Day(), help="Show every session up to this date.")
+@click.argument("day", type=DateParam(), required=False)
+@click.option("--end", type=DateParam(), help="Show every session up to this date.")
 @click.option(
     "--doubtful", is_flag=True, help="List the special days that no source was found for."
 )

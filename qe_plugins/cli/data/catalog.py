@@ -11,7 +11,7 @@ from qe_plugins.cli.output import echo, json_option, print_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qe_plugins.data.databento.catalog_builder import Built
+    from qe_plugins.data.databento.catalog_builder import CatalogSummary
 
 
 MANY = 6
@@ -27,23 +27,25 @@ def catalog(anew: bool, as_json: bool) -> None:
     and import.
     """
     from qe_plugins.data.databento.catalog_stamp import FOLDER
-    from qe_plugins.data.databento.manifest import books
+    from qe_plugins.data.databento.manifest import manifest_stores
 
     if anew:
-        built = [one for book in books() if (one := _rebuilt(book.now.dataset))]
+        built = [one for book in manifest_stores() if (one := _rebuilt(book.now.dataset))]
         if as_json:
             print_json(built)
         else:
             print_built(built)
         return
-    folders = [str(book.folder / FOLDER) for book in books() if (book.folder / FOLDER).is_dir()]
+    folders = [
+        str(book.folder / FOLDER) for book in manifest_stores() if (book.folder / FOLDER).is_dir()
+    ]
     if as_json:
         print_json(folders)
     else:
         echo("\n".join(folders) or "There is no catalog yet.")
 
 
-def _rebuilt(dataset: str) -> Built | None:
+def _rebuilt(dataset: str) -> CatalogSummary | None:
     from qe_plugins.data.databento.catalog_builder import rebuild
     from qe_plugins.data.databento.manifest import locked
 
@@ -51,7 +53,7 @@ def _rebuilt(dataset: str) -> Built | None:
         return rebuild(book)
 
 
-def print_built(catalogs: Sequence[Built]) -> None:
+def print_built(catalogs: Sequence[CatalogSummary]) -> None:
     """Print what was made, what was left out, and how to trade on it."""
     if not catalogs:
         echo("No catalog to trade on: it needs bars (ohlcv-...) and definitions.")

@@ -10,11 +10,11 @@ import click
 
 from qe_plugins.cli.data.rolls import RULE
 from qe_plugins.cli.data.symbols import DBN, places
-from qe_plugins.cli.output import Day, echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import DateParam, echo, json_option, print_json, print_rows
 from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
-    from qe_plugins.data.rolls.continuous import Series
+    from qe_plugins.data.rolls.continuous import ContinuousSeries
 
 
 @click.command()
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Move earlier contracts by the ratio or the difference of the prices at each roll.",
 )
-@click.option("--as-of", type=Day(), help="Use nothing later.  [default: the data's last session]")
+@click.option(
+    "--as-of", type=DateParam(), help="Use nothing later.  [default: the data's last session]"
+)
 @click.option(
     "--bars",
     type=click.Choice(["session", "intraday"]),
@@ -65,7 +67,7 @@ def continuous(
         _print_series(series, out)
 
 
-def _print_series(series: Series, out: Path | None) -> None:
+def _print_series(series: ContinuousSeries, out: Path | None) -> None:
     echo(shown(series.label))
     moves = [
         (one.start, one.end, one.contract, f"{one.ratio:.8f}", f"{one.difference:f}")

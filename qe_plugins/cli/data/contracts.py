@@ -13,7 +13,7 @@ from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.data.dbn.definitions import Defined
-    from qe_plugins.market.definitions import Contract
+    from qe_plugins.market.definitions import ContractDefinition
 
 HEAD = ("contract", "feed", "tick", "multiplier", "tick value", "expiry UTC")
 
@@ -57,7 +57,7 @@ def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> N
         )
 
 
-def _dates(contract: Contract) -> dict[str, date | None]:
+def _dates(contract: ContractDefinition) -> dict[str, date | None]:
     """Return last trade and first notice by our rules, where there are rules for the root."""
     from qe_plugins.market.expiry import first_notice, last_trade
     from qe_plugins.market.specs import markets
@@ -72,7 +72,7 @@ def _print_contracts(defined: Defined) -> None:
     if futures:
         head = (*HEAD, "first notice", "last trade by rule", "sent")
         print_rows(head, [_row(one) for one in futures])
-    others: dict[tuple[str, str], list[Contract]] = {}
+    others: dict[tuple[str, str], list[ContractDefinition]] = {}
     for one in defined.contracts:
         if one.kind != "future":
             others.setdefault((one.root, one.kind), []).append(one)
@@ -82,13 +82,13 @@ def _print_contracts(defined: Defined) -> None:
         _print_terms(root)
 
 
-def _row(one: Contract) -> tuple[object, ...]:
+def _row(one: ContractDefinition) -> tuple[object, ...]:
     notice = str(_dates(one)["first_notice"] or "-")
     worth = (one.tick, one.multiplier, _tick_value(one))
     return (one.id, one.raw, *worth, one.expiry, notice, _by_rule(one), one.definitions)
 
 
-def _by_rule(contract: Contract) -> str:
+def _by_rule(contract: ContractDefinition) -> str:
     """Return "as expiry", or the last trading day by our rule where it is another."""
     last = _dates(contract)["last_trade"]
     if last is None:
@@ -113,13 +113,13 @@ def _print_terms(root: str) -> None:
     )
 
 
-def _tick_value(contract: Contract) -> object:
+def _tick_value(contract: ContractDefinition) -> object:
     if contract.tick is None or contract.multiplier is None:
         return None
     return f"{contract.tick * contract.multiplier:f}".rstrip("0").rstrip(".")
 
 
-def _ticks(listed: list[Contract]) -> list[str]:
+def _ticks(listed: list[ContractDefinition]) -> list[str]:
     """Return each distinct tick and multiplier of contracts in words."""
     said = dict.fromkeys((o.tick, o.tick_limit, o.tick_above, o.multiplier) for o in listed)
     return [

@@ -17,8 +17,8 @@ from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qe_plugins.data.databento.download import Progress
-    from qe_plugins.data.databento.estimate import Cart
+    from qe_plugins.data.databento.download import DownloadProgress
+    from qe_plugins.data.databento.estimate import Estimate
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def asking() -> Iterator[Callable[[int], Callable[[], None]]]:
 
 
 @contextmanager
-def downloading(cart: Cart) -> Iterator[Callable[[Progress], None]]:
+def downloading(cart: Estimate) -> Iterator[Callable[[DownloadProgress], None]]:
     """Show files and billable bytes as they become whole, and what has arrived on the disk."""
     from rich import progress as rich
     from rich.filesize import decimal
@@ -55,7 +55,7 @@ def downloading(cart: Cart) -> Iterator[Callable[[Progress], None]]:
         files = progress.add_task("files", total=len(cart.wanted), shown="")
         bytes_ = progress.add_task("bytes", total=total, shown="")
 
-        def watch(now: Progress) -> None:
+        def watch(now: DownloadProgress) -> None:
             shown = f"{now.files} of {len(cart.wanted)}"
             progress.update(files, completed=now.files, shown=shown)
             shown = f"{decimal(now.bytes)} of {decimal(total)}, {decimal(now.received)} compressed"
@@ -71,14 +71,14 @@ def _console() -> Console:
 
 
 if TYPE_CHECKING:
-    from qe_plugins.data.databento.estimate import Cart, Line
-    from qe_plugins.data.databento.service import Bought
+    from qe_plugins.data.databento.estimate import Estimate, EstimateLine
+    from qe_plugins.data.databento.service import DownloadResult
 
 CONFIG = click.argument("config", type=click.Path(path_type=Path))
 HEAD = ("root", "schema", "year", "files", "rows", "bytes", "dollars")
 
 
-class Dollars(click.ParamType[Decimal]):
+class DollarParam(click.ParamType[Decimal]):
     """An amount on the command line: `80`, `80.50`, `$80`, `80 USD`."""
 
     name = "dollars"
@@ -113,7 +113,9 @@ def estimate(config: Path, as_json: bool) -> None:
 
 @click.command()
 @CONFIG
-@click.option("--max-cost", type=Dollars(), help="The most this run may spend, retries included.")
+@click.option(
+    "--max-cost", type=DollarParam(), help="The most this run may spend, retries included."
+)
 @json_option
 def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
     """Buy what CONFIG names and is not here yet; a run that was stopped goes on.
@@ -145,7 +147,7 @@ def _ask(question: str) -> bool:
     return click.confirm(question, err=True)
 
 
-def _print_cart(cart: Cart) -> None:
+def _print_cart(cart: Estimate) -> None:
     from qe_plugins.data.databento.estimate import lines
 
     rows = lines(cart.wanted)
@@ -163,7 +165,7 @@ def _print_cart(cart: Cart) -> None:
     _print_doubts(cart)
 
 
-def _figures(rows: list[Line]) -> tuple[object, ...]:
+def _figures(rows: list[EstimateLine]) -> tuple[object, ...]:
     from qe_plugins.data.databento.budget import usd
 
     return (
@@ -174,7 +176,7 @@ def _figures(rows: list[Line]) -> tuple[object, ...]:
     )
 
 
-def _print_doubts(cart: Cart) -> None:
+def _print_doubts(cart: Estimate) -> None:
     for text in cart.unresolved:
         echo(f"not resolved: {text}.")
     kinds: dict[str, list[str]] = {}
@@ -185,7 +187,7 @@ def _print_doubts(cart: Cart) -> None:
         echo(f"{condition} ({count}): {', '.join(days)}")
 
 
-def _print_bought(bought: Bought) -> None:
+def _print_bought(bought: DownloadResult) -> None:
     from qe_plugins.data.databento.budget import usd
 
     echo(

@@ -11,7 +11,7 @@ from qe_plugins.cli.data.catalog import print_built
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
-    from qe_plugins.data.databento.manifest import Book, Entry
+    from qe_plugins.data.databento.manifest import FileEntry, ManifestStore
 
 
 @click.command(name="list")
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def list_(as_json: bool) -> None:
     """List the files that were bought and imported, with what they hold and what they cost."""
     from qe_plugins.data.databento.budget import usd
-    from qe_plugins.data.databento.manifest import books
+    from qe_plugins.data.databento.manifest import manifest_stores
 
-    shelves = books()
+    shelves = manifest_stores()
     if as_json:
         print_json([_listed(book) for book in shelves])
         return
@@ -70,7 +70,7 @@ def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
         print_built(removed.catalogs)
 
 
-def _listed(book: Book) -> dict[str, Any]:
+def _listed(book: ManifestStore) -> dict[str, Any]:
     return {
         "dataset": book.now.dataset,
         "folder": str(book.folder),
@@ -79,7 +79,7 @@ def _listed(book: Book) -> dict[str, Any]:
     }
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def _row(entry: FileEntry) -> tuple[object, ...]:
     dollars = "-" if entry.dollars is None else f"{entry.dollars:.4f}"
     doubtful = ", ".join(f"{day} {what}" for day, what in sorted(entry.conditions.items()))
     return (

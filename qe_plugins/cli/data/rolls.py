@@ -10,7 +10,7 @@ import click
 
 from qe_plugins import safe_text
 from qe_plugins.cli.data.symbols import DBN, places
-from qe_plugins.cli.output import Day, echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import DateParam, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from qe_plugins.market.roll_calendar import RollCalendar, Rule
@@ -26,8 +26,10 @@ RULE = click.option(
 
 @click.command()
 @click.argument("root")
-@click.option("--start", type=Day(), help="The first session.  [default: the first in the data]")
-@click.option("--end", type=Day(), help="The last session.  [default: the last in the data]")
+@click.option(
+    "--start", type=DateParam(), help="The first session.  [default: the first in the data]"
+)
+@click.option("--end", type=DateParam(), help="The last session.  [default: the last in the data]")
 @RULE
 @DBN
 @json_option

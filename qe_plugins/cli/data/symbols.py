@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.output import Day, echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import DateParam, echo, json_option, print_json, print_rows
 from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
-    from qe_plugins.data.symbology.resolver import Span
+    from qe_plugins.data.symbology.resolver import SymbolSpan
 
 DBN = click.option(
     "--dbn",
@@ -40,8 +40,8 @@ def places(dbn: tuple[Path, ...]) -> list[Path]:
 
 @click.command()
 @click.argument("symbol")
-@click.option("--start", type=Day(), required=True, help="The first day, UTC.")
-@click.option("--end", type=Day(), required=True, help="The day after the last, UTC.")
+@click.option("--start", type=DateParam(), required=True, help="The first day, UTC.")
+@click.option("--end", type=DateParam(), required=True, help="The day after the last, UTC.")
 @click.option("--dataset", default="GLBX.MDP3", show_default=True, help="The vendor's dataset.")
 @click.option("--gateway", help="Another address of the vendor, as `databento.gateway` gives it.")
 @json_option
@@ -70,7 +70,7 @@ def symbols(
     print_rows(("contract", "feed", "from", "to"), [list(row.values()) for row in rows])
 
 
-def _span(span: Span) -> dict[str, object]:
+def _span(span: SymbolSpan) -> dict[str, object]:
     from qe_plugins.data.symbology.symbols import instrument_id
     from qe_plugins.market.specs import markets
 

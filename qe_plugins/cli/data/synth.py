@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from qe_plugins.cli.output import Day, echo, json_option, print_json
+from qe_plugins.cli.output import DateParam, echo, json_option, print_json
 from qe_plugins.safe_text import shown
 
 
@@ -21,7 +21,9 @@ from qe_plugins.safe_text import shown
     help="A year's contracts of each root: four of ES, twelve of CL.",
 )
 @click.option("--roots", default="ES,MES", show_default=True, help="Of ES, MES, NQ, CL, GC and ZN.")
-@click.option("--start", type=Day(), default="2015-01-02", show_default=True, help="The first day.")
+@click.option(
+    "--start", type=DateParam(), default="2015-01-02", show_default=True, help="The first day."
+)
 @click.option(
     "--seed", type=click.IntRange(0), default=7, show_default=True, help="Another, another tape."
 )
@@ -51,7 +53,7 @@ def synth(
     """
     from msgspec.structs import asdict
 
-    from qe_plugins.config.schema import Synthetic
+    from qe_plugins.config.schema import SyntheticSettings
     from qe_plugins.data.synthetic.catalog import generate
 
     names, falling = _names(roots), _names(through_zero)
@@ -59,7 +61,7 @@ def synth(
         price = 2050.0
     if price is not None and price <= 0:
         raise click.BadParameter(f"must be positive, was {price}", param_hint="--price")
-    settings = Synthetic(
+    settings = SyntheticSettings(
         years=years,
         start=str(start),
         seed=seed,

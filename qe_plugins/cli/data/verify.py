@@ -10,8 +10,8 @@ import click
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
-    from qe_plugins.data.databento.bar_report import Series
-    from qe_plugins.data.databento.verify import Report
+    from qe_plugins.data.databento.bar_report import ContractReport
+    from qe_plugins.data.databento.verify import VerifyReport
 
 MANY = 12
 
@@ -29,12 +29,12 @@ def verify(dbn: Path | None, as_json: bool) -> None:
     Exits with 2 when something is wrong. Sessions without a bar are shown and are no fault: a
     contract does not trade every day.
     """
-    from qe_plugins.data.databento.manifest import books
+    from qe_plugins.data.databento.manifest import manifest_stores
     from qe_plugins.data.databento.verify import copies, copies_in
     from qe_plugins.data.databento.verify import verify as check
     from qe_plugins.errors import DataError
 
-    known = [] if dbn else books()
+    known = [] if dbn else manifest_stores()
     files = copies_in(dbn) if dbn else copies(known)
     if not files:
         raise DataError(
@@ -49,7 +49,7 @@ def verify(dbn: Path | None, as_json: bool) -> None:
         raise DataError(f"{_faults(report)}, first: {report.wrong[0]}.")
 
 
-def _print_report(report: Report) -> None:
+def _print_report(report: VerifyReport) -> None:
     head = ("contract", "schema", "bars", "first", "last", "days", "sessions", "longest hole")
     print_rows(head, [_series_row(one) for one in report.series])
     _print_days(report.series)
@@ -61,11 +61,11 @@ def _print_report(report: Report) -> None:
     echo(f"{report.files} files, {report.rows:,} rows: {verdict}")
 
 
-def _faults(report: Report) -> str:
+def _faults(report: VerifyReport) -> str:
     return "1 fault" if len(report.wrong) == 1 else f"{len(report.wrong)} faults"
 
 
-def _series_row(one: Series) -> tuple[object, ...]:
+def _series_row(one: ContractReport) -> tuple[object, ...]:
     sessions = (
         "-" if one.sessions is None else f"{one.sessions} of {one.sessions + len(one.missing)}"
     )
@@ -73,7 +73,7 @@ def _series_row(one: Series) -> tuple[object, ...]:
     return (one.contract, one.schema, one.bars, one.first, one.last, len(one.days), sessions, hole)
 
 
-def _print_days(series: list[Series]) -> None:
+def _print_days(series: list[ContractReport]) -> None:
     """Print the days present and the sessions missing of every contract."""
     from qe_plugins.data.checks.session_coverage import spans
 

@@ -27,14 +27,14 @@ EVERY = 0.5
 @json_option
 def bus(scan: str | None, follow: bool, to: str | None, as_json: bool) -> None:
     """Print the messages of coordinators in their order; with --json, one a line."""
-    from qe_plugins.fleet.messaging.outbox import PART, Bus
+    from qe_plugins.fleet.messaging.outbox import PART, Outbox
     from qe_plugins.fleet.scan import store
 
     if to:
         _relay(to, scan, follow=follow, as_json=as_json)
         return
     only, after = store.find(scan)[0] if scan else None, 0
-    with Bus() as opened:
+    with Outbox() as opened:
         while True:
             found = opened.read(after, only, PART)
             for message in found:

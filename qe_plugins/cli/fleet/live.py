@@ -12,15 +12,15 @@ from qe_plugins.safe_text import shown
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from qe_plugins.fleet.scan.progress import Counts
-    from qe_plugins.fleet.scan.runner import Runtime
+    from qe_plugins.fleet.scan.progress import RankCounts
+    from qe_plugins.fleet.scan.runner import ScanRunner
     from qe_plugins.fleet.tree import Level
     from qe_plugins.llm.client.client import Client
 
 EVERY = 0.25
 
 
-async def watch(runtime: Runtime, client: Client) -> None:
+async def watch(runtime: ScanRunner, client: Client) -> None:
     """Show a scan until it is cancelled; where standard error is no terminal, show nothing."""
     from rich.console import Console
     from rich.live import Live
@@ -34,13 +34,13 @@ async def watch(runtime: Runtime, client: Client) -> None:
             await asyncio.sleep(EVERY)
 
 
-def picture(runtime: Runtime, client: Client) -> RenderableType:
+def picture(runtime: ScanRunner, client: Client) -> RenderableType:
     """Return the state of a scan: a line of figures over a table of ranks."""
     line = " · ".join(_figures(runtime, client))
     return board(line, runtime.progress.ranks, runtime.seconds())
 
 
-def board(line: str, ranks: Mapping[Level, Counts], seconds: float) -> RenderableType:
+def board(line: str, ranks: Mapping[Level, RankCounts], seconds: float) -> RenderableType:
     """Return a line of figures over a table of ranks, `seconds` into a scan."""
     from rich.console import Group
     from rich.table import Table
@@ -57,7 +57,7 @@ def board(line: str, ranks: Mapping[Level, Counts], seconds: float) -> Renderabl
     return Group(Text(shown(line)), table)
 
 
-def _figures(runtime: Runtime, client: Client) -> Iterator[str]:
+def _figures(runtime: ScanRunner, client: Client) -> Iterator[str]:
     stats = client.stats
     hits = stats.replayed / stats.asked if stats.asked else 0.0
     cached = stats.usage.cached / stats.usage.input if stats.usage.input else 0.0

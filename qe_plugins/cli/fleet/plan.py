@@ -12,7 +12,7 @@ import click
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
-    from qe_plugins.fleet.scan.estimate import Plan
+    from qe_plugins.fleet.scan.estimate import ScanPlan
 
 AMOUNTS = ("now", "cheap", "peak", "cached")
 SUMMED = ("nodes", "calls", "input_tokens", "output_tokens", *AMOUNTS)
@@ -47,7 +47,7 @@ def plan(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         _print(found)
 
 
-def _print(found: Plan) -> None:
+def _print(found: ScanPlan) -> None:
     echo(f"{found.name}: {found.nodes:,} nodes, at most {found.calls:,} calls a scan")
     rows = [
         [line.rank.value, *(_figure(getattr(line, name)) for name in FIGURES)]
@@ -77,7 +77,7 @@ def _print(found: Plan) -> None:
         echo("provider is offline: rules answer and a scan costs nothing")
 
 
-def _prices(found: Plan) -> Iterator[tuple[str, Decimal]]:
+def _prices(found: ScanPlan) -> Iterator[tuple[str, Decimal]]:
     hours = "a dear hour" if found.dear else "no dear hour"
     yield f"now, {found.at:%Y-%m-%d %H:%M} UTC, {hours}", found.now
     yield "at the models' cheapest hours", found.cheap
@@ -89,7 +89,7 @@ def _head(name: str) -> str:
     return f"{name} $" if name in AMOUNTS else name.replace("_", " ")
 
 
-def _sum(found: Plan, name: str) -> object:
+def _sum(found: ScanPlan, name: str) -> object:
     if name not in SUMMED:
         return ""
     return _figure(sum(getattr(line, name) for line in found.lines))

@@ -17,8 +17,8 @@ from qe_plugins.cli.output import dollars
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.scan.lifecycle import Scan
-    from qe_plugins.fleet.scan.outcome import Result
-    from qe_plugins.fleet.schedule.scheduler import Round
+    from qe_plugins.fleet.scan.outcome import ScanResult
+    from qe_plugins.fleet.schedule.scheduler import ScheduledScan
 
 
 @click.command()
@@ -50,7 +50,7 @@ def run(
     from qe_plugins.fleet.loader import load
     from qe_plugins.fleet.rank_models import refuse_missing_keys
     from qe_plugins.fleet.scan import lifecycle
-    from qe_plugins.fleet.schedule.scheduler import Shift
+    from qe_plugins.fleet.schedule.scheduler import Scheduler
     from qe_plugins.fleet.shutdown import on_signals
 
     chosen = (*overrides, f"provider={provider}") if provider else overrides
@@ -59,11 +59,11 @@ def run(
     _log_to_standard_error()
     with on_signals() as stop:
 
-        def scan(begun: Scan) -> Result:
+        def scan(begun: Scan) -> ScanResult:
             return lifecycle.run(begun, watch=watch, stop=stop)
 
         short = False
-        for made in Shift(loaded, scan, stop).rounds(times, at_once=at_once):
+        for made in Scheduler(loaded, scan, stop).rounds(times, at_once=at_once):
             click.echo(_json(made) if as_json else _line(made))
             short = short or not made.result.quorum
     if times is not None and short and not stop.requested:
@@ -79,13 +79,13 @@ def _log_to_standard_error() -> None:
     log.handlers = [handler]
 
 
-def _json(made: Round) -> str:
+def _json(made: ScheduledScan) -> str:
     result = {name: getattr(made.result, name) for name in made.result.__struct_fields__}
     line = {"tick": made.tick, "missed": made.missed, "resumed": made.resumed, **result}
     return msgspec.json.Encoder(decimal_format="number").encode(line).decode()
 
 
-def _line(made: Round) -> str:
+def _line(made: ScheduledScan) -> str:
     found = made.result
     usd = dollars(found.usd)
     said = found.answer.score if found.answer else found.score

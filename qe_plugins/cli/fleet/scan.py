@@ -13,7 +13,7 @@ from qe_plugins.cli.output import dollars, echo, json_option, print_json
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.scan.lifecycle import Scan
-    from qe_plugins.fleet.scan.outcome import Result
+    from qe_plugins.fleet.scan.outcome import ScanResult
     from qe_plugins.fleet.scan.store import Engine
     from qe_plugins.fleet.temporal.connection import Cluster
 
@@ -131,7 +131,7 @@ def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | N
         raise SystemExit(NO_QUORUM)
 
 
-def _print(found: Result) -> None:
+def _print(found: ScanResult) -> None:
     said = found.answer
     echo(f"scan      {found.scan_id}, {found.nodes:,} nodes, {found.seconds:.1f} s")
     echo(f"answer    {said.score if said else found.score:+.3f}")

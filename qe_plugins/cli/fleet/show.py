@@ -11,7 +11,7 @@ import click
 from qe_plugins.cli.output import counted, dollars, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
-    from qe_plugins.fleet.scan.store import Folder
+    from qe_plugins.fleet.scan.store import ScanFolder
     from qe_plugins.llm.ledger import CostRow
 
 SCORES = ("node", "role", "target", "score", "confidence", "coverage", "missing")
@@ -131,7 +131,7 @@ def _all(rows: list[CostRow]) -> CostRow:
     )
 
 
-def _scan(scan_id: str, folder: Folder, spent: Decimal | None) -> dict[str, Any]:
+def _scan(scan_id: str, folder: ScanFolder, spent: Decimal | None) -> dict[str, Any]:
     """Return a row of the list; `spent` is what the ledger says that the scan cost so far."""
     from qe_plugins.errors import FleetError
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from qe_plugins.fleet.scan.lifecycle import Scan
-    from qe_plugins.fleet.scan.outcome import Result
+    from qe_plugins.fleet.scan.outcome import ScanResult
     from qe_plugins.fleet.temporal.connection import Cluster
-    from qe_plugins.fleet.temporal.payloads import Count
+    from qe_plugins.fleet.temporal.payloads import RankCount
     from qe_plugins.fleet.temporal.progress import Look
     from qe_plugins.fleet.tree import Level
 
@@ -87,7 +87,7 @@ def refuse_missing_extra() -> None:
         )
 
 
-def run(begun: Scan, where: Cluster) -> Result:
+def run(begun: Scan, where: Cluster) -> ScanResult:
     """Run a scan on a cluster; standard error tells what stands in its way and how far it is."""
     from qe_plugins.fleet.temporal import submit
 
@@ -111,16 +111,16 @@ def looking(begun: Scan) -> Iterator[Look | None]:
     with Live(console=console, transient=True, auto_refresh=False) as live:
         began = time.monotonic()
 
-        def look(counts: Mapping[Level, Count]) -> None:
+        def look(counts: Mapping[Level, RankCount]) -> None:
             live.update(picture(begun, counts, time.monotonic() - began), refresh=True)
 
         yield look
 
 
-def picture(begun: Scan, counts: Mapping[Level, Count], seconds: float) -> RenderableType:
+def picture(begun: Scan, counts: Mapping[Level, RankCount], seconds: float) -> RenderableType:
     """Return the state of a scan: what it spent, over a table of ranks."""
     from qe_plugins.cli.fleet.live import board
-    from qe_plugins.fleet.scan.progress import Counts
+    from qe_plugins.fleet.scan.progress import RankCounts
     from qe_plugins.fleet.tree import tree_of
     from qe_plugins.llm.ledger import Ledger
 
@@ -128,7 +128,7 @@ def picture(begun: Scan, counts: Mapping[Level, Count], seconds: float) -> Rende
         sent = ledger.sent(begun.scan_id)
     line = f"{seconds:.0f} s · {sent.calls:,} calls · ${sent.usd:.4f} spent"
     ranks = {
-        level: Counts(total, *msgspec.structs.astuple(counts[level]))
+        level: RankCounts(total, *msgspec.structs.astuple(counts[level]))
         for level, total in tree_of(begun.fleet).counts().items()
     }
     return board(line, ranks, seconds)

@@ -18,7 +18,7 @@ from nautilus_trader.model import (
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.data.catalog import row_groups, settlements
-from qe_plugins.data.catalog.row_groups import Group
+from qe_plugins.data.catalog.row_groups import RowGroup
 from qe_plugins.data.catalog.settlements import Settlement
 from qe_plugins.errors import DataError
 
@@ -55,7 +55,7 @@ type Record = Bar | QuoteTick | TradeTick
 REFUSED = "refused.json"
 
 
-class Kind(Enum):
+class RecordKind(Enum):
     """Kinds of record by their folder, in the order in which they are heard at one instant."""
 
     QUOTES = "quotes"
@@ -63,16 +63,16 @@ class Kind(Enum):
     BARS = "bars"
 
 
-class Series(msgspec.Struct, frozen=True):
+class CatalogSeries(msgspec.Struct, frozen=True):
     """Records of one kind of one contract. `name` is the bar type, or the contract's id."""
 
-    kind: Kind
+    kind: RecordKind
     name: str
     contract: str
-    groups: tuple[Group, ...]
+    groups: tuple[RowGroup, ...]
 
 
-class Shelf(msgspec.Struct, frozen=True):
+class Catalog(msgspec.Struct, frozen=True):
     """What a catalog holds of futures: contracts by id, their series, and how they settled.
 
     `refused` has the contracts that were left out of it, by name (`ZNH24`), and why.
@@ -80,12 +80,12 @@ class Shelf(msgspec.Struct, frozen=True):
 
     folder: Path
     contracts: dict[str, FuturesContract]
-    series: tuple[Series, ...]
+    series: tuple[CatalogSeries, ...]
     settlements: Mapping[str, Settlement] = {}
     refused: Mapping[str, str] = {}
 
 
-def open_shelf(folder: Path, place: str) -> Shelf:
+def open_catalog(folder: Path, place: str) -> Catalog:
     """Return what the catalog at `folder` holds. `place` names the setting, for errors.
 
     Raises DataError where there is no catalog, it is of version 1, or it has no futures.
@@ -109,9 +109,9 @@ def open_shelf(folder: Path, place: str) -> Shelf:
             where=place,
             hint="Write the instruments into the catalog with 'write_instruments'.",
         )
-    found = [_series(kind, path, place) for kind in Kind for path in _folders(folder, kind)]
+    found = [_series(kind, path, place) for kind in RecordKind for path in _folders(folder, kind)]
     series = tuple(one for one in found if one.contract in contracts)
-    return Shelf(folder, contracts, series, settlements.read(folder, place), refused)
+    return Catalog(folder, contracts, series, settlements.read(folder, place), refused)
 
 
 def refusal(reasons: Sequence[str], place: str) -> DataError:
@@ -150,17 +150,17 @@ def _is_dated(contract: FuturesContract) -> bool:
     return "." not in str(contract.id.symbol)
 
 
-def _folders(folder: Path, kind: Kind) -> Iterable[Path]:
+def _folders(folder: Path, kind: RecordKind) -> Iterable[Path]:
     return sorted(path for path in (folder / "data" / kind.value).glob("*") if path.is_dir())
 
 
-def _series(kind: Kind, path: Path, place: str) -> Series:
+def _series(kind: RecordKind, path: Path, place: str) -> CatalogSeries:
     files = sorted(path.glob("*.parquet"))
     for file in files[:1]:
         _mended(file, place, lambda file: refuse_zeros(file, place))
     groups = tuple(g for file in files for g in _mended(file, place, row_groups.groups))
-    contract = path.name.rsplit("-", 4)[0] if kind is Kind.BARS else path.name
-    return Series(kind, path.name, contract, groups)
+    contract = path.name.rsplit("-", 4)[0] if kind is RecordKind.BARS else path.name
+    return CatalogSeries(kind, path.name, contract, groups)
 
 
 def _mended[T](file: Path, place: str, read: Callable[[Path], T]) -> T:

@@ -20,12 +20,12 @@ from nautilus_trader.persistence import (
 )
 
 from qe_plugins.bars import NUMBERS, STAMPS, Bars
-from qe_plugins.data.catalog.catalog import Kind, Record, Series
+from qe_plugins.data.catalog.catalog import CatalogSeries, Record, RecordKind
 from qe_plugins.data.catalog.decimals import floats
-from qe_plugins.data.catalog.row_groups import Group, times
+from qe_plugins.data.catalog.row_groups import RowGroup, times
 
 
-class Columns:
+class BarColumns:
     """The bars of a piece by type, made columns where somebody asks for them."""
 
     def __init__(self, tables: Mapping[str, Sequence[pa.Table]]) -> None:
@@ -54,23 +54,23 @@ class Columns:
         return [self.of(one) for one in self._tables if one.partition("-")[0] == contract]
 
 
-NO_COLUMNS = Columns({})
+NO_COLUMNS = BarColumns({})
 
 
-WRANGLERS: dict[Kind, Any] = {
-    Kind.QUOTES: QuoteTickDataWrangler,
-    Kind.TRADES: TradeTickDataWrangler,
-    Kind.BARS: BarDataWrangler,
+WRANGLERS: dict[RecordKind, Any] = {
+    RecordKind.QUOTES: QuoteTickDataWrangler,
+    RecordKind.TRADES: TradeTickDataWrangler,
+    RecordKind.BARS: BarDataWrangler,
 }
 CLOSED = "ts_event"
 AT_A_TIME = 2_000
 """Rows that are made objects of at once: so few that their memory is used again."""
 
-type Named = tuple[Kind, str, pa.Table]
+type Named = tuple[RecordKind, str, pa.Table]
 """Rows of a series of a kind and name."""
 
 
-class Woven(msgspec.Struct, frozen=True):
+class SplicedSeries(msgspec.Struct, frozen=True):
     """A series woven of others' bars, under a name of its own.
 
     From each part's moment (a bar's close, UTC nanoseconds) on, the bars are those of its series.
@@ -80,7 +80,7 @@ class Woven(msgspec.Struct, frozen=True):
     parts: tuple[tuple[int, str], ...]
 
 
-class Strand(msgspec.Struct, frozen=True):
+class SplicedBars(msgspec.Struct, frozen=True):
     """Bars of a woven series, in order, each for a bar of the series `of` at the same moment."""
 
     name: str
@@ -88,25 +88,25 @@ class Strand(msgspec.Struct, frozen=True):
     bars: list[Any]
 
 
-class Piece(msgspec.Struct, frozen=True):
+class Chunk(msgspec.Struct, frozen=True):
     """Records that follow each other, and what is woven of them, in order.
 
     `columns` are the bars among the records.
     """
 
     records: list[Record]
-    strands: list[Strand]
-    columns: Columns = NO_COLUMNS
+    strands: list[SplicedBars]
+    columns: BarColumns = NO_COLUMNS
 
 
-class Reader:
+class ChunkReader:
     """Reads series window by window; of each it keeps what the next window begins in."""
 
-    def __init__(self, series: Iterable[Series]) -> None:
+    def __init__(self, series: Iterable[CatalogSeries]) -> None:
         self._series = {(one.kind, one.name): one for one in series}
-        self._kept: dict[Group, pa.Table] = {}
+        self._kept: dict[RowGroup, pa.Table] = {}
 
-    def piece(self, first: int, last: int, woven: Iterable[Woven] = ()) -> Piece:
+    def piece(self, first: int, last: int, woven: Iterable[SplicedSeries] = ()) -> Chunk:
         """Return every record with first <= `ts_init` <= last, in order; both UTC nanoseconds.
 
         At one instant series come in their order, and last the bars that a series is woven of.
@@ -116,20 +116,23 @@ class Reader:
             for one in self._series.values()
             for table in self._tables(one, first, last)
         ]
-        strands: list[Strand] = []
+        strands: list[SplicedBars] = []
         columns = _columns(tables)
         for one in woven:
             tables, parted = _parted(tables, one)
-            strands += [Strand(one.name, of, _decoded(Kind.BARS, one.name, t)) for of, t in parted]
-            tables += [(Kind.BARS, of, table) for of, table in parted]
+            strands += [
+                SplicedBars(one.name, of, _decoded(RecordKind.BARS, one.name, t))
+                for of, t in parted
+            ]
+            tables += [(RecordKind.BARS, of, table) for of, table in parted]
         self._kept = {group: table for group, table in self._kept.items() if group.last > last}
         stamps = [times(table) for *_, table in tables]
         records = [record for each in tables for record in _decoded(*each)]
         if not _in_order(stamps):
             records = _sorted(records, np.concatenate(stamps))
-        return Piece(records, strands, columns)
+        return Chunk(records, strands, columns)
 
-    def _tables(self, series: Series, first: int, last: int) -> Iterable[pa.Table]:
+    def _tables(self, series: CatalogSeries, first: int, last: int) -> Iterable[pa.Table]:
         """Yield the rows of a series in a window, row group by row group."""
         for group in series.groups:
             if group.last < first or group.first > last:
@@ -144,22 +147,24 @@ class Reader:
                 yield _rows(table, (stamps >= first) & (stamps <= last))
 
 
-def _columns(tables: Iterable[Named]) -> Columns:
+def _columns(tables: Iterable[Named]) -> BarColumns:
     found: dict[str, list[pa.Table]] = {}
     for kind, name, table in tables:
-        if kind is Kind.BARS and table.num_rows:
+        if kind is RecordKind.BARS and table.num_rows:
             found.setdefault(name, []).append(table)
-    return Columns(found)
+    return BarColumns(found)
 
 
-def _parted(tables: list[Named], woven: Woven) -> tuple[list[Named], list[tuple[str, pa.Table]]]:
+def _parted(
+    tables: list[Named], woven: SplicedSeries
+) -> tuple[list[Named], list[tuple[str, pa.Table]]]:
     """Return what a series is not woven of, and by their names, in order, the bars that it is."""
     ends = [since for since, _ in woven.parts[1:]] + [2**63 - 1]
     spans = {name: (since, until) for (since, name), until in zip(woven.parts, ends, strict=True)}
     rest: list[Named] = []
     found: dict[str, list[pa.Table]] = {name: [] for name in spans}
     for kind, name, table in tables:
-        if kind is not Kind.BARS or name not in spans:
+        if kind is not RecordKind.BARS or name not in spans:
             rest.append((kind, name, table))
             continue
         closed, (since, until) = times(table, CLOSED), spans[name]
@@ -170,7 +175,7 @@ def _parted(tables: list[Named], woven: Woven) -> tuple[list[Named], list[tuple[
     return [one for one in rest if one[2].num_rows], strands
 
 
-def _read(group: Group) -> pa.Table:
+def _read(group: RowGroup) -> pa.Table:
     with pq.ParquetFile(group.file) as parquet:
         table = parquet.read_row_group(group.index, use_threads=False)  # too few rows to share
         return table.replace_schema_metadata(parquet.schema_arrow.metadata)
@@ -184,7 +189,7 @@ def _rows(table: pa.Table, wanted: np.ndarray) -> pa.Table:
     return table.take(pa.Array.from_buffers(pa.int64(), at.size, [None, pa.py_buffer(at)]))
 
 
-def _decoded(kind: Kind, name: str, table: pa.Table) -> list[Record]:
+def _decoded(kind: RecordKind, name: str, table: pa.Table) -> list[Record]:
     said = table.schema.metadata
     precisions = (int(said[key]) for key in (b"price_precision", b"size_precision"))
     wrangler = WRANGLERS[kind](name, *precisions)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 STAMP = "ts_init"
 
 
-class Group(msgspec.Struct, frozen=True):
+class RowGroup(msgspec.Struct, frozen=True):
     """One row group: its rows and the times of its first and last, UTC nanoseconds."""
 
     file: Path
@@ -23,7 +23,7 @@ class Group(msgspec.Struct, frozen=True):
     last: int
 
 
-class Span(msgspec.Struct, frozen=True):
+class TimeSpan(msgspec.Struct, frozen=True):
     """Records of a window and the times of the first and the last of them."""
 
     rows: int
@@ -31,7 +31,7 @@ class Span(msgspec.Struct, frozen=True):
     last: int
 
 
-def groups(file: Path) -> list[Group]:
+def groups(file: Path) -> list[RowGroup]:
     """Return the row groups of a file that hold rows. Raises pyarrow.ArrowInvalid or OSError."""
     with pq.ParquetFile(file) as parquet:
         column = parquet.schema_arrow.names.index(STAMP)
@@ -46,11 +46,11 @@ def groups(file: Path) -> list[Group]:
             else:
                 stamps = _stamps(parquet, index)
                 first, last = int(stamps.min()), int(stamps.max())
-            found.append(Group(file, index, row_group.num_rows, first, last))
+            found.append(RowGroup(file, index, row_group.num_rows, first, last))
         return found
 
 
-def span(found: Sequence[Group], start: int, end: int) -> Span | None:
+def span(found: Sequence[RowGroup], start: int, end: int) -> TimeSpan | None:
     """Return the records with start <= time < end, exactly; None where there are none.
 
     Only row groups that a bound cuts are read, and of these only the times.
@@ -58,7 +58,7 @@ def span(found: Sequence[Group], start: int, end: int) -> Span | None:
     spans = [part for group in found if (part := _within(group, start, end)) is not None]
     if not spans:
         return None
-    return Span(
+    return TimeSpan(
         sum(part.rows for part in spans),
         min(part.first for part in spans),
         max(part.last for part in spans),
@@ -74,22 +74,24 @@ def times(table: pa.Table, column: str = STAMP) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-def _within(group: Group, start: int, end: int) -> Span | None:
+def _within(group: RowGroup, start: int, end: int) -> TimeSpan | None:
     if group.last < start or group.first >= end:
         return None
     if start <= group.first and group.last < end:
-        return Span(group.rows, group.first, group.last)
+        return TimeSpan(group.rows, group.first, group.last)
     with pq.ParquetFile(group.file) as parquet:
         stamps = _stamps(parquet, group.index)
     inside = stamps[(stamps >= start) & (stamps < end)]
-    return Span(inside.size, int(inside.min()), int(inside.max())) if inside.size else None
+    return TimeSpan(inside.size, int(inside.min()), int(inside.max())) if inside.size else None
 
 
 INSTANT = 1_000
 """Nanoseconds that a row group of one moment counts as: floats tell them apart over a century."""
 
 
-def windows(found: Sequence[Group], chunk: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+def windows(
+    found: Sequence[RowGroup], chunk: int, first: int, last: int
+) -> Iterator[tuple[int, int]]:
     """Split first..last into windows, both ends inclusive, of about `chunk` records each.
 
     Rows count as spread evenly over their row group, so a window is near `chunk`, not exact.

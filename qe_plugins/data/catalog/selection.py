@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from qe_plugins.config.schema import Data
-from qe_plugins.data.catalog.catalog import Kind, Series, refusal
+from qe_plugins.config.schema import DataSettings
+from qe_plugins.data.catalog.catalog import CatalogSeries, RecordKind, refusal
 from qe_plugins.errors import DataError, did_you_mean
 from qe_plugins.market.contract_key import DATED
 
@@ -90,7 +90,7 @@ def of_roots(wanted: Sequence[str], roots: Mapping[str, str], where: Where) -> s
 
 
 def refuse_refused(
-    data: Data, refused: Mapping[str, str], roots: Mapping[str, str], where: Where
+    data: DataSettings, refused: Mapping[str, str], roots: Mapping[str, str], where: Where
 ) -> None:
     """Raise DataError where what is wanted was left out of the data for its definition.
 
@@ -114,14 +114,18 @@ def chosen_contracts(wanted: Sequence[str], known: Collection[str], where: Where
 
 
 def chosen_series(
-    found: Iterable[Series], data: Data, contracts: set[str], where: Where
-) -> list[Series]:
+    found: Iterable[CatalogSeries], data: DataSettings, contracts: set[str], where: Where
+) -> list[CatalogSeries]:
     """Return the series a run hears, in id order. Raises DataError for what the tape lacks."""
     of_contracts = [one for one in found if one.contract in contracts and one.groups]
-    kept = [one for one in of_contracts if one.kind is Kind.BARS and _spec(one) == data.bars]
-    extra = [kind for kind, on in ((Kind.QUOTES, data.quotes), (Kind.TRADES, data.trades)) if on]
+    kept = [one for one in of_contracts if one.kind is RecordKind.BARS and _spec(one) == data.bars]
+    extra = [
+        kind
+        for kind, on in ((RecordKind.QUOTES, data.quotes), (RecordKind.TRADES, data.trades))
+        if on
+    ]
     if not kept:
-        specs = {_spec(one) for one in of_contracts if one.kind is Kind.BARS}
+        specs = {_spec(one) for one in of_contracts if one.kind is RecordKind.BARS}
         refuse_absent_bars(specs, data, where)
     for kind in extra:
         ticks = [one for one in of_contracts if one.kind is kind]
@@ -132,11 +136,11 @@ def chosen_series(
                 hint=f"Set '{kind.value}: false' or add them to the data.",
             )
         kept += ticks
-    order = list(Kind)
+    order = list(RecordKind)
     return sorted(kept, key=lambda one: (one.contract, order.index(one.kind)))
 
 
-def refuse_absent_bars(known: Collection[str], data: Data, where: Where) -> None:
+def refuse_absent_bars(known: Collection[str], data: DataSettings, where: Where) -> None:
     """Raise DataError where bars of another kind are there, or nothing else was asked for."""
     if known:
         raise DataError(
@@ -152,7 +156,7 @@ def refuse_absent_bars(known: Collection[str], data: Data, where: Where) -> None
         )
 
 
-def window(series: Sequence[Series], data: Data, where: Where) -> tuple[int, int]:
+def window(series: Sequence[CatalogSeries], data: DataSettings, where: Where) -> tuple[int, int]:
     """Return the bounds of the run, end exclusive. Raises DataError where no record is inside."""
     start = 0 if data.start is None else nanoseconds(data.start)
     end = FAR if data.end is None else nanoseconds(data.end)
@@ -181,5 +185,5 @@ def written(nanosecond: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _spec(series: Series) -> str:
+def _spec(series: CatalogSeries) -> str:
     return "-".join(series.name.split("-")[-4:-1])

@@ -10,16 +10,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qe_plugins.data.catalog.catalog import Kind
+from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.row_groups import STAMP, times
 
 ROWS = 16_384  # of a row group: small enough to read a window without much beside it
 DECIMAL = pa.decimal128(38, 16)
 PRICES = ("open", "high", "low", "close")
-TYPE_NAMES = {Kind.BARS: "Bar", Kind.QUOTES: "QuoteTick", Kind.TRADES: "TradeTick"}
+TYPE_NAMES = {
+    RecordKind.BARS: "Bar",
+    RecordKind.QUOTES: "QuoteTick",
+    RecordKind.TRADES: "TradeTick",
+}
 
 
-def write_series(folder: Path, kind: Kind, name: str, table: pa.Table) -> None:
+def write_series(folder: Path, kind: RecordKind, name: str, table: pa.Table) -> None:
     """Write one series, sorted by `ts_init`, into the catalog at `folder`.
 
     `name` is the bar type, or the contract's id. Precisions are kept from the table's metadata.
@@ -27,7 +31,7 @@ def write_series(folder: Path, kind: Kind, name: str, table: pa.Table) -> None:
     write_tables(folder, kind, name, [table])
 
 
-def write_tables(folder: Path, kind: Kind, name: str, tables: Iterable[pa.Table]) -> None:
+def write_tables(folder: Path, kind: RecordKind, name: str, tables: Iterable[pa.Table]) -> None:
     """Write one series from tables that follow each other in time; no tables, no file."""
     place = folder / "data" / kind.value / name
     unnamed = place / "unnamed"
@@ -51,15 +55,17 @@ def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(file, schema, compression="zstd", sorting_columns=by_time)
 
 
-def _described(table: pa.Table, kind: Kind, name: str) -> pa.Schema:
+def _described(table: pa.Table, kind: RecordKind, name: str) -> pa.Schema:
     known = table.schema.metadata
     about = {
-        "instrument_id": name.rsplit("-", 4)[0] if kind is Kind.BARS else name,
+        "instrument_id": name.rsplit("-", 4)[0] if kind is RecordKind.BARS else name,
         "price_precision": known[b"price_precision"],
         "size_precision": known[b"size_precision"],
         "type_name": TYPE_NAMES[kind],
     }
-    return table.schema.with_metadata(about | ({"bar_type": name} if kind is Kind.BARS else {}))
+    return table.schema.with_metadata(
+        about | ({"bar_type": name} if kind is RecordKind.BARS else {})
+    )
 
 
 def bar_table(

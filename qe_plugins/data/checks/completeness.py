@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from nautilus_trader.model import FuturesContract
 
-from qe_plugins.data.catalog.catalog import Kind, Series
+from qe_plugins.data.catalog.catalog import CatalogSeries, RecordKind
 from qe_plugins.data.catalog.row_groups import times
 from qe_plugins.data.checks.session_coverage import DAY_NS, EPOCH, MINUTE_NS, Stamps, spans, trading
 from qe_plugins.errors import DataError
@@ -23,7 +23,7 @@ RUNS = 12  # spans of missing sessions that are named
 FAR = 2**62  # an end that nobody asked for
 
 
-class Present(msgspec.Struct, frozen=True, kw_only=True):
+class PresentData(msgspec.Struct, frozen=True, kw_only=True):
     """What the data of a root has, by any of its contracts, of the sessions from one to another.
 
     `minutes` are the trading minutes of all `sessions`, `minutes_with_data` those in which a bar
@@ -60,19 +60,19 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def present(
-    series: Iterable[Series], contracts: Mapping[str, FuturesContract], start: int, end: int
-) -> list[Present]:
+    series: Iterable[CatalogSeries], contracts: Mapping[str, FuturesContract], start: int, end: int
+) -> list[PresentData]:
     """Return what there is of each root that has a calendar, from `start` until `end` (UTC ns).
 
     Counted are the sessions that were asked for and in which one of the contracts was listed;
     where no bound was given, those from the first record to the last.
     """
-    by_root: dict[str, list[Series]] = defaultdict(list)
+    by_root: dict[str, list[CatalogSeries]] = defaultdict(list)
     for one in series:
         by_root[contracts[one.contract].underlying].append(one)
     found = []
     for root, some in sorted(by_root.items()):
-        bars = [one for one in some if one.kind is Kind.BARS]
+        bars = [one for one in some if one.kind is RecordKind.BARS]
         listed = [contracts[one.contract] for one in some]
         if one_root := _of_root(root, bars or some, listed, start, end):
             found.append(one_root)
@@ -81,11 +81,11 @@ def present(
 
 def _of_root(
     root: str,
-    series: Sequence[Series],
+    series: Sequence[CatalogSeries],
     listed: Sequence[FuturesContract],
     start: int,
     end: int,
-) -> Present | None:
+) -> PresentData | None:
     step = _step(series)
     stamps = _stamps(series, start, end) - (step // 2 if step >= DAY_NS else 0)
     if root not in markets().roots or not stamps.size:
@@ -111,7 +111,7 @@ def _of_root(
     else:
         missing, whole, having_ = _minutes(known, stamps, first, last)
         minutes, having = (whole, having_) if step <= MINUTE_NS else (None, None)
-    return Present(
+    return PresentData(
         root=root,
         first=known[0].date,
         last=known[-1].date,
@@ -152,25 +152,29 @@ def _minutes(
     return missing, whole, having
 
 
-def _stamps(series: Iterable[Series], start: int, end: int) -> Stamps:
+def _stamps(series: Iterable[CatalogSeries], start: int, end: int) -> Stamps:
     parts = [part for one in series for part in _parts(one, start, end)]
     found = np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
     return found[(found >= start) & (found < end)]
 
 
-def _parts(series: Series, start: int, end: int) -> Iterator[Stamps]:
+def _parts(series: CatalogSeries, start: int, end: int) -> Iterator[Stamps]:
     for group in series.groups:
         if group.last >= start and group.first < end:
             with pq.ParquetFile(group.file) as parquet:
                 columns = [CLOSED]
                 table = parquet.read_row_group(group.index, columns=columns, use_threads=False)
             stamps = times(table, CLOSED)
-            yield stamps if series.kind is Kind.BARS else np.unique(stamps // MINUTE_NS) * MINUTE_NS
+            yield (
+                stamps
+                if series.kind is RecordKind.BARS
+                else np.unique(stamps // MINUTE_NS) * MINUTE_NS
+            )
 
 
-def _step(series: Sequence[Series]) -> int:
+def _step(series: Sequence[CatalogSeries]) -> int:
     """Return how long a bar is, in nanoseconds; quotes and trades count as less than a minute."""
-    if series[0].kind is not Kind.BARS:
+    if series[0].kind is not RecordKind.BARS:
         return 0
     count, unit = series[0].name.split("-")[-4:-2]
     seconds = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}

@@ -20,17 +20,21 @@ import pyarrow.parquet as pq
 from nautilus_trader.model import FuturesContract
 
 from qe_plugins import state_dir
-from qe_plugins.data.catalog.catalog import Kind, Series, refusal
+from qe_plugins.data.catalog.catalog import CatalogSeries, RecordKind, refusal
 from qe_plugins.data.catalog.decimals import nanos
-from qe_plugins.data.catalog.row_groups import STAMP, Group, times
+from qe_plugins.data.catalog.row_groups import STAMP, RowGroup, times
 from qe_plugins.data.checks.prices import PRICES, Column, in_time, off_the_tick, wrong_bars
 from qe_plugins.errors import DataError
 from qe_plugins.market.specs import FILE, markets
 
 FORM = "1"  # of the check; a change makes every one again
 CLOSED = "ts_event"
-COLUMNS = {Kind.BARS: PRICES, Kind.QUOTES: ("bid_price", "ask_price"), Kind.TRADES: ("price",)}
-WORDS = {Kind.BARS: "bar", Kind.QUOTES: "quote", Kind.TRADES: "trade"}
+COLUMNS = {
+    RecordKind.BARS: PRICES,
+    RecordKind.QUOTES: ("bid_price", "ask_price"),
+    RecordKind.TRADES: ("price",),
+}
+WORDS = {RecordKind.BARS: "bar", RecordKind.QUOTES: "quote", RecordKind.TRADES: "trade"}
 HINT = "Get or write the data again; nothing was run."
 
 
@@ -53,7 +57,7 @@ def check_contracts(contracts: Mapping[str, FuturesContract], place: str) -> Non
 
 
 def check_series(
-    series: Sequence[Series],
+    series: Sequence[CatalogSeries],
     contracts: Mapping[str, FuturesContract],
     start: int,
     end: int,
@@ -77,7 +81,11 @@ def check_series(
 
 
 def _mark(
-    series: Series, contract: FuturesContract, groups: Sequence[Group], start: int, end: int
+    series: CatalogSeries,
+    contract: FuturesContract,
+    groups: Sequence[RowGroup],
+    start: int,
+    end: int,
 ) -> Path:
     """Return the file that is there once a check has passed."""
     files = []
@@ -90,9 +98,9 @@ def _mark(
 
 
 def _wrong(
-    series: Series,
+    series: CatalogSeries,
     contract: FuturesContract,
-    groups: Sequence[Group],
+    groups: Sequence[RowGroup],
     start: int,
     end: int,
     place: str,
@@ -105,13 +113,13 @@ def _wrong(
         if not inside.all():
             prices = {name: column[inside] for name, column in prices.items()}
             closed, stamps = closed[inside], stamps[inside]
-        if series.kind is Kind.BARS:
+        if series.kind is RecordKind.BARS:
             yield from wrong_bars(prices, closed, tick)
         else:
             yield from off_the_tick(list(prices.values()), closed, tick, WORDS[series.kind])
-        came.append(closed if series.kind is Kind.BARS else stamps)
+        came.append(closed if series.kind is RecordKind.BARS else stamps)
     whole = np.concatenate(came)
-    if series.kind is Kind.BARS:
+    if series.kind is RecordKind.BARS:
         yield from in_order_once(whole)
     else:
         yield from in_time(whole, WORDS[series.kind])
@@ -124,7 +132,7 @@ def in_order_once(stamps: Column) -> Iterator[str]:
 
 
 def _read(
-    series: Series, contract: FuturesContract, group: Group, place: str
+    series: CatalogSeries, contract: FuturesContract, group: RowGroup, place: str
 ) -> tuple[dict[str, Column], Column, Column]:
     """Return prices in 1e-9 points, and when each record happened and came (UTC ns)."""
     wanted = COLUMNS[series.kind]

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 def resolver(dataset: str = "GLBX.MDP3", gateway: str | None = None) -> Resolver:
     """Return whoever resolves symbols of `dataset` for free. Raises ConfigError without a key."""
-    from qe_plugins.data.databento.client import open_desk
+    from qe_plugins.data.databento.client import connect
 
-    return open_desk(dataset, gateway)
+    return connect(dataset, gateway)

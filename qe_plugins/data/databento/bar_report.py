@@ -23,7 +23,7 @@ ROOT = re.compile(rf"{DATED.pattern}|(?P<series>[A-Z0-9]+)\.[cnv]\.\d+")
 INTRADAY = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h")
 
 
-class Series(msgspec.Struct, frozen=True):
+class ContractReport(msgspec.Struct, frozen=True):
     """One contract's bars of one schema. Days are UTC; sessions are None without a calendar.
 
     `hole` is the longest time without a bar inside a session, in minutes of trading.
@@ -43,7 +43,7 @@ class Series(msgspec.Struct, frozen=True):
     notes: list[str]
 
 
-class Gathered:
+class BarAudit:
     """The bars seen so far of each contract and schema. `ticks` are in 1e-9 points, by name."""
 
     def __init__(self, ticks: Mapping[str, int]) -> None:
@@ -64,11 +64,11 @@ class Gathered:
         self._stamps[key].append(records["ts_event"].astype(np.int64))
         self._closes[key].append(records["close"].copy())
 
-    def series(self) -> list[Series]:
+    def series(self) -> list[ContractReport]:
         """Return every contract and schema, by name."""
         return [self._one(*key) for key in sorted(self._stamps)]
 
-    def _one(self, name: str, schema: str) -> Series:
+    def _one(self, name: str, schema: str) -> ContractReport:
         parts, notes = self._stamps[name, schema], list(self._notes[name, schema])
         stamps = np.sort(np.concatenate(parts))
         shared, differ = _shared(parts, self._closes[name, schema])
@@ -80,7 +80,7 @@ class Gathered:
         )
         if covered and covered.outside:
             notes.append(f"{covered.outside:,} bars outside of trading hours")
-        return Series(
+        return ContractReport(
             contract=name,
             schema=schema,
             bars=len(stamps),

@@ -10,12 +10,12 @@ from typing import Any
 
 from qe_plugins import state_dir
 from qe_plugins.data.databento.budget import Budget
-from qe_plugins.data.databento.client import Desk
+from qe_plugins.data.databento.client import DatabentoClient
 from qe_plugins.data.databento.disk_space import writing
-from qe_plugins.data.databento.manifest import Book, Job, Receipt, now
-from qe_plugins.data.databento.partition import Piece
+from qe_plugins.data.databento.manifest import BatchJob, ManifestStore, Payment, now
+from qe_plugins.data.databento.partition import FilePart
 from qe_plugins.data.databento.retry import VendorError, retrying, was_billed
-from qe_plugins.data.dbn.files import Whole, digest, read_whole
+from qe_plugins.data.dbn.files import CompleteFile, digest, read_whole
 from qe_plugins.errors import DataError
 
 POLLS = [1.0, 2.0, 5.0, 10.0]  # seconds between questions whether a job is done; then the last
@@ -23,8 +23,13 @@ TRIES = 3
 
 
 def fetch_job(
-    desk: Desk, book: Book, budget: Budget, piece: Piece, dollars: Decimal, part: Path
-) -> Whole:
+    desk: DatabentoClient,
+    book: ManifestStore,
+    budget: Budget,
+    piece: FilePart,
+    dollars: Decimal,
+    part: Path,
+) -> CompleteFile:
     """Order `piece`, wait, and download it into the file `part`; return it, read to its end.
 
     A run that is killed finds its job in the manifest, or among the account's jobs.
@@ -44,23 +49,27 @@ def fetch_job(
     )
 
 
-def _job_id(desk: Desk, book: Book, budget: Budget, piece: Piece, dollars: Decimal) -> str:
+def _job_id(
+    desk: DatabentoClient, book: ManifestStore, budget: Budget, piece: FilePart, dollars: Decimal
+) -> str:
     job = book.now.jobs.get(piece.path)
     if job is not None and job.id is not None:
         return job.id
     known = _submitted(desk, piece) if job is not None else None
     if job is None:
-        job = Job(path=piece.path, since=now(), dollars=dollars)
+        job = BatchJob(path=piece.path, since=now(), dollars=dollars)
         book.order(job)
     job_id = known or _submit(desk, book, budget, piece, dollars)
-    book.order(Job(path=piece.path, since=job.since, dollars=dollars, id=job_id))
+    book.order(BatchJob(path=piece.path, since=job.since, dollars=dollars, id=job_id))
     return job_id
 
 
-def _submit(desk: Desk, book: Book, budget: Budget, piece: Piece, dollars: Decimal) -> str:
+def _submit(
+    desk: DatabentoClient, book: ManifestStore, budget: Budget, piece: FilePart, dollars: Decimal
+) -> str:
     """Submit once: when the answer is lost, look among the account's jobs before another try."""
     budget.charge(dollars, piece.path, again=False)
-    receipt = Receipt(path=piece.path, dollars=dollars, at=now())
+    receipt = Payment(path=piece.path, dollars=dollars, at=now())
     book.pay(receipt)
     tried = False
 
@@ -80,7 +89,7 @@ def _submit(desk: Desk, book: Book, budget: Budget, piece: Piece, dollars: Decim
     return job_id
 
 
-def _submitted(desk: Desk, piece: Piece) -> str | None:
+def _submitted(desk: DatabentoClient, piece: FilePart) -> str | None:
     """Return the id of a job of this account that is this very piece."""
     wanted = (desk.dataset, piece.schema, piece.symbol, piece.stype_in, *_days(piece))
     return next((str(job["id"]) for job in desk.jobs() if _what(job) == wanted), None)
@@ -93,11 +102,11 @@ def _what(job: dict[str, Any]) -> tuple[str, ...]:
     return (str(job["dataset"]), str(job["schema"]), named, str(job["stype_in"]), *days)
 
 
-def _days(piece: Piece) -> tuple[str, str]:
+def _days(piece: FilePart) -> tuple[str, str]:
     return piece.start.isoformat(), piece.end.isoformat()
 
 
-def _wait_until_done(desk: Desk, job_id: str, piece: Piece) -> None:
+def _wait_until_done(desk: DatabentoClient, job_id: str, piece: FilePart) -> None:
     polls = iter(POLLS)
     while (state := desk.job_state(job_id)) != "done":
         if state == "expired":
@@ -109,7 +118,7 @@ def _wait_until_done(desk: Desk, job_id: str, piece: Piece) -> None:
         desk.sleep(next(polls, POLLS[-1]))
 
 
-def _downloaded(desk: Desk, job_id: str, folder: Path, piece: Piece) -> Path | None:
+def _downloaded(desk: DatabentoClient, job_id: str, folder: Path, piece: FilePart) -> Path | None:
     """Return the job's file, or None where its hash is not as the vendor says: it is removed."""
     files = [one for one in desk.job_files(job_id) if one["filename"].endswith(".dbn.zst")]
     if len(files) != 1:

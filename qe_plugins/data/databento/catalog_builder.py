@@ -21,7 +21,7 @@ from qe_plugins.data.databento.catalog_stamp import (
     write_stamp,
 )
 from qe_plugins.data.databento.disk_space import writing
-from qe_plugins.data.databento.manifest import Book, Entry
+from qe_plugins.data.databento.manifest import FileEntry, ManifestStore
 from qe_plugins.data.dbn import final_settlements, statistics
 from qe_plugins.data.dbn.bar_series import BAR_SCHEMAS, BarFile, write_bars
 from qe_plugins.data.dbn.definitions import listed, write_instruments
@@ -31,7 +31,7 @@ from qe_plugins.errors import DataError
 MIXED = "mixed"  # the folder of files that have several roots
 
 
-class Built(msgspec.Struct, frozen=True):
+class CatalogSummary(msgspec.Struct, frozen=True):
     """A catalog that was made. `settlements` counts the contracts whose last price is known.
 
     `refused` says, with both figures, which definitions are not those of `configs/markets.yaml`;
@@ -46,7 +46,9 @@ class Built(msgspec.Struct, frozen=True):
     undefined: list[str]
 
 
-def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built | None:
+def rebuild(
+    book: ManifestStore, tick: Callable[[str], None] = lambda _: None
+) -> CatalogSummary | None:
     """Make the catalog of a dataset anew from its bars and definitions; None without either.
 
     `tick` hears the name of every series that is written. The old catalog stays until the new one
@@ -60,10 +62,10 @@ def rebuild(book: Book, tick: Callable[[str], None] = lambda _: None) -> Built |
         return made.built
 
 
-class Made(msgspec.Struct, frozen=True):
+class CatalogBuild(msgspec.Struct, frozen=True):
     """A catalog that is whole and not yet in its place."""
 
-    built: Built
+    built: CatalogSummary
     workshop: Path
     place: Path
 
@@ -74,11 +76,11 @@ class Made(msgspec.Struct, frozen=True):
 
 @contextmanager
 def prepared(
-    book: Book,
-    entries: Iterable[Entry],
+    book: ManifestStore,
+    entries: Iterable[FileEntry],
     path_of: Callable[[str], Path],
     tick: Callable[[str], None] = lambda _: None,
-) -> Iterator[Made | None]:
+) -> Iterator[CatalogBuild | None]:
     """Make a catalog of a dataset's files beside the old one, which stays; None without any.
 
     `path_of` says where a file lies now. What was not put in its place is gone afterwards. Raises
@@ -97,18 +99,18 @@ def prepared(
             workshop.mkdir()
             built = _build(book, used, path_of, workshop, tick)
             write_stamp(workshop, used)
-        yield Made(built, workshop, book.folder / FOLDER)
+        yield CatalogBuild(built, workshop, book.folder / FOLDER)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _build(
-    book: Book,
-    used: Sequence[Entry],
+    book: ManifestStore,
+    used: Sequence[FileEntry],
     path_of: Callable[[str], Path],
     folder: Path,
     tick: Callable[[str], None],
-) -> Built:
+) -> CatalogSummary:
     for entry in used:
         _refuse_damaged(entry, path_of(entry.path))
     by_schema: dict[str, list[Path]] = {}
@@ -121,12 +123,12 @@ def _build(
     settled = final_settlements.keep(by_schema.get(statistics.SCHEMA, []), folder)
     refused = list(map(str, found.refused))
     undefined = sorted(set(written.left) - {one.name for one in found.refused})
-    return Built(
+    return CatalogSummary(
         str(book.folder / FOLDER), len(found.contracts), written.bars, settled, refused, undefined
     )
 
 
-def _refuse_damaged(entry: Entry, path: Path) -> None:
+def _refuse_damaged(entry: FileEntry, path: Path) -> None:
     """Raise DataError, in one line that names it, for a file that is not what it was."""
     if path.is_file():
         rows = check_records(path, entry.path, entry.path)
@@ -142,12 +144,12 @@ def _refuse_damaged(entry: Entry, path: Path) -> None:
     )
 
 
-def _bar_files(entries: Iterable[Entry], path_of: Callable[[str], Path]) -> list[BarFile]:
+def _bar_files(entries: Iterable[FileEntry], path_of: Callable[[str], Path]) -> list[BarFile]:
     """Return the files of bars in groups that share no contract, small ones where that is known."""
     bars = [entry for entry in entries if entry.schema in BAR_SCHEMAS]
     whole = {_root(entry) for entry in bars if entry.path.split("/")[1] != "contracts"}
 
-    def group(entry: Entry) -> str:
+    def group(entry: FileEntry) -> str:
         if MIXED in whole:
             return ""
         return _root(entry) if _root(entry) in whole else entry.path.partition(".")[0]
@@ -155,5 +157,5 @@ def _bar_files(entries: Iterable[Entry], path_of: Callable[[str], Path]) -> list
     return [BarFile(path_of(one.path), one.schema, one.rows, group(one)) for one in bars]
 
 
-def _root(entry: Entry) -> str:
+def _root(entry: FileEntry) -> str:
     return entry.path.split("/")[0]

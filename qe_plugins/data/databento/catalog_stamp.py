@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from qe_plugins import state_dir
-from qe_plugins.data.databento.manifest import Entry, Manifest
+from qe_plugins.data.databento.manifest import FileEntry, Manifest
 from qe_plugins.data.dbn import statistics
 from qe_plugins.data.dbn.bar_series import BAR_SCHEMAS
 from qe_plugins.data.dbn.files import digest
@@ -27,7 +27,7 @@ UNSTAMPED = "nothing in it says which files it was made of; move it away, for it
 REBUILD = "run 'qe data catalog --rebuild'"
 
 
-class Stamp(msgspec.Struct, frozen=True):
+class CatalogStamp(msgspec.Struct, frozen=True):
     """The SHA-256 of each file that a catalog was made of, and of each file in it, by path."""
 
     form: str
@@ -35,7 +35,7 @@ class Stamp(msgspec.Struct, frozen=True):
     files: dict[str, str]
 
 
-def sources(entries: Iterable[Entry]) -> list[Entry]:
+def sources(entries: Iterable[FileEntry]) -> list[FileEntry]:
     """Return the files that a catalog is made of; none where there are no bars or definitions."""
     used = [entry for entry in entries if entry.stype_in != "continuous"]
     schemas = {entry.schema for entry in used}
@@ -45,9 +45,9 @@ def sources(entries: Iterable[Entry]) -> list[Entry]:
     return sorted((one for one in used if one.schema in wanted), key=lambda one: one.path)
 
 
-def write_stamp(folder: Path, used: Iterable[Entry]) -> None:
+def write_stamp(folder: Path, used: Iterable[FileEntry]) -> None:
     """Write into a new catalog what it was made of. Call it last."""
-    made = Stamp(FORM, {one.path: one.sha256 for one in used}, _digests(folder))
+    made = CatalogStamp(FORM, {one.path: one.sha256 for one in used}, _digests(folder))
     (folder / STAMP).write_bytes(msgspec.json.format(msgspec.json.encode(made, order="sorted")))
 
 
@@ -125,7 +125,7 @@ def is_fresh(folder: Path, manifest: Manifest) -> bool:
     return folder.is_dir() and not faults(folder, manifest)
 
 
-def _other_files(made: Stamp, manifest: Manifest | None) -> Iterator[str]:
+def _other_files(made: CatalogStamp, manifest: Manifest | None) -> Iterator[str]:
     if manifest is None:
         return
     now = {one.path: one.sha256 for one in sources(manifest.files.values())}
@@ -184,8 +184,8 @@ def _beside(folder: Path) -> Manifest | None:
         ) from error
 
 
-def _read(path: Path) -> Stamp | None:
+def _read(path: Path) -> CatalogStamp | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Stamp)
+        return msgspec.json.decode(path.read_bytes(), type=CatalogStamp)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -22,7 +22,7 @@ from qe_plugins import allowed_hosts
 from qe_plugins.data.databento import responses
 from qe_plugins.data.databento.batch_download import fetched
 from qe_plugins.data.databento.errors import api_key, refusal
-from qe_plugins.data.databento.partition import Piece
+from qe_plugins.data.databento.partition import FilePart
 from qe_plugins.data.databento.retry import (
     CutError,
     RefusedError,
@@ -39,12 +39,12 @@ METADATA = 18  # two below the limit, for whoever else of the team asks
 
 
 @cache
-def metadata(key: str, gateway: str | None) -> Pace:
+def metadata(key: str, gateway: str | None) -> RateLimiter:
     """Return the pace that every desk of one account keeps together."""
-    return Pace(METADATA)
+    return RateLimiter(METADATA)
 
 
-class Pace:
+class RateLimiter:
     """Lets at most `most` requests arrive at the vendor in any second, however long they travel.
 
     There are so many tokens. A request takes one along, and it rests for a second after the answer.
@@ -69,15 +69,15 @@ class Pace:
 MOST_SYMBOLS = 2_000
 
 
-def open_desk(dataset: str, gateway: str | None = None) -> Desk:
+def connect(dataset: str, gateway: str | None = None) -> DatabentoClient:
     """Return the desk for one dataset. Raises ConfigError without a key or for a bad gateway."""
     if gateway is not None:
         url = gateway if "://" in gateway else f"https://{gateway}"
         allowed_hosts.check(url, what="databento.gateway")
-    return Desk(api_key(), dataset, gateway)
+    return DatabentoClient(api_key(), dataset, gateway)
 
 
-class Desk:
+class DatabentoClient:
     """One dataset at the vendor. Requests that cost nothing are tried again here."""
 
     def __init__(
@@ -110,15 +110,15 @@ class Desk:
         if self.stopping.is_set():
             raise StoppedError
 
-    def rows(self, piece: Piece) -> int:
+    def rows(self, piece: FilePart) -> int:
         """Return how many records the vendor counts. Free."""
         return self._of(piece, self._client.metadata.get_record_count, responses.count)
 
-    def size(self, piece: Piece) -> int:
+    def size(self, piece: FilePart) -> int:
         """Return the billable bytes, uncompressed. Free."""
         return self._of(piece, self._client.metadata.get_billable_size, responses.count)
 
-    def dollars(self, piece: Piece) -> Decimal:
+    def dollars(self, piece: FilePart) -> Decimal:
         """Return the price in US dollars. Free."""
         return self._of(piece, self._client.metadata.get_cost, responses.dollars)
 
@@ -147,7 +147,7 @@ class Desk:
             found |= self._free(f"{self.dataset} {some[0]}", asked, responses.intervals)
         return found
 
-    def stream(self, piece: Piece, into: Path) -> None:
+    def stream(self, piece: FilePart, into: Path) -> None:
         """Buy `piece` into the new file `into`: one attempt, which is billed."""
         try:
             self._client.timeseries.get_range(path=into, **self._request(piece))
@@ -156,7 +156,7 @@ class Desk:
         except AttributeError as error:  # an error's body that the client cannot read
             raise RefusedError("an error without words") from error
 
-    def submit(self, piece: Piece) -> str:
+    def submit(self, piece: FilePart) -> str:
         """Order a batch job, which is billed once, and return its id: one attempt."""
 
         def order() -> Any:
@@ -195,7 +195,7 @@ class Desk:
         """Return what a user is told of `error`."""
         return refusal(error, what, self.key)
 
-    def _request(self, piece: Piece) -> dict[str, Any]:
+    def _request(self, piece: FilePart) -> dict[str, Any]:
         return {
             "dataset": self.dataset,
             "symbols": piece.symbol,
@@ -208,7 +208,7 @@ class Desk:
     def _metadata[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
         return self._free(what, partial(self._pace.ask, call), reader)
 
-    def _of[T](self, piece: Piece, call: Callable[..., Any], reader: Callable[[Any], T]) -> T:
+    def _of[T](self, piece: FilePart, call: Callable[..., Any], reader: Callable[[Any], T]) -> T:
         return self._metadata(piece.path, partial(call, **self._request(piece)), reader)
 
     def _free[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:

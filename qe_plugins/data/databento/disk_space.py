@@ -50,7 +50,7 @@ def writing(place: Path, what: str) -> Iterator[None]:
         ) from error
 
 
-class Room:
+class FreeSpace:
     """What may still be written into a folder's disk by downloads at the same time."""
 
     def __init__(self, folder: Path) -> None:

@@ -16,20 +16,31 @@ import msgspec
 
 from qe_plugins.data.databento.batch_jobs import fetch_job
 from qe_plugins.data.databento.budget import Budget
-from qe_plugins.data.databento.client import Desk
-from qe_plugins.data.databento.disk_space import Room, full, is_full, writing
+from qe_plugins.data.databento.client import DatabentoClient
+from qe_plugins.data.databento.disk_space import FreeSpace, full, is_full, writing
 from qe_plugins.data.databento.estimate import Quote
-from qe_plugins.data.databento.manifest import Aside, Book, Entry, Receipt, now
-from qe_plugins.data.databento.partition import Piece
+from qe_plugins.data.databento.manifest import (
+    FileEntry,
+    ManifestStore,
+    Payment,
+    QuarantinedFile,
+    now,
+)
+from qe_plugins.data.databento.partition import FilePart
 from qe_plugins.data.databento.retry import CutError, VendorError, retrying, was_billed
-from qe_plugins.data.dbn.files import Whole, read_whole
+from qe_plugins.data.dbn.files import CompleteFile, read_whole
 from qe_plugins.errors import DataError
 from qe_plugins.stop_signals import STOPPED
 
 
 def fetch_stream(
-    desk: Desk, book: Book, budget: Budget, piece: Piece, dollars: Decimal, part: Path
-) -> Whole:
+    desk: DatabentoClient,
+    book: ManifestStore,
+    budget: Budget,
+    piece: FilePart,
+    dollars: Decimal,
+    part: Path,
+) -> CompleteFile:
     """Buy `piece` into the file `part` and return it, read to its end.
 
     Raises DataError where the vendor refuses, cuts the line too often, or the budget is used up.
@@ -45,18 +56,24 @@ class _Attempts:
     """The attempts at one file; from the second billed one on they need what the budget leaves."""
 
     def __init__(
-        self, desk: Desk, book: Book, budget: Budget, piece: Piece, dollars: Decimal, part: Path
+        self,
+        desk: DatabentoClient,
+        book: ManifestStore,
+        budget: Budget,
+        piece: FilePart,
+        dollars: Decimal,
+        part: Path,
     ) -> None:
         self._desk, self._book, self._budget = desk, book, budget
         self._piece, self._dollars, self._part = piece, dollars, part
         self._billed = False
 
-    def next(self) -> Whole:
+    def next(self) -> CompleteFile:
         """Make one attempt."""
         again = self._billed
         self._part.unlink(missing_ok=True)
         self._budget.charge(self._dollars, self._piece.path, again=again)
-        receipt = Receipt(path=self._piece.path, dollars=self._dollars, at=now())
+        receipt = Payment(path=self._piece.path, dollars=self._dollars, at=now())
         self._book.pay(receipt)
         try:
             whole = self._streamed()
@@ -68,7 +85,7 @@ class _Attempts:
         self._book.settle(receipt, "whole")
         return whole
 
-    def _streamed(self) -> Whole:
+    def _streamed(self) -> CompleteFile:
         with writing(self._part.parent, self._piece.path):
             self._desk.stream(self._piece, self._part)
         try:
@@ -76,7 +93,7 @@ class _Attempts:
         except DataError as error:
             raise CutError(error.message) from error
 
-    def _settle(self, receipt: Receipt, *, billed: bool, again: bool) -> None:
+    def _settle(self, receipt: Payment, *, billed: bool, again: bool) -> None:
         self._book.settle(receipt, "cut" if billed else None)
         self._part.unlink(missing_ok=True)
         if billed:
@@ -91,15 +108,15 @@ STALLED = 5.0  # seconds without a byte, after which an interruption does not wa
 LOOK = 0.2  # seconds between two looks at the files that are on their way
 
 
-class Order(msgspec.Struct, frozen=True):
+class FileJob(msgspec.Struct, frozen=True):
     """A piece to buy, at its price."""
 
-    piece: Piece
+    piece: FilePart
     quote: Quote
     conditions: dict[date, str]
 
 
-class Progress(msgspec.Struct, frozen=True):
+class DownloadProgress(msgspec.Struct, frozen=True):
     """How far a purchase is. `bytes` are billable; `received` is what lies on the disk of both."""
 
     files: int
@@ -107,15 +124,17 @@ class Progress(msgspec.Struct, frozen=True):
     received: int
 
 
-class Counter:
+class Downloader:
     """Buys orders at a desk into a dataset's folder, within a budget."""
 
-    def __init__(self, desk: Desk, book: Book, budget: Budget, batch_above: int) -> None:
+    def __init__(
+        self, desk: DatabentoClient, book: ManifestStore, budget: Budget, batch_above: int
+    ) -> None:
         self.desk, self.book, self.budget, self.batch_above = desk, book, budget, batch_above
         self._streams = 0
-        self._room = Room(book.folder)
+        self._room = FreeSpace(book.folder)
 
-    def buy(self, orders: Sequence[Order], watch: Callable[[Progress], None]) -> None:
+    def buy(self, orders: Sequence[FileJob], watch: Callable[[DownloadProgress], None]) -> None:
         """Buy every order; `watch` hears about five times a second how far it is.
 
         There must be room for all of them before the first. After a failure, or an interruption,
@@ -123,7 +142,7 @@ class Counter:
         A second interruption ends the process. Raises the first failure.
         """
         self._room.check(sum(one.quote.bytes for one in orders), str(self.book.folder))
-        done: list[Order] = []
+        done: list[FileJob] = []
         pool = ThreadPoolExecutor(AT_ONCE)
         pending = {pool.submit(self._one, order): order for order in orders}
         try:
@@ -141,7 +160,7 @@ class Counter:
         self,
         pool: ThreadPoolExecutor,
         pending: Sequence[Future[None]],
-        done: Sequence[Order],
+        done: Sequence[FileJob],
         *,
         interrupted: bool,
     ) -> None:
@@ -162,7 +181,7 @@ class Counter:
         except KeyboardInterrupt:
             _leave(len(running))
 
-    def _one(self, order: Order) -> None:
+    def _one(self, order: FileJob) -> None:
         if self.desk.stopping.is_set():
             return
         path = self.book.path(order.piece.path)
@@ -181,7 +200,7 @@ class Counter:
             os.replace(part, path)
         self.book.enter(_entry(order, whole, source))
 
-    def _accept(self, order: Order, whole: Whole) -> None:
+    def _accept(self, order: FileJob, whole: CompleteFile) -> None:
         """Raise DataError unless the file has as many rows as the vendor counts.
 
         It is kept aside then, and written down: it was paid for, and buying it again by itself
@@ -196,7 +215,7 @@ class Counter:
         place = self.book.path(kept)
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(whole.path, place)
-        aside = Aside(path=name, kept=kept, rows=whole.rows, counted=count, since=now())
+        aside = QuarantinedFile(path=name, kept=kept, rows=whole.rows, counted=count, since=now())
         self.book.put_aside(aside)
         raise DataError(
             f"came with {whole.rows:,} rows, and Databento counts {count:,}: it is kept aside as "
@@ -205,9 +224,9 @@ class Counter:
             hint=f"Ask support@databento.com; 'qe data remove {name}' lets it be bought again.",
         )
 
-    def _progress(self, done: Sequence[Order], running: Iterable[Order]) -> Progress:
+    def _progress(self, done: Sequence[FileJob], running: Iterable[FileJob]) -> DownloadProgress:
         places = [self.book.path(one.piece.path) for one in (*done, *running)]
-        return Progress(
+        return DownloadProgress(
             files=len(done),
             bytes=sum(one.quote.bytes for one in done),
             received=sum(_size(place) or _size(part_of(place)) for place in places),
@@ -219,7 +238,7 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def adopted(path: Path, rows: int) -> Whole | None:
+def adopted(path: Path, rows: int) -> CompleteFile | None:
     """Return a file that a killed run had paid for and not yet written down, where it is whole."""
     if not path.exists():
         return None
@@ -230,7 +249,7 @@ def adopted(path: Path, rows: int) -> Whole | None:
     return whole if whole.rows == rows else None
 
 
-def _entry(order: Order, whole: Whole, source: str) -> Entry:
+def _entry(order: FileJob, whole: CompleteFile, source: str) -> FileEntry:
     piece = order.piece
     within = {d: c for d, c in order.conditions.items() if piece.start <= d < piece.end}
     return msgspec.convert(
@@ -249,7 +268,7 @@ def _entry(order: Order, whole: Whole, source: str) -> Entry:
             "dollars": order.quote.dollars,
             "conditions": {day.isoformat(): what for day, what in within.items()},
         },
-        Entry,
+        FileEntry,
     )
 
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import msgspec
 
-from qe_plugins.data.databento.client import Desk
-from qe_plugins.data.databento.manifest import Book, Entry
-from qe_plugins.data.databento.partition import Piece, Plan, plan
-from qe_plugins.data.databento.request import Purchase
+from qe_plugins.data.databento.client import DatabentoClient
+from qe_plugins.data.databento.manifest import FileEntry, ManifestStore
+from qe_plugins.data.databento.partition import FilePart, Partition, plan
+from qe_plugins.data.databento.request import DownloadRequest
 from qe_plugins.data.dbn.files import digest
 from qe_plugins.errors import DataError
 
@@ -30,7 +30,7 @@ class Quote(msgspec.Struct, frozen=True):
         return Quote(self.rows + other.rows, self.bytes + other.bytes, self.dollars + other.dollars)
 
 
-class Line(msgspec.Struct, frozen=True, order=True):
+class EstimateLine(msgspec.Struct, frozen=True, order=True):
     """The files of one root, schema and year, and what they come to."""
 
     root: str
@@ -43,11 +43,11 @@ class Line(msgspec.Struct, frozen=True, order=True):
 
 
 def quotes(
-    desk: Desk, pieces: Sequence[Piece], tick: Callable[[], None] = lambda: None
-) -> dict[Piece, Quote]:
+    desk: DatabentoClient, pieces: Sequence[FilePart], tick: Callable[[], None] = lambda: None
+) -> dict[FilePart, Quote]:
     """Ask the price of every piece, which is free; `tick` is called after each."""
 
-    def asked(piece: Piece) -> Quote:
+    def asked(piece: FilePart) -> Quote:
         quote = Quote(desk.rows(piece), desk.size(piece), desk.dollars(piece))
         tick()
         return quote
@@ -67,33 +67,36 @@ def total(quoted: Iterable[Quote]) -> Quote:
     return sum(quoted, Quote())
 
 
-def lines(quoted: Mapping[Piece, Quote]) -> list[Line]:
+def lines(quoted: Mapping[FilePart, Quote]) -> list[EstimateLine]:
     """Return the quotes by root, schema and year."""
     groups: dict[tuple[str, str, int], list[Quote]] = {}
     for piece, quote in quoted.items():
         groups.setdefault((piece.root, piece.schema, piece.start.year), []).append(quote)
     return [
-        Line(*key, len(group), (t := total(group)).rows, t.bytes, t.dollars)
+        EstimateLine(*key, len(group), (t := total(group)).rows, t.bytes, t.dollars)
         for key, group in sorted(groups.items())
     ]
 
 
-class Cart(msgspec.Struct, frozen=True):
+class Estimate(msgspec.Struct, frozen=True):
     """A purchase at its prices. `held` are the whole files that it needs and we have.
 
     `conditions` are the days that are not simply available, `unresolved` says in words what the
     vendor could not resolve.
     """
 
-    wanted: dict[Piece, Quote]
-    held: list[Entry]
+    wanted: dict[FilePart, Quote]
+    held: list[FileEntry]
     conditions: dict[date, str]
     unresolved: list[str]
 
 
 def fill(
-    purchase: Purchase, desk: Desk, book: Book, started: Callable[[int], Callable[[], None]]
-) -> Cart:
+    purchase: DownloadRequest,
+    desk: DatabentoClient,
+    book: ManifestStore,
+    started: Callable[[int], Callable[[], None]],
+) -> Estimate:
     """Ask the vendor, for free, what is still to be bought.
 
     `started` hears how many pieces are asked for and returns what to call after each. Raises
@@ -116,7 +119,7 @@ def fill(
     ]
     first = min(lot.start for lot in purchase.lots())
     last = max(lot.end for lot in purchase.lots())
-    return Cart(
+    return Estimate(
         wanted=_less_jobs(quotes(desk, missing, started(len(missing))), book),
         held=held,
         conditions=desk.conditions(first, last),
@@ -124,7 +127,7 @@ def fill(
     )
 
 
-def check_unchanged(book: Book, entry: Entry) -> None:
+def check_unchanged(book: ManifestStore, entry: FileEntry) -> None:
     """Raise DataError unless the file is as it was written down."""
     path = book.path(entry.path)
     if not path.exists():
@@ -142,7 +145,7 @@ def check_unchanged(book: Book, entry: Entry) -> None:
     )
 
 
-def without_held(piece: Piece, held: Iterable[Entry]) -> list[Piece]:
+def without_held(piece: FilePart, held: Iterable[FileEntry]) -> list[FilePart]:
     """Return the days of `piece` that no held file of the same name and schema has."""
     rest = [piece]
     for entry in held:
@@ -151,7 +154,7 @@ def without_held(piece: Piece, held: Iterable[Entry]) -> list[Piece]:
     return rest
 
 
-def _less_jobs(quoted: dict[Piece, Quote], book: Book) -> dict[Piece, Quote]:
+def _less_jobs(quoted: dict[FilePart, Quote], book: ManifestStore) -> dict[FilePart, Quote]:
     """Return the quotes; a batch job that was submitted is paid for, and downloaded for nothing."""
     paid = {path for path, job in book.now.jobs.items() if job.id is not None}
     return {
@@ -160,7 +163,7 @@ def _less_jobs(quoted: dict[Piece, Quote], book: Book) -> dict[Piece, Quote]:
     }
 
 
-def _held(planned: Plan, book: Book) -> list[Entry]:
+def _held(planned: Partition, book: ManifestStore) -> list[FileEntry]:
     """Return our files that have days of a planned piece."""
     return [
         entry
@@ -172,7 +175,7 @@ def _held(planned: Plan, book: Book) -> list[Entry]:
     ]
 
 
-def _cut(piece: Piece, start: date, end: date) -> list[Piece]:
+def _cut(piece: FilePart, start: date, end: date) -> list[FilePart]:
     """Return what is left of `piece` without the days from `start` until `end`."""
     if end <= piece.start or piece.end <= start:
         return [piece]

@@ -16,10 +16,10 @@ import zstandard
 
 from qe_plugins import state_dir
 from qe_plugins.data.databento.bar_report import check_bars
-from qe_plugins.data.databento.catalog_builder import MIXED, Built, prepared
+from qe_plugins.data.databento.catalog_builder import MIXED, CatalogSummary, prepared
 from qe_plugins.data.databento.disk_space import writing
-from qe_plugins.data.databento.manifest import Book, Entry, locked, now
-from qe_plugins.data.dbn.files import Whole, digest, read_whole
+from qe_plugins.data.databento.manifest import FileEntry, ManifestStore, locked, now
+from qe_plugins.data.dbn.files import CompleteFile, digest, read_whole
 from qe_plugins.data.dbn.record_checks import check_records
 from qe_plugins.data.dbn.records import Header, header
 from qe_plugins.data.symbology.dataset import refuse_others
@@ -33,14 +33,14 @@ SUFFIXES = (".dbn.zst", ".dbn")
 DAY_NS = 86_400_000_000_000
 
 
-class Incoming(NamedTuple):
+class IncomingFile(NamedTuple):
     """A file that is whole. `part` is our copy of it, `entry` is what would be written down."""
 
     source: Path
     part: Path
-    whole: Whole
+    whole: CompleteFile
     about: Header
-    entry: Entry
+    entry: FileEntry
 
 
 def files_in(place: Path) -> list[Path]:
@@ -54,7 +54,7 @@ def files_in(place: Path) -> list[Path]:
     return files
 
 
-def incoming(number: int, path: Path, workshop: Path) -> Incoming:
+def incoming(number: int, path: Path, workshop: Path) -> IncomingFile:
     """Copy a file into the workshop and read it. Raises DataError where it is cut or no DBN.
 
     `number` keeps files of one name out of each other's way.
@@ -70,7 +70,7 @@ def incoming(number: int, path: Path, workshop: Path) -> Incoming:
     except DataError as error:
         message = error.message.removeprefix(f"{part} ")
         raise DataError(message, where=str(path), hint=error.hint) from error
-    return Incoming(path, part, whole, about, _entry(part.name, whole, about))
+    return IncomingFile(path, part, whole, about, _entry(part.name, whole, about))
 
 
 def names_of(about: Header) -> frozenset[str]:
@@ -89,8 +89,8 @@ def _copy(path: Path, part: Path) -> None:
             shutil.copyfileobj(source, into, 1 << 20)
 
 
-def _entry(name: str, whole: Whole, about: Header) -> Entry:
-    return Entry(
+def _entry(name: str, whole: CompleteFile, about: Header) -> FileEntry:
+    return FileEntry(
         path=f"{_root(about)}/imported/{name}",
         schema=about.schema,
         symbol=",".join(about.symbols),
@@ -125,7 +125,7 @@ def _day(nanoseconds: int) -> date:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=nanoseconds // DAY_NS)).date()
 
 
-class Taken(msgspec.Struct, frozen=True):
+class ImportedFile(msgspec.Struct, frozen=True):
     """An imported file: where it came from, its path in the dataset, whether it was new."""
 
     file: str
@@ -136,8 +136,8 @@ class Taken(msgspec.Struct, frozen=True):
 class Imported(msgspec.Struct, frozen=True):
     """What an import brought, and the catalogs that it made anew."""
 
-    files: list[Taken]
-    catalogs: list[Built]
+    files: list[ImportedFile]
+    catalogs: list[CatalogSummary]
 
 
 class _Meant(NamedTuple):
@@ -160,8 +160,8 @@ def import_path(place: Path) -> Imported:
         with tempfile.TemporaryDirectory(dir=state_dir.data_dir(), prefix=".import.") as workshop:
             found = enumerate(files_in(place))
             ready = [incoming(number, path, Path(workshop)) for number, path in found]
-            taken: list[Taken] = []
-            catalogs: list[Built] = []
+            taken: list[ImportedFile] = []
+            catalogs: list[CatalogSummary] = []
             for dataset in sorted({one.about.dataset for one in ready}):
                 with locked(dataset) as book:
                     mine = [one for one in ready if one.about.dataset == dataset]
@@ -171,7 +171,9 @@ def import_path(place: Path) -> Imported:
     return Imported(taken, catalogs)
 
 
-def _take(ready: list[Incoming], book: Book) -> tuple[list[Taken], Built | None]:
+def _take(
+    ready: list[IncomingFile], book: ManifestStore
+) -> tuple[list[ImportedFile], CatalogSummary | None]:
     known = {entry.sha256: entry for entry in book.now.files.values()}
     fresh = {one.whole.sha256: one for one in ready if one.whole.sha256 not in known}
     theirs = {
@@ -196,14 +198,14 @@ def _take(ready: list[Incoming], book: Book) -> tuple[list[Taken], Built | None]
         if made is not None:
             made.put()
     taken = [
-        Taken(str(one.source), known.get(sha, one.entry).path, sha in fresh)
+        ImportedFile(str(one.source), known.get(sha, one.entry).path, sha in fresh)
         for one in ready
         for sha in [one.whole.sha256]
     ]
     return taken, made.built if made else None
 
 
-def _refuse_same_name(one: Incoming, book: Book) -> None:
+def _refuse_same_name(one: IncomingFile, book: ManifestStore) -> None:
     """Raise DataError where another file has its place; one that a killed run left does not."""
     target = book.path(one.entry.path)
     known = one.entry.path in book.now.files
@@ -215,7 +217,7 @@ def _refuse_same_name(one: Incoming, book: Book) -> None:
         )
 
 
-def _refuse_same_days(one: Incoming, theirs: dict[str, _Meant]) -> None:
+def _refuse_same_days(one: IncomingFile, theirs: dict[str, _Meant]) -> None:
     mine = _meant(one.entry, one.about)
     for other, meant in theirs.items():
         both = mine.names & meant.names
@@ -228,5 +230,5 @@ def _refuse_same_days(one: Incoming, theirs: dict[str, _Meant]) -> None:
             )
 
 
-def _meant(entry: Entry, about: Header) -> _Meant:
+def _meant(entry: FileEntry, about: Header) -> _Meant:
     return _Meant((entry.source, entry.schema), entry.start, entry.end, names_of(about))

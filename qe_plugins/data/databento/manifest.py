@@ -20,7 +20,7 @@ from qe_plugins.errors import DataError
 from qe_plugins.safe_text import shown
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A whole file. `path` is relative to the dataset's folder; `size` is bytes on the disk.
 
     `conditions` are the days of reduced quality, in the vendor's words; `dollars` is the quote
@@ -42,7 +42,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conditions: dict[str, str] = {}
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """Money that left the account. A killed run leaves `open`, which may have been billed."""
 
     path: str
@@ -51,7 +51,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Literal["open", "whole", "cut"] = "open"
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     """A batch job. Its `id` is None from before it is submitted until the vendor has named it."""
 
     path: str
@@ -60,7 +60,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
 
 
-class Aside(msgspec.Struct, frozen=True, kw_only=True):
+class QuarantinedFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was paid for and is not as counted: `kept` is where it lies in the folder."""
 
     path: str
@@ -74,10 +74,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known of one dataset's folder."""
 
     dataset: str
-    files: dict[str, Entry] = {}
-    receipts: list[Receipt] = []
-    jobs: dict[str, Job] = {}
-    aside: dict[str, Aside] = {}
+    files: dict[str, FileEntry] = {}
+    receipts: list[Payment] = []
+    jobs: dict[str, BatchJob] = {}
+    aside: dict[str, QuarantinedFile] = {}
 
 
 def now() -> datetime:
@@ -88,7 +88,7 @@ def now() -> datetime:
 NAME = "manifest.json"
 
 
-class Book:
+class ManifestStore:
     """The manifest on the disk. Every change is whole on the disk before the call returns."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -109,7 +109,7 @@ class Book:
         """Return the place of a file by its name in the manifest."""
         return state_dir.inside(self.folder, name)
 
-    def enter(self, *entries: Entry) -> None:
+    def enter(self, *entries: FileEntry) -> None:
         """Write down whole files."""
         with self._lock:
             self._write(files=self._now.files | {entry.path: entry for entry in entries})
@@ -124,17 +124,17 @@ class Book:
                 aside={name: one for name, one in self._now.aside.items() if name not in gone},
             )
 
-    def put_aside(self, one: Aside) -> None:
+    def put_aside(self, one: QuarantinedFile) -> None:
         """Write down a file that is not as the vendor counts it: it is not bought by itself."""
         with self._lock:
             self._write(aside=self._now.aside | {one.path: one})
 
-    def pay(self, receipt: Receipt) -> None:
+    def pay(self, receipt: Payment) -> None:
         """Write down money before it is spent."""
         with self._lock:
             self._write(receipts=[*self._now.receipts, receipt])
 
-    def settle(self, receipt: Receipt, outcome: Literal["whole", "cut"] | None) -> None:
+    def settle(self, receipt: Payment, outcome: Literal["whole", "cut"] | None) -> None:
         """Write down how an attempt ended; None: it was refused, and cost nothing."""
         with self._lock:
             rest = list(self._now.receipts)
@@ -142,7 +142,7 @@ class Book:
             ended = [msgspec.structs.replace(receipt, outcome=outcome)] if outcome else []
             self._write(receipts=[*rest, *ended])
 
-    def order(self, job: Job) -> None:
+    def order(self, job: BatchJob) -> None:
         """Write down a batch job, with its id as soon as it has one."""
         with self._lock:
             self._write(jobs=self._now.jobs | {job.path: job})
@@ -156,28 +156,28 @@ class Book:
         self._now = manifest
 
 
-def open_book(dataset: str) -> Book:
+def open_manifest(dataset: str) -> ManifestStore:
     """Return the manifest of a dataset, empty where nothing was bought yet."""
     folder = state_dir.inside(state_dir.data_dir(), dataset)
     if folder.parent != state_dir.data_dir():
         raise DataError(f"'{shown(dataset[:80])}' is no dataset.", where=str(state_dir.data_dir()))
-    return Book(folder, _read(folder / NAME) or Manifest(dataset=dataset))
+    return ManifestStore(folder, _read(folder / NAME) or Manifest(dataset=dataset))
 
 
-def books() -> list[Book]:
+def manifest_stores() -> list[ManifestStore]:
     """Return the manifests of every dataset there is, by name."""
     found = sorted(state_dir.data_dir().glob(f"*/{NAME}"))
-    return [open_book(path.parent.name) for path in found]
+    return [open_manifest(path.parent.name) for path in found]
 
 
 @contextmanager
-def locked(dataset: str) -> Iterator[Book]:
+def locked(dataset: str) -> Iterator[ManifestStore]:
     """Return the manifest of a dataset for changing. Raises DataError while another run has it."""
-    folder = open_book(dataset).folder
+    folder = open_manifest(dataset).folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
-            yield open_book(dataset)
+            yield open_manifest(dataset)
     except Timeout as error:
         raise DataError(
             "another run of qe is changing this folder.",

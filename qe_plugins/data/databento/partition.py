@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 import msgspec
 
-from qe_plugins.data.databento.request import Lot, Purchase
-from qe_plugins.data.symbology.resolver import Interval, Resolver, Span, contract_spans
+from qe_plugins.data.databento.request import DownloadRequest, RootRequest
+from qe_plugins.data.symbology.resolver import Interval, Resolver, SymbolSpan, contract_spans
 from qe_plugins.data.symbology.symbols import SType, Symbol
 from qe_plugins.market.contract_key import ContractKey, dated_key
 from qe_plugins.market.sessions import shifted
@@ -15,7 +15,7 @@ from qe_plugins.market.sessions import shifted
 SESSIONS_AROUND = 5
 
 
-class Piece(msgspec.Struct, frozen=True, order=True):
+class FilePart(msgspec.Struct, frozen=True, order=True):
     """Records of one schema, for one symbol, of the UTC days from `start` until `end`.
 
     `name` is what the file is called by: a dated contract (`ESZ13`) or a parent (`ES.FUT`).
@@ -41,14 +41,14 @@ class Piece(msgspec.Struct, frozen=True, order=True):
         return f"{self.stem}{self.start}.{self.end}.dbn.zst"
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Partition(msgspec.Struct, frozen=True):
     """The pieces of a purchase, and what the vendor could not resolve, in words."""
 
-    pieces: list[Piece]
+    pieces: list[FilePart]
     unresolved: list[str]
 
 
-class Window(msgspec.Struct, frozen=True, order=True):
+class SymbolWindow(msgspec.Struct, frozen=True, order=True):
     """A symbol to ask for over some days."""
 
     start: date
@@ -58,54 +58,58 @@ class Window(msgspec.Struct, frozen=True, order=True):
     stype_in: str
 
 
-def plan(purchase: Purchase, resolver: Resolver) -> Plan:
+def plan(purchase: DownloadRequest, resolver: Resolver) -> Partition:
     """Return the pieces of a purchase, sorted. Raises DataError where a symbol means nothing."""
-    pieces: set[Piece] = set()
+    pieces: set[FilePart] = set()
     unresolved: list[str] = []
     for lot in purchase.lots():
         windows, holes = _windows(lot, resolver)
         unresolved += holes
         for schema in lot.schemas:
             pieces |= {_piece(lot.root, schema, w) for whole in windows for w in _by_year(whole)}
-    return Plan(sorted(pieces), unresolved)
+    return Partition(sorted(pieces), unresolved)
 
 
-def _windows(lot: Lot, resolver: Resolver) -> tuple[list[Window], list[str]]:
-    windows: list[Window] = []
+def _windows(lot: RootRequest, resolver: Resolver) -> tuple[list[SymbolWindow], list[str]]:
+    windows: list[SymbolWindow] = []
     holes: list[str] = []
     for symbol in lot.symbols:
         if symbol.stype_in is SType.PARENT:
-            windows.append(Window(lot.start, lot.end, symbol.text, symbol.text, SType.PARENT))
+            windows.append(SymbolWindow(lot.start, lot.end, symbol.text, symbol.text, SType.PARENT))
             continue
         spans = contract_spans(resolver, symbol, lot.start, lot.end)
         if symbol.stype_in is SType.CONTINUOUS:
             holes += _holes(symbol, spans, lot)
             spans = _padded(spans, lot, _listings(resolver, spans, lot))
-        windows += [Window(s.start, s.end, s.key.name, s.key.raw, SType.RAW) for s in spans]
+        windows += [SymbolWindow(s.start, s.end, s.key.name, s.key.raw, SType.RAW) for s in spans]
     return windows, holes
 
 
-def _padded(spans: list[Span], lot: Lot, listed: dict[ContractKey, Span]) -> list[Span]:
+def _padded(
+    spans: list[SymbolSpan], lot: RootRequest, listed: dict[ContractKey, SymbolSpan]
+) -> list[SymbolSpan]:
     """Return the spans with five sessions around each, where listed; those that meet joined.
 
     The days around let an indicator warm up and give both prices of every roll.
     """
-    padded: list[Span] = []
+    padded: list[SymbolSpan] = []
     for span in sorted(spans, key=lambda one: (one.key, one.start)):
         start = max(shifted(lot.root, span.start, -SESSIONS_AROUND), listed[span.key].start)
         end = min(shifted(lot.root, span.end, SESSIONS_AROUND), listed[span.key].end)
         if padded and padded[-1].key == span.key and padded[-1].end >= start:
             start, end = padded[-1].start, max(padded.pop().end, end)
-        padded.append(Span(start, end, span.key))
+        padded.append(SymbolSpan(start, end, span.key))
     return padded
 
 
-def _listings(resolver: Resolver, spans: list[Span], lot: Lot) -> dict[ContractKey, Span]:
+def _listings(
+    resolver: Resolver, spans: list[SymbolSpan], lot: RootRequest
+) -> dict[ContractKey, SymbolSpan]:
     """Return the days of the lot on which each contract is listed; on others nobody has it."""
     keys = {span.key for span in spans}
     raw = sorted({key.raw for key in keys})
     answer = resolver.resolve(raw, SType.RAW, SType.ID, lot.start, lot.end)
-    listed = {span.key: Span(lot.start, lot.end, span.key) for span in spans}
+    listed = {span.key: SymbolSpan(lot.start, lot.end, span.key) for span in spans}
     days: dict[ContractKey, list[Interval]] = {}
     for name, intervals in answer.items():
         for one in intervals:
@@ -113,11 +117,11 @@ def _listings(resolver: Resolver, spans: list[Span], lot: Lot) -> dict[ContractK
                 days.setdefault(key, []).append(one)
     for key, found in days.items():
         first, last = min(one.start for one in found), max(one.end for one in found)
-        listed[key] = Span(max(first, lot.start), min(last, lot.end), key)
+        listed[key] = SymbolSpan(max(first, lot.start), min(last, lot.end), key)
     return listed
 
 
-def _holes(symbol: Symbol, spans: list[Span], lot: Lot) -> list[str]:
+def _holes(symbol: Symbol, spans: list[SymbolSpan], lot: RootRequest) -> list[str]:
     """Return, in words, the days on which a continuous series stood for no contract."""
     covered, holes = lot.start, []
     for span in sorted(spans):
@@ -129,7 +133,7 @@ def _holes(symbol: Symbol, spans: list[Span], lot: Lot) -> list[str]:
     return holes
 
 
-def _by_year(window: Window) -> list[Window]:
+def _by_year(window: SymbolWindow) -> list[SymbolWindow]:
     """Return the window cut at every New Year, so that a price belongs to one year."""
     years = range(window.start.year, (window.end - timedelta(days=1)).year + 1)
     return [
@@ -142,8 +146,8 @@ def _by_year(window: Window) -> list[Window]:
     ]
 
 
-def _piece(root: str, schema: str, window: Window) -> Piece:
-    return Piece(
+def _piece(root: str, schema: str, window: SymbolWindow) -> FilePart:
+    return FilePart(
         root=root,
         schema=schema,
         name=window.name,

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from qe_plugins import state_dir
-from qe_plugins.data.databento.catalog_builder import Built, prepared
+from qe_plugins.data.databento.catalog_builder import CatalogSummary, prepared
 from qe_plugins.data.databento.catalog_stamp import FOLDER, remove
-from qe_plugins.data.databento.manifest import Book, books, locked
+from qe_plugins.data.databento.manifest import ManifestStore, locked, manifest_stores
 from qe_plugins.data.synthetic.label import LABEL
 from qe_plugins.errors import DataError, did_you_mean
 
@@ -24,7 +24,7 @@ class Removed(msgspec.Struct, frozen=True):
     """What was removed, by the names it was listed under, and the catalogs made without it."""
 
     files: list[str]
-    catalogs: list[Built]
+    catalogs: list[CatalogSummary]
 
 
 def remove_data(names: Sequence[str], *, paid: bool = False) -> Removed:
@@ -34,7 +34,7 @@ def remove_data(names: Sequence[str], *, paid: bool = False) -> Removed:
     DataError for an unknown name, and for a file that was paid for unless `paid` says so.
     """
     wanted = list(dict.fromkeys(names))
-    shelves = books()
+    shelves = manifest_stores()
     generated = [name for name in wanted if _is_generated(name)]
     by_book = {
         book.now.dataset: found
@@ -58,7 +58,7 @@ def remove_data(names: Sequence[str], *, paid: bool = False) -> Removed:
     return Removed(wanted, catalogs)
 
 
-def _remove(dataset: str, names: Sequence[str]) -> Built | None:
+def _remove(dataset: str, names: Sequence[str]) -> CatalogSummary | None:
     with locked(dataset) as book:
         rest = [entry for name, entry in book.now.files.items() if name not in names]
         with prepared(book, rest, book.path) as made:
@@ -76,11 +76,11 @@ def _remove(dataset: str, names: Sequence[str]) -> Built | None:
             return made.built
 
 
-def _known(book: Book) -> list[str]:
+def _known(book: ManifestStore) -> list[str]:
     return [*book.now.files, *book.now.aside]
 
 
-def _refuse_paid(book: Book, names: Sequence[str], paid: bool) -> None:
+def _refuse_paid(book: ManifestStore, names: Sequence[str], paid: bool) -> None:
     files = [book.now.files[name] for name in names if name in book.now.files]
     bought = [one for one in files if one.source != "import"]
     if bought and not paid:

@@ -13,7 +13,7 @@ from qe_plugins.config.decoder import Decoder
 from qe_plugins.config.env import interpolate, variables
 from qe_plugins.config.loader import gather, missing
 from qe_plugins.config.merge import settle
-from qe_plugins.config.nodes import EMPTY, Written
+from qe_plugins.config.nodes import EMPTY, YamlNode
 from qe_plugins.config.schema import Section
 from qe_plugins.config.yaml_reader import display
 from qe_plugins.data.symbology.dataset import refuse_others
@@ -40,7 +40,7 @@ SHORT = {"front": "{root}.v.0", "parent": "{root}.FUT"}
 GIGABYTE = 1_000_000_000
 
 
-class Root(Section, frozen=True, kw_only=True):
+class RootOptions(Section, frozen=True, kw_only=True):
     """One root. What it leaves out is as the purchase says."""
 
     start: date | None = None
@@ -49,14 +49,14 @@ class Root(Section, frozen=True, kw_only=True):
     schemas: list[Schema] | None = None
 
 
-class Access(Section, frozen=True, kw_only=True):
+class ApiOptions(Section, frozen=True, kw_only=True):
     """How to reach the vendor. Requests above `batch_above` bytes become batch jobs."""
 
     gateway: str | None = None
     batch_above: Annotated[int, msgspec.Meta(ge=0)] = 5 * GIGABYTE
 
 
-class Lot(msgspec.Struct, frozen=True, kw_only=True):
+class RootRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to buy of one root: `start` inclusive, `end` exclusive, UTC days."""
 
     root: str
@@ -66,7 +66,7 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     end: date
 
 
-class Purchase(Section, frozen=True, kw_only=True):
+class DownloadRequest(Section, frozen=True, kw_only=True):
     """What to buy from one dataset: `start` inclusive, `end` exclusive, UTC days.
 
     `symbols` is `front` (the contracts behind ROOT.v.0, each over its days at the front and five
@@ -78,16 +78,16 @@ class Purchase(Section, frozen=True, kw_only=True):
     end: date
     schemas: list[Schema]
     symbols: str | list[str] = "front"
-    roots: dict[str, Root]
-    databento: Access = Access()
+    roots: dict[str, RootOptions]
+    databento: ApiOptions = ApiOptions()
 
-    def lots(self) -> list[Lot]:
+    def lots(self) -> list[RootRequest]:
         """Return what to buy of each root, in the order written."""
         return [self._lot(name, root) for name, root in self.roots.items()]
 
-    def _lot(self, name: str, root: Root) -> Lot:
+    def _lot(self, name: str, root: RootOptions) -> RootRequest:
         said = self.symbols if root.symbols is None else root.symbols
-        return Lot(
+        return RootRequest(
             root=name,
             symbols=[symbol_of(name, text) for text in ([said] if isinstance(said, str) else said)],
             schemas=self.schemas if root.schemas is None else root.schemas,
@@ -96,13 +96,13 @@ class Purchase(Section, frozen=True, kw_only=True):
         )
 
 
-def load_purchase(path: Path) -> Purchase:
+def load_purchase(path: Path) -> DownloadRequest:
     """Read a purchase file. Raises ConfigError with file and line."""
     file = path.resolve()
     if not file.exists():
         raise ConfigError("no such file.", where=display(file), hint=missing(file))
     tree = settle(_bare_roots(interpolate(gather(file), variables())))
-    purchase: Purchase = Decoder().decode(Purchase, tree)
+    purchase: DownloadRequest = Decoder().decode(DownloadRequest, tree)
     refuse_others(purchase.dataset, tree.nearest(("dataset",)).place)
     if not purchase.roots:
         raise ConfigError("'roots' names no root.", where=tree.nearest(("roots",)).place)
@@ -128,7 +128,7 @@ def symbol_of(root: str, text: str) -> Symbol:
     return symbol
 
 
-def _check(name: str, purchase: Purchase, tree: Written) -> None:
+def _check(name: str, purchase: DownloadRequest, tree: YamlNode) -> None:
     """Raise ConfigError, at its line, for symbols or dates of a root that mean nothing."""
     place = tree.nearest(("roots", name)).place
     said = "symbols" if purchase.roots[name].symbols is not None else None
@@ -142,7 +142,7 @@ def _check(name: str, purchase: Purchase, tree: Written) -> None:
         raise ConfigError(f"start must be before end, was {lot.start} and {lot.end}.", where=place)
 
 
-def _bare_roots(tree: Written) -> Written:
+def _bare_roots(tree: YamlNode) -> YamlNode:
     """Let a root be named with nothing after it: it is as the purchase says."""
     roots = tree.value.get("roots")
     if roots is None or not isinstance(roots.value, dict):

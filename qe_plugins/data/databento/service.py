@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from qe_plugins.data.databento.budget import Budget, usd
-from qe_plugins.data.databento.catalog_builder import Built, rebuild
+from qe_plugins.data.databento.catalog_builder import CatalogSummary, rebuild
 from qe_plugins.data.databento.catalog_stamp import FOLDER, is_fresh, refuse_foreign
-from qe_plugins.data.databento.client import Desk, open_desk
-from qe_plugins.data.databento.download import Counter, Order, Progress
-from qe_plugins.data.databento.estimate import Cart, fill, lines, total
-from qe_plugins.data.databento.manifest import Book, locked, open_book
-from qe_plugins.data.databento.request import Purchase, load_purchase
+from qe_plugins.data.databento.client import DatabentoClient, connect
+from qe_plugins.data.databento.download import Downloader, DownloadProgress, FileJob
+from qe_plugins.data.databento.estimate import Estimate, fill, lines, total
+from qe_plugins.data.databento.manifest import ManifestStore, locked, open_manifest
+from qe_plugins.data.databento.request import DownloadRequest, load_purchase
 from qe_plugins.errors import DataError
 
 FOR_RETRIES = Decimal("1.1")  # what "yes" at the prompt allows beyond the quote
@@ -25,7 +25,7 @@ FOR_RETRIES = Decimal("1.1")  # what "yes" at the prompt allows beyond the quote
 type Started = Callable[[int], Callable[[], None]]
 
 
-class Bought(msgspec.Struct, frozen=True):
+class DownloadResult(msgspec.Struct, frozen=True):
     """A finished purchase. `dollars` is what this run was billed at most, retries included."""
 
     dataset: str
@@ -39,29 +39,33 @@ class Bought(msgspec.Struct, frozen=True):
     retries: list[str]
     conditions: dict[str, str]
     unresolved: list[str]
-    catalog: Built | None
+    catalog: CatalogSummary | None
 
 
-class Shop:
+class DownloadSession:
     """One purchase at the vendor's, with its dataset locked for us."""
 
-    def __init__(self, purchase: Purchase, desk: Desk, book: Book) -> None:
+    def __init__(
+        self, purchase: DownloadRequest, desk: DatabentoClient, book: ManifestStore
+    ) -> None:
         self._purchase, self._desk, self._book = purchase, desk, book
 
-    def fill(self, started: Started) -> Cart:
+    def fill(self, started: Started) -> Estimate:
         """Ask, for free, what is still to be bought."""
         return fill(self._purchase, self._desk, self._book, started)
 
-    def buy(self, cart: Cart, limit: Decimal, watch: Callable[[Progress], None]) -> Bought:
+    def buy(
+        self, cart: Estimate, limit: Decimal, watch: Callable[[DownloadProgress], None]
+    ) -> DownloadResult:
         """Buy what is in the cart for at most `limit` dollars."""
         quote = total(cart.wanted.values())
         budget = Budget(limit, quote.dollars)
         before = len(self._book.now.receipts)
-        counter = Counter(self._desk, self._book, budget, self._purchase.databento.batch_above)
-        orders = [Order(piece, one, cart.conditions) for piece, one in cart.wanted.items()]
+        counter = Downloader(self._desk, self._book, budget, self._purchase.databento.batch_above)
+        orders = [FileJob(piece, one, cart.conditions) for piece, one in cart.wanted.items()]
         counter.buy(orders, watch)
         new = self._book.now.receipts[before:]
-        return Bought(
+        return DownloadResult(
             dataset=self._purchase.dataset,
             folder=str(self._book.folder),
             files=len(orders),
@@ -76,34 +80,34 @@ class Shop:
             catalog=self._rebuilt(bool(orders)),
         )
 
-    def _rebuilt(self, bought: bool) -> Built | None:
+    def _rebuilt(self, bought: bool) -> CatalogSummary | None:
         """Make the catalog again where files came, or where it is not what the files say."""
         fresh = is_fresh(self._book.folder / FOLDER, self._book.now)
         return rebuild(self._book) if bought or not fresh else None
 
 
-def estimate(config: Path, started: Started) -> Cart:
+def estimate(config: Path, started: Started) -> Estimate:
     """Return what the purchase in a file comes to. Nothing is bought, nothing is written."""
     purchase = load_purchase(config)
-    desk = open_desk(purchase.dataset, purchase.databento.gateway)
-    return fill(purchase, desk, open_book(purchase.dataset), started)
+    desk = connect(purchase.dataset, purchase.databento.gateway)
+    return fill(purchase, desk, open_manifest(purchase.dataset), started)
 
 
 @contextmanager
-def opened(config: Path) -> Iterator[Shop]:
+def opened(config: Path) -> Iterator[DownloadSession]:
     """Open the purchase in a file; one run at a time may change a dataset's folder.
 
     Raises DataError, before anything is asked or bought, where a folder that was not made here is
     in the place of the catalog.
     """
     purchase = load_purchase(config)
-    desk = open_desk(purchase.dataset, purchase.databento.gateway)
+    desk = connect(purchase.dataset, purchase.databento.gateway)
     with locked(purchase.dataset) as book:
         refuse_foreign(book.folder / FOLDER)
-        yield Shop(purchase, desk, book)
+        yield DownloadSession(purchase, desk, book)
 
 
-def limit(cart: Cart, most: Decimal | None, ask: Callable[[str], bool] | None) -> Decimal:
+def limit(cart: Estimate, most: Decimal | None, ask: Callable[[str], bool] | None) -> Decimal:
     """Return what may be spent. Raises DataError above `most`, or without a yes."""
     quote = total(cart.wanted.values()).dollars
     if most is not None:
@@ -128,7 +132,7 @@ def limit(cart: Cart, most: Decimal | None, ask: Callable[[str], bool] | None) -
     return most
 
 
-def quoted(cart: Cart) -> dict[str, Any]:
+def quoted(cart: Estimate) -> dict[str, Any]:
     """Return an estimate as one document."""
     whole = total(cart.wanted.values())
     return {

@@ -12,11 +12,11 @@ import msgspec
 import numpy as np
 
 from qe_plugins.data.checks.prices import NANO, out_of_range
-from qe_plugins.data.databento.bar_report import Gathered, Series
+from qe_plugins.data.databento.bar_report import BarAudit, ContractReport
 from qe_plugins.data.databento.catalog_stamp import FOLDER, REBUILD, faults, sources
-from qe_plugins.data.databento.manifest import Book, Entry
+from qe_plugins.data.databento.manifest import FileEntry, ManifestStore
 from qe_plugins.data.dbn.definitions import read_definitions
-from qe_plugins.data.dbn.files import Whole, read_whole
+from qe_plugins.data.dbn.files import CompleteFile, read_whole
 from qe_plugins.data.dbn.record_checks import check_records
 from qe_plugins.data.dbn.records import (
     SECONDS,
@@ -30,31 +30,31 @@ from qe_plugins.data.symbology.dataset import refuse_others
 from qe_plugins.errors import DataError
 
 
-class Copy(msgspec.Struct, frozen=True):
+class FileToVerify(msgspec.Struct, frozen=True):
     """A file to verify. `entry` is what the manifest says of it, None where it has no manifest."""
 
     path: Path
     name: str
-    entry: Entry | None = None
+    entry: FileEntry | None = None
 
 
-def copies(books: Iterable[Book]) -> list[Copy]:
+def copies(books: Iterable[ManifestStore]) -> list[FileToVerify]:
     """Return every file of these datasets, those too that no manifest knows."""
-    found: dict[Path, Copy] = {}
+    found: dict[Path, FileToVerify] = {}
     for book in books:
         for path in sorted(book.folder.rglob("*.dbn.zst")):
-            found[path] = Copy(path, path.relative_to(book.folder).as_posix())
+            found[path] = FileToVerify(path, path.relative_to(book.folder).as_posix())
         for name, entry in book.now.files.items():
-            found[book.path(name)] = Copy(book.path(name), name, entry)
+            found[book.path(name)] = FileToVerify(book.path(name), name, entry)
     return list(found.values())
 
 
-def copies_in(place: Path) -> list[Copy]:
+def copies_in(place: Path) -> list[FileToVerify]:
     """Return the files of a folder, or the one file. Raises DataError where there is none."""
     paths = [place] if place.is_file() else sorted(place.rglob("*.dbn.zst"))
     if not paths:
         raise DataError("there are no .dbn.zst files.", where=str(place), hint="Check the path.")
-    return [Copy(path, path.name) for path in paths]
+    return [FileToVerify(path, path.name) for path in paths]
 
 
 RECORDS: dict[str, Any] = {
@@ -66,30 +66,30 @@ RECORDS: dict[str, Any] = {
 }
 
 
-class Report(msgspec.Struct, frozen=True):
+class VerifyReport(msgspec.Struct, frozen=True):
     """What was verified. `wrong` names every fault, of a file or a contract."""
 
     files: int
     rows: int
-    series: list[Series]
+    series: list[ContractReport]
     wrong: list[str]
     notes: list[str]
 
 
-def verify(files: Sequence[Copy], books: Iterable[Book] = ()) -> Report:
+def verify(files: Sequence[FileToVerify], books: Iterable[ManifestStore] = ()) -> VerifyReport:
     """Read every file again, and the catalogs of datasets, and return what is wrong with them.
 
     A file that is damaged costs one line, and the others are looked at without it.
     """
     wrong: list[str] = []
-    sound: list[tuple[Copy, Whole]] = []
+    sound: list[tuple[FileToVerify, CompleteFile]] = []
     for one in files:
         try:
             sound.append((one, _unchanged(one)))
         except DataError as error:
             message = _said(error).removeprefix(f"{one.path} ").removeprefix(f"{one.name}, ")
             wrong.append(f"{one.name}: {message}")
-    gathered = Gathered(
+    gathered = BarAudit(
         _ticks([one.path for one, w in sound if w.header.schema == "definition"], wrong)
     )
     for one, whole in sound:
@@ -102,10 +102,10 @@ def verify(files: Sequence[Copy], books: Iterable[Book] = ()) -> Report:
     wrong += [f"{one.contract} {one.schema}: {text}" for one in series for text in one.wrong]
     notes = [f"{one.contract} {one.schema}: {text}" for one in series for text in one.notes]
     rows = sum(whole.rows for _, whole in sound)
-    return Report(len(files), rows, series, wrong, [*notes, *_doubts(files), *_strays(files)])
+    return VerifyReport(len(files), rows, series, wrong, [*notes, *_doubts(files), *_strays(files)])
 
 
-def _catalog(book: Book) -> list[str]:
+def _catalog(book: ManifestStore) -> list[str]:
     """Return how the catalog of a dataset is not what its files say."""
     folder = book.folder / FOLDER
     if not folder.is_dir():
@@ -119,7 +119,7 @@ def _said(error: Exception) -> str:
     return " ".join(text.split()).rstrip(".")
 
 
-def _unchanged(copy: Copy) -> Whole:
+def _unchanged(copy: FileToVerify) -> CompleteFile:
     """Return a file that is whole and as written down. Raises DataError for any other."""
     if not copy.path.exists():
         raise DataError("it is gone")
@@ -148,7 +148,7 @@ def _ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
     }
 
 
-def _look(copy: Copy, rows: int, gathered: Gathered) -> Iterator[str]:
+def _look(copy: FileToVerify, rows: int, gathered: BarAudit) -> Iterator[str]:
     """Yield what is wrong with a file's rows as a whole; gather its bars by contract."""
     about = header(copy.path)
     if about.schema in SECONDS:
@@ -165,14 +165,14 @@ def _look(copy: Copy, rows: int, gathered: Gathered) -> Iterator[str]:
             yield from _times(read_records(copy.path, rows, kind)["ts_recv"], copy, about)
 
 
-def _times(stamps: np.ndarray[Any, Any], copy: Copy, about: Header) -> Iterator[str]:
+def _times(stamps: np.ndarray[Any, Any], copy: FileToVerify, about: Header) -> Iterator[str]:
     if copy.entry is not None and copy.entry.source != "import":
         yield from out_of_range(stamps, _midnight(copy.entry.start), _midnight(copy.entry.end))
     else:
         yield from out_of_range(stamps, about.start, about.end)
 
 
-def _doubts(files: Iterable[Copy]) -> list[str]:
+def _doubts(files: Iterable[FileToVerify]) -> list[str]:
     """Return, in words, the days that the vendor called doubtful when it sold them."""
     known: dict[str, set[str]] = {}
     for one in files:
@@ -181,7 +181,7 @@ def _doubts(files: Iterable[Copy]) -> list[str]:
     return [f"{what}: {len(names)} files" for what, names in sorted(known.items())]
 
 
-def _strays(files: Iterable[Copy]) -> list[str]:
+def _strays(files: Iterable[FileToVerify]) -> list[str]:
     """Return the files that lie among known ones and are in no manifest, in words."""
     files = list(files)
     if all(one.entry is None for one in files):

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from nautilus_trader.model import FuturesContract
 
-from qe_plugins.data.catalog.catalog import Kind
+from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.writer import bar_table, write_series
 from qe_plugins.data.checks.prices import moment, wrong_bars
 from qe_plugins.data.dbn.records import PRICES, SECONDS, Records, by_contract, header, read_records
@@ -40,7 +40,7 @@ class BarFile(msgspec.Struct, frozen=True):
     group: str = ""
 
 
-class Written(msgspec.Struct, frozen=True):
+class WrittenBars(msgspec.Struct, frozen=True):
     """How many bars were written, and, by name, when the first bar of a future left out was."""
 
     bars: int
@@ -54,7 +54,7 @@ def write_bars(
     *,
     twice: bool = False,
     tick: Callable[[str], None] = lambda _: None,
-) -> Written:
+) -> WrittenBars:
     """Write the bars of contracts, by name, into a new catalog in `folder`.
 
     A bar that two files have, and both the same, is taken once where `twice` allows it. Raises
@@ -76,7 +76,7 @@ def write_bars(
         for name in sorted(parts):
             tick(name)
             written += _write(contracts[name], some[0].schema, parts.pop(name), folder, twice)
-    return Written(written, left)
+    return WrittenBars(written, left)
 
 
 def tick_of(contract: FuturesContract) -> int:
@@ -134,7 +134,7 @@ def _write(
         scale=NANO,
         precision=contract.price_precision,
     )
-    write_series(folder, Kind.BARS, name, table)
+    write_series(folder, RecordKind.BARS, name, table)
     return len(records)
 
 

@@ -24,7 +24,7 @@ from nautilus_trader.model import FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.data.catalog import row_groups
-from qe_plugins.data.catalog.catalog import Kind
+from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.selection import FAR, written
 from qe_plugins.data.catalog.writer import write_tables
 from qe_plugins.data.dbn.files import DbnFile, decoding, slices
@@ -39,7 +39,7 @@ def refuse_shared(parts: Sequence[Piece], name: str, place: str) -> None:
 
     A part's file lies in a folder of its source, in a folder of its slice.
     """
-    spans: dict[Path, list[row_groups.Span]] = defaultdict(list)
+    spans: dict[Path, list[row_groups.TimeSpan]] = defaultdict(list)
     for file, since, until in parts:
         if span := row_groups.span(row_groups.groups(file), since, until):
             spans[file.parents[4]].append(span)
@@ -80,13 +80,13 @@ def _table(file: Path, since: int, until: int) -> pa.Table:
 
 PUBLISHERS = Path(__file__).with_name("publishers.json")
 LOADS = {  # the loader's method for a schema; of several schemas of one kind the first is used
-    Kind.QUOTES: {
+    RecordKind.QUOTES: {
         "mbp-1": "load_quotes",
         "bbo-1s": "load_bbo_quotes",
         "bbo-1m": "load_bbo_quotes",
         "tbbo": "load_quotes",
     },
-    Kind.TRADES: {"trades": "load_trades", "tbbo": "load_tbbo_trades"},
+    RecordKind.TRADES: {"trades": "load_trades", "tbbo": "load_tbbo_trades"},
 }
 UNCOMPRESSED = 0  # of raw catalogs, which are read once
 AFTER_EXPIRY = 2 * 86_400 * 1_000_000_000  # a name's next contract is listed years later
@@ -97,7 +97,7 @@ type Load = Callable[[Path], list[Any]]
 
 def decode(
     files: Sequence[DbnFile],
-    schemas: dict[Kind, str],
+    schemas: dict[RecordKind, str],
     contracts: Mapping[str, FuturesContract],
     folder: Path,
     place: str,
@@ -112,13 +112,13 @@ def decode(
         listed[str(one.raw_symbol)].append(one)
     loader = DatabentoDataLoader(PUBLISHERS)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as raw:
-        pieces: dict[tuple[Kind, str], list[Piece]] = defaultdict(list)
+        pieces: dict[tuple[RecordKind, str], list[Piece]] = defaultdict(list)
         for number, file in enumerate(files):
             for symbol in file.symbols:
                 known = listed[symbol][0].price_precision if symbol in listed else None
                 loader.set_price_precision(symbol, UNKNOWN_PRECISION if known is None else known)
             for kind in (kind for kind, schema in schemas.items() if schema == file.schema):
-                if kind is Kind.BARS:
+                if kind is RecordKind.BARS:
                     continue
                 load = getattr(loader, LOADS[kind][file.schema])
                 path = Path(raw, f"{number}-{kind.value}")
@@ -152,16 +152,16 @@ def refuse_undefined(
                 )
 
 
-def _write_raw(path: Path, kind: Kind, load: Load, file: DbnFile, place: str) -> None:
+def _write_raw(path: Path, kind: RecordKind, load: Load, file: DbnFile, place: str) -> None:
     """Write a file's records into catalogs under `path`, one a slice, by their raw names."""
     path.mkdir()
     for number, part in enumerate(slices(file.path, path)):
         folder = path / str(number)
         folder.mkdir()
         catalog = ParquetDataCatalog(str(folder), compression=UNCOMPRESSED)
-        writers: dict[Kind, Callable[[list[Any]], str]] = {
-            Kind.QUOTES: catalog.write_quote_ticks,
-            Kind.TRADES: catalog.write_trade_ticks,
+        writers: dict[RecordKind, Callable[[list[Any]], str]] = {
+            RecordKind.QUOTES: catalog.write_quote_ticks,
+            RecordKind.TRADES: catalog.write_trade_ticks,
         }
         with decoding(file, place):
             for listed in _by_contract(load(part)):
@@ -177,11 +177,11 @@ def _by_contract(records: list[Any]) -> Iterable[list[Any]]:
 
 def _pieces(
     path: Path,
-    kind: Kind,
+    kind: RecordKind,
     contracts: dict[str, list[FuturesContract]],
     source: DbnFile,
     place: str,
-) -> Iterable[tuple[tuple[Kind, str], Piece]]:
+) -> Iterable[tuple[tuple[RecordKind, str], Piece]]:
     """Yield the dated series that each raw series of a file belongs to."""
     for file in sorted(path.glob("*/data/*/*/*.parquet")):
         raw, since = file.parent.name.rpartition(".")[0], 0

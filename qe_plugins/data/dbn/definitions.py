@@ -31,11 +31,20 @@ from qe_plugins.data.symbology.dataset import refuse_others
 from qe_plugins.data.symbology.symbols import instrument_id
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import ContractKey, dated_key
-from qe_plugins.market.definitions import Contract, Kind, Refusal, disagreements
+from qe_plugins.market.definitions import (
+    ContractDefinition,
+    ContractKind,
+    DefinitionRefusal,
+    disagreements,
+)
 
 BLOCK = 1 << 20
 NO_TIME = 2**64 - 1
-KINDS = {"F": Kind.FUTURE, "C": Kind.OPTION, "P": Kind.OPTION}  # all else is a spread
+KINDS = {
+    "F": ContractKind.FUTURE,
+    "C": ContractKind.OPTION,
+    "P": ContractKind.OPTION,
+}  # all else is a spread
 
 STATED = (  # what a contract is made of
     "raw_symbol",
@@ -57,8 +66,8 @@ STATED = (  # what a contract is made of
 class Defined(msgspec.Struct, frozen=True):
     """What definition files hold: contracts by root and expiry, and those refused, with why."""
 
-    contracts: list[Contract]
-    refused: list[Refusal]
+    contracts: list[ContractDefinition]
+    refused: list[DefinitionRefusal]
 
 
 def definition_files(places: Iterable[Path], damaged: list[DataError] | None = None) -> list[Path]:
@@ -98,7 +107,7 @@ def read_definitions(
     that is cut short or not DBN, and for two definitions that were sent at once and differ.
     """
     wanted = frozenset(roots)
-    known: dict[tuple[str, int, int], Contract] = {}
+    known: dict[tuple[str, int, int], ContractDefinition] = {}
     counted: Counter[tuple[str, int, int]] = Counter()
     latest: dict[tuple[str, int, int], Message] = {}
     for message, times in _distinct(files, damaged):
@@ -124,7 +133,7 @@ def read_definitions(
     return Defined(sorted(kept, key=_order), sorted(refused.values(), key=str))
 
 
-def refuse_wrong(refused: list[Refusal], where: str) -> None:
+def refuse_wrong(refused: list[DefinitionRefusal], where: str) -> None:
     """Raise DataError, with both figures of the first, where definitions were refused."""
     if not refused:
         return
@@ -136,8 +145,8 @@ def refuse_wrong(refused: list[Refusal], where: str) -> None:
     )
 
 
-def _order(contract: Contract) -> tuple[str, int, datetime, str]:
-    return contract.root, list(Kind).index(contract.kind), contract.expiry, contract.raw
+def _order(contract: ContractDefinition) -> tuple[str, int, datetime, str]:
+    return contract.root, list(ContractKind).index(contract.kind), contract.expiry, contract.raw
 
 
 def _distinct(
@@ -221,13 +230,13 @@ def _messages(file: Path) -> Iterator[Message]:
                     yield record
 
 
-def _contract(message: Message) -> Contract:
-    kind = KINDS.get(str(message.instrument_class), Kind.SPREAD)
+def _contract(message: Message) -> ContractDefinition:
+    kind = KINDS.get(str(message.instrument_class), ContractKind.SPREAD)
     key = _key(message, kind)
     tick, limit, above = ticks(message)
-    worth = multipliers(message) if kind is not Kind.SPREAD else []
-    return Contract(
-        id=instrument_id(key, message.exchange) if kind is Kind.FUTURE else None,
+    worth = multipliers(message) if kind is not ContractKind.SPREAD else []
+    return ContractDefinition(
+        id=instrument_id(key, message.exchange) if kind is ContractKind.FUTURE else None,
         raw=message.raw_symbol,
         root=key.root,
         kind=kind,
@@ -242,24 +251,26 @@ def _contract(message: Message) -> Contract:
         activation=_time(message.activation) if message.activation != NO_TIME else None,
         expiry=_time(message.expiration),
         underlying=message.underlying or None,
-        strike=decimal(message.strike_price) if kind is Kind.OPTION else None,
+        strike=decimal(message.strike_price) if kind is ContractKind.OPTION else None,
         cfi=message.cfi,
         sent=_sent(message)[0],
     )
 
 
-def _key(message: Message, kind: Kind) -> ContractKey:
+def _key(message: Message, kind: ContractKind) -> ContractKey:
     """Return root, year and month: of an option, the root of its underlying future.
 
     A future's month is that of its name, and its year the one of that digit nearest to its expiry.
     """
     expiry = _time(message.expiration).date()
-    if kind is Kind.FUTURE and (
+    if kind is ContractKind.FUTURE and (
         named := dated_key(message.raw_symbol, date(expiry.year - 4, 1, 1))
     ):
         return named
     seen = _time(message.ts_event).date()
-    named = dated_key(message.underlying if kind is Kind.OPTION else message.raw_symbol, seen)
+    named = dated_key(
+        message.underlying if kind is ContractKind.OPTION else message.raw_symbol, seen
+    )
     root = named.root if named else message.asset or message.underlying
     if message.maturity_year < 9999 and 1 <= message.maturity_month <= 12:
         return ContractKey(root, message.maturity_year, message.maturity_month)
@@ -279,7 +290,7 @@ class Listed(msgspec.Struct, frozen=True):
     """The futures of definition files by name, `ESZ13`, and those refused, with why."""
 
     contracts: dict[str, FuturesContract]
-    refused: list[Refusal]
+    refused: list[DefinitionRefusal]
 
 
 def listed(files: Sequence[Path], place: str) -> Listed:
@@ -288,14 +299,16 @@ def listed(files: Sequence[Path], place: str) -> Listed:
     Raises DataError where there is none among them, not even a refused one.
     """
     defined = read_definitions(files)
-    futures = [one for one in defined.contracts if one.kind is Kind.FUTURE]
+    futures = [one for one in defined.contracts if one.kind is ContractKind.FUTURE]
     refused = list(defined.refused)
     found = {}
     for one in futures:
         try:
             found[one.name] = instrument(one)
         except (ValueError, OverflowError) as error:
-            refused.append(Refusal(name=one.name, figure="definition", stated=f"is wrong: {error}"))
+            refused.append(
+                DefinitionRefusal(name=one.name, figure="definition", stated=f"is wrong: {error}")
+            )
     if not found and not refused:
         raise DataError(
             "the definitions hold no futures contracts.",
@@ -305,7 +318,7 @@ def listed(files: Sequence[Path], place: str) -> Listed:
     return Listed(found, refused)
 
 
-def instrument(one: Contract) -> FuturesContract:
+def instrument(one: ContractDefinition) -> FuturesContract:
     """Return a future as the engine has it. Raises ValueError for a figure it does not take."""
     assert one.id is not None
     assert one.tick is not None

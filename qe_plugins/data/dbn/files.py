@@ -154,7 +154,7 @@ def _cut_short(path: Path, place: str) -> DataError:
     )
 
 
-class Whole(msgspec.Struct, frozen=True):
+class CompleteFile(msgspec.Struct, frozen=True):
     """A file that is not cut short. `size` is bytes on the disk."""
 
     path: Path
@@ -164,13 +164,13 @@ class Whole(msgspec.Struct, frozen=True):
     sha256: str
 
 
-def read_whole(path: Path, where: str) -> Whole:
+def read_whole(path: Path, where: str) -> CompleteFile:
     """Read a file to its end, and see it safe on the disk. Raises DataError where it is cut."""
     header = read_header(path, where)
     rows = check_whole(path, where)
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    return Whole(path, header, rows, path.stat().st_size, digest(path))
+    return CompleteFile(path, header, rows, path.stat().st_size, digest(path))
 
 
 RECORDS = 100_000

@@ -11,7 +11,7 @@ from nautilus_trader.model import FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.data.catalog.settlements import Settlement, expiry_day, write
-from qe_plugins.data.dbn.statistics import Published, published
+from qe_plugins.data.dbn.statistics import Statistic, read_statistics
 
 FINAL, INTRADAY, UNMARKED = 1, 8, 255  # flags, as CME's tag 731 has them
 
@@ -26,9 +26,9 @@ def read_settlements(
     """
     named = {str(one.id.symbol): one for one in contracts}
     roots = sorted({one.underlying for one in contracts})
-    found: dict[str, Published] = {}
+    found: dict[str, Statistic] = {}
     for file in files:
-        for one in published(file, databento_dbn.StatType.SETTLEMENT_PRICE, roots):
+        for one in read_statistics(file, databento_dbn.StatType.SETTLEMENT_PRICE, roots):
             contract = named.get(one.contract)
             if contract is None or not _is_last(one, contract.expiration_ns):
                 continue
@@ -46,18 +46,18 @@ def keep(files: Iterable[Path], folder: Path) -> int:
     return len(found)
 
 
-def _is_last(one: Published, expiry: int) -> bool:
+def _is_last(one: Statistic, expiry: int) -> bool:
     """Say whether a settlement is that of the last day; older feeds do not name the day."""
     if one.price == databento_dbn.UNDEF_PRICE or (one.flags != UNMARKED and one.flags & INTRADAY):
         return False
     return one.ts >= expiry if one.day is None else one.day == expiry_day(expiry)
 
 
-def _weight(one: Published) -> tuple[bool, int]:
+def _weight(one: Statistic) -> tuple[bool, int]:
     return bool(one.flags & FINAL), one.ts
 
 
-def _settlement(contract: str, one: Published) -> Settlement:
+def _settlement(contract: str, one: Statistic) -> Settlement:
     return Settlement(
         contract=contract,
         price=Decimal(one.price).scaleb(-9).normalize(),

@@ -8,7 +8,7 @@ from pathlib import Path
 import databento_dbn
 import polars as pl
 
-from qe_plugins.data.dbn.statistics import published
+from qe_plugins.data.dbn.statistics import read_statistics
 from qe_plugins.errors import DataError
 
 UNSAID = 2**31 - 1  # version 1 of the format; later ones leave a larger number
@@ -21,7 +21,7 @@ def read_interest(files: Iterable[Path], root: str) -> pl.DataFrame:
     Raises DataError where the files hold none.
     """
     kind = databento_dbn.StatType.OPEN_INTEREST
-    every = (one for file in files for one in published(file, kind, [root]))
+    every = (one for file in files for one in read_statistics(file, kind, [root]))
     rows = [(one.contract, one.ts, one.quantity) for one in every if one.quantity < UNSAID]
     if not rows:
         raise DataError(

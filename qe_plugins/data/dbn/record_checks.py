@@ -30,16 +30,16 @@ PRICES = ("open", "high", "low", "close")
 type Columns = np.ndarray[Any, np.dtype[Any]]
 
 
-class Kind(msgspec.Struct, frozen=True):
+class RecordType(msgspec.Struct, frozen=True):
     """How records of a schema look: their type in the header, and their layouts by size."""
 
     rtype: int
     layouts: dict[int, Any]
 
 
-def _kind(rtype: int, *messages: Any) -> Kind:
+def _kind(rtype: int, *messages: Any) -> RecordType:
     layouts = [np.dtype(message._dtypes) for message in messages]
-    return Kind(rtype, {layout.itemsize: layout for layout in layouts})
+    return RecordType(rtype, {layout.itemsize: layout for layout in layouts})
 
 
 KINDS = {
@@ -104,7 +104,7 @@ def _no_price(prices: Columns) -> Any:
     return (prices > MOST_PRICE) | (prices < -MOST_PRICE)
 
 
-def _batches(path: Path, kind: Kind, place: str, name: str) -> Iterator[Columns]:
+def _batches(path: Path, kind: RecordType, place: str, name: str) -> Iterator[Columns]:
     held, begun = bytearray(), False
     layout: np.dtype[Any] = np.dtype("u1")
     for piece in decompressed(path):

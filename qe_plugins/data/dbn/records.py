@@ -26,7 +26,7 @@ NO_NAME = ""
 type Records = np.ndarray[Any, np.dtype[Any]]
 
 
-class Meaning(msgspec.Struct, frozen=True):
+class SymbolInterval(msgspec.Struct, frozen=True):
     """`name` is what an instrument id stood for on the days `start` until `end`."""
 
     start: date
@@ -34,7 +34,7 @@ class Meaning(msgspec.Struct, frozen=True):
     name: str
 
 
-type Names = Mapping[int, list[Meaning]]
+type Names = Mapping[int, list[SymbolInterval]]
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -53,11 +53,11 @@ def header(path: Path) -> Header:
     """Return the header of a whole DBN file."""
     with path.open("rb") as raw:
         metadata = _metadata(_reader(raw))
-    names: dict[int, list[Meaning]] = {}
+    names: dict[int, list[SymbolInterval]] = {}
     for name, intervals in metadata.mappings.items():
         for one in intervals:
             if one["symbol"]:
-                meaning = Meaning(one["start_date"], one["end_date"], name)
+                meaning = SymbolInterval(one["start_date"], one["end_date"], name)
                 names.setdefault(_id(one["symbol"], path), []).append(meaning)
     return Header(
         dataset=metadata.dataset,

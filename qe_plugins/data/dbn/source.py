@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from qe_plugins.config.schema import Data
+from qe_plugins.config.schema import DataSettings
 from qe_plugins.data.catalog import selection
 from qe_plugins.data.catalog.build_cache import cached
-from qe_plugins.data.catalog.catalog import Kind, Shelf, open_shelf
+from qe_plugins.data.catalog.catalog import Catalog, RecordKind, open_catalog
 from qe_plugins.data.catalog.selection import Where
 from qe_plugins.data.checks.prices import moment
 from qe_plugins.data.dbn import final_settlements, statistics
@@ -29,7 +29,7 @@ DEFINITION = "definition"
 SUFFIX = ".dbn.zst"
 
 
-def shelf(data: Data, where: Where) -> tuple[str, Shelf]:
+def shelf(data: DataSettings, where: Where) -> tuple[str, Catalog]:
     """Return the tape's name and its catalog, decoded on first use.
 
     The cache is keyed by the content of the files, so a changed file is decoded again. Raises
@@ -49,12 +49,14 @@ def shelf(data: Data, where: Where) -> tuple[str, Shelf]:
         "dbn",
         _key(files, schemas),
         build=lambda folder: _build(files, schemas, folder, place),
-        read=lambda folder: open_shelf(folder, place),
+        read=lambda folder: open_catalog(folder, place),
     )
     return ", ".join(one.resolve().name for one in given), opened
 
 
-def _build(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, place: str) -> None:
+def _build(
+    files: Sequence[DbnFile], schemas: dict[RecordKind, str], folder: Path, place: str
+) -> None:
     rows = {file.path: check_records(file.path, place) for file in files}
     with _placed(place):
         found = listed([file.path for file in files if file.schema == DEFINITION], place)
@@ -65,7 +67,7 @@ def _build(files: Sequence[DbnFile], schemas: dict[Kind, str], folder: Path, pla
         bars = [
             BarFile(one.path, one.schema, rows[one.path])
             for one in files
-            if one.schema == schemas.get(Kind.BARS)
+            if one.schema == schemas.get(RecordKind.BARS)
         ]
         written = write_bars(bars, found.contracts, folder)
         _refuse_left(written.left, refused, bars, place)
@@ -99,7 +101,7 @@ def _refuse_left(
             )
 
 
-def _key(files: Sequence[DbnFile], schemas: dict[Kind, str]) -> str:
+def _key(files: Sequence[DbnFile], schemas: dict[RecordKind, str]) -> str:
     parts = [FORM, *(f"{kind.value} {schema}" for kind, schema in schemas.items())]
     parts += [f"{file.path.name} {digest(file.path)}" for file in files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
@@ -121,18 +123,18 @@ def _dated_files(given: Sequence[Path], place: str) -> list[DbnFile]:
     return sorted(dated.values(), key=lambda file: (file.path.name, str(file.path)))
 
 
-def _schemas(present: set[str], data: Data, where: Where) -> dict[Kind, str]:
+def _schemas(present: set[str], data: DataSettings, where: Where) -> dict[RecordKind, str]:
     """Return the schema to take each kind of record from."""
     bars = {spec: schema for schema, spec in BAR_SCHEMAS.items() if schema in present}
     if data.bars not in bars:
         selection.refuse_absent_bars(bars, data, where)
-    asked = {Kind.QUOTES: data.quotes, Kind.TRADES: data.trades}
+    asked = {RecordKind.QUOTES: data.quotes, RecordKind.TRADES: data.trades}
     ticks = {
         kind: next((schema for schema in LOADS[kind] if schema in present), None)
         for kind, on in asked.items()
         if on
     }
-    every = {Kind.BARS: bars.get(data.bars), **ticks}
+    every = {RecordKind.BARS: bars.get(data.bars), **ticks}
     return {kind: schema for kind, schema in every.items() if schema}
 
 

@@ -24,7 +24,7 @@ LAYOUTS = {  # by the size of a record, which grew with version 3 of the format
 ADDED = int(databento_dbn.StatUpdateAction.NEW)
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
+class Statistic(msgspec.Struct, frozen=True, kw_only=True):
     """One statement about a contract, `ESZ13`: `ts` is when it came (UTC nanoseconds), `day` the
     trading day it is about where that is said, `price` in units of 1e-9."""
 
@@ -36,7 +36,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     flags: int
 
 
-def published(file: Path, kind: int, roots: Sequence[str]) -> Iterator[Published]:
+def read_statistics(file: Path, kind: int, roots: Sequence[str]) -> Iterator[Statistic]:
     """Yield what a file says of one kind of the roots' outright contracts, in the file's order.
 
     `kind` is a `databento_dbn.StatType`. Deletions are left out. Nothing for a file of another
@@ -54,7 +54,7 @@ def published(file: Path, kind: int, roots: Sequence[str]) -> Iterator[Published
                 yield found
 
 
-def _published(record: np.void, names: Names) -> Published | None:
+def _published(record: np.void, names: Names) -> Statistic | None:
     ts, id_ = int(record["ts_event"]), int(record["instrument_id"])
     reference = int(record["ts_ref"])
     day = None if reference == databento_dbn.UNDEF_TIMESTAMP else _day(reference)
@@ -63,7 +63,7 @@ def _published(record: np.void, names: Names) -> Published | None:
         contract = contract_on(id_, day, names)
     if contract is None:
         return None
-    return Published(
+    return Statistic(
         contract=contract,
         ts=ts,
         day=day,

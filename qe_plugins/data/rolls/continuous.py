@@ -19,7 +19,7 @@ from qe_plugins.market.continuous import LABEL, Adjust, Segment, continuous, seg
 from qe_plugins.market.roll_calendar import Rule
 
 
-class Series(msgspec.Struct, frozen=True, kw_only=True):
+class ContinuousSeries(msgspec.Struct, frozen=True, kw_only=True):
     """A continuous series as known on session `as_of`. `bars` are as `continuous` returns them."""
 
     root: str
@@ -66,7 +66,7 @@ def read_series(
     adjust: Adjust,
     as_of: date | None = None,
     intraday: bool = False,
-) -> Series:
+) -> ContinuousSeries:
     """Return a root's series with nothing later than a session in it; by default, the last one.
 
     Raises DataError where there is no data by then, or a roll lacks prices to adjust by.
@@ -82,7 +82,7 @@ def read_series(
     seen = within(rolls_of(activity, rule), activity.days[0], known[-1])
     stretches = segments(seen, known[-1], adjust)
     bars = _intraday(activity) if intraday else _of_sessions(activity)
-    return Series(
+    return ContinuousSeries(
         root=root,
         rule=rule,
         adjust=adjust,
@@ -92,7 +92,7 @@ def read_series(
     )
 
 
-def write_series(series: Series, file: Path) -> None:
+def write_series(series: ContinuousSeries, file: Path) -> None:
     """Write the bars as Parquet, with the label in the file's metadata.
 
     Raises DataError where the file cannot be written.

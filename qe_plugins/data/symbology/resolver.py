@@ -34,7 +34,7 @@ class Resolver(Protocol):
         """Return the intervals of each symbol; symbols that resolve to nothing are left out."""
 
 
-class Span(msgspec.Struct, frozen=True, order=True):
+class SymbolSpan(msgspec.Struct, frozen=True, order=True):
     """A dated contract and the UTC days, `end` exclusive, on which the symbol stood for it."""
 
     start: date
@@ -42,14 +42,14 @@ class Span(msgspec.Struct, frozen=True, order=True):
     key: ContractKey
 
 
-def contract_spans(resolver: Resolver, symbol: Symbol, start: date, end: date) -> list[Span]:
+def contract_spans(resolver: Resolver, symbol: Symbol, start: date, end: date) -> list[SymbolSpan]:
     """Return the dated contracts behind a symbol, in order of time; spreads and options left out.
 
     Raises DataError when the vendor resolves the symbol to no contract in these days.
     """
     names = _raw_names(resolver, symbol, start, end)
     spans = [
-        Span(name.start, name.end, key)
+        SymbolSpan(name.start, name.end, key)
         for name in names
         if is_outright(name.symbol) and (key := dated_key(name.symbol, name.start)) is not None
     ]
@@ -80,12 +80,12 @@ def _overlap(ids: Interval, name: Interval) -> Interval | None:
     return Interval(start, end, name.symbol) if start < end else None
 
 
-def _joined(spans: list[Span]) -> list[Span]:
+def _joined(spans: list[SymbolSpan]) -> list[SymbolSpan]:
     """Join what touches, such as a contract's spans before and after its id changed."""
-    joined: dict[ContractKey, list[Span]] = {}
+    joined: dict[ContractKey, list[SymbolSpan]] = {}
     for span in spans:
         known = joined.setdefault(span.key, [])
         if known and known[-1].end >= span.start:
-            span = Span(known[-1].start, max(known.pop().end, span.end), span.key)
+            span = SymbolSpan(known[-1].start, max(known.pop().end, span.end), span.key)
         known.append(span)
     return sorted(span for known in joined.values() for span in known)

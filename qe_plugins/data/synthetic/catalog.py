@@ -12,15 +12,15 @@ from typing import get_args, get_type_hints
 import msgspec
 
 from qe_plugins import state_dir
-from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.catalog.catalog import open_shelf
+from qe_plugins.config.schema import SyntheticSettings
+from qe_plugins.data.catalog.catalog import open_catalog
 from qe_plugins.data.synthetic.generator import build
-from qe_plugins.data.synthetic.label import ROLLS, Made, read_label
+from qe_plugins.data.synthetic.label import ROLLS, SyntheticLabel, read_label
 from qe_plugins.data.synthetic.roots import by_underlying, check_through_zero
 from qe_plugins.data.synthetic.schedule import plan
 from qe_plugins.errors import DataError, did_you_mean
 
-ROOTS: tuple[str, ...] = get_args(get_type_hints(Synthetic)["root"])
+ROOTS: tuple[str, ...] = get_args(get_type_hints(SyntheticSettings)["root"])
 
 
 class Generated(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,14 +35,16 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
     made: bool
 
 
-def default_folder(settings: Synthetic, roots: Sequence[str]) -> Path:
+def default_folder(settings: SyntheticSettings, roots: Sequence[str]) -> Path:
     """Return where a tape goes by default: its settings are in the name."""
     names = "-".join(roots)
     name = f"synth-{names}-{settings.start}-{settings.years}y-seed{settings.seed}"
     return state_dir.data_dir() / name
 
 
-def generate(settings: Synthetic, roots: Sequence[str], out: Path | None = None) -> Generated:
+def generate(
+    settings: SyntheticSettings, roots: Sequence[str], out: Path | None = None
+) -> Generated:
     """Write the tape of `roots` whole or not at all; those of one underlying share its price.
 
     A catalog of the same settings that is there already is left as it is. Raises DataError for
@@ -50,11 +52,11 @@ def generate(settings: Synthetic, roots: Sequence[str], out: Path | None = None)
     """
     _check(settings, roots)
     place = (out or default_folder(settings, roots)).absolute()
-    wanted = Made(tuple(roots), msgspec.structs.replace(settings, root=roots[0]))
+    wanted = SyntheticLabel(tuple(roots), msgspec.structs.replace(settings, root=roots[0]))
     there = place.exists() and _is_there(place, wanted)
     if not there:
         _write(wanted, place)
-    shelf = open_shelf(place, str(place))
+    shelf = open_catalog(place, str(place))
     return Generated(
         catalog=place,
         label=wanted.label,
@@ -66,7 +68,7 @@ def generate(settings: Synthetic, roots: Sequence[str], out: Path | None = None)
     )
 
 
-def _check(settings: Synthetic, roots: Sequence[str]) -> None:
+def _check(settings: SyntheticSettings, roots: Sequence[str]) -> None:
     for root in roots:
         if root not in ROOTS:
             hint = did_you_mean(root, ROOTS) or f"There are {', '.join(ROOTS)}."
@@ -82,7 +84,7 @@ def _check(settings: Synthetic, roots: Sequence[str]) -> None:
     check_through_zero(settings, roots, "--through-zero")
 
 
-def _is_there(place: Path, wanted: Made) -> bool:
+def _is_there(place: Path, wanted: SyntheticLabel) -> bool:
     if place.is_dir() and read_label(place, "catalog") == wanted:
         return True
     if place.is_dir() and not any(place.iterdir()):
@@ -90,7 +92,7 @@ def _is_there(place: Path, wanted: Made) -> bool:
     raise DataError("is already there.", where=str(place), hint="Name another folder with --out.")
 
 
-def _write(wanted: Made, place: Path) -> None:
+def _write(wanted: SyntheticLabel, place: Path) -> None:
     parts = [
         (plan(wanted.settings, lambda key: f"--{key}", group[0]), group)
         for group in by_underlying(wanted.roots).values()

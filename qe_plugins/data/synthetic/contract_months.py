@@ -18,7 +18,7 @@ SECOND = 1_000_000_000
 DAY_NS = 86_400 * SECOND
 
 
-class Month(msgspec.Struct, frozen=True):
+class ContractMonth(msgspec.Struct, frozen=True):
     """A contract month, and when it stops trading, UTC nanoseconds.
 
     `leaves` is when a position must be gone where that is earlier, at first notice; else 0.
@@ -44,10 +44,10 @@ def sessions(first: date, count: int) -> tuple[list[date], np.ndarray]:
     return days, np.array([nanoseconds(day - DAY, OPEN) for day in days])
 
 
-def months(root: str, first: date, count: int) -> list[Month]:
+def months(root: str, first: date, count: int) -> list[ContractMonth]:
     """Return the next `count` quarterly months that expire after `first`."""
     found = [
-        Month(ContractKey(root, year, month), nanoseconds(last, time(8, 30)))
+        ContractMonth(ContractKey(root, year, month), nanoseconds(last, time(8, 30)))
         for year in range(first.year, first.year + count // 4 + 2)
         for month in (3, 6, 9, 12)
         if (last := _nth(year, month, FRIDAY, 3)) > first

@@ -23,17 +23,17 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.catalog.build_cache import cached
-from qe_plugins.data.catalog.catalog import Kind, Shelf, open_shelf
+from qe_plugins.data.catalog.catalog import Catalog, RecordKind, open_catalog
 from qe_plugins.data.catalog.selection import Where
 from qe_plugins.data.catalog.writer import bar_table, write_series
-from qe_plugins.data.synthetic.contract_months import DAY_NS, MINUTES, Month
-from qe_plugins.data.synthetic.label import Made, write_label
-from qe_plugins.data.synthetic.price_path import PricePath, Reel
+from qe_plugins.data.synthetic.contract_months import DAY_NS, MINUTES, ContractMonth
+from qe_plugins.data.synthetic.label import SyntheticLabel, write_label
+from qe_plugins.data.synthetic.price_path import PathCache, PricePath
 from qe_plugins.data.synthetic.rolls import KnownRoll, known_rolls
 from qe_plugins.data.synthetic.roots import SPECS, check_through_zero, price_of, seed_of
-from qe_plugins.data.synthetic.schedule import Plan, plan
+from qe_plugins.data.synthetic.schedule import TapeSchedule, plan
 from qe_plugins.data.synthetic.volume import traded
 from qe_plugins.market.contract_key import ContractKey
 
@@ -45,7 +45,7 @@ BELOW = 0.35  # of the first price: how far below zero a price falls that is to
 WIDTH = 8  # sessions over which it does so, at most
 
 
-def shelf(settings: Synthetic, where: Where) -> Shelf:
+def shelf(settings: SyntheticSettings, where: Where) -> Catalog:
     """Return the catalog of the generated tape, made on first use."""
     place = where("synthetic")
     check_through_zero(settings, [settings.root], place)
@@ -56,11 +56,13 @@ def shelf(settings: Synthetic, where: Where) -> Shelf:
         "synthetic",
         key,
         build=lambda folder: build(settings, [(planned, [settings.root])], folder),
-        read=lambda folder: open_shelf(folder, place),
+        read=lambda folder: open_catalog(folder, place),
     )
 
 
-def build(settings: Synthetic, parts: Sequence[tuple[Plan, Sequence[str]]], folder: Path) -> None:
+def build(
+    settings: SyntheticSettings, parts: Sequence[tuple[TapeSchedule, Sequence[str]]], folder: Path
+) -> None:
     """Write the catalog of a tape into `folder`; roots of a part share one underlying."""
     contracts: list[FuturesContract] = []
     rolls: dict[str, list[KnownRoll]] = {}
@@ -69,17 +71,17 @@ def build(settings: Synthetic, parts: Sequence[tuple[Plan, Sequence[str]]], fold
         rolls |= known_rolls(planned, roots, SPECS[roots[0]].venue)
     ParquetDataCatalog(str(folder)).write_instruments(contracts)
     names = [root for _, roots in parts for root in roots]
-    write_label(folder, Made(tuple(names), settings), rolls)
+    write_label(folder, SyntheticLabel(tuple(names), settings), rolls)
 
 
 def _written(
-    settings: Synthetic, planned: Plan, roots: Sequence[str], folder: Path
+    settings: SyntheticSettings, planned: TapeSchedule, roots: Sequence[str], folder: Path
 ) -> list[FuturesContract]:
     """Write the bars of roots that share one underlying, month by month; return the contracts."""
     spec = SPECS[roots[0]]
     seed, volatility = seed_of(settings.seed, spec.underlying), settings.volatility * spec.wild
-    reel, contracts = Reel(seed, volatility), []
-    fall = _fall(settings, planned, roots[0], Reel(seed, volatility))
+    reel, contracts = PathCache(seed, volatility), []
+    fall = _fall(settings, planned, roots[0], PathCache(seed, volatility))
     for number, month in enumerate(planned.months):
         share = planned.share(number)
         days = np.flatnonzero(share)
@@ -95,11 +97,13 @@ def _written(
                 volumes = _volumes(settings.seed, own, at, path, share[days])
                 table = _bars(settings, planned, path, own, days, volumes, fall)
                 name = f"{own.key.name}.{SPECS[root].venue}-1-MINUTE-LAST-EXTERNAL"
-                write_series(folder, Kind.BARS, name, table)
+                write_series(folder, RecordKind.BARS, name, table)
     return contracts
 
 
-def _fall(settings: Synthetic, planned: Plan, root: str, reel: Reel) -> np.ndarray | None:
+def _fall(
+    settings: SyntheticSettings, planned: TapeSchedule, root: str, reel: PathCache
+) -> np.ndarray | None:
     """Return what is taken off the price in each minute of each session, in points; mostly none."""
     if root not in settings.through_zero:
         return None
@@ -111,7 +115,9 @@ def _fall(settings: Synthetic, planned: Plan, root: str, reel: Reel) -> np.ndarr
     return fall
 
 
-def _volumes(seed: int, month: Month, at: int, path: PricePath, share: np.ndarray) -> np.ndarray:
+def _volumes(
+    seed: int, month: ContractMonth, at: int, path: PricePath, share: np.ndarray
+) -> np.ndarray:
     """Return the contracts traded in each minute; each root of a tape has draws of its own."""
     spec = SPECS[month.key.root]
     entropy = [seed_of(seed, spec.underlying), month.key.year, month.key.month]
@@ -120,10 +126,10 @@ def _volumes(seed: int, month: Month, at: int, path: PricePath, share: np.ndarra
 
 
 def _bars(
-    settings: Synthetic,
-    planned: Plan,
+    settings: SyntheticSettings,
+    planned: TapeSchedule,
     path: PricePath,
-    month: Month,
+    month: ContractMonth,
     days: np.ndarray,
     volumes: np.ndarray,
     fall: np.ndarray | None,
@@ -145,7 +151,7 @@ def _bars(
     return bar_table(prices, volumes[kept], stamps[kept], scale=digits, precision=digits)
 
 
-def _contract(month: Month) -> FuturesContract:
+def _contract(month: ContractMonth) -> FuturesContract:
     root = month.key.root
     spec = SPECS[root]
     return FuturesContract(

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import msgspec
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.synthetic.rolls import KnownRoll
 from qe_plugins.errors import DataError
 
 LABEL, ROLLS = "synthetic.json", "rolls.json"
 
 
-class Made(msgspec.Struct, frozen=True):
+class SyntheticLabel(msgspec.Struct, frozen=True):
     """How a catalog was generated."""
 
     roots: tuple[str, ...]
-    settings: Synthetic
+    settings: SyntheticSettings
 
     @property
     def label(self) -> str:
@@ -28,13 +28,15 @@ class Made(msgspec.Struct, frozen=True):
         return f"SYNTHETIC {roots} tape, seed {self.settings.seed} (not market data)"
 
 
-def write_label(folder: Path, made: Made, rolls: Mapping[str, Sequence[KnownRoll]]) -> None:
+def write_label(
+    folder: Path, made: SyntheticLabel, rolls: Mapping[str, Sequence[KnownRoll]]
+) -> None:
     """Leave the label, and the rolls known by root, in a catalog's folder."""
     for name, what in ((LABEL, {"label": made.label, "made": made}), (ROLLS, rolls)):
         (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(what)))
 
 
-def read_label(folder: Path, place: str) -> Made | None:
+def read_label(folder: Path, place: str) -> SyntheticLabel | None:
     """Return how a catalog was generated, None where it was not."""
     file = folder / LABEL
     if not file.is_file():
@@ -51,4 +53,4 @@ def read_label(folder: Path, place: str) -> Made | None:
 
 class _Label(msgspec.Struct, frozen=True):
     label: str
-    made: Made
+    made: SyntheticLabel

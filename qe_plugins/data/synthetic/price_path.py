@@ -41,7 +41,7 @@ class PricePath(msgspec.Struct, frozen=True):
     activity: np.ndarray
 
 
-class Reel:
+class PathCache:
     """The path session by session, kept only as far back as it is still asked for.
 
     `volatility` is a year's, as in 0.16. Reels of one seed begin with the same sessions.

@@ -8,7 +8,7 @@ from datetime import date as Date  # noqa: N812 - `date` is the name of a field
 import msgspec
 import numpy as np
 
-from qe_plugins.data.synthetic.schedule import Plan
+from qe_plugins.data.synthetic.schedule import TapeSchedule
 from qe_plugins.market.contract_key import ContractKey
 
 
@@ -21,7 +21,9 @@ class KnownRoll(msgspec.Struct, frozen=True):
     after: str
 
 
-def known_rolls(planned: Plan, roots: Sequence[str], venue: str) -> dict[str, list[KnownRoll]]:
+def known_rolls(
+    planned: TapeSchedule, roots: Sequence[str], venue: str
+) -> dict[str, list[KnownRoll]]:
     """Return the rolls of each root, oldest first, as far as the tape has them."""
     found: dict[str, list[KnownRoll]] = {root: [] for root in roots}
     for number in range(len(planned.months) - 1):

@@ -11,15 +11,15 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from qe_plugins.config.schema import Synthetic
-from qe_plugins.data.synthetic.contract_months import Month, months, nanoseconds
+from qe_plugins.config.schema import SyntheticSettings
+from qe_plugins.data.synthetic.contract_months import ContractMonth, months, nanoseconds
 from qe_plugins.errors import DataError
 from qe_plugins.market.expiry import first_notice, last_trade, listed
 
 SP500 = "S&P 500"
 
 
-class Spec(msgspec.Struct, frozen=True, kw_only=True):
+class RootProfile(msgspec.Struct, frozen=True, kw_only=True):
     """One root. `tick` is in points, `multiplier` in USD a point, `volume` contracts a minute.
 
     `price` is the first one where the settings have none, `wild` how much more its price moves than
@@ -49,8 +49,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.tick.scaleb(self.precision))
 
 
-def _index(underlying: str, multiplier: int, volume: int, price: int) -> Spec:
-    return Spec(
+def _index(underlying: str, multiplier: int, volume: int, price: int) -> RootProfile:
+    return RootProfile(
         underlying=underlying,
         venue="XCME",
         asset="INDEX",
@@ -65,7 +65,7 @@ SPECS = {
     "ES": _index(SP500, 50, 900, 4_750),
     "MES": _index(SP500, 5, 600, 4_750),
     "NQ": _index("Nasdaq-100", 20, 350, 16_800),
-    "CL": Spec(
+    "CL": RootProfile(
         underlying="crude oil",
         venue="XNYM",
         asset="COMMODITY",
@@ -76,7 +76,7 @@ SPECS = {
         wild=2.2,
         stops=time(13, 30),
     ),
-    "GC": Spec(
+    "GC": RootProfile(
         underlying="gold",
         venue="XCEC",
         asset="COMMODITY",
@@ -86,7 +86,7 @@ SPECS = {
         price=Decimal(2_050),
         stops=time(12, 30),
     ),
-    "ZN": Spec(
+    "ZN": RootProfile(
         underlying="ten-year note",
         venue="XCBT",
         asset="DEBT",
@@ -108,7 +108,7 @@ def by_underlying(roots: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def check_through_zero(settings: Synthetic, roots: Sequence[str], place: str) -> None:
+def check_through_zero(settings: SyntheticSettings, roots: Sequence[str], place: str) -> None:
     """Raise DataError where the settings take a root through zero that is not one of `roots`."""
     known = [one for one in roots if SPECS[one].asset != "INDEX"]
     for root in settings.through_zero:
@@ -117,7 +117,7 @@ def check_through_zero(settings: Synthetic, roots: Sequence[str], place: str) ->
             raise DataError(f"the price of {root} cannot go through zero.", where=place, hint=hint)
 
 
-def price_of(settings: Synthetic, root: str) -> Decimal:
+def price_of(settings: SyntheticSettings, root: str) -> Decimal:
     """Return the first price of a root, in points."""
     return SPECS[root].price if settings.open_price is None else settings.open_price
 
@@ -129,7 +129,7 @@ def seed_of(seed: int, underlying: str) -> int:
     return int(np.random.SeedSequence([seed, crc32(underlying.encode())]).generate_state(1)[0])
 
 
-def months_of(root: str, first: date, count: int) -> list[Month]:
+def months_of(root: str, first: date, count: int) -> list[ContractMonth]:
     """Return the next `count` contract months of a root that may be held after a day."""
     if SPECS[root].asset == "INDEX":
         return months(root, first, count)
@@ -139,7 +139,7 @@ def months_of(root: str, first: date, count: int) -> list[Month]:
         last = last_trade(key)
         stops = SPECS[root].stops
         leaves = min(last, notice) if notice else last
-        found.append(Month(key, nanoseconds(last, stops), nanoseconds(leaves, stops)))
+        found.append(ContractMonth(key, nanoseconds(last, stops), nanoseconds(leaves, stops)))
         if len(found) == count:
             break
     return found

@@ -11,10 +11,10 @@ from datetime import date, datetime, timedelta
 import msgspec
 import numpy as np
 
-from qe_plugins.config.schema import Synthetic
+from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.catalog.selection import Where
 from qe_plugins.data.synthetic import contract_months
-from qe_plugins.data.synthetic.contract_months import MINUTES, SECOND, Month
+from qe_plugins.data.synthetic.contract_months import MINUTES, SECOND, ContractMonth
 from qe_plugins.data.synthetic.roots import months_of
 from qe_plugins.data.synthetic.volume import LEAST, THIN, month_share
 from qe_plugins.errors import DataError
@@ -27,14 +27,14 @@ DUST = 1e-6
 DAY = timedelta(days=1)
 
 
-class Plan(msgspec.Struct, frozen=True):
+class TapeSchedule(msgspec.Struct, frozen=True):
     """Sessions by their dates and UTC nanoseconds; `halts` has the start and end of one in each."""
 
     days: list[date]
     opens: np.ndarray
     closes: np.ndarray
     halts: np.ndarray
-    months: list[Month]
+    months: list[ContractMonth]
     least: tuple[float, ...]
     dust: float = 0.0  # a share that counts as none
 
@@ -51,7 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
         return stamps, open_
 
 
-def plan(settings: Synthetic, where: Where, root: str | None = None) -> Plan:
+def plan(settings: SyntheticSettings, where: Where, root: str | None = None) -> TapeSchedule:
     """Return when a root trades, by default that of the settings.
 
     Raises DataError where its days cannot be.
@@ -71,7 +71,7 @@ def plan(settings: Synthetic, where: Where, root: str | None = None) -> Plan:
     return _long(root, settings.years, first)
 
 
-def _short(settings: Synthetic, root: str, first: date, place: str) -> Plan:
+def _short(settings: SyntheticSettings, root: str, first: date, place: str) -> TapeSchedule:
     days, opens = contract_months.sessions(first, settings.sessions)
     listed = months_of(root, days[0], settings.contracts)
     ahead = months_of(root, days[0], settings.sessions // 15 + 2)
@@ -84,17 +84,17 @@ def _short(settings: Synthetic, root: str, first: date, place: str) -> Plan:
             hint=f"Set 'contracts: {needed}' or take fewer sessions.",
         )
     no_halts = np.zeros((opens.size, 2), np.int64)
-    return Plan(days, opens, opens + MINUTES * MINUTE, no_halts, listed, LEAST)
+    return TapeSchedule(days, opens, opens + MINUTES * MINUTE, no_halts, listed, LEAST)
 
 
-def _long(root: str, years: int, first: date) -> Plan:
+def _long(root: str, years: int, first: date) -> TapeSchedule:
     """Return the contracts of some years, and the sessions up to the expiry of the last of them."""
     listed = months_of(root, first, len(market(root).cycle) * years)
     last = _day_of(listed[-1].expiry)
     found = exchange_sessions(root, first, last)
     opens, closes = (_ns([getattr(one, name) for one in found]) for name in ("open", "close"))
     halts = np.array([_halt(one) for one in found], np.int64)
-    return Plan([one.date for one in found], opens, closes, halts, listed, THIN, DUST)
+    return TapeSchedule([one.date for one in found], opens, closes, halts, listed, THIN, DUST)
 
 
 def _halt(session: Session) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qe_plugins.data.synthetic.contract_months import DAY_NS, Month
+from qe_plugins.data.synthetic.contract_months import DAY_NS, ContractMonth
 
 ROLL, ROLL_WIDTH = 8.0, 0.9  # days before expiry at which half of the volume has moved on
 LEAST = (0.01, 0.01, 0.0005, 0.00002)  # share of the front month, and of those behind it
@@ -12,7 +12,7 @@ THIN = (0.01, 0.0002, 0.00001)  # the same where years are to be read: back mont
 
 
 def month_share(
-    listed: list[Month], number: int, opens: np.ndarray, least: tuple[float, ...] = LEAST
+    listed: list[ContractMonth], number: int, opens: np.ndarray, least: tuple[float, ...] = LEAST
 ) -> np.ndarray:
     """Return the month's part of each session's volume; zero where it is not traded."""
     expired = np.array([month.expiry for month in listed])[:, None] <= opens
@@ -23,7 +23,7 @@ def month_share(
     return np.where(expired[number], 0.0, np.maximum(came * (1.0 - left), some))
 
 
-def _moved_on(month: Month, opens: np.ndarray) -> np.ndarray:
+def _moved_on(month: ContractMonth, opens: np.ndarray) -> np.ndarray:
     """Return the part of the volume that has left a month for later ones."""
     days = ((month.leaves or month.expiry) - opens) / DAY_NS
     return 1 / (1 + np.exp(np.clip((days - ROLL) / ROLL_WIDTH, -50, 50)))

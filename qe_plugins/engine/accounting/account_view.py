@@ -29,19 +29,21 @@ from nautilus_trader.model import (
 from qe_plugins.engine.accounting.balance import ZERO, Balance
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.risk.margin import Margin
+    from qe_plugins.engine.risk.margin import MarginCalculator
 
 FILTER = "account_id"
 
 
-class OneAccount:
+class SingleAccount:
     """The account as Nautilus' own `MarginAccount`, brought up to date when it is asked for.
 
     `name` is the venue that the configuration gives it, `venues` those that contracts trade on:
     for each of them, `engines`, the engine keeps an account of its own.
     """
 
-    def __init__(self, name: str, venues: Iterable[Venue], balance: Balance, margin: Margin):
+    def __init__(
+        self, name: str, venues: Iterable[Venue], balance: Balance, margin: MarginCalculator
+    ):
         self.balance, self._margin, self.engines = balance, margin, list(venues)
         self.venues = dict.fromkeys([Venue(name), *self.engines])
         self.id = AccountId(f"{name}-001")
@@ -96,13 +98,13 @@ class OneAccount:
         )
 
 
-class View:
+class ForwardingView:
     """Passes everything on to the engine's object, but for what its subclass answers.
 
     Where the engine can filter by account id, the one account's id filters nothing out.
     """
 
-    def __init__(self, inner: Any, one: OneAccount) -> None:
+    def __init__(self, inner: Any, one: SingleAccount) -> None:
         self._inner, self._one = inner, one
 
     def __getattr__(self, name: str) -> Any:
@@ -129,7 +131,7 @@ class View:
         return asked
 
 
-class CacheView(View):
+class CacheView(ForwardingView):
     """The engine's cache, where every venue has the one account."""
 
     def account(self, account_id: Any) -> Any:
@@ -142,7 +144,7 @@ class CacheView(View):
         return self._one.id if venue in self._one.venues else None
 
 
-class PortfolioView(View):
+class PortfolioView(ForwardingView):
     """The engine's portfolio, where every venue has the one account."""
 
     def account(self, venue: Any = None, account_id: Any = None) -> Any:

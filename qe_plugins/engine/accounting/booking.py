@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nautilus_trader.model import OrderType
 
-from qe_plugins.data.catalog.reader import NO_COLUMNS, Columns
-from qe_plugins.engine.accounting.fills import FillEvents
-from qe_plugins.engine.accounting.trades import Book, Fill, trade_of
+from qe_plugins.data.catalog.reader import NO_COLUMNS, BarColumns
+from qe_plugins.engine.accounting.fills import FillReader
+from qe_plugins.engine.accounting.trades import Fill, OpenTrade, build_trade
 from qe_plugins.engine.contracts.instruments import decimal, instrument_of
 from qe_plugins.engine.recording.recorder import Recorder
 
 if TYPE_CHECKING:
     from qe_plugins.bars import Bars
     from qe_plugins.engine.recording.observers import Observers
-    from qe_plugins.engine.running.availability import Listings
+    from qe_plugins.engine.running.availability import AvailableData
 
 type Range = tuple[float, float]
 """The highest and the lowest price of some bars; minus infinity and infinity of none."""
@@ -31,7 +31,7 @@ type Range = tuple[float, float]
 UNSEEN: Range = (-inf, inf)
 
 
-class Path:
+class PriceRanges:
     """The bars of one contract, of every type, in the order in which they are heard."""
 
     def __init__(self, parts: Sequence[Bars]) -> None:
@@ -73,38 +73,38 @@ def _joined(columns: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(columns) if columns else np.empty(0)
 
 
-EVER = 2**63 - 1
+END_OF_TIME = 2**63 - 1
 
 type Key = tuple[str, str]
 """A strategy and a contract."""
 
 
-class BackOffice:
+class TradeBooker:
     """Keeps a book a strategy and contract, and tells the observers of each trade that closes.
 
     `filled` takes a fill, to be booked later.
     """
 
     def __init__(
-        self, cache: Any, recorder: Recorder, observers: Observers, listings: Listings
+        self, cache: Any, recorder: Recorder, observers: Observers, listings: AvailableData
     ) -> None:
         self._cache, self._recorder = cache, recorder
-        self._observers, self._read = observers, FillEvents(cache, recorder, listings).read
+        self._observers, self._read = observers, FillReader(cache, recorder, listings).read
         self._watches = observers.wants("trade_closed")
-        self.books: dict[Key, Book] = {}
+        self.books: dict[Key, OpenTrade] = {}
         self._pending: deque[Any] = deque()
         self.filled = self._pending.append
         self._columns = NO_COLUMNS
-        self._paths: dict[str, Path] = {}
+        self._paths: dict[str, PriceRanges] = {}
         self._at: dict[Key, int] = {}
 
-    def expects(self, columns: Columns) -> None:
+    def expects(self, columns: BarColumns) -> None:
         """Take the bars that are heard next; the ones before have been."""
         if self._watches:
             self.settle()
             self._columns, self._paths, self._at = columns, {}, {}
 
-    def settle(self, until: int = EVER) -> None:
+    def settle(self, until: int = END_OF_TIME) -> None:
         """Book what happened before a moment (UTC ns), so that trades are told up to there."""
         events = self._due(until)
         fills = [self._read(event) for event in events]
@@ -127,9 +127,9 @@ class BackOffice:
             due.append(pending.popleft())
         return due
 
-    def _opened(self, key: Key) -> Book:
+    def _opened(self, key: Key) -> OpenTrade:
         multiplier = decimal(instrument_of(self._cache, key[1]).multiplier)
-        book = self.books[key] = Book(multiplier)
+        book = self.books[key] = OpenTrade(multiplier)
         return book
 
     def _seen(
@@ -148,7 +148,7 @@ class BackOffice:
         self._at[key] = rising[-1]
         return path.ranges(rising)
 
-    def _heard(self, events: Sequence[Any], path: Path) -> list[int]:
+    def _heard(self, events: Sequence[Any], path: PriceRanges) -> list[int]:
         """Return how many bars are heard before each fill: not one that its order answers."""
         heard = path.until([event.ts_event for event in events])
         for n, event in enumerate(events):
@@ -162,16 +162,16 @@ class BackOffice:
         sent: int = self._cache.order(event.client_order_id).ts_init
         return sent
 
-    def _path(self, contract: str) -> Path:
+    def _path(self, contract: str) -> PriceRanges:
         path = self._paths.get(contract)
         if path is None:
-            path = self._paths[contract] = Path(self._columns.of_contract(contract))
+            path = self._paths[contract] = PriceRanges(self._columns.of_contract(contract))
         return path
 
-    def _close(self, book: Book, fills: list[Fill]) -> None:
+    def _close(self, book: OpenTrade, fills: list[Fill]) -> None:
         recorder = self._recorder
         ran = book.ran if self._watches else None
         votes = recorder.votes_behind(fills[0].signal)
-        trade = trade_of(fills, book.closed, book.multiplier, ran, votes)
+        trade = build_trade(fills, book.closed, book.multiplier, ran, votes)
         recorder.trade(trade, fills[-1])
         self._observers.tell("trade_closed", trade.closed, trade=trade)

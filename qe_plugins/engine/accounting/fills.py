@@ -9,16 +9,16 @@ from nautilus_trader.model import Bar, InstrumentId, OrderType
 
 from qe_plugins.engine.accounting.trades import Fill
 from qe_plugins.engine.contracts.instruments import SETTLES, decimal
-from qe_plugins.engine.recording.recorder import Names, Recorder, signal_id_of, signal_in
+from qe_plugins.engine.recording.recorder import IdTexts, Recorder, signal_id_of, signal_in
 from qe_plugins.plugins.types import Rolled
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.running.availability import Listings
+    from qe_plugins.engine.running.availability import AvailableData
 
 ZERO = Decimal(0)
 
 
-class Decimals(dict[float, Decimal]):
+class DecimalCache(dict[float, Decimal]):
     """Engine numbers of one precision as decimals, made once each: fills repeat them."""
 
     def of(self, number: Any) -> Decimal:
@@ -29,29 +29,29 @@ class Decimals(dict[float, Decimal]):
         return known
 
 
-class Common:
+class ContractConstants:
     """What the fills of one contract have in common."""
 
     def __init__(self, event: Any) -> None:
         self.contract = str(event.instrument_id)
         self.currency: str = event.currency.code
-        self.sizes, self.prices, self.fees, self.closes = (Decimals() for _ in range(4))
+        self.sizes, self.prices, self.fees, self.closes = (DecimalCache() for _ in range(4))
 
 
-class FillEvents:
+class FillReader:
     """Makes a `Fill` of each event, from what the recorder and the engine's cache know of it."""
 
-    def __init__(self, cache: Any, recorder: Recorder, listings: Listings) -> None:
+    def __init__(self, cache: Any, recorder: Recorder, listings: AvailableData) -> None:
         self._order_of, self._recorder, self._listings = cache.order, recorder, listings
-        self._common: dict[Any, Common] = {}
-        self._names = Names()
+        self._common: dict[Any, ContractConstants] = {}
+        self._names = IdTexts()
 
     def read(self, event: Any) -> Fill:
         """Return a fill event as plain data."""
         contract, fee = event.instrument_id, event.commission
         common = self._common.get(contract)
         if common is None:
-            common = self._common[contract] = Common(event)
+            common = self._common[contract] = ContractConstants(event)
         quantity, position = common.sizes.of(event.last_qty), event.position_id
         order = event.client_order_id
         sent_on = self._recorder.handled.get(order)
@@ -78,7 +78,7 @@ class FillEvents:
         """Return the id of the signal that an order is tagged with."""
         return self._recorder.tagged(self._order_of(order)) if self._recorder.signals else None
 
-    def _reference(self, event: Any, sent_on: object, common: Common) -> Decimal | None:
+    def _reference(self, event: Any, sent_on: object, common: ContractConstants) -> Decimal | None:
         """Return the price an order could expect: its trigger, its limit, or what it was sent on.
 
         A market order is sent on the close of a bar or on the entry of a signal; a settlement is

@@ -17,8 +17,8 @@ import polars as pl
 from msgspec.structs import replace
 from nautilus_trader.model import OrderType
 
-from qe_plugins.data.catalog.catalog import Kind
-from qe_plugins.engine.accounting.trades import Book, Fill, totals
+from qe_plugins.data.catalog.catalog import RecordKind
+from qe_plugins.engine.accounting.trades import Fill, OpenTrade, totals
 from qe_plugins.engine.contracts.instruments import SETTLES
 from qe_plugins.engine.recording.recorder import Recorder
 
@@ -29,13 +29,13 @@ type Prices = Mapping[int, Decimal]
 """The price of a contract by some moments (UTC ns), as far as there is one."""
 
 
-def complete(recorder: Recorder, orders: Iterable[Any], tape: Tape) -> list[Book]:
+def complete(recorder: Recorder, orders: Iterable[Any], tape: Tape) -> list[OpenTrade]:
     """Fill in the references that fills lack, and the slippage that trades lack for want of them.
 
     Of a contract without quotes and bars they stay unknown. Return the books of trades that are
     still open.
     """
-    quoted = {one.contract for one in tape.series if one.kind is Kind.QUOTES and one.groups}
+    quoted = {one.contract for one in tape.series if one.kind is RecordKind.QUOTES and one.groups}
     unknown = {
         fill.client_order_id
         for fill in recorder.fills
@@ -60,9 +60,9 @@ def complete(recorder: Recorder, orders: Iterable[Any], tape: Tape) -> list[Book
     return still_open(recorder.fills)
 
 
-def still_open(fills: Iterable[Fill]) -> list[Book]:
+def still_open(fills: Iterable[Fill]) -> list[OpenTrade]:
     """Return the books that fills leave open, in the order in which they were begun."""
-    books: defaultdict[tuple[str, str], Book] = defaultdict(lambda: Book(Decimal(1)))
+    books: defaultdict[tuple[str, str], OpenTrade] = defaultdict(lambda: OpenTrade(Decimal(1)))
     for fill in fills:
         books[fill.strategy, fill.instrument_id].apply(fill)
     return [book for book in books.values() if book.held]
@@ -119,7 +119,7 @@ def _last(tape: Tape, kind: str, name: str, column: str, moments: Sequence[int])
 
 def _slipped(fills: Iterable[Fill], trades: Container[str]) -> dict[str, Decimal | None]:
     """Return the slippage of some of the trades that fills make, by their ids."""
-    books: defaultdict[tuple[str, str], Book] = defaultdict(lambda: Book(Decimal(1)))
+    books: defaultdict[tuple[str, str], OpenTrade] = defaultdict(lambda: OpenTrade(Decimal(1)))
     found: dict[str, Decimal | None] = {}
     for fill in fills:
         book = books[fill.strategy, fill.instrument_id]

@@ -52,7 +52,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass
-class Book:
+class OpenTrade:
     """The open trade of one strategy in one contract.
 
     `ran` is the highest and the lowest price that the last one saw.
@@ -99,7 +99,7 @@ class Book:
         high, low = max(filled), min(filled)
         if self._top < self._bottom:
             return high, low
-        return max(high, exactly(self._top)), min(low, exactly(self._bottom))
+        return max(high, shortest_decimal(self._top)), min(low, shortest_decimal(self._bottom))
 
     def _open(self, fill: Fill) -> None:
         self.fills, self.held = [fill], fill.quantity
@@ -107,12 +107,12 @@ class Book:
 
 
 @lru_cache(maxsize=65_536)
-def exactly(price: float) -> Decimal:
+def shortest_decimal(price: float) -> Decimal:
     """Return the decimal that a float is the nearest one to, of up to fifteen digits."""
     return Decimal(repr(price))
 
 
-class Totals(msgspec.Struct):
+class FillTotals(msgspec.Struct):
     """What the fills of one trade come to. Sizes in contracts, values in points times contracts.
 
     `cash` is points earned, `slipped` points paid against references: None where one is unknown.
@@ -132,9 +132,9 @@ class Totals(msgspec.Struct):
         return None if self.slipped is None else self.slipped / self.peak
 
 
-def totals(fills: Sequence[Fill]) -> Totals:
+def totals(fills: Sequence[Fill]) -> FillTotals:
     """Add the fills of one trade up, oldest first."""
-    found = Totals()
+    found = FillTotals()
     long, held = fills[0].quantity > 0, ZERO
     for fill in fills:
         quantity = fill.quantity if long else -fill.quantity
@@ -155,7 +155,7 @@ def totals(fills: Sequence[Fill]) -> Totals:
     return found
 
 
-class Result(msgspec.Struct):
+class TradeFigures(msgspec.Struct):
     """What a closed trade came to. Prices are averages, `earned` is points times contracts.
 
     `orders` are those whose fills it is made of, by client order id.
@@ -170,13 +170,13 @@ class Result(msgspec.Struct):
     orders: tuple[str, ...]
 
 
-def result(fills: Sequence[Fill]) -> Result:
+def result(fills: Sequence[Fill]) -> TradeFigures:
     """Return what the fills of a closed trade come to, oldest first."""
     if len(fills) == 2 and fills[0].quantity == -fills[1].quantity:
         return _in_and_out(*fills)
     sums = totals(fills)
     gross = sums.exit_value - sums.entry_value
-    return Result(
+    return TradeFigures(
         size=sums.peak,
         entry=sums.entry_value / sums.entered,
         exit=sums.exit_value / sums.left,
@@ -187,13 +187,13 @@ def result(fills: Sequence[Fill]) -> Result:
     )
 
 
-def _in_and_out(first: Fill, last: Fill) -> Result:
+def _in_and_out(first: Fill, last: Fill) -> TradeFigures:
     """Return what one fill and its opposite come to: most trades are no more than that."""
     ran, slippage, long = last.price - first.price, None, first.quantity > ZERO
     if first.reference is not None and last.reference is not None:
         slippage = (first.price - first.reference) - (last.price - last.reference)
         slippage = slippage if long else -slippage
-    return Result(
+    return TradeFigures(
         size=abs(first.quantity),
         entry=first.price,
         exit=last.price,
@@ -204,7 +204,7 @@ def _in_and_out(first: Fill, last: Fill) -> Result:
     )
 
 
-def trade_of(
+def build_trade(
     fills: Sequence[Fill],
     number: int,
     multiplier: Decimal,

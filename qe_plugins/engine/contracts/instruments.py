@@ -10,7 +10,7 @@ from nautilus_trader.execution import FeeModel, PerContractFeeModel
 from nautilus_trader.model import Currency, FuturesContract, InstrumentId, Money, Quantity
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.contracts.terms import Terms
+    from qe_plugins.engine.contracts.terms import ContractTerms
 
 ZERO = Decimal(0)
 
@@ -27,7 +27,7 @@ KEPT = (
 class FeeByDate(FeeModel):
     """A fee a contract and side that depends on the root and on the day of the order."""
 
-    def __init__(self, money: Mapping[str, Terms], currency: Currency) -> None:
+    def __init__(self, money: Mapping[str, ContractTerms], currency: Currency) -> None:
         self._money, self._currency = money, currency
 
     def get_commission(
@@ -37,7 +37,7 @@ class FeeByDate(FeeModel):
         return Money.from_decimal(fee * fill_quantity.as_decimal(), self._currency)
 
 
-def fee_model(money: Mapping[str, Terms], currency: str) -> Any:
+def fee_model(money: Mapping[str, ContractTerms], currency: str) -> Any:
     """Return the model that charges each root's fee on each side of a trade."""
     charged = Currency.from_str(currency)
     amounts = {fee.amount for terms in money.values() for fee in terms.fees}

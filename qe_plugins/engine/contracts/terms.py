@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from nautilus_trader.model import FuturesContract
 
     from qe_plugins.config.loader import Loaded
-    from qe_plugins.config.schema import Contract
-    from qe_plugins.market.specs import Root
+    from qe_plugins.config.schema import ContractSettings
+    from qe_plugins.market.specs import RootSpec
 
 CHICAGO = ZoneInfo("America/Chicago")
 OPENS = time(17)  # on the evening before, a session's date begins
 WRITTEN = "`contracts:`"
 
 
-class Fee(msgspec.Struct, frozen=True):
+class FeePeriod(msgspec.Struct, frozen=True):
     """A fee a contract and side, in USD, from a moment on (UTC nanoseconds)."""
 
     since: int
     amount: Decimal
 
 
-class Margins(msgspec.Struct, frozen=True):
+class MarginRates(msgspec.Struct, frozen=True):
     """Margins a contract, in USD, from a moment on (UTC nanoseconds)."""
 
     since: int
@@ -41,22 +41,22 @@ class Margins(msgspec.Struct, frozen=True):
     maintenance: Decimal
     day_trade: Decimal | None = None
 
-    def during(self, basis: str) -> Margins:
+    def during(self, basis: str) -> MarginRates:
         """Return what is tied up inside a session: the day trader's where that is the basis."""
         if basis == "overnight" or self.day_trade is None:
             return self
-        return Margins(self.since, self.day_trade, self.day_trade, self.day_trade)
+        return MarginRates(self.since, self.day_trade, self.day_trade, self.day_trade)
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
     """The money facts of one root over a run, oldest first, and where they come from.
 
     `start` is that of the run (UTC nanoseconds): the first entry of a table may be later.
     """
 
     root: str
-    fees: Sequence[Fee]
-    margins: Sequence[Margins]
+    fees: Sequence[FeePeriod]
+    margins: Sequence[MarginRates]
     source: str
     start: int = 0
 
@@ -64,12 +64,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         """Return the fee of a contract and side at a moment (UTC nanoseconds)."""
         return at(self.fees, ts).amount
 
-    def margin(self, ts: int) -> Margins:
+    def margin(self, ts: int) -> MarginRates:
         """Return the margins in force at a moment (UTC nanoseconds)."""
         return at(self.margins, ts)
 
 
-def at[T: (Fee, Margins)](entries: Sequence[T], ts: int) -> T:
+def at[T: (FeePeriod, MarginRates)](entries: Sequence[T], ts: int) -> T:
     """Return the entry in force at a moment; before the first one, the first."""
     if len(entries) == 1:
         return entries[0]
@@ -78,7 +78,7 @@ def at[T: (Fee, Margins)](entries: Sequence[T], ts: int) -> T:
 
 def money_facts(
     loaded: Loaded, contracts: Iterable[FuturesContract], start: int, end: int
-) -> dict[str, Terms]:
+) -> dict[str, ContractTerms]:
     """Return the money facts of each root on the tape, from `start` to `end` (UTC nanoseconds).
 
     A root that neither `contracts:` nor the table has, and a day-trade margin that is asked for
@@ -98,26 +98,28 @@ def money_facts(
     return found
 
 
-def of_file(root: str, written: Contract) -> Terms:
+def of_file(root: str, written: ContractSettings) -> ContractTerms:
     """Return what `contracts:` says of a root."""
-    margins = Margins(0, written.margin_init, written.margin_maint, written.day_trade)
-    return Terms(root=root, fees=[Fee(0, written.fee)], margins=[margins], source=WRITTEN)
+    margins = MarginRates(0, written.margin_init, written.margin_maint, written.day_trade)
+    return ContractTerms(
+        root=root, fees=[FeePeriod(0, written.fee)], margins=[margins], source=WRITTEN
+    )
 
 
-def of_table(loaded: Loaded, root: str, start: int, end: int) -> Terms:
+def of_table(loaded: Loaded, root: str, start: int, end: int) -> ContractTerms:
     """Return what the dated table says of a root, as far as a run needs it."""
     try:
-        table: Root = market(root)
+        table: RootSpec = market(root)
     except DataError as error:
         known = loaded.config.contracts
         hint = did_you_mean(root, known) or f"Write them, or add the root to {FILE}."
         raise loaded.error(f"no fee and margins for {root}.", "contracts", hint=hint) from error
-    fees = [Fee(begins(one.since), one.total) for one in table.fees]
+    fees = [FeePeriod(begins(one.since), one.total) for one in table.fees]
     margins = [
-        Margins(begins(one.since), one.initial, one.maintenance, one.day_trade)
+        MarginRates(begins(one.since), one.initial, one.maintenance, one.day_trade)
         for one in table.margins
     ]
-    return Terms(
+    return ContractTerms(
         root=root,
         fees=needed(fees, start, end),
         margins=needed(margins, start, end),
@@ -126,7 +128,7 @@ def of_table(loaded: Loaded, root: str, start: int, end: int) -> Terms:
     )
 
 
-def needed[T: (Fee, Margins)](entries: list[T], start: int, end: int) -> list[T]:
+def needed[T: (FeePeriod, MarginRates)](entries: list[T], start: int, end: int) -> list[T]:
     """Return the entries that are in force between two moments, both inclusive."""
     entries = sorted(entries, key=lambda one: one.since)
     first = at(entries, start)
@@ -145,7 +147,7 @@ def day_of(ts: int) -> str:
     return f"{evening + timedelta(days=1):%Y-%m-%d}"
 
 
-def _check_day_trade(loaded: Loaded, terms: Terms) -> None:
+def _check_day_trade(loaded: Loaded, terms: ContractTerms) -> None:
     for margins in terms.margins:
         if margins.day_trade is None:
             since = f" from {day_of(margins.since)}" if margins.since else ""
@@ -157,7 +159,7 @@ def _check_day_trade(loaded: Loaded, terms: Terms) -> None:
             )
 
 
-def fees_in_words(terms: Terms, currency: str) -> list[str]:
+def fees_in_words(terms: ContractTerms, currency: str) -> list[str]:
     """Say each fee in a sentence, with the table and the day from which it holds."""
     return [
         f"{terms.root}: {one.amount} {currency} a contract and side"
@@ -166,7 +168,7 @@ def fees_in_words(terms: Terms, currency: str) -> list[str]:
     ]
 
 
-def margins_in_words(terms: Terms, currency: str) -> list[str]:
+def margins_in_words(terms: ContractTerms, currency: str) -> list[str]:
     """Say each margin in a sentence, with the table and the day from which it holds."""
     return [
         f"{terms.root}: margin {one.initial:,} {currency} to open, {one.maintenance:,} to hold"
@@ -175,12 +177,12 @@ def margins_in_words(terms: Terms, currency: str) -> list[str]:
     ]
 
 
-def _since[T: (Fee, Margins)](one: T, entries: Sequence[T], terms: Terms) -> str:
+def _since[T: (FeePeriod, MarginRates)](one: T, entries: Sequence[T], terms: ContractTerms) -> str:
     if not one.since:
         return f" ({terms.source})"
     first = ", the first there is" if one is entries[0] and one.since > terms.start else ""
     return f" ({terms.source} as of {day_of(one.since)}{first})"
 
 
-def _day_trade(margins: Margins) -> str:
+def _day_trade(margins: MarginRates) -> str:
     return "" if margins.day_trade is None else f", {margins.day_trade:,} inside a session"

@@ -17,7 +17,7 @@ CHANGED = {"emulation_trigger", "exec_algorithm_id", "exec_algorithm_params", "e
 KEPT = [name for name in inspect.signature(OrderInitialized).parameters if name not in CHANGED]
 
 
-class Denier(ExecutionAlgorithm):
+class VetoAlgorithm(ExecutionAlgorithm):
     """Where vetoed orders are sent instead of to the venue.
 
     The denial waits until the strategy's callback has returned, as the engine's own denials do: the
@@ -34,7 +34,7 @@ class Denier(ExecutionAlgorithm):
         self._waiting.append(partial(self.deny_order, order, reason))
 
 
-def addressed_to_denier(order: Any) -> Any:
+def rerouted_to_veto(order: Any) -> Any:
     """Return `order` made anew for the denier. Emulation is dropped: it would hold the order."""
     first = order.init_event
     fields = {name: getattr(first, name) for name in KEPT if hasattr(first, name)}

@@ -17,7 +17,7 @@ import msgspec
 from qe_plugins.errors import RunError
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.hosting.exceptions import Alarm
+    from qe_plugins.engine.hosting.exceptions import ExceptionTrap
 
 KEYS: dict[str, Callable[[Any], Any]] = {
     "on_bar": attrgetter("bar_type"),
@@ -35,7 +35,7 @@ type Handler = Callable[[Any], None]
 type Callback = Callable[[Any, Any], None]
 
 
-class Seat(msgspec.Struct, frozen=True, eq=False):
+class Subscriber(msgspec.Struct, frozen=True, eq=False):
     """A component's place in a circle, and how it handles an event."""
 
     rank: int
@@ -43,7 +43,7 @@ class Seat(msgspec.Struct, frozen=True, eq=False):
     handle: Handler
 
 
-class Circle:
+class Subscription:
     """Those who receive the same events, in order. `told` is how many the engine has told of one.
 
     `members` are their identities: a component that receives such events by other means is told by
@@ -58,7 +58,7 @@ class Circle:
         self.leader: Any = None
         self.told = self.ts = 0
 
-    def sit(self, seats: tuple[Seat, ...]) -> None:
+    def sit(self, seats: tuple[Subscriber, ...]) -> None:
         """Have other members."""
         self.seats = seats
         self.members = {id(seat.component) for seat in seats}
@@ -86,25 +86,25 @@ class Circle:
             raise RunError(f"one of {names} was not told of an event at {self.ts}.")
 
 
-class Subject:
+class Channel:
     """The circles of one callback, and how each class handles an event."""
 
     def __init__(self, name: str) -> None:
         self.name, self.key_of = name, KEYS[name]
-        self.circles: dict[Any, Circle] = {}
+        self.circles: dict[Any, Subscription] = {}
         self.handlers: dict[type, Callback] = {}
 
-    def circle(self, key: Any) -> Circle:
+    def circle(self, key: Any) -> Subscription:
         """Return the circle of a key, new where there is none."""
-        return self.circles.setdefault(key, Circle())
+        return self.circles.setdefault(key, Subscription())
 
 
-class Circles:
+class EventDispatcher:
     """All circles of a run."""
 
-    def __init__(self, alarm: Alarm) -> None:
+    def __init__(self, alarm: ExceptionTrap) -> None:
         self._alarm = alarm
-        self._subjects = {name: Subject(name) for name in KEYS}
+        self._subjects = {name: Channel(name) for name in KEYS}
         self._ranks: dict[type, int] = {}
         self._away: dict[int, list[tuple[str, Any]]] = {}
 
@@ -139,7 +139,7 @@ class Circles:
         if circle.leader is not None and not circle.seats:
             circle.leader.unsubscribe_bars(key)
         handle = MethodType(subject.handlers[type(component)], component)
-        seat = Seat(rank, component, handle)
+        seat = Subscriber(rank, component, handle)
         circle.sit(tuple(sorted((*circle.seats, seat), key=attrgetter("rank"))))
 
     def leave(self, name: str, key: Any, component: Any) -> None:
@@ -158,7 +158,7 @@ class Circles:
             for circle in subject.circles.values():
                 circle.finish()
 
-    def _told(self, subject: Subject, handler: Callback) -> Callback:
+    def _told(self, subject: Channel, handler: Callback) -> Callback:
         """Return the callback that the engine calls in place of a component's handler."""
 
         def told(component: Any, event: Any) -> None:

@@ -27,7 +27,7 @@ NOTHING = object()
 """What is being handled in a callback without an event, such as `on_start`."""
 
 
-class Watch(Protocol):
+class BarCheck(Protocol):
     """Looks at what is about to be handled, while it is `watching`."""
 
     watching: bool
@@ -36,7 +36,7 @@ class Watch(Protocol):
         """Look at an event."""
 
 
-class Alarm:
+class ExceptionTrap:
     """Keeps the first exception of user code until the runner raises it.
 
     `handling` is the event that user code is handling at this moment, None between events;
@@ -87,7 +87,7 @@ def describe(event: object) -> str:
 
 
 def guarded(
-    method: Callable[..., Any], alarm: Alarm, watch: Watch | None = None
+    method: Callable[..., Any], alarm: ExceptionTrap, watch: BarCheck | None = None
 ) -> Callable[..., Any]:
     """Wrap a callback: what it raises rings the alarm, which knows the event being handled.
 
@@ -111,10 +111,10 @@ def guarded(
     return call
 
 
-class LoudClock:
+class GuardedClock:
     """A component's clock whose timers cannot fail in silence."""
 
-    def __init__(self, clock: Any, component: Any, alarm: Alarm) -> None:
+    def __init__(self, clock: Any, component: Any, alarm: ExceptionTrap) -> None:
         self._clock, self._component, self._alarm = clock, component, alarm
 
     def __getattr__(self, name: str) -> Any:

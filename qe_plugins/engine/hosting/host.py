@@ -16,13 +16,13 @@ from nautilus_trader.model import OrderModifyRejected
 from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
 from qe_plugins.engine.contracts.instruments import decimal
-from qe_plugins.engine.hosting.denial import addressed_to_denier
+from qe_plugins.engine.hosting.denial import rerouted_to_veto
 from qe_plugins.engine.hosting.exceptions import guarded
-from qe_plugins.engine.hosting.subscriptions import Loud, Subscribing
-from qe_plugins.engine.risk.gate import Refusal, told
+from qe_plugins.engine.hosting.subscriptions import DispatchedSubscriptions, Guarded
+from qe_plugins.engine.risk.gate import OrderRefusal, denial_reason
 from qe_plugins.engine.risk.order_request import describe_order
 from qe_plugins.engine.simulation.order_routing import (
-    Sending,
+    OrderRouting,
     prepared,
     send,
     send_list,
@@ -30,14 +30,14 @@ from qe_plugins.engine.simulation.order_routing import (
 )
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.engine.running.context import RunContext
     from qe_plugins.plugins.types import OrderRequest
 
 
-class Gated:
+class OrderSender:
     """What sends orders, and puts them to the gate."""
 
-    _floor: ClassVar[Floor]
+    _floor: ClassVar[RunContext]
 
     def _sends(self, order: Any) -> None:
         """Remember what the order is an answer to."""
@@ -47,7 +47,7 @@ class Gated:
         """Return orders that were sent of late, and that the cache does not list yet."""
         return self._floor.submitted()
 
-    def _refused(self, order: Any, **more: Any) -> tuple[OrderRequest, list[Refusal]] | None:
+    def _refused(self, order: Any, **more: Any) -> tuple[OrderRequest, list[OrderRefusal]] | None:
         """Put an order to the rules and the gate; return who refused it, None where it passes.
 
         An order that only reduces is put to neither.
@@ -66,7 +66,7 @@ class Gated:
 NOT_CALLBACKS = frozenset({"on_save", "on_load"})
 
 
-class GatedStrategy(Gated, Subscribing, Sending):
+class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
     """A `Strategy` whose orders are put to the gate before the engine sees them.
 
     `denials` are requests on their way to be denied. They live on the class: each hosted component
@@ -136,17 +136,17 @@ class GatedStrategy(Gated, Subscribing, Sending):
         if passed:
             super().modify_orders(passed, *args, **kwargs)
 
-    def _list_refused(self, orders: list[Any]) -> tuple[OrderRequest, list[Refusal]] | None:
+    def _list_refused(self, orders: list[Any]) -> tuple[OrderRequest, list[OrderRefusal]] | None:
         """Ask about each order of a list; return who refused the first that is refused."""
         for order in orders:
             if refused := self._refused(order, sending=orders):
                 return refused
         return None
 
-    def _deny(self, order: Any, request: OrderRequest, refusals: list[Refusal]) -> None:
+    def _deny(self, order: Any, request: OrderRequest, refusals: list[OrderRefusal]) -> None:
         self.denials[order.client_order_id] = request
-        self._floor.denier.reasons[order.client_order_id] = told(refusals)
-        Strategy.submit_order(self, addressed_to_denier(order))
+        self._floor.denier.reasons[order.client_order_id] = denial_reason(refusals)
+        Strategy.submit_order(self, rerouted_to_veto(order))
 
     def _growth_refused(self, client_order_id: Any, quantity: Any) -> bool:
         """Ask about a modification that grows an order; say whether it was refused."""
@@ -162,14 +162,14 @@ class GatedStrategy(Gated, Subscribing, Sending):
             self._refuse_modification(order, refused[1])
         return refused is not None
 
-    def _refuse_modification(self, order: Any, refusals: list[Refusal]) -> None:
+    def _refuse_modification(self, order: Any, refusals: list[OrderRefusal]) -> None:
         now = self.clock.timestamp_ns()
         event = OrderModifyRejected(
             trader_id=order.trader_id,
             strategy_id=order.strategy_id,
             instrument_id=order.instrument_id,
             client_order_id=order.client_order_id,
-            reason=told(refusals),
+            reason=denial_reason(refusals),
             event_id=UUID4(),
             ts_event=now,
             ts_init=now,
@@ -181,7 +181,7 @@ class GatedStrategy(Gated, Subscribing, Sending):
         self.on_order_modify_rejected(event)
 
 
-class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
+class GatedAlgorithm(OrderSender, Guarded, ExecutionAlgorithm):
     """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
 
     @property
@@ -192,7 +192,7 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
         if refused := self._refused(order):
             request, refusals = refused
             self._sends(order)
-            self.deny_order(order, told(refusals))
+            self.deny_order(order, denial_reason(refusals))
             self._floor.denied(request, self._floor.cache.order(order.client_order_id).last_event)
             return
         queue = self._floor.queue
@@ -210,18 +210,18 @@ class GatedAlgorithm(Gated, Loud, ExecutionAlgorithm):
         """An algorithm cannot stop the engine itself: the runner sees the alarm after the piece."""
 
 
-class LoudActor(Subscribing, DataActor):
+class GuardedActor(DispatchedSubscriptions, DataActor):
     """A `DataActor` whose timers and subscriptions cannot fail in silence."""
 
 
 HOSTS: tuple[tuple[type, type], ...] = (
     (Strategy, GatedStrategy),
     (ExecutionAlgorithm, GatedAlgorithm),
-    (DataActor, LoudActor),
+    (DataActor, GuardedActor),
 )
 
 
-def host(author: type, floor: Floor, below: type | None = None) -> type:
+def host(author: type, floor: RunContext, below: type | None = None) -> type:
     """Derive the class that runs in place of `author`: a strategy, an actor or an algorithm.
 
     `below` is the class of ours to put below the author's, by default the one for its kind. Every
@@ -253,7 +253,7 @@ def heard(author: type) -> dict[str, Any]:
     return {n: getattr(author, n) for n in names}
 
 
-def bookkeeping(author: Any, floor: Floor) -> dict[str, Any]:
+def bookkeeping(author: Any, floor: RunContext) -> dict[str, Any]:
     """Return the callbacks by which the floor hears of fills and denials, then the author."""
     sent, booked, watched = floor.sent, floor.office.filled, floor.house.filled
     counted = floor.balance.filled

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from qe_plugins.engine.hosting.exceptions import LoudClock
+from qe_plugins.engine.hosting.exceptions import GuardedClock
 from qe_plugins.engine.recording.run_log import ComponentLog
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.engine.running.context import RunContext
 
 
-class Loud:
+class Guarded:
     """A component whose timers cannot fail in silence, and that sees one account."""
 
-    _floor: ClassVar[Floor]
+    _floor: ClassVar[RunContext]
 
     @property
     def clock(self) -> Any:
         engines_own = super().clock  # type: ignore[misc]  # the engine's class comes after this one
-        return LoudClock(engines_own, self, self._floor.alarm)
+        return GuardedClock(engines_own, self, self._floor.alarm)
 
     @property
     def log(self) -> Any:
@@ -38,17 +38,17 @@ def _subscription(what: str, callback: str, key: Callable[[Any], Any] = lambda t
     """
 
     def subscribe(self: Any, to: Any, *args: Any, **kwargs: Any) -> None:
-        getattr(super(Subscribing, self), f"subscribe_{what}")(to, *args, **kwargs)
+        getattr(super(DispatchedSubscriptions, self), f"subscribe_{what}")(to, *args, **kwargs)
         self._floor.circles.join(callback, key(to), self)
 
     def unsubscribe(self: Any, to: Any, *args: Any, **kwargs: Any) -> None:
-        getattr(super(Subscribing, self), f"unsubscribe_{what}")(to, *args, **kwargs)
+        getattr(super(DispatchedSubscriptions, self), f"unsubscribe_{what}")(to, *args, **kwargs)
         self._floor.circles.leave(callback, key(to), self)
 
     return subscribe, unsubscribe
 
 
-class Subscribing(Loud):
+class DispatchedSubscriptions(Guarded):
     """A component that hears in its turn, and waits for no bars that are not on the tape."""
 
     _subscribe_bars, unsubscribe_bars = _subscription("bars", "on_bar", lambda to: to.standard())

@@ -7,11 +7,11 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from qe_plugins.plugins import Answer, Plugins
+from qe_plugins.plugins import HookResult, PluginManager
 from qe_plugins.safe_text import named
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.recording.plugin_failures import Failures
+    from qe_plugins.engine.recording.plugin_failures import PluginFailureLog
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +19,14 @@ PAUSE = 0.05
 """Seconds between looks at what is to be told. To wake the thread for each would cost more."""
 
 
-type Said = tuple[str, int, Answer]
+type Said = tuple[str, int, HookResult]
 """Which hook, about what moment (UTC ns), and what a plugin said."""
 
 
 class Observers:
     """Runs `order_denied`, `trade_closed` and `session_closed` one after the other."""
 
-    def __init__(self, plugins: Plugins, failures: Failures) -> None:
+    def __init__(self, plugins: PluginManager, failures: PluginFailureLog) -> None:
         self._plugins, self._failures = plugins, failures
         self._said: list[Said] = []
         self._hooks = {
@@ -73,11 +73,11 @@ class Observers:
                 answer.error.__traceback__ = None  # it would keep all that the plugin looked at
             self._said.append((hook, ts, answer))
 
-    def _judged(self, hook: str, answer: Answer, arguments: dict[str, Any]) -> Answer:
+    def _judged(self, hook: str, answer: HookResult, arguments: dict[str, Any]) -> HookResult:
         """Return a review as a failure where it is of another trade than the one it was given."""
         review, trade = answer.value, arguments.get("trade")
         if trade is None or review is None or review.trade_id == trade.id:
             return answer
         self._plugins.failed(answer.plugin, hook)
         error = ValueError(f"a review of trade {trade.id} names trade {review.trade_id}")
-        return Answer(answer.plugin, None, error, answer.seconds)
+        return HookResult(answer.plugin, None, error, answer.seconds)

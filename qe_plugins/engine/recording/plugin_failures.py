@@ -11,14 +11,14 @@ from typing import Any
 
 from qe_plugins import safe_text
 from qe_plugins.errors import PluginFailures
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins import caller
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 @dataclass
-class Failure:
+class FailureCount:
     """Equal failures of one plugin in one hook: same error, raised at the same line.
 
     `where` is `agents/hunter.py:12`, empty where the hook raised nothing but gave a wrong answer;
@@ -40,13 +40,13 @@ class Failure:
         return f"{self.plugin} failed {times} in {self.hook}{at}: {' '.join(self.error.split())}"
 
 
-class Failures:
+class PluginFailureLog:
     """The failures of one run. `most` is how many there may be. Any thread may add one."""
 
     def __init__(self) -> None:
         self.most = 100
         self._total = 0
-        self._known: dict[tuple[str, str, str, str], Failure] = {}
+        self._known: dict[tuple[str, str, str, str], FailureCount] = {}
         self._lock = threading.Lock()
 
     def add(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
@@ -58,7 +58,7 @@ class Failures:
             known = self._known.get(key)
             if known is None:
                 text = "".join(traceback.format_exception(_trimmed(error))).rstrip()
-                known = Failure(plugin, hook, said, where, ts, ts, safe_text.writable(text))
+                known = FailureCount(plugin, hook, said, where, ts, ts, safe_text.writable(text))
                 self._known[key] = known
             known.count += 1
             known.first, known.last = min(known.first, ts), max(known.last, ts)
@@ -73,7 +73,7 @@ class Failures:
                 details=first.traceback,
             )
 
-    def listed(self) -> list[Failure]:
+    def listed(self) -> list[FailureCount]:
         """Return the failures by the time of their first, the same in every run."""
         with self._lock:
             known = list(self._known.values())
@@ -83,8 +83,8 @@ class Failures:
         """Return one fact a failure. Its traceback, with paths of one machine, is not in it."""
         return [
             Fact(
-                id=f"{Kind.FAILURE}:{number}",
-                kind=Kind.FAILURE,
+                id=f"{FactKind.FAILURE}:{number}",
+                kind=FactKind.FAILURE,
                 ts_event=one.first,
                 source=one.plugin,
                 body={

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nautilus_trader.model import Bar, CustomData, OrderFilled
 
 from qe_plugins.engine.contracts.instruments import SETTLES
-from qe_plugins.engine.recording.plugin_failures import Failures
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.engine.recording.plugin_failures import PluginFailureLog
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import OrderRequest, Proposal, Review, Rolled, Signal, Size, Trade
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Recorder:
     def __init__(self, label: str = "") -> None:
         self._label = label
         self.facts: list[Fact] = []
-        self.failures = Failures()
+        self.failures = PluginFailureLog()
         self.fills: list[Fill] = []
         self.trades: list[Trade] = []
         self.closing: dict[str, str] = {}
@@ -36,7 +36,7 @@ class Recorder:
         self.wishes: list[tuple[Bar, Sequence[Signal]]] = []
         self.resolved: dict[str, Sequence[Signal]] = {}
         self.handled: dict[Any, object] = {}
-        self._counts: dict[Kind, int] = {}
+        self._counts: dict[FactKind, int] = {}
         self._expiries: dict[str, str] = {}
 
     def order_id(self, order: Any) -> str:
@@ -71,7 +71,7 @@ class Recorder:
     def size(self, signal: Signal, size: Size, source: str, ts: int) -> None:
         """Remember how many contracts a signal was worth, and why."""
         body = {"contracts": size.contracts, "reason": size.reason}
-        self.numbered(Kind.SIZE, ts, source, signal.id or None, body)
+        self.numbered(FactKind.SIZE, ts, source, signal.id or None, body)
 
     def veto(self, order: OrderRequest, plugin: str, reason: str) -> None:
         """Remember one refusal. A refused modification is a veto of the order as it stood."""
@@ -86,7 +86,7 @@ class Recorder:
         }
         if order.grows is not None:
             body["grows"] = str(order.grows)
-        self.numbered(Kind.VETO, order.ts, plugin, f"order:{order.client_order_id}", body)
+        self.numbered(FactKind.VETO, order.ts, plugin, f"order:{order.client_order_id}", body)
 
     def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
         """Remember that a plugin failed. Raises PluginFailures where that is once too often."""
@@ -97,12 +97,12 @@ class Recorder:
         """Remember what an analyst said of a trade."""
         body = {"summary": review.summary, "facts": review.facts}
         fact_id = f"review:{plugin}:{review.trade_id}"
-        self._add(fact_id, Kind.REVIEW, ts, plugin, f"trade:{review.trade_id}", body)
+        self._add(fact_id, FactKind.REVIEW, ts, plugin, f"trade:{review.trade_id}", body)
 
     def proposal(self, plugin: str, proposal: Proposal, ts: int) -> None:
         """Remember what somebody proposed."""
         body = {"title": proposal.title, "reason": proposal.reason, "change": proposal.change}
-        self.numbered(Kind.PROPOSAL, ts, plugin, None, body)
+        self.numbered(FactKind.PROPOSAL, ts, plugin, None, body)
 
     def trade(self, trade: Trade, closing: Fill) -> None:
         """Remember a closed trade and the fill that closed it."""
@@ -125,29 +125,35 @@ class Recorder:
         return () if signal is None else (*self.resolved.get(signal.id, ()), signal)
 
     def numbered(
-        self, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
+        self, kind: FactKind, ts: int, source: str, cause: str | None, body: dict[str, Any]
     ) -> str:
         """Append a fact whose id is its kind and a running number; return the id."""
         return self._add(self.new_id(kind), kind, ts, source, cause, body)
 
-    def new_id(self, kind: Kind) -> str:
+    def new_id(self, kind: FactKind) -> str:
         """Return the id of one more fact of this kind."""
         number = self._counts[kind] = self._counts.get(kind, 0) + 1
         return f"{kind}:{self._label}{number}"
 
-    def next_id(self, kind: Kind) -> str:
+    def next_id(self, kind: FactKind) -> str:
         """Return the id that the next `numbered` fact of this kind will have."""
         return f"{kind}:{self._label}{self._counts.get(kind, 0) + 1}"
 
     def _add(
-        self, name: str, kind: Kind, ts: int, source: str, cause: str | None, body: dict[str, Any]
+        self,
+        name: str,
+        kind: FactKind,
+        ts: int,
+        source: str,
+        cause: str | None,
+        body: dict[str, Any],
     ) -> str:
         fact = Fact(id=name, kind=kind, ts_event=ts, source=source, cause=cause, body=body)
         self.facts.append(fact)
         return name
 
 
-class Names(dict[Any, str]):
+class IdTexts(dict[Any, str]):
     """Ids of the engine as text, made once each."""
 
     def __missing__(self, key: Any) -> str:
@@ -165,7 +171,7 @@ def snapshot(bar: Bar) -> Fact:
     body = {n: str(getattr(bar, n)) for n in ("open", "high", "low", "close", "volume")}
     return Fact(
         id=snapshot_id(bar),
-        kind=Kind.SNAPSHOT,
+        kind=FactKind.SNAPSHOT,
         ts_event=bar.ts_event,
         source=str(bar.bar_type.instrument_id),
         body=body,

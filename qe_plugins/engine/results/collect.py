@@ -15,19 +15,19 @@ from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.recording.recorder import in_causal_order
 from qe_plugins.engine.results import facts, frames, marks
 from qe_plugins.engine.results.frames import account_frame
-from qe_plugins.engine.results.result import ContractFacts, Outcome, TapeFacts
+from qe_plugins.engine.results.result import BacktestResult, ContractInfo, DataInfo
 from qe_plugins.engine.rolling.costs import rolls_of
 from qe_plugins.engine.simulation import settlement
 from qe_plugins.engine.simulation.assumptions import assumptions, waited
 from qe_plugins.errors import RunError
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.accounting.trades import Fill
     from qe_plugins.engine.recording.observers import Said
-    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.engine.running.context import RunContext
 
 DIGITS = 6
 """Decimals of a balance: an average price may leave more while a position is partly closed."""
@@ -35,9 +35,9 @@ DIGITS = 6
 ENGINE = f"nautilus_trader {nautilus_trader.__version__}"
 
 
-def outcome_of(
-    loaded: Loaded, tape: Tape, floor: Floor, run_id: str, started: datetime, said: list[Said]
-) -> Outcome:
+def collect_result(
+    loaded: Loaded, tape: Tape, floor: RunContext, run_id: str, started: datetime, said: list[Said]
+) -> BacktestResult:
     """Return everything the report and the journal need. `said` is what the observers had to say.
 
     `seconds` is left empty: the runner measures it.
@@ -54,7 +54,7 @@ def outcome_of(
     traded = {fill.instrument_id for fill in recorder.fills} | {
         str(order.instrument_id) for order in orders
     }
-    return Outcome(
+    return BacktestResult(
         run_id=run_id,
         name=loaded.config.name,
         engine=ENGINE,
@@ -107,7 +107,7 @@ def fills_sha256(fills: Iterable[Fill]) -> str:
     return digest.hexdigest()
 
 
-def _orders(floor: Floor) -> list[Any]:
+def _orders(floor: RunContext) -> list[Any]:
     """Return every order in the order of submission; those that only the engine knows last."""
     known = {order.client_order_id: order for order in floor.cache.orders()}
     own = [known.pop(i) for i in floor.recorder.handled if i in known]
@@ -119,9 +119,9 @@ def _orders(floor: Floor) -> list[Any]:
 def _facts(
     loaded: Loaded,
     tape: Tape,
-    floor: Floor,
+    floor: RunContext,
     orders: list[Any],
-    settlements: list[settlement.Settled],
+    settlements: list[settlement.SettlementRecord],
     said: list[Said],
 ) -> list[Fact]:
     recorder = floor.recorder
@@ -129,7 +129,7 @@ def _facts(
     causes |= settlement.journaled(settlements, recorder)
     run = Fact(
         id="run:1",
-        kind=Kind.RUN,
+        kind=FactKind.RUN,
         ts_event=tape.start,
         source="quant-engine",
         body={
@@ -153,8 +153,8 @@ def _facts(
     return [run, *in_causal_order(happened)]
 
 
-def _tape_facts(tape: Tape) -> TapeFacts:
-    return TapeFacts(
+def _tape_facts(tape: Tape) -> DataInfo:
+    return DataInfo(
         source=tape.source,
         label=tape.label,
         start=tape.start,
@@ -163,7 +163,7 @@ def _tape_facts(tape: Tape) -> TapeFacts:
         present=tape.present(),
         refused=dict(tape.refused),
         contracts=[
-            ContractFacts(
+            ContractInfo(
                 id=str(contract.id),
                 root=contract.underlying,
                 tick=decimal(contract.price_increment),

@@ -10,7 +10,7 @@ from nautilus_trader.model import Bar
 
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.recording.recorder import Recorder, cause_of, snapshot, snapshot_id
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import Proposal, Review, Signal, Trade
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def order_facts(
             cause = None  # of an order that the engine sent, such as at expiry
         yield Fact(
             id=f"order:{recorder.order_id(order)}",
-            kind=Kind.ORDER,
+            kind=FactKind.ORDER,
             ts_event=order.ts_init,
             source=order.strategy_id.value,
             cause=cause or closings.get(recorder.order_id(order)),
@@ -55,10 +55,10 @@ def wish_facts(recorder: Recorder) -> Iterator[Fact]:
     for bar, votes in recorder.wishes:
         yield snapshot(bar)
         for vote in votes:
-            yield _wish(vote, Kind.VOTE, snapshot_id(bar), {})
+            yield _wish(vote, FactKind.VOTE, snapshot_id(bar), {})
     for name, votes in recorder.resolved.items():
         heard = {"votes": [vote.id for vote in votes]}
-        yield _wish(recorder.signals[name], Kind.SIGNAL, votes[0].id, heard)
+        yield _wish(recorder.signals[name], FactKind.SIGNAL, votes[0].id, heard)
 
 
 def closed_by_the_house(orders: Iterable[Any], recorder: Recorder) -> dict[str, str]:
@@ -66,7 +66,7 @@ def closed_by_the_house(orders: Iterable[Any], recorder: Recorder) -> dict[str, 
     known = {
         (fact.body["strategy"], fact.body["instrument_id"], fact.ts_event): fact.id
         for fact in recorder.facts
-        if fact.kind is Kind.CLOSING and "instrument_id" in fact.body
+        if fact.kind is FactKind.CLOSING and "instrument_id" in fact.body
     }
     found: dict[str, str] = {}
     for order in orders if known else ():
@@ -90,7 +90,7 @@ def fill_facts(fills: Iterable[Fill]) -> Iterator[Fact]:
         }
         yield Fact(
             id=f"fill:{fill.trade_id}",
-            kind=Kind.FILL,
+            kind=FactKind.FILL,
             ts_event=fill.ts,
             source=fill.strategy,
             cause=f"order:{fill.client_order_id}",
@@ -116,7 +116,7 @@ def trade_facts(trades: Iterable[Trade], closing: Mapping[str, str]) -> Iterator
         }
         yield Fact(
             id=f"trade:{trade.id}",
-            kind=Kind.TRADE,
+            kind=FactKind.TRADE,
             ts_event=trade.closed,
             source=trade.strategy,
             cause=f"fill:{closing[trade.id]}",
@@ -135,7 +135,7 @@ def said_facts(said: Iterable[Said]) -> list[Fact]:
     return recorder.facts
 
 
-def _wish(signal: Signal, kind: Kind, cause: str, more: dict[str, Any]) -> Fact:
+def _wish(signal: Signal, kind: FactKind, cause: str, more: dict[str, Any]) -> Fact:
     body: dict[str, Any] = {
         "instrument_id": signal.instrument_id,
         "side": str(signal.side),

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from qe_plugins.engine.accounting.balance import Earnings
-from qe_plugins.engine.accounting.trades import Book, Fill, totals
+from qe_plugins.engine.accounting.trades import Fill, OpenTrade, totals
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.recording.recorder import Recorder
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 
 if TYPE_CHECKING:
     from qe_plugins.plugins.types import Trade
@@ -142,7 +142,7 @@ def fills_frame(fills: Iterable[Fill]) -> pl.DataFrame:
     return framed(rows, FILLS)
 
 
-def positions_frame(trades: Iterable[Trade], books: Iterable[Book]) -> pl.DataFrame:
+def positions_frame(trades: Iterable[Trade], books: Iterable[OpenTrade]) -> pl.DataFrame:
     """Return one row a trade; what is still open at the end has no exit and no profit yet."""
     rows = [_closed(trade) for trade in trades] + [_open(book) for book in books if book.held]
     return framed(rows, POSITIONS)
@@ -178,7 +178,7 @@ def vetoes_frame(facts: Iterable[Fact]) -> pl.DataFrame:
             fact.body["reason"],
         )
         for fact in facts
-        if fact.kind is Kind.VETO
+        if fact.kind is FactKind.VETO
     ]
     return framed(rows, VETOES)
 
@@ -210,7 +210,7 @@ def _closed(trade: Trade) -> tuple[Any, ...]:
     )
 
 
-def _open(book: Book) -> tuple[Any, ...]:
+def _open(book: OpenTrade) -> tuple[Any, ...]:
     first, sums = book.fills[0], totals(book.fills)
     return (
         f"{first.instrument_id}-{first.strategy}-{book.closed + 1}",

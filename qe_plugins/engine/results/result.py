@@ -10,16 +10,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from qe_plugins.data.checks.completeness import Present
+from qe_plugins.data.checks.completeness import PresentData
 
 if TYPE_CHECKING:
     import polars as pl
 
     from qe_plugins.journal.facts import Fact
-    from qe_plugins.plugins import Stats
+    from qe_plugins.plugins import PluginStats
 
 
-class ContractFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ContractInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One traded contract. `tick` in points, `multiplier` in currency a point, `expiry` UTC ns."""
 
     id: str
@@ -31,7 +31,7 @@ class ContractFacts(msgspec.Struct, frozen=True, kw_only=True):
     expiry: int
 
 
-class TapeFacts(msgspec.Struct, frozen=True, kw_only=True):
+class DataInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The data a run used. `source` is dbn, catalog or synthetic; `label` is what a reader sees.
 
     `start` and `end` are the first and last event seen, UTC nanoseconds; `bars` counts bars,
@@ -44,13 +44,13 @@ class TapeFacts(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     end: int
     bars: int
-    contracts: list[ContractFacts]
-    present: list[Present] = []
+    contracts: list[ContractInfo]
+    present: list[PresentData] = []
     refused: dict[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class BacktestResult:
     """One finished run. Frames hold times as `Datetime("ns", "UTC")`, money as Float64.
 
     orders     ts, client_order_id, strategy, instrument_id, side, type, quantity, price, trigger,
@@ -79,7 +79,7 @@ class Outcome:
     name: str
     engine: str
     started: datetime
-    tape: TapeFacts
+    tape: DataInfo
     catalog: Path
     bar_spec: str
     starting_balance: Decimal
@@ -93,7 +93,7 @@ class Outcome:
     vetoes: pl.DataFrame
     marks: pl.DataFrame
     fills_sha256: str
-    plugins: list[Stats]
+    plugins: list[PluginStats]
     assumptions: list[str]
     failures: list[dict[str, Any]] = field(default_factory=list)
     rolls: list[dict[str, Any]] = field(default_factory=list)

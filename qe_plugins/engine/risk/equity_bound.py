@@ -17,7 +17,7 @@ SLACK = 5.0
 """Dollars by which this figure may be wrong."""
 
 
-class Holder(msgspec.Struct, eq=False):
+class StrategyPosition(msgspec.Struct, eq=False):
     """A strategy that has traded a contract. `net` is what it holds, negative when short.
 
     `alarmed` says that it will be told of the contract's deadline.
@@ -30,7 +30,7 @@ class Holder(msgspec.Struct, eq=False):
     alarmed: bool = False
 
 
-class Line(msgspec.Struct, eq=False):
+class ContractExposure(msgspec.Struct, eq=False):
     """One contract that was traded, and who traded it, by id. `multiplier` is dollars a point.
 
     `maintenance` is the most that holding one has asked for in the whole run, in dollars; infinite
@@ -40,10 +40,10 @@ class Line(msgspec.Struct, eq=False):
     contract: Any
     multiplier: float
     maintenance: float
-    holders: dict[Any, Holder]
+    holders: dict[Any, StrategyPosition]
 
 
-class Worth:
+class EquityBound:
     """Cash, and contracts of one kind. `known` is false until the account was looked at.
 
     While the price is between `low` and `high` the account is worth at least `least` dollars. After
@@ -54,11 +54,11 @@ class Worth:
 
     def __init__(self) -> None:
         self.known = False
-        self.line: Line | None = None
+        self.line: ContractExposure | None = None
         self.net = self.least = self.low = self.high = 0.0
         self._cash, self._fills = 0.0, 0
 
-    def take(self, line: Line, size: float, price: float, fee: float) -> None:
+    def take(self, line: ContractExposure, size: float, price: float, fee: float) -> None:
         """Take a fill in: signed contracts, points, dollars."""
         self._fills += 1
         if self._fills >= OFTEN or (self.net and line is not self.line):
@@ -70,7 +70,11 @@ class Worth:
         self._bound(price)
 
     def learn(
-        self, worth: float, line: Line | None = None, net: float = 0.0, price: float = 0.0
+        self,
+        worth: float,
+        line: ContractExposure | None = None,
+        net: float = 0.0,
+        price: float = 0.0,
     ) -> None:
         """Learn what the account is worth while `net` contracts of one kind are held, or none."""
         self.known, self.line, self.net, self._fills = True, line, net, 0

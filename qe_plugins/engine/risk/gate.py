@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from qe_plugins.engine.accounting.plugin_account import Account
     from qe_plugins.engine.recording.recorder import Recorder
     from qe_plugins.engine.signals.history import History
-    from qe_plugins.plugins import Answer, Plugins
+    from qe_plugins.plugins import HookResult, PluginManager
 
-Refusal = tuple[str, str]
+OrderRefusal = tuple[str, str]
 """Who refused, and why."""
 
 
-class Gate:
+class OrderGate:
     """Asks `veto_order`. Doubt is a veto: an exception, a slow answer, an answer of another kind.
     So is a Veto without a reason.
 
@@ -29,7 +29,7 @@ class Gate:
 
     def __init__(
         self,
-        plugins: Plugins,
+        plugins: PluginManager,
         recorder: Recorder,
         *,
         rung: Rung,
@@ -50,9 +50,9 @@ class Gate:
         """Go by a posture from now on."""
         self.posture = posture
 
-    def refusals(self, component: Any, request: OrderRequest) -> list[Refusal]:
+    def refusals(self, component: Any, request: OrderRequest) -> list[OrderRefusal]:
         """Ask everybody about an order that adds risk; journal each refusal and return them."""
-        found: list[Refusal] = []
+        found: list[OrderRefusal] = []
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
             found.append(("posture", writable(reason)))
         if self._asker is not None:
@@ -74,7 +74,7 @@ class Gate:
         given = self._given[id(component)] = self._constant | views
         return given
 
-    def _reason(self, answer: Answer) -> str | None:
+    def _reason(self, answer: HookResult) -> str | None:
         if answer.error is not None:
             return f"raised {named(answer.error)}"
         if answer.seconds > self._timeout:
@@ -86,6 +86,6 @@ class Gate:
         return f"answered {type(answer.value).__name__}, which is neither Veto nor None"
 
 
-def told(refusals: list[Refusal]) -> str:
+def denial_reason(refusals: list[OrderRefusal]) -> str:
     """Return the refusals as the one reason a denied order carries."""
     return "; ".join(f"{plugin}: {reason}" for plugin, reason in refusals)

@@ -7,21 +7,21 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from qe_plugins.engine.risk.equity_bound import Holder, Line
+from qe_plugins.engine.risk.equity_bound import ContractExposure, StrategyPosition
 from qe_plugins.engine.risk.order_request import position
 from qe_plugins.errors import RunError
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.plugins.types import Posture
 
 if TYPE_CHECKING:
     from qe_plugins.engine.recording.recorder import Recorder
-    from qe_plugins.engine.risk.margin import Margin
-    from qe_plugins.engine.risk.rules import Rules
+    from qe_plugins.engine.risk.margin import MarginCalculator
+    from qe_plugins.engine.risk.rules import RiskRules
 
 LOG = logging.getLogger(__name__)
 
 
-class House:
+class Liquidator:
     """Watches the account at every bar while anything is held.
 
     `watching` is false while nothing is held; `deaf` is set where a strategy receives no bars,
@@ -32,8 +32,8 @@ class House:
     def __init__(
         self,
         cache: Any,
-        margin: Margin,
-        rules: Rules,
+        margin: MarginCalculator,
+        rules: RiskRules,
         recorder: Recorder,
         policy: str,
         take: Callable[[Posture], None],
@@ -41,8 +41,8 @@ class House:
         self._cache, self._margin, self._rules = cache, margin, rules
         self._recorder, self._policy, self._take_posture = recorder, policy, take
         self._kept = margin.kept
-        self._lines: dict[Any, Line] = {}
-        self._line: Line | None = None
+        self._lines: dict[Any, ContractExposure] = {}
+        self._line: ContractExposure | None = None
         self._ears: set[str] = set()
         self._breached = self.deaf = False
         self.watching = True
@@ -75,14 +75,14 @@ class House:
             size = -size
         holder = line.holders.get(strategy := event.strategy_id)
         if holder is None:
-            holder = line.holders[strategy] = Holder(trader, str(strategy), str(contract))
+            holder = line.holders[strategy] = StrategyPosition(trader, str(strategy), str(contract))
         holder.net += size
         if not holder.alarmed:
             self._set_alarm(holder, line)
         self._kept.take(line, size, price, 0.0 if fee is None else fee.as_double())
         self.watching = not self._kept.settled
 
-    def holder(self, strategy: Any, contract: Any) -> Holder | None:
+    def holder(self, strategy: Any, contract: Any) -> StrategyPosition | None:
         """Return what is known of a strategy in a contract, None where it never traded that."""
         line = self._line
         if line is None or line.contract != contract:
@@ -122,11 +122,11 @@ class House:
         """Say whether a bar tells a contract's price: it is its own, or its root's front."""
         return str(bar.bar_type.instrument_id.symbol) in self._names(contract)
 
-    def _line_of(self, contract: Any) -> Line:
+    def _line_of(self, contract: Any) -> ContractExposure:
         line = self._lines.get(contract)
         if line is None:
             multiplier = self._cache.instrument(contract).multiplier.as_double()
-            line = Line(contract, multiplier, self._most(contract), {})
+            line = ContractExposure(contract, multiplier, self._most(contract), {})
             self._lines[contract] = line
         return line
 
@@ -146,7 +146,7 @@ class House:
             for holder in line.holders.values():
                 self._close(holder.trader, contract, "margin", ts)
 
-    def _set_alarm(self, holder: Holder, line: Line) -> None:
+    def _set_alarm(self, holder: StrategyPosition, line: ContractExposure) -> None:
         """Close the strategy's position in a contract when its deadline comes."""
         holder.alarmed, contract = True, line.contract
         if (deadline := self._rules.flat_at(contract)) is None:
@@ -155,7 +155,7 @@ class House:
         when = max(deadline, clock.timestamp_ns() + 1)
         clock.set_time_alert_ns(f"EXPIRY-{contract}", when, self._expires(holder, contract))
 
-    def _expires(self, holder: Holder, contract: Any) -> Callable[[Any], None]:
+    def _expires(self, holder: StrategyPosition, contract: Any) -> Callable[[Any], None]:
         def ring(event: Any) -> None:
             self._close(holder.trader, contract, "expiry", event.ts_event)
             holder.alarmed = False  # a later fill sets the next
@@ -172,7 +172,7 @@ class House:
             self._say(rule, ts, what, strategy=str(strategy), instrument_id=str(contract))
 
     def _say(self, rule: str, ts: int, reason: str, **more: str) -> None:
-        self._recorder.numbered(Kind.CLOSING, ts, rule, None, {"reason": reason, **more})
+        self._recorder.numbered(FactKind.CLOSING, ts, rule, None, {"reason": reason, **more})
         if rule == "margin":
             LOG.warning("margin: %s", reason)
             self.said.append(f"margin: {reason}")

@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.model import OrderSide
 
 from qe_plugins.engine.contracts.instruments import decimal
-from qe_plugins.engine.risk.equity_bound import Worth
-from qe_plugins.engine.risk.order_request import Leaves, Present, fillable, leaves_of, unfinished
+from qe_plugins.engine.risk.equity_bound import EquityBound
+from qe_plugins.engine.risk.order_request import (
+    Leaves,
+    OrderContext,
+    fillable,
+    leaves_of,
+    unfinished,
+)
 from qe_plugins.market.sessions import next_session
 
 if TYPE_CHECKING:
-    from qe_plugins.config.schema import Margin as Settings
+    from qe_plugins.config.schema import MarginCalculator as Settings
     from qe_plugins.engine.accounting.balance import Balance
-    from qe_plugins.engine.contracts.terms import Margins, Terms
+    from qe_plugins.engine.contracts.terms import ContractTerms, MarginRates
 
 ZERO = Decimal(0)
 
 
-class Margin:
+class MarginCalculator:
     """What the account is worth, what positions and orders tie up, and what is free.
 
     A contract's exposure is the larger of what would be long if every buy filled and short if every
@@ -33,15 +39,15 @@ class Margin:
         self,
         cache: Any,
         balance: Balance,
-        money: Mapping[str, Terms],
+        money: Mapping[str, ContractTerms],
         settings: Settings,
     ) -> None:
         self._cache, self._balance, self._money = cache, balance, money
         self._settings = settings
-        self._terms: dict[Any, Terms] = {}
-        self.kept = Worth()
+        self._terms: dict[Any, ContractTerms] = {}
+        self.kept = EquityBound()
 
-    def refusal(self, order: Any, contracts: Decimal, present: Present, ts: int) -> str:
+    def refusal(self, order: Any, contracts: Decimal, present: OrderContext, ts: int) -> str:
         """Return why the account cannot hold `contracts` of an order more; empty where it can."""
         held = present.by_contract()
         working = [(one, leaves_of(one)) for one in present.others(order)]
@@ -58,7 +64,7 @@ class Margin:
             f"({worth - tied:,.2f} free)"
         )
 
-    def of(self, contract: Any, ts: int) -> Margins:
+    def of(self, contract: Any, ts: int) -> MarginRates:
         """Return the margins of a contract at a moment, a day trader's inside a session."""
         terms = self._terms_of(contract)
         margins = terms.margin(ts)
@@ -109,7 +115,7 @@ class Margin:
             held[position.instrument_id] += size if position.is_long else -size
         return held
 
-    def _terms_of(self, contract: Any) -> Terms:
+    def _terms_of(self, contract: Any) -> ContractTerms:
         terms = self._terms.get(contract)
         if terms is None:
             terms = self._terms[contract] = self._money[self._cache.instrument(contract).underlying]

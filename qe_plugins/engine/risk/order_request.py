@@ -34,7 +34,7 @@ type Leaves = tuple[Any, Decimal]
 """An order, and how many contracts of it may still fill."""
 
 
-class Present:
+class OrderContext:
     """The positions and the unfinished orders of an account at one moment.
 
     `sending` are orders of the list that is being sent: no cache has them yet. `without` is a
@@ -217,7 +217,7 @@ class OrderDescription(msgspec.Struct, frozen=True):
     request: OrderRequest
     order: Any
     contracts: Decimal
-    present: Present
+    present: OrderContext
     reduces: bool
 
 
@@ -238,7 +238,7 @@ def describe_order(
     and a contract whose position is being closed.
     """
     floor, contract, side = component._floor, order.instrument_id, order.side
-    present = Present(floor.cache, submitted, sending, without)
+    present = OrderContext(floor.cache, submitted, sending, without)
     present.orders.pop(order.client_order_id, None)
     leaves = leaves_of(order) if contracts is None else contracts
     held, others = present.held(contract, order.strategy_id), present.of(order)

@@ -12,8 +12,8 @@ from qe_plugins.market.sessions import closed_until, delivery
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import Config
-    from qe_plugins.engine.hosting.exceptions import Alarm
-    from qe_plugins.engine.risk.margin import Margin
+    from qe_plugins.engine.hosting.exceptions import ExceptionTrap
+    from qe_plugins.engine.risk.margin import MarginCalculator
     from qe_plugins.engine.risk.order_request import OrderDescription
 
 SECOND = 1_000_000_000
@@ -22,7 +22,7 @@ Broken = list[tuple[str, str]]
 """Which rule, and why."""
 
 
-class Rules:
+class RiskRules:
     """Asked about every order that does not only reduce.
 
     `refuses` says whether a market order is refused while the market is closed, from `grace`
@@ -32,7 +32,7 @@ class Rules:
     def __init__(
         self,
         cache: Any,
-        margin: Margin,
+        margin: MarginCalculator,
         rung: RungRule,
         *,
         flat_before: float,
@@ -91,11 +91,15 @@ class Rules:
         return f"the market is closed until {opens:%Y-%m-%d %H:%M} in Chicago" if opens else ""
 
 
-def rules_of(engine: Any, config: Config, margin: Margin, alarm: Alarm) -> Rules:
+def rules_of(
+    engine: Any, config: Config, margin: MarginCalculator, alarm: ExceptionTrap
+) -> RiskRules:
     """Return the rules of a run on `engine`."""
     length = BarType.from_str(f"ES.XCME-{config.data.bars}-EXTERNAL").spec.timedelta
     grace = 0 if config.session.closed == "refuse" else int(length.total_seconds() * SECOND)
     refuses = config.fills.rules == "exchange"
     flat_before = config.expiry.flat_before
     rung = RungRule(engine.cache, config.rung, alarm)
-    return Rules(engine.cache, margin, rung, flat_before=flat_before, refuses=refuses, grace=grace)
+    return RiskRules(
+        engine.cache, margin, rung, flat_before=flat_before, refuses=refuses, grace=grace
+    )

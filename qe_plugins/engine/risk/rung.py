@@ -25,7 +25,7 @@ from qe_plugins.engine.settings.entries import entries, texts
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
-    from qe_plugins.engine.hosting.exceptions import Alarm
+    from qe_plugins.engine.hosting.exceptions import ExceptionTrap
     from qe_plugins.plugins.types import Rung
 
 
@@ -36,7 +36,7 @@ class RungRule:
     moved or comes later only reduces, and passes.
     """
 
-    def __init__(self, cache: Any, rung: Rung, alarm: Alarm) -> None:
+    def __init__(self, cache: Any, rung: Rung, alarm: ExceptionTrap) -> None:
         self._cache, self._rung, self._alarm = cache, rung, alarm
 
     def refusal(self, described: OrderDescription) -> str:

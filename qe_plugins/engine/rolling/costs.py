@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from qe_plugins.journal.facts import Fact, Kind
+from qe_plugins.journal.facts import Fact, FactKind
 
 if TYPE_CHECKING:
     from qe_plugins.engine.accounting.trades import Fill
@@ -20,7 +20,7 @@ def rolls_of(recorder: Recorder) -> list[dict[str, Any]]:
     filled: defaultdict[str, list[Fill]] = defaultdict(list)
     for fill in recorder.fills:
         filled[fill.client_order_id].append(fill)
-    return [_roll(fact, filled) for fact in recorder.facts if fact.kind is Kind.ROLL]
+    return [_roll(fact, filled) for fact in recorder.facts if fact.kind is FactKind.ROLL]
 
 
 def _roll(fact: Fact, filled: Mapping[str, Sequence[Fill]]) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from nautilus_trader.model import (
     Symbol,
 )
 
-from qe_plugins.data.catalog.reader import Woven
+from qe_plugins.data.catalog.reader import SplicedSeries
 from qe_plugins.engine.contracts.instruments import remade
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.rolling.roll_points import Turn
+    from qe_plugins.engine.rolling.roll_points import RollPoint
 
 type Move = Callable[[Price], Price]
 
@@ -42,7 +42,7 @@ class Front:
     spec: str
     rule: str
     first: str
-    turns: tuple[Turn, ...]
+    turns: tuple[RollPoint, ...]
 
     @property
     def bar_type(self) -> str:
@@ -50,11 +50,11 @@ class Front:
         return f"{self.id}-{self.spec}-EXTERNAL"
 
     @property
-    def woven(self) -> Woven:
+    def woven(self) -> SplicedSeries:
         """Return the series as the tape weaves it: of each contract's bars while it is current."""
         contracts = [(0, self.first), *((turn.at, turn.after) for turn in self.turns)]
         parts = ((since, f"{one}-{self.spec}-EXTERNAL") for since, one in contracts)
-        return Woven(self.bar_type, tuple(parts))
+        return SplicedSeries(self.bar_type, tuple(parts))
 
     def contract(self, ts: int) -> str:
         """Return the contract that is current at a moment (UTC ns)."""
@@ -62,7 +62,7 @@ class Front:
         return passed[-1] if passed else self.first
 
 
-def adjusted(history: Sequence[Bar], turns: Sequence[Turn], adjust: str) -> list[Bar]:
+def adjusted(history: Sequence[Bar], turns: Sequence[RollPoint], adjust: str) -> list[Bar]:
     """Return front bars, oldest first, as they would have been on the level of the last turn.
 
     `turns` are those up to now; `adjust` is `difference` or `ratio`. A turn without prices leaves

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.model import Bar, BarType, InstrumentId, PositionClosed, PositionOpened
 
 if TYPE_CHECKING:
-    from qe_plugins.data.catalog.reader import Strand
+    from qe_plugins.data.catalog.reader import SplicedBars
     from qe_plugins.engine.rolling.front import Front
-    from qe_plugins.engine.rolling.roll_points import Turn
-    from qe_plugins.engine.settings.entries import Follows
+    from qe_plugins.engine.rolling.roll_points import RollPoint
+    from qe_plugins.engine.settings.entries import RollSettings
 
 NEVER = 2**63 - 1
 TRANSLATED = ("orders", "positions", "position", "net_", "is_", "realized", "unrealized")
@@ -25,7 +25,7 @@ BARS: dict[str, Callable[..., Any]] = {
 }
 
 
-class Follower:
+class FrontState:
     """Where one strategy on a root stands: the contract it trades, and the turn that waits.
 
     `next_at` is when there is something to do: now where a turn waits, else at the next turn.
@@ -34,12 +34,12 @@ class Follower:
     the author wants them, `asked` which other bars.
     """
 
-    def __init__(self, front: Front, follows: Follows, *, kept: int) -> None:
+    def __init__(self, front: Front, follows: RollSettings, *, kept: int) -> None:
         self.front, self.follows = front, follows
         self.id = InstrumentId.from_str(front.id)
         self.label = BarType.from_str(front.bar_type)
         self.contract = InstrumentId.from_str(front.first)
-        self._due: Turn | None = None
+        self._due: RollPoint | None = None
         self.quiet: set[Any] = set()
         self.indicators: list[Any] = []
         self.source: BarType | None = None
@@ -47,7 +47,7 @@ class Follower:
         self.past: deque[Bar] = deque(maxlen=kept)
         self.listens, self.asked = False, set[Any]()
         self._bars: deque[Bar] = deque()
-        self._strands: deque[Strand] = deque()
+        self._strands: deque[SplicedBars] = deque()
         self._coming = list(front.turns)
         self.next_at = self._next_at()
 
@@ -56,7 +56,7 @@ class Follower:
         """Return the bars of every contract that is the front on this tape."""
         return [BarType.from_str(name) for _, name in self.front.woven.parts]
 
-    def expects(self, strands: Iterable[Strand]) -> None:
+    def expects(self, strands: Iterable[SplicedBars]) -> None:
         """Take the front's next bars, in order; who has not heard the last ones has stopped."""
         self._strands = deque(one for one in strands if one.name == self.front.bar_type)
         self._follow()
@@ -76,11 +76,11 @@ class Follower:
         self.since = self._bars[0].ts_event if self._bars else 0
 
     @property
-    def due(self) -> Turn | None:
+    def due(self) -> RollPoint | None:
         """Return the turn that waits to be made."""
         return self._due
 
-    def arrive(self, turn: Turn) -> None:
+    def arrive(self, turn: RollPoint) -> None:
         """Trade the contract that a turn leads to."""
         self.contract, self._due = InstrumentId.from_str(turn.after), None
         self.next_at = self._next_at()
@@ -98,7 +98,7 @@ class Follower:
             return 0
         return self._coming[0].at if self._coming else NEVER
 
-    def passed(self, ts: int) -> list[Turn]:
+    def passed(self, ts: int) -> list[RollPoint]:
         """Return the turns up to a bar's close."""
         return [turn for turn in self.front.turns if turn.at <= ts]
 
@@ -109,13 +109,13 @@ class Follower:
         return getattr(event, name, None) in self.quiet
 
 
-class Translated:
+class FrontView:
     """The engine's cache or portfolio, where the front's id means the contract it stands for.
 
     The front's bars are those that were heard, the last one first as the engine has them.
     """
 
-    def __init__(self, inner: Any, follower: Follower) -> None:
+    def __init__(self, inner: Any, follower: FrontState) -> None:
         self._inner, self._follower = inner, follower
 
     def __getattr__(self, name: str) -> Any:

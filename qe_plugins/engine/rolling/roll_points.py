@@ -34,7 +34,7 @@ PATIENCE = 30 * DAY  # after an expiry, in which to look for the next contract: 
 
 
 @dataclass(frozen=True)
-class Turn:
+class RollPoint:
     """From the bar closed `at` (UTC ns) on, `after` is current instead of `before` (ids).
 
     `prices` are both closes of that bar, in points: None where the contracts never traded in the
@@ -48,9 +48,9 @@ class Turn:
     prices: tuple[Decimal, Decimal] | None = None
 
 
-def turns_of(
+def roll_points(
     tape: Tape, root: str, rule: str, files: Sequence[Path] = ()
-) -> tuple[str, tuple[Turn, ...]]:
+) -> tuple[str, tuple[RollPoint, ...]]:
     """Return the first contract of a root on a tape, and the turns after it.
 
     `files` are the Databento files or folders that the tape was decoded from, if any: their roll
@@ -132,7 +132,7 @@ def _volumes(bars: Mapping[str, pl.LazyFrame], closes: Any, days: Sequence[date]
 
 def _turn(
     roll: Roll, root: str, bars: Mapping[str, pl.LazyFrame], expiries: Mapping[str, int]
-) -> Turn | None:
+) -> RollPoint | None:
     """Return the turn of a roll, None where the tape ends before it.
 
     Without a shared minute in regular hours, any shared minute of the last day will do; without
@@ -157,7 +157,7 @@ def _turn(
         return None
     pair = (first["close"], first["close_after"]) if "close_after" in first else None
     prices = (Decimal(pair[0]).normalize(), Decimal(pair[1]).normalize()) if pair else None
-    return Turn(first["ts"], roll.before, roll.after, roll.reason, prices)
+    return RollPoint(first["ts"], roll.before, roll.after, roll.reason, prices)
 
 
 def _between(frame: pl.LazyFrame | None, start: int, end: int) -> pl.DataFrame:

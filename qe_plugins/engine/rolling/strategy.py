@@ -21,14 +21,14 @@ from qe_plugins.engine.hosting.exceptions import guarded
 from qe_plugins.engine.hosting.host import GatedStrategy, callbacks, host
 from qe_plugins.engine.risk.order_request import describe_order, position, unfinished
 from qe_plugins.engine.rolling.front import adjusted
-from qe_plugins.engine.rolling.front_state import Follower, Translated
+from qe_plugins.engine.rolling.front_state import FrontState, FrontView
 from qe_plugins.engine.simulation.order_routing import send
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.plugins.types import Rolled
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.rolling.roll_points import Turn
-    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.engine.rolling.roll_points import RollPoint
+    from qe_plugins.engine.running.context import RunContext
 
 WARMTH = 5_000
 """Front bars on which indicators are warmed anew after a turn."""
@@ -37,15 +37,15 @@ WARMTH = 5_000
 class FollowingStrategy(GatedStrategy):
     """A hosted strategy whose instrument is the front of a root."""
 
-    _follower: ClassVar[Follower]
+    _follower: ClassVar[FrontState]
 
     @property
     def cache(self) -> Any:
-        return Translated(super().cache, self._follower)
+        return FrontView(super().cache, self._follower)
 
     @property
     def portfolio(self) -> Any:
-        return Translated(super().portfolio, self._follower)
+        return FrontView(super().portfolio, self._follower)
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
         if bar_type == self._follower.label:
@@ -144,7 +144,7 @@ class FollowingStrategy(GatedStrategy):
     def _held(self) -> Any:
         return position(self._floor.cache, self._follower.contract, self.strategy_id)
 
-    def _roll(self, turn: Turn, bar: Bar) -> None:
+    def _roll(self, turn: RollPoint, bar: Bar) -> None:
         """Leave the old contract and, where there are prices and leave to do so, enter the new."""
         follower, held = self._follower, self._held()
         exits = self._working()
@@ -174,7 +174,7 @@ class FollowingStrategy(GatedStrategy):
         for order in moved_exits(exits, self._follower.contract, rolled.prices, fresh, rolled.at):
             self._send_leg(order, rolled)
 
-    def _legs(self, turn: Turn, held: Any) -> tuple[Any, Any]:
+    def _legs(self, turn: RollPoint, held: Any) -> tuple[Any, Any]:
         size = Quantity.from_int(int(abs(held)))
         out, back = OrderSide.SELL, OrderSide.BUY
         sides = (out, back) if held > 0 else (back, out)
@@ -199,11 +199,11 @@ class FollowingStrategy(GatedStrategy):
         self._floor.recorder.sends(order, rolled)
         send(self, order)
 
-    def _announced(self, turn: Turn, bar: Bar) -> Rolled:
+    def _announced(self, turn: RollPoint, bar: Bar) -> Rolled:
         follower = self._follower
         present = self._floor.cache.instrument(InstrumentId.from_str(turn.after)) is not None
         return Rolled(
-            fact=self._floor.recorder.next_id(Kind.ROLL),
+            fact=self._floor.recorder.next_id(FactKind.ROLL),
             root=follower.front.root,
             before=turn.before,
             after=turn.after,
@@ -213,7 +213,7 @@ class FollowingStrategy(GatedStrategy):
             flat=follower.follows.roll == "flat" or not present or turn.prices is None,
         )
 
-    def _prices(self, turn: Turn) -> Any:
+    def _prices(self, turn: RollPoint) -> Any:
         """Return the last closes of both contracts, for a roll that had to wait."""
         spec, cache = self._follower.front.spec, self._floor.cache
         bars = [
@@ -235,10 +235,10 @@ class FollowingStrategy(GatedStrategy):
             "outcome": "rolled" if enters else "flat",
             "orders": [order.client_order_id.value for order in orders],
         }
-        recorder.numbered(Kind.ROLL, bar_ts, "roll", None, body)
+        recorder.numbered(FactKind.ROLL, bar_ts, "roll", None, body)
 
 
-def host_on_front(author: Any, floor: Floor, follower: Follower) -> Any:
+def host_on_front(author: Any, floor: RunContext, follower: FrontState) -> Any:
     """Derive the class that runs in place of a strategy on a root."""
     body = {
         name: _hushed(method, follower)
@@ -269,7 +269,7 @@ def host_on_front(author: Any, floor: Floor, follower: Follower) -> Any:
     return hosted
 
 
-def _told(on_bar: Any, on_front: Any, follower: Follower) -> Any:
+def _told(on_bar: Any, on_front: Any, follower: FrontState) -> Any:
     """Return the `on_bar` that hears of each contract, and passes on what it makes of the front."""
 
     def heard(self: Any, bar: Bar) -> None:
@@ -282,7 +282,7 @@ def _told(on_bar: Any, on_front: Any, follower: Follower) -> Any:
     return heard
 
 
-def _hushed(method: Any, follower: Follower) -> Any:
+def _hushed(method: Any, follower: FrontState) -> Any:
     """Wrap a callback so that the author does not hear of the roll's own orders."""
 
     def call(self: Any, event: Any) -> None:

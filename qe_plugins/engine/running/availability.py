@@ -18,7 +18,7 @@ INSTRUMENTS = ("instrument_id", "instrument_ids", "instrument", "instruments")
 BAR_TYPES = ("bar_type", "bar_types")
 
 
-class Listings:
+class AvailableData:
     """The contracts and bar types of one tape, and its fronts: root by id."""
 
     def __init__(

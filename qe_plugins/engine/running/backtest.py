@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from qe_plugins import gc_tuning
 from qe_plugins.engine.recording.run_log import RunLog, logged
-from qe_plugins.engine.results.collect import outcome_of
-from qe_plugins.engine.running.build import Stage, build
+from qe_plugins.engine.results.collect import collect_result
+from qe_plugins.engine.running.build import BuiltRun, build
 from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.errors import RunError
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
-    from qe_plugins.data.catalog.reader import Piece
+    from qe_plugins.data.catalog.reader import Chunk
     from qe_plugins.data.tape import Tape
-    from qe_plugins.engine.results.result import Outcome
-    from qe_plugins.engine.running.context import Floor
-    from qe_plugins.plugins import Plugins
+    from qe_plugins.engine.results.result import BacktestResult
+    from qe_plugins.engine.running.context import RunContext
+    from qe_plugins.plugins import PluginManager
 
 Progress = Callable[[int, int], None]
 """Called after each piece of the tape with the records done and the records in all."""
@@ -34,10 +34,10 @@ Progress = Callable[[int, int], None]
 def run(
     loaded: Loaded,
     *,
-    plugins: Plugins | None = None,
+    plugins: PluginManager | None = None,
     progress: Progress | None = None,
     log: str | None = None,
-) -> Outcome:
+) -> BacktestResult:
     """Run what a configuration says and return what came of it.
 
     `plugins` stand in for those that the configuration names; what is logged at the level `log`
@@ -51,8 +51,8 @@ def run(
 
 
 def _run(
-    loaded: Loaded, plugins: Plugins | None, progress: Progress | None, run_log: RunLog
-) -> Outcome:
+    loaded: Loaded, plugins: PluginManager | None, progress: Progress | None, run_log: RunLog
+) -> BacktestResult:
     began, started = perf_counter(), datetime.now(UTC)
     prepared = prepare(loaded, plugins)
     stage = build(prepared)
@@ -63,7 +63,7 @@ def _run(
         said = stage.floor.observers.close()
         done = perf_counter()
         run_id = run_id_of(started, loaded.config.name)
-        outcome = outcome_of(loaded, prepared.tape, stage.floor, run_id, started, said)
+        outcome = collect_result(loaded, prepared.tape, stage.floor, run_id, started, said)
     finally:
         run_log.clock = None
         stage.floor.observers.close()
@@ -78,8 +78,8 @@ def run_id_of(started: datetime, name: str) -> str:
     return f"{started:%Y%m%d-%H%M%S-%f}-{slug or 'run'}"
 
 
-@gc_tuning.sparing()
-def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
+@gc_tuning.relaxed_gc()
+def stream(stage: BuiltRun, tape: Tape, progress: Progress | None) -> None:
     """Feed the tape piece by piece, so that memory does not grow with it."""
     done = 0
     if stage.opening:  # starts the strategies: only then it is known what they want to hear
@@ -97,7 +97,7 @@ def stream(stage: Stage, tape: Tape, progress: Progress | None) -> None:
     stage.bridge.finish()
 
 
-def start(stage: Stage, tape: Tape) -> None:
+def start(stage: BuiltRun, tape: Tape) -> None:
     """Start strategies and plugins at the tape's first moment, and let nothing happen.
 
     Raises as `run` does where one of them raises or asks for what is not there.
@@ -106,19 +106,19 @@ def start(stage: Stage, tape: Tape) -> None:
     _advance(stage, begin)
 
 
-def _heard(floor: Floor, piece: Piece, records: Sequence[Any]) -> Sequence[Any]:
+def _heard(floor: RunContext, piece: Chunk, records: Sequence[Any]) -> Sequence[Any]:
     """Return what the engine is to hear: fronts only where bars are to be made of theirs."""
     more = [bar for one in piece.strands if one.name in floor.fed for bar in one.bars]
     return sorted([*records, *more], key=attrgetter("ts_init")) if more else records
 
 
-def _feed(stage: Stage, records: Sequence[Any]) -> None:
+def _feed(stage: BuiltRun, records: Sequence[Any]) -> None:
     stage.engine.add_data(records)
     _advance(stage, partial(stage.engine.run, streaming=True))
     stage.engine.clear_data()
 
 
-def _advance(stage: Stage, step: Callable[[], None]) -> None:
+def _advance(stage: BuiltRun, step: Callable[[], None]) -> None:
     """Let the engine work. What user code raised comes out first: it is the cause."""
     try:
         step()

@@ -13,39 +13,39 @@ from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, 
 from qe_plugins.engine.accounting.balance import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
 from qe_plugins.engine.hosting.host import host
-from qe_plugins.engine.hosting.subscriptions import Subscribing
+from qe_plugins.engine.hosting.subscriptions import DispatchedSubscriptions
 from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched
-from qe_plugins.engine.rolling.front_state import Follower
+from qe_plugins.engine.rolling.front_state import FrontState
 from qe_plugins.engine.rolling.strategy import host_on_front
 from qe_plugins.engine.running.account_checks import refuse_hedging
-from qe_plugins.engine.running.context import Floor
+from qe_plugins.engine.running.context import RunContext
 from qe_plugins.engine.settings.nautilus_config import cache_config, engine_config, venue_arguments
-from qe_plugins.engine.signals.pipeline import Bridge
+from qe_plugins.engine.signals.pipeline import SignalPipeline
 from qe_plugins.engine.simulation.exchange import Exchange
-from qe_plugins.engine.simulation.settlement import Settling
+from qe_plugins.engine.simulation.settlement import SettlementFeeder
 from qe_plugins.safe_text import one_line
 
 if TYPE_CHECKING:
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.recording.recorder import Recorder
     from qe_plugins.engine.running.components import Component
-    from qe_plugins.engine.running.prepare import Prepared
+    from qe_plugins.engine.running.prepare import PreparedRun
 
 
 @dataclass(frozen=True)
-class Stage:
+class BuiltRun:
     """An engine with everybody on it. `opening` is what it is to hear before the tape."""
 
     engine: BacktestEngine
-    floor: Floor
-    bridge: Bridge
+    floor: RunContext
+    bridge: SignalPipeline
     fronts: tuple[Front, ...]
     opening: list[Bar]
-    settling: Settling
+    settling: SettlementFeeder
     exchange: Exchange
 
 
-def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
+def build(prepared: PreparedRun, recorder: Recorder | None = None) -> BuiltRun:
     """Return an engine that is ready for its tape. Dispose of it before building another.
 
     `recorder` takes what the run decides, by default one that is kept for the report.
@@ -59,20 +59,20 @@ def build(prepared: Prepared, recorder: Recorder | None = None) -> Stage:
         fronts = tuple(prepared.fronts.values())
         opening = [_add_front(engine, front, prepared.tape) for front in fronts]
         config, money = prepared.loaded.config, prepared.money
-        floor = Floor(engine, prepared.plugins, config, prepared.listings, money, recorder)
+        floor = RunContext(engine, prepared.plugins, config, prepared.listings, money, recorder)
         floor.fronts = prepared.fronts
         bridge = _populate(engine, floor, prepared, exchange)
         floor.one_account.now = bridge.clock.timestamp_ns
-        settling = Settling(
+        settling = SettlementFeeder(
             engine, prepared.tape, exchange.bars if exchange.active else None, model
         )
-        return Stage(engine, floor, bridge, fronts, opening, settling, exchange)
+        return BuiltRun(engine, floor, bridge, fronts, opening, settling, exchange)
     except BaseException:
         engine.dispose()
         raise
 
 
-def _add_venues(engine: BacktestEngine, prepared: Prepared, exchange: Exchange) -> Any:
+def _add_venues(engine: BacktestEngine, prepared: PreparedRun, exchange: Exchange) -> Any:
     """Add a venue for each that contracts trade on; return the fill model they share, or None.
 
     The engine keeps an account for each of them. Those are only its own: the account of the run is
@@ -91,11 +91,11 @@ def _add_venues(engine: BacktestEngine, prepared: Prepared, exchange: Exchange) 
 
 
 def _populate(
-    engine: BacktestEngine, floor: Floor, prepared: Prepared, exchange: Exchange
-) -> Bridge:
+    engine: BacktestEngine, floor: RunContext, prepared: PreparedRun, exchange: Exchange
+) -> SignalPipeline:
     """Add the bridge and the configured components, which then hear bars in this order."""
-    hosted: Any = host(Bridge, floor)
-    bridge: Bridge = hosted(prepared.tape.bar_types)
+    hosted: Any = host(SignalPipeline, floor)
+    bridge: SignalPipeline = hosted(prepared.tape.bar_types)
     engine.add_actor(bridge)
     engine.add_exec_algorithm(floor.denier)
     exchange.connect(engine, floor, bridge.clock)
@@ -109,10 +109,12 @@ def _populate(
     return bridge
 
 
-def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
+def _made(part: Component, floor: RunContext, prepared: PreparedRun) -> object:
     try:
         hosted = _hosted(part, floor, prepared)
-        if (len(prepared.components) > 1 or floor.hears) and issubclass(hosted, Subscribing):
+        if (len(prepared.components) > 1 or floor.hears) and issubclass(
+            hosted, DispatchedSubscriptions
+        ):
             floor.circles.admit(hosted)
         made = part.make(hosted)
     except KeyboardInterrupt:
@@ -124,11 +126,11 @@ def _made(part: Component, floor: Floor, prepared: Prepared) -> object:
     return made
 
 
-def _hosted(part: Component, floor: Floor, prepared: Prepared) -> Any:
+def _hosted(part: Component, floor: RunContext, prepared: PreparedRun) -> Any:
     if part.follows is None:
         return host(part.author, floor)
     front, cache = prepared.fronts[part.follows.instrument], cache_config(prepared.loaded)
-    follower = Follower(front, part.follows, kept=cache.bar_capacity)
+    follower = FrontState(front, part.follows, kept=cache.bar_capacity)
     floor.followers.append(follower)
     return host_on_front(part.author, floor, follower)
 

@@ -21,7 +21,7 @@ from nautilus_trader.common import DataActor
 from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
 from qe_plugins import project
-from qe_plugins.engine.settings.entries import FOLLOWS, Follows, entries
+from qe_plugins.engine.settings.entries import FOLLOWS, RollSettings, entries
 from qe_plugins.errors import ConfigError, did_you_mean
 from qe_plugins.safe_text import in_words, one_line
 
@@ -128,7 +128,7 @@ class Component:
     author: type
     arguments: tuple[Any, ...] = ()
     options: dict[str, Any] | None = None
-    follows: Follows | None = None
+    follows: RollSettings | None = None
 
     def make(self, hosted: type) -> Any:
         """Return an instance of `hosted`, the class derived from the author's."""

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import OrderStatus
 
-from qe_plugins.engine.accounting.account_view import CacheView, OneAccount, PortfolioView
+from qe_plugins.engine.accounting.account_view import CacheView, PortfolioView, SingleAccount
 from qe_plugins.engine.accounting.balance import Balance, starting_balance
-from qe_plugins.engine.accounting.booking import BackOffice
+from qe_plugins.engine.accounting.booking import TradeBooker
 from qe_plugins.engine.accounting.plugin_account import Account
 from qe_plugins.engine.contracts.instruments import Instruments, decimal, instrument_of
-from qe_plugins.engine.hosting.denial import Denier
-from qe_plugins.engine.hosting.dispatch import Circles
-from qe_plugins.engine.hosting.exceptions import Alarm
+from qe_plugins.engine.hosting.denial import VetoAlgorithm
+from qe_plugins.engine.hosting.dispatch import EventDispatcher
+from qe_plugins.engine.hosting.exceptions import ExceptionTrap
 from qe_plugins.engine.recording.observers import Observers
 from qe_plugins.engine.recording.recorder import Recorder
-from qe_plugins.engine.risk.gate import Gate
-from qe_plugins.engine.risk.liquidation import House
-from qe_plugins.engine.risk.margin import Margin
+from qe_plugins.engine.risk.gate import OrderGate
+from qe_plugins.engine.risk.liquidation import Liquidator
+from qe_plugins.engine.risk.margin import MarginCalculator
 from qe_plugins.engine.risk.rules import rules_of
 from qe_plugins.engine.signals.history import History
 from qe_plugins.market.contract_key import dated_key
@@ -31,33 +31,33 @@ if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestEngine
 
     from qe_plugins.config.schema import Config
-    from qe_plugins.data.catalog.reader import Piece
-    from qe_plugins.engine.contracts.terms import Terms
+    from qe_plugins.data.catalog.reader import Chunk
+    from qe_plugins.engine.contracts.terms import ContractTerms
     from qe_plugins.engine.rolling.front import Front
-    from qe_plugins.engine.rolling.front_state import Follower
-    from qe_plugins.engine.running.availability import Listings
+    from qe_plugins.engine.rolling.front_state import FrontState
+    from qe_plugins.engine.running.availability import AvailableData
     from qe_plugins.engine.simulation.order_queue import OrderQueue
     from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
-    from qe_plugins.plugins import Plugins
+    from qe_plugins.plugins import PluginManager
 
 HEARS_BARS = ("contribute_signals", "session_closed")
 """Hooks for which the bridge hears every bar."""
 
 
-class Floor:
+class RunContext:
     """One run's plugins, gate, books and recorder. Lives on the trading thread.
 
     `fed` are the fronts' bar types that the engine hears itself; a strategy on a root is told of
-    its front's bars by its `Follower`.
+    its front's bars by its `FrontState`.
     """
 
     def __init__(
         self,
         engine: BacktestEngine,
-        plugins: Plugins,
+        plugins: PluginManager,
         config: Config,
-        listings: Listings,
-        money: dict[str, Terms],
+        listings: AvailableData,
+        money: dict[str, ContractTerms],
         recorder: Recorder | None = None,
     ) -> None:
         self.cache: Any = engine.cache
@@ -68,25 +68,25 @@ class Floor:
             starting_balance(config.nautilus.venue),
         )
         self.plugins, self.rung, self.listings = plugins, config.rung, listings
-        self.alarm, self.recorder = Alarm(), recorder or Recorder()
-        self.circles = Circles(self.alarm)
-        self.denier = Denier(self.alarm.waiting)
+        self.alarm, self.recorder = ExceptionTrap(), recorder or Recorder()
+        self.circles = EventDispatcher(self.alarm)
+        self.denier = VetoAlgorithm(self.alarm.waiting)
         self.recorder.failures.most = config.max_failures
         self.observers = Observers(plugins, self.recorder.failures)
         self.fronts: dict[str, Front] = {}
-        self.followers: list[Follower] = []
+        self.followers: list[FrontState] = []
         self.fed: set[str] = set()
-        self.office = BackOffice(self.cache, self.recorder, self.observers, listings)
+        self.office = TradeBooker(self.cache, self.recorder, self.observers, listings)
         self.desk = Desk(self)
         self.money = money
-        self.margin = margin = Margin(self.cache, self.balance, money, config.margin)
-        self.one_account = OneAccount(
+        self.margin = margin = MarginCalculator(self.cache, self.balance, money, config.margin)
+        self.one_account = SingleAccount(
             config.nautilus.venue.name, engine.list_venues(), self.balance, margin
         )
         self.cache_view = CacheView(self.cache, self.one_account)
         self.portfolio = PortfolioView(engine.portfolio, self.one_account)
         self.rules = rules_of(engine, config, margin, self.alarm)
-        self.house = House(
+        self.house = Liquidator(
             self.cache,
             margin,
             self.rules,
@@ -97,7 +97,7 @@ class Floor:
         self.account = Account(self.balance)
         self.history = History(self.cache)
         self.instruments = Instruments(self.cache)
-        self.gate = Gate(
+        self.gate = OrderGate(
             plugins,
             self.recorder,
             rung=config.rung,
@@ -112,7 +112,7 @@ class Floor:
         self.stop_limits: StopLimitWatch | None = None
         self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
 
-    def expects(self, piece: Piece) -> None:
+    def expects(self, piece: Chunk) -> None:
         """Take the piece of the tape that is heard next."""
         self.house.verify()
         self.office.expects(piece.columns)
@@ -156,7 +156,7 @@ class Floor:
 class Desk:
     """What a hosted strategy may ask for. Strategies reach it as `self.desk`."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: RunContext) -> None:
         self._floor = floor
 
     def size(self, signal: Signal) -> int:

@@ -11,12 +11,12 @@ from qe_plugins.data.catalog.selection import written
 from qe_plugins.engine.recording.run_log import logged
 from qe_plugins.engine.running.backtest import start
 from qe_plugins.engine.running.build import build
-from qe_plugins.engine.running.prepare import Prepared, prepare
+from qe_plugins.engine.running.prepare import PreparedRun, prepare
 from qe_plugins.engine.simulation.assumptions import assumptions
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
-    from qe_plugins.plugins import Plugins
+    from qe_plugins.plugins import PluginManager
 
 Row = tuple[str, str]
 
@@ -37,7 +37,7 @@ def describe(loaded: Loaded) -> list[Row]:
     return [*_tape(prepared), *_desk(prepared), *_rules(prepared), *_warnings(prepared.plugins)]
 
 
-def _tape(prepared: Prepared) -> Iterator[Row]:
+def _tape(prepared: PreparedRun) -> Iterator[Row]:
     tape = prepared.tape
     yield "project", str(project.find_root(Path.cwd()) or "none: no strategies/ or agents/ here")
     yield "data", tape.label
@@ -54,7 +54,7 @@ def _tape(prepared: Prepared) -> Iterator[Row]:
         yield "bars", bar_type
 
 
-def _desk(prepared: Prepared) -> Iterator[Row]:
+def _desk(prepared: PreparedRun) -> Iterator[Row]:
     for part in prepared.components:
         author = f"{part.author.__module__}:{part.author.__qualname__}"
         yield LABELS[part.section], f"{part.name} ({author})"
@@ -63,7 +63,7 @@ def _desk(prepared: Prepared) -> Iterator[Row]:
         yield "plugin", f"{number}. {name} ({role}): {', '.join(hooks) or 'no hooks'}"
 
 
-def _rolls(prepared: Prepared) -> Iterator[Row]:
+def _rolls(prepared: PreparedRun) -> Iterator[Row]:
     """Say when each front that is followed turns to its next contract, and why."""
     for front in prepared.fronts.values():
         yield "front", f"{front.root} by {front.rule.replace('_', ' ')}, {front.first} first"
@@ -77,7 +77,7 @@ SHOWN = 8
 LABELS = {"strategies": "strategy", "actors": "actor", "exec_algorithms": "execution algorithm"}
 
 
-def _rules(prepared: Prepared) -> Iterator[Row]:
+def _rules(prepared: PreparedRun) -> Iterator[Row]:
     config = prepared.loaded.config
     rung, posture = config.rung, config.posture
     plural = "" if rung.max_contracts == 1 else "s"
@@ -93,7 +93,7 @@ def _rules(prepared: Prepared) -> Iterator[Row]:
         yield "assumes", line
 
 
-def _warnings(plugins: Plugins) -> Iterator[Row]:
+def _warnings(plugins: PluginManager) -> Iterator[Row]:
     if plugins.bind("contribute_signals") and not plugins.bind("resolve_signals"):
         yield "warning", "no arbiter resolves the signals: none would be published"
     if not plugins.bind("veto_order"):

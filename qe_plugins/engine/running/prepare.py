@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from qe_plugins import plugins as manager
 from qe_plugins import state_dir
 from qe_plugins.data.tape import Tape, open_tape
-from qe_plugins.engine.contracts.terms import Terms, money_facts
+from qe_plugins.engine.contracts.terms import ContractTerms, money_facts
 from qe_plugins.engine.risk.rung import check_rung
 from qe_plugins.engine.rolling.front import Front
-from qe_plugins.engine.rolling.roll_points import turns_of
+from qe_plugins.engine.rolling.roll_points import roll_points
 from qe_plugins.engine.running.account_checks import check_currency, check_netting
-from qe_plugins.engine.running.availability import Listings
+from qe_plugins.engine.running.availability import AvailableData
 from qe_plugins.engine.running.components import KINDS, Component, components
 from qe_plugins.engine.settings.entries import entries, front_id
 from qe_plugins.engine.settings.nautilus_config import check_account
 from qe_plugins.errors import DataError
-from qe_plugins.market.sessions import stretch
-from qe_plugins.plugins import Plugins
+from qe_plugins.market.sessions import trading_window
+from qe_plugins.plugins import PluginManager
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A run that could start. `money` has the margins and fee of each root on the tape."""
 
     loaded: Loaded
     tape: Tape
-    listings: Listings
-    money: dict[str, Terms]
+    listings: AvailableData
+    money: dict[str, ContractTerms]
     components: list[Component]
-    plugins: Plugins
+    plugins: PluginManager
     fronts: dict[str, Front]
 
 
 def prepare(
     loaded: Loaded,
-    plugins: Plugins | None = None,
+    plugins: PluginManager | None = None,
     tape: Tape | None = None,
     files: Sequence[Path] | None = None,
-) -> Prepared:
+) -> PreparedRun:
     """Open the tape, find every class, make every plugin. Raises QeError with the place.
 
     `plugins` stand in for those that the configuration names, `tape` for its data, and `files` for
@@ -60,7 +60,7 @@ def prepare(
         tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
     check_currency(loaded, tape.contracts)
     fronts = _fronts(loaded, tape, parts, files_of(loaded) if files is None else files)
-    listings = Listings(
+    listings = AvailableData(
         [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],
         tape.bar_types + [front.bar_type for front in fronts.values()],
         {front.id: front.root for front in fronts.values()},
@@ -71,12 +71,12 @@ def prepare(
     _check_fills(loaded)
     if loaded.config.fills.rules == "exchange":
         for root in {contract.underlying for contract in tape.contracts}:
-            stretch(root, tape.start)  # read its calendar now, not at the first order
+            trading_window(root, tape.start)  # read its calendar now, not at the first order
     roots = {str(contract.id): contract.underlying for contract in tape.contracts}
     sized = {part.name for part in parts if getattr(part.author, "sized_by_desk", False)}
     check_rung(loaded, roots | listings.fronts, sized)
     money = money_facts(loaded, tape.contracts, tape.start, tape.end)
-    return Prepared(loaded, tape, listings, money, parts, plugins, fronts)
+    return PreparedRun(loaded, tape, listings, money, parts, plugins, fronts)
 
 
 def _check_fills(loaded: Loaded) -> None:
@@ -104,7 +104,7 @@ def _fronts(
             message = f"{root} is already rolled by {known.rule} here, and cannot be by {rule}."
             raise loaded.error(message, part.section, part.name, "roll")
         try:
-            first, turns = turns_of(tape, root, rule, files)
+            first, turns = roll_points(tape, root, rule, files)
         except DataError as error:
             raise loaded.error(
                 f"{root} cannot be rolled by {rule.replace('_', ' ')}: {error.message}",
@@ -127,11 +127,11 @@ def files_of(loaded: Loaded) -> list[Path]:
     return [Path(file).expanduser() for file in ([given] if isinstance(given, str) else given)]
 
 
-def activated(loaded: Loaded) -> Plugins:
+def activated(loaded: Loaded) -> PluginManager:
     """Make the plugins that a configuration names, with their settings, in its order."""
     wanted: list[tuple[str, PluginConfig | None]] = []
     for name in loaded.config.plugins:
         found = manager.find(name, where=loaded.where("plugins", name))
         assert found.cls is not None
         wanted.append((name, loaded.decode(found.cls.Config, "plugins", name)))
-    return Plugins.activate(wanted)
+    return PluginManager.activate(wanted)

@@ -18,7 +18,7 @@ ROOT = re.compile(r"[A-Z0-9]{1,6}")
 FOLLOWS = ("instrument", "roll", "adjust")
 
 
-class Follows(Section, frozen=True, kw_only=True):
+class RollSettings(Section, frozen=True, kw_only=True):
     """A strategy on a root: it trades whichever contract is current, and is rolled.
 
     `roll` says what makes a contract current; with `flat` that is volume, and the position is
@@ -47,7 +47,7 @@ class StrategyEntry(Section, frozen=True, kw_only=True):
     config_path: str | None
     keys: tuple[str, ...]
     settings: dict[str, Any]
-    follows: Follows | None = None
+    follows: RollSettings | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
     )
 
 
-def _follows(loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]) -> Follows | None:
+def _follows(loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]) -> RollSettings | None:
     """Return what a strategy on a root says of it; None for a strategy on a dated contract."""
     root = written.get("instrument")
     if "roll" not in written and not (isinstance(root, str) and ROOT.fullmatch(root)):
@@ -98,7 +98,9 @@ def _follows(loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]) -> 
         message = "follows a root and names a contract: it can do one of them."
         take = f"--set {'.'.join(keys)}.instrument_id=null"
         raise loaded.error(message, *keys, "instrument_id", hint=f"Take the contract away: {take}.")
-    return loaded.decode(Follows, *keys, without=[key for key in written if key not in FOLLOWS])
+    return loaded.decode(
+        RollSettings, *keys, without=[key for key in written if key not in FOLLOWS]
+    )
 
 
 def front_id(loaded: Loaded, root: str) -> str:

@@ -15,7 +15,7 @@ from qe_plugins.errors import did_you_mean
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
-    from qe_plugins.config.nautilus import Model
+    from qe_plugins.config.nautilus import NautilusModel
 
 SECTION = "nautilus"
 NO_EMPTY_BARS = {"time_bars_build_with_no_updates": False}
@@ -100,7 +100,10 @@ def logger_config(loaded: Loaded) -> Any:
         part = ("logging", "component_levels", name)
         _made(loaded, common.LogLevel.from_str, str(level).upper(), *part)
     if given.get("fileout_level") is not None or given.get("file_config"):
-        file = {"directory": str(state_dir.home() / "logs"), **(given.get("file_config") or {})}
+        file = {
+            "directory": str(state_dir.state_dir() / "logs"),
+            **(given.get("file_config") or {}),
+        }
         where = ("logging", "file_config")
         given["file_config"] = construct(loaded, common.FileWriterConfig, file, *where)
     return construct(loaded, common.LoggerConfig, given, "logging")
@@ -134,7 +137,7 @@ def venue_arguments(loaded: Loaded) -> dict[str, Any]:
     return given
 
 
-def model_of(loaded: Loaded, package: Any, wanted: Model, *keys: str) -> Any:
+def model_of(loaded: Loaded, package: Any, wanted: NautilusModel, *keys: str) -> Any:
     """Return one of the engine's models by its name, such as `OneTickSlippageFillModel`."""
     suffix = "".join(part.title() for part in keys[-1].split("_"))
     kinds = sorted(n for n in vars(package) if n.endswith(suffix) and n != suffix)

@@ -14,7 +14,7 @@ from nautilus_trader.model import Bar, BarType
 from qe_plugins.bars import NUMBERS, STAMPS, Bars
 
 
-class Series:
+class ClosedBars:
     """The last bars of one type, oldest first, in arrays with room for twice as many.
 
     `kept` is the most bars that were asked for at once: older ones are given up.
@@ -78,7 +78,7 @@ class History:
 
     def __init__(self, cache: Any) -> None:
         self._cache = cache
-        self._series: dict[str, Series] = {}
+        self._series: dict[str, ClosedBars] = {}
 
     def last(self, bar_type: str, count: int) -> Bars:
         """Return the last `count` bars of a type that have closed, oldest first.
@@ -88,5 +88,5 @@ class History:
         """
         series = self._series.get(bar_type)
         if series is None:
-            series = self._series[bar_type] = Series(bar_type)
+            series = self._series[bar_type] = ClosedBars(bar_type)
         return series.last(self._cache, max(count, 0))

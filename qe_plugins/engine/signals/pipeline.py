@@ -15,27 +15,27 @@ import msgspec
 from nautilus_trader.common import DataActor
 from nautilus_trader.model import Bar, BarType, CustomData, DataType
 
-from qe_plugins.engine.signals.session_events import Bell, SessionClock
+from qe_plugins.engine.signals.session_events import SessionCloseDetector, SessionOpenTimer
 from qe_plugins.errors import StrategyError, did_you_mean
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.plugins.types import Signal
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.running.context import Floor
-    from qe_plugins.plugins import Answer
+    from qe_plugins.engine.running.context import RunContext
+    from qe_plugins.plugins import HookResult
 
 log = logging.getLogger(__name__)
 
 SIGNALS = DataType("Signal")
 
 
-class Bridge(DataActor):
+class SignalPipeline(DataActor):
     """Asks the plugins at every bar. Runs like any actor, hosted, so that it cannot fail silently.
 
     `bar_types` are all of the tape's; where no plugin wants bars, none is subscribed.
     """
 
-    _floor: Floor
+    _floor: RunContext
 
     def __init__(self, bar_types: Iterable[str]) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Bridge(DataActor):
         plugins = self._floor.plugins
         self._asker = plugins.bind("contribute_signals")
         self._resolve = plugins.bind("resolve_signals")
-        self._sessions = SessionClock(self._floor)
+        self._sessions = SessionCloseDetector(self._floor)
         self._house = self._floor.house
         cache, history = self._floor.cache_view, self._floor.history
         self._given: dict[str, Any] = {"cache": cache, "history": history}
@@ -52,7 +52,7 @@ class Bridge(DataActor):
 
     def on_start(self) -> None:
         self._greet()
-        Bell(self._floor, self.clock).start()
+        SessionOpenTimer(self._floor, self.clock).start()
         if self._floor.hears or self._floor.house.deaf:
             self._floor.circles.lead(self, self._bar_types)
             for bar_type in self._bar_types:
@@ -85,7 +85,7 @@ class Bridge(DataActor):
                 who = f"plugin {answer.plugin}"
                 raise StrategyError(who, answer.error, at="engine_started", details=details)
 
-    def _hear(self, answers: list[Answer], bar: Bar) -> None:
+    def _hear(self, answers: list[HookResult], bar: Bar) -> None:
         """Journal what the plugins wish for, and publish what comes of it contract by contract."""
         votes = self._votes(answers, bar)
         if len(votes) == 1:
@@ -94,7 +94,7 @@ class Bridge(DataActor):
         for instrument_id in dict.fromkeys([vote.instrument_id for vote in votes]):
             self._publish(bar, [v for v in votes if v.instrument_id == instrument_id])
 
-    def _votes(self, answers: list[Answer], bar: Bar) -> list[Signal]:
+    def _votes(self, answers: list[HookResult], bar: Bar) -> list[Signal]:
         """Return what the plugins wish for at this bar, stamped and remembered, in call order."""
         recorder, ts = self._floor.recorder, bar.ts_event
         votes: list[Signal] = []
@@ -107,7 +107,7 @@ class Bridge(DataActor):
                 if self._instruments[wish.instrument_id] is None:
                     self._unknown(answer.plugin, wish.instrument_id, ts)
                 else:
-                    votes.append(stamped(wish, recorder.new_id(Kind.VOTE), answer.plugin, ts))
+                    votes.append(stamped(wish, recorder.new_id(FactKind.VOTE), answer.plugin, ts))
         if votes:
             recorder.wished(bar, votes)
         return votes
@@ -130,11 +130,13 @@ class Bridge(DataActor):
         if answer is None:
             return
         recorder = self._floor.recorder
-        signal = stamped(answer.value, recorder.new_id(Kind.SIGNAL), answer.plugin, bar.ts_event)
+        signal = stamped(
+            answer.value, recorder.new_id(FactKind.SIGNAL), answer.plugin, bar.ts_event
+        )
         recorder.signal(signal, votes)
         self.publish_data(SIGNALS, CustomData(SIGNALS, signal))
 
-    def _resolved(self, votes: list[Signal], ts: int) -> Answer | None:
+    def _resolved(self, votes: list[Signal], ts: int) -> HookResult | None:
         if self._resolve is None:
             return None
         contract = votes[0].instrument_id

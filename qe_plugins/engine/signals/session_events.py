@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from nautilus_trader.model import Bar, BarAggregation
 
-from qe_plugins.engine.accounting.booking import EVER
+from qe_plugins.engine.accounting.booking import END_OF_TIME
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.engine.running.context import RunContext
 
 CHICAGO = ZoneInfo("America/Chicago")
 OPENS_AT = 17
@@ -45,10 +45,10 @@ def evening(ts: int) -> datetime:
     return bell
 
 
-class Bell:
+class SessionOpenTimer:
     """Asks `session_opened` as the run begins, and at every evening's 17:00."""
 
-    def __init__(self, floor: Floor, clock: Any) -> None:
+    def __init__(self, floor: RunContext, clock: Any) -> None:
         self._floor, self._clock = floor, clock
         self._ask = floor.plugins.bind("session_opened")
 
@@ -85,10 +85,10 @@ def _session_of(bar: Bar) -> tuple[int, str]:
     return int(end.timestamp()) * NANOSECONDS, f"{end:%Y-%m-%d}"
 
 
-class SessionClock:
+class SessionCloseDetector:
     """Watches bars go by; `wanted` says whether any plugin wants to hear of sessions."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: RunContext) -> None:
         self._floor = floor
         self.wanted = floor.observers.wants("session_closed")
         self._end, self._date, self._reviewed, self._last = 0, "", 0, 0
@@ -105,7 +105,7 @@ class SessionClock:
             self._end, self._date = end, date_
         self._last = ts
 
-    def close(self, until: int = EVER) -> None:
+    def close(self, until: int = END_OF_TIME) -> None:
         """Tell the plugins of the session that was open, if any, with the trades it closed."""
         if self._date:
             self._floor.office.settle(until)

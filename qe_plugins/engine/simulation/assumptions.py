@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from qe_plugins.engine.contracts.terms import Terms, fees_in_words, margins_in_words
+from qe_plugins.engine.contracts.terms import ContractTerms, fees_in_words, margins_in_words
 from qe_plugins.engine.simulation.settlement import expected
 from qe_plugins.engine.simulation.slippage import described
 from qe_plugins.market.sessions import delivery
@@ -27,7 +27,7 @@ BREACH = {
 CONSUMED = {True: ["A bar's volume fills orders once: what was taken is gone."], False: []}
 
 
-def assumptions(loaded: Loaded, money: Mapping[str, Terms], tape: Tape) -> list[str]:
+def assumptions(loaded: Loaded, money: Mapping[str, ContractTerms], tape: Tape) -> list[str]:
     """Return the assumptions of this run on a tape, the most costly first."""
     venue = loaded.config.nautilus.venue
     model = venue.fill_model
@@ -83,7 +83,7 @@ def waited(stale: int, minutes: float) -> list[str]:
     return [f"{orders} waited for the next bar: the last price was older than {minutes:g} min."]
 
 
-def _costs(loaded: Loaded, money: Mapping[str, Terms]) -> list[str]:
+def _costs(loaded: Loaded, money: Mapping[str, ContractTerms]) -> list[str]:
     venue = loaded.config.nautilus.venue
     currency = venue.base_currency or "USD"
     lines = [line for terms in money.values() for line in margins_in_words(terms, currency)]

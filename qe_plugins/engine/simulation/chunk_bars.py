@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nautilus_trader.model import BarType
 
-from qe_plugins.data.catalog.reader import NO_COLUMNS, Columns
+from qe_plugins.data.catalog.reader import NO_COLUMNS, BarColumns
 
 if TYPE_CHECKING:
     from qe_plugins.bars import Bars
@@ -37,7 +37,7 @@ class ChunkBars:
         self._columns = NO_COLUMNS
         self._before: dict[str, BarRow] = {}
 
-    def expects(self, columns: Columns) -> None:
+    def expects(self, columns: BarColumns) -> None:
         """Take the bars of the chunk that the engine processes next."""
         for bar_type in self._columns.bar_types:
             bars = self._columns.of(bar_type)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from qe_plugins.engine.simulation.chunk_bars import ChunkBars
 from qe_plugins.engine.simulation.execution_bars import ExecutionBars
-from qe_plugins.engine.simulation.fill_model import Fills
+from qe_plugins.engine.simulation.fill_model import SlippageFillModel
 from qe_plugins.engine.simulation.market_state import SECOND, MarketState
 from qe_plugins.engine.simulation.order_queue import OrderQueue
 from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import Config
-    from qe_plugins.data.catalog.reader import Piece
+    from qe_plugins.data.catalog.reader import Chunk
     from qe_plugins.data.tape import Tape
-    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.engine.running.context import RunContext
 
 
 class Exchange:
@@ -44,7 +44,9 @@ class Exchange:
             )
         own = self.active and venue.fill_model is None
         nearer, by_ticks = venue.bar_adaptive_high_low_ordering, self.execution is None
-        model = Fills(config.slippage, self.bars, by_ticks=by_ticks, nearer_first=nearer)
+        model = SlippageFillModel(
+            config.slippage, self.bars, by_ticks=by_ticks, nearer_first=nearer
+        )
         self.fills = model if own else None
         self.queue: OrderQueue | None = None
         self._stop_limits: StopLimitWatch | None = None
@@ -58,7 +60,7 @@ class Exchange:
             changes["bar_execution"] = False
         return arguments | changes
 
-    def connect(self, engine: Any, floor: Floor, clock: Any) -> None:
+    def connect(self, engine: Any, floor: RunContext, clock: Any) -> None:
         """Add what handles orders to an engine whose strategies are not added yet."""
         if not self.active:
             return
@@ -75,7 +77,7 @@ class Exchange:
             self.fills.alarm, self.fills.clock, self.fills.cache = floor.alarm, clock, floor.cache
             self.fills.is_tradable = market.is_tradable
 
-    def records(self, piece: Piece) -> Sequence[Any]:
+    def records(self, piece: Chunk) -> Sequence[Any]:
         """Return what the engine is to process of a chunk; call once a chunk, in order."""
         self.bars.expects(piece.columns)
         if self._stop_limits is not None:

@@ -19,7 +19,7 @@ from nautilus_trader.model import Bar, BarType, BookOrder, OrderBookDepth, Order
 
 if TYPE_CHECKING:
     from qe_plugins.bars import Bars
-    from qe_plugins.data.catalog.reader import Columns
+    from qe_plugins.data.catalog.reader import BarColumns
     from qe_plugins.engine.simulation.chunk_bars import ChunkBars
 
 THIN = 4  # contracts from which on each of a bar's four prices has a whole one
@@ -41,7 +41,7 @@ class ExecutionBars:
         self._types = {text: BarType.from_str(text) for text in bars.types.values()}
         self._extras = {text: opening_types(text) for text in bars.types.values()}
 
-    def added(self, records: Sequence[Any], columns: Columns) -> Sequence[Any]:
+    def added(self, records: Sequence[Any], columns: BarColumns) -> Sequence[Any]:
         """Return the records of a chunk with what the engine needs before some of the bars."""
         before: dict[int, list[Any]] = {}
         alone = len(columns.bar_types) == 1 and len(columns.of(columns.bar_types[0])) == len(

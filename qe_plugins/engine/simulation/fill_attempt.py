@@ -30,7 +30,7 @@ type Levels = Sequence[tuple[int, Quantity]]
 """Prices as costs in ticks, the best first, and how many contracts fill at each."""
 
 
-class Market(Protocol):
+class MarketSide(Protocol):
     """What an attempt must know of the simulated market."""
 
     by_ticks: bool
@@ -43,7 +43,7 @@ class Market(Protocol):
         """Return a repriced order's own limit as a cost in ticks, None for any other order."""
 
 
-class Match:
+class FillAttempt:
     """One attempt to fill an order. Prices are costs in ticks; times are UTC nanoseconds.
 
     An order `arrives` when it is sent or changed, and meets the market at the last price; one that
@@ -51,7 +51,7 @@ class Match:
     it again whenever some other order arrives.
     """
 
-    def __init__(self, instrument: Any, order: Any, best: Price, model: Market) -> None:
+    def __init__(self, instrument: Any, order: Any, best: Price, model: MarketSide) -> None:
         self.order, self.contract = order, instrument.id
         self._tick = instrument.price_increment.as_double()
         self._precision = instrument.price_precision

@@ -20,12 +20,12 @@ from nautilus_trader.model import (
 )
 
 from qe_plugins.engine.contracts.instruments import SETTLES
-from qe_plugins.engine.simulation.fill_attempt import Levels, Match
+from qe_plugins.engine.simulation.fill_attempt import FillAttempt, Levels
 from qe_plugins.engine.simulation.slippage import against
 
 if TYPE_CHECKING:
-    from qe_plugins.config.schema import Slippage
-    from qe_plugins.engine.hosting.exceptions import Alarm
+    from qe_plugins.config.schema import SlippageSettings
+    from qe_plugins.engine.hosting.exceptions import ExceptionTrap
     from qe_plugins.engine.simulation.chunk_bars import BarRow, ChunkBars
 
 DEEP = Quantity.from_int(1_000_000_000)
@@ -33,7 +33,7 @@ NOTHING = Quantity.from_int(0)
 AWAY = 1  # ticks beyond the first price at which what exceeds a quarter of the bar fills
 
 
-class Fills(FillModel):
+class SlippageFillModel(FillModel):
     """The exchange's side of every fill of a run.
 
     `bars` are the run's bars, which trade unless quotes or trades drive the market. `clock` is
@@ -41,13 +41,13 @@ class Fills(FillModel):
     open and its price is not stale.
     """
 
-    alarm: Alarm
+    alarm: ExceptionTrap
     clock: Any
     cache: Any
     is_tradable: Callable[[Any, int], bool]
 
     def __init__(
-        self, slippage: Slippage, bars: ChunkBars, *, by_ticks: bool, nearer_first: bool
+        self, slippage: SlippageSettings, bars: ChunkBars, *, by_ticks: bool, nearer_first: bool
     ) -> None:
         self._slippage, self._bars, self._nearer_first = slippage, bars, nearer_first
         self.by_ticks = by_ticks
@@ -77,7 +77,7 @@ class Fills(FillModel):
             best = _best_ask if _order.is_buy else _best_bid
             if best is None or settles(_order):
                 return None
-            return self._simulated(Match(_instrument, _order, best, self))
+            return self._simulated(FillAttempt(_instrument, _order, best, self))
         except Exception as error:  # the engine would leave the order as it is, and go on
             self.alarm.ring(self, error, _order)
             raise
@@ -115,7 +115,7 @@ class Fills(FillModel):
         reach; an exchange would have filled it on the way. None where the engine can fill it. The
         order's own limit is kept here, whatever price the engine is given.
         """
-        match = Match(instrument, order, order.trigger_price, self)
+        match = FillAttempt(instrument, order, order.trigger_price, self)
         assert match.limit is not None
         assert match.trigger is not None
         first, *rest = (match.cost(price) for price in self._path(bar))
@@ -127,7 +127,7 @@ class Fills(FillModel):
         self._limits[order.client_order_id] = match.limit
         return match.price(rest[-1])
 
-    def _simulated(self, match: Match) -> OrderBook | None:
+    def _simulated(self, match: FillAttempt) -> OrderBook | None:
         if match.idle or match.is_over() or self._has_left(match.order):
             return match.book([(match.best, NOTHING)])
         if match.limit is None:
@@ -148,7 +148,7 @@ class Fills(FillModel):
         exits = (self.cache.order(name) for name in order.linked_order_ids or ())
         return any(exit_ is not None and exit_.filled_qty.as_double() > 0 for exit_ in exits)
 
-    def _limit(self, match: Match) -> Levels | None:
+    def _limit(self, match: FillAttempt) -> Levels | None:
         """Return what a limit order fills at; None leaves a resting order to Nautilus."""
         assert match.limit is not None
         if match.arrives:
@@ -167,7 +167,7 @@ class Fills(FillModel):
             return [(match.best, NOTHING)]
         return None if match.rested else [(match.limit, DEEP)]
 
-    def _triggered(self, match: Match) -> Levels:
+    def _triggered(self, match: FillAttempt) -> Levels:
         """Return what a triggered stop-limit or limit-if-touched order fills at."""
         assert match.limit is not None
         reached = match.is_reached(through=self._through)
@@ -177,7 +177,7 @@ class Fills(FillModel):
         price = match.unslipped()
         return self._taken(match, price) if price <= match.limit else resting
 
-    def _taken(self, match: Match, price: int) -> Levels:
+    def _taken(self, match: FillAttempt, price: int) -> Levels:
         """Return what an order pays that takes the market at `price`."""
         bar = self.volume(str(match.contract), match.ts)
         size = match.order.leaves_qty.as_double()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import BarType
 
-from qe_plugins.market.sessions import next_session, stretch
+from qe_plugins.market.sessions import next_session, trading_window
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import FillRules
@@ -69,12 +69,12 @@ class MarketState:
     def session_ends(self, contract: Any, ts: int) -> int | None:
         """Return when the session at `ts`, or the next one, closes; None where nothing is known."""
         root = self.cache.instrument(contract).underlying
-        if stretch(root, ts) is None:
+        if trading_window(root, ts) is None:
             return None
         return int(next_session(root, ts).close.timestamp()) * SECOND
 
     def _span(self, root: str, ts: int) -> tuple[int, int]:
         span = self._spans.get(root)
         if span is None or not span[0] <= ts < span[1]:
-            span = self._spans[root] = stretch(root, ts) or (0, 2**63 - 1)
+            span = self._spans[root] = trading_window(root, ts) or (0, 2**63 - 1)
         return span

@@ -31,7 +31,7 @@ QUEUE = ExecAlgorithmId("QUEUE")
 
 
 @dataclass
-class Held:
+class HeldOrder:
     """An order that waits, since when (UTC nanoseconds); `at_close` for a bar that closes then.
 
     `send` sends an order that the engine does not have yet.
@@ -52,7 +52,7 @@ class OrderQueue(ExecutionAlgorithm):
     def __init__(self, market: MarketState) -> None:
         super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id=QUEUE.value))
         self._market = market
-        self._held: dict[Any, list[Held]] = {}
+        self._held: dict[Any, list[HeldOrder]] = {}
         self.stale = 0
         self.listener = OpeningListener()
         self.listener.queue = self
@@ -125,10 +125,10 @@ class OrderQueue(ExecutionAlgorithm):
         for order in orders:
             contract = order.instrument_id
             at_close = not self._market.next_open and self._market.closes_now(contract, now)
-            self._held.setdefault(contract, []).append(Held(order, now, at_close, send))
+            self._held.setdefault(contract, []).append(HeldOrder(order, now, at_close, send))
             self.listener.listen(contract, self._types(contract))
 
-    def _send(self, contract: Any, ts: int, due: Callable[[Held], bool]) -> None:
+    def _send(self, contract: Any, ts: int, due: Callable[[HeldOrder], bool]) -> None:
         held = self._held.get(contract, [])
         self._held[contract] = [one for one in held if not due(one)]
         for one in held:
@@ -138,7 +138,7 @@ class OrderQueue(ExecutionAlgorithm):
             del self._held[contract]
             self.listener.rest(contract, self._types(contract))
 
-    def _release(self, held: Held, ts: int) -> None:
+    def _release(self, held: HeldOrder, ts: int) -> None:
         if held.send is not None:
             held.send()
             return

@@ -12,17 +12,17 @@ from nautilus_trader.trading import Strategy
 from qe_plugins.engine.contracts.order_copies import rebuilt
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.running.context import Floor
+    from qe_plugins.engine.running.context import RunContext
 
 
-class Sending(Strategy):
+class OrderRouting(Strategy):
     """A strategy whose orders wait for the market where they must, whichever method sends them.
 
     The engine's own `close_position` and its siblings do not pass `submit_order`, nor does the
     engine let a changed stop take the market; here both do.
     """
 
-    _floor: ClassVar[Floor]
+    _floor: ClassVar[RunContext]
 
     def close_position(
         self,
@@ -61,7 +61,7 @@ class Sending(Strategy):
         )
         for position in held:
             if position_side in (None, PositionSide.NO_POSITION_SIDE, position.side):
-                Sending.close_position(self, position, client_id, *args, **kwargs)
+                OrderRouting.close_position(self, position, client_id, *args, **kwargs)
 
     def market_exit(self) -> None:
         """Cancel every order of the strategy and close every position."""
@@ -71,7 +71,7 @@ class Sending(Strategy):
         for contract in {one.instrument_id for one in (*orders, *positions)}:
             self.cancel_all_orders(contract)
         for position in positions:
-            Sending.close_position(self, position)
+            OrderRouting.close_position(self, position)
 
     def cancel_all_orders(
         self, instrument_id: Any, order_side: Any = None, *args: Any, **kwargs: Any

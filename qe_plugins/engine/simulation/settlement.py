@@ -25,7 +25,7 @@ from nautilus_trader.model import (
 from qe_plugins.data.catalog.settlements import Settlement, expiry_day
 from qe_plugins.engine.contracts.instruments import SETTLES, remade
 from qe_plugins.engine.recording.recorder import Recorder
-from qe_plugins.journal.facts import Kind
+from qe_plugins.journal.facts import FactKind
 
 if TYPE_CHECKING:
     from qe_plugins.data.tape import Tape
@@ -40,7 +40,7 @@ BASES = {
 SHOWN = 6
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+class SettlementRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A position that its expiry closed. `contracts` is what was held, negative when short.
 
     `basis` says whose price it was; `published` is when the exchange said it (ISO, UTC).
@@ -63,17 +63,17 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
         return f"{int(self.contracts):+d} {self.instrument_id} settled at {self.price:,f}, {of}"
 
 
-def settled(fills: Iterable[Fill], settlements: Mapping[str, Settlement]) -> list[Settled]:
+def settled(fills: Iterable[Fill], settlements: Mapping[str, Settlement]) -> list[SettlementRecord]:
     """Return what fills say was settled, oldest first."""
     return [_settled(f, settlements) for f in fills if f.client_order_id.startswith(SETTLES)]
 
 
-def journaled(found: Iterable[Settled], recorder: Recorder) -> dict[str, str]:
+def journaled(found: Iterable[SettlementRecord], recorder: Recorder) -> dict[str, str]:
     """Journal each settlement; return the ids of these facts by the orders that they caused."""
     return {one.order: _journaled(one, recorder) for one in found}
 
 
-def in_words(found: Iterable[Settled]) -> list[str]:
+def in_words(found: Iterable[SettlementRecord]) -> list[str]:
     """Say what settled, a sentence each."""
     return [f"{one.words}." for one in found]
 
@@ -97,12 +97,12 @@ def expected(contracts: Sequence[FuturesContract], known: Iterable[str], end: in
     return lines
 
 
-def _settled(fill: Fill, settlements: Mapping[str, Settlement]) -> Settled:
+def _settled(fill: Fill, settlements: Mapping[str, Settlement]) -> SettlementRecord:
     one = settlements.get(fill.instrument_id)
     if one is not None and one.price.quantize(fill.price) != fill.price:
         one = None
     said = datetime.fromtimestamp(one.published // 10**9, UTC).isoformat() if one else None
-    return Settled(
+    return SettlementRecord(
         order=fill.client_order_id,
         instrument_id=fill.instrument_id,
         strategy=fill.strategy,
@@ -115,7 +115,7 @@ def _settled(fill: Fill, settlements: Mapping[str, Settlement]) -> Settled:
     )
 
 
-def _journaled(one: Settled, recorder: Recorder) -> str:
+def _journaled(one: SettlementRecord, recorder: Recorder) -> str:
     body: dict[str, Any] = {
         "reason": f"{one.words} (of {one.strategy})",
         "strategy": one.strategy,
@@ -124,7 +124,7 @@ def _journaled(one: Settled, recorder: Recorder) -> str:
         "basis": one.basis,
         "published": one.published,
     }
-    return recorder.numbered(Kind.CLOSING, one.at, "settlement", None, body)
+    return recorder.numbered(FactKind.CLOSING, one.at, "settlement", None, body)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -136,7 +136,7 @@ Feed = Callable[[Sequence[Any]], None]
 """Lets the engine hear records, in time order."""
 
 
-class Settling:
+class SettlementFeeder:
     """Stands between the tape and the engine, which it stops at each expiry.
 
     `bars` knows the last closes; without it only settlement prices are used. `fill_model` is the

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from qe_plugins.config.schema import Slippage
+from qe_plugins.config.schema import SlippageSettings
 
 SESSION = 23 * 3_600  # seconds that a futures session trades
 ALMOST = 1e-9  # what is a whole number of ticks but for the float is not rounded up
 
-Model = Callable[[Slippage, float, float, float, float], float]
+Model = Callable[[SlippageSettings, float, float, float, float], float]
 """Of the setting, contracts, the bar's volume, the session's volume and the price in ticks."""
 
 TICKS: dict[str, Model] = {
@@ -25,7 +25,7 @@ TICKS: dict[str, Model] = {
 
 
 def against(
-    slippage: Slippage, size: float, price: float, volume: float | None, period: float
+    slippage: SlippageSettings, size: float, price: float, volume: float | None, period: float
 ) -> int:
     """Return the whole ticks, rounded up, that `size` contracts pay beyond `price` (in ticks).
 
@@ -40,7 +40,7 @@ def against(
     return math.ceil(TICKS[slippage.model](slippage, size, volume, session, price) - ALMOST)
 
 
-def described(slippage: Slippage) -> str:
+def described(slippage: SlippageSettings) -> str:
     """Say in one sentence what fills cost beyond their price."""
     if slippage.model == "none":
         return (

@@ -9,7 +9,7 @@ from nautilus_trader.trading import Strategy
 
 if TYPE_CHECKING:
     from qe_plugins.engine.simulation.chunk_bars import ChunkBars
-    from qe_plugins.engine.simulation.fill_model import Fills
+    from qe_plugins.engine.simulation.fill_model import SlippageFillModel
 
 
 class StopLimitWatch:
@@ -20,7 +20,7 @@ class StopLimitWatch:
     holds it to its own. Strategies do not receive that change.
     """
 
-    def __init__(self, cache: Any, clock: Any, bars: ChunkBars, model: Fills) -> None:
+    def __init__(self, cache: Any, clock: Any, bars: ChunkBars, model: SlippageFillModel) -> None:
         self._cache, self._clock, self._bars, self._model = cache, clock, bars, model
         self._working: dict[Any, dict[Any, Any]] = {}
         self._due: dict[Any, int] = {}

@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.messaging.outbox import PART, Bus, Message
+from qe_plugins.fleet.messaging.outbox import PART, Message, Outbox
 
 STREAM, SUBJECTS = "quant-engine-fleet", "qe.fleet.>"
 REMEMBERED = timedelta(days=1)
@@ -48,7 +48,7 @@ async def _relay(url: str, follow: bool, sent: Sent) -> None:
     try:
         client = await _connected(url)
         try:
-            with Bus() as bus:
+            with Outbox() as bus:
                 while True:
                     if await _send(client, bus, f"jetstream {server}", sent) == PART:
                         continue
@@ -81,7 +81,7 @@ async def _let_be(_: Exception) -> None:
     return
 
 
-async def _send(client: Client, bus: Bus, reader: str, sent: Sent) -> int:
+async def _send(client: Client, bus: Outbox, reader: str, sent: Sent) -> int:
     """Send the next unread messages, and return how many there were, at most PART."""
     unread = bus.unread(reader, PART)
     if not unread:

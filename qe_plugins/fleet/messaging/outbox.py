@@ -47,7 +47,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     reason: str
 
 
-class Pick(msgspec.Struct, frozen=True):
+class RankedTarget(msgspec.Struct, frozen=True):
     """A target and its score, ranked in code."""
 
     target: str
@@ -57,7 +57,7 @@ class Pick(msgspec.Struct, frozen=True):
 class FindingBody(Body, frozen=True, kw_only=True, tag="finding"):
     """What a hunter found: targets by strength. It is no order, and no signal yet."""
 
-    targets: tuple[Pick, ...]
+    targets: tuple[RankedTarget, ...]
 
 
 class PostureBody(Body, frozen=True, kw_only=True, tag="posture"):
@@ -70,13 +70,13 @@ class PostureBody(Body, frozen=True, kw_only=True, tag="posture"):
 class ReportBody(Body, frozen=True, kw_only=True, tag="report"):
     """What an analyst or a synthesis reports of its part of the tree."""
 
-    targets: tuple[Pick, ...]
+    targets: tuple[RankedTarget, ...]
 
 
 class ObjectionBody(Body, frozen=True, kw_only=True, tag="objection"):
     """What an arbiter holds against the findings: where its own side says no."""
 
-    targets: tuple[Pick, ...]
+    targets: tuple[RankedTarget, ...]
 
 
 class RequestBody(Body, frozen=True, kw_only=True, tag="request"):
@@ -114,11 +114,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.body.__struct_config__.tag)
 
 
-class Bus:
+class Outbox:
     """An open outbox: a context manager, or `close` it. Several processes may share it."""
 
     def __init__(self, file: Path | None = None) -> None:
-        place = file or state_dir.home() / "fleet" / "bus.sqlite"
+        place = file or state_dir.state_dir() / "fleet" / "bus.sqlite"
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db = sqlite3.connect(place, timeout=60, isolation_level=None)

@@ -31,7 +31,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
 
 
-class Caution(msgspec.Struct, frozen=True, kw_only=True):
+class GuardianVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a guardian's coordinator answers: it can only take risk away. `risk` 0 is none left."""
 
     score: Score
@@ -41,7 +41,7 @@ class Caution(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class NodeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An answer of any type, as it is kept and passed on. Only a caution has `halt` and `risk`."""
 
     score: float
@@ -51,16 +51,16 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     risk: float | None = None
 
 
-type AnswerType = type[Finding | Verdict | Caution]
+type AnswerType = type[Finding | Verdict | GuardianVerdict]
 
 
 def answer_type(level: Level, role: Role) -> AnswerType:
     """Return what a node of this rank under a coordinator of this role answers with."""
     if level is Level.WORKER:
         return Finding
-    return Caution if level is Level.COORDINATOR and role is Role.GUARDIAN else Verdict
+    return GuardianVerdict if level is Level.COORDINATOR and role is Role.GUARDIAN else Verdict
 
 
-def said(answer: Finding | Verdict | Caution) -> Said:
+def said(answer: Finding | Verdict | GuardianVerdict) -> NodeAnswer:
     """Return a typed answer as it is kept."""
-    return msgspec.convert(answer, Said, from_attributes=True)
+    return msgspec.convert(answer, NodeAnswer, from_attributes=True)

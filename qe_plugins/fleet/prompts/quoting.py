@@ -7,7 +7,7 @@ import unicodedata
 OPEN, CLOSE = "«", "»"
 
 
-def fenced(what: str, text: str, longest: int) -> str:
+def quoted(what: str, text: str, longest: int) -> str:
     """Return `text` as a quotation named `what`, of at most `longest` characters.
 
     Control and invisible characters become spaces, so that nothing in it can look like a new line,

@@ -11,11 +11,11 @@ from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.answers import answer_type
 from qe_plugins.fleet.prompts.masking import Mask
 from qe_plugins.fleet.prompts.system import system
-from qe_plugins.fleet.prompts.user import Renderer, Row
+from qe_plugins.fleet.prompts.user import Renderer, TableRow
 from qe_plugins.fleet.rank_models import served
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.news import read_news
-from qe_plugins.fleet.tasks.snapshot import Market
+from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 from qe_plugins.fleet.tasks.task_list import Task, TaskList
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
 from qe_plugins.llm.pricing.price_list import price_list
@@ -23,10 +23,10 @@ from qe_plugins.llm.requests import Request, schema_text
 from qe_plugins.plugins.types import Role
 
 
-class Questions:
+class RequestBuilder:
     """What a fleet asks about one market: the task of every worker, the request of every node."""
 
-    def __init__(self, fleet: Fleet, market: Market, news: Sequence[str] = ()) -> None:
+    def __init__(self, fleet: Fleet, market: MarketSnapshot, news: Sequence[str] = ()) -> None:
         self._fleet, self._tree, self.as_of = fleet, tree_of(fleet), market.as_of
         self._lists = [TaskList(one.tasks, market) for one in fleet.coordinators]
         self._renderer = Renderer(Mask(market.instruments, fleet.masked), news)
@@ -48,7 +48,7 @@ class Questions:
         """Return a worker's request."""
         return self._request(worker, self._renderer.task(task), task.id)
 
-    def of_parent(self, node: Node, rows: Sequence[Row], whole: Aggregate) -> Request:
+    def of_parent(self, node: Node, rows: Sequence[TableRow], whole: Aggregate) -> Request:
         """Return a parent's request: a table of aggregates, no transcripts."""
         return self._request(node, self._renderer.table(rows, whole), f"verdict {node.id}")
 
@@ -72,12 +72,12 @@ class Questions:
         )
 
 
-def headlines(fleet: Fleet, market: Market) -> tuple[str, ...]:
+def headlines(fleet: Fleet, market: MarketSnapshot) -> tuple[str, ...]:
     """Return the newest headlines of a fleet's `news:` as of the market's moment."""
     return read_news(Path(fleet.news), market.as_of) if fleet.news else ()
 
 
-def refuse_short_lists(loaded: LoadedFleet, asked: Questions) -> None:
+def refuse_short_lists(loaded: LoadedFleet, asked: RequestBuilder) -> None:
     """Raise FleetError where a coordinator has fewer tasks than workers."""
     seats = workers_each(tree_of(loaded.fleet))
     for number, listed in enumerate(asked.listed()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from qe_plugins.fleet.prompts.answers import Caution, Finding, Verdict, answer_type
+from qe_plugins.fleet.prompts.answers import Finding, GuardianVerdict, Verdict, answer_type
 from qe_plugins.fleet.tree import Level
 from qe_plugins.plugins.types import Role
 
@@ -32,7 +32,7 @@ Fields:
 - confidence: a number from 0 to 1. The votes are not independent: `effective` says how many they
   are worth, and low coverage or high conflict lower your confidence, not your honesty.
 - reason: one sentence of at most 280 characters, naming the rows it rests on.""",
-    Caution: """\
+    GuardianVerdict: """\
 Fields:
 - score: a number from -1 (calm) to 1 (wild).
 - confidence: a number from 0 to 1. The votes are not independent: `effective` is what they are

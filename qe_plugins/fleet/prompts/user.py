@@ -8,9 +8,9 @@ from itertools import chain
 import msgspec
 
 from qe_plugins.fleet.aggregate import Aggregate
-from qe_plugins.fleet.prompts.answers import Said
+from qe_plugins.fleet.prompts.answers import NodeAnswer
 from qe_plugins.fleet.prompts.masking import Mask
-from qe_plugins.fleet.prompts.quoting import fenced
+from qe_plugins.fleet.prompts.quoting import quoted
 from qe_plugins.fleet.tasks.snapshot import PRICES
 from qe_plugins.fleet.tasks.task_list import BacktestTask, OptionTask, Task, WindowTask
 from qe_plugins.plugins.types import Role
@@ -19,12 +19,12 @@ NEWS, NAME, REASON = 200, 40, 280
 """How many characters of a headline, a name and a reason are let in."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class TableRow(msgspec.Struct, frozen=True):
     """What a parent knows of one child: its aggregate and, where its model spoke, its answer."""
 
     node: str
     aggregate: Aggregate
-    answer: Said | None = None
+    answer: NodeAnswer | None = None
     role: Role | None = None
 
 
@@ -33,14 +33,14 @@ class Renderer:
 
     def __init__(self, mask: Mask, news: Sequence[str] = ()) -> None:
         self.mask, self._names = mask, dict[str, str]()
-        self._news = "".join(f"\n{fenced('news', text, NEWS)}" for text in news)
+        self._news = "".join(f"\n{quoted('news', text, NEWS)}" for text in news)
 
     def task(self, task: Task) -> str:
         """Return what a worker reads."""
         figures = "\n".join(f"{name}: {value:g}" for name, value in task.facts.items())
         return f"{self._about(task)}\n{figures}{self._news}"
 
-    def table(self, rows: Sequence[Row], whole: Aggregate) -> str:
+    def table(self, rows: Sequence[TableRow], whole: Aggregate) -> str:
         """Return what a parent reads: a row a child, the whole, the strongest, the dissent."""
         lines = [_HEAD, *(_line(row.role or row.node, row.aggregate) for row in rows)]
         lines += [_line("all", whole), *self._said(rows), "candidates:"]
@@ -51,12 +51,12 @@ class Renderer:
         ]
         return "\n".join([*lines, *self._exceptions(whole)])
 
-    def _said(self, rows: Sequence[Row]) -> list[str]:
+    def _said(self, rows: Sequence[TableRow]) -> list[str]:
         """Return the verdicts of children whose models spoke."""
         return [
             f"{row.role or row.node} says: score={row.answer.score:.3f} "
             f"confidence={row.answer.confidence:.2f}{_caution(row.answer)} "
-            f"{fenced('reason', row.answer.reason, REASON)}"
+            f"{quoted('reason', row.answer.reason, REASON)}"
             for row in rows
             if row.answer is not None
         ]
@@ -64,14 +64,14 @@ class Renderer:
     def _exceptions(self, whole: Aggregate) -> list[str]:
         return [
             f"against the mean, {self._name(vote.target)}: score={vote.score:.3f} "
-            f"{fenced('reason', vote.reason, REASON)}"
+            f"{quoted('reason', vote.reason, REASON)}"
             for vote in whole.exceptions
         ]
 
     def _name(self, target: str) -> str:
         if target not in self._names:
             shown = self.mask.shown(target)
-            self._names[target] = shown if self.mask.on else fenced("name", shown, NAME)
+            self._names[target] = shown if self.mask.on else quoted("name", shown, NAME)
         return self._names[target]
 
     def _about(self, task: Task) -> str:
@@ -98,7 +98,7 @@ class Renderer:
     def _option(self, task: OptionTask) -> str:
         strike = task.level * task.moneyness * self.mask.scale(task.level)
         name = self.mask.name(task.instrument)
-        said = name if self.mask.on else fenced("name", name, NAME)
+        said = name if self.mask.on else quoted("name", name, NAME)
         return f"European {task.right} on {said}, strike {strike:.2f}, {task.days} days left"
 
     def _backtest(self, task: BacktestTask) -> str:
@@ -120,7 +120,7 @@ def _line(who: str, one: Aggregate) -> str:
     )
 
 
-def _caution(answer: Said) -> str:
+def _caution(answer: NodeAnswer) -> str:
     if answer.halt is None or answer.risk is None:
         return ""
     return f" halt={str(answer.halt).lower()} risk={answer.risk:.2f}"

@@ -12,7 +12,7 @@ FEW = 40
 """How many may enter in one turn of the loop."""
 
 
-class Slots:
+class FairSemaphore:
     """So many may be inside at once. An async context manager, for any number of tasks.
 
     Free places are taken by a `FEW` at a time: if a thousand began together, they would go through

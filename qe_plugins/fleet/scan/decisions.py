@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from qe_plugins.fleet.aggregate import CONFLICT, Aggregate, Vote, absent, merge, pool
-from qe_plugins.fleet.prompts.requests import Questions
-from qe_plugins.fleet.prompts.user import Row
-from qe_plugins.fleet.scan.outcome import LATE, NO_QUORUM, Outcome
+from qe_plugins.fleet.prompts.requests import RequestBuilder
+from qe_plugins.fleet.prompts.user import TableRow
+from qe_plugins.fleet.scan.outcome import LATE, NO_QUORUM, NodeOutcome
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tree import Level, Node, rank_of, tree_of
 from qe_plugins.llm.requests import Request
 from qe_plugins.plugins.types import Role
 
 
-def closed(under: Sequence[Node], arrived: Mapping[str, Outcome]) -> dict[str, str]:
+def closed(under: Sequence[Node], arrived: Mapping[str, NodeOutcome]) -> dict[str, str]:
     """Return whom a parent does without, and why: those not there, and those that said nothing."""
     missing: dict[str, str] = {}
     for child in under:
@@ -33,21 +33,25 @@ def is_heard(child: Node, missing: Mapping[str, str] | None) -> bool:
     return missing is None or missing.get(child.id, NO_QUORUM) == NO_QUORUM
 
 
-class Parents:
+class ParentRules:
     """The parents of one tree."""
 
-    def __init__(self, fleet: Fleet, questions: Questions) -> None:
+    def __init__(self, fleet: Fleet, questions: RequestBuilder) -> None:
         self._fleet, self._questions = fleet, questions
         self._tree = tree_of(fleet)
 
-    def pooled(self, node: Node, heard: Sequence[Outcome], missing: Mapping[str, str]) -> Outcome:
+    def pooled(
+        self, node: Node, heard: Sequence[NodeOutcome], missing: Mapping[str, str]
+    ) -> NodeOutcome:
         """Return a parent's outcome before its own model is asked; below its quorum that is all."""
         under = len(self._tree.children(node))
         below = under - len(missing) < rank_of(self._fleet, node.level).quorum * under
         whole = self._aggregate(node, heard, missing)
-        return Outcome(node=node.id, aggregate=whole, missing=NO_QUORUM if below else None)
+        return NodeOutcome(node=node.id, aggregate=whole, missing=NO_QUORUM if below else None)
 
-    def request(self, node: Node, heard: Sequence[Outcome], whole: Outcome) -> Request | None:
+    def request(
+        self, node: Node, heard: Sequence[NodeOutcome], whole: NodeOutcome
+    ) -> Request | None:
         """Return what a parent asks its model about those `heard`; None where it asks nothing."""
         aggregate = whole.aggregate
         if whole.missing is not None or aggregate is None or not self._asks(node, aggregate):
@@ -59,7 +63,7 @@ class Parents:
         return asks == "always" or (asks == "conflict" and whole.conflict >= CONFLICT)
 
     def _aggregate(
-        self, node: Node, heard: Sequence[Outcome], missing: Mapping[str, str]
+        self, node: Node, heard: Sequence[NodeOutcome], missing: Mapping[str, str]
     ) -> Aggregate:
         if node.level is Level.SUPERVISOR:
             votes = [_vote(one) for one in heard]
@@ -68,11 +72,11 @@ class Parents:
         lost = [absent(each, why) for why in missing.values() if why != NO_QUORUM]
         return merge([one.aggregate for one in heard if one.aggregate], merge(lost))
 
-    def _rows(self, parent: Node, heard: Sequence[Outcome]) -> list[Row]:
+    def _rows(self, parent: Node, heard: Sequence[NodeOutcome]) -> list[TableRow]:
         """Return what a parent reads of those under it; of workers only what they come to."""
         named = parent.level is Level.DESK
         return [
-            Row(one.node, one.aggregate, one.answer, self._role(one.node) if named else None)
+            TableRow(one.node, one.aggregate, one.answer, self._role(one.node) if named else None)
             for one in heard
             if one.aggregate is not None
         ]
@@ -82,7 +86,7 @@ class Parents:
         return self._questions.role(node) if node else None
 
 
-def _vote(worker: Outcome) -> Vote:
+def _vote(worker: NodeOutcome) -> Vote:
     answer = worker.answer
     assert answer is not None
     return Vote(worker.target, answer.score, answer.confidence, answer.reason)

@@ -35,7 +35,7 @@ HOURS = 24 * 14
 """How far ahead the dear hours are looked for: no holiday is as long."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class PlanLine(msgspec.Struct, frozen=True, kw_only=True):
     """One rank: its nodes, the most calls they make, the most tokens those use, and the prices.
 
     Amounts are USD. `model` is who is asked; a rank that is never asked makes no calls.
@@ -54,7 +54,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     cached: Decimal
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class ScanPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A scan on paper. `mission` is its workers at the mission's list, whatever their model.
 
     `in_flight` is the worst case of the calls that may be in flight at once: by so much a limit may
@@ -73,7 +73,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int
     calls: int
     tokens: int
-    lines: tuple[Line, ...]
+    lines: tuple[PlanLine, ...]
     now: Decimal
     cheap: Decimal
     peak: Decimal
@@ -89,7 +89,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     addresses: dict[str, tuple[str, str]]
 
 
-def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = None) -> Plan:
+def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = None) -> ScanPlan:
     """Return what a scan of a fleet would cost at a moment; by default, now.
 
     Raises ModelError for a model without a price.
@@ -102,7 +102,7 @@ def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = No
     calls = sum(line.calls for line in lines)
     now = sum((line.now for line in lines), Decimal(0))
     scans = DAY / fleet.schedule.every
-    return Plan(
+    return ScanPlan(
         name=fleet.name,
         provider=fleet.provider,
         at=moment,
@@ -153,7 +153,7 @@ def _at_worst(prices: PriceList, model: str, usage: Usage, at: datetime) -> Iter
         yield (usage.input * dear + usage.output * rate.output) / 1_000_000
 
 
-def _over(budgets: Budgets, lines: Sequence[Line]) -> Iterator[str]:
+def _over(budgets: Budgets, lines: Sequence[PlanLine]) -> Iterator[str]:
     if budgets.scan is not None and sum(line.peak for line in lines) > budgets.scan:
         yield "scan"
     for line in lines:
@@ -162,12 +162,12 @@ def _over(budgets: Budgets, lines: Sequence[Line]) -> Iterator[str]:
             yield line.rank.value
 
 
-def _line(level: Level, rank: Rank, nodes: int, at: datetime, prices: PriceList) -> Line:
+def _line(level: Level, rank: Rank, nodes: int, at: datetime, prices: PriceList) -> PlanLine:
     calls = 0 if level is not Level.WORKER and rank.asks == "never" else nodes
     whole = Usage(input=rank.input_tokens, output=rank.output_tokens)
     kept = Usage(whole.input, int(whole.input * CACHED), whole.output)
     hours = sorted(_ahead(at), key=lambda then: cost(prices, rank.model, whole, then))
-    return Line(
+    return PlanLine(
         rank=level,
         model=rank.model,
         asks="always" if level is Level.WORKER else rank.asks,

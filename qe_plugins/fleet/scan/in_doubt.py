@@ -11,7 +11,7 @@ from qe_plugins.errors import FleetError
 from qe_plugins.fleet.scan import store
 from qe_plugins.fleet.tree import Level, Node, rank_of, tree_of
 from qe_plugins.llm.budgets import limits
-from qe_plugins.llm.ledger import Doubt, Ledger
+from qe_plugins.llm.ledger import InDoubt, Ledger
 from qe_plugins.llm.pricing.cost import worst_case
 from qe_plugins.llm.pricing.price_list import price_list
 
@@ -45,7 +45,7 @@ def settle_old(scan: Scan) -> None:
         _say(ledger.settle_dead(scan.scan_id, before))
 
 
-def settle(text: str, *, nothing: bool) -> tuple[str, Doubt]:
+def settle(text: str, *, nothing: bool) -> tuple[str, InDoubt]:
     """Settle all that is in doubt of the scan that `text` means; return its id and how much it was.
 
     Raises FleetError while a process runs the scan, or a worker of a cluster asks for it.
@@ -62,7 +62,7 @@ def settle(text: str, *, nothing: bool) -> tuple[str, Doubt]:
         return scan_id, ledger.settle_doubt(scan_id, nothing=nothing)
 
 
-def _say(found: Doubt) -> None:
+def _say(found: InDoubt) -> None:
     if found.calls:
         LOG.warning(
             "%d calls of a process that ended are in doubt, at most %.4f USD: the day pays for"

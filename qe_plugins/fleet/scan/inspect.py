@@ -6,7 +6,7 @@ from typing import Any
 
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.scan.lifecycle import Scan
-from qe_plugins.fleet.scan.outcome import Outcome
+from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.fleet.tree import Level, Node, tree_of
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.requests import request_key
@@ -47,7 +47,7 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
     }
 
 
-def _said(outcome: Outcome) -> dict[str, Any]:
+def _said(outcome: NodeOutcome) -> dict[str, Any]:
     whole = outcome.aggregate
     figures = {"coverage": whole.coverage, "conflict": whole.conflict} if whole else {}
     return {
@@ -60,7 +60,7 @@ def _said(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _line(outcome: Outcome, role: Role) -> dict[str, Any]:
+def _line(outcome: NodeOutcome, role: Role) -> dict[str, Any]:
     spoke = outcome.answer or outcome.aggregate
     return {
         "node": outcome.node,
@@ -80,7 +80,7 @@ def _task(scan: Scan, node: Node) -> dict[str, Any] | None:
     return {"id": task.id, "target": task.target, "ends": task.ends, "facts": task.facts}
 
 
-def _asked(scan: Scan, node: Node, outcome: Outcome) -> dict[str, Any]:
+def _asked(scan: Scan, node: Node, outcome: NodeOutcome) -> dict[str, Any]:
     """Return the exact request and what the ledger says of it; nothing where none was sent.
 
     A worker without an answer was asked all the same, unless its turn never came.

@@ -21,27 +21,27 @@ from qe_plugins.config.yaml_reader import dump, parse
 from qe_plugins.errors import FleetError, QeError
 from qe_plugins.fleet import open_files
 from qe_plugins.fleet.loader import CURRENCY, LoadedFleet
-from qe_plugins.fleet.messaging.outbox import Bus
-from qe_plugins.fleet.prompts.requests import Questions, headlines, refuse_short_lists
+from qe_plugins.fleet.messaging.outbox import Outbox
+from qe_plugins.fleet.prompts.requests import RequestBuilder, headlines, refuse_short_lists
 from qe_plugins.fleet.rank_models import addresses, providers, refuse_missing_keys, served
 from qe_plugins.fleet.scan import in_doubt, store, timings
-from qe_plugins.fleet.scan.outcome import Outcome, Result, answer_hash
+from qe_plugins.fleet.scan.outcome import NodeOutcome, ScanResult, answer_hash
 from qe_plugins.fleet.scan.publish import message
-from qe_plugins.fleet.scan.runner import Runtime, Watch, import_ahead, unless_stopped, watched
-from qe_plugins.fleet.scan.store import Decision, Description, Engine, Folder
+from qe_plugins.fleet.scan.runner import ScanRunner, Watch, import_ahead, unless_stopped, watched
+from qe_plugins.fleet.scan.store import Engine, ParentDecision, ScanDescription, ScanFolder
 from qe_plugins.fleet.settings import Calls, Fleet
-from qe_plugins.fleet.shutdown import Stop, Stopped
-from qe_plugins.fleet.tasks.snapshot import Market
-from qe_plugins.fleet.tasks.snapshot_process import LARGE, Reader, import_sdk
+from qe_plugins.fleet.shutdown import Stopped, StopRequest
+from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
+from qe_plugins.fleet.tasks.snapshot_process import LARGE, SnapshotReader, import_sdk
 from qe_plugins.fleet.tree import LEVELS, Level, Node, tree_of
-from qe_plugins.llm.client.client import Client, Settings
-from qe_plugins.llm.ledger import Ledger, Sent
+from qe_plugins.llm.client.client import Client, ClientSettings
+from qe_plugins.llm.ledger import Ledger, ScanUsage
 from qe_plugins.llm.pricing.price_list import price_list
 from qe_plugins.llm.providers.base import Provider
 from qe_plugins.llm.providers.offline import NAME as OFFLINE
 from qe_plugins.llm.providers.offline import Offline
 from qe_plugins.llm.providers.registry import open_providers
-from qe_plugins.llm.settings import Stats
+from qe_plugins.llm.settings import ClientStats
 
 LOG = logging.getLogger(__name__)
 
@@ -50,13 +50,15 @@ class Scan(msgspec.Struct, frozen=True):
     """A scan that can be run: its folder, what it was asked to do, and the market it looks at."""
 
     scan_id: str
-    folder: Folder
+    folder: ScanFolder
     fleet: Fleet
-    questions: Questions
+    questions: RequestBuilder
     engine: Engine = "local"
 
 
-def begin(loaded: LoadedFleet, engine: Engine = "local", reader: Reader | None = None) -> Scan:
+def begin(
+    loaded: LoadedFleet, engine: Engine = "local", reader: SnapshotReader | None = None
+) -> Scan:
     """Return a new scan, described on disk before its first call.
 
     A `reader` that was started before has read the market meanwhile. Raises FleetError where a
@@ -67,10 +69,10 @@ def begin(loaded: LoadedFleet, engine: Engine = "local", reader: Reader | None =
         market = _market(loaded, place, reader)
         timings.mark("market")
         news = headlines(loaded.fleet, market)
-        asked = Questions(loaded.fleet, market, news)
+        asked = RequestBuilder(loaded.fleet, market, news)
         refuse_short_lists(loaded, asked)
         started, name = datetime.now(UTC), loaded.fleet.name
-        description = Description(
+        description = ScanDescription(
             name=name, started=started, fleet=loaded.resolved, news=news, engine=engine
         )
         scan_id, folder = store.keep(place, description)
@@ -78,13 +80,13 @@ def begin(loaded: LoadedFleet, engine: Engine = "local", reader: Reader | None =
     return Scan(scan_id, folder, loaded.fleet, asked, engine)
 
 
-def _market(loaded: LoadedFleet, place: Path, reader: Reader | None) -> Market:
+def _market(loaded: LoadedFleet, place: Path, reader: SnapshotReader | None) -> MarketSnapshot:
     """Return the market, kept at `place`; a large fleet has it read by a process of its own."""
     if tree_of(loaded.fleet).size > LARGE:
-        reader = reader or Reader(loaded)
+        reader = reader or SnapshotReader(loaded)
         import_sdk(loaded.fleet)
         reader.save(place)
-        return Market.saved(place)
+        return MarketSnapshot.saved(place)
     from qe_plugins.fleet.tasks import snapshot_loader
 
     market = snapshot_loader.open_market(loaded)
@@ -99,14 +101,14 @@ def reopen(text: str) -> Scan:
     fleet: Fleet = Decoder(CURRENCY).decode(
         Fleet, parse(dump(description.fleet), lambda line: f"{scan_id}, {store.DESCRIPTION}")
     )
-    market = Market.saved(folder.place)
-    asked = Questions(fleet, market, description.news)
+    market = MarketSnapshot.saved(folder.place)
+    asked = RequestBuilder(fleet, market, description.news)
     return Scan(scan_id, folder, fleet, asked, description.engine)
 
 
 def run(
-    scan: Scan, *, replay: bool = False, watch: Watch | None = None, stop: Stop | None = None
-) -> Result:
+    scan: Scan, *, replay: bool = False, watch: Watch | None = None, stop: StopRequest | None = None
+) -> ScanResult:
     """Run a scan to its end and return what came of it; a replay calls nobody and keeps nothing.
 
     Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing,
@@ -123,7 +125,7 @@ def run(
     return result
 
 
-def gather(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
+def gather(scan: Scan, decisions: Sequence[ParentDecision], seconds: float) -> ScanResult:
     """Return what came of a scan that others ran: from its decisions and the ledger, with no call.
 
     It is kept, and coordinators that have not spoken yet do. Whoever comes second is told what was
@@ -133,7 +135,7 @@ def gather(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
         return scan.folder.result() or _gathered(scan, decisions, seconds)
 
 
-def _gathered(scan: Scan, decisions: Sequence[Decision], seconds: float) -> Result:
+def _gathered(scan: Scan, decisions: Sequence[ParentDecision], seconds: float) -> ScanResult:
     scan.folder.decide(decisions)
     in_doubt.settle_old(scan)
     result, outcomes = on_a_fast_loop(_run(scan, replay=True, speak=True))
@@ -181,29 +183,34 @@ def client_of(scan: Scan, *, replay: bool = False, company: bool = False) -> Cli
     return Client(scan.scan_id, opened, budgets=scan.fleet.budgets, settings=settings)
 
 
-def publish(bus: Bus, scan: Scan, node: Node, outcome: Outcome) -> None:
+def publish(bus: Outbox, scan: Scan, node: Node, outcome: NodeOutcome) -> None:
     """Publish what a coordinator came to, once however often it is said."""
     bus.publish(message(scan.scan_id, scan.questions.role(node), outcome))
 
 
 async def _run(
-    scan: Scan, *, replay: bool, speak: bool, watch: Watch | None = None, stop: Stop | None = None
-) -> tuple[Result, list[Outcome]]:
-    with Bus() as bus:
+    scan: Scan,
+    *,
+    replay: bool,
+    speak: bool,
+    watch: Watch | None = None,
+    stop: StopRequest | None = None,
+) -> tuple[ScanResult, list[NodeOutcome]]:
+    with Outbox() as bus:
         async with client_of(scan, replay=replay) as client:
             timings.mark("providers")
 
-            def heard(node: Node, outcome: Outcome) -> None:
+            def heard(node: Node, outcome: NodeOutcome) -> None:
                 if speak:
                     publish(bus, scan, node, outcome)
 
             decisions = scan.folder.decisions(keep=not replay)
             before = client.ledger.sent(scan.scan_id)
-            runtime = Runtime(scan.fleet, scan.questions, client, decisions, heard=heard)
+            runtime = ScanRunner(scan.fleet, scan.questions, client, decisions, heard=heard)
             try:
                 ahead = None if replay else import_ahead
                 async with watched(watch, runtime, client), watched(ahead, runtime, client):
-                    await unless_stopped(runtime, stop or Stop())
+                    await unless_stopped(runtime, stop or StopRequest())
                     seconds = runtime.seconds()
             except (Stopped, QeError) as error:
                 await _drained(client, error)
@@ -236,8 +243,8 @@ def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
     return open_providers(names, base_urls=fleet.base_urls, late=late)
 
 
-def _settings(calls: Calls, *, replay: bool, company: bool) -> Settings:
-    return Settings(
+def _settings(calls: Calls, *, replay: bool, company: bool) -> ClientSettings:
+    return ClientSettings(
         concurrency=calls.concurrency,
         timeout=calls.timeout,
         retries=calls.retries,
@@ -250,20 +257,20 @@ def _settings(calls: Calls, *, replay: bool, company: bool) -> Settings:
 def on_a_fast_loop[T](work: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop, which Windows does not have."""
     fast = importlib.import_module("uvloop") if sys.platform != "win32" else asyncio
-    with gc_tuning.sparing(), asyncio.Runner(loop_factory=fast.new_event_loop) as runner:
+    with gc_tuning.relaxed_gc(), asyncio.Runner(loop_factory=fast.new_event_loop) as runner:
         return runner.run(work)
 
 
 def result_of(
-    scan: Scan, outcomes: list[Outcome], stats: Stats, seconds: float, messages: int
-) -> Result:
+    scan: Scan, outcomes: list[NodeOutcome], stats: ClientStats, seconds: float, messages: int
+) -> ScanResult:
     """Return what came of a scan: the `outcomes` of all nodes, the desk's first."""
     desk = outcomes[0]
     whole = desk.aggregate
     assert whole is not None
     workers = [one for one in outcomes if _level(one) is Level.WORKER]
     missing = Counter(one.missing for one in workers if one.missing is not None)
-    return Result(
+    return ScanResult(
         scan_id=scan.scan_id,
         name=scan.fleet.name,
         provider=scan.fleet.provider,
@@ -290,7 +297,7 @@ def result_of(
     )
 
 
-def _quorums(outcomes: list[Outcome]) -> dict[str, str]:
+def _quorums(outcomes: list[NodeOutcome]) -> dict[str, str]:
     """Return, by rank, how many parents had their quorum, such as `25/25`."""
     found: dict[str, list[bool]] = {level.value: [] for level in LEVELS[:-1]}
     for one in outcomes:
@@ -299,11 +306,11 @@ def _quorums(outcomes: list[Outcome]) -> dict[str, str]:
     return {level: f"{sum(met)}/{len(met)}" for level, met in found.items()}
 
 
-def _level(outcome: Outcome) -> Level:
+def _level(outcome: NodeOutcome) -> Level:
     return LEVELS[0 if outcome.node == Level.DESK else outcome.node.count(".") + 1]
 
 
-def whole_of(result: Result, before: Sent, ledger: Ledger) -> Result:
+def whole_of(result: ScanResult, before: ScanUsage, ledger: Ledger) -> ScanResult:
     """Return a result with what all processes that ran the scan sent and paid.
 
     `before` is what the scan had sent when this process took it up.
@@ -319,7 +326,7 @@ def whole_of(result: Result, before: Sent, ledger: Ledger) -> Result:
     )
 
 
-def with_reason(result: Result, ledger: Ledger) -> Result:
+def with_reason(result: ScanResult, ledger: Ledger) -> ScanResult:
     """Return a result with the commonest reason why an answer is missing."""
     known = ledger.reasons(result.scan_id) if result.failures or not result.quorum else []
     total = sum(often for _, _, often in known)

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from qe_plugins.fleet.aggregate import Aggregate
-from qe_plugins.fleet.prompts.answers import Said
+from qe_plugins.fleet.prompts.answers import NodeAnswer
 
 NO_QUORUM = "no_quorum"
 LATE = "late"
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class NodeOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a node. `missing` is why it said nothing; `failure` why its model did not.
 
     A worker has an answer about its `target`, or is missing. A parent has an aggregate, whether
@@ -26,14 +26,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     node: str
     target: str = ""
-    answer: Said | None = None
+    answer: NodeAnswer | None = None
     aggregate: Aggregate | None = None
     missing: str | None = None
     failure: str | None = None
     key: str | None = None
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+class ScanResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A scan, finished. `usd` is what the whole of it cost, over all processes that ran it.
 
     `in_doubt` is the worst case of calls whose process ended before their answer, and is not in
@@ -62,7 +62,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     usd: Decimal
     seconds: float
     score: float
-    answer: Said | None
+    answer: NodeAnswer | None
     answer_sha256: str
     messages: int
     as_of: int
@@ -73,7 +73,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     doubts: dict[str, int] = {}
 
 
-def answer_hash(outcomes: Iterable[Outcome]) -> str:
+def answer_hash(outcomes: Iterable[NodeOutcome]) -> str:
     """Return the SHA-256 over typed answers and aggregates, in the order given, hex."""
     digest = hashlib.sha256()
     for one in outcomes:

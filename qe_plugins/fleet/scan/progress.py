@@ -10,7 +10,7 @@ import msgspec
 from qe_plugins.fleet.tree import Level
 
 
-class Counts(msgspec.Struct):
+class RankCounts(msgspec.Struct):
     """One rank: how many there are, are being worked on, are done, and have failed."""
 
     total: int
@@ -24,11 +24,11 @@ class Counts(msgspec.Struct):
         return seconds * (self.total - ended) / ended if ended else None
 
 
-class Progress:
+class ScanProgress:
     """Counts by rank. `clock` tells the seconds since the scan began."""
 
     def __init__(self, totals: Mapping[Level, int], clock: Callable[[], float]) -> None:
-        self.ranks = {level: Counts(total) for level, total in totals.items()}
+        self.ranks = {level: RankCounts(total) for level, total in totals.items()}
         self.clock = clock
 
     def eta(self) -> float | None:

@@ -9,18 +9,18 @@ from qe_plugins.fleet.messaging.outbox import (
     FindingBody,
     Message,
     ObjectionBody,
-    Pick,
     PostureBody,
+    RankedTarget,
     ReportBody,
     RequestBody,
 )
-from qe_plugins.fleet.scan.outcome import Outcome
+from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.plugins.types import Role
 
 UNSAID = "its model said nothing; worked out in code"
 
 
-def message(scan: str, role: Role, outcome: Outcome) -> Message:
+def message(scan: str, role: Role, outcome: NodeOutcome) -> Message:
     """Return the message of a coordinator whose part of the scan has ended.
 
     Below its quorum it asks for what it misses, whatever its role.
@@ -28,7 +28,7 @@ def message(scan: str, role: Role, outcome: Outcome) -> Message:
     return Message(scan=scan, sender=outcome.node, role=role, sequence=1, body=_body(role, outcome))
 
 
-def _body(role: Role, outcome: Outcome) -> AnyBody:
+def _body(role: Role, outcome: NodeOutcome) -> AnyBody:
     whole, answer = outcome.aggregate, outcome.answer
     assert whole is not None
     said: dict[str, Any] = {
@@ -38,7 +38,7 @@ def _body(role: Role, outcome: Outcome) -> AnyBody:
         "effective": round(whole.effective, 6),
         "reason": answer.reason if answer else UNSAID,
     }
-    targets = tuple(Pick(one.target, one.score) for one in whole.candidates)
+    targets = tuple(RankedTarget(one.target, one.score) for one in whole.candidates)
     if outcome.missing is not None:
         return RequestBody(missing=whole.missing, **said)
     match role:

@@ -15,15 +15,15 @@ from typing import Any
 import msgspec
 
 from qe_plugins.errors import FleetError, ModelError
-from qe_plugins.fleet.prompts.answers import Said, answer_type, said
-from qe_plugins.fleet.prompts.requests import Questions
-from qe_plugins.fleet.scan.admission import Slots
-from qe_plugins.fleet.scan.decisions import Parents, closed, is_heard
-from qe_plugins.fleet.scan.outcome import LATE, Outcome
-from qe_plugins.fleet.scan.progress import Progress
-from qe_plugins.fleet.scan.store import Decisions
+from qe_plugins.fleet.prompts.answers import NodeAnswer, answer_type, said
+from qe_plugins.fleet.prompts.requests import RequestBuilder
+from qe_plugins.fleet.scan.admission import FairSemaphore
+from qe_plugins.fleet.scan.decisions import ParentRules, closed, is_heard
+from qe_plugins.fleet.scan.outcome import LATE, NodeOutcome
+from qe_plugins.fleet.scan.progress import ScanProgress
+from qe_plugins.fleet.scan.store import DecisionLog
 from qe_plugins.fleet.settings import Fleet
-from qe_plugins.fleet.shutdown import Stop, Stopped
+from qe_plugins.fleet.shutdown import Stopped, StopRequest
 from qe_plugins.fleet.tasks.snapshot_process import import_others
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
 from qe_plugins.llm.client.client import Client
@@ -31,14 +31,14 @@ from qe_plugins.llm.requests import Request
 from qe_plugins.plugins.types import Role
 
 
-class Spoken(msgspec.Struct, frozen=True):
+class ModelAnswer(msgspec.Struct, frozen=True):
     """What a model had to say to the request of a `key`; without an answer there is a failure."""
 
-    answer: Said | None
+    answer: NodeAnswer | None
     failure: str | None
     key: str
 
-    def of_parent(self, whole: Outcome) -> Outcome:
+    def of_parent(self, whole: NodeOutcome) -> NodeOutcome:
         """Return a parent's outcome with what its model said."""
         return msgspec.structs.replace(
             whole, answer=self.answer, failure=self.failure, key=self.key
@@ -47,7 +47,7 @@ class Spoken(msgspec.Struct, frozen=True):
 
 async def asked(
     client: Client, node: Node, role: Role, request: Request, deadline: float
-) -> Spoken:
+) -> ModelAnswer:
     """Return what a node's model says by a time of the loop's clock.
 
     Raises as `Client.ask`, and ModelError or FleetError where a provider answers no call at all.
@@ -56,8 +56,8 @@ async def asked(
     settled = await client.ask(request, kind, deadline=deadline)
     if settled.failure is not None:
         refuse_halted(client)
-        return Spoken(None, str(settled.failure), settled.key)
-    return Spoken(said(settled.typed(kind)), None, settled.key)
+        return ModelAnswer(None, str(settled.failure), settled.key)
+    return ModelAnswer(said(settled.typed(kind)), None, settled.key)
 
 
 def refuse_halted(client: Client) -> None:
@@ -73,37 +73,37 @@ AHEAD = 1.25
 GRACE = 0.25
 """Seconds that a parent waits beyond a deadline, in which an answer in time is handed over."""
 
-type Heard = Callable[[Node, Outcome], None]
+type Heard = Callable[[Node, NodeOutcome], None]
 
 
-class Runtime:
+class ScanRunner:
     """Runs one tree. `heard` is called with each coordinator's outcome, in the order they end."""
 
     def __init__(
         self,
         fleet: Fleet,
-        questions: Questions,
+        questions: RequestBuilder,
         client: Client,
-        decisions: Decisions,
+        decisions: DecisionLog,
         *,
         heard: Heard = lambda node, outcome: None,
     ) -> None:
         self.fleet, self._questions, self._client = fleet, questions, client
         self._decisions, self._heard = decisions, heard
         self._tree: Tree = tree_of(fleet)
-        self._parents = Parents(fleet, questions)
-        self._slots = Slots(int(fleet.calls.concurrency * AHEAD) + 1)
-        self._sent: set[asyncio.Task[Outcome]] = set()
+        self._parents = ParentRules(fleet, questions)
+        self._slots = FairSemaphore(int(fleet.calls.concurrency * AHEAD) + 1)
+        self._sent: set[asyncio.Task[NodeOutcome]] = set()
         self._began: float | None = None
-        self.progress = Progress(self._tree.counts(), self.seconds)
-        self.outcomes: dict[str, Outcome] = {}
+        self.progress = ScanProgress(self._tree.counts(), self.seconds)
+        self.outcomes: dict[str, NodeOutcome] = {}
 
     def seconds(self) -> float:
         """Return how long the scan has run; 0 before it has begun."""
         now = asyncio.get_running_loop().time()
         return now - (now if self._began is None else self._began)
 
-    async def run(self) -> Outcome:
+    async def run(self) -> NodeOutcome:
         """Return the desk's outcome; those of all other nodes are in `outcomes`.
 
         Raises what no node may survive, such as ReplayMiss; calls in flight are then cancelled.
@@ -115,26 +115,26 @@ class Runtime:
 
     async def pooled(
         self, supervisor: Node, began: float, slots: int
-    ) -> tuple[Outcome, dict[str, str]]:
+    ) -> tuple[NodeOutcome, dict[str, str]]:
         """Return what one supervisor's workers come to, and whom it does without.
 
         Deadlines count from `began`, a time of the loop's clock; `slots` of the workers are made
         ready at once. The supervisor's own model is not asked.
         """
-        self._began, self._slots = began, Slots(slots)
+        self._began, self._slots = began, FairSemaphore(slots)
         heard, missing = await self._gathered(supervisor)
         return self._parents.pooled(supervisor, heard, missing), missing
 
-    def in_order(self) -> list[Outcome]:
+    def in_order(self) -> list[NodeOutcome]:
         """Return the outcome of every node, in the tree's order; those nobody waited for, too."""
         return [
-            self.outcomes.get(node.id) or Outcome(node=node.id, missing=LATE)
+            self.outcomes.get(node.id) or NodeOutcome(node=node.id, missing=LATE)
             for node in self._tree.nodes()
         ]
 
-    async def _visit(self, node: Node) -> Outcome:
+    async def _visit(self, node: Node) -> NodeOutcome:
         level = node.level
-        outcome = Outcome(node=node.id, missing=LATE)
+        outcome = NodeOutcome(node=node.id, missing=LATE)
         try:
             if level is Level.WORKER:
                 outcome = await self._worker(node)
@@ -145,7 +145,7 @@ class Runtime:
             self.progress.end(level, failed=outcome.missing is not None)
         return outcome
 
-    async def _worker(self, node: Node) -> Outcome:
+    async def _worker(self, node: Node) -> NodeOutcome:
         async with self._slots:
             if (task := asyncio.current_task()) is not None:
                 self._sent.add(task)
@@ -153,7 +153,7 @@ class Runtime:
             request = self._questions.of_worker(node, about)
             with self.progress.at_work(Level.WORKER):
                 spoken = await self._ask(node, request)
-        return Outcome(
+        return NodeOutcome(
             node=node.id,
             target=about.target,
             answer=spoken.answer,
@@ -161,16 +161,16 @@ class Runtime:
             key=spoken.key,
         )
 
-    async def _parent(self, node: Node) -> Outcome:
+    async def _parent(self, node: Node) -> NodeOutcome:
         heard, missing = await self._gathered(node)
-        self.outcomes |= {one: Outcome(node=one, missing=why) for one, why in missing.items()}
+        self.outcomes |= {one: NodeOutcome(node=one, missing=why) for one, why in missing.items()}
         self.outcomes |= {one.node: one for one in heard}
         outcome = await self._decided(node, heard, self._parents.pooled(node, heard, missing))
         if node.level is Level.COORDINATOR:
             self._heard(node, outcome)
         return outcome
 
-    async def _gathered(self, node: Node) -> tuple[list[Outcome], dict[str, str]]:
+    async def _gathered(self, node: Node) -> tuple[list[NodeOutcome], dict[str, str]]:
         """Return who is heard, and whom a parent does without: that is kept before it is used."""
         under = self._tree.children(node)
         known = self._decisions.closed.get(node.id)
@@ -181,7 +181,7 @@ class Runtime:
             self._decisions.close(node.id, missing)
         return [arrived[one.id] for one in under if is_heard(one, missing)], missing
 
-    async def _children(self, parent: Node, asked: Sequence[Node]) -> dict[str, Outcome]:
+    async def _children(self, parent: Node, asked: Sequence[Node]) -> dict[str, NodeOutcome]:
         """Return what those asked said by their deadline. A worker still in line is sent home."""
         if not asked:
             return {}
@@ -199,7 +199,7 @@ class Runtime:
         done = [one.result() for one in tasks if one.done() and not one.cancelled()]
         return {one.node: one for one in done}
 
-    async def _by_deadline(self, tasks: Sequence[asyncio.Task[Outcome]], level: Level) -> None:
+    async def _by_deadline(self, tasks: Sequence[asyncio.Task[NodeOutcome]], level: Level) -> None:
         left = rank_of(self.fleet, level).deadline + GRACE - self.seconds()
         while True:
             done, pending = await asyncio.wait(
@@ -212,7 +212,9 @@ class Runtime:
                 return
             left += GRACE  # the process was suspended: what has arrived is read first
 
-    async def _decided(self, node: Node, heard: Sequence[Outcome], whole: Outcome) -> Outcome:
+    async def _decided(
+        self, node: Node, heard: Sequence[NodeOutcome], whole: NodeOutcome
+    ) -> NodeOutcome:
         """Return a parent's outcome: its aggregate, and its model's answer where it is asked."""
         if (failure := self._decisions.silent.get(node.id)) is not None:
             return msgspec.structs.replace(whole, failure=failure)
@@ -224,12 +226,12 @@ class Runtime:
             self._decisions.silence(node.id, spoken.failure)
         return spoken.of_parent(whole)
 
-    async def _ask(self, node: Node, request: Request) -> Spoken:
+    async def _ask(self, node: Node, request: Request) -> ModelAnswer:
         deadline = (self._began or 0.0) + rank_of(self.fleet, node.level).deadline
         return await asked(self._client, node, self._questions.role(node), request, deadline)
 
 
-async def _cancelled(tasks: Iterable[asyncio.Task[Outcome]]) -> None:
+async def _cancelled(tasks: Iterable[asyncio.Task[NodeOutcome]]) -> None:
     """Cancel tasks and wait until they are gone."""
     every = list(tasks)
     for task in every:
@@ -237,7 +239,7 @@ async def _cancelled(tasks: Iterable[asyncio.Task[Outcome]]) -> None:
     await asyncio.gather(*every, return_exceptions=True)
 
 
-type Watch = Callable[[Runtime, Client], Coroutine[Any, Any, None]]
+type Watch = Callable[[ScanRunner, Client], Coroutine[Any, Any, None]]
 """Shows a running scan until it is cancelled."""
 
 EVERY = 0.1
@@ -245,7 +247,7 @@ EVERY = 0.1
 
 
 @asynccontextmanager
-async def watched(watch: Watch | None, runtime: Runtime, client: Client) -> AsyncIterator[None]:
+async def watched(watch: Watch | None, runtime: ScanRunner, client: Client) -> AsyncIterator[None]:
     """Have a scan shown while the block runs."""
     watcher = asyncio.create_task(watch(runtime, client)) if watch else None
     try:
@@ -256,7 +258,7 @@ async def watched(watch: Watch | None, runtime: Runtime, client: Client) -> Asyn
             await asyncio.gather(watcher, return_exceptions=True)
 
 
-async def import_ahead(runtime: Runtime, client: Client) -> None:
+async def import_ahead(runtime: ScanRunner, client: Client) -> None:
     """Import the SDKs of the upper ranks once the first call is answered and others are waited for.
 
     Before, it would hold up the first call; when they are first asked, it would hold up the end.
@@ -266,7 +268,7 @@ async def import_ahead(runtime: Runtime, client: Client) -> None:
     import_others(runtime.fleet)
 
 
-async def unless_stopped(runtime: Runtime, stop: Stop) -> Outcome:
+async def unless_stopped(runtime: ScanRunner, stop: StopRequest) -> NodeOutcome:
     """Return the desk's outcome. Raises Stopped on request; calls in flight then go on."""
     loop, work = asyncio.get_running_loop(), asyncio.create_task(runtime.run())
     try:

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from qe_plugins import state_dir
 from qe_plugins.errors import FleetError, did_you_mean
-from qe_plugins.fleet.scan.outcome import Outcome, Result
+from qe_plugins.fleet.scan.outcome import NodeOutcome, ScanResult
 
 DESCRIPTION, DECISIONS = "scan.json", "decisions.jsonl"
 OUTCOMES, RESULT = "outcomes.jsonl", "result.json"
@@ -32,7 +32,7 @@ type Engine = Literal["local", "temporal"]
 """What runs a tree: one process here, or a Temporal cluster."""
 
 
-class Description(msgspec.Struct, frozen=True, kw_only=True):
+class ScanDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What a scan was asked to do. `fleet` is its configuration, resolved, secrets left out."""
 
     name: str
@@ -42,7 +42,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine = "local"
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ParentDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a parent decided with: the children it did without, or why its own model was silent."""
 
     node: str
@@ -50,7 +50,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: str | None = None
 
 
-class Decisions:
+class DecisionLog:
     """The decisions of one scan, kept as they are made, so that they stand after a crash.
 
     With `keep` false they are only read: a replay decides nothing anew.
@@ -62,40 +62,40 @@ class Decisions:
         self.silent: dict[str, str] = {}
         whole = _whole_lines(file)
         for line in whole.splitlines():
-            self._note(msgspec.json.decode(line, type=Decision))
+            self._note(msgspec.json.decode(line, type=ParentDecision))
         if keep and file.exists():
             os.truncate(file, len(whole))  # a line cut off by a crash was not decided
 
     def close(self, node: str, missing: dict[str, str]) -> None:
         """Keep which children a parent did without, and why."""
-        self._write(Decision(node=node, missing=missing))
+        self._write(ParentDecision(node=node, missing=missing))
 
     def silence(self, node: str, failure: str) -> None:
         """Keep why a parent's own model said nothing."""
-        self._write(Decision(node=node, failure=failure))
+        self._write(ParentDecision(node=node, failure=failure))
 
-    def _write(self, decision: Decision) -> None:
+    def _write(self, decision: ParentDecision) -> None:
         if self._keep:
             with self._file.open("ab") as file:
                 file.write(msgspec.json.encode(decision) + b"\n")
         self._note(decision)
 
-    def _note(self, decision: Decision) -> None:
+    def _note(self, decision: ParentDecision) -> None:
         if decision.missing is not None:
             self.closed[decision.node] = decision.missing
         if decision.failure is not None:
             self.silent[decision.node] = decision.failure
 
 
-class Folder:
+class ScanFolder:
     """One scan's folder."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
 
-    def description(self) -> Description:
+    def description(self) -> ScanDescription:
         """Return what the scan was to do. Raises FleetError where that cannot be read."""
-        return _read(self.place / DESCRIPTION, Description)
+        return _read(self.place / DESCRIPTION, ScanDescription)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -136,9 +136,9 @@ class Folder:
         except FleetError:
             return False
 
-    def decisions(self, *, keep: bool = True) -> Decisions:
+    def decisions(self, *, keep: bool = True) -> DecisionLog:
         """Return what the scan has decided so far, to go on with or, without `keep`, to read."""
-        return Decisions(self.place / DECISIONS, keep=keep)
+        return DecisionLog(self.place / DECISIONS, keep=keep)
 
     @contextmanager
     def finishing(self) -> Iterator[None]:
@@ -146,32 +146,32 @@ class Folder:
         with FileLock(self.place / ".finishing"):
             yield
 
-    def decide(self, decisions: Iterable[Decision]) -> None:
+    def decide(self, decisions: Iterable[ParentDecision]) -> None:
         """Write what was decided elsewhere, in the place of what was decided here."""
         part = self.place / f"{DECISIONS}.part"
         part.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in decisions))
         os.replace(part, self.place / DECISIONS)
 
-    def finish(self, result: Result, outcomes: Iterable[Outcome]) -> None:
+    def finish(self, result: ScanResult, outcomes: Iterable[NodeOutcome]) -> None:
         """Write what came of every node, then of the whole."""
         part = self.place / f"{OUTCOMES}.part"
         part.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in outcomes))
         os.replace(part, self.place / OUTCOMES)
         _write(self.place / RESULT, result)
 
-    def outcomes(self) -> dict[str, Outcome]:
+    def outcomes(self) -> dict[str, NodeOutcome]:
         """Return what came of every node, by its id; nothing before the scan has finished."""
         file = self.place / OUTCOMES
         if not file.exists():
             return {}
         lines = _whole_lines(file).splitlines()
-        every = [msgspec.json.decode(line, type=Outcome) for line in lines]
+        every = [msgspec.json.decode(line, type=NodeOutcome) for line in lines]
         return {one.node: one for one in every}
 
-    def result(self) -> Result | None:
+    def result(self) -> ScanResult | None:
         """Return what came of it, None where it has not finished."""
         file = self.place / RESULT
-        return _read(file, Result) if file.exists() else None
+        return _read(file, ScanResult) if file.exists() else None
 
 
 def scans() -> list[str]:
@@ -181,11 +181,11 @@ def scans() -> list[str]:
     return sorted(named)
 
 
-def newest(name: str) -> tuple[str, Folder] | None:
+def newest(name: str) -> tuple[str, ScanFolder] | None:
     """Return the last scan of the fleet of that name, None where it has made none."""
     for scan_id in reversed(scans()):
         if scan_id.partition("-")[2].rpartition("-")[0] == name:
-            return scan_id, Folder(_root() / scan_id)
+            return scan_id, ScanFolder(_root() / scan_id)
     return None
 
 
@@ -197,17 +197,17 @@ def workshop() -> Iterator[Path]:
         yield Path(place)
 
 
-def keep(place: Path, description: Description) -> tuple[str, Folder]:
+def keep(place: Path, description: ScanDescription) -> tuple[str, ScanFolder]:
     """Make what was prepared at `place` a scan; return its id and its folder."""
     started = description.started.astimezone(UTC)
     at = f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1_000:03}"
     scan_id = f"{at}-{description.name}-{secrets.token_hex(2)}"
     _write(place / DESCRIPTION, description)
     os.replace(place, _root() / scan_id)
-    return scan_id, Folder(_root() / scan_id)
+    return scan_id, ScanFolder(_root() / scan_id)
 
 
-def find(text: str) -> tuple[str, Folder]:
+def find(text: str) -> tuple[str, ScanFolder]:
     """Return the scan that a text means: `last`, an id, or a part of just one.
 
     Raises FleetError where that is none, or several.
@@ -219,7 +219,7 @@ def find(text: str) -> tuple[str, Folder]:
     if text in known:
         meant = [text]
     if len(meant) == 1:
-        return meant[0], Folder(_root() / meant[0])
+        return meant[0], ScanFolder(_root() / meant[0])
     hint = did_you_mean(text, known) or "`qe fleet scans` lists them."
     what = "means several scans" if meant else "is no scan"
     raise FleetError(f"'{text}' {what}.", hint=hint)
@@ -234,7 +234,7 @@ def _is_locked(file: Path) -> bool:
 
 
 def _root() -> Path:
-    return state_dir.home() / "fleet" / "scans"
+    return state_dir.state_dir() / "fleet" / "scans"
 
 
 def _whole_lines(file: Path) -> bytes:

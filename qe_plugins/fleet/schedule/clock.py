@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from qe_plugins.fleet.shutdown import Stop
+from qe_plugins.fleet.shutdown import StopRequest
 
 LONGEST = 30.0
 """Seconds after which a waiting clock looks at the time again: the machine may have slept."""
@@ -18,7 +18,7 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the time, in UTC."""
 
-    def wait(self, until: datetime, stop: Stop) -> bool:
+    def wait(self, until: datetime, stop: StopRequest) -> bool:
         """Wait until a moment; return False as soon as `stop` is requested."""
 
 
@@ -29,7 +29,7 @@ class WallClock:
         """Return the time, in UTC."""
         return datetime.now(UTC)
 
-    def wait(self, until: datetime, stop: Stop) -> bool:
+    def wait(self, until: datetime, stop: StopRequest) -> bool:
         """Wait until a moment; return False as soon as `stop` is requested."""
         while (left := (until - self.now()).total_seconds()) > 0:
             if stop.wait(min(left, LONGEST)):

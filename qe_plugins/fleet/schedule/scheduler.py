@@ -22,10 +22,10 @@ from qe_plugins.errors import ConfigError, FleetError, ModelError, QeError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.fleet.scan.lifecycle import Scan
-from qe_plugins.fleet.scan.outcome import Result
-from qe_plugins.fleet.scan.store import Folder
+from qe_plugins.fleet.scan.outcome import ScanResult
+from qe_plugins.fleet.scan.store import ScanFolder
 from qe_plugins.fleet.schedule.clock import Clock, WallClock, midnight_after, next_tick, passed
-from qe_plugins.fleet.shutdown import Stop, Stopped
+from qe_plugins.fleet.shutdown import Stopped, StopRequest
 from qe_plugins.safe_text import in_words, one_line
 
 LOG = logging.getLogger(__name__)
@@ -33,11 +33,11 @@ LONGEST_PAUSE = timedelta(hours=1)
 LASTING = (ConfigError, ModelError)
 """What does not pass by itself: a file that is wrong, a key that is missing, a model retired."""
 
-type Run = Callable[[Scan], Result]
+type Run = Callable[[Scan], ScanResult]
 """Runs a scan to its end; raises Stopped where that was wished for."""
 
 
-class Round(msgspec.Struct, frozen=True, kw_only=True):
+class ScheduledScan(msgspec.Struct, frozen=True, kw_only=True):
     """One scan of a shift. `tick` is when it was due, `missed` how many ticks passed while it ran.
 
     A `resumed` one had been begun before; it was due at once.
@@ -46,14 +46,14 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     tick: datetime
     missed: int
     resumed: bool
-    result: Result
+    result: ScanResult
 
 
-class Shift:
+class Scheduler:
     """Scans of one fleet by its schedule, until it is told to stop."""
 
     def __init__(
-        self, loaded: LoadedFleet, run: Run, stop: Stop, *, clock: Clock | None = None
+        self, loaded: LoadedFleet, run: Run, stop: StopRequest, *, clock: Clock | None = None
     ) -> None:
         self._loaded, self._run, self._stop = loaded, run, stop
         self._name, self._every = loaded.fleet.name, loaded.fleet.schedule.every
@@ -62,7 +62,7 @@ class Shift:
         self._hopeless: set[str] = set()
         self._broke: date | None = None
 
-    def rounds(self, times: int | None = None, *, at_once: bool = False) -> Iterator[Round]:
+    def rounds(self, times: int | None = None, *, at_once: bool = False) -> Iterator[ScheduledScan]:
         """Yield what came of each scan, of so many ticks or of all that come.
 
         With `at_once` the first one does not wait for its tick. Raises FleetError where a shift of
@@ -86,12 +86,12 @@ class Shift:
         if self._stop.requested:
             LOG.info("stopped")
 
-    def _scanned(self, due: datetime) -> Iterator[Round]:
+    def _scanned(self, due: datetime) -> Iterator[ScheduledScan]:
         """Yield the round of a new scan, or nothing where it failed or was stopped."""
         if not self._stop.requested:
             yield from self._tried(lambda: lifecycle.begin(self._loaded), due, resumed=False)
 
-    def _caught_up(self, due: datetime) -> Iterator[Round]:
+    def _caught_up(self, due: datetime) -> Iterator[ScheduledScan]:
         """Yield the round of a scan that was begun and not finished; it gets one more chance.
 
         One left for longer than an answer is valid is about a market that is gone.
@@ -110,7 +110,7 @@ class Shift:
 
     def _tried(
         self, opened: Callable[[], Scan], due: datetime, *, resumed: bool
-    ) -> Iterator[Round]:
+    ) -> Iterator[ScheduledScan]:
         try:
             result = self._run(opened())
         except Stopped:
@@ -129,13 +129,13 @@ class Shift:
         self._failed = 0
         missed = 0 if resumed else passed(due, self._clock.now(), self._every)
         self._judge(result, due, missed)
-        yield Round(tick=due, missed=missed, resumed=resumed, result=result)
+        yield ScheduledScan(tick=due, missed=missed, resumed=resumed, result=result)
 
     def _fail(self, why: str) -> None:
         self._failed += 1
         LOG.error("SCAN FAILED, %d in a row: %s", self._failed, why)
 
-    def _judge(self, result: Result, due: datetime, missed: int) -> None:
+    def _judge(self, result: ScanResult, due: datetime, missed: int) -> None:
         """Say what a person should know of a scan, and whether its day has money left."""
         if missed:
             LOG.warning("the scan took %.0f s: %d ticks missed", result.seconds, missed)
@@ -175,7 +175,7 @@ class Shift:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        folder = state_dir.home() / "fleet"
+        folder = state_dir.state_dir() / "fleet"
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(folder / f"{self._name}.lock", timeout=0):
@@ -188,7 +188,7 @@ class Shift:
             ) from error
 
 
-def _was_left(folder: Folder) -> bool:
+def _was_left(folder: ScanFolder) -> bool:
     """Return whether a scan is to be finished; one that cannot be read stands in nobody's way."""
     try:
         return folder.was_left()

@@ -9,14 +9,14 @@ from typing import Literal
 
 import numpy as np
 
-from qe_plugins.fleet.tasks.snapshot import Bars
+from qe_plugins.fleet.tasks.snapshot import SnapshotBars
 
 BPS = 10_000
 YEAR_MINUTES = 252 * 1_380
 NORMAL = NormalDist()
 
 
-def window_features(bars: Bars) -> dict[str, float]:
+def window_features(bars: SnapshotBars) -> dict[str, float]:
     """Return a window's features, each from its own bars alone.
 
     Moves are in basis points of the first open, `momentum` in deviations, `place` is 0 at the low.
@@ -24,7 +24,9 @@ def window_features(bars: Bars) -> dict[str, float]:
     return features_of_windows(bars, len(bars), [0])[0]
 
 
-def features_of_windows(bars: Bars, count: int, shifts: Sequence[int]) -> list[dict[str, float]]:
+def features_of_windows(
+    bars: SnapshotBars, count: int, shifts: Sequence[int]
+) -> list[dict[str, float]]:
     """Return the features of windows of `count` bars, each ending so many bars before the last.
 
     All at once: arrays as short as one window cost more to set up than to add.
@@ -76,7 +78,7 @@ def black_76(
     }
 
 
-class Crosses:
+class CrossBacktests:
     """A tape's closes, with the averages that many parameter sets of a cross have in common."""
 
     def __init__(self, closes: np.ndarray) -> None:

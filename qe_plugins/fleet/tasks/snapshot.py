@@ -18,7 +18,7 @@ PRICES = ("open", "high", "low", "close")
 FILE = "market.parquet"
 
 
-class Bars(msgspec.Struct, frozen=True):
+class SnapshotBars(msgspec.Struct, frozen=True):
     """Complete bars of one instrument, oldest first, as float arrays; `ts` is their close, ns."""
 
     ts: np.ndarray
@@ -31,16 +31,16 @@ class Bars(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.ts)
 
-    def window(self, count: int, back: int = 0) -> Bars:
+    def window(self, count: int, back: int = 0) -> SnapshotBars:
         """Return the last `count` bars, leaving out the newest `back`."""
         until = len(self) - back
-        return Bars(*(getattr(self, name)[until - count : until] for name in COLUMNS))
+        return SnapshotBars(*(getattr(self, name)[until - count : until] for name in COLUMNS))
 
 
-COLUMNS = Bars.__struct_fields__
+COLUMNS = SnapshotBars.__struct_fields__
 
 
-class Market:
+class MarketSnapshot:
     """What is known at `as_of` (UTC ns): nothing later is in it.
 
     `instruments` are those that traded in the last day of it, in id order: an expired contract has
@@ -52,15 +52,15 @@ class Market:
         self.as_of = int(frame["ts"].max())  # type: ignore[arg-type]
         alive = frame.filter(pl.col("ts") > self.as_of - DAY)
         self.instruments = tuple(sorted(alive["instrument"].unique().to_list()))
-        self._bars: dict[tuple[str, str], Bars] = {}
+        self._bars: dict[tuple[str, str], SnapshotBars] = {}
 
-    def bars(self, instrument: str, timeframe: str) -> Bars:
+    def bars(self, instrument: str, timeframe: str) -> SnapshotBars:
         """Return the complete bars of an instrument in a timeframe."""
         key = (instrument, timeframe)
         if key not in self._bars:
             of_one = self.frame.filter(pl.col("instrument") == instrument)
             frame = gathered(of_one, FRAMES[timeframe], self.as_of)
-            self._bars[key] = Bars(*(frame[name].to_numpy() for name in COLUMNS))
+            self._bars[key] = SnapshotBars(*(frame[name].to_numpy() for name in COLUMNS))
         return self._bars[key]
 
     def save(self, folder: Path) -> None:
@@ -70,7 +70,7 @@ class Market:
         os.replace(part, folder / FILE)
 
     @classmethod
-    def saved(cls, folder: Path) -> Market:
+    def saved(cls, folder: Path) -> MarketSnapshot:
         """Return what `save` wrote. Raises DataError where it is gone or damaged."""
         try:
             return cls(pl.read_parquet(folder / FILE, glob=False))

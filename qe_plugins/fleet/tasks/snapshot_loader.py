@@ -7,16 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
-from qe_plugins.config.schema import Data
-from qe_plugins.data.catalog.catalog import Kind
+from qe_plugins.config.schema import DataSettings
+from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.decimals import scanned
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.errors import DataError
 from qe_plugins.fleet.loader import LoadedFleet
-from qe_plugins.fleet.tasks.snapshot import PRICES, Market
+from qe_plugins.fleet.tasks.snapshot import PRICES, MarketSnapshot
 
 
-def open_market(loaded: LoadedFleet) -> Market:
+def open_market(loaded: LoadedFleet) -> MarketSnapshot:
     """Return the market that a fleet's `data:` names, up to its last bar.
 
     Raises DataError for bars that are not of one minute, and as `open_tape` does.
@@ -24,7 +24,7 @@ def open_market(loaded: LoadedFleet) -> Market:
     return market_of(loaded.fleet.data, loaded.data_places())
 
 
-def market_of(data: Data, placed: dict[str, str]) -> Market:
+def market_of(data: DataSettings, placed: dict[str, str]) -> MarketSnapshot:
     """Return the market that `data:` names; `placed` says where each of its keys was written."""
     if not data.bars.startswith("1-MINUTE-"):
         raise DataError(
@@ -33,14 +33,14 @@ def market_of(data: Data, placed: dict[str, str]) -> Market:
             hint="Write 'bars: 1-MINUTE-LAST'; longer ones are made from them.",
         )
     where: Callable[[str], str] = placed.__getitem__
-    return Market(_columns(open_tape(data, where)).sort("instrument", "ts"))
+    return MarketSnapshot(_columns(open_tape(data, where)).sort("instrument", "ts"))
 
 
 def _columns(tape: Tape) -> pl.DataFrame:
     return pl.concat(
         _read(sorted({group.file for group in one.groups}), one.contract, tape)
         for one in tape.series
-        if one.kind is Kind.BARS
+        if one.kind is RecordKind.BARS
     )
 
 

@@ -17,7 +17,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from qe_plugins.child_processes import end_with_parent
-from qe_plugins.config.schema import Data
+from qe_plugins.config.schema import DataSettings
 from qe_plugins.errors import DataError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.rank_models import providers, refuse_missing_keys, served
@@ -26,16 +26,16 @@ from qe_plugins.fleet.tree import Level, tree_of
 from qe_plugins.llm.pricing.price_list import price_list
 
 if TYPE_CHECKING:
-    from qe_plugins.fleet.tasks.snapshot import Market
+    from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 
 
 LARGE = 1_000
 """Nodes from which memory matters more than the seconds that another process takes to start."""
 
-_held: list[Market] = []  # in the other process: what it has read
+_held: list[MarketSnapshot] = []  # in the other process: what it has read
 
 
-class Reader:
+class SnapshotReader:
     """Another process that reads what a fleet's `data:` names."""
 
     def __init__(self, loaded: LoadedFleet) -> None:
@@ -69,7 +69,7 @@ class Reader:
             process.kill()
 
 
-def reader(loaded: LoadedFleet) -> Reader | None:
+def reader(loaded: LoadedFleet) -> SnapshotReader | None:
     """Start to read the market of a large fleet; return None for a small one.
 
     Raises ModelError where a key is missing: then nothing is to be read.
@@ -77,7 +77,7 @@ def reader(loaded: LoadedFleet) -> Reader | None:
     if tree_of(loaded.fleet).size <= LARGE:
         return None
     refuse_missing_keys(loaded.fleet)
-    return Reader(loaded)
+    return SnapshotReader(loaded)
 
 
 def import_sdk(fleet: Fleet) -> None:
@@ -108,7 +108,7 @@ def _as_a_child() -> None:
         signal.signal(each, signal.SIG_IGN)
 
 
-def _read(data: Data, where: dict[str, str]) -> None:
+def _read(data: DataSettings, where: dict[str, str]) -> None:
     from qe_plugins.fleet.tasks.snapshot_loader import market_of
 
     _held[:] = [market_of(data, where)]

@@ -9,18 +9,18 @@ from typing import Any, Literal
 import msgspec
 
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
-from qe_plugins.fleet.tasks.features import Crosses, black_76, features_of_windows, realised
-from qe_plugins.fleet.tasks.snapshot import Bars, Market
+from qe_plugins.fleet.tasks.features import CrossBacktests, black_76, features_of_windows, realised
+from qe_plugins.fleet.tasks.snapshot import MarketSnapshot, SnapshotBars
 
 
-class Shared:
+class SharedComputations:
     """Figures of a market for a list of tasks, each worked out once."""
 
-    def __init__(self, tasks: Tasks, market: Market) -> None:
+    def __init__(self, tasks: Tasks, market: MarketSnapshot) -> None:
         self._tasks, self._market = tasks, market
         self._known: dict[tuple[Any, ...], Any] = {}  # a cache on a method would keep the market
 
-    def shifts(self, bars: Bars, count: int) -> Sequence[int]:
+    def shifts(self, bars: SnapshotBars, count: int) -> Sequence[int]:
         """Return by how many bars the windows of `count` end before the last."""
         wanted = self._tasks.windows
         if wanted is None:
@@ -32,7 +32,7 @@ class Shared:
         """Return the features of every window of a size, by how far back it ends."""
         return self._once(self._features, name, frame, count)
 
-    def crosses(self, name: str, frame: str, count: int) -> Crosses:
+    def crosses(self, name: str, frame: str, count: int) -> CrossBacktests:
         """Return the averages of the latest `count` closes."""
         return self._once(self._crosses, name, frame, count)
 
@@ -52,8 +52,8 @@ class Shared:
         shifts = self.shifts(bars, count)
         return dict(zip(shifts, features_of_windows(bars, count, shifts), strict=True))
 
-    def _crosses(self, name: str, frame: str, count: int) -> Crosses:
-        return Crosses(self._market.bars(name, frame).window(count).close)
+    def _crosses(self, name: str, frame: str, count: int) -> CrossBacktests:
+        return CrossBacktests(self._market.bars(name, frame).window(count).close)
 
     def _volatility(self, name: str, lookback: int) -> tuple[float, float]:
         closes = self._market.bars(name, "1m").close[-lookback - 1 :]
@@ -85,7 +85,7 @@ class WindowTask(Task, frozen=True, kw_only=True, tag="window"):
     """A window of bars of one instrument and timeframe, with its features."""
 
     timeframe: str
-    bars: Bars
+    bars: SnapshotBars
 
 
 class OptionTask(Task, frozen=True, kw_only=True, tag="option"):
@@ -113,8 +113,8 @@ type Draw = tuple[str, tuple[Any, ...]]
 class TaskList:
     """The tasks of one coordinator over a market, made when they are drawn."""
 
-    def __init__(self, tasks: Tasks, market: Market) -> None:
-        self._market, self._shared = market, Shared(tasks, market)
+    def __init__(self, tasks: Tasks, market: MarketSnapshot) -> None:
+        self._market, self._shared = market, SharedComputations(tasks, market)
         self._cost = tasks.backtests.cost if tasks.backtests else 0.0
         self._draws = [
             *(_windows(tasks.windows, market, self._shared) if tasks.windows else ()),
@@ -136,20 +136,20 @@ class TaskList:
                 return _backtest(self._market, self._shared, self._cost, *parameters)
 
 
-def _windows(wanted: Windows, market: Market, shared: Shared) -> Iterator[Draw]:
+def _windows(wanted: Windows, market: MarketSnapshot, shared: SharedComputations) -> Iterator[Draw]:
     for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
         shifts = shared.shifts(market.bars(name, frame), bars)
         yield from (("window", (name, frame, bars, back)) for back in shifts)
 
 
-def _options(wanted: Options, market: Market) -> Iterator[Draw]:
+def _options(wanted: Options, market: MarketSnapshot) -> Iterator[Draw]:
     for name, lookback in product(market.instruments, wanted.lookbacks):
         if len(market.bars(name, "1m")) > lookback:
             grid = product(wanted.days, wanted.rights, wanted.moneyness)
             yield from (("option", (name, lookback, *one)) for one in grid)
 
 
-def _backtests(wanted: Backtests, market: Market) -> Iterator[Draw]:
+def _backtests(wanted: Backtests, market: MarketSnapshot) -> Iterator[Draw]:
     for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
         if len(market.bars(name, frame)) >= bars:
             pairs = product(wanted.slow, wanted.fast)
@@ -161,7 +161,7 @@ def _backtests(wanted: Backtests, market: Market) -> Iterator[Draw]:
 
 
 def _window(
-    market: Market, shared: Shared, name: str, frame: str, count: int, back: int
+    market: MarketSnapshot, shared: SharedComputations, name: str, frame: str, count: int, back: int
 ) -> WindowTask:
     bars = market.bars(name, frame).window(count, back)
     return WindowTask(
@@ -176,8 +176,8 @@ def _window(
 
 
 def _option(
-    market: Market,
-    shared: Shared,
+    market: MarketSnapshot,
+    shared: SharedComputations,
     name: str,
     lookback: int,
     days: int,
@@ -202,8 +202,8 @@ def _option(
 
 
 def _backtest(
-    market: Market,
-    shared: Shared,
+    market: MarketSnapshot,
+    shared: SharedComputations,
     cost: float,
     name: str,
     frame: str,

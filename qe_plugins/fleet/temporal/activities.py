@@ -14,40 +14,46 @@ from temporalio.exceptions import ApplicationError
 
 from qe_plugins.errors import QeError
 from qe_plugins.fleet.scan.lifecycle import Scan
-from qe_plugins.fleet.scan.outcome import Outcome
-from qe_plugins.fleet.scan.runner import Runtime, asked
-from qe_plugins.fleet.scan.store import Decision
+from qe_plugins.fleet.scan.outcome import NodeOutcome
+from qe_plugins.fleet.scan.runner import ScanRunner, asked
+from qe_plugins.fleet.scan.store import ParentDecision
 from qe_plugins.fleet.temporal.open_scans import OpenScans
-from qe_plugins.fleet.temporal.payloads import DECIDE, POOL, DecideOrder, PoolOrder, Told
+from qe_plugins.fleet.temporal.payloads import (
+    DECIDE,
+    POOL,
+    ParentInput,
+    SubtreeResult,
+    SupervisorInput,
+)
 from qe_plugins.fleet.tree import Node, rank_of, tree_of
 
 EVERY = 1.0
 """Seconds between two signs of life."""
 
 
-class Work:
+class ScanActivities:
     """The activities of one process. `say` is told what was done, a line each."""
 
     def __init__(self, scans: OpenScans, say: Callable[[str], None]) -> None:
         self._scans, self._say = scans, say
 
     @activity.defn(name=POOL)
-    async def pool(self, order: PoolOrder) -> Told:
+    async def pool(self, order: SupervisorInput) -> SubtreeResult:
         """Run a supervisor's workers, and return what they come to."""
         began = _now() - order.elapsed
         async with _alive(), self._scans.use(order.scan) as opened:
             scan, node = opened.scan, _node(opened.scan, order.node)
             kept = scan.folder.decisions(keep=False)
-            runtime = Runtime(scan.fleet, scan.questions, opened.client, kept)
+            runtime = ScanRunner(scan.fleet, scan.questions, opened.client, kept)
             whole, missing = await runtime.pooled(node, began, order.calls)
             asks = opened.parents.request(node, [], whole) is not None
         answered = whole.aggregate.answered if whole.aggregate else 0
         self._tell(order.scan, whole, f"{answered} of {answered + len(missing)} workers answered")
-        closing = Decision(node=node.id, missing=missing)
-        return Told(outcome=whole, decisions=(closing,), asks=asks)
+        closing = ParentDecision(node=node.id, missing=missing)
+        return SubtreeResult(outcome=whole, decisions=(closing,), asks=asks)
 
     @activity.defn(name=DECIDE)
-    async def decide(self, order: DecideOrder) -> Outcome:
+    async def decide(self, order: ParentInput) -> NodeOutcome:
         """Put together what a parent heard, ask its model where it asks, and return its outcome."""
         began = _now() - order.elapsed
         async with _alive(), self._scans.use(order.scan) as opened:
@@ -63,7 +69,7 @@ class Work:
         self._tell(order.scan, outcome, "decided")
         return outcome
 
-    def _tell(self, scan: str, outcome: Outcome, what: str) -> None:
+    def _tell(self, scan: str, outcome: NodeOutcome, what: str) -> None:
         why = outcome.missing or outcome.failure
         self._say(f"{scan} {outcome.node} {what}{f', {why}' if why else ''}")
 

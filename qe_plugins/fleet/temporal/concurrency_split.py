@@ -19,7 +19,7 @@ MOST = 1_000
 holds some ten events of each, and no more than 10,240 altogether."""
 
 
-class Split(msgspec.Struct, frozen=True):
+class ConcurrencySplit(msgspec.Struct, frozen=True):
     """So many captains at once, so many supervisors of each, so many calls of each of those."""
 
     captains: int
@@ -27,7 +27,7 @@ class Split(msgspec.Struct, frozen=True):
     calls: int
 
 
-def split(tree: Tree, concurrency: int) -> Split:
+def split(tree: Tree, concurrency: int) -> ConcurrencySplit:
     """Return the division with the fewest rounds of calls. Raises FleetError for a wide tree."""
     captains, supervisors, workers = tree.counts()[Level.CAPTAIN], *tree.widths[2:]
     if max(captains, supervisors) > MOST:
@@ -38,13 +38,13 @@ def split(tree: Tree, concurrency: int) -> Split:
             hint="Seat more workers under each supervisor.",
         )
 
-    def rounds(one: Split) -> tuple[int, int]:
+    def rounds(one: ConcurrencySplit) -> tuple[int, int]:
         waves = ceil(captains / one.captains) * ceil(supervisors / one.supervisors)
         return waves * ceil(workers / one.calls), -one.captains * one.supervisors
 
     side_by_side = product(range(1, captains + 1), range(1, supervisors + 1))
     possible = (
-        Split(some, each, min(workers, concurrency // (some * each)))
+        ConcurrencySplit(some, each, min(workers, concurrency // (some * each)))
         for some, each in side_by_side
         if some * each <= concurrency
     )

@@ -14,7 +14,7 @@ from filelock import FileLock
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.rank_models import providers
 from qe_plugins.fleet.scan import lifecycle
-from qe_plugins.fleet.scan.decisions import Parents
+from qe_plugins.fleet.scan.decisions import ParentRules
 from qe_plugins.fleet.scan.lifecycle import Scan
 from qe_plugins.llm.client.client import Client
 from qe_plugins.llm.pricing.price_list import price_list
@@ -28,7 +28,7 @@ class OpenScan:
 
     def __init__(self, scan: Scan, client: Client) -> None:
         self.scan, self.client = scan, client
-        self.parents = Parents(scan.fleet, scan.questions)
+        self.parents = ParentRules(scan.fleet, scan.questions)
         self.users = 0
         self._lock: FileLock | None = None
         self._locking = asyncio.Lock()

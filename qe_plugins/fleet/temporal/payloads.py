@@ -17,10 +17,10 @@ from temporalio.converter import (
     EncodingPayloadConverter,
 )
 
-from qe_plugins.fleet.scan.outcome import Outcome
-from qe_plugins.fleet.scan.store import Decision
+from qe_plugins.fleet.scan.outcome import NodeOutcome
+from qe_plugins.fleet.scan.store import ParentDecision
 from qe_plugins.fleet.settings import Fleet
-from qe_plugins.fleet.temporal.concurrency_split import Split, split
+from qe_plugins.fleet.temporal.concurrency_split import ConcurrencySplit, split
 from qe_plugins.fleet.tree import Level, Tree, rank_of, tree_of
 
 POOL, DECIDE = "pool", "decide"
@@ -28,24 +28,24 @@ PROGRESS, SPOKEN = "progress", "spoken"
 """What a scan's workflow can be asked while it runs."""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class ScanInput(msgspec.Struct, frozen=True, kw_only=True):
     """A scan to be run. `deadlines` are in seconds from its start, by rank."""
 
     scan: str
     tree: Tree
     deadlines: dict[Level, float]
-    split: Split
+    split: ConcurrencySplit
 
 
-class CaptainOrder(msgspec.Struct, frozen=True, kw_only=True):
+class CaptainInput(msgspec.Struct, frozen=True, kw_only=True):
     """One captain's part of a scan that began at `began`, in seconds since the epoch."""
 
-    order: Order
+    order: ScanInput
     node: str
     began: float
 
 
-class PoolOrder(msgspec.Struct, frozen=True, kw_only=True):
+class SupervisorInput(msgspec.Struct, frozen=True, kw_only=True):
     """A supervisor to be run, `elapsed` seconds into its scan, with so many `calls` at once."""
 
     scan: str
@@ -54,7 +54,7 @@ class PoolOrder(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
 
 
-class DecideOrder(msgspec.Struct, frozen=True, kw_only=True):
+class ParentInput(msgspec.Struct, frozen=True, kw_only=True):
     """A parent to decide with those `heard`, without those `missing`.
 
     `whole` is what a supervisor's workers came to, worked out before.
@@ -63,30 +63,30 @@ class DecideOrder(msgspec.Struct, frozen=True, kw_only=True):
     scan: str
     node: str
     elapsed: float
-    heard: tuple[Outcome, ...] = ()
+    heard: tuple[NodeOutcome, ...] = ()
     missing: dict[str, str] = {}
-    whole: Outcome | None = None
+    whole: NodeOutcome | None = None
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class SubtreeResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a part of the tree hands up: its outcome, and every decision made in it.
 
     `asks` says that a supervisor's own model is still to be asked.
     """
 
-    outcome: Outcome
-    decisions: tuple[Decision, ...]
+    outcome: NodeOutcome
+    decisions: tuple[ParentDecision, ...]
     asks: bool = False
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True):
+class ScanOutput(msgspec.Struct, frozen=True, kw_only=True):
     """A scan at its end: every decision that was made, and the seconds that it took."""
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[ParentDecision, ...]
     seconds: float
 
 
-class Count(msgspec.Struct, frozen=True):
+class RankCount(msgspec.Struct, frozen=True):
     """How many of one rank are being worked on, are done, and have failed."""
 
     open: int = 0
@@ -94,10 +94,10 @@ class Count(msgspec.Struct, frozen=True):
     failed: int = 0
 
 
-def order_of(scan: str, fleet: Fleet) -> Order:
+def order_of(scan: str, fleet: Fleet) -> ScanInput:
     """Return what a workflow is told of a scan. Raises FleetError for too wide a tree."""
     tree = tree_of(fleet)
-    return Order(
+    return ScanInput(
         scan=scan,
         tree=tree,
         deadlines={level: rank_of(fleet, level).deadline for level in Level},
@@ -136,7 +136,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-for _kind in (Order, CaptainOrder, Told, Ended, Outcome):
+for _kind in (ScanInput, CaptainInput, SubtreeResult, ScanOutput, NodeOutcome):
     _decoder(_kind)  # a workflow's sandbox does not let msgspec look for the types of fields
 
 CONVERTER = DataConverter(payload_converter_class=Payloads)

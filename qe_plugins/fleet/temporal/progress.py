@@ -12,10 +12,10 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
-from qe_plugins.fleet.messaging.outbox import Bus
+from qe_plugins.fleet.messaging.outbox import Outbox
 from qe_plugins.fleet.scan import lifecycle
 from qe_plugins.fleet.scan.lifecycle import Scan
-from qe_plugins.fleet.temporal.payloads import Count, Ended
+from qe_plugins.fleet.temporal.payloads import RankCount, ScanOutput
 from qe_plugins.fleet.temporal.workflows import ScanWorkflow
 from qe_plugins.fleet.tree import Level, tree_of
 
@@ -24,7 +24,7 @@ EVERY = 1.0
 
 SOON = timedelta(seconds=3)
 
-type Look = Callable[[dict[Level, Count]], None]
+type Look = Callable[[dict[Level, RankCount]], None]
 
 
 class Listener:
@@ -33,7 +33,7 @@ class Listener:
     def __init__(
         self,
         client: Client,
-        handle: WorkflowHandle[ScanWorkflow, Ended],
+        handle: WorkflowHandle[ScanWorkflow, ScanOutput],
         scan: Scan,
         queue: str,
         say: Callable[[str], None],
@@ -46,7 +46,7 @@ class Listener:
 
     async def listen(self) -> None:
         """Listen until cancelled. Whoever cannot be heard is asked again."""
-        with Bus() as bus:
+        with Outbox() as bus:
             while True:
                 await asyncio.sleep(EVERY)
                 try:
@@ -54,7 +54,7 @@ class Listener:
                 except (RPCError, WorkflowQueryFailedError):
                     await self._tell_if_alone()
 
-    async def _ask(self, bus: Bus) -> None:
+    async def _ask(self, bus: Outbox) -> None:
         for outcome in await self._handle.query(ScanWorkflow.spoken, rpc_timeout=SOON):
             node = self._tree.find(outcome.node)
             assert node is not None

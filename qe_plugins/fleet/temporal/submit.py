@@ -19,9 +19,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from qe_plugins.errors import FleetError, ReplayMiss
 from qe_plugins.fleet.scan import lifecycle
 from qe_plugins.fleet.scan.lifecycle import Scan, on_a_fast_loop
-from qe_plugins.fleet.scan.outcome import Result
+from qe_plugins.fleet.scan.outcome import ScanResult
 from qe_plugins.fleet.temporal.connection import Cluster, connected
-from qe_plugins.fleet.temporal.payloads import Ended, order_of
+from qe_plugins.fleet.temporal.payloads import ScanOutput, order_of
 from qe_plugins.fleet.temporal.progress import Listener, Look
 from qe_plugins.fleet.temporal.workflows import ScanWorkflow
 
@@ -38,7 +38,7 @@ def refuse_unreachable(cluster: Cluster) -> None:
     asyncio.run(connected(cluster))
 
 
-def run(scan: Scan, cluster: Cluster, *, say: Say, look: Look | None = None) -> Result:
+def run(scan: Scan, cluster: Cluster, *, say: Say, look: Look | None = None) -> ScanResult:
     """Run a scan on a cluster to its end, or join it where it runs, and return what came of it.
 
     `say` is told what stands in the way, `look` how far it is. Raises FleetError where the server
@@ -55,7 +55,7 @@ def run(scan: Scan, cluster: Cluster, *, say: Say, look: Look | None = None) -> 
         ) from error
 
 
-async def _ended(scan: Scan, cluster: Cluster, say: Say, look: Look | None) -> Ended:
+async def _ended(scan: Scan, cluster: Cluster, say: Say, look: Look | None) -> ScanOutput:
     client = await connected(cluster)
     handle = await _begun(client, scan, cluster.queue)
     listener = Listener(client, handle, scan, cluster.queue, say, look)
@@ -67,7 +67,9 @@ async def _ended(scan: Scan, cluster: Cluster, say: Say, look: Look | None) -> E
         await asyncio.gather(listening, return_exceptions=True)
 
 
-async def _begun(client: Client, scan: Scan, queue: str) -> WorkflowHandle[ScanWorkflow, Ended]:
+async def _begun(
+    client: Client, scan: Scan, queue: str
+) -> WorkflowHandle[ScanWorkflow, ScanOutput]:
     """Return the scan's workflow: the one that runs or has ended well, or else a new one."""
     name = f"qe-{scan.scan_id}"
     try:
@@ -83,7 +85,7 @@ async def _begun(client: Client, scan: Scan, queue: str) -> WorkflowHandle[ScanW
         return client.get_workflow_handle_for(ScanWorkflow.run, name)
 
 
-async def _result(handle: WorkflowHandle[ScanWorkflow, Ended], scan: Scan) -> Ended:
+async def _result(handle: WorkflowHandle[ScanWorkflow, ScanOutput], scan: Scan) -> ScanOutput:
     where, heard = f"scan {scan.scan_id}", time.monotonic()
     hint = f"`qe fleet resume {scan.scan_id}` goes on with it."
     while True:

@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from qe_plugins.fleet.scan.lifecycle import on_a_fast_loop
-from qe_plugins.fleet.temporal.activities import Work
+from qe_plugins.fleet.temporal.activities import ScanActivities
 from qe_plugins.fleet.temporal.connection import Cluster, connected
 from qe_plugins.fleet.temporal.open_scans import OpenScans
 from qe_plugins.fleet.temporal.workflows import CaptainWorkflow, ScanWorkflow
@@ -59,7 +59,7 @@ def work(cluster: Cluster, say: Say) -> None:
 async def _work(cluster: Cluster, say: Say) -> None:
     client = await connected(cluster)
     async with OpenScans() as scans:
-        worker = _worker(client, cluster.queue, Work(scans, say))
+        worker = _worker(client, cluster.queue, ScanActivities(scans, say))
         running = asyncio.create_task(worker.run())
         say(f"joined {client.service_client.config.target_host}, queue {cluster.queue}")
         told = asyncio.create_task(_told_to_stop())
@@ -72,7 +72,7 @@ async def _work(cluster: Cluster, say: Say) -> None:
     say("stopped")
 
 
-def _worker(client: Client, queue: str, work: Work) -> Worker:
+def _worker(client: Client, queue: str, work: ScanActivities) -> Worker:
     return Worker(
         client,
         task_queue=queue,

@@ -13,7 +13,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from qe_plugins.fleet.temporal.payloads import Order, Told
+from qe_plugins.fleet.temporal.payloads import ScanInput, SubtreeResult
 from qe_plugins.fleet.tree import Level
 
 GRACE = 1.0
@@ -23,13 +23,13 @@ UNSEEN = 5.0
 """Seconds after which a deadline that nobody noticed passed while no worker or server was there."""
 
 
-class Clock:
+class WorkflowClock:
     """When a scan began, by the workflow's time. It begins anew where nobody saw a deadline pass.
 
     That is what a resumed scan does in one process: a machine that was down makes nobody late.
     """
 
-    def __init__(self, order: Order, began: float | None = None) -> None:
+    def __init__(self, order: ScanInput, began: float | None = None) -> None:
         self._order = order
         self.began = workflow.time() if began is None else began
 
@@ -42,8 +42,8 @@ class Clock:
         return max(0.0, self._order.deadlines[level] - self.elapsed())
 
     async def arrived(
-        self, level: Level, work: Mapping[str, asyncio.Task[Told]]
-    ) -> dict[str, Told]:
+        self, level: Level, work: Mapping[str, asyncio.Task[SubtreeResult]]
+    ) -> dict[str, SubtreeResult]:
         """Return what those of a rank had to say by their deadline; the others are sent home.
 
         Raises what no node may survive.
@@ -69,20 +69,20 @@ class Clock:
 
 with workflow.unsafe.imports_passed_through():
     from qe_plugins.fleet.scan.decisions import closed, is_heard
-    from qe_plugins.fleet.scan.outcome import Outcome
-    from qe_plugins.fleet.scan.store import Decision
+    from qe_plugins.fleet.scan.outcome import NodeOutcome
+    from qe_plugins.fleet.scan.store import ParentDecision
     from qe_plugins.fleet.temporal.payloads import (
         DECIDE,
         POOL,
         PROGRESS,
         SPOKEN,
-        CaptainOrder,
-        Count,
-        DecideOrder,
-        Ended,
-        Order,
-        PoolOrder,
-        Told,
+        CaptainInput,
+        ParentInput,
+        RankCount,
+        ScanInput,
+        ScanOutput,
+        SubtreeResult,
+        SupervisorInput,
     )
     from qe_plugins.fleet.tree import Level, Node
 
@@ -100,14 +100,14 @@ class ScanWorkflow:
     """The desk and its coordinators."""
 
     def __init__(self) -> None:
-        self._spoken: list[Outcome] = []
+        self._spoken: list[NodeOutcome] = []
         self._counts = {level: [0, 0, 0] for level in Level}
 
     @workflow.run
-    async def run(self, order: Order) -> Ended:
+    async def run(self, order: ScanInput) -> ScanOutput:
         """Return every decision of the scan, and how long it took."""
         began = workflow.time()
-        self._order, self._clock = order, Clock(order)
+        self._order, self._clock = order, WorkflowClock(order)
         self._captains = asyncio.Semaphore(order.split.captains)
         self._count(Level.DESK, open=1)
         desk = Node(())
@@ -116,19 +116,19 @@ class ScanWorkflow:
         arrived = await self._clock.arrived(Level.COORDINATOR, work)
         told = await decided(order, self._clock, desk, arrived)
         self._count(Level.DESK, open=-1, done=1)
-        return Ended(decisions=told.decisions, seconds=round(workflow.time() - began, 3))
+        return ScanOutput(decisions=told.decisions, seconds=round(workflow.time() - began, 3))
 
     @workflow.query(name=SPOKEN)
-    def spoken(self) -> list[Outcome]:
+    def spoken(self) -> list[NodeOutcome]:
         """Return what the coordinators that have decided came to, in the order they did."""
         return self._spoken
 
     @workflow.query(name=PROGRESS)
-    def progress(self) -> dict[Level, Count]:
+    def progress(self) -> dict[Level, RankCount]:
         """Return how far each rank is; captains are counted with all that is under them."""
-        return {level: Count(*counts) for level, counts in self._counts.items()}
+        return {level: RankCount(*counts) for level, counts in self._counts.items()}
 
-    async def _coordinator(self, node: Node) -> Told:
+    async def _coordinator(self, node: Node) -> SubtreeResult:
         self._count(Level.COORDINATOR, open=1)
         under = self._order.tree.children(node)
         work = {one.id: asyncio.create_task(self._captain(one)) for one in under}
@@ -139,13 +139,13 @@ class ScanWorkflow:
         self._count(Level.COORDINATOR, open=-1, done=not missing, failed=missing)
         return told
 
-    async def _captain(self, node: Node) -> Told:
+    async def _captain(self, node: Node) -> SubtreeResult:
         """Return what a captain's workflow comes to; its id makes it the same one ever after."""
         async with self._captains:
             self._count(Level.CAPTAIN, open=1)
             told = await workflow.execute_child_workflow(
                 CaptainWorkflow.run,
-                CaptainOrder(order=self._order, node=node.id, began=self._clock.began),
+                CaptainInput(order=self._order, node=node.id, began=self._clock.began),
                 id=f"{workflow.info().workflow_id}/{node.id}",
             )
         self._count_under(node, told)
@@ -157,7 +157,7 @@ class ScanWorkflow:
         counts[1] += done
         counts[2] += failed
 
-    def _count_under(self, captain: Node, told: Told) -> None:
+    def _count_under(self, captain: Node, told: SubtreeResult) -> None:
         missing = told.outcome.missing is not None
         self._count(Level.CAPTAIN, open=-1, done=not missing, failed=missing)
         supervisors = self._order.tree.widths[2]
@@ -175,10 +175,10 @@ class CaptainWorkflow:
     """One captain and its supervisors."""
 
     @workflow.run
-    async def run(self, captain: CaptainOrder) -> Told:
+    async def run(self, captain: CaptainInput) -> SubtreeResult:
         """Return what the captain hands up."""
         order = captain.order
-        self._order, self._clock = order, Clock(order, captain.began)
+        self._order, self._clock = order, WorkflowClock(order, captain.began)
         self._supervisors = asyncio.Semaphore(order.split.supervisors)
         node = order.tree.find(captain.node)
         assert node is not None
@@ -187,18 +187,18 @@ class CaptainWorkflow:
         arrived = await self._clock.arrived(Level.SUPERVISOR, work)
         return await decided(order, self._clock, node, arrived)
 
-    async def _supervisor(self, node: Node) -> Told:
+    async def _supervisor(self, node: Node) -> SubtreeResult:
         """Return what a supervisor's workers come to and, where it asks, its model's answer."""
         async with self._supervisors:
-            told: Told = await workflow.execute_activity(
+            told: SubtreeResult = await workflow.execute_activity(
                 POOL,
-                PoolOrder(
+                SupervisorInput(
                     scan=self._order.scan,
                     node=node.id,
                     elapsed=self._clock.elapsed(),
                     calls=self._order.split.calls,
                 ),
-                result_type=Told,
+                result_type=SubtreeResult,
                 start_to_close_timeout=_within(self._clock, Level.WORKER),
                 heartbeat_timeout=BEAT,
                 retry_policy=AGAIN,
@@ -208,24 +208,26 @@ class CaptainWorkflow:
             outcome = await _asked(
                 self._clock,
                 node.level,
-                DecideOrder(
+                ParentInput(
                     scan=self._order.scan,
                     node=node.id,
                     elapsed=self._clock.elapsed(),
                     whole=told.outcome,
                 ),
             )
-        return Told(outcome=outcome, decisions=(*told.decisions, *_silences(outcome)))
+        return SubtreeResult(outcome=outcome, decisions=(*told.decisions, *_silences(outcome)))
 
 
-async def decided(order: Order, clock: Clock, node: Node, arrived: dict[str, Told]) -> Told:
+async def decided(
+    order: ScanInput, clock: WorkflowClock, node: Node, arrived: dict[str, SubtreeResult]
+) -> SubtreeResult:
     """Return what a parent hands up. Whom it does without is in the history before it asks."""
     under = order.tree.children(node)
     missing = closed(under, {name: told.outcome for name, told in arrived.items()})
     outcome = await _asked(
         clock,
         node.level,
-        DecideOrder(
+        ParentInput(
             scan=order.scan,
             node=node.id,
             elapsed=clock.elapsed(),
@@ -234,15 +236,15 @@ async def decided(order: Order, clock: Clock, node: Node, arrived: dict[str, Tol
         ),
     )
     below = [decision for told in arrived.values() for decision in told.decisions]
-    closing = Decision(node=node.id, missing=missing)
-    return Told(outcome=outcome, decisions=(*below, closing, *_silences(outcome)))
+    closing = ParentDecision(node=node.id, missing=missing)
+    return SubtreeResult(outcome=outcome, decisions=(*below, closing, *_silences(outcome)))
 
 
-async def _asked(clock: Clock, level: Level, order: DecideOrder) -> Outcome:
-    outcome: Outcome = await workflow.execute_activity(
+async def _asked(clock: WorkflowClock, level: Level, order: ParentInput) -> NodeOutcome:
+    outcome: NodeOutcome = await workflow.execute_activity(
         DECIDE,
         order,
-        result_type=Outcome,
+        result_type=NodeOutcome,
         start_to_close_timeout=_within(clock, level),
         heartbeat_timeout=BEAT,
         retry_policy=AGAIN,
@@ -250,11 +252,11 @@ async def _asked(clock: Clock, level: Level, order: DecideOrder) -> Outcome:
     return outcome
 
 
-def _silences(outcome: Outcome) -> list[Decision]:
+def _silences(outcome: NodeOutcome) -> list[ParentDecision]:
     if outcome.failure is None:
         return []
-    return [Decision(node=outcome.node, failure=outcome.failure)]
+    return [ParentDecision(node=outcome.node, failure=outcome.failure)]
 
 
-def _within(clock: Clock, level: Level) -> timedelta:
+def _within(clock: WorkflowClock, level: Level) -> timedelta:
     return timedelta(seconds=clock.left(level) + SPARE)

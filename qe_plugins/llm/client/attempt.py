@@ -5,43 +5,43 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from qe_plugins.llm.client.circuit_breaker import Circuit
-from qe_plugins.llm.client.concurrency import Gate
-from qe_plugins.llm.client.dead_provider import Trouble
-from qe_plugins.llm.client.pending import Ask, Flight, Outcome
-from qe_plugins.llm.client.spending import Till
-from qe_plugins.llm.client.suspension import Awake
-from qe_plugins.llm.client.usage_checks import Charge
+from qe_plugins.llm.client.circuit_breaker import CircuitBreaker
+from qe_plugins.llm.client.concurrency import ConcurrencyLimit
+from qe_plugins.llm.client.dead_provider import ProviderTrouble
+from qe_plugins.llm.client.pending import CallResult, Flight, PendingRequest
+from qe_plugins.llm.client.spending import SpendingGuard
+from qe_plugins.llm.client.suspension import SuspensionWatch
+from qe_plugins.llm.client.usage_checks import CheckedCharge
 from qe_plugins.llm.ledger import Attempt, Ledger, OverBudget
-from qe_plugins.llm.providers.base import Completion, Cut, Provider, ProviderFailure, Timeout
+from qe_plugins.llm.providers.base import Completion, Provider, ProviderFailure, Timeout, Truncated
 from qe_plugins.llm.providers.strict_json import UNREADABLE, refuse_duplicates
 from qe_plugins.llm.requests import REJECTED, Failure, decode
-from qe_plugins.llm.settings import Settings, Stats
+from qe_plugins.llm.settings import ClientSettings, ClientStats
 from qe_plugins.safe_text import in_words, one_line
 
 LOG = logging.getLogger(__name__)
 LONGEST = 500  # characters of a failure's detail that are kept
 
 
-class Line:
+class ProviderChannel:
     """The way to one provider, shared by all who ask it."""
 
     def __init__(
         self,
         provider: Provider,
-        gate: Gate,
-        till: Till,
+        gate: ConcurrencyLimit,
+        till: SpendingGuard,
         ledger: Ledger,
-        settings: Settings,
-        stats: Stats,
-        trouble: Trouble,
-        awake: Awake,
+        settings: ClientSettings,
+        stats: ClientStats,
+        trouble: ProviderTrouble,
+        awake: SuspensionWatch,
     ) -> None:
-        self.provider, self.gate, self.circuit = provider, gate, Circuit()
+        self.provider, self.gate, self.circuit = provider, gate, CircuitBreaker()
         self.trouble, self._awake = trouble, awake
         self._till, self._ledger, self._settings, self._stats = till, ledger, settings, stats
 
-    async def enter(self) -> Outcome | None:
+    async def enter(self) -> CallResult | None:
         """Wait for a place, for one `call`. An outcome says that there will be none."""
         left = self._settings.patience
         if halted := self._halted():
@@ -50,7 +50,7 @@ class Line:
             left -= pause
             if left < 0:
                 said = f"the provider only fails: {self.circuit.why}"
-                return Outcome(failure=Failure.CIRCUIT_OPEN, detail=said)
+                return CallResult(failure=Failure.CIRCUIT_OPEN, detail=said)
             await self.trouble.pause(pause)
             if halted := self._halted():
                 return halted
@@ -63,11 +63,11 @@ class Line:
             self.leave()
         return halted
 
-    def _halted(self) -> Outcome | None:
+    def _halted(self) -> CallResult | None:
         """Return what an ask comes to where the provider gets no more calls."""
         if (halt := self.trouble.halt) is None:
             return None
-        return Outcome(failure=Failure.BAD_REQUEST, detail=f"not sent: {halt.message}"[:LONGEST])
+        return CallResult(failure=Failure.BAD_REQUEST, detail=f"not sent: {halt.message}"[:LONGEST])
 
     def try_enter(self) -> bool:
         """Take a place for one `call` where there is one now."""
@@ -84,8 +84,8 @@ class Line:
         self.circuit.given_up()
 
     async def call(
-        self, ask: Ask, feedback: str = "", *, last: bool, spare: bool = False
-    ) -> Outcome:
+        self, ask: PendingRequest, feedback: str = "", *, last: bool, spare: bool = False
+    ) -> CallResult:
         """Return what one call came to, after it is committed.
 
         An answer settles the ask in the same transaction; so does a rejection when `last`. A
@@ -99,17 +99,24 @@ class Line:
         except OverBudget as error:
             self.leave()
             self._stats.refused[error.kind] = self._stats.refused.get(error.kind, 0) + (not spare)
-            return Outcome(failure=Failure.BUDGET, detail=str(error))
+            return CallResult(failure=Failure.BUDGET, detail=str(error))
         except BaseException:
             self.leave()
             raise
         return await self._sent(ask, feedback, number, attempt, last=last, spare=spare)
 
     async def _sent(
-        self, ask: Ask, feedback: str, number: int, attempt: Attempt, *, last: bool, spare: bool
-    ) -> Outcome:
+        self,
+        ask: PendingRequest,
+        feedback: str,
+        number: int,
+        attempt: Attempt,
+        *,
+        last: bool,
+        spare: bool,
+    ) -> CallResult:
         ended: Completion | ProviderFailure | None = None
-        outcome = Outcome(failure=Failure.TIMEOUT)
+        outcome = CallResult(failure=Failure.TIMEOUT)
         self._stats.sent += 1
         ask.attempts += 1
         ask.in_flight += 1
@@ -135,7 +142,7 @@ class Line:
         return outcome
 
     async def _completed(
-        self, ask: Ask, feedback: str, *, spare: bool
+        self, ask: PendingRequest, feedback: str, *, spare: bool
     ) -> Completion | ProviderFailure | None:
         """Return what the provider says; None where a second call was answered before."""
         seconds = self._settings.timeout
@@ -154,12 +161,12 @@ class Line:
         except TimeoutError:
             return None if ask.settled is not None else Timeout(f"no answer within {seconds:g} s")
         except Exception as error:  # a provider that breaks its promise may still have been paid
-            return Cut(f"not understood: {one_line(error)}"[:LONGEST])
+            return Truncated(f"not understood: {one_line(error)}"[:LONGEST])
         finally:
             if not spare:
                 ask.waits = None
 
-    def _doubt(self, ask: Ask, charge: Charge) -> None:
+    def _doubt(self, ask: PendingRequest, charge: CheckedCharge) -> None:
         """Count an account that is not believed, and say so the first time."""
         known = self._stats.doubts
         if not charge.doubt:
@@ -169,7 +176,7 @@ class Line:
             LOG.warning(said, ask.request.provider, charge.doubt)
         known[charge.doubt] = known.get(charge.doubt, 0) + 1
 
-    def _conclude(self, ask: Ask, outcome: Outcome, *, last: bool) -> None:
+    def _conclude(self, ask: PendingRequest, outcome: CallResult, *, last: bool) -> None:
         """Settle the ask beside its call, so that no answer that was paid for can be lost."""
         rejected = outcome.failure in REJECTED and (last or outcome.failure is Failure.REFUSED)
         if ask.settled is not None or not (outcome.failure is None or rejected):
@@ -184,7 +191,7 @@ class Line:
         )
         self._ledger.conclude(None if ask.given_up else ask.scan, settled)
 
-    def _report(self, ask: Ask, ended: Completion | ProviderFailure) -> None:
+    def _report(self, ask: PendingRequest, ended: Completion | ProviderFailure) -> None:
         kind, why = None, ""
         self.trouble.note(ask.request.model, ended)
         if isinstance(ended, ProviderFailure):
@@ -200,18 +207,18 @@ class Line:
             self.circuit.answered()
 
 
-def _outcome(ended: Completion | ProviderFailure, ask: Ask) -> Outcome:
+def _outcome(ended: Completion | ProviderFailure, ask: PendingRequest) -> CallResult:
     if isinstance(ended, ProviderFailure):
-        return Outcome(
+        return CallResult(
             failure=ended.kind, detail=ended.detail[:LONGEST], retry_after=ended.retry_after
         )
     if not ended.text.strip():
-        return Outcome(model=ended.model, failure=Failure.BLANK, detail="the answer was blank")
+        return CallResult(model=ended.model, failure=Failure.BLANK, detail="the answer was blank")
     try:
         decode(ended.text, ask.answer_type)
         refuse_duplicates(ended.text)
     except UNREADABLE as error:
         said = "nested too deep" if isinstance(error, RecursionError) else in_words(error)
         said += "; it was cut at max_tokens" if ended.finish == "length" else ""
-        return Outcome(model=ended.model, failure=Failure.INVALID, detail=said[:LONGEST])
-    return Outcome(model=ended.model, text=ended.text.strip())
+        return CallResult(model=ended.model, failure=Failure.INVALID, detail=said[:LONGEST])
+    return CallResult(model=ended.model, text=ended.text.strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Circuit:
+class CircuitBreaker:
     """Open after `failures` in a row, for `rest` seconds; then one call may try.
 
     A 429 is no failure: whoever says so is alive.

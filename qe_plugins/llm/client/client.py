@@ -9,18 +9,18 @@ from typing import Any, Self
 
 from qe_plugins.errors import ModelError, ReplayMiss
 from qe_plugins.llm.budgets import NONE, Budgets
-from qe_plugins.llm.client.attempt import Line
-from qe_plugins.llm.client.concurrency import Gate
-from qe_plugins.llm.client.dead_provider import Halt, Trouble
-from qe_plugins.llm.client.pending import Ask
-from qe_plugins.llm.client.retry import Asker
-from qe_plugins.llm.client.spending import Till
-from qe_plugins.llm.client.suspension import Awake
+from qe_plugins.llm.client.attempt import ProviderChannel
+from qe_plugins.llm.client.concurrency import ConcurrencyLimit
+from qe_plugins.llm.client.dead_provider import ProviderHalt, ProviderTrouble
+from qe_plugins.llm.client.pending import PendingRequest
+from qe_plugins.llm.client.retry import RetryPolicy
+from qe_plugins.llm.client.spending import SpendingGuard
+from qe_plugins.llm.client.suspension import SuspensionWatch
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.pricing.price_list import PriceList, price_list
 from qe_plugins.llm.providers.base import Provider
-from qe_plugins.llm.requests import REJECTED, Failure, Request, Settled, request_key
-from qe_plugins.llm.settings import Settings, Stats
+from qe_plugins.llm.requests import REJECTED, Answer, Failure, Request, request_key
+from qe_plugins.llm.settings import ClientSettings, ClientStats
 
 
 async def ended(
@@ -60,7 +60,7 @@ async def ended(
     return task.done()
 
 
-__all__ = ["Client", "Settings", "Stats"]
+__all__ = ["Client", "ClientSettings", "ClientStats"]
 
 
 class Client:
@@ -75,28 +75,28 @@ class Client:
         providers: Mapping[str, Provider],
         *,
         budgets: Budgets = NONE,
-        settings: Settings | None = None,
+        settings: ClientSettings | None = None,
         prices: PriceList | None = None,
         ledger: Ledger | None = None,
     ) -> None:
-        self.scan, self.stats = scan, Stats()
-        self.settings = settings or Settings()
+        self.scan, self.stats = scan, ClientStats()
+        self.settings = settings or ClientSettings()
         self.ledger, self._own_ledger = ledger or Ledger(), ledger is None
         self._providers, self._prices = dict(providers), prices or price_list()
-        self._till = Till(
+        self._till = SpendingGuard(
             self.ledger, scan, budgets, self._prices, self.stats, others=self.settings.others
         )
-        self._awake, self._troubles = Awake(), dict[str, Trouble]()
+        self._awake, self._troubles = SuspensionWatch(), dict[str, ProviderTrouble]()
         self._askers = {name: self._asker(name) for name in self._providers}
-        self._running: dict[str, tuple[Ask, asyncio.Task[Settled]]] = {}
-        self._records: dict[str, Settled] | None = None
+        self._running: dict[str, tuple[PendingRequest, asyncio.Task[Answer]]] = {}
+        self._records: dict[str, Answer] | None = None
 
     async def ask(
         self, request: Request, answer_type: Any, *, deadline: float | None = None
-    ) -> Settled:
+    ) -> Answer:
         """Return what came of a request; a failure is a result too, and is not raised.
 
-        The answer has been decoded as `answer_type` once, so `Settled.typed` succeeds. `deadline`
+        The answer has been decoded as `answer_type` once, so `Answer.typed` succeeds. `deadline`
         is a time of the loop's clock, after which the failure is `late`: a call not sent by then
         is never sent, and an answer to one that was is kept for other scans. Who asks the same
         while it is asked shares its answer. Raises ReplayMiss in a replay, ModelError for an
@@ -125,7 +125,7 @@ class Client:
         return await task
 
     @property
-    def halt(self) -> Halt | None:
+    def halt(self) -> ProviderHalt | None:
         """Return why one of the providers gets no more calls, None where none is so."""
         return next((one.halt for one in self._troubles.values() if one.halt is not None), None)
 
@@ -158,10 +158,12 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def _asker(self, name: str) -> Asker:
-        gate = Gate(min(self.settings.concurrency, self._prices.provider(name).concurrency))
-        trouble = self._troubles[name] = Trouble(name, self._prices.provider(name).key)
-        line = Line(
+    def _asker(self, name: str) -> RetryPolicy:
+        gate = ConcurrencyLimit(
+            min(self.settings.concurrency, self._prices.provider(name).concurrency)
+        )
+        trouble = self._troubles[name] = ProviderTrouble(name, self._prices.provider(name).key)
+        line = ProviderChannel(
             self._providers[name],
             gate,
             self._till,
@@ -171,12 +173,12 @@ class Client:
             trouble,
             self._awake,
         )
-        return Asker(line, self.settings, self.stats)
+        return RetryPolicy(line, self.settings, self.stats)
 
     def _started(
         self, key: str, request: Request, answer_type: Any
-    ) -> tuple[Ask, asyncio.Task[Settled]]:
-        ask = Ask(
+    ) -> tuple[PendingRequest, asyncio.Task[Answer]]:
+        ask = PendingRequest(
             key=key,
             request=request,
             answer_type=answer_type,
@@ -188,12 +190,12 @@ class Client:
         task.add_done_callback(lambda done: self._ended(key, done))
         return ask, task
 
-    def _ended(self, key: str, task: asyncio.Task[Settled]) -> None:
+    def _ended(self, key: str, task: asyncio.Task[Answer]) -> None:
         self._running.pop(key, None)
         if not task.cancelled():
             task.exception()  # seen: its askers may have left
 
-    def _recorded(self, key: str, request: Request) -> Settled:
+    def _recorded(self, key: str, request: Request) -> Answer:
         """Return what the scan went by. Raises ReplayMiss where it went by nothing."""
         if self._records is None:
             self._records = self.ledger.records(self.scan)
@@ -207,7 +209,7 @@ class Client:
         self.stats.replayed += 1
         return found
 
-    async def _settled(self, ask: Ask) -> Settled:
+    async def _settled(self, ask: PendingRequest) -> Answer:
         oldest = ask.started_ns - int(ask.request.valid_for * 1e9)
         found = await self.ledger.look_up(self.scan, ask.key, oldest)
         if found is not None:
@@ -220,7 +222,7 @@ class Client:
             await self.ledger.conclude(None if ask.given_up else self.scan, settled)
         return settled
 
-    def _leave(self, ask: Ask, task: asyncio.Task[Settled]) -> None:
+    def _leave(self, ask: PendingRequest, task: asyncio.Task[Answer]) -> None:
         """Give an ask up when its last asker has left: what is in flight goes on as it is.
 
         Whatever else it waits for, a pause, a place, money, it waits for no longer.
@@ -232,10 +234,10 @@ class Client:
         if not ask.in_flight:
             task.cancel()
 
-    async def _late(self, ask: Ask) -> Settled:
+    async def _late(self, ask: PendingRequest) -> Answer:
         """Let the scan go by a failure, while the call goes on for the sake of other scans."""
         self.stats.late += 1
-        late = Settled(
+        late = Answer(
             key=ask.key,
             provider=ask.request.provider,
             model=ask.request.model,

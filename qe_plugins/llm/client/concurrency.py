@@ -21,7 +21,7 @@ FIRST, DOUBLING = 20, 0.1
 so many seconds. Where the key is wrong, or the account empty, a few are enough to learn it."""
 
 
-class Gate:
+class ConcurrencyLimit:
     """A limit on calls in flight, at most `ceiling`: additive increase, multiplicative decrease.
 
     A round trip without trouble adds a twentieth of the ceiling; calls turned away take half, once

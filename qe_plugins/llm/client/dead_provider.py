@@ -29,7 +29,7 @@ LOOK = "Check the request's settings in the fleet's file."
 LISTENS = "Is anything listening there? Check `base_urls:` and the network, then `qe fleet resume`."
 
 
-class Halt(msgspec.Struct, frozen=True, kw_only=True):
+class ProviderHalt(msgspec.Struct, frozen=True, kw_only=True):
     """Why a provider gets no more calls. One that is `lasting` does not pass by itself."""
 
     where: str
@@ -38,11 +38,11 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     lasting: bool
 
 
-class Trouble:
+class ProviderTrouble:
     """Watches what calls to one provider come to. `halt` is None as long as it is of use."""
 
     def __init__(self, provider: str, key: str | None) -> None:
-        self.halt: Halt | None = None
+        self.halt: ProviderHalt | None = None
         self._provider, self._key = provider, key or "its key"
         self._answered: set[str] = set()
         self._refused: Counter[str] = Counter()
@@ -89,6 +89,6 @@ class Trouble:
     def _stop(self, message: str, hint: str, *, lasting: bool) -> None:
         if self.halt is None:
             where = f"provider {self._provider}"
-            self.halt = Halt(where=where, message=message, hint=hint, lasting=lasting)
+            self.halt = ProviderHalt(where=where, message=message, hint=hint, lasting=lasting)
             for woken in self._sleepers:
                 woken.set()

@@ -6,25 +6,25 @@ import asyncio
 import statistics
 from collections import deque
 
-from qe_plugins.llm.client.attempt import Line
-from qe_plugins.llm.client.pending import Ask, Outcome
-from qe_plugins.llm.settings import Settings, Stats
+from qe_plugins.llm.client.attempt import ProviderChannel
+from qe_plugins.llm.client.pending import CallResult, PendingRequest
+from qe_plugins.llm.settings import ClientSettings, ClientStats
 
 ENOUGH = 20  # latencies that make a median
 LOOKS = 8  # at the calls in flight, within the least time after which one lags
 
 
-class Hedges:
+class Hedger:
     """Watches the calls to one provider, all of them by one timer."""
 
-    def __init__(self, line: Line, settings: Settings, stats: Stats) -> None:
+    def __init__(self, line: ProviderChannel, settings: ClientSettings, stats: ClientStats) -> None:
         self._line, self._settings, self._stats = line, settings, stats
-        self._watched: dict[Ask, tuple[str, bool]] = {}
-        self._spares: dict[Ask, asyncio.Task[Outcome]] = {}
+        self._watched: dict[PendingRequest, tuple[str, bool]] = {}
+        self._spares: dict[PendingRequest, asyncio.Task[CallResult]] = {}
         self._latencies: deque[float] = deque(maxlen=101)
         self._timer: asyncio.TimerHandle | None = None
 
-    async def call(self, ask: Ask, feedback: str, *, last: bool) -> Outcome:
+    async def call(self, ask: PendingRequest, feedback: str, *, last: bool) -> CallResult:
         """Return the outcome of a call, or of the second one where that answers first.
 
         Whoever calls has entered the provider's line.
@@ -44,7 +44,7 @@ class Hedges:
             return outcome
         return await self._second(ask, outcome)
 
-    async def _second(self, ask: Ask, first: Outcome) -> Outcome:
+    async def _second(self, ask: PendingRequest, first: CallResult) -> CallResult:
         """Return the outcome of the second call, or the first one's where that is no better."""
         try:
             outcome = await self._spares[ask]
@@ -52,14 +52,14 @@ class Hedges:
             await self._let_go(ask)
         return outcome if outcome.failure is None else first
 
-    async def _let_go(self, ask: Ask) -> None:
+    async def _let_go(self, ask: PendingRequest) -> None:
         """Stop watching an ask, and break off its second call."""
         self._watched.pop(ask, None)
         spare = self._spares.pop(ask, None)
         if spare is not None and spare.cancel():
             await asyncio.wait({spare})
 
-    def _watch(self, ask: Ask, feedback: str, *, last: bool) -> None:
+    def _watch(self, ask: PendingRequest, feedback: str, *, last: bool) -> None:
         ask.sent_at = None
         self._watched[ask] = feedback, last
         if self._timer is None:
@@ -91,17 +91,17 @@ class Hedges:
     def _may_hedge(self) -> bool:
         return self._stats.hedged < self._settings.hedge_share * self._stats.sent
 
-    def _started(self, ask: Ask) -> asyncio.Task[Outcome]:
+    def _started(self, ask: PendingRequest) -> asyncio.Task[CallResult]:
         """Begin a second call at once, so that whatever becomes of it, it gives its place back."""
         feedback, last = self._watched[ask]
         call = self._line.call(ask, feedback, last=last, spare=True)
         return asyncio.eager_task_factory(asyncio.get_running_loop(), call)
 
-    def _note(self, ask: Ask, outcome: Outcome) -> None:
+    def _note(self, ask: PendingRequest, outcome: CallResult) -> None:
         """Learn how long an answer takes, from calls that nothing was sent beside."""
         if outcome.failure is None and ask.sent_at is not None:
             self._latencies.append(asyncio.get_running_loop().time() - ask.sent_at)
 
 
-def _lags(ask: Ask, since: float) -> bool:
+def _lags(ask: PendingRequest, since: float) -> bool:
     return ask.sent_at is not None and ask.sent_at <= since

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.llm.requests import Failure, Request, Settled, Usage
+from qe_plugins.llm.requests import Answer, Failure, Request, Usage
 
 
-class Ask(msgspec.Struct, kw_only=True, eq=False):
+class PendingRequest(msgspec.Struct, kw_only=True, eq=False):
     """A request on its way, with what its calls came to so far.
 
     It is `given_up` when its last asker left: no further call is made, and no scan goes by it.
@@ -32,12 +32,12 @@ class Ask(msgspec.Struct, kw_only=True, eq=False):
     in_flight: int = 0
     sent_at: float | None = None
     waits: asyncio.Timeout | None = None
-    settled: Settled | None = None
+    settled: Answer | None = None
 
-    def settle(self, model: str, **what: Any) -> Settled:
+    def settle(self, model: str, **what: Any) -> Answer:
         """Return what came of it, and remember it."""
         what = {"cutoff": self.cutoff} | what
-        self.settled = Settled(
+        self.settled = Answer(
             key=self.key,
             provider=self.request.provider,
             model=model,
@@ -59,7 +59,7 @@ class Ask(msgspec.Struct, kw_only=True, eq=False):
 class Flight:
     """One call on its way: how long it is waited for."""
 
-    def __init__(self, ask: Ask, waits: asyncio.Timeout) -> None:
+    def __init__(self, ask: PendingRequest, waits: asyncio.Timeout) -> None:
         self._ask, self._waits = ask, waits
 
     def wake(self, seconds: float) -> None:
@@ -71,7 +71,7 @@ class Flight:
             self._ask.sent_at += seconds
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class CallResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one call came to."""
 
     model: str = ""

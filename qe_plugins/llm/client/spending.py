@@ -15,7 +15,7 @@ from qe_plugins.llm.pricing import cost
 from qe_plugins.llm.pricing.price_list import PriceList
 from qe_plugins.llm.providers.base import Completion, ProviderFailure
 from qe_plugins.llm.requests import Request, Usage
-from qe_plugins.llm.settings import Stats
+from qe_plugins.llm.settings import ClientStats
 from qe_plugins.safe_text import one_line
 
 EVERY = 0.2
@@ -24,7 +24,7 @@ EVERY = 0.2
 WOKEN = 2  # a call costs less than its worst case, so each that settles makes room for more
 
 
-class Till:
+class SpendingGuard:
     """Reserves in the ledger. Where only calls in flight are in the way, it waits for them.
 
     `_open` counts the calls reserved here and not settled: once there are none, nothing in this
@@ -38,7 +38,7 @@ class Till:
         scan: str,
         budgets: Budgets,
         price_list: PriceList,
-        stats: Stats,
+        stats: ClientStats,
         *,
         others: float = 0.0,
     ) -> None:
@@ -93,7 +93,7 @@ class Till:
 
     def charge(
         self, attempt: Attempt, ended: Completion | ProviderFailure | None
-    ) -> usage_checks.Charge:
+    ) -> usage_checks.CheckedCharge:
         """Return what a call costs that ends now: nothing goes by an account that is not believed.
 
         Where a call turns out dearer than its worst case, the next are reserved at as much.
@@ -102,12 +102,12 @@ class Till:
         if self._free(request):
             known = isinstance(ended, Completion) or bool(ended and ended.usage)
             usage = ended.usage if ended and known else None
-            return usage_checks.Charge(usd=Decimal(0), usage=usage or Usage())
+            return usage_checks.CheckedCharge(usd=Decimal(0), usage=usage or Usage())
         now = datetime.now(UTC)
         try:
             found = usage_checks.charge(self._prices, request, ended, attempt.worst, now)
         except (ArithmeticError, ValueError) as error:
-            found = usage_checks.Charge(usd=attempt.worst, doubt=one_line(error))
+            found = usage_checks.CheckedCharge(usd=attempt.worst, doubt=one_line(error))
         if found.usd > attempt.worst > 0:
             times = self._dearer.get(request.model, Decimal(1)) * found.usd / attempt.worst
             self._dearer[request.model] = times

@@ -15,28 +15,28 @@ GRACE = 1.0
 """Seconds after waking in which what has arrived is read, before anything is judged late."""
 
 
-class Waiting(Protocol):
+class PendingSockets(Protocol):
     """A call in flight."""
 
     def wake(self, seconds: float) -> None:
         """Wait so many seconds longer: for so long nothing could be read."""
 
 
-class Awake:
+class SuspensionWatch:
     """Gives calls in flight the time back for which this process did not run."""
 
     def __init__(self) -> None:
-        self._flying: set[Waiting] = set()
+        self._flying: set[PendingSockets] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._woke = float("-inf")
 
-    def begin(self, call: Waiting) -> None:
+    def begin(self, call: PendingSockets) -> None:
         """Watch over a call."""
         self._flying.add(call)
         if self._timer is None:
             self._look_later()
 
-    def end(self, call: Waiting) -> None:
+    def end(self, call: PendingSockets) -> None:
         """Let a call go."""
         self._flying.discard(call)
 

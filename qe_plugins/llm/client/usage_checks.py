@@ -29,7 +29,7 @@ SNAPSHOT = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{4,8}|latest)")
 """What a provider adds to the name of a model to say which snapshot of it answered."""
 
 
-class Charge(msgspec.Struct, frozen=True, kw_only=True):
+class CheckedCharge(msgspec.Struct, frozen=True, kw_only=True):
     """What a call costs. `doubt` is why its account is not believed, empty where it is.
 
     `unknown` says that there is no account at all: the call may have cost its worst case.
@@ -52,13 +52,13 @@ def charge(
     ended: Completion | ProviderFailure | None,
     worst: Decimal,
     at: datetime,
-) -> Charge:
+) -> CheckedCharge:
     """Return what a call costs that ended at a moment; None is a call that was let go."""
     failed = isinstance(ended, ProviderFailure)
     if failed and not ended.usage and not ended.charged:  # type: ignore[union-attr]
-        return Charge(usd=Decimal(0))
+        return CheckedCharge(usd=Decimal(0))
     if ended is None or ended.usage is None:
-        return Charge(usd=worst, unknown=True)
+        return CheckedCharge(usd=worst, unknown=True)
     usage, model = ended.usage, request.model
     doubt = doubt_of(request, usage)
     more = 0
@@ -73,9 +73,9 @@ def charge(
     except ModelError as error:
         doubt, said = doubt or error.message, Decimal(0)
     if not doubt:
-        return Charge(usd=said, usage=usage)
+        return CheckedCharge(usd=said, usage=usage)
     plain = usage if _plausible(usage) else Usage()
-    return Charge(usd=max(worst, said), usage=plain, doubt=doubt)
+    return CheckedCharge(usd=max(worst, said), usage=plain, doubt=doubt)
 
 
 def doubt_of(request: Request, usage: Usage) -> str:

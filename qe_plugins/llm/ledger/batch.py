@@ -13,8 +13,8 @@ import msgspec
 from qe_plugins.llm.ledger import queries as read
 from qe_plugins.llm.ledger import statements as write
 from qe_plugins.llm.ledger.records import Attempt, OverBudget
-from qe_plugins.llm.ledger.statements import Conclusion, Intent, Purse, Settlement
-from qe_plugins.llm.requests import REJECTED, Settled
+from qe_plugins.llm.ledger.statements import ChargeRecord, FinalAnswer, Intent, ScopeTotals
+from qe_plugins.llm.requests import REJECTED, Answer
 
 type Queue[T] = list[tuple[T, asyncio.Future[Any]]]
 type Told = list[tuple[asyncio.Future[Any], Any]]
@@ -32,9 +32,9 @@ class Batch:
     """One transaction's work. Its futures learn the result only after the commit."""
 
     def __init__(self) -> None:
-        self.settlements: Queue[Settlement] = []
+        self.settlements: Queue[ChargeRecord] = []
         self.intents: Queue[Intent] = []
-        self.conclusions: Queue[Conclusion] = []
+        self.conclusions: Queue[FinalAnswer] = []
         self.lookups: Queue[Lookup] = []
 
     @property
@@ -70,7 +70,7 @@ class Batch:
         moved += [intent.attempt for intent, _ in self.intents]
         if not moved:
             return
-        purse = Purse(cursor, {scope for attempt in moved for scope in attempt.scopes()})
+        purse = ScopeTotals(cursor, {scope for attempt in moved for scope in attempt.scopes()})
         for settlement, _ in self.settlements:
             purse.settle(settlement)
         admitted = self._admitted(purse, told)
@@ -79,7 +79,9 @@ class Batch:
         numbers = write.write_intents(cursor, [attempt for attempt, _ in admitted])
         told += [(future, number) for (_, future), number in zip(admitted, numbers, strict=True)]
 
-    def _admitted(self, purse: Purse, told: Told) -> list[tuple[Attempt, asyncio.Future[Any]]]:
+    def _admitted(
+        self, purse: ScopeTotals, told: Told
+    ) -> list[tuple[Attempt, asyncio.Future[Any]]]:
         admitted = []
         for intent, future in self.intents:
             try:
@@ -115,7 +117,7 @@ def _look_up(cursor: sqlite3.Cursor, scan: str, asked: Queue[Lookup], told: Told
     write.write_uses(cursor, borrowed)
 
 
-def _final(settled: Settled | None) -> bool:
+def _final(settled: Answer | None) -> bool:
     return settled is not None and (settled.failure is None or settled.failure in REJECTED)
 
 

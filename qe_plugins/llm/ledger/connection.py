@@ -24,11 +24,11 @@ PAGES_BETWEEN_CHECKPOINTS = 8_000
 """Some 32 MB: a page that many transactions change is then copied into the file only once."""
 
 
-class File:
+class LedgerFile:
     """An open ledger file. Several processes may share it."""
 
     def __init__(self, path: Path | None = None) -> None:
-        url = URL.create("sqlite", database=str(path or state_dir.home() / "ledger.sqlite"))
+        url = URL.create("sqlite", database=str(path or state_dir.state_dir() / "ledger.sqlite"))
         test_isolation.keep_tests_out(url)
         self.engine, self.where = connect(url), spelled(url)
         event.listen(self.engine, "connect", _commit_without_waiting_for_the_disk)

@@ -20,7 +20,7 @@ IN_DOUBT = "in_doubt"
 """The status of a call that ended without a believable account, settled at its worst case."""
 
 
-class Doubt(msgspec.Struct, frozen=True, kw_only=True):
+class InDoubt(msgspec.Struct, frozen=True, kw_only=True):
     """So many calls, and what they may have cost, or were settled at."""
 
     calls: int
@@ -33,7 +33,7 @@ SETTLE = "UPDATE attempts SET status = ?, usd = ?, finished_ns = ? WHERE id = ?"
 MOVE = "UPDATE spending SET spent = spent + ?, reserved = reserved + ? WHERE scope = ?"
 
 
-def settle_dead(cursor: sqlite3.Cursor, scan: str, before_ns: int, now_ns: int) -> Doubt:
+def settle_dead(cursor: sqlite3.Cursor, scan: str, before_ns: int, now_ns: int) -> InDoubt:
     """Settle calls of dead processes; see `Ledger.settle_dead`."""
     query = f"{FIND.format(statuses='?')} AND started_ns < ?"
     rows = cursor.execute(query, (scan, IN_FLIGHT, before_ns)).fetchall()
@@ -45,10 +45,10 @@ def settle_dead(cursor: sqlite3.Cursor, scan: str, before_ns: int, now_ns: int) 
             held[scope] -= reserved
     cursor.executemany(SETTLE, [(DIED, None, now_ns, row[0]) for row in rows])
     _move(cursor, spent, held)
-    return Doubt(calls=len(rows), usd=dollars(sum(row[4] for row in rows)))
+    return InDoubt(calls=len(rows), usd=dollars(sum(row[4] for row in rows)))
 
 
-def settle_doubt(cursor: sqlite3.Cursor, scan: str, now_ns: int, *, nothing: bool) -> Doubt:
+def settle_doubt(cursor: sqlite3.Cursor, scan: str, now_ns: int, *, nothing: bool) -> InDoubt:
     """Settle all calls in doubt; see `Ledger.settle_doubt`."""
     query = FIND.format(statuses="?, ?, ?")
     rows = cursor.execute(query, (scan, IN_FLIGHT, DIED, IN_DOUBT)).fetchall()
@@ -64,7 +64,7 @@ def settle_doubt(cursor: sqlite3.Cursor, scan: str, now_ns: int, *, nothing: boo
         settled.append(("nothing" if nothing else "worst", cost, now_ns, number))
     cursor.executemany(SETTLE, settled)
     _move(cursor, spent, held)
-    return Doubt(calls=len(rows), usd=dollars(sum(cost for _, cost, _, _ in settled)))
+    return InDoubt(calls=len(rows), usd=dollars(sum(cost for _, cost, _, _ in settled)))
 
 
 def taken(cursor: sqlite3.Cursor, scope: str) -> Decimal:

@@ -14,11 +14,11 @@ from qe_plugins.journal.database import one_line_errors, reading
 from qe_plugins.llm.ledger import in_doubt
 from qe_plugins.llm.ledger import queries as read
 from qe_plugins.llm.ledger.batch import Batch, Lookup
-from qe_plugins.llm.ledger.connection import File
-from qe_plugins.llm.ledger.in_doubt import Doubt
-from qe_plugins.llm.ledger.records import Attempt, CostRow, Sent
-from qe_plugins.llm.ledger.statements import Conclusion, Intent, Settlement
-from qe_plugins.llm.requests import Request, Settled, Usage
+from qe_plugins.llm.ledger.connection import LedgerFile
+from qe_plugins.llm.ledger.in_doubt import InDoubt
+from qe_plugins.llm.ledger.records import Attempt, CostRow, ScanUsage
+from qe_plugins.llm.ledger.statements import ChargeRecord, FinalAnswer, Intent
+from qe_plugins.llm.requests import Answer, Request, Usage
 
 WINDOW = 0.003
 """Seconds that a write waits for others to share its transaction with."""
@@ -32,7 +32,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._file = File(path)
+        self._file = LedgerFile(path)
         self._batch = Batch()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -57,7 +57,7 @@ class Ledger:
         finished_ns: int,
     ) -> asyncio.Future[None]:
         """Say what a call cost; the rest of its reservation is free again."""
-        settlement = Settlement(
+        settlement = ChargeRecord(
             id=number,
             attempt=attempt,
             status=status,
@@ -67,16 +67,14 @@ class Ledger:
         )
         return self._queued(self._batch.settlements, settlement)
 
-    def conclude(self, scan: str | None, settled: Settled) -> asyncio.Future[None]:
+    def conclude(self, scan: str | None, settled: Answer) -> asyncio.Future[None]:
         """Say what came of a request, in the same transaction as what is settled beside it.
 
         Without a scan it is kept for later scans alone.
         """
-        return self._queued(self._batch.conclusions, Conclusion(scan=scan, settled=settled))
+        return self._queued(self._batch.conclusions, FinalAnswer(scan=scan, settled=settled))
 
-    def look_up(
-        self, scan: str, key: str, not_older_than_ns: int
-    ) -> asyncio.Future[Settled | None]:
+    def look_up(self, scan: str, key: str, not_older_than_ns: int) -> asyncio.Future[Answer | None]:
         """Return what `scan` went by, or else an answer not older than that, which it then uses.
 
         A passing failure of the scan's own is none: it is asked again.
@@ -116,12 +114,12 @@ class Ledger:
             done = batch.run(cursor)
         done()
 
-    def used(self, scan: str, key: str) -> Settled | None:
+    def used(self, scan: str, key: str) -> Answer | None:
         """Return what a scan went by for a request, at once."""
         with self._file.reading() as cursor:
             return read.used_by(cursor, scan, [key]).get(key)
 
-    def records(self, scan: str) -> dict[str, Settled]:
+    def records(self, scan: str) -> dict[str, Answer]:
         """Return all that a scan went by, by key: its answers and its failures."""
         with self._file.reading() as cursor:
             return read.used(cursor, scan)
@@ -131,12 +129,12 @@ class Ledger:
         with one_line_errors(self._file.where), reading(self._file.engine) as connection:
             return read.request(connection, key)
 
-    def sent(self, scan: str) -> Sent:
+    def sent(self, scan: str) -> ScanUsage:
         """Return what a scan has sent so far, by whichever process."""
         with one_line_errors(self._file.where), reading(self._file.engine) as connection:
             return read.sent(connection, scan)
 
-    def settle_dead(self, scan: str, before_ns: int) -> Doubt:
+    def settle_dead(self, scan: str, before_ns: int) -> InDoubt:
         """Settle what a scan sent before a moment and never settled, and return what it may cost.
 
         Only for calls of processes that have ended. The day pays their worst case; the scan and its
@@ -145,7 +143,7 @@ class Ledger:
         with self._file.transaction() as cursor:
             return in_doubt.settle_dead(cursor, scan, before_ns, time.time_ns())
 
-    def settle_doubt(self, scan: str, *, nothing: bool) -> Doubt:
+    def settle_doubt(self, scan: str, *, nothing: bool) -> InDoubt:
         """Settle all calls of a scan that are in doubt, at worst case or at nothing.
 
         Returns how many they were, and what they now cost. Only while no process runs the scan.

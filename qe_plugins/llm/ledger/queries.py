@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, and_, case, func, select
 
 from qe_plugins.llm.ledger import schema
 from qe_plugins.llm.ledger.in_doubt import DIED
-from qe_plugins.llm.ledger.records import CostRow, Sent, dollars
+from qe_plugins.llm.ledger.records import CostRow, ScanUsage, dollars
 from qe_plugins.llm.ledger.statements import IN_FLIGHT, chunks, marks
-from qe_plugins.llm.requests import Failure, Request, Settled, Usage
+from qe_plugins.llm.requests import Answer, Failure, Request, Usage
 
 GROUPS = ("rank", "model", "role", "scan", "day")
 
@@ -30,7 +30,7 @@ REASONS = """SELECT answers.failure, answers.detail, count(*) AS often FROM uses
     GROUP BY answers.failure, answers.detail ORDER BY often DESC, answers.detail LIMIT 20"""
 
 
-def used(cursor: sqlite3.Cursor, scan: str) -> dict[str, Settled]:
+def used(cursor: sqlite3.Cursor, scan: str) -> dict[str, Answer]:
     """Return all the answers and failures that a scan goes by, by key."""
     return {row[1]: settled(*row) for row in cursor.execute(USED, [scan])}
 
@@ -40,18 +40,18 @@ def reasons(cursor: sqlite3.Cursor, scan: str) -> list[tuple[str, str, int]]:
     return cursor.execute(REASONS, [scan]).fetchall()
 
 
-def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str, Settled]:
+def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str, Answer]:
     """Return the answers and failures that a scan goes by, by key."""
-    found: dict[str, Settled] = {}
+    found: dict[str, Answer] = {}
     for names in chunks(list(keys)):
         rows = cursor.execute(f"{USED} AND uses.key IN ({marks(names)})", [scan, *names])
         found |= {row[1]: settled(*row) for row in rows}
     return found
 
 
-def latest(cursor: sqlite3.Cursor, keys: Iterable[str]) -> dict[str, tuple[int, Settled]]:
+def latest(cursor: sqlite3.Cursor, keys: Iterable[str]) -> dict[str, tuple[int, Answer]]:
     """Return the youngest final answer to each key, with its id."""
-    found: dict[str, tuple[int, Settled]] = {}
+    found: dict[str, tuple[int, Answer]] = {}
     for names in chunks(list(keys)):
         query = f"{LATEST} AND key IN ({marks(names)}) ORDER BY key, finished_ns"
         found |= {row[1]: (row[0], settled(*row)) for row in cursor.execute(query, names)}
@@ -70,10 +70,10 @@ def settled(
     cutoff: str | None,
     usd: int,
     *counts: int,
-) -> Settled:
+) -> Answer:
     """Return a row of answers as it was settled, marked as found."""
     *usage, attempts, started_ns, finished_ns = counts
-    return Settled(
+    return Answer(
         key=key,
         provider=provider,
         model=model,
@@ -104,7 +104,7 @@ def request(connection: Connection, key: str) -> Request | None:
     return msgspec.structs.replace(shared, prompt=row.prompt)
 
 
-def sent(connection: Connection, scan: str) -> Sent:
+def sent(connection: Connection, scan: str) -> ScanUsage:
     """Return what a scan has sent so far, by whichever process."""
     attempts = schema.attempts.c
     query = select(
@@ -118,7 +118,7 @@ def sent(connection: Connection, scan: str) -> Sent:
         func.count(case((~_unsettled(attempts), attempts.key)).distinct()).label("settled"),
     ).where(attempts.scan == scan)
     row = connection.execute(query).one()
-    return Sent(
+    return ScanUsage(
         calls=row.calls,
         requests=row.requests,
         settled=row.settled,

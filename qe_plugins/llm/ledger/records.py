@@ -59,7 +59,7 @@ class CostRow(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
 
 
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
+class ScanUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What a scan sent: so many `calls` for so many `requests`, `paid` of which cost something.
 
     `settled` counts the requests of which a call was settled, `usd` is what those cost; `in_doubt`

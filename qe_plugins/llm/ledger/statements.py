@@ -13,7 +13,7 @@ from sqlalchemy import Table
 
 from qe_plugins.llm.ledger import schema
 from qe_plugins.llm.ledger.records import Attempt, OverBudget, pico
-from qe_plugins.llm.requests import REJECTED, Request, Settled, Usage
+from qe_plugins.llm.requests import REJECTED, Answer, Request, Usage
 
 IN_FLIGHT = "in_flight"
 CHUNK = 500  # SQLite takes so many values in one question on every build
@@ -26,7 +26,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, Decimal]
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+class ChargeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a call cost. `answer` is there when the request is answered by it."""
 
     id: int
@@ -37,14 +37,14 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     finished_ns: int
 
 
-class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+class FinalAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a request. `scan` is None where no scan goes by it any more."""
 
     scan: str | None
-    settled: Settled
+    settled: Answer
 
 
-class Purse:
+class ScopeTotals:
     """What the scopes of one transaction have spent and reserved, read once and written once."""
 
     def __init__(self, cursor: sqlite3.Cursor, scopes: Iterable[str]) -> None:
@@ -70,7 +70,7 @@ class Purse:
         if spent + reserved + worst > most:
             raise OverBudget(scope, limit, used_up=spent + worst > most)
 
-    def settle(self, settlement: Settlement) -> None:
+    def settle(self, settlement: ChargeRecord) -> None:
         """Turn the reservation of a call into what it cost."""
         for scope in settlement.attempt.scopes():
             self._sums[scope][0] += pico(settlement.usd)
@@ -82,7 +82,7 @@ class Purse:
         self._cursor.executemany(insert(schema.spending, "OR REPLACE"), rows)
 
 
-def write_settlements(cursor: sqlite3.Cursor, settlements: Sequence[Settlement]) -> None:
+def write_settlements(cursor: sqlite3.Cursor, settlements: Sequence[ChargeRecord]) -> None:
     """Close the rows of calls that have ended."""
     cursor.executemany(SETTLED, map(_settled_row, settlements))
 
@@ -91,7 +91,7 @@ SETTLED = """UPDATE attempts SET status = ?, usd = ?, finished_ns = ?,
     input = ?, cached = ?, output = ?, written = ? WHERE id = ?"""
 
 
-def _settled_row(one: Settlement) -> tuple[object, ...]:
+def _settled_row(one: ChargeRecord) -> tuple[object, ...]:
     usage = one.usage
     tokens = usage.input, usage.cached, usage.output, usage.written
     return one.status, pico(one.usd), one.finished_ns, *tokens, one.id
@@ -138,7 +138,7 @@ def _prefix(*shared: str | int) -> tuple[str, str]:
     return hashlib.sha256(body).hexdigest(), body.decode()
 
 
-def write_conclusions(cursor: sqlite3.Cursor, conclusions: Sequence[Conclusion]) -> None:
+def write_conclusions(cursor: sqlite3.Cursor, conclusions: Sequence[FinalAnswer]) -> None:
     """Write what came of requests, and which scan goes by it."""
     if not conclusions:
         return
@@ -153,7 +153,7 @@ def write_uses(cursor: sqlite3.Cursor, used: Sequence[tuple[str, str, int]]) -> 
     cursor.executemany(insert(schema.uses, "OR REPLACE"), used)
 
 
-def _answer_row(number: int, one: Settled) -> tuple[object, ...]:
+def _answer_row(number: int, one: Answer) -> tuple[object, ...]:
     final = one.failure is None or one.failure in REJECTED
     usage = one.usage
     tokens = usage.input, usage.cached, usage.output, usage.written

@@ -12,7 +12,7 @@ from qe_plugins.llm.providers import http_errors
 from qe_plugins.llm.providers.base import Completion, Refusal
 from qe_plugins.llm.providers.prompts import again
 from qe_plugins.llm.providers.response_body import envelope
-from qe_plugins.llm.providers.transport import UNTOLD, DirectClient
+from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient
 from qe_plugins.llm.requests import Request, Usage
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
@@ -57,7 +57,7 @@ class Anthropic:
             base_url=base_url,
             max_retries=NO_RETRIES,
             timeout=timeout,
-            default_headers=cast(dict[str, str], dict.fromkeys(UNTOLD, omit)),
+            default_headers=cast(dict[str, str], dict.fromkeys(DROPPED_HEADERS, omit)),
             http_client=DirectClient(connections),
         )
 

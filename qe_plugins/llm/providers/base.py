@@ -79,7 +79,7 @@ class Timeout(ProviderFailure):
     charged = True
 
 
-class Cut(ProviderFailure):
+class Truncated(ProviderFailure):
     """The answer broke off on the way. It may be charged."""
 
     kind = Failure.CUT

@@ -12,11 +12,11 @@ import msgspec
 
 from qe_plugins.llm.providers.base import (
     BadRequest,
-    Cut,
     ProviderFailure,
     RateLimited,
     ServerFailure,
     Timeout,
+    Truncated,
 )
 from qe_plugins.safe_text import one_line, writable
 
@@ -76,12 +76,12 @@ def of_error(error: BaseException, key: str) -> ProviderFailure:
     if any(isinstance(cause, UnicodeEncodeError) for cause in causes):
         return BadRequest("the request has text that cannot be sent")
     if any(isinstance(cause, TooLong) for cause in causes):
-        return Cut("the answer was longer than any model's")
+        return Truncated("the answer was longer than any model's")
     if isinstance(causes[-1], TimeoutError):
         return Timeout(f"the connection was too slow: {name}")
     if any(isinstance(cause, aiohttp.ClientError | OSError) for cause in causes):
-        return Cut(f"the connection broke: {name}")
-    return Cut(f"not understood: {without(key, one_line(causes[-1]))}")
+        return Truncated(f"the connection broke: {name}")
+    return Truncated(f"not understood: {without(key, one_line(causes[-1]))}")
 
 
 def of_status(status: int, headers: Mapping[str, str], text: str) -> ProviderFailure:
@@ -94,7 +94,7 @@ def of_status(status: int, headers: Mapping[str, str], text: str) -> ProviderFai
     if status in TOO_SLOW:
         return Timeout(detail)
     if status in BROKEN or status < 300:
-        return Cut(detail)
+        return Truncated(detail)
     if status >= 500:
         return ServerFailure(detail, retry_after=wait)
     return BadRequest(detail, status=status)

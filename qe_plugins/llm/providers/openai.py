@@ -10,10 +10,15 @@ from openai import AsyncOpenAI, omit
 from openai._models import FinalRequestOptions
 
 from qe_plugins.llm.providers import http_errors
-from qe_plugins.llm.providers.base import Completion, Cut, Refusal
+from qe_plugins.llm.providers.base import Completion, Refusal, Truncated
 from qe_plugins.llm.providers.prompts import again, json_only
 from qe_plugins.llm.providers.response_body import envelope
-from qe_plugins.llm.providers.transport import UNTOLD, Another, DirectClient, Wire
+from qe_plugins.llm.providers.transport import (
+    DROPPED_HEADERS,
+    DirectClient,
+    RequestTemplate,
+    TemplatedRequest,
+)
 from qe_plugins.llm.requests import Request, Usage
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
@@ -83,13 +88,13 @@ class _Client(AsyncOpenAI):
     Ours differ in nothing but their bytes, and building one takes half of the SDK's time.
     """
 
-    _first: tuple[httpx2.Request, Wire] | None = None
+    _first: tuple[httpx2.Request, RequestTemplate] | None = None
 
     def _build_request(self, options: Any, *, retries_taken: int = 0) -> httpx2.Request:
         if self._first is None:
             request = super()._build_request(options, retries_taken=retries_taken)
-            self._first = request, Wire(request)
-        return Another(*self._first, options.content)
+            self._first = request, RequestTemplate(request)
+        return TemplatedRequest(*self._first, options.content)
 
 
 class OpenAI:
@@ -112,7 +117,7 @@ class OpenAI:
             base_url=base_url,
             max_retries=NO_RETRIES,
             timeout=timeout,
-            default_headers=cast(dict[str, str], dict.fromkeys(UNTOLD, omit)),
+            default_headers=cast(dict[str, str], dict.fromkeys(DROPPED_HEADERS, omit)),
             http_client=DirectClient(connections),
         )
 
@@ -160,12 +165,12 @@ def _completion(chat: _Chat, key: str) -> Completion:
     usage, (odd, more) = chat.usage.said(), chat.usage.odd()
     if chat.error or not chat.choices:
         told = f": {http_errors.without(key, str(chat.error))}" if chat.error else ""
-        raise Cut(f"a chat completion without choices{told}")
+        raise Truncated(f"a chat completion without choices{told}")
     choice = chat.choices[0]
     if choice.message.refusal or choice.finish_reason == "content_filter":
         raise Refusal(choice.message.refusal or "stopped by the content filter", usage=usage)
     if choice.error or choice.finish_reason in BROKEN_OFF:
-        raise Cut(f"the service broke off: {choice.finish_reason}", usage=usage)
+        raise Truncated(f"the service broke off: {choice.finish_reason}", usage=usage)
     return Completion(
         choice.message.content or "",
         usage,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from qe_plugins.llm.providers.base import Cut
+from qe_plugins.llm.providers.base import Truncated
 from qe_plugins.llm.providers.http_errors import said, without
 from qe_plugins.llm.providers.strict_json import UNREADABLE, refuse_duplicates
 from qe_plugins.safe_text import one_line
@@ -19,7 +19,7 @@ def envelope[T](content: bytes, decoder: msgspec.json.Decoder[T], what: str, key
         decoded = decoder.decode(content)
         refuse_duplicates(content.decode())
     except UNREADABLE as error:
-        failure = Cut(f"not {what}: {_why(error)}{_told(content, key)}")
+        failure = Truncated(f"not {what}: {_why(error)}{_told(content, key)}")
     else:
         return decoded
     raise failure

@@ -13,7 +13,7 @@ import httpx2
 
 from qe_plugins.llm.providers.http_errors import Answered, TooLong
 
-UNTOLD = (
+DROPPED_HEADERS = (
     *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
     *("X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async"),
     *("x-stainless-retry-count", "x-stainless-read-timeout", "x-stainless-timeout"),
@@ -26,7 +26,7 @@ LONGEST = 16_000_000
 """Bytes of an answer that are read at most, unpacked: no model writes as much."""
 
 
-class Wire:
+class RequestTemplate:
     """Where requests of one kind go, and with which headers, as aiohttp takes them."""
 
     def __init__(self, request: httpx2.Request) -> None:
@@ -35,10 +35,10 @@ class Wire:
         self.headers = [one for one in named if one[0].lower() != "content-length"]
 
 
-class Another(httpx2.Request):
+class TemplatedRequest(httpx2.Request):
     """A request like `first` but for its bytes, without working out all the rest once more."""
 
-    def __init__(self, first: httpx2.Request, wire: Wire, content: bytes) -> None:
+    def __init__(self, first: httpx2.Request, wire: RequestTemplate, content: bytes) -> None:
         self.method, self.url, self.headers = first.method, first.url, first.headers
         self.extensions, self.wire = {}, wire
         self.stream = httpx2.ByteStream(content)
@@ -64,7 +64,7 @@ class DirectClient(httpx2.AsyncClient):
         Raises Answered for any other status, TooLong for an answer without an end, and what httpx2
         raises for a connection that fails.
         """
-        wire = request.wire if isinstance(request, Another) else Wire(request)
+        wire = request.wire if isinstance(request, TemplatedRequest) else RequestTemplate(request)
         try:
             async with self._opened().request(
                 wire.method,

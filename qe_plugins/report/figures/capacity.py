@@ -19,8 +19,8 @@ from qe_plugins.report.figures import prices
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from qe_plugins.engine.results.result import ContractFacts, Outcome
-    from qe_plugins.report.figures.equity import Ledger
+    from qe_plugins.engine.results.result import BacktestResult, ContractInfo
+    from qe_plugins.report.figures.equity import AccountHistory
 
     Floats = npt.NDArray[np.float64]
 
@@ -75,7 +75,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
         return float(scale * edge - scale**1.5 * impact)
 
 
-def estimate(outcome: Outcome, ledger: Ledger) -> Capacity:
+def estimate(outcome: BacktestResult, ledger: AccountHistory) -> Capacity:
     """Return the capacity of a run from its fills and the catalog's bars around them."""
     edge = ledger.final_equity - ledger.starting
     told: dict[str, Any] = {"law": LAW, "coefficient": COEFFICIENT, "window_minutes": WINDOW}
@@ -126,7 +126,7 @@ def rows(found: Capacity) -> list[tuple[float, float, float]]:
     return [(size, found.at(size), share * size) for size in shown]
 
 
-def _told(outcome: Outcome, around: pl.DataFrame, edge: float) -> dict[str, Any]:
+def _told(outcome: BacktestResult, around: pl.DataFrame, edge: float) -> dict[str, Any]:
     quantity, volume = around["quantity"].to_numpy(), around["volume"].to_numpy()
     share = quantity / volume
     points = COEFFICIENT * around["volatility"].to_numpy() * np.sqrt(share)
@@ -142,7 +142,7 @@ def _told(outcome: Outcome, around: pl.DataFrame, edge: float) -> dict[str, Any]
     }
 
 
-def _around(outcome: Outcome) -> pl.DataFrame:
+def _around(outcome: BacktestResult) -> pl.DataFrame:
     """Return quantity, multiplier, volume and volatility (points) around each fill known."""
     facts = {contract.id: contract for contract in outcome.tape.contracts}
     parts = [
@@ -152,7 +152,7 @@ def _around(outcome: Outcome) -> pl.DataFrame:
     return pl.concat(parts).filter(pl.col("volume") > 0)
 
 
-def _of_one(outcome: Outcome, contract: ContractFacts, fills: pl.DataFrame) -> pl.DataFrame:
+def _of_one(outcome: BacktestResult, contract: ContractInfo, fills: pl.DataFrame) -> pl.DataFrame:
     bars = prices.activity(outcome, contract.id)
     times = bars["ts"].to_numpy()
     moves = np.diff(bars["close"].to_numpy(), prepend=bars["close"][:1].to_numpy())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.results.result import ContractFacts
+    from qe_plugins.engine.results.result import ContractInfo
 
 CONTRACT = {
     "instrument_id": pl.String,
@@ -19,7 +19,7 @@ CONTRACT = {
 }
 
 
-def of_trades(positions: pl.DataFrame, contracts: Sequence[ContractFacts]) -> pl.DataFrame:
+def of_trades(positions: pl.DataFrame, contracts: Sequence[ContractInfo]) -> pl.DataFrame:
     """Return the trades with what each made and cost, in currency: gross - fees - slippage = net.
 
     Gross is what the trade would have made at the prices its orders could expect. `slippage` is
@@ -56,7 +56,7 @@ def slippage(trades: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def eaten(net: float, fees: float, slipped: float | None) -> dict[str, Any]:
+def cost_share(net: float, fees: float, slipped: float | None) -> dict[str, Any]:
     """Return `gross_pnl`, what trading `cost`, and the share of gross that it ate.
 
     The share is None where there was no gross profit to eat from.
@@ -70,7 +70,7 @@ def eaten(net: float, fees: float, slipped: float | None) -> dict[str, Any]:
     }
 
 
-def _facts(contract: ContractFacts) -> dict[str, Any]:
+def _facts(contract: ContractInfo) -> dict[str, Any]:
     return {
         "instrument_id": contract.id,
         "tick": float(contract.tick),
@@ -81,12 +81,12 @@ def _facts(contract: ContractFacts) -> dict[str, Any]:
 
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.results.result import ContractFacts
+    from qe_plugins.engine.results.result import ContractInfo
 
 type Roll = dict[str, Any]
 
 
-def priced(rolls: Sequence[Roll], contracts: Sequence[ContractFacts]) -> list[Roll]:
+def priced(rolls: Sequence[Roll], contracts: Sequence[ContractInfo]) -> list[Roll]:
     """Return the rolls of an outcome, each with `slippage` and `cost`, each leg with `slippage`.
 
     Slippage is positive where a leg filled worse than its price of the pair. Where one leg's is

@@ -11,12 +11,12 @@ import polars as pl
 from qe_plugins.report.figures import exchange_time
 
 if TYPE_CHECKING:
-    from qe_plugins.data.checks.completeness import Present
-    from qe_plugins.engine.results.result import ContractFacts
+    from qe_plugins.data.checks.completeness import PresentData
+    from qe_plugins.engine.results.result import ContractInfo
 
 
 def figures(
-    present: Sequence[Present], positions: pl.DataFrame, contracts: Sequence[ContractFacts]
+    present: Sequence[PresentData], positions: pl.DataFrame, contracts: Sequence[ContractInfo]
 ) -> dict[str, Any]:
     """Return what there is data of, by root, and how many trades were held over what is missing."""
     roots = {one.id: one.root for one in contracts}
@@ -27,7 +27,7 @@ def figures(
 
 
 def held_over_gaps(
-    positions: pl.DataFrame, roots: Mapping[str, str], present: Sequence[Present]
+    positions: pl.DataFrame, roots: Mapping[str, str], present: Sequence[PresentData]
 ) -> int:
     """Return the trades that were open in a session without data; `roots` are by instrument.
 
@@ -68,7 +68,7 @@ def in_words(figures: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _document(one: Present) -> dict[str, Any]:
+def _document(one: PresentData) -> dict[str, Any]:
     return {
         "root": one.root,
         "first_session": one.first.isoformat(),

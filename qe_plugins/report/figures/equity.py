@@ -117,14 +117,14 @@ def _ns(frame: pl.DataFrame) -> Nanoseconds:
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from qe_plugins.engine.results.result import Outcome
+    from qe_plugins.engine.results.result import BacktestResult
 
 CENT = 0.01
 DAILY = ("-DAY-", "-WEEK-", "-MONTH-", "-YEAR-")
 
 
 @dataclass(frozen=True)
-class Ledger:
+class AccountHistory:
     """`curve` and `sessions` are what `equity.curve` and `equity.sessions` return."""
 
     starting: float
@@ -132,7 +132,7 @@ class Ledger:
     sessions: pl.DataFrame
 
     @classmethod
-    def of(cls, outcome: Outcome) -> Ledger:
+    def of(cls, outcome: BacktestResult) -> AccountHistory:
         """Mark a finished run's account to market."""
         worth = {contract.id: float(contract.multiplier) for contract in outcome.tape.contracts}
         starting = float(outcome.starting_balance)

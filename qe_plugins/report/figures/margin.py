@@ -10,7 +10,7 @@ UNKNOWN = dict.fromkeys(
 )
 
 
-def held(account: pl.DataFrame) -> pl.DataFrame:
+def margin_used(account: pl.DataFrame) -> pl.DataFrame:
     """Return ts and locked, one row a moment, oldest first; empty where margin is unknown."""
     known = account.filter(pl.col("locked").is_not_null())
     return known.group_by("ts").agg(pl.col("locked").last()).sort("ts")
@@ -21,7 +21,7 @@ def against(curve: pl.DataFrame, account: pl.DataFrame) -> pl.DataFrame:
 
     Empty where margin is unknown. The share is null where the account was worth nothing.
     """
-    known = held(account)
+    known = margin_used(account)
     if known.is_empty():
         return curve.clear().with_columns(margin=pl.lit(0.0), share=pl.lit(0.0))
     joined = curve.join_asof(known, on="ts", strategy="backward")
@@ -49,7 +49,7 @@ def figures(used: pl.DataFrame) -> dict[str, float | None]:
 
 def of_trades(trades: pl.DataFrame, account: pl.DataFrame) -> pl.Series:
     """Return the most margin that the account had tied up while each trade was open."""
-    known = held(account)
+    known = margin_used(account)
     when, locked = known["ts"].to_physical().to_numpy(), known["locked"].to_numpy()
     last = np.iinfo(np.int64).max
     opened = np.searchsorted(when, trades["opened"].to_physical().to_numpy())

@@ -10,14 +10,14 @@ import polars as pl
 from qe_plugins.data.catalog.decimals import scanned
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.results.result import Outcome
+    from qe_plugins.engine.results.result import BacktestResult
 
 MOST_POINTS = 4_000
 COLUMNS = ("high", "low", "close")
 
 
 def thinned(
-    outcome: Outcome, instrument_id: str, window: tuple[int, int], points: int = MOST_POINTS
+    outcome: BacktestResult, instrument_id: str, window: tuple[int, int], points: int = MOST_POINTS
 ) -> pl.DataFrame:
     """Return ts, high, low, close of one contract in `window` (UTC ns, both ends included).
 
@@ -37,13 +37,13 @@ def thinned(
     )
 
 
-def at(outcome: Outcome, instrument_id: str, moments: pl.Series) -> pl.Series:
+def at(outcome: BacktestResult, instrument_id: str, moments: pl.Series) -> pl.Series:
     """Return the last close known at each of `moments`, which are in order; null before it."""
     closes = _bars(outcome, instrument_id).select("ts", "close")
     return moments.to_frame("ts").lazy().join_asof(closes, on="ts").collect()["close"]
 
 
-def activity(outcome: Outcome, instrument_id: str) -> pl.DataFrame:
+def activity(outcome: BacktestResult, instrument_id: str) -> pl.DataFrame:
     """Return ts (UTC ns), close and volume of every bar of one contract; none without a catalog."""
     if not (files := _files(outcome, instrument_id)):
         return pl.DataFrame(schema={"ts": pl.Int64, "close": pl.Float64, "volume": pl.Float64})
@@ -52,18 +52,18 @@ def activity(outcome: Outcome, instrument_id: str) -> pl.DataFrame:
     return scanned(files, *figures).select(ts.alias("ts"), *figures).collect()
 
 
-def _files(outcome: Outcome, instrument_id: str) -> list[Path]:
+def _files(outcome: BacktestResult, instrument_id: str) -> list[Path]:
     folder = outcome.catalog / "data" / "bars"
     return sorted(folder.glob(f"{instrument_id}-{outcome.bar_spec}-*/**/*.parquet"))
 
 
-def _bars(outcome: Outcome, instrument_id: str) -> pl.LazyFrame:
+def _bars(outcome: BacktestResult, instrument_id: str) -> pl.LazyFrame:
     files = _files(outcome, instrument_id)
     if not files:
         return _marks(outcome, instrument_id)
     return scanned(files, *COLUMNS).select(pl.col("ts_event").alias("ts"), *COLUMNS).sort("ts")
 
 
-def _marks(outcome: Outcome, instrument_id: str) -> pl.LazyFrame:
+def _marks(outcome: BacktestResult, instrument_id: str) -> pl.LazyFrame:
     own = outcome.marks.lazy().filter(pl.col("instrument_id") == instrument_id).sort("ts")
     return own.select("ts", high="close", low="close", close="close")

@@ -21,13 +21,13 @@ from qe_plugins.errors import QeError, RunError
 from qe_plugins.research.lookahead.decisions import Decision, Difference, difference
 from qe_plugins.research.lookahead.replay import replay
 from qe_plugins.research.lookahead.samples import SAMPLED, sampled
-from qe_plugins.research.worker_pool import Lost, done
+from qe_plugins.research.worker_pool import WorkerDied, run_jobs
 
 type Progress = Callable[[int, int], None]
 """Called after each run with the runs done and the runs in all."""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class LookaheadFinding(msgspec.Struct, frozen=True, kw_only=True):
     """A run on data cut at `until` (UTC ns) that decided otherwise, or could not even start."""
 
     until: int
@@ -47,8 +47,8 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     bar_types: list[str]
     hidden: bool
-    findings: list[Finding] = []
-    unstable: Finding | None = None
+    findings: list[LookaheadFinding] = []
+    unstable: LookaheadFinding | None = None
 
     @property
     def passed(self) -> bool:
@@ -92,7 +92,7 @@ class _Runs:
             if (at := moments[number]) is not None:
                 jobs[number]["cut"] |= self._cut(at)
 
-        for number, answer in done(replay, jobs, workers, begins, life=1):
+        for number, answer in run_jobs(replay, jobs, workers, begins, life=1):
             at = moments[number]
             answers[number] = self._checked(answer, at)
             shutil.rmtree(self.place / str(at), ignore_errors=True)
@@ -101,7 +101,7 @@ class _Runs:
         return answers
 
     def _checked(self, answer: Any, at: int | None) -> dict[str, Any]:
-        if isinstance(answer, Lost):
+        if isinstance(answer, WorkerDied):
             raise RunError(f"a run could not finish: {answer.reason}.")
         if at is None and "error" in answer:
             raise _StoppedError(answer["error"], answer["code"])
@@ -206,27 +206,33 @@ def _since(tape: Tape) -> int:
     return max(firsts.values())
 
 
-def _compared(whole: Sequence[Decision], answer: dict[str, Any], at: int) -> Finding | None:
+def _compared(
+    whole: Sequence[Decision], answer: dict[str, Any], at: int
+) -> LookaheadFinding | None:
     if "error" in answer:
-        return Finding(until=at, error=answer["error"])
+        return LookaheadFinding(until=at, error=answer["error"])
     known = [one for one in whole if one.ts <= at]
     found = difference(known, answer["decisions"])
-    return None if found is None else Finding(until=at, difference=found)
+    return None if found is None else LookaheadFinding(until=at, difference=found)
 
 
 def _confirmed(
     runs: _Runs, whole: Sequence[Decision], answers: dict[int, dict[str, Any]]
-) -> Finding | None:
+) -> LookaheadFinding | None:
     """Run the whole again, and the first that differed; return where the same runs differ."""
     if not answers:
         return None
     runs.total += 2
     if (found := difference(whole, runs.whole())) is not None:
-        return Finding(until=found.culprit.ts, difference=found)
+        return LookaheadFinding(until=found.culprit.ts, difference=found)
     at, before = next(iter(answers.items()))
     [again] = runs.run([at])
     if "error" in before or "error" in again:
         same = before.get("error") == again.get("error")
-        return None if same else Finding(until=at, error=before.get("error") or again["error"])
+        return (
+            None
+            if same
+            else LookaheadFinding(until=at, error=before.get("error") or again["error"])
+        )
     found = difference(before["decisions"], again["decisions"])
-    return None if found is None else Finding(until=at, difference=found)
+    return None if found is None else LookaheadFinding(until=at, difference=found)

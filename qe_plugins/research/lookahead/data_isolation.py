@@ -67,7 +67,7 @@ def _mount(source: str | None, target: str, flags: int) -> None:
         raise OSError(code, os.strerror(code), target)
 
 
-class Watch:
+class FileWatch:
     """Tells which data files below some paths were opened, by whatever process.
 
     Where there is no inotify, none ever was.

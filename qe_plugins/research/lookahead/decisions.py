@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 from nautilus_trader.model import Bar, CustomData
 
-from qe_plugins.engine.hosting.exceptions import Alarm, describe
+from qe_plugins.engine.hosting.exceptions import ExceptionTrap, describe
 from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.plugins.types import OrderRequest, Signal, Size
 
@@ -63,7 +63,7 @@ class Log(Recorder):
     """
 
     follows_orders: ClassVar[bool] = True
-    alarm: Alarm
+    alarm: ExceptionTrap
     clock: Any
 
     def __init__(self, opened: Callable[[], list[str]] | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.research.lookahead.analysis import Analysis, Finding
+from qe_plugins.research.lookahead.analysis import Analysis, LookaheadFinding
 from qe_plugins.research.lookahead.decisions import OPENING, Decision, Difference, utc
 from qe_plugins.research.lookahead.samples import SAMPLED
 
@@ -58,7 +58,7 @@ def document(found: Analysis) -> dict[str, Any]:
     }
 
 
-def _plain(one: Finding, found: Analysis) -> dict[str, Any]:
+def _plain(one: LookaheadFinding, found: Analysis) -> dict[str, Any]:
     if one.difference is None:
         return {"until": utc(one.until), "error": one.error}
     culprit = one.difference.culprit
@@ -74,7 +74,7 @@ def _plain(one: Finding, found: Analysis) -> dict[str, Any]:
     }
 
 
-def _told(one: Finding, found: Analysis, first: str, second: str) -> str:
+def _told(one: LookaheadFinding, found: Analysis, first: str, second: str) -> str:
     if one.difference is None:
         where = f"{', '.join(found.bar_types[:1])} {utc(one.until)}"
         return f"a run on data that ends at {where} stopped: {one.error}"

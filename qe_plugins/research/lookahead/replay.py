@@ -18,11 +18,11 @@ def replay(job: dict[str, Any]) -> dict[str, Any]:
     Databento files that were), `until` (UTC ns), `outline` and `hide` (pairs of paths). `hidden` in
     each answer tells whether originals can be hidden here. Never raises but for an interrupt.
     """
-    from qe_plugins.research.lookahead.data_isolation import Watch, hide
+    from qe_plugins.research.lookahead.data_isolation import FileWatch, hide
 
     cut = job["cut"]
     hidden = hide(cut["hide"] if cut else ())  # first of all: what is imported starts threads
-    watch = Watch(path for path, _ in cut["hide"]) if cut and not hidden else None
+    watch = FileWatch(path for path, _ in cut["hide"]) if cut and not hidden else None
     try:
         decisions = _decided(job, cut, watch)
     except Exception as error:

@@ -6,18 +6,18 @@ import asyncio
 
 import pytest
 
-from qe_plugins.fleet.scan.outcome import Outcome
+from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.fleet.temporal import workflows
-from qe_plugins.fleet.temporal.concurrency_split import Split
-from qe_plugins.fleet.temporal.payloads import Order, Told
-from qe_plugins.fleet.temporal.workflows import GRACE, Clock
+from qe_plugins.fleet.temporal.concurrency_split import ConcurrencySplit
+from qe_plugins.fleet.temporal.payloads import ScanInput, SubtreeResult
+from qe_plugins.fleet.temporal.workflows import GRACE, WorkflowClock
 from qe_plugins.fleet.tree import Level, Tree
 
-ORDER = Order(
+ORDER = ScanInput(
     scan="s",
     tree=Tree((1, 2, 2, 3)),
     deadlines=dict.fromkeys(Level, 10.0),
-    split=Split(2, 2, 3),
+    split=ConcurrencySplit(2, 2, 3),
 )
 
 
@@ -49,24 +49,24 @@ def time(monkeypatch):
     return use
 
 
-def told(node: str) -> Told:
-    return Told(outcome=Outcome(node=node), decisions=())
+def told(node: str) -> SubtreeResult:
+    return SubtreeResult(outcome=NodeOutcome(node=node), decisions=())
 
 
-async def at_once(node: str) -> Told:
+async def at_once(node: str) -> SubtreeResult:
     return told(node)
 
 
-async def never() -> Told:
+async def never() -> SubtreeResult:
     await asyncio.Event().wait()
     raise AssertionError
 
 
-def arrived(*, lost: bool) -> dict[str, Told]:
-    async def run() -> dict[str, Told]:
+def arrived(*, lost: bool) -> dict[str, SubtreeResult]:
+    async def run() -> dict[str, SubtreeResult]:
         second = never() if lost else at_once("2")
         work = {"1": asyncio.create_task(at_once("1")), "2": asyncio.create_task(second)}
-        found = await Clock(ORDER).arrived(Level.CAPTAIN, work)
+        found = await WorkflowClock(ORDER).arrived(Level.CAPTAIN, work)
         assert all(task.done() for task in work.values())
         return found
 
@@ -95,7 +95,7 @@ def test_a_deadline_that_nobody_saw_pass_counts_anew(time):
 
 def test_what_is_left_is_never_less_than_nothing(time):
     one = time()
-    counting = Clock(ORDER)
+    counting = WorkflowClock(ORDER)
     one.now += 12.0
 
     assert (counting.elapsed(), counting.left(Level.DESK)) == (12.0, 0.0)

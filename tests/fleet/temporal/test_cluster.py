@@ -13,7 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import load
-from qe_plugins.fleet.messaging.outbox import Bus
+from qe_plugins.fleet.messaging.outbox import Outbox
 from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.fleet.temporal import submit
 from qe_plugins.fleet.temporal.connection import connected
@@ -78,7 +78,7 @@ def test_a_cluster_answers_as_one_process_does(scan, small, monkeypatch, tmp_pat
     assert (result.nodes, result.coverage, result.quorums) == (20, 1.0, single.quorums)
     assert (result.asked, result.calls_sent, result.calls_replayed) == (16, 16, 0)
     [folder] = (tmp_path / "alone" / "fleet" / "scans").iterdir()
-    assert store.find(result.scan_id)[1].outcomes() == store.Folder(folder).outcomes()
+    assert store.find(result.scan_id)[1].outcomes() == store.ScanFolder(folder).outcomes()
 
 
 def test_supervisors_that_ask_their_models_are_asked_too(scan, small, monkeypatch, tmp_path):
@@ -94,7 +94,7 @@ def test_coordinators_speak_once_and_what_was_answered_is_not_asked_again(scan, 
 
     assert (second.calls_sent, second.calls_replayed) == (0, 16)
     assert replayed.answer_sha256 == second.answer_sha256 == first.answer_sha256
-    with Bus() as bus:
+    with Outbox() as bus:
         [message] = bus.read(scan=second.scan_id)
     assert (message.sender, message.kind) == ("1", "finding")
 
@@ -149,7 +149,7 @@ def test_a_vendor_that_only_fails_leaves_no_quorum_and_says_so(scan, tmp_path):
 
     assert (result.quorum, result.answer, result.coverage) == (False, None, 0.0)
     assert result.failures == {"refused": WORKERS}
-    with Bus() as bus:
+    with Outbox() as bus:
         assert [one.kind for one in bus.read(scan=result.scan_id)] == ["request"]
 
 

@@ -15,7 +15,7 @@ from qe_plugins.errors import FleetError
 from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.fleet.temporal import connection, submit
 from qe_plugins.fleet.temporal.connection import Cluster
-from qe_plugins.fleet.temporal.payloads import Count
+from qe_plugins.fleet.temporal.payloads import RankCount
 from qe_plugins.fleet.tree import Level
 from tests.command import qe
 from tests.fleet.conftest import CONFIGS
@@ -102,7 +102,7 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch):
 
 def test_a_running_scan_shows_its_ranks_and_what_it_spent(small):
     begun = lifecycle.begin(small(), "temporal")
-    counts = {level: Count(open=1, done=2) for level in Level}
+    counts = {level: RankCount(open=1, done=2) for level in Level}
     console = Console(width=120, file=StringIO())
     console.print(temporal.picture(begun, counts, 3.0))
     shown = console.file.getvalue()

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from qe_plugins.research.lookahead.data_isolation import Watch
+from qe_plugins.research.lookahead.data_isolation import FileWatch
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="means of Linux")
 
@@ -44,7 +44,7 @@ def test_a_hidden_folder_is_another_one_in_that_process_alone(folders: tuple[Pat
 
 def test_a_file_that_is_opened_is_told_once(folders: tuple[Path, Path]) -> None:
     whole, part = folders
-    watch = Watch([str(whole)])
+    watch = FileWatch([str(whole)])
     assert watch.opened() == []
     pl.read_parquet(whole / "bars.parquet")
     pl.read_parquet(part / "bars.parquet")
@@ -54,14 +54,14 @@ def test_a_file_that_is_opened_is_told_once(folders: tuple[Path, Path]) -> None:
 
 def test_a_file_that_is_watched_by_its_own_path_is_told(folders: tuple[Path, Path]) -> None:
     file = folders[0] / "bars.parquet"
-    watch = Watch([str(file)])
+    watch = FileWatch([str(file)])
     pl.read_parquet(file)
     assert watch.opened() == [str(file)]
 
 
 def test_only_data_files_are_told(folders: tuple[Path, Path]) -> None:
     (folders[0] / "settings.json").write_text("{}")
-    watch = Watch([str(folders[0])])
+    watch = FileWatch([str(folders[0])])
     (folders[0] / "settings.json").read_text()
     list(folders[0].iterdir())
     assert watch.opened() == []
