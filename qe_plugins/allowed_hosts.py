@@ -60,7 +60,8 @@ def check(url: str, *, what: str) -> None:
         raise ConfigError(
             f"{shown(full)} is not the vendor's host, and would be sent the key.",
             where=what,
-            hint=f"Allow it with --allow-host {shown(host)}, or in {state_dir.state_dir() / SETTINGS}.",
+            hint=f"Allow it with --allow-host {shown(host)}, or in "
+            f"{state_dir.state_dir() / SETTINGS}.",
         )
     if full not in _said:
         _said.add(full)

@@ -82,7 +82,7 @@ def run_jobs(
     began: Callable[[int], None],
     life: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
-    """Yield (number, answer) as jobs are done, in any order; the answer of a dead one is `WorkerDied`.
+    """Yield (number, answer) as jobs end, in any order; the answer of a dead one is `WorkerDied`.
 
     `began` is called with the number of each job that is handed over. A process does `life` jobs,
     by default LIFE.

@@ -61,13 +61,13 @@ def test_there_are_at_least_thirty_texts():
 
 @EVERY
 def test_a_quotation_is_one_line_of_bounded_length_with_one_end(text):
-    quoted = quoted("news", text, NEWS)
+    line = quoted("news", text, NEWS)
 
-    assert quoted.count(OPEN) == quoted.count(CLOSE) == 1
-    assert quoted.endswith(CLOSE)
-    assert len(quoted.splitlines()) == 1
-    assert len(quoted) <= NEWS + len("news «»")
-    assert quoted.isprintable()
+    assert line.count(OPEN) == line.count(CLOSE) == 1
+    assert line.endswith(CLOSE)
+    assert len(line.splitlines()) == 1
+    assert len(line) <= NEWS + len("news «»")
+    assert line.isprintable()
 
 
 @EVERY

@@ -21,7 +21,7 @@ from qe_plugins.engine.risk.order_request import (
 from qe_plugins.market.sessions import next_session
 
 if TYPE_CHECKING:
-    from qe_plugins.config.schema import MarginCalculator as Settings
+    from qe_plugins.config.schema import MarginSettings
     from qe_plugins.engine.accounting.balance import Balance
     from qe_plugins.engine.contracts.terms import ContractTerms, MarginRates
 
@@ -40,7 +40,7 @@ class MarginCalculator:
         cache: Any,
         balance: Balance,
         money: Mapping[str, ContractTerms],
-        settings: Settings,
+        settings: MarginSettings,
     ) -> None:
         self._cache, self._balance, self._money = cache, balance, money
         self._settings = settings
