@@ -28,11 +28,15 @@ DOORS = {
 MODULES = sorted((ROOT / "qe_plugins").rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_no_library_whose_door_is_elsewhere(path):
-    where = path.relative_to(ROOT / "qe_plugins").as_posix()
+def test_no_module_imports_a_library_whose_door_is_elsewhere():
+    found = [
+        f"{where}: {name}"
+        for path in MODULES
+        for where in [path.relative_to(ROOT / "qe_plugins").as_posix()]
+        for name in trespasses(where, path.read_text(encoding="utf-8"))
+    ]
 
-    assert trespasses(where, path.read_text(encoding="utf-8")) == []
+    assert found == []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,7 @@ def test_a_trespass_is_seen(where, source):
             "from nautilus_trader.adapters.databento import DatabentoDataLoader",
         ),
         ("data/databento/client.py", "import databento"),
-        ("hookspecs.py", "if TYPE_CHECKING:\n    from nautilus_trader.common import Cache"),
+        ("plugins/hookspecs.py", "if TYPE_CHECKING:\n    from nautilus_trader.common import Cache"),
         ("cli/data/__init__.py", "from qe_plugins.data.databento import desk"),
         ("llm/providers/openai.py", "from openai import AsyncOpenAI"),
         ("llm/providers/anthropic.py", "import anthropic"),

@@ -15,7 +15,7 @@ from qe_plugins.cli import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("qe_plugins", "strategies", "agents")
-LONGEST = 260
+LONGEST = 350
 
 # Each pattern is written in pieces, so that this file does not hold what it looks for.
 FORBIDDEN = {
@@ -137,12 +137,18 @@ def test_no_environment_file_is_committed():
     assert [shown(file) for file in FILES if file.name == ".env"] == []
 
 
-@pytest.mark.parametrize("file", MODULES, ids=shown)
-def test_a_module_says_one_thing_and_says_which(file):
-    text = file.read_text(encoding="utf-8")
+def test_every_module_has_a_docstring():
+    silent = [
+        shown(file)
+        for file in MODULES
+        if (text := text_of(file)).strip() and not ast.get_docstring(ast.parse(text))
+    ]
 
-    assert not text.strip() or ast.get_docstring(ast.parse(text)), "no docstring"
-    assert text.count("\n") <= LONGEST
+    assert silent == []
+
+
+def test_no_module_is_longer_than_one_reads_in_one_go():
+    assert [shown(file) for file in MODULES if text_of(file).count("\n") > LONGEST] == []
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
@@ -173,12 +179,17 @@ def test_every_option_says_what_it_does():
     assert silent == []
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.suffix == ".md"], ids=shown)
-def test_the_links_of_a_page_lead_somewhere(file):
-    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text_of(file))
-    here = [link for link in links if "://" not in link and not link.startswith("mailto:")]
+def test_the_links_of_every_page_lead_somewhere():
+    broken = [
+        f"{shown(file)}: {link}"
+        for file in FILES
+        if file.suffix == ".md"
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text_of(file))
+        if "://" not in link and not link.startswith("mailto:")
+        if not (file.parent / link).exists()
+    ]
 
-    assert [link for link in here if not (file.parent / link).exists()] == []
+    assert broken == []
 
 
 def secrets(text: str) -> list[str]:

@@ -24,16 +24,16 @@ COMMANDS = [
 ELSEWHERE = {
     "uv run pytest": "this is it",
     "echo DATABENTO_API_KEY": "needs a key",
-    "uv run qe data estimate": "needs a key: tests/vendor",
-    "uv run qe data get": "needs a key: tests/vendor",
-    "uv run qe data verify": "needs bought data: tests/vendor",
-    "uv run qe data rolls ES": "needs bought data: tests/vendor",
+    "uv run qe data estimate": "needs a key: tests/data/databento",
+    "uv run qe data get": "needs a key: tests/data/databento",
+    "uv run qe data verify": "needs bought data: tests/data/databento",
+    "uv run qe data rolls ES": "needs bought data: tests/data/databento",
     "uv run qe backtest configs/backtest/es_hold.yaml": "needs bought data",
     "uv sync --extra temporal": "installs",
     "uv run temporal": "a server: tests/fleet/temporal",
     "uv run qe fleet worker": "needs a server: tests/fleet/temporal",
     "uv run qe fleet scan configs/fleet/full.yaml --engine temporal": "tests/fleet/temporal",
-    "uv run qe fleet run": "around the clock: tests/fleet/test_run.py",
+    "uv run qe fleet run": "around the clock: tests/fleet/schedule/test_run.py",
 }
 """How the commands begin that are not run here, and why."""
 

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.machine import ROOT, shared_with, surroundings
-from tests.model_server import bill
-from tests.model_server.profile import Profile
-from tests.model_server.spawned import spawned
+from tests.fakes.model_server import bill
+from tests.fakes.model_server.profile import Profile
+from tests.fakes.model_server.spawned import spawned
 
 SCRIPT = Path(__file__).with_name("scanning.py")
 CALLS = Path(__file__).with_name("model_calls.py")

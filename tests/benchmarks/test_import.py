@@ -13,8 +13,8 @@ import pytest
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from tests.benchmarks.importing import BARS_FILE, CONTRACTS, DEFINITIONS_FILE, EACH
-from tests.gateway import tape
-from tests.gateway.shelf import Interval, Listing, Shelf, encode, nanoseconds
+from tests.fakes.databento_server import tape
+from tests.fakes.databento_server.shelf import Interval, Listing, Shelf, encode, nanoseconds
 
 SCRIPT = Path(__file__).with_name("importing.py")
 ROUNDS = 3

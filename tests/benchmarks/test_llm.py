@@ -13,10 +13,10 @@ import pytest
 
 from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.client.client import ClientSettings
+from tests.fakes.model_server import bill
+from tests.fakes.model_server.profile import Profile
+from tests.fakes.model_server.spawned import spawned
 from tests.llm.asks import Finding, ask_all, client, request
-from tests.model_server import bill
-from tests.model_server.profile import Profile
-from tests.model_server.spawned import spawned
 
 SCRIPT = Path(__file__).with_name("model_calls.py")
 CALLS, FLIGHT = 6_250, 1_000

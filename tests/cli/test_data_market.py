@@ -16,9 +16,9 @@ from qe_plugins.data import databento
 from qe_plugins.data.symbology.resolver import Interval
 from qe_plugins.data.symbology.symbols import SType
 from qe_plugins.errors import DataError, QeError
+from tests.data.dbn.test_record_checks import changed
 from tests.data.dbn_tape import december_tape, file, globex
-from tests.data.test_records import changed
-from tests.gateway import tape as gateway
+from tests.fakes.databento_server import tape as gateway
 from tests.market import tape
 
 FIRST, MIDDLE, LAST = dt.date(2013, 10, 6), dt.date(2013, 12, 16), dt.date(2014, 1, 1)

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from qe_plugins.cli import cli
 from qe_plugins.errors import QeError
-from tests.gateway import tape
-from tests.gateway.server import Gateway
-from tests.gateway.vendor import Vendor
+from tests.fakes.databento_server import tape
+from tests.fakes.databento_server.server import Gateway
+from tests.fakes.databento_server.vendor import Vendor
 
 FIRST, UNTIL = dt.date(2013, 12, 2), dt.date(2013, 12, 21)
 DAYS = ("--start", "2013-12-09", "--end", "2013-12-21")

@@ -12,8 +12,8 @@ from qe_plugins.config.schema import DataSettings
 from qe_plugins.data.dbn.files import read_header
 from qe_plugins.data.symbology.dataset import KNOWN
 from qe_plugins.data.tape import Tape, open_tape
-from tests.gateway.shelf import Interval, Listing, Shelf, encode, nanoseconds
-from tests.gateway.tape import december, shelf, weekdays
+from tests.fakes.databento_server.shelf import Interval, Listing, Shelf, encode, nanoseconds
+from tests.fakes.databento_server.tape import december, shelf, weekdays
 
 FIRST, UNTIL = dt.date(2013, 12, 9), dt.date(2013, 12, 24)
 

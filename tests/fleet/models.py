@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from qe_plugins.llm.ledger import Ledger
+from tests.fakes.model_server import bill
+from tests.fakes.model_server.profile import Profile
+from tests.fakes.model_server.spawned import ROOT, spawned
 from tests.fleet.conftest import document
-from tests.model_server import bill
-from tests.model_server.profile import Profile
-from tests.model_server.spawned import ROOT, spawned
 
 KEYS = {"DEEPSEEK_API_KEY": "test-key-0000000", "ANTHROPIC_API_KEY": "test-key-0000000"}
 WORKERS = 120

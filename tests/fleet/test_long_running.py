@@ -20,7 +20,7 @@ from qe_plugins.fleet.schedule.scheduler import Scheduler
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 from tests.fleet.models import KEYS, ONE_VENDOR, fleet_on, vendor
-from tests.fleet.test_shift import SteppedClock
+from tests.fleet.schedule.test_scheduler import SteppedClock
 
 ROOT = Path(__file__).resolve().parents[2]
 FREQUENT = {"schedule": {"every": "5m"}}

@@ -21,8 +21,8 @@ from qe_plugins.journal.store import Journal
 from qe_plugins.llm.ledger.connection import LedgerFile
 from tests.command import ROOT, qe
 from tests.data.dbn_tape import opened, written
+from tests.fakes.databento_server.tape import december, weekdays
 from tests.fuzz.kinds import KINDS
-from tests.gateway.tape import december, weekdays
 from tests.journal.facts import STARTED, small_run
 
 SECONDS = 50.0 / len(KINDS)

@@ -8,7 +8,7 @@ import pytest
 
 from qe_plugins.llm.pricing.cost import cost, price_list
 from qe_plugins.llm.requests import Usage
-from tests.model_server.bill import price
+from tests.fakes.model_server.bill import price
 
 
 @pytest.mark.parametrize("model", ["deepseek-flash", "claude-opus-5-5", "claude-sonnet-5-5"])

@@ -15,11 +15,11 @@ from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.pricing.cost import worst_case
 from qe_plugins.llm.pricing.price_list import price_list
 from qe_plugins.llm.requests import Failure, request_key
+from tests.fakes.model_server import bill
+from tests.fakes.model_server.profile import Profile
+from tests.fakes.model_server.server import serving
+from tests.fakes.model_server.tariff import dearness
 from tests.llm.asks import KEY, QUICK, Finding, anthropics, ask_all, bill_of, client, request
-from tests.model_server import bill
-from tests.model_server.profile import Profile
-from tests.model_server.server import serving
-from tests.model_server.tariff import dearness
 
 pytestmark = pytest.mark.anyio
 

@@ -10,11 +10,11 @@ import pytest
 from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.requests import Failure, Usage
+from tests.fakes.model_server import bill
+from tests.fakes.model_server.profile import Profile
+from tests.fakes.model_server.server import serving
+from tests.fakes.model_server.tariff import dearness
 from tests.llm.asks import QUICK, Finding, anthropics, ask_all, bill_of, client, request
-from tests.model_server import bill
-from tests.model_server.profile import Profile
-from tests.model_server.server import serving
-from tests.model_server.tariff import dearness
 
 pytestmark = pytest.mark.anyio
 

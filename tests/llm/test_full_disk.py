@@ -10,9 +10,9 @@ import pytest
 
 from qe_plugins.errors import JournalError
 from qe_plugins.llm.ledger.connection import LedgerFile
+from tests.fakes.model_server.profile import Profile
+from tests.fakes.model_server.server import serving
 from tests.llm.asks import ask_all, bill_of, client, request
-from tests.model_server.profile import Profile
-from tests.model_server.server import serving
 
 pytestmark = pytest.mark.anyio
 

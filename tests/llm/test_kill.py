@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from qe_plugins.llm.ledger import Ledger
+from tests.fakes.model_server import bill
+from tests.fakes.model_server.profile import Profile
+from tests.fakes.model_server.spawned import ROOT, spawned
 from tests.llm.asks import bill_of
-from tests.model_server import bill
-from tests.model_server.profile import Profile
-from tests.model_server.spawned import ROOT, spawned
 
 CALLS, FLIGHT = 300, 40
 

@@ -15,11 +15,11 @@ import pytest
 from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.client.concurrency import FIRST
 from qe_plugins.llm.requests import Failure
+from tests.fakes.model_server import bill
+from tests.fakes.model_server.profile import Profile
+from tests.fakes.model_server.server import serving
+from tests.fakes.model_server.spawned import ROOT, spawned
 from tests.llm.asks import QUICK, Finding, ask_all, bill_of, client, request
-from tests.model_server import bill
-from tests.model_server.profile import Profile
-from tests.model_server.server import serving
-from tests.model_server.spawned import ROOT, spawned
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from qe_plugins import state_dir
-from tests.vendor.conftest import until
+from tests.data.databento.conftest import until
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = ("--grid", "strategies.ema_cross.fast=5,20", "--grid", "strategies.ema_cross.slow=15,30")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.temporal import connection, submit
+from tests.fakes.model_server.spawned import ROOT
 from tests.fleet.models import KEYS
-from tests.model_server.spawned import ROOT
 
 PATIENCE = 180.0
 

@@ -1,0 +1,263 @@
+"""Strategies hear the same bars in the order of the configuration, and the bridge before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nautilus_trader.common import DataActor
+from nautilus_trader.model import Bar, CustomData, DataType
+from nautilus_trader.trading import Strategy
+
+from qe_plugins import Plugin, Side, Signal, hookimpl
+from qe_plugins.config.loader import Loaded
+from qe_plugins.engine.hosting.dispatch import KEYS, EventDispatcher
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.errors import RunError
+from qe_plugins.plugins import PluginManager
+from tests.engine.conftest import CONTRACT
+from tests.engine.traders import BARS
+
+NAMES = ("Zulu", "Alpha", "Mike", "Bravo", "Yankee")
+
+
+class Notes:
+    """Notes whom it hears what, and after how many bars it leaves and comes back."""
+
+    log: ClassVar[list[tuple[str, str]]] = []
+    away: ClassVar[dict[int, str]] = {}
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.bars = 0
+
+    def on_start(self) -> None:
+        self.subscribe_bars(BARS)
+        self.subscribe_data(DataType("Signal"))
+
+    def on_bar(self, bar: Bar) -> None:
+        self.bars += 1
+        self.log.append((type(self).__name__, "bar"))
+        if act := self.away.get(self.bars):
+            getattr(self, act)(BARS)
+
+    def on_data(self, data: CustomData) -> None:
+        self.log.append((type(self).__name__, "signal"))
+
+
+Zulu, Alpha, Mike, Bravo, Yankee = (type(name, (Notes, Strategy), {}) for name in NAMES)
+Observer = type("Observer", (Notes, DataActor), {})
+
+
+class Leaves(Notes, Strategy):
+    """Hears no more bars after the second one."""
+
+    away: ClassVar[dict[int, str]] = {2: "unsubscribe_bars"}
+
+
+class Stops(Notes, Strategy):
+    """Stops itself at the second bar."""
+
+    def on_bar(self, bar: Bar) -> None:
+        super().on_bar(bar)
+        if self.bars == 2:
+            self.stop()
+
+
+class Asked(Plugin):
+    """Wishes at every bar, which is how a bar is seen to have reached the bridge."""
+
+    @hookimpl
+    def contribute_signals(self, bar: Any) -> Signal:
+        Notes.log.append(("bridge", "bar"))
+        return Signal(instrument_id=CONTRACT, side=Side.LONG, reason="a test")
+
+    @hookimpl
+    def resolve_signals(self, signals: list[Signal]) -> Signal:
+        return signals[0]
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[list[tuple[str, str]]]:
+    Notes.log.clear()
+    yield Notes.log
+    Notes.log.clear()
+
+
+@pytest.fixture
+def hear(settings: Callable[..., Loaded]) -> Callable[..., list[tuple[str, str]]]:
+    """Return a function that plays bars to strategies and says who heard what, in order."""
+
+    def play(*names: str, bars: int = 3, plugins: Any = (), **more: Any) -> list[tuple[str, str]]:
+        paths = {
+            name.lower(): {"path": f"tests.engine.hosting.test_dispatch:{name}"} for name in names
+        }
+        loaded = settings(None, closes=(4750,) * bars, strategies=paths, **more)
+        run(loaded, plugins=PluginManager([(type(one).__name__, one) for one in plugins]))
+        return list(Notes.log)
+
+    return play
+
+
+Hear = Callable[..., list[tuple[str, str]]]
+
+
+def everybody(*names: str, what: str = "bar") -> list[tuple[str, str]]:
+    return [(name, what) for name in names]
+
+
+def test_strategies_hear_a_bar_in_the_order_of_the_configuration(hear: Hear) -> None:
+    assert hear(*NAMES) == everybody(*NAMES) * 3
+
+
+def test_a_signal_is_out_before_any_strategy_hears_its_bar(hear: Hear) -> None:
+    at_a_bar = [("bridge", "bar"), *everybody(*NAMES, what="signal"), *everybody(*NAMES)]
+    assert hear(*NAMES, plugins=[Asked()]) == at_a_bar * 3
+
+
+def test_so_it_is_for_a_strategy_that_is_alone(hear: Hear) -> None:
+    assert hear("Mike", plugins=[Asked()]) == [
+        ("bridge", "bar"), ("Mike", "signal"), ("Mike", "bar"),
+    ] * 3  # fmt: skip
+
+
+def test_actors_hear_in_the_same_circle(hear: Hear) -> None:
+    actors = {"observer": {"path": "tests.engine.hosting.test_dispatch:Observer"}}
+    assert hear("Zulu", "Alpha", actors=actors) == everybody("Zulu", "Alpha", "Observer") * 3
+
+
+@pytest.mark.parametrize("who", ["Leaves", "Stops"])
+def test_who_leaves_keeps_nobody_waiting(hear: Hear, who: str) -> None:
+    heard = hear("Zulu", who, "Alpha", plugins=[Asked()])
+    bars = [name for name, what in heard if what == "bar"]
+    assert bars == ["bridge", "Zulu", who, "Alpha"] * 2 + ["bridge", "Zulu", "Alpha"]
+
+
+@pytest.mark.parametrize("who", ["Leaves", "Stops"])
+def test_the_bridge_hears_bars_that_nobody_else_hears_any_more(hear: Hear, who: str) -> None:
+    heard = hear(who, bars=4, plugins=[Asked()])
+    bars = [name for name, what in heard if what == "bar"]
+    assert bars == ["bridge", who] * 2 + ["bridge"] * 2
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that is heard, of every kind at once."""
+
+    ts_init: int = 1
+    bar_type: str = "bars"
+    instrument_id: str = "MES"
+    data_type: str = "data"
+
+
+class Ringing:
+    """An alarm that keeps what rang it."""
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException] = []
+
+    def ring(self, component: Any, error: BaseException, event: object) -> None:
+        self.errors.append(error)
+
+
+def hosted(name: str, heard: list[str]) -> Any:
+    """Return a class that notes what it hears, as the engine's have it."""
+
+    def note(self: Any, event: Any = None) -> None:
+        heard.append(name)
+
+    def nothing(self: Any) -> None:
+        pass
+
+    states = dict.fromkeys(("on_stop", "on_degrade", "on_fault", "on_resume"), nothing)
+    return type(name, (), dict.fromkeys(KEYS, note) | states)
+
+
+def circle(*names: str) -> tuple[EventDispatcher, list[Any], list[str]]:
+    """Return circles, a component a name, in that order, and what they heard."""
+    circles, heard = EventDispatcher(Ringing()), []
+    kinds = [hosted(name, heard) for name in names]
+    for kind in kinds:
+        circles.admit(kind)
+    return circles, [kind() for kind in kinds], heard
+
+
+@given(st.permutations("ABCD"), st.permutations("ABCD"), st.sampled_from([*KEYS]))
+def test_whoever_the_engine_tells_first_they_hear_in_their_order(joined, told, name) -> None:
+    circles, components, heard = circle(*"ABCD")
+    by_name = dict(zip("ABCD", components, strict=True))
+    for one in joined:
+        circles.join(name, KEYS[name](Event()), by_name[one])
+    for ts in (1, 2):
+        for one in told:
+            getattr(by_name[one], name)(Event(ts))
+    assert heard == list("ABCD") * 2
+
+
+def test_who_is_alone_in_several_circles_hears_all_of_them_at_once() -> None:
+    circles, (one, other), heard = circle("A", "B")
+    for contract in ("MES", "ES"):
+        circles.join("on_quote", contract, one)
+    one.on_quote(Event(instrument_id="ES"))
+    one.on_quote(Event())
+    circles.join("on_quote", "ES", other)
+    one.on_quote(Event(2))
+    other.on_quote(Event(2, instrument_id="ES"))
+    assert heard == ["A", "A", "A"]
+    one.on_quote(Event(2, instrument_id="ES"))
+    assert heard == ["A", "A", "A", "A", "B"]
+
+
+def test_who_is_told_of_other_events_is_in_another_circle() -> None:
+    circles, (one, other), heard = circle("A", "B")
+    circles.join("on_quote", "MES", one)
+    circles.join("on_quote", "ES", other)
+    other.on_quote(Event(instrument_id="ES"))
+    one.on_quote(Event())
+    assert heard == ["B", "A"]
+
+
+def test_an_event_that_nobody_subscribed_to_is_handled_by_who_was_told() -> None:
+    _, (one, _), heard = circle("A", "B")
+    one.on_trade(Event())
+    assert heard == ["A"]
+
+
+def test_who_hears_an_event_by_other_means_handles_it_alone_and_once() -> None:
+    circles, (one, other, third), heard = circle("A", "B", "C")
+    circles.join("on_bar", "bars", one)
+    for component in (other, one):
+        component.on_bar(Event(1))
+    circles.join("on_bar", "bars", third)
+    for component in (third, other, one):
+        component.on_bar(Event(2))
+    assert heard == ["B", "A", "B", "A", "C"]
+
+
+def test_a_run_in_which_somebody_was_not_told_does_not_go_on() -> None:
+    circles, (one, other), heard = circle("A", "B")
+    for component in (one, other):
+        circles.join("on_bar", "bars", component)
+    one.on_bar(Event(1))
+    told = "one of A, B was not told of an event at 1"
+    with pytest.raises(RunError, match=told):
+        circles.finish()
+    with pytest.raises(RunError, match=told):
+        one.on_bar(Event(2))
+    assert len(circles._alarm.errors) == 1
+    assert heard == []
+
+
+def test_who_resumes_hears_again_in_its_place() -> None:
+    circles, (one, other), heard = circle("A", "B")
+    for component in (one, other):
+        circles.join("on_bar", "bars", component)
+    one.on_stop()
+    other.on_bar(Event(1))
+    one.on_resume()
+    for component in (other, one):
+        component.on_bar(Event(2))
+    assert heard == ["B", "A", "B"]
