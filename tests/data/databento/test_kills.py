@@ -16,8 +16,8 @@ from typing import NamedTuple
 import pytest
 
 from qe_plugins.data.databento.manifest import Payment, locked, now
-from tests.gateway.faults import Stall
-from tests.vendor.conftest import until
+from tests.data.databento.conftest import until
+from tests.fakes.databento_server.faults import Stall
 
 DATABENTO = "qe_plugins.data.databento"
 SOLD = ("timeseries.get_range", "batch.submit_job")
@@ -105,7 +105,7 @@ def billed(gateway) -> list:
 
 def started(stage: Stage, config: Path) -> subprocess.Popen[str]:
     """Start `get` in a process that kills itself there."""
-    command = [sys.executable, "-m", "tests.vendor.killed", f"{DATABENTO}.{stage.place}"]
+    command = [sys.executable, "-m", "tests.data.databento.killed", f"{DATABENTO}.{stage.place}"]
     command += [stage.when, str(stage.nth), "--", "data", "get", str(config), "--max-cost", "1"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
