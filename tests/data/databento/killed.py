@@ -1,7 +1,7 @@
 """Run `qe` until it reaches a place in its code, and kill it there as `kill -9` does.
 
-`python -m tests.data.databento.killed MODULE:NAME before|after|half NTH -- ARGUMENTS` ends with the NTH
-call of NAME: before it, after it, or, of a function that writes a file, when half is written.
+`python -m tests.data.databento.killed MODULE:NAME before|after|half NTH -- ARGUMENTS` ends with the
+NTH call of NAME: before it, after it, or, of a function that writes a file, when half is written.
 Files are bought one after another, so that it is known what was bought by then.
 """
 
