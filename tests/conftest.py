@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -12,6 +13,9 @@ settings.register_profile("desk", deadline=None)  # a busy machine is not a fail
 settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Tests start hundreds of processes: each would compile everything that it imports again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Started in the background, a shell's jobs are deaf to Ctrl-C, and so is all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
