@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qe_plugins import allowed_hosts
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tree import Level, rank_of
 from qe_plugins.llm.pricing.price_list import PriceList, price_list
@@ -32,8 +33,8 @@ def served(fleet: Fleet, level: Level, prices: PriceList) -> tuple[str, str]:
 
 
 def refuse_missing_keys(fleet: Fleet) -> None:
-    """Raise ModelError where a provider that a fleet asks has no key."""
+    """Raise ModelError where a provider of a fleet has no key, ConfigError for a foreign host."""
     known = price_list()
-    for name in providers(fleet, known):
-        if (terms := known.provider(name)).sdk != "offline":
-            api_key(name, terms)
+    for name, where in addresses(fleet).items():
+        api_key(name, known.provider(name))
+        allowed_hosts.check(where.url, what=f"provider {name}")
