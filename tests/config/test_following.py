@@ -28,8 +28,8 @@ def run(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("sets", [(TAKEN, ROOT), (ROOT, TAKEN)])
 def test_a_contract_taken_away_and_a_root_put_in_its_place(run: Path, sets: tuple) -> None:
     [entry] = entries(load(run, sets), "strategies")
-    assert entry.follows is not None
-    assert (entry.follows.instrument, entry.follows.roll) == ("ES", "volume")
+    assert entry.roll_settings is not None
+    assert (entry.roll_settings.instrument, entry.roll_settings.roll) == ("ES", "volume")
     assert entry.settings == {"instrument_id": "ES.XCME", "fast": 10}
 
 
@@ -42,5 +42,5 @@ def test_a_contract_and_a_root_are_one_too_many(run: Path) -> None:
 def test_a_setting_of_that_name_that_is_no_root_is_the_strategys_own(run: Path) -> None:
     loaded = load(run, ["strategies.ema_cross.instrument=ESZ13.XCME"])
     [entry] = entries(loaded, "strategies")
-    assert entry.follows is None
+    assert entry.roll_settings is None
     assert entry.settings["instrument"] == "ESZ13.XCME"

@@ -1,8 +1,8 @@
-"""What market orders could expect, looked up when a run is over, so that no order waits for it.
+"""Look up the reference prices of market orders that were not sent on a bar, after the run.
 
-Where a contract has quotes, that is the bid or the ask on the order's side when it was sent. Else
-it is the last close: most orders are sent on a bar and bring that along; a timer's, those of
-Nautilus' own `close_all_positions` and forced closes do not.
+Where a contract has quotes, the reference is the bid or the ask on the order's side when it was
+sent, else the last close. Most orders are sent on a bar, whose close is recorded with the fill;
+orders of a timer, of Nautilus' own `close_all_positions` and of forced closes are not.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from msgspec.structs import replace
 from nautilus_trader.model import OrderType
 
 from qe_plugins.data.catalog.catalog import RecordKind
-from qe_plugins.engine.accounting.trades import Fill, OpenTrade, totals
+from qe_plugins.engine.accounting.trades import Fill, OpenTrade, fill_totals
 from qe_plugins.engine.contracts.instruments import SETTLES
 from qe_plugins.engine.recording.recorder import Recorder
 
 if TYPE_CHECKING:
     from qe_plugins.data.tape import Tape
 
+type Key = tuple[str, str]
+"""A strategy and a contract."""
+
 type Prices = Mapping[int, Decimal]
-"""The price of a contract by some moments (UTC ns), as far as there is one."""
+"""The last price of a contract by a moment (UTC ns), for the moments that have one."""
 
 
 def complete(recorder: Recorder, orders: Iterable[Any], tape: Tape) -> list[OpenTrade]:
-    """Fill in the references that fills lack, and the slippage that trades lack for want of them.
+    """Add missing reference prices to fills and the slippage that follows from them to trades.
 
-    Of a contract without quotes and bars they stay unknown. Return the books of trades that are
-    still open.
+    They stay None for a contract without quotes and bars. Return the trades that are still open.
     """
     quoted = {one.contract for one in tape.series if one.kind is RecordKind.QUOTES and one.groups}
     unknown = {
@@ -48,27 +50,27 @@ def complete(recorder: Recorder, orders: Iterable[Any], tape: Tape) -> list[Open
             for order in orders
             if order.order_type == OrderType.MARKET and recorder.order_id(order) in unknown
         }
-        recorder.fills[:] = _referenced(recorder.fills, sent, tape, quoted)
+        recorder.fills[:] = _with_references(recorder.fills, sent, tape, quoted)
         changed = {
             trade.id for trade in recorder.trades if not sent.keys().isdisjoint(trade.orders)
         }
-        slipped = _slipped(recorder.fills, changed)
+        slippage = _slippage_by_trade(recorder.fills, changed)
         recorder.trades[:] = [
-            replace(trade, slippage=slipped.get(trade.id)) if trade.id in changed else trade
+            replace(trade, slippage=slippage.get(trade.id)) if trade.id in changed else trade
             for trade in recorder.trades
         ]
-    return still_open(recorder.fills)
+    return open_trades_of(recorder.fills)
 
 
-def still_open(fills: Iterable[Fill]) -> list[OpenTrade]:
-    """Return the books that fills leave open, in the order in which they were begun."""
-    books: defaultdict[tuple[str, str], OpenTrade] = defaultdict(lambda: OpenTrade(Decimal(1)))
+def open_trades_of(fills: Iterable[Fill]) -> list[OpenTrade]:
+    """Return the trades that fills leave open, in the order of their first fill."""
+    open_trades: defaultdict[Key, OpenTrade] = defaultdict(lambda: OpenTrade(Decimal(1)))
     for fill in fills:
-        books[fill.strategy, fill.instrument_id].apply(fill)
-    return [book for book in books.values() if book.held]
+        open_trades[fill.strategy, fill.instrument_id].apply(fill)
+    return [trade for trade in open_trades.values() if trade.net]
 
 
-def _referenced(
+def _with_references(
     fills: Sequence[Fill], sent: Mapping[str, int], tape: Tape, quoted: Container[str]
 ) -> list[Fill]:
     wanted: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
@@ -76,7 +78,7 @@ def _referenced(
         if fill.client_order_id in sent:
             wanted[fill.instrument_id, fill.side].add(sent[fill.client_order_id])
     known = {
-        (contract, side): _expected(tape, contract, side, sorted(moments), quoted)
+        (contract, side): _reference_prices(tape, contract, side, sorted(moments), quoted)
         for (contract, side), moments in wanted.items()
     }
 
@@ -89,41 +91,41 @@ def _referenced(
     return [completed(fill) for fill in fills]
 
 
-def _expected(
+def _reference_prices(
     tape: Tape, contract: str, side: str, moments: Sequence[int], quoted: Container[str]
 ) -> Prices:
     if contract in quoted:
         column = "ask_price" if side == "BUY" else "bid_price"
-        return _last(tape, "quotes", contract, column, moments)
+        return _last_prices(tape, "quotes", contract, column, moments)
     bars = [name for name in tape.bar_types if name.startswith(f"{contract}-")]
-    return _last(tape, "bars", bars[0], "close", moments) if bars else {}
+    return _last_prices(tape, "bars", bars[0], "close", moments) if bars else {}
 
 
-def _last(tape: Tape, kind: str, name: str, column: str, moments: Sequence[int]) -> Prices:
-    """Return the last price of a series by each of some moments, as far as there is one."""
+def _last_prices(tape: Tape, kind: str, name: str, column: str, moments: Sequence[int]) -> Prices:
+    """Return the last price of a series by each of some moments, where there is one."""
     files = sorted((tape.catalog / "data" / kind / name).glob("*.parquet"))
     prices = pl.scan_parquet(files, glob=False)
-    told = (
+    rows = (
         prices.select(pl.col("ts_init").cast(pl.Int64), column)
         .filter(pl.col("ts_init").is_between(tape.start, moments[-1]))
         .collect()
         .sort("ts_init", maintain_order=True)
     )
-    last = np.searchsorted(told["ts_init"].to_numpy(), moments, side="right") - 1
+    last = np.searchsorted(rows["ts_init"].to_numpy(), moments, side="right") - 1
     return {
-        moment: Decimal(told[column][int(row)]).normalize()
-        for moment, row in zip(moments, last, strict=True)
-        if row >= 0
+        moment: Decimal(rows[column][int(index)]).normalize()
+        for moment, index in zip(moments, last, strict=True)
+        if index >= 0
     }
 
 
-def _slipped(fills: Iterable[Fill], trades: Container[str]) -> dict[str, Decimal | None]:
-    """Return the slippage of some of the trades that fills make, by their ids."""
-    books: defaultdict[tuple[str, str], OpenTrade] = defaultdict(lambda: OpenTrade(Decimal(1)))
+def _slippage_by_trade(fills: Iterable[Fill], trades: Container[str]) -> dict[str, Decimal | None]:
+    """Return the slippage of the closed trades with the given ids, in points per contract."""
+    open_trades: defaultdict[Key, OpenTrade] = defaultdict(lambda: OpenTrade(Decimal(1)))
     found: dict[str, Decimal | None] = {}
     for fill in fills:
-        book = books[fill.strategy, fill.instrument_id]
-        closed = book.apply(fill)
-        if closed and (trade := f"{fill.instrument_id}-{fill.strategy}-{book.closed}") in trades:
-            found[trade] = totals(closed).slippage
+        trade = open_trades[fill.strategy, fill.instrument_id]
+        closed = trade.apply(fill)
+        if closed and (name := f"{fill.instrument_id}-{fill.strategy}-{trade.closed}") in trades:
+            found[name] = fill_totals(closed).slippage
     return found

@@ -1,4 +1,4 @@
-"""Turn fills into trades: one trade from flat to flat, per strategy and contract."""
+"""Build trades from fills: one trade from flat to flat, per strategy and contract."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ ZERO = Decimal(0)
 class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One fill as plain data. `quantity` is signed: positive bought, negative sold.
 
-    `reference` is the price the order could expect: the close it was sent on, or its trigger;
-    `signal` is the id of the signal that it answers.
+    `ts` is UTC nanoseconds, `price` in points, `commission` in `currency`. `reference` is the price
+    the order could expect: the close it was sent on, its trigger or its limit. `signal` is the id
+    of the signal behind the order.
     """
 
     ts: int
@@ -42,7 +43,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return "BUY" if self.quantity > 0 else "SELL"
 
     def split(self, quantity: Decimal) -> tuple[Fill, Fill]:
-        """Return the share that is `quantity` contracts and the rest, commission pro rata."""
+        """Return a fill of `quantity` contracts and one of the rest, commission pro rata."""
         share = self.commission * quantity / self.quantity
         rest = self.quantity - quantity
         return (
@@ -55,85 +56,88 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class OpenTrade:
     """The open trade of one strategy in one contract.
 
-    `ran` is the highest and the lowest price that the last one saw.
+    `net` is the position in signed contracts, `multiplier` in currency a point, `closed` the number
+    of trades closed before. `range` has the highest and the lowest price during the last closed
+    trade, in points.
     """
 
     multiplier: Decimal
-    held: Decimal = ZERO
+    net: Decimal = ZERO
     closed: int = 0
     fills: list[Fill] = field(default_factory=list)
-    ran: tuple[Decimal, Decimal] = (ZERO, ZERO)
-    _top: float = -inf
-    _bottom: float = inf
+    range: tuple[Decimal, Decimal] = (ZERO, ZERO)
+    _highest: float = -inf
+    _lowest: float = inf
 
     def apply(self, fill: Fill) -> list[Fill] | None:
-        """Take a fill in. Return the fills of the trade it closes, or None.
+        """Add a fill. Return the fills of the trade that it closes, None where it closes none.
 
-        A fill that goes through flat closes one trade and opens the next with the rest.
+        A fill that reverses the position closes one trade and opens the next with the rest.
         """
-        held = self.held
+        held = self.net
         if not held:
             self._open(fill)
             return None
         after = held + fill.quantity
         if after and (after > ZERO) == (held > ZERO):
             self.fills.append(fill)
-            self.held = after
+            self.net = after
             return None
         closing, rest = fill.split(-held) if after else (fill, None)
         done, self.closed = [*self.fills, closing], self.closed + 1
-        self.ran = self._range([one.price for one in done])
-        self.fills, self.held = [], ZERO
+        self.range = self._range_of([one.price for one in done])
+        self.fills, self.net = [], ZERO
         if rest is not None:
             self._open(rest)
         return done
 
-    def see(self, high: float, low: float) -> None:
-        """Widen the range the open trade has seen by that of bars, in points."""
-        if high > self._top:
-            self._top = high
-        if low < self._bottom:
-            self._bottom = low
+    def extend_range(self, high: float, low: float) -> None:
+        """Extend the open trade's price range by that of bars, in points."""
+        if high > self._highest:
+            self._highest = high
+        if low < self._lowest:
+            self._lowest = low
 
-    def _range(self, filled: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    def _range_of(self, filled: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
         high, low = max(filled), min(filled)
-        if self._top < self._bottom:
+        if self._highest < self._lowest:
             return high, low
-        return max(high, shortest_decimal(self._top)), min(low, shortest_decimal(self._bottom))
+        return max(high, shortest_decimal(self._highest)), min(low, shortest_decimal(self._lowest))
 
     def _open(self, fill: Fill) -> None:
-        self.fills, self.held = [fill], fill.quantity
-        self._top, self._bottom = -inf, inf
+        self.fills, self.net = [fill], fill.quantity
+        self._highest, self._lowest = -inf, inf
 
 
 @lru_cache(maxsize=65_536)
 def shortest_decimal(price: float) -> Decimal:
-    """Return the decimal that a float is the nearest one to, of up to fifteen digits."""
+    """Return the shortest decimal that a float stands for; exact for up to fifteen digits."""
     return Decimal(repr(price))
 
 
 class FillTotals(msgspec.Struct):
-    """What the fills of one trade come to. Sizes in contracts, values in points times contracts.
+    """Sums over the fills of one trade. Sizes in contracts, values in points times contracts.
 
-    `cash` is points earned, `slipped` points paid against references: None where one is unknown.
+    `peak` is the largest position. `slippage_value` is what was paid beyond the reference prices,
+    None where one of them is unknown.
     """
 
     entered: Decimal = ZERO
     entry_value: Decimal = ZERO
-    left: Decimal = ZERO
+    exited: Decimal = ZERO
     exit_value: Decimal = ZERO
     peak: Decimal = ZERO
     commissions: Decimal = ZERO
-    slipped: Decimal | None = ZERO
+    slippage_value: Decimal | None = ZERO
 
     @property
     def slippage(self) -> Decimal | None:
-        """Return the points paid against references per contract, None where one is unknown."""
-        return None if self.slipped is None else self.slipped / self.peak
+        """Return the slippage in points per contract, None where a reference is unknown."""
+        return None if self.slippage_value is None else self.slippage_value / self.peak
 
 
-def totals(fills: Sequence[Fill]) -> FillTotals:
-    """Add the fills of one trade up, oldest first."""
+def fill_totals(fills: Sequence[Fill]) -> FillTotals:
+    """Return the sums over the fills of one trade, oldest first."""
     found = FillTotals()
     long, held = fills[0].quantity > 0, ZERO
     for fill in fills:
@@ -142,54 +146,54 @@ def totals(fills: Sequence[Fill]) -> FillTotals:
             found.entered += quantity
             found.entry_value += quantity * fill.price
         else:
-            found.left -= quantity
+            found.exited -= quantity
             found.exit_value -= quantity * fill.price
         held += quantity
         if held > found.peak:
             found.peak = held
         found.commissions += fill.commission
         if fill.reference is None:
-            found.slipped = None
-        elif found.slipped is not None:
-            found.slipped += (fill.price - fill.reference) * fill.quantity
+            found.slippage_value = None
+        elif found.slippage_value is not None:
+            found.slippage_value += (fill.price - fill.reference) * fill.quantity
     return found
 
 
 class TradeFigures(msgspec.Struct):
-    """What a closed trade came to. Prices are averages, `earned` is points times contracts.
+    """Figures of a closed trade: average prices and slippage in points, commissions in currency.
 
-    `orders` are those whose fills it is made of, by client order id.
+    `gross` is the P&L before fees in points times contracts; `orders` are the client order ids.
     """
 
     size: Decimal
     entry: Decimal
     exit: Decimal
-    earned: Decimal
+    gross: Decimal
     commissions: Decimal
     slippage: Decimal | None
     orders: tuple[str, ...]
 
 
-def result(fills: Sequence[Fill]) -> TradeFigures:
-    """Return what the fills of a closed trade come to, oldest first."""
+def trade_figures(fills: Sequence[Fill]) -> TradeFigures:
+    """Return the figures of a closed trade from its fills, oldest first."""
     if len(fills) == 2 and fills[0].quantity == -fills[1].quantity:
-        return _in_and_out(*fills)
-    sums = totals(fills)
+        return _figures_of_two_fills(*fills)
+    sums = fill_totals(fills)
     gross = sums.exit_value - sums.entry_value
     return TradeFigures(
         size=sums.peak,
         entry=sums.entry_value / sums.entered,
-        exit=sums.exit_value / sums.left,
-        earned=gross if fills[0].quantity > 0 else -gross,
+        exit=sums.exit_value / sums.exited,
+        gross=gross if fills[0].quantity > 0 else -gross,
         commissions=sums.commissions,
         slippage=sums.slippage,
         orders=tuple(dict.fromkeys([fill.client_order_id for fill in fills])),
     )
 
 
-def _in_and_out(first: Fill, last: Fill) -> TradeFigures:
-    """Return what one fill and its opposite come to: most trades are no more than that."""
-    ran, slippage, long = last.price - first.price, None, first.quantity > ZERO
+def _figures_of_two_fills(first: Fill, last: Fill) -> TradeFigures:
+    """Return the figures of one fill and its opposite: the common case, without the sums."""
+    move, slippage, long = last.price - first.price, None, first.quantity > ZERO
     if first.reference is not None and last.reference is not None:
         slippage = (first.price - first.reference) - (last.price - last.reference)
         slippage = slippage if long else -slippage
@@ -197,7 +201,7 @@ def _in_and_out(first: Fill, last: Fill) -> TradeFigures:
         size=abs(first.quantity),
         entry=first.price,
         exit=last.price,
-        earned=ran * first.quantity if ran else ran,  # never minus zero
+        gross=move * first.quantity if move else move,  # never minus zero
         commissions=first.commission + last.commission,
         slippage=slippage,
         orders=(first.client_order_id, last.client_order_id),
@@ -208,42 +212,44 @@ def build_trade(
     fills: Sequence[Fill],
     number: int,
     multiplier: Decimal,
-    ran: tuple[Decimal, Decimal] | None,
+    price_range: tuple[Decimal, Decimal] | None,
     votes: tuple[Signal, ...],
 ) -> Trade:
-    """Make the record of a closed trade. P&L is exact: the sum of its fills, net of commissions.
+    """Return the record of a closed trade. P&L is exact: the sum of its fills, net of commissions.
 
-    `ran` is the highest and the lowest price it saw, None where nobody looked.
+    `price_range` has the highest and the lowest price during the trade; without it the record has
+    no excursion. `votes` are the signals behind it, oldest first.
     """
-    first, last, made = fills[0], fills[-1], result(fills)
+    first, last, figures = fills[0], fills[-1], trade_figures(fills)
     long = first.quantity > ZERO
-    swing = None
-    if ran is not None:
-        swing = excursion(ran, made.entry, made.size * multiplier, long=long)
+    reached = None
+    if price_range is not None:
+        reached = excursion(price_range, figures.entry, figures.size * multiplier, long=long)
     trade = Trade(
         id=f"{first.instrument_id}-{first.strategy}-{number}",
         instrument_id=first.instrument_id,
         strategy=first.strategy,
         side=Side.LONG if long else Side.SHORT,
-        quantity=made.size,
-        entry=made.entry,
-        exit=made.exit,
+        quantity=figures.size,
+        entry=figures.entry,
+        exit=figures.exit,
         opened=first.ts,
         closed=last.ts,
-        pnl=made.earned * multiplier - made.commissions,
-        commissions=made.commissions,
+        pnl=figures.gross * multiplier - figures.commissions,
+        commissions=figures.commissions,
         currency=first.currency,
-        orders=made.orders,
-        excursion=swing,
-        slippage=made.slippage,
+        orders=figures.orders,
+        excursion=reached,
+        slippage=figures.slippage,
     )  # without votes: to Python, a call with more than fifteen names is another kind of call
     return msgspec.structs.replace(trade, votes=votes) if votes else trade
 
 
 def excursion(
-    ran: tuple[Decimal, Decimal], entry: Decimal, dollars: Decimal, *, long: bool
+    price_range: tuple[Decimal, Decimal], entry: Decimal, dollars: Decimal, *, long: bool
 ) -> Excursion:
-    """Return the best and the worst of a trade in money, at `dollars` a point."""
-    up, down = (ran[0] - entry) * dollars, (ran[1] - entry) * dollars
+    """Return the maximum favorable and adverse excursion in money, at `dollars` a point."""
+    high, low = price_range
+    up, down = (high - entry) * dollars, (low - entry) * dollars
     best, worst = (up, down) if long else (-down, -up)
     return Excursion(favorable=max(best, ZERO), adverse=min(worst, ZERO))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CHICAGO = ZoneInfo("America/Chicago")
 OPENS = time(17)  # on the evening before, a session's date begins
-WRITTEN = "`contracts:`"
+CONFIGURED = "`contracts:`"
 
 
 class FeePeriod(msgspec.Struct, frozen=True):
@@ -62,21 +62,21 @@ class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
 
     def fee(self, ts: int) -> Decimal:
         """Return the fee of a contract and side at a moment (UTC nanoseconds)."""
-        return at(self.fees, ts).amount
+        return in_force_at(self.fees, ts).amount
 
     def margin(self, ts: int) -> MarginRates:
         """Return the margins in force at a moment (UTC nanoseconds)."""
-        return at(self.margins, ts)
+        return in_force_at(self.margins, ts)
 
 
-def at[T: (FeePeriod, MarginRates)](entries: Sequence[T], ts: int) -> T:
+def in_force_at[T: (FeePeriod, MarginRates)](entries: Sequence[T], ts: int) -> T:
     """Return the entry in force at a moment; before the first one, the first."""
     if len(entries) == 1:
         return entries[0]
     return entries[max(bisect_right(entries, ts, key=lambda one: one.since) - 1, 0)]
 
 
-def money_facts(
+def contract_terms(
     loaded: Loaded, contracts: Iterable[FuturesContract], start: int, end: int
 ) -> dict[str, ContractTerms]:
     """Return the money facts of each root on the tape, from `start` to `end` (UTC nanoseconds).
@@ -87,7 +87,9 @@ def money_facts(
     found = {}
     for root in sorted({contract.underlying for contract in contracts}):
         written = loaded.config.contracts.get(root)
-        found[root] = of_file(root, written) if written else of_table(loaded, root, start, end)
+        found[root] = (
+            from_config(root, written) if written else from_table(loaded, root, start, end)
+        )
         if parts := [fee.amount for fee in found[root].fees if fee.amount * 100 % 1]:
             raise loaded.error(
                 f"a fee must be in whole cents, as each fill is charged, was {parts[0]}.",
@@ -98,15 +100,15 @@ def money_facts(
     return found
 
 
-def of_file(root: str, written: ContractSettings) -> ContractTerms:
+def from_config(root: str, written: ContractSettings) -> ContractTerms:
     """Return what `contracts:` says of a root."""
     margins = MarginRates(0, written.margin_init, written.margin_maint, written.day_trade)
     return ContractTerms(
-        root=root, fees=[FeePeriod(0, written.fee)], margins=[margins], source=WRITTEN
+        root=root, fees=[FeePeriod(0, written.fee)], margins=[margins], source=CONFIGURED
     )
 
 
-def of_table(loaded: Loaded, root: str, start: int, end: int) -> ContractTerms:
+def from_table(loaded: Loaded, root: str, start: int, end: int) -> ContractTerms:
     """Return what the dated table says of a root, as far as a run needs it."""
     try:
         table: RootSpec = market(root)
@@ -114,34 +116,36 @@ def of_table(loaded: Loaded, root: str, start: int, end: int) -> ContractTerms:
         known = loaded.config.contracts
         hint = did_you_mean(root, known) or f"Write them, or add the root to {FILE}."
         raise loaded.error(f"no fee and margins for {root}.", "contracts", hint=hint) from error
-    fees = [FeePeriod(begins(one.since), one.total) for one in table.fees]
+    fees = [FeePeriod(session_start(one.since), one.total) for one in table.fees]
     margins = [
-        MarginRates(begins(one.since), one.initial, one.maintenance, one.day_trade)
+        MarginRates(session_start(one.since), one.initial, one.maintenance, one.day_trade)
         for one in table.margins
     ]
     return ContractTerms(
         root=root,
-        fees=needed(fees, start, end),
-        margins=needed(margins, start, end),
+        fees=in_force_between(fees, start, end),
+        margins=in_force_between(margins, start, end),
         source=str(FILE),
         start=start,
     )
 
 
-def needed[T: (FeePeriod, MarginRates)](entries: list[T], start: int, end: int) -> list[T]:
+def in_force_between[T: (FeePeriod, MarginRates)](
+    entries: list[T], start: int, end: int
+) -> list[T]:
     """Return the entries that are in force between two moments, both inclusive."""
     entries = sorted(entries, key=lambda one: one.since)
-    first = at(entries, start)
+    first = in_force_at(entries, start)
     return [one for one in entries if one is first or start < one.since <= end]
 
 
-def begins(day: date) -> int:
+def session_start(day: date) -> int:
     """Return when a session's date begins, in UTC nanoseconds."""
     evening = datetime.combine(day - timedelta(days=1), OPENS, CHICAGO)
     return int(evening.timestamp()) * 1_000_000_000
 
 
-def day_of(ts: int) -> str:
+def session_date(ts: int) -> str:
     """Return the date of the session that begins at a moment (UTC nanoseconds), `2022-01-21`."""
     evening = datetime.fromtimestamp(ts // 1_000_000_000, CHICAGO)
     return f"{evening + timedelta(days=1):%Y-%m-%d}"
@@ -150,7 +154,7 @@ def day_of(ts: int) -> str:
 def _check_day_trade(loaded: Loaded, terms: ContractTerms) -> None:
     for margins in terms.margins:
         if margins.day_trade is None:
-            since = f" from {day_of(margins.since)}" if margins.since else ""
+            since = f" from {session_date(margins.since)}" if margins.since else ""
             raise loaded.error(
                 f"no day-trade margin of {terms.root}{since} in {terms.source}.",
                 "margin",
@@ -181,7 +185,7 @@ def _since[T: (FeePeriod, MarginRates)](one: T, entries: Sequence[T], terms: Con
     if not one.since:
         return f" ({terms.source})"
     first = ", the first there is" if one is entries[0] and one.since > terms.start else ""
-    return f" ({terms.source} as of {day_of(one.since)}{first})"
+    return f" ({terms.source} as of {session_date(one.since)}{first})"
 
 
 def _day_trade(margins: MarginRates) -> str:

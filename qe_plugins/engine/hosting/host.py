@@ -255,7 +255,7 @@ def heard(author: type) -> dict[str, Any]:
 
 def bookkeeping(author: Any, floor: RunContext) -> dict[str, Any]:
     """Return the callbacks by which the floor hears of fills and denials, then the author."""
-    sent, booked, watched = floor.sent, floor.office.filled, floor.house.filled
+    sent, booked, watched = floor.sent, floor.office.on_fill, floor.house.filled
     counted = floor.balance.filled
 
     def on_order_filled(self: Any, event: Any) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Recorder:
     """Facts in the order they happened. Ids are the same in every run of the same tape.
 
-    `handled` is the event that a strategy was handling when an order left it, by client order id.
+    `sent_on` is the event that a strategy was handling when an order left it, by client order id.
     `label` keeps the ids of what was said after the event apart from those of the run itself.
     """
 
@@ -31,11 +31,11 @@ class Recorder:
         self.failures = PluginFailureLog()
         self.fills: list[Fill] = []
         self.trades: list[Trade] = []
-        self.closing: dict[str, str] = {}
+        self.closing_fill: dict[str, str] = {}
         self.signals: dict[str, Signal] = {}
-        self.wishes: list[tuple[Bar, Sequence[Signal]]] = []
-        self.resolved: dict[str, Sequence[Signal]] = {}
-        self.handled: dict[Any, object] = {}
+        self.votes: list[tuple[Bar, Sequence[Signal]]] = []
+        self.consolidated: dict[str, Sequence[Signal]] = {}
+        self.sent_on: dict[Any, object] = {}
         self._counts: dict[FactKind, int] = {}
         self._expiries: dict[str, str] = {}
 
@@ -52,21 +52,21 @@ class Recorder:
 
     def sends(self, order: Any, event: object) -> None:
         """Remember the event that a component was handling when an order left it."""
-        self.handled[order.client_order_id] = event
+        self.sent_on[order.client_order_id] = event
 
     def happened(self, event: Any) -> None:
         """Take an event of an order, where `follows_orders` says that they are wanted."""
 
-    def wished(self, bar: Bar, votes: Sequence[Signal]) -> None:
+    def voted(self, bar: Bar, votes: Sequence[Signal]) -> None:
         """Remember what plugins wished for at a bar."""
-        self.wishes.append((bar, votes))
+        self.votes.append((bar, votes))
         for vote in votes:
             self.signals[vote.id] = vote
 
     def signal(self, signal: Signal, votes: Sequence[Signal]) -> None:
         """Remember what the arbiter made of the votes."""
         self.signals[signal.id] = signal
-        self.resolved[signal.id] = votes
+        self.consolidated[signal.id] = votes
 
     def size(self, signal: Signal, size: Size, source: str, ts: int) -> None:
         """Remember how many contracts a signal was worth, and why."""
@@ -104,10 +104,10 @@ class Recorder:
         body = {"title": proposal.title, "reason": proposal.reason, "change": proposal.change}
         self.numbered(FactKind.PROPOSAL, ts, plugin, None, body)
 
-    def trade(self, trade: Trade, closing: Fill) -> None:
+    def trade(self, trade: Trade, last: Fill) -> None:
         """Remember a closed trade and the fill that closed it."""
         self.trades.append(trade)
-        self.closing[trade.id] = closing.trade_id
+        self.closing_fill[trade.id] = last.trade_id
 
     def tagged(self, order: Any) -> str | None:
         """Return the id of the signal that an order is tagged with, None where it has none.
@@ -122,7 +122,7 @@ class Recorder:
     def votes_behind(self, signal_id: str | None) -> tuple[Signal, ...]:
         """Return a signal and, before it, the votes that led to it, oldest first."""
         signal = self.signals.get(signal_id) if signal_id else None
-        return () if signal is None else (*self.resolved.get(signal.id, ()), signal)
+        return () if signal is None else (*self.consolidated.get(signal.id, ()), signal)
 
     def numbered(
         self, kind: FactKind, ts: int, source: str, cause: str | None, body: dict[str, Any]

@@ -42,13 +42,13 @@ def collect_result(
 
     `seconds` is left empty: the runner measures it.
     """
-    floor.office.settle()
+    floor.office.book_until()
     recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
     balance = floor.balance
     if wrong := balance.differs(floor.one_account.engines):
         raise RunError(f"{wrong}: nothing of this run can be believed.")
     orders = _orders(floor)
-    still_open = reference_prices.complete(recorder, orders, tape)
+    open_trades = reference_prices.complete(recorder, orders, tape)
     settlements = settlement.settled(recorder.fills, tape.settlements)
     ids = {str(contract.id): contract.id for contract in tape.contracts}
     traded = {fill.instrument_id for fill in recorder.fills} | {
@@ -67,7 +67,7 @@ def collect_result(
         currency=currency,
         orders=frames.orders_frame(orders, recorder),
         fills=frames.fills_frame(recorder.fills),
-        positions=frames.positions_frame(recorder.trades, still_open),
+        positions=frames.positions_frame(recorder.trades, open_trades),
         account=account_frame(
             recorder.fills,
             {name: decimal(floor.instruments[name].multiplier) for name in traded},
@@ -110,7 +110,7 @@ def fills_sha256(fills: Iterable[Fill]) -> str:
 def _orders(floor: RunContext) -> list[Any]:
     """Return every order in the order of submission; those that only the engine knows last."""
     known = {order.client_order_id: order for order in floor.cache.orders()}
-    own = [known.pop(i) for i in floor.recorder.handled if i in known]
+    own = [known.pop(i) for i in floor.recorder.sent_on if i in known]
     rest = list(known.values())
     rest.sort(key=lambda order: (order.ts_init, floor.recorder.order_id(order)))
     return sorted(own + rest, key=lambda order: order.ts_init)
@@ -125,7 +125,7 @@ def _facts(
     said: list[Said],
 ) -> list[Fact]:
     recorder = floor.recorder
-    causes = facts.closed_by_the_house(orders, recorder)
+    causes = facts.forced_close_orders(orders, recorder)
     causes |= settlement.journaled(settlements, recorder)
     run = Fact(
         id="run:1",
@@ -142,12 +142,12 @@ def _facts(
         },
     )
     happened = [
-        *facts.wish_facts(recorder),
+        *facts.signal_facts(recorder),
         *recorder.facts,
         *facts.order_facts(orders, recorder, causes),
         *facts.fill_facts(recorder.fills),
-        *facts.trade_facts(recorder.trades, recorder.closing),
-        *facts.said_facts(said),
+        *facts.trade_facts(recorder.trades, recorder.closing_fill),
+        *facts.observer_facts(said),
         *recorder.failures.facts(),
     ]
     return [run, *in_causal_order(happened)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.accounting.trades import Fill
     from qe_plugins.engine.recording.observers import Said
 
-HOUSE = frozenset({"EXPIRY", "MARGIN"})
+FORCED_CLOSE_TAGS = frozenset({"EXPIRY", "MARGIN"})
 """Tags of the orders by which the house closes."""
 
 
@@ -33,7 +33,7 @@ def order_facts(
     known = {order.client_order_id: order for order in orders}
     ids = {f"order:{recorder.order_id(order)}" for order in orders}
     for order in orders:
-        event = recorder.handled.get(order.client_order_id)
+        event = recorder.sent_on.get(order.client_order_id)
         if isinstance(event, Bar):
             yield snapshot(event)
         signal = recorder.tagged(order) or recorder.tagged(known.get(order.parent_order_id))
@@ -46,22 +46,22 @@ def order_facts(
             ts_event=order.ts_init,
             source=order.strategy_id.value,
             cause=cause or closings.get(recorder.order_id(order)),
-            body=_order(order),
+            body=_order_body(order),
         )
 
 
-def wish_facts(recorder: Recorder) -> Iterator[Fact]:
+def signal_facts(recorder: Recorder) -> Iterator[Fact]:
     """Yield what plugins wished for, caused by a bar, and what was made of it, by the first."""
-    for bar, votes in recorder.wishes:
+    for bar, votes in recorder.votes:
         yield snapshot(bar)
         for vote in votes:
-            yield _wish(vote, FactKind.VOTE, snapshot_id(bar), {})
-    for name, votes in recorder.resolved.items():
+            yield _signal_fact(vote, FactKind.VOTE, snapshot_id(bar), {})
+    for name, votes in recorder.consolidated.items():
         heard = {"votes": [vote.id for vote in votes]}
-        yield _wish(recorder.signals[name], FactKind.SIGNAL, votes[0].id, heard)
+        yield _signal_fact(recorder.signals[name], FactKind.SIGNAL, votes[0].id, heard)
 
 
-def closed_by_the_house(orders: Iterable[Any], recorder: Recorder) -> dict[str, str]:
+def forced_close_orders(orders: Iterable[Any], recorder: Recorder) -> dict[str, str]:
     """Return the facts by which the house closed a position, by the orders that did it."""
     known = {
         (fact.body["strategy"], fact.body["instrument_id"], fact.ts_event): fact.id
@@ -71,7 +71,7 @@ def closed_by_the_house(orders: Iterable[Any], recorder: Recorder) -> dict[str, 
     found: dict[str, str] = {}
     for order in orders if known else ():
         key = (order.strategy_id.value, str(order.instrument_id), order.ts_init)
-        if key in known and HOUSE.intersection(order.tags or ()):
+        if key in known and FORCED_CLOSE_TAGS.intersection(order.tags or ()):
             found[recorder.order_id(order)] = known[key]
     return found
 
@@ -112,7 +112,7 @@ def trade_facts(trades: Iterable[Trade], closing: Mapping[str, str]) -> Iterator
             "commissions": str(trade.commissions),
             "currency": trade.currency,
             "orders": list(trade.orders),
-            "slippage": _text(trade.slippage),
+            "slippage": _text_or_none(trade.slippage),
         }
         yield Fact(
             id=f"trade:{trade.id}",
@@ -124,7 +124,7 @@ def trade_facts(trades: Iterable[Trade], closing: Mapping[str, str]) -> Iterator
         )
 
 
-def said_facts(said: Iterable[Said]) -> list[Fact]:
+def observer_facts(said: Iterable[Said]) -> list[Fact]:
     """Return what observers said as facts: reviews and proposals."""
     recorder = Recorder(label="after-")
     for _, ts, answer in said:
@@ -135,7 +135,7 @@ def said_facts(said: Iterable[Said]) -> list[Fact]:
     return recorder.facts
 
 
-def _wish(signal: Signal, kind: FactKind, cause: str, more: dict[str, Any]) -> Fact:
+def _signal_fact(signal: Signal, kind: FactKind, cause: str, more: dict[str, Any]) -> Fact:
     body: dict[str, Any] = {
         "instrument_id": signal.instrument_id,
         "side": str(signal.side),
@@ -154,7 +154,7 @@ def _wish(signal: Signal, kind: FactKind, cause: str, more: dict[str, Any]) -> F
     )
 
 
-def _order(order: Any) -> dict[str, Any]:
+def _order_body(order: Any) -> dict[str, Any]:
     body: dict[str, Any] = {
         "instrument_id": str(order.instrument_id),
         "side": order.side.name,
@@ -170,5 +170,5 @@ def _order(order: Any) -> dict[str, Any]:
     return body
 
 
-def _text(value: Decimal | None) -> str | None:
+def _text_or_none(value: Decimal | None) -> str | None:
     return None if value is None else str(value)

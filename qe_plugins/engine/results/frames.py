@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from qe_plugins.engine.accounting.balance import Earnings
-from qe_plugins.engine.accounting.trades import Fill, OpenTrade, totals
+from qe_plugins.engine.accounting.trades import Fill, OpenTrade, fill_totals
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.journal.facts import Fact, FactKind
@@ -142,9 +142,11 @@ def fills_frame(fills: Iterable[Fill]) -> pl.DataFrame:
     return framed(rows, FILLS)
 
 
-def positions_frame(trades: Iterable[Trade], books: Iterable[OpenTrade]) -> pl.DataFrame:
+def positions_frame(trades: Iterable[Trade], open_trades: Iterable[OpenTrade]) -> pl.DataFrame:
     """Return one row a trade; what is still open at the end has no exit and no profit yet."""
-    rows = [_closed(trade) for trade in trades] + [_open(book) for book in books if book.held]
+    rows = [_closed(trade) for trade in trades] + [
+        _open(trade) for trade in open_trades if trade.net
+    ]
     return framed(rows, POSITIONS)
 
 
@@ -210,13 +212,13 @@ def _closed(trade: Trade) -> tuple[Any, ...]:
     )
 
 
-def _open(book: OpenTrade) -> tuple[Any, ...]:
-    first, sums = book.fills[0], totals(book.fills)
+def _open(trade: OpenTrade) -> tuple[Any, ...]:
+    first, sums = trade.fills[0], fill_totals(trade.fills)
     return (
-        f"{first.instrument_id}-{first.strategy}-{book.closed + 1}",
+        f"{first.instrument_id}-{first.strategy}-{trade.closed + 1}",
         first.instrument_id,
         first.strategy,
-        "LONG" if book.held > 0 else "SHORT",
+        "LONG" if trade.net > 0 else "SHORT",
         float(sums.peak),
         float(sums.entry_value / sums.entered),
         None,

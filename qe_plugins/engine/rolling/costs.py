@@ -1,4 +1,4 @@
-"""What the rolls of a run cost: both legs of each, with price and fee."""
+"""The rolls of a run and their cost: price and fee of both legs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def rolls_of(recorder: Recorder) -> list[dict[str, Any]]:
-    """Return one JSON-safe mapping a roll, oldest first; prices in points, fees in currency."""
+    """Return one mapping per roll, oldest first, ready for JSON; points and currency."""
     filled: defaultdict[str, list[Fill]] = defaultdict(list)
     for fill in recorder.fills:
         filled[fill.client_order_id].append(fill)
-    return [_roll(fact, filled) for fact in recorder.facts if fact.kind is FactKind.ROLL]
+    return [_describe_roll(fact, filled) for fact in recorder.facts if fact.kind is FactKind.ROLL]
 
 
-def _roll(fact: Fact, filled: Mapping[str, Sequence[Fill]]) -> dict[str, Any]:
+def _describe_roll(fact: Fact, filled: Mapping[str, Sequence[Fill]]) -> dict[str, Any]:
     body = fact.body
-    legs = [_leg(order, filled.get(order, ())) for order in body["orders"]]
+    legs = [_describe_leg(order, filled.get(order, ())) for order in body["orders"]]
     prices = [float(price) for price in body["prices"]]
     return {
         "at": datetime.fromtimestamp(fact.ts_event // 10**9, UTC).isoformat(),
@@ -42,7 +42,7 @@ def _roll(fact: Fact, filled: Mapping[str, Sequence[Fill]]) -> dict[str, Any]:
     }
 
 
-def _leg(order: str, fills: Sequence[Fill]) -> dict[str, Any]:
+def _describe_leg(order: str, fills: Sequence[Fill]) -> dict[str, Any]:
     size = sum((abs(fill.quantity) for fill in fills), Decimal(0))
     paid = sum((fill.price * abs(fill.quantity) for fill in fills), Decimal(0))
     return {

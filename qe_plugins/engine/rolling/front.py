@@ -1,7 +1,7 @@
-"""The front of a root as a series that strategies hear: the current contract's bars, relabelled.
+"""The spliced series of a root: bars of the contract that is the front month, under one name.
 
-Point in time: bars are never moved. What earlier bars would have been on the current contract's
-level is worked out when the front turns, from the turn's own price pair (see `adjusted`).
+Point in time: a strategy receives bars as they traded. Earlier bars are put on the level of the
+next contract only when the front month changes, by the two prices of that roll (see `adjusted`).
 """
 
 from __future__ import annotations
@@ -28,21 +28,25 @@ from qe_plugins.engine.contracts.instruments import remade
 if TYPE_CHECKING:
     from qe_plugins.engine.rolling.roll_points import RollPoint
 
-type Move = Callable[[Price], Price]
+type PriceChange = Callable[[Price], Price]
 
 FAR = 10 * 366 * 86_400 * 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Front:
-    """One root's front on one tape: `id` is `MES.XCME`, `spec` the bars' specification."""
+    """The front months of one root over a run.
+
+    `id` is `MES.XCME`, `spec` the bars' specification, `rule` what makes a contract current,
+    `first` the id of the first contract.
+    """
 
     root: str
     id: str
     spec: str
     rule: str
     first: str
-    turns: tuple[RollPoint, ...]
+    roll_points: tuple[RollPoint, ...]
 
     @property
     def bar_type(self) -> str:
@@ -50,34 +54,34 @@ class Front:
         return f"{self.id}-{self.spec}-EXTERNAL"
 
     @property
-    def woven(self) -> SplicedSeries:
-        """Return the series as the tape weaves it: of each contract's bars while it is current."""
-        contracts = [(0, self.first), *((turn.at, turn.after) for turn in self.turns)]
+    def spliced_series(self) -> SplicedSeries:
+        """Return which contract's bars the series has, and from when on."""
+        contracts = [(0, self.first), *((point.at, point.after) for point in self.roll_points)]
         parts = ((since, f"{one}-{self.spec}-EXTERNAL") for since, one in contracts)
         return SplicedSeries(self.bar_type, tuple(parts))
 
     def contract(self, ts: int) -> str:
         """Return the contract that is current at a moment (UTC ns)."""
-        passed = [turn.after for turn in self.turns if turn.at <= ts]
+        passed = [point.after for point in self.roll_points if point.at <= ts]
         return passed[-1] if passed else self.first
 
 
-def adjusted(history: Sequence[Bar], turns: Sequence[RollPoint], adjust: str) -> list[Bar]:
-    """Return front bars, oldest first, as they would have been on the level of the last turn.
+def adjusted(history: Sequence[Bar], roll_points: Sequence[RollPoint], adjust: str) -> list[Bar]:
+    """Return front bars, oldest first, adjusted to the level of the last roll point.
 
-    `turns` are those up to now; `adjust` is `difference` or `ratio`. A turn without prices leaves
-    what was before it out, and so does a ratio of prices that are not above zero: there is nothing
-    to adjust it by.
+    `roll_points` are those up to now; `adjust` is `difference` or `ratio`. Bars before a roll point
+    without prices are left out, and so are bars before a ratio of prices that are not positive:
+    there is nothing to adjust them by.
     """
-    ratio, difference, later = Decimal(1), Decimal(0), list(turns)
+    ratio, difference, later = Decimal(1), Decimal(0), list(roll_points)
     moved: list[Bar] = []
-    move: Move | None = None
+    move: PriceChange | None = None
     for bar in sorted(history, key=lambda bar: bar.ts_event, reverse=True):
         while later and later[-1].at > bar.ts_event:
-            turn = later.pop()
-            if turn.prices is None or (adjust == "ratio" and min(turn.prices) <= 0):
+            point = later.pop()
+            if point.prices is None or (adjust == "ratio" and min(point.prices) <= 0):
                 return moved[::-1]
-            before, after = turn.prices
+            before, after = point.prices
             if adjust == "ratio":
                 ratio *= after / before
                 move = partial(_scaled, ratio)
@@ -92,7 +96,7 @@ def _scaled(ratio: Decimal, price: Price) -> Price:
     return Price.from_decimal_dp(price.as_decimal() * ratio, price.precision)
 
 
-def _moved(bar: Bar, move: Move) -> Bar:
+def _moved(bar: Bar, move: PriceChange) -> Bar:
     return Bar(
         bar.bar_type,
         move(bar.open),
@@ -106,7 +110,7 @@ def _moved(bar: Bar, move: Move) -> Bar:
 
 
 def front_instrument(front: Front, contract: FuturesContract) -> Any:
-    """Return the front as an instrument to look up tick and multiplier in; it is never traded."""
+    """Return an instrument for the front's id, to read tick and multiplier from; never traded."""
     return remade(
         contract,
         instrument_id=InstrumentId.from_str(front.id),
@@ -116,10 +120,11 @@ def front_instrument(front: Front, contract: FuturesContract) -> Any:
     )
 
 
-def unmatched(front: Front, price: Price, ts: int) -> Bar:
-    """Return a bar by which the venue leaves the front's own bars alone: nobody trades them.
+def unmatched_bar(front: Front, price: Price, ts: int) -> Bar:
+    """Return a bar after which the venue does not match orders on the front's own bars.
 
-    It matches orders by the shortest bars of an instrument that it has heard, and this is one.
+    The engine matches on the shortest bars of an instrument that it has received, and no other bar
+    is as short as this one.
     """
     kind = BarType.from_str(f"{front.id}-1-MILLISECOND-LAST-EXTERNAL")
     return Bar(kind, price, price, price, price, Quantity.from_int(1), ts, ts)

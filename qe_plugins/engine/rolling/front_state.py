@@ -1,4 +1,4 @@
-"""Where a strategy on a root stands: the contract it trades, and the turn that waits."""
+"""The state of a strategy on a root: the contract that it trades, and the roll that is pending."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.settings.entries import RollSettings
 
 NEVER = 2**63 - 1
-TRANSLATED = ("orders", "positions", "position", "net_", "is_", "realized", "unrealized")
+TRANSLATED_PREFIXES = ("orders", "positions", "position", "net_", "is_", "realized", "unrealized")
 BARS: dict[str, Callable[..., Any]] = {
     "bar": lambda past, index=0: past[-1 - index] if index < len(past) else None,
     "bars": lambda past: list(reversed(past)) or None,
@@ -26,43 +26,46 @@ BARS: dict[str, Callable[..., Any]] = {
 
 
 class FrontState:
-    """Where one strategy on a root stands: the contract it trades, and the turn that waits.
+    """The state of one strategy on a root.
 
-    `next_at` is when there is something to do: now where a turn waits, else at the next turn.
-    `source` are the bars of which the front's are made `since` a moment (UTC ns), None while none
-    are known to come. `past` are the front's last `kept` bars, oldest first. `listens` says whether
-    the author wants them, `asked` which other bars.
+    `contract` is the contract that it trades, which changes later than the front month while a roll
+    is pending. `next_at` is when the next roll may be due: 0 while one is pending, else the time of
+    the next roll point (UTC ns). `source` is the bar type that the front's bars come from, `since`
+    the close of the first of them (UTC ns); it is None where this chunk has no more. `past` has the
+    front's last bars, at most `capacity`, oldest first. `roll_orders` are the client order ids of
+    the rolls' own orders, `wants_bars` says whether the author subscribed to the front's bars,
+    `other_bars` to which other bars.
     """
 
-    def __init__(self, front: Front, follows: RollSettings, *, kept: int) -> None:
-        self.front, self.follows = front, follows
+    def __init__(self, front: Front, settings: RollSettings, *, capacity: int) -> None:
+        self.front, self.settings = front, settings
         self.id = InstrumentId.from_str(front.id)
         self.label = BarType.from_str(front.bar_type)
         self.contract = InstrumentId.from_str(front.first)
-        self._due: RollPoint | None = None
-        self.quiet: set[Any] = set()
+        self._pending: RollPoint | None = None
+        self.roll_orders: set[Any] = set()
         self.indicators: list[Any] = []
         self.source: BarType | None = None
         self.since = 0
-        self.past: deque[Bar] = deque(maxlen=kept)
-        self.listens, self.asked = False, set[Any]()
+        self.past: deque[Bar] = deque(maxlen=capacity)
+        self.wants_bars, self.other_bars = False, set[Any]()
         self._bars: deque[Bar] = deque()
-        self._strands: deque[SplicedBars] = deque()
-        self._coming = list(front.turns)
+        self._spliced_bars: deque[SplicedBars] = deque()
+        self._ahead = list(front.roll_points)
         self.next_at = self._next_at()
 
     @property
     def sources(self) -> list[BarType]:
-        """Return the bars of every contract that is the front on this tape."""
-        return [BarType.from_str(name) for _, name in self.front.woven.parts]
+        """Return the bar types of every contract that is the front month during the run."""
+        return [BarType.from_str(name) for _, name in self.front.spliced_series.parts]
 
-    def expects(self, strands: Iterable[SplicedBars]) -> None:
-        """Take the front's next bars, in order; who has not heard the last ones has stopped."""
-        self._strands = deque(one for one in strands if one.name == self.front.bar_type)
+    def start_chunk(self, spliced: Iterable[SplicedBars]) -> None:
+        """Take the front's bars of the next chunk; a stopped strategy has left the last ones."""
+        self._spliced_bars = deque(one for one in spliced if one.name == self.front.bar_type)
         self._follow()
 
-    def hear(self) -> Bar:
-        """Return the front's bar that comes with a bar of `source`, and go on to the next one."""
+    def next_bar(self) -> Bar:
+        """Return the front's bar at the moment of a bar of `source`, and advance to the next."""
         bar = self._bars.popleft()
         if not self._bars:
             self._follow()
@@ -70,70 +73,70 @@ class FrontState:
         return bar
 
     def _follow(self) -> None:
-        strand = self._strands.popleft() if self._strands else None
-        self._bars = deque(strand.bars if strand else ())
-        self.source = BarType.from_str(strand.of) if strand else None
+        part = self._spliced_bars.popleft() if self._spliced_bars else None
+        self._bars = deque(part.bars if part else ())
+        self.source = BarType.from_str(part.of) if part else None
         self.since = self._bars[0].ts_event if self._bars else 0
 
     @property
-    def due(self) -> RollPoint | None:
-        """Return the turn that waits to be made."""
-        return self._due
+    def pending(self) -> RollPoint | None:
+        """Return the roll point at which the position has not been rolled yet, None without one."""
+        return self._pending
 
-    def arrive(self, turn: RollPoint) -> None:
-        """Trade the contract that a turn leads to."""
-        self.contract, self._due = InstrumentId.from_str(turn.after), None
+    def rolled_to(self, roll_point: RollPoint) -> None:
+        """Trade the contract after a roll point from now on."""
+        self.contract, self._pending = InstrumentId.from_str(roll_point.after), None
         self.next_at = self._next_at()
 
-    def reach(self, ts: int) -> bool:
-        """Take the turns up to a bar's close. Say whether there was one."""
+    def advance(self, ts: int) -> bool:
+        """Pass the roll points up to a bar's close (UTC ns). Say whether there was one."""
         reached = False
-        while self._coming and self._coming[0].at <= ts:
-            self._due, reached = self._coming.pop(0), True
+        while self._ahead and self._ahead[0].at <= ts:
+            self._pending, reached = self._ahead.pop(0), True
         self.next_at = self._next_at()
         return reached
 
     def _next_at(self) -> int:
-        if self._due is not None:
+        if self._pending is not None:
             return 0
-        return self._coming[0].at if self._coming else NEVER
+        return self._ahead[0].at if self._ahead else NEVER
 
-    def passed(self, ts: int) -> list[RollPoint]:
-        """Return the turns up to a bar's close."""
-        return [turn for turn in self.front.turns if turn.at <= ts]
+    def passed_roll_points(self, ts: int) -> list[RollPoint]:
+        """Return the roll points up to a bar's close (UTC ns)."""
+        return [point for point in self.front.roll_points if point.at <= ts]
 
-    def hushes(self, event: Any) -> bool:
-        """Say whether an event is about an order of the roll itself."""
+    def hides(self, event: Any) -> bool:
+        """Say whether an event is of a roll's own order, which is hidden from the author."""
         about = {PositionOpened: "opening_order_id", PositionClosed: "closing_order_id"}
         name = about.get(type(event), "client_order_id")
-        return getattr(event, name, None) in self.quiet
+        return getattr(event, name, None) in self.roll_orders
 
 
 class FrontView:
-    """The engine's cache or portfolio, where the front's id means the contract it stands for.
+    """The engine's cache or portfolio, where the front's id stands for the contract traded.
 
-    The front's bars are those that were heard, the last one first as the engine has them.
+    The front's bars are those that the strategy received, the last one first as in the engine.
     """
 
-    def __init__(self, inner: Any, follower: FrontState) -> None:
-        self._inner, self._follower = inner, follower
+    def __init__(self, inner: Any, front_state: FrontState) -> None:
+        self._inner, self._front_state = inner, front_state
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._inner, name)
         if name in BARS:
-            return partial(self._of_bars, BARS[name], attribute)
-        if not name.startswith(TRANSLATED) or not callable(attribute):
+            return partial(self._read_bars, BARS[name], attribute)
+        if not name.startswith(TRANSLATED_PREFIXES) or not callable(attribute):
             return attribute
-        follower = self._follower
+        state = self._front_state
 
         def translated(*args: Any, **kwargs: Any) -> Any:
-            args = tuple(follower.contract if a == follower.id else a for a in args)
-            kwargs = {k: follower.contract if v == follower.id else v for k, v in kwargs.items()}
+            args = tuple(state.contract if a == state.id else a for a in args)
+            kwargs = {k: state.contract if v == state.id else v for k, v in kwargs.items()}
             return attribute(*args, **kwargs)
 
         return translated
 
-    def _of_bars(
+    def _read_bars(
         self,
         ours: Callable[..., Any],
         theirs: Callable[..., Any],
@@ -141,6 +144,6 @@ class FrontView:
         *args: Any,
         **kw: Any,
     ) -> Any:
-        if bar_type == self._follower.label:
-            return ours(self._follower.past, *args, **kw)
+        if bar_type == self._front_state.label:
+            return ours(self._front_state.past, *args, **kw)
         return theirs(bar_type, *args, **kw)

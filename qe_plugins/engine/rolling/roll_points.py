@@ -1,7 +1,7 @@
-"""When the front of a root turns from one contract to the next on a tape, and at what prices.
+"""When the front month of a root changes during a run, and at what prices.
 
-The roll calendar says on which session; the moment is the first minute of that session's regular
-hours in which both contracts traded, so that both legs and the adjustment have one price pair.
+The roll calendar gives the session. The moment is the first minute of that session's regular hours
+in which both contracts traded, so that both legs and the adjustment use one pair of prices.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 REGULAR = (time(8, 30), time(15))
 DAY = 86_400_000_000_000
-PATIENCE = 30 * DAY  # after an expiry, in which to look for the next contract: tapes have holes
+PATIENCE = 30 * DAY  # how long after an expiry the next contract may start: data has gaps
 
 
 @dataclass(frozen=True)
 class RollPoint:
     """From the bar closed `at` (UTC ns) on, `after` is current instead of `before` (ids).
 
-    `prices` are both closes of that bar, in points: None where the contracts never traded in the
-    same minute, or `after` is not on the tape.
+    `prices` are the closes of both contracts in that minute, in points; None where they never
+    traded in the same minute or the data has no `after`. `reason` is the calendar's.
     """
 
     at: int
@@ -51,19 +51,19 @@ class RollPoint:
 def roll_points(
     tape: Tape, root: str, rule: str, files: Sequence[Path] = ()
 ) -> tuple[str, tuple[RollPoint, ...]]:
-    """Return the first contract of a root on a tape, and the turns after it.
+    """Return the first front month of a root on a tape, and the roll points after it.
 
-    `files` are the Databento files or folders that the tape was decoded from, if any: their roll
-    calendar is that of `qe data rolls`, which also knows daily bars and open interest. Raises
-    DataError where the tape has no bars of the root, or a rule that bars cannot answer.
+    `files` are the Databento files or folders that the tape was decoded from, if any: then the roll
+    calendar is that of `qe data rolls`, which also uses daily bars and open interest. Raises
+    DataError where the tape has no bars of the root, or where bars do not suffice for the rule.
     """
     bars = bars_of(tape, root)
     if not bars:
         raise DataError(f"the data has no bars of {root}.", hint="Name a root that is on it.")
     calendar = _calendar(tape, root, Rule(rule), bars, files)
     expiries = {str(contract.id): contract.expiration_ns for contract in tape.contracts}
-    turns = (_turn(roll, root, bars, expiries) for roll in calendar.rolls)
-    return calendar.first, tuple(turn for turn in turns if turn is not None)
+    points = (_roll_point(roll, root, bars, expiries) for roll in calendar.rolls)
+    return calendar.first, tuple(point for point in points if point is not None)
 
 
 def bars_of(tape: Tape, root: str) -> dict[str, pl.LazyFrame]:
@@ -86,7 +86,7 @@ def _calendar(
 ) -> RollCalendar:
     first, last = (_trading_day(root, ts) for ts in (tape.start, tape.end))
     if files and rule is not Rule.CALENDAR:
-        return within(_shared(root, rule, files, first, last), first, last)
+        return within(_stored_calendar(root, rule, files, first, last), first, last)
     known = sessions(root, first, shifted(root, last, 1))
     days = [session.date for session in known]
     if rule is Rule.CALENDAR:
@@ -102,7 +102,9 @@ def _calendar(
     return roll_calendar(root, rule, days, _volumes(bars, closes, days))
 
 
-def _shared(root: str, rule: Rule, files: Sequence[Path], first: date, last: date) -> RollCalendar:
+def _stored_calendar(
+    root: str, rule: Rule, files: Sequence[Path], first: date, last: date
+) -> RollCalendar:
     """Return the calendar that `qe data rolls` keeps beside the data, made anew if short or old.
 
     A calendar says of a session only what was known the day before, so a longer one agrees.
@@ -130,20 +132,20 @@ def _volumes(bars: Mapping[str, pl.LazyFrame], closes: Any, days: Sequence[date]
     return figures
 
 
-def _turn(
+def _roll_point(
     roll: Roll, root: str, bars: Mapping[str, pl.LazyFrame], expiries: Mapping[str, int]
 ) -> RollPoint | None:
-    """Return the turn of a roll, None where the tape ends before it.
+    """Return the roll point of a calendar's roll, None where the tape ends before it.
 
-    Without a shared minute in regular hours, any shared minute of the last day will do; without
-    that, the next contract's first bar after the expiry. What comes first is known when it comes.
+    Without a shared minute in regular hours it is any shared minute of the last day; without that,
+    the next contract's first bar after the expiry. The earliest of these is known when it happens.
     """
     session = session_on(root, roll.date)
     assert session is not None
     start = _nanoseconds(session.open)
     expiry = expiries.get(roll.before, start)
     before, after = (
-        _between(bars.get(one), start, max(expiry, start) + PATIENCE)
+        _closes_between(bars.get(one), start, max(expiry, start) + PATIENCE)
         for one in (roll.before, roll.after)
     )
     both = before.join(after, on="ts", suffix="_after").sort("ts")
@@ -160,7 +162,7 @@ def _turn(
     return RollPoint(first["ts"], roll.before, roll.after, roll.reason, prices)
 
 
-def _between(frame: pl.LazyFrame | None, start: int, end: int) -> pl.DataFrame:
+def _closes_between(frame: pl.LazyFrame | None, start: int, end: int) -> pl.DataFrame:
     if frame is None:
         return pl.DataFrame(schema={"ts": pl.Int64, "close": pl.Decimal(38, 16)})
     return frame.select("ts", "close").filter(pl.col("ts").is_between(start, end)).collect()

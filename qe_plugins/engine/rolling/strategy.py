@@ -1,10 +1,11 @@
-"""Strategies on a root: they hear the front's bars, order "the front", and are rolled.
+"""Host a strategy on a root: it receives the front's bars, orders by the front's id, and is rolled.
 
-Every order goes to a dated contract. At a turn the position is closed in the old contract and
-opened in the new one, both at market, and protective orders move by the difference of the turn's
-prices. The author's strategy hears of none of these orders, since to it nothing has changed; it may
-hear `on_roll(rolled)`. Roll and strategy orders are never in flight together: a turn waits while
-the strategy works an order that adds risk, and while it waits no new risk is allowed.
+Every order is sent for a dated contract. At a roll point the position is closed in the old contract
+and opened in the new one, both at market, and protective orders move by the difference of the roll
+point's prices. Events of these orders are hidden from the author's strategy, whose position has not
+changed; its `on_roll(rolled)` is called if it has one. Orders of a roll and of the strategy are
+never in flight together: a roll stays pending while the strategy works an order that adds risk, and
+while it is pending no new risk is allowed.
 """
 
 from __future__ import annotations
@@ -30,41 +31,41 @@ if TYPE_CHECKING:
     from qe_plugins.engine.rolling.roll_points import RollPoint
     from qe_plugins.engine.running.context import RunContext
 
-WARMTH = 5_000
-"""Front bars on which indicators are warmed anew after a turn."""
+WARM_UP_BARS = 5_000
+"""Most front bars on which indicators are computed again after a roll."""
 
 
 class FollowingStrategy(GatedStrategy):
     """A hosted strategy whose instrument is the front of a root."""
 
-    _follower: ClassVar[FrontState]
+    _front_state: ClassVar[FrontState]
 
     @property
     def cache(self) -> Any:
-        return FrontView(super().cache, self._follower)
+        return FrontView(super().cache, self._front_state)
 
     @property
     def portfolio(self) -> Any:
-        return FrontView(super().portfolio, self._follower)
+        return FrontView(super().portfolio, self._front_state)
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        if bar_type == self._follower.label:
-            self._follower.listens = True
+        if bar_type == self._front_state.label:
+            self._front_state.wants_bars = True
             return
-        self._follower.asked.add(bar_type.standard())
+        self._front_state.other_bars.add(bar_type.standard())
         super().subscribe_bars(bar_type, *args, **kwargs)
 
     def unsubscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        if bar_type == self._follower.label:
-            self._follower.listens = False
+        if bar_type == self._front_state.label:
+            self._front_state.wants_bars = False
             return
-        self._follower.asked.discard(bar_type.standard())
-        if bar_type not in self._follower.sources:
+        self._front_state.other_bars.discard(bar_type.standard())
+        if bar_type not in self._front_state.sources:
             super().unsubscribe_bars(bar_type, *args, **kwargs)
 
     def register_indicator_for_bars(self, bar_type: Any, indicator: Any) -> None:
-        if bar_type == self._follower.label:
-            self._follower.indicators.append(indicator)
+        if bar_type == self._front_state.label:
+            self._front_state.indicators.append(indicator)
         super().register_indicator_for_bars(bar_type, indicator)
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
@@ -83,28 +84,28 @@ class FollowingStrategy(GatedStrategy):
     def close_all_positions(self, instrument_id: Any, *args: Any, **kwargs: Any) -> None:
         super().close_all_positions(self._translated(instrument_id), *args, **kwargs)
 
-    def turns(self, bar: Bar) -> None:
-        """Take a front bar at which there is something to do: warm indicators, try to roll."""
-        if self._follower.reach(bar.ts_event):
-            self._warm(bar)
-        if self._follower.due is not None and not self._adds_risk():
-            self._roll(self._follower.due, bar)
+    def handle_roll_points(self, bar: Bar) -> None:
+        """Pass the roll points up to a front bar: adjust indicators, and roll if possible."""
+        if self._front_state.advance(bar.ts_event):
+            self._warm_up(bar)
+        if self._front_state.pending is not None and not self._adds_risk():
+            self._roll_position(self._front_state.pending, bar)
 
     def _translated(self, instrument_id: Any) -> Any:
-        follower = self._follower
-        return follower.contract if instrument_id == follower.id else instrument_id
+        front_state = self._front_state
+        return front_state.contract if instrument_id == front_state.id else instrument_id
 
     def _dated(self, order: Any) -> Any:
-        if order.instrument_id != self._follower.id:
+        if order.instrument_id != self._front_state.id:
             return order
-        return dated(order, self._follower.contract)
+        return dated(order, self._front_state.contract)
 
     def _waits_for_roll(self, orders: list[Any]) -> bool:
-        """Deny orders that add risk while a turn waits. Say whether they were denied."""
-        due = self._follower.due
-        if due is None:
+        """Deny orders that add risk while a roll is pending. Say whether they were denied."""
+        pending = self._front_state.pending
+        if pending is None:
             return False
-        reason = f"waits: {due.before} is being rolled to {due.after}"
+        reason = f"waits: {pending.before} is being rolled to {pending.after}"
         described = describe_order(self, orders[0], submitted=self._unlisted(), sending=orders)
         if described.reduces:
             return False
@@ -115,70 +116,72 @@ class FollowingStrategy(GatedStrategy):
             self._deny(order, request, [("roll", reason)])
         return True
 
-    def _warm(self, bar: Bar) -> None:
-        """Put the indicators on the new contract's level, as `adjust` says."""
-        follower = self._follower
-        if follower.follows.adjust == "none" or not follower.indicators:
+    def _warm_up(self, bar: Bar) -> None:
+        """Compute the indicators again on bars adjusted to the new contract's level."""
+        state = self._front_state
+        adjust = state.settings.adjust
+        if adjust == "none" or not state.indicators:
             return
-        history = list(follower.past)[-WARMTH:]
-        bars = adjusted(history, follower.passed(bar.ts_event), follower.follows.adjust)
-        for indicator in follower.indicators:
+        history = list(state.past)[-WARM_UP_BARS:]
+        bars = adjusted(history, state.passed_roll_points(bar.ts_event), adjust)
+        for indicator in state.indicators:
             indicator.reset()
             for each in bars:
                 indicator.handle_bar(each)
 
-    def _working(self) -> list[Any]:
+    def _working_orders(self) -> list[Any]:
         found = unfinished(
             self._floor.cache,
-            instrument_id=self._follower.contract,
+            instrument_id=self._front_state.contract,
             strategy_id=self.strategy_id,
         )
         return list(found.values())
 
     def _adds_risk(self) -> bool:
-        """Say whether the strategy works an order that would not merely reduce its position."""
-        held = self._held()
+        """Say whether the strategy works an order that does more than reduce its position."""
+        held = self._net_position()
         closing = OrderSide.SELL if held > 0 else OrderSide.BUY
-        return any(held == 0 or o.side != closing for o in self._working())
+        return any(held == 0 or o.side != closing for o in self._working_orders())
 
-    def _held(self) -> Any:
-        return position(self._floor.cache, self._follower.contract, self.strategy_id)
+    def _net_position(self) -> Any:
+        return position(self._floor.cache, self._front_state.contract, self.strategy_id)
 
-    def _roll(self, turn: RollPoint, bar: Bar) -> None:
-        """Leave the old contract and, where there are prices and leave to do so, enter the new."""
-        follower, held = self._follower, self._held()
-        exits = self._working()
+    def _roll_position(self, point: RollPoint, bar: Bar) -> None:
+        """Close the old contract and, where there are prices and no veto, enter the new one."""
+        front_state, held = self._front_state, self._net_position()
+        exits = self._working_orders()
         if held == 0 and not exits:
-            follower.arrive(turn)
+            front_state.rolled_to(point)
             return
-        rolled = self._announced(turn, bar)
-        legs = self._legs(turn, held)
+        rolled = self._roll_notice(point, bar)
+        legs = self._legs(point, held)
         enters = not rolled.flat and self._may_enter(legs[1], rolled)
         if enters:
-            follower.quiet |= {order.client_order_id for order in (legs[0], *exits)}
+            front_state.roll_orders |= {order.client_order_id for order in (legs[0], *exits)}
         for order in exits:
             self.cancel_order(order.client_order_id)
         self._send_leg(legs[0], rolled)
-        follower.arrive(turn)
+        front_state.rolled_to(point)
         if enters:
             self._enter(legs[1], exits, rolled)
-        self._record(rolled, legs, held, enters)
-        if (hear := getattr(self, "on_roll", None)) is not None:
-            hear(rolled)
+        self._record_roll(rolled, legs, held, enters)
+        if (on_roll := getattr(self, "on_roll", None)) is not None:
+            on_roll(rolled)
 
     def _enter(self, leg: Any, exits: Sequence[Any], rolled: Rolled) -> None:
-        self._follower.quiet.add(leg.client_order_id)
+        self._front_state.roll_orders.add(leg.client_order_id)
         self._send_leg(leg, rolled)
         fresh = self.order_factory.generate_client_order_id
         assert rolled.prices is not None
-        for order in moved_exits(exits, self._follower.contract, rolled.prices, fresh, rolled.at):
+        contract = self._front_state.contract
+        for order in moved_exits(exits, contract, rolled.prices, fresh, rolled.at):
             self._send_leg(order, rolled)
 
-    def _legs(self, turn: RollPoint, held: Any) -> tuple[Any, Any]:
+    def _legs(self, point: RollPoint, held: Any) -> tuple[Any, Any]:
         size = Quantity.from_int(int(abs(held)))
         out, back = OrderSide.SELL, OrderSide.BUY
         sides = (out, back) if held > 0 else (back, out)
-        contracts = (turn.before, turn.after)
+        contracts = (point.before, point.after)
         market = self.order_factory.market
         old, new = (
             market(InstrumentId.from_str(contract), side, size, tags=["ROLL"])
@@ -187,7 +190,7 @@ class FollowingStrategy(GatedStrategy):
         return old, new
 
     def _may_enter(self, leg: Any, rolled: Rolled) -> bool:
-        """Put the second leg to the gate. Where it is refused, the roll only closes."""
+        """Check the second leg like any order. Where it is denied, the roll only closes."""
         leaving = (self.strategy_id, InstrumentId.from_str(rolled.before))
         refused = self._refused(leg, without=leaving)
         if refused:
@@ -199,30 +202,30 @@ class FollowingStrategy(GatedStrategy):
         self._floor.recorder.sends(order, rolled)
         send(self, order)
 
-    def _announced(self, turn: RollPoint, bar: Bar) -> Rolled:
-        follower = self._follower
-        present = self._floor.cache.instrument(InstrumentId.from_str(turn.after)) is not None
+    def _roll_notice(self, point: RollPoint, bar: Bar) -> Rolled:
+        front_state = self._front_state
+        present = self._floor.cache.instrument(InstrumentId.from_str(point.after)) is not None
         return Rolled(
             fact=self._floor.recorder.next_id(FactKind.ROLL),
-            root=follower.front.root,
-            before=turn.before,
-            after=turn.after,
+            root=front_state.front.root,
+            before=point.before,
+            after=point.after,
             at=bar.ts_event,
-            prices=turn.prices if turn.at == bar.ts_event else self._prices(turn),
-            reason=turn.reason,
-            flat=follower.follows.roll == "flat" or not present or turn.prices is None,
+            prices=point.prices if point.at == bar.ts_event else self._last_closes(point),
+            reason=point.reason,
+            flat=front_state.settings.roll == "flat" or not present or point.prices is None,
         )
 
-    def _prices(self, turn: RollPoint) -> Any:
-        """Return the last closes of both contracts, for a roll that had to wait."""
-        spec, cache = self._follower.front.spec, self._floor.cache
+    def _last_closes(self, point: RollPoint) -> Any:
+        """Return the last closes of both contracts, for a roll that was pending for a while."""
+        spec, cache = self._front_state.front.spec, self._floor.cache
         bars = [
             cache.bar(BarType.from_str(f"{contract}-{spec}-EXTERNAL"))
-            for contract in (turn.before, turn.after)
+            for contract in (point.before, point.after)
         ]
-        return tuple(decimal(bar.close) for bar in bars) if all(bars) else turn.prices
+        return tuple(decimal(bar.close) for bar in bars) if all(bars) else point.prices
 
-    def _record(self, rolled: Rolled, legs: tuple[Any, Any], held: Any, enters: bool) -> None:
+    def _record_roll(self, rolled: Rolled, legs: tuple[Any, Any], held: Any, enters: bool) -> None:
         recorder, bar_ts = self._floor.recorder, rolled.at
         orders = legs if enters else legs[:1]
         body = {
@@ -238,55 +241,59 @@ class FollowingStrategy(GatedStrategy):
         recorder.numbered(FactKind.ROLL, bar_ts, "roll", None, body)
 
 
-def host_on_front(author: Any, floor: RunContext, follower: FrontState) -> Any:
-    """Derive the class that runs in place of a strategy on a root."""
+def host_on_front(author: Any, floor: RunContext, front_state: FrontState) -> Any:
+    """Return the class that runs in place of the author's strategy on a root."""
     body = {
-        name: _hushed(method, follower)
+        name: _hide_roll_orders(method, front_state)
         for name, method in callbacks(author, FollowingStrategy).items()
         if name.startswith(("on_order", "on_position"))
     }
 
     def on_start(self: Any) -> None:
-        for source in follower.sources:
+        for source in front_state.sources:
             if floor.cache.instrument(source.instrument_id) is not None:
                 Strategy.subscribe_bars(self, source)
                 floor.circles.join("on_bar", source, self)
-        floor.house.hears(follower.id)
+        floor.house.hears(front_state.id)
         author.on_start(self)
 
     def on_front(self: Any, bar: Bar) -> None:
-        for indicator in follower.indicators:
+        for indicator in front_state.indicators:
             indicator.handle_bar(bar)
-        if bar.ts_event >= follower.next_at:
-            self.turns(bar)
-        if follower.listens:
+        if bar.ts_event >= front_state.next_at:
+            self.handle_roll_points(bar)
+        if front_state.wants_bars:
             author.on_bar(self, bar)
 
-    body |= {"on_start": on_start, "_follower": follower, "__module__": author.__module__}
+    body |= {"on_start": on_start, "_front_state": front_state, "__module__": author.__module__}
     hosted: Any = host(type(author.__name__, (author,), body), floor, FollowingStrategy)
     watch = None if floor.hears else floor.house
-    hosted.on_bar = _told(hosted.on_bar, guarded(on_front, floor.alarm, watch), follower)
+    hosted.on_bar = _receive_contracts(
+        hosted.on_bar, guarded(on_front, floor.alarm, watch), front_state
+    )
     return hosted
 
 
-def _told(on_bar: Any, on_front: Any, follower: FrontState) -> Any:
-    """Return the `on_bar` that hears of each contract, and passes on what it makes of the front."""
+def _receive_contracts(on_bar: Any, on_front: Any, front_state: FrontState) -> Any:
+    """Return the `on_bar` for bars of every contract: it passes the front's bars on as the front's,
+    and other bars only where the author subscribed to them.
+    """
 
-    def heard(self: Any, bar: Bar) -> None:
+    def receive(self: Any, bar: Bar) -> None:
         kind = bar.bar_type
-        if follower.asked and kind in follower.asked:
+        if front_state.other_bars and kind in front_state.other_bars:
             on_bar(self, bar)
-        if kind == follower.source and bar.ts_event >= follower.since:
-            on_front(self, follower.hear())
+        if kind == front_state.source and bar.ts_event >= front_state.since:
+            on_front(self, front_state.next_bar())
 
-    return heard
+    return receive
 
 
-def _hushed(method: Any, follower: FrontState) -> Any:
-    """Wrap a callback so that the author does not hear of the roll's own orders."""
+def _hide_roll_orders(method: Any, front_state: FrontState) -> Any:
+    """Wrap a callback so that it is not called for the roll's own orders."""
 
     def call(self: Any, event: Any) -> None:
-        if not follower.hushes(event):
+        if not front_state.hides(event):
             method(self, event)
 
     return call

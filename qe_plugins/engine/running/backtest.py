@@ -84,7 +84,7 @@ def stream(stage: BuiltRun, tape: Tape, progress: Progress | None) -> None:
     done = 0
     if stage.opening:  # starts the strategies: only then it is known what they want to hear
         _feed(stage, stage.opening)
-    for piece in tape.pieces([front.woven for front in stage.fronts]):
+    for piece in tape.pieces([front.spliced_series for front in stage.fronts]):
         records = stage.exchange.records(piece)
         stage.floor.expects(piece)
         stage.settling.feed(_heard(stage.floor, piece, records), partial(_feed, stage))

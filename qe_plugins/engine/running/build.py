@@ -14,7 +14,7 @@ from qe_plugins.engine.accounting.balance import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
 from qe_plugins.engine.hosting.host import host
 from qe_plugins.engine.hosting.subscriptions import DispatchedSubscriptions
-from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched
+from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched_bar
 from qe_plugins.engine.rolling.front_state import FrontState
 from qe_plugins.engine.rolling.strategy import host_on_front
 from qe_plugins.engine.running.account_checks import refuse_hedging
@@ -127,10 +127,10 @@ def _made(part: Component, floor: RunContext, prepared: PreparedRun) -> object:
 
 
 def _hosted(part: Component, floor: RunContext, prepared: PreparedRun) -> Any:
-    if part.follows is None:
+    if part.roll_settings is None:
         return host(part.author, floor)
-    front, cache = prepared.fronts[part.follows.instrument], cache_config(prepared.loaded)
-    follower = FrontState(front, part.follows, kept=cache.bar_capacity)
+    front, cache = prepared.fronts[part.roll_settings.instrument], cache_config(prepared.loaded)
+    follower = FrontState(front, part.roll_settings, capacity=cache.bar_capacity)
     floor.followers.append(follower)
     return host_on_front(part.author, floor, follower)
 
@@ -139,7 +139,7 @@ def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> Bar:
     contract = next(contract for contract in tape.contracts if contract.underlying == front.root)
     engine.add_instrument(front_instrument(front, contract))
     price = Price.from_decimal_dp(_first_price(tape, contract), contract.price_precision)
-    return unmatched(front, price, tape.start)
+    return unmatched_bar(front, price, tape.start)
 
 
 def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:

@@ -21,7 +21,7 @@ from nautilus_trader.common import DataActor
 from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
 from qe_plugins import project
-from qe_plugins.engine.settings.entries import FOLLOWS, RollSettings, entries
+from qe_plugins.engine.settings.entries import ROLL_KEYS, RollSettings, entries
 from qe_plugins.errors import ConfigError, did_you_mean
 from qe_plugins.safe_text import in_words, one_line
 
@@ -128,7 +128,7 @@ class Component:
     author: type
     arguments: tuple[Any, ...] = ()
     options: dict[str, Any] | None = None
-    follows: RollSettings | None = None
+    roll_settings: RollSettings | None = None
 
     def make(self, hosted: type) -> Any:
         """Return an instance of `hosted`, the class derived from the author's."""
@@ -146,7 +146,7 @@ def _component(loaded: Loaded, section: str, entry: StrategyEntry) -> Component:
     if config is None:
         return _without_config_class(loaded, section, author, entry)
     made = _configured(loaded, config, entry)
-    return Component(entry.name, section, author, (made,), follows=entry.follows)
+    return Component(entry.name, section, author, (made,), roll_settings=entry.roll_settings)
 
 
 def _config_class(loaded: Loaded, section: str, author: type, entry: StrategyEntry) -> type | None:
@@ -180,7 +180,7 @@ def _classes(hint: Any) -> list[type]:
 
 def _configured(loaded: Loaded, config: type, entry: StrategyEntry) -> Any:
     if issubclass(config, msgspec.Struct):
-        without = FOLLOWS if entry.follows and entry.path is None else ()
+        without = ROLL_KEYS if entry.roll_settings and entry.path is None else ()
         return loaded.decode(config, *entry.keys, without=without, given=entry.given)
     hints = (
         _hints(config) | _hints(vars(config).get("__init__")) | _hints(vars(config).get("__new__"))
@@ -203,7 +203,7 @@ def _without_config_class(
 ) -> Component:
     """Settings without a configuration class are arguments of the class itself."""
     if not entry.settings:
-        return Component(entry.name, section, author, follows=entry.follows)
+        return Component(entry.name, section, author, roll_settings=entry.roll_settings)
     known = list(inspect.signature(_constructor(author)).parameters)[1:]
     for key in entry.settings:
         if key not in known:
@@ -215,7 +215,9 @@ def _without_config_class(
             )
     hints = _hints(vars(author).get("__init__"))
     options = {k: _as_hinted(loaded, v, hints.get(k), entry, k) for k, v in entry.settings.items()}
-    return Component(entry.name, section, author, options=options, follows=entry.follows)
+    return Component(
+        entry.name, section, author, options=options, roll_settings=entry.roll_settings
+    )
 
 
 def _as_hinted(loaded: Loaded, value: Any, hint: Any, entry: StrategyEntry, key: str) -> Any:

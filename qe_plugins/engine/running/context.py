@@ -115,9 +115,9 @@ class RunContext:
     def expects(self, piece: Chunk) -> None:
         """Take the piece of the tape that is heard next."""
         self.house.verify()
-        self.office.expects(piece.columns)
+        self.office.start_chunk(piece.columns)
         for follower in self.followers:
-            follower.expects(piece.strands)
+            follower.start_chunk(piece.strands)
 
     def feed(self, instrument: Any) -> None:
         """Let the engine hear the front's own bars, where `instrument` is one: others need them."""

@@ -67,10 +67,10 @@ def _rolls(prepared: PreparedRun) -> Iterator[Row]:
     """Say when each front that is followed turns to its next contract, and why."""
     for front in prepared.fronts.values():
         yield "front", f"{front.root} by {front.rule.replace('_', ' ')}, {front.first} first"
-        for turn in front.turns[:SHOWN]:
+        for turn in front.roll_points[:SHOWN]:
             yield "roll", f"{written(turn.at)} to {turn.after}: {turn.reason}"
-        if len(front.turns) > SHOWN:
-            yield "roll", f"and {len(front.turns) - SHOWN} more"
+        if len(front.roll_points) > SHOWN:
+            yield "roll", f"and {len(front.roll_points) - SHOWN} more"
 
 
 SHOWN = 8

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qe_plugins import plugins as manager
 from qe_plugins import state_dir
 from qe_plugins.data.tape import Tape, open_tape
-from qe_plugins.engine.contracts.terms import ContractTerms, money_facts
+from qe_plugins.engine.contracts.terms import ContractTerms, contract_terms
 from qe_plugins.engine.risk.rung import check_rung
 from qe_plugins.engine.rolling.front import Front
 from qe_plugins.engine.rolling.roll_points import roll_points
@@ -75,7 +75,7 @@ def prepare(
     roots = {str(contract.id): contract.underlying for contract in tape.contracts}
     sized = {part.name for part in parts if getattr(part.author, "sized_by_desk", False)}
     check_rung(loaded, roots | listings.fronts, sized)
-    money = money_facts(loaded, tape.contracts, tape.start, tape.end)
+    money = contract_terms(loaded, tape.contracts, tape.start, tape.end)
     return PreparedRun(loaded, tape, listings, money, parts, plugins, fronts)
 
 
@@ -96,9 +96,9 @@ def _fronts(
     """Return the front of each root that a strategy follows."""
     fronts: dict[str, Front] = {}
     for part in parts:
-        if part.follows is None:
+        if part.roll_settings is None:
             continue
-        root, rule = part.follows.instrument, part.follows.rule
+        root, rule = part.roll_settings.instrument, part.roll_settings.rule
         known = fronts.get(root)
         if known is not None and known.rule != rule:
             message = f"{root} is already rolled by {known.rule} here, and cannot be by {rule}."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROOT = re.compile(r"[A-Z0-9]{1,6}")
 """The root of a contract's name. A setting `instrument` that is more is the strategy's own."""
 
-FOLLOWS = ("instrument", "roll", "adjust")
+ROLL_KEYS = ("instrument", "roll", "adjust")
 
 
 class RollSettings(Section, frozen=True, kw_only=True):
@@ -47,12 +47,12 @@ class StrategyEntry(Section, frozen=True, kw_only=True):
     config_path: str | None
     keys: tuple[str, ...]
     settings: dict[str, Any]
-    follows: RollSettings | None = None
+    roll_settings: RollSettings | None = None
 
     @property
     def given(self) -> dict[str, Any]:
         """Return the settings that follow from others: the front of the root it follows."""
-        return {"instrument_id": self.settings["instrument_id"]} if self.follows else {}
+        return {"instrument_id": self.settings["instrument_id"]} if self.roll_settings else {}
 
 
 def entries(loaded: Loaded, section: str) -> list[StrategyEntry]:
@@ -66,9 +66,9 @@ def entries(loaded: Loaded, section: str) -> list[StrategyEntry]:
 def _entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
     keys = (section, name)
     written = getattr(loaded.config, section)[name]
-    follows = _follows(loaded, keys, written) if section == "strategies" else None
-    more = {"instrument_id": front_id(loaded, follows.instrument)} if follows else {}
-    settings = {k: v for k, v in written.items() if not follows or k not in FOLLOWS}
+    roll_settings = _roll_settings(loaded, keys, written) if section == "strategies" else None
+    more = {"instrument_id": front_id(loaded, roll_settings.instrument)} if roll_settings else {}
+    settings = {k: v for k, v in written.items() if not roll_settings or k not in ROLL_KEYS}
     if "path" not in settings:
         return StrategyEntry(
             name=name,
@@ -76,20 +76,22 @@ def _entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
             config_path=None,
             keys=keys,
             settings=settings | more,
-            follows=follows,
+            roll_settings=roll_settings,
         )
-    imported = loaded.decode(ImportedStrategy, *keys, without=FOLLOWS if follows else ())
+    imported = loaded.decode(ImportedStrategy, *keys, without=ROLL_KEYS if roll_settings else ())
     return StrategyEntry(
         name=name,
         path=imported.path,
         config_path=imported.config_path,
         keys=(*keys, "config"),
         settings=imported.config | more,
-        follows=follows,
+        roll_settings=roll_settings,
     )
 
 
-def _follows(loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]) -> RollSettings | None:
+def _roll_settings(
+    loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]
+) -> RollSettings | None:
     """Return what a strategy on a root says of it; None for a strategy on a dated contract."""
     root = written.get("instrument")
     if "roll" not in written and not (isinstance(root, str) and ROOT.fullmatch(root)):
@@ -99,7 +101,7 @@ def _follows(loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]) -> 
         take = f"--set {'.'.join(keys)}.instrument_id=null"
         raise loaded.error(message, *keys, "instrument_id", hint=f"Take the contract away: {take}.")
     return loaded.decode(
-        RollSettings, *keys, without=[key for key in written if key not in FOLLOWS]
+        RollSettings, *keys, without=[key for key in written if key not in ROLL_KEYS]
     )
 
 

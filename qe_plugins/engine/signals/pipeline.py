@@ -72,7 +72,7 @@ class SignalPipeline(DataActor):
     def finish(self) -> None:
         """Close the last trade and the last session. Call when the run is over."""
         if self._floor.observers.wants("trade_closed"):
-            self._floor.office.settle()
+            self._floor.office.book_until()
         self._sessions.close()
 
     def _greet(self) -> None:
@@ -109,7 +109,7 @@ class SignalPipeline(DataActor):
                 else:
                     votes.append(stamped(wish, recorder.new_id(FactKind.VOTE), answer.plugin, ts))
         if votes:
-            recorder.wished(bar, votes)
+            recorder.voted(bar, votes)
         return votes
 
     def _unknown(self, plugin: str, name: str, ts: int) -> None:

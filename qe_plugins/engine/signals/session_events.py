@@ -108,7 +108,7 @@ class SessionCloseDetector:
     def close(self, until: int = END_OF_TIME) -> None:
         """Tell the plugins of the session that was open, if any, with the trades it closed."""
         if self._date:
-            self._floor.office.settle(until)
+            self._floor.office.book_until(until)
             trades = self._floor.recorder.trades
             told, self._reviewed = trades[self._reviewed :], len(trades)
             self._floor.observers.tell(

@@ -85,8 +85,8 @@ class Log(Recorder):
         elif event.client_order_id.value not in self._sent:
             self._order("order", event)
 
-    def wished(self, bar: Bar, votes: Sequence[Signal]) -> None:
-        super().wished(bar, votes)
+    def voted(self, bar: Bar, votes: Sequence[Signal]) -> None:
+        super().voted(bar, votes)
         self._bar = bar
         for vote in votes:
             self._note("vote", vote.source, vote.instrument_id, text_of(vote))

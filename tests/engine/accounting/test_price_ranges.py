@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.bars import Bars
-from qe_plugins.engine.accounting.booking import UNSEEN, PriceRanges
+from qe_plugins.engine.accounting.booking import NO_RANGE, PriceRanges
 
 bars = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9), st.integers(0, 9)), max_size=20)
 moments = st.integers(0, 31)
@@ -47,4 +47,4 @@ def test_bars_at_a_moment_are_heard_by_then_and_not_before(rows, moment):
 def test_a_contract_without_bars_has_an_empty_path():
     path = PriceRanges([])
     assert path.until([1]) == [0]
-    assert path.ranges([0, 0]) == [UNSEEN]
+    assert path.ranges([0, 0]) == [NO_RANGE]

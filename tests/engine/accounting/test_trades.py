@@ -12,9 +12,9 @@ from qe_plugins.engine.accounting.trades import (
     Fill,
     OpenTrade,
     build_trade,
-    result,
+    fill_totals,
     shortest_decimal,
-    totals,
+    trade_figures,
 )
 from qe_plugins.plugins.types import Excursion, Side, Trade
 
@@ -47,13 +47,13 @@ def booked(fills: list[Fill]) -> tuple[list[Trade], list[list[Fill]], OpenTrade]
     for one in fills:
         if closed := book.apply(one):
             parts.append(closed)
-            trades.append(build_trade(closed, book.closed, MULTIPLIER, book.ran, ()))
+            trades.append(build_trade(closed, book.closed, MULTIPLIER, book.range, ()))
     return trades, parts, book
 
 
 def swung(book: OpenTrade, closed: list[Fill]) -> Excursion:
     """Return how far the trade ran that a book closed last."""
-    found = build_trade(closed, book.closed, MULTIPLIER, book.ran, ()).excursion
+    found = build_trade(closed, book.closed, MULTIPLIER, book.range, ()).excursion
     assert found is not None
     return found
 
@@ -75,7 +75,7 @@ def tapes(draw: st.DrawFn) -> list[Fill]:
 def test_what_trades_earn_is_the_cash_of_the_fills(fills: list[Fill]) -> None:
     trades, _, book = booked(fills)
     cash = sum((-f.quantity * f.price * MULTIPLIER - f.commission for f in fills), Decimal(0))
-    assert book.held == 0
+    assert book.net == 0
     assert sum((t.pnl for t in trades), Decimal(0)).quantize(CENT) == cash.quantize(CENT)
     paid = sum((t.commissions for t in trades), Decimal(0))
     assert paid.quantize(CENT) == sum((f.commission for f in fills), Decimal(0))
@@ -98,7 +98,7 @@ def test_every_trade_goes_from_flat_to_flat_on_one_side(fills: list[Fill]) -> No
         assert held[-1] == 0
         sign = 1 if trade.side is Side.LONG else -1
         assert all(position * sign > 0 for position in held[:-1])
-        assert trade.quantity == max(map(abs, held)) == totals(part).peak
+        assert trade.quantity == max(map(abs, held)) == fill_totals(part).peak
 
 
 @given(tapes())
@@ -117,7 +117,7 @@ def test_excursions_bound_what_a_trade_made_before_costs(
     book = OpenTrade(MULTIPLIER)
     book.apply(fill(sign * size, entry * TICK))
     for price in seen:
-        book.see(float(price * TICK), float(price * TICK))
+        book.extend_range(float(price * TICK), float(price * TICK))
     closed = book.apply(fill(-sign * size, leave * TICK, 2))
     assert closed is not None
     swing = swung(book, closed)
@@ -141,7 +141,7 @@ def test_a_trade_earns_no_more_than_its_best_and_no_less_than_its_worst(fills: l
 def test_a_flipped_trade_ran_as_far_as_its_bars_and_the_next_one_starts_afresh() -> None:
     book = OpenTrade(MULTIPLIER)
     book.apply(fill(1, 6_800 * TICK, 1))
-    book.see(float(6_810 * TICK), float(6_795 * TICK))
+    book.extend_range(float(6_810 * TICK), float(6_795 * TICK))
     closed = book.apply(fill(-2, 6_804 * TICK, 2))
     assert closed is not None
     assert swung(book, closed) == Excursion(10 * TICK * MULTIPLIER, -5 * TICK * MULTIPLIER)
@@ -156,7 +156,7 @@ def test_a_flip_closes_one_trade_and_opens_the_next_with_the_rest() -> None:
         (Side.LONG, Decimal(2), Decimal("1700.00"), Decimal("1701.00"))
     ]
     assert trades[0].pnl == 2 * 50 - 2 * FEE - 2 * FEE
-    assert book.held == -3
+    assert book.net == -3
     assert [(f.quantity, f.commission) for f in book.fills] == [(Decimal(-3), 3 * FEE)]
     assert parts[0][1].trade_id == book.fills[0].trade_id == "T-2"
 
@@ -171,7 +171,7 @@ def test_a_trade_that_was_built_up_has_the_mean_of_its_entries() -> None:
 def test_the_next_trade_forgets_what_the_last_one_saw() -> None:
     book = OpenTrade(MULTIPLIER)
     book.apply(fill(1, "1700.00", 1))
-    book.see(1_800.0, 1_600.0)
+    book.extend_range(1_800.0, 1_600.0)
     book.apply(fill(-1, "1700.00", 2))
     book.apply(fill(1, "1700.00", 3))
     closed = book.apply(fill(-1, "1701.00", 4))
@@ -211,6 +211,6 @@ def test_one_fill_and_its_opposite_add_up_like_any_others(
     first = fill(size, entry * TICK, 1, str(hoped * TICK))
     last = fill(-size, leave * TICK, 2, str(feared * TICK))
     nothing = fill(0, leave * TICK, 2, str(leave * TICK))
-    quick, long = result([first, last]), result([first, last, nothing])
+    quick, long = trade_figures([first, last]), trade_figures([first, last, nothing])
     assert quick == long
     assert [str(value) for value in astuple(quick)] == [str(value) for value in astuple(long)]

@@ -15,9 +15,9 @@ from qe_plugins.config.loader import Loaded
 from qe_plugins.engine.contracts.instruments import FeeByDate, fee_model
 from qe_plugins.engine.contracts.terms import (
     ContractTerms,
+    contract_terms,
     fees_in_words,
     margins_in_words,
-    money_facts,
 )
 from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
@@ -43,7 +43,7 @@ def terms(settings: Settings) -> Callable[..., ContractTerms]:
     def find(root: str, start: str, end: str, **more: Any) -> ContractTerms:
         loaded = settings(None, **{"contracts": {}, **more})
         contract: Any = SimpleNamespace(underlying=root)
-        return money_facts(loaded, [contract], ns(start), ns(end))[root]
+        return contract_terms(loaded, [contract], ns(start), ns(end))[root]
 
     return find
 

@@ -17,11 +17,11 @@ SOURCE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 
 def test_bars_that_nobody_heard_in_their_piece_are_let_go(qe_bar: Callable[..., Bar]) -> None:
     """A strategy that has stopped hears none: they must not pile up to the tape's end."""
-    follower = FrontState(FRONT, RollSettings(instrument="MES", roll="volume"), kept=10)
+    front_state = FrontState(FRONT, RollSettings(instrument="MES", roll="volume"), capacity=10)
     for at in ("15:00", "15:01", "15:02"):
         bars = [qe_bar(4_750, at=f"2024-01-03 {at}")]
-        follower.expects([SplicedBars(FRONT.bar_type, SOURCE, bars)])
+        front_state.start_chunk([SplicedBars(FRONT.bar_type, SOURCE, bars)])
         last = bars[0]
 
-    assert follower.hear() == last
-    assert follower.source is None
+    assert front_state.next_bar() == last
+    assert front_state.source is None
