@@ -69,7 +69,7 @@ class GuardianLimits(Plugin):
     def session_opened(self, account: Account) -> None:
         """Note what the account is worth: the session's loss counts from here."""
         self.opening = None
-        self.opening = account.worth()
+        self.opening = account.equity()
         self.least = self.opening - self.config.daily_loss + CENT
 
     @hookimpl
@@ -83,19 +83,19 @@ class GuardianLimits(Plugin):
         """Check every limit; count the orders that pass."""
         broken, ts, passed = [], order.ts, self.passed
         most = self.config.max_contracts if posture is None else self.allowed(posture)
-        if order.working > most:
-            broken.append(f"would hold {order.working} contracts, the limit is {most}")
+        if order.worst_case_position > most:
+            broken.append(f"would hold {order.worst_case_position} contracts, the limit is {most}")
         if len(passed) == passed.maxlen and passed[0] > ts - MINUTE:
             broken.append(f"{len(passed)} orders within a minute, the limit is reached")
-        if order.stop is None and self.config.stop_required:
+        if order.stop_trigger is None and self.config.stop_required:
             broken.append("no stop comes with the order")
         since, until = self.entries.get(order.instrument_id, NEVER)
         if not since <= ts < until and (reason := self.near_the_break(order, instrument)):
             broken.append(reason)
         if self.opening is None:
             raise LookupError("no session was heard to open, so its loss is unknown")
-        if not account.is_worth(self.least):
-            broken.append(self.lost(self.opening - account.worth()))
+        if not account.equity_at_least(self.least):
+            broken.append(self.lost(self.opening - account.equity()))
         if broken:
             return Veto("; ".join(broken))
         passed.append(ts)

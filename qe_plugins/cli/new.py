@@ -12,7 +12,7 @@ from qe_plugins.cli import scaffold
 from qe_plugins.cli.output import echo
 from qe_plugins.plugins.types import Role
 
-ROLES = [role.value for role in Role if role is not Role.HOUSE]
+ROLES = [role.value for role in Role if role is not Role.SYSTEM]
 SAYS = {
     "agents": "Agents: one file is one plugin, with its role in the name.",
     "strategies": "Strategies: one file is one Config and one Strategy.",

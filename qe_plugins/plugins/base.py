@@ -1,9 +1,10 @@
-"""The base classes that plugin authors derive from, and the marker they put on hooks."""
+"""The base classes of plugins, the marker of hook methods, and what hooks pass as views."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import ClassVar, Protocol
+from warnings import deprecated
 
 import msgspec
 import pluggy
@@ -15,17 +16,17 @@ hookimpl = pluggy.HookimplMarker("qe")
 
 
 class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of a plugin, decoded from its YAML mapping. Unknown keys are errors."""
+    """The settings of a plugin, decoded from its YAML mapping. An unknown key is an error."""
 
 
 class Plugin:
-    """A desk member. Give it a `role`, a `Config`, and hook methods marked `@hookimpl`.
+    """Base class of plugins: set `role` and `Config`, and mark hook methods with `@hookimpl`.
 
-    The short name used in YAML is the module's file name in `agents/`, or the entry point's name.
-    One instance lives for one run; state belongs on `self`.
+    Its name in YAML is the module's file name in `agents/`, or the entry point's name. There is one
+    instance a run; state belongs on `self`.
     """
 
-    role: ClassVar[Role] = Role.HOUSE
+    role: ClassVar[Role] = Role.SYSTEM
     Config: ClassVar[type[PluginConfig]] = PluginConfig
 
     def __init__(self, config: PluginConfig | None = None) -> None:
@@ -33,26 +34,34 @@ class Plugin:
 
 
 class Account(Protocol):
-    """The account as it stands at this moment, open positions at their last price."""
+    """The account at this moment, open positions valued at their last price."""
 
-    def worth(self) -> Decimal:
-        """Return what the account is worth, in its currency.
+    def equity(self) -> Decimal:
+        """Return the equity in the account's currency, rounded to the cent.
 
         Raises LookupError where a position has no price.
         """
 
-    def is_worth(self, amount: Decimal) -> bool:
-        """Say whether the account is worth `amount` or more.
+    def equity_at_least(self, amount: Decimal) -> bool:
+        """Return whether the equity is `amount` or more. Cheaper than `equity`.
 
-        Raises LookupError as `worth` does.
+        Raises LookupError where a position has no price.
         """
+
+    @deprecated("use `equity()`; `worth` is removed in the next release")
+    def worth(self) -> Decimal:
+        """Return `equity()`. Deprecated: removed in the next release."""
+
+    @deprecated("use `equity_at_least()`; `is_worth` is removed in the next release")
+    def is_worth(self, amount: Decimal) -> bool:
+        """Return `equity_at_least(amount)`. Deprecated: removed in the next release."""
 
 
 class History(Protocol):
-    """The bars that have closed by now."""
+    """The bars that have closed so far."""
 
     def last(self, bar_type: str, count: int) -> Bars:
-        """Return the last `count` bars of a type, oldest first; fewer where there are not as many.
+        """Return the last `count` bars of a type, oldest first; fewer if fewer have closed.
 
-        A type is written as Nautilus does, `MESH25.XCME-1-MINUTE-LAST-EXTERNAL`.
+        `bar_type` is as in Nautilus: `MESH25.XCME-1-MINUTE-LAST-EXTERNAL`.
         """

@@ -1,4 +1,4 @@
-"""Put a hook to the plugins that implement it, and bring home what each of them said."""
+"""Call a hook on the plugins that implement it; check, time and count their answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANSWERS: dict[str, type] = {
     "trade_closed": Review,
     "session_closed": Proposal,
 }
-"""What a hook may be answered with, besides None. Hooks that are not here expect no answer."""
+"""The type that an implementation of a hook may return besides None. Others return None."""
 
 
 TEXTS: dict[type, tuple[str, ...]] = {
@@ -33,19 +33,19 @@ TEXTS: dict[type, tuple[str, ...]] = {
     Review: ("trade_id", "summary"),
     Proposal: ("title", "reason"),
 }
-"""The fields of an answer that a trader will read."""
+"""The text fields of an answer, which are shown to the trader."""
 
 FACTS: dict[type, str] = {Signal: "facts", Review: "facts", Proposal: "change"}
-"""The field of an answer that holds figures for later programs."""
+"""The field of an answer that holds data for later programs."""
 
 NO_REASON = "no reason given"
 
 
 class HookResult(msgspec.Struct, frozen=True):
-    """What one plugin said to one question.
+    """The result of one call of one plugin.
 
-    `value` is None where it had nothing to say or failed, a tuple where it gave several signals;
-    `error` is what it raised; `seconds` is how long it took.
+    `value` is None where it returned None or raised, a tuple where it returned several signals;
+    `error` is the exception; `seconds` is the time it took.
     """
 
     plugin: str
@@ -56,7 +56,7 @@ class HookResult(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class CallStats:
-    """How often one plugin was asked one hook, and what became of it."""
+    """Counters of one plugin's implementation of one hook."""
 
     asked: int = 0
     answered: int = 0
@@ -65,10 +65,10 @@ class CallStats:
 
 
 def journaled(answer: Any, kind: type) -> Any:
-    """Return an answer of a kind with its text writable.
+    """Return an answer of type `kind` with its text writable to the journal.
 
-    Raises TypeError for facts that are not JSON. Judged when it is given: at the end of a run it
-    would cost the run.
+    Raises TypeError for facts that are not JSON. Checked at once, because an error at the end of
+    the run, when the journal is written, would lose the run.
     """
     texts, facts = TEXTS.get(kind, ()), FACTS.get(kind)
     changed: dict[str, Any] = {}
@@ -79,12 +79,12 @@ def journaled(answer: Any, kind: type) -> Any:
         elif (clean := writable(text)) != text:
             changed[name] = clean
     if facts is not None and (given := getattr(answer, facts)):
-        changed |= _plain(facts, given)
+        changed |= _cleaned_facts(facts, given)
     return msgspec.structs.replace(answer, **changed) if changed else answer
 
 
-def _plain(name: str, given: Any) -> dict[str, Any]:
-    """Return facts that had to be changed. Raises TypeError for what a journal cannot hold."""
+def _cleaned_facts(name: str, given: Any) -> dict[str, Any]:
+    """Return {name: cleaned facts}, empty if unchanged. Raises TypeError for other than JSON."""
     try:
         if not isinstance(given, Mapping):
             raise TypeError(f"was {type(given).__name__}, no mapping")
@@ -95,8 +95,8 @@ def _plain(name: str, given: Any) -> dict[str, Any]:
     return {} if clean == given else {name: clean}
 
 
-def _shown(value: object) -> str:
-    """Return an answer that was not expected, as short as a message wants it."""
+def _shown_answer(value: object) -> str:
+    """Return an unexpected answer as text of at most 200 characters."""
     try:
         return in_words(repr(value))[:200]
     except Exception:
@@ -104,28 +104,28 @@ def _shown(value: object) -> str:
 
 
 class HookImpl:
-    """One plugin's method for one hook. It names its only argument, or picks some of several."""
+    """One plugin's method for one hook, and the names of the arguments that it takes."""
 
-    __slots__ = ("expected", "hook", "method", "names", "only", "pick", "plugin", "tally")
+    __slots__ = ("expected", "hook", "method", "names", "pick", "plugin", "single", "stats")
 
     def __init__(
         self, plugin: str, hook: str, method: Callable[..., Any], names: Sequence[str]
     ) -> None:
-        self.plugin, self.hook, self.method, self.tally = plugin, hook, method, CallStats()
+        self.plugin, self.hook, self.method, self.stats = plugin, hook, method, CallStats()
         self.names = names
-        self.only = names[0] if len(names) == 1 else None
+        self.single = names[0] if len(names) == 1 else None
         self.pick = itemgetter(*names) if len(names) > 1 else lambda _: ()
         self.expected = ANSWERS.get(hook, type(None))
 
     def check(self, given: Mapping[str, Any]) -> None:
-        """Raise TypeError where an argument is missing that the method names."""
+        """Raise TypeError where `given` lacks an argument that the method takes."""
         if missing := [name for name in self.names if name not in given]:
             raise TypeError(f"{self.hook} needs {missing[0]!r}, which {self.plugin} names")
 
     def checked(self, value: object) -> object:
-        """Return an answer that a journal can hold: several signals as a tuple, none as None.
+        """Return an answer that the journal can store: several signals as a tuple, none as None.
 
-        Raises TypeError for an answer of another kind and where its facts are not plain data.
+        Raises TypeError for an answer of another type and where its facts are not plain data.
         """
         if isinstance(value, self.expected):
             return journaled(value, self.expected)
@@ -134,52 +134,52 @@ class HookImpl:
             if all(isinstance(signal, Signal) for signal in signals):
                 return tuple(journaled(signal, Signal) for signal in signals) or None
         expected = ANSWERS[self.hook].__name__ + " or None" if self.hook in ANSWERS else "None"
-        raise TypeError(f"{self.hook} must return {expected}, was {_shown(value)}")
+        raise TypeError(f"{self.hook} must return {expected}, was {_shown_answer(value)}")
 
 
 class HookCaller:
-    """One hook, bound to the plugins that implement it, in call order.
+    """One hook and its implementations, in call order.
 
-    Nothing that a plugin raises gets out. A hook of which the first answer counts stops at the
-    first value or error, which is last.
+    An exception of a plugin is returned as a result, not raised. A `firstresult` hook stops after
+    the first value or exception, which is then the last result.
     """
 
     def __init__(self, implementations: Sequence[HookImpl], *, first: bool) -> None:
         self.implementations, self._first = tuple(implementations), first
 
     def __call__(self, **given: Any) -> list[HookResult]:
-        """Return one answer a plugin, in call order."""
-        return self.voices(given, beyond=-1.0)
+        """Return one result a plugin, in call order."""
+        return self.call_quietly(given, beyond=-1.0)
 
-    def voices(self, given: Mapping[str, Any], beyond: float = inf) -> list[HookResult]:
-        """Return the answers of those who said something, failed, or took `beyond` seconds.
+    def call_quietly(self, given: Mapping[str, Any], beyond: float = inf) -> list[HookResult]:
+        """Return the results with a value or an exception, and those slower than `beyond` seconds.
 
-        For hot paths, where most of the time nobody says anything. Raises TypeError only where
-        `given` lacks what a method names.
+        For hot paths, where most calls return None. Raises TypeError only where `given` lacks an
+        argument that a method takes.
         """
-        answers: list[HookResult] = []
+        results: list[HookResult] = []
         began = perf_counter()
         for one in self.implementations:
-            error, tally = None, one.tally
-            tally.asked += 1
+            error, stats = None, one.stats
+            stats.asked += 1
             try:
-                only = one.only  # a call without a star takes Python half the time
-                value = one.method(given[only]) if only else one.method(*one.pick(given))
+                single = one.single  # a call without a star takes half the time
+                value = one.method(given[single]) if single else one.method(*one.pick(given))
                 if value is not None:
                     value = one.checked(value)
-                    tally.answered += value is not None
+                    stats.answered += value is not None
             except KeyboardInterrupt:
                 raise
             except BaseException as raised:  # a panic in Nautilus' Rust code is not an `Exception`
                 one.check(given)
                 value, error = None, raised
-                tally.failed += 1
+                stats.failed += 1
             now = perf_counter()
             seconds, began = now - began, now
-            tally.seconds += seconds
-            said = value is not None or error is not None
-            if said or seconds > beyond:
-                answers.append(HookResult(one.plugin, value, error, seconds))
-                if said and self._first:
+            stats.seconds += seconds
+            decided = value is not None or error is not None
+            if decided or seconds > beyond:
+                results.append(HookResult(one.plugin, value, error, seconds))
+                if decided and self._first:
                     break
-        return answers
+        return results

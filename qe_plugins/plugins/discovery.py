@@ -1,4 +1,4 @@
-"""What plugins there are: the house's own, installed packages' and the project's agents."""
+"""Find plugins: built-in ones, those of installed packages, and the project's `agents/`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from qe_plugins.plugins.source_scan import PluginSource, sketch
 from qe_plugins.safe_text import named
 
 GROUP = "qe_plugins"
-HOUSE = "quant-engine"
+DISTRIBUTION = "quant-engine"
 BUILT_IN = "built-in"
 
 
@@ -32,10 +32,10 @@ UNREAD = PluginSource()
 class Available:
     """A plugin that a configuration may name.
 
-    `source` says who brings it: `built-in`, `entry point of DIST VERSION`, or a file in `agents/`.
-    Where it failed to load, `cls` is None, `error` is the cause in one line and `details` the
-    traceback; where it breaks a hook's contract, `cls` is there and `error` says so. `known` is
-    what its source says, where it was not loaded.
+    `source` is `built-in`, `entry point of DIST VERSION`, or a file in `agents/`. Where loading
+    failed, `cls` is None, `error` is the cause in one line and `details` the traceback; where a
+    hook method is invalid, `cls` is set and `error` says so. `known` is read from the source of a
+    plugin that was not loaded.
     """
 
     name: str
@@ -47,18 +47,18 @@ class Available:
 
     @property
     def role(self) -> str | None:
-        """Return the desk it works for, None where that is not known."""
+        """Return its role, None where that is not known."""
         return self.cls.role if self.cls else self.known.role
 
     @property
     def hooks(self) -> tuple[str, ...]:
-        """Return the hooks that it implements, in the order of a trading day."""
+        """Return the names of the hooks that it implements, in the order of a trading day."""
         return validation.hooks_of(self.cls) if self.cls else self.known.hooks
 
 
 @dataclass(frozen=True)
-class _Offer:
-    """A plugin that somebody offers, not yet imported."""
+class _Candidate:
+    """A plugin that was found and not yet imported."""
 
     name: str
     source: str
@@ -67,75 +67,79 @@ class _Offer:
 
 
 def available() -> dict[str, Available]:
-    """Import every plugin on offer and return them by name, those that fail to load as well."""
-    return {name: _resolve(name, offers) for name, offers in sorted(_offers().items())}
+    """Import every plugin there is and return them by name, those that fail to load as well."""
+    return {name: _resolve(name, found) for name, found in sorted(_candidates().items())}
 
 
 def listed(wanted: Collection[str] = ()) -> dict[str, Available]:
-    """Return every plugin on offer by name; of those not in `wanted`, what is known without
-    running them: an agent's role and hooks from its source, of an installed one its distribution.
+    """Return every plugin by name, importing only those in `wanted` and the built-in ones.
+
+    For the others: role and hooks of an agent are read from its source, and only the distribution
+    of an installed one is known.
     """
-    found: dict[str, Available] = {}
-    for name, offers in sorted(_offers().items()):
-        if name in wanted or len(offers) > 1 or offers[0].source == BUILT_IN:
-            found[name] = _resolve(name, offers)
+    listing: dict[str, Available] = {}
+    for name, found in sorted(_candidates().items()):
+        if name in wanted or len(found) > 1 or found[0].source == BUILT_IN:
+            listing[name] = _resolve(name, found)
         else:
-            read = sketch(offers[0].file) if offers[0].file else PluginSource()
-            found[name] = Available(name, offers[0].source, error=read.error, known=read)
-    return found
+            read = sketch(found[0].file) if found[0].file else PluginSource()
+            listing[name] = Available(name, found[0].source, error=read.error, known=read)
+    return listing
 
 
 def find(name: str, *, where: str | None = None) -> Available:
     """Import the plugin called `name`, and no other, and return it.
 
     Raises PluginError where there is none, where it fails to load (with the traceback in
-    `details`), or where two sources offer the name. `where` is the place that named it.
+    `details`), or where two sources have one of that name. `where` is the place that named it.
     """
-    offers = _offers()
-    if name not in offers:
-        hint = did_you_mean(name, offers) or f"Available: {', '.join(sorted(offers)) or 'none'}."
+    known = _candidates()
+    if name not in known:
+        hint = did_you_mean(name, known) or f"Available: {', '.join(sorted(known)) or 'none'}."
         raise PluginError(f"no plugin is called '{name}'.", where=where, hint=hint)
-    found = _resolve(name, offers[name])
+    found = _resolve(name, known[name])
     if found.cls is None:
         message = f"plugin '{name}' ({found.source}) cannot be used: {found.error}"
         raise PluginError(message, where=where, details=found.details)
     return found
 
 
-def _offers() -> dict[str, list[_Offer]]:
-    offers: dict[str, list[_Offer]] = {}
-    for offer in [*_installed(), *_agents()]:
-        offers.setdefault(offer.name, []).append(offer)
-    return offers
+def _candidates() -> dict[str, list[_Candidate]]:
+    known: dict[str, list[_Candidate]] = {}
+    for candidate in [*_installed_plugins(), *_project_agents()]:
+        known.setdefault(candidate.name, []).append(candidate)
+    return known
 
 
-def _installed() -> list[_Offer]:
-    return [_Offer(e.name, _source(e), e.load) for e in entry_points(group=GROUP)]
+def _installed_plugins() -> list[_Candidate]:
+    return [_Candidate(e.name, _source_of(e), e.load) for e in entry_points(group=GROUP)]
 
 
-def _source(entry: EntryPoint) -> str:
+def _source_of(entry: EntryPoint) -> str:
     if entry.dist is None:
         return "entry point"
-    if entry.dist.name == HOUSE:
+    if entry.dist.name == DISTRIBUTION:
         return BUILT_IN
     return f"entry point of {entry.dist.name} {entry.dist.version}"
 
 
-def _agents() -> list[_Offer]:
+def _project_agents() -> list[_Candidate]:
     root = project.enter(Path.cwd())
     files = sorted((root / "agents").glob("[!_]*.py")) if root else []
-    return [
-        _Offer(f.stem, f"agents/{f.name}", partial(importlib.import_module, f"agents.{f.stem}"), f)
-        for f in files
-    ]
+    return [_agent(file) for file in files]
 
 
-def _resolve(name: str, offers: list[_Offer]) -> Available:
-    source = ", ".join(offer.source for offer in offers)
-    if len(offers) > 1:
+def _agent(file: Path) -> _Candidate:
+    load = partial(importlib.import_module, f"agents.{file.stem}")
+    return _Candidate(file.stem, f"agents/{file.name}", load, file)
+
+
+def _resolve(name: str, candidates: list[_Candidate]) -> Available:
+    source = ", ".join(candidate.source for candidate in candidates)
+    if len(candidates) > 1:
         return Available(name, source, error="two plugins have this name; rename or remove one")
     try:
-        plugin = _plugin_in(offers[0].load())
+        plugin = _plugin_in(candidates[0].load())
     except PluginError as error:
         return Available(name, source, error=str(error))
     except KeyboardInterrupt:

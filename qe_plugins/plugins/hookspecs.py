@@ -1,7 +1,8 @@
 """Every hook, in the order of a trading day. `qe hooks` prints them.
 
-A docstring says when the hook is called, on which thread, how answers combine, what an exception
-means, and ends with an example that a test runs. An implementation names only what it uses.
+A docstring states when the hook is called, on which thread, how answers combine and what an
+exception does, and ends with an example that a test runs. An implementation names only the
+arguments it uses.
 """
 
 from __future__ import annotations
@@ -13,16 +14,28 @@ import pluggy
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
+    from nautilus_trader.model import Bar, FuturesContract
     from nautilus_trader.portfolio import Portfolio
 
-    from qe_plugins.plugins.base import Account
+    from qe_plugins.plugins.base import Account, History
+    from qe_plugins.plugins.types import (
+        OrderRequest,
+        Posture,
+        Proposal,
+        Review,
+        Rung,
+        Signal,
+        Size,
+        Trade,
+        Veto,
+    )
 
 hookspec = pluggy.HookspecMarker("qe")
 
 
 @hookspec
 def engine_started(cache: Cache, portfolio: Portfolio) -> None:
-    """Look around once the engine is up and before the first bar.
+    """Inspect the run once the engine has started, before the first bar.
 
     Called: once a run.
     Thread: trading.
@@ -44,16 +57,16 @@ def engine_started(cache: Cache, portfolio: Portfolio) -> None:
 
 @hookspec
 def session_opened(session: str, account: Account, cache: Cache, portfolio: Portfolio) -> None:
-    """Note how things stand as a trading session begins.
+    """Record the state of the account as a trading session opens.
 
-    Called: once the engine is up, and at 17:00 in Chicago on every evening before a weekday.
+    Called: once the engine has started, and at 17:00 Chicago time before every weekday.
     Thread: trading.
     Answers: none.
     Exception: counted and journaled.
 
     Args:
-        session: the session's date in Chicago, `YYYY-MM-DD`: the day it ends on.
-        account: what the account is worth at this moment.
+        session: the session's date in Chicago, `YYYY-MM-DD`: the day on which it ends.
+        account: the account's equity at this moment.
         cache: instruments, bars, orders and positions, as Nautilus holds them.
         portfolio: balances, margins and profits, as Nautilus holds them.
 
@@ -66,30 +79,21 @@ def session_opened(session: str, account: Account, cache: Cache, portfolio: Port
     """
 
 
-if TYPE_CHECKING:
-    from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar, FuturesContract
-    from nautilus_trader.portfolio import Portfolio
-
-    from qe_plugins.plugins.base import Account, History
-    from qe_plugins.plugins.types import OrderRequest, Posture, Rung, Signal, Size, Veto
-
-
 @hookspec
 def contribute_signals(
     bar: Bar, cache: Cache, history: History
 ) -> Signal | Iterable[Signal] | None:
-    """Wish for a position (HUNTER).
+    """Propose a position (HUNTER).
 
     Called: at the close of every bar.
     Thread: trading.
-    Answers: all are put to `resolve_signals`.
+    Answers: all are passed to `resolve_signals`.
     Exception: no signal from this plugin, counted and journaled.
 
     Args:
         bar: the bar that has just closed, of a dated contract.
         cache: instruments, earlier bars, orders and positions, as Nautilus holds them.
-        history: the bars that have closed by now, as columns.
+        history: the bars that have closed so far, as NumPy columns.
 
     Example::
 
@@ -108,16 +112,16 @@ def contribute_signals(
 def resolve_signals(
     signals: list[Signal], instrument: FuturesContract, portfolio: Portfolio
 ) -> Signal | None:
-    """Make one signal of many (ARBITER).
+    """Reduce the proposals for one instrument to one signal (ARBITER).
 
-    Called: when a bar brought at least one signal for an instrument.
+    Called: after a bar for which a hunter proposed at least one position in an instrument.
     Thread: trading.
-    Answers: the first that is not None is published; the plugins after it are not asked.
-    Exception: stay flat: no signal is published, journaled.
+    Answers: the first that is not None is published; the plugins after it are not called.
+    Exception: no signal is published, journaled.
 
     Args:
-        signals: at least one, all for `instrument`, in call order.
-        instrument: the contract that the signals are about.
+        signals: at least one proposal, all for `instrument`, in call order.
+        instrument: the contract of the proposals.
         portfolio: balances, margins and profits, as Nautilus holds them.
 
     Example::
@@ -135,18 +139,18 @@ def resolve_signals(
 def size_order(
     signal: Signal, instrument: FuturesContract, portfolio: Portfolio, rung: Rung
 ) -> Size | None:
-    """Say how many contracts a signal is worth.
+    """Return the number of contracts to trade for a signal (position sizing).
 
-    Called: when a strategy asks `self.desk.size(signal)`.
+    Called: when a strategy calls `self.desk.size(signal)`.
     Thread: trading.
-    Answers: the first that is not None, capped by the rung; the plugins after it are not asked.
-    Exception: no order, journaled. No answer means the same.
+    Answers: the first that is not None, capped by the rung; the plugins after it are not called.
+    Exception: no order, journaled. The same without any answer.
 
     Args:
-        signal: the signal that the strategy wants to follow.
+        signal: the signal that the strategy is about to trade.
         instrument: the contract to trade; its multiplier is currency a point.
         portfolio: balances, margins and profits, as Nautilus holds them.
-        rung: what may be risked on one trade.
+        rung: the limits of contracts and of risk on one trade.
 
     Example::
 
@@ -162,22 +166,22 @@ def veto_order(
     order: OrderRequest, instrument: FuturesContract, portfolio: Portfolio, cache: Cache,
     posture: Posture | None, rung: Rung, account: Account, history: History,
 ) -> Veto | None:  # fmt: skip
-    """Refuse an order (GUARDIAN). Orders that only reduce the position are never put here.
+    """Veto an order (GUARDIAN). Not called for orders that only reduce the position.
 
-    Called: before an order, or a modification that grows one, leaves a strategy.
+    Called: before a strategy submits an order, or a modification that increases one.
     Thread: trading.
-    Answers: one veto denies; every plugin is asked and all vetoes are journaled.
-    Exception: a veto. An answer slower than `gate.timeout` means the same.
+    Answers: one veto denies the order; every plugin is called and all vetoes are journaled.
+    Exception: a veto. The same for an answer slower than `gate.timeout`.
 
     Args:
-        order: the order as plain data, with the position and the working contracts beside it.
+        order: the order as plain data, with the net position and its worst case.
         instrument: the contract to trade.
         portfolio: balances, margins and profits, as Nautilus holds them.
         cache: instruments, bars, orders and positions, as Nautilus holds them.
-        posture: what the fleet allows at present, None where no posture was set.
-        rung: what may be risked on one trade.
-        account: what the account is worth at this moment.
-        history: the bars that have closed by now, as columns.
+        posture: the risk limits in force, None where no posture was set.
+        rung: the limits of contracts and of risk on one trade.
+        account: the account's equity at this moment.
+        history: the bars that have closed so far, as NumPy columns.
 
     Example::
 
@@ -191,13 +195,9 @@ def veto_order(
     """
 
 
-if TYPE_CHECKING:
-    from qe_plugins.plugins.types import OrderRequest, Proposal, Review, Trade
-
-
 @hookspec
 def order_denied(order: OrderRequest, reason: str) -> None:
-    """Hear that an order was denied, by a guardian or by the engine.
+    """Receive an order that was denied, by a guardian or by the engine.
 
     Called: after the denial.
     Thread: observers.
@@ -206,16 +206,16 @@ def order_denied(order: OrderRequest, reason: str) -> None:
 
     Args:
         order: the order as plain data.
-        reason: who denied it and why, as in the order's event.
+        reason: the plugin or rule that denied it and why, as in the order's event.
 
     Example::
 
         class Complaints(Plugin):
-            heard = ()
+            denied = ()
 
             @hookimpl
             def order_denied(self, order, reason):
-                self.heard = [*self.heard, (order.client_order_id, reason)]
+                self.denied = [*self.denied, (order.client_order_id, reason)]
     """
 
 
@@ -229,7 +229,7 @@ def trade_closed(trade: Trade) -> Review | None:
     Exception: logged and journaled.
 
     Args:
-        trade: the trade from flat to flat, with its costs and the signals that led to it.
+        trade: the round trip from flat to flat, with its costs and the signals that led to it.
 
     Example::
 
@@ -244,9 +244,9 @@ def trade_closed(trade: Trade) -> Review | None:
 
 @hookspec
 def session_closed(session: str, trades: list[Trade]) -> Proposal | None:
-    """Look back on a trading session (SYNTHESIS).
+    """Review a trading session and propose changes (SYNTHESIS).
 
-    Called: when the first bar after the maintenance break arrives, and at the end of the run.
+    Called: at the first bar after the maintenance break, and at the end of the run.
     Thread: observers.
     Answers: all are journaled.
     Exception: logged and journaled.

@@ -1,10 +1,11 @@
-"""The plugins of one run: made, checked against the hooks' contract, put in order."""
+"""The plugins of one run: instantiated, validated and held in call order."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
 from typing import Any, Self
+from warnings import deprecated
 
 import msgspec
 import pluggy
@@ -18,7 +19,7 @@ from qe_plugins.safe_text import one_line
 
 
 class PluginStats(msgspec.Struct, frozen=True, kw_only=True):
-    """How one active plugin fared. `seconds` is the time its hooks took on the trading thread."""
+    """Counters of one active plugin. `seconds` is its time on the trading thread."""
 
     name: str
     role: str
@@ -31,60 +32,65 @@ class PluginStats(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, name: str, role: str, implementations: Sequence[HookImpl]) -> Self:
         """Return the sum over one plugin's hooks."""
-        tallies = [implementation.tally for implementation in implementations]
-        vetoes = [i.tally for i in implementations if i.hook == "veto_order"]
-        trading = [i.tally for i in implementations if i.hook not in validation.OBSERVERS]
+        every = [implementation.stats for implementation in implementations]
+        vetoes = [i.stats for i in implementations if i.hook == "veto_order"]
+        trading = [i.stats for i in implementations if i.hook not in validation.OBSERVERS]
         return cls(
             name=name,
             role=role,
-            asked=sum(tally.asked for tally in tallies),
-            answered=sum(tally.answered for tally in tallies),
-            vetoed=sum(tally.answered for tally in vetoes),
-            failed=sum(tally.failed for tally in tallies),
-            seconds=sum(tally.seconds for tally in trading),
+            asked=sum(stats.asked for stats in every),
+            answered=sum(stats.answered for stats in every),
+            vetoed=sum(stats.answered for stats in vetoes),
+            failed=sum(stats.failed for stats in every),
+            seconds=sum(stats.seconds for stats in trading),
         )
 
 
 class PluginManager:
     """Active plugins, in call order.
 
-    Two visible ways to call them, chosen by what a failure should mean: `plugins.hook.x(...)` is
-    pluggy's own and raises, for start-up; `plugins.ask("x", ...)` never raises, for the session.
+    `plugins.hook.x(...)` is pluggy's own call and raises what a plugin raises; `plugins.call("x",
+    ...)` returns exceptions as results, so that a plugin cannot end a session.
     """
 
     def __init__(self, members: Sequence[tuple[str, Plugin]]) -> None:
-        """Take (name, plugin) pairs in call order. Raises HookError where one breaks a hook."""
+        """Take (name, plugin) pairs in call order. Raises HookError for an invalid hook method."""
         for name, plugin in members:
             validation.check(name, type(plugin))
         self.names = [name for name, _ in members]
         self.hook = _relay(members)
         self._members = dict(members)
-        self._askers = {hook: _asker(hook, members) for hook in validation.SPECS}
+        self._callers = {hook: _caller_of(hook, members) for hook in validation.SPECS}
 
     @classmethod
     def activate(cls, wanted: Sequence[tuple[str, PluginConfig | None]]) -> Self:
-        """Make the wanted plugins with their settings, to be asked in this order.
+        """Return a manager of the named plugins with their settings, called in this order.
 
-        None means default settings. Raises PluginError where one is unknown or cannot be made.
+        None means default settings. Raises PluginError where one is unknown or its class raises.
         """
-        return cls([(name, _make(name, config)) for name, config in wanted])
+        return cls([(name, _instantiated(name, config)) for name, config in wanted])
 
-    def bind(self, hook: str) -> HookCaller | None:
-        """Return `ask` for one hook, or None where no plugin implements it. For hot paths."""
-        return self._askers[hook]
+    def caller(self, hook: str) -> HookCaller | None:
+        """Return the caller of one hook, None where no plugin implements it. For hot paths."""
+        return self._callers[hook]
 
+    def call(self, hook: str, **given: Any) -> list[HookResult]:
+        """Call `hook` on every plugin that implements it; return the results in call order."""
+        caller = self.caller(hook)
+        return caller(**given) if caller else []
+
+    @deprecated("use `call()`; `ask` is removed in the next release")
     def ask(self, hook: str, **given: Any) -> list[HookResult]:
-        """Put `hook` to every plugin that implements it; return their answers in call order."""
-        asker = self.bind(hook)
-        return asker(**given) if asker else []
+        """Return `call(hook, ...)`. Deprecated: removed in the next release."""
+        return self.call(hook, **given)
 
     def failed(self, name: str, hook: str) -> None:
-        """Count an answer of a plugin as a failure: it turned out to be of no use."""
-        asker = self.bind(hook)
-        for one in asker.implementations if asker else ():
+        """Count the last answer of a plugin as a failure, because it proved unusable."""
+        caller = self.caller(hook)
+        for one in caller.implementations if caller else ():
             if one.plugin == name:
-                one.tally.answered -= 1
-                one.tally.failed += 1
+                one.stats.answered -= 1
+                one.stats.failed += 1
 
     def members(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Return (name, role, hooks) of each plugin, in call order."""
@@ -94,15 +100,15 @@ class PluginManager:
         ]
 
     def stats(self) -> list[PluginStats]:
-        """Return what each plugin was asked and answered so far, in call order."""
-        asked = [i for asker in self._askers.values() if asker for i in asker.implementations]
+        """Return the counters of each plugin so far, in call order."""
+        every = [i for caller in self._callers.values() if caller for i in caller.implementations]
         return [
-            PluginStats.of(name, plugin.role, [i for i in asked if i.plugin == name])
+            PluginStats.of(name, plugin.role, [i for i in every if i.plugin == name])
             for name, plugin in self._members.items()
         ]
 
 
-def _make(name: str, config: PluginConfig | None) -> Plugin:
+def _instantiated(name: str, config: PluginConfig | None) -> Plugin:
     plugin = find(name).cls
     assert plugin is not None
     try:
@@ -110,7 +116,7 @@ def _make(name: str, config: PluginConfig | None) -> Plugin:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # `sys.exit` too: a run without its plugin is no success
-        message = f"could not be made: {one_line(error)}"
+        message = f"could not be instantiated: {one_line(error)}"
         raise PluginError(
             message, where=f"plugin {name}", details=traceback.format_exc()
         ) from error
@@ -119,12 +125,12 @@ def _make(name: str, config: PluginConfig | None) -> Plugin:
 def _relay(members: Sequence[tuple[str, Plugin]]) -> pluggy.HookRelay:
     manager = pluggy.PluginManager("qe")
     manager.add_hookspecs(hookspecs)
-    for name, plugin in reversed(members):  # pluggy asks the last registered first
+    for name, plugin in reversed(members):  # pluggy calls the last registered first
         manager.register(plugin, name=name)
     return manager.hook
 
 
-def _asker(hook: str, members: Sequence[tuple[str, Plugin]]) -> HookCaller | None:
+def _caller_of(hook: str, members: Sequence[tuple[str, Plugin]]) -> HookCaller | None:
     implementations = [
         HookImpl(name, hook, getattr(plugin, hook), validation.arguments_of(type(plugin), hook))
         for name, plugin in members

@@ -1,4 +1,4 @@
-"""The hooks' reference, read from their docstrings."""
+"""Reference of the hooks, parsed from their docstrings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ARGUMENT = re.compile(r"^(?P<name>\w+): (?P<text>.+(?:\n +.+)*)", re.MULTILINE)
 
 
 class HookReference(msgspec.Struct, frozen=True, kw_only=True):
-    """One hook, as `qe hooks` shows it. `example` is Python source of a whole plugin."""
+    """One hook, as `qe hooks` shows it. `example` is the Python source of a whole plugin."""
 
     name: str
     signature: str
@@ -35,37 +35,37 @@ def reference(name: str | None = None) -> list[HookReference]:
     Raises HookError where there is no such hook.
     """
     if name is None:
-        return [_read(hook) for hook in SPECS]
+        return [_parse_docstring(hook) for hook in SPECS]
     if name not in SPECS:
         hint = did_you_mean(name, SPECS) or f"There are: {', '.join(SPECS)}."
         raise HookError(f"no hook is called '{name}'.", hint=hint)
-    return [_read(name)]
+    return [_parse_docstring(name)]
 
 
-def _read(hook: str) -> HookReference:
+def _parse_docstring(hook: str) -> HookReference:
     text, _, example = (inspect.getdoc(SPECS[hook]) or "").partition("Example::")
     facts, _, arguments = text.partition("Args:")
     return HookReference(
         name=hook,
-        signature=_signature(hook),
+        signature=_signature_of(hook),
         summary=text.split("\n\n")[0].replace("\n", " "),
-        called=_fact("Called", facts),
-        thread=_fact("Thread", facts),
-        answers=_fact("Answers", facts),
-        exception=_fact("Exception", facts),
+        called=_labelled("Called", facts),
+        thread=_labelled("Thread", facts),
+        answers=_labelled("Answers", facts),
+        exception=_labelled("Exception", facts),
         arguments=_arguments(arguments),
         example=textwrap.dedent(example).strip(),
     )
 
 
-def _signature(hook: str) -> str:
+def _signature_of(hook: str) -> str:
     """Return `veto_order(order, ...) -> Veto | None`, with the annotations as written."""
     signature = inspect.signature(SPECS[hook])
     given = ", ".join(f"{p.name}: {p.annotation}" for p in signature.parameters.values())
     return f"{hook}({given}) -> {signature.return_annotation}"
 
 
-def _fact(label: str, facts: str) -> str:
+def _labelled(label: str, facts: str) -> str:
     found = re.search(_FACT.format(label), facts, re.MULTILINE)
     return " ".join(found["text"].split()) if found else ""
 

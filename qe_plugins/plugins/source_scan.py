@@ -1,4 +1,4 @@
-"""What a plugin's source says of it, read without running it."""
+"""Role and hooks of a plugin, read from its source without running it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from qe_plugins.plugins.types import Role
 from qe_plugins.plugins.validation import SPECS
 
 LARGEST = 1_000_000
-"""Bytes that a source file may have."""
+"""Maximum size of a source file, in bytes."""
 
 
 class PluginSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Role and hooks as the class body writes them, None and empty where it does not; `error` says
-    why the file cannot be read."""
+    """Role and hooks in the class body, None and empty where it names none.
+
+    `error` says why the file cannot be read.
+    """
 
     role: str | None = None
     hooks: tuple[str, ...] = ()
@@ -24,7 +26,7 @@ class PluginSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sketch(file: Path) -> PluginSource:
-    """Return what the last class of a file that has hooks says of itself."""
+    """Return role and hooks of the last class in a file that has any."""
     try:
         if file.stat().st_size > LARGEST:
             return PluginSource(error=f"is larger than {LARGEST:,} bytes")
@@ -34,13 +36,13 @@ def sketch(file: Path) -> PluginSource:
     found = PluginSource()
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.bases:
-            hooks, role = _hooks(node), _role(node)
+            hooks, role = _hooks_in(node), _role_in(node)
             if hooks or role:
-                found = PluginSource(role=role or Role.HOUSE.value, hooks=hooks)
+                found = PluginSource(role=role or Role.SYSTEM.value, hooks=hooks)
     return found
 
 
-def _hooks(node: ast.ClassDef) -> tuple[str, ...]:
+def _hooks_in(node: ast.ClassDef) -> tuple[str, ...]:
     named = {
         method.name
         for method in node.body
@@ -50,7 +52,7 @@ def _hooks(node: ast.ClassDef) -> tuple[str, ...]:
     return tuple(hook for hook in SPECS if hook in named)
 
 
-def _role(node: ast.ClassDef) -> str | None:
+def _role_in(node: ast.ClassDef) -> str | None:
     for line in node.body:
         target = line.targets[0] if isinstance(line, ast.Assign) else None
         target = line.target if isinstance(line, ast.AnnAssign) else target

@@ -1,4 +1,4 @@
-"""The records that plugins are asked about and answer with. All are frozen."""
+"""The records that hooks take as arguments and return as answers. All are frozen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from warnings import deprecated
 
 import msgspec
 
@@ -13,18 +14,18 @@ from qe_plugins.units import Money
 
 
 class Role(StrEnum):
-    """The five desks of the fleet, and the house's own."""
+    """The five roles of the fleet; SYSTEM is a plugin that belongs to none of them."""
 
     HUNTER = "HUNTER"
     GUARDIAN = "GUARDIAN"
     ANALYST = "ANALYST"
     ARBITER = "ARBITER"
     SYNTHESIS = "SYNTHESIS"
-    HOUSE = "HOUSE"
+    SYSTEM = "SYSTEM"
 
 
 class Side(StrEnum):
-    """What a signal asks the book to be."""
+    """The direction of a proposed position."""
 
     LONG = "LONG"
     SHORT = "SHORT"
@@ -32,10 +33,10 @@ class Side(StrEnum):
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A wish for a position in one dated contract.
+    """A proposed position in one dated contract.
 
-    `entry`, `stop` and `target` are prices of that contract; `confidence` is 0 to 1. The bridge
-    stamps `id`, `source` and `ts_event` (UTC nanoseconds), so a plugin leaves them out.
+    `entry`, `stop` and `target` are prices of that contract; `confidence` is 0 to 1. The engine
+    sets `id`, `source` and `ts_event` (UTC nanoseconds), so a plugin leaves them out.
     """
 
     instrument_id: str
@@ -63,16 +64,18 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
     @property
     def ts_init(self) -> int:
-        """Return `ts_event`: what Nautilus asks of custom data."""
+        """Return `ts_event`, which Nautilus requires of custom data."""
         return self.ts_event
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An order as plain data, as guardians and observers see it.
+    """An order as plain data, for guardians and observers.
 
-    `quantity` is contracts; for a modification it is the contracts asked for and `grows` is by how
-    many. `stop` is the trigger of the protective stop that comes with it, None where there is none.
-    `working` counts the contracts that would be at risk if everything working on its side filled.
+    `quantity` is contracts. For a modification it is the new quantity that is open, and
+    `increase_by` is how much of it is new. `stop_trigger` is the price of the protective stop that
+    is submitted with the order, None without one. `position` is the signed contracts held.
+    `worst_case_position` is the contracts held, without sign, if every working order on the
+    order's side filled. `ts` is UTC nanoseconds.
     """
 
     client_order_id: str
@@ -83,23 +86,49 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quantity: Decimal
     price: Decimal | None = None
     trigger: Decimal | None = None
-    stop: Decimal | None = None
-    grows: Decimal | None = None
+    stop_trigger: Decimal | None = None
+    increase_by: Decimal | None = None
     position: Decimal = Decimal(0)
-    working: Decimal = Decimal(0)
+    worst_case_position: Decimal = Decimal(0)
     signal_id: str | None = None
     ts: int = 0
     emulated: bool = False
 
+    @property
+    @deprecated("use `stop_trigger`; `stop` is removed in the next release")
+    def stop(self) -> Decimal | None:
+        """Return `stop_trigger`. Deprecated: removed in the next release."""
+        return self.stop_trigger
+
+    @property
+    @deprecated("use `increase_by`; `grows` is removed in the next release")
+    def grows(self) -> Decimal | None:
+        """Return `increase_by`. Deprecated: removed in the next release."""
+        return self.increase_by
+
+    @property
+    @deprecated("use `worst_case_position`; `working` is removed in the next release")
+    def working(self) -> Decimal:
+        """Return `worst_case_position`. Deprecated: removed in the next release."""
+        return self.worst_case_position
+
+
+RENAMED_FIELDS = {
+    "stop": "stop_trigger",
+    "grows": "increase_by",
+    "working": "worst_case_position",
+}
+"""Fields of `OrderRequest` under their names of the last release."""
+
 
 class Veto(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A refusal of one order, with the reason a trader will read."""
+    """A guardian's veto of one order. `reason` is shown to the trader."""
 
     reason: str
 
 
 class Size(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How many contracts to trade. Zero means no order, and the reason says why."""
+    """The number of contracts to trade. Zero means no order; `reason` says why."""
 
     contracts: int
     reason: str
@@ -110,9 +139,9 @@ class Size(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Posture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the guardians allow until `valid_until` (UTC nanoseconds; None means the whole run).
+    """The risk limits in force until `valid_until` (UTC nanoseconds; None means the whole run).
 
-    An expired posture allows no new risk.
+    With `halt`, or once it has expired, a posture allows no new risk.
     """
 
     reason: str
@@ -122,7 +151,7 @@ class Posture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
 
     def refuses(self, now: int) -> str | None:
-        """Return why no new risk may be taken at `now` (UTC nanoseconds), or None."""
+        """Return the reason why no new risk may be taken at `now` (UTC nanoseconds), or None."""
         if self.halt:
             return f"posture is halt: {self.reason}"
         if self.valid_until is not None and now >= self.valid_until:
@@ -131,11 +160,11 @@ class Posture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A step of the validation ladder: what one strategy may hold, and risk on one trade.
+    """A step of the validation ladder: the limits of one strategy.
 
-    `root` is what it trades, by default the root in a name such as `1 MES`, None for any;
-    `max_contracts` is the most that it holds and works, `risk` the loss at the stop of one trade.
-    With `enforced` false no order is refused for it, and only sizes go by it.
+    `root` is the root it may trade, by default the one in a name such as `1 MES`, None for any.
+    `max_contracts` limits its worst-case position in contracts, `risk` the loss of one trade at its
+    stop, in `currency`. With `enforced` false no order is denied and only sizes are limited.
     """
 
     name: str = ""
@@ -157,26 +186,26 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def title(self) -> str:
-        """Return how to speak of it: `rung 1 MES`."""
+        """Return its name in messages: `rung 1 MES`."""
         return f"rung {self.name}" if self.name else "the rung"
 
 
 SMALLEST = Rung(name="1 MES", enforced=False)
-"""What sizes go by where no rung is configured: one MES, 50 USD at its stop."""
+"""The rung that limits sizes where none is configured: 1 MES contract, 50 USD at its stop."""
 
 
 class Excursion(msgspec.Struct, frozen=True, gc=False):
-    """The best and the worst of an open trade, in account currency, from the bars it lived in."""
+    """Maximum favorable and adverse excursion of a trade, in account currency, from its bars."""
 
     favorable: Decimal
     adverse: Decimal
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A closed position, as plain data, so that it may cross threads.
+    """A round trip from flat to flat, as plain data that may cross threads.
 
     Prices are in points; `pnl` is realized, net of `commissions`, in `currency`; times are UTC
-    nanoseconds. `slippage` is points paid against the reference price of each fill, positive is
+    nanoseconds. `slippage` is points paid beyond the reference price of each fill, positive is
     worse. `votes` are the signals that led to the entry, oldest first.
     """
 
@@ -199,10 +228,11 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class Rolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A position moved from one contract to the next, as a strategy on a root hears of it.
+    """Notice to a strategy on a root that its position moved from one contract to the next.
 
-    `prices` are what both contracts cost in the same minute, in points: old, new. `flat` says that
-    the position was closed and not opened again. `fact` is its id in the journal.
+    `prices` are those of the old and the new contract in the same minute, in points. With `flat`
+    the position was closed and not opened again. `at` is UTC nanoseconds; `fact` is the id of the
+    roll in the journal.
     """
 
     fact: str
@@ -216,7 +246,7 @@ class Rolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an analyst says of a closed trade; `facts` are figures a later program can use."""
+    """An analyst's record of a closed trade; `facts` are figures for later programs."""
 
     trade_id: str
     summary: str
@@ -224,7 +254,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A change somebody proposes; a person decides."""
+    """A proposed change of the configuration. It takes effect only if a person applies it."""
 
     title: str
     reason: str

@@ -1,4 +1,4 @@
-"""What a hook implementation must look like before it may be asked anything."""
+"""Check hook methods before a run: every one must be callable with the arguments of its hook."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qe_plugins.plugins.base import Plugin
 SPECS: dict[str, Callable[..., Any]] = {
     name: spec for name, spec in vars(hookspecs).items() if hasattr(spec, "qe_spec")
 }
-"""Every hook by name, in the order of a trading day."""
+"""Every hook specification by name, in the order of a trading day."""
 
 OBSERVERS = ("order_denied", "trade_closed", "session_closed")
-"""Hooks called after the fact, on the observers' thread. All others are on the trading thread."""
+"""Hooks called after the event, on the observers' thread. Others run on the trading thread."""
 
 
 def hooks_of(plugin: type[Plugin]) -> tuple[str, ...]:
@@ -25,18 +25,18 @@ def hooks_of(plugin: type[Plugin]) -> tuple[str, ...]:
 
 
 def is_first(hook: str) -> bool:
-    """Tell whether the first answer to `hook` counts and the plugins after it are not asked."""
+    """Return whether the first answer to `hook` counts and the plugins after it are not called."""
     options: dict[str, bool] = SPECS[hook].qe_spec  # type: ignore[attr-defined]
     return options["firstresult"]
 
 
 def arguments_of(plugin: type[Plugin], hook: str) -> tuple[str, ...]:
-    """Return the names of the arguments that `plugin` wants from `hook`, in its own order."""
+    """Return the names of the arguments that `plugin` takes from `hook`, in its own order."""
     return tuple(parameter.name for parameter in _parameters(plugin, hook))
 
 
 def check(name: str, plugin: type[Plugin]) -> None:
-    """Raise HookError unless every hook method of `plugin` can be called as its hook promises."""
+    """Raise HookError unless every hook method of `plugin` matches its specification."""
     for attribute in dir(plugin):
         if _is_marked(plugin, attribute):
             _check_hook(f"{name}.{attribute}", plugin, attribute)
@@ -62,10 +62,10 @@ def _check_hook(where: str, plugin: type[Plugin], hook: str) -> None:
         raise HookError("marked @hookimpl, but there is no such hook.", where=where, hint=hint)
     method = getattr(plugin, hook)
     if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
-        hint = "Make it a plain `def`: a hook is answered at once."
+        hint = "Make it a plain `def`: hooks are called synchronously."
         raise HookError("an `async def` would never be awaited.", where=where, hint=hint)
     if options := [option for option, value in method.qe_impl.items() if value]:
-        hint = "Write a bare @hookimpl: plugins are asked in the order of the YAML file."
+        hint = "Write a bare @hookimpl: plugins are called in the order of the YAML file."
         raise HookError(f"@hookimpl({options[0]}=...) has no effect here.", where=where, hint=hint)
     for parameter in _parameters(plugin, hook):
         _check_parameter(where, parameter, list(inspect.signature(SPECS[hook]).parameters))
@@ -73,11 +73,11 @@ def _check_hook(where: str, plugin: type[Plugin], hook: str) -> None:
 
 def _check_parameter(where: str, parameter: inspect.Parameter, known: list[str]) -> None:
     if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-        hint = f"Name what it uses of: {', '.join(known)}."
+        hint = f"Name the arguments it uses: {', '.join(known)}."
         raise HookError(f"'{parameter}' would stay empty.", where=where, hint=hint)
     if parameter.name not in known:
-        hint = did_you_mean(parameter.name, known) or f"The hook brings: {', '.join(known)}."
+        hint = did_you_mean(parameter.name, known) or f"The hook has: {', '.join(known)}."
         raise HookError(f"unknown argument '{parameter.name}'.", where=where, hint=hint)
     if parameter.default is not inspect.Parameter.empty:
-        hint = "Remove the default: the argument is always given."
+        hint = "Remove the default: the argument is always passed."
         raise HookError(f"argument '{parameter.name}' has a default.", where=where, hint=hint)

@@ -7,7 +7,7 @@ qe_order      make an order request: `qe_order(quantity=2)`
 qe_trade      make a closed trade: `qe_trade(pnl="-12.50")`
 qe_account    make an account: `qe_account(100_000)`
 qe_history    make the past of bars, oldest first: `qe_history(qe_bar(4750), qe_bar(4751))`
-qe_plugins    activate plugins: `qe_plugins(Mine()).ask("veto_order", order=qe_order())`
+qe_plugins    activate plugins: `qe_plugins(Mine()).call("veto_order", order=qe_order())`
 """
 
 from __future__ import annotations

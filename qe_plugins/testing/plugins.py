@@ -18,7 +18,7 @@ def qe_plugins() -> Callable[..., PluginManager]:
 
     Of a hook's arguments only those need to be given that the plugins name::
 
-        [answer] = qe_plugins(SmallOnly()).ask("veto_order", order=qe_order(quantity=2))
+        [answer] = qe_plugins(SmallOnly()).call("veto_order", order=qe_order(quantity=2))
         assert answer.value == Veto("one contract at a time, was 2")
     """
 

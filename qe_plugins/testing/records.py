@@ -1,4 +1,4 @@
-"""The records that plugins are asked about, with every field filled in that a test leaves out.
+"""Builders of the records that hooks receive. They fill in every field that a test leaves out.
 
 Values are converted as in YAML: `quantity=2` and `pnl="-12.50"` become decimals.
 """
@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 from qe_plugins.errors import did_you_mean
-from qe_plugins.plugins.types import OrderRequest, Signal, Trade
+from qe_plugins.plugins.types import RENAMED_FIELDS, OrderRequest, Signal, Trade
 from qe_plugins.testing.market import CONTRACT, MORNING, Number, nanoseconds
 
 
 @pytest.fixture
 def qe_signal() -> Callable[..., Signal]:
-    """Return a function that makes a signal; without arguments, a plain wish to be long."""
-    return _maker(
+    """Return a function that builds a signal, by default LONG without prices."""
+    return _builder(
         Signal,
         instrument_id=CONTRACT,
         side="LONG",
@@ -31,11 +31,12 @@ def qe_signal() -> Callable[..., Signal]:
 
 @pytest.fixture
 def qe_order() -> Callable[..., OrderRequest]:
-    """Return a function that makes an order; without arguments, one contract bought at market.
+    """Return a function that builds an order request, by default to buy 1 contract at market.
 
-    What it would hold, `working`, is its own quantity unless told otherwise.
+    `worst_case_position` is the order's quantity by default. The fields' names of the last release
+    (`stop`, `grows`, `working`) are accepted.
     """
-    make = _maker(
+    build = _builder(
         OrderRequest,
         client_order_id="O-1",
         strategy="test",
@@ -46,16 +47,16 @@ def qe_order() -> Callable[..., OrderRequest]:
     )
 
     def order(quantity: Number = 1, **fields: Any) -> OrderRequest:
-        return make(**{"quantity": quantity, "working": quantity, **fields})
+        given = {RENAMED_FIELDS.get(name, name): value for name, value in fields.items()}
+        return build(**{"quantity": quantity, "worst_case_position": quantity, **given})
 
     return order
 
 
 @pytest.fixture
 def qe_trade() -> Callable[..., Trade]:
-    """Return a function that makes a trade; without arguments, one long of half an hour that won
-    two points."""
-    return _maker(
+    """Return a function that builds a trade, by default LONG, half an hour, 2 points won."""
+    return _builder(
         Trade,
         id="T-1",
         instrument_id=CONTRACT,
@@ -72,14 +73,14 @@ def qe_trade() -> Callable[..., Trade]:
     )
 
 
-def _maker[T: msgspec.Struct](record: type[T], **defaults: Any) -> Callable[..., T]:
+def _builder[T: msgspec.Struct](record: type[T], **defaults: Any) -> Callable[..., T]:
     known = record.__struct_fields__
 
-    def make(**fields: Any) -> T:
+    def build(**fields: Any) -> T:
         for name in fields:
             if name not in known:
                 hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
                 raise TypeError(f"{record.__name__} has no field '{name}'. {hint}")
         return msgspec.convert({**defaults, **fields}, record)
 
-    return make
+    return build

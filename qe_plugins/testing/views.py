@@ -1,10 +1,11 @@
-"""The account and the bars that plugins look at, as a test wants them."""
+"""The account and the bar history that hooks receive, as a test sets them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from warnings import deprecated
 
 import pytest
 
@@ -15,24 +16,34 @@ if TYPE_CHECKING:
 
 
 class TestAccount:
-    """An account that is worth what a test says. `missing` is what its worth cannot be told for."""
+    """An account with the equity that a test sets. `missing` is a contract without a price."""
 
-    def __init__(self, worth: float | str | Decimal, missing: str = "") -> None:
-        self.amount, self.missing = Decimal(str(worth)).quantize(Decimal("0.01")), missing
+    def __init__(self, equity: float | str | Decimal, missing: str = "") -> None:
+        self.amount, self.missing = Decimal(str(equity)).quantize(Decimal("0.01")), missing
 
-    def worth(self) -> Decimal:
-        """Return what the account is worth."""
+    def equity(self) -> Decimal:
+        """Return the equity. Raises LookupError where a contract is `missing`."""
         if self.missing:
             raise LookupError(f"no price for {self.missing}")
         return self.amount
 
+    def equity_at_least(self, amount: Decimal) -> bool:
+        """Return whether the equity is `amount` or more. Raises LookupError as `equity`."""
+        return self.equity() >= amount
+
+    @deprecated("use `equity()`; `worth` is removed in the next release")
+    def worth(self) -> Decimal:
+        """Return `equity()`. Deprecated: removed in the next release."""
+        return self.equity()
+
+    @deprecated("use `equity_at_least()`; `is_worth` is removed in the next release")
     def is_worth(self, amount: Decimal) -> bool:
-        """Say whether the account is worth `amount` or more."""
-        return self.worth() >= amount
+        """Return `equity_at_least(amount)`. Deprecated: removed in the next release."""
+        return self.equity_at_least(amount)
 
 
 class TestHistory:
-    """Bars that have closed, oldest first."""
+    """The closed bars that a test passes, oldest first."""
 
     def __init__(self, bars: tuple[Bar, ...]) -> None:
         self.bars = bars
@@ -45,11 +56,11 @@ class TestHistory:
 
 @pytest.fixture
 def qe_account() -> Callable[..., TestAccount]:
-    """Return a function that makes an account: `qe_account(100_000)`."""
+    """Return a function that builds an account from its equity: `qe_account(100_000)`."""
     return TestAccount
 
 
 @pytest.fixture
 def qe_history() -> Callable[..., TestHistory]:
-    """Return a function that makes the past of bars, oldest first: `qe_history(*bars)`."""
+    """Return a function that builds a history of bars, oldest first: `qe_history(*bars)`."""
     return lambda *bars: TestHistory(bars)

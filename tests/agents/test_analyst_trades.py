@@ -23,7 +23,7 @@ def review(qe_plugins: Callable[..., Any], qe_contract: Any) -> Callable[[Trade]
         desk.hook.engine_started(
             cache=SimpleNamespace(instruments=lambda: [qe_contract]), portfolio=None
         )
-        [answer] = desk.ask("trade_closed", trade=trade)
+        [answer] = desk.call("trade_closed", trade=trade)
         assert answer.error is None
         return answer.value
 

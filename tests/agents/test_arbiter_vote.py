@@ -19,7 +19,7 @@ def resolve(qe_plugins: Callable[..., Any]) -> Callable[..., Signal | None]:
 
     def ask(*votes: Signal, **config: Any) -> Signal | None:
         arbiter = ArbiterVote(ArbiterVoteConfig(**config))
-        [answer] = qe_plugins(arbiter).ask("resolve_signals", signals=list(votes))
+        [answer] = qe_plugins(arbiter).call("resolve_signals", signals=list(votes))
         assert answer.error is None
         return answer.value
 

@@ -24,16 +24,16 @@ class Office:
         self.desk, self.order, self.contract = desk, order, contract
         self.account = TestAccount(100_000)
 
-    def open(self, worth: float) -> None:
-        """Open a session while the account is worth so much."""
-        self.account = TestAccount(worth)
-        [answer] = self.desk.ask("session_opened", account=self.account)
+    def open(self, equity: float) -> None:
+        """Open a session with so much equity."""
+        self.account = TestAccount(equity)
+        [answer] = self.desk.call("session_opened", account=self.account)
         assert answer.error is None
 
     def refusal(self, at: str = "2024-01-03 15:00", **order: Any) -> str | None:
         """Return why an order is refused, by default a small protected one."""
-        given = {"stop": "4740", "working": 1, "ts": nanoseconds(at)} | order
-        [answer] = self.desk.ask(
+        given = {"stop_trigger": "4740", "worst_case_position": 1, "ts": nanoseconds(at)} | order
+        [answer] = self.desk.call(
             "veto_order",
             order=self.order(**given),
             instrument=self.contract,
@@ -69,32 +69,32 @@ def test_a_small_protected_order_passes(hire: Any) -> None:
 
 
 def test_contracts_are_counted_as_if_everything_working_filled(hire: Any) -> None:
-    reason = hire().refusal(quantity=1, working=2)
+    reason = hire().refusal(quantity=1, worst_case_position=2)
 
     assert reason == "would hold 2 contracts, the limit is 1"
 
 
 def test_a_reversal_of_one_contract_holds_one_and_passes(hire: Any) -> None:
-    assert hire().refusal(quantity=2, position=-1, working=1) is None
+    assert hire().refusal(quantity=2, position=-1, worst_case_position=1) is None
 
 
 def test_a_posture_may_allow_fewer_contracts(hire: Any) -> None:
     office = hire(max_contracts=5)
     office.posture = Posture(reason="thin market", max_contracts=2)
 
-    assert office.refusal(working=3) == "would hold 3 contracts, the limit is 2"
+    assert office.refusal(worst_case_position=3) == "would hold 3 contracts, the limit is 2"
 
 
 def test_an_entry_without_a_stop_is_refused(hire: Any) -> None:
-    assert hire().refusal(stop=None) == "no stop comes with the order"
+    assert hire().refusal(stop_trigger=None) == "no stop comes with the order"
 
 
 def test_a_desk_may_do_without_stops(hire: Any) -> None:
-    assert hire(stop_required=False).refusal(stop=None) is None
+    assert hire(stop_required=False).refusal(stop_trigger=None) is None
 
 
 def test_a_veto_names_every_limit_that_is_broken(hire: Any) -> None:
-    reason = hire().refusal(stop=None, working=5)
+    reason = hire().refusal(stop_trigger=None, worst_case_position=5)
 
     assert reason == "would hold 5 contracts, the limit is 1; no stop comes with the order"
 
@@ -111,7 +111,7 @@ def test_orders_in_excess_of_the_pace_are_refused_for_a_minute(hire: Any) -> Non
 def test_a_refused_order_does_not_count_against_the_pace(hire: Any) -> None:
     office = hire(orders_a_minute=1)
 
-    assert office.refusal(stop=None) is not None
+    assert office.refusal(stop_trigger=None) is not None
     assert office.refusal() is None
 
 
@@ -183,7 +183,7 @@ def test_a_session_that_opens_with_a_position_of_no_known_price_leaves_nothing_t
     hire: Any,
 ) -> None:
     office = hire()
-    office.desk.ask("session_opened", account=TestAccount(100_000, missing="MESH24.XCME"))
+    office.desk.call("session_opened", account=TestAccount(100_000, missing="MESH24.XCME"))
 
     with pytest.raises(LookupError, match="no session was heard to open"):
         office.refusal()

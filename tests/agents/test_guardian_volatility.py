@@ -34,7 +34,7 @@ def refusal(qe_plugins: Make, qe_bar: Make, qe_order: Make, qe_history: Make) ->
             for age, points in enumerate(ranges)
         ]
         history = qe_history(*reversed(bars))
-        [answer] = qe_plugins(guardian).ask("veto_order", order=qe_order(), history=history)
+        [answer] = qe_plugins(guardian).call("veto_order", order=qe_order(), history=history)
         assert answer.error is None
         return answer.value.reason if answer.value else None
 
@@ -73,7 +73,7 @@ def test_the_guard_keeps_up_with_new_bars(
     wild = qe_bar(4750, low=4740, at="2024-01-03 15:31")
 
     answers = [
-        desk.ask("veto_order", order=qe_order(), history=qe_history(*reversed(bars)))[0].value
+        desk.call("veto_order", order=qe_order(), history=qe_history(*reversed(bars)))[0].value
         for bars in (quiet, quiet, [wild, *quiet])
     ]
 

@@ -34,7 +34,7 @@ def hear(qe_plugins: Make, qe_bar: Make, qe_contract: Any) -> Hear:
         start, heard = datetime.fromisoformat("2024-01-03 15:00"), []
         for minute, close in enumerate(closes):
             bar = qe_bar(close, open=close - 0.25, at=str(start + timedelta(minutes=minute)))
-            [answer] = desk.ask("contribute_signals", bar=bar, cache=cache)
+            [answer] = desk.call("contribute_signals", bar=bar, cache=cache)
             assert answer.error is None
             heard.append(answer.value)
         return [signal for signal in heard if signal]
@@ -129,6 +129,6 @@ def test_of_two_contracts_the_one_that_trades_more_is_followed(
         prices = (near.open, near.high, near.low, near.close)
         far = Bar(kind, *prices, Quantity.from_int(100), near.ts_event, near.ts_init)
         for bar in (near, far):
-            [answer] = desk.ask("contribute_signals", bar=bar, cache=cache)
+            [answer] = desk.call("contribute_signals", bar=bar, cache=cache)
             heard += [answer.value] if answer.value else []
     assert [signal.instrument_id for signal in heard] == ["MESM24.XCME"]

@@ -134,7 +134,7 @@ def test_an_override_needs_a_file_to_override(project):
 def test_one_hook_is_explained_with_its_example(project):
     done = qe(project, "hooks", "veto_order")
 
-    assert "Refuse an order (GUARDIAN)." in done.stdout
+    assert "Veto an order (GUARDIAN)." in done.stdout
     assert "        def veto_order(self, order):" in done.stdout
     assert "size_order" not in done.stdout
 

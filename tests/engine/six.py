@@ -77,4 +77,4 @@ class Watches(Plugin):
     def veto_order(self, order: Any, account: Any, portfolio: Any, cache: Any) -> None:
         equities = {e.as_decimal() for v in VENUES for e in portfolio.equity(v).values()}
         ids = {str(cache.account_for_venue(venue).id) for venue in VENUES}
-        self.seen.append((account.worth(), equities, ids))
+        self.seen.append((account.equity(), equities, ids))

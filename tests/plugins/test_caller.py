@@ -54,7 +54,7 @@ LONG = Signal(instrument_id="MESH24.XCME", side=Side.LONG, reason="up")
 
 
 def test_every_guardian_is_asked_even_after_a_veto():
-    answers = PluginManager([("a", Objects()), ("b", Agrees()), ("c", Objects())]).ask(
+    answers = PluginManager([("a", Objects()), ("b", Agrees()), ("c", Objects())]).call(
         "veto_order", order=None
     )
 
@@ -66,7 +66,7 @@ def test_every_guardian_is_asked_even_after_a_veto():
 
 
 def test_an_exception_is_an_answer():
-    [answer] = PluginManager([("a", Stumbles())]).ask("veto_order", order=None)
+    [answer] = PluginManager([("a", Stumbles())]).call("veto_order", order=None)
 
     assert answer.value is None
     assert isinstance(answer.error, ZeroDivisionError)
@@ -98,13 +98,13 @@ def test_the_first_size_ends_the_asking():
         [("a", Answers(None)), ("b", Answers(Size(1, "b"))), ("c", Answers(None))]
     )
 
-    assert [answer.plugin for answer in plugins.ask("size_order", signal=None)] == ["a", "b"]
+    assert [answer.plugin for answer in plugins.call("size_order", signal=None)] == ["a", "b"]
 
 
 def test_an_exception_ends_the_asking_for_a_size():
     plugins = PluginManager([("a", Answers("two")), ("b", Answers(Size(1, "b")))])
 
-    [answer] = plugins.ask("size_order", signal=None)
+    [answer] = plugins.call("size_order", signal=None)
 
     assert answer.plugin == "a"
     assert isinstance(answer.error, TypeError)
@@ -112,13 +112,13 @@ def test_an_exception_ends_the_asking_for_a_size():
 
 @pytest.mark.parametrize("value", [True, "no", 0, Size(1, "one"), [Veto("no")]])
 def test_a_veto_of_the_wrong_kind_is_an_error(value):
-    [answer] = PluginManager([("a", Answers(value))]).ask("veto_order", order=None)
+    [answer] = PluginManager([("a", Answers(value))]).call("veto_order", order=None)
 
     assert "veto_order must return Veto or None, was" in str(answer.error)
 
 
 def test_an_observers_answer_is_an_error_where_none_is_expected():
-    [answer] = PluginManager([("a", Answers("noted"))]).ask("order_denied", order=None)
+    [answer] = PluginManager([("a", Answers("noted"))]).call("order_denied", order=None)
 
     assert "order_denied must return None, was 'noted'" in str(answer.error)
 
@@ -128,14 +128,14 @@ def test_an_observers_answer_is_an_error_where_none_is_expected():
     [(LONG, LONG), ([LONG, LONG], (LONG, LONG)), ([], None), (None, None), (iter([LONG]), (LONG,))],
 )
 def test_a_hunter_may_give_one_signal_or_several(value, heard):
-    [answer] = PluginManager([("a", Answers(value))]).ask("contribute_signals", bar=None)
+    [answer] = PluginManager([("a", Answers(value))]).call("contribute_signals", bar=None)
 
     assert (answer.value, answer.error) == (heard, None)
 
 
 @pytest.mark.parametrize("value", ["LONG", [LONG, None], 3])
 def test_anything_else_is_no_signal(value):
-    [answer] = PluginManager([("a", Answers(value))]).ask("contribute_signals", bar=None)
+    [answer] = PluginManager([("a", Answers(value))]).call("contribute_signals", bar=None)
 
     assert answer.value is None
     assert isinstance(answer.error, TypeError)
@@ -144,13 +144,13 @@ def test_anything_else_is_no_signal(value):
 def test_a_hook_that_nobody_implements_is_not_bound():
     plugins = PluginManager([("a", Agrees())])
 
-    assert plugins.bind("size_order") is None
-    assert plugins.ask("size_order") == []
+    assert plugins.caller("size_order") is None
+    assert plugins.call("size_order") == []
 
 
 def test_an_argument_that_was_not_given_is_the_callers_mistake():
     with pytest.raises(TypeError, match="veto_order needs 'order', which a names"):
-        PluginManager([("a", Agrees())]).ask("veto_order")
+        PluginManager([("a", Agrees())]).call("veto_order")
 
 
 def test_an_interrupt_gets_out():
@@ -160,14 +160,14 @@ def test_an_interrupt_gets_out():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        PluginManager([("a", Interrupted())]).ask("veto_order", order=None)
+        PluginManager([("a", Interrupted())]).call("veto_order", order=None)
 
 
 def test_every_answer_is_counted():
     plugins = PluginManager([("a", Objects()), ("b", Stumbles()), ("c", Agrees())])
 
-    plugins.ask("veto_order", order=None)
-    plugins.ask("veto_order", order=None)
+    plugins.call("veto_order", order=None)
+    plugins.call("veto_order", order=None)
 
     counted = [(s.name, s.asked, s.answered, s.vetoed, s.failed) for s in plugins.stats()]
     assert counted == [("a", 2, 2, 2, 0), ("b", 2, 0, 0, 2), ("c", 2, 0, 0, 0)]
@@ -177,6 +177,6 @@ def test_every_answer_is_counted():
 def test_time_on_the_observers_thread_is_not_the_trading_threads():
     plugins = PluginManager([("a", Answers(None))])
 
-    plugins.ask("order_denied", order=None)
+    plugins.call("order_denied", order=None)
 
     assert [(s.asked, s.seconds) for s in plugins.stats()] == [(1, 0.0)]

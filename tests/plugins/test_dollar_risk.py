@@ -23,7 +23,7 @@ def size(qe_plugins: Callable[..., Any], qe_contract: Any) -> Callable[..., Size
     def ask(signal: Signal, *, budget: str | None = None, risk: str = "50") -> Size:
         plugin = DollarRisk(DollarRiskConfig(budget=Decimal(budget) if budget else None))
         rung = Rung(risk=Decimal(risk))
-        [answer] = qe_plugins(plugin).ask(
+        [answer] = qe_plugins(plugin).call(
             "size_order", signal=signal, instrument=qe_contract, rung=rung
         )
         assert answer.error is None

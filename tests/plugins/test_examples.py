@@ -52,7 +52,7 @@ def example(hook: str) -> Plugin:
 
 def answer(qe_plugins, given, hook: str):
     plugin = example(hook)
-    [answer] = qe_plugins(plugin).ask(hook, **given)
+    [answer] = qe_plugins(plugin).call(hook, **given)
     assert answer.error is None
     return plugin, answer.value
 
@@ -120,7 +120,7 @@ def test_the_veto_example_refuses_two(qe_plugins, given):
 
 def test_the_denial_example_listens(qe_plugins, given):
     plugin, value = answer(qe_plugins, given, "order_denied")
-    assert (plugin.heard, value) == ([("O-1", "too many")], None)
+    assert (plugin.denied, value) == ([("O-1", "too many")], None)
 
 
 def test_the_review_example_says_who_won(qe_plugins, given):

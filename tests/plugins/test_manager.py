@@ -31,7 +31,7 @@ def test_plugins_answer_in_the_order_in_which_they_are_wanted(site):
         [("guardian_c", None), ("guardian_a", None), ("guardian_b", None)]
     )
 
-    answered = [answer.plugin for answer in plugins.ask("veto_order", order=None)]
+    answered = [answer.plugin for answer in plugins.call("veto_order", order=None)]
     assert answered == ["guardian_c", "guardian_a", "guardian_b"] == plugins.names
 
 
@@ -39,7 +39,7 @@ def test_a_plugin_is_made_with_its_settings(site):
     site.agent("guardian_a", LIMITED)
     settings = find("guardian_a").cls.Config(contracts=3)
 
-    [answer] = PluginManager.activate([("guardian_a", settings)]).ask("veto_order", order=None)
+    [answer] = PluginManager.activate([("guardian_a", settings)]).call("veto_order", order=None)
 
     assert answer.value.reason == "at most 3"
 
@@ -47,7 +47,7 @@ def test_a_plugin_is_made_with_its_settings(site):
 def test_without_settings_a_plugin_has_its_defaults(site):
     site.agent("guardian_a", LIMITED)
 
-    [answer] = PluginManager.activate([("guardian_a", None)]).ask("veto_order", order=None)
+    [answer] = PluginManager.activate([("guardian_a", None)]).call("veto_order", order=None)
 
     assert answer.value.reason == "at most 1"
 
@@ -55,7 +55,7 @@ def test_without_settings_a_plugin_has_its_defaults(site):
 def test_what_is_installed_but_not_wanted_is_not_asked(site):
     site.agent("guardian_a", LIMITED)
 
-    assert PluginManager.activate([]).bind("veto_order") is None
+    assert PluginManager.activate([]).caller("veto_order") is None
 
 
 def test_a_plugin_that_cannot_be_made_says_which_and_why(site):
@@ -70,7 +70,9 @@ def test_a_plugin_that_cannot_be_made_says_which_and_why(site):
         """,
     )
 
-    with pytest.raises(PluginError, match=r"plugin guardian_a: could not be made: OSError: no"):
+    with pytest.raises(
+        PluginError, match=r"plugin guardian_a: could not be instantiated: OSError: no"
+    ):
         PluginManager.activate([("guardian_a", PluginConfig())])
 
 

@@ -69,12 +69,12 @@ def test_a_signal_beyond_certainty_is_refused(qe_signal):
 
 def test_an_order_is_one_contract_unless_told_otherwise(qe_order):
     assert qe_order().quantity == 1
-    assert isinstance(qe_order(quantity=2, stop="4745.25"), OrderRequest)
+    assert isinstance(qe_order(quantity=2, stop_trigger="4745.25"), OrderRequest)
 
 
 def test_an_order_would_hold_what_it_asks_for(qe_order):
-    assert qe_order(quantity=2).working == 2
-    assert qe_order(quantity=2, working=5).working == 5
+    assert qe_order(quantity=2).worst_case_position == 2
+    assert qe_order(quantity=2, worst_case_position=5).worst_case_position == 5
 
 
 def test_a_trade_is_a_small_win_unless_told_otherwise(qe_trade):
@@ -88,20 +88,20 @@ def test_a_misspelt_field_is_refused(qe_order):
 
 
 def test_a_plugin_answers_with_only_the_arguments_it_names(qe_plugins, qe_order):
-    [answer] = qe_plugins(SmallOnly()).ask("veto_order", order=qe_order(quantity=2))
+    [answer] = qe_plugins(SmallOnly()).call("veto_order", order=qe_order(quantity=2))
 
     assert answer.plugin == "SmallOnly"
     assert answer.value == Veto("one contract at a time, was 2")
 
 
 def test_plugins_answer_in_the_order_they_were_given(qe_plugins, qe_order):
-    answers = qe_plugins(NeverLong(), SmallOnly()).ask("veto_order", order=qe_order(quantity=2))
+    answers = qe_plugins(NeverLong(), SmallOnly()).call("veto_order", order=qe_order(quantity=2))
 
     assert [answer.plugin for answer in answers] == ["NeverLong", "SmallOnly"]
 
 
 def test_two_plugins_of_one_class_are_told_apart(qe_plugins, qe_order):
-    answers = qe_plugins(SmallOnly(), SmallOnly()).ask("veto_order", order=qe_order())
+    answers = qe_plugins(SmallOnly(), SmallOnly()).call("veto_order", order=qe_order())
 
     assert [answer.plugin for answer in answers] == ["SmallOnly", "SmallOnly_2"]
 

@@ -32,7 +32,7 @@ class Observers:
         self._hooks = {
             name
             for name in ("order_denied", "trade_closed", "session_closed")
-            if plugins.bind(name) is not None
+            if plugins.caller(name) is not None
         }
         self._jobs: deque[tuple[str, int, dict[str, Any]]] = deque()
         self._over = threading.Event()
@@ -64,8 +64,8 @@ class Observers:
                 self._tell(*self._jobs.popleft())
 
     def _tell(self, hook: str, ts: int, arguments: dict[str, Any]) -> None:
-        asker = self._plugins.bind(hook)
-        for given in asker.voices(arguments) if asker else ():
+        asker = self._plugins.caller(hook)
+        for given in asker.call_quietly(arguments) if asker else ():
             answer = self._judged(hook, given, arguments)
             if answer.error is not None:
                 log.error("%s failed in %s: %s", answer.plugin, hook, named(answer.error))

@@ -84,8 +84,8 @@ class Recorder:
             "quantity": str(order.quantity),
             "strategy": order.strategy,
         }
-        if order.grows is not None:
-            body["grows"] = str(order.grows)
+        if order.increase_by is not None:
+            body["grows"] = str(order.increase_by)
         self.numbered(FactKind.VETO, order.ts, plugin, f"order:{order.client_order_id}", body)
 
     def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:

@@ -39,7 +39,7 @@ class OrderGate:
         history: History,
         instruments: Mapping[str, Any],
     ) -> None:
-        self._asker = plugins.bind("veto_order")
+        self._asker = plugins.caller("veto_order")
         self._recorder, self._timeout = recorder, timeout
         self._instruments = instruments
         self._constant = {"rung": rung, "account": account, "history": history}
@@ -59,7 +59,7 @@ class OrderGate:
             given = self._given.get(id(component)) or self._views(component)
             given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
-            for answer in self._asker.voices(given, self._timeout):
+            for answer in self._asker.call_quietly(given, self._timeout):
                 if answer.error is not None:
                     self._recorder.failure(answer.plugin, "veto_order", answer.error, request.ts)
                 if (reason := self._reason(answer)) is not None:

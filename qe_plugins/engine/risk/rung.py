@@ -74,11 +74,11 @@ class RungRule:
 
     def _too_dear(self, described: OrderDescription) -> str:
         """Compare what is lost if every stop is hit with the rung's risk."""
-        if described.request.stop is None:
+        if described.request.stop_trigger is None:
             return ""
         order, present = described.order, described.present
         mine = [o for o in present.orders.values() if o.strategy_id == order.strategy_id]
-        lost = self._loss(order, described.contracts, described.request.stop)
+        lost = self._loss(order, described.contracts, described.request.stop_trigger)
         if lost is None:
             return f"no price of {order.instrument_id} is known to measure its stop from"
         for one in mine:

@@ -110,7 +110,7 @@ class RunContext:
         self.sent: dict[Any, None] = {}
         self.queue: OrderQueue | None = None
         self.stop_limits: StopLimitWatch | None = None
-        self.hears = any(plugins.bind(hook) for hook in HEARS_BARS)
+        self.hears = any(plugins.caller(hook) for hook in HEARS_BARS)
 
     def expects(self, piece: Chunk) -> None:
         """Take the piece of the tape that is heard next."""
@@ -197,7 +197,7 @@ class Desk:
 
     def _ask(self, signal: Signal) -> tuple[str, Size]:
         floor = self._floor
-        answers = floor.plugins.ask(
+        answers = floor.plugins.call(
             "size_order",
             signal=signal,
             instrument=instrument_of(floor.cache, signal.instrument_id),

@@ -94,7 +94,7 @@ def _rules(prepared: PreparedRun) -> Iterator[Row]:
 
 
 def _warnings(plugins: PluginManager) -> Iterator[Row]:
-    if plugins.bind("contribute_signals") and not plugins.bind("resolve_signals"):
+    if plugins.caller("contribute_signals") and not plugins.caller("resolve_signals"):
         yield "warning", "no arbiter resolves the signals: none would be published"
-    if not plugins.bind("veto_order"):
+    if not plugins.caller("veto_order"):
         yield "warning", "no guardian is active: every order passes the gate"

@@ -41,8 +41,8 @@ class SignalPipeline(DataActor):
         super().__init__()
         self._bar_types = [BarType.from_str(text) for text in bar_types]
         plugins = self._floor.plugins
-        self._asker = plugins.bind("contribute_signals")
-        self._resolve = plugins.bind("resolve_signals")
+        self._asker = plugins.caller("contribute_signals")
+        self._resolve = plugins.caller("resolve_signals")
         self._sessions = SessionCloseDetector(self._floor)
         self._house = self._floor.house
         cache, history = self._floor.cache_view, self._floor.history
@@ -65,7 +65,7 @@ class SignalPipeline(DataActor):
             self._sessions.tick(bar)
         if self._asker is not None:
             self._given["bar"] = bar
-            answers = self._asker.voices(self._given)
+            answers = self._asker.call_quietly(self._given)
             if answers:
                 self._hear(answers, bar)
 
@@ -78,7 +78,7 @@ class SignalPipeline(DataActor):
     def _greet(self) -> None:
         floor = self._floor
         given = {"cache": floor.cache_view, "portfolio": floor.portfolio}
-        answers = floor.plugins.ask("engine_started", **given)
+        answers = floor.plugins.call("engine_started", **given)
         for answer in answers:
             if answer.error is not None:
                 details = "".join(traceback.format_exception(answer.error)).rstrip()
@@ -145,7 +145,7 @@ class SignalPipeline(DataActor):
             "instrument": self._instruments[contract],
             "portfolio": self._floor.portfolio,
         }
-        for answer in self._resolve.voices(given):
+        for answer in self._resolve.call_quietly(given):
             if answer.error is not None:
                 self._fails(answer.plugin, "resolve_signals", answer.error, ts)
             elif answer.value is not None and answer.value.instrument_id != contract:

@@ -50,7 +50,7 @@ class SessionOpenTimer:
 
     def __init__(self, floor: RunContext, clock: Any) -> None:
         self._floor, self._clock = floor, clock
-        self._ask = floor.plugins.bind("session_opened")
+        self._ask = floor.plugins.caller("session_opened")
 
     def start(self) -> None:
         """Tell of the session that the run begins in, and set the alert for the next one."""
@@ -70,7 +70,7 @@ class SessionOpenTimer:
             "cache": floor.cache_view,
             "portfolio": floor.portfolio,
         }
-        for answer in self._ask.voices(given):
+        for answer in self._ask.call_quietly(given):
             if answer.error is not None:
                 floor.recorder.failure(answer.plugin, "session_opened", answer.error, ts)
         bell = int(evening(ts).timestamp()) * NANOSECONDS

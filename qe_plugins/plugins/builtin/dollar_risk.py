@@ -1,4 +1,4 @@
-"""Dollar risk: as many contracts as lose no more than the budget when the stop is hit."""
+"""Position sizing by dollar risk: the loss at the stop never exceeds the budget."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ BEYOND = {Side.LONG: "below", Side.SHORT: "above", Side.FLAT: "beyond"}
 
 
 class DollarRiskConfig(PluginConfig, frozen=True):
-    """`budget` is the dollar loss allowed at the stop of one trade; None takes the rung's."""
+    """`budget` is the loss allowed at the stop of one trade; None takes the rung's `risk`."""
 
     budget: Money | None = None
 
 
 class DollarRisk(Plugin):
-    """Size a signal by its distance to the stop. What the budget cannot hold is refused."""
+    """Size a signal by the distance to its stop: 0 contracts where 1 would exceed the budget."""
 
-    role = Role.HOUSE
+    role = Role.SYSTEM
     Config = DollarRiskConfig
     config: DollarRiskConfig
 
@@ -54,5 +54,5 @@ def points_at_risk(signal: Signal) -> Decimal | None:
 
 
 def contracts_for(budget: Decimal, risk: Decimal) -> int:
-    """Return how many contracts that each lose `risk` at the stop a budget holds."""
+    """Return how many contracts a budget allows that each lose `risk` at the stop."""
     return max(0, int(budget // risk))

@@ -20,15 +20,15 @@ def account(amount: str, *, missing: tuple[str, ...] = ()) -> Account:
 
 
 def test_half_a_cent_is_rounded_to_the_even_one() -> None:
-    assert account("99750.125").worth() == Decimal("99750.12")
-    assert account("99750.135").worth() == Decimal("99750.14")
+    assert account("99750.125").equity() == Decimal("99750.12")
+    assert account("99750.135").equity() == Decimal("99750.14")
 
 
 @given(st.decimals(0, 200_000, places=2))
 def test_it_is_worth_an_amount_where_the_balance_says_so(amount: Decimal) -> None:
-    assert account("99000.00").is_worth(amount) == (amount <= 99_000)
+    assert account("99000.00").equity_at_least(amount) == (amount <= 99_000)
 
 
 def test_a_position_without_a_price_is_an_error_that_names_it() -> None:
     with pytest.raises(LookupError, match=r"no price for MESH24\.XCME"):
-        account("1.00", missing=("MESH24.XCME",)).is_worth(Decimal(1))
+        account("1.00", missing=("MESH24.XCME",)).equity_at_least(Decimal(1))

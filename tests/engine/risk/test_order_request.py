@@ -31,12 +31,19 @@ def test_a_guardian_sees_the_position_and_what_it_may_become(
     assert {order.position for order in guardian.orders} == {Decimal(-1), Decimal(0), Decimal(1)}
     for order in guardian.orders:
         signed = order.quantity if order.side == "BUY" else -order.quantity
-        assert order.working == abs(order.position + signed) == 1
-        assert (order.type, order.price, order.trigger, order.stop) == ("MARKET", None, None, None)
+        assert order.worst_case_position == abs(order.position + signed) == 1
+        assert (order.type, order.price, order.trigger, order.stop_trigger) == (
+            "MARKET",
+            None,
+            None,
+            None,
+        )
 
 
 def test_the_entry_of_a_bracket_is_described_with_its_stop(
     trade: Callable[..., BacktestResult],
 ) -> None:
     trade("BuysABracket", guardian := Looks())
-    assert [(order.side, order.stop) for order in guardian.orders] == [("BUY", Decimal("4740.00"))]
+    assert [(order.side, order.stop_trigger) for order in guardian.orders] == [
+        ("BUY", Decimal("4740.00"))
+    ]

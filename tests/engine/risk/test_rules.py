@@ -92,11 +92,11 @@ def test_a_modification_that_grows_an_order_is_asked_about_once(
 
     def only_growth(self: RiskRules, described: OrderDescription) -> Any:
         found = refusing(self, described)
-        return found if described.request.grows is not None else []
+        return found if described.request.increase_by is not None else []
 
     monkeypatch.setattr(RiskRules, "broken", only_growth)
     outcome = trade("GrowsALimit")
-    assert [one.request.grows for one in evaluated] == [None, 2]
+    assert [one.request.increase_by for one in evaluated] == [None, 2]
     assert outcome.orders.select("status", "quantity").row(0) == ("ACCEPTED", 1.0)
 
 

@@ -47,7 +47,11 @@ class Small(Plugin):
     @hookimpl
     def veto_order(self, order: OrderRequest) -> Veto | None:
         self.asked.append(order)
-        return Veto(f"{order.working} at risk") if order.working > self.most else None
+        return (
+            Veto(f"{order.worst_case_position} at risk")
+            if order.worst_case_position > self.most
+            else None
+        )
 
 
 class Shy(Plugin):
@@ -103,7 +107,7 @@ def test_every_order_of_a_vetoed_bracket_is_denied(trade: Trade) -> None:
     outcome = trade("BuysABracket", guardian := Never())
     assert outcome.orders["status"].to_list() == ["DENIED"] * 3
     assert len(guardian.asked) == 1
-    assert guardian.asked[0].stop == Decimal("4740.00")
+    assert guardian.asked[0].stop_trigger == Decimal("4740.00")
 
 
 def test_an_order_that_an_algorithm_spawns_is_vetoed(trade: Trade) -> None:
@@ -124,7 +128,7 @@ def test_a_modification_that_grows_an_order_is_refused_and_the_order_works_on(tr
     class NoGrowth(Plugin):
         @hookimpl
         def veto_order(self, order: OrderRequest) -> Veto | None:
-            return Veto(f"{order.grows} more") if order.grows else None
+            return Veto(f"{order.increase_by} more") if order.increase_by else None
 
     outcome = trade("GrowsALimit", NoGrowth())
     heard = traders.GrowsALimit.heard
@@ -154,7 +158,7 @@ def test_an_order_that_closes_passes_while_everything_else_is_vetoed(trade: Trad
 
 def test_an_order_that_goes_through_flat_is_put_to_the_guardians(trade: Trade) -> None:
     outcome = trade("BuysThenReverses", guardian := Small())
-    assert [order.working for order in guardian.asked] == [1, 1]
+    assert [order.worst_case_position for order in guardian.asked] == [1, 1]
     assert guardian.asked[1].position == 1
     assert outcome.orders["status"].to_list() == ["FILLED", "FILLED"]
 

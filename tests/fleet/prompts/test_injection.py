@@ -144,7 +144,7 @@ def test_only_a_guardians_coordinator_can_speak_of_halting():
         (level, role): answer_type(level, role)
         for level in Level
         for role in Role
-        if role is not Role.HOUSE
+        if role is not Role.SYSTEM
     }
 
     assert [at for at, kind in types.items() if kind is GuardianVerdict] == [
