@@ -113,9 +113,9 @@ def _print(figures: dict[str, Any], run_dir: Path) -> None:
     if (fared := terminal.plugins(figures)) is not None:
         console.print(fared)
     echo(f"report  {run_dir / 'report.html'}")
-    if refused := formatting.refused(figures):
+    if refused := formatting.denials_note(figures):
         echo(refused)
-    if failed := formatting.failed(figures):
+    if failed := formatting.failure_lines(figures):
         echo(f"\n{figures['failures'][0]['traceback']}\n")
         for line in failed[:FAILURES]:
             echo(line)

@@ -129,7 +129,7 @@ def verify(anchors: Path | None, as_json: bool) -> None:
         problems = opened.verify(kept)
         runs, facts = opened.counts()
         written = {run.run_id: run.content_hash for run in opened.runs()}
-    problems += run_index.unlike(written)
+    problems += run_index.contradictions(written)
     if as_json:
         print_json({"runs": runs, "facts": facts, "problems": problems})
     else:

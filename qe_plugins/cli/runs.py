@@ -35,7 +35,7 @@ def remove(names: tuple[str, ...]) -> None:
     from qe_plugins.report import run_folder, run_index
 
     for place in [run_index.find(name) for name in names]:  # all of them are there, or none goes
-        run_index.remove(str(place), run_folder.WRITTEN)
+        run_index.remove(str(place), run_folder.FILES)
         click.echo(f"removed: {place}")
 
 

@@ -177,7 +177,7 @@ def _cells(result: VariantResult, keys: list[str]) -> list[str]:
         str(result.variant.number),
         *(str(result.variant.settings[key]) for key in keys),
         *(
-            formatting.write(name, figures[name]) if figures else formatting.UNKNOWN
+            formatting.format_value(name, figures[name]) if figures else formatting.UNKNOWN
             for name in FIGURES
         ),
         result.error or ("" if figures else str(result.state)),

@@ -1,4 +1,4 @@
-"""How `qe report --trade` is printed: what was done, at what price, and what it really cost."""
+"""Print `qe report --trade`: the fills of one trade, their slippage, and its costs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from qe_plugins.report.figures import formatting
 
 CHICAGO = ZoneInfo("America/Chicago")
 FILLS = (
-    "time (Chicago)", "leg", "order", "type", "side", "contracts", "asked", "expected", "filled",
-    "slippage", "fee",
+    "time (Chicago)", "leg", "order", "type", "side", "contracts", "order price", "reference",
+    "fill price", "slippage", "fee",
 )  # fmt: skip
 SETTLED = {
     "settlement": "at the exchange's settlement price",
@@ -20,30 +20,30 @@ SETTLED = {
     "bar": "at the contract's last close, as the data has no settlement price",
 }
 
-type Told = dict[str, Any]
+type TradeReport = dict[str, Any]
 
 
-def show(told: Told) -> None:
-    """Print one trade as `report.trade.told` tells it."""
-    trade, currency = told["trade"], told["currency"]
+def show(report: TradeReport) -> None:
+    """Print one trade; `report` is what `trade_report.describe_trade` returns."""
+    trade, currency = report["trade"], report["currency"]
     state = "" if trade["closed"] else ", still open"
     size = f"{trade['side'].lower()} {formatting.count(trade['quantity'])} {trade['instrument_id']}"
-    echo(f"{trade['id']}: {size}{state}\n{told['run_id']}\n")
-    orders = {order["client_order_id"]: order for order in told["orders"]}
-    print_rows(FILLS, [_fill(fill, orders, trade["precision"]) for fill in told["fills"]])
-    echo("slippage and fee in currency, slippage positive where the fill was worse\n")
-    for roll in told["rolls"]:
-        echo(_roll(roll, trade, currency))
-    for settled in told["settled"]:
+    echo(f"{trade['id']}: {size}{state}\n{report['run_id']}\n")
+    orders = {order["client_order_id"]: order for order in report["orders"]}
+    print_rows(FILLS, [_fill_row(fill, orders, trade["precision"]) for fill in report["fills"]])
+    echo(f"slippage and fee in {currency}; slippage is positive where the fill was worse\n")
+    for roll in report["rolls"]:
+        echo(_roll_line(roll, trade, currency))
+    for settled in report["settled"]:
         echo(f"settled: {SETTLED[settled['basis']]} of {settled['day']}")
-    echo(_margin(told))
-    echo(_cost(told))
+    echo(_margin_line(report))
+    echo(_cost_line(report))
 
 
-def _fill(fill: Told, orders: dict[str, Told], precision: int) -> list[str]:
+def _fill_row(fill: TradeReport, orders: dict[str, TradeReport], precision: int) -> list[str]:
     order = orders.get(fill["client_order_id"], {})
-    asked = order.get("trigger") if order.get("price") is None else order["price"]
-    prices = (asked, fill["reference"], fill["price"])
+    order_price = order.get("trigger") if order.get("price") is None else order["price"]
+    prices = (order_price, fill["reference"], fill["price"])
     return [
         _clock(fill["ts"]),
         fill["leg"],
@@ -57,7 +57,7 @@ def _fill(fill: Told, orders: dict[str, Told], precision: int) -> list[str]:
     ]
 
 
-def _roll(roll: Told, trade: Told, currency: str) -> str:
+def _roll_line(roll: TradeReport, trade: TradeReport, currency: str) -> str:
     done = "opened" if roll["after"] == trade["instrument_id"] else "closed"
     cost = f"{formatting.money(roll['cost'])} {currency}" if "cost" in roll else formatting.UNKNOWN
     return (
@@ -66,23 +66,26 @@ def _roll(roll: Told, trade: Told, currency: str) -> str:
     )
 
 
-def _margin(told: Told) -> str:
-    if told["margin"] is None:
-        return "margin: unknown"
-    others = "" if told["alone"] else ", with what else was open meanwhile"
-    return f"margin: {formatting.money(told['margin'])} {told['currency']} at its peak{others}"
+def _margin_line(report: TradeReport) -> str:
+    if report["margin"] is None:
+        return "peak initial margin: unknown"
+    others = "" if report["alone"] else ", other open positions included"
+    amount = f"{formatting.money(report['margin'])} {report['currency']}"
+    return f"peak initial margin: {amount}{others}"
 
 
-def _cost(told: Told) -> str:
-    slipped = "an unknown slippage" if told["slippage"] is None else _amount(told["slippage"])
-    parts = f"{_amount(told['cost'])} {told['currency']}: fees {_amount(told['fees'])}"
-    cost = f"{parts} + {'slippage ' * (told['slippage'] is not None)}{slipped}"
-    if told["net"] is None:
-        return f"it has cost so far {cost}"
-    eaten = f" ({formatting.share(told['cost_share'])})" if told["cost_share"] is not None else ""
+def _cost_line(report: TradeReport) -> str:
+    unknown = report["slippage"] is None
+    slippage = "slippage unknown" if unknown else f"slippage {_amount(report['slippage'])}"
+    cost = f"{_amount(report['cost'])} {report['currency']}"
+    costs = f"costs {cost}: fees {_amount(report['fees'])} + {slippage}"
+    if report["net"] is None:
+        return f"{costs}, so far"
+    ratio = report["cost_share"]
+    share = f" (costs are {formatting.share(ratio)} of it)" if ratio is not None else ""
     return (
-        f"it really cost {cost}; of gross {_amount(told['gross'])}{eaten} there is left"
-        f" {_amount(told['net'])} net"
+        f"{costs}\nP&L at reference prices {_amount(report['gross'])}{share},"
+        f" net P&L {_amount(report['net'])}"
     )
 
 

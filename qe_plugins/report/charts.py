@@ -1,4 +1,4 @@
-"""The account's charts as plain numbers: equity, drawdown, months, hours of the day."""
+"""Data of the account's charts: equity, drawdown, margin, returns by month, P&L by hour."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from qe_plugins.report.price_chart import millis
 if TYPE_CHECKING:
     from qe_plugins.report.figures.equity import AccountHistory
 
-STRETCHES = 1_500
+INTERVALS = 1_500
 SESSION_HOURS = (*range(17, 24), *range(17))
 
 
-def equity(ledger: AccountHistory) -> dict[str, list[Any]]:
-    """Return x, equity and drawdown in percent; each stretch keeps its highest and its lowest."""
-    shown = _extremes(ledger.curve, "equity")
+def equity(history: AccountHistory) -> dict[str, list[Any]]:
+    """Return x, equity in currency and drawdown in percent, downsampled with its extremes."""
+    shown = _extremes(history.curve, "equity")
     return shown.select(
         x=millis(),
         equity=pl.col("equity").round(2),
@@ -27,7 +27,7 @@ def equity(ledger: AccountHistory) -> dict[str, list[Any]]:
 
 
 def margin(used: pl.DataFrame) -> dict[str, list[Any]]:
-    """Return x, margin and its share of equity in percent. `used` is `margin.against`'s answer."""
+    """Return x, margin in currency and as percent of equity; `used` is from `margin.against`."""
     return (
         _extremes(used, "margin")
         .select(
@@ -37,10 +37,10 @@ def margin(used: pl.DataFrame) -> dict[str, list[Any]]:
     )
 
 
-def hours(ledger: AccountHistory) -> dict[str, list[Any]]:
-    """Return the account's change in each Chicago hour of the day, from the evening open on."""
-    change = pl.col("equity") - pl.col("equity").shift(1, fill_value=ledger.starting)
-    changes = ledger.curve.select(hour=exchange_time.hour("ts"), change=change)
+def hours(history: AccountHistory) -> dict[str, list[Any]]:
+    """Return the P&L of each hour of the day in Chicago, from the open at 17:00 on."""
+    change = pl.col("equity") - pl.col("equity").shift(1, fill_value=history.starting)
+    changes = history.curve.select(hour=exchange_time.hour("ts"), change=change)
     found = changes.group_by("hour").agg(pl.col("change").sum())
     by_hour = dict(found.iter_rows())
     return {
@@ -49,16 +49,16 @@ def hours(ledger: AccountHistory) -> dict[str, list[Any]]:
     }
 
 
-def months(ledger: AccountHistory) -> list[dict[str, Any]]:
-    """Return one row a year: `year`, its `months` (12 compounded returns or None), its `total`.
+def months(history: AccountHistory) -> list[dict[str, Any]]:
+    """Return one row per year: `year`, its `months` (12 compounded returns), its `total`.
 
-    None where there is no session, and where equity was at or below zero by its end.
+    None for months without a session, and from the point where equity fell to zero or below.
     """
     known = pl.col("return").null_count() == 0
     compounded = pl.when(known).then((pl.col("return") + 1.0).product() - 1.0)
     day = pl.col("session").dt
-    years = ledger.sessions.group_by(year=day.year()).agg(total=compounded).sort("year")
-    cells = ledger.sessions.group_by(year=day.year(), month=day.month()).agg(value=compounded)
+    years = history.sessions.group_by(year=day.year()).agg(total=compounded).sort("year")
+    cells = history.sessions.group_by(year=day.year(), month=day.month()).agg(value=compounded)
     by_month = {(year, month): value for year, month, value in cells.iter_rows()}
     return [
         {
@@ -71,14 +71,14 @@ def months(ledger: AccountHistory) -> list[dict[str, Any]]:
 
 
 def _extremes(curve: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Keep the first, the lowest and the highest row of every stretch, and the very last."""
-    if curve.height <= 2 * STRETCHES:
+    """Return the lowest, the highest and the last row of each of about 1,500 intervals."""
+    if curve.height <= 2 * INTERVALS:
         return curve
     numbered = curve.with_row_index("row")
-    stretch = pl.col("row") // (curve.height // STRETCHES + 1)
-    row, worth = pl.col("row"), pl.col(column)
-    kept = numbered.group_by(stretch.alias("stretch")).agg(
-        low=row.get(worth.arg_min()), high=row.get(worth.arg_max()), last=row.last()
+    interval = pl.col("row") // (curve.height // INTERVALS + 1)
+    row, value = pl.col("row"), pl.col(column)
+    extremes = numbered.group_by(interval.alias("interval")).agg(
+        low=row.get(value.arg_min()), high=row.get(value.arg_max()), last=row.last()
     )
-    rows = pl.concat([kept["low"], kept["high"], kept["last"]]).unique().sort()
+    rows = pl.concat([extremes["low"], extremes["high"], extremes["last"]]).unique().sort()
     return numbered[rows].drop("row")

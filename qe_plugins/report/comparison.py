@@ -1,4 +1,4 @@
-"""Two runs side by side: do they trade alike, what differs in result, what in settings."""
+"""Compare two runs: their fills, figures and settings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FIGURES = (
 
 
 def compare(first: Path, second: Path) -> dict[str, Any]:
-    """Return how two written runs differ.
+    """Return the differences of two stored runs.
 
-    `runs` are their ids, `same_fills` whether every fill is the same, `figures` maps each figure to
-    `[first, second, second - first]`, `settings` each differing dotted key to `[first, second]`.
-    A setting or a figure that one run does not have is None there: an older run knows fewer.
+    `runs` are their ids, `same_fills` is whether every fill is the same, `figures` maps each figure
+    to `[first, second, second - first]`, `settings` each differing dotted key to `[first, second]`.
+    A setting or figure that one run lacks is None; older runs have fewer.
     """
     one, other = run_index.figures(first), run_index.figures(second)
     return {
@@ -43,7 +43,7 @@ def _settings(first: Path, second: Path) -> dict[str, list[Any]]:
 
 
 def _flat(value: Any, key: str = "") -> dict[str, Any]:
-    """Return every leaf under its dotted key; a list is one leaf."""
+    """Return every leaf under its dotted key; a list counts as one leaf."""
     if not isinstance(value, dict) or not value:
         return {key: value}
     leaves: dict[str, Any] = {}

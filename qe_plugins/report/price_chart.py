@@ -1,4 +1,4 @@
-"""Price with what was done about it: a chart a root, its contracts in turn."""
+"""Data of the price charts: one per root, with entries, exits, vetoes and rolls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMED = ("side", "contract", "quantity", "strategy", "reason")
 
 
 def charts(outcome: BacktestResult) -> list[dict[str, Any]]:
-    """Return one chart a root that was traded or vetoed; where nothing was, the first root's."""
+    """Return a chart for each root with a fill or a veto; without any, for the first root."""
     windows = _windows(outcome)
     shown = [contract for contract in outcome.tape.contracts if contract.id in windows]
     points = min(prices.MOST_POINTS, MOST_POINTS // max(len(shown), 1))
@@ -40,7 +40,7 @@ def charts(outcome: BacktestResult) -> list[dict[str, Any]]:
 
 
 def millis(column: str = "ts") -> pl.Expr:
-    """Return Chicago wall time as milliseconds, which is what a chart's time axis takes."""
+    """Return Chicago wall time in milliseconds, the unit of a chart's time axis."""
     return exchange_time.wall(column).dt.epoch("ms")
 
 
@@ -51,19 +51,19 @@ def _chart(
     windows: dict[str, tuple[int, int]],
     points: int,
 ) -> dict[str, Any]:
-    lines = [_line(outcome, one, windows[one.id], points) for one in contracts]
+    lines = [_price_line(outcome, one, windows[one.id], points) for one in contracts]
     names = [one.id for one in contracts]
     return {
         "root": root,
         "lines": sorted((line for line in lines if line["x"]), key=lambda line: line["x"][0]),
-        "trades": _trades(outcome, names),
-        "vetoes": _vetoes(outcome, names),
-        "rolls": _rolls(outcome, names),
+        "trades": _trade_marks(outcome, names),
+        "vetoes": _veto_marks(outcome, names),
+        "rolls": _roll_marks(outcome, names),
     }
 
 
 def _windows(outcome: BacktestResult) -> dict[str, tuple[int, int]]:
-    """Return, by contract, the time in which something was done, and a day around it."""
+    """Return, by contract, the time from first to last fill or veto, with a day around it."""
     events = pl.concat(
         [outcome.fills.select("instrument_id", "ts"), outcome.vetoes.select("instrument_id", "ts")]
     )
@@ -77,17 +77,17 @@ def _windows(outcome: BacktestResult) -> dict[str, tuple[int, int]]:
     return {name: (first - DAY, last + DAY) for name, first, last in spans.iter_rows()}
 
 
-def _line(
+def _price_line(
     outcome: BacktestResult, contract: ContractInfo, window: tuple[int, int], points: int
 ) -> dict[str, Any]:
-    bars = prices.thinned(outcome, contract.id, window, points)
-    told = bars.select(x=millis()).to_dict(as_series=False)
+    bars = prices.downsampled(outcome, contract.id, window, points)
+    line = bars.select(x=millis()).to_dict(as_series=False)
     for name in prices.COLUMNS:
-        told[name] = bars[name].round(contract.precision).to_list()
-    return {"name": contract.id, **told}
+        line[name] = bars[name].round(contract.precision).to_list()
+    return {"name": contract.id, **line}
 
 
-def _trades(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
+def _trade_marks(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
     own = outcome.positions.filter(pl.col("instrument_id").is_in(names)).sort("opened")
     return own.select(
         opened=millis("opened"),
@@ -101,19 +101,19 @@ def _trades(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
     ).to_dict(as_series=False)
 
 
-def _vetoes(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
+def _veto_marks(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
     parts = [outcome.vetoes.clear().with_columns(price=pl.lit(None, pl.Float64))]
     for (name,), own in outcome.vetoes.sort("ts").group_by("instrument_id"):
         if name in names:
             parts.append(own.with_columns(price=prices.at(outcome, str(name), own["ts"])))
-    told = pl.concat(parts).sort("ts").filter(pl.col("price").is_not_null())
-    return told.select(
+    priced = pl.concat(parts).sort("ts").filter(pl.col("price").is_not_null())
+    return priced.select(
         x=millis(), y=pl.col("price").round(6), plugin="plugin", reason="reason", side="side"
     ).to_dict(as_series=False)
 
 
-def _rolls(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
-    """Return one point a leg that was filled: both legs of a roll have the same `x`."""
+def _roll_marks(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
+    """Return one point per filled leg; both legs of a roll have the same `x`."""
     rows = [
         (
             datetime.fromisoformat(roll["at"]),
@@ -128,7 +128,7 @@ def _rolls(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
         for leg in roll["legs"]
         if leg["price"] is not None and leg["instrument_id"] in names
     ]
-    told = pl.DataFrame(rows, schema=LEG, orient="row")
-    return told.select(x=millis("at"), y=pl.col("price").round(6), **{n: n for n in NAMED}).to_dict(
+    legs = pl.DataFrame(rows, schema=LEG, orient="row")
+    return legs.select(x=millis("at"), y=pl.col("price").round(6), **{n: n for n in NAMED}).to_dict(
         as_series=False
     )

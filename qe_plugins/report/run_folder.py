@@ -1,4 +1,4 @@
-"""A run's folder: written beside its place and moved there whole, so it is never half there."""
+"""The run folder: written under a temporary name, then renamed, so that it is never partial."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 LOG = "run.log"
 FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks")
-WRITTEN = {f"{one}.parquet" for one in (*FRAMES, "equity")} | {
+FILES = {f"{one}.parquet" for one in (*FRAMES, "equity")} | {
     *(PAGE, LOG, "config.yaml", run_index.RESULT, TRADES)
 }
-"""All that a run leaves in its folder."""
+"""All files of a run folder."""
 
 
 def check_out(out: Path | None) -> None:
-    """Raise QeError where `out` cannot become a run's folder. Call it before the run."""
+    """Raise QeError if `out` cannot become a run folder. Call it before the run."""
     if out is not None and len(os.fsencode(out.name)) > state_dir.LONGEST:
         state_dir.check_writable(out.absolute())
     if out is None or not out.exists():
@@ -51,7 +51,7 @@ def check_out(out: Path | None) -> None:
 
 
 def write(outcome: BacktestResult, resolved: dict[str, Any], out: Path | None = None) -> Path:
-    """Write everything a run leaves and return its folder, as `draft` does."""
+    """Write a run folder as `draft` does, without a journal hash, and return its path."""
     with draft(outcome, resolved, out) as publish:
         return publish(None)
 
@@ -60,12 +60,13 @@ def write(outcome: BacktestResult, resolved: dict[str, Any], out: Path | None = 
 def draft(
     outcome: BacktestResult, resolved: dict[str, Any], out: Path | None = None
 ) -> Iterator[Callable[[str | None], Path]]:
-    """Write everything but the figures to a hidden folder and yield what gives it its name.
+    """Write all but `result.json` to a hidden folder, and yield the function that publishes it.
 
-    Its place is `out`, else a folder under the state folder; `resolved` is the configuration that
-    ran. The function that is yielded takes the hash of the run's facts in the journal, writes
-    `result.json` (its `seconds.report` is the time all this took) and returns the folder. It is
-    gone again where the body raises later. Raises ReportError as `check_out` does.
+    The final path is `out`, else a folder under the state folder; `resolved` is the configuration
+    of the run. The yielded function takes the hash of the run's facts in the journal, writes
+    `result.json` (`seconds.report` is the time to write the folder), renames the folder and
+    returns its path. The folder is removed again if the body raises later. Raises ReportError as
+    `check_out` does.
     """
     began = time.perf_counter()
     place = (out or state_dir.runs_dir() / outcome.run_id).absolute()
@@ -88,7 +89,7 @@ def draft(
     try:
         with stop_signals.undone_by(partial(stop_signals.removed, part)):
             part.chmod(0o755)
-            figures = _written(part, outcome, resolved, place)
+            figures = _write_files(part, outcome, resolved, place)
             figures["seconds"]["report"] = round(time.perf_counter() - began, 3)
             yield publish
     except BaseException:
@@ -100,32 +101,32 @@ def draft(
         stop_signals.removed(part)
 
 
-def _written(
+def _write_files(
     folder: Path, outcome: BacktestResult, resolved: dict[str, Any], place: Path
 ) -> dict[str, Any]:
-    """Write all but the figures, and return them."""
-    ledger = AccountHistory.of(outcome)
-    figures = summarize(outcome, place, ledger)
+    """Write all files but `result.json`, and return its figures."""
+    history = AccountHistory.of(outcome)
+    figures = summarize(outcome, place, history)
     (folder / "config.yaml").write_text(yaml_reader.dump(resolved), encoding="utf-8")
-    _write_frames(folder, outcome, ledger)
+    _write_frames(folder, outcome, history)
     with (folder / LOG).open("w", encoding="utf-8") as file:
         if outcome.log is not None:
             outcome.log.seek(0)
             shutil.copyfileobj(outcome.log, file)
-    page = redacted(tearsheet.render(outcome, ledger, figures))
+    page = redacted(tearsheet.render(outcome, history, figures))
     (folder / PAGE).write_text(page, encoding="utf-8")
     return figures
 
 
 def result(run_dir: Path) -> dict[str, Any]:
-    """Return the figures of a written run, as `summary.summarize` names them."""
+    """Return the figures of a stored run, with the keys of `summary.summarize`."""
     return run_index.figures(run_dir)
 
 
-def _write_frames(folder: Path, outcome: BacktestResult, ledger: AccountHistory) -> None:
+def _write_frames(folder: Path, outcome: BacktestResult, history: AccountHistory) -> None:
     for name in FRAMES:
         getattr(outcome, name).write_parquet(folder / f"{name}.parquet")
-    ledger.curve.write_parquet(folder / "equity.parquet")
+    history.curve.write_parquet(folder / "equity.parquet")
     trades = costs.of_trades(outcome.positions, outcome.tape.contracts)
     peaks = margin.of_trades(trades, outcome.account)
     trades.with_columns(peaks).write_parquet(folder / TRADES)

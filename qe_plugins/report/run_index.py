@@ -1,4 +1,4 @@
-"""Every run there is: found by name, listed newest first, wherever `--out` put it."""
+"""Index of stored runs: find one by id or prefix, list all, newest first."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ LAST, PREVIOUS = "last", "previous"
 
 
 class Pointer(msgspec.Struct, frozen=True):
-    """Where a run is that was given a folder of its own: `runs/<run_id>.json`."""
+    """The path of a run outside the state folder, stored as `runs/<run_id>.json`."""
 
     path: str
 
 
 def remember(run_id: str, place: Path) -> None:
-    """Leave a pointer to a run that is not under the state folder."""
+    """Write a pointer to a run that is not under the state folder."""
     runs = state_dir.runs_dir()
     if place == runs / run_id:
         return
@@ -42,9 +42,9 @@ def forget(run_id: str) -> None:
 
 
 def find(text: str) -> Path:
-    """Return the folder of the run that `text` means, else raise ReportError.
+    """Return the folder of the run that `text` names. Raises ReportError.
 
-    `text` is "last", "previous", a run's id, the start of exactly one, or a folder.
+    `text` is "last", "previous", a run's id, a unique prefix of one, or a folder.
     """
     if (Path(text) / RESULT).is_file():
         return Path(text).absolute()
@@ -56,18 +56,18 @@ def find(text: str) -> Path:
     return _by_prefix(text, places)
 
 
-def remove(text: str, written: Collection[str]) -> Path:
-    """Remove the folder of the run that `text` means, as `find` does, and return where it was.
+def remove(text: str, files: Collection[str]) -> Path:
+    """Remove the folder of the run that `text` names, as in `find`, and return its path.
 
-    `written` are the names of what a run leaves. Raises ReportError for a folder with anything
-    else in it, of which nothing is removed. The journal keeps its facts.
+    `files` are the names of a run's files. Raises ReportError, and removes nothing, if the folder
+    contains any other file. The journal keeps its facts.
     """
     place = find(text)
     run_id = str(_complete(place)["run_id"])
-    strange = sorted(one.name for one in place.iterdir() if one.name not in written)
-    if strange or place.is_symlink():
+    foreign = sorted(one.name for one in place.iterdir() if one.name not in files)
+    if foreign or place.is_symlink():
         raise ReportError(
-            f"holds {', '.join(strange[:3]) or 'a link'}, which no run left there.",
+            f"contains {', '.join(foreign[:3]) or 'a link'}, which is not part of a run.",
             where=str(place),
             hint="Move it elsewhere, or delete the folder yourself.",
         )
@@ -90,46 +90,46 @@ def figures(place: Path) -> dict[str, Any]:
 
 @contextmanager
 def as_written(place: Path) -> Iterator[None]:
-    """Raise ReportError where what is read of a run's folder is not what a run leaves there."""
+    """Raise ReportError where a file read from a run folder does not have the expected content."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(
-            f"is not what a run leaves: {type(error).__name__}: {error}.",
+            f"has unexpected content: {type(error).__name__}: {error}.",
             where=str(place),
             hint="Run it again, or delete its folder.",
         ) from error
 
 
-def unlike(written: Mapping[str, str]) -> list[Problem]:
-    """Return the runs whose folder has another hash of its facts than the journal, or whose row
-    the journal does not have. `written` has the journal's hash of each run.
+def contradictions(written: Mapping[str, str]) -> list[Problem]:
+    """Return the runs whose folder contradicts the journal: another hash of its facts, or no row.
 
-    A folder that was removed is no problem, nor is one from before the hash was in it.
+    `written` has the journal's hash of each run. Removed folders, and folders of older runs
+    without a hash, are not reported.
     """
     found: list[Problem] = []
     for run in listing():
         run_id, ours = run["run_id"], run.get("journal_sha256")
         if ours is not None and run_id not in written:
-            what = f"its folder {run['run_dir']} is there, its row is not in the journal"
+            what = f"its folder {run['run_dir']} exists, but the journal has no row of it"
             found.append(Problem(run_id=run_id, fact_id=None, what=what))
         elif ours is not None and ours != written[run_id]:
-            what = f"its folder {run['run_dir']} has another journal_sha256 than the journal"
+            what = f"journal_sha256 of its folder {run['run_dir']} differs from the journal's"
             found.append(Problem(run_id=run_id, fact_id=None, what=what))
     return found
 
 
 def listing() -> list[dict[str, Any]]:
-    """Return the figures of every run that is still there, newest first.
+    """Return the figures of every stored run, newest first.
 
-    Of a run whose figures cannot be read there are `run_id`, `run_dir` and `damaged`, which says
-    why; such runs come last.
+    A run whose figures cannot be read has `run_id`, `run_dir` and `damaged`, the reason; such runs
+    come last.
     """
-    found = [_listed(*known) for known in _places().items() if (known[1] / RESULT).is_file()]
+    found = [_list_entry(*known) for known in _places().items() if (known[1] / RESULT).is_file()]
     return sorted(found, key=lambda run: (run.get("started", ""), run["run_id"]), reverse=True)
 
 
-def _listed(run_id: str, place: Path) -> dict[str, Any]:
+def _list_entry(run_id: str, place: Path) -> dict[str, Any]:
     try:
         return {**_complete(place), "run_dir": str(place)}
     except ReportError as error:
@@ -139,16 +139,18 @@ def _listed(run_id: str, place: Path) -> dict[str, Any]:
 def _complete(place: Path) -> dict[str, Any]:
     known = figures(place)
     if not all(isinstance(known.get(name), str) for name in ("run_id", "started")):
-        raise ReportError("holds no run.", where=str(place / RESULT), hint="Delete its folder.")
+        raise ReportError(
+            "is not the result of a run.", where=str(place / RESULT), hint="Delete its folder."
+        )
     return known
 
 
 def _newest(but_one: bool = False) -> dict[str, Any]:
     runs = [run for run in listing() if "damaged" not in run]
     if not runs:
-        raise ReportError("there is no run yet.", hint="Make one with `qe backtest FILE`.")
+        raise ReportError("there is no run yet.", hint="Start one with `qe backtest FILE`.")
     if but_one and len(runs) == 1:
-        raise ReportError("there is only one run.", hint="Make another with `qe backtest FILE`.")
+        raise ReportError("there is only one run.", hint="Start another with `qe backtest FILE`.")
     return runs[but_one]
 
 
@@ -156,7 +158,7 @@ def _by_prefix(text: str, places: dict[str, Path]) -> Path:
     matches = sorted(run_id for run_id in places if text and run_id.startswith(text))
     if len(matches) > 1:
         hint = f"It may be {', '.join(matches[:5])}."
-        raise ReportError(f"'{text}' begins {len(matches)} runs.", hint=hint)
+        raise ReportError(f"'{text}' is the prefix of {len(matches)} runs.", hint=hint)
     if not matches:
         raise ReportError(f"no run '{text}'.", hint="`qe runs` lists them.")
     return _present(matches[0], places[matches[0]])
@@ -170,19 +172,19 @@ def _present(run_id: str, place: Path) -> Path:
 
 
 def _places() -> dict[str, Path]:
-    """Return every run's folder by run id; a pointer may point where nothing is any more."""
+    """Return every run's folder by run id; that of a pointer may no longer exist."""
     places: dict[str, Path] = {}
     runs = state_dir.runs_dir()
     for entry in sorted(runs.iterdir()) if runs.is_dir() else ():
         if (entry / RESULT).is_file():
             places[entry.name] = entry
         elif entry.suffix == ".json" and not entry.name.startswith("."):
-            places[entry.stem] = _pointed(entry)
+            places[entry.stem] = _pointer_target(entry)
     return places
 
 
-def _pointed(file: Path) -> Path:
-    """Return where a pointer points; a damaged one points at itself, where no run is."""
+def _pointer_target(file: Path) -> Path:
+    """Return the target of a pointer; of a damaged one the file itself, which is no run."""
     try:
         return Path(msgspec.json.decode(file.read_bytes(), type=Pointer).path)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from qe_plugins.engine.results.result import BacktestResult
 
 RETURNS = "returns on equity marked to market at each Chicago session's last mark, "
-RUINED = "undefined, since the account was worth nothing at some mark"
+RUINED = "undefined, since equity was zero or negative at some mark"
 
 
 def summarize(
-    outcome: BacktestResult, run_dir: Path, ledger: AccountHistory | None = None
+    outcome: BacktestResult, run_dir: Path, history: AccountHistory | None = None
 ) -> dict[str, Any]:
     """Return every figure of a run, ready for JSON; None where a figure is undefined.
 
     Money is in `currency`, returns and drawdowns are fractions, times are ISO 8601 in UTC.
-    `seconds` holds `report` only in what `folder.write` leaves: it is known last.
+    `run_folder.draft` adds `seconds.report`.
     """
-    ledger = ledger or AccountHistory.of(outcome)
+    history = history or AccountHistory.of(outcome)
     closed = metrics.closed(outcome.positions)
     contracts = outcome.tape.contracts
     return {
@@ -35,11 +35,11 @@ def summarize(
         **_counts(outcome),
         **metrics.figures(closed),
         "open_trades": outcome.positions.height - closed.height,
-        **_money(outcome, ledger),
-        **_performance(outcome, ledger),
+        **_money(outcome, history),
+        **_performance(outcome, history),
         **_costs(outcome, costs.of_trades(outcome.positions, contracts)),
-        **margin.figures(margin.against(ledger.curve, outcome.account)),
-        "capacity": capacity.document(capacity.estimate(outcome, ledger)),
+        **margin.figures(margin.against(history.curve, outcome.account)),
+        "capacity": capacity.document(capacity.estimate(outcome, history)),
         **data_coverage.figures(outcome.tape.present, outcome.positions, contracts),
         "fills_sha256": outcome.fills_sha256,
         "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
@@ -49,7 +49,7 @@ def summarize(
         "seconds": dict(outcome.seconds),
         "plugins": msgspec.to_builtins(outcome.plugins),
         "failures": outcome.failures,
-        "refused_by": refused_by(outcome),
+        "refused_by": denials_by_reason(outcome),
     }
 
 
@@ -85,11 +85,11 @@ def _counts(outcome: BacktestResult) -> dict[str, Any]:
     }
 
 
-def refused_by(outcome: BacktestResult) -> dict[str, int]:
-    """Return how many orders each guardian or rule refused, where no order at all was taken.
+def denials_by_reason(outcome: BacktestResult) -> dict[str, int]:
+    """Return the denied orders by guardian or rule, if no order at all was accepted.
 
-    Orders that the engine or the venue refused count under its reason. Empty where an order was
-    taken, and where there was none.
+    Orders that the engine denied or the venue rejected count under its reason. Empty if an order
+    was accepted, and if there were none.
     """
     orders = outcome.orders
     if orders.is_empty() or not orders["status"].is_in(["DENIED", "REJECTED"]).all():
@@ -101,32 +101,32 @@ def refused_by(outcome: BacktestResult) -> dict[str, int]:
     return dict(counted.iter_rows())
 
 
-def _money(outcome: BacktestResult, ledger: AccountHistory) -> dict[str, Any]:
+def _money(outcome: BacktestResult, history: AccountHistory) -> dict[str, Any]:
     return {
         "currency": outcome.currency,
         "starting_balance": float(outcome.starting_balance),
         "final_balance": float(outcome.final_balance),
-        "final_equity": ledger.final_equity,
+        "final_equity": history.final_equity,
         "net_pnl": float(outcome.final_balance - outcome.starting_balance),
-        "open_contracts": ledger.open_contracts,
+        "open_contracts": history.open_contracts,
         "fees": round(float(outcome.fills["commission"].sum()), 6),
-        "reconciles": ledger.reconciles(float(outcome.final_balance)),
+        "reconciles": history.reconciles(float(outcome.final_balance)),
     }
 
 
 def _costs(outcome: BacktestResult, positions: pl.DataFrame) -> dict[str, Any]:
-    slipped = costs.slippage(positions)
+    slippage = costs.slippage(positions)
     net, fees = outcome.final_balance - outcome.starting_balance, outcome.fills["commission"].sum()
     return {
-        **slipped,
-        **costs.cost_share(float(net), float(fees), slipped["slippage"]),
+        **slippage,
+        **costs.cost_share(float(net), float(fees), slippage["slippage"]),
         **costs.totals(costs.priced(outcome.rolls, outcome.tape.contracts)),
     }
 
 
-def _performance(outcome: BacktestResult, ledger: AccountHistory) -> dict[str, Any]:
-    """Return what the account's equity did. Annual figures go by the calendar of the data."""
-    returns, sessions = ledger.returns, ledger.sessions
+def _performance(outcome: BacktestResult, history: AccountHistory) -> dict[str, Any]:
+    """Return returns, drawdowns and ratios of the equity, annualised by the data's calendar."""
+    returns, sessions = history.returns, history.sessions
     years = metrics.years(outcome.tape.start, outcome.tape.end, sessions.height)
     a_year = sessions.height / years if sessions.height else 0.0
     rates = {
@@ -136,18 +136,18 @@ def _performance(outcome: BacktestResult, ledger: AccountHistory) -> dict[str, A
         "sortino": metrics.sortino,
         "calmar": metrics.calmar,
     }
-    said = f"{RETURNS}annualised by the calendar: {sessions.height} sessions in {years:.2f} years"
-    total = ledger.final_equity / ledger.starting - 1.0 if ledger.starting > 0 else None
+    basis = f"{RETURNS}annualised by the calendar: {sessions.height} sessions in {years:.2f} years"
+    total = history.final_equity / history.starting - 1.0 if history.starting > 0 else None
     return {
-        "returns": RUINED if ledger.ruined else said,
+        "returns": RUINED if history.ruined else basis,
         "sessions": sessions.height,
         "years": round(years, 6),
         "total_return": total if sessions.height else None,
-        **{n: None if ledger.ruined else f(returns, a_year) for n, f in rates.items()},
+        **{n: None if history.ruined else f(returns, a_year) for n, f in rates.items()},
         "max_drawdown": sessions["drawdown"].min(),
-        "max_drawdown_hourly": ledger.deepest,
-        "longest_drawdown_sessions": metrics.longest_drawdown(ledger.depths),
-        "exposure": ledger.exposure,
+        "max_drawdown_hourly": history.deepest,
+        "longest_drawdown_sessions": metrics.longest_drawdown(history.depths),
+        "exposure": history.exposure,
     }
 
 

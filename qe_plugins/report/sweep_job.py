@@ -1,4 +1,4 @@
-"""One variant of a sweep, run and measured in the process it was given."""
+"""The job of a sweep's worker process: run one variant and return its figures."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Run `{"config", "overrides"}`; answer `seconds` with `figures` or `error`.
+    """Run `{"config", "overrides"}`; return `seconds` and `figures` or `error`.
 
-    Never raises: whatever goes wrong is the answer. Writes no run folder and no journal.
+    Exceptions become `error`, one line. Writes no run folder and no journal.
     """
     began = perf_counter()
     try:
-        answer: dict[str, Any] = {"figures": _figures(job)}
+        answer: dict[str, Any] = {"figures": _run_variant(job)}
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        answer = {"error": _said(error)}
+        answer = {"error": _error_line(error)}
     return {**answer, "seconds": round(perf_counter() - began, 3)}
 
 
-def _figures(job: dict[str, Any]) -> dict[str, Any]:
+def _run_variant(job: dict[str, Any]) -> dict[str, Any]:
     from qe_plugins import project
     from qe_plugins.config.loader import load
     from qe_plugins.engine.running.backtest import run
@@ -32,12 +32,12 @@ def _figures(job: dict[str, Any]) -> dict[str, Any]:
     project.enter(Path.cwd())
     outcome = run(load(job["config"], job["overrides"]))
     figures = summarize(outcome, Path())
-    of_a_folder = ("run_id", "run_dir", "started", "seconds", "plugins", "bars_per_second")
-    return {name: value for name, value in figures.items() if name not in of_a_folder}
+    not_compared = ("run_id", "run_dir", "started", "seconds", "plugins", "bars_per_second")
+    return {name: value for name, value in figures.items() if name not in not_compared}
 
 
-def _said(error: BaseException) -> str:
-    """Return one line: our own errors say what to do, of others the line that raised counts."""
+def _error_line(error: BaseException) -> str:
+    """Return an error in one line; of an unexpected one also the source line that raised it."""
     from qe_plugins.errors import QeError
     from qe_plugins.safe_text import in_words, one_line
 

@@ -31,10 +31,10 @@ SHOWN = ("net_pnl", "sharpe", "sortino", "max_drawdown", "profit_factor", "expec
 
 
 def render(swept: SweepResult) -> str:
-    """Return the page as HTML text that needs nothing else, not even a network."""
+    """Return the page as self-contained HTML; it needs no network."""
     axes = swept.asked.axes
-    ran = [result for result in swept.results if result.state is VariantState.FINISHED]
-    about = ran[0].figures if ran else {}
+    finished = [result for result in swept.results if result.state is VariantState.FINISHED]
+    about = finished[0].figures if finished else {}
     pages = Environment(
         loader=PackageLoader("qe_plugins.report"),
         autoescape=True,
@@ -50,27 +50,27 @@ def render(swept: SweepResult) -> str:
         currency=about.get("currency", ""),
         names=short([axis.key for axis in axes]),
         figures=[(name, formatting.label(name)) for name in FIGURES],
-        rows=[_row(swept, result) for result in swept.results],
-        drawn=_map(swept) if len(axes) == 2 and ran else None,
-        plotly=Markup(get_plotlyjs()) if len(axes) == 2 and ran else "",
+        rows=[_variant_row(swept, result) for result in swept.results],
+        drawn=_heat_map(swept) if len(axes) == 2 and finished else None,
+        plotly=Markup(get_plotlyjs()) if len(axes) == 2 and finished else "",
     )
 
 
-def _row(swept: SweepResult, result: VariantResult) -> dict[str, Any]:
+def _variant_row(swept: SweepResult, result: VariantResult) -> dict[str, Any]:
     settings = result.variant.settings
-    told = {name: result.figures[name] for name in FIGURES} if result.figures else {}
+    figures = {name: result.figures[name] for name in FIGURES} if result.figures else {}
     return {
         "number": result.variant.number,
         "settings": [text(settings[axis.key]) for axis in swept.asked.axes],
         "state": str(result.state),
         "error": result.error or ("not finished" if not result.figures else ""),
-        "figures": [formatting.write(name, value) for name, value in told.items()],
-        "lost": bool(told) and told["net_pnl"] < 0,
+        "figures": [formatting.format_value(name, value) for name, value in figures.items()],
+        "lost": bool(figures) and figures["net_pnl"] < 0,
     }
 
 
-def _map(swept: SweepResult) -> dict[str, Any]:
-    """Return x, y and one z a figure: rows are the first axis' values, columns the second's."""
+def _heat_map(swept: SweepResult) -> dict[str, Any]:
+    """Return x, y and one z per figure: rows by the first axis, columns by the second."""
     down, across = swept.asked.axes
     width = len(across.values)
     return {
@@ -80,30 +80,30 @@ def _map(swept: SweepResult) -> dict[str, Any]:
         "down": down.key,
         "figures": [
             {"name": name, "label": formatting.label(name), "z": _cells(swept.results, name, width)}
-            | {"said": _cells(swept.results, name, width, said=True)}
+            | {"text": _cells(swept.results, name, width, as_text=True)}
             for name in SHOWN
         ],
     }
 
 
 def _cells(
-    results: Sequence[VariantResult], name: str, width: int, *, said: bool = False
+    results: Sequence[VariantResult], name: str, width: int, *, as_text: bool = False
 ) -> list[list[Any]]:
     values: list[Any] = []
     for result in results:
         value = result.figures.get(name)
         unknown = formatting.UNKNOWN if result.figures else str(result.state)
-        told = unknown if value is None else formatting.write(name, value)
-        values.append(told if said else value)
+        shown = unknown if value is None else formatting.format_value(name, value)
+        values.append(shown if as_text else value)
     return [values[start : start + width] for start in range(0, len(values), width)]
 
 
 def short(keys: list[str]) -> list[str]:
-    """Return the last parts of dotted keys where they tell them apart, else the whole keys."""
+    """Return the last parts of dotted keys if they are distinct, else the whole keys."""
     last = [key.rpartition(".")[2] for key in keys]
     return last if len(set(last)) == len(last) else keys
 
 
 def text(value: Any) -> str:
-    """Return a setting as a reader wants it."""
+    """Return a setting as text, None as YAML's `null`."""
     return "null" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""`report.html`: a finished run as one page that needs nothing else, not even a network."""
+"""`report.html`: a finished run as one self-contained page; it needs no network."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from qe_plugins.report.figures.equity import AccountHistory
 
 SCALE = 0.06
-"""A month of this return, up or down, has the strongest colour."""
+"""The monthly return, up or down, that has the strongest colour."""
 
 
-def render(outcome: BacktestResult, ledger: AccountHistory, figures: dict[str, Any]) -> str:
-    """Return the page as HTML text. `figures` is what `summary.summarize` returns."""
+def render(outcome: BacktestResult, history: AccountHistory, figures: dict[str, Any]) -> str:
+    """Return the page as HTML. `figures` is the result of `summary.summarize`."""
     capacity = msgspec.convert(figures["capacity"], Capacity)
     drawn = {
         "capacity": curve(capacity, capacity.whole) if capacity.contracts else curve(capacity),
-        "equity": charts.equity(ledger),
-        "margin": charts.margin(margin.against(ledger.curve, outcome.account)),
-        "hours": charts.hours(ledger),
+        "equity": charts.equity(history),
+        "margin": charts.margin(margin.against(history.curve, outcome.account)),
+        "hours": charts.hours(history),
         "prices": price_chart.charts(outcome),
         "currency": outcome.currency,
     }
     return (
-        _pages()
+        _environment()
         .get_template("report.html")
         .render(
             figures=figures,
-            refused=formatting.refused(figures),
-            failed=formatting.failed(figures),
+            denials=formatting.denials_note(figures),
+            failures=formatting.failure_lines(figures),
             drawn=drawn,
-            months=charts.months(ledger),
+            months=charts.months(history),
             trades=tearsheet_rows.trades(outcome),
             rolls=tearsheet_rows.rolls(outcome, figures),
             vetoes=tearsheet_rows.vetoes(outcome),
@@ -54,7 +54,7 @@ def render(outcome: BacktestResult, ledger: AccountHistory, figures: dict[str, A
     )
 
 
-def _pages() -> Environment:
+def _environment() -> Environment:
     pages = Environment(
         loader=PackageLoader("qe_plugins.report"),
         autoescape=True,
@@ -63,7 +63,7 @@ def _pages() -> Environment:
         lstrip_blocks=True,
     )
     pages.filters.update(
-        say=formatting.say,
+        with_unit=formatting.with_unit,
         money=formatting.money,
         percent=formatting.percent,
         share=formatting.share,
@@ -77,17 +77,17 @@ def _pages() -> Environment:
 
 
 def _size(contracts: float) -> str:
-    """Return a size, whole where it is large: 1,204 or 0.85."""
+    """Return a number of contracts: 1,204 or 0.85."""
     return f"{contracts:,.0f}" if contracts >= 100 else f"{contracts:.3g}"
 
 
 def _sign(value: float | None) -> str:
-    """Return the class of a gain, a loss or neither."""
+    """Return the CSS class of a gain or a loss; empty for neither."""
     if value is None or round(value, 4) == 0:
         return ""
     return "up" if value > 0 else "down"
 
 
 def _heat(value: float) -> int:
-    """Return how strongly a return is coloured, 0 to 60 percent."""
+    """Return the strength of a return's colour, 0 to 60 percent."""
     return round(min(abs(value) / SCALE, 1.0) * 60)

@@ -1,4 +1,4 @@
-"""Rows of the page's tables, in the order they happened, times on Chicago's clock."""
+"""Rows of the page's tables in order of time; times are in Chicago."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ CLOCK = "%Y-%m-%d %H:%M:%S"
 
 
 def trades(outcome: BacktestResult) -> list[dict[str, Any]]:
-    """Return the first trades, open ones too, with what each cost and its contract's decimals."""
+    """Return the first trades, open ones included, with costs and the contract's decimals."""
     first = outcome.positions.sort("opened").head(MOST_ROWS)
-    told = of_trades(first, outcome.tape.contracts).with_columns(
+    rows = of_trades(first, outcome.tape.contracts).with_columns(
         opened_at=_clock("opened"),
         minutes=(pl.col("closed") - pl.col("opened")).dt.total_seconds() / 60,
         adverse=-pl.col("adverse").abs(),
     )
-    return told.to_dicts()
+    return rows.to_dicts()
 
 
 def rolls(outcome: BacktestResult, figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the first rolls, with the fill of each leg and its contract's decimals."""
+    """Return the first rolls with the fills of their legs and the contract's decimals."""
     precision = {contract.id: contract.precision for contract in outcome.tape.contracts}
     first = figures["rolls"][:MOST_ROWS]
     when = pl.Series("at", [datetime.fromisoformat(roll["at"]) for roll in first], UTC)
@@ -47,26 +47,29 @@ def vetoes(outcome: BacktestResult) -> list[dict[str, Any]]:
 
 
 def costs(outcome: BacktestResult, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return what trading cost: a label, a figure and, where it is one, its share of gross."""
+    """Return labels, figures and, where defined, their share of the P&L at reference prices."""
     sides = float(outcome.fills["quantity"].cast(pl.Float64).sum())
     each = f"{figures['fees'] / sides:,.4g} {outcome.currency}" if sides else formatting.UNKNOWN
     amounts = [
-        ("Gross P&L", "gross_pnl"),
+        ("P&L at reference prices", "gross_pnl"),
         ("Commissions", "fees"),
         ("Slippage", "slippage"),
         ("Net P&L", "net_pnl"),
-        *([("Rolls, within the above", "roll_cost")] if figures["rolls"] else []),
+        *([("Rolls, included above", "roll_cost")] if figures["rolls"] else []),
     ]
     return [
-        *((label, formatting.say(key, figures), _share(key, figures)) for label, key in amounts),
-        ("Contracts bought and sold", formatting.count(sides), ""),
-        ("Commission a contract and side", each, ""),
-        ("Slippage a trade, in ticks", formatting.say("slippage_ticks", figures), ""),
-        ("Trades whose slippage is known", formatting.say("slippage_trades", figures), ""),
+        *(
+            (label, formatting.with_unit(key, figures), _reference_share(key, figures))
+            for label, key in amounts
+        ),
+        ("Contracts traded (sides)", formatting.count(sides), ""),
+        ("Commission per contract and side", each, ""),
+        ("Slippage per trade (ticks)", formatting.with_unit("slippage_ticks", figures), ""),
+        ("Trades with known slippage", formatting.with_unit("slippage_trades", figures), ""),
     ]
 
 
-def _share(key: str, figures: dict[str, Any]) -> str:
+def _reference_share(key: str, figures: dict[str, Any]) -> str:
     gross, value = figures["gross_pnl"], figures[key]
     return formatting.percent(value / gross) if gross > 0 and value is not None else ""
 

@@ -1,4 +1,4 @@
-"""A run's figures as tables for a terminal, in a trader's words."""
+"""Tables of a run's figures for the terminal."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ PLUGIN_COLUMNS = ("asked", "answered", "vetoed", "failed")
 
 
 def escape(text: str) -> str:
-    """Return outside text as Rich shows it letter by letter."""
+    """Return outside text with Rich's markup escaped, so that it is printed literally."""
     return escape_markup(as_shown(text, lines=True))
 
 
 def table(figures: Figures) -> Table:
-    """Return the figures of one run, as `summary.summarize` names them, two pairs a line."""
+    """Return the figures of one run, with the keys of `summary.summarize`, two to a line."""
     notes = (
-        formatting.covered,
-        formatting.rolled,
-        formatting.settled,
-        formatting.held,
+        formatting.coverage_note,
+        formatting.rolls_note,
+        formatting.settlements_note,
+        formatting.open_positions_note,
         formatting.caption,
     )
-    told = [note(figures) for note in notes]
+    lines = [note(figures) for note in notes]
     shown = Table(
         title=escape(f"{figures['name']}  {figures['run_id']}"),
-        caption=escape("\n".join(filter(None, told))),
+        caption=escape("\n".join(filter(None, lines))),
         title_justify="left",
         caption_justify="left",
         show_header=False,
@@ -41,7 +41,7 @@ def table(figures: Figures) -> Table:
     )
     for justify in ("left", "right", "left", "right"):
         shown.add_column(justify=justify, no_wrap=True)
-    pairs = [(label, formatting.say(key, figures)) for key, label in FIGURES]
+    pairs = [(label, formatting.with_unit(key, figures)) for key, label in FIGURES]
     half = (len(pairs) + 1) // 2
     for row, left in enumerate(pairs[:half]):
         right = pairs[half + row] if half + row < len(pairs) else ("", "")
@@ -50,7 +50,7 @@ def table(figures: Figures) -> Table:
 
 
 def plugins(figures: Figures) -> Table | None:
-    """Return how each plugin fared, or None where none was active."""
+    """Return calls, answers, vetoes and failures of each plugin; None if no plugin was active."""
     if not figures["plugins"]:
         return None
     shown = Table(box=None, pad_edge=False, header_style="bold")
@@ -65,7 +65,7 @@ def plugins(figures: Figures) -> Table | None:
 
 
 def runs(listing: list[Figures]) -> Table:
-    """Return one line a run; a run's id begins with its time in UTC and ends with its name."""
+    """Return one line per run; a run's id begins with its time in UTC and ends with its name."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("run, UTC", overflow="fold")
     shown.add_column("data", no_wrap=True)
@@ -73,25 +73,27 @@ def runs(listing: list[Figures]) -> Table:
         shown.add_column(name, justify="right", no_wrap=True)
     for one in listing:
         keys = ("trades", "net_pnl", "sharpe", "max_drawdown")
-        told = (formatting.write(key, one.get(key)) for key in keys)
+        values = (formatting.format_value(key, one.get(key)) for key in keys)
         source = "damaged" if "damaged" in one else one.get("data_source", formatting.UNKNOWN)
-        shown.add_row(escape(one["run_id"]), source, *told)
+        shown.add_row(escape(one["run_id"]), source, *values)
     return shown
 
 
 def differences(found: Figures) -> Table:
-    """Return the figures of `comparing.compare` side by side."""
+    """Return the figures of `comparison.compare` side by side."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("")
     for name in ("first", "second", "difference"):
         shown.add_column(name, justify="right", no_wrap=True)
     for key, values in found["figures"].items():
-        shown.add_row(formatting.label(key), *(formatting.write(key, value) for value in values))
+        shown.add_row(
+            formatting.label(key), *(formatting.format_value(key, value) for value in values)
+        )
     return shown
 
 
 def settings(found: Figures) -> Table | None:
-    """Return the settings in which two runs differ, or None where they do not."""
+    """Return the settings in which two runs differ; None if they are equal."""
     if not found["settings"]:
         return None
     shown = Table(box=None, pad_edge=False, header_style="bold")

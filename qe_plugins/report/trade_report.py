@@ -1,4 +1,4 @@
-"""What one trade really cost, read from a run's folder: fills, rolls, settlement, margin."""
+"""One trade and its costs, read from a run's folder: fills, rolls, settlement, margin."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ type Row = dict[str, Any]
 
 
 def describe_trade(place: Path, text: str) -> Row:
-    """Return one trade of the run in `place`; `text` is its id, the start or number, or "last".
+    """Return one trade of the run in `place`; `text` is its id, a prefix, its number, or "last".
 
-    `trade` is its row of trades.parquet, `fills` its fills with what they slipped, `orders` the
-    rows of its orders, `rolls` the rolls that opened or closed it, `settled` how its expiry closed
-    it, if that did, `alone` whether nothing else was open meanwhile. Money is in `currency`. An
-    open trade's `gross` and `net` are None. Raises ReportError or JournalError.
+    `trade` is its row of trades.parquet, `fills` its fills with their slippage, `orders` the rows
+    of its orders, `rolls` the rolls that opened or closed it, `settled` its settlement at expiry,
+    if any, `alone` whether no other trade was open at the same time. Money is in `currency`. An
+    open trade's `gross` (P&L at reference prices) and `net` are None. Raises ReportError or
+    JournalError.
     """
-    trades = _read(place)
+    trades = _read_trades(place)
     trade = _find(trades, text)
     fills = list(_fills(pl.read_parquet(place / "fills.parquet", glob=False), trade))
     names = list(dict.fromkeys(fill["client_order_id"] for fill in fills))
@@ -33,7 +34,7 @@ def describe_trade(place: Path, text: str) -> Row:
     return {
         "run_id": run_index.figures(place)["run_id"],
         "trade": trade,
-        **_cost(trade, fills),
+        **_trade_costs(trade, fills),
         "alone": _alone(trades, trade),
         "orders": orders.filter(pl.col("client_order_id").is_in(names)).to_dicts(),
         "fills": fills,
@@ -42,18 +43,18 @@ def describe_trade(place: Path, text: str) -> Row:
     }
 
 
-def _read(place: Path) -> pl.DataFrame:
+def _read_trades(place: Path) -> pl.DataFrame:
     if not (place / TRADES).is_file():
         hint = "The run is older than this file: run it again."
         raise ReportError(f"has no {TRADES}.", where=str(place), hint=hint)
     trades = pl.read_parquet(place / TRADES, glob=False)
     if trades.is_empty():
-        raise ReportError("the run has no trades.", hint="`qe journal vetoes` shows refusals.")
+        raise ReportError("the run has no trades.", hint="`qe journal vetoes` lists the vetoes.")
     return trades
 
 
 def _find(trades: pl.DataFrame, text: str) -> Row:
-    """Return the trade that `text` means; "last" closed last, else was opened last."""
+    """Return the trade that `text` names; "last" is the last closed one, else the last opened."""
     if text == "last":
         closed = trades.filter(pl.col("closed").is_not_null())
         return (trades if closed.is_empty() else closed).row(-1, named=True)
@@ -69,26 +70,26 @@ def _find(trades: pl.DataFrame, text: str) -> Row:
 
 
 def _fills(fills: pl.DataFrame, trade: Row) -> Iterator[Row]:
-    """Yield the fills of a trade: of one that went through flat, the share that is its own."""
+    """Yield the fills of a trade; of a fill that reverses the position, the part in this trade."""
     own = fills.filter(
         (pl.col("instrument_id") == trade["instrument_id"])
         & (pl.col("strategy") == trade["strategy"])
     )
-    wanted, number, held = int(trade["id"].rpartition("-")[2]), 1, 0.0
+    wanted, number, net = int(trade["id"].rpartition("-")[2]), 1, 0.0
     for fill in own.iter_rows(named=True):
         left = fill["quantity"] if fill["side"] == "BUY" else -fill["quantity"]
         while left:
-            leg = "exit" if held * left < 0 else "entry"
-            part = left if leg == "entry" or abs(left) <= abs(held) else -held
+            leg = "exit" if net * left < 0 else "entry"
+            part = left if leg == "entry" or abs(left) <= abs(net) else -net
             if number == wanted:
-                yield _share(fill, part, leg, trade["multiplier"])
-            held, left = held + part, left - part
-            number += held == 0
+                yield _part_of_fill(fill, part, leg, trade["multiplier"])
+            net, left = net + part, left - part
+            number += net == 0
         if number > wanted:
             return
 
 
-def _share(fill: Row, part: float, leg: str, multiplier: float) -> Row:
+def _part_of_fill(fill: Row, part: float, leg: str, multiplier: float) -> Row:
     reference = fill.get("reference")
     worse = None if reference is None else (fill["price"] - reference) * part * multiplier
     return {
@@ -103,15 +104,15 @@ def _share(fill: Row, part: float, leg: str, multiplier: float) -> Row:
     }
 
 
-def _cost(trade: Row, fills: list[Row]) -> Row:
-    """Return what a trade cost so far; slippage is None where a fill's is unknown."""
+def _trade_costs(trade: Row, fills: list[Row]) -> Row:
+    """Return the costs of a trade so far; slippage is None if that of a fill is unknown."""
     known = [fill["slippage"] for fill in fills if fill["slippage"] is not None]
-    slipped = round(sum(known), 6) if len(known) == len(fills) else None
-    cost, gross = round(trade["fees"] + (slipped or 0.0), 6), trade["gross"]
+    slippage = round(sum(known), 6) if len(known) == len(fills) else None
+    cost, gross = round(trade["fees"] + (slippage or 0.0), 6), trade["gross"]
     return {
         "gross": gross,
         "fees": trade["fees"],
-        "slippage": slipped,
+        "slippage": slippage,
         "cost": cost,
         "cost_share": cost / gross if gross is not None and gross > 0 else None,
         "net": trade["net"],
@@ -121,12 +122,12 @@ def _cost(trade: Row, fills: list[Row]) -> Row:
 
 
 def _alone(trades: pl.DataFrame, trade: Row) -> bool:
-    """Say whether no other trade was open while this one was."""
-    still = pl.col("closed").is_null() | (pl.col("closed") > trade["opened"])
-    meanwhile = trades.filter(still, pl.col("id") != trade["id"])
+    """Return whether no other trade was open while this one was."""
+    open_later = pl.col("closed").is_null() | (pl.col("closed") > trade["opened"])
+    concurrent = trades.filter(open_later, pl.col("id") != trade["id"])
     if trade["closed"] is not None:
-        meanwhile = meanwhile.filter(pl.col("opened") < trade["closed"])
-    return meanwhile.is_empty()
+        concurrent = concurrent.filter(pl.col("opened") < trade["closed"])
+    return concurrent.is_empty()
 
 
 def _rolls(place: Path, orders: list[str]) -> list[Row]:

@@ -135,7 +135,12 @@ def test_a_roll_is_in_its_table_and_on_the_price_chart(browser, pages):
 
 def test_costs_and_margin_are_told_as_shares(browser, pages):
     visit(browser, pages["busy"])
-    assert texts(browser, "#costs dt")[:4] == ["Gross P&L", "Commissions", "Slippage", "Net P&L"]
+    assert texts(browser, "#costs dt")[:4] == [
+        "P&L at reference prices",
+        "Commissions",
+        "Slippage",
+        "Net P&L",
+    ]
     assert all(share.endswith("%") for share in texts(browser, "#margins small"))
 
 
@@ -171,8 +176,8 @@ def test_zooming_in_shows_trades_that_were_thinned_out(browser, pages):
 def test_a_run_without_trades_says_so_in_words(browser, pages):
     visit(browser, pages["quiet"])
     said = texts(browser, ".empty")
-    assert "No trade was made." in said
-    assert "No plugin was active: nobody was asked." in said
+    assert "There were no trades." in said
+    assert "No plugin was active." in said
     assert "nan" not in browser.find_element(By.TAG_NAME, "main").text.lower()
 
 

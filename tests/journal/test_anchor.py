@@ -90,7 +90,7 @@ def test_a_folder_with_another_hash_is_found(write: Callable) -> None:
 def test_a_folder_without_a_row_is_found(write: Callable) -> None:
     write("r1")
     (state_dir.state_dir() / "journal.sqlite").unlink()
-    assert "its row is not in the journal" in qe("verify").stdout
+    assert "but the journal has no row of it" in qe("verify").stdout
 
 
 def test_a_removed_folder_is_no_problem(write: Callable) -> None:

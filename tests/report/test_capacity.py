@@ -53,7 +53,7 @@ def capacity(outcome: BacktestResult) -> Capacity:
     return estimate(outcome, AccountHistory.of(outcome))
 
 
-def test_the_edge_is_eaten_where_the_law_says(tmp_path: Path) -> None:
+def test_impact_consumes_the_edge_where_the_law_says(tmp_path: Path) -> None:
     found = capacity(run(tmp_path, gain=40.0))
     volume, volatility = 60 * VOLUME, np.sqrt(60) * STEP
     each = volatility * np.sqrt(2 / volume) * 2 * MULTIPLIER
@@ -83,14 +83,14 @@ def test_the_size_traded_in_the_run_does_not_matter(tmp_path: Path) -> None:
 def test_without_an_edge_there_is_a_reason_and_no_figure(tmp_path: Path) -> None:
     found = capacity(run(tmp_path, gain=-5.0))
     assert (found.contracts, found.best_contracts, found.best_net_pnl) == (None, None, None)
-    assert found.reason == "The net P&L is not positive: no edge to eat."
+    assert found.reason == "The net P&L is not positive: no edge."
     assert found.parameters["coefficient"] == 1.0
 
 
 def test_without_trades_or_volume_there_is_a_reason(tmp_path: Path) -> None:
     assert capacity(bare(tmp_path)).reason == "Nothing was traded."
     silent = run(tmp_path / "silent", gain=5.0, volume=0)
-    assert capacity(silent).reason == "The tape tells no volume around the fills."
+    assert capacity(silent).reason == "The data has no volume around the fills."
 
 
 def test_round_sizes_lead_up_to_the_capacity(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_from_a_tenth_of_the_volume_on_you_are_the_market(tmp_path: Path) -> Non
     assert max(curve(found, found.whole)["size"]) == pytest.approx(60 * VOLUME)
 
 
-def test_a_small_edge_is_eaten_before_that(tmp_path: Path) -> None:
+def test_impact_consumes_a_small_edge_before_that(tmp_path: Path) -> None:
     found = capacity(run(tmp_path, gain=1.0))
     assert found.best_contracts is not None
     assert found.best_contracts < found.market_contracts
@@ -119,17 +119,17 @@ def test_a_small_edge_is_eaten_before_that(tmp_path: Path) -> None:
 
 def test_result_and_page_show_it(tmp_path: Path) -> None:
     outcome = run(tmp_path, gain=40.0)
-    ledger = AccountHistory.of(outcome)
-    figures = summarize(outcome, tmp_path, ledger)
+    history = AccountHistory.of(outcome)
+    figures = summarize(outcome, tmp_path, history)
     assert figures["capacity"]["contracts"] > 0
     assert figures["capacity"]["most_contracts"] == pytest.approx(600)
-    page = tearsheet.render(outcome, ledger, figures)
-    assert "The edge is eaten at" in page
-    assert "600 contracts a trade" in page
-    assert "no size below all that trades" in page
+    page = tearsheet.render(outcome, history, figures)
+    assert "Net P&amp;L reaches zero at" in page
+    assert "600 contracts per trade" in page
+    assert "no size within the volume" in page
     lost = busy(tmp_path / "busy")
-    ledger = AccountHistory.of(lost)
-    figures = summarize(lost, tmp_path, ledger)
+    history = AccountHistory.of(lost)
+    figures = summarize(lost, tmp_path, history)
     reason = figures["capacity"]["reason"]
-    page = tearsheet.render(lost, ledger, figures)
-    assert reason is None or "no edge to eat" in page
+    page = tearsheet.render(lost, history, figures)
+    assert reason is None or "not positive: no edge" in page

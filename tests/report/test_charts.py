@@ -130,7 +130,7 @@ def test_a_long_curve_is_thinned_but_keeps_its_extremes(tmp_path):
     fill = (rows[0][0], MES, "BUY", 1.0, 0.0, 0.0, "USD", "s", "O", "T", "P", "TAKER")
     outcome = bare(tmp_path, fills=frame("fills", [fill]), marks=frame("marks", rows))
     shown = charts.equity(AccountHistory.of(outcome))
-    assert len(shown["x"]) <= 3 * charts.STRETCHES
+    assert len(shown["x"]) <= 3 * charts.INTERVALS
     assert (min(shown["equity"]), max(shown["equity"])) == (
         pytest.approx(walk.min(), abs=0.01),
         pytest.approx(walk.max(), abs=0.01),
@@ -140,8 +140,8 @@ def test_a_long_curve_is_thinned_but_keeps_its_extremes(tmp_path):
 
 def test_a_price_line_has_no_more_points_than_asked_and_keeps_the_range(outcome):
     window = (outcome.tape.start, outcome.tape.end)
-    whole = prices.thinned(outcome, MES, window, 10**6)
-    few = prices.thinned(outcome, MES, window, 300)
+    whole = prices.downsampled(outcome, MES, window, 10**6)
+    few = prices.downsampled(outcome, MES, window, 300)
     assert whole.height == 12 * 23 * 60
     assert few.height <= 301
     assert (few["high"].max(), few["low"].min()) == (whole["high"].max(), whole["low"].min())
@@ -150,7 +150,7 @@ def test_a_price_line_has_no_more_points_than_asked_and_keeps_the_range(outcome)
 
 def test_without_bars_the_marks_are_drawn(tmp_path):
     marks = frame("marks", [(at("2024-01-03T15:00"), MES, 4700.0)])
-    shown = prices.thinned(bare(tmp_path, marks=marks), MES, (0, 2 * 10**18))
+    shown = prices.downsampled(bare(tmp_path, marks=marks), MES, (0, 2 * 10**18))
     assert shown.select("high", "low", "close").rows() == [(4700.0, 4700.0, 4700.0)]
 
 
@@ -206,12 +206,12 @@ def test_costs_add_up(outcome, tmp_path):
     }
     gross, fees, slipped, net = (
         float(costs[label].removesuffix(" USD").replace(",", ""))
-        for label in ("Gross P&L", "Commissions", "Slippage", "Net P&L")
+        for label in ("P&L at reference prices", "Commissions", "Slippage", "Net P&L")
     )
     assert gross - fees - slipped == pytest.approx(net, abs=0.011)
-    assert costs["Commission a contract and side"] == "0.57 USD"
-    assert costs["Contracts bought and sold"] == f"{pl.Series(outcome.fills['quantity']).sum():.0f}"
-    assert costs["Rolls, within the above"] == "7.28 USD"
+    assert costs["Commission per contract and side"] == "0.57 USD"
+    assert costs["Contracts traded (sides)"] == f"{pl.Series(outcome.fills['quantity']).sum():.0f}"
+    assert costs["Rolls, included above"] == "7.28 USD"
 
 
 def test_the_legs_of_a_roll_stand_on_the_chart_at_the_price_they_filled(outcome):

@@ -124,7 +124,7 @@ def test_a_run_from_before_a_figure_existed_shows_a_dash(two_runs):
     found = json.loads(qe(runs.compare, two_runs[0].name, "last", "--json"))
     assert found["figures"]["gross_pnl"] == [None, 0.0, None]
     assert "–" in qe(runs.compare, two_runs[0].name, "last")
-    assert "Gross P&L" in qe(runs.report, two_runs[0].name)
+    assert "P&L at reference prices" in qe(runs.report, two_runs[0].name)
     assert len(json.loads(qe(runs.runs, "--json"))) == 2
 
 
@@ -153,7 +153,7 @@ def test_a_run_elsewhere_is_removed_with_its_pointer(tmp_path):
 
 def test_a_folder_with_something_else_in_it_is_not_removed(two_runs):
     (two_runs[0] / "notes.txt").write_text("mine")
-    with pytest.raises(ReportError, match=r"holds notes\.txt, which no run left there"):
+    with pytest.raises(ReportError, match=r"contains notes\.txt, which is not part of a run"):
         qe(runs.runs, "remove", two_runs[0].name)
     assert (two_runs[0] / "report.html").exists()
 

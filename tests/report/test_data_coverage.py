@@ -71,7 +71,7 @@ def test_terminal_and_page_say_it_at_the_top(tmp_path: Path, outcome):
         "MES: data for 4 of 6 sessions, 3,280 of 8,280 trading minutes without a bar; "
         "none for 2024-01-05, 2024-01-08"
     )
-    assert second.endswith("1 trade was held over sessions without any.")
+    assert second.endswith("1 trade was held over sessions without data.")
     assert str(terminal.table(figures).caption).startswith(first)
     page = tearsheet.render(outcome, AccountHistory.of(outcome), figures)
     assert page.index("4 of 6 sessions") < page.index('class="tiles"')

@@ -22,12 +22,12 @@ from tests.report.fake import bare
     ],
 )
 def test_a_figure_is_written_in_its_unit(key, value, told):
-    assert formatting.write(key, value) == told
+    assert formatting.format_value(key, value) == told
 
 
 def test_money_names_its_currency():
-    assert formatting.say("fees", {"fees": 2.5, "currency": "USD"}) == "2.50 USD"
-    assert formatting.say("slippage", {"slippage": None, "currency": "USD"}) == "–"
+    assert formatting.with_unit("fees", {"fees": 2.5, "currency": "USD"}) == "2.50 USD"
+    assert formatting.with_unit("slippage", {"slippage": None, "currency": "USD"}) == "–"
 
 
 def test_every_number_in_a_summary_can_be_written(tmp_path):
@@ -36,7 +36,7 @@ def test_every_number_in_a_summary_can_be_written(tmp_path):
     told |= {"coverage", "failures", "refused_by"}
     identity = "run_id run_dir name started engine data_source data_label instruments start end"
     figures = summarize(bare(tmp_path), tmp_path)
-    assert set(figures) - told - set(identity.split()) <= set(formatting.WRITTEN)
+    assert set(figures) - told - set(identity.split()) <= set(formatting.FORMATTERS)
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,21 @@ def test_every_number_in_a_summary_can_be_written(tmp_path):
         (["settlement", "preliminary"], "Settled at expiry 2"),
         (
             ["settlement", "bar"],
-            "Settled at expiry 2, 1 of them inside the last bar for want of a settlement price",
+            "Settled at expiry 2, 1 of them at the last bar's close, without a settlement price",
         ),
     ],
 )
 def test_what_was_settled_is_counted(bases, told):
-    assert formatting.settled({"settlements": [{"basis": basis} for basis in bases]}) == told
+    settlements = [{"basis": basis} for basis in bases]
+    assert formatting.settlements_note({"settlements": settlements}) == told
 
 
 def test_a_run_from_before_settlements_says_nothing_of_them():
-    assert formatting.settled({}) == ""
+    assert formatting.settlements_note({}) == ""
 
 
 def test_what_is_open_at_the_end_is_in_one_figure_and_not_the_other():
     figures = {"open_contracts": 1.0, "final_equity": 102_050.0, "final_balance": 100_000.0}
-    said = formatting.held({**figures, "currency": "USD"})
-    assert said == "Still open: 1 contract, 2,050.00 USD not in Net P&L but in Return"
-    assert formatting.held({**figures, "open_contracts": 0.0}) == ""
+    said = formatting.open_positions_note({**figures, "currency": "USD"})
+    assert said == "Still open: 1 contract, open P&L 2,050.00 USD (in Return, not in Net P&L)"
+    assert formatting.open_positions_note({**figures, "open_contracts": 0.0}) == ""

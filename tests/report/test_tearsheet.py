@@ -66,11 +66,11 @@ def test_an_open_trade_is_listed_as_open(tmp_path):
     outcome = bare(tmp_path, positions=frame("positions", [(*row, None, None, None)]))
     text = body(render(outcome))
     assert "<td>open</td>" in text
-    assert "Best and worst" not in text
+    assert "MFE and MAE" not in text
 
 
 def test_excursions_are_shown_where_they_were_watched(outcome):
-    assert "Best and worst" in body(render(outcome))
+    assert "MFE and MAE" in body(render(outcome))
 
 
 def test_the_same_run_makes_the_same_page(outcome):

@@ -1,4 +1,4 @@
-"""`qe report --trade`: one trade's fills, rolls and margin, and what it really cost."""
+"""`qe report --trade`: one trade's fills, rolls, margin and costs."""
 
 from __future__ import annotations
 
@@ -126,11 +126,12 @@ def test_a_run_from_before_references_has_unknown_slippage(place):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"{NAME}-s-1", "it really cost 3.50 USD: fees 1.00 + slippage 2.50; of gross 11.25"),
-        ("2", "it really cost 2.00 USD: fees 2.00 + an unknown slippage"),
-        (NEXT, "it has cost so far 1.00 USD: fees 1.00 + slippage 0.00"),
+        (f"{NAME}-s-1", "costs 3.50 USD: fees 1.00 + slippage 2.50"),
+        (f"{NAME}-s-1", "P&L at reference prices 11.25 (costs are 31.11% of it), net P&L 7.75"),
+        ("2", "costs 2.00 USD: fees 2.00 + slippage unknown"),
+        (NEXT, "costs 1.00 USD: fees 1.00 + slippage 0.00, so far"),
         (NEXT, "rolls: opened by the roll of 1969-12-31 18:03:00"),
-        (NEXT, "margin: 20.00 USD at its peak"),
+        (NEXT, "peak initial margin: 20.00 USD"),
     ],
 )
 def test_what_it_cost_is_one_line(place, text, said):

@@ -1,9 +1,9 @@
-"""At what size a strategy's edge is eaten by its own impact, by the square-root law.
+"""Capacity: the size at which market impact, by the square-root law, consumes the edge.
 
 An order of Q contracts moves the price by `coefficient` x volatility x sqrt(Q / volume), volatility
-and volume being those of the same stretch of time around it (Tóth et al. 2011, "Anomalous price
+and volume being those of the same time window around it (Tóth et al. 2011, "Anomalous price
 impact and the critical nature of liquidity in financial markets", find coefficients around one for
-futures). Traded k times as large, a run then earns k x P&L - k^1.5 x impact.
+futures). Traded at k times its size, a run then earns k x P&L - k^1.5 x impact.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ COEFFICIENT = 1.0
 WINDOW = 60  # minutes around a fill
 MINUTE = 60_000_000_000
 LAW = "points = coefficient x volatility x sqrt(contracts / volume), of the minutes around a fill"
-MARKET = 0.1  # of the volume around a fill: from there on you are the market, and no law holds
+MARKET = 0.1  # share of the volume around a fill above which the law is not known to hold
 POINTS = 60
 SIZES = (1, 2, 5)
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
-    """Contracts a trade at which the net P&L is expected to be zero, and at which it is largest.
+    """Contracts per trade at which the expected net P&L is zero, and at which it is largest.
 
-    All None with the `reason` where there is no edge to eat. `impact` is what the run as traded
-    would have paid beside what its P&L holds, in currency; `participation` its average share of the
-    volume around a fill; `volume` (contracts) and `volatility` (points) are the medians there.
+    All None, with the `reason`, if there is no edge. In `parameters`: `impact`, the market impact
+    of the run at its size, in currency and not in its P&L; `participation`, its average share of
+    the volume around a fill; `volume` (contracts) and `volatility` (points), the medians there.
     """
 
     contracts: float | None = None
@@ -49,63 +49,63 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def market_contracts(self) -> float:
-        """Return the contracts a trade at which its orders are a tenth of the volume around."""
+        """Return the contracts per trade at which its orders are 10% of the volume around."""
         return self._of_volume(MARKET)
 
     @property
     def most(self) -> float | None:
-        """Return the contracts a trade that earn most without being the market."""
+        """Return the contracts per trade with the largest expected P&L, at most 10% of volume."""
         if self.best_contracts is None:
             return None
         return min(self.best_contracts, self.market_contracts)
 
     @property
     def whole(self) -> float:
-        """Return the contracts a trade that would be all of the volume around its orders."""
+        """Return the contracts per trade that equal all of the volume around its orders."""
         return self._of_volume(1.0)
 
     def _of_volume(self, share: float) -> float:
-        told: dict[str, float] = self.parameters
-        return share * told["contracts"] / told["participation"]
+        known: dict[str, float] = self.parameters
+        return share * known["contracts"] / known["participation"]
 
     def at(self, contracts: float) -> float:
-        """Return the net P&L expected of a size, in currency."""
+        """Return the expected net P&L of a size, in currency."""
         scale = contracts / self.parameters["contracts"]
         edge, impact = self.parameters["net_pnl"], self.parameters["impact"]
         return float(scale * edge - scale**1.5 * impact)
 
 
-def estimate(outcome: BacktestResult, ledger: AccountHistory) -> Capacity:
+def estimate(outcome: BacktestResult, history: AccountHistory) -> Capacity:
     """Return the capacity of a run from its fills and the catalog's bars around them."""
-    edge = ledger.final_equity - ledger.starting
-    told: dict[str, Any] = {"law": LAW, "coefficient": COEFFICIENT, "window_minutes": WINDOW}
-    told["market_share"] = MARKET
+    edge = history.final_equity - history.starting
+    parameters: dict[str, Any] = {"law": LAW, "coefficient": COEFFICIENT, "window_minutes": WINDOW}
+    parameters["market_share"] = MARKET
     if outcome.fills.is_empty():
-        return Capacity(reason="Nothing was traded.", parameters=told)
+        return Capacity(reason="Nothing was traded.", parameters=parameters)
     around = _around(outcome)
     if around.is_empty():
-        return Capacity(reason="The tape tells no volume around the fills.", parameters=told)
-    told |= _told(outcome, around, edge)
+        return Capacity(reason="The data has no volume around the fills.", parameters=parameters)
+    parameters |= _impact_parameters(outcome, around, edge)
     if edge <= 0:
-        return Capacity(reason="The net P&L is not positive: no edge to eat.", parameters=told)
-    zero, best = (edge / told["impact"]) ** 2, (edge / told["impact"] / 1.5) ** 2
-    size = told["contracts"]
-    found = Capacity(contracts=zero * size, best_contracts=best * size, parameters=told)
+        return Capacity(reason="The net P&L is not positive: no edge.", parameters=parameters)
+    ratio, size = edge / parameters["impact"], parameters["contracts"]
+    zero, best = ratio**2, (ratio / 1.5) ** 2
+    found = Capacity(contracts=zero * size, best_contracts=best * size, parameters=parameters)
     return msgspec.structs.replace(found, best_net_pnl=found.at(best * size))
 
 
 def document(found: Capacity) -> dict[str, Any]:
-    """Return it as plain data, with what may be traded without being the market, and its P&L."""
-    said: dict[str, Any] = msgspec.to_builtins(found)
+    """Return a capacity as plain data, with the sizes of its properties and their P&L."""
+    plain: dict[str, Any] = msgspec.to_builtins(found)
     size = found.most
     limits = {"market_contracts": found.market_contracts, "most_contracts": size} if size else {}
-    return said | limits | ({"most_net_pnl": found.at(size)} if size else {})
+    return plain | limits | ({"most_net_pnl": found.at(size)} if size else {})
 
 
 def curve(found: Capacity, until: float = np.inf) -> dict[str, list[float]]:
-    """Return `size` in contracts and the net P&L `pnl` expected, from nothing to past zero.
+    """Return `size` in contracts and the expected net P&L `pnl`, from zero to past break-even.
 
-    It ends at `until` contracts where that comes first.
+    Ends at `until` contracts if that comes first.
     """
     if found.contracts is None:
         return {"size": [], "pnl": []}
@@ -114,9 +114,9 @@ def curve(found: Capacity, until: float = np.inf) -> dict[str, list[float]]:
 
 
 def rows(found: Capacity) -> list[tuple[float, float, float]]:
-    """Return round sizes up to the capacity, or to all of the volume where that comes first.
+    """Return round sizes up to the capacity, or to all of the volume if that comes first.
 
-    Each is contracts, net P&L expected, share of the volume.
+    Each row is contracts, expected net P&L, share of the volume.
     """
     if found.contracts is None:
         return []
@@ -126,7 +126,9 @@ def rows(found: Capacity) -> list[tuple[float, float, float]]:
     return [(size, found.at(size), share * size) for size in shown]
 
 
-def _told(outcome: BacktestResult, around: pl.DataFrame, edge: float) -> dict[str, Any]:
+def _impact_parameters(
+    outcome: BacktestResult, around: pl.DataFrame, edge: float
+) -> dict[str, Any]:
     quantity, volume = around["quantity"].to_numpy(), around["volume"].to_numpy()
     share = quantity / volume
     points = COEFFICIENT * around["volatility"].to_numpy() * np.sqrt(share)
@@ -143,16 +145,18 @@ def _told(outcome: BacktestResult, around: pl.DataFrame, edge: float) -> dict[st
 
 
 def _around(outcome: BacktestResult) -> pl.DataFrame:
-    """Return quantity, multiplier, volume and volatility (points) around each fill known."""
-    facts = {contract.id: contract for contract in outcome.tape.contracts}
+    """Return quantity, multiplier, volume and volatility (points) around each fill."""
+    contracts = {contract.id: contract for contract in outcome.tape.contracts}
     parts = [
-        _of_one(outcome, facts[str(name)], own)
+        _around_contract(outcome, contracts[str(name)], own)
         for (name,), own in outcome.fills.group_by("instrument_id", maintain_order=True)
     ]
     return pl.concat(parts).filter(pl.col("volume") > 0)
 
 
-def _of_one(outcome: BacktestResult, contract: ContractInfo, fills: pl.DataFrame) -> pl.DataFrame:
+def _around_contract(
+    outcome: BacktestResult, contract: ContractInfo, fills: pl.DataFrame
+) -> pl.DataFrame:
     bars = prices.activity(outcome, contract.id)
     times = bars["ts"].to_numpy()
     moves = np.diff(bars["close"].to_numpy(), prepend=bars["close"][:1].to_numpy())
@@ -160,14 +164,14 @@ def _of_one(outcome: BacktestResult, contract: ContractInfo, fills: pl.DataFrame
     first = np.searchsorted(times, at - WINDOW // 2 * MINUTE, side="right")
     last = np.searchsorted(times, at + WINDOW // 2 * MINUTE, side="right")
     volume = _between(bars["volume"].to_numpy(), first, last)
-    swing = np.sqrt(np.maximum(_between(moves**2, first, last), 0.0))
+    volatility = np.sqrt(np.maximum(_between(moves**2, first, last), 0.0))
     quantity = fills["quantity"].to_numpy()
     return pl.DataFrame(
         {
             "quantity": quantity,
             "multiplier": np.full(at.size, float(contract.multiplier)),
             "volume": np.where(volume > 0, np.maximum(volume, quantity), 0.0),
-            "volatility": np.maximum(swing, float(contract.tick)),
+            "volatility": np.maximum(volatility, float(contract.tick)),
         }
     )
 

@@ -1,4 +1,4 @@
-"""What trading cost besides being wrong: fees and slippage, a trade and over the run."""
+"""Trading costs: fees and slippage, by trade, by roll and over the run."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ CONTRACT = {
 
 
 def of_trades(positions: pl.DataFrame, contracts: Sequence[ContractInfo]) -> pl.DataFrame:
-    """Return the trades with what each made and cost, in currency: gross - fees - slippage = net.
+    """Return the trades with P&L and costs in currency: gross - fees - slippage = net.
 
-    Gross is what the trade would have made at the prices its orders could expect. `slippage` is
-    positive where fills were worse; where it is unknown it is null, and inside gross. `ticks` is
-    the slippage a contract, entry and exit together. Open trades have no gross and net.
+    `gross` is the P&L at reference prices. `slippage` is positive where fills were worse than the
+    reference; if unknown it is null and remains in `gross`. `ticks` is the slippage per contract,
+    entry and exit together. `gross` and `net` of open trades are null.
     """
-    facts = pl.DataFrame([_facts(contract) for contract in contracts], schema=CONTRACT)
-    points, each = pl.col("slippage"), pl.col("multiplier") * pl.col("quantity")
+    facts = pl.DataFrame([_contract_row(contract) for contract in contracts], schema=CONTRACT)
+    points, point_value = pl.col("slippage"), pl.col("multiplier") * pl.col("quantity")
     priced = positions.join(facts, on="instrument_id", how="left", maintain_order="left")
-    told = priced.with_columns(
-        slippage=(points * each).round(6),
+    costed = priced.with_columns(
+        slippage=(points * point_value).round(6),
         ticks=(points / pl.col("tick")).round(6),
         fees=pl.col("commissions"),
         net=pl.col("pnl"),
     )
     gross = pl.col("net") + pl.col("fees") + pl.col("slippage").fill_null(0.0)
-    return told.with_columns(gross=gross.round(6)).drop("pnl", "commissions")
+    return costed.with_columns(gross=gross.round(6)).drop("pnl", "commissions")
 
 
 def slippage(trades: pl.DataFrame) -> dict[str, Any]:
-    """Return `slippage` in currency and `slippage_ticks` a trade, positive is worse.
+    """Return `slippage` in currency and the mean `slippage_ticks` per trade; positive is worse.
 
-    `trades` is what `of_trades` returns. Trades whose slippage is known count, open ones with what
-    they have paid so far, `slippage_trades` of them; where there is none, both are None.
+    `trades` is the frame of `of_trades`. Only trades with known slippage count, open ones with
+    their slippage so far; `slippage_trades` is their number. Both are None if there are none.
     """
     known = trades.filter(pl.col("slippage").is_not_null())
     if known.is_empty():
@@ -56,12 +56,12 @@ def slippage(trades: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def cost_share(net: float, fees: float, slipped: float | None) -> dict[str, Any]:
-    """Return `gross_pnl`, what trading `cost`, and the share of gross that it ate.
+def cost_share(net: float, fees: float, slippage: float | None) -> dict[str, Any]:
+    """Return `gross_pnl` (P&L at reference prices), `cost`, and `cost_share`, cost / gross_pnl.
 
-    The share is None where there was no gross profit to eat from.
+    The share is None unless the P&L at reference prices is positive.
     """
-    cost = fees + (slipped or 0.0)
+    cost = fees + (slippage or 0.0)
     gross = net + cost
     return {
         "gross_pnl": round(gross, 6),
@@ -70,7 +70,7 @@ def cost_share(net: float, fees: float, slipped: float | None) -> dict[str, Any]
     }
 
 
-def _facts(contract: ContractInfo) -> dict[str, Any]:
+def _contract_row(contract: ContractInfo) -> dict[str, Any]:
     return {
         "instrument_id": contract.id,
         "tick": float(contract.tick),
@@ -87,37 +87,37 @@ type Roll = dict[str, Any]
 
 
 def priced(rolls: Sequence[Roll], contracts: Sequence[ContractInfo]) -> list[Roll]:
-    """Return the rolls of an outcome, each with `slippage` and `cost`, each leg with `slippage`.
+    """Return the rolls with `slippage` and `cost` in currency, each leg with its `slippage`.
 
-    Slippage is positive where a leg filled worse than its price of the pair. Where one leg's is
-    unknown so is the roll's, whose cost then is its fees.
+    Slippage is positive where a leg filled worse than its price of the roll's price pair. If one
+    leg's is unknown, so is the roll's, and its cost is its fees alone.
     """
-    worth = {contract.id: float(contract.multiplier) for contract in contracts}
-    return [_priced(roll, worth) for roll in rolls]
+    multipliers = {contract.id: float(contract.multiplier) for contract in contracts}
+    return [_priced_roll(roll, multipliers) for roll in rolls]
 
 
 def totals(rolls: Sequence[Roll]) -> Roll:
-    """Return `roll_fees`, `roll_slippage` and `roll_cost`, their sum, over priced rolls."""
+    """Return `roll_fees`, `roll_slippage` and their sum `roll_cost` over priced rolls."""
     fees = sum(roll["fees"] for roll in rolls)
-    slipped = sum(roll["slippage"] or 0.0 for roll in rolls)
+    slippage = sum(roll["slippage"] or 0.0 for roll in rolls)
     return {
         "roll_fees": round(fees, 6),
-        "roll_slippage": round(slipped, 6),
-        "roll_cost": round(fees + slipped, 6),
+        "roll_slippage": round(slippage, 6),
+        "roll_cost": round(fees + slippage, 6),
     }
 
 
-def _priced(roll: Roll, worth: dict[str, float]) -> Roll:
-    legs = [{**leg, "slippage": _slipped(roll, leg, worth)} for leg in roll["legs"]]
+def _priced_roll(roll: Roll, multipliers: dict[str, float]) -> Roll:
+    legs = [{**leg, "slippage": _leg_slippage(roll, leg, multipliers)} for leg in roll["legs"]]
     known = [leg["slippage"] for leg in legs if leg["slippage"] is not None]
-    slipped = round(sum(known), 6) if len(known) == len(legs) else None
-    return {**roll, "legs": legs, "slippage": slipped, "cost": roll["fees"] + (slipped or 0.0)}
+    slippage = round(sum(known), 6) if len(known) == len(legs) else None
+    return {**roll, "legs": legs, "slippage": slippage, "cost": roll["fees"] + (slippage or 0.0)}
 
 
-def _slipped(roll: Roll, leg: Roll, worth: dict[str, float]) -> float | None:
+def _leg_slippage(roll: Roll, leg: Roll, multipliers: dict[str, float]) -> float | None:
     if leg["price"] is None or len(roll["prices"]) != 2:
         return None
     points: float = leg["price"] - roll["prices"][leg["instrument_id"] == roll["after"]]
     worse = points if leg["side"] == "BUY" else -points
     size: float = abs(roll["contracts"])
-    return round(worse * size * worth[leg["instrument_id"]], 6)
+    return round(worse * size * multipliers[leg["instrument_id"]], 6)

@@ -1,4 +1,4 @@
-"""What a run's data lacks of the calendar, and which trades were held over it."""
+"""Sessions and minutes of the calendar without data, and trades held over such gaps."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def figures(
     present: Sequence[PresentData], positions: pl.DataFrame, contracts: Sequence[ContractInfo]
 ) -> dict[str, Any]:
-    """Return what there is data of, by root, and how many trades were held over what is missing."""
+    """Return the data coverage of each root, and the number of trades held over gaps."""
     roots = {one.id: one.root for one in contracts}
     return {
-        "coverage": [_document(one) for one in present],
+        "coverage": [_coverage_of_root(one) for one in present],
         "trades_over_gaps": held_over_gaps(positions, roots, present),
     }
 
@@ -29,7 +29,7 @@ def figures(
 def held_over_gaps(
     positions: pl.DataFrame, roots: Mapping[str, str], present: Sequence[PresentData]
 ) -> int:
-    """Return the trades that were open in a session without data; `roots` are by instrument.
+    """Return the number of trades open in a session without data; `roots` is by instrument.
 
     An open trade counts up to the last session of its root's data.
     """
@@ -50,25 +50,25 @@ def held_over_gaps(
 
 
 def in_words(figures: Mapping[str, Any]) -> list[str]:
-    """Return a sentence a root on what there is data of, and one on what that means.
+    """Return one sentence per root on its data coverage, and one on its consequences.
 
-    Nothing for the figures of an older run, which does not know.
+    Empty for the figures of an older run, which lack coverage.
     """
     known = figures.get("coverage") or []
     lines = [
         one["text"] + (f"; none for {one['missing']}" if one["missing"] else "") for one in known
     ]
     if any(one["missing"] for one in known):
-        held = figures.get("trades_over_gaps") or 0
-        count = f"{held} {'trade was' if held == 1 else 'trades were'}"
+        affected = figures.get("trades_over_gaps") or 0
+        count = f"{affected} {'trade was' if affected == 1 else 'trades were'}"
         lines.append(
-            "Ratios and time in market know only the sessions with data; "
-            f"{count} held over sessions without any."
+            "Ratios and time in market count only sessions with data; "
+            f"{count} held over sessions without data."
         )
     return lines
 
 
-def _document(one: PresentData) -> dict[str, Any]:
+def _coverage_of_root(one: PresentData) -> dict[str, Any]:
     return {
         "root": one.root,
         "first_session": one.first.isoformat(),

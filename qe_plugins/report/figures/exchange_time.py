@@ -1,11 +1,11 @@
-"""The exchange's clock: futures sessions and trading hours are read in Chicago time."""
+"""Exchange time: sessions and hours of the day in Chicago."""
 
 from __future__ import annotations
 
 import polars as pl
 
 ZONE = "America/Chicago"
-SATURDAY, SUNDAY = 6, 7  # as ISO counts the days of a week
+SATURDAY, SUNDAY = 6, 7  # ISO weekdays
 UNTIL_MIDNIGHT = pl.duration(hours=7)
 """From the evening open at 17:00 to the midnight at which the session's date begins."""
 
@@ -16,15 +16,15 @@ def wall(column: str) -> pl.Expr:
 
 
 def session(column: str) -> pl.Expr:
-    """Return the date of the trading session: from 17:00 on, the next day's."""
+    """Return the date of the trading session; from 17:00 on it is the next day."""
     return (wall(column) + UNTIL_MIDNIGHT).dt.date()
 
 
 def day(column: str) -> pl.Expr:
-    """Return the date of the session that a bar of a day or longer closes, by its closing time.
+    """Return the session date of a bar of a day or longer, from its closing time.
 
-    Such a bar covers a day of UTC: Friday's closes at Saturday's midnight, two hours after the
-    market. What traded on a Sunday is Monday's session.
+    Such a bar covers a UTC day: Friday's closes at midnight, two hours after the market. Sunday's
+    trading belongs to Monday's session.
     """
     last = (pl.col(column) - pl.duration(nanoseconds=1)).dt.date()
     weekday = last.dt.weekday()
@@ -38,5 +38,5 @@ def day(column: str) -> pl.Expr:
 
 
 def hour(column: str) -> pl.Expr:
-    """Return the hour of day that ends at or holds each moment: 10:00:00 sharp closes hour 9."""
+    """Return the hour of the day of each moment; 10:00:00 exactly still belongs to hour 9."""
     return (wall(column) - pl.duration(nanoseconds=1)).dt.hour()

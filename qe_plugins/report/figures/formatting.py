@@ -1,4 +1,4 @@
-"""How figures are written for people: units, signs, thousands, and a dash for the unknown."""
+"""Format figures for people: labels, units, signs, thousands; a dash for an undefined figure."""
 
 from __future__ import annotations
 
@@ -25,16 +25,24 @@ KEY_FIGURES = (
     ("fills", "Fills"),
     ("denied", "Orders denied"),
     ("exposure", "Time in market"),
-    ("bars_per_second", "Bars a second"),
+    ("bars_per_second", "Bars per second"),
 )
-"""The first of them, without the last, are the tiles of the page."""
+"""All but the last are the tiles of the page."""
 
 COST_FIGURES = (
-    ("gross_pnl", "Gross P&L"),
-    ("cost_share", "Costs, of gross"),
+    ("gross_pnl", "P&L at reference prices"),
+    ("cost_share", "Costs / reference P&L"),
     ("slippage", "Slippage"),
-    ("margin_peak_share", "Margin, at most"),
+    ("margin_peak_share", "Peak margin-to-equity"),
 )
+OTHER_FIGURES = (
+    ("final_equity", "Account equity"),
+    ("roll_cost", "Cost of rolls"),
+    ("margin_peak", "Peak initial margin"),
+)
+"""Labels of figures that only some tables show."""
+
+LABELS = dict(KEY_FIGURES + COST_FIGURES + OTHER_FIGURES)
 
 
 def money(value: float) -> str:
@@ -62,7 +70,7 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-KINDS: dict[Callable[[float], str], str] = {
+KEYS_BY_FORMATTER: dict[Callable[[float], str], str] = {
     money: "net_pnl final_balance starting_balance final_equity fees expectancy average_win"
     " average_loss largest_win largest_loss slippage gross_pnl cost roll_cost roll_fees"
     " roll_slippage margin_peak margin_average",
@@ -73,31 +81,36 @@ KINDS: dict[Callable[[float], str], str] = {
     " sessions trades_over_gaps open_trades open_contracts longest_losing_streak"
     " longest_drawdown_sessions",
 }
-WRITTEN = {key: write for write, keys in KINDS.items() for key in keys.split()}
+FORMATTERS = {
+    key: formatter for formatter, keys in KEYS_BY_FORMATTER.items() for key in keys.split()
+}
 
 
-def say(key: str, figures: dict[str, Any]) -> str:
-    """Return one figure as people write it, money with its currency.
+def with_unit(key: str, figures: dict[str, Any]) -> str:
+    """Return the formatted figure `key`, money with its currency.
 
-    A figure that an older run does not have is as unknown as one that is None.
+    A dash where it is None, or missing because the run is older than the figure.
     """
-    told = write(key, figures.get(key))
-    known = figures.get(key) is not None and WRITTEN[key] is money
-    return f"{told} {figures['currency']}" if known else told
+    text = format_value(key, figures.get(key))
+    has_currency = figures.get(key) is not None and FORMATTERS[key] is money
+    return f"{text} {figures['currency']}" if has_currency else text
 
 
-def write(key: str, value: float | None) -> str:
-    """Return the value of figure `key` as people write it, a dash where it is undefined."""
-    return UNKNOWN if value is None else WRITTEN[key](value)
+def format_value(key: str, value: float | None) -> str:
+    """Return the formatted value of figure `key`; a dash where it is None."""
+    return UNKNOWN if value is None else FORMATTERS[key](value)
 
 
 def label(key: str) -> str:
-    """Return what figure `key` is called."""
-    return dict(KEY_FIGURES + COST_FIGURES).get(key) or key.replace("_", " ").capitalize()
+    """Return the label of figure `key`."""
+    return (
+        dict(KEY_FIGURES + COST_FIGURES + OTHER_FIGURES).get(key)
+        or key.replace("_", " ").capitalize()
+    )
 
 
 def caption(figures: dict[str, Any]) -> str:
-    """Return where the data came from, over which time, and what the ratios rest on."""
+    """Return the data source, the period, and how the ratios are computed."""
     period = f"{figures['start'][:10]} to {figures['end'][:10]}"
     return (
         f"{figures['data_label']}, {figures['bars']:,} bars, {period} (UTC)\n"
@@ -105,47 +118,49 @@ def caption(figures: dict[str, Any]) -> str:
     )
 
 
-def covered(figures: dict[str, Any]) -> str:
-    """Return which sessions and minutes of the calendar there is no data of; empty if unknown."""
+def coverage_note(figures: dict[str, Any]) -> str:
+    """Return the sessions and minutes of the calendar without data; empty if unknown."""
     return "\n".join(data_coverage.in_words(figures))
 
 
-def rolled(figures: dict[str, Any]) -> str:
-    """Return how many rolls there were and what they cost; empty where there were none."""
+def rolls_note(figures: dict[str, Any]) -> str:
+    """Return the number of rolls and their cost; empty if there were none."""
     rolls = figures.get("rolls")
-    return f"Rolls {len(rolls)}, cost {say('roll_cost', figures)}" if rolls else ""
+    return f"Rolls {len(rolls)}, cost {with_unit('roll_cost', figures)}" if rolls else ""
 
 
-def settled(figures: dict[str, Any]) -> str:
+def settlements_note(figures: dict[str, Any]) -> str:
     """Return how many positions were held into expiry, and how many had no settlement price."""
     found = figures.get("settlements") or []
     bars = sum(one["basis"] == "bar" for one in found)
-    missing = f", {bars} of them inside the last bar for want of a settlement price" if bars else ""
+    missing = (
+        f", {bars} of them at the last bar's close, without a settlement price" if bars else ""
+    )
     return f"Settled at expiry {len(found)}{missing}" if found else ""
 
 
-def refused(figures: dict[str, Any]) -> str:
-    """Return that every order was refused, and by whom; empty where one was taken."""
+def denials_note(figures: dict[str, Any]) -> str:
+    """Return a warning with the reasons if every order was denied; else an empty text."""
     by = figures.get("refused_by")
     if not by:
         return ""
-    whom = ", ".join(f"{name} ({count(number)})" for name, number in by.items())
-    return f"Every order was refused, {count(figures['orders'])} in all: {whom}."
+    reasons = ", ".join(f"{name} ({count(number)})" for name, number in by.items())
+    return f"Every order was denied, {count(figures['orders'])} in all: {reasons}."
 
 
-def failed(figures: dict[str, Any]) -> list[str]:
-    """Return one line a failure of a plugin: who, how often, in which hook, where, and what."""
+def failure_lines(figures: dict[str, Any]) -> list[str]:
+    """Return a line for each failure: plugin, count, hook, place in its source, and error."""
     return [one["text"] for one in figures.get("failures") or ()]
 
 
-def held(figures: dict[str, Any]) -> str:
-    """Return what was open at the end and what it had won or lost; empty where nothing was."""
-    count_ = figures.get("open_contracts") or 0
-    if not count_ or figures.get("final_equity") is None:
+def open_positions_note(figures: dict[str, Any]) -> str:
+    """Return the contracts open at the end with their open P&L; empty if there were none."""
+    contracts = figures.get("open_contracts") or 0
+    if not contracts or figures.get("final_equity") is None:
         return ""
-    worth = money(figures["final_equity"] - figures["final_balance"])
-    plural = "contract" if count_ == 1 else "contracts"
+    open_pnl = money(figures["final_equity"] - figures["final_balance"])
+    plural = "contract" if contracts == 1 else "contracts"
     return (
-        f"Still open: {count(count_)} {plural}, {worth} {figures['currency']} not in Net P&L"
-        " but in Return"
+        f"Still open: {count(contracts)} {plural}, open P&L {open_pnl} {figures['currency']}"
+        " (in Return, not in Net P&L)"
     )

@@ -1,4 +1,4 @@
-"""The margin an account had tied up: against its equity, and while each trade was open."""
+"""Initial margin in use: against the account's equity, and while each trade was open."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNKNOWN = dict.fromkeys(
 
 
 def margin_used(account: pl.DataFrame) -> pl.DataFrame:
-    """Return ts and locked, one row a moment, oldest first; empty where margin is unknown."""
+    """Return ts and locked (initial margin in currency), oldest first; empty if unknown."""
     known = account.filter(pl.col("locked").is_not_null())
     return known.group_by("ts").agg(pl.col("locked").last()).sort("ts")
 
@@ -19,7 +19,7 @@ def margin_used(account: pl.DataFrame) -> pl.DataFrame:
 def against(curve: pl.DataFrame, account: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of an equity curve with `margin` and its `share` of equity, a fraction.
 
-    Empty where margin is unknown. The share is null where the account was worth nothing.
+    Empty if margin is unknown. The share is null where equity is zero or negative.
     """
     known = margin_used(account)
     if known.is_empty():
@@ -32,15 +32,17 @@ def against(curve: pl.DataFrame, account: pl.DataFrame) -> pl.DataFrame:
 
 
 def figures(used: pl.DataFrame) -> dict[str, float | None]:
-    """Return peak and average margin, in currency and of equity; all None where unknown.
+    """Return peak and average margin, in currency and as a share of equity; None if unknown.
 
-    `used` is what `against` returns. The average is over the whole time, closed hours too.
+    `used` is the frame of `against`. The averages are time-weighted, closed hours included.
     """
     if used.is_empty():
         return UNKNOWN
-    lasted = (pl.col("ts").shift(-1) - pl.col("ts")).dt.total_seconds(fractional=True).fill_null(0)
-    total, margin, share = lasted.sum(), pl.col("margin"), pl.col("share").fill_null(0.0)
-    averages = [pl.when(total > 0).then((one * lasted).sum() / total) for one in (margin, share)]
+    durations = (
+        (pl.col("ts").shift(-1) - pl.col("ts")).dt.total_seconds(fractional=True).fill_null(0)
+    )
+    total, margin, share = durations.sum(), pl.col("margin"), pl.col("share").fill_null(0.0)
+    averages = [pl.when(total > 0).then((one * durations).sum() / total) for one in (margin, share)]
     values = used.select(
         peak=margin.max(), average=averages[0], top=pl.col("share").max(), mean=averages[1]
     ).row(0)
@@ -48,14 +50,14 @@ def figures(used: pl.DataFrame) -> dict[str, float | None]:
 
 
 def of_trades(trades: pl.DataFrame, account: pl.DataFrame) -> pl.Series:
-    """Return the most margin that the account had tied up while each trade was open."""
+    """Return the account's peak initial margin while each trade was open, in currency."""
     known = margin_used(account)
-    when, locked = known["ts"].to_physical().to_numpy(), known["locked"].to_numpy()
+    times, locked = known["ts"].to_physical().to_numpy(), known["locked"].to_numpy()
     last = np.iinfo(np.int64).max
-    opened = np.searchsorted(when, trades["opened"].to_physical().to_numpy())
-    closed = np.searchsorted(when, trades["closed"].to_physical().fill_null(last).to_numpy())
-    most = [
+    opened = np.searchsorted(times, trades["opened"].to_physical().to_numpy())
+    closed = np.searchsorted(times, trades["closed"].to_physical().fill_null(last).to_numpy())
+    peaks = [
         float(locked[first:after].max()) if first < after else None
         for first, after in zip(opened, closed, strict=True)
     ]
-    return pl.Series("margin", most, pl.Float64)
+    return pl.Series("margin", peaks, pl.Float64)

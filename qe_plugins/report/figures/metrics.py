@@ -1,7 +1,7 @@
-"""Figures of a return series, as empyrical defines them, with None where there is no answer.
+"""Performance ratios of a return series, as empyrical defines them; None where undefined.
 
-Every function takes simple returns, one a trading session (0.01 is one percent). `a_year` is how
-many of them there are in a year of the calendar: fewer where sessions are missing.
+Every function takes simple returns, one per trading session (0.01 is one percent). `a_year` is the
+number of sessions in a calendar year; it is smaller where sessions are missing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def total_return(returns: Returns) -> float | None:
 
 
 def cagr(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
-    """Return the compound annual growth rate. None when everything was lost."""
+    """Return the compound annual growth rate. None after a total loss."""
     ending = _growth(returns)[-1] if returns.size else 0.0
     if ending <= 0.0:
         return None
@@ -46,14 +46,14 @@ def volatility(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | Non
 
 
 def sharpe(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
-    """Return the annualised Sharpe ratio, risk-free rate zero. None when nothing varied."""
+    """Return the annualised Sharpe ratio, risk-free rate zero. None for constant returns."""
     if returns.size < 2 or (deviation := _deviation(returns)) == 0.0:
         return None
     return _finite(returns.mean() / deviation * np.sqrt(a_year))
 
 
 def sortino(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
-    """Return the annualised Sortino ratio, target zero. None when no session lost."""
+    """Return the annualised Sortino ratio, target zero. None without a losing session."""
     if returns.size < 2:
         return None
     downside = np.sqrt(np.square(np.minimum(returns, 0.0)).mean()) * np.sqrt(a_year)
@@ -61,20 +61,20 @@ def sortino(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
 
 
 def drawdowns(returns: Returns) -> Returns:
-    """Return how far the compounded series stood below its highest, each session, 0 or negative."""
+    """Return the drawdown of the compounded series at each session, 0 or negative."""
     growth = _growth(returns)
     return (growth / np.maximum.accumulate(growth) - 1.0)[1:]
 
 
 def max_drawdown(returns: Returns) -> float | None:
-    """Return the deepest drawdown as a negative fraction. 0.0 when there was none."""
+    """Return the maximum drawdown as a negative fraction; 0.0 if there was none."""
     return _finite(drawdowns(returns).min()) if returns.size else None
 
 
 def longest_drawdown(depths: Returns) -> int:
-    """Return the most sessions in a row that closed below an earlier high.
+    """Return the longest drawdown in sessions.
 
-    `depths` is how far each stood below it, as `drawdowns` returns it.
+    `depths` are the drawdowns of the sessions, as `drawdowns` returns them.
     """
     below = np.concatenate(([0], (depths < 0.0).astype(np.int8), [0]))
     edges = np.flatnonzero(np.diff(below))
@@ -82,18 +82,18 @@ def longest_drawdown(depths: Returns) -> int:
 
 
 def calmar(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
-    """Return annual growth over the deepest drawdown. None when there was no drawdown."""
+    """Return annual growth over maximum drawdown. None without a drawdown."""
     growth, deepest = cagr(returns, a_year), max_drawdown(returns)
     return None if growth is None or not deepest else _finite(growth / abs(deepest))
 
 
 def _growth(returns: Returns) -> Returns:
-    """Return what one unit became, before the first session and after each."""
+    """Return the value of one unit before the first session and after each."""
     return np.concatenate(([1.0], np.cumprod(1.0 + returns)))
 
 
 def _deviation(returns: Returns) -> float:
-    """Return the sample deviation, exactly zero for equal values, where rounding leaves dust."""
+    """Return the sample standard deviation; exactly zero for equal values, despite rounding."""
     return 0.0 if returns.max() == returns.min() else float(returns.std(ddof=1))
 
 
@@ -102,28 +102,28 @@ def _finite(value: float) -> float | None:
 
 
 def closed(positions: pl.DataFrame) -> pl.DataFrame:
-    """Return the trades that went flat, oldest first."""
+    """Return the closed trades, oldest first."""
     return positions.filter(pl.col("closed").is_not_null()).sort("closed", "opened")
 
 
 def figures(trades: pl.DataFrame) -> dict[str, Any]:
     """Return rates and averages over closed trades, in account currency, net of commissions.
 
-    A trade that made exactly nothing counts in the win rate's whole, neither won nor lost. What
-    cannot be worked out, such as the profit factor of a run without a losing trade, is None.
+    A trade with a P&L of exactly zero counts in the win rate's denominator, as neither win nor
+    loss. Undefined figures, such as the profit factor without a losing trade, are None.
     """
-    pnl, held = pl.col("pnl"), pl.col("closed") - pl.col("opened")
-    won, lost = pnl.filter(pnl > 0), pnl.filter(pnl < 0)
+    pnl, holding = pl.col("pnl"), pl.col("closed") - pl.col("opened")
+    wins, losses = pnl.filter(pnl > 0), pnl.filter(pnl < 0)
     found = trades.select(
         trades=pl.len(),
         win_rate=(pnl > 0).mean(),
-        profit_factor=pl.when(lost.len() > 0).then(won.sum() / -lost.sum()),
+        profit_factor=pl.when(losses.len() > 0).then(wins.sum() / -losses.sum()),
         expectancy=pnl.mean(),
-        average_win=won.mean(),
-        average_loss=lost.mean(),
-        largest_win=won.max(),
-        largest_loss=lost.min(),
-        average_minutes=held.dt.total_seconds(fractional=True).mean() / 60,
+        average_win=wins.mean(),
+        average_loss=losses.mean(),
+        largest_win=wins.max(),
+        largest_loss=losses.min(),
+        average_minutes=holding.dt.total_seconds(fractional=True).mean() / 60,
     )
     return {**found.row(0, named=True), "longest_losing_streak": _longest_run(trades["pnl"] < 0)}
 

@@ -1,4 +1,4 @@
-"""Bars for the eye: a contract's prices from the catalog, thinned to what a screen can show."""
+"""A contract's bars from the catalog, downsampled for a chart."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ MOST_POINTS = 4_000
 COLUMNS = ("high", "low", "close")
 
 
-def thinned(
+def downsampled(
     outcome: BacktestResult, instrument_id: str, window: tuple[int, int], points: int = MOST_POINTS
 ) -> pl.DataFrame:
     """Return ts, high, low, close of one contract in `window` (UTC ns, both ends included).
 
-    At most about `points` rows, each the range and the last close of an equal stretch of time.
-    Where the catalog has no bars of this contract, the run's hourly marks stand in.
+    At most about `points` rows, each the range and last close of an equal time interval. If the
+    catalog has no bars of the contract, the run's hourly marks are used.
     """
     width = max((window[1] - window[0]) // points + 1, 1)
     moment = pl.col("ts").cast(pl.Int64)
     return (
         _bars(outcome, instrument_id)
         .filter(moment.is_between(*window))
-        .group_by(stretch=moment // width)
+        .group_by(interval=moment // width)
         .agg(pl.col("ts").last(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last())
         .sort("ts")
         .select("ts", *COLUMNS)
@@ -38,13 +38,13 @@ def thinned(
 
 
 def at(outcome: BacktestResult, instrument_id: str, moments: pl.Series) -> pl.Series:
-    """Return the last close known at each of `moments`, which are in order; null before it."""
+    """Return the last close at each of the sorted `moments`; null before the first bar."""
     closes = _bars(outcome, instrument_id).select("ts", "close")
     return moments.to_frame("ts").lazy().join_asof(closes, on="ts").collect()["close"]
 
 
 def activity(outcome: BacktestResult, instrument_id: str) -> pl.DataFrame:
-    """Return ts (UTC ns), close and volume of every bar of one contract; none without a catalog."""
+    """Return ts (UTC ns), close and volume of every bar of a contract; empty without a catalog."""
     if not (files := _files(outcome, instrument_id)):
         return pl.DataFrame(schema={"ts": pl.Int64, "close": pl.Float64, "volume": pl.Float64})
     figures = ("close", "volume")

@@ -84,7 +84,7 @@ function drawSizes(div) {
   }), options);
 }
 
-/* Of the trades or vetoes in view, as many as can be told apart; which are left out is said. */
+/* Every n-th of the trades or vetoes in view, at most MOST_MARKS; the hint below the chart names the number. */
 function inView(starts, ends, range) {
   const rows = [];
   for (let i = 0; i < starts.length; i++)
@@ -114,15 +114,15 @@ function tradeMarks(trades, rows) {
   const size = rows.length > 80 ? 7 : 10;
   const marks = Object.entries(paths).map(([name, path]) =>
     ({...path, mode: "lines", line: {color: colour(name), width: 1.4, dash: "dot"}, hoverinfo: "skip"}));
-  const told = i => `${trades.side[i]} ${trades.quantity[i]}, ${escaped(trades.strategy[i])}`;
+  const label = i => `${trades.side[i]} ${trades.quantity[i]}, ${escaped(trades.strategy[i])}`;
   for (const [side, symbol, name] of [["LONG", "triangle-up", "up"], ["SHORT", "triangle-down", "down"]]) {
     const own = rows.filter(i => trades.side[i] === side);
     marks.push(markers(own.map(i => trades.opened[i]), own.map(i => trades.entry[i]),
-      own.map(i => `enter ${told(i)}<br>at ${trades.entry[i]}`), symbol, name, size));
+      own.map(i => `enter ${label(i)}<br>at ${trades.entry[i]}`), symbol, name, size));
   }
   const done = rows.filter(i => trades.closed[i] !== null);
   marks.push(markers(done.map(i => trades.closed[i]), done.map(i => trades.exit[i]),
-    done.map(i => `exit ${told(i)}<br>at ${trades.exit[i]}, ${money.format(trades.pnl[i])} ${drawn.currency}`),
+    done.map(i => `exit ${label(i)}<br>at ${trades.exit[i]}, ${money.format(trades.pnl[i])} ${drawn.currency}`),
     "circle", "ink", size * 0.6));
   return marks;
 }
@@ -134,9 +134,9 @@ function vetoMarks(vetoes, rows) {
 }
 
 function rollMarks(rolls) {
-  const told = rolls.x.map((_, i) => `roll: ${rolls.side[i] === "BUY" ? "bought" : "sold"} ${rolls.quantity[i]} `
+  const labels = rolls.x.map((_, i) => `roll: ${rolls.side[i] === "BUY" ? "bought" : "sold"} ${rolls.quantity[i]} `
     + `${escaped(rolls.contract[i])}<br>at ${rolls.y[i]}, ${escaped(rolls.strategy[i])}<br>${escaped(rolls.reason[i])}`);
-  return markers(rolls.x, rolls.y, told, "diamond", "veto", 10);
+  return markers(rolls.x, rolls.y, labels, "diamond", "veto", 10);
 }
 
 /* A line must not run through a weekend: cut it where the market was closed. */

@@ -5,7 +5,7 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 }
 
-/* Money and ratios are told by their sign, the rest by their size. */
+/* Figures with both signs get a diverging scale, others a ramp. */
 function scale(values) {
   const known = values.flat().filter(v => v !== null);
   const least = Math.min(...known), most = Math.max(...known), wide = Math.max(Math.abs(least), Math.abs(most)) || 1;
@@ -20,7 +20,7 @@ function drawMap(at) {
   const {x, y, across, down, figures} = drawn, figure = figures[at], div = document.getElementById("map");
   const axis = title => ({type: "category", title: {text: title}, automargin: true, fixedrange: true, showgrid: false, zeroline: false, linecolor: colour("rule")});
   Plotly.react(div, [{
-    type: "heatmap", x, y, z: figure.z, text: figure.said, texttemplate: x.length * y.length <= 240 ? "%{text}" : "",
+    type: "heatmap", x, y, z: figure.z, text: figure.text, texttemplate: x.length * y.length <= 240 ? "%{text}" : "",
     hoverongaps: true, xgap: 2, ygap: 2, ...scale(figure.z), colorbar: {thickness: 12, outlinewidth: 0},
     hovertemplate: down + " %{y}<br>" + across + " %{x}<br>" + figure.label + " %{text}<extra></extra>",
   }], {

@@ -84,7 +84,7 @@ def test_a_run_in_which_every_order_was_refused_says_so_and_by_whom(
 ) -> None:
     place = run_folder.write(trade("BuysAtMarket", Refuses()), {}, tmp_path / "run")
     backtest._print(run_folder.result(place), place)
-    said = "Every order was refused, 1 in all: Refuses (1)."
+    said = "Every order was denied, 1 in all: Refuses (1)."
     assert capsys.readouterr().out.splitlines()[-1] == said
     assert said in (place / "report.html").read_text()
 
