@@ -65,7 +65,7 @@ class Tape(msgspec.Struct, frozen=True):
                 found[one.contract] = max(found.get(one.contract, 0), span.last)
         return found
 
-    def pieces(self, woven: Sequence[SplicedSeries] = ()) -> Iterator[Chunk]:
+    def chunks(self, spliced: Sequence[SplicedSeries] = ()) -> Iterator[Chunk]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
 
         At one instant contracts come in id order, of one contract quotes, trades, then bars; last
@@ -74,9 +74,9 @@ class Tape(msgspec.Struct, frozen=True):
         reader = ChunkReader(self.series)
         groups = [group for one in self.series for group in one.groups]
         for first, last in row_groups.windows(groups, self.chunk, self.start, self.end):
-            piece = reader.piece(first, last, woven)
-            if piece.records:
-                yield piece
+            chunk = reader.read(first, last, spliced)
+            if chunk.records:
+                yield chunk
 
 
 def open_tape(data: DataSettings, where: Where) -> Tape:
@@ -85,44 +85,44 @@ def open_tape(data: DataSettings, where: Where) -> Tape:
     Decodes or generates into the cache on first use. Raises DataError with where, what, what now.
     """
     if data.dbn is not None:
-        name, shelf = dbn.shelf(data, where)
-        return _tape("dbn", f"Databento DBN {name} ({{}})", shelf, data, where)
+        name, catalog = dbn.open_source(data, where)
+        return _tape("dbn", f"Databento DBN {name} ({{}})", catalog, data, where)
     if data.synthetic is not None:
-        shelf = generator.shelf(data.synthetic, where)
+        catalog = generator.open_source(data.synthetic, where)
         label = SyntheticLabel((data.synthetic.root,), data.synthetic).label
-        return _tape("synthetic", label, shelf, data, where)
+        return _tape("synthetic", label, catalog, data, where)
     folder = Path(data.catalog or "").expanduser()
     check_catalog(folder, where("catalog"))
-    shelf = open_catalog(folder, where("catalog"))
-    if made := read_label(folder, where("catalog")):
-        return _tape("synthetic", made.label, shelf, data, where)
-    return _tape("catalog", f"Parquet catalog {folder.resolve().name} ({{}})", shelf, data, where)
+    catalog = open_catalog(folder, where("catalog"))
+    if synthetic := read_label(folder, where("catalog")):
+        return _tape("synthetic", synthetic.label, catalog, data, where)
+    return _tape("catalog", f"Parquet catalog {folder.resolve().name} ({{}})", catalog, data, where)
 
 
-def _tape(source: str, label: str, shelf: Catalog, data: DataSettings, where: Where) -> Tape:
-    traded = {one.contract for one in shelf.series if one.groups} or set(shelf.contracts)
-    roots = {name: shelf.contracts[name].underlying for name in traded}
-    selection.refuse_refused(data, shelf.refused, roots, where)
+def _tape(source: str, label: str, catalog: Catalog, data: DataSettings, where: Where) -> Tape:
+    traded = {one.contract for one in catalog.series if one.groups} or set(catalog.contracts)
+    roots = {name: catalog.contracts[name].underlying for name in traded}
+    selection.refuse_refused(data, catalog.refused, roots, where)
     known = selection.of_roots(data.roots, roots, where)
     contracts = selection.chosen_contracts(data.instruments, known, where)
     place = where(next(key for key in SOURCES if getattr(data, key) is not None))
     source_checks.check_contracts(
-        {name: shelf.contracts[name] for name in sorted(contracts)}, place
+        {name: catalog.contracts[name] for name in sorted(contracts)}, place
     )
-    series = selection.chosen_series(shelf.series, data, contracts, where)
+    series = selection.chosen_series(catalog.series, data, contracts, where)
     start, end = selection.window(series, data, where)
     spans = [(one, span) for one in series if (span := row_groups.span(one.groups, start, end))]
     if not spans:
         raise selection.nothing_between(start, end, where)
-    source_checks.check_series(series, shelf.contracts, start, end, place)
-    heard = [shelf.contracts[name] for name in dict.fromkeys(one.contract for one, _ in spans)]
+    source_checks.check_series(series, catalog.contracts, start, end, place)
+    listed = [catalog.contracts[name] for name in dict.fromkeys(one.contract for one, _ in spans)]
     last = max(span.last for _, span in spans)
-    reached = {str(one.id) for one in heard if one.expiration_ns <= min(end - 1, last + DAY)}
+    reached = {str(one.id) for one in listed if one.expiration_ns <= min(end - 1, last + DAY)}
     return Tape(
         source=source,
-        label=label.format(_names(heard)),
-        catalog=shelf.folder,
-        contracts=heard,
+        label=label.format(_shown_names(listed)),
+        catalog=catalog.folder,
+        contracts=listed,
         bar_types=[one.name for one, _ in spans if one.kind is RecordKind.BARS],
         start=min(span.first for _, span in spans),
         end=last,
@@ -131,16 +131,16 @@ def _tape(source: str, label: str, shelf: Catalog, data: DataSettings, where: Wh
         chunk=data.chunk,
         series=tuple(one for one, _ in spans),
         asked=(start, end),
-        refused={n: why for n, why in shelf.refused.items() if _is_of(n, data.roots)},
-        settlements={name: s for name, s in shelf.settlements.items() if name in reached},
+        refused={n: why for n, why in catalog.refused.items() if _is_of_roots(n, data.roots)},
+        settlements={name: s for name, s in catalog.settlements.items() if name in reached},
     )
 
 
-def _is_of(name: str, roots: Sequence[str]) -> bool:
+def _is_of_roots(name: str, roots: Sequence[str]) -> bool:
     found = DATED.fullmatch(name)
     return not roots or found is None or found["root"] in roots
 
 
-def _names(contracts: list[FuturesContract]) -> str:
+def _shown_names(contracts: list[FuturesContract]) -> str:
     names = [str(one.id.symbol) for one in sorted(contracts, key=attrgetter("expiration_ns"))]
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if names[SHOWN:] else "")

@@ -63,9 +63,9 @@ class CutTape(Tape, frozen=True):
         """
         return dict(self.lasts)
 
-    def pieces(self, woven: Sequence[SplicedSeries] = ()) -> Iterator[Chunk]:
+    def chunks(self, spliced: Sequence[SplicedSeries] = ()) -> Iterator[Chunk]:
         """Yield all records in order, and last one that says nothing, where it is later."""
-        yield from Tape.pieces(self, woven)  # slots: `super()` is of another class here
+        yield from Tape.chunks(self, spliced)  # slots: `super()` is of another class here
         if self.until > self.end:
             first = self.contracts[0]
             price, kind = first.price_increment, InstrumentCloseType.END_OF_SESSION
@@ -81,8 +81,8 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
     A contract that trades later is listed already, and has no bars. Raises DataError where the
     catalog cannot be read.
     """
-    shelf = open_catalog(folder, str(folder))
-    found = {(one.kind.value, one.name): one for one in shelf.series}
+    catalog = open_catalog(folder, str(folder))
+    found = {(one.kind.value, one.name): one for one in catalog.series}
     series = [found[key] for key in outline.series if key in found]
     spans = [span for one in series if (span := row_groups.span(one.groups, outline.start, FAR))]
     end = max(span.last for span in spans)
@@ -90,7 +90,7 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
         source=outline.source,
         label=outline.label,
         catalog=folder,
-        contracts=[shelf.contracts[name] for name in outline.contracts],
+        contracts=[catalog.contracts[name] for name in outline.contracts],
         bar_types=outline.bar_types,
         start=outline.start,
         end=end,
@@ -105,7 +105,7 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
         ),
         chunk=outline.chunk,
         series=tuple(series),
-        settlements={n: one for n, one in shelf.settlements.items() if n in outline.contracts},
+        settlements={n: one for n, one in catalog.settlements.items() if n in outline.contracts},
     )
 
 

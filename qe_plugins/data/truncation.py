@@ -33,15 +33,15 @@ PERIODS = {"ohlcv-1s": 1, "ohlcv-1m": 60, "ohlcv-1h": 3_600, "ohlcv-1d": 86_400}
 SECOND = 1_000_000_000
 
 
-def cut_folder(folder: Path, until: int, place: Path, expiries: Mapping[str, int]) -> None:
+def cut_folder(folder: Path, until: int, target: Path, expiries: Mapping[str, int]) -> None:
     """Copy a folder of data to `place` without what is later than `until` (UTC ns).
 
     `expiries` has the expiry of each contract (UTC ns). Files that are not market data are copied
     as they are.
     """
-    place.mkdir(parents=True)
+    target.mkdir(parents=True)
     for file in sorted(folder.rglob("*")):
-        copy = place / file.relative_to(folder)
+        copy = target / file.relative_to(folder)
         if file.is_dir():
             copy.mkdir(parents=True, exist_ok=True)
             continue
@@ -57,7 +57,7 @@ def cut_folder(folder: Path, until: int, place: Path, expiries: Mapping[str, int
         elif file.suffix == PARQUET:
             cut_parquet(file, until, copy)
         else:
-            _same(file, copy)
+            _link_or_copy(file, copy)
 
 
 def cut_parquet(file: Path, until: int, copy: Path) -> None:
@@ -69,24 +69,24 @@ def cut_parquet(file: Path, until: int, copy: Path) -> None:
     with pq.ParquetFile(file) as parquet:
         schema = parquet.schema_arrow
     if STAMP not in schema.names:
-        _same(file, copy)
+        _link_or_copy(file, copy)
         return
     defines = file.parent.parent.name not in RECORDS
     groups = row_groups.groups(file)
     if groups and max(group.last for group in groups) <= until:
-        _same(file, copy)
+        _link_or_copy(file, copy)
         return
-    kept = [table for group in groups for table in _kept(file, group, until, defines)]
-    kept = [table for table in kept if table.num_rows]
-    if defines and kept:
-        past = [one for one in kept if int(times(one)[0]) <= until]
-        kept = past or kept[:1]
-    place = copy
-    if kept:
-        first, last = int(times(kept[0])[0]), int(times(kept[-1])[-1])
-        place = copy.with_name(f"{stamp(first)}_{stamp(last)}{PARQUET}")
-    with pq.ParquetWriter(place, schema, compression="zstd") as writer:
-        for table in kept:
+    remaining = [table for group in groups for table in _remaining(file, group, until, defines)]
+    remaining = [table for table in remaining if table.num_rows]
+    if defines and remaining:
+        past = [one for one in remaining if int(times(one)[0]) <= until]
+        remaining = past or remaining[:1]
+    target = copy
+    if remaining:
+        first, last = int(times(remaining[0])[0]), int(times(remaining[-1])[-1])
+        target = copy.with_name(f"{stamp(first)}_{stamp(last)}{PARQUET}")
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for table in remaining:
             writer.write_table(table.cast(schema), row_group_size=ROWS)
 
 
@@ -99,17 +99,19 @@ def cut_dbn(file: Path, until: int, copy: Path) -> None:
     last = until - PERIODS.get(schema, 0) * SECOND
     seen: set[int] = set()
     with copy.open("wb") as raw, zstandard.ZstdCompressor().stream_writer(raw) as target:
-        for piece in _pieces(file):
-            if isinstance(piece, bytes):
-                target.write(piece)
+        for part in _dbn_parts(file):
+            if isinstance(part, bytes):
+                target.write(part)
                 continue
-            wanted = piece[:, TS_EVENT].copy().view("<u8").ravel() <= max(last, 0)
+            wanted = part[:, TS_EVENT].copy().view("<u8").ravel() <= max(last, 0)
             if schema == "definition":
-                wanted |= _first_of_each(piece, wanted, seen)
-            target.write(piece[wanted].tobytes())
+                wanted |= _first_of_each(part, wanted, seen)
+            target.write(part[wanted].tobytes())
 
 
-def _kept(file: Path, group: row_groups.RowGroup, until: int, defines: bool) -> Iterator[pa.Table]:
+def _remaining(
+    file: Path, group: row_groups.RowGroup, until: int, defines: bool
+) -> Iterator[pa.Table]:
     """Yield what is kept of a row group, in parts that are all known by then or all later."""
     if group.first > until and not defines:
         return
@@ -121,7 +123,7 @@ def _kept(file: Path, group: row_groups.RowGroup, until: int, defines: bool) -> 
         yield table.filter(pa.array(~known)).slice(0, 1)
 
 
-def _pieces(file: Path) -> Iterator[bytes | np.ndarray]:
+def _dbn_parts(file: Path) -> Iterator[bytes | np.ndarray]:
     """Yield the header of a Databento file, then its records as rows of bytes."""
     rest, size = bytearray(), 0
     for block in decompressed(file):
@@ -157,7 +159,7 @@ def _cut_rolls(file: Path, until: int, copy: Path) -> None:
     copy.write_bytes(msgspec.json.encode(known))
 
 
-def _same(file: Path, copy: Path) -> None:
+def _link_or_copy(file: Path, copy: Path) -> None:
     """Give a file that does not change a second name, or copy it where that cannot be."""
     try:
         os.link(file, copy)

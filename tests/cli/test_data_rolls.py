@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from qe_plugins import state_dir
 from qe_plugins.cli import cli
 from qe_plugins.data.rolls.activity import open_activity
-from qe_plugins.data.rolls.calendars import kept
+from qe_plugins.data.rolls.calendars import load
 from qe_plugins.errors import QeError
 from qe_plugins.market.roll_calendar import Rule
 from tests.market import tape
@@ -55,7 +55,7 @@ def test_sessions_without_bars_are_counted(december, tmp_path):
 def test_the_calendar_is_kept_where_others_find_it(december, shared_data):
     shown = json.loads(qe("rolls", "ES", "--dbn", december, "--json"))
     files = open_activity([shared_data / "es_2013"], "ES").files
-    calendar = kept("ES", Rule.VOLUME, files)
+    calendar = load("ES", Rule.VOLUME, files)
     assert calendar.rolls[0].after == "ESH14.XCME"
     assert shown["file"].startswith(str(state_dir.cache_dir()))
 
@@ -78,7 +78,7 @@ def test_by_dates_no_data_is_needed():
     shown = json.loads(qe(*words, "--json"))
     assert len(shown["rolls"]) == 40
     assert shown["first"] == "ESH15.XCME"
-    assert kept("ES", Rule.CALENDAR).front(date(2015, 3, 20)) == "ESM15.XCME"
+    assert load("ES", Rule.CALENDAR).front(date(2015, 3, 20)) == "ESM15.XCME"
 
 
 def test_without_data_rolls_by_volume_say_how_to_get_some():

@@ -31,7 +31,7 @@ def globex(folder: Path) -> list[Path]:
 
 def keys(tape: Tape) -> list[tuple[int, str, str]]:
     """Return time, contract or bar type, and content of each record, in the tape's order."""
-    records = [record for piece in tape.pieces() for record in piece.records]
+    records = [record for chunk in tape.chunks() for record in chunk.records]
     return [
         (one.ts_init, str(getattr(one, "bar_type", None) or one.instrument_id), str(one))
         for one in records

@@ -111,19 +111,19 @@ def _both(moment: datetime) -> dict[str, str]:
 def _print_session(root: str, day: date, session: Session | None) -> None:
     if session is None:
         echo(f"{root} does not trade on {day:%A} {day}")
-        print_rows(("", "Chicago", "UTC"), [_row("opens next", _next_open(root, day, None))])
+        print_rows(("", "Chicago", "UTC"), [_moment_row("opens next", _next_open(root, day, None))])
         return
     early = f", early close: {session.reason}" if session.early else ""
     echo(f"{root} session of {day:%A} {day}{early}")
-    rows = [_row("opens", session.open)]
+    rows = [_moment_row("opens", session.open)]
     for halt in session.breaks:
-        rows += [_row("halts", halt.start), _row("resumes", halt.end)]
-    rows.append(_row("closes", session.close))
-    rows.append(_row("opens again", _next_open(root, day, session)))
+        rows += [_moment_row("halts", halt.start), _moment_row("resumes", halt.end)]
+    rows.append(_moment_row("closes", session.close))
+    rows.append(_moment_row("opens again", _next_open(root, day, session)))
     print_rows(("", "Chicago", "UTC"), rows)
 
 
-def _row(what: str, moment: datetime) -> tuple[str, str, str]:
+def _moment_row(what: str, moment: datetime) -> tuple[str, str, str]:
     from qe_plugins.market.sessions import CHICAGO
 
     return what, f"{moment.astimezone(CHICAGO):%a %Y-%m-%d %H:%M}", f"{moment:%a %Y-%m-%d %H:%M}"

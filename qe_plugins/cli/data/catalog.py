@@ -30,14 +30,16 @@ def catalog(anew: bool, as_json: bool) -> None:
     from qe_plugins.data.databento.manifest import manifest_stores
 
     if anew:
-        built = [one for book in manifest_stores() if (one := _rebuilt(book.now.dataset))]
+        built = [one for store in manifest_stores() if (one := _rebuilt(store.manifest.dataset))]
         if as_json:
             print_json(built)
         else:
             print_built(built)
         return
     folders = [
-        str(book.folder / FOLDER) for book in manifest_stores() if (book.folder / FOLDER).is_dir()
+        str(store.folder / FOLDER)
+        for store in manifest_stores()
+        if (store.folder / FOLDER).is_dir()
     ]
     if as_json:
         print_json(folders)
@@ -49,8 +51,8 @@ def _rebuilt(dataset: str) -> CatalogSummary | None:
     from qe_plugins.data.databento.catalog_builder import rebuild
     from qe_plugins.data.databento.manifest import locked
 
-    with locked(dataset) as book:
-        return rebuild(book)
+    with locked(dataset) as store:
+        return rebuild(store)
 
 
 def print_built(catalogs: Sequence[CatalogSummary]) -> None:

@@ -71,7 +71,7 @@ def _print_contracts(defined: Defined) -> None:
     futures = [one for one in defined.contracts if one.kind == "future"]
     if futures:
         head = (*HEAD, "first notice", "last trade by rule", "sent")
-        print_rows(head, [_row(one) for one in futures])
+        print_rows(head, [_contract_row(one) for one in futures])
     others: dict[tuple[str, str], list[ContractDefinition]] = {}
     for one in defined.contracts:
         if one.kind != "future":
@@ -82,10 +82,10 @@ def _print_contracts(defined: Defined) -> None:
         _print_terms(root)
 
 
-def _row(one: ContractDefinition) -> tuple[object, ...]:
+def _contract_row(one: ContractDefinition) -> tuple[object, ...]:
     notice = str(_dates(one)["first_notice"] or "-")
-    worth = (one.tick, one.multiplier, _tick_value(one))
-    return (one.id, one.raw, *worth, one.expiry, notice, _by_rule(one), one.definitions)
+    terms = (one.tick, one.multiplier, _tick_value(one))
+    return (one.id, one.raw, *terms, one.expiry, notice, _by_rule(one), one.definitions)
 
 
 def _by_rule(contract: ContractDefinition) -> str:

@@ -39,24 +39,24 @@ def asking() -> Iterator[Callable[[int], Callable[[], None]]]:
 
 
 @contextmanager
-def downloading(cart: Estimate) -> Iterator[Callable[[DownloadProgress], None]]:
+def downloading(estimated: Estimate) -> Iterator[Callable[[DownloadProgress], None]]:
     """Show files and billable bytes as they become whole, and what has arrived on the disk."""
     from rich import progress as rich
     from rich.filesize import decimal
 
-    total = sum(quote.bytes for quote in cart.wanted.values())
+    total = sum(quote.bytes for quote in estimated.wanted.values())
     columns = (
         rich.TextColumn("{task.description:>5}"),
         rich.BarColumn(),
         rich.TextColumn("{task.fields[shown]}"),
         rich.TimeElapsedColumn(),
     )
-    with rich.Progress(*columns, console=_console(), disable=not cart.wanted) as progress:
-        files = progress.add_task("files", total=len(cart.wanted), shown="")
+    with rich.Progress(*columns, console=_console(), disable=not estimated.wanted) as progress:
+        files = progress.add_task("files", total=len(estimated.wanted), shown="")
         bytes_ = progress.add_task("bytes", total=total, shown="")
 
         def watch(now: DownloadProgress) -> None:
-            shown = f"{now.files} of {len(cart.wanted)}"
+            shown = f"{now.files} of {len(estimated.wanted)}"
             progress.update(files, completed=now.files, shown=shown)
             shown = f"{decimal(now.bytes)} of {decimal(total)}, {decimal(now.received)} compressed"
             progress.update(bytes_, completed=now.bytes, shown=shown)
@@ -104,11 +104,11 @@ def estimate(config: Path, as_json: bool) -> None:
     from qe_plugins.data.databento import service
 
     with asking() as started:
-        cart = service.estimate(config, started)
+        estimated = service.estimate_request(config, started)
     if as_json:
-        print_json(service.quoted(cart))
+        print_json(service.estimate_document(estimated))
     else:
-        _print_cart(cart)
+        _print_estimate(estimated)
 
 
 @click.command()
@@ -125,18 +125,18 @@ def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
     """
     from qe_plugins.data.databento import service
 
-    with service.opened(config) as counter:
+    with service.open_session(config) as session:
         with asking() as started:
-            cart = counter.fill(started)
+            estimated = session.estimate(started)
         if not as_json:
-            _print_cart(cart)
-        limit = service.limit(cart, max_cost, _ask if _is_terminal() else None)
-        with downloading(cart) as watch:
-            bought = counter.buy(cart, limit, watch)
+            _print_estimate(estimated)
+        limit = service.spending_limit(estimated, max_cost, _ask if _is_terminal() else None)
+        with downloading(estimated) as watch:
+            bought = session.download(estimated, limit, watch)
     if as_json:
         print_json(bought)
     else:
-        _print_bought(bought)
+        _print_result(bought)
 
 
 def _is_terminal() -> bool:
@@ -147,25 +147,25 @@ def _ask(question: str) -> bool:
     return click.confirm(question, err=True)
 
 
-def _print_cart(cart: Estimate) -> None:
+def _print_estimate(estimated: Estimate) -> None:
     from qe_plugins.data.databento.estimate import lines
 
-    rows = lines(cart.wanted)
+    rows = lines(estimated.wanted)
     shown: list[tuple[object, ...]] = []
     for root in dict.fromkeys(one.root for one in rows):
         mine = [one for one in rows if one.root == root]
-        shown += [(one.root, one.schema, str(one.year), *_figures([one])) for one in mine]
-        shown.append((root, "all", "", *_figures(mine)))
+        shown += [(one.root, one.schema, str(one.year), *_totals([one])) for one in mine]
+        shown.append((root, "all", "", *_totals(mine)))
     if rows:
-        print_rows(HEAD, [*shown, ("total", "", "", *_figures(rows))])
-    if cart.held:
-        echo(f"{len(cart.held)} files are here already and cost nothing more.")
+        print_rows(HEAD, [*shown, ("total", "", "", *_totals(rows))])
+    if estimated.held:
+        echo(f"{len(estimated.held)} files are here already and cost nothing more.")
     if not rows:
         echo("Nothing is left to buy.")
-    _print_doubts(cart)
+    _print_doubts(estimated)
 
 
-def _figures(rows: list[EstimateLine]) -> tuple[object, ...]:
+def _totals(rows: list[EstimateLine]) -> tuple[object, ...]:
     from qe_plugins.data.databento.budget import usd
 
     return (
@@ -176,18 +176,18 @@ def _figures(rows: list[EstimateLine]) -> tuple[object, ...]:
     )
 
 
-def _print_doubts(cart: Estimate) -> None:
-    for text in cart.unresolved:
+def _print_doubts(estimated: Estimate) -> None:
+    for text in estimated.unresolved:
         echo(f"not resolved: {text}.")
     kinds: dict[str, list[str]] = {}
-    for day, condition in sorted(cart.conditions.items()):
+    for day, condition in sorted(estimated.conditions.items()):
         kinds.setdefault(condition, []).append(day.isoformat())
     for condition, days in sorted(kinds.items()):
         count = f"{len(days)} day{'s' if len(days) > 1 else ''}"
         echo(f"{condition} ({count}): {', '.join(days)}")
 
 
-def _print_bought(bought: DownloadResult) -> None:
+def _print_result(bought: DownloadResult) -> None:
     from qe_plugins.data.databento.budget import usd
 
     echo(

@@ -21,16 +21,16 @@ def list_(as_json: bool) -> None:
     from qe_plugins.data.databento.budget import usd
     from qe_plugins.data.databento.manifest import manifest_stores
 
-    shelves = manifest_stores()
+    stores = manifest_stores()
     if as_json:
-        print_json([_listed(book) for book in shelves])
+        print_json([_listing(store) for store in stores])
         return
-    if not shelves:
+    if not stores:
         echo("Nothing was bought or imported yet.")
-    for book in shelves:
-        echo(f"{book.now.dataset} in {book.folder}, {usd(book.spent)} spent so far")
+    for store in stores:
+        echo(f"{store.manifest.dataset} in {store.folder}, {usd(store.spent)} spent so far")
         head = ("file", "from", "until", "rows", "bytes", "dollars", "doubtful days", "source")
-        print_rows(head, [_row(entry) for _, entry in sorted(book.now.files.items())])
+        print_rows(head, [_file_row(entry) for _, entry in sorted(store.manifest.files.items())])
 
 
 @click.command(name="import")
@@ -70,16 +70,16 @@ def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
         print_built(removed.catalogs)
 
 
-def _listed(book: ManifestStore) -> dict[str, Any]:
+def _listing(store: ManifestStore) -> dict[str, Any]:
     return {
-        "dataset": book.now.dataset,
-        "folder": str(book.folder),
-        "spent": book.spent,
-        "files": [entry for _, entry in sorted(book.now.files.items())],
+        "dataset": store.manifest.dataset,
+        "folder": str(store.folder),
+        "spent": store.spent,
+        "files": [entry for _, entry in sorted(store.manifest.files.items())],
     }
 
 
-def _row(entry: FileEntry) -> tuple[object, ...]:
+def _file_row(entry: FileEntry) -> tuple[object, ...]:
     dollars = "-" if entry.dollars is None else f"{entry.dollars:.4f}"
     doubtful = ", ".join(f"{day} {what}" for day, what in sorted(entry.conditions.items()))
     return (

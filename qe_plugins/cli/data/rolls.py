@@ -48,7 +48,7 @@ def rolls(
     """
     from msgspec.structs import asdict
 
-    from qe_plugins.data.rolls.calendars import keep, within
+    from qe_plugins.data.rolls.calendars import clip, save
     from qe_plugins.market.roll_calendar import Rule
 
     if start and end and start > end:
@@ -56,8 +56,8 @@ def rolls(
     whole, days, files = _calendar(root, Rule(rule), dbn)
     if rule == Rule.CALENDAR and days:
         start, end = start or days[0], end or days[-1]
-    shown = within(whole, start, end)
-    file = keep(whole, files)
+    shown = clip(whole, start, end)
+    file = save(whole, files)
     bare = _without_bars(shown, days)
     if as_json:
         print_json(asdict(shown) | {"sessions_without_bars": bare, "file": str(file)})

@@ -30,12 +30,12 @@ def verify(dbn: Path | None, as_json: bool) -> None:
     contract does not trade every day.
     """
     from qe_plugins.data.databento.manifest import manifest_stores
-    from qe_plugins.data.databento.verify import copies, copies_in
+    from qe_plugins.data.databento.verify import dataset_files, files_in
     from qe_plugins.data.databento.verify import verify as check
     from qe_plugins.errors import DataError
 
     known = [] if dbn else manifest_stores()
-    files = copies_in(dbn) if dbn else copies(known)
+    files = files_in(dbn) if dbn else dataset_files(known)
     if not files:
         raise DataError(
             "nothing was bought or imported yet.", hint="See 'qe data get' and 'qe data import'."

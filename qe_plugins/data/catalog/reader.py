@@ -30,7 +30,7 @@ class BarColumns:
 
     def __init__(self, tables: Mapping[str, Sequence[pa.Table]]) -> None:
         self._tables = tables
-        self._made: dict[str, Bars] = {}
+        self._built: dict[str, Bars] = {}
 
     @property
     def bar_types(self) -> list[str]:
@@ -39,15 +39,15 @@ class BarColumns:
 
     def of(self, bar_type: str) -> Bars:
         """Return the bars of a type, oldest first. Raises KeyError where there are none."""
-        if bar_type not in self._made:
+        if bar_type not in self._built:
             table = pa.concat_tables(self._tables[bar_type])
             found = {name: times(table, name) for name in STAMPS}
             found |= zip(NUMBERS, floats(table, *NUMBERS), strict=True)
             if (np.diff(found["ts_init"]) < 0).any():
                 order = np.argsort(found["ts_init"], kind="stable")
                 found = {name: column[order] for name, column in found.items()}
-            self._made[bar_type] = Bars(bar_type, found)
-        return self._made[bar_type]
+            self._built[bar_type] = Bars(bar_type, found)
+        return self._built[bar_type]
 
     def of_contract(self, contract: str) -> list[Bars]:
         """Return the bars of a contract, of every type that there is."""
@@ -63,7 +63,7 @@ WRANGLERS: dict[RecordKind, Any] = {
     RecordKind.BARS: BarDataWrangler,
 }
 CLOSED = "ts_event"
-AT_A_TIME = 2_000
+DECODE_ROWS = 2_000
 """Rows that are made objects of at once: so few that their memory is used again."""
 
 type Named = tuple[RecordKind, str, pa.Table]
@@ -95,7 +95,7 @@ class Chunk(msgspec.Struct, frozen=True):
     """
 
     records: list[Record]
-    strands: list[SplicedBars]
+    spliced_bars: list[SplicedBars]
     columns: BarColumns = NO_COLUMNS
 
 
@@ -104,9 +104,9 @@ class ChunkReader:
 
     def __init__(self, series: Iterable[CatalogSeries]) -> None:
         self._series = {(one.kind, one.name): one for one in series}
-        self._kept: dict[RowGroup, pa.Table] = {}
+        self._cached: dict[RowGroup, pa.Table] = {}
 
-    def piece(self, first: int, last: int, woven: Iterable[SplicedSeries] = ()) -> Chunk:
+    def read(self, first: int, last: int, spliced: Iterable[SplicedSeries] = ()) -> Chunk:
         """Return every record with first <= `ts_init` <= last, in order; both UTC nanoseconds.
 
         At one instant series come in their order, and last the bars that a series is woven of.
@@ -116,30 +116,29 @@ class ChunkReader:
             for one in self._series.values()
             for table in self._tables(one, first, last)
         ]
-        strands: list[SplicedBars] = []
+        spliced_bars: list[SplicedBars] = []
         columns = _columns(tables)
-        for one in woven:
-            tables, parted = _parted(tables, one)
-            strands += [
-                SplicedBars(one.name, of, _decoded(RecordKind.BARS, one.name, t))
-                for of, t in parted
+        for one in spliced:
+            tables, split = _split_spliced(tables, one)
+            spliced_bars += [
+                SplicedBars(one.name, of, _decoded(RecordKind.BARS, one.name, t)) for of, t in split
             ]
-            tables += [(RecordKind.BARS, of, table) for of, table in parted]
-        self._kept = {group: table for group, table in self._kept.items() if group.last > last}
+            tables += [(RecordKind.BARS, of, table) for of, table in split]
+        self._cached = {group: table for group, table in self._cached.items() if group.last > last}
         stamps = [times(table) for *_, table in tables]
         records = [record for each in tables for record in _decoded(*each)]
         if not _in_order(stamps):
             records = _sorted(records, np.concatenate(stamps))
-        return Chunk(records, strands, columns)
+        return Chunk(records, spliced_bars, columns)
 
     def _tables(self, series: CatalogSeries, first: int, last: int) -> Iterable[pa.Table]:
         """Yield the rows of a series in a window, row group by row group."""
         for group in series.groups:
             if group.last < first or group.first > last:
                 continue
-            table = self._kept.get(group)
+            table = self._cached.get(group)
             if table is None:
-                table = self._kept[group] = _read(group)
+                table = self._cached[group] = _read_row_group(group)
             if group.first >= first and group.last <= last:
                 yield table
             else:
@@ -155,12 +154,12 @@ def _columns(tables: Iterable[Named]) -> BarColumns:
     return BarColumns(found)
 
 
-def _parted(
-    tables: list[Named], woven: SplicedSeries
+def _split_spliced(
+    tables: list[Named], spliced: SplicedSeries
 ) -> tuple[list[Named], list[tuple[str, pa.Table]]]:
     """Return what a series is not woven of, and by their names, in order, the bars that it is."""
-    ends = [since for since, _ in woven.parts[1:]] + [2**63 - 1]
-    spans = {name: (since, until) for (since, name), until in zip(woven.parts, ends, strict=True)}
+    ends = [since for since, _ in spliced.parts[1:]] + [2**63 - 1]
+    spans = {name: (since, until) for (since, name), until in zip(spliced.parts, ends, strict=True)}
     rest: list[Named] = []
     found: dict[str, list[pa.Table]] = {name: [] for name in spans}
     for kind, name, table in tables:
@@ -171,11 +170,13 @@ def _parted(
         its = (closed >= since) & (closed < until)
         rest.append((kind, name, _rows(table, ~its)))
         found[name].append(_rows(table, its))
-    strands = [(name, table) for name, parts in found.items() for table in parts if table.num_rows]
-    return [one for one in rest if one[2].num_rows], strands
+    spliced_bars = [
+        (name, table) for name, parts in found.items() for table in parts if table.num_rows
+    ]
+    return [one for one in rest if one[2].num_rows], spliced_bars
 
 
-def _read(group: RowGroup) -> pa.Table:
+def _read_row_group(group: RowGroup) -> pa.Table:
     with pq.ParquetFile(group.file) as parquet:
         table = parquet.read_row_group(group.index, use_threads=False)  # too few rows to share
         return table.replace_schema_metadata(parquet.schema_arrow.metadata)
@@ -190,14 +191,14 @@ def _rows(table: pa.Table, wanted: np.ndarray) -> pa.Table:
 
 
 def _decoded(kind: RecordKind, name: str, table: pa.Table) -> list[Record]:
-    said = table.schema.metadata
-    precisions = (int(said[key]) for key in (b"price_precision", b"size_precision"))
+    metadata = table.schema.metadata
+    precisions = (int(metadata[key]) for key in (b"price_precision", b"size_precision"))
     wrangler = WRANGLERS[kind](name, *precisions)
     records: list[Record] = []
-    for first in range(0, table.num_rows, AT_A_TIME):
+    for first in range(0, table.num_rows, DECODE_ROWS):
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table.slice(first, AT_A_TIME))
+            stream.write_table(table.slice(first, DECODE_ROWS))
         records += wrangler.process_record_batch_bytes(sink.getvalue().to_pybytes())
     return records
 

@@ -17,47 +17,47 @@ BLOCK = 1 << 16
 SECONDS = 30.0  # without a byte
 
 
-def fetched(url: str, key: str | None, into: Path, size: int, stopping: threading.Event) -> None:
+def fetch_file(url: str, key: str | None, into: Path, size: int, stopping: threading.Event) -> None:
     """Bring a file of `size` bytes to `into`: one attempt, from where the last one stopped.
 
     The key goes along where it is given. Raises BentoHttpError where it is refused, CutError where
     it ends early, StoppedError where `stopping` is set meanwhile.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
-    here = into.stat().st_size if into.exists() else 0
-    if here > size:
+    present = into.stat().st_size if into.exists() else 0
+    if present > size:
         into.unlink()
-        here = 0
-    if here == size and into.exists():
+        present = 0
+    if present == size and into.exists():
         return
-    headers = {"Range": f"bytes={here}-{size - 1}"} if here else {}
+    headers = {"Range": f"bytes={present}-{size - 1}"} if present else {}
     with requests.get(
         url,
         auth=(key, "") if key else None,
         headers=headers,
         stream=True,
         timeout=(SECONDS, SECONDS),
-    ) as answer:
-        _refuse(answer)
-        resumed = here and answer.status_code == requests.codes.partial_content
+    ) as response:
+        _raise_for_status(response)
+        resumed = present and response.status_code == requests.codes.partial_content
         with into.open("ab" if resumed else "wb") as file:
             try:
-                for block in answer.iter_content(BLOCK):
+                for block in response.iter_content(BLOCK):
                     if stopping.is_set():
                         raise StoppedError
                     file.write(block)
             except requests.RequestException as error:
                 raise CutError(str(error)) from error
-    if (came := into.stat().st_size) != size:
-        if came > size:
+    if (arrived := into.stat().st_size) != size:
+        if arrived > size:
             into.unlink()
-        raise CutError(f"{came:,} of {size:,} bytes came")
+        raise CutError(f"{arrived:,} of {size:,} bytes came")
 
 
-def _refuse(answer: requests.Response) -> None:
+def _raise_for_status(response: requests.Response) -> None:
     """Raise what the vendor's client would raise for an error, whatever its body is."""
-    status = answer.status_code
+    status = response.status_code
     if status < requests.codes.bad_request:
         return
     kind = BentoServerError if status >= requests.codes.server_error else BentoClientError
-    raise kind(http_status=status, headers=dict(answer.headers), message=answer.reason)
+    raise kind(http_status=status, headers=dict(response.headers), message=response.reason)

@@ -23,113 +23,129 @@ TRIES = 3
 
 
 def fetch_job(
-    desk: DatabentoClient,
-    book: ManifestStore,
+    client: DatabentoClient,
+    store: ManifestStore,
     budget: Budget,
-    piece: FilePart,
+    file_part: FilePart,
     dollars: Decimal,
-    part: Path,
+    partial: Path,
 ) -> CompleteFile:
     """Order `piece`, wait, and download it into the file `part`; return it, read to its end.
 
     A run that is killed finds its job in the manifest, or among the account's jobs.
     """
-    job_id = _job_id(desk, book, budget, piece, dollars)
-    _wait_until_done(desk, job_id, piece)
-    folder = state_dir.inside(book.folder / ".jobs", job_id)
+    job_id = _job_id(client, store, budget, file_part, dollars)
+    _wait_until_done(client, job_id, file_part)
+    folder = state_dir.inside(store.folder / ".jobs", job_id)
     for _ in range(TRIES):
-        if (found := _downloaded(desk, job_id, folder, piece)) is not None:
-            os.replace(found, part)
+        if (found := _downloaded(client, job_id, folder, file_part)) is not None:
+            os.replace(found, partial)
             shutil.rmtree(folder)
-            return read_whole(part, piece.path)
+            return read_whole(partial, file_part.path)
     raise DataError(
         f"batch job {job_id} came {TRIES} times with another hash than the vendor names.",
-        where=piece.path,
+        where=file_part.path,
         hint="Run the command again: downloading a job costs nothing.",
     )
 
 
 def _job_id(
-    desk: DatabentoClient, book: ManifestStore, budget: Budget, piece: FilePart, dollars: Decimal
+    client: DatabentoClient,
+    store: ManifestStore,
+    budget: Budget,
+    file_part: FilePart,
+    dollars: Decimal,
 ) -> str:
-    job = book.now.jobs.get(piece.path)
+    job = store.manifest.jobs.get(file_part.path)
     if job is not None and job.id is not None:
         return job.id
-    known = _submitted(desk, piece) if job is not None else None
+    known = _submitted(client, file_part) if job is not None else None
     if job is None:
-        job = BatchJob(path=piece.path, since=now(), dollars=dollars)
-        book.order(job)
-    job_id = known or _submit(desk, book, budget, piece, dollars)
-    book.order(BatchJob(path=piece.path, since=job.since, dollars=dollars, id=job_id))
+        job = BatchJob(path=file_part.path, since=now(), dollars=dollars)
+        store.add_job(job)
+    job_id = known or _submit(client, store, budget, file_part, dollars)
+    store.add_job(BatchJob(path=file_part.path, since=job.since, dollars=dollars, id=job_id))
     return job_id
 
 
 def _submit(
-    desk: DatabentoClient, book: ManifestStore, budget: Budget, piece: FilePart, dollars: Decimal
+    client: DatabentoClient,
+    store: ManifestStore,
+    budget: Budget,
+    file_part: FilePart,
+    dollars: Decimal,
 ) -> str:
     """Submit once: when the answer is lost, look among the account's jobs before another try."""
-    budget.charge(dollars, piece.path, again=False)
-    receipt = Payment(path=piece.path, dollars=dollars, at=now())
-    book.pay(receipt)
+    budget.charge(dollars, file_part.path, again=False)
+    payment = Payment(path=file_part.path, dollars=dollars, at=now())
+    store.open_charge(payment)
     tried = False
 
     def attempt() -> str:
         nonlocal tried
-        known = _submitted(desk, piece) if tried else None
+        known = _submitted(client, file_part) if tried else None
         tried = True
-        return known or desk.submit(piece)
+        return known or client.submit(file_part)
 
     try:
-        job_id = retrying(desk.sleep)(attempt)
+        job_id = retrying(client.sleep)(attempt)
     except VendorError as error:
         if not was_billed(error):
-            book.settle(receipt, None)
-        raise desk.refusal(error, piece.path) from None
-    book.settle(receipt, "whole")
+            store.close_charge(payment, None)
+        raise client.refusal(error, file_part.path) from None
+    store.close_charge(payment, "whole")
     return job_id
 
 
-def _submitted(desk: DatabentoClient, piece: FilePart) -> str | None:
+def _submitted(client: DatabentoClient, file_part: FilePart) -> str | None:
     """Return the id of a job of this account that is this very piece."""
-    wanted = (desk.dataset, piece.schema, piece.symbol, piece.stype_in, *_days(piece))
-    return next((str(job["id"]) for job in desk.jobs() if _what(job) == wanted), None)
+    wanted = (
+        client.dataset,
+        file_part.schema,
+        file_part.symbol,
+        file_part.stype_in,
+        *_days(file_part),
+    )
+    return next((str(job["id"]) for job in client.jobs() if _identity(job) == wanted), None)
 
 
-def _what(job: dict[str, Any]) -> tuple[str, ...]:
+def _identity(job: dict[str, Any]) -> tuple[str, ...]:
     symbols = job["symbols"]
     named = symbols if isinstance(symbols, str) else ",".join(symbols)
     days = (str(job["start"])[:10], str(job["end"])[:10])
     return (str(job["dataset"]), str(job["schema"]), named, str(job["stype_in"]), *days)
 
 
-def _days(piece: FilePart) -> tuple[str, str]:
-    return piece.start.isoformat(), piece.end.isoformat()
+def _days(file_part: FilePart) -> tuple[str, str]:
+    return file_part.start.isoformat(), file_part.end.isoformat()
 
 
-def _wait_until_done(desk: DatabentoClient, job_id: str, piece: FilePart) -> None:
+def _wait_until_done(client: DatabentoClient, job_id: str, file_part: FilePart) -> None:
     polls = iter(POLLS)
-    while (state := desk.job_state(job_id)) != "done":
+    while (state := client.job_state(job_id)) != "done":
         if state == "expired":
             raise DataError(
                 f"batch job {job_id} has expired: it can be downloaded for 30 days.",
-                where=piece.path,
+                where=file_part.path,
                 hint="Remove it from the 'jobs' of manifest.json to buy the data anew.",
             )
-        desk.sleep(next(polls, POLLS[-1]))
+        client.sleep(next(polls, POLLS[-1]))
 
 
-def _downloaded(desk: DatabentoClient, job_id: str, folder: Path, piece: FilePart) -> Path | None:
+def _downloaded(
+    client: DatabentoClient, job_id: str, folder: Path, file_part: FilePart
+) -> Path | None:
     """Return the job's file, or None where its hash is not as the vendor says: it is removed."""
-    files = [one for one in desk.job_files(job_id) if one["filename"].endswith(".dbn.zst")]
+    files = [one for one in client.job_files(job_id) if one["filename"].endswith(".dbn.zst")]
     if len(files) != 1:
         raise DataError(
             f"batch job {job_id} has {len(files)} data files, and one was ordered.",
-            where=piece.path,
+            where=file_part.path,
             hint="Look at the job at https://databento.com/portal.",
         )
     found = state_dir.inside(folder, str(files[0]["filename"]))
-    with writing(folder, piece.path):
-        desk.download(files[0], found)
+    with writing(folder, file_part.path):
+        client.download(files[0], found)
     if f"sha256:{digest(found)}" == files[0]["hash"]:
         return found
     found.unlink()

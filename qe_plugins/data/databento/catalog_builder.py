@@ -47,36 +47,36 @@ class CatalogSummary(msgspec.Struct, frozen=True):
 
 
 def rebuild(
-    book: ManifestStore, tick: Callable[[str], None] = lambda _: None
+    store: ManifestStore, tick: Callable[[str], None] = lambda _: None
 ) -> CatalogSummary | None:
     """Make the catalog of a dataset anew from its bars and definitions; None without either.
 
     `tick` hears the name of every series that is written. The old catalog stays until the new one
     is whole, and is not believed where it is not made of the files that there are.
     """
-    with prepared(book, book.now.files.values(), book.path, tick) as made:
-        if made is None:
-            remove(book.folder / FOLDER)
+    with prepared(store, store.manifest.files.values(), store.path, tick) as build:
+        if build is None:
+            remove(store.folder / FOLDER)
             return None
-        made.put()
-        return made.built
+        build.install()
+        return build.built
 
 
 class CatalogBuild(msgspec.Struct, frozen=True):
     """A catalog that is whole and not yet in its place."""
 
     built: CatalogSummary
-    workshop: Path
+    staging: Path
     place: Path
 
-    def put(self) -> None:
+    def install(self) -> None:
         """Put it in the place of the old one."""
-        swap(self.workshop, self.place)
+        swap(self.staging, self.place)
 
 
 @contextmanager
 def prepared(
-    book: ManifestStore,
+    store: ManifestStore,
     entries: Iterable[FileEntry],
     path_of: Callable[[str], Path],
     tick: Callable[[str], None] = lambda _: None,
@@ -88,24 +88,24 @@ def prepared(
     """
     used = sources(entries)
     for name in (f".{FOLDER}.new", f".{FOLDER}.old"):  # of a run that was killed
-        shutil.rmtree(book.folder / name, ignore_errors=True)
+        shutil.rmtree(store.folder / name, ignore_errors=True)
     if not used:
         yield None
         return
-    refuse_foreign(book.folder / FOLDER)
-    workshop = book.folder / f".{FOLDER}.new"
+    refuse_foreign(store.folder / FOLDER)
+    staging = store.folder / f".{FOLDER}.new"
     try:
-        with writing(book.folder, FOLDER):
-            workshop.mkdir()
-            built = _build(book, used, path_of, workshop, tick)
-            write_stamp(workshop, used)
-        yield CatalogBuild(built, workshop, book.folder / FOLDER)
+        with writing(store.folder, FOLDER):
+            staging.mkdir()
+            built = _build(store, used, path_of, staging, tick)
+            write_stamp(staging, used)
+        yield CatalogBuild(built, staging, store.folder / FOLDER)
     finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _build(
-    book: ManifestStore,
+    store: ManifestStore,
     used: Sequence[FileEntry],
     path_of: Callable[[str], Path],
     folder: Path,
@@ -116,15 +116,15 @@ def _build(
     by_schema: dict[str, list[Path]] = {}
     for entry in used:
         by_schema.setdefault(entry.schema, []).append(path_of(entry.path))
-    found = listed(by_schema["definition"], book.now.dataset)
+    found = listed(by_schema["definition"], store.manifest.dataset)
     write_instruments(found, folder)
     bars = _bar_files(used, path_of)
     written = write_bars(bars, found.contracts, folder, twice=True, tick=tick)
-    settled = final_settlements.keep(by_schema.get(statistics.SCHEMA, []), folder)
+    settled = final_settlements.write_settlements(by_schema.get(statistics.SCHEMA, []), folder)
     refused = list(map(str, found.refused))
     undefined = sorted(set(written.left) - {one.name for one in found.refused})
     return CatalogSummary(
-        str(book.folder / FOLDER), len(found.contracts), written.bars, settled, refused, undefined
+        str(store.folder / FOLDER), len(found.contracts), written.bars, settled, refused, undefined
     )
 
 

@@ -51,12 +51,12 @@ def write_stamp(folder: Path, used: Iterable[FileEntry]) -> None:
     (folder / STAMP).write_bytes(msgspec.json.format(msgspec.json.encode(made, order="sorted")))
 
 
-def swap(workshop: Path, folder: Path) -> None:
+def swap(staging: Path, folder: Path) -> None:
     """Put a new catalog in the place of the old one, which goes."""
-    old = workshop.with_name(f".{FOLDER}.old")
+    old = staging.with_name(f".{FOLDER}.old")
     if folder.exists():
         os.replace(folder, old)
-    os.replace(workshop, folder)
+    os.replace(staging, folder)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -109,8 +109,8 @@ def faults(folder: Path, manifest: Manifest | None = None) -> list[str]:
 
     `manifest` is by default the one beside the catalog.
     """
-    manifest = manifest or _beside(folder)
-    made = _read(folder / STAMP)
+    manifest = manifest or _manifest_beside(folder)
+    made = _read_stamp(folder / STAMP)
     if made is None:
         return [UNSTAMPED] if manifest else []
     if made.form != FORM:
@@ -132,32 +132,32 @@ def _other_files(made: CatalogStamp, manifest: Manifest | None) -> Iterator[str]
     if now != made.sources:
         added, gone = sorted(set(now) - set(made.sources)), sorted(set(made.sources) - set(now))
         parts = [
-            *([f"without {_some(added)}"] if added else []),
-            *([f"with {_some(gone)}, which is gone"] if gone else []),
+            *([f"without {_first_names(added)}"] if added else []),
+            *([f"with {_first_names(gone)}, which is gone"] if gone else []),
         ]
         yield f"it was made {' and '.join(parts) or 'of other files of the same names'}"
 
 
 def _changed(made: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     if gone := sorted(set(made) - set(now)):
-        yield f"{_some(gone)} is missing from it"
+        yield f"{_first_names(gone)} is missing from it"
     if foreign := sorted(set(now) - set(made)):
-        yield f"{_some(foreign)} was put into it"
+        yield f"{_first_names(foreign)} was put into it"
     if other := sorted(name for name in set(made) & set(now) if made[name] != now[name]):
-        yield f"{_some(other)} was changed"
+        yield f"{_first_names(other)} was changed"
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{', '.join(names[:SHOWN])}{more}"
 
 
-def _files(folder: Path) -> list[Path]:
+def _catalog_files(folder: Path) -> list[Path]:
     return sorted(one for one in folder.rglob("*") if one.is_file() and one.name != STAMP)
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    return {one.relative_to(folder).as_posix(): digest(one) for one in _files(folder)}
+    return {one.relative_to(folder).as_posix(): digest(one) for one in _catalog_files(folder)}
 
 
 def _mark(folder: Path) -> Path | None:
@@ -166,13 +166,13 @@ def _mark(folder: Path) -> Path | None:
     known = [one for one in kept if one.is_file()]
     if not known:
         return None
-    stats = [(str(one), one.stat()) for one in (*known, *_files(folder))]
+    stats = [(str(one), one.stat()) for one in (*known, *_catalog_files(folder))]
     text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
     key = hashlib.sha256(f"{folder.resolve()}\n{text}".encode()).hexdigest()[:32]
     return state_dir.cache_dir() / "checked" / f"catalog-{key}"
 
 
-def _beside(folder: Path) -> Manifest | None:
+def _manifest_beside(folder: Path) -> Manifest | None:
     path = folder.parent / MANIFEST
     if folder.name != FOLDER or not path.is_file():
         return None
@@ -184,7 +184,7 @@ def _beside(folder: Path) -> Manifest | None:
         ) from error
 
 
-def _read(path: Path) -> CatalogStamp | None:
+def _read_stamp(path: Path) -> CatalogStamp | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=CatalogStamp)
     except (OSError, msgspec.MsgspecError):

@@ -20,7 +20,7 @@ from databento_dbn import DBNError
 
 from qe_plugins import allowed_hosts
 from qe_plugins.data.databento import responses
-from qe_plugins.data.databento.batch_download import fetched
+from qe_plugins.data.databento.batch_download import fetch_file
 from qe_plugins.data.databento.errors import api_key, refusal
 from qe_plugins.data.databento.partition import FilePart
 from qe_plugins.data.databento.retry import (
@@ -39,7 +39,7 @@ METADATA = 18  # two below the limit, for whoever else of the team asks
 
 
 @cache
-def metadata(key: str, gateway: str | None) -> RateLimiter:
+def rate_limiter(key: str, gateway: str | None) -> RateLimiter:
     """Return the pace that every desk of one account keeps together."""
     return RateLimiter(METADATA)
 
@@ -52,18 +52,18 @@ class RateLimiter:
 
     def __init__(self, most: int, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
-        self._rested: SimpleQueue[float] = SimpleQueue()
+        self._free_at: SimpleQueue[float] = SimpleQueue()
         for _ in range(most):
-            self._rested.put(0.0)
+            self._free_at.put(0.0)
 
-    def ask[T](self, call: Callable[[], T]) -> T:
+    def call[T](self, call: Callable[[], T]) -> T:
         """Make a request when it is its turn, and return the answer."""
-        at = self._rested.get()
+        at = self._free_at.get()
         try:
             self._sleep(max(0.0, at - time.monotonic()))
             return call()
         finally:
-            self._rested.put(time.monotonic() + 1.0)
+            self._free_at.put(time.monotonic() + 1.0)
 
 
 MOST_SYMBOLS = 2_000
@@ -89,8 +89,8 @@ class DatabentoClient:
     ) -> None:
         self.dataset, self.key = dataset, key
         self.stopping = threading.Event()
-        self._pause = sleep or self.stopping.wait
-        self._pace = metadata(key, gateway)
+        self._wait = sleep or self.stopping.wait
+        self._limiter = rate_limiter(key, gateway)
         # Degraded days are asked for by name (`conditions`) and recorded per file.
         warnings.filterwarnings("ignore", category=BentoWarning)
         try:
@@ -106,21 +106,21 @@ class DatabentoClient:
 
     def sleep(self, seconds: float) -> None:
         """Wait. Raises StoppedError where the purchase was stopped meanwhile."""
-        pause(self._pause, seconds)
+        wait_seconds(self._wait, seconds)
         if self.stopping.is_set():
             raise StoppedError
 
-    def rows(self, piece: FilePart) -> int:
+    def rows(self, file_part: FilePart) -> int:
         """Return how many records the vendor counts. Free."""
-        return self._of(piece, self._client.metadata.get_record_count, responses.count)
+        return self._ask(file_part, self._client.metadata.get_record_count, responses.count)
 
-    def size(self, piece: FilePart) -> int:
+    def size(self, file_part: FilePart) -> int:
         """Return the billable bytes, uncompressed. Free."""
-        return self._of(piece, self._client.metadata.get_billable_size, responses.count)
+        return self._ask(file_part, self._client.metadata.get_billable_size, responses.count)
 
-    def dollars(self, piece: FilePart) -> Decimal:
+    def dollars(self, file_part: FilePart) -> Decimal:
         """Return the price in US dollars. Free."""
-        return self._of(piece, self._client.metadata.get_cost, responses.dollars)
+        return self._ask(file_part, self._client.metadata.get_cost, responses.dollars)
 
     def conditions(self, start: date, end: date) -> dict[date, str]:
         """Return the days, `end` exclusive, that are not simply available, and what they are."""
@@ -140,52 +140,57 @@ class DatabentoClient:
         found: dict[str, list[Interval]] = {}
         for first in range(0, len(symbols), MOST_SYMBOLS):
             some = symbols[first : first + MOST_SYMBOLS]
-            asked = partial(
+            request = partial(
                 self._client.symbology.resolve,
                 *(self.dataset, some, stype_in.value, stype_out.value, start, end),
             )
-            found |= self._free(f"{self.dataset} {some[0]}", asked, responses.intervals)
+            found |= self._call_free(f"{self.dataset} {some[0]}", request, responses.intervals)
         return found
 
-    def stream(self, piece: FilePart, into: Path) -> None:
+    def stream(self, file_part: FilePart, into: Path) -> None:
         """Buy `piece` into the new file `into`: one attempt, which is billed."""
         try:
-            self._client.timeseries.get_range(path=into, **self._request(piece))
+            self._client.timeseries.get_range(path=into, **self._parameters(file_part))
         except (ValueError, DBNError) as error:  # the client reads the header of what it wrote
             raise CutError(str(error)) from error
         except AttributeError as error:  # an error's body that the client cannot read
             raise RefusedError("an error without words") from error
 
-    def submit(self, piece: FilePart) -> str:
+    def submit(self, file_part: FilePart) -> str:
         """Order a batch job, which is billed once, and return its id: one attempt."""
 
-        def order() -> Any:
+        def submit_job() -> Any:
             return self._client.batch.submit_job(
-                split_duration="none", encoding="dbn", compression="zstd", **self._request(piece)
+                split_duration="none",
+                encoding="dbn",
+                compression="zstd",
+                **self._parameters(file_part),
             )
 
-        return responses.read(responses.job_id, answered(order))
+        return responses.read(responses.job_id, call_vendor(submit_job))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the account's batch jobs that can still be downloaded. Free."""
-        return self._free("batch jobs", self._client.batch.list_jobs, responses.jobs)
+        return self._call_free("batch jobs", self._client.batch.list_jobs, responses.jobs)
 
     def job_state(self, job_id: str) -> str:
         """Return `received`, `queued`, `processing`, `done` or `expired`. Free."""
-        asked = partial(self._client.batch.get_job_details, job_id)
-        return self._free(job_id, asked, responses.state)
+        request = partial(self._client.batch.get_job_details, job_id)
+        return self._call_free(job_id, request, responses.state)
 
     def job_files(self, job_id: str) -> list[dict[str, Any]]:
         """Return the files of a finished job: filename, size, hash, url. Free."""
-        return self._free(job_id, partial(self._client.batch.list_files, job_id), responses.files)
+        return self._call_free(
+            job_id, partial(self._client.batch.list_files, job_id), responses.files
+        )
 
     def download(self, file: dict[str, Any], into: Path) -> None:
         """Fetch a file of a job, going on where an earlier attempt stopped. Free for 30 days."""
-        key = self.key if self._is_theirs(file["url"]) else None
-        fetch = partial(fetched, file["url"], key, into, file["size"], self.stopping)
-        self._free(into.name, fetch, lambda _: None)
+        key = self.key if self._is_vendor_host(file["url"]) else None
+        fetch = partial(fetch_file, file["url"], key, into, file["size"], self.stopping)
+        self._call_free(into.name, fetch, lambda _: None)
 
-    def _is_theirs(self, url: str) -> bool:
+    def _is_vendor_host(self, url: str) -> bool:
         """Say whether an address is the vendor's, or the gateway's: no other gets the key."""
         there, ours = urlsplit(url), urlsplit(self._client.gateway)
         vendors = there.hostname is not None and f".{there.hostname}".endswith(".databento.com")
@@ -195,35 +200,37 @@ class DatabentoClient:
         """Return what a user is told of `error`."""
         return refusal(error, what, self.key)
 
-    def _request(self, piece: FilePart) -> dict[str, Any]:
+    def _parameters(self, file_part: FilePart) -> dict[str, Any]:
         return {
             "dataset": self.dataset,
-            "symbols": piece.symbol,
-            "stype_in": piece.stype_in,
-            "schema": piece.schema,
-            "start": piece.start,
-            "end": piece.end,
+            "symbols": file_part.symbol,
+            "stype_in": file_part.stype_in,
+            "schema": file_part.schema,
+            "start": file_part.start,
+            "end": file_part.end,
         }
 
     def _metadata[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
-        return self._free(what, partial(self._pace.ask, call), reader)
+        return self._call_free(what, partial(self._limiter.call, call), reader)
 
-    def _of[T](self, piece: FilePart, call: Callable[..., Any], reader: Callable[[Any], T]) -> T:
-        return self._metadata(piece.path, partial(call, **self._request(piece)), reader)
+    def _ask[T](
+        self, file_part: FilePart, call: Callable[..., Any], reader: Callable[[Any], T]
+    ) -> T:
+        return self._metadata(file_part.path, partial(call, **self._parameters(file_part)), reader)
 
-    def _free[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
+    def _call_free[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
         try:
-            return responses.read(reader, retrying(self.sleep)(partial(answered, call)))
+            return responses.read(reader, retrying(self.sleep)(partial(call_vendor, call)))
         except VendorError as error:
             raise self.refusal(error, what) from None
 
 
-def pause(wait: Callable[[float], object], seconds: float) -> None:
+def wait_seconds(wait: Callable[[float], object], seconds: float) -> None:
     """Wait so many seconds."""
     wait(seconds)
 
 
-def answered(call: Callable[[], Any]) -> Any:
+def call_vendor(call: Callable[[], Any]) -> Any:
     """Make a request. Raises UnreadableError where the client cannot read what came."""
     try:
         return call()

@@ -28,7 +28,7 @@ def is_full(error: BaseException | None) -> bool:
     return False
 
 
-def full(place: Path, what: str) -> DataError:
+def disk_full(place: Path, what: str) -> DataError:
     """Return the error of a disk that became full while `what` was written."""
     return DataError(
         f"the disk of {place} is full; nothing is bought again for it.",
@@ -44,7 +44,7 @@ def writing(place: Path, what: str) -> Iterator[None]:
         yield
     except OSError as error:
         if is_full(error):
-            raise full(place, what) from error
+            raise disk_full(place, what) from error
         raise DataError(
             f"{place} cannot be written: {error.strerror or error}.", where=what
         ) from error
@@ -54,12 +54,12 @@ class FreeSpace:
     """What may still be written into a folder's disk by downloads at the same time."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._taken = folder, 0
+        self._folder, self._reserved = folder, 0
         self._lock = threading.Lock()
 
     def check(self, size: int, what: str) -> None:
         """Raise DataError where there is no room for `size` bytes."""
-        if (free := shutil.disk_usage(self._folder).free - self._taken) < size + RESERVE:
+        if (free := shutil.disk_usage(self._folder).free - self._reserved) < size + RESERVE:
             raise DataError(
                 f"{self._folder} has {free:,} bytes free, and up to {size + RESERVE:,} are needed; "
                 "nothing was bought for it.",
@@ -68,13 +68,13 @@ class FreeSpace:
             )
 
     @contextmanager
-    def taken(self, size: int, what: str) -> Iterator[None]:
+    def reserve(self, size: int, what: str) -> Iterator[None]:
         """Keep room for `size` bytes, or raise DataError before any is written."""
         with self._lock:
             self.check(size, what)
-            self._taken += size
+            self._reserved += size
         try:
             yield
         finally:
             with self._lock:
-                self._taken -= size
+                self._reserved -= size

@@ -43,20 +43,20 @@ class EstimateLine(msgspec.Struct, frozen=True, order=True):
 
 
 def quotes(
-    desk: DatabentoClient, pieces: Sequence[FilePart], tick: Callable[[], None] = lambda: None
+    client: DatabentoClient, parts: Sequence[FilePart], tick: Callable[[], None] = lambda: None
 ) -> dict[FilePart, Quote]:
     """Ask the price of every piece, which is free; `tick` is called after each."""
 
-    def asked(piece: FilePart) -> Quote:
-        quote = Quote(desk.rows(piece), desk.size(piece), desk.dollars(piece))
+    def quote_part(file_part: FilePart) -> Quote:
+        quote = Quote(client.rows(file_part), client.size(file_part), client.dollars(file_part))
         tick()
         return quote
 
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        return dict(zip(pieces, pool.map(asked, pieces), strict=True))
+        return dict(zip(parts, pool.map(quote_part, parts), strict=True))
     except BaseException:
-        desk.stopping.set()  # whoever waits before another attempt waits no longer
+        client.stopping.set()  # whoever waits before another attempt waits no longer
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -70,8 +70,10 @@ def total(quoted: Iterable[Quote]) -> Quote:
 def lines(quoted: Mapping[FilePart, Quote]) -> list[EstimateLine]:
     """Return the quotes by root, schema and year."""
     groups: dict[tuple[str, str, int], list[Quote]] = {}
-    for piece, quote in quoted.items():
-        groups.setdefault((piece.root, piece.schema, piece.start.year), []).append(quote)
+    for file_part, quote in quoted.items():
+        groups.setdefault((file_part.root, file_part.schema, file_part.start.year), []).append(
+            quote
+        )
     return [
         EstimateLine(*key, len(group), (t := total(group)).rows, t.bytes, t.dollars)
         for key, group in sorted(groups.items())
@@ -91,10 +93,10 @@ class Estimate(msgspec.Struct, frozen=True):
     unresolved: list[str]
 
 
-def fill(
-    purchase: DownloadRequest,
-    desk: DatabentoClient,
-    book: ManifestStore,
+def estimate(
+    request: DownloadRequest,
+    client: DatabentoClient,
+    store: ManifestStore,
     started: Callable[[int], Callable[[], None]],
 ) -> Estimate:
     """Ask the vendor, for free, what is still to be bought.
@@ -102,34 +104,34 @@ def fill(
     `started` hears how many pieces are asked for and returns what to call after each. Raises
     DataError where a bought file is gone or changed.
     """
-    planned = plan(purchase, desk)
-    held = _held(planned, book)
+    planned = plan(request, client)
+    held = _held_files(planned, store)
     for entry in held:
-        check_unchanged(book, entry)
+        check_unchanged(store, entry)
     missing = [
         rest
-        for piece in planned.pieces
-        for rest in without_held(piece, held)
-        if rest.path not in book.now.aside
+        for file_part in planned.parts
+        for rest in without_held(file_part, held)
+        if rest.path not in store.manifest.aside
     ]
     aside = [
         f"{one.path} is kept aside: it came with {one.rows:,} rows, and Databento counts "
         f"{one.counted:,}; 'qe data remove {one.path}' lets it be bought again"
-        for one in book.now.aside.values()
+        for one in store.manifest.aside.values()
     ]
-    first = min(lot.start for lot in purchase.lots())
-    last = max(lot.end for lot in purchase.lots())
+    first = min(root_request.start for root_request in request.root_requests())
+    last = max(root_request.end for root_request in request.root_requests())
     return Estimate(
-        wanted=_less_jobs(quotes(desk, missing, started(len(missing))), book),
+        wanted=_less_jobs(quotes(client, missing, started(len(missing))), store),
         held=held,
-        conditions=desk.conditions(first, last),
+        conditions=client.conditions(first, last),
         unresolved=[*planned.unresolved, *aside],
     )
 
 
-def check_unchanged(book: ManifestStore, entry: FileEntry) -> None:
+def check_unchanged(store: ManifestStore, entry: FileEntry) -> None:
     """Raise DataError unless the file is as it was written down."""
-    path = book.path(entry.path)
+    path = store.path(entry.path)
     if not path.exists():
         what = "was bought and is gone"
     elif path.stat().st_size != entry.size:
@@ -145,40 +147,42 @@ def check_unchanged(book: ManifestStore, entry: FileEntry) -> None:
     )
 
 
-def without_held(piece: FilePart, held: Iterable[FileEntry]) -> list[FilePart]:
+def without_held(file_part: FilePart, held: Iterable[FileEntry]) -> list[FilePart]:
     """Return the days of `piece` that no held file of the same name and schema has."""
-    rest = [piece]
+    rest = [file_part]
     for entry in held:
-        if entry.path.startswith(piece.stem):
-            rest = [part for one in rest for part in _cut(one, entry.start, entry.end)]
+        if entry.path.startswith(file_part.stem):
+            rest = [part for one in rest for part in _subtract(one, entry.start, entry.end)]
     return rest
 
 
-def _less_jobs(quoted: dict[FilePart, Quote], book: ManifestStore) -> dict[FilePart, Quote]:
+def _less_jobs(quoted: dict[FilePart, Quote], store: ManifestStore) -> dict[FilePart, Quote]:
     """Return the quotes; a batch job that was submitted is paid for, and downloaded for nothing."""
-    paid = {path for path, job in book.now.jobs.items() if job.id is not None}
+    paid = {path for path, job in store.manifest.jobs.items() if job.id is not None}
     return {
-        piece: Quote(quote.rows, quote.bytes, Decimal(0)) if piece.path in paid else quote
-        for piece, quote in quoted.items()
+        file_part: Quote(quote.rows, quote.bytes, Decimal(0)) if file_part.path in paid else quote
+        for file_part, quote in quoted.items()
     }
 
 
-def _held(planned: Partition, book: ManifestStore) -> list[FileEntry]:
+def _held_files(planned: Partition, store: ManifestStore) -> list[FileEntry]:
     """Return our files that have days of a planned piece."""
     return [
         entry
-        for path, entry in sorted(book.now.files.items())
+        for path, entry in sorted(store.manifest.files.items())
         if any(
-            path.startswith(piece.stem) and entry.start < piece.end and piece.start < entry.end
-            for piece in planned.pieces
+            path.startswith(file_part.stem)
+            and entry.start < file_part.end
+            and file_part.start < entry.end
+            for file_part in planned.parts
         )
     ]
 
 
-def _cut(piece: FilePart, start: date, end: date) -> list[FilePart]:
+def _subtract(file_part: FilePart, start: date, end: date) -> list[FilePart]:
     """Return what is left of `piece` without the days from `start` until `end`."""
-    if end <= piece.start or piece.end <= start:
-        return [piece]
-    before = msgspec.structs.replace(piece, end=start)
-    after = msgspec.structs.replace(piece, start=end)
+    if end <= file_part.start or file_part.end <= start:
+        return [file_part]
+    before = msgspec.structs.replace(file_part, end=start)
+    after = msgspec.structs.replace(file_part, start=end)
     return [one for one in (before, after) if one.start < one.end]

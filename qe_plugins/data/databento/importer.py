@@ -54,12 +54,12 @@ def files_in(place: Path) -> list[Path]:
     return files
 
 
-def incoming(number: int, path: Path, workshop: Path) -> IncomingFile:
+def incoming(number: int, path: Path, staging: Path) -> IncomingFile:
     """Copy a file into the workshop and read it. Raises DataError where it is cut or no DBN.
 
     `number` keeps files of one name out of each other's way.
     """
-    part = workshop / str(number) / f"{path.name.removesuffix('.zst')}.zst"
+    part = staging / str(number) / f"{path.name.removesuffix('.zst')}.zst"
     part.parent.mkdir()
     _copy(path, part)
     try:
@@ -140,7 +140,7 @@ class Imported(msgspec.Struct, frozen=True):
     catalogs: list[CatalogSummary]
 
 
-class _Meant(NamedTuple):
+class _Coverage(NamedTuple):
     group: tuple[str, str]
     start: date
     end: date
@@ -157,58 +157,58 @@ def import_path(place: Path) -> Imported:
     """
     with writing(state_dir.data_dir(), str(place)):
         state_dir.data_dir().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=state_dir.data_dir(), prefix=".import.") as workshop:
+        with tempfile.TemporaryDirectory(dir=state_dir.data_dir(), prefix=".import.") as staging:
             found = enumerate(files_in(place))
-            ready = [incoming(number, path, Path(workshop)) for number, path in found]
+            ready = [incoming(number, path, Path(staging)) for number, path in found]
             taken: list[ImportedFile] = []
             catalogs: list[CatalogSummary] = []
             for dataset in sorted({one.about.dataset for one in ready}):
-                with locked(dataset) as book:
+                with locked(dataset) as store:
                     mine = [one for one in ready if one.about.dataset == dataset]
-                    some, built = _take(mine, book)
+                    some, built = _take_over(mine, store)
                     taken += some
                     catalogs += [built] if built else []
     return Imported(taken, catalogs)
 
 
-def _take(
-    ready: list[IncomingFile], book: ManifestStore
+def _take_over(
+    ready: list[IncomingFile], store: ManifestStore
 ) -> tuple[list[ImportedFile], CatalogSummary | None]:
-    known = {entry.sha256: entry for entry in book.now.files.values()}
+    known = {entry.sha256: entry for entry in store.manifest.files.values()}
     fresh = {one.whole.sha256: one for one in ready if one.whole.sha256 not in known}
     theirs = {
-        path: _meant(entry, header(book.path(path)))
-        for path, entry in book.now.files.items()
-        if entry.source == "import" and book.path(path).is_file()
+        path: _coverage(entry, header(store.path(path)))
+        for path, entry in store.manifest.files.items()
+        if entry.source == "import" and store.path(path).is_file()
     }
     for one in fresh.values():
         _refuse_same_days(one, theirs)
-        _refuse_same_name(one, book)
-        theirs[str(one.source)] = _meant(one.entry, one.about)
+        _refuse_same_name(one, store)
+        theirs[str(one.source)] = _coverage(one.entry, one.about)
     parts = {one.entry.path: one.part for one in fresh.values()}
     if len(parts) < len(fresh):
         raise DataError("two files have the same name.", where=str(ready[0].source.parent))
-    entries = [*book.now.files.values(), *(one.entry for one in fresh.values())]
-    with prepared(book, entries, lambda name: parts.get(name) or book.path(name)) as made:
+    entries = [*store.manifest.files.values(), *(one.entry for one in fresh.values())]
+    with prepared(store, entries, lambda name: parts.get(name) or store.path(name)) as build:
         for one in fresh.values():
-            target = book.path(one.entry.path)
+            target = store.path(one.entry.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(one.part, target)
-        book.enter(*(one.entry for one in fresh.values()))
-        if made is not None:
-            made.put()
+        store.add_file(*(one.entry for one in fresh.values()))
+        if build is not None:
+            build.install()
     taken = [
         ImportedFile(str(one.source), known.get(sha, one.entry).path, sha in fresh)
         for one in ready
         for sha in [one.whole.sha256]
     ]
-    return taken, made.built if made else None
+    return taken, build.built if build else None
 
 
-def _refuse_same_name(one: IncomingFile, book: ManifestStore) -> None:
+def _refuse_same_name(one: IncomingFile, store: ManifestStore) -> None:
     """Raise DataError where another file has its place; one that a killed run left does not."""
-    target = book.path(one.entry.path)
-    known = one.entry.path in book.now.files
+    target = store.path(one.entry.path)
+    known = one.entry.path in store.manifest.files
     if known or (target.exists() and digest(target) != one.whole.sha256):
         raise DataError(
             f"another file is called '{one.entry.path}' here.",
@@ -217,12 +217,12 @@ def _refuse_same_name(one: IncomingFile, book: ManifestStore) -> None:
         )
 
 
-def _refuse_same_days(one: IncomingFile, theirs: dict[str, _Meant]) -> None:
-    mine = _meant(one.entry, one.about)
-    for other, meant in theirs.items():
-        both = mine.names & meant.names
-        days = mine.start < meant.end and meant.start < mine.end
-        if both and days and mine.group == meant.group:
+def _refuse_same_days(one: IncomingFile, theirs: dict[str, _Coverage]) -> None:
+    mine = _coverage(one.entry, one.about)
+    for other, coverage in theirs.items():
+        both = mine.names & coverage.names
+        days = mine.start < coverage.end and coverage.start < mine.end
+        if both and days and mine.group == coverage.group:
             raise DataError(
                 f"has days of {', '.join(sorted(both)[:3])} that '{other}' has too.",
                 where=str(one.source),
@@ -230,5 +230,5 @@ def _refuse_same_days(one: IncomingFile, theirs: dict[str, _Meant]) -> None:
             )
 
 
-def _meant(entry: FileEntry, about: Header) -> _Meant:
-    return _Meant((entry.source, entry.schema), entry.start, entry.end, names_of(about))
+def _coverage(entry: FileEntry, about: Header) -> _Coverage:
+    return _Coverage((entry.source, entry.schema), entry.start, entry.end, names_of(about))

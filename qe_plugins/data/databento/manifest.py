@@ -92,68 +92,70 @@ class ManifestStore:
     """The manifest on the disk. Every change is whole on the disk before the call returns."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder, self._now = folder, manifest
+        self.folder, self._manifest = folder, manifest
         self._lock = threading.Lock()
 
     @property
-    def now(self) -> Manifest:
-        """Return the manifest as it stands."""
-        return self._now
+    def manifest(self) -> Manifest:
+        """Return the manifest as it is on the disk."""
+        return self._manifest
 
     @property
     def spent(self) -> Decimal:
         """Return the dollars that every run so far may have been billed."""
-        return sum((one.dollars for one in self._now.receipts), Decimal(0))
+        return sum((one.dollars for one in self._manifest.receipts), Decimal(0))
 
     def path(self, name: str) -> Path:
         """Return the place of a file by its name in the manifest."""
         return state_dir.inside(self.folder, name)
 
-    def enter(self, *entries: FileEntry) -> None:
+    def add_file(self, *entries: FileEntry) -> None:
         """Write down whole files."""
         with self._lock:
-            self._write(files=self._now.files | {entry.path: entry for entry in entries})
+            self._write_manifest(
+                files=self._manifest.files | {entry.path: entry for entry in entries}
+            )
 
     def remove(self, names: Iterable[str]) -> None:
         """Strike files out, with their jobs and what was kept aside of them, not what they cost."""
         gone = set(names)
         with self._lock:
-            self._write(
-                files={name: one for name, one in self._now.files.items() if name not in gone},
-                jobs={name: one for name, one in self._now.jobs.items() if name not in gone},
-                aside={name: one for name, one in self._now.aside.items() if name not in gone},
+            self._write_manifest(
+                files={name: one for name, one in self._manifest.files.items() if name not in gone},
+                jobs={name: one for name, one in self._manifest.jobs.items() if name not in gone},
+                aside={name: one for name, one in self._manifest.aside.items() if name not in gone},
             )
 
-    def put_aside(self, one: QuarantinedFile) -> None:
+    def quarantine(self, one: QuarantinedFile) -> None:
         """Write down a file that is not as the vendor counts it: it is not bought by itself."""
         with self._lock:
-            self._write(aside=self._now.aside | {one.path: one})
+            self._write_manifest(aside=self._manifest.aside | {one.path: one})
 
-    def pay(self, receipt: Payment) -> None:
+    def open_charge(self, payment: Payment) -> None:
         """Write down money before it is spent."""
         with self._lock:
-            self._write(receipts=[*self._now.receipts, receipt])
+            self._write_manifest(receipts=[*self._manifest.receipts, payment])
 
-    def settle(self, receipt: Payment, outcome: Literal["whole", "cut"] | None) -> None:
+    def close_charge(self, payment: Payment, outcome: Literal["whole", "cut"] | None) -> None:
         """Write down how an attempt ended; None: it was refused, and cost nothing."""
         with self._lock:
-            rest = list(self._now.receipts)
-            rest.remove(receipt)  # one of them: a killed run's may be equal, to the second
-            ended = [msgspec.structs.replace(receipt, outcome=outcome)] if outcome else []
-            self._write(receipts=[*rest, *ended])
+            rest = list(self._manifest.receipts)
+            rest.remove(payment)  # one of them: a killed run's may be equal, to the second
+            ended = [msgspec.structs.replace(payment, outcome=outcome)] if outcome else []
+            self._write_manifest(receipts=[*rest, *ended])
 
-    def order(self, job: BatchJob) -> None:
+    def add_job(self, job: BatchJob) -> None:
         """Write down a batch job, with its id as soon as it has one."""
         with self._lock:
-            self._write(jobs=self._now.jobs | {job.path: job})
+            self._write_manifest(jobs=self._manifest.jobs | {job.path: job})
 
-    def _write(self, **changed: object) -> None:
-        manifest = msgspec.structs.replace(self._now, **changed)
+    def _write_manifest(self, **changed: object) -> None:
+        manifest = msgspec.structs.replace(self._manifest, **changed)
         text = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
         with writing(self.folder, NAME):
             self.folder.mkdir(parents=True, exist_ok=True)
             _replace_whole(self.folder / NAME, text + b"\n")
-        self._now = manifest
+        self._manifest = manifest
 
 
 def open_manifest(dataset: str) -> ManifestStore:
@@ -161,7 +163,7 @@ def open_manifest(dataset: str) -> ManifestStore:
     folder = state_dir.inside(state_dir.data_dir(), dataset)
     if folder.parent != state_dir.data_dir():
         raise DataError(f"'{shown(dataset[:80])}' is no dataset.", where=str(state_dir.data_dir()))
-    return ManifestStore(folder, _read(folder / NAME) or Manifest(dataset=dataset))
+    return ManifestStore(folder, _read_manifest(folder / NAME) or Manifest(dataset=dataset))
 
 
 def manifest_stores() -> list[ManifestStore]:
@@ -201,7 +203,7 @@ def _replace_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _read(path: Path) -> Manifest | None:
+def _read_manifest(path: Path) -> Manifest | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:

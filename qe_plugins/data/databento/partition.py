@@ -44,7 +44,7 @@ class FilePart(msgspec.Struct, frozen=True, order=True):
 class Partition(msgspec.Struct, frozen=True):
     """The pieces of a purchase, and what the vendor could not resolve, in words."""
 
-    pieces: list[FilePart]
+    parts: list[FilePart]
     unresolved: list[str]
 
 
@@ -58,35 +58,41 @@ class SymbolWindow(msgspec.Struct, frozen=True, order=True):
     stype_in: str
 
 
-def plan(purchase: DownloadRequest, resolver: Resolver) -> Partition:
+def plan(request: DownloadRequest, resolver: Resolver) -> Partition:
     """Return the pieces of a purchase, sorted. Raises DataError where a symbol means nothing."""
-    pieces: set[FilePart] = set()
+    parts: set[FilePart] = set()
     unresolved: list[str] = []
-    for lot in purchase.lots():
-        windows, holes = _windows(lot, resolver)
-        unresolved += holes
-        for schema in lot.schemas:
-            pieces |= {_piece(lot.root, schema, w) for whole in windows for w in _by_year(whole)}
-    return Partition(sorted(pieces), unresolved)
+    for root_request in request.root_requests():
+        windows, gaps = _windows(root_request, resolver)
+        unresolved += gaps
+        for schema in root_request.schemas:
+            parts |= {
+                _file_part(root_request.root, schema, w)
+                for whole in windows
+                for w in _by_year(whole)
+            }
+    return Partition(sorted(parts), unresolved)
 
 
-def _windows(lot: RootRequest, resolver: Resolver) -> tuple[list[SymbolWindow], list[str]]:
+def _windows(request: RootRequest, resolver: Resolver) -> tuple[list[SymbolWindow], list[str]]:
     windows: list[SymbolWindow] = []
-    holes: list[str] = []
-    for symbol in lot.symbols:
+    gaps: list[str] = []
+    for symbol in request.symbols:
         if symbol.stype_in is SType.PARENT:
-            windows.append(SymbolWindow(lot.start, lot.end, symbol.text, symbol.text, SType.PARENT))
+            windows.append(
+                SymbolWindow(request.start, request.end, symbol.text, symbol.text, SType.PARENT)
+            )
             continue
-        spans = contract_spans(resolver, symbol, lot.start, lot.end)
+        spans = contract_spans(resolver, symbol, request.start, request.end)
         if symbol.stype_in is SType.CONTINUOUS:
-            holes += _holes(symbol, spans, lot)
-            spans = _padded(spans, lot, _listings(resolver, spans, lot))
+            gaps += _gaps(symbol, spans, request)
+            spans = _padded(spans, request, _listings(resolver, spans, request))
         windows += [SymbolWindow(s.start, s.end, s.key.name, s.key.raw, SType.RAW) for s in spans]
-    return windows, holes
+    return windows, gaps
 
 
 def _padded(
-    spans: list[SymbolSpan], lot: RootRequest, listed: dict[ContractKey, SymbolSpan]
+    spans: list[SymbolSpan], request: RootRequest, listed: dict[ContractKey, SymbolSpan]
 ) -> list[SymbolSpan]:
     """Return the spans with five sessions around each, where listed; those that meet joined.
 
@@ -94,8 +100,8 @@ def _padded(
     """
     padded: list[SymbolSpan] = []
     for span in sorted(spans, key=lambda one: (one.key, one.start)):
-        start = max(shifted(lot.root, span.start, -SESSIONS_AROUND), listed[span.key].start)
-        end = min(shifted(lot.root, span.end, SESSIONS_AROUND), listed[span.key].end)
+        start = max(shifted(request.root, span.start, -SESSIONS_AROUND), listed[span.key].start)
+        end = min(shifted(request.root, span.end, SESSIONS_AROUND), listed[span.key].end)
         if padded and padded[-1].key == span.key and padded[-1].end >= start:
             start, end = padded[-1].start, max(padded.pop().end, end)
         padded.append(SymbolSpan(start, end, span.key))
@@ -103,13 +109,13 @@ def _padded(
 
 
 def _listings(
-    resolver: Resolver, spans: list[SymbolSpan], lot: RootRequest
+    resolver: Resolver, spans: list[SymbolSpan], request: RootRequest
 ) -> dict[ContractKey, SymbolSpan]:
     """Return the days of the lot on which each contract is listed; on others nobody has it."""
     keys = {span.key for span in spans}
     raw = sorted({key.raw for key in keys})
-    answer = resolver.resolve(raw, SType.RAW, SType.ID, lot.start, lot.end)
-    listed = {span.key: SymbolSpan(lot.start, lot.end, span.key) for span in spans}
+    answer = resolver.resolve(raw, SType.RAW, SType.ID, request.start, request.end)
+    listed = {span.key: SymbolSpan(request.start, request.end, span.key) for span in spans}
     days: dict[ContractKey, list[Interval]] = {}
     for name, intervals in answer.items():
         for one in intervals:
@@ -117,20 +123,20 @@ def _listings(
                 days.setdefault(key, []).append(one)
     for key, found in days.items():
         first, last = min(one.start for one in found), max(one.end for one in found)
-        listed[key] = SymbolSpan(max(first, lot.start), min(last, lot.end), key)
+        listed[key] = SymbolSpan(max(first, request.start), min(last, request.end), key)
     return listed
 
 
-def _holes(symbol: Symbol, spans: list[SymbolSpan], lot: RootRequest) -> list[str]:
+def _gaps(symbol: Symbol, spans: list[SymbolSpan], request: RootRequest) -> list[str]:
     """Return, in words, the days on which a continuous series stood for no contract."""
-    covered, holes = lot.start, []
+    covered, gaps = request.start, []
     for span in sorted(spans):
         if span.start > covered:
-            holes.append(f"{symbol.text} stands for no contract from {covered} until {span.start}")
+            gaps.append(f"{symbol.text} stands for no contract from {covered} until {span.start}")
         covered = max(covered, span.end)
-    if covered < lot.end:
-        holes.append(f"{symbol.text} stands for no contract from {covered} until {lot.end}")
-    return holes
+    if covered < request.end:
+        gaps.append(f"{symbol.text} stands for no contract from {covered} until {request.end}")
+    return gaps
 
 
 def _by_year(window: SymbolWindow) -> list[SymbolWindow]:
@@ -146,7 +152,7 @@ def _by_year(window: SymbolWindow) -> list[SymbolWindow]:
     ]
 
 
-def _piece(root: str, schema: str, window: SymbolWindow) -> FilePart:
+def _file_part(root: str, schema: str, window: SymbolWindow) -> FilePart:
     return FilePart(
         root=root,
         schema=schema,

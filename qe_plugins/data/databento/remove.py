@@ -34,54 +34,56 @@ def remove_data(names: Sequence[str], *, paid: bool = False) -> Removed:
     DataError for an unknown name, and for a file that was paid for unless `paid` says so.
     """
     wanted = list(dict.fromkeys(names))
-    shelves = manifest_stores()
+    stores = manifest_stores()
     generated = [name for name in wanted if _is_generated(name)]
-    by_book = {
-        book.now.dataset: found
-        for book in shelves
-        if (found := [name for name in wanted if name in _known(book)])
+    by_dataset = {
+        store.manifest.dataset: found
+        for store in stores
+        if (found := [name for name in wanted if name in _known(store)])
     }
-    found_names = {name for found in by_book.values() for name in found} | set(generated)
+    found_names = {name for found in by_dataset.values() for name in found} | set(generated)
     for name in wanted:
         if name not in found_names:
-            known = [one for book in shelves for one in _known(book)]
+            known = [one for store in stores for one in _known(store)]
             raise DataError(
                 "no such file.",
                 where=name,
                 hint=did_you_mean(name, known) or "'qe data list' names what is here.",
             )
-    for book in shelves:
-        _refuse_paid(book, by_book.get(book.now.dataset, []), paid)
-    catalogs = [built for one, some in by_book.items() if (built := _remove(one, some))]
+    for store in stores:
+        _refuse_paid(store, by_dataset.get(store.manifest.dataset, []), paid)
+    catalogs = [built for one, some in by_dataset.items() if (built := _remove(one, some))]
     for name in generated:
         shutil.rmtree(state_dir.data_dir() / name)
     return Removed(wanted, catalogs)
 
 
 def _remove(dataset: str, names: Sequence[str]) -> CatalogSummary | None:
-    with locked(dataset) as book:
-        rest = [entry for name, entry in book.now.files.items() if name not in names]
-        with prepared(book, rest, book.path) as made:
-            places = [book.path(name) for name in names]
-            places += [book.path(one.kept) for one in book.now.aside.values() if one.path in names]
-            with tempfile.TemporaryDirectory(dir=book.folder, prefix=".removed.") as away:
+    with locked(dataset) as store:
+        rest = [entry for name, entry in store.manifest.files.items() if name not in names]
+        with prepared(store, rest, store.path) as build:
+            places = [store.path(name) for name in names]
+            places += [
+                store.path(one.kept) for one in store.manifest.aside.values() if one.path in names
+            ]
+            with tempfile.TemporaryDirectory(dir=store.folder, prefix=".removed.") as away:
                 for number, place in enumerate(places):
                     if place.exists():
                         os.replace(place, Path(away, str(number)))
-                book.remove(names)
-            if made is None:
-                remove(book.folder / FOLDER)
+                store.remove(names)
+            if build is None:
+                remove(store.folder / FOLDER)
                 return None
-            made.put()
-            return made.built
+            build.install()
+            return build.built
 
 
-def _known(book: ManifestStore) -> list[str]:
-    return [*book.now.files, *book.now.aside]
+def _known(store: ManifestStore) -> list[str]:
+    return [*store.manifest.files, *store.manifest.aside]
 
 
-def _refuse_paid(book: ManifestStore, names: Sequence[str], paid: bool) -> None:
-    files = [book.now.files[name] for name in names if name in book.now.files]
+def _refuse_paid(store: ManifestStore, names: Sequence[str], paid: bool) -> None:
+    files = [store.manifest.files[name] for name in names if name in store.manifest.files]
     bought = [one for one in files if one.source != "import"]
     if bought and not paid:
         more = f" and {len(bought) - 1} more" if len(bought) > 1 else ""

@@ -81,11 +81,11 @@ class DownloadRequest(Section, frozen=True, kw_only=True):
     roots: dict[str, RootOptions]
     databento: ApiOptions = ApiOptions()
 
-    def lots(self) -> list[RootRequest]:
+    def root_requests(self) -> list[RootRequest]:
         """Return what to buy of each root, in the order written."""
-        return [self._lot(name, root) for name, root in self.roots.items()]
+        return [self._root_request(name, root) for name, root in self.roots.items()]
 
-    def _lot(self, name: str, root: RootOptions) -> RootRequest:
+    def _root_request(self, name: str, root: RootOptions) -> RootRequest:
         said = self.symbols if root.symbols is None else root.symbols
         return RootRequest(
             root=name,
@@ -96,19 +96,19 @@ class DownloadRequest(Section, frozen=True, kw_only=True):
         )
 
 
-def load_purchase(path: Path) -> DownloadRequest:
+def load_request(path: Path) -> DownloadRequest:
     """Read a purchase file. Raises ConfigError with file and line."""
     file = path.resolve()
     if not file.exists():
         raise ConfigError("no such file.", where=display(file), hint=missing(file))
     tree = settle(_bare_roots(interpolate(gather(file), variables())))
-    purchase: DownloadRequest = Decoder().decode(DownloadRequest, tree)
-    refuse_others(purchase.dataset, tree.nearest(("dataset",)).place)
-    if not purchase.roots:
+    request: DownloadRequest = Decoder().decode(DownloadRequest, tree)
+    refuse_others(request.dataset, tree.nearest(("dataset",)).place)
+    if not request.roots:
         raise ConfigError("'roots' names no root.", where=tree.nearest(("roots",)).place)
-    for name in purchase.roots:
-        _check(name, purchase, tree)
-    return purchase
+    for name in request.roots:
+        _check(name, request, tree)
+    return request
 
 
 def symbol_of(root: str, text: str) -> Symbol:
@@ -128,18 +128,21 @@ def symbol_of(root: str, text: str) -> Symbol:
     return symbol
 
 
-def _check(name: str, purchase: DownloadRequest, tree: YamlNode) -> None:
+def _check(name: str, request: DownloadRequest, tree: YamlNode) -> None:
     """Raise ConfigError, at its line, for symbols or dates of a root that mean nothing."""
     place = tree.nearest(("roots", name)).place
-    said = "symbols" if purchase.roots[name].symbols is not None else None
+    said = "symbols" if request.roots[name].symbols is not None else None
     where = tree.nearest(("roots", name, "symbols")).place if said else place
     try:
-        lot = purchase._lot(name, purchase.roots[name])
+        root_request = request._root_request(name, request.roots[name])
     except DataError as error:
         text = f"{error.where}: {error.message}" if error.where else error.message
         raise ConfigError(text, where=where, hint=error.hint) from error
-    if lot.start >= lot.end:
-        raise ConfigError(f"start must be before end, was {lot.start} and {lot.end}.", where=place)
+    if root_request.start >= root_request.end:
+        raise ConfigError(
+            f"start must be before end, was {root_request.start} and {root_request.end}.",
+            where=place,
+        )
 
 
 def _bare_roots(tree: YamlNode) -> YamlNode:

@@ -60,8 +60,8 @@ def was_billed(error: BaseException) -> bool:
 def wait(state: RetryCallState) -> float:
     """Return the seconds before the next attempt: as `Retry-After` says, else with backoff."""
     error = state.outcome.exception() if state.outcome else None
-    asked = _retry_after(error)
-    return min(asked, LONGEST_WAIT) if asked is not None else backoff(state)
+    seconds = _retry_after(error)
+    return min(seconds, LONGEST_WAIT) if seconds is not None else backoff(state)
 
 
 def retrying(sleep: Callable[[float], None]) -> Retrying:

@@ -15,9 +15,9 @@ from qe_plugins.data.databento.catalog_builder import CatalogSummary, rebuild
 from qe_plugins.data.databento.catalog_stamp import FOLDER, is_fresh, refuse_foreign
 from qe_plugins.data.databento.client import DatabentoClient, connect
 from qe_plugins.data.databento.download import Downloader, DownloadProgress, FileJob
-from qe_plugins.data.databento.estimate import Estimate, fill, lines, total
+from qe_plugins.data.databento.estimate import Estimate, estimate, lines, total
 from qe_plugins.data.databento.manifest import ManifestStore, locked, open_manifest
-from qe_plugins.data.databento.request import DownloadRequest, load_purchase
+from qe_plugins.data.databento.request import DownloadRequest, load_request
 from qe_plugins.errors import DataError
 
 FOR_RETRIES = Decimal("1.1")  # what "yes" at the prompt allows beyond the quote
@@ -46,70 +46,79 @@ class DownloadSession:
     """One purchase at the vendor's, with its dataset locked for us."""
 
     def __init__(
-        self, purchase: DownloadRequest, desk: DatabentoClient, book: ManifestStore
+        self, request: DownloadRequest, client: DatabentoClient, store: ManifestStore
     ) -> None:
-        self._purchase, self._desk, self._book = purchase, desk, book
+        self._request, self._client, self._store = request, client, store
 
-    def fill(self, started: Started) -> Estimate:
+    def estimate(self, started: Started) -> Estimate:
         """Ask, for free, what is still to be bought."""
-        return fill(self._purchase, self._desk, self._book, started)
+        return estimate(self._request, self._client, self._store, started)
 
-    def buy(
-        self, cart: Estimate, limit: Decimal, watch: Callable[[DownloadProgress], None]
+    def download(
+        self, estimated: Estimate, limit: Decimal, watch: Callable[[DownloadProgress], None]
     ) -> DownloadResult:
         """Buy what is in the cart for at most `limit` dollars."""
-        quote = total(cart.wanted.values())
+        quote = total(estimated.wanted.values())
         budget = Budget(limit, quote.dollars)
-        before = len(self._book.now.receipts)
-        counter = Downloader(self._desk, self._book, budget, self._purchase.databento.batch_above)
-        orders = [FileJob(piece, one, cart.conditions) for piece, one in cart.wanted.items()]
-        counter.buy(orders, watch)
-        new = self._book.now.receipts[before:]
+        before = len(self._store.manifest.receipts)
+        downloader = Downloader(
+            self._client, self._store, budget, self._request.databento.batch_above
+        )
+        jobs = [
+            FileJob(file_part, one, estimated.conditions)
+            for file_part, one in estimated.wanted.items()
+        ]
+        downloader.download(jobs, watch)
+        new = self._store.manifest.receipts[before:]
         return DownloadResult(
-            dataset=self._purchase.dataset,
-            folder=str(self._book.folder),
-            files=len(orders),
-            held=len(cart.held),
+            dataset=self._request.dataset,
+            folder=str(self._store.folder),
+            files=len(jobs),
+            held=len(estimated.held),
             rows=quote.rows,
             bytes=quote.bytes,
             quoted=quote.dollars,
             dollars=budget.spent,
             retries=[f"{one.path} ({usd(one.dollars)})" for one in new if one.outcome == "cut"],
-            conditions={day.isoformat(): what for day, what in sorted(cart.conditions.items())},
-            unresolved=cart.unresolved,
-            catalog=self._rebuilt(bool(orders)),
+            conditions={
+                day.isoformat(): what for day, what in sorted(estimated.conditions.items())
+            },
+            unresolved=estimated.unresolved,
+            catalog=self._rebuild_catalog(bool(jobs)),
         )
 
-    def _rebuilt(self, bought: bool) -> CatalogSummary | None:
+    def _rebuild_catalog(self, bought: bool) -> CatalogSummary | None:
         """Make the catalog again where files came, or where it is not what the files say."""
-        fresh = is_fresh(self._book.folder / FOLDER, self._book.now)
-        return rebuild(self._book) if bought or not fresh else None
+        fresh = is_fresh(self._store.folder / FOLDER, self._store.manifest)
+        return rebuild(self._store) if bought or not fresh else None
 
 
-def estimate(config: Path, started: Started) -> Estimate:
+def estimate_request(config: Path, started: Started) -> Estimate:
     """Return what the purchase in a file comes to. Nothing is bought, nothing is written."""
-    purchase = load_purchase(config)
-    desk = connect(purchase.dataset, purchase.databento.gateway)
-    return fill(purchase, desk, open_manifest(purchase.dataset), started)
+    request = load_request(config)
+    client = connect(request.dataset, request.databento.gateway)
+    return estimate(request, client, open_manifest(request.dataset), started)
 
 
 @contextmanager
-def opened(config: Path) -> Iterator[DownloadSession]:
+def open_session(config: Path) -> Iterator[DownloadSession]:
     """Open the purchase in a file; one run at a time may change a dataset's folder.
 
     Raises DataError, before anything is asked or bought, where a folder that was not made here is
     in the place of the catalog.
     """
-    purchase = load_purchase(config)
-    desk = connect(purchase.dataset, purchase.databento.gateway)
-    with locked(purchase.dataset) as book:
-        refuse_foreign(book.folder / FOLDER)
-        yield DownloadSession(purchase, desk, book)
+    request = load_request(config)
+    client = connect(request.dataset, request.databento.gateway)
+    with locked(request.dataset) as store:
+        refuse_foreign(store.folder / FOLDER)
+        yield DownloadSession(request, client, store)
 
 
-def limit(cart: Estimate, most: Decimal | None, ask: Callable[[str], bool] | None) -> Decimal:
+def spending_limit(
+    estimated: Estimate, most: Decimal | None, ask: Callable[[str], bool] | None
+) -> Decimal:
     """Return what may be spent. Raises DataError above `most`, or without a yes."""
-    quote = total(cart.wanted.values()).dollars
+    quote = total(estimated.wanted.values()).dollars
     if most is not None:
         if quote > most:
             raise DataError(
@@ -117,7 +126,7 @@ def limit(cart: Estimate, most: Decimal | None, ask: Callable[[str], bool] | Non
                 hint="Raise --max-cost, or buy fewer roots, schemas or days.",
             )
         return most
-    if not cart.wanted:
+    if not estimated.wanted:
         return Decimal(0)
     if ask is None:
         raise DataError(
@@ -126,19 +135,19 @@ def limit(cart: Estimate, most: Decimal | None, ask: Callable[[str], bool] | Non
         )
     most = (quote * FOR_RETRIES).quantize(Decimal("0.01"), ROUND_UP)
     if not ask(
-        f"Buy {len(cart.wanted)} files for {usd(quote)} (with retries at most {usd(most)})?"
+        f"Buy {len(estimated.wanted)} files for {usd(quote)} (with retries at most {usd(most)})?"
     ):
         raise DataError("nothing was bought.")
     return most
 
 
-def quoted(cart: Estimate) -> dict[str, Any]:
+def estimate_document(estimated: Estimate) -> dict[str, Any]:
     """Return an estimate as one document."""
-    whole = total(cart.wanted.values())
+    whole = total(estimated.wanted.values())
     return {
-        "lines": lines(cart.wanted),
-        "total": {"files": len(cart.wanted), **msgspec.structs.asdict(whole)},
-        "held": len(cart.held),
-        "conditions": {day.isoformat(): what for day, what in sorted(cart.conditions.items())},
-        "unresolved": cart.unresolved,
+        "lines": lines(estimated.wanted),
+        "total": {"files": len(estimated.wanted), **msgspec.structs.asdict(whole)},
+        "held": len(estimated.held),
+        "conditions": {day.isoformat(): what for day, what in sorted(estimated.conditions.items())},
+        "unresolved": estimated.unresolved,
     }

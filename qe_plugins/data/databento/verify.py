@@ -38,18 +38,18 @@ class FileToVerify(msgspec.Struct, frozen=True):
     entry: FileEntry | None = None
 
 
-def copies(books: Iterable[ManifestStore]) -> list[FileToVerify]:
+def dataset_files(stores: Iterable[ManifestStore]) -> list[FileToVerify]:
     """Return every file of these datasets, those too that no manifest knows."""
     found: dict[Path, FileToVerify] = {}
-    for book in books:
-        for path in sorted(book.folder.rglob("*.dbn.zst")):
-            found[path] = FileToVerify(path, path.relative_to(book.folder).as_posix())
-        for name, entry in book.now.files.items():
-            found[book.path(name)] = FileToVerify(book.path(name), name, entry)
+    for store in stores:
+        for path in sorted(store.folder.rglob("*.dbn.zst")):
+            found[path] = FileToVerify(path, path.relative_to(store.folder).as_posix())
+        for name, entry in store.manifest.files.items():
+            found[store.path(name)] = FileToVerify(store.path(name), name, entry)
     return list(found.values())
 
 
-def copies_in(place: Path) -> list[FileToVerify]:
+def files_in(place: Path) -> list[FileToVerify]:
     """Return the files of a folder, or the one file. Raises DataError where there is none."""
     paths = [place] if place.is_file() else sorted(place.rglob("*.dbn.zst"))
     if not paths:
@@ -76,60 +76,66 @@ class VerifyReport(msgspec.Struct, frozen=True):
     notes: list[str]
 
 
-def verify(files: Sequence[FileToVerify], books: Iterable[ManifestStore] = ()) -> VerifyReport:
+def verify(files: Sequence[FileToVerify], stores: Iterable[ManifestStore] = ()) -> VerifyReport:
     """Read every file again, and the catalogs of datasets, and return what is wrong with them.
 
     A file that is damaged costs one line, and the others are looked at without it.
     """
     wrong: list[str] = []
-    sound: list[tuple[FileToVerify, CompleteFile]] = []
+    complete: list[tuple[FileToVerify, CompleteFile]] = []
     for one in files:
         try:
-            sound.append((one, _unchanged(one)))
+            complete.append((one, _read_unchanged(one)))
         except DataError as error:
-            message = _said(error).removeprefix(f"{one.path} ").removeprefix(f"{one.name}, ")
+            message = _error_text(error).removeprefix(f"{one.path} ").removeprefix(f"{one.name}, ")
             wrong.append(f"{one.name}: {message}")
-    gathered = BarAudit(
-        _ticks([one.path for one, w in sound if w.header.schema == "definition"], wrong)
+    audit = BarAudit(
+        _ticks([one.path for one, w in complete if w.header.schema == "definition"], wrong)
     )
-    for one, whole in sound:
+    for one, whole in complete:
         try:
-            wrong += [f"{one.name}: {text}" for text in _look(one, whole.rows, gathered)]
+            wrong += [f"{one.name}: {text}" for text in _check_rows(one, whole.rows, audit)]
         except (DataError, ValueError, KeyError, OSError) as error:
-            wrong.append(f"{one.name}: {_said(error)}")
-    wrong += [f"{FOLDER} of {one.now.dataset}: {text}" for one in books for text in _catalog(one)]
-    series = gathered.series()
+            wrong.append(f"{one.name}: {_error_text(error)}")
+    wrong += [
+        f"{FOLDER} of {one.manifest.dataset}: {text}"
+        for one in stores
+        for text in _catalog_faults(one)
+    ]
+    series = audit.series()
     wrong += [f"{one.contract} {one.schema}: {text}" for one in series for text in one.wrong]
     notes = [f"{one.contract} {one.schema}: {text}" for one in series for text in one.notes]
-    rows = sum(whole.rows for _, whole in sound)
-    return VerifyReport(len(files), rows, series, wrong, [*notes, *_doubts(files), *_strays(files)])
+    rows = sum(whole.rows for _, whole in complete)
+    return VerifyReport(
+        len(files), rows, series, wrong, [*notes, *_degraded_days(files), *_unlisted_files(files)]
+    )
 
 
-def _catalog(book: ManifestStore) -> list[str]:
+def _catalog_faults(store: ManifestStore) -> list[str]:
     """Return how the catalog of a dataset is not what its files say."""
-    folder = book.folder / FOLDER
+    folder = store.folder / FOLDER
     if not folder.is_dir():
-        missing = bool(sources(book.now.files.values()))
+        missing = bool(sources(store.manifest.files.values()))
         return [f"is not there; {REBUILD}"] if missing else []
-    return [f"{text}; {REBUILD}" for text in faults(folder, book.now)]
+    return [f"{text}; {REBUILD}" for text in faults(folder, store.manifest)]
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     text = error.message if isinstance(error, DataError) else f"cannot be read: {error}"
     return " ".join(text.split()).rstrip(".")
 
 
-def _unchanged(copy: FileToVerify) -> CompleteFile:
+def _read_unchanged(file: FileToVerify) -> CompleteFile:
     """Return a file that is whole and as written down. Raises DataError for any other."""
-    if not copy.path.exists():
+    if not file.path.exists():
         raise DataError("it is gone")
-    whole = read_whole(copy.path, copy.name)
-    refuse_others(whole.header.dataset, copy.name)
-    if copy.entry and whole.sha256 != copy.entry.sha256:
+    whole = read_whole(file.path, file.name)
+    refuse_others(whole.header.dataset, file.name)
+    if file.entry and whole.sha256 != file.entry.sha256:
         raise DataError("it was changed: its SHA-256 is not the one written down")
-    if copy.entry and whole.rows != copy.entry.rows:
-        raise DataError(f"it has {whole.rows:,} rows, and {copy.entry.rows:,} were written down")
-    check_records(copy.path, copy.name, copy.name)
+    if file.entry and whole.rows != file.entry.rows:
+        raise DataError(f"it has {whole.rows:,} rows, and {file.entry.rows:,} were written down")
+    check_records(file.path, file.name, file.name)
     return whole
 
 
@@ -138,7 +144,7 @@ def _ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
     try:
         defined = read_definitions(files)
     except DataError as error:
-        wrong.append(_said(error))
+        wrong.append(_error_text(error))
         return {}
     wrong += [str(refusal) for refusal in defined.refused]
     return {
@@ -148,31 +154,31 @@ def _ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
     }
 
 
-def _look(copy: FileToVerify, rows: int, gathered: BarAudit) -> Iterator[str]:
+def _check_rows(file: FileToVerify, rows: int, audit: BarAudit) -> Iterator[str]:
     """Yield what is wrong with a file's rows as a whole; gather its bars by contract."""
-    about = header(copy.path)
+    about = header(file.path)
     if about.schema in SECONDS:
-        records = read_records(copy.path, rows)
-        yield from _times(records["ts_event"], copy, about)
+        records = read_records(file.path, rows)
+        yield from _times(records["ts_event"], file, about)
         for name, mine in by_contract(records, about.names):
             if name:
-                gathered.add(name, about.schema, mine)
+                audit.add(name, about.schema, mine)
             else:
                 yield f"{len(mine):,} rows of ids that it does not name"
     elif about.schema in RECORDS:
         kind = np.dtype(RECORDS[about.schema]._dtypes)
-        if record_size(copy.path) == kind.itemsize:  # else an older version of DBN
-            yield from _times(read_records(copy.path, rows, kind)["ts_recv"], copy, about)
+        if record_size(file.path) == kind.itemsize:  # else an older version of DBN
+            yield from _times(read_records(file.path, rows, kind)["ts_recv"], file, about)
 
 
-def _times(stamps: np.ndarray[Any, Any], copy: FileToVerify, about: Header) -> Iterator[str]:
-    if copy.entry is not None and copy.entry.source != "import":
-        yield from out_of_range(stamps, _midnight(copy.entry.start), _midnight(copy.entry.end))
+def _times(stamps: np.ndarray[Any, Any], file: FileToVerify, about: Header) -> Iterator[str]:
+    if file.entry is not None and file.entry.source != "import":
+        yield from out_of_range(stamps, _midnight(file.entry.start), _midnight(file.entry.end))
     else:
         yield from out_of_range(stamps, about.start, about.end)
 
 
-def _doubts(files: Iterable[FileToVerify]) -> list[str]:
+def _degraded_days(files: Iterable[FileToVerify]) -> list[str]:
     """Return, in words, the days that the vendor called doubtful when it sold them."""
     known: dict[str, set[str]] = {}
     for one in files:
@@ -181,7 +187,7 @@ def _doubts(files: Iterable[FileToVerify]) -> list[str]:
     return [f"{what}: {len(names)} files" for what, names in sorted(known.items())]
 
 
-def _strays(files: Iterable[FileToVerify]) -> list[str]:
+def _unlisted_files(files: Iterable[FileToVerify]) -> list[str]:
     """Return the files that lie among known ones and are in no manifest, in words."""
     files = list(files)
     if all(one.entry is None for one in files):

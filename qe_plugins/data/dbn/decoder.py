@@ -31,10 +31,12 @@ from qe_plugins.data.dbn.files import DbnFile, decoding, slices
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import DATED, dated_key
 
-type Piece = tuple[Path, int, int]  # a Parquet file, and the times, end exclusive, that are meant
+type SeriesSlice = tuple[
+    Path, int, int
+]  # a Parquet file, and the times, end exclusive, that are meant
 
 
-def refuse_shared(parts: Sequence[Piece], name: str, place: str) -> None:
+def refuse_shared(parts: Sequence[SeriesSlice], name: str, place: str) -> None:
     """Raise DataError where two files have quotes or trades of the same time.
 
     A part's file lies in a folder of its source, in a folder of its slice.
@@ -56,7 +58,7 @@ def refuse_shared(parts: Sequence[Piece], name: str, place: str) -> None:
             )
 
 
-def in_order(parts: Sequence[Piece]) -> Iterator[pa.Table]:
+def in_order(parts: Sequence[SeriesSlice]) -> Iterator[pa.Table]:
     """Yield a series' records by time: part after part, or in one where parts overlap."""
     spans = [
         (span, part)
@@ -64,14 +66,14 @@ def in_order(parts: Sequence[Piece]) -> Iterator[pa.Table]:
         if (span := row_groups.span(row_groups.groups(part[0]), part[1], part[2]))
     ]
     spans.sort(key=lambda one: (one[0].first, one[0].last))
-    tables = (_table(*part) for _, part in spans)
+    tables = (_read_slice(*part) for _, part in spans)
     if all(one.last <= following.first for (one, _), (following, _) in pairwise(spans)):
         yield from tables
     else:
         yield pa.concat_tables(list(tables)).sort_by(row_groups.STAMP)
 
 
-def _table(file: Path, since: int, until: int) -> pa.Table:
+def _read_slice(file: Path, since: int, until: int) -> pa.Table:
     with pq.ParquetFile(file) as parquet:
         table = parquet.read().replace_schema_metadata(parquet.schema_arrow.metadata)
     first, last = np.searchsorted(row_groups.times(table), (since, until))
@@ -112,7 +114,7 @@ def decode(
         listed[str(one.raw_symbol)].append(one)
     loader = DatabentoDataLoader(PUBLISHERS)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as raw:
-        pieces: dict[tuple[RecordKind, str], list[Piece]] = defaultdict(list)
+        slices_of: dict[tuple[RecordKind, str], list[SeriesSlice]] = defaultdict(list)
         for number, file in enumerate(files):
             for symbol in file.symbols:
                 known = listed[symbol][0].price_precision if symbol in listed else None
@@ -123,9 +125,9 @@ def decode(
                 load = getattr(loader, LOADS[kind][file.schema])
                 path = Path(raw, f"{number}-{kind.value}")
                 _write_raw(path, kind, load, file, place)
-                for key, piece in _pieces(path, kind, listed, file, place):
-                    pieces[key].append(piece)
-        for (kind, name), parts in pieces.items():
+                for key, slice_ in _dated_slices(path, kind, listed, file, place):
+                    slices_of[key].append(slice_)
+        for (kind, name), parts in slices_of.items():
             refuse_shared(parts, name, place)
             write_tables(folder, kind, name, in_order(parts))
 
@@ -164,24 +166,24 @@ def _write_raw(path: Path, kind: RecordKind, load: Load, file: DbnFile, place: s
             RecordKind.TRADES: catalog.write_trade_ticks,
         }
         with decoding(file, place):
-            for listed in _by_contract(load(part)):
+            for listed in _group_by_contract(load(part)):
                 writers[kind](listed)
 
 
-def _by_contract(records: list[Any]) -> Iterable[list[Any]]:
+def _group_by_contract(records: list[Any]) -> Iterable[list[Any]]:
     series = defaultdict(list)
     for record in records:
         series[record.instrument_id].append(record)
     return series.values()
 
 
-def _pieces(
+def _dated_slices(
     path: Path,
     kind: RecordKind,
     contracts: dict[str, list[FuturesContract]],
     source: DbnFile,
     place: str,
-) -> Iterable[tuple[tuple[RecordKind, str], Piece]]:
+) -> Iterable[tuple[tuple[RecordKind, str], SeriesSlice]]:
     """Yield the dated series that each raw series of a file belongs to."""
     for file in sorted(path.glob("*/data/*/*/*.parquet")):
         raw, since = file.parent.name.rpartition(".")[0], 0

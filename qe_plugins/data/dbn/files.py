@@ -42,8 +42,8 @@ def read_header(path: Path, place: str) -> DbnFile:
     """Return what a file's header says. Raises DataError for a file that is not DBN."""
     head = b""
     try:
-        for piece in decompressed(path):
-            head += piece
+        for block in decompressed(path):
+            head += block
             if len(head) >= PRELUDE and len(head) >= header_size(head):
                 break
         if not head.startswith(MAGIC):
@@ -66,10 +66,10 @@ def check_whole(path: Path, place: str) -> int:
     """Read a file to its end and return its records. Raises DataError where it is cut short."""
     size, head = 0, b""
     try:
-        for piece in decompressed(path):
+        for block in decompressed(path):
             if len(head) < PRELUDE or len(head) <= header_size(head):
-                head += piece
-            size += len(piece)
+                head += block
+            size += len(block)
     except EOFError as error:
         raise _cut_short(path, place) from error
     except zstandard.ZstdError as error:
@@ -116,11 +116,11 @@ def decompressed(path: Path) -> Iterator[bytes]:
     frame = zstandard.ZstdDecompressor().decompressobj()
     came, most = 0, FREE + DENSEST * path.stat().st_size
     with path.open("rb") as file:
-        while block := file.read(STEP):
-            while block:
+        while compressed := file.read(STEP):
+            while compressed:
                 if frame.eof:
                     frame = zstandard.ZstdDecompressor().decompressobj()
-                content = frame.decompress(block)
+                content = frame.decompress(compressed)
                 came += len(content)
                 if came > most:
                     raise DataError(
@@ -128,7 +128,7 @@ def decompressed(path: Path) -> Iterator[bytes]:
                         hint="Records of a market do not pack so densely: it is no data of one.",
                     )
                 yield content
-                block = frame.unused_data
+                compressed = frame.unused_data
     if not frame.eof:
         raise EOFError
 
@@ -190,16 +190,16 @@ def slices(path: Path, folder: Path, records: int = RECORDS) -> Iterator[Path]:
 
 def _contents(path: Path, records: int) -> Iterator[bytes]:
     """Yield header and records of each slice; of a file without records nothing."""
-    held = bytearray()
+    buffered = bytearray()
     header, size = b"", 0
-    for piece in decompressed(path):
-        held += piece
-        if not header and len(held) > PRELUDE and len(held) > header_size(held):
-            header = bytes(held[: header_size(held)])
-            del held[: len(header)]
-            size = records * 4 * held[0]
-        while header and len(held) >= size:
-            yield header + held[:size]
-            del held[:size]
-    if header and held:
-        yield header + held
+    for block in decompressed(path):
+        buffered += block
+        if not header and len(buffered) > PRELUDE and len(buffered) > header_size(buffered):
+            header = bytes(buffered[: header_size(buffered)])
+            del buffered[: len(header)]
+            size = records * 4 * buffered[0]
+        while header and len(buffered) >= size:
+            yield header + buffered[:size]
+            del buffered[:size]
+    if header and buffered:
+        yield header + buffered

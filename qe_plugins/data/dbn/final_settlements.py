@@ -38,7 +38,7 @@ def read_settlements(
     return {str(named[n].id): _settlement(str(named[n].id), one) for n, one in found.items()}
 
 
-def keep(files: Iterable[Path], folder: Path) -> int:
+def write_settlements(files: Iterable[Path], folder: Path) -> int:
     """Write what `files` say of a catalog's contracts into its folder; return how many settle."""
     every = ParquetDataCatalog(str(folder)).instruments()
     found = read_settlements(files, [one for one in every if isinstance(one, FuturesContract)])

@@ -105,26 +105,28 @@ def _no_price(prices: Columns) -> Any:
 
 
 def _batches(path: Path, kind: RecordType, place: str, name: str) -> Iterator[Columns]:
-    held, begun = bytearray(), False
+    buffered, begun = bytearray(), False
     layout: np.dtype[Any] = np.dtype("u1")
-    for piece in decompressed(path):
-        held += piece
-        if not begun and len(held) > PRELUDE and len(held) > header_size(held):
-            del held[: header_size(held)]
+    for block in decompressed(path):
+        buffered += block
+        if not begun and len(buffered) > PRELUDE and len(buffered) > header_size(buffered):
+            del buffered[: header_size(buffered)]
             begun = True
-            if 4 * held[0] not in kind.layouts:
+            if 4 * buffered[0] not in kind.layouts:
                 raise DataError(
-                    f"{name}, record 1: field 'length' is {held[0]}, which no record of this "
+                    f"{name}, record 1: field 'length' is {buffered[0]}, which no record of this "
                     "schema has.",
                     where=place,
                     hint="Download the file again.",
                 )
-            layout = kind.layouts[4 * held[0]]
-        while begun and len(held) >= BATCH * layout.itemsize:
-            yield np.frombuffer(bytes(held[: BATCH * layout.itemsize]), layout)
-            del held[: BATCH * layout.itemsize]
-    if begun and held:
-        yield np.frombuffer(bytes(held[: len(held) // layout.itemsize * layout.itemsize]), layout)
+            layout = kind.layouts[4 * buffered[0]]
+        while begun and len(buffered) >= BATCH * layout.itemsize:
+            yield np.frombuffer(bytes(buffered[: BATCH * layout.itemsize]), layout)
+            del buffered[: BATCH * layout.itemsize]
+    if begun and buffered:
+        yield np.frombuffer(
+            bytes(buffered[: len(buffered) // layout.itemsize * layout.itemsize]), layout
+        )
 
 
 def _wrong(name: str, before: int, field: str, record: Any, place: str) -> DataError:

@@ -87,11 +87,11 @@ def _parts(file: Path, root: str) -> Iterator[pl.DataFrame]:
 
 def _full(reader: zstandard.ZstdDecompressionReader, wanted: int) -> bytes:
     """Return the next bytes, as many as wanted where there are: a read may bring fewer."""
-    pieces = []
-    while wanted and (piece := reader.read(wanted)):
-        pieces.append(piece)
-        wanted -= len(piece)
-    return b"".join(pieces)
+    parts = []
+    while wanted and (part := reader.read(wanted)):
+        parts.append(part)
+        wanted -= len(part)
+    return b"".join(parts)
 
 
 def _header(reader: zstandard.ZstdDecompressionReader) -> databento_dbn.Metadata:

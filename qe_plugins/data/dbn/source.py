@@ -29,7 +29,7 @@ DEFINITION = "definition"
 SUFFIX = ".dbn.zst"
 
 
-def shelf(data: DataSettings, where: Where) -> tuple[str, Catalog]:
+def open_source(data: DataSettings, where: Where) -> tuple[str, Catalog]:
     """Return the tape's name and its catalog, decoded on first use.
 
     The cache is keyed by the content of the files, so a changed file is decoded again. Raises
@@ -72,7 +72,7 @@ def _build(
         written = write_bars(bars, found.contracts, folder)
         _refuse_left(written.left, refused, bars, place)
         decode(recorded, schemas, found.contracts, folder, place)
-        final_settlements.keep([file.path for file in files], folder)
+        final_settlements.write_settlements([file.path for file in files], folder)
 
 
 @contextmanager

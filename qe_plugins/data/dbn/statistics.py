@@ -74,20 +74,20 @@ def _published(record: np.void, names: Names) -> Statistic | None:
 
 
 def _batches(file: Path) -> Iterator[tuple[databento_dbn.Metadata, np.ndarray]]:
-    held, header = bytearray(), None
+    buffered, header = bytearray(), None
     layout: np.dtype[Any] = np.dtype("u1")
-    for piece in decompressed(file):
-        held += piece
-        if header is None and len(held) > PRELUDE and len(held) > header_size(held):
-            start = header_size(held)
-            header = databento_dbn.Metadata.decode(bytes(held[:start]))
-            del held[:start]
-            layout = LAYOUTS[4 * held[0]]
-        while header is not None and len(held) >= BATCH * layout.itemsize:
-            yield header, np.frombuffer(bytes(held[: BATCH * layout.itemsize]), layout)
-            del held[: BATCH * layout.itemsize]
-    if header is not None and held:
-        yield header, np.frombuffer(bytes(held), layout)
+    for block in decompressed(file):
+        buffered += block
+        if header is None and len(buffered) > PRELUDE and len(buffered) > header_size(buffered):
+            start = header_size(buffered)
+            header = databento_dbn.Metadata.decode(bytes(buffered[:start]))
+            del buffered[:start]
+            layout = LAYOUTS[4 * buffered[0]]
+        while header is not None and len(buffered) >= BATCH * layout.itemsize:
+            yield header, np.frombuffer(bytes(buffered[: BATCH * layout.itemsize]), layout)
+            del buffered[: BATCH * layout.itemsize]
+    if header is not None and buffered:
+        yield header, np.frombuffer(bytes(buffered), layout)
 
 
 def _day(ts: int) -> date:

@@ -30,11 +30,11 @@ def rolls_of(activity: Activity, rule: Rule) -> RollCalendar:
     where the files lack what the rule needs.
     """
     if rule is Rule.CALENDAR:
-        return priced(rolls_by_date(activity.root), activity)
+        return with_prices(rolls_by_date(activity.root), activity)
     first, last = activity.days[0], activity.days[-1]
     days = [one.date for one in sessions(activity.root, first, shifted(activity.root, last, 1))]
     figures = activity.volumes() if rule is Rule.VOLUME else activity.open_interest()
-    return priced(roll_calendar(activity.root, rule, days, figures), activity)
+    return with_prices(roll_calendar(activity.root, rule, days, figures), activity)
 
 
 def rolls_by_date(root: str) -> RollCalendar:
@@ -44,7 +44,7 @@ def rolls_by_date(root: str) -> RollCalendar:
     return roll_calendar(root, Rule.CALENDAR, days, {})
 
 
-def priced(calendar: RollCalendar, activity: Activity) -> RollCalendar:
+def with_prices(calendar: RollCalendar, activity: Activity) -> RollCalendar:
     """Return a calendar with the price pair of each roll, from the session that decided it."""
     rolls = tuple(
         replace(roll, prices=activity.prices(roll.known, roll.before, roll.after))
@@ -53,7 +53,7 @@ def priced(calendar: RollCalendar, activity: Activity) -> RollCalendar:
     return replace(calendar, rolls=rolls)
 
 
-def within(calendar: RollCalendar, start: date | None, end: date | None) -> RollCalendar:
+def clip(calendar: RollCalendar, start: date | None, end: date | None) -> RollCalendar:
     """Return the part of a calendar between two days, as far as it reaches.
 
     Raises DataError where it does not reach into them.
@@ -69,7 +69,7 @@ def within(calendar: RollCalendar, start: date | None, end: date | None) -> Roll
     return calendar.between(first, last)
 
 
-def keep(calendar: RollCalendar, files: Sequence[Path]) -> Path:
+def save(calendar: RollCalendar, files: Sequence[Path]) -> Path:
     """Write a calendar beside the data and return where.
 
     For files under the data folder, or without files, that is `rolls/` in it; for a user's own
@@ -83,7 +83,7 @@ def keep(calendar: RollCalendar, files: Sequence[Path]) -> Path:
     return path
 
 
-def kept(root: str, rule: Rule, files: Sequence[Path] = ()) -> RollCalendar:
+def load(root: str, rule: Rule, files: Sequence[Path] = ()) -> RollCalendar:
     """Return the calendar that `keep` wrote for these files; without files, of the data folder.
 
     Raises DataError where there is none.
@@ -99,14 +99,20 @@ def kept(root: str, rule: Rule, files: Sequence[Path] = ()) -> RollCalendar:
         ) from error
 
 
-def fresh(root: str, rule: Rule, places: Sequence[Path]) -> RollCalendar | None:
+def load_if_current(root: str, rule: Rule, places: Sequence[Path]) -> RollCalendar | None:
     """Return what `keep` wrote beside the data folder; None where a file in `places` came later."""
     path = _path(root, rule, ())
     with suppress(OSError, DataError):
-        written = path.stat().st_mtime
-        came = [file for one in places for file in ([one] if one.is_file() else one.rglob("*"))]
-        if all(file.stat().st_mtime <= written for file in came if file.name.endswith(DATA)):
-            return kept(root, rule)
+        saved_at = path.stat().st_mtime
+        newer_candidates = [
+            file for one in places for file in ([one] if one.is_file() else one.rglob("*"))
+        ]
+        if all(
+            file.stat().st_mtime <= saved_at
+            for file in newer_candidates
+            if file.name.endswith(DATA)
+        ):
+            return load(root, rule)
     return None
 
 

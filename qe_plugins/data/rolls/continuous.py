@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from qe_plugins.data.rolls.activity import Activity, open_activity
-from qe_plugins.data.rolls.calendars import rolls_of, within
+from qe_plugins.data.rolls.calendars import clip, rolls_of
 from qe_plugins.errors import DataError
 from qe_plugins.market.continuous import LABEL, Adjust, Segment, continuous, segments
 from qe_plugins.market.roll_calendar import Rule
@@ -46,7 +46,7 @@ class ContinuousSeries(msgspec.Struct, frozen=True, kw_only=True):
 
     def document(self, *, with_bars: bool) -> dict[str, Any]:
         """Return it as plain data."""
-        said = {
+        metadata = {
             "label": self.label,
             "root": self.root,
             "rule": self.rule,
@@ -56,7 +56,7 @@ class ContinuousSeries(msgspec.Struct, frozen=True, kw_only=True):
             "segments": self.segments,
             "count": self.bars.height,
         }
-        return said | ({"bars": self.bars.to_dicts()} if with_bars else {})
+        return metadata | ({"bars": self.bars.to_dicts()} if with_bars else {})
 
 
 def read_series(
@@ -79,8 +79,8 @@ def read_series(
             where=root,
             hint=f"It begins on {activity.days[0]}.",
         )
-    seen = within(rolls_of(activity, rule), activity.days[0], known[-1])
-    stretches = segments(seen, known[-1], adjust)
+    clipped = clip(rolls_of(activity, rule), activity.days[0], known[-1])
+    stretches = segments(clipped, known[-1], adjust)
     bars = _intraday(activity) if intraday else _of_sessions(activity)
     return ContinuousSeries(
         root=root,
@@ -98,11 +98,11 @@ def write_series(series: ContinuousSeries, file: Path) -> None:
     Raises DataError where the file cannot be written.
     """
     table = series.bars.to_arrow()
-    said = {"label": series.label, "as_of": str(series.as_of), "adjust": str(series.adjust)}
+    metadata = {"label": series.label, "as_of": str(series.as_of), "adjust": str(series.adjust)}
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table.replace_schema_metadata(said), part)
+        pq.write_table(table.replace_schema_metadata(metadata), part)
         os.replace(part, file)
     except OSError as error:
         if part.exists():

@@ -56,13 +56,13 @@ def generate(
     there = place.exists() and _is_there(place, wanted)
     if not there:
         _write(wanted, place)
-    shelf = open_catalog(place, str(place))
+    opened = open_catalog(place, str(place))
     return Generated(
         catalog=place,
         label=wanted.label,
         roots=wanted.roots,
-        contracts=len(shelf.contracts),
-        bars=sum(group.rows for one in shelf.series for group in one.groups),
+        contracts=len(opened.contracts),
+        bars=sum(group.rows for one in opened.series for group in one.groups),
         rolls=place / ROLLS,
         made=not there,
     )

@@ -45,7 +45,7 @@ BELOW = 0.35  # of the first price: how far below zero a price falls that is to
 WIDTH = 8  # sessions over which it does so, at most
 
 
-def shelf(settings: SyntheticSettings, where: Where) -> Catalog:
+def open_source(settings: SyntheticSettings, where: Where) -> Catalog:
     """Return the catalog of the generated tape, made on first use."""
     place = where("synthetic")
     check_through_zero(settings, [settings.root], place)

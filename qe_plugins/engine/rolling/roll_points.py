@@ -19,7 +19,7 @@ import polars as pl
 from qe_plugins import state_dir
 from qe_plugins.data.catalog.decimals import scanned
 from qe_plugins.data.rolls.activity import open_activity
-from qe_plugins.data.rolls.calendars import fresh, keep, rolls_of, within
+from qe_plugins.data.rolls.calendars import clip, load_if_current, rolls_of, save
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import Figures, Roll, RollCalendar, Rule, roll_calendar
@@ -86,7 +86,7 @@ def _calendar(
 ) -> RollCalendar:
     first, last = (_trading_day(root, ts) for ts in (tape.start, tape.end))
     if files and rule is not Rule.CALENDAR:
-        return within(_stored_calendar(root, rule, files, first, last), first, last)
+        return clip(_stored_calendar(root, rule, files, first, last), first, last)
     known = sessions(root, first, shifted(root, last, 1))
     days = [session.date for session in known]
     if rule is Rule.CALENDAR:
@@ -110,12 +110,12 @@ def _stored_calendar(
     A calendar says of a session only what was known the day before, so a longer one agrees.
     """
     bought = all(file.resolve().is_relative_to(state_dir.data_dir().resolve()) for file in files)
-    known = fresh(root, rule, files) if bought else None
+    known = load_if_current(root, rule, files) if bought else None
     if known is not None and known.start <= first and known.end >= last:
         return known
     calendar = rolls_of(open_activity(files, root), rule)
     if bought:
-        keep(calendar, files)
+        save(calendar, files)
     return calendar
 
 

@@ -84,7 +84,7 @@ def stream(stage: BuiltRun, tape: Tape, progress: Progress | None) -> None:
     done = 0
     if stage.opening:  # starts the strategies: only then it is known what they want to hear
         _feed(stage, stage.opening)
-    for piece in tape.pieces([front.spliced_series for front in stage.fronts]):
+    for piece in tape.chunks([front.spliced_series for front in stage.fronts]):
         records = stage.exchange.records(piece)
         stage.floor.expects(piece)
         stage.settling.feed(_heard(stage.floor, piece, records), partial(_feed, stage))
@@ -108,7 +108,7 @@ def start(stage: BuiltRun, tape: Tape) -> None:
 
 def _heard(floor: RunContext, piece: Chunk, records: Sequence[Any]) -> Sequence[Any]:
     """Return what the engine is to hear: fronts only where bars are to be made of theirs."""
-    more = [bar for one in piece.strands if one.name in floor.fed for bar in one.bars]
+    more = [bar for one in piece.spliced_bars if one.name in floor.fed for bar in one.bars]
     return sorted([*records, *more], key=attrgetter("ts_init")) if more else records
 
 

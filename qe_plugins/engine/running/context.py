@@ -117,7 +117,7 @@ class RunContext:
         self.house.verify()
         self.office.start_chunk(piece.columns)
         for follower in self.followers:
-            follower.start_chunk(piece.strands)
+            follower.start_chunk(piece.spliced_bars)
 
     def feed(self, instrument: Any) -> None:
         """Let the engine hear the front's own bars, where `instrument` is one: others need them."""

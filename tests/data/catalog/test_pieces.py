@@ -20,10 +20,10 @@ def tape(tmp_path: Path) -> Tape:
 
 
 def test_columns_are_the_records_of_a_piece(tape: Tape) -> None:
-    for piece in tape.pieces():
-        for bar_type in piece.columns.bar_types:
-            bars = piece.columns.of(bar_type)
-            told = [r for r in piece.records if isinstance(r, Bar) and str(r.bar_type) == bar_type]
+    for chunk in tape.chunks():
+        for bar_type in chunk.columns.bar_types:
+            bars = chunk.columns.of(bar_type)
+            told = [r for r in chunk.records if isinstance(r, Bar) and str(r.bar_type) == bar_type]
             assert bars.ts_event.tolist() == [bar.ts_event for bar in told]
             assert bars.ts_init.tolist() == [bar.ts_init for bar in told]
             for name in NUMBERS:
@@ -33,20 +33,20 @@ def test_columns_are_the_records_of_a_piece(tape: Tape) -> None:
 
 
 def test_a_contract_has_its_bars_alone(tape: Tape) -> None:
-    [piece, *_] = tape.pieces()
+    [chunk, *_] = tape.chunks()
     contract = str(tape.contracts[0].id)
-    assert {bars.instrument_id for bars in piece.columns.of_contract(contract)} == {contract}
-    assert piece.columns.of_contract("ESZ99.XCME") == []
+    assert {bars.instrument_id for bars in chunk.columns.of_contract(contract)} == {contract}
+    assert chunk.columns.of_contract("ESZ99.XCME") == []
 
 
 def test_bars_that_a_piece_lacks_are_an_error(tape: Tape) -> None:
-    [piece, *_] = tape.pieces()
+    [chunk, *_] = tape.chunks()
     with pytest.raises(KeyError):
-        piece.columns.of("ESZ99.XCME-1-MINUTE-LAST-EXTERNAL")
+        chunk.columns.of("ESZ99.XCME-1-MINUTE-LAST-EXTERNAL")
 
 
 def test_a_slice_has_some_of_every_column(tape: Tape) -> None:
-    [piece, *_] = tape.pieces()
-    bars = piece.columns.of(piece.columns.bar_types[0])
+    [chunk, *_] = tape.chunks()
+    bars = chunk.columns.of(chunk.columns.bar_types[0])
     assert len(bars[-3:]) == 3
     assert bars[-3:].close.tolist() == bars.close.tolist()[-3:]

@@ -46,7 +46,7 @@ def sleeps(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """
     slept: list[float] = []
     monkeypatch.setattr(
-        "qe_plugins.data.databento.client.pause", lambda _, seconds: slept.append(seconds)
+        "qe_plugins.data.databento.client.wait_seconds", lambda _, seconds: slept.append(seconds)
     )
     monkeypatch.setattr(gateway.limits, "exceeded", lambda endpoint: False)
     return slept

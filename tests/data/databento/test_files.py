@@ -279,12 +279,12 @@ def test_files_that_contradict_each_other_make_no_catalog(qe, shared_data, tmp_p
         home.folder / "ES/imported" / BARS, tmp_path / "x.dbn.zst", _closing_where_it_opened
     )
     whole = read_whole(changed, "")
-    book = open_manifest("GLBX.MDP3")
-    entry = book.now.files[f"ES/imported/{BARS}"]
+    store = open_manifest("GLBX.MDP3")
+    entry = store.manifest.files[f"ES/imported/{BARS}"]
     (home.folder / "ES/contracts").mkdir()
     changed.rename(home.folder / "ES/contracts/x.dbn.zst")
     path = "ES/contracts/x.dbn.zst"
-    book.enter(msgspec.structs.replace(entry, path=path, sha256=whole.sha256, size=whole.size))
+    store.add_file(msgspec.structs.replace(entry, path=path, sha256=whole.sha256, size=whole.size))
 
     failed = qe("data", "catalog", "--rebuild")
 

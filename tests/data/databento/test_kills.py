@@ -40,30 +40,30 @@ class Stage(NamedTuple):
 
 
 QUICK = [
-    Stage("buying:Counter._accept", "after"),  # between the download and its final name
-    Stage("book:_replace_whole", "half", 3),  # while the manifest is written
-    Stage("batch:_downloaded", "after", batch=True),
-    Stage("shelf:write_stamp"),  # between the catalog and its stamp
+    Stage("download:Downloader._accept", "after"),  # between the download and its final name
+    Stage("manifest:_replace_whole", "half", 3),  # while the manifest is written
+    Stage("batch_jobs:_downloaded", "after", batch=True),
+    Stage("catalog_builder:write_stamp"),  # between the catalog and its stamp
 ]
 LONG = [
-    Stage("shop:open_desk", "after"),  # before the first request
-    Stage("stream:_Attempts._streamed", unbilled=1),  # before the first one that costs money
-    Stage("stream:_Attempts._streamed", "after"),
-    Stage("stream:_Attempts._streamed", "after", 2),
-    Stage("buying:_entry"),  # between the final name and the manifest
-    Stage("book:_replace_whole", "half", 1),
-    Stage("book:_replace_whole", "half", 2),
-    Stage("book:_replace_whole", "after", 3),
-    Stage("desk:Desk.submit", batch=True, unbilled=1),
-    Stage("desk:Desk.submit", "after", batch=True),
-    Stage("desk:Desk.job_state", batch=True),  # while a job is waited for
-    Stage("desk:Desk.download", batch=True),
-    Stage("book:_replace_whole", "half", 4, batch=True),
-    Stage("shelf:write_bars"),  # while the catalog is made
-    Stage("shelf:write_bars", "after"),
-    Stage("shelf:write_stamp", "after"),
-    Stage("shelf:swap"),
-    Stage("stamp:shutil.rmtree"),  # between a new catalog and the end of the old one
+    Stage("service:connect", "after"),  # before the first request
+    Stage("download:_Attempts._stream", unbilled=1),  # before the first one that costs money
+    Stage("download:_Attempts._stream", "after"),
+    Stage("download:_Attempts._stream", "after", 2),
+    Stage("download:_entry"),  # between the final name and the manifest
+    Stage("manifest:_replace_whole", "half", 1),
+    Stage("manifest:_replace_whole", "half", 2),
+    Stage("manifest:_replace_whole", "after", 3),
+    Stage("client:DatabentoClient.submit", batch=True, unbilled=1),
+    Stage("client:DatabentoClient.submit", "after", batch=True),
+    Stage("client:DatabentoClient.job_state", batch=True),  # while a job is waited for
+    Stage("client:DatabentoClient.download", batch=True),
+    Stage("manifest:_replace_whole", "half", 4, batch=True),
+    Stage("catalog_builder:write_bars"),  # while the catalog is made
+    Stage("catalog_builder:write_bars", "after"),
+    Stage("catalog_builder:write_stamp", "after"),
+    Stage("catalog_builder:swap"),
+    Stage("catalog_stamp:shutil.rmtree"),  # between a new catalog and the end of the old one
 ]
 
 
@@ -143,7 +143,7 @@ def test_a_kill_in_the_middle_of_a_file_costs_that_one_at_most(
     if endpoint == "batch.file":
         config.write_text(f"{config.read_text()}  batch_above: 0\n")
     stalled = gateway.fault(endpoint, stall=Stall(), after=1).stall
-    process = started(Stage("shop:open_desk", nth=9), config)  # one file after another, to the end
+    process = started(Stage("service:connect", nth=9), config)  # one file after another, to the end
     assert stalled.reached.wait(60)
     process.kill()
     process.communicate()
@@ -154,7 +154,7 @@ def test_a_kill_in_the_middle_of_a_file_costs_that_one_at_most(
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "stage", [Stage("stamp:os.replace", nth=n) for n in (1, 2)], ids=["before", "between"]
+    "stage", [Stage("catalog_stamp:os.replace", nth=n) for n in (1, 2)], ids=["before", "between"]
 )
 def test_a_kill_while_catalogs_change_places_is_mended(stage, qe, config, home, all_is_well):
     assert qe("data", "get", config, "--max-cost", "1").code == 0
@@ -165,11 +165,11 @@ def test_a_kill_while_catalogs_change_places_is_mended(stage, qe, config, home, 
 
 
 def test_a_receipt_that_equals_another_is_settled_alone() -> None:
-    receipt = Payment(path="ES/x", dollars=Decimal("0.5"), at=now())
-    with locked("GLBX.MDP3") as book:
-        book.pay(receipt)  # of a run that was killed within the same second
-        book.pay(receipt)
-        book.settle(receipt, "whole")
-        assert [one.outcome for one in book.now.receipts] == ["open", "whole"]
-        book.settle(receipt, None)
-        assert [one.outcome for one in book.now.receipts] == ["whole"]
+    payment = Payment(path="ES/x", dollars=Decimal("0.5"), at=now())
+    with locked("GLBX.MDP3") as store:
+        store.open_charge(payment)  # of a run that was killed within the same second
+        store.open_charge(payment)
+        store.close_charge(payment, "whole")
+        assert [one.outcome for one in store.manifest.receipts] == ["open", "whole"]
+        store.close_charge(payment, None)
+        assert [one.outcome for one in store.manifest.receipts] == ["whole"]

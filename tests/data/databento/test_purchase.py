@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qe_plugins.data.databento.partition import plan
-from qe_plugins.data.databento.request import load_purchase
+from qe_plugins.data.databento.request import load_request
 from qe_plugins.data.symbology.resolver import Interval
 from qe_plugins.errors import ConfigError, DataError
 
@@ -36,18 +36,20 @@ def _interval(start: str, end: str, symbol: str) -> Interval:
 
 def load(tmp_path: Path, text: str):
     (tmp_path / "p.yaml").write_text(text)
-    return load_purchase(tmp_path / "p.yaml")
+    return load_request(tmp_path / "p.yaml")
 
 
 def test_the_missions_purchase_is_six_roots_over_ten_years():
-    lots = {lot.root: lot for lot in load_purchase(CORE).lots()}
+    root_requests = {
+        root_request.root: root_request for root_request in load_request(CORE).root_requests()
+    }
 
-    assert list(lots) == ["ES", "NQ", "MES", "CL", "GC", "ZN"]
-    assert {lot.end for lot in lots.values()} == {dt.date(2025, 1, 1)}
-    assert lots["MES"].start == dt.date(2019, 5, 6)
-    assert lots["ES"].start == dt.date(2015, 1, 1)
-    assert lots["CL"].symbols[0].text == "CL.v.0"
-    assert {tuple(lot.schemas) for lot in lots.values()} == {
+    assert list(root_requests) == ["ES", "NQ", "MES", "CL", "GC", "ZN"]
+    assert {root_request.end for root_request in root_requests.values()} == {dt.date(2025, 1, 1)}
+    assert root_requests["MES"].start == dt.date(2019, 5, 6)
+    assert root_requests["ES"].start == dt.date(2015, 1, 1)
+    assert root_requests["CL"].symbols[0].text == "CL.v.0"
+    assert {tuple(root_request.schemas) for root_request in root_requests.values()} == {
         ("ohlcv-1m", "definition", "statistics")
     }
 
@@ -80,9 +82,9 @@ def test_a_name_that_comes_back_after_ten_years_is_two_contracts(tmp_path):
     purchase = load(tmp_path, GOOD.replace("  ES:", "  ES: {symbols: [ESH5]}"))
     spans = [("2015-01-01", "2015-03-21"), ("2023-12-15", "2025-01-01")]
 
-    pieces = plan(purchase, Listings([], ESH5=spans)).pieces
+    parts = plan(purchase, Listings([], ESH5=spans)).parts
 
-    assert [(one.name, one.symbol, one.start.year) for one in pieces] == [
+    assert [(one.name, one.symbol, one.start.year) for one in parts] == [
         ("ESH15", "ESH5", 2015),
         ("ESH25", "ESH5", 2023),
         ("ESH25", "ESH5", 2024),
@@ -98,9 +100,9 @@ def test_a_front_contract_is_bought_with_five_sessions_around_where_it_is_listed
     )
     text = GOOD.replace("2025-01-01", "2015-06-12")
 
-    pieces = plan(load(tmp_path, text), resolver).pieces
+    parts = plan(load(tmp_path, text), resolver).parts
 
-    assert [(one.name, str(one.start), str(one.end)) for one in pieces] == [
+    assert [(one.name, str(one.start), str(one.end)) for one in parts] == [
         ("ESH15", "2015-01-01", "2015-03-18"),
         ("ESM15", "2015-03-06", "2015-06-12"),
     ]

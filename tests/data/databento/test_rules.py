@@ -55,7 +55,7 @@ def test_what_was_refused_before_it_was_sold_can_be_spent_again():
     assert budget.spent == 1
 
 
-def piece(first: int, days: int) -> FilePart:
+def file_part(first: int, days: int) -> FilePart:
     start = FIRST + first * DAY
     return FilePart("ES", "ohlcv-1m", "ESH24", start, start + days * DAY, "ESH4", "raw_symbol")
 
@@ -67,14 +67,16 @@ def days_of(one) -> set[dt.date]:
 @settings(max_examples=100)
 @given(intervals, st.lists(intervals, max_size=5))
 def test_what_is_bought_and_what_is_held_make_the_whole_and_never_overlap(wanted, held):
-    entries = [SimpleNamespace(path=(p := piece(*h)).path, start=p.start, end=p.end) for h in held]
+    entries = [
+        SimpleNamespace(path=(p := file_part(*h)).path, start=p.start, end=p.end) for h in held
+    ]
 
-    rest = without_held(piece(*wanted), entries)
+    rest = without_held(file_part(*wanted), entries)
 
     bought = [day for one in rest for day in days_of(one)]
     have = {day for one in entries for day in days_of(one)}
     assert len(bought) == len(set(bought))
-    assert set(bought) == days_of(piece(*wanted)) - have
+    assert set(bought) == days_of(file_part(*wanted)) - have
 
 
 @pytest.mark.parametrize(
@@ -109,9 +111,9 @@ def test_it_waits_as_long_as_the_vendor_says(header, seconds):
 
 def test_no_more_requests_arrive_in_a_second_than_may():
     slept: list[float] = []
-    pace = RateLimiter(3, slept.append)
+    limiter = RateLimiter(3, slept.append)
 
-    answers = [pace.ask(lambda n=n: n) for n in range(7)]
+    answers = [limiter.call(lambda n=n: n) for n in range(7)]
 
     assert answers == list(range(7))
     assert slept[:3] == [0.0] * 3

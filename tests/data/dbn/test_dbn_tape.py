@@ -68,7 +68,7 @@ def test_half_a_record_is_cut_short_too(folder: Path) -> None:
 def test_a_file_may_be_of_several_zstd_frames(shared_data: Path) -> None:
     parts = shared_data / "databento/nautilus/historical_bars_catalog/databento"
     tape = opened(dbn=str(parts), quotes=True, trades=True)
-    names = [type(one).__name__ for piece in tape.pieces() for one in piece.records]
+    names = [type(one).__name__ for chunk in tape.chunks() for one in chunk.records]
     assert {name: names.count(name) for name in set(names)} == {
         "Bar": 60,
         "QuoteTick": 2_288,

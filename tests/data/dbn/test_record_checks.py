@@ -98,7 +98,7 @@ def test_a_side_of_the_book_that_is_empty_is_no_fault(shared_data: Path, tmp_pat
     changed(next(tmp_path.glob("*mbp-1*")), dbn.MBP1Msg, bid_px_00=NONE)
 
     tape = opened(dbn=str(tmp_path), quotes=True)
-    assert sum(len(piece.records) for piece in tape.pieces()) == 2_347
+    assert sum(len(chunk.records) for chunk in tape.chunks()) == 2_347
 
 
 def test_trades_of_the_same_days_in_two_files_are_refused(

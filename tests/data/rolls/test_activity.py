@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from qe_plugins.data.rolls.activity import open_activity
-from qe_plugins.data.rolls.calendars import kept, rolls_of
+from qe_plugins.data.rolls.calendars import load, rolls_of
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import ContractKey
 from qe_plugins.market.roll_calendar import Rule
@@ -121,4 +121,4 @@ def test_a_file_cut_short_is_refused(tmp_path):
 
 def test_a_calendar_that_was_not_kept_says_how_to_make_it():
     with pytest.raises(DataError, match="qe data rolls ES --rule volume"):
-        kept("ES", Rule.VOLUME)
+        load("ES", Rule.VOLUME)

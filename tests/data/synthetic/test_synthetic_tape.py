@@ -79,7 +79,7 @@ def test_two_processes_with_different_hash_seeds_generate_the_same(tmp_path: obj
         "from qe_plugins.config.schema import Data, Synthetic\n"
         "from qe_plugins.data.tape import open_tape\n"
         "tape = open_tape(Data(synthetic=Synthetic(sessions=3)), str)\n"
-        "text = [str(one) for piece in tape.pieces() for one in piece.records]\n"
+        "text = [str(one) for chunk in tape.chunks() for one in chunk.records]\n"
         "print(hashlib.sha256('\\n'.join(text).encode()).hexdigest())\n"
     )
     hashes = {
@@ -223,7 +223,7 @@ def test_the_catalog_is_as_nautilus_writes_it(tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("catalog")
     name = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
     tape = opened(synthetic=SyntheticSettings(sessions=1, contracts=1))
-    bars = [one for piece in tape.pieces() for one in piece.records]
+    bars = [one for chunk in tape.chunks() for one in chunk.records]
     ParquetDataCatalog(str(folder)).write_bars(bars)
     ours, theirs = (next(place.glob(f"data/bars/{name}/*")) for place in (tape.catalog, folder))
     assert ours.name == theirs.name
