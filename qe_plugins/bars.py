@@ -17,62 +17,62 @@ class Bars:
 
     Columns are NumPy arrays: `ts_event`, when a bar closed, and `ts_init`, when it was received
     (int64, UTC nanoseconds); `open`, `high`, `low` and `close` in points and `volume` in contracts
-    (float64). Nothing is copied for a slice.
+    (float64). `columns` has them by name. Nothing is copied for a slice.
     """
 
-    __slots__ = ("_columns", "bar_type")
+    __slots__ = ("bar_type", "columns")
 
     def __init__(self, bar_type: str, columns: Mapping[str, np.ndarray]) -> None:
         """Take the columns by name, all of one length."""
-        self.bar_type, self._columns = bar_type, columns
+        self.bar_type, self.columns = bar_type, columns
 
     def __len__(self) -> int:
-        return len(self._columns["ts_event"])
+        return len(self.columns["ts_event"])
 
     def __getitem__(self, part: slice) -> Self:
         """Return some of the bars that follow each other. Raises ValueError for steps."""
         if part.step not in (None, 1):
             raise ValueError(f"bars follow each other, so a step is 1, was {part.step}")
-        return type(self)(self.bar_type, {n: column[part] for n, column in self._columns.items()})
+        return type(self)(self.bar_type, {n: column[part] for n, column in self.columns.items()})
 
     @property
     def ts_event(self) -> np.ndarray:
         """Return when each bar closed."""
-        return self._columns["ts_event"]
+        return self.columns["ts_event"]
 
     @property
     def ts_init(self) -> np.ndarray:
         """Return when each bar was received."""
-        return self._columns["ts_init"]
+        return self.columns["ts_init"]
 
     @property
     def open(self) -> np.ndarray:
         """Return first prices."""
-        return self._columns["open"]
+        return self.columns["open"]
 
     @property
     def high(self) -> np.ndarray:
         """Return highest prices."""
-        return self._columns["high"]
+        return self.columns["high"]
 
     @property
     def low(self) -> np.ndarray:
         """Return lowest prices."""
-        return self._columns["low"]
+        return self.columns["low"]
 
     @property
     def close(self) -> np.ndarray:
         """Return last prices."""
-        return self._columns["close"]
+        return self.columns["close"]
 
     @property
     def volume(self) -> np.ndarray:
         """Return contracts traded."""
-        return self._columns["volume"]
+        return self.columns["volume"]
 
     def floats(self, name: str) -> list[float]:
         """Return a column as plain floats: for a few bars less work than with an array."""
-        found: list[float] = self._columns[name].tolist()
+        found: list[float] = self.columns[name].tolist()
         return found
 
     @property

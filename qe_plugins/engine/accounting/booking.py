@@ -44,7 +44,7 @@ class PriceRanges:
 
     def __init__(self, parts: Sequence[Bars]) -> None:
         names = ("ts_init", "high", "low")
-        columns = [_concatenated([getattr(part, name) for part in parts]) for name in names]
+        columns = [_concatenated([part.columns[name] for part in parts]) for name in names]
         if len(parts) > 1:
             order = np.argsort(columns[0], kind="stable")
             columns = [column[order] for column in columns]
