@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 import pytest
 
@@ -46,6 +46,39 @@ def test_a_disk_that_fills_while_a_stream_comes_is_no_reason_to_buy_it_again(
     assert len(gateway.ledger.streams()) == 1
     assert [one["outcome"] for one in home.manifest["receipts"]] in (["cut"], ["open"])
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 3_000
+
+
+@pytest.fixture
+def small_disk(home):
+    """Mount a file system of 128 KiB as the data folder, and return a function that enlarges it."""
+    folder = home.folder.parent
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only a system's administrator can mount a file system")
+    yield lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("kilobytes", [112, 120, 124])
+def test_a_disk_that_is_smaller_than_it_seemed_costs_no_file_twice(
+    qe, purchase, gateway, home, small_disk, monkeypatch, kilobytes
+):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**9, 0, 10**9))
+    order = purchase("[ESZ3, ESH4]")
+    ballast = home.folder.parent / "ballast"
+    ballast.write_bytes(bytes(kilobytes * 1024))
+
+    refused = qe("data", "get", order, "--max-cost", "5")
+
+    assert refused.code == 2
+    assert "is full" in refused.err
+    small_disk()
+    finished = qe("data", "get", order, "--max-cost", "5")
+    assert finished.code == 0
+    assert qe("data", "verify").code == 0
+    served = Counter(one["path"] for one in home.manifest["receipts"] if one["outcome"] == "whole")
+    assert set(served.values()) == {1}
 
 
 @pytest.mark.parametrize("after", range(4))
