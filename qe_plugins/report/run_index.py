@@ -114,7 +114,7 @@ def contradictions(written: Mapping[str, str]) -> list[Problem]:
             what = f"its folder {run['run_dir']} exists, but the journal has no row of it"
             found.append(Problem(run_id=run_id, fact_id=None, what=what))
         elif ours is not None and ours != written[run_id]:
-            what = f"its folder {run['run_dir']} has a journal_sha256 that differs from the journal's"
+            what = f"its folder {run['run_dir']} has another journal_sha256 than the journal"
             found.append(Problem(run_id=run_id, fact_id=None, what=what))
     return found
 

@@ -12,7 +12,14 @@ from qe_plugins.safe_text import shown as as_shown
 
 type Figures = dict[str, Any]
 FIGURES = formatting.KEY_FIGURES + formatting.COST_FIGURES
-PLUGIN_COLUMNS = ("asked", "answered", "vetoed", "failed")
+PLUGIN_COLUMNS = {
+    "asked": "calls",
+    "answered": "answers",
+    "vetoed": "vetoes",
+    "failed": "failures",
+    "seconds": "seconds",
+}
+"""The heading of each figure of a plugin."""
 
 
 def escape(text: str) -> str:
@@ -56,10 +63,10 @@ def plugins(figures: Figures) -> Table | None:
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("plugin")
     shown.add_column("role")
-    for name in (*PLUGIN_COLUMNS, "seconds"):
-        shown.add_column(name, justify="right")
+    for heading in PLUGIN_COLUMNS.values():
+        shown.add_column(heading, justify="right")
     for one in figures["plugins"]:
-        counts = [f"{one[name]:,}" for name in PLUGIN_COLUMNS]
+        counts = [f"{one[key]:,}" for key in PLUGIN_COLUMNS if key != "seconds"]
         shown.add_row(escape(one["name"]), one["role"], *counts, f"{one['seconds']:.2f}")
     return shown
 
