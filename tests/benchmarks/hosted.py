@@ -18,19 +18,19 @@ from qe_plugins.engine.running.prepare import prepare
 
 def main(file: str) -> None:
     prepared = prepare(load(file))
-    stage = build(prepared)
+    built = build(prepared)
     began = process_time()
-    stream(stage, prepared.tape, None)
-    stage.floor.observers.close()
+    stream(built, prepared.tape, None)
+    built.context.observers.close()
     seconds = process_time() - began
     figures = {
         "bars": prepared.tape.records,
-        "orders": stage.engine.cache.orders_total_count(),
+        "orders": built.engine.cache.orders_total_count(),
         "plugins": len(prepared.plugins.names),
         "seconds": seconds,
     }
     print(json.dumps(figures))
-    stage.engine.dispose()
+    built.engine.dispose()
 
 
 main(sys.argv[1])

@@ -1,8 +1,9 @@
-"""Who hears the same events, and in which order: the bridge, then as the configuration has them.
+"""Deliver an event to its subscribers in a fixed order: signal pipeline, then configuration order.
 
-The engine's message bus has no such order: among equals it goes by where their names are in memory,
-which is another place in every run. So who is told first waits, and once the engine has told all of
-them, which it does at one go, they handle the event in turn.
+Nautilus' message bus has no such order: subscribers of equal priority are sorted by the addresses
+of their names in memory, which differ from run to run. The bus calls all subscribers of an event
+without interruption; so the dispatcher counts the calls, and at the last one delivers the event to
+all of them in turn.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ KEYS: dict[str, Callable[[Any], Any]] = {
     "on_trade": attrgetter("instrument_id"),
     "on_data": attrgetter("data_type"),
 }
-"""What can be subscribed to, by callback, and what an event of it was subscribed to by."""
+"""By callback, the function that returns the key under which an event was subscribed to."""
 
-LEAVES = ("on_stop", "on_degrade", "on_fault")
-"""Callbacks after which the engine tells a component nothing, until `on_resume`."""
+STOPPING = ("on_stop", "on_degrade", "on_fault")
+"""Callbacks after which the engine sends a component no events until `on_resume`."""
 
 
 type Handler = Callable[[Any], None]
@@ -36,7 +37,7 @@ type Callback = Callable[[Any, Any], None]
 
 
 class Subscriber(msgspec.Struct, frozen=True, eq=False):
-    """A component's place in a circle, and how it handles an event."""
+    """A subscribed component, its rank (lower ranks receive first) and its handler."""
 
     rank: int
     component: Any
@@ -44,154 +45,169 @@ class Subscriber(msgspec.Struct, frozen=True, eq=False):
 
 
 class Subscription:
-    """Those who receive the same events, in order. `told` is how many the engine has told of one.
+    """The subscribers of one key, in rank order.
 
-    `members` are their identities: a component that receives such events by other means is told by
-    itself. `leader` is the bridge where it receives these events: through the others, or where
-    there are none by a subscription of its own.
+    `arrived` is how many calls of the bus have come for the event at `ts` (UTC ns). `members` are
+    the ids of the subscribed components: an event that reaches another component is its own.
+    `first` is the signal pipeline where it receives these events: at the head of the subscribers,
+    or, where there are none, by a subscription of its own.
     """
 
-    __slots__ = ("leader", "members", "seats", "told", "ts")
+    __slots__ = ("arrived", "first", "members", "subscribers", "ts")
 
     def __init__(self) -> None:
-        self.sit(())
-        self.leader: Any = None
-        self.told = self.ts = 0
+        self.replace(())
+        self.first: Any = None
+        self.arrived = self.ts = 0
 
-    def sit(self, seats: tuple[Subscriber, ...]) -> None:
-        """Have other members."""
-        self.seats = seats
-        self.members = {id(seat.component) for seat in seats}
+    def replace(self, subscribers: tuple[Subscriber, ...]) -> None:
+        """Replace the subscribers."""
+        self.subscribers = subscribers
+        self.members = {id(one.component) for one in subscribers}
 
-    def tell(self, event: Any) -> None:
-        """Take it that one more was told of an event; let all handle it once all were told."""
-        seats = self.seats
-        if len(seats) > 1:
+    def deliver(self, event: Any) -> None:
+        """Count one call of the bus; at the last one have every subscriber handle the event.
+
+        A lone subscriber is called directly. Raises RunError where the event before was incomplete.
+        """
+        subscribers = self.subscribers
+        if len(subscribers) > 1:
             if self.ts != event.ts_init:
-                self.finish()
-            self.told, self.ts = self.told + 1, event.ts_init
-            if self.told < len(seats):
+                self.check_complete()
+            self.arrived, self.ts = self.arrived + 1, event.ts_init
+            if self.arrived < len(subscribers):
                 return
-            self.told = 0
-        if self.leader is not None:
-            self.leader.on_bar(event)
-        for seat in seats:
-            if seats is self.seats or seat in self.seats:
-                seat.handle(event)
+            self.arrived = 0
+        if self.first is not None:
+            self.first.on_bar(event)
+        for one in subscribers:
+            if subscribers is self.subscribers or one in self.subscribers:
+                one.handle(event)
 
-    def finish(self) -> None:
-        """Raise RunError where somebody was not told of the event that others were told of."""
-        if self.told:
-            names = ", ".join(type(seat.component).__name__ for seat in self.seats)
-            raise RunError(f"one of {names} was not told of an event at {self.ts}.")
+    def check_complete(self) -> None:
+        """Raise RunError where an event has reached some of its subscribers and not all."""
+        if self.arrived:
+            names = ", ".join(type(one.component).__name__ for one in self.subscribers)
+            raise RunError(f"an event at {self.ts} did not reach all of its subscribers ({names}).")
 
 
 class Channel:
-    """The circles of one callback, and how each class handles an event."""
+    """The subscriptions of one callback by key, and each class's handler of its events."""
 
     def __init__(self, name: str) -> None:
         self.name, self.key_of = name, KEYS[name]
-        self.circles: dict[Any, Subscription] = {}
+        self.subscriptions: dict[Any, Subscription] = {}
         self.handlers: dict[type, Callback] = {}
 
-    def circle(self, key: Any) -> Subscription:
-        """Return the circle of a key, new where there is none."""
-        return self.circles.setdefault(key, Subscription())
+    def subscription(self, key: Any) -> Subscription:
+        """Return the subscription of a key; a new one where there is none."""
+        return self.subscriptions.setdefault(key, Subscription())
 
 
 class EventDispatcher:
-    """All circles of a run."""
+    """All subscriptions of a run."""
 
-    def __init__(self, alarm: ExceptionTrap) -> None:
-        self._alarm = alarm
-        self._subjects = {name: Channel(name) for name in KEYS}
+    def __init__(self, trap: ExceptionTrap) -> None:
+        self._trap = trap
+        self._channels = {name: Channel(name) for name in KEYS}
         self._ranks: dict[type, int] = {}
-        self._away: dict[int, list[tuple[str, Any]]] = {}
+        self._paused: dict[int, list[tuple[str, Any]]] = {}
 
-    def admit(self, hosted: Any) -> None:
-        """Give a hosted class its rank: after those that were admitted before."""
+    def register(self, hosted: Any) -> None:
+        """Give a hosted class its rank, after those registered before, and wrap its callbacks.
+
+        Call before an instance of it exists.
+        """
         self._ranks[hosted] = len(self._ranks)
-        for name, subject in self._subjects.items():
-            handler = subject.handlers[hosted] = getattr(hosted, name)
-            setattr(hosted, name, self._told(subject, handler))
-        for name in LEAVES:
-            setattr(hosted, name, self._then(getattr(hosted, name), self._leaves))
-        hosted.on_resume = self._then(hosted.on_resume, self._returns)
+        for name, channel in self._channels.items():
+            handler = channel.handlers[hosted] = getattr(hosted, name)
+            setattr(hosted, name, self._dispatched(channel, handler))
+        for name in STOPPING:
+            setattr(hosted, name, _followed_by(getattr(hosted, name), self._pause))
+        hosted.on_resume = _followed_by(hosted.on_resume, self._resume)
 
-    def lead(self, bridge: Any, bar_types: list[Any]) -> None:
-        """Have the bridge hear bars before everybody else."""
-        subject = self._subjects["on_bar"]
+    def subscribe_first(self, pipeline: Any, bar_types: list[Any]) -> None:
+        """Have the signal pipeline receive these bars before every other subscriber."""
+        channel = self._channels["on_bar"]
         for bar_type in bar_types:
-            circle = subject.circle(bar_type)
-            circle.leader = bridge
-            if not circle.seats:
-                bridge.subscribe_bars(bar_type)
+            subscription = channel.subscription(bar_type)
+            subscription.first = pipeline
+            if not subscription.subscribers:
+                pipeline.subscribe_bars(bar_type)
 
-    def join(self, name: str, key: Any, component: Any) -> None:
-        """Take in a component that has subscribed to what its callback `name` is told of."""
+    def subscribe(self, name: str, key: Any, component: Any) -> None:
+        """Add a component to the subscribers of a key, for its callback `name`.
+
+        Nothing happens where its class is not registered or it is subscribed already.
+        """
         rank = self._ranks.get(type(component))
         if rank is None:
             return
-        subject = self._subjects[name]
-        circle = subject.circle(key)
-        if any(seat.component is component for seat in circle.seats):
+        channel = self._channels[name]
+        subscription = channel.subscription(key)
+        if any(one.component is component for one in subscription.subscribers):
             return
-        if circle.leader is not None and not circle.seats:
-            circle.leader.unsubscribe_bars(key)
-        handle = MethodType(subject.handlers[type(component)], component)
-        seat = Subscriber(rank, component, handle)
-        circle.sit(tuple(sorted((*circle.seats, seat), key=attrgetter("rank"))))
+        if subscription.first is not None and not subscription.subscribers:
+            subscription.first.unsubscribe_bars(key)
+        handle = MethodType(channel.handlers[type(component)], component)
+        added = Subscriber(rank, component, handle)
+        subscription.replace(
+            tuple(sorted((*subscription.subscribers, added), key=attrgetter("rank")))
+        )
 
-    def leave(self, name: str, key: Any, component: Any) -> None:
-        """Let a component go that is told no more."""
-        subject = self._subjects[name]
-        circle = subject.circle(key)
-        rest = tuple(seat for seat in circle.seats if seat.component is not component)
-        if len(rest) < len(circle.seats):
-            circle.sit(rest)
-            if circle.leader is not None and not rest:
-                circle.leader.subscribe_bars(key)
+    def unsubscribe(self, name: str, key: Any, component: Any) -> None:
+        """Remove a component from the subscribers of a key."""
+        subscription = self._channels[name].subscription(key)
+        rest = tuple(one for one in subscription.subscribers if one.component is not component)
+        if len(rest) < len(subscription.subscribers):
+            subscription.replace(rest)
+            if subscription.first is not None and not rest:
+                subscription.first.subscribe_bars(key)
 
-    def finish(self) -> None:
-        """Raise RunError where somebody was not told of the last event. Call when all is over."""
-        for subject in self._subjects.values():
-            for circle in subject.circles.values():
-                circle.finish()
+    def check_complete(self) -> None:
+        """Raise RunError where the last event did not reach every subscriber. Call at the end."""
+        for channel in self._channels.values():
+            for subscription in channel.subscriptions.values():
+                subscription.check_complete()
 
-    def _told(self, subject: Channel, handler: Callback) -> Callback:
+    def _dispatched(self, channel: Channel, handler: Callback) -> Callback:
         """Return the callback that the engine calls in place of a component's handler."""
 
-        def told(component: Any, event: Any) -> None:
-            circle = subject.circles.get(subject.key_of(event))
-            if circle is None or id(component) not in circle.members:
+        def dispatch(component: Any, event: Any) -> None:
+            subscription = channel.subscriptions.get(channel.key_of(event))
+            if subscription is None or id(component) not in subscription.members:
                 handler(component, event)
                 return
             try:
-                circle.tell(event)
+                subscription.deliver(event)
             except RunError as error:
-                self._alarm.ring(component, error, event)
+                self._trap.record(component, error, event)
                 raise
 
-        return told
+        return dispatch
 
-    def _then(self, method: Any, act: Callable[[Any], None]) -> Callable[[Any], None]:
-        def call(component: Any) -> None:
-            method(component)
-            act(component)
-
-        return call
-
-    def _leaves(self, component: Any) -> None:
-        left = [
+    def _pause(self, component: Any) -> None:
+        """Remove a component from all its subscriptions, and remember them for `_resume`."""
+        subscribed = [
             (name, key)
-            for name, subject in self._subjects.items()
-            for key, circle in subject.circles.items()
-            if any(seat.component is component for seat in circle.seats)
+            for name, channel in self._channels.items()
+            for key, subscription in channel.subscriptions.items()
+            if id(component) in subscription.members
         ]
-        self._away[id(component)] = left
-        for name, key in left:
-            self.leave(name, key, component)
+        self._paused[id(component)] = subscribed
+        for name, key in subscribed:
+            self.unsubscribe(name, key, component)
 
-    def _returns(self, component: Any) -> None:
-        for name, key in self._away.pop(id(component), ()):
-            self.join(name, key, component)
+    def _resume(self, component: Any) -> None:
+        for name, key in self._paused.pop(id(component), ()):
+            self.subscribe(name, key, component)
+
+
+def _followed_by(method: Any, action: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a callback that calls a component's `method`, then `action` with the component."""
+
+    def call(component: Any) -> None:
+        method(component)
+        action(component)
+
+    return call

@@ -1,4 +1,8 @@
-"""Make every exception loud: the engine swallows what callbacks raise, in backtest and live."""
+"""Record the first exception of user code and stop the engine; guarded callbacks and clocks.
+
+Nautilus swallows what callbacks raise, in backtest and live. Here every callback is wrapped, so
+that an exception ends the run.
+"""
 
 from __future__ import annotations
 
@@ -22,37 +26,38 @@ CLOCK_CALLBACKS = frozenset(
         "set_timer_zoned",
     }
 )
+"""Methods of a clock that take callbacks as arguments."""
 
-NOTHING = object()
-"""What is being handled in a callback without an event, such as `on_start`."""
+NO_EVENT = object()
+"""The event of a callback that has none, such as `on_start`."""
 
 
 class BarCheck(Protocol):
-    """Looks at what is about to be handled, while it is `watching`."""
+    """A check that runs before a component's `on_bar`, while it is `active`."""
 
-    watching: bool
+    active: bool
 
-    def check(self, event: Any, /) -> None:
-        """Look at an event."""
+    def on_bar(self, bar: Any, /) -> None:
+        """Check the account at a bar."""
 
 
 class ExceptionTrap:
-    """Keeps the first exception of user code until the runner raises it.
+    """Stores the first exception of user code until the runner raises it again.
 
-    `handling` is the event that user code is handling at this moment, None between events;
-    `waiting` is to be done when the outermost callback returns.
+    `current_event` is the event that user code is handling at this moment, None between events;
+    `deferred` are functions to call when the outermost callback returns.
     """
 
-    __slots__ = ("_draining", "failure", "handling", "waiting")
+    __slots__ = ("_draining", "current_event", "deferred", "failure")
 
     def __init__(self) -> None:
-        self.handling: object = None
-        self.waiting: deque[Callable[[], None]] = deque()
+        self.current_event: object = None
+        self.deferred: deque[Callable[[], None]] = deque()
         self._draining = False
         self.failure: BaseException | None = None
 
-    def ring(self, component: Any, error: BaseException, event: object) -> None:
-        """Remember `error`, raised by `component` while it handled `event`; stop the engine."""
+    def record(self, component: Any, error: BaseException, event: object) -> None:
+        """Store `error`, raised by `component` while it handled `event`; stop the engine."""
         if self.failure is None and isinstance(error, QeError | KeyboardInterrupt):
             self.failure = error
         elif self.failure is None:
@@ -60,75 +65,75 @@ class ExceptionTrap:
             self.failure = StrategyError(
                 who,
                 error,
-                at=describe(event),
+                at=describe_event(event),
                 details="".join(traceback.format_exception(error)).rstrip(),
             )
         component.shutdown_system(named(error))
 
-    def drain(self) -> None:
-        """Do what waits, and what comes to wait meanwhile, one after the other."""
+    def run_deferred(self) -> None:
+        """Call the deferred functions, and those that they defer, one after the other."""
         if not self._draining:
             self._draining = True
-            while self.waiting:
-                self.waiting.popleft()()
+            while self.deferred:
+                self.deferred.popleft()()
             self._draining = False
 
-    def check(self) -> None:
-        """Raise what was remembered. Call after every piece of a run."""
+    def reraise(self) -> None:
+        """Raise the stored exception, if any. Call after every chunk of a run."""
         if self.failure is not None:
             raise self.failure
 
 
-def describe(event: object) -> str:
-    """Say which event was being handled: its kind, its time, the event itself."""
+def describe_event(event: object) -> str:
+    """Return the kind, time (UTC) and text of an event; `start-up` for NO_EVENT."""
     ts = getattr(event, "ts_event", None)
     when = f" of {datetime.fromtimestamp(ts / 1e9, UTC):%Y-%m-%d %H:%M:%S}Z" if ts else ""
-    return f"{type(event).__name__}{when} ({event})" if event is not NOTHING else "start-up"
+    return f"{type(event).__name__}{when} ({event})" if event is not NO_EVENT else "start-up"
 
 
 def guarded(
-    method: Callable[..., Any], alarm: ExceptionTrap, watch: BarCheck | None = None
+    method: Callable[..., Any], trap: ExceptionTrap, bar_check: BarCheck | None = None
 ) -> Callable[..., Any]:
-    """Wrap a callback: what it raises rings the alarm, which knows the event being handled.
+    """Return a callback that calls `method` and records what it raises in `trap`.
 
-    A `watch` looks at the event first, while it is watching.
+    While `bar_check` is active it runs first.
     """
 
-    def call(self: Any, event: Any = NOTHING) -> Any:
-        outer, alarm.handling = alarm.handling, event
+    def call(self: Any, event: Any = NO_EVENT) -> Any:
+        outer, trap.current_event = trap.current_event, event
         try:
-            if watch is not None and watch.watching:
-                watch.check(event)
-            return method(self) if event is NOTHING else method(self, event)
+            if bar_check is not None and bar_check.active:
+                bar_check.on_bar(event)
+            return method(self) if event is NO_EVENT else method(self, event)
         except BaseException as error:
-            alarm.ring(self, error, event)
+            trap.record(self, error, event)
             raise
         finally:
-            alarm.handling = outer
-            if alarm.waiting and outer is None:
-                alarm.drain()
+            trap.current_event = outer
+            if trap.deferred and outer is None:
+                trap.run_deferred()
 
     return call
 
 
 class GuardedClock:
-    """A component's clock whose timers cannot fail in silence."""
+    """A component's clock. Exceptions of its timers' callbacks are recorded in `trap`."""
 
-    def __init__(self, clock: Any, component: Any, alarm: ExceptionTrap) -> None:
-        self._clock, self._component, self._alarm = clock, component, alarm
+    def __init__(self, clock: Any, component: Any, trap: ExceptionTrap) -> None:
+        self._clock, self._component, self._trap = clock, component, trap
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._clock, name)
         if name in CLOCK_CALLBACKS:
-            return functools.partial(self._set, attribute)
+            return functools.partial(self._set_callback, attribute)
         return attribute
 
-    def _set(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        args = tuple(self.loud(a) if callable(a) else a for a in args)
-        kwargs = {k: self.loud(v) if callable(v) else v for k, v in kwargs.items()}
+    def _set_callback(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        args = tuple(self.guard(a) if callable(a) else a for a in args)
+        kwargs = {k: self.guard(v) if callable(v) else v for k, v in kwargs.items()}
         return method(*args, **kwargs)
 
-    def loud(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `callback`, ringing the alarm when it raises."""
-        method = guarded(lambda _component, *event: callback(*event), self._alarm)
+    def guard(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `callback`, with what it raises recorded as the component's exception."""
+        method = guarded(lambda _component, *event: callback(*event), self._trap)
         return functools.partial(method, self._component)

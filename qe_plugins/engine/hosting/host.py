@@ -1,7 +1,7 @@
-"""Host a plain Nautilus strategy: every order through the gate, every exception loud.
+"""Derive the class that runs in place of an author's: orders pass a gate, exceptions end the run.
 
-The gate sits *below* the author's class (`Hosted -> Author's -> Gated -> Strategy`), so that
-`self.submit_order` and `super().submit_order` both reach it, whatever the author overrides.
+The gate sits *below* the author's class (`Hosted -> Author's -> GatedStrategy -> Strategy`), so
+that `self.submit_order` and `super().submit_order` both reach it, also from overridden methods.
 """
 
 from __future__ import annotations
@@ -35,58 +35,60 @@ if TYPE_CHECKING:
 
 
 class OrderSender:
-    """What sends orders, and puts them to the gate."""
+    """A component that sends orders: each one passes the rules and the gate first."""
 
-    _floor: ClassVar[RunContext]
+    _run_context: ClassVar[RunContext]
 
-    def _sends(self, order: Any) -> None:
-        """Remember what the order is an answer to."""
-        self._floor.recorder.sends(order, self._floor.alarm.handling)
+    def _note_cause(self, order: Any) -> None:
+        """Record the event that is being handled as the cause of an order."""
+        context = self._run_context
+        context.recorder.sends(order, context.exception_trap.current_event)
 
-    def _unlisted(self) -> list[Any]:
-        """Return orders that were sent of late, and that the cache does not list yet."""
-        return self._floor.submitted()
+    def _in_flight(self) -> list[Any]:
+        """Return the client order ids of orders just sent that the cache does not list yet."""
+        return self._run_context.in_flight()
 
     def _refused(self, order: Any, **more: Any) -> tuple[OrderRequest, list[OrderRefusal]] | None:
-        """Put an order to the rules and the gate; return who refused it, None where it passes.
+        """Check an order by the rules and the gate; return the refusals, None where it passes.
 
-        An order that only reduces is put to neither.
+        An order that only reduces is checked by neither.
         """
-        described = describe_order(self, order, submitted=self._unlisted(), **more)
+        described = describe_order(self, order, submitted=self._in_flight(), **more)
         if described.reduces:
             return None
-        floor, request = self._floor, described.request
-        broken = floor.rules.broken(described)
-        for rule, reason in broken:
-            floor.recorder.veto(request, rule, reason)
-        refusals = broken + floor.gate.refusals(self, request)
+        context, request = self._run_context, described.request
+        violations = context.rules.violations(described)
+        for rule, reason in violations:
+            context.recorder.veto(request, rule, reason)
+        refusals = violations + context.gate.refusals(self, request)
         return (request, refusals) if refusals else None
 
 
 NOT_CALLBACKS = frozenset({"on_save", "on_load"})
+"""Methods named `on_...` that the engine calls for a value, not with an event."""
 
 
 class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
-    """A `Strategy` whose orders are put to the gate before the engine sees them.
+    """A `Strategy` whose orders pass the gate before the engine sees them.
 
-    `denials` are requests on their way to be denied. They live on the class: each hosted component
-    has some of its own, whatever its author's `__init__` calls.
+    `denials` are the requests of vetoed orders by client order id, until the engine denies them.
+    They are an attribute of the class, and each hosted component has a class of its own: so they
+    exist even where the author's `__init__` does not call `super().__init__`.
     """
 
     denials: ClassVar[dict[Any, OrderRequest]]
 
     @property
     def portfolio(self) -> Any:
-        return self._floor.portfolio
+        return self._run_context.portfolio
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         order = prepared(self, order)
-        floor, name = self._floor, order.client_order_id
-        floor.recorder.sends(order, floor.alarm.handling)
+        self._note_cause(order)
         if refused := self._refused(order):
             self._deny(order, *refused)
             return
-        floor.sent[name] = None
+        self._run_context.sent_orders[order.client_order_id] = None
         send(self, order, *args, **kwargs)
 
     def _submit_to_gate(self, order: Any, *args: Any) -> None:
@@ -95,21 +97,21 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
     def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
         orders = [prepared(self, o) for o in getattr(order_list, "orders", order_list)]
         for order in orders:
-            self._sends(order)
+            self._note_cause(order)
         if refused := self._list_refused(orders):
             for order in orders:
                 self._deny(order, *refused)
             return
-        self._floor.sent |= dict.fromkeys(order.client_order_id for order in orders)
+        self._run_context.sent_orders |= dict.fromkeys(order.client_order_id for order in orders)
         send_list(self, orders, *args, **kwargs)
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
         super().subscribe_bars(bar_type, *args, **kwargs)
-        self._floor.house.hears(bar_type.instrument_id)
+        self._run_context.liquidator.track(bar_type.instrument_id)
 
     def unsubscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
         super().unsubscribe_bars(bar_type, *args, **kwargs)
-        self._floor.house.hears(bar_type.instrument_id, still=False)
+        self._run_context.liquidator.untrack(bar_type.instrument_id)
 
     def modify_order(
         self,
@@ -128,16 +130,16 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
 
     def modify_orders(self, updates: Sequence[Any] = (), *args: Any, **kwargs: Any) -> None:
         passed = [
-            u
-            for u in updates
-            if not self._growth_refused(u[0], u[1])
-            and not takes_market(self, self.cache.order(u[0]), *u[1:4])
+            update
+            for update in updates
+            if not self._growth_refused(update[0], update[1])
+            and not takes_market(self, self.cache.order(update[0]), *update[1:4])
         ]
         if passed:
             super().modify_orders(passed, *args, **kwargs)
 
     def _list_refused(self, orders: list[Any]) -> tuple[OrderRequest, list[OrderRefusal]] | None:
-        """Ask about each order of a list; return who refused the first that is refused."""
+        """Check each order of a list; return the refusals of the first that is refused, or None."""
         for order in orders:
             if refused := self._refused(order, sending=orders):
                 return refused
@@ -145,11 +147,12 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
 
     def _deny(self, order: Any, request: OrderRequest, refusals: list[OrderRefusal]) -> None:
         self.denials[order.client_order_id] = request
-        self._floor.denier.reasons[order.client_order_id] = denial_reason(refusals)
+        reason = denial_reason(refusals)
+        self._run_context.veto_algorithm.reasons[order.client_order_id] = reason
         Strategy.submit_order(self, rerouted_to_veto(order))
 
     def _growth_refused(self, client_order_id: Any, quantity: Any) -> bool:
-        """Ask about a modification that grows an order; say whether it was refused."""
+        """Check a modification that increases an order; return whether it was refused."""
         order = self.cache.order(client_order_id)
         if order is None or quantity is None:
             return False
@@ -157,7 +160,7 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         if grows <= 0:
             return False
         leaves = decimal(order.leaves_qty) + grows
-        refused = self._refused(order, contracts=leaves, grows=grows)
+        refused = self._refused(order, contracts=leaves, increase_by=grows)
         if refused:
             self._refuse_modification(order, refused[1])
         return refused is not None
@@ -182,36 +185,37 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
 
 
 class GatedAlgorithm(OrderSender, Guarded, ExecutionAlgorithm):
-    """An `ExecutionAlgorithm` whose spawned orders are put to the gate."""
+    """An `ExecutionAlgorithm` whose spawned orders pass the gate."""
 
     @property
     def portfolio(self) -> Any:
-        return self._floor.portfolio
+        return self._run_context.portfolio
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         if refused := self._refused(order):
             request, refusals = refused
-            self._sends(order)
+            self._note_cause(order)
             self.deny_order(order, denial_reason(refusals))
-            self._floor.denied(request, self._floor.cache.order(order.client_order_id).last_event)
+            denied = self._run_context.cache.order(order.client_order_id)
+            self._run_context.notify_denial(request, denied.last_event)
             return
-        queue = self._floor.queue
+        queue = self._run_context.queue
         send = partial(super().submit_order, order, *args, **kwargs)
         if queue is not None and queue.must_wait(order, self.clock.timestamp_ns()):
             queue.hold(order, send)
         else:
             send()
 
-    def _unlisted(self) -> list[Any]:
-        """Return none: an order in the algorithm's hands is the parent of those it sends."""
+    def _in_flight(self) -> list[Any]:
+        """Return none: the order that an algorithm works is the parent of those it sends."""
         return []
 
     def shutdown_system(self, reason: str) -> None:
-        """An algorithm cannot stop the engine itself: the runner sees the alarm after the piece."""
+        """Do nothing: an algorithm cannot stop the engine. The runner raises after the chunk."""
 
 
 class GuardedActor(DispatchedSubscriptions, DataActor):
-    """A `DataActor` whose timers and subscriptions cannot fail in silence."""
+    """A `DataActor` whose callbacks' exceptions are recorded, and whose events are dispatched."""
 
 
 HOSTS: tuple[tuple[type, type], ...] = (
@@ -221,67 +225,67 @@ HOSTS: tuple[tuple[type, type], ...] = (
 )
 
 
-def host(author: type, floor: RunContext, below: type | None = None) -> type:
+def host(author: type, context: RunContext, below: type | None = None) -> type:
     """Derive the class that runs in place of `author`: a strategy, an actor or an algorithm.
 
-    `below` is the class of ours to put below the author's, by default the one for its kind. Every
-    callback is on the class itself: the engine looks each up by name, anew for each event, and a
-    name that is new to Python is searched for in all the classes there are.
+    `below` is the class to insert below the author's, by default the one of HOSTS for its kind.
+    Every callback is an attribute of the derived class itself: the engine looks it up by name for
+    each event, and does not cache the search through the base classes.
     """
-    below = below or next(ours for theirs, ours in HOSTS if issubclass(author, theirs))
-    body: dict[str, Any] = {"_floor": floor, "__module__": author.__module__}
+    below = below or next(gated for plain, gated in HOSTS if issubclass(author, plain))
+    body: dict[str, Any] = {"_run_context": context, "__module__": author.__module__}
     written = callbacks(author, below)
-    body |= heard(author)
-    body |= {n: guarded(m, floor.alarm) for n, m in written.items()}
+    body |= all_callbacks(author)
+    body |= {n: guarded(m, context.exception_trap) for n, m in written.items()}
     if issubclass(below, GatedStrategy):
-        body |= {"desk": floor.desk, "denials": {}} | bookkeeping(author, floor)
+        body |= {"desk": context.desk, "denials": {}} | order_callbacks(author, context)
         if "on_bar" not in written:
-            floor.house.deaf = True
-        elif not floor.hears:  # else it is the bridge that looks at the account at every bar
-            body["on_bar"] = guarded(written["on_bar"], floor.alarm, floor.house)
+            context.liquidator.needs_bars = True
+        elif not context.plugins_need_bars:  # else the signal pipeline calls the liquidator
+            body["on_bar"] = guarded(written["on_bar"], context.exception_trap, context.liquidator)
     return type(author.__name__, (author, below), body)
 
 
 def callbacks(author: type, below: type) -> dict[str, Any]:
     """Return the callbacks that an author wrote, by name."""
-    return {n: m for n, m in heard(author).items() if m is not getattr(below, n, None)}
+    return {n: m for n, m in all_callbacks(author).items() if m is not getattr(below, n, None)}
 
 
-def heard(author: type) -> dict[str, Any]:
-    """Return every callback of a class, by name, whoever wrote it."""
+def all_callbacks(author: type) -> dict[str, Any]:
+    """Return every callback of a class, inherited ones too, by name."""
     names = (n for n in dir(author) if n.startswith("on_") and n not in NOT_CALLBACKS)
     return {n: getattr(author, n) for n in names}
 
 
-def bookkeeping(author: Any, floor: RunContext) -> dict[str, Any]:
-    """Return the callbacks by which the floor hears of fills and denials, then the author."""
-    sent, booked, watched = floor.sent, floor.office.on_fill, floor.house.filled
-    counted = floor.balance.filled
+def order_callbacks(author: Any, context: RunContext) -> dict[str, Any]:
+    """Return the order callbacks that do the run's accounting, then call the author's."""
+    sent_orders, liquidator_on_fill = context.sent_orders, context.liquidator.on_fill
+    book, count = context.trade_booker.on_fill, context.balance.filled
 
     def on_order_filled(self: Any, event: Any) -> None:
-        sent.pop(event.client_order_id, None)
-        booked(event)
-        counted(event)
-        watched(self, event)
+        sent_orders.pop(event.client_order_id, None)
+        book(event)
+        count(event)
+        liquidator_on_fill(self, event)
         author.on_order_filled(self, event)
 
     def on_order_denied(self: Any, event: Any) -> None:
-        floor.denied(self.denials.pop(event.client_order_id, None), event)
+        context.notify_denial(self.denials.pop(event.client_order_id, None), event)
         author.on_order_denied(self, event)
 
     def on_order_updated(self: Any, event: Any) -> None:
-        if floor.stop_limits is None or not floor.stop_limits.repriced(event.client_order_id):
+        if context.stop_limits is None or not context.stop_limits.repriced(event.client_order_id):
             author.on_order_updated(self, event)
 
     def on_order_event(self: Any, event: Any) -> None:
-        floor.recorder.happened(event)
+        context.recorder.happened(event)
         author.on_order_event(self, event)
 
-    kept = {
+    wrapped = {
         "on_order_filled": on_order_filled,
         "on_order_denied": on_order_denied,
         "on_order_updated": on_order_updated,
     }
-    if floor.recorder.follows_orders:
-        kept["on_order_event"] = on_order_event
-    return {name: guarded(method, floor.alarm) for name, method in kept.items()}
+    if context.recorder.follows_orders:
+        wrapped["on_order_event"] = on_order_event
+    return {name: guarded(method, context.exception_trap) for name, method in wrapped.items()}

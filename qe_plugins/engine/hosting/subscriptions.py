@@ -1,4 +1,4 @@
-"""What a hosted component has below its author's class: timers and ears that are not silent."""
+"""Guarded clock, log and cache of a hosted component; subscriptions through the dispatcher."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Guarded:
-    """A component whose timers cannot fail in silence, and that sees one account."""
+    """A component whose timers' exceptions are recorded, and whose cache shows one account."""
 
-    _floor: ClassVar[RunContext]
+    _run_context: ClassVar[RunContext]
 
     @property
     def clock(self) -> Any:
-        engines_own = super().clock  # type: ignore[misc]  # the engine's class comes after this one
-        return GuardedClock(engines_own, self, self._floor.alarm)
+        engine_clock = super().clock  # type: ignore[misc]  # the engine's class comes after this one
+        return GuardedClock(engine_clock, self, self._run_context.exception_trap)
 
     @property
     def log(self) -> Any:
@@ -28,35 +28,45 @@ class Guarded:
 
     @property
     def cache(self) -> Any:
-        return self._floor.cache_view
+        return self._run_context.cache_view
 
 
-def _subscription(what: str, callback: str, key: Callable[[Any], Any] = lambda to: to) -> Any:
-    """Return `subscribe_<what>` and `unsubscribe_<what>`, which tell the circles of it.
+def _subscription(
+    data: str, callback: str, key: Callable[[Any], Any] = lambda subscribed: subscribed
+) -> Any:
+    """Return `subscribe_<data>` and `unsubscribe_<data>`, which notify the dispatcher.
 
-    `key` makes of what is subscribed to what its events are known by.
+    `key` returns the key under which the dispatcher finds the events of a subscription.
     """
 
-    def subscribe(self: Any, to: Any, *args: Any, **kwargs: Any) -> None:
-        getattr(super(DispatchedSubscriptions, self), f"subscribe_{what}")(to, *args, **kwargs)
-        self._floor.circles.join(callback, key(to), self)
+    def subscribe(self: Any, subscribed: Any, *args: Any, **kwargs: Any) -> None:
+        engine_method = getattr(super(DispatchedSubscriptions, self), f"subscribe_{data}")
+        engine_method(subscribed, *args, **kwargs)
+        self._run_context.dispatcher.subscribe(callback, key(subscribed), self)
 
-    def unsubscribe(self: Any, to: Any, *args: Any, **kwargs: Any) -> None:
-        getattr(super(DispatchedSubscriptions, self), f"unsubscribe_{what}")(to, *args, **kwargs)
-        self._floor.circles.leave(callback, key(to), self)
+    def unsubscribe(self: Any, subscribed: Any, *args: Any, **kwargs: Any) -> None:
+        engine_method = getattr(super(DispatchedSubscriptions, self), f"unsubscribe_{data}")
+        engine_method(subscribed, *args, **kwargs)
+        self._run_context.dispatcher.unsubscribe(callback, key(subscribed), self)
 
     return subscribe, unsubscribe
 
 
 class DispatchedSubscriptions(Guarded):
-    """A component that hears in its turn, and waits for no bars that are not on the tape."""
+    """A component that receives events in its rank's turn.
 
-    _subscribe_bars, unsubscribe_bars = _subscription("bars", "on_bar", lambda to: to.standard())
+    Subscribing to bars that are not in the data raises DataError: the strategy would wait for them
+    in vain.
+    """
+
+    _subscribe_bars, unsubscribe_bars = _subscription(
+        "bars", "on_bar", lambda bar_type: bar_type.standard()
+    )
     subscribe_quotes, unsubscribe_quotes = _subscription("quotes", "on_quote")
     subscribe_trades, unsubscribe_trades = _subscription("trades", "on_trade")
     subscribe_data, unsubscribe_data = _subscription("data", "on_data")
 
     def subscribe_bars(self, bar_type: Any, *args: Any, **kwargs: Any) -> None:
-        self._floor.listings.check_bars(str(bar_type), type(self).__name__)
-        self._floor.feed(bar_type.instrument_id)
+        self._run_context.available_data.check_bars(str(bar_type), type(self).__name__)
+        self._run_context.request_front_bars(bar_type.instrument_id)
         self._subscribe_bars(bar_type, *args, **kwargs)

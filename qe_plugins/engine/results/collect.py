@@ -36,18 +36,23 @@ ENGINE = f"nautilus_trader {nautilus_trader.__version__}"
 
 
 def collect_result(
-    loaded: Loaded, tape: Tape, floor: RunContext, run_id: str, started: datetime, said: list[Said]
+    loaded: Loaded,
+    tape: Tape,
+    context: RunContext,
+    run_id: str,
+    started: datetime,
+    said: list[Said],
 ) -> BacktestResult:
     """Return everything the report and the journal need. `said` is what the observers had to say.
 
     `seconds` is left empty: the runner measures it.
     """
-    floor.office.book_until()
-    recorder, currency = floor.recorder, loaded.config.nautilus.venue.base_currency or "USD"
-    balance = floor.balance
-    if wrong := balance.differs(floor.one_account.engines):
+    context.trade_booker.book_until()
+    recorder, currency = context.recorder, loaded.config.nautilus.venue.base_currency or "USD"
+    balance = context.balance
+    if wrong := balance.differs(context.single_account.engines):
         raise RunError(f"{wrong}: nothing of this run can be believed.")
-    orders = _orders(floor)
+    orders = _orders(context)
     open_trades = reference_prices.complete(recorder, orders, tape)
     settlements = settlement.settled(recorder.fills, tape.settlements)
     ids = {str(contract.id): contract.id for contract in tape.contracts}
@@ -70,8 +75,8 @@ def collect_result(
         positions=frames.positions_frame(recorder.trades, open_trades),
         account=account_frame(
             recorder.fills,
-            {name: decimal(floor.instruments[name].multiplier) for name in traded},
-            lambda one, ts: floor.margin.of(ids[one], ts).initial,
+            {name: decimal(context.instruments[name].multiplier) for name in traded},
+            lambda one, ts: context.margin.rates(ids[one], ts).initial,
             start=tape.start,
             starting=balance.starting,
             currency=currency,
@@ -80,17 +85,19 @@ def collect_result(
         vetoes=frames.vetoes_frame(recorder.facts),
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
         fills_sha256=fills_sha256(recorder.fills),
-        plugins=floor.plugins.stats(),
+        plugins=context.plugins.stats(),
         failures=recorder.failures.plain(),
         rolls=rolls_of(recorder),
         settlements=[msgspec.to_builtins(one) for one in settlements],
         assumptions=[
-            *floor.house.said,
+            *context.liquidator.warnings,
             *settlement.in_words(settlements),
-            *waited(floor.queue.stale if floor.queue else 0, loaded.config.fills.stale_after / 60),
-            *assumptions(loaded, floor.money, tape),
+            *waited(
+                context.queue.stale if context.queue else 0, loaded.config.fills.stale_after / 60
+            ),
+            *assumptions(loaded, context.terms, tape),
         ],
-        facts=_facts(loaded, tape, floor, orders, settlements, said),
+        facts=_facts(loaded, tape, context, orders, settlements, said),
     )
 
 
@@ -107,24 +114,24 @@ def fills_sha256(fills: Iterable[Fill]) -> str:
     return digest.hexdigest()
 
 
-def _orders(floor: RunContext) -> list[Any]:
+def _orders(context: RunContext) -> list[Any]:
     """Return every order in the order of submission; those that only the engine knows last."""
-    known = {order.client_order_id: order for order in floor.cache.orders()}
-    own = [known.pop(i) for i in floor.recorder.sent_on if i in known]
+    known = {order.client_order_id: order for order in context.cache.orders()}
+    own = [known.pop(i) for i in context.recorder.sent_on if i in known]
     rest = list(known.values())
-    rest.sort(key=lambda order: (order.ts_init, floor.recorder.order_id(order)))
+    rest.sort(key=lambda order: (order.ts_init, context.recorder.order_id(order)))
     return sorted(own + rest, key=lambda order: order.ts_init)
 
 
 def _facts(
     loaded: Loaded,
     tape: Tape,
-    floor: RunContext,
+    context: RunContext,
     orders: list[Any],
     settlements: list[settlement.SettlementRecord],
     said: list[Said],
 ) -> list[Fact]:
-    recorder = floor.recorder
+    recorder = context.recorder
     causes = facts.forced_close_orders(orders, recorder)
     causes |= settlement.journaled(settlements, recorder)
     run = Fact(
@@ -138,7 +145,7 @@ def _facts(
             "data": tape.label,
             "records": tape.records,
             "end": tape.end,
-            "plugins": floor.plugins.names,
+            "plugins": context.plugins.names,
         },
     )
     happened = [

@@ -1,7 +1,8 @@
-"""What the account is worth, kept from fills in floats: enough to say that no limit is near.
+"""A lower bound of the account's equity, computed from fills in floats.
 
-To ask the engine takes ten times as long. It is asked where this figure leaves a doubt, and every
-so often all the same, since it rounds what each fill earned to the cent.
+Where it shows that no margin limit is near, the engine need not be queried, which would take ten
+times as long. The engine is queried when the bound is inconclusive, and at least every 256 fills,
+since it rounds the P&L of each fill to the cent.
 """
 
 from __future__ import annotations
@@ -10,99 +11,100 @@ from typing import Any
 
 import msgspec
 
-OFTEN = 256
-"""Fills after which the engine is asked again."""
+MAX_FILLS = 256
+"""Fills after which the bound is invalid."""
 
 SLACK = 5.0
-"""Dollars by which this figure may be wrong."""
+"""Dollars by which the bound may be wrong."""
 
 
 class StrategyPosition(msgspec.Struct, eq=False):
-    """A strategy that has traded a contract. `net` is what it holds, negative when short.
+    """The position of a strategy that has traded a contract. `net` is in contracts, negative short.
 
-    `alarmed` says that it will be told of the contract's deadline.
+    `expiry_timer_set` says that a timer will close it at the contract's deadline.
     """
 
     trader: Any
     strategy: str
     contract: str
     net: float = 0.0
-    alarmed: bool = False
+    expiry_timer_set: bool = False
 
 
 class ContractExposure(msgspec.Struct, eq=False):
-    """One contract that was traded, and who traded it, by id. `multiplier` is dollars a point.
+    """A contract that was traded, and its positions by strategy id.
 
-    `maintenance` is the most that holding one has asked for in the whole run, in dollars; infinite
-    where no bars tell the contract's price.
+    `multiplier` is in dollars a point. `maintenance` is the largest maintenance margin of the
+    contract in the whole run, in dollars; infinite where no bars price the contract.
     """
 
     contract: Any
     multiplier: float
     maintenance: float
-    holders: dict[Any, StrategyPosition]
+    positions: dict[Any, StrategyPosition]
 
 
 class EquityBound:
-    """Cash, and contracts of one kind. `known` is false until the account was looked at.
+    """Cash, and a position in one contract. `known` is false until `reset` is called.
 
-    While the price is between `low` and `high` the account is worth at least `least` dollars. After
-    a fill in a second kind of contract nothing is known until the account is looked at again.
+    While the price is between `low` and `high` the equity is at least `least` dollars. A fill in a
+    second contract invalidates the bound.
     """
 
-    __slots__ = ("_cash", "_fills", "high", "known", "least", "line", "low", "net")
+    __slots__ = ("_cash", "_fills", "exposure", "high", "known", "least", "low", "net")
 
     def __init__(self) -> None:
         self.known = False
-        self.line: ContractExposure | None = None
+        self.exposure: ContractExposure | None = None
         self.net = self.least = self.low = self.high = 0.0
         self._cash, self._fills = 0.0, 0
 
-    def take(self, line: ContractExposure, size: float, price: float, fee: float) -> None:
-        """Take a fill in: signed contracts, points, dollars."""
+    def apply_fill(self, exposure: ContractExposure, size: float, price: float, fee: float) -> None:
+        """Apply a fill of `size` signed contracts at `price` points with a fee in dollars."""
         self._fills += 1
-        if self._fills >= OFTEN or (self.net and line is not self.line):
-            self.forget()
+        if self._fills >= MAX_FILLS or (self.net and exposure is not self.exposure):
+            self.invalidate()
         if not self.known:
             return
-        self.line, self.net = line, self.net + size
-        self._cash -= size * price * line.multiplier + fee
-        self._bound(price)
+        self.exposure, self.net = exposure, self.net + size
+        self._cash -= size * price * exposure.multiplier + fee
+        self._compute_bounds(price)
 
-    def learn(
+    def reset(
         self,
-        worth: float,
-        line: ContractExposure | None = None,
+        equity: float,
+        exposure: ContractExposure | None = None,
         net: float = 0.0,
         price: float = 0.0,
     ) -> None:
-        """Learn what the account is worth while `net` contracts of one kind are held, or none."""
-        self.known, self.line, self.net, self._fills = True, line, net, 0
-        self._cash = worth - (net * price * line.multiplier if line else 0.0)
-        self._bound(price)
+        """Start again from the engine's equity, with `net` contracts of one kind open, or none."""
+        self.known, self.exposure, self.net, self._fills = True, exposure, net, 0
+        self._cash = equity - (net * price * exposure.multiplier if exposure else 0.0)
+        self._compute_bounds(price)
 
-    def forget(self) -> None:
-        """Ask the engine the next time."""
+    def invalidate(self) -> None:
+        """Discard the bound until the next `reset`."""
         self.known = False
         self.net = self.low = self.high = 0.0
 
     @property
-    def settled(self) -> bool:
-        """Whether nothing is held, so that no price needs a look."""
+    def is_flat(self) -> bool:
+        """Whether the account is known to have no position, so that prices do not matter."""
         return self.known and not self.net
 
-    def _bound(self, price: float) -> None:
-        """Find the prices at which no more than half of what is spare has been lost."""
-        net, line = self.net, self.line
-        if not net or line is None:
+    def _compute_bounds(self, price: float) -> None:
+        """Find the prices at which half of the excess over the maintenance margin is lost."""
+        net, exposure = self.net, self.exposure
+        if not net or exposure is None:
             self.low = self.high = 0.0
             self.least = self._cash
             return
         size = abs(net)
-        needed = size * line.maintenance
-        spare = self._cash + net * price * line.multiplier - needed - SLACK
-        if spare > 0:
-            away = spare / 2 / size / line.multiplier
-            self.low, self.high, self.least = price - away, price + away, needed + spare / 2
+        required = size * exposure.maintenance
+        excess = self._cash + net * price * exposure.multiplier - required - SLACK
+        if excess > 0:
+            distance = excess / 2 / size / exposure.multiplier
+            self.low, self.high = price - distance, price + distance
+            self.least = required + excess / 2
         else:
             self.low = self.high = 0.0

@@ -1,4 +1,4 @@
-"""The gate: every order that adds risk is put to the guardians before it leaves a strategy."""
+"""The gate: guardians are called for every order that adds risk before it leaves a strategy."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from qe_plugins.plugins import HookResult, PluginManager
 
 OrderRefusal = tuple[str, str]
-"""Who refused, and why."""
+"""The name of the rule or plugin that refused an order, and its reason."""
 
 
 class OrderGate:
-    """Asks `veto_order`. Doubt is a veto: an exception, a slow answer, an answer of another kind.
-    So is a Veto without a reason.
+    """Calls `veto_order`. In doubt an order is vetoed: on an exception, on an answer that took
+    more than `timeout` seconds or has another type, and on a Veto without a reason.
 
-    The posture is checked by the gate itself: a halt or an expired posture allows no new risk,
-    whoever set it and whether or not a guardian is active.
+    The gate itself checks the posture: a halt or an expired posture allows no new risk, whatever
+    its source and whether or not a guardian is active.
     """
 
     def __init__(
@@ -39,27 +39,27 @@ class OrderGate:
         history: History,
         instruments: Mapping[str, Any],
     ) -> None:
-        self._asker = plugins.caller("veto_order")
+        self._veto_order = plugins.caller("veto_order")
         self._recorder, self._timeout = recorder, timeout
         self._instruments = instruments
         self._constant = {"rung": rung, "account": account, "history": history}
-        self._given: dict[int, dict[str, Any]] = {}
-        self.take(posture)
+        self._arguments: dict[int, dict[str, Any]] = {}
+        self.posture = posture
 
-    def take(self, posture: Posture | None) -> None:
-        """Go by a posture from now on."""
+    def set_posture(self, posture: Posture | None) -> None:
+        """Replace the posture in force."""
         self.posture = posture
 
     def refusals(self, component: Any, request: OrderRequest) -> list[OrderRefusal]:
-        """Ask everybody about an order that adds risk; journal each refusal and return them."""
+        """Check an order that adds risk by the posture and every guardian; record each refusal."""
         found: list[OrderRefusal] = []
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
             found.append(("posture", writable(reason)))
-        if self._asker is not None:
-            given = self._given.get(id(component)) or self._views(component)
+        if self._veto_order is not None:
+            given = self._arguments.get(id(component)) or self._arguments_for(component)
             given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
-            for answer in self._asker.call_quietly(given, self._timeout):
+            for answer in self._veto_order.call_quietly(given, self._timeout):
                 if answer.error is not None:
                     self._recorder.failure(answer.plugin, "veto_order", answer.error, request.ts)
                 if (reason := self._reason(answer)) is not None:
@@ -68,13 +68,14 @@ class OrderGate:
             self._recorder.veto(request, plugin, reason)
         return found
 
-    def _views(self, component: Any) -> dict[str, Any]:
-        """Return what guardians may look at when a component sends an order."""
+    def _arguments_for(self, component: Any) -> dict[str, Any]:
+        """Return the hook's arguments that are the same for every order of a component."""
         views = {"portfolio": component.portfolio, "cache": component.cache}
-        given = self._given[id(component)] = self._constant | views
+        given = self._arguments[id(component)] = self._constant | views
         return given
 
     def _reason(self, answer: HookResult) -> str | None:
+        """Return why an answer vetoes an order, None where it does not."""
         if answer.error is not None:
             return f"raised {named(answer.error)}"
         if answer.seconds > self._timeout:
@@ -87,5 +88,5 @@ class OrderGate:
 
 
 def denial_reason(refusals: list[OrderRefusal]) -> str:
-    """Return the refusals as the one reason a denied order carries."""
+    """Return the refusals as one text, the reason of a denied order."""
     return "; ".join(f"{plugin}: {reason}" for plugin, reason in refusals)

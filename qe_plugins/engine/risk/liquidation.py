@@ -1,4 +1,4 @@
-"""The house closes what must not be held: after a margin breach, and before a contract expires."""
+"""Close positions that may no longer be held: after a margin breach, and before expiry."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LOG = logging.getLogger(__name__)
 
 
 class Liquidator:
-    """Watches the account at every bar while anything is held.
+    """Compares equity with the maintenance margin at every bar while a position is open.
 
-    `watching` is false while nothing is held; `deaf` is set where a strategy receives no bars,
-    which the bridge then must. Between two prices at which the maintenance margin cannot be
-    touched, a bar costs one comparison.
+    `active` is false while there is no position; `needs_bars` is set where a strategy receives no
+    bars, so that the signal pipeline must. `warnings` are for the report. Between two prices at
+    which the maintenance margin cannot be reached, a bar costs one comparison.
     """
 
     def __init__(
@@ -36,143 +36,156 @@ class Liquidator:
         rules: RiskRules,
         recorder: Recorder,
         policy: str,
-        take: Callable[[Posture], None],
+        set_posture: Callable[[Posture], None],
     ) -> None:
         self._cache, self._margin, self._rules = cache, margin, rules
-        self._recorder, self._policy, self._take_posture = recorder, policy, take
-        self._kept = margin.kept
-        self._lines: dict[Any, ContractExposure] = {}
-        self._line: ContractExposure | None = None
-        self._ears: set[str] = set()
-        self._breached = self.deaf = False
-        self.watching = True
-        self.said: list[str] = []
+        self._recorder, self._policy, self._set_posture = recorder, policy, set_posture
+        self._bound = margin.equity_bound
+        self._exposures: dict[Any, ContractExposure] = {}
+        self._last_exposure: ContractExposure | None = None
+        self._tracked: set[str] = set()
+        self._breached = self.needs_bars = False
+        self.active = True
+        self.warnings: list[str] = []
 
     def verify(self) -> None:
-        """Raise RunError where a strategy holds something else than its fills come to."""
-        for contract, line in self._lines.items():
-            for strategy, holder in line.holders.items():
-                held = position(self._cache, contract, strategy)
-                if held != holder.net:
-                    who = f"{strategy} holds {held:f} {contract}"
-                    raise RunError(f"{who}, its fills come to {holder.net:g}.")
+        """Raise RunError where a strategy's position differs from the sum of its fills."""
+        for contract, exposure in self._exposures.items():
+            for strategy, expected in exposure.positions.items():
+                net = position(self._cache, contract, strategy)
+                if net != expected.net:
+                    actual = f"{strategy} holds {net:f} {contract}"
+                    raise RunError(f"{actual}, its fills come to {expected.net:g}.")
 
-    def hears(self, instrument: Any, *, still: bool = True) -> None:
-        """Note that bars of a contract or of a front are heard by whoever then calls `check`."""
-        (self._ears.add if still else self._ears.discard)(str(instrument.symbol))
-        for contract, line in self._lines.items():
-            line.maintenance = self._most(contract)
-        self._kept.forget()
-        self.watching = True
+    def track(self, instrument: Any) -> None:
+        """Note that `on_bar` will be called with the bars of a contract or of a front."""
+        self._tracked.add(str(instrument.symbol))
+        self._tracking_changed()
 
-    def filled(self, trader: Any, event: Any) -> None:
-        """Take a fill of a strategy in."""
-        contract, line = event.instrument_id, self._line
-        if line is None or line.contract != contract:
-            line = self._line = self._line_of(contract)
+    def untrack(self, instrument: Any) -> None:
+        """Note that `on_bar` will no longer be called with the bars of a contract."""
+        self._tracked.discard(str(instrument.symbol))
+        self._tracking_changed()
+
+    def _tracking_changed(self) -> None:
+        for contract, exposure in self._exposures.items():
+            exposure.maintenance = self._largest_maintenance(contract)
+        self._bound.invalidate()
+        self.active = True
+
+    def on_fill(self, trader: Any, event: Any) -> None:
+        """Apply a fill of a strategy."""
+        contract, exposure = event.instrument_id, self._last_exposure
+        if exposure is None or exposure.contract != contract:
+            exposure = self._last_exposure = self._exposure_of(contract)
         size, price, fee = event.last_qty.as_double(), event.last_px.as_double(), event.commission
         if not event.is_buy:
             size = -size
-        holder = line.holders.get(strategy := event.strategy_id)
-        if holder is None:
-            holder = line.holders[strategy] = StrategyPosition(trader, str(strategy), str(contract))
-        holder.net += size
-        if not holder.alarmed:
-            self._set_alarm(holder, line)
-        self._kept.take(line, size, price, 0.0 if fee is None else fee.as_double())
-        self.watching = not self._kept.settled
+        owned = exposure.positions.get(strategy := event.strategy_id)
+        if owned is None:
+            owned = StrategyPosition(trader, str(strategy), str(contract))
+            exposure.positions[strategy] = owned
+        owned.net += size
+        if not owned.expiry_timer_set:
+            self._set_expiry_timer(owned, exposure)
+        self._bound.apply_fill(exposure, size, price, 0.0 if fee is None else fee.as_double())
+        self.active = not self._bound.is_flat
 
-    def holder(self, strategy: Any, contract: Any) -> StrategyPosition | None:
-        """Return what is known of a strategy in a contract, None where it never traded that."""
-        line = self._line
-        if line is None or line.contract != contract:
-            line = self._lines.get(contract)
-        return None if line is None else line.holders.get(strategy)
+    def position_of(self, strategy: Any, contract: Any) -> StrategyPosition | None:
+        """Return a strategy's position in a contract, None where it never traded that."""
+        exposure = self._last_exposure
+        if exposure is None or exposure.contract != contract:
+            exposure = self._exposures.get(contract)
+        return None if exposure is None else exposure.positions.get(strategy)
 
-    def check(self, bar: Any) -> None:
-        """Compare what the account is worth with what it must hold. Call while `watching`."""
-        if not self._kept.low < bar.close.as_double() < self._kept.high:
-            self._look(bar)
+    def on_bar(self, bar: Any) -> None:
+        """Compare equity with the maintenance margin at a bar's close. Call while `active`."""
+        if not self._bound.low < bar.close.as_double() < self._bound.high:
+            self._revalue(bar)
 
-    def _look(self, bar: Any) -> None:
-        """Ask the engine what the account is worth, and remember it."""
-        held = {contract: net for contract, net in self._margin.held().items() if net}
-        worth = self._margin.worth()
-        needed = self._margin.maintenance(bar.ts_init)
-        if held and worth < needed:
-            reason = f"the account is worth {worth:,.2f}, {needed:,} is the least"
-            self._is_short(bar.ts_init, reason)
+    def _revalue(self, bar: Any) -> None:
+        """Query the engine for the equity; act on a margin breach, else reset the bound."""
+        nets = {contract: net for contract, net in self._margin.net_positions().items() if net}
+        equity = self._margin.equity()
+        required = self._margin.maintenance(bar.ts_init)
+        if nets and equity < required:
+            reason = f"the account is worth {equity:,.2f}, {required:,} is the least"
+            self._on_breach(bar.ts_init, reason)
             return
         self._breached = False
-        if not held:
-            self._kept.learn(float(worth))
-        elif len(held) == 1:
-            ((contract, net),) = held.items()
-            if self._tells(bar, contract):
+        if not nets:
+            self._bound.reset(float(equity))
+        elif len(nets) == 1:
+            ((contract, net),) = nets.items()
+            if self._prices(bar, contract):
                 price = bar.close.as_double()
-                self._kept.learn(float(worth), self._line_of(contract), float(net), price)
-        self.watching = not self._kept.settled
+                self._bound.reset(float(equity), self._exposure_of(contract), float(net), price)
+        self.active = not self._bound.is_flat
 
-    def _is_short(self, ts: int, reason: str) -> None:
+    def _on_breach(self, ts: int, reason: str) -> None:
+        """Apply the policy at the first bar of a breach only."""
         if not self._breached and self._policy != "ignore":
-            self._breach(ts, reason)
+            self._liquidate(ts, reason)
         self._breached = True
 
-    def _tells(self, bar: Any, contract: Any) -> bool:
-        """Say whether a bar tells a contract's price: it is its own, or its root's front."""
-        return str(bar.bar_type.instrument_id.symbol) in self._names(contract)
+    def _prices(self, bar: Any, contract: Any) -> bool:
+        """Return whether a bar prices a contract: it is the contract's own, or its root's front."""
+        return str(bar.bar_type.instrument_id.symbol) in self._symbols_of(contract)
 
-    def _line_of(self, contract: Any) -> ContractExposure:
-        line = self._lines.get(contract)
-        if line is None:
+    def _exposure_of(self, contract: Any) -> ContractExposure:
+        exposure = self._exposures.get(contract)
+        if exposure is None:
             multiplier = self._cache.instrument(contract).multiplier.as_double()
-            line = ContractExposure(contract, multiplier, self._most(contract), {})
-            self._lines[contract] = line
-        return line
+            largest = self._largest_maintenance(contract)
+            exposure = ContractExposure(contract, multiplier, largest, {})
+            self._exposures[contract] = exposure
+        return exposure
 
-    def _most(self, contract: Any) -> float:
-        told = not self._ears.isdisjoint(self._names(contract))
-        return self._margin.most(contract) if told else inf
+    def _largest_maintenance(self, contract: Any) -> float:
+        """Return the contract's largest maintenance margin, infinite where no bars price it."""
+        priced = not self._tracked.isdisjoint(self._symbols_of(contract))
+        return self._margin.largest_maintenance(contract) if priced else inf
 
-    def _names(self, contract: Any) -> tuple[str, str]:
+    def _symbols_of(self, contract: Any) -> tuple[str, str]:
         return str(contract.symbol), self._cache.instrument(contract).underlying
 
-    def _breach(self, ts: int, reason: str) -> None:
-        self._say("margin", ts, reason, policy=self._policy)
+    def _liquidate(self, ts: int, reason: str) -> None:
+        self._record("margin", ts, reason, policy=self._policy)
         if self._policy == "halt":
-            self._take_posture(Posture(reason=f"margin: {reason}", halt=True, source="margin"))
+            self._set_posture(Posture(reason=f"margin: {reason}", halt=True, source="margin"))
             return
-        for contract, line in self._lines.items():
-            for holder in line.holders.values():
-                self._close(holder.trader, contract, "margin", ts)
+        for contract, exposure in self._exposures.items():
+            for owned in exposure.positions.values():
+                self._close(owned.trader, contract, "margin", ts)
 
-    def _set_alarm(self, holder: StrategyPosition, line: ContractExposure) -> None:
-        """Close the strategy's position in a contract when its deadline comes."""
-        holder.alarmed, contract = True, line.contract
+    def _set_expiry_timer(self, owned: StrategyPosition, exposure: ContractExposure) -> None:
+        """Set a timer that closes the strategy's position at the contract's deadline."""
+        owned.expiry_timer_set, contract = True, exposure.contract
         if (deadline := self._rules.flat_at(contract)) is None:
             return
-        clock = holder.trader.clock
+        clock = owned.trader.clock
         when = max(deadline, clock.timestamp_ns() + 1)
-        clock.set_time_alert_ns(f"EXPIRY-{contract}", when, self._expires(holder, contract))
+        clock.set_time_alert_ns(f"EXPIRY-{contract}", when, self._expiry_callback(owned, contract))
 
-    def _expires(self, holder: StrategyPosition, contract: Any) -> Callable[[Any], None]:
-        def ring(event: Any) -> None:
-            self._close(holder.trader, contract, "expiry", event.ts_event)
-            holder.alarmed = False  # a later fill sets the next
+    def _expiry_callback(self, owned: StrategyPosition, contract: Any) -> Callable[[Any], None]:
+        def close(event: Any) -> None:
+            self._close(owned.trader, contract, "expiry", event.ts_event)
+            owned.expiry_timer_set = False  # a later fill sets the next
 
-        return ring
+        return close
 
     def _close(self, trader: Any, contract: Any, rule: str, ts: int) -> None:
+        """Cancel a strategy's orders in a contract, close its position and record that."""
         strategy = trader.strategy_id
         net = position(self._cache, contract, strategy)
         trader.cancel_all_orders(contract)
         if net:
             trader.close_all_positions(contract, tags=[rule.upper()])
-            what = f"closes {int(net):+d} {contract} of {strategy}"
-            self._say(rule, ts, what, strategy=str(strategy), instrument_id=str(contract))
+            reason = f"closes {int(net):+d} {contract} of {strategy}"
+            self._record(rule, ts, reason, strategy=str(strategy), instrument_id=str(contract))
 
-    def _say(self, rule: str, ts: int, reason: str, **more: str) -> None:
+    def _record(self, rule: str, ts: int, reason: str, **more: str) -> None:
         self._recorder.numbered(FactKind.CLOSING, ts, rule, None, {"reason": reason, **more})
         if rule == "margin":
             LOG.warning("margin: %s", reason)
-            self.said.append(f"margin: {reason}")
+            self.warnings.append(f"margin: {reason}")

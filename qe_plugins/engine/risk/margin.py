@@ -1,4 +1,4 @@
-"""Hold every new risk against the account: dollars a contract, as the table has them on the day."""
+"""Equity against initial and maintenance margin, in dollars a contract, as dated in the terms."""
 
 from __future__ import annotations
 
@@ -29,43 +29,43 @@ ZERO = Decimal(0)
 
 
 class MarginCalculator:
-    """What the account is worth, what positions and orders tie up, and what is free.
+    """Computes equity, and the margin of positions and working orders.
 
-    A contract's exposure is the larger of what would be long if every buy filled and short if every
-    sale did; of orders that cancel one another only the largest counts.
+    A contract's exposure is the larger of the long position if every buy order filled and the short
+    position if every sell order did; of orders that cancel one another only the largest counts.
     """
 
     def __init__(
         self,
         cache: Any,
         balance: Balance,
-        money: Mapping[str, ContractTerms],
+        terms: Mapping[str, ContractTerms],
         settings: MarginSettings,
     ) -> None:
-        self._cache, self._balance, self._money = cache, balance, money
+        self._cache, self._balance, self._terms_by_root = cache, balance, terms
         self._settings = settings
         self._terms: dict[Any, ContractTerms] = {}
-        self.kept = EquityBound()
+        self.equity_bound = EquityBound()
 
-    def refusal(self, order: Any, contracts: Decimal, present: OrderContext, ts: int) -> str:
-        """Return why the account cannot hold `contracts` of an order more; empty where it can."""
-        held = present.by_contract()
-        working = [(one, leaves_of(one)) for one in present.others(order)]
-        before, after = exposures(held, working), exposures(held, [*working, (order, contracts)])
+    def violation(self, order: Any, contracts: Decimal, context: OrderContext, ts: int) -> str:
+        """Return why equity does not cover `contracts` more of an order; empty where it does."""
+        nets = context.by_contract()
+        working = [(one, leaves_of(one)) for one in context.others(order)]
+        before, after = exposures(nets, working), exposures(nets, [*working, (order, contracts)])
         contract = order.instrument_id
-        more = after[contract] - before[contract]
-        tied = self._tied(before, ts)
-        worth, each = self.worth(), self.of(contract, ts).initial
-        if (more <= 0 and not turns(held, order)) or tied + more * each <= worth:
+        increase = after[contract] - before[contract]
+        required = self._initial(before, ts)
+        equity, each = self.equity(), self.rates(contract, ts).initial
+        if (increase <= 0 and not reverses(nets, order)) or required + increase * each <= equity:
             return ""
         return (
             f"{contracts:f} {contract} at {each:,} {self._balance.currency.code} each would tie up "
-            f"{self._tied(after, ts):,}, the account is worth {worth:,.2f} "
-            f"({worth - tied:,.2f} free)"
+            f"{self._initial(after, ts):,}, the account is worth {equity:,.2f} "
+            f"({equity - required:,.2f} free)"
         )
 
-    def of(self, contract: Any, ts: int) -> MarginRates:
-        """Return the margins of a contract at a moment, a day trader's inside a session."""
+    def rates(self, contract: Any, ts: int) -> MarginRates:
+        """Return the margins of a contract at `ts` (UTC ns), intraday ones inside a session."""
         terms = self._terms_of(contract)
         margins = terms.margin(ts)
         if self._settings.basis == "overnight":
@@ -75,72 +75,74 @@ class MarginCalculator:
         closes -= int(self._settings.until_close * 1e9)
         return margins.during(self._settings.basis) if opens <= ts < closes else margins
 
-    def most(self, contract: Any) -> float:
-        """Return the largest maintenance margin of a contract in the whole run."""
+    def largest_maintenance(self, contract: Any) -> float:
+        """Return the largest maintenance margin of a contract in the whole run, in dollars."""
         return float(max(one.maintenance for one in self._terms_of(contract).margins))
 
     def maintenance(self, ts: int) -> Decimal:
-        """Return what the account must be worth to keep what it holds."""
-        held = self.held().items()
-        return sum((abs(net) * self.of(one, ts).maintenance for one, net in held), ZERO)
+        """Return the maintenance margin of all positions at `ts` (UTC ns), in dollars."""
+        nets = self.net_positions().items()
+        return sum((abs(net) * self.rates(one, ts).maintenance for one, net in nets), ZERO)
 
-    def worth(self) -> Decimal:
-        """Return the balance and what open positions have won or lost at their last price."""
+    def equity(self) -> Decimal:
+        """Return the balance and the open P&L of positions at their last price, in dollars."""
         return self._balance.equity()
 
     def by_contract(self, ts: int) -> dict[Any, tuple[Decimal, Decimal]]:
         """Return the initial and the maintenance margin, in dollars, of each contract at risk.
 
-        Initial margin is asked for what positions and working orders may come to, maintenance
-        margin for positions.
+        Initial margin is that of the exposure of positions and working orders, maintenance margin
+        that of positions alone.
         """
-        held = self.held()
+        nets = self.net_positions()
         orders = unfinished(self._cache).values()
-        at_risk = exposures(held, [(one, leaves_of(one)) for one in orders])
+        at_risk = exposures(nets, [(one, leaves_of(one)) for one in orders])
         found = {}
         for contract, size in at_risk.items():
-            each, net = self.of(contract, ts), abs(held.get(contract, ZERO))
+            each, net = self.rates(contract, ts), abs(nets.get(contract, ZERO))
             if size or net:
                 found[contract] = size * each.initial, net * each.maintenance
         return found
 
-    def _tied(self, exposure: Mapping[Any, Decimal], ts: int) -> Decimal:
-        return sum((n * self.of(one, ts).initial for one, n in exposure.items() if n), ZERO)
+    def _initial(self, exposure: Mapping[Any, Decimal], ts: int) -> Decimal:
+        return sum((n * self.rates(one, ts).initial for one, n in exposure.items() if n), ZERO)
 
-    def held(self) -> dict[Any, Decimal]:
-        """Return the net position in each contract, negative when short."""
-        held: dict[Any, Decimal] = defaultdict(Decimal)
+    def net_positions(self) -> dict[Any, Decimal]:
+        """Return the net position in each contract, in contracts, negative when short."""
+        nets: dict[Any, Decimal] = defaultdict(Decimal)
         for position in self._cache.positions_open():
             size = decimal(position.quantity)
-            held[position.instrument_id] += size if position.is_long else -size
-        return held
+            nets[position.instrument_id] += size if position.is_long else -size
+        return nets
 
     def _terms_of(self, contract: Any) -> ContractTerms:
         terms = self._terms.get(contract)
         if terms is None:
-            terms = self._terms[contract] = self._money[self._cache.instrument(contract).underlying]
+            terms = self._terms[contract] = self._terms_by_root[
+                self._cache.instrument(contract).underlying
+            ]
         return terms
 
 
-def turns(held: Mapping[Any, Decimal], order: Any) -> bool:
-    """Say whether an order takes a position through flat: new risk, however large."""
-    net, size = held.get(order.instrument_id, ZERO), decimal(order.quantity)
+def reverses(nets: Mapping[Any, Decimal], order: Any) -> bool:
+    """Return whether an order takes a position through flat: that is new risk at any size."""
+    net, size = nets.get(order.instrument_id, ZERO), decimal(order.quantity)
     return net * (net + size if order.is_buy else net - size) < 0
 
 
-def exposures(held: Mapping[Any, Decimal], orders: Iterable[Leaves]) -> dict[Any, Decimal]:
-    """Return the contracts at risk in each instrument, of positions and unfinished orders."""
+def exposures(nets: Mapping[Any, Decimal], orders: Iterable[Leaves]) -> dict[Any, Decimal]:
+    """Return the exposure in each instrument, in contracts, of positions and unfinished orders."""
     by_contract: dict[Any, list[Leaves]] = defaultdict(list)
     for order, leaves in orders:
         by_contract[order.instrument_id].append((order, leaves))
     found: dict[Any, Decimal] = defaultdict(Decimal)
-    for contract in {*held, *by_contract}:
-        found[contract] = max(sides(held.get(contract, ZERO), by_contract[contract]))
+    for contract in {*nets, *by_contract}:
+        found[contract] = max(sides(nets.get(contract, ZERO), by_contract[contract]))
     return found
 
 
 def sides(net: Decimal, orders: Sequence[Leaves]) -> tuple[Decimal, Decimal]:
-    """Return how long a position of one contract may get, and how short, if its orders fill."""
+    """Return the largest long and the largest short position if all orders of a side fill."""
     buys = [(order, leaves) for order, leaves in orders if order.side == OrderSide.BUY]
     sells = [(order, leaves) for order, leaves in orders if order.side == OrderSide.SELL]
     bought = fillable(buys, {order.client_order_id: leaves for order, leaves in sells})

@@ -1,4 +1,4 @@
-"""What is held and what may still fill, and whether an order can only reduce a position."""
+"""An order as plain data for rules and guardians, and whether it can only reduce a position."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ type Leaves = tuple[Any, Decimal]
 class OrderContext:
     """The positions and the unfinished orders of an account at one moment.
 
-    `sending` are orders of the list that is being sent: no cache has them yet. `without` is a
-    strategy and a contract that are left out, since their position is being closed.
+    `submitted` are the ids of orders just sent; `sending` are the orders of the list that is being
+    sent, which no cache has yet. `without` is a strategy and a contract to leave out, since their
+    position is being closed.
     """
 
     def __init__(
@@ -52,13 +53,13 @@ class OrderContext:
         self.orders |= {order.client_order_id: order for order in sending}
         self.positions = list(cache.positions_open())
         if without is not None:
-            kept = [o for o in self.orders.values() if _whose(o) != without]
-            self.orders = {order.client_order_id: order for order in kept}
-            self.positions = [one for one in self.positions if _whose(one) != without]
+            others = [o for o in self.orders.values() if _owner(o) != without]
+            self.orders = {order.client_order_id: order for order in others}
+            self.positions = [one for one in self.positions if _owner(one) != without]
 
-    def held(self, contract: InstrumentId, strategy: StrategyId) -> Decimal:
+    def net_position(self, contract: InstrumentId, strategy: StrategyId) -> Decimal:
         """Return a strategy's net position in contracts, negative when short."""
-        return net(one for one in self.positions if _whose(one) == (strategy, contract))
+        return net(one for one in self.positions if _owner(one) == (strategy, contract))
 
     def by_contract(self) -> dict[Any, Decimal]:
         """Return the account's net position in each contract."""
@@ -68,7 +69,7 @@ class OrderContext:
         return found
 
     def others(self, order: Any) -> list[Any]:
-        """Return the orders besides one, and besides those that wait for its fill."""
+        """Return the other orders, without the exits that wait for the order's fill."""
         name = order.client_order_id
         return [
             one
@@ -76,18 +77,19 @@ class OrderContext:
             if one.client_order_id != name and one.parent_order_id != name
         ]
 
-    def of(self, order: Any) -> list[Any]:
+    def same_owner(self, order: Any) -> list[Any]:
         """Return the other orders of the same strategy and contract."""
-        whose = _whose(order)
-        return [one for one in self.orders.values() if one is not order and _whose(one) == whose]
+        owner = _owner(order)
+        return [one for one in self.orders.values() if one is not order and _owner(one) == owner]
 
 
-def _whose(one: Any) -> tuple[Any, Any]:
+def _owner(one: Any) -> tuple[Any, Any]:
+    """Return the strategy and the contract of an order or a position."""
     return one.strategy_id, one.instrument_id
 
 
 def net(positions: Iterable[Any]) -> Decimal:
-    """Return the contracts of some positions, shorts negative."""
+    """Return the net number of contracts of some positions, shorts negative."""
     found = ZERO
     for one in positions:
         size = one.quantity.as_decimal()
@@ -127,8 +129,8 @@ def leaves_of(order: Any) -> Decimal:
 def fillable(orders: Iterable[Leaves], parents: Mapping[Any, Decimal]) -> Decimal:
     """Return how many contracts fill on one side if everything there fills.
 
-    `parents` are the contracts left of each order on the other side: what waits for one of them to
-    fill only takes off what that puts on, and counts where it comes to more.
+    `parents` are the contracts left of each order on the other side: an exit that waits for one of
+    them to fill only closes the parent's contracts, and counts where it has more of them.
     """
     alone: list[Leaves] = []
     waiting: dict[Any, list[Leaves]] = defaultdict(list)
@@ -138,12 +140,12 @@ def fillable(orders: Iterable[Leaves], parents: Mapping[Any, Decimal]) -> Decima
             waiting[parent].append((order, leaves))
         else:
             alone.append((order, leaves))
-    beyond = (max(at_risk(each) - parents[one], ZERO) for one, each in waiting.items())
-    return at_risk(alone) + sum(beyond, ZERO)
+    excess = (max(at_risk(each) - parents[one], ZERO) for one, each in waiting.items())
+    return at_risk(alone) + sum(excess, ZERO)
 
 
 def at_risk(orders: Iterable[Leaves]) -> Decimal:
-    """Return how many contracts fill if everything fills.
+    """Return how many contracts fill if all orders fill.
 
     Of orders that cancel one another (OCO, OUO) only the largest counts.
     """
@@ -159,46 +161,51 @@ def at_risk(orders: Iterable[Leaves]) -> Decimal:
     return sum(groups.values(), ZERO)
 
 
-def only_reduces(held: Decimal, order: Any, contracts: Decimal, others: Iterable[Any]) -> bool:
-    """Say whether `contracts` of an order can only bring a position nearer to flat, never past.
+def only_reduces(
+    net_position: Decimal, order: Any, contracts: Decimal, others: Iterable[Any]
+) -> bool:
+    """Return whether `contracts` of an order can only bring a position nearer to flat, never past.
 
-    `held` is the strategy's position, `others` its other unfinished orders in the contract. What is
-    filled at once is held against the position alone, whatever rests beside it. What rests counts
-    together with what else may close, against the position and the entries that fill before it:
-    its parent, a market order, and for a stop a limit order that the price passes first.
+    `net_position` is the strategy's, `others` its other unfinished orders in the contract. An order
+    that fills at once is compared with the position alone, whatever orders rest. A resting order is
+    added to the others that may close the position, and compared with the position and the entries
+    that fill before it: its parent, a market order, and for a stop a limit order that the price
+    passes first.
     """
     side, others = order.side, list(others)
-    reach = held if side == OrderSide.SELL else -held
+    closable = net_position if side == OrderSide.SELL else -net_position
     same = [(one, leaves_of(one)) for one in others if one.side == side]
     if fills_at_once(order):
-        now = [pair for pair in same if fills_at_once(pair[0])]
-        if at_risk([*now, (order, contracts)]) <= reach:
+        immediate = [pair for pair in same if fills_at_once(pair[0])]
+        if at_risk([*immediate, (order, contracts)]) <= closable:
             return True
     every = [*same, (order, contracts)]
     opposite = [one for one in others if one.side != side]
-    opens = {one.client_order_id: max(leaves_of(one) - max(-reach, ZERO), ZERO) for one in opposite}
+    opens = {
+        one.client_order_id: max(leaves_of(one) - max(-closable, ZERO), ZERO) for one in opposite
+    }
     before = [
-        (one, max(leaves_of(one) - at_risk(_waiting_for(one, every)), ZERO))
+        (one, max(leaves_of(one) - at_risk(_attached_to(one, every)), ZERO))
         for one in opposite
         if one.parent_order_id != order.client_order_id and _precedes(one, order)
     ]
-    return fillable(every, opens) <= max(reach + at_risk(before), ZERO)
+    return fillable(every, opens) <= max(closable + at_risk(before), ZERO)
 
 
-def _waiting_for(entry: Any, orders: Iterable[Leaves]) -> list[Leaves]:
+def _attached_to(entry: Any, orders: Iterable[Leaves]) -> list[Leaves]:
     name = entry.client_order_id
     return [(order, leaves) for order, leaves in orders if order.parent_order_id == name]
 
 
 def fills_at_once(order: Any) -> bool:
-    """Say whether an order never rests: it fills when it arrives, or not at all."""
+    """Return whether an order never rests: it fills on arrival or not at all."""
     if order.order_type in (OrderType.MARKET, OrderType.MARKET_TO_LIMIT):
         return True
     return order.order_type == OrderType.LIMIT and order.time_in_force in AT_ONCE
 
 
 def _precedes(entry: Any, order: Any) -> bool:
-    """Say whether an entry on the other side fills before an order can trade."""
+    """Return whether an entry on the other side fills before an order can trade."""
     if entry.order_type == OrderType.MARKET:
         return True
     if entry.order_type != OrderType.LIMIT or order.order_type not in STOPS:
@@ -208,16 +215,16 @@ def _precedes(entry: Any, order: Any) -> bool:
 
 
 class OrderDescription(msgspec.Struct, frozen=True):
-    """An order that is to be sent, or to grow: `contracts` of it may still fill.
+    """An order to be submitted or increased: `contracts` of it may still fill.
 
-    `present` is what the account holds and works at this moment. `reduces` says that the order can
-    only bring its strategy's position nearer to flat.
+    `context` has the account's positions and unfinished orders at this moment. `reduces` says that
+    the order can only bring its strategy's position nearer to flat.
     """
 
     request: OrderRequest
     order: Any
     contracts: Decimal
-    present: OrderContext
+    context: OrderContext
     reduces: bool
 
 
@@ -233,19 +240,20 @@ def describe_order(
 ) -> OrderDescription:
     """Describe an order that a component sends.
 
-    `contracts` are asked for in place of the order's leaves, `grows` of them new; `submitted` were
-    sent within this callback, `sending` is the list that the order is of; `without` is a strategy
-    and a contract whose position is being closed.
+    `contracts` replaces the order's open quantity when it is modified, and `grows` is the increase.
+    `submitted`, `sending` and `without` are those of OrderContext.
     """
-    floor, contract, side = component._floor, order.instrument_id, order.side
-    present = OrderContext(floor.cache, submitted, sending, without)
-    present.orders.pop(order.client_order_id, None)
+    run_context, contract, side = component._run_context, order.instrument_id, order.side
+    context = OrderContext(run_context.cache, submitted, sending, without)
+    context.orders.pop(order.client_order_id, None)
     leaves = leaves_of(order) if contracts is None else contracts
-    held, others = present.held(contract, order.strategy_id), present.of(order)
+    net_position = context.net_position(contract, order.strategy_id)
+    others = context.same_owner(order)
     same = [(one, leaves_of(one)) for one in others if one.side == side]
     parents = {one.client_order_id: leaves_of(one) for one in others if one.side != side}
     total = fillable([*same, (order, leaves)], parents)
-    handling, priced = floor.alarm.handling, order.order_type != OrderType.MARKET
+    event = run_context.exception_trap.current_event
+    priced = order.order_type != OrderType.MARKET
     request = OrderRequest(
         client_order_id=order.client_order_id.value,
         strategy=order.strategy_id.value,
@@ -257,18 +265,20 @@ def describe_order(
         trigger=optional(order, "trigger_price") if priced else None,
         stop_trigger=stop_of(order, others),
         increase_by=grows,
-        position=held,
-        worst_case_position=abs(held + total if side == OrderSide.BUY else held - total),
-        signal_id=signal_id_of(handling),
-        ts=handling.ts_init if isinstance(handling, Bar) else component.clock.timestamp_ns(),
+        position=net_position,
+        worst_case_position=abs(
+            net_position + total if side == OrderSide.BUY else net_position - total
+        ),
+        signal_id=signal_id_of(event),
+        ts=event.ts_init if isinstance(event, Bar) else component.clock.timestamp_ns(),
         emulated=order.emulation_trigger is not None,
     )
-    reduces = only_reduces(held, order, leaves, others)
-    return OrderDescription(request, order, leaves, present, reduces)
+    reduces = only_reduces(net_position, order, leaves, others)
+    return OrderDescription(request, order, leaves, context, reduces)
 
 
 def stop_of(order: Any, others: Iterable[Any]) -> Decimal | None:
-    """Return the trigger of the protective stop that waits for an entry, None without one."""
+    """Return the trigger of the protective stop attached to an entry, None without one."""
     for one in others:
         if one.parent_order_id == order.client_order_id and one.side != order.side:
             trigger = optional(one, "trigger_price")

@@ -1,4 +1,4 @@
-"""What no order that adds risk may break: the rung, margin, expiry, the market's hours."""
+"""Always-on rules for orders that add risk: rung, margin, expiry, trading hours."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 
-Broken = list[tuple[str, str]]
-"""Which rule, and why."""
+type Violation = tuple[str, str]
+"""The name of the rule that an order breaks, and the reason."""
 
 
 class RiskRules:
-    """Asked about every order that does not only reduce.
+    """Checks every order that does not only reduce a position.
 
-    `refuses` says whether a market order is refused while the market is closed, from `grace`
-    nanoseconds after its close on.
+    Where `deny_when_closed` is set, a market order breaks a rule while the market is closed, from
+    `grace` nanoseconds after the close. `flat_before` is in seconds: how long before expiry (or
+    delivery) positions must be closed; 0 lets them expire.
     """
 
     def __init__(
@@ -36,30 +37,30 @@ class RiskRules:
         rung: RungRule,
         *,
         flat_before: float,
-        refuses: bool,
+        deny_when_closed: bool,
         grace: int = 0,
     ) -> None:
         self._cache, self._margin, self._rung, self._grace = cache, margin, rung, grace
-        self._flat_before, self._refuses = int(flat_before * SECOND), refuses
+        self._flat_before, self._deny_when_closed = int(flat_before * SECOND), deny_when_closed
         self._deadlines: dict[Any, int] = {}
         self._notices: dict[Any, date] = {}
 
-    def broken(self, described: OrderDescription) -> Broken:
-        """Return every rule that an order breaks."""
+    def violations(self, described: OrderDescription) -> list[Violation]:
+        """Return a violation for every rule that an order breaks."""
         order, ts = described.order, described.request.ts
         contract = order.instrument_id
         reasons = {
-            "rung": self._rung.refusal(described),
-            "margin": self._margin.refusal(order, described.contracts, described.present, ts),
-            "expiry": self._expires(contract, ts),
-            "session": self._closed(order, ts),
+            "rung": self._rung.violation(described),
+            "margin": self._margin.violation(order, described.contracts, described.context, ts),
+            "expiry": self._expiry_violation(contract, ts),
+            "session": self._session_violation(order, ts),
         }
         return [(rule, reason) for rule, reason in reasons.items() if reason]
 
     def deadline(self, contract: Any) -> int:
         """Return when (UTC nanoseconds) positions in a contract must be closed.
 
-        Where they are not to be held into expiry they are not to be delivered, either.
+        Where positions may not be held into expiry, the first notice of delivery counts too.
         """
         if contract not in self._deadlines:
             ends: int = self._cache.instrument(contract).expiration_ns
@@ -69,10 +70,10 @@ class RiskRules:
         return self._deadlines[contract]
 
     def flat_at(self, contract: Any) -> int | None:
-        """Return when the house closes positions in a contract; None where they settle."""
+        """Return when (UTC nanoseconds) positions are closed by force; None where they settle."""
         return self.deadline(contract) if self._flat_before else None
 
-    def _expires(self, contract: Any, ts: int) -> str:
+    def _expiry_violation(self, contract: Any, ts: int) -> str:
         deadline = self.deadline(contract)
         if ts < deadline:
             return ""
@@ -81,25 +82,30 @@ class RiskRules:
         left = (deadline + self._flat_before - ts) // (60 * SECOND)
         return f"{contract} expires in {left} min" if left > 0 else f"{contract} has expired"
 
-    def _closed(self, order: Any, ts: int) -> str:
-        if not self._refuses or order.order_type != OrderType.MARKET:
+    def _session_violation(self, order: Any, ts: int) -> str:
+        if not self._deny_when_closed or order.order_type != OrderType.MARKET:
             return ""
         root = self._cache.instrument(order.instrument_id).underlying
         opens = closed_until(root, ts)
         if opens and self._grace and closed_until(root, ts - self._grace) is None:
-            return ""  # decided on a bar that traded: it waits for the next price
+            return ""  # decided on a bar that traded: the order waits for the next price
         return f"the market is closed until {opens:%Y-%m-%d %H:%M} in Chicago" if opens else ""
 
 
 def rules_of(
-    engine: Any, config: Config, margin: MarginCalculator, alarm: ExceptionTrap
+    cache: Any, config: Config, margin: MarginCalculator, trap: ExceptionTrap
 ) -> RiskRules:
-    """Return the rules of a run on `engine`."""
+    """Return the rules of a run whose engine has `cache`."""
     length = BarType.from_str(f"ES.XCME-{config.data.bars}-EXTERNAL").spec.timedelta
     grace = 0 if config.session.closed == "refuse" else int(length.total_seconds() * SECOND)
-    refuses = config.fills.rules == "exchange"
+    deny_when_closed = config.fills.rules == "exchange"
     flat_before = config.expiry.flat_before
-    rung = RungRule(engine.cache, config.rung, alarm)
+    rung = RungRule(cache, config.rung, trap)
     return RiskRules(
-        engine.cache, margin, rung, flat_before=flat_before, refuses=refuses, grace=grace
+        cache,
+        margin,
+        rung,
+        flat_before=flat_before,
+        deny_when_closed=deny_when_closed,
+        grace=grace,
     )

@@ -1,4 +1,4 @@
-"""Hold every new risk against the rung: its root, its contracts, and its dollars at the stop."""
+"""The rung's limits on new risk: its root, its number of contracts, its loss at the stops."""
 
 from __future__ import annotations
 
@@ -30,36 +30,37 @@ if TYPE_CHECKING:
 
 
 class RungRule:
-    """Limits what one strategy holds and works, in all its contracts together.
+    """Limits one strategy's positions and working orders, in all its contracts together.
 
-    An order without a stop has no dollars at one: it is limited in contracts alone. A stop that is
-    moved or comes later only reduces, and passes.
+    An entry without a stop has no loss at the stop: only its number of contracts is limited. A stop
+    that is moved or submitted later only reduces, and passes.
     """
 
-    def __init__(self, cache: Any, rung: Rung, alarm: ExceptionTrap) -> None:
-        self._cache, self._rung, self._alarm = cache, rung, alarm
+    def __init__(self, cache: Any, rung: Rung, trap: ExceptionTrap) -> None:
+        self._cache, self._rung, self._trap = cache, rung, trap
 
-    def refusal(self, described: OrderDescription) -> str:
+    def violation(self, described: OrderDescription) -> str:
         """Return why the rung does not allow an order; empty where it does."""
         if not self._rung.enforced:
             return ""
         root = self._cache.instrument(described.order.instrument_id).underlying
         if self._rung.root not in (None, root):
             return f"{self._rung.title} holds {self._rung.root}, not {root}"
-        return self._too_many(described) or self._too_dear(described)
+        return self._contracts_violation(described) or self._loss_violation(described)
 
-    def _too_many(self, described: OrderDescription) -> str:
-        """Compare what the strategy may come to hold with the rung's contracts.
+    def _contracts_violation(self, described: OrderDescription) -> str:
+        """Compare the strategy's exposure with the rung's contracts.
 
-        What rests on one side counts in full, too: a position may always be closed beside it.
+        Resting orders on one side count in full, too: the position may be closed before they fill.
         """
-        order, most, present = described.order, self._rung.max_contracts, described.present
+        order, most, context = described.order, self._rung.max_contracts, described.context
         strategy, contract = order.strategy_id, order.instrument_id
-        mine = [one for one in present.orders.values() if one.strategy_id == strategy]
+        mine = [one for one in context.orders.values() if one.strategy_id == strategy]
         pair = (order, described.contracts)
         alone = [one for one in mine if one.parent_order_id != order.client_order_id]
         by_contract = exposures(
-            _held(present.positions, strategy), [*((one, leaves_of(one)) for one in alone), pair]
+            _net_by_contract(context.positions, strategy),
+            [*((one, leaves_of(one)) for one in alone), pair],
         )
         resting = at_risk(
             (one, leaves)
@@ -72,23 +73,23 @@ class RungRule:
             return ""
         return f"{self._rung.title} allows {most} held and working, this would make {total:f}"
 
-    def _too_dear(self, described: OrderDescription) -> str:
-        """Compare what is lost if every stop is hit with the rung's risk."""
+    def _loss_violation(self, described: OrderDescription) -> str:
+        """Compare the loss if every stop is hit with the rung's risk."""
         if described.request.stop_trigger is None:
             return ""
-        order, present = described.order, described.present
-        mine = [o for o in present.orders.values() if o.strategy_id == order.strategy_id]
-        lost = self._loss(order, described.contracts, described.request.stop_trigger)
+        order, context = described.order, described.context
+        mine = [o for o in context.orders.values() if o.strategy_id == order.strategy_id]
+        lost = self._entry_loss(order, described.contracts, described.request.stop_trigger)
         if lost is None:
             return f"no price of {order.instrument_id} is known to measure its stop from"
         for one in mine:
             stop = stop_of(one, mine)
             if stop is not None and one.client_order_id != order.client_order_id:
-                lost += self._loss(one, leaves_of(one), stop) or ZERO
+                lost += self._entry_loss(one, leaves_of(one), stop) or ZERO
         lost += sum(
             (
-                self._loss_held(position, mine)
-                for position in present.positions
+                self._position_loss(position, mine)
+                for position in context.positions
                 if position.strategy_id == order.strategy_id
             ),
             ZERO,
@@ -98,18 +99,18 @@ class RungRule:
             return ""
         return f"{rung.title} risks {rung.risk:f} {rung.currency}, the stops would lose {lost:f}"
 
-    def _loss(self, order: Any, contracts: Decimal, stop: Decimal) -> Decimal | None:
-        """Return what contracts of an entry lose at a stop, in dollars; None without a price."""
+    def _entry_loss(self, order: Any, contracts: Decimal, stop: Decimal) -> Decimal | None:
+        """Return the loss of an entry's contracts at a stop, in dollars; None without a price."""
         price = optional(order, "price") or optional(order, "trigger_price")
         if order.order_type == OrderType.MARKET or price is None:
-            price = self._last(order.instrument_id)
+            price = self._last_price(order.instrument_id)
         if price is None:
             return None
         points = price - stop if order.side == OrderSide.BUY else stop - price
         return max(points, ZERO) * contracts * self._multiplier(order.instrument_id)
 
-    def _loss_held(self, position: Any, orders: Iterable[Any]) -> Decimal:
-        """Return what a position loses, from its entry, at the stops that work for it."""
+    def _position_loss(self, position: Any, orders: Iterable[Any]) -> Decimal:
+        """Return the loss of a position from its entry to its working stops, in dollars."""
         sign, rest = (1 if position.is_long else -1), position.quantity.as_decimal()
         closing = OrderSide.SELL if position.is_long else OrderSide.BUY
         entry, lost = Decimal(str(position.avg_px_open)), ZERO
@@ -126,9 +127,9 @@ class RungRule:
             rest -= size
         return lost * self._multiplier(position.instrument_id)
 
-    def _last(self, contract: Any) -> Decimal | None:
-        """Return the last known price of a contract: of the bar that is handled, or the newest."""
-        handled = self._alarm.handling
+    def _last_price(self, contract: Any) -> Decimal | None:
+        """Return a contract's last known price: of the bar being handled, else the newest."""
+        handled = self._trap.current_event
         if isinstance(handled, Bar) and handled.bar_type.instrument_id == contract:
             return decimal(handled.close)
         kinds = self._cache.bar_types(AggregationSource.EXTERNAL, contract, PriceType.LAST)
@@ -146,34 +147,34 @@ class RungRule:
         return found
 
 
-def _held(positions: Iterable[Any], strategy: Any) -> dict[Any, Decimal]:
+def _net_by_contract(positions: Iterable[Any], strategy: Any) -> dict[Any, Decimal]:
     """Return a strategy's net position in each contract."""
-    held: dict[Any, Decimal] = defaultdict(Decimal)
+    nets: dict[Any, Decimal] = defaultdict(Decimal)
     for position in positions:
         if position.strategy_id == strategy:
-            held[position.instrument_id] += net([position])
-    return held
+            nets[position.instrument_id] += net([position])
+    return nets
 
 
 def check_rung(loaded: Loaded, roots: Mapping[str, str], sized: Container[str]) -> None:
-    """Raise ConfigError where the rung cannot hold what a configuration is sure to order.
+    """Raise ConfigError where the rung does not allow orders that a configuration is sure to send.
 
-    `roots` are the roots of the contracts and fronts that there are, by id; `sized` are the names
-    of strategies that ask the desk for their sizes.
+    `roots` are the roots of the data's contracts and fronts, by id; `sized` are the names of
+    strategies that take their sizes from the desk.
     """
     rung = loaded.config.rung
     if not rung.enforced:
         return
     hint = "Name the rung that it needs, such as `rung: {name: 1 ES, risk: 500 USD}`."
     if rung.root is not None and rung.root not in roots.values():
-        there = ", ".join(sorted(set(roots.values())))
-        message = f"{rung.title} holds {rung.root}, the data has {there}."
+        in_data = ", ".join(sorted(set(roots.values())))
+        message = f"{rung.title} holds {rung.root}, the data has {in_data}."
         raise loaded.error(message, "rung", "name", hint=hint)
     for entry in entries(loaded, "strategies"):
-        named = {key: _root_of(text, roots) for key, text in texts(entry.settings)}
-        ordered = {root for root in named.values() if root is not None}
+        root_by_key = {key: _root_of(text, roots) for key, text in texts(entry.settings)}
+        ordered = {root for root in root_by_key.values() if root is not None}
         if rung.root is not None and ordered and rung.root not in ordered:
-            key = next(key for key, root in named.items() if root is not None)
+            key = next(key for key, root in root_by_key.items() if root is not None)
             message = f"{rung.title} holds {rung.root}, not {', '.join(sorted(ordered))}."
             raise loaded.error(message, *entry.keys, key, hint=hint)
         size = entry.settings.get("contracts")

@@ -106,13 +106,13 @@ class FollowingStrategy(GatedStrategy):
         if pending is None:
             return False
         reason = f"waits: {pending.before} is being rolled to {pending.after}"
-        described = describe_order(self, orders[0], submitted=self._unlisted(), sending=orders)
+        described = describe_order(self, orders[0], submitted=self._in_flight(), sending=orders)
         if described.reduces:
             return False
         request = described.request
-        self._floor.recorder.veto(request, "roll", reason)
+        self._run_context.recorder.veto(request, "roll", reason)
         for order in orders:
-            self._sends(order)
+            self._note_cause(order)
             self._deny(order, request, [("roll", reason)])
         return True
 
@@ -131,7 +131,7 @@ class FollowingStrategy(GatedStrategy):
 
     def _working_orders(self) -> list[Any]:
         found = unfinished(
-            self._floor.cache,
+            self._run_context.cache,
             instrument_id=self._front_state.contract,
             strategy_id=self.strategy_id,
         )
@@ -144,7 +144,7 @@ class FollowingStrategy(GatedStrategy):
         return any(held == 0 or o.side != closing for o in self._working_orders())
 
     def _net_position(self) -> Any:
-        return position(self._floor.cache, self._front_state.contract, self.strategy_id)
+        return position(self._run_context.cache, self._front_state.contract, self.strategy_id)
 
     def _roll_position(self, point: RollPoint, bar: Bar) -> None:
         """Close the old contract and, where there are prices and no veto, enter the new one."""
@@ -194,19 +194,19 @@ class FollowingStrategy(GatedStrategy):
         leaving = (self.strategy_id, InstrumentId.from_str(rolled.before))
         refused = self._refused(leg, without=leaving)
         if refused:
-            self._floor.recorder.sends(leg, rolled)
+            self._run_context.recorder.sends(leg, rolled)
             self._deny(leg, *refused)
         return refused is None
 
     def _send_leg(self, order: Any, rolled: Rolled) -> None:
-        self._floor.recorder.sends(order, rolled)
+        self._run_context.recorder.sends(order, rolled)
         send(self, order)
 
     def _roll_notice(self, point: RollPoint, bar: Bar) -> Rolled:
         front_state = self._front_state
-        present = self._floor.cache.instrument(InstrumentId.from_str(point.after)) is not None
+        present = self._run_context.cache.instrument(InstrumentId.from_str(point.after)) is not None
         return Rolled(
-            fact=self._floor.recorder.next_id(FactKind.ROLL),
+            fact=self._run_context.recorder.next_id(FactKind.ROLL),
             root=front_state.front.root,
             before=point.before,
             after=point.after,
@@ -218,7 +218,7 @@ class FollowingStrategy(GatedStrategy):
 
     def _last_closes(self, point: RollPoint) -> Any:
         """Return the last closes of both contracts, for a roll that was pending for a while."""
-        spec, cache = self._front_state.front.spec, self._floor.cache
+        spec, cache = self._front_state.front.spec, self._run_context.cache
         bars = [
             cache.bar(BarType.from_str(f"{contract}-{spec}-EXTERNAL"))
             for contract in (point.before, point.after)
@@ -226,7 +226,7 @@ class FollowingStrategy(GatedStrategy):
         return tuple(decimal(bar.close) for bar in bars) if all(bars) else point.prices
 
     def _record_roll(self, rolled: Rolled, legs: tuple[Any, Any], held: Any, enters: bool) -> None:
-        recorder, bar_ts = self._floor.recorder, rolled.at
+        recorder, bar_ts = self._run_context.recorder, rolled.at
         orders = legs if enters else legs[:1]
         body = {
             "strategy": self.strategy_id.value,
@@ -241,7 +241,7 @@ class FollowingStrategy(GatedStrategy):
         recorder.numbered(FactKind.ROLL, bar_ts, "roll", None, body)
 
 
-def host_on_front(author: Any, floor: RunContext, front_state: FrontState) -> Any:
+def host_on_front(author: Any, context: RunContext, front_state: FrontState) -> Any:
     """Return the class that runs in place of the author's strategy on a root."""
     body = {
         name: _hide_roll_orders(method, front_state)
@@ -251,10 +251,10 @@ def host_on_front(author: Any, floor: RunContext, front_state: FrontState) -> An
 
     def on_start(self: Any) -> None:
         for source in front_state.sources:
-            if floor.cache.instrument(source.instrument_id) is not None:
+            if context.cache.instrument(source.instrument_id) is not None:
                 Strategy.subscribe_bars(self, source)
-                floor.circles.join("on_bar", source, self)
-        floor.house.hears(front_state.id)
+                context.dispatcher.subscribe("on_bar", source, self)
+        context.liquidator.track(front_state.id)
         author.on_start(self)
 
     def on_front(self: Any, bar: Bar) -> None:
@@ -266,10 +266,10 @@ def host_on_front(author: Any, floor: RunContext, front_state: FrontState) -> An
             author.on_bar(self, bar)
 
     body |= {"on_start": on_start, "_front_state": front_state, "__module__": author.__module__}
-    hosted: Any = host(type(author.__name__, (author,), body), floor, FollowingStrategy)
-    watch = None if floor.hears else floor.house
+    hosted: Any = host(type(author.__name__, (author,), body), context, FollowingStrategy)
+    watch = None if context.plugins_need_bars else context.liquidator
     hosted.on_bar = _receive_contracts(
-        hosted.on_bar, guarded(on_front, floor.alarm, watch), front_state
+        hosted.on_bar, guarded(on_front, context.exception_trap, watch), front_state
     )
     return hosted
 

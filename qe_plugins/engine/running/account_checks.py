@@ -1,4 +1,4 @@
-"""What an account must be before a run: in the contracts' currency, and netting."""
+"""Check before a run that the account is in the contracts' currency and nets positions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NETS = "A futures account nets: write NETTING, or leave it out."
 def check_currency(loaded: Loaded, contracts: Iterable[FuturesContract]) -> None:
     """Raise ConfigError unless account and contracts are in USD: there are no exchange rates.
 
-    Fees and margins are USD too, whatever the currency of the account.
+    Fees and margins are in USD in any case.
     """
     for contract in contracts:
         if (code := contract.currency.code) != USD:
@@ -37,7 +37,7 @@ def check_currency(loaded: Loaded, contracts: Iterable[FuturesContract]) -> None
     balances = [
         ("starting_balances", found[1])
         for text in venue.starting_balances
-        if (found := CODE.search(text))  # what is no amount, the engine refuses
+        if (found := CODE.search(text))  # the engine rejects other texts
     ]
     for key, code in [*base, *balances]:
         if code != USD:
@@ -49,29 +49,29 @@ def check_currency(loaded: Loaded, contracts: Iterable[FuturesContract]) -> None
             )
 
 
-def check_netting(loaded: Loaded, parts: Iterable[Component]) -> None:
-    """Raise ConfigError where the venue or a component's settings ask for hedging."""
+def check_netting(loaded: Loaded, every_component: Iterable[Component]) -> None:
+    """Raise ConfigError where the venue's or a component's settings say HEDGING."""
     if loaded.config.nautilus.venue.oms_type != "NETTING":
-        raise _hedging(loaded, *VENUE, "oms_type")
-    for part in parts:
-        written = (part.options or {}).get("oms_type")
-        if _is_hedging(written) or any(map(_hedges, part.arguments)):
-            raise _hedging(loaded, part.section, part.name)
+        raise _hedging_error(loaded, *VENUE, "oms_type")
+    for component in every_component:
+        written = (component.options or {}).get("oms_type")
+        if _is_hedging(written) or any(map(_hedges, component.arguments)):
+            raise _hedging_error(loaded, component.section, component.name)
 
 
-def refuse_hedging(loaded: Loaded, part: Component, made: Any) -> None:
-    """Raise ConfigError where a component that was made asks for hedging by itself."""
-    if _hedges(getattr(made, "config", None)):
-        raise _hedging(loaded, part.section, part.name)
+def refuse_hedging(loaded: Loaded, component: Component, instance: Any) -> None:
+    """Raise ConfigError where a component's own configuration sets hedging."""
+    if _hedges(getattr(instance, "config", None)):
+        raise _hedging_error(loaded, component.section, component.name)
 
 
 def _hedges(settings: Any) -> bool:
     return _is_hedging(getattr(settings, "oms_type", None))
 
 
-def _is_hedging(asked: Any) -> bool:
-    return bool(asked == model.OmsType.HEDGING or asked == "HEDGING")
+def _is_hedging(oms_type: Any) -> bool:
+    return bool(oms_type == model.OmsType.HEDGING or oms_type == "HEDGING")
 
 
-def _hedging(loaded: Loaded, *keys: str) -> Exception:
+def _hedging_error(loaded: Loaded, *keys: str) -> Exception:
     return loaded.error("oms_type HEDGING keeps a long and a short side by side.", *keys, hint=NETS)

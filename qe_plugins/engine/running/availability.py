@@ -1,4 +1,4 @@
-"""Is what a strategy asks for on the tape? A subscription to anything else would stay silent."""
+"""Check that a contract or bar type is in the data: no other subscription receives events."""
 
 from __future__ import annotations
 
@@ -19,34 +19,37 @@ BAR_TYPES = ("bar_type", "bar_types")
 
 
 class AvailableData:
-    """The contracts and bar types of one tape, and its fronts: root by id."""
+    """The contracts and bar types of one data set, and the root of each front by its id."""
 
     def __init__(
         self, contracts: list[str], bar_types: list[str], fronts: dict[str, str] | None = None
     ) -> None:
         self._contracts, self._bar_types, self.fronts = contracts, bar_types, fronts or {}
 
-    def check_instrument(self, text: str, place: str) -> None:
-        """Raise DataError, naming the right form, unless `text` is a contract of the tape."""
-        chosen_contracts([text], self._contracts, lambda _: place)
+    def check_instrument(self, text: str, where: str) -> None:
+        """Raise DataError, naming the right form, unless `text` is a contract of the data."""
+        chosen_contracts([text], self._contracts, lambda _: where)
 
-    def check_bars(self, text: str, place: str) -> None:
-        """Raise DataError unless these bars are on the tape or are made of what is."""
+    def check_bars(self, text: str, where: str) -> None:
+        """Raise DataError unless these bars are in the data or are aggregated from data in it."""
         try:
             bar_type = BarType.from_str(text)
         except ValueError as error:
-            raise DataError(f"'{text}' is no bar type: {error}.", where=place) from error
-        self.check_instrument(str(bar_type.instrument_id), place)
+            raise DataError(f"'{text}' is no bar type: {error}.", where=where) from error
+        self.check_instrument(str(bar_type.instrument_id), where)
         source = bar_type.composite() if bar_type.is_composite() else bar_type
         if source.is_externally_aggregated() and str(source) not in self._bar_types:
             hint = did_you_mean(str(source), self._bar_types)
-            raise DataError(f"the data has no bars {source}.", where=place, hint=hint)
+            raise DataError(f"the data has no bars {source}.", where=where, hint=hint)
 
     def check_settings(self, loaded: Loaded, entry: StrategyEntry) -> None:
-        """Check the settings that by their name are contracts or bar types."""
+        """Check the settings whose names say that they are contracts or bar types.
+
+        Raises DataError with the place of the setting.
+        """
         for key, text in texts(entry.settings):
-            place = loaded.where(*entry.keys, key)
+            where = loaded.where(*entry.keys, key)
             if key in INSTRUMENTS:
-                self.check_instrument(text, place)
+                self.check_instrument(text, where)
             elif key in BAR_TYPES:
-                self.check_bars(text, place)
+                self.check_bars(text, where)

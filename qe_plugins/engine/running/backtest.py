@@ -1,4 +1,4 @@
-"""Run a backtest: build, stream the tape, extract, dispose."""
+"""Run a backtest: prepare, build, stream the data, collect the result, dispose of the engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from qe_plugins.plugins import PluginManager
 
 Progress = Callable[[int, int], None]
-"""Called after each piece of the tape with the records done and the records in all."""
+"""Called after each chunk with the number of records processed and the number of all records."""
 
 
 def run(
@@ -38,38 +38,38 @@ def run(
     progress: Progress | None = None,
     log: str | None = None,
 ) -> BacktestResult:
-    """Run what a configuration says and return what came of it.
+    """Run a configuration and return the result.
 
-    `plugins` stand in for those that the configuration names; what is logged at the level `log`
-    (such as INFO) and above is shown on standard error. Raises ConfigError, DataError or
-    PluginError before the first bar, and StrategyError where a strategy, an actor or an algorithm
-    raised: nothing of such a run is reported.
+    `plugins` replace those that the configuration names; messages logged at the level `log` (such
+    as INFO) and above are shown on standard error. Raises ConfigError, DataError or PluginError
+    before the first bar, and StrategyError where a strategy, an actor or an algorithm raised: such
+    a run has no result.
     """
-    gc.collect()  # an earlier run's engine may only be dropped on this thread, not the observers'
+    gc.collect()  # an earlier run's engine may only be freed on this thread, not the observers'
     with logged(loaded, log) as run_log:
-        return _run(loaded, plugins, progress, run_log)
+        return _run_logged(loaded, plugins, progress, run_log)
 
 
-def _run(
+def _run_logged(
     loaded: Loaded, plugins: PluginManager | None, progress: Progress | None, run_log: RunLog
 ) -> BacktestResult:
     began, started = perf_counter(), datetime.now(UTC)
     prepared = prepare(loaded, plugins)
-    stage = build(prepared)
-    run_log.clock = stage.bridge.clock.timestamp_ns
+    built = build(prepared)
+    run_log.clock = built.pipeline.clock.timestamp_ns
     ready = perf_counter()
     try:
-        stream(stage, prepared.tape, progress)
-        said = stage.floor.observers.close()
+        stream(built, prepared.tape, progress)
+        reports = built.context.observers.close()
         done = perf_counter()
         run_id = run_id_of(started, loaded.config.name)
-        outcome = collect_result(loaded, prepared.tape, stage.floor, run_id, started, said)
+        result = collect_result(loaded, prepared.tape, built.context, run_id, started, reports)
     finally:
         run_log.clock = None
-        stage.floor.observers.close()
-        stage.engine.dispose()
-    outcome.seconds.update(load=ready - began, run=done - ready)
-    return replace(outcome, log=run_log.file)
+        built.context.observers.close()
+        built.engine.dispose()
+    result.seconds.update(load=ready - began, run=done - ready)
+    return replace(result, log=run_log.file)
 
 
 def run_id_of(started: datetime, name: str) -> str:
@@ -79,52 +79,63 @@ def run_id_of(started: datetime, name: str) -> str:
 
 
 @gc_tuning.relaxed_gc()
-def stream(stage: BuiltRun, tape: Tape, progress: Progress | None) -> None:
-    """Feed the tape piece by piece, so that memory does not grow with it."""
+def stream(built: BuiltRun, tape: Tape, progress: Progress | None) -> None:
+    """Process the data chunk by chunk, so that memory does not grow with it."""
     done = 0
-    if stage.opening:  # starts the strategies: only then it is known what they want to hear
-        _feed(stage, stage.opening)
-    for piece in tape.chunks([front.spliced_series for front in stage.fronts]):
-        records = stage.exchange.records(piece)
-        stage.floor.expects(piece)
-        stage.settling.feed(_heard(stage.floor, piece, records), partial(_feed, stage))
-        done += len(piece.records)
+    if built.first_bars:  # starts the strategies: their subscriptions are known only then
+        _process(built, built.first_bars)
+    for chunk in tape.chunks([front.spliced_series for front in built.fronts]):
+        records = built.exchange.records(chunk)
+        _start_chunk(built.context, chunk)
+        records = _with_front_bars(built.context, chunk, records)
+        built.settlement_feeder.feed(records, partial(_process, built))
+        done += len(chunk.records)
         if progress is not None:
             progress(done, tape.records)
-    stage.settling.finish(partial(_feed, stage))
-    _advance(stage, stage.engine.end)
-    stage.floor.circles.finish()
-    stage.bridge.finish()
+    built.settlement_feeder.finish(partial(_process, built))
+    _advance(built, built.engine.end)
+    built.context.dispatcher.check_complete()
+    built.pipeline.finish()
 
 
-def start(stage: BuiltRun, tape: Tape) -> None:
-    """Start strategies and plugins at the tape's first moment, and let nothing happen.
+def _start_chunk(context: RunContext, chunk: Chunk) -> None:
+    """Give the next chunk to the accounting and the fronts. Nothing else knows it in advance."""
+    context.liquidator.verify()
+    context.trade_booker.start_chunk(chunk.columns)
+    for front_state in context.front_states:
+        front_state.start_chunk(chunk.spliced_bars)
 
-    Raises as `run` does where one of them raises or asks for what is not there.
+
+def start(built: BuiltRun, tape: Tape) -> None:
+    """Start strategies and plugins at the data's first moment, without processing a record.
+
+    Raises as `run` does where one of them raises or subscribes to data that do not exist.
     """
-    begin = partial(stage.engine.run, start=tape.start, end=tape.start, streaming=True)
-    _advance(stage, begin)
+    start_engine = partial(built.engine.run, start=tape.start, end=tape.start, streaming=True)
+    _advance(built, start_engine)
 
 
-def _heard(floor: RunContext, piece: Chunk, records: Sequence[Any]) -> Sequence[Any]:
-    """Return what the engine is to hear: fronts only where bars are to be made of theirs."""
-    more = [bar for one in piece.spliced_bars if one.name in floor.fed for bar in one.bars]
-    return sorted([*records, *more], key=attrgetter("ts_init")) if more else records
+def _with_front_bars(context: RunContext, chunk: Chunk, records: Sequence[Any]) -> Sequence[Any]:
+    """Return the records for the engine, with the bars of fronts that a component subscribed to."""
+    bars = [
+        bar for one in chunk.spliced_bars if one.name in context.front_bar_types for bar in one.bars
+    ]
+    return sorted([*records, *bars], key=attrgetter("ts_init")) if bars else records
 
 
-def _feed(stage: BuiltRun, records: Sequence[Any]) -> None:
-    stage.engine.add_data(records)
-    _advance(stage, partial(stage.engine.run, streaming=True))
-    stage.engine.clear_data()
+def _process(built: BuiltRun, records: Sequence[Any]) -> None:
+    built.engine.add_data(records)
+    _advance(built, partial(built.engine.run, streaming=True))
+    built.engine.clear_data()
 
 
-def _advance(stage: BuiltRun, step: Callable[[], None]) -> None:
-    """Let the engine work. What user code raised comes out first: it is the cause."""
+def _advance(built: BuiltRun, step: Callable[[], None]) -> None:
+    """Run the engine. An exception of user code is raised first, since it is the cause."""
     try:
         step()
-        stage.floor.alarm.drain()
-        stage.floor.recorder.failures.check()
+        built.context.exception_trap.run_deferred()
+        built.context.recorder.failures.check()
     except RuntimeError as error:
-        stage.floor.alarm.check()
+        built.context.exception_trap.reraise()
         raise RunError(f"the engine stopped: {error}.") from error
-    stage.floor.alarm.check()
+    built.context.exception_trap.reraise()

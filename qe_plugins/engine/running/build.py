@@ -1,4 +1,4 @@
-"""Build the engine of one run: venues, contracts, hosted components, the bridge."""
+"""Build the engine of one run: venues, contracts, hosted components, the signal pipeline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched_b
 from qe_plugins.engine.rolling.front_state import FrontState
 from qe_plugins.engine.rolling.strategy import host_on_front
 from qe_plugins.engine.running.account_checks import refuse_hedging
-from qe_plugins.engine.running.context import RunContext
+from qe_plugins.engine.running.context import RunContext, TradingEngine
 from qe_plugins.engine.settings.nautilus_config import cache_config, engine_config, venue_arguments
 from qe_plugins.engine.signals.pipeline import SignalPipeline
 from qe_plugins.engine.simulation.exchange import Exchange
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuiltRun:
-    """An engine with everybody on it. `opening` is what it is to hear before the tape."""
+    """An engine with all its components. `first_bars` are processed before the data."""
 
     engine: BacktestEngine
-    floor: RunContext
-    bridge: SignalPipeline
+    context: RunContext
+    pipeline: SignalPipeline
     fronts: tuple[Front, ...]
-    opening: list[Bar]
-    settling: SettlementFeeder
+    first_bars: list[Bar]
+    settlement_feeder: SettlementFeeder
     exchange: Exchange
 
 
 def build(prepared: PreparedRun, recorder: Recorder | None = None) -> BuiltRun:
-    """Return an engine that is ready for its tape. Dispose of it before building another.
+    """Return an engine that is ready to process its data. Dispose of it before building another.
 
-    `recorder` takes what the run decides, by default one that is kept for the report.
+    `recorder` stores the run's facts, by default a new one.
     """
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
@@ -57,31 +57,33 @@ def build(prepared: PreparedRun, recorder: Recorder | None = None) -> BuiltRun:
         for contract in prepared.tape.contracts:
             engine.add_instrument(without_margins(contract))
         fronts = tuple(prepared.fronts.values())
-        opening = [_add_front(engine, front, prepared.tape) for front in fronts]
-        config, money = prepared.loaded.config, prepared.money
-        floor = RunContext(engine, prepared.plugins, config, prepared.listings, money, recorder)
-        floor.fronts = prepared.fronts
-        bridge = _populate(engine, floor, prepared, exchange)
-        floor.one_account.now = bridge.clock.timestamp_ns
-        settling = SettlementFeeder(
+        first_bars = [_add_front(engine, front, prepared.tape) for front in fronts]
+        config, terms = prepared.loaded.config, prepared.terms
+        context = RunContext(
+            engine, prepared.plugins, config, prepared.available_data, terms, recorder
+        )
+        context.fronts = prepared.fronts
+        pipeline = _add_components(engine, context, prepared, exchange)
+        context.single_account.now = pipeline.clock.timestamp_ns
+        settlement_feeder = SettlementFeeder(
             engine, prepared.tape, exchange.bars if exchange.active else None, model
         )
-        return BuiltRun(engine, floor, bridge, fronts, opening, settling, exchange)
+        return BuiltRun(engine, context, pipeline, fronts, first_bars, settlement_feeder, exchange)
     except BaseException:
         engine.dispose()
         raise
 
 
 def _add_venues(engine: BacktestEngine, prepared: PreparedRun, exchange: Exchange) -> Any:
-    """Add a venue for each that contracts trade on; return the fill model they share, or None.
+    """Add every venue that contracts trade on; return the fill model they share, or None.
 
-    The engine keeps an account for each of them. Those are only its own: the account of the run is
-    one, and is held by `Balance`.
+    The engine has an account for each of them, for its own use only: the run has one account, whose
+    balance is `Balance`.
     """
     arguments = exchange.venue(venue_arguments(prepared.loaded))
     currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
     if arguments["fee_model"] is None:
-        arguments["fee_model"] = fee_model(prepared.money, currency)
+        arguments["fee_model"] = fee_model(prepared.terms, currency)
     arguments["starting_balances"] = credit(Currency.from_str(currency))
     ids = [contract.id for contract in prepared.tape.contracts]
     ids += [InstrumentId.from_str(front.id) for front in prepared.fronts.values()]
@@ -90,52 +92,57 @@ def _add_venues(engine: BacktestEngine, prepared: PreparedRun, exchange: Exchang
     return arguments["fill_model"]
 
 
-def _populate(
-    engine: BacktestEngine, floor: RunContext, prepared: PreparedRun, exchange: Exchange
+def _add_components(
+    engine: TradingEngine, context: RunContext, prepared: PreparedRun, exchange: Exchange
 ) -> SignalPipeline:
-    """Add the bridge and the configured components, which then hear bars in this order."""
-    hosted: Any = host(SignalPipeline, floor)
-    bridge: SignalPipeline = hosted(prepared.tape.bar_types)
-    engine.add_actor(bridge)
-    engine.add_exec_algorithm(floor.denier)
-    exchange.connect(engine, floor, bridge.clock)
+    """Add the signal pipeline and the configured components, which receive bars in this order."""
+    hosted: Any = host(SignalPipeline, context)
+    pipeline: SignalPipeline = hosted(prepared.tape.bar_types)
+    engine.add_actor(pipeline)
+    engine.add_exec_algorithm(context.veto_algorithm)
+    exchange.connect(engine, context, pipeline.clock)
     add = {
         "strategies": engine.add_strategy,
         "actors": engine.add_actor,
         "exec_algorithms": engine.add_exec_algorithm,
     }
-    for part in prepared.components:
-        add[part.section](_made(part, floor, prepared))
-    return bridge
+    for component in prepared.components:
+        add[component.section](_construct(component, context, prepared))
+    return pipeline
 
 
-def _made(part: Component, floor: RunContext, prepared: PreparedRun) -> object:
+def _construct(component: Component, context: RunContext, prepared: PreparedRun) -> object:
+    """Return an instance of the class hosted for a component. Raises ConfigError with the place."""
     try:
-        hosted = _hosted(part, floor, prepared)
-        if (len(prepared.components) > 1 or floor.hears) and issubclass(
+        hosted = _hosted_class(component, context, prepared)
+        if (len(prepared.components) > 1 or context.plugins_need_bars) and issubclass(
             hosted, DispatchedSubscriptions
         ):
-            floor.circles.admit(hosted)
-        made = part.make(hosted)
+            context.dispatcher.register(hosted)
+        instance = component.construct(hosted)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # `sys.exit` too: a run that did nothing is no success
-        message = f"{part.author.__name__} could not be made: {one_line(error)}."
-        raise prepared.loaded.error(message, part.section, part.name) from error
-    refuse_hedging(prepared.loaded, part, made)
-    return made
+        message = f"{component.author.__name__} could not be made: {one_line(error)}."
+        raise prepared.loaded.error(message, component.section, component.name) from error
+    refuse_hedging(prepared.loaded, component, instance)
+    return instance
 
 
-def _hosted(part: Component, floor: RunContext, prepared: PreparedRun) -> Any:
-    if part.roll_settings is None:
-        return host(part.author, floor)
-    front, cache = prepared.fronts[part.roll_settings.instrument], cache_config(prepared.loaded)
-    follower = FrontState(front, part.roll_settings, capacity=cache.bar_capacity)
-    floor.followers.append(follower)
-    return host_on_front(part.author, floor, follower)
+def _hosted_class(component: Component, context: RunContext, prepared: PreparedRun) -> Any:
+    if component.roll_settings is None:
+        return host(component.author, context)
+    front, cache = (
+        prepared.fronts[component.roll_settings.instrument],
+        cache_config(prepared.loaded),
+    )
+    front_state = FrontState(front, component.roll_settings, capacity=cache.bar_capacity)
+    context.front_states.append(front_state)
+    return host_on_front(component.author, context, front_state)
 
 
 def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> Bar:
+    """Add a front as an instrument; return the bar that gives it a price before the data."""
     contract = next(contract for contract in tape.contracts if contract.underlying == front.root)
     engine.add_instrument(front_instrument(front, contract))
     price = Price.from_decimal_dp(_first_price(tape, contract), contract.price_precision)
@@ -143,7 +150,7 @@ def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> Bar:
 
 
 def _first_price(tape: Tape, contract: FuturesContract) -> Decimal:
-    """Return the first close of a contract on the tape, in points; 1 where it has no bars."""
+    """Return the first close of a contract in the data, in points; 1 where it has no bars."""
     for bar_type in tape.bar_types:
         if bar_type.startswith(f"{contract.id}-"):
             for file in sorted((tape.catalog / "data" / "bars" / bar_type).glob("*.parquet")):

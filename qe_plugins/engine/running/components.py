@@ -1,7 +1,7 @@
-"""Make what a configuration names: strategies, actors and execution algorithms, with settings.
+"""Import the strategies, actors and execution algorithms that a configuration names.
 
-Settings go into the configuration class that the author wrote: what `config_path` says, else the
-annotation of `__init__`'s `config`, else `<Class>Config` beside the class.
+Their settings go into the author's configuration class: the one that `config_path` names, else the
+annotation of `__init__`'s `config`, else `<Class>Config` in the same module.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ KINDS: dict[str, type] = {
 
 
 class LoadError(ConfigError):
-    """A user's module raised. `details` is the traceback."""
+    """A user's module raised while it was imported. `details` is the traceback."""
 
     def __init__(self, message: str, *, where: str, details: str) -> None:
         self.details = details
@@ -61,7 +61,7 @@ def _by_short_name(loaded: Loaded, name: str) -> type:
     if name not in known:
         hint = did_you_mean(name, known) or "Known: " + (", ".join(known) or "none") + "."
         raise loaded.error(f"no strategies/{name}.py.", *keys, hint=hint)
-    module = _imported(loaded, f"strategies.{name}", keys)
+    module = _import_module(loaded, f"strategies.{name}", keys)
     found = [c for c in vars(module).values() if _is_defined_in(c, module, Strategy)]
     if len(found) != 1:
         names = ", ".join(c.__name__ for c in found) or "none"
@@ -71,11 +71,11 @@ def _by_short_name(loaded: Loaded, name: str) -> type:
 
 
 def by_path(loaded: Loaded, path: str, kind: type, keys: tuple[str, ...]) -> type:
-    """Return the class at `module:Class`, which must be a `kind`."""
+    """Return the class at `module:Class`. Raises ConfigError unless it is a `kind`."""
     module_name, colon, class_name = path.partition(":")
     if not (module_name and colon and class_name):
         raise loaded.error(f"must be `module:Class`, was '{path}'.", *keys)
-    module = _imported(loaded, module_name, keys)
+    module = _import_module(loaded, module_name, keys)
     found = getattr(module, class_name, None)
     if found is None:
         known = [n for n, c in vars(module).items() if inspect.isclass(c) and issubclass(c, kind)]
@@ -87,7 +87,7 @@ def by_path(loaded: Loaded, path: str, kind: type, keys: tuple[str, ...]) -> typ
     return found
 
 
-def _imported(loaded: Loaded, name: str, keys: tuple[str, ...]) -> ModuleType:
+def _import_module(loaded: Loaded, name: str, keys: tuple[str, ...]) -> ModuleType:
     try:
         return importlib.import_module(name)
     except KeyboardInterrupt:
@@ -114,14 +114,9 @@ def _is_defined_in(candidate: object, module: ModuleType, kind: type) -> bool:
     )
 
 
-if TYPE_CHECKING:
-    from qe_plugins.config.loader import Loaded
-    from qe_plugins.engine.settings.entries import StrategyEntry
-
-
 @dataclass(frozen=True)
 class Component:
-    """A class to host and the arguments to make it with."""
+    """A class to host, and its arguments: `arguments` by position, `options` by keyword."""
 
     name: str
     section: str
@@ -130,13 +125,13 @@ class Component:
     options: dict[str, Any] | None = None
     roll_settings: RollSettings | None = None
 
-    def make(self, hosted: type) -> Any:
+    def construct(self, hosted: type) -> Any:
         """Return an instance of `hosted`, the class derived from the author's."""
         return hosted(*self.arguments, **(self.options or {}))
 
 
 def components(loaded: Loaded, section: str) -> list[Component]:
-    """Return what a section names, in its order. Raises ConfigError with the place."""
+    """Return the components of a section, in its order. Raises ConfigError with the place."""
     return [_component(loaded, section, entry) for entry in entries(loaded, section)]
 
 
@@ -145,8 +140,8 @@ def _component(loaded: Loaded, section: str, entry: StrategyEntry) -> Component:
     config = _config_class(loaded, section, author, entry)
     if config is None:
         return _without_config_class(loaded, section, author, entry)
-    made = _configured(loaded, config, entry)
-    return Component(entry.name, section, author, (made,), roll_settings=entry.roll_settings)
+    instance = _configured(loaded, config, entry)
+    return Component(entry.name, section, author, (instance,), roll_settings=entry.roll_settings)
 
 
 def _config_class(loaded: Loaded, section: str, author: type, entry: StrategyEntry) -> type | None:
@@ -221,7 +216,7 @@ def _without_config_class(
 
 
 def _as_hinted(loaded: Loaded, value: Any, hint: Any, entry: StrategyEntry, key: str) -> Any:
-    """Return text as the engine's type that is asked for: an id, a bar type, a price, a decimal."""
+    """Return text as the type of its annotation: an id, a bar type, a price, a decimal."""
     for kind in _classes(hint):
         make = Decimal if kind is Decimal else getattr(kind, "from_str", None)
         if make is None or isinstance(value, kind):

@@ -1,8 +1,8 @@
-"""The trading floor of one run: what hosted strategies, the bridge and the gate have in common."""
+"""RunContext: the objects that the parts of one run share. Desk: what a strategy may ask for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import OrderStatus
 
@@ -28,10 +28,7 @@ from qe_plugins.plugins.types import OrderRequest, Signal, Size
 from qe_plugins.safe_text import in_words
 
 if TYPE_CHECKING:
-    from nautilus_trader.backtest import BacktestEngine
-
     from qe_plugins.config.schema import Config
-    from qe_plugins.data.catalog.reader import Chunk
     from qe_plugins.engine.contracts.terms import ContractTerms
     from qe_plugins.engine.rolling.front import Front
     from qe_plugins.engine.rolling.front_state import FrontState
@@ -40,24 +37,47 @@ if TYPE_CHECKING:
     from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
     from qe_plugins.plugins import PluginManager
 
-HEARS_BARS = ("contribute_signals", "session_closed")
-"""Hooks for which the bridge hears every bar."""
+BAR_HOOKS = ("contribute_signals", "session_closed")
+"""Hooks for which the signal pipeline receives every bar."""
+
+
+class TradingEngine(Protocol):
+    """What a run needs of Nautilus. Both BacktestEngine and LiveNode have it."""
+
+    @property
+    def cache(self) -> Any:
+        """Return the cache of instruments, orders and positions."""
+
+    @property
+    def portfolio(self) -> Any:
+        """Return the portfolio."""
+
+    def add_actor(self, actor: Any, /) -> None:
+        """Add an actor."""
+
+    def add_strategy(self, strategy: Any, /) -> None:
+        """Add a strategy."""
+
+    def add_exec_algorithm(self, algorithm: Any, /) -> None:
+        """Add an execution algorithm."""
 
 
 class RunContext:
-    """One run's plugins, gate, books and recorder. Lives on the trading thread.
+    """One run's plugins, rules, gate, accounting and recorder. For the trading thread only.
 
-    `fed` are the fronts' bar types that the engine hears itself; a strategy on a root is told of
-    its front's bars by its `FrontState`.
+    `engine` must have its instruments already. `front_bar_types` are the bar types of fronts that
+    the engine must process itself, since a component subscribed to them; a strategy on a root
+    receives its front's bars from its `FrontState`. `sent_orders` are the ids of orders in the
+    order they were submitted, as long as the cache may not list them.
     """
 
     def __init__(
         self,
-        engine: BacktestEngine,
+        engine: TradingEngine,
         plugins: PluginManager,
         config: Config,
-        listings: AvailableData,
-        money: dict[str, ContractTerms],
+        available_data: AvailableData,
+        terms: dict[str, ContractTerms],
         recorder: Recorder | None = None,
     ) -> None:
         self.cache: Any = engine.cache
@@ -67,32 +87,33 @@ class RunContext:
             config.nautilus.venue.base_currency or "USD",
             starting_balance(config.nautilus.venue),
         )
-        self.plugins, self.rung, self.listings = plugins, config.rung, listings
-        self.alarm, self.recorder = ExceptionTrap(), recorder or Recorder()
-        self.circles = EventDispatcher(self.alarm)
-        self.denier = VetoAlgorithm(self.alarm.waiting)
+        self.plugins, self.rung, self.available_data = plugins, config.rung, available_data
+        self.exception_trap, self.recorder = ExceptionTrap(), recorder or Recorder()
+        self.dispatcher = EventDispatcher(self.exception_trap)
+        self.veto_algorithm = VetoAlgorithm(self.exception_trap.deferred)
         self.recorder.failures.most = config.max_failures
         self.observers = Observers(plugins, self.recorder.failures)
         self.fronts: dict[str, Front] = {}
-        self.followers: list[FrontState] = []
-        self.fed: set[str] = set()
-        self.office = TradeBooker(self.cache, self.recorder, self.observers, listings)
+        self.front_states: list[FrontState] = []
+        self.front_bar_types: set[str] = set()
+        self.trade_booker = TradeBooker(self.cache, self.recorder, self.observers, available_data)
         self.desk = Desk(self)
-        self.money = money
-        self.margin = margin = MarginCalculator(self.cache, self.balance, money, config.margin)
-        self.one_account = SingleAccount(
-            config.nautilus.venue.name, engine.list_venues(), self.balance, margin
+        self.terms = terms
+        self.margin = margin = MarginCalculator(self.cache, self.balance, terms, config.margin)
+        venues = sorted({one.id.venue for one in self.cache.instruments()}, key=str)
+        self.single_account = SingleAccount(
+            config.nautilus.venue.name, venues, self.balance, margin
         )
-        self.cache_view = CacheView(self.cache, self.one_account)
-        self.portfolio = PortfolioView(engine.portfolio, self.one_account)
-        self.rules = rules_of(engine, config, margin, self.alarm)
-        self.house = Liquidator(
+        self.cache_view = CacheView(self.cache, self.single_account)
+        self.portfolio = PortfolioView(engine.portfolio, self.single_account)
+        self.rules = rules_of(self.cache, config, margin, self.exception_trap)
+        self.liquidator = Liquidator(
             self.cache,
             margin,
             self.rules,
             self.recorder,
             config.margin.on_breach,
-            lambda posture: self.gate.take(posture),
+            lambda posture: self.gate.set_posture(posture),
         )
         self.account = Account(self.balance)
         self.history = History(self.cache)
@@ -107,40 +128,34 @@ class RunContext:
             history=self.history,
             instruments=self.instruments,
         )
-        self.sent: dict[Any, None] = {}
+        self.sent_orders: dict[Any, None] = {}
         self.queue: OrderQueue | None = None
         self.stop_limits: StopLimitWatch | None = None
-        self.hears = any(plugins.caller(hook) for hook in HEARS_BARS)
+        self.plugins_need_bars = any(plugins.caller(hook) for hook in BAR_HOOKS)
 
-    def expects(self, piece: Chunk) -> None:
-        """Take the piece of the tape that is heard next."""
-        self.house.verify()
-        self.office.start_chunk(piece.columns)
-        for follower in self.followers:
-            follower.start_chunk(piece.spliced_bars)
-
-    def feed(self, instrument: Any) -> None:
-        """Let the engine hear the front's own bars, where `instrument` is one: others need them."""
-        root = self.listings.fronts.get(str(instrument))
+    def request_front_bars(self, instrument: Any) -> None:
+        """Have the engine process a front's bars from the next chunk on, if `instrument` is one."""
+        root = self.available_data.fronts.get(str(instrument))
         if root is not None:
-            self.fed.add(self.fronts[root].bar_type)
+            self.front_bar_types.add(self.fronts[root].bar_type)
 
-    def submitted(self) -> list[Any]:
-        """Return orders that were sent of late, and that the cache does not list yet."""
-        if self.sent:
-            cached = [(i, self.cache.order(i)) for i in self.sent]
+    def in_flight(self) -> list[Any]:
+        """Return the client order ids of orders just sent that the cache does not list yet."""
+        if self.sent_orders:
+            cached = [(i, self.cache.order(i)) for i in self.sent_orders]
             for i, order in cached:
                 if order is None or order.status != OrderStatus.INITIALIZED:
-                    del self.sent[i]
-        return list(self.sent)
+                    del self.sent_orders[i]
+        return list(self.sent_orders)
 
-    def denied(self, request: OrderRequest | None, event: Any) -> None:
-        """Tell the plugins of a denial. `request` is None where the engine itself denied."""
+    def notify_denial(self, request: OrderRequest | None, event: Any) -> None:
+        """Notify plugins of a denial. `request` is None where the engine itself denied."""
         if self.observers.wants("order_denied"):
-            order = request or self._as_request(event)
+            order = request or self._request_of(event)
             self.observers.tell("order_denied", event.ts_event, order=order, reason=event.reason)
 
-    def _as_request(self, event: Any) -> OrderRequest:
+    def _request_of(self, event: Any) -> OrderRequest:
+        """Return the order of an event as plain data."""
         order = self.cache.order(event.client_order_id)
         return OrderRequest(
             client_order_id=event.client_order_id.value,
@@ -154,59 +169,60 @@ class RunContext:
 
 
 class Desk:
-    """What a hosted strategy may ask for. Strategies reach it as `self.desk`."""
+    """Position sizing and the calendar, for hosted strategies. They reach it as `self.desk`."""
 
-    def __init__(self, floor: RunContext) -> None:
-        self._floor = floor
+    def __init__(self, context: RunContext) -> None:
+        self._run_context = context
 
     def size(self, signal: Signal) -> int:
-        """Return how many contracts `signal` is worth, at most what the rung allows.
+        """Return the number of contracts for `signal`, at most what the rung allows.
 
-        Zero means no order: a plugin said so, failed, or nobody answered. Every answer is
-        journaled with its reason.
+        Zero means no order: a plugin sized it so, a plugin failed, or no plugin answered. Every
+        size is recorded with its reason.
         """
-        floor = self._floor
-        plugin, size = self._ask(signal)
-        most = floor.rung.max_contracts
-        if size.contracts > most:
-            reason = f"{size.reason}; {floor.rung.title} caps {size.contracts} at {most}"
-            size = Size(most, reason)
-        floor.recorder.size(signal, size, plugin, signal.ts_event)
+        context = self._run_context
+        plugin, size = self._call_size_order(signal)
+        largest = context.rung.max_contracts
+        if size.contracts > largest:
+            reason = f"{size.reason}; {context.rung.title} caps {size.contracts} at {largest}"
+            size = Size(largest, reason)
+        context.recorder.size(signal, size, plugin, signal.ts_event)
         return size.contracts
 
     def session(self, instrument_id: str, ts: int) -> Session:
         """Return the session of a contract at `ts` (UTC nanoseconds), or the one that opens next.
 
-        It knows half days and halts: `session.next_stop(ts)` is when trading stops.
+        Half days and halts are included: `session.next_stop(ts)` is when trading stops.
         """
-        return next_session(instrument_of(self._floor.cache, instrument_id).underlying, ts)
+        return next_session(instrument_of(self._run_context.cache, instrument_id).underlying, ts)
 
     def sessions_to_roll(self, instrument_id: str, ts: int) -> int:
-        """Return how many sessions a contract, or a root's front, may still be held after this one.
+        """Return in how many sessions after this one a contract, or a root's front, may be held.
 
-        0 in the last one. A roll by volume or open interest may come sooner: that is known on the
-        day before and no earlier.
+        0 in the last one. A roll by volume or open interest may come sooner: it is known only on
+        the day before.
         """
-        instrument = instrument_of(self._floor.cache, instrument_id)
-        front = self._floor.fronts.get(instrument.underlying)
-        held = front.contract(ts) if front and front.id == instrument_id else instrument_id
+        instrument = instrument_of(self._run_context.cache, instrument_id)
+        front = self._run_context.fronts.get(instrument.underlying)
+        contract = front.contract(ts) if front and front.id == instrument_id else instrument_id
         day = next_session(instrument.underlying, ts).date
-        key = dated_key(held.partition(".")[0], day)
+        key = dated_key(contract.partition(".")[0], day)
         assert key is not None
         return sessions_left(key, day)
 
-    def _ask(self, signal: Signal) -> tuple[str, Size]:
-        floor = self._floor
-        answers = floor.plugins.call(
+    def _call_size_order(self, signal: Signal) -> tuple[str, Size]:
+        """Return the name of the plugin that answered, and its size."""
+        context = self._run_context
+        answers = context.plugins.call(
             "size_order",
             signal=signal,
-            instrument=instrument_of(floor.cache, signal.instrument_id),
-            portfolio=floor.portfolio,
-            rung=floor.rung,
+            instrument=instrument_of(context.cache, signal.instrument_id),
+            portfolio=context.portfolio,
+            rung=context.rung,
         )
         for answer in answers:
             if answer.error is not None:
-                floor.recorder.failure(answer.plugin, "size_order", answer.error, signal.ts_event)
+                context.recorder.failure(answer.plugin, "size_order", answer.error, signal.ts_event)
                 return answer.plugin, Size(0, f"{answer.plugin} failed: {in_words(answer.error)}")
             if answer.value is not None:
                 return answer.plugin, answer.value

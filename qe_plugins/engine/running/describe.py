@@ -1,4 +1,4 @@
-"""Say what would run, without running it: what `qe check` prints."""
+"""Describe a run without running it: the rows that `qe check` prints."""
 
 from __future__ import annotations
 
@@ -22,22 +22,27 @@ Row = tuple[str, str]
 
 
 def describe(loaded: Loaded) -> list[Row]:
-    """Resolve, build and start everything, dispose of it, and return (label, value) rows.
+    """Prepare, build and start a run, dispose of it, and return (label, value) rows.
 
     Raises what `run` raises before its first bar.
     """
     with logged(loaded):
         prepared = prepare(loaded)
-        stage = build(prepared)
+        built = build(prepared)
         try:
-            start(stage, prepared.tape)
+            start(built, prepared.tape)
         finally:
-            stage.floor.observers.close()
-            stage.engine.dispose()
-    return [*_tape(prepared), *_desk(prepared), *_rules(prepared), *_warnings(prepared.plugins)]
+            built.context.observers.close()
+            built.engine.dispose()
+    return [
+        *_data_rows(prepared),
+        *_component_rows(prepared),
+        *_rule_rows(prepared),
+        *_warning_rows(prepared.plugins),
+    ]
 
 
-def _tape(prepared: PreparedRun) -> Iterator[Row]:
+def _data_rows(prepared: PreparedRun) -> Iterator[Row]:
     tape = prepared.tape
     yield "project", str(project.find_root(Path.cwd()) or "none: no strategies/ or agents/ here")
     yield "data", tape.label
@@ -48,27 +53,27 @@ def _tape(prepared: PreparedRun) -> Iterator[Row]:
         yield "coverage", str(one)
         if one.missing:
             yield "missing", f"{one.root} sessions of {one.missing_in_words}"
-    for why in tape.refused.values():
-        yield "refused", why
+    for reason in tape.refused.values():
+        yield "refused", reason
     for bar_type in tape.bar_types:
         yield "bars", bar_type
 
 
-def _desk(prepared: PreparedRun) -> Iterator[Row]:
-    for part in prepared.components:
-        author = f"{part.author.__module__}:{part.author.__qualname__}"
-        yield LABELS[part.section], f"{part.name} ({author})"
-    yield from _rolls(prepared)
+def _component_rows(prepared: PreparedRun) -> Iterator[Row]:
+    for component in prepared.components:
+        author = f"{component.author.__module__}:{component.author.__qualname__}"
+        yield LABELS[component.section], f"{component.name} ({author})"
+    yield from _roll_rows(prepared)
     for number, (name, role, hooks) in enumerate(prepared.plugins.members(), start=1):
         yield "plugin", f"{number}. {name} ({role}): {', '.join(hooks) or 'no hooks'}"
 
 
-def _rolls(prepared: PreparedRun) -> Iterator[Row]:
-    """Say when each front that is followed turns to its next contract, and why."""
+def _roll_rows(prepared: PreparedRun) -> Iterator[Row]:
+    """Return when each front rolls to its next contract, and why."""
     for front in prepared.fronts.values():
         yield "front", f"{front.root} by {front.rule.replace('_', ' ')}, {front.first} first"
-        for turn in front.roll_points[:SHOWN]:
-            yield "roll", f"{written(turn.at)} to {turn.after}: {turn.reason}"
+        for point in front.roll_points[:SHOWN]:
+            yield "roll", f"{written(point.at)} to {point.after}: {point.reason}"
         if len(front.roll_points) > SHOWN:
             yield "roll", f"and {len(front.roll_points) - SHOWN} more"
 
@@ -77,7 +82,7 @@ SHOWN = 8
 LABELS = {"strategies": "strategy", "actors": "actor", "exec_algorithms": "execution algorithm"}
 
 
-def _rules(prepared: PreparedRun) -> Iterator[Row]:
+def _rule_rows(prepared: PreparedRun) -> Iterator[Row]:
     config = prepared.loaded.config
     rung, posture = config.rung, config.posture
     plural = "" if rung.max_contracts == 1 else "s"
@@ -89,11 +94,11 @@ def _rules(prepared: PreparedRun) -> Iterator[Row]:
         yield "rung", f"none, so no order is refused for it; the desk sizes by {limits}"
     if posture is not None:
         yield "posture", f"{'halt' if posture.halt else 'open'}: {posture.reason}"
-    for line in assumptions(prepared.loaded, prepared.money, prepared.tape):
+    for line in assumptions(prepared.loaded, prepared.terms, prepared.tape):
         yield "assumes", line
 
 
-def _warnings(plugins: PluginManager) -> Iterator[Row]:
+def _warning_rows(plugins: PluginManager) -> Iterator[Row]:
     if plugins.caller("contribute_signals") and not plugins.caller("resolve_signals"):
         yield "warning", "no arbiter resolves the signals: none would be published"
     if not plugins.caller("veto_order"):

@@ -1,4 +1,4 @@
-"""Everything a run needs, opened, loaded and checked before an engine is built."""
+"""Open the data, import classes, activate plugins, check everything before an engine exists."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that could start. `money` has the margins and fee of each root on the tape."""
+    """A run that could start. `terms` (margins and fees) and `fronts` are by root."""
 
     loaded: Loaded
     tape: Tape
-    listings: AvailableData
-    money: dict[str, ContractTerms]
+    available_data: AvailableData
+    terms: dict[str, ContractTerms]
     components: list[Component]
     plugins: PluginManager
     fronts: dict[str, Front]
@@ -47,40 +47,40 @@ def prepare(
     tape: Tape | None = None,
     files: Sequence[Path] | None = None,
 ) -> PreparedRun:
-    """Open the tape, find every class, make every plugin. Raises QeError with the place.
+    """Open the data, import every class, activate every plugin. Raises QeError with the place.
 
-    `plugins` stand in for those that the configuration names, `tape` for its data, and `files` for
-    the Databento files of which the data was made.
+    `plugins` replace those that the configuration names, `tape` its data, and `files` the Databento
+    files from which the data was imported.
     """
     check_account(loaded)
     plugins = activated(loaded) if plugins is None else plugins
-    parts = [part for section in KINDS for part in components(loaded, section)]
-    check_netting(loaded, parts)
+    every_component = [one for section in KINDS for one in components(loaded, section)]
+    check_netting(loaded, every_component)
     if tape is None:
         tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
     check_currency(loaded, tape.contracts)
-    fronts = _fronts(loaded, tape, parts, files_of(loaded) if files is None else files)
-    listings = AvailableData(
+    fronts = _fronts(loaded, tape, every_component, files_of(loaded) if files is None else files)
+    available_data = AvailableData(
         [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],
         tape.bar_types + [front.bar_type for front in fronts.values()],
         {front.id: front.root for front in fronts.values()},
     )
     for section in KINDS:
         for entry in entries(loaded, section):
-            listings.check_settings(loaded, entry)
-    _check_fills(loaded)
+            available_data.check_settings(loaded, entry)
+    _check_slippage(loaded)
     if loaded.config.fills.rules == "exchange":
         for root in {contract.underlying for contract in tape.contracts}:
             trading_window(root, tape.start)  # read its calendar now, not at the first order
     roots = {str(contract.id): contract.underlying for contract in tape.contracts}
-    sized = {part.name for part in parts if getattr(part.author, "sized_by_desk", False)}
-    check_rung(loaded, roots | listings.fronts, sized)
-    money = contract_terms(loaded, tape.contracts, tape.start, tape.end)
-    return PreparedRun(loaded, tape, listings, money, parts, plugins, fronts)
+    sized = {one.name for one in every_component if getattr(one.author, "sized_by_desk", False)}
+    check_rung(loaded, roots | available_data.fronts, sized)
+    terms = contract_terms(loaded, tape.contracts, tape.start, tape.end)
+    return PreparedRun(loaded, tape, available_data, terms, every_component, plugins, fronts)
 
 
-def _check_fills(loaded: Loaded) -> None:
-    """Raise ConfigError where slippage is asked for and Nautilus fills by its own rules."""
+def _check_slippage(loaded: Loaded) -> None:
+    """Raise ConfigError where slippage is set and Nautilus' own rules fill, which have none."""
     if loaded.config.fills.rules == "nautilus" and loaded.config.slippage.model != "none":
         raise loaded.error(
             f"slippage is {loaded.config.slippage.model}, and Nautilus' own rules know none of it.",
@@ -91,35 +91,35 @@ def _check_fills(loaded: Loaded) -> None:
 
 
 def _fronts(
-    loaded: Loaded, tape: Tape, parts: list[Component], files: Sequence[Path]
+    loaded: Loaded, tape: Tape, every_component: list[Component], files: Sequence[Path]
 ) -> dict[str, Front]:
-    """Return the front of each root that a strategy follows."""
+    """Return the front of each root that a strategy trades. Raises ConfigError with the place."""
     fronts: dict[str, Front] = {}
-    for part in parts:
-        if part.roll_settings is None:
+    for component in every_component:
+        if component.roll_settings is None:
             continue
-        root, rule = part.roll_settings.instrument, part.roll_settings.rule
+        root, rule = component.roll_settings.instrument, component.roll_settings.rule
         known = fronts.get(root)
         if known is not None and known.rule != rule:
             message = f"{root} is already rolled by {known.rule} here, and cannot be by {rule}."
-            raise loaded.error(message, part.section, part.name, "roll")
+            raise loaded.error(message, component.section, component.name, "roll")
         try:
-            first, turns = roll_points(tape, root, rule, files)
+            first, points = roll_points(tape, root, rule, files)
         except DataError as error:
             raise loaded.error(
                 f"{root} cannot be rolled by {rule.replace('_', ' ')}: {error.message}",
-                part.section,
-                part.name,
+                component.section,
+                component.name,
                 "roll",
                 hint=error.hint,
             ) from error
         spec = loaded.config.data.bars
-        fronts[root] = Front(root, front_id(loaded, root), spec, rule, first, turns)
+        fronts[root] = Front(root, front_id(loaded, root), spec, rule, first, points)
     return fronts
 
 
 def files_of(loaded: Loaded) -> list[Path]:
-    """Return the Databento files that the tape was made of, those beside a bought catalog too."""
+    """Return the Databento files behind the data, including those beside a downloaded catalog."""
     catalog = Path(loaded.config.data.catalog or "").expanduser().resolve()
     if loaded.config.data.catalog and catalog.is_relative_to(state_dir.data_dir()):
         return [catalog.parent] if any(catalog.parent.rglob("*.dbn.zst")) else []
@@ -128,10 +128,10 @@ def files_of(loaded: Loaded) -> list[Path]:
 
 
 def activated(loaded: Loaded) -> PluginManager:
-    """Make the plugins that a configuration names, with their settings, in its order."""
-    wanted: list[tuple[str, PluginConfig | None]] = []
+    """Return the plugins that a configuration names, activated, in its order."""
+    named: list[tuple[str, PluginConfig | None]] = []
     for name in loaded.config.plugins:
         found = manager.find(name, where=loaded.where("plugins", name))
         assert found.cls is not None
-        wanted.append((name, loaded.decode(found.cls.Config, "plugins", name)))
-    return PluginManager.activate(wanted)
+        named.append((name, loaded.decode(found.cls.Config, "plugins", name)))
+    return PluginManager.activate(named)

@@ -1,7 +1,6 @@
-"""The bars that have closed by now, as columns, read from the engine's cache as they close.
+"""Closed bars as columns, read from the engine's cache.
 
-Nothing here knows a bar that has not closed. What is handed out is a copy: neither a slice of it
-nor the memory behind it leads to other bars.
+The cache has no bar that has not closed. Callers get copies: their memory holds no other bars.
 """
 
 from __future__ import annotations
@@ -15,22 +14,22 @@ from qe_plugins.bars import NUMBERS, STAMPS, Bars
 
 
 class ClosedBars:
-    """The last bars of one type, oldest first, in arrays with room for twice as many.
+    """The last bars of one type, oldest first, in arrays of twice the length needed.
 
-    `kept` is the most bars that were asked for at once: older ones are given up.
+    The length needed is the largest count requested so far; older bars are dropped.
     """
 
     def __init__(self, bar_type: str) -> None:
         self.label, self._type = bar_type, BarType.from_str(bar_type)
-        self._kept = self._end = 0
+        self._count = self._end = 0
         self._newest: Bar | None = None
         self._stamps = np.zeros((len(STAMPS), 0), np.int64)
         self._numbers = np.zeros((len(NUMBERS), 0), np.float64)
 
     def last(self, cache: Any, count: int) -> Bars:
-        """Return copies of the last `count` bars that a cache knows."""
-        if count > self._kept:
-            self._kept, self._end, self._newest = count, 0, None
+        """Return copies of the last `count` bars of a cache."""
+        if count > self._count:
+            self._count, self._end, self._newest = count, 0, None
         self._catch_up(cache)
         rows = slice(max(self._end - count, 0), self._end)
         stamps, numbers = self._stamps[:, rows].copy(), self._numbers[:, rows].copy()
@@ -38,9 +37,9 @@ class ClosedBars:
         return Bars(self.label, columns)
 
     def _catch_up(self, cache: Any) -> None:
-        """Take in the bars that have closed since the last look."""
+        """Append the bars that have closed since the last call."""
         found: list[Bar] = []
-        while len(found) < self._kept and (bar := cache.bar(self._type, len(found))) is not None:
+        while len(found) < self._count and (bar := cache.bar(self._type, len(found))) is not None:
             if bar == self._newest:
                 break
             found.append(bar)
@@ -60,11 +59,11 @@ class ClosedBars:
         self._end += 1
 
     def _make_room(self, count: int) -> None:
-        """Have room for so many more bars, at most as many as are kept."""
+        """Make room for `count` more bars by dropping the oldest."""
         if self._end + count <= self._stamps.shape[1]:
             return
-        rest = slice(max(self._end - self._kept, 0), self._end)
-        room = 2 * self._kept
+        rest = slice(max(self._end - self._count, 0), self._end)
+        room = 2 * self._count
         stamps = np.zeros((len(STAMPS), room), np.int64)
         numbers = np.zeros((len(NUMBERS), room), np.float64)
         self._end = rest.stop - rest.start
@@ -74,7 +73,7 @@ class ClosedBars:
 
 
 class History:
-    """Gives plugins the bars that have closed."""
+    """Closed bars, for plugins."""
 
     def __init__(self, cache: Any) -> None:
         self._cache = cache
@@ -83,7 +82,7 @@ class History:
     def last(self, bar_type: str, count: int) -> Bars:
         """Return the last `count` bars of a type that have closed, oldest first.
 
-        They are fewer where there are not as many, or where the engine's cache holds fewer
+        Fewer where fewer have closed, or where the engine's cache holds fewer
         (`nautilus.cache.bar_capacity`). Raises ValueError for a text that is no bar type.
         """
         series = self._series.get(bar_type)

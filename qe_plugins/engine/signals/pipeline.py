@@ -1,7 +1,7 @@
-"""The bridge from plugins to strategies: wishes in, one resolved signal a contract out.
+"""From bars to signals: call the hunters, resolve their votes, publish one signal a contract.
 
-Signals go out as Nautilus custom data of the type `Signal`: a strategy hears them with
-`self.subscribe_data(DataType("Signal"))`, in `on_data`, as `data.data`, before the bar itself.
+Signals are published as Nautilus custom data of the type `Signal`: a strategy that calls
+`self.subscribe_data(DataType("Signal"))` receives them in `on_data` as `data.data`, before the bar.
 """
 
 from __future__ import annotations
@@ -30,63 +30,67 @@ SIGNALS = DataType("Signal")
 
 
 class SignalPipeline(DataActor):
-    """Asks the plugins at every bar. Runs like any actor, hosted, so that it cannot fail silently.
+    """Calls the plugins at every bar. It is hosted as any actor is, so its exceptions are recorded.
 
-    `bar_types` are all of the tape's; where no plugin wants bars, none is subscribed.
+    `bar_types` are all those of the data; they are subscribed to only where a plugin or the
+    liquidator needs bars.
     """
 
-    _floor: RunContext
+    _run_context: RunContext
 
     def __init__(self, bar_types: Iterable[str]) -> None:
         super().__init__()
         self._bar_types = [BarType.from_str(text) for text in bar_types]
-        plugins = self._floor.plugins
-        self._asker = plugins.caller("contribute_signals")
-        self._resolve = plugins.caller("resolve_signals")
-        self._sessions = SessionCloseDetector(self._floor)
-        self._house = self._floor.house
-        cache, history = self._floor.cache_view, self._floor.history
-        self._given: dict[str, Any] = {"cache": cache, "history": history}
-        self._instruments = self._floor.instruments
-        self._missing: set[tuple[str, str]] = set()
+        plugins = self._run_context.plugins
+        self._contribute_signals = plugins.caller("contribute_signals")
+        self._resolve_signals = plugins.caller("resolve_signals")
+        self._sessions = SessionCloseDetector(self._run_context)
+        self._liquidator = self._run_context.liquidator
+        cache, history = self._run_context.cache_view, self._run_context.history
+        self._arguments: dict[str, Any] = {"cache": cache, "history": history}
+        self._instruments = self._run_context.instruments
+        self._unknown_contracts: set[tuple[str, str]] = set()
 
     def on_start(self) -> None:
-        self._greet()
-        SessionOpenTimer(self._floor, self.clock).start()
-        if self._floor.hears or self._floor.house.deaf:
-            self._floor.circles.lead(self, self._bar_types)
+        self._notify_started()
+        context = self._run_context
+        SessionOpenTimer(context, self.clock).start()
+        if context.plugins_need_bars or self._liquidator.needs_bars:
+            context.dispatcher.subscribe_first(self, self._bar_types)
             for bar_type in self._bar_types:
-                self._floor.house.hears(bar_type.instrument_id)
+                self._liquidator.track(bar_type.instrument_id)
 
     def on_bar(self, bar: Bar) -> None:
-        if self._house.watching:
-            self._house.check(bar)
-        if self._sessions.wanted:
-            self._sessions.tick(bar)
-        if self._asker is not None:
-            self._given["bar"] = bar
-            answers = self._asker.call_quietly(self._given)
+        if self._liquidator.active:
+            self._liquidator.on_bar(bar)
+        if self._sessions.active:
+            self._sessions.on_bar(bar)
+        if self._contribute_signals is not None:
+            self._arguments["bar"] = bar
+            answers = self._contribute_signals.call_quietly(self._arguments)
             if answers:
-                self._hear(answers, bar)
+                self._process(answers, bar)
 
     def finish(self) -> None:
         """Close the last trade and the last session. Call when the run is over."""
-        if self._floor.observers.wants("trade_closed"):
-            self._floor.office.book_until()
+        context = self._run_context
+        if context.observers.wants("trade_closed"):
+            context.trade_booker.book_until()
         self._sessions.close()
 
-    def _greet(self) -> None:
-        floor = self._floor
-        given = {"cache": floor.cache_view, "portfolio": floor.portfolio}
-        answers = floor.plugins.call("engine_started", **given)
+    def _notify_started(self) -> None:
+        """Call `engine_started`. Raises StrategyError where a plugin fails."""
+        context = self._run_context
+        arguments = {"cache": context.cache_view, "portfolio": context.portfolio}
+        answers = context.plugins.call("engine_started", **arguments)
         for answer in answers:
             if answer.error is not None:
                 details = "".join(traceback.format_exception(answer.error)).rstrip()
                 who = f"plugin {answer.plugin}"
                 raise StrategyError(who, answer.error, at="engine_started", details=details)
 
-    def _hear(self, answers: list[HookResult], bar: Bar) -> None:
-        """Journal what the plugins wish for, and publish what comes of it contract by contract."""
+    def _process(self, answers: list[HookResult], bar: Bar) -> None:
+        """Record the plugins' votes, and publish the resolved signal of each contract."""
         votes = self._votes(answers, bar)
         if len(votes) == 1:
             self._publish(bar, votes)
@@ -95,70 +99,73 @@ class SignalPipeline(DataActor):
             self._publish(bar, [v for v in votes if v.instrument_id == instrument_id])
 
     def _votes(self, answers: list[HookResult], bar: Bar) -> list[Signal]:
-        """Return what the plugins wish for at this bar, stamped and remembered, in call order."""
-        recorder, ts = self._floor.recorder, bar.ts_event
+        """Return the plugins' votes at this bar, stamped and recorded, in call order."""
+        recorder, ts = self._run_context.recorder, bar.ts_event
         votes: list[Signal] = []
         for answer in answers:
             if answer.error is not None:
-                self._fails(answer.plugin, "contribute_signals", answer.error, ts)
+                self._record_failure(answer.plugin, "contribute_signals", answer.error, ts)
                 continue
-            given = answer.value
-            for wish in (given,) if isinstance(given, Signal) else given:
-                if self._instruments[wish.instrument_id] is None:
-                    self._unknown(answer.plugin, wish.instrument_id, ts)
+            value = answer.value
+            for vote in (value,) if isinstance(value, Signal) else value:
+                if self._instruments[vote.instrument_id] is None:
+                    self._reject_unknown(answer.plugin, vote.instrument_id, ts)
                 else:
-                    votes.append(stamped(wish, recorder.new_id(FactKind.VOTE), answer.plugin, ts))
+                    votes.append(stamped(vote, recorder.new_id(FactKind.VOTE), answer.plugin, ts))
         if votes:
             recorder.voted(bar, votes)
         return votes
 
-    def _unknown(self, plugin: str, name: str, ts: int) -> None:
-        """Count a signal for a contract that the data do not have; say so once for each."""
-        self._floor.plugins.failed(plugin, "contribute_signals")
-        if (plugin, name) in self._missing:
+    def _reject_unknown(self, plugin: str, name: str, ts: int) -> None:
+        """Count a vote for a contract that is not in the data; report each contract once."""
+        self._run_context.plugins.failed(plugin, "contribute_signals")
+        if (plugin, name) in self._unknown_contracts:
             return
-        self._missing.add((plugin, name))
+        self._unknown_contracts.add((plugin, name))
         known = sorted({str(bar_type.instrument_id) for bar_type in self._bar_types})
         hint = did_you_mean(name, known) or f"There is {', '.join(known[:3])}."
         error = ValueError(f"no contract {name} here. {hint}")
         log.error("%s, contribute_signals: %s", plugin, error)
-        self._fails(plugin, "contribute_signals", error, ts)
+        self._record_failure(plugin, "contribute_signals", error, ts)
 
     def _publish(self, bar: Bar, votes: list[Signal]) -> None:
-        """Resolve the votes for one contract and publish what comes of them, if anything."""
-        answer = self._resolved(votes, bar.ts_event)
+        """Resolve the votes for one contract and publish the signal, if there is one."""
+        answer = self._resolution(votes, bar.ts_event)
         if answer is None:
             return
-        recorder = self._floor.recorder
+        recorder = self._run_context.recorder
         signal = stamped(
             answer.value, recorder.new_id(FactKind.SIGNAL), answer.plugin, bar.ts_event
         )
         recorder.signal(signal, votes)
         self.publish_data(SIGNALS, CustomData(SIGNALS, signal))
 
-    def _resolved(self, votes: list[Signal], ts: int) -> HookResult | None:
-        if self._resolve is None:
+    def _resolution(self, votes: list[Signal], ts: int) -> HookResult | None:
+        """Return the answer of `resolve_signals` for the contract of the votes, if any."""
+        if self._resolve_signals is None:
             return None
         contract = votes[0].instrument_id
-        given = {
+        arguments = {
             "signals": votes,
             "instrument": self._instruments[contract],
-            "portfolio": self._floor.portfolio,
+            "portfolio": self._run_context.portfolio,
         }
-        for answer in self._resolve.call_quietly(given):
+        for answer in self._resolve_signals.call_quietly(arguments):
             if answer.error is not None:
-                self._fails(answer.plugin, "resolve_signals", answer.error, ts)
+                self._record_failure(answer.plugin, "resolve_signals", answer.error, ts)
             elif answer.value is not None and answer.value.instrument_id != contract:
-                error = ValueError(f"was asked about {contract}, not {answer.value.instrument_id}")
-                self._fails(answer.plugin, "resolve_signals", error, ts)
+                error = ValueError(
+                    f"answered for {answer.value.instrument_id}, the votes are for {contract}"
+                )
+                self._record_failure(answer.plugin, "resolve_signals", error, ts)
             elif answer.value is not None:
                 return answer
         return None
 
-    def _fails(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
-        self._floor.recorder.failure(plugin, hook, error, ts)
+    def _record_failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
+        self._run_context.recorder.failure(plugin, hook, error, ts)
 
 
 def stamped(signal: Signal, signal_id: str, source: str, ts: int) -> Signal:
-    """Return `signal` with what the bridge knows and a plugin does not."""
+    """Return `signal` with its id, the plugin's name and the bar's time (UTC ns)."""
     return msgspec.structs.replace(signal, id=signal_id, source=source, ts_event=ts)

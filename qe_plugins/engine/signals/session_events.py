@@ -1,4 +1,4 @@
-"""Tell the plugins when a session is over and the next begins: at 17:00 in Chicago."""
+"""Call `session_opened` and `session_closed`: sessions begin and end at 17:00 in Chicago."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def session_end(ts: int) -> datetime:
 
 
 def trading_day(ts: int) -> date:
-    """Return the date of the session that a bar of a day closes, by its closing time (UTC ns).
+    """Return the date of the session of a daily bar, by its closing time (UTC ns).
 
-    Such a bar is of a day of UTC; what traded on a Sunday is Monday's session.
+    Such a bar covers one day in UTC; Sunday's trading belongs to Monday's session.
     """
     day = datetime.fromtimestamp((ts - 1) // NANOSECONDS, UTC).date()
     moves = {SATURDAY: -1, SUNDAY: 1}
@@ -39,46 +39,46 @@ def trading_day(ts: int) -> date:
 
 def evening(ts: int) -> datetime:
     """Return the first 17:00 in Chicago after `ts` (UTC ns) that comes before a weekday."""
-    bell = session_end(ts + NANOSECONDS)
-    while bell.weekday() in (FRIDAY, SATURDAY):
-        bell += timedelta(days=1)
-    return bell
+    opening = session_end(ts + NANOSECONDS)
+    while opening.weekday() in (FRIDAY, SATURDAY):
+        opening += timedelta(days=1)
+    return opening
 
 
 class SessionOpenTimer:
-    """Asks `session_opened` as the run begins, and at every evening's 17:00."""
+    """Calls `session_opened` as the run begins, and at 17:00 in Chicago before every weekday."""
 
-    def __init__(self, floor: RunContext, clock: Any) -> None:
-        self._floor, self._clock = floor, clock
-        self._ask = floor.plugins.caller("session_opened")
+    def __init__(self, context: RunContext, clock: Any) -> None:
+        self._run_context, self._clock = context, clock
+        self._session_opened = context.plugins.caller("session_opened")
 
     def start(self) -> None:
-        """Tell of the session that the run begins in, and set the alert for the next one."""
-        if self._ask is not None:
+        """Call the hook for the session that the run begins in; set the alert for the next."""
+        if self._session_opened is not None:
             now = self._clock.timestamp_ns()
-            self._tell(session_end(now), now)
+            self._call_hook(session_end(now), now)
 
-    def _ring(self, event: Any) -> None:
-        self._tell(session_end(event.ts_event + NANOSECONDS), event.ts_event)
+    def _on_alert(self, event: Any) -> None:
+        self._call_hook(session_end(event.ts_event + NANOSECONDS), event.ts_event)
 
-    def _tell(self, ends: datetime, ts: int) -> None:
-        assert self._ask is not None
-        floor, session = self._floor, f"{ends:%Y-%m-%d}"
-        given = {
+    def _call_hook(self, ends: datetime, ts: int) -> None:
+        assert self._session_opened is not None
+        context, session = self._run_context, f"{ends:%Y-%m-%d}"
+        arguments = {
             "session": session,
-            "account": floor.account,
-            "cache": floor.cache_view,
-            "portfolio": floor.portfolio,
+            "account": context.account,
+            "cache": context.cache_view,
+            "portfolio": context.portfolio,
         }
-        for answer in self._ask.call_quietly(given):
+        for answer in self._session_opened.call_quietly(arguments):
             if answer.error is not None:
-                floor.recorder.failure(answer.plugin, "session_opened", answer.error, ts)
-        bell = int(evening(ts).timestamp()) * NANOSECONDS
-        self._clock.set_time_alert_ns(f"SESSION-{bell}", bell, self._ring)
+                context.recorder.failure(answer.plugin, "session_opened", answer.error, ts)
+        opening = int(evening(ts).timestamp()) * NANOSECONDS
+        self._clock.set_time_alert_ns(f"SESSION-{opening}", opening, self._on_alert)
 
 
 def _session_of(bar: Bar) -> tuple[int, str]:
-    """Return until when bars belong to the session of a bar (UTC ns), and its date."""
+    """Return the end (UTC ns) and the date of the session that a bar belongs to."""
     if bar.bar_type.spec.aggregation in DAILY:
         return bar.ts_event, f"{trading_day(bar.ts_event)}"
     end = session_end(bar.ts_event)
@@ -86,16 +86,16 @@ def _session_of(bar: Bar) -> tuple[int, str]:
 
 
 class SessionCloseDetector:
-    """Watches bars go by; `wanted` says whether any plugin wants to hear of sessions."""
+    """Calls `session_closed` at the first bar of another session, if any plugin implements it."""
 
-    def __init__(self, floor: RunContext) -> None:
-        self._floor = floor
-        self.wanted = floor.observers.wants("session_closed")
-        self._end, self._date, self._reviewed, self._last = 0, "", 0, 0
+    def __init__(self, context: RunContext) -> None:
+        self._run_context = context
+        self.active = context.observers.wants("session_closed")
+        self._end, self._date, self._reviewed, self._last_ts = 0, "", 0, 0
 
-    def tick(self, bar: Bar) -> None:
-        """Take a bar; close the session when the bar belongs to the next."""
-        if not self.wanted:
+    def on_bar(self, bar: Bar) -> None:
+        """Close the session that is open when a bar belongs to the next."""
+        if not self.active:
             return
         ts = bar.ts_event
         if ts > self._end:
@@ -103,15 +103,15 @@ class SessionCloseDetector:
             if date_ != self._date:
                 self.close(ts)
             self._end, self._date = end, date_
-        self._last = ts
+        self._last_ts = ts
 
     def close(self, until: int = END_OF_TIME) -> None:
-        """Tell the plugins of the session that was open, if any, with the trades it closed."""
+        """Notify plugins of the end of the open session, if any, with the trades closed in it."""
         if self._date:
-            self._floor.office.book_until(until)
-            trades = self._floor.recorder.trades
-            told, self._reviewed = trades[self._reviewed :], len(trades)
-            self._floor.observers.tell(
-                "session_closed", self._last, session=self._date, trades=told
+            self._run_context.trade_booker.book_until(until)
+            trades = self._run_context.recorder.trades
+            new_trades, self._reviewed = trades[self._reviewed :], len(trades)
+            self._run_context.observers.tell(
+                "session_closed", self._last_ts, session=self._date, trades=new_trades
             )
             self._date = ""

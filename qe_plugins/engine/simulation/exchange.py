@@ -60,21 +60,25 @@ class Exchange:
             changes["bar_execution"] = False
         return arguments | changes
 
-    def connect(self, engine: Any, floor: RunContext, clock: Any) -> None:
+    def connect(self, engine: Any, context: RunContext, clock: Any) -> None:
         """Add what handles orders to an engine whose strategies are not added yet."""
         if not self.active:
             return
         bars = self.bars if self.execution is not None else None
-        market = MarketState(floor.cache, self._rules, bars, self._ends)
+        market = MarketState(context.cache, self._rules, bars, self._ends)
         queue = OrderQueue(market)
-        self.queue = floor.queue = queue
+        self.queue = context.queue = queue
         engine.add_exec_algorithm(queue)
         engine.add_actor(queue.listener)
         if self.fills is not None and bars is not None:
-            self._stop_limits = StopLimitWatch(floor.cache, clock, bars, self.fills)
-            floor.stop_limits = self._stop_limits
+            self._stop_limits = StopLimitWatch(context.cache, clock, bars, self.fills)
+            context.stop_limits = self._stop_limits
         if self.fills is not None:
-            self.fills.alarm, self.fills.clock, self.fills.cache = floor.alarm, clock, floor.cache
+            self.fills.exception_trap, self.fills.clock, self.fills.cache = (
+                context.exception_trap,
+                clock,
+                context.cache,
+            )
             self.fills.is_tradable = market.is_tradable
 
     def records(self, piece: Chunk) -> Sequence[Any]:

@@ -41,7 +41,7 @@ class SlippageFillModel(FillModel):
     open and its price is not stale.
     """
 
-    alarm: ExceptionTrap
+    exception_trap: ExceptionTrap
     clock: Any
     cache: Any
     is_tradable: Callable[[Any, int], bool]
@@ -79,11 +79,11 @@ class SlippageFillModel(FillModel):
                 return None
             return self._simulated(FillAttempt(_instrument, _order, best, self))
         except Exception as error:  # the engine would leave the order as it is, and go on
-            self.alarm.ring(self, error, _order)
+            self.exception_trap.record(self, error, _order)
             raise
 
     def shutdown_system(self, reason: str) -> None:
-        """A model cannot stop the engine: the runner raises what the alarm has, after the chunk."""
+        """Do nothing: a fill model cannot stop the engine. The runner raises after the chunk."""
 
     def phase(self, contract: str, ts: int) -> tuple[BarRow | None, bool]:
         """Return the bar that closes at `ts` and whether strategies have received it."""

@@ -22,7 +22,7 @@ class OrderRouting(Strategy):
     engine let a changed stop take the market; here both do.
     """
 
-    _floor: ClassVar[RunContext]
+    _run_context: ClassVar[RunContext]
 
     def close_position(
         self,
@@ -56,7 +56,7 @@ class OrderRouting(Strategy):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        held = self._floor.cache.positions_open(
+        held = self._run_context.cache.positions_open(
             instrument_id=instrument_id, strategy_id=self.strategy_id
         )
         for position in held:
@@ -65,7 +65,7 @@ class OrderRouting(Strategy):
 
     def market_exit(self) -> None:
         """Cancel every order of the strategy and close every position."""
-        cache, mine = self._floor.cache, {"strategy_id": self.strategy_id}
+        cache, mine = self._run_context.cache, {"strategy_id": self.strategy_id}
         orders = [*cache.orders_open(**mine), *cache.orders_inflight(**mine)]
         positions = cache.positions_open(**mine)
         for contract in {one.instrument_id for one in (*orders, *positions)}:
@@ -77,7 +77,7 @@ class OrderRouting(Strategy):
         self, instrument_id: Any, order_side: Any = None, *args: Any, **kwargs: Any
     ) -> None:
         super().cancel_all_orders(instrument_id, order_side, *args, **kwargs)
-        queue = self._floor.queue
+        queue = self._run_context.queue
         for order in queue.waiting(instrument_id, self.strategy_id) if queue else ():
             if order_side in (None, OrderSide.NO_ORDER_SIDE, order.side):
                 self.cancel_order(order.client_order_id)
@@ -88,7 +88,7 @@ class OrderRouting(Strategy):
 
 def prepared(trader: Any, order: Any) -> Any:
     """Return an order of a strategy on the terms that the exchange works it by."""
-    queue = trader._floor.queue
+    queue = trader._run_context.queue
     return order if queue is None else queue.prepared(order, trader.clock.timestamp_ns())
 
 
@@ -110,20 +110,20 @@ def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: An
 
     The engine would refuse the change and leave the order where it was.
     """
-    floor, now = trader._floor, trader.clock.timestamp_ns()
+    context, now = trader._run_context, trader.clock.timestamp_ns()
     works = order is not None and (order.is_open or order.is_inflight)
-    if floor.queue is None or trigger is None or not works:
+    if context.queue is None or trigger is None or not works:
         return False
     if getattr(order, "trigger_price", None) is None or getattr(order, "is_triggered", False):
         return False
-    if not floor.queue.crosses(order, trigger, now):
+    if not context.queue.crosses(order, trigger, now):
         return False
     changes = {"trigger_price": trigger} | ({} if price is None else {"price": price})
     resent = _resent(trader, order, changes, quantity or order.quantity, now)
     trader.cancel_order(order.client_order_id)
     for one in resent:
-        floor.recorder.sends(one, floor.alarm.handling)
-        floor.sent[one.client_order_id] = None
+        context.recorder.sends(one, context.exception_trap.current_event)
+        context.sent_orders[one.client_order_id] = None
     ready = [prepared(trader, one) for one in resent]
     if len(ready) == 1:
         send(trader, ready[0])
@@ -133,12 +133,12 @@ def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: An
 
 
 def _watch(trader: Any, orders: list[Any]) -> None:
-    if (stop_limits := trader._floor.stop_limits) is not None:
+    if (stop_limits := trader._run_context.stop_limits) is not None:
         stop_limits.watch(trader, orders)
 
 
 def _addressed(trader: Any, orders: list[Any]) -> list[Any]:
-    queue, now = trader._floor.queue, trader.clock.timestamp_ns()
+    queue, now = trader._run_context.queue, trader.clock.timestamp_ns()
     entries = [order for order in orders if order.parent_order_id is None]
     if queue is None or not any(queue.must_wait(order, now) for order in entries):
         return orders
@@ -147,7 +147,7 @@ def _addressed(trader: Any, orders: list[Any]) -> list[Any]:
 
 def _resent(trader: Any, order: Any, changes: dict[str, Any], quantity: Any, now: int) -> list[Any]:
     """Return an order under a new id with `changes` and, of an entry, its exits with it."""
-    cache = trader._floor.cache
+    cache = trader._run_context.cache
     exits = [
         one
         for name in order.linked_order_ids or ()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 from nautilus_trader.model import Bar, CustomData
 
-from qe_plugins.engine.hosting.exceptions import ExceptionTrap, describe
+from qe_plugins.engine.hosting.exceptions import ExceptionTrap, describe_event
 from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.plugins.types import OrderRequest, Signal, Size
 
@@ -58,12 +58,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class Log(Recorder):
     """A recorder that also lists each decision of a run as it is made.
 
-    `alarm` and `clock` are the run's, and are set before its first event. `opened` returns data
-    files that were opened past the run since it was asked last.
+    `exception_trap` and `clock` are the run's, and are set before its first event. `opened` returns
+    the data files that were opened past the run since its last call.
     """
 
     follows_orders: ClassVar[bool] = True
-    alarm: ExceptionTrap
+    exception_trap: ExceptionTrap
     clock: Any
 
     def __init__(self, opened: Callable[[], list[str]] | None = None) -> None:
@@ -127,7 +127,7 @@ class Log(Recorder):
         self._list(kind, source, contract, what)
 
     def _list(self, kind: str, source: str, contract: str, what: str) -> None:
-        handled = self.alarm.handling
+        handled = self.exception_trap.current_event
         if self._bar is not None and isinstance(handled, CustomData):
             handled = self._bar  # a signal is published while the bar behind it is handled
         if isinstance(handled, Bar):
@@ -185,4 +185,4 @@ def _kind_of(event: object) -> str:
     contract = getattr(event, "instrument_id", None)
     if contract is not None:
         return f"{type(event).__name__} of {contract}"
-    return describe(event) if not hasattr(event, "ts_event") else type(event).__name__
+    return describe_event(event) if not hasattr(event, "ts_event") else type(event).__name__

@@ -47,8 +47,8 @@ def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> lis
         files = [Path(file) for file in cut["files"]]
         prepared = prepare(loaded, tape=_tape(cut), files=files)
     log = Log(watch.opened if watch else None)
-    stage = build(prepared, log)
-    log.alarm, log.clock = stage.floor.alarm, stage.bridge.clock
+    built = build(prepared, log)
+    log.exception_trap, log.clock = built.context.exception_trap, built.pipeline.clock
     log.reads("a strategy or plugin, as it was loaded")
     made, ended = 0, False
 
@@ -57,7 +57,7 @@ def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> lis
         made, ended = len(log.decisions), done >= records
 
     try:
-        stream(stage, prepared.tape, progress)
+        stream(built, prepared.tape, progress)
     except RunError as error:
         if cut is None:
             raise
@@ -66,8 +66,8 @@ def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> lis
             log.fails(who, " ".join(str(error).split()))
             made = len(log.decisions)
     finally:
-        stage.floor.observers.close()
-        stage.engine.dispose()
+        built.context.observers.close()
+        built.engine.dispose()
     return log.decisions[:made]
 
 

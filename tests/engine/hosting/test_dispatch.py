@@ -1,4 +1,4 @@
-"""Strategies hear the same bars in the order of the configuration, and the bridge before them."""
+"""Strategies receive the same bars in configuration order, after the signal pipeline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = ("Zulu", "Alpha", "Mike", "Bravo", "Yankee")
 
 
 class Notes:
-    """Notes whom it hears what, and after how many bars it leaves and comes back."""
+    """Notes each event with its own name; unsubscribes and subscribes again after some bars."""
 
     log: ClassVar[list[tuple[str, str]]] = []
     away: ClassVar[dict[int, str]] = {}
@@ -54,7 +54,7 @@ Observer = type("Observer", (Notes, DataActor), {})
 
 
 class Leaves(Notes, Strategy):
-    """Hears no more bars after the second one."""
+    """Unsubscribes after the second bar."""
 
     away: ClassVar[dict[int, str]] = {2: "unsubscribe_bars"}
 
@@ -90,7 +90,7 @@ def log() -> Iterator[list[tuple[str, str]]]:
 
 @pytest.fixture
 def hear(settings: Callable[..., Loaded]) -> Callable[..., list[tuple[str, str]]]:
-    """Return a function that plays bars to strategies and says who heard what, in order."""
+    """Return a function that plays bars to strategies and says who received what, in order."""
 
     def play(*names: str, bars: int = 3, plugins: Any = (), **more: Any) -> list[tuple[str, str]]:
         paths = {
@@ -132,20 +132,20 @@ def test_actors_hear_in_the_same_circle(hear: Hear) -> None:
 
 @pytest.mark.parametrize("who", ["Leaves", "Stops"])
 def test_who_leaves_keeps_nobody_waiting(hear: Hear, who: str) -> None:
-    heard = hear("Zulu", who, "Alpha", plugins=[Asked()])
-    bars = [name for name, what in heard if what == "bar"]
+    received = hear("Zulu", who, "Alpha", plugins=[Asked()])
+    bars = [name for name, what in received if what == "bar"]
     assert bars == ["bridge", "Zulu", who, "Alpha"] * 2 + ["bridge", "Zulu", "Alpha"]
 
 
 @pytest.mark.parametrize("who", ["Leaves", "Stops"])
 def test_the_bridge_hears_bars_that_nobody_else_hears_any_more(hear: Hear, who: str) -> None:
-    heard = hear(who, bars=4, plugins=[Asked()])
-    bars = [name for name, what in heard if what == "bar"]
+    received = hear(who, bars=4, plugins=[Asked()])
+    bars = [name for name, what in received if what == "bar"]
     assert bars == ["bridge", who] * 2 + ["bridge"] * 2
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that is heard, of every kind at once."""
+    """Something that is received, of every kind at once."""
 
     ts_init: int = 1
     bar_type: str = "bars"
@@ -153,21 +153,21 @@ class Event(msgspec.Struct, frozen=True):
     data_type: str = "data"
 
 
-class Ringing:
-    """An alarm that keeps what rang it."""
+class RecordedErrors:
+    """An exception trap that stores what it records."""
 
     def __init__(self) -> None:
         self.errors: list[BaseException] = []
 
-    def ring(self, component: Any, error: BaseException, event: object) -> None:
+    def record(self, component: Any, error: BaseException, event: object) -> None:
         self.errors.append(error)
 
 
-def hosted(name: str, heard: list[str]) -> Any:
-    """Return a class that notes what it hears, as the engine's have it."""
+def hosted(name: str, received: list[str]) -> Any:
+    """Return a class with the engine's callbacks that notes the events it receives."""
 
     def note(self: Any, event: Any = None) -> None:
-        heard.append(name)
+        received.append(name)
 
     def nothing(self: Any) -> None:
         pass
@@ -176,88 +176,92 @@ def hosted(name: str, heard: list[str]) -> Any:
     return type(name, (), dict.fromkeys(KEYS, note) | states)
 
 
-def circle(*names: str) -> tuple[EventDispatcher, list[Any], list[str]]:
-    """Return circles, a component a name, in that order, and what they heard."""
-    circles, heard = EventDispatcher(Ringing()), []
-    kinds = [hosted(name, heard) for name in names]
+def dispatcher_of(*names: str) -> tuple[EventDispatcher, list[Any], list[str]]:
+    """Return a dispatcher, one component a name in that order, and what each received."""
+    dispatcher, received = EventDispatcher(RecordedErrors()), []
+    kinds = [hosted(name, received) for name in names]
     for kind in kinds:
-        circles.admit(kind)
-    return circles, [kind() for kind in kinds], heard
+        dispatcher.register(kind)
+    return dispatcher, [kind() for kind in kinds], received
 
 
 @given(st.permutations("ABCD"), st.permutations("ABCD"), st.sampled_from([*KEYS]))
-def test_whoever_the_engine_tells_first_they_hear_in_their_order(joined, told, name) -> None:
-    circles, components, heard = circle(*"ABCD")
+def test_subscribers_receive_in_their_order_whatever_the_order_of_the_bus(
+    joined, called, name
+) -> None:
+    dispatcher, components, received = dispatcher_of(*"ABCD")
     by_name = dict(zip("ABCD", components, strict=True))
     for one in joined:
-        circles.join(name, KEYS[name](Event()), by_name[one])
+        dispatcher.subscribe(name, KEYS[name](Event()), by_name[one])
     for ts in (1, 2):
-        for one in told:
+        for one in called:
             getattr(by_name[one], name)(Event(ts))
-    assert heard == list("ABCD") * 2
+    assert received == list("ABCD") * 2
 
 
-def test_who_is_alone_in_several_circles_hears_all_of_them_at_once() -> None:
-    circles, (one, other), heard = circle("A", "B")
+def test_a_lone_subscriber_of_several_keys_receives_each_event_at_once() -> None:
+    dispatcher, (one, other), received = dispatcher_of("A", "B")
     for contract in ("MES", "ES"):
-        circles.join("on_quote", contract, one)
+        dispatcher.subscribe("on_quote", contract, one)
     one.on_quote(Event(instrument_id="ES"))
     one.on_quote(Event())
-    circles.join("on_quote", "ES", other)
+    dispatcher.subscribe("on_quote", "ES", other)
     one.on_quote(Event(2))
     other.on_quote(Event(2, instrument_id="ES"))
-    assert heard == ["A", "A", "A"]
+    assert received == ["A", "A", "A"]
     one.on_quote(Event(2, instrument_id="ES"))
-    assert heard == ["A", "A", "A", "A", "B"]
+    assert received == ["A", "A", "A", "A", "B"]
 
 
-def test_who_is_told_of_other_events_is_in_another_circle() -> None:
-    circles, (one, other), heard = circle("A", "B")
-    circles.join("on_quote", "MES", one)
-    circles.join("on_quote", "ES", other)
+def test_subscribers_of_another_key_do_not_delay_an_event() -> None:
+    dispatcher, (one, other), received = dispatcher_of("A", "B")
+    dispatcher.subscribe("on_quote", "MES", one)
+    dispatcher.subscribe("on_quote", "ES", other)
     other.on_quote(Event(instrument_id="ES"))
     one.on_quote(Event())
-    assert heard == ["B", "A"]
+    assert received == ["B", "A"]
 
 
-def test_an_event_that_nobody_subscribed_to_is_handled_by_who_was_told() -> None:
-    _, (one, _), heard = circle("A", "B")
+def test_an_event_without_a_subscription_is_handled_by_the_component_that_the_engine_called() -> (
+    None
+):
+    _, (one, _), received = dispatcher_of("A", "B")
     one.on_trade(Event())
-    assert heard == ["A"]
+    assert received == ["A"]
 
 
-def test_who_hears_an_event_by_other_means_handles_it_alone_and_once() -> None:
-    circles, (one, other, third), heard = circle("A", "B", "C")
-    circles.join("on_bar", "bars", one)
+def test_a_component_outside_of_the_subscription_handles_its_event_alone_and_once() -> None:
+    dispatcher, (one, other, third), received = dispatcher_of("A", "B", "C")
+    dispatcher.subscribe("on_bar", "bars", one)
     for component in (other, one):
         component.on_bar(Event(1))
-    circles.join("on_bar", "bars", third)
+    dispatcher.subscribe("on_bar", "bars", third)
     for component in (third, other, one):
         component.on_bar(Event(2))
-    assert heard == ["B", "A", "B", "A", "C"]
+    assert received == ["B", "A", "B", "A", "C"]
 
 
-def test_a_run_in_which_somebody_was_not_told_does_not_go_on() -> None:
-    circles, (one, other), heard = circle("A", "B")
+def test_an_event_that_did_not_reach_every_subscriber_stops_the_run() -> None:
+    dispatcher, (one, other), received = dispatcher_of("A", "B")
     for component in (one, other):
-        circles.join("on_bar", "bars", component)
+        dispatcher.subscribe("on_bar", "bars", component)
     one.on_bar(Event(1))
-    told = "one of A, B was not told of an event at 1"
-    with pytest.raises(RunError, match=told):
-        circles.finish()
-    with pytest.raises(RunError, match=told):
+    message = "an event at 1 did not reach all of its subscribers \\(A, B\\)"
+    with pytest.raises(RunError, match=message):
+        dispatcher.check_complete()
+    with pytest.raises(RunError, match=message):
         one.on_bar(Event(2))
-    assert len(circles._alarm.errors) == 1
-    assert heard == []
+    assert len(dispatcher._trap.errors) == 1
+    assert received == []
 
 
-def test_who_resumes_hears_again_in_its_place() -> None:
-    circles, (one, other), heard = circle("A", "B")
+def test_a_component_that_resumes_receives_again_in_its_place() -> None:
+    dispatcher, (one, other), received = dispatcher_of("A", "B")
     for component in (one, other):
-        circles.join("on_bar", "bars", component)
+        dispatcher.subscribe("on_bar", "bars", component)
     one.on_stop()
     other.on_bar(Event(1))
     one.on_resume()
     for component in (other, one):
         component.on_bar(Event(2))
-    assert heard == ["B", "A", "B"]
+    assert received == ["B", "A", "B"]

@@ -1,4 +1,4 @@
-"""What the account is worth, kept from fills: never more than the truth allows."""
+"""The lower bound of equity computed from fills: never more than the true equity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.engine.risk.equity_bound import OFTEN, ContractExposure, EquityBound
+from qe_plugins.engine.risk.equity_bound import MAX_FILLS, ContractExposure, EquityBound
 
 START, MULTIPLIER, FEE, MAINTENANCE = 50_000.0, 5.0, 0.57, 1_800.0
 
@@ -19,47 +19,47 @@ def fill(size: int, price: float) -> tuple[float, float, float]:
     return float(size), price, FEE * abs(size)
 
 
-def line(contract: str = "MES") -> ContractExposure:
+def exposure(contract: str = "MES") -> ContractExposure:
     return ContractExposure(contract, MULTIPLIER, MAINTENANCE, {})
 
 
-def learned() -> EquityBound:
+def fresh_bound() -> EquityBound:
     found = EquityBound()
-    found.learn(START)
+    found.reset(START)
     return found
 
 
 @pytest.fixture
-def worth() -> EquityBound:
-    return learned()
+def bound() -> EquityBound:
+    return fresh_bound()
 
 
 @given(st.lists(st.tuples(sizes, ticks), max_size=30), ticks)
-def test_at_every_safe_price_the_account_is_worth_the_least_and_holds_what_it_holds(fills, tick):
-    worth, mes, cash, net = learned(), line(), START, 0
+def test_at_every_safe_price_equity_covers_the_bound_and_the_maintenance_margin(fills, tick):
+    bound, mes, cash, net = fresh_bound(), exposure(), START, 0
     for size, at in fills:
-        worth.take(mes, *fill(size, at / 4))
+        bound.apply_fill(mes, *fill(size, at / 4))
         cash -= size * at / 4 * MULTIPLIER + FEE * abs(size)
         net += size
     price = tick / 4
     true = cash + net * price * MULTIPLIER
     if net == 0:
-        assert worth.least == pytest.approx(true, abs=0.01)
-    elif worth.low < price < worth.high:
-        assert worth.least <= true
+        assert bound.least == pytest.approx(true, abs=0.01)
+    elif bound.low < price < bound.high:
+        assert bound.least <= true
         assert abs(net) * MAINTENANCE < true
 
 
-def test_the_engine_is_asked_again_every_so_often(worth: EquityBound):
-    mes = line()
-    for number in range(OFTEN):
-        worth.take(mes, *fill(1 if number % 2 else -1, 5_000))
-    assert not worth.known
+def test_the_bound_is_invalid_after_many_fills(bound: EquityBound):
+    mes = exposure()
+    for number in range(MAX_FILLS):
+        bound.apply_fill(mes, *fill(1 if number % 2 else -1, 5_000))
+    assert not bound.known
 
 
-def test_only_while_something_is_held_does_a_price_need_a_look(worth: EquityBound):
-    mes = line()
-    worth.take(mes, *fill(1, 5_000))
-    assert not worth.settled
-    worth.take(mes, *fill(-1, 5_000))
-    assert worth.settled
+def test_it_is_flat_only_without_a_position(bound: EquityBound):
+    mes = exposure()
+    bound.apply_fill(mes, *fill(1, 5_000))
+    assert not bound.is_flat
+    bound.apply_fill(mes, *fill(-1, 5_000))
+    assert bound.is_flat

@@ -1,4 +1,4 @@
-"""The house looks at the account when prices have moved, whichever bars tell them."""
+"""The liquidator queries at the account when prices have moved, whichever bars tell them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ CONTRACT = InstrumentId.from_str("ESZ24.XCME")
 
 
 class Account:
-    """One contract held on 10,000 USD to spare: counts how often it is asked what it is worth."""
+    """One contract and 10,000 USD of excess margin: counts how often the equity is queried."""
 
     def __init__(self) -> None:
-        self.looks = 0
-        self.kept = EquityBound()
+        self.queries = 0
+        self.equity_bound = EquityBound()
 
-    def held(self) -> dict[InstrumentId, Decimal]:
+    def net_positions(self) -> dict[InstrumentId, Decimal]:
         return {CONTRACT: Decimal(1)}
 
-    def most(self, contract: InstrumentId) -> float:
+    def largest_maintenance(self, contract: InstrumentId) -> float:
         return 20_000.0
 
     def maintenance(self, ts: int) -> Decimal:
         return Decimal(20_000)
 
-    def worth(self) -> Decimal:
-        self.looks += 1
+    def equity(self) -> Decimal:
+        self.queries += 1
         return Decimal(30_000 + SLACK)
 
 
@@ -43,7 +43,7 @@ def account() -> Account:
 
 
 @pytest.fixture
-def house(account: Account) -> Liquidator:
+def liquidator(account: Account) -> Liquidator:
     contract = SimpleNamespace(underlying="ES", multiplier=Quantity.from_int(50))
     held = [SimpleNamespace(quantity=Quantity.from_int(1), is_long=True)]
     cache = SimpleNamespace(instrument=lambda _: contract, positions_open=lambda **_: held)
@@ -51,10 +51,10 @@ def house(account: Account) -> Liquidator:
     return Liquidator(cache, account, rules, None, "close", None)  # type: ignore[arg-type]
 
 
-def heard_in(house: Liquidator, instrument: str) -> None:
-    """Let the house hear an instrument's bars, then fill an order in the contract."""
-    house.hears(InstrumentId.from_str(instrument))
-    house.filled(None, fill(1, 5_000.0))  # nothing is known yet: the first bar brings a look
+def track(liquidator: Liquidator, instrument: str) -> None:
+    """Track an instrument's bars, then fill an order in the contract."""
+    liquidator.track(InstrumentId.from_str(instrument))
+    liquidator.on_fill(None, fill(1, 5_000.0))  # the bound is unknown: the first bar queries
 
 
 def fill(size: int, price: float) -> Any:
@@ -74,69 +74,71 @@ def bar(instrument: str, close: float) -> Bar:
     return Bar(kind, price, price, price, price, Quantity.from_int(1), 1, 1)
 
 
-@pytest.mark.parametrize("heard", ["ESZ24.XCME", "ES.XCME"])
-def test_between_safe_prices_nothing_is_looked_up(
-    house: Liquidator, account: Account, heard: str
+@pytest.mark.parametrize("tracked", ["ESZ24.XCME", "ES.XCME"])
+def test_between_safe_prices_the_equity_is_not_queried(
+    liquidator: Liquidator, account: Account, tracked: str
 ) -> None:
-    heard_in(house, heard)
+    track(liquidator, tracked)
     for close in (5_000.0, 5_099.75, 4_900.25, 5_000.0):
-        house.check(bar(heard, close))
-    assert account.looks == 1
+        liquidator.on_bar(bar(tracked, close))
+    assert account.queries == 1
 
 
-@pytest.mark.parametrize("heard", ["ESZ24.XCME", "ES.XCME"])
-def test_half_of_what_is_spare_lost_is_looked_at(
-    house: Liquidator, account: Account, heard: str
+@pytest.mark.parametrize("tracked", ["ESZ24.XCME", "ES.XCME"])
+def test_the_equity_is_queried_when_half_of_the_excess_is_lost(
+    liquidator: Liquidator, account: Account, tracked: str
 ) -> None:
-    heard_in(house, heard)
+    track(liquidator, tracked)
     for close in (5_000.0, 4_900.0):
-        house.check(bar(heard, close))
-    assert account.looks == 2
+        liquidator.on_bar(bar(tracked, close))
+    assert account.queries == 2
 
 
-def test_a_fill_moves_the_safe_prices_and_needs_no_look(
-    house: Liquidator, account: Account
+def test_a_fill_moves_the_safe_prices_without_a_query(
+    liquidator: Liquidator, account: Account
 ) -> None:
-    heard_in(house, "ESZ24.XCME")
-    house.check(bar("ESZ24.XCME", 5_000.0))
-    house.filled(None, fill(-2, 5_100.0))
+    track(liquidator, "ESZ24.XCME")
+    liquidator.on_bar(bar("ESZ24.XCME", 5_000.0))
+    liquidator.on_fill(None, fill(-2, 5_100.0))
     for close in (5_100.0, 5_149.75, 5_247.0):
-        house.check(bar("ESZ24.XCME", close))
-    assert account.looks == 1
+        liquidator.on_bar(bar("ESZ24.XCME", close))
+    assert account.queries == 1
 
 
-@pytest.mark.parametrize("heard", ["NQZ24.XCME", "NQ.XCME"])
-def test_bars_of_something_else_leave_nothing_safe(
-    house: Liquidator, account: Account, heard: str
+@pytest.mark.parametrize("tracked", ["NQZ24.XCME", "NQ.XCME"])
+def test_bars_of_other_contracts_leave_no_safe_prices(
+    liquidator: Liquidator, account: Account, tracked: str
 ) -> None:
-    heard_in(house, heard)
+    track(liquidator, tracked)
     for close in (5_000.0, 5_000.0, 5_000.0):
-        house.check(bar(heard, close))
-    assert account.looks == 3
+        liquidator.on_bar(bar(tracked, close))
+    assert account.queries == 3
 
 
-def test_bars_that_are_heard_no_more_leave_nothing_safe(
-    house: Liquidator, account: Account
+def test_bars_that_are_no_longer_tracked_leave_no_safe_prices(
+    liquidator: Liquidator, account: Account
 ) -> None:
-    heard_in(house, "ESZ24.XCME")
-    house.check(bar("ESZ24.XCME", 5_000.0))
-    house.hears(CONTRACT, still=False)
-    house.check(bar("NQZ24.XCME", 5_000.0))
-    assert account.looks == 2
+    track(liquidator, "ESZ24.XCME")
+    liquidator.on_bar(bar("ESZ24.XCME", 5_000.0))
+    liquidator.untrack(CONTRACT)
+    liquidator.on_bar(bar("NQZ24.XCME", 5_000.0))
+    assert account.queries == 2
 
 
-def test_while_a_contract_is_held_every_bar_is_watched(house: Liquidator, account: Account) -> None:
-    heard_in(house, "ESZ24.XCME")
-    house.check(bar("ESZ24.XCME", 5_000.0))
-    assert house.watching
-    house.filled(None, fill(-1, 5_000.0))
-    assert not house.watching
-
-
-def test_a_strategy_that_holds_something_else_than_its_fills_come_to_stops_the_run(
-    house: Liquidator,
+def test_it_is_active_only_while_there_is_a_position(
+    liquidator: Liquidator, account: Account
 ) -> None:
-    heard_in(house, "ESZ24.XCME")
-    house.filled(None, fill(2, 5_000.0))
+    track(liquidator, "ESZ24.XCME")
+    liquidator.on_bar(bar("ESZ24.XCME", 5_000.0))
+    assert liquidator.active
+    liquidator.on_fill(None, fill(-1, 5_000.0))
+    assert not liquidator.active
+
+
+def test_a_position_that_differs_from_the_sum_of_its_fills_stops_the_run(
+    liquidator: Liquidator,
+) -> None:
+    track(liquidator, "ESZ24.XCME")
+    liquidator.on_fill(None, fill(2, 5_000.0))
     with pytest.raises(RunError, match=r"S-1 holds 1 ESZ24.XCME, its fills come to 3\."):
-        house.verify()
+        liquidator.verify()

@@ -191,7 +191,7 @@ def test_an_arbiter_that_answers_for_another_contract_is_a_failure(follow: Run) 
     assert Follower.heard == []
     [(plugin, hook, error)] = failures(outcome)
     assert (plugin, hook) == ("Astray", "resolve_signals")
-    assert error == f"ValueError: was asked about {CONTRACT}, not MESM24.XCME"
+    assert error == f"ValueError: answered for MESM24.XCME, the votes are for {CONTRACT}"
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ def test_every_moment_is_in_one_session_of_about_a_day(seconds: int) -> None:
     assert timedelta(0) <= end.astimezone(UTC) - moment < timedelta(hours=25)
 
 
-class Floor:
-    """As much of the trading floor as a session clock looks at."""
+class Context:
+    """As much of a RunContext as the session close detector uses."""
 
     def __init__(self, wanted: bool = True) -> None:
-        self.observers = self.recorder = self.office = self
+        self.observers = self.recorder = self.trade_booker = self
         self.wanted, self.trades, self.told = wanted, [], []
 
     def wants(self, hook: str) -> bool:
@@ -66,7 +66,7 @@ class Floor:
     def tell(self, hook: str, ts: int, *, session: str, trades: list[Trade]) -> None:
         self.told.append((session, [trade.id for trade in trades], ts))
 
-    def settle(self, until: int) -> None:
+    def book_until(self, until: int) -> None:
         """There is nothing to book."""
 
 
@@ -106,15 +106,15 @@ def told() -> Callable[..., Any]:
         wanted: bool = True,
         kind: str = "MINUTE",
     ) -> Any:
-        floor: Any = Floor(wanted)
-        clock = SessionCloseDetector(floor)
+        context: Any = Context(wanted)
+        detector = SessionCloseDetector(context)
         for bar in bars:
-            clock.tick(closing(bar, kind))
-            floor.trades += [
+            detector.on_bar(closing(bar, kind))
+            context.trades += [
                 trade(number) for when, number in (trades or {}).items() if when == bar
             ]
-        clock.close()
-        return floor.told
+        detector.close()
+        return context.told
 
     return run
 

@@ -62,7 +62,7 @@ def test_a_decision_that_changed_is_told_on_both_sides() -> None:
 def test_a_file_that_was_opened_is_listed_before_the_decision_that_follows() -> None:
     opened = [["bars.parquet"], []]
     log = Log(lambda: opened.pop(0))
-    log.alarm = SimpleNamespace(handling=None)
+    log.exception_trap = SimpleNamespace(current_event=None)
     log.clock = SimpleNamespace(timestamp_ns=lambda: MINUTE)
     log.fails("hunter", "raised")
     assert [(one.kind, one.source, one.what) for one in log.decisions] == [
