@@ -156,11 +156,11 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         order = self.cache.order(client_order_id)
         if order is None or quantity is None:
             return False
-        grows = decimal(quantity) - decimal(order.quantity)
-        if grows <= 0:
+        increase = decimal(quantity) - decimal(order.quantity)
+        if increase <= 0:
             return False
-        leaves = decimal(order.leaves_qty) + grows
-        refused = self._refused(order, contracts=leaves, increase_by=grows)
+        leaves = decimal(order.leaves_qty) + increase
+        refused = self._refused(order, contracts=leaves, increase_by=increase)
         if refused:
             self._refuse_modification(order, refused[1])
         return refused is not None

@@ -233,15 +233,15 @@ def describe_order(
     order: Any,
     *,
     contracts: Decimal | None = None,
-    grows: Decimal | None = None,
+    increase_by: Decimal | None = None,
     submitted: Iterable[Any] = (),
     sending: Iterable[Any] = (),
     without: tuple[Any, Any] | None = None,
 ) -> OrderDescription:
     """Describe an order that a component sends.
 
-    `contracts` replaces the order's open quantity when it is modified, and `grows` is the increase.
-    `submitted`, `sending` and `without` are those of OrderContext.
+    `contracts` replaces the order's open quantity when it is modified, and `increase_by` is the
+    difference. `submitted`, `sending` and `without` are those of OrderContext.
     """
     run_context, contract, side = component._run_context, order.instrument_id, order.side
     context = OrderContext(run_context.cache, submitted, sending, without)
@@ -264,7 +264,7 @@ def describe_order(
         price=optional(order, "price") if priced else None,
         trigger=optional(order, "trigger_price") if priced else None,
         stop_trigger=stop_of(order, others),
-        increase_by=grows,
+        increase_by=increase_by,
         position=net_position,
         worst_case_position=abs(
             net_position + total if side == OrderSide.BUY else net_position - total
