@@ -14,7 +14,7 @@ from nautilus_trader.persistence import ParquetDataCatalog
 
 from tests.benchmarks.importing import BARS_FILE, CONTRACTS, DEFINITIONS_FILE, EACH
 from tests.fakes.databento_server import tape
-from tests.fakes.databento_server.shelf import Interval, Listing, Shelf, encode, nanoseconds
+from tests.fakes.databento_server.archive import Archive, Interval, Listing, encode, nanoseconds
 
 SCRIPT = Path(__file__).with_name("importing.py")
 ROUNDS = 3
@@ -32,7 +32,7 @@ def bought(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     bars = np.concatenate([_bars(one) for one in listings])
     definitions = [bytes(tape.definition(one, one.until - timedelta(days=1))) for one in listings]
-    shelf = Shelf(
+    archive = Archive(
         "GLBX.MDP3",
         listings,
         {
@@ -41,7 +41,7 @@ def bought(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
     )
     for schema, name in (("ohlcv-1m", BARS_FILE), ("definition", DEFINITIONS_FILE)):
-        (folder / name).write_bytes(_encoded(shelf, schema))
+        (folder / name).write_bytes(_encoded(archive, schema))
     return folder
 
 
@@ -61,11 +61,11 @@ def _bars(listing: Listing) -> Any:
     return rows
 
 
-def _encoded(shelf: Shelf, schema: str) -> bytes:
+def _encoded(archive: Archive, schema: str) -> bytes:
     first, until = date(2013, 1, 1), date(2025, 1, 1)
-    whole = [Interval("ES.FUT", one.id, one.first, one.until) for one in shelf.listings]
+    whole = [Interval("ES.FUT", one.id, one.first, one.until) for one in archive.listings]
     span = (nanoseconds(first), nanoseconds(until))
-    return encode(shelf, schema, "parent", ["ES.FUT"], whole, span, shelf.records[schema])
+    return encode(archive, schema, "parent", ["ES.FUT"], whole, span, archive.records[schema])
 
 
 def test_an_import_takes_at_most_125_of_the_bare_loader_and_catalog(

@@ -194,10 +194,10 @@ def test_verify_says_of_another_dataset_what_it_is(shared_data, tmp_path):
 
 @pytest.mark.parametrize("command", ["rolls", "continuous"])
 def test_bars_of_another_dataset_are_refused_whole(tmp_path, command):
-    stock = replace(
-        gateway.shelf(gateway.december(), gateway.weekdays(FIRST, LAST)), dataset="XNAS.ITCH"
+    archive = replace(
+        gateway.make_archive(gateway.december(), gateway.weekdays(FIRST, LAST)), dataset="XNAS.ITCH"
     )
-    (tmp_path / "bars.dbn.zst").write_bytes(file(stock, "ohlcv-1m"))
+    (tmp_path / "bars.dbn.zst").write_bytes(file(archive, "ohlcv-1m"))
     assert "bars.dbn.zst: is of dataset 'XNAS.ITCH', and only GLBX.MDP3" in refusal(
         "data", command, "ES", "--dbn", str(tmp_path)
     )

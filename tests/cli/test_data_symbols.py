@@ -21,8 +21,8 @@ DAYS = ("--start", "2013-12-09", "--end", "2013-12-21")
 @pytest.fixture
 def symbols(tmp_path, monkeypatch):
     """Return a function that runs `qe data symbols SYMBOL` at the gateway and gives its rows."""
-    shelf = tape.shelf(tape.december(), tape.weekdays(FIRST, UNTIL), every=60)
-    with Gateway(Vendor(shelf), tmp_path) as running:
+    archive = tape.make_archive(tape.december(), tape.weekdays(FIRST, UNTIL), every=60)
+    with Gateway(Vendor(archive), tmp_path) as running:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.bundle))
         monkeypatch.setenv("DATABENTO_API_KEY", running.key)
 

@@ -12,8 +12,8 @@ from qe_plugins.config.schema import DataSettings
 from qe_plugins.data.dbn.files import read_header
 from qe_plugins.data.symbology.dataset import KNOWN
 from qe_plugins.data.tape import Tape, open_tape
-from tests.fakes.databento_server.shelf import Interval, Listing, Shelf, encode, nanoseconds
-from tests.fakes.databento_server.tape import december, shelf, weekdays
+from tests.fakes.databento_server.archive import Archive, Interval, Listing, encode, nanoseconds
+from tests.fakes.databento_server.tape import december, make_archive, weekdays
 
 FIRST, UNTIL = dt.date(2013, 12, 9), dt.date(2013, 12, 24)
 
@@ -41,10 +41,10 @@ def keys(tape: Tape) -> list[tuple[int, str, str]]:
 def written(folder: Path, listings: list[Listing], days: list[dt.date], **omit: bool) -> Path:
     """Write definitions and bars of the listings into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    stock = shelf(listings, days)
+    archive = make_archive(listings, days)
     for schema in ("definition", "ohlcv-1m"):
         if not omit.get(schema.partition("-")[0]):
-            (folder / f"{schema}.dbn.zst").write_bytes(file(stock, schema))
+            (folder / f"{schema}.dbn.zst").write_bytes(file(archive, schema))
     return folder
 
 
@@ -53,10 +53,10 @@ def december_tape(folder: Path, **omit: bool) -> Path:
     return written(folder, december(), weekdays(FIRST, UNTIL), **omit)
 
 
-def file(stock: Shelf, schema: str, stype: str = "parent", symbol: str = "ES.FUT") -> bytes:
+def file(archive: Archive, schema: str, stype: str = "parent", symbol: str = "ES.FUT") -> bytes:
     """Return the stock's records of a schema as the bytes of a file."""
-    spans = [Interval(symbol, one.id, one.first, one.until) for one in stock.listings]
-    rows: np.ndarray = stock.records[schema]
-    last = max(one.until for one in stock.listings)
-    times = (nanoseconds(min(one.first for one in stock.listings)), nanoseconds(last))
-    return encode(stock, schema, stype, [symbol], spans, times, rows)
+    spans = [Interval(symbol, one.id, one.first, one.until) for one in archive.listings]
+    rows: np.ndarray = archive.records[schema]
+    last = max(one.until for one in archive.listings)
+    times = (nanoseconds(min(one.first for one in archive.listings)), nanoseconds(last))
+    return encode(archive, schema, stype, [symbol], spans, times, rows)

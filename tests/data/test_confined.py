@@ -1,4 +1,4 @@
-"""No name in a file's header, a purchase or a manifest leads out of the data folder."""
+"""No name in a file's header, a download request or a manifest leads out of the data folder."""
 
 from __future__ import annotations
 

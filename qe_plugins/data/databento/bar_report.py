@@ -14,7 +14,8 @@ import numpy as np
 
 from qe_plugins.data.checks.prices import NANO, PRICES, out_of_range, wrong_bars
 from qe_plugins.data.checks.session_coverage import coverage, utc_days
-from qe_plugins.data.dbn.records import SECONDS, Header, Records, by_contract, read_records
+from qe_plugins.data.dbn.records import SECONDS, Header, by_contract, read_records
+from qe_plugins.data.dbn.symbol_map import Records
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import DATED
 from qe_plugins.market.specs import markets

@@ -24,7 +24,7 @@ from qe_plugins.data.databento.disk_space import writing
 from qe_plugins.data.databento.manifest import FileEntry, ManifestStore
 from qe_plugins.data.dbn import final_settlements, statistics
 from qe_plugins.data.dbn.bar_series import BAR_SCHEMAS, BarFile, write_bars
-from qe_plugins.data.dbn.definitions import listed, write_instruments
+from qe_plugins.data.dbn.instruments import read_futures, write_instruments
 from qe_plugins.data.dbn.record_checks import check_records
 from qe_plugins.errors import DataError
 
@@ -116,7 +116,7 @@ def _build(
     by_schema: dict[str, list[Path]] = {}
     for entry in used:
         by_schema.setdefault(entry.schema, []).append(path_of(entry.path))
-    found = listed(by_schema["definition"], store.manifest.dataset)
+    found = read_futures(by_schema["definition"], store.manifest.dataset)
     write_instruments(found, folder)
     bars = _bar_files(used, path_of)
     written = write_bars(bars, found.contracts, folder, twice=True, tick=tick)

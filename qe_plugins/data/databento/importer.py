@@ -21,7 +21,7 @@ from qe_plugins.data.databento.disk_space import writing
 from qe_plugins.data.databento.manifest import FileEntry, ManifestStore, locked, now
 from qe_plugins.data.dbn.files import CompleteFile, digest, read_whole
 from qe_plugins.data.dbn.record_checks import check_records
-from qe_plugins.data.dbn.records import Header, header
+from qe_plugins.data.dbn.records import Header, full_header
 from qe_plugins.data.symbology.dataset import refuse_others
 from qe_plugins.data.symbology.symbols import is_outright
 from qe_plugins.errors import DataError
@@ -63,7 +63,7 @@ def incoming(number: int, path: Path, staging: Path) -> IncomingFile:
     part.parent.mkdir()
     _copy(path, part)
     try:
-        whole, about = read_whole(part, str(path)), header(part)
+        whole, about = read_whole(part, str(path)), full_header(part)
         refuse_others(about.dataset, str(path))
         check_records(part, str(path), path.name)
         check_bars(part, about, whole.rows, str(path))
@@ -177,7 +177,7 @@ def _take_over(
     known = {entry.sha256: entry for entry in store.manifest.files.values()}
     fresh = {one.whole.sha256: one for one in ready if one.whole.sha256 not in known}
     theirs = {
-        path: _coverage(entry, header(store.path(path)))
+        path: _coverage(entry, full_header(store.path(path)))
         for path, entry in store.manifest.files.items()
         if entry.source == "import" and store.path(path).is_file()
     }

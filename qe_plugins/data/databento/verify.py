@@ -22,7 +22,7 @@ from qe_plugins.data.dbn.records import (
     SECONDS,
     Header,
     by_contract,
-    header,
+    full_header,
     read_records,
     record_size,
 )
@@ -156,7 +156,7 @@ def _ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
 
 def _check_rows(file: FileToVerify, rows: int, audit: BarAudit) -> Iterator[str]:
     """Yield what is wrong with a file's rows as a whole; gather its bars by contract."""
-    about = header(file.path)
+    about = full_header(file.path)
     if about.schema in SECONDS:
         records = read_records(file.path, rows)
         yield from _times(records["ts_event"], file, about)

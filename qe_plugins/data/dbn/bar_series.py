@@ -17,7 +17,8 @@ from nautilus_trader.model import FuturesContract
 from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.writer import bar_table, write_series
 from qe_plugins.data.checks.prices import moment, wrong_bars
-from qe_plugins.data.dbn.records import PRICES, SECONDS, Records, by_contract, header, read_records
+from qe_plugins.data.dbn.records import PRICES, SECONDS, by_contract, full_header, read_records
+from qe_plugins.data.dbn.symbol_map import Records
 from qe_plugins.data.symbology.symbols import is_outright
 from qe_plugins.errors import DataError
 
@@ -85,7 +86,7 @@ def tick_of(contract: FuturesContract) -> int:
 
 
 def _by_name(file: BarFile) -> Iterable[tuple[str, Records]]:
-    found = list(by_contract(read_records(file.path, file.rows), header(file.path).names))
+    found = list(by_contract(read_records(file.path, file.rows), full_header(file.path).names))
     for name, records in found:
         if not name:
             first = moment(records["ts_event"][0])

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import databento_dbn
 import msgspec
 import zstandard
 from msgspec.structs import replace
-from nautilus_trader.model import (
-    AssetClass,
-    Currency,
-    FuturesContract,
-    InstrumentId,
-    Price,
-    Quantity,
-    Symbol,
-)
-from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.data.catalog.catalog import write_refused
 from qe_plugins.data.dbn.definition_values import Message, decimal, multipliers, ticks
 from qe_plugins.data.dbn.files import read_header
 from qe_plugins.data.dbn.record_checks import check_records
@@ -279,85 +268,3 @@ def _key(message: Message, kind: ContractKind) -> ContractKey:
 
 def _time(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
-
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CENTS = 2  # decimals that a price has at least, as the engine's own loader shows it
-CLASSES = {"D": AssetClass.DEBT, "C": AssetClass.FX, "S": AssetClass.EQUITY}
-
-
-class Listed(msgspec.Struct, frozen=True):
-    """The futures of definition files by name, `ESZ13`, and those refused, with why."""
-
-    contracts: dict[str, FuturesContract]
-    refused: list[DefinitionRefusal]
-
-
-def listed(files: Sequence[Path], place: str) -> Listed:
-    """Return the futures that definition files define.
-
-    Raises DataError where there is none among them, not even a refused one.
-    """
-    defined = read_definitions(files)
-    futures = [one for one in defined.contracts if one.kind is ContractKind.FUTURE]
-    refused = list(defined.refused)
-    found = {}
-    for one in futures:
-        try:
-            found[one.name] = instrument(one)
-        except (ValueError, OverflowError) as error:
-            refused.append(
-                DefinitionRefusal(name=one.name, figure="definition", stated=f"is wrong: {error}")
-            )
-    if not found and not refused:
-        raise DataError(
-            "the definitions hold no futures contracts.",
-            where=place,
-            hint="Add Databento's 'definition' file of the same symbols and days.",
-        )
-    return Listed(found, refused)
-
-
-def instrument(one: ContractDefinition) -> FuturesContract:
-    """Return a future as the engine has it. Raises ValueError for a figure it does not take."""
-    assert one.id is not None
-    assert one.tick is not None
-    assert one.multiplier is not None
-    exponent = one.tick.as_tuple().exponent
-    precision = max(-int(exponent), CENTS)
-    return FuturesContract(
-        instrument_id=InstrumentId.from_str(one.id),
-        raw_symbol=Symbol(one.raw),
-        asset_class=_asset_class(one.cfi),
-        underlying=one.root,
-        activation_ns=_nanoseconds(one.activation) if one.activation else 0,
-        expiration_ns=_nanoseconds(one.expiry),
-        currency=Currency.from_str(one.currency),
-        price_precision=precision,
-        price_increment=Price.from_decimal_dp(one.tick, precision),
-        multiplier=Quantity.from_str(f"{one.multiplier:f}"),
-        lot_size=Quantity.from_int(1),
-        min_quantity=Quantity.from_int(1),
-        ts_event=one.sent,
-        ts_init=one.sent,
-        exchange=one.exchange,
-        info={},
-    )
-
-
-def write_instruments(found: Listed, folder: Path) -> None:
-    """Write the contracts into a catalog, and beside them why others were refused."""
-    write_refused(folder, {one.name: str(one) for one in found.refused})
-    if found.contracts:
-        ParquetDataCatalog(str(folder)).write_instruments(list(found.contracts.values()))
-
-
-def _asset_class(cfi: str) -> AssetClass:
-    """Return the class by ISO 10962: the second letter tells commodities, the third the rest."""
-    if cfi[1:2] == "C":
-        return AssetClass.COMMODITY
-    return CLASSES.get(cfi[2:3], AssetClass.INDEX)
-
-
-def _nanoseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1) * 1_000

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import databento_dbn
 import msgspec
@@ -60,6 +61,27 @@ def read_header(path: Path, place: str) -> DbnFile:
         symbols=tuple(sorted(metadata.mappings)),
         dataset=str(metadata.dataset),
     )
+
+
+def open_stream(raw: BinaryIO) -> zstandard.ZstdDecompressionReader:
+    """Return the decompressed content of an open file as a stream."""
+    return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+
+
+def read_bytes(stream: zstandard.ZstdDecompressionReader, wanted: int) -> bytes:
+    """Return the next `wanted` bytes of a stream, fewer at its end: one read may return fewer."""
+    parts = []
+    while wanted and (part := stream.read(wanted)):
+        parts.append(part)
+        wanted -= len(part)
+    return b"".join(parts)
+
+
+def read_metadata(stream: zstandard.ZstdDecompressionReader) -> databento_dbn.Metadata:
+    """Read the header at the start of a stream; the first record follows."""
+    prelude = read_bytes(stream, PRELUDE)
+    rest = read_bytes(stream, header_size(prelude) - PRELUDE)
+    return databento_dbn.Metadata.decode(prelude + rest)
 
 
 def check_whole(path: Path, place: str) -> int:

@@ -6,34 +6,33 @@ raw names come back after ten years. Spreads, options and continuous series are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import databento_dbn
 import numpy as np
 import polars as pl
-import zstandard
 
-from qe_plugins.data.dbn.files import check_whole, read_header
+from qe_plugins.data.dbn.files import (
+    check_whole,
+    open_stream,
+    read_bytes,
+    read_header,
+    read_metadata,
+)
+from qe_plugins.data.dbn.records import PRICES, RECORD
+from qe_plugins.data.dbn.symbol_map import Records, SymbolMap, names_of_records, symbol_map
 from qe_plugins.data.symbology.dataset import refuse_others
 from qe_plugins.errors import DataError
-from qe_plugins.market.contract_key import DATED, dated_key
+from qe_plugins.market.contract_key import DATED
 
-RECORD = np.dtype(databento_dbn.OHLCVMsg._dtypes)
 BLOCK = RECORD.itemsize << 15
-DAY_NS = 86_400_000_000_000
-EPOCH = date(1970, 1, 1)
-FIELDS = ("open", "high", "low", "close")
 SCHEMA = {
     "contract": pl.Categorical,
     "ts": pl.Int64,
-    **dict.fromkeys(FIELDS, pl.Int64),
+    **dict.fromkeys(PRICES, pl.Int64),
     "volume": pl.Int64,
 }
-
-type Names = Mapping[int, list[tuple[date, date, str]]]
 
 
 def bar_files(places: Iterable[Path], root: str) -> dict[str, list[Path]]:
@@ -54,7 +53,9 @@ def bar_files(places: Iterable[Path], root: str) -> dict[str, list[Path]]:
                     where="data",
                     hint="Name the contracts' own bars: the parent (ES.FUT) or raw symbols (ESZ3).",
                 )
-            if not header.continuous and any(_is_of(root, name) for name in header.symbols):
+            if not header.continuous and any(
+                is_outright_of(name, [root]) for name in header.symbols
+            ):
                 refuse_others(header.dataset, str(file))
                 found.setdefault(header.schema, []).append(file)
     return found
@@ -69,7 +70,7 @@ def read_bars(files: Iterable[Path], root: str) -> pl.DataFrame:
     frames = [pl.DataFrame(schema=SCHEMA)]
     for file in files:
         check_whole(file, "data")
-        frames.append(pl.concat([frames[0], *_parts(file, root)]))
+        frames.append(pl.concat([frames[0], *_frames(file, root)]))
     found = sorted((one for one in frames if one.height), key=lambda one: one["ts"][0])
     frame = pl.concat(found or frames)
     if frame["ts"].is_sorted() and all(a["ts"][-1] < b["ts"][0] for a, b in pairwise(found)):
@@ -77,63 +78,27 @@ def read_bars(files: Iterable[Path], root: str) -> pl.DataFrame:
     return frame.unique(["contract", "ts"], keep="last").sort("ts", "contract")
 
 
-def _parts(file: Path, root: str) -> Iterator[pl.DataFrame]:
-    with file.open("rb") as raw:
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-        names = names_of(_header(reader), root)
-        while block := _full(reader, BLOCK):
-            yield _frame(np.frombuffer(block, RECORD), names)
-
-
-def _full(reader: zstandard.ZstdDecompressionReader, wanted: int) -> bytes:
-    """Return the next bytes, as many as wanted where there are: a read may bring fewer."""
-    parts = []
-    while wanted and (part := reader.read(wanted)):
-        parts.append(part)
-        wanted -= len(part)
-    return b"".join(parts)
-
-
-def _header(reader: zstandard.ZstdDecompressionReader) -> databento_dbn.Metadata:
-    prelude = _full(reader, 8)
-    rest = _full(reader, int.from_bytes(prelude[4:], "little"))
-    return databento_dbn.Metadata.decode(prelude + rest)
-
-
-def names_of(header: databento_dbn.Metadata, root: str) -> Names:
-    """Return what each instrument id was called, by its days; only a root's outrights."""
-    names: dict[int, list[tuple[date, date, str]]] = {}
-    for name, intervals in header.mappings.items():
-        for interval in intervals if _is_of(root, name) else ():
-            known = names.setdefault(int(interval["symbol"]), [])
-            known.append((interval["start_date"], interval["end_date"], name))
-    return names
-
-
-def _is_of(root: str, name: str) -> bool:
+def is_outright_of(name: str, roots: Sequence[str]) -> bool:
+    """Say whether a raw name is that of a dated future of one of the roots."""
     found = DATED.fullmatch(name)
-    return found is not None and found["root"] == root
+    return found is not None and found["root"] in roots
 
 
-def _frame(records: np.ndarray, names: Names) -> pl.DataFrame:
-    records = records[np.isin(records["instrument_id"], list(names))]
-    days = records["ts_event"].astype(np.int64) // DAY_NS
-    pairs, where = np.unique(
-        records["instrument_id"].astype(np.int64) << 20 | days, return_inverse=True
-    )
-    known = [
-        contract_on(int(pair) >> 20, EPOCH + timedelta(days=int(pair) & 0xFFFFF), names)
-        for pair in pairs
-    ]
-    columns = {field: records[field].astype(np.int64) for field in (*FIELDS, "volume")}
-    contract = pl.Series("contract", known, dtype=pl.Categorical).gather(where)
+def _frames(file: Path, root: str) -> Iterator[pl.DataFrame]:
+    """Yield the bars of a root block by block, so that one block is in memory twice at a time."""
+    with file.open("rb") as raw:
+        stream = open_stream(raw)
+        metadata = read_metadata(stream)
+        symbols = symbol_map(metadata, file, lambda name: is_outright_of(name, [root]))
+        while block := read_bytes(stream, BLOCK):
+            yield _frame(np.frombuffer(block, RECORD), symbols)
+
+
+def _frame(records: Records, symbols: SymbolMap) -> pl.DataFrame:
+    records = records[np.isin(records["instrument_id"], list(symbols))]
+    names, index = names_of_records(records, symbols)
+    contracts = [name or None for name in names]
+    columns = {field: records[field].astype(np.int64) for field in (*PRICES, "volume")}
+    contract = pl.Series("contract", contracts, dtype=pl.Categorical).gather(index)
     ts = pl.Series("ts", records["ts_event"].astype(np.int64))
     return pl.DataFrame([contract, ts]).with_columns(**columns).drop_nulls("contract")
-
-
-def contract_on(instrument: int, day: date, names: Names) -> str | None:
-    """Return the contract, `ESZ13`, that an instrument id stood for on a day."""
-    for start, end, name in names.get(instrument, ()):
-        if start <= day < end and (key := dated_key(name, day)):
-            return key.name
-    return None

@@ -17,8 +17,8 @@ from qe_plugins.data.checks.prices import moment
 from qe_plugins.data.dbn import final_settlements, statistics
 from qe_plugins.data.dbn.bar_series import BAR_SCHEMAS, BarFile, write_bars
 from qe_plugins.data.dbn.decoder import LOADS, decode, refuse_undefined
-from qe_plugins.data.dbn.definitions import listed, write_instruments
 from qe_plugins.data.dbn.files import DbnFile, digest, read_header
+from qe_plugins.data.dbn.instruments import read_futures, write_instruments
 from qe_plugins.data.dbn.record_checks import check_records
 from qe_plugins.data.symbology.dataset import refuse_others
 from qe_plugins.errors import DataError
@@ -59,7 +59,7 @@ def _build(
 ) -> None:
     rows = {file.path: check_records(file.path, place) for file in files}
     with _placed(place):
-        found = listed([file.path for file in files if file.schema == DEFINITION], place)
+        found = read_futures([file.path for file in files if file.schema == DEFINITION], place)
         refused = {one.name for one in found.refused}
         recorded = [one for one in files if one.schema in schemas.values()]
         refuse_undefined(recorded, found.contracts, refused, place)

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from qe_plugins.data.dbn.files import PRELUDE, check_whole, decompressed, header_size, read_header
-from qe_plugins.data.dbn.root_bars import Names, contract_on, names_of
+from qe_plugins.data.dbn.root_bars import is_outright_of
+from qe_plugins.data.dbn.symbol_map import SymbolMap, name_on, symbol_map
 
 SCHEMA = "statistics"
 SECOND = 1_000_000_000
@@ -45,23 +46,24 @@ def read_statistics(file: Path, kind: int, roots: Sequence[str]) -> Iterator[Sta
     if read_header(file, "data").schema != SCHEMA:
         return
     check_whole(file, "data")
-    names: Names = {}
-    for header, records in _batches(file):
-        names = names or {id_: m for root in roots for id_, m in names_of(header, root).items()}
-        meant = records[(records["stat_type"] == kind) & (records["update_action"] == ADDED)]
-        for record in meant:
-            if (found := _published(record, names)) is not None:
+    symbols: SymbolMap | None = None
+    for metadata, records in _batches(file):
+        if symbols is None:
+            symbols = symbol_map(metadata, file, lambda name: is_outright_of(name, roots))
+        wanted = records[(records["stat_type"] == kind) & (records["update_action"] == ADDED)]
+        for record in wanted:
+            if (found := _statistic(record, symbols)) is not None:
                 yield found
 
 
-def _published(record: np.void, names: Names) -> Statistic | None:
+def _statistic(record: np.void, symbols: SymbolMap) -> Statistic | None:
     ts, id_ = int(record["ts_event"]), int(record["instrument_id"])
     reference = int(record["ts_ref"])
     day = None if reference == databento_dbn.UNDEF_TIMESTAMP else _day(reference)
-    contract = contract_on(id_, _day(ts), names)
-    if contract is None and day is not None:  # published after its last day
-        contract = contract_on(id_, day, names)
-    if contract is None:
+    contract = name_on(id_, _day(ts), symbols)
+    if not contract and day is not None:  # published after its last day
+        contract = name_on(id_, day, symbols)
+    if not contract:
         return None
     return Statistic(
         contract=contract,

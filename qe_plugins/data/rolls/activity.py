@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from qe_plugins.data.dbn.open_interest import read_interest
-from qe_plugins.data.dbn.root_bars import DAY_NS, bar_files, read_bars
+from qe_plugins.data.dbn.root_bars import bar_files, read_bars
+from qe_plugins.data.dbn.symbol_map import DAY_NS
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import Figures, PricePair

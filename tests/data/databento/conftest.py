@@ -1,4 +1,4 @@
-"""A vendor with three months of ES to sell, a purchase file, and `qe` to run on it."""
+"""A vendor with three months of ES to sell, a download request file, and `qe` to run on it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ import pytest
 
 from qe_plugins import cli
 from tests.fakes.databento_server import tape
+from tests.fakes.databento_server.archive import Archive
 from tests.fakes.databento_server.server import Gateway
-from tests.fakes.databento_server.shelf import Shelf
 from tests.fakes.databento_server.vendor import Vendor
 
 START, END = dt.date(2013, 10, 1), dt.date(2014, 1, 1)
 
 
 @pytest.fixture(scope="session")
-def shelf() -> Shelf:
-    return tape.shelf(tape.december(), tape.weekdays(START, END), every=120)
+def archive() -> Archive:
+    return tape.make_archive(tape.december(), tape.weekdays(START, END), every=120)
 
 
 @pytest.fixture
-def gateway(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+def gateway(archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     """A vendor that only this test deals with; the key and its certificate are set."""
-    with Gateway(Vendor(shelf), tmp_path) as running:
+    with Gateway(Vendor(archive), tmp_path) as running:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.bundle))
         monkeypatch.setenv("DATABENTO_API_KEY", running.key)
         yield running
@@ -53,11 +53,11 @@ def sleeps(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def purchase(gateway: Gateway, tmp_path: Path) -> Callable[..., Path]:
-    """Write a purchase file: ES over three months, by default the front's bars."""
+def request_file(gateway: Gateway, tmp_path: Path) -> Callable[..., Path]:
+    """Write a download request: ES over three months, by default the front's bars."""
 
     def write(symbols: str = "front", schemas: str = "[ohlcv-1m]", more: str = "") -> Path:
-        path = tmp_path / "purchase.yaml"
+        path = tmp_path / "request.yaml"
         path.write_text(
             f"start: {START}\nend: {END}\nschemas: {schemas}\nsymbols: {symbols}\n"
             f"roots:\n  ES:\ndatabento:\n  gateway: {gateway.url}\n{more}"

@@ -22,32 +22,32 @@ def one_line(failed) -> bool:
 
 
 @pytest.mark.parametrize("endpoint", FREE)
-def test_an_answer_that_is_none_is_said(qe, purchase, gateway, sleeps, endpoint):
+def test_an_answer_that_is_none_is_said(qe, request_file, gateway, sleeps, endpoint):
     for body in ODD:
         if endpoint.endswith("condition") and body in (b"[]", b"{}"):
             continue
         gateway.faults.waiting.clear()
         gateway.fault(endpoint, status=200, body=body, times=100)
-        failed = qe("data", "estimate", purchase("[ESZ3]" if "meta" in endpoint else "front"))
+        failed = qe("data", "estimate", request_file("[ESZ3]" if "meta" in endpoint else "front"))
         assert one_line(failed), (body, failed)
     assert not gateway.ledger.streams()
 
 
 @pytest.mark.parametrize("status", [400, 403, 429, 500, 503])
-def test_an_error_without_a_document_is_said(qe, purchase, gateway, sleeps, status):
+def test_an_error_without_a_document_is_said(qe, request_file, gateway, sleeps, status):
     for body in ODD:
         gateway.faults.waiting.clear()
         gateway.fault("timeseries.get_range", status=status, body=body, times=100)
-        failed = qe("data", "get", purchase("[ESZ3]"), "--max-cost", "1")
+        failed = qe("data", "get", request_file("[ESZ3]"), "--max-cost", "1")
         assert one_line(failed), (body, failed)
     assert not gateway.ledger.streams()
 
 
 @pytest.mark.parametrize("endpoint", BATCH)
 def test_a_batch_answer_that_is_none_is_said_and_the_job_is_bought_once(
-    qe, purchase, gateway, sleeps, endpoint
+    qe, request_file, gateway, sleeps, endpoint
 ):
-    config = purchase("[ESZ3]")
+    config = request_file("[ESZ3]")
     config.write_text(f"{config.read_text()}  batch_above: 0\n")
     for body in (*ODD, b'{"state": "thinking"}', b'[{"filename": "../x.dbn.zst"}]'):
         gateway.faults.waiting.clear()
@@ -62,8 +62,10 @@ def test_a_batch_answer_that_is_none_is_said_and_the_job_is_bought_once(
 
 
 @pytest.mark.parametrize("body", [b"null", b"<html>busy</html>", b'{"id": "../../x"}'])
-def test_a_job_whose_answer_was_lost_is_found_among_the_jobs(qe, purchase, gateway, sleeps, body):
-    config = purchase("[ESZ3]")
+def test_a_job_whose_answer_was_lost_is_found_among_the_jobs(
+    qe, request_file, gateway, sleeps, body
+):
+    config = request_file("[ESZ3]")
     config.write_text(f"{config.read_text()}  batch_above: 0\n")
     gateway.fault("batch.submit_job", status=200, body=body)
 
@@ -75,8 +77,8 @@ def test_a_job_whose_answer_was_lost_is_found_among_the_jobs(qe, purchase, gatew
 @pytest.mark.parametrize(
     "after", ["3", "Thu, 01 Jan 2026 00:00:00 GMT", "soon", "-5", "1e400", "٣"]
 )
-def test_a_job_waits_as_it_is_told_by_number_or_date(qe, purchase, gateway, sleeps, after):
-    config = purchase("[ESZ3]")
+def test_a_job_waits_as_it_is_told_by_number_or_date(qe, request_file, gateway, sleeps, after):
+    config = request_file("[ESZ3]")
     config.write_text(f"{config.read_text()}  batch_above: 0\n")
     gateway.fault(
         "batch.file", status=429, headers={"Retry-After": after.encode().decode("latin1")}

@@ -8,8 +8,8 @@ BATCH = "  batch_above: 0\n"
 
 
 @pytest.fixture
-def config(purchase):
-    return purchase("[ESZ3]", more=BATCH)
+def config(request_file):
+    return request_file("[ESZ3]", more=BATCH)
 
 
 def test_a_large_request_is_a_batch_job(qe, config, gateway, sleeps, home):

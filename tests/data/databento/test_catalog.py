@@ -16,9 +16,9 @@ CONFIG = Path(__file__).parents[3] / "configs" / "backtest" / "es_2013.yaml"
 
 
 @pytest.fixture
-def bought(qe, purchase, home):
+def bought(qe, request_file, home):
     """Buy bars and definitions of two contracts."""
-    config = purchase("[ESZ3, ESH4]", "[ohlcv-1m, definition]")
+    config = request_file("[ESZ3, ESH4]", "[ohlcv-1m, definition]")
     assert qe("data", "get", config, "--max-cost", "1").code == 0
     return home
 
@@ -87,12 +87,12 @@ def tree(folder: Path) -> dict[Path, bytes]:
 
 @pytest.mark.parametrize("put", [_own, _other, _link, _file])
 def test_a_folder_that_was_not_made_here_is_never_replaced(
-    qe, purchase, gateway, bought, shared_data, put: Callable[[Path], None]
+    qe, request_file, gateway, bought, shared_data, put: Callable[[Path], None]
 ) -> None:
     put(bought.folder)
     (bought.folder / ".catalog.mine").mkdir()
     before, asked = tree(bought.folder.parent), len(gateway.ledger.entries)
-    more = purchase("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition]")
+    more = request_file("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition]")
     own = shared_data / "databento/nautilus/definition-glbx-es-fut.dbn.zst"
     name = next(iter(bought.files))
 
@@ -133,11 +133,11 @@ NO_DBN = ("--set", "data.dbn=null")
 
 
 def test_a_catalog_of_fewer_files_than_there_are_is_refused_and_made_by_the_next_get(
-    qe, purchase, bought
+    qe, request_file, bought
 ) -> None:
     stale = bought.folder.parent / "stale"
     shutil.copytree(bought.folder / "catalog", stale)
-    config = purchase("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition]")
+    config = request_file("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition]")
     assert qe("data", "get", config, "--max-cost", "1").code == 0
     shutil.rmtree(bought.folder / "catalog")
     stale.rename(bought.folder / "catalog")
@@ -152,9 +152,9 @@ def test_a_catalog_of_fewer_files_than_there_are_is_refused_and_made_by_the_next
 
 
 def test_a_kill_while_the_catalog_is_made_buys_nothing_again(
-    qe, purchase, gateway, home, monkeypatch
+    qe, request_file, gateway, home, monkeypatch
 ) -> None:
-    config = purchase("[ESZ3, ESH4]", "[ohlcv-1m, definition]")
+    config = request_file("[ESZ3, ESH4]", "[ohlcv-1m, definition]")
     process = start_qe("data", "get", config, "--max-cost", "1")
     until(lambda: (home.folder / ".catalog.new").exists() or process.poll() is not None)
     process.kill()
@@ -197,14 +197,14 @@ def test_a_file_of_another_dataset_is_refused_whole(qe, shared_data, home) -> No
     assert not home.files
 
 
-def test_another_dataset_is_not_bought(qe, purchase, gateway) -> None:
-    config = purchase()
+def test_another_dataset_is_not_bought(qe, request_file, gateway) -> None:
+    config = request_file()
     config.write_text(f"dataset: OPRA.PILLAR\n{config.read_text()}")
 
     refused = qe("data", "get", config, "--max-cost", "1")
 
     assert refused.code == 2
-    assert "purchase.yaml:1: is of dataset 'OPRA.PILLAR'" in refused.err
+    assert "request.yaml:1: is of dataset 'OPRA.PILLAR'" in refused.err
     assert not gateway.ledger.entries
 
 

@@ -20,10 +20,10 @@ STREAM = "timeseries.get_range"
 Usage = namedtuple("Usage", "total used free")
 
 
-def test_without_room_nothing_is_bought(qe, purchase, gateway, home, monkeypatch):
+def test_without_room_nothing_is_bought(qe, request_file, gateway, home, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**9, 10**9 - 5_000, 5_000))
 
-    refused = qe("data", "get", purchase(), "--max-cost", "1")
+    refused = qe("data", "get", request_file(), "--max-cost", "1")
 
     assert refused.code == 2
     assert "5,000 bytes free" in refused.err
@@ -31,13 +31,22 @@ def test_without_room_nothing_is_bought(qe, purchase, gateway, home, monkeypatch
 
 
 def test_a_disk_that_fills_while_a_stream_comes_is_no_reason_to_buy_it_again(
-    purchase, gateway, home
+    request_file, gateway, home
 ):
     limited = "import resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (3000, 3000)); " + (
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "from qe_plugins.cli import main; sys.argv[0] = 'qe'; main()"
     )
-    command = [sys.executable, "-c", limited, "data", "get", purchase("[ESZ3]"), "--max-cost", "1"]
+    command = [
+        sys.executable,
+        "-c",
+        limited,
+        "data",
+        "get",
+        request_file("[ESZ3]"),
+        "--max-cost",
+        "1",
+    ]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -83,7 +92,7 @@ def test_a_disk_that_is_smaller_than_it_seemed_costs_no_file_twice(
 
 @pytest.mark.parametrize("after", range(4))
 def test_a_manifest_that_cannot_be_written_buys_nothing_twice(
-    qe, purchase, gateway, home, monkeypatch, after
+    qe, request_file, gateway, home, monkeypatch, after
 ):
     from qe_plugins.data.databento import manifest
 
@@ -96,9 +105,9 @@ def test_a_manifest_that_cannot_be_written_buys_nothing_twice(
         whole(path, content)
 
     monkeypatch.setattr(manifest, "_replace_whole", write)
-    first = qe("data", "get", purchase("[ESZ3]"), "--max-cost", "1")
+    first = qe("data", "get", request_file("[ESZ3]"), "--max-cost", "1")
     assert len(gateway.ledger.streams()) <= 1
-    second = qe("data", "get", purchase("[ESZ3]"), "--max-cost", "1")
+    second = qe("data", "get", request_file("[ESZ3]"), "--max-cost", "1")
 
     assert first.code in (0, 2)
     assert "Traceback" not in first.err
@@ -107,10 +116,10 @@ def test_a_manifest_that_cannot_be_written_buys_nothing_twice(
 
 
 def test_a_file_with_another_count_is_kept_aside_and_not_bought_again(
-    qe, purchase, gateway, sleeps, home
+    qe, request_file, gateway, sleeps, home
 ):
     gateway.fault(STREAM, short=True)
-    config = purchase("[ESZ3]")
+    config = request_file("[ESZ3]")
 
     first = qe("data", "get", config, "--max-cost", "1")
     second = qe("data", "get", config, "--max-cost", "1")
@@ -125,9 +134,9 @@ def test_a_file_with_another_count_is_kept_aside_and_not_bought_again(
     assert len(gateway.ledger.streams()) == 2
 
 
-def test_a_stop_ends_a_stream_that_stands_still(purchase, gateway, home):
+def test_a_stop_ends_a_stream_that_stands_still(request_file, gateway, home):
     stalled = gateway.fault(STREAM, stall=Stall()).stall
-    process = start_qe("data", "get", purchase("[ESZ3]"), "--max-cost", "1")
+    process = start_qe("data", "get", request_file("[ESZ3]"), "--max-cost", "1")
     assert stalled.reached.wait(60)
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
@@ -140,9 +149,9 @@ def test_a_stop_ends_a_stream_that_stands_still(purchase, gateway, home):
     assert [one["outcome"] for one in home.manifest["receipts"]] == ["open"]
 
 
-def test_a_second_stop_waits_for_nothing(purchase, gateway, home):
+def test_a_second_stop_waits_for_nothing(request_file, gateway, home):
     stalled = gateway.fault(STREAM, stall=Stall()).stall
-    process = start_qe("data", "get", purchase("[ESZ3]"), "--max-cost", "1")
+    process = start_qe("data", "get", request_file("[ESZ3]"), "--max-cost", "1")
     assert stalled.reached.wait(60)
     for _ in range(2):
         process.send_signal(signal.SIGINT)
@@ -153,9 +162,9 @@ def test_a_second_stop_waits_for_nothing(purchase, gateway, home):
     assert process.returncode == 130
 
 
-def test_a_stop_ends_the_wait_for_a_job_which_is_bought_once(qe, purchase, gateway, home):
+def test_a_stop_ends_the_wait_for_a_job_which_is_bought_once(qe, request_file, gateway, home):
     gateway.jobs.polls = 10**6
-    config = purchase("[ESZ3]")
+    config = request_file("[ESZ3]")
     config.write_text(f"{config.read_text()}  batch_above: 0\n")
     process = start_qe("data", "get", config, "--max-cost", "1")
     until(lambda: len(gateway.ledger.of("batch.get_job_details")) > 1)

@@ -23,9 +23,9 @@ DEFINITIONS = "ES.FUT_parent_definition_20131006_20131227.dbn.zst"
 
 
 @pytest.fixture
-def bought(qe, purchase, home):
+def bought(qe, request_file, home):
     """Buy bars and definitions of two contracts."""
-    config = purchase("[ESZ3, ESH4]", "[ohlcv-1m, definition]")
+    config = request_file("[ESZ3, ESH4]", "[ohlcv-1m, definition]")
     assert qe("data", "get", config, "--max-cost", "1").code == 0
     return home
 
@@ -38,9 +38,9 @@ def test_what_was_just_bought_verifies(qe, bought):
     assert report["files"] == 4
 
 
-def test_days_that_the_vendor_doubts_are_recalled(qe, purchase, gateway):
+def test_days_that_the_vendor_doubts_are_recalled(qe, request_file, gateway):
     gateway.vendor.conditions = {dt.date(2013, 10, 15): "degraded"}
-    qe("data", "get", purchase("[ESZ3, ESH4]", "[ohlcv-1m, definition]"), "--max-cost", "1")
+    qe("data", "get", request_file("[ESZ3, ESH4]", "[ohlcv-1m, definition]"), "--max-cost", "1")
 
     assert "note: degraded by the vendor's word on 2013-10-15: 4 files" in qe("data", "verify").out
 
@@ -230,9 +230,9 @@ def test_the_catalog_can_be_made_again(qe, bought):
     assert before
 
 
-def test_days_in_two_files_are_taken_once(qe, purchase, home):
+def test_days_in_two_files_are_taken_once(qe, request_file, home):
     for symbols in ("parent", "[ESZ3]"):
-        config = purchase(symbols, "[ohlcv-1m, definition]")
+        config = request_file(symbols, "[ohlcv-1m, definition]")
         bought = qe("data", "get", config, "--max-cost", "1", "--json").json
         bars = bought["catalog"]["bars"]
 
@@ -246,14 +246,14 @@ def test_days_in_two_files_are_taken_once(qe, purchase, home):
 
 
 def test_a_definition_with_a_wrong_figure_is_refused_and_the_rest_used(
-    qe, purchase, gateway, monkeypatch, home
+    qe, request_file, gateway, monkeypatch, home
 ):
-    shelf = gateway.vendor.shelf
-    wrong = shelf.records["definition"].copy()
-    wrong["unit_of_measure_qty"][wrong["instrument_id"] == shelf.listings[0].id] *= 1_000
-    monkeypatch.setitem(shelf.records, "definition", wrong)
+    archive = gateway.vendor.archive
+    wrong = archive.records["definition"].copy()
+    wrong["unit_of_measure_qty"][wrong["instrument_id"] == archive.listings[0].id] *= 1_000
+    monkeypatch.setitem(archive.records, "definition", wrong)
 
-    bought = qe("data", "get", purchase("parent", "[ohlcv-1m, definition]"), "--max-cost", "1")
+    bought = qe("data", "get", request_file("parent", "[ohlcv-1m, definition]"), "--max-cost", "1")
 
     assert bought.code == 0
     assert "refused: ESZ13: multiplier 50,000, but 50 in configs/markets.yaml" in bought.out
@@ -262,10 +262,10 @@ def test_a_definition_with_a_wrong_figure_is_refused_and_the_rest_used(
     assert qe("data", "verify").code == 2
 
 
-def test_futures_without_a_definition_are_said(qe, purchase, home):
-    qe("data", "get", purchase("[ESZ3]", "[ohlcv-1m, definition]"), "--max-cost", "1")
+def test_futures_without_a_definition_are_said(qe, request_file, home):
+    qe("data", "get", request_file("[ESZ3]", "[ohlcv-1m, definition]"), "--max-cost", "1")
 
-    bought = qe("data", "get", purchase("[ESH4]", "[ohlcv-1m]"), "--max-cost", "1")
+    bought = qe("data", "get", request_file("[ESH4]", "[ohlcv-1m]"), "--max-cost", "1")
 
     assert "left out, of which there is no definition: ESH14" in bought.out
 
@@ -294,8 +294,8 @@ def test_files_that_contradict_each_other_make_no_catalog(qe, shared_data, tmp_p
     assert sorted(folder.rglob("*.parquet")) == before
 
 
-def test_bars_without_definitions_make_no_catalog(qe, purchase, home):
-    assert "No catalog to trade on" in qe("data", "get", purchase(), "--max-cost", "1").out
+def test_bars_without_definitions_make_no_catalog(qe, request_file, home):
+    assert "No catalog to trade on" in qe("data", "get", request_file(), "--max-cost", "1").out
     assert not (home.folder / "catalog").exists()
 
 
@@ -317,8 +317,8 @@ def test_a_cut_file_is_refused_by_a_backtest(qe, bought):
     assert "cut short" in refused.err
 
 
-def test_bars_come_in_whole_for_a_parent_with_spreads(qe, purchase, home):
-    qe("data", "get", purchase("parent", "[ohlcv-1m, definition]"), "--max-cost", "1")
+def test_bars_come_in_whole_for_a_parent_with_spreads(qe, request_file, home):
+    qe("data", "get", request_file("parent", "[ohlcv-1m, definition]"), "--max-cost", "1")
 
     names = {one["contract"] for one in qe("data", "verify", "--json").json["series"]}
     bars = {path.name.split("-")[0] for path in (home.folder / "catalog/data/bars").iterdir()}

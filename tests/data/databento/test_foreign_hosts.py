@@ -1,4 +1,4 @@
-"""A purchase that names another host than the vendor's sends it nothing, least of all a key."""
+"""A download request that names a foreign host sends it nothing, least of all a key."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def sought(monkeypatch) -> list[object]:
 
 @pytest.mark.parametrize("url", [f"https://{HOST}", f"https://{HOST}:8443", HOST])
 @pytest.mark.parametrize("words", [("estimate",), ("get", "--max-cost", "1")])
-def test_a_foreign_gateway_is_refused_and_sent_nothing(qe, purchase, sought, home, words, url):
-    config = purchase()
+def test_a_foreign_gateway_is_refused_and_sent_nothing(qe, request_file, sought, home, words, url):
+    config = request_file()
     text = config.read_text()
     config.write_text(text[: text.index("  gateway:")] + f"  gateway: {url}\n")
 
@@ -45,8 +45,8 @@ def test_a_foreign_gateway_is_refused_and_sent_nothing(qe, purchase, sought, hom
 
 
 @pytest.mark.parametrize("url", [f"http://{HOST}", f"http://127.0.0.1.{HOST}", f"ftp://{HOST}"])
-def test_plain_http_is_refused_even_where_the_host_is_allowed(qe, purchase, sought, url):
-    config = purchase()
+def test_plain_http_is_refused_even_where_the_host_is_allowed(qe, request_file, sought, url):
+    config = request_file()
     text = config.read_text()
     config.write_text(text[: text.index("  gateway:")] + f"  gateway: {url}\n")
 

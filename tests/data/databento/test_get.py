@@ -1,4 +1,4 @@
-"""A purchase: what it costs, what it brings, and that nothing is bought twice."""
+"""A download: what it costs, what it brings, and that nothing is bought twice."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ WAYS = ["parent", "front", "[ES.c.0]", "[ESZ3, ESH4]"]
 
 
 @pytest.mark.parametrize("symbols", WAYS)
-def test_get_brings_what_estimate_said(qe, purchase, gateway, home, symbols):
-    config = purchase(symbols, "[ohlcv-1m, definition]")
+def test_get_brings_what_estimate_said(qe, request_file, gateway, home, symbols):
+    config = request_file(symbols, "[ohlcv-1m, definition]")
 
     estimate = qe("data", "estimate", config, "--json").json
     assert not gateway.ledger.streams()
@@ -32,8 +32,8 @@ def test_get_brings_what_estimate_said(qe, purchase, gateway, home, symbols):
     assert not home.leftovers
 
 
-def test_a_continuous_series_is_bought_contract_by_contract(qe, purchase, home):
-    qe("data", "get", purchase("front"), "--max-cost", "1")
+def test_a_continuous_series_is_bought_contract_by_contract(qe, request_file, home):
+    qe("data", "get", request_file("front"), "--max-cost", "1")
 
     assert list(home.files) == [
         "ES/contracts/ESH14.ohlcv-1m.2013-12-09.2014-01-01.dbn.zst",
@@ -41,16 +41,16 @@ def test_a_continuous_series_is_bought_contract_by_contract(qe, purchase, home):
     ]
 
 
-def test_the_request_always_carries_the_right_symbol_type(qe, purchase, gateway):
+def test_the_request_always_carries_the_right_symbol_type(qe, request_file, gateway):
     for symbols in ("parent", "[ESZ3]"):
-        qe("data", "get", purchase(symbols), "--max-cost", "1")
+        qe("data", "get", request_file(symbols), "--max-cost", "1")
 
     asked = [(e.fields["symbols"], e.fields["stype_in"]) for e in gateway.ledger.streams()]
     assert asked == [("ES.FUT", "parent"), ("ESZ3", "raw_symbol")]
 
 
-def test_a_second_run_buys_nothing(qe, purchase, gateway):
-    config = purchase()
+def test_a_second_run_buys_nothing(qe, request_file, gateway):
+    config = request_file()
     qe("data", "get", config, "--max-cost", "1")
 
     again = qe("data", "get", config, "--max-cost", "0")
@@ -60,8 +60,8 @@ def test_a_second_run_buys_nothing(qe, purchase, gateway):
     assert set(gateway.ledger.times_sold().values()) == {1}
 
 
-def test_a_longer_purchase_buys_only_the_new_days(qe, purchase, gateway, home):
-    config = purchase("[ESZ3]")
+def test_a_longer_request_buys_only_the_new_days(qe, request_file, gateway, home):
+    config = request_file("[ESZ3]")
     longer = config.read_text()
     config.write_text(longer.replace("2014-01-01", "2013-11-01"))
     qe("data", "get", config, "--max-cost", "1")
@@ -76,9 +76,9 @@ def test_a_longer_purchase_buys_only_the_new_days(qe, purchase, gateway, home):
 
 @pytest.mark.parametrize(("symbols", "count"), [("parent", 3), ("front", 6), ("[ESZ3, ESH4]", 6)])
 def test_a_killed_run_goes_on_and_pays_for_no_finished_file_again(
-    qe, purchase, gateway, home, tmp_path, monkeypatch, symbols, count
+    qe, request_file, gateway, home, tmp_path, monkeypatch, symbols, count
 ):
-    config = purchase(symbols, "[ohlcv-1m, definition, statistics]")
+    config = request_file(symbols, "[ohlcv-1m, definition, statistics]")
     stalled = gateway.fault("timeseries.get_range", stall=Stall(), after=1).stall
     process = start_qe("data", "get", config, "--max-cost", "1")
     until(lambda: len(home.manifest["files"]) == count - 1)
@@ -97,8 +97,10 @@ def test_a_killed_run_goes_on_and_pays_for_no_finished_file_again(
     assert sorted(sold.values()) == [1] * (count - 1) + [2]
 
 
-def test_an_interrupted_run_finishes_what_is_on_its_way_and_begins_nothing(purchase, gateway, home):
-    config = purchase("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition, statistics]")
+def test_an_interrupted_run_finishes_what_is_on_its_way_and_begins_nothing(
+    request_file, gateway, home
+):
+    config = request_file("[ESZ3, ESH4, ESM4]", "[ohlcv-1m, definition, statistics]")
     stalled = gateway.fault("timeseries.get_range", stall=Stall(8), times=8).stall
     process = start_qe("data", "get", config, "--max-cost", "1")
     assert stalled.reached.wait(60)
@@ -112,34 +114,34 @@ def test_an_interrupted_run_finishes_what_is_on_its_way_and_begins_nothing(purch
     assert not home.leftovers
 
 
-def test_without_a_limit_and_a_terminal_nothing_is_bought(qe, purchase, gateway, home):
-    refused = qe("data", "get", purchase())
+def test_without_a_limit_and_a_terminal_nothing_is_bought(qe, request_file, gateway, home):
+    refused = qe("data", "get", request_file())
 
     assert refused.code == 2
     assert "no limit was given" in refused.err
     assert not gateway.ledger.streams()
 
 
-def test_at_a_terminal_it_asks(qe, purchase, gateway, monkeypatch):
+def test_at_a_terminal_it_asks(qe, request_file, gateway, monkeypatch):
     asked: list[str] = []
     monkeypatch.setattr("qe_plugins.cli.data.download._is_terminal", lambda: True)
     monkeypatch.setattr("click.confirm", lambda text, **_: asked.append(text) or False)
 
-    assert qe("data", "get", purchase()).code == 2
+    assert qe("data", "get", request_file()).code == 2
     assert asked[0].startswith("Buy 2 files for $0.")
     assert not gateway.ledger.streams()
 
 
-def test_above_the_limit_nothing_is_bought(qe, purchase, gateway):
-    refused = qe("data", "get", purchase(), "--max-cost", "0.0001")
+def test_above_the_limit_nothing_is_bought(qe, request_file, gateway):
+    refused = qe("data", "get", request_file(), "--max-cost", "0.0001")
 
     assert refused.code == 2
     assert "above --max-cost" in refused.err
     assert not gateway.ledger.streams()
 
 
-def test_two_runs_at_once_do_not_buy_the_same(qe, purchase, gateway):
-    config = purchase()
+def test_two_runs_at_once_do_not_buy_the_same(qe, request_file, gateway):
+    config = request_file()
     stalled = gateway.fault("timeseries.get_range", stall=Stall()).stall
     process = start_qe("data", "get", config, "--max-cost", "1")
     stalled.reached.wait(60)
@@ -166,9 +168,9 @@ def test_two_runs_at_once_do_not_buy_the_same(qe, purchase, gateway):
     ],
 )
 def test_a_bought_file_that_is_not_what_it_was_is_refused(
-    qe, purchase, gateway, home, damage, says
+    qe, request_file, gateway, home, damage, says
 ):
-    config = purchase()
+    config = request_file()
     qe("data", "get", config, "--max-cost", "1")
     damage(home.folder / next(iter(home.files)))
 
@@ -179,11 +181,11 @@ def test_a_bought_file_that_is_not_what_it_was_is_refused(
     assert set(gateway.ledger.times_sold().values()) == {1}
 
 
-def test_an_estimate_is_by_root_schema_and_year(qe, purchase, gateway):
+def test_an_estimate_is_by_root_schema_and_year(qe, request_file, gateway):
     days = tape.weekdays(dt.date(2013, 12, 20), dt.date(2014, 1, 10))
     listings = [*tape.december("ES"), *tape.december("NQ", first_id=2000)]
-    gateway.vendor.shelf = tape.shelf(listings, days, every=240)
-    config = purchase("parent", "[ohlcv-1m, definition]")
+    gateway.vendor.archive = tape.make_archive(listings, days, every=240)
+    config = request_file("parent", "[ohlcv-1m, definition]")
     text = (
         config.read_text().replace("2013-10-01", "2013-12-20").replace("2014-01-01", "2014-01-10")
     )
@@ -205,9 +207,9 @@ def test_an_estimate_is_by_root_schema_and_year(qe, purchase, gateway):
 
 @pytest.mark.parametrize("suffix", ["", ".part"])
 def test_a_whole_file_that_a_killed_run_did_not_write_down_is_not_bought_again(
-    qe, purchase, gateway, home, suffix
+    qe, request_file, gateway, home, suffix
 ):
-    config = purchase("[ESZ3]")
+    config = request_file("[ESZ3]")
     qe("data", "get", config, "--max-cost", "1")
     (path,) = home.files
     (home.folder / path).rename(home.folder / f"{path}{suffix}")
@@ -220,8 +222,8 @@ def test_a_whole_file_that_a_killed_run_did_not_write_down_is_not_bought_again(
     assert set(gateway.ledger.times_sold().values()) == {1}
 
 
-def test_a_part_that_is_not_whole_is_bought_anew(qe, purchase, gateway, home):
-    config = purchase("[ESZ3]")
+def test_a_part_that_is_not_whole_is_bought_anew(qe, request_file, gateway, home):
+    config = request_file("[ESZ3]")
     qe("data", "get", config, "--max-cost", "1")
     (path,) = home.files
     whole = home.files[path]

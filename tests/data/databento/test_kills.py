@@ -68,10 +68,10 @@ LONG = [
 
 
 @pytest.fixture
-def config(purchase, gateway, monkeypatch) -> Path:
-    """Return a purchase of two files at a vendor who takes any number of questions a second."""
+def config(request_file, gateway, monkeypatch) -> Path:
+    """Return a request of two files at a vendor who takes any number of questions a second."""
     monkeypatch.setattr(gateway.limits, "exceeded", lambda endpoint: False)
-    return purchase("[ESZ3]", "[ohlcv-1m, definition]")
+    return request_file("[ESZ3]", "[ohlcv-1m, definition]")
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ def config(tmp_path):
 
 
 @pytest.mark.parametrize("symbols", ["front", "parent", "[ESZ3]"])
-def test_from_a_purchase_to_a_settled_position(qe, purchase, home, config, symbols):
-    bought = qe("data", "get", purchase(symbols, SCHEMAS), "--max-cost", "1")
+def test_from_a_download_to_a_settled_position(qe, request_file, home, config, symbols):
+    bought = qe("data", "get", request_file(symbols, SCHEMAS), "--max-cost", "1")
     assert ", 1 of them with a final settlement in" in bought.out
 
     ran = qe("backtest", config, "--set", f"data.catalog={home.folder / 'catalog'}", "--json")
@@ -40,19 +40,19 @@ def test_from_a_purchase_to_a_settled_position(qe, purchase, home, config, symbo
     assert (settled["basis"], settled["published"]) == ("preliminary", "2013-12-20T22:00:00+00:00")
 
 
-def test_the_files_themselves_say_the_same(qe, purchase, home, config):
-    qe("data", "get", purchase("[ESZ3]", SCHEMAS), "--max-cost", "1")
+def test_the_files_themselves_say_the_same(qe, request_file, home, config):
+    qe("data", "get", request_file("[ESZ3]", SCHEMAS), "--max-cost", "1")
 
     ran = qe("backtest", config, "--set", f"data.dbn={home.folder / 'ES'}", "--json")
 
     assert ran.json["assumptions"][0].startswith(PRICE)
 
 
-def test_statistics_that_come_later_are_found(qe, purchase, home, config):
-    qe("data", "get", purchase("[ESZ3]", "[ohlcv-1m, definition]"), "--max-cost", "1")
+def test_statistics_that_come_later_are_found(qe, request_file, home, config):
+    qe("data", "get", request_file("[ESZ3]", "[ohlcv-1m, definition]"), "--max-cost", "1")
     words = ("backtest", config, "--set", f"data.catalog={home.folder / 'catalog'}", "--json")
     assert "the data has no settlement price of 2013-12-20" in qe(*words).json["assumptions"][0]
 
-    qe("data", "get", purchase("[ESZ3]", SCHEMAS), "--max-cost", "1")
+    qe("data", "get", request_file("[ESZ3]", SCHEMAS), "--max-cost", "1")
 
     assert qe(*words).json["assumptions"][0].startswith(PRICE)

@@ -15,12 +15,12 @@ MONTHS = ("H14", "M14", "Z13")
 WORTH = {"ES": 50, "MES": 5, "NQ": 20, "CL": 1_000, "GC": 100, "ZN": 1_000}
 
 
-def test_every_root_is_bought_and_can_be_traded(qe, purchase, gateway, home, tmp_path: Path):
+def test_every_root_is_bought_and_can_be_traded(qe, request_file, gateway, home, tmp_path: Path):
     days = tape.weekdays(dt.date(2013, 12, 2), dt.date(2013, 12, 6))
     numbered = enumerate(WORTH, start=1)
     listings = [one for n, root in numbered for one in tape.december(root, first_id=1_000 * n)]
-    gateway.vendor.shelf = tape.shelf(listings, days, every=60)
-    config = purchase("parent", "[ohlcv-1m, definition]")
+    gateway.vendor.archive = tape.make_archive(listings, days, every=60)
+    config = request_file("parent", "[ohlcv-1m, definition]")
     document = yaml.safe_load(config.read_text())
     document |= {"start": days[0], "end": dt.date(2013, 12, 6), "roots": dict.fromkeys(WORTH)}
     config.write_text(yaml.safe_dump(document))

@@ -15,8 +15,8 @@ from qe_plugins import state_dir
 from qe_plugins.data.dbn.files import slices
 from qe_plugins.errors import DataError
 from tests.data.dbn_tape import FIRST, UNTIL, december_tape, file, keys, opened, written
-from tests.fakes.databento_server.shelf import Listing
-from tests.fakes.databento_server.tape import december, quarterly, shelf, weekdays
+from tests.fakes.databento_server.archive import Listing
+from tests.fakes.databento_server.tape import december, make_archive, quarterly, weekdays
 
 BARS = "ohlcv-1m.dbn.zst"
 
@@ -58,10 +58,10 @@ def test_a_real_file_cut_short_is_refused(shared_data: Path, tmp_path: Path, par
 
 
 def test_half_a_record_is_cut_short_too(folder: Path) -> None:
-    stock = shelf(december(), weekdays(FIRST, UNTIL))
-    rows = stock.records["ohlcv-1m"]
-    stock.records["ohlcv-1m"] = np.frombuffer(rows.tobytes()[:-28], np.uint8)
-    (folder / BARS).write_bytes(file(stock, "ohlcv-1m"))
+    archive = make_archive(december(), weekdays(FIRST, UNTIL))
+    rows = archive.records["ohlcv-1m"]
+    archive.records["ohlcv-1m"] = np.frombuffer(rows.tobytes()[:-28], np.uint8)
+    (folder / BARS).write_bytes(file(archive, "ohlcv-1m"))
     assert "is cut short" in refusal(dbn=str(folder))
 
 
@@ -96,8 +96,8 @@ def test_bars_without_definitions_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_contract_without_a_definition_is_refused(folder: Path) -> None:
-    stock = shelf(december()[:1], weekdays(FIRST, UNTIL))
-    (folder / "definition.dbn.zst").write_bytes(file(stock, "definition"))
+    archive = make_archive(december()[:1], weekdays(FIRST, UNTIL))
+    (folder / "definition.dbn.zst").write_bytes(file(archive, "definition"))
     assert "has ESH4, of which there is no definition." in refusal(dbn=str(folder))
 
 
@@ -107,17 +107,17 @@ def test_definitions_without_bars_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_continuous_series_is_refused(folder: Path) -> None:
-    stock = shelf(december(), weekdays(FIRST, UNTIL))
+    archive = make_archive(december(), weekdays(FIRST, UNTIL))
     spliced = folder / "spliced.dbn.zst"
-    spliced.write_bytes(file(stock, "ohlcv-1m", "continuous", "ES.v.0"))
+    spliced.write_bytes(file(archive, "ohlcv-1m", "continuous", "ES.v.0"))
     named = [str(folder), str(spliced)]
     assert f"{spliced} is a continuous series: contracts spliced" in refusal(dbn=named)
 
 
 def test_a_folder_with_nothing_but_a_continuous_series_is_refused(tmp_path: Path) -> None:
     folder = december_tape(tmp_path / "es", ohlcv=True)
-    stock = shelf(december(), weekdays(FIRST, UNTIL))
-    (folder / BARS).write_bytes(file(stock, "ohlcv-1m", "continuous", "ES.v.0"))
+    archive = make_archive(december(), weekdays(FIRST, UNTIL))
+    (folder / BARS).write_bytes(file(archive, "ohlcv-1m", "continuous", "ES.v.0"))
     assert "is a continuous series: contracts spliced" in refusal(dbn=str(folder))
 
 
@@ -132,14 +132,14 @@ def test_days_may_lie_in_several_files_in_any_order(folder: Path, tmp_path: Path
     days = weekdays(FIRST, UNTIL)
     apart = december_tape(tmp_path / "apart", ohlcv=True)
     for name, part in {"odd": days[::2], "even": days[1::2]}.items():
-        (apart / f"{name}.dbn.zst").write_bytes(file(shelf(december(), part), "ohlcv-1m"))
+        (apart / f"{name}.dbn.zst").write_bytes(file(make_archive(december(), part), "ohlcv-1m"))
     assert keys(opened(dbn=str(apart))) == keys(opened(dbn=str(folder)))
 
 
 @pytest.mark.parametrize("records", [1, 100, 10**6])
 def test_a_long_file_is_decoded_slice_by_slice(folder: Path, tmp_path: Path, records: int) -> None:
     days = weekdays(FIRST, FIRST + dt.timedelta(days=1))
-    (folder / BARS).write_bytes(file(shelf(december(), days), "ohlcv-1m"))
+    (folder / BARS).write_bytes(file(make_archive(december(), days), "ohlcv-1m"))
     sliced = tmp_path / "slices"
     sliced.mkdir()
     head, *rest = (
@@ -176,7 +176,7 @@ def test_bars_of_a_later_decade_need_their_own_definition(tmp_path: Path) -> Non
     old, new = quarterly("ES", 2013, 12, 1), quarterly("ES", 2023, 12, 2)
     later = weekdays(dt.date(2023, 12, 4), dt.date(2023, 12, 8))
     folder = written(tmp_path / "es", [old], weekdays(dt.date(2013, 12, 16), UNTIL))
-    (folder / "later.dbn.zst").write_bytes(file(shelf([new], later), "ohlcv-1m"))
+    (folder / "later.dbn.zst").write_bytes(file(make_archive([new], later), "ohlcv-1m"))
     assert "has ESZ3 at 2023-12-04T00:00:00Z, when every ESZ3 that is defined had expired." in (
         refusal(dbn=str(folder))
     )
@@ -192,8 +192,8 @@ def test_files_are_decoded_once_and_again_when_one_changes(folder: Path) -> None
     first = opened(dbn=str(folder))
     made = first.catalog.stat().st_mtime_ns
     assert opened(dbn=str(folder)).catalog.stat().st_mtime_ns == made
-    stock = shelf(december(), weekdays(FIRST, UNTIL - dt.timedelta(days=4)))
-    (folder / BARS).write_bytes(file(stock, "ohlcv-1m"))
+    archive = make_archive(december(), weekdays(FIRST, UNTIL - dt.timedelta(days=4)))
+    (folder / BARS).write_bytes(file(archive, "ohlcv-1m"))
     changed = opened(dbn=str(folder))
     assert changed.catalog != first.catalog
     assert changed.records < first.records
@@ -218,9 +218,9 @@ def test_a_killed_build_leaves_nothing_that_stays(folder: Path) -> None:
 
 def test_two_processes_may_decode_at_once(folder: Path) -> None:
     code = (
-        "from qe_plugins.config.schema import Data\n"
+        "from qe_plugins.config.schema import DataSettings\n"
         "from qe_plugins.data.tape import open_tape\n"
-        f"print(open_tape(Data(dbn={str(folder)!r}), str).records)\n"
+        f"print(open_tape(DataSettings(dbn={str(folder)!r}), str).records)\n"
     )
     both = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

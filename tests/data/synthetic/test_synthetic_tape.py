@@ -76,9 +76,9 @@ def test_the_tape_is_labelled_synthetic() -> None:
 def test_two_processes_with_different_hash_seeds_generate_the_same(tmp_path: object) -> None:
     code = (
         "import hashlib\n"
-        "from qe_plugins.config.schema import Data, Synthetic\n"
+        "from qe_plugins.config.schema import DataSettings, SyntheticSettings\n"
         "from qe_plugins.data.tape import open_tape\n"
-        "tape = open_tape(Data(synthetic=Synthetic(sessions=3)), str)\n"
+        "tape = open_tape(DataSettings(synthetic=SyntheticSettings(sessions=3)), str)\n"
         "text = [str(one) for chunk in tape.chunks() for one in chunk.records]\n"
         "print(hashlib.sha256('\\n'.join(text).encode()).hexdigest())\n"
     )

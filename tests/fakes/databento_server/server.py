@@ -172,9 +172,9 @@ class Desk(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _chunk(self, piece: bytes) -> None:
-        if piece:
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+    def _chunk(self, block: bytes) -> None:
+        if block:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block))
             self.wfile.flush()
 
     def _range_start(self) -> int:

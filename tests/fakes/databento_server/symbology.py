@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from tests.fakes.databento_server.shelf import Interval, Listing, Shelf
+from tests.fakes.databento_server.archive import Archive, Interval, Listing
 
 PAIRS = {
     "raw_symbol": {"instrument_id"},
@@ -18,48 +18,48 @@ DAY = dt.timedelta(days=1)
 
 
 def resolve(
-    shelf: Shelf, symbol: str, stype_in: str, start: dt.date, end: dt.date
+    archive: Archive, symbol: str, stype_in: str, start: dt.date, end: dt.date
 ) -> list[Interval]:
     """Return what `symbol` meant from `start` until `end`; empty where it meant nothing."""
     if stype_in == "continuous":
-        return _continuous(shelf, symbol, start, end)
+        return _continuous(archive, symbol, start, end)
     if stype_in == "parent":
         root, _, kind = symbol.partition(".")
-        listings = [one for one in shelf.listings if one.root == root and kind == "FUT"]
+        listings = [one for one in archive.listings if one.root == root and kind == "FUT"]
     elif stype_in == "instrument_id":
-        listings = [one for one in shelf.listings if str(one.id) == symbol]
+        listings = [one for one in archive.listings if str(one.id) == symbol]
     else:
-        listings = [one for one in shelf.listings if one.raw_symbol == symbol]
+        listings = [one for one in archive.listings if one.raw_symbol == symbol]
     clipped = [
         Interval(symbol, one.id, max(one.first, start), min(one.until, end)) for one in listings
     ]
     return [interval for interval in clipped if interval.first < interval.until]
 
 
-def _continuous(shelf: Shelf, symbol: str, start: dt.date, end: dt.date) -> list[Interval]:
+def _continuous(archive: Archive, symbol: str, start: dt.date, end: dt.date) -> list[Interval]:
     match = CONTINUOUS.fullmatch(symbol)
     if match is None:
         return []
     root, rule, rank = match[1], match[2], int(match[3])
-    outrights = [one for one in shelf.listings if one.root == root and one.outright]
+    outrights = [one for one in archive.listings if one.root == root and one.outright]
     intervals: list[Interval] = []
     day = start
     while day < end:
-        ranked = _ranking(shelf, outrights, rule, day)
+        ranked = _ranking(archive, outrights, rule, day)
         if rank < len(ranked):
             _extend(intervals, symbol, ranked[rank].id, day)
         day += DAY
     return intervals
 
 
-def _ranking(shelf: Shelf, outrights: list[Listing], rule: str, day: dt.date) -> list[Listing]:
+def _ranking(archive: Archive, outrights: list[Listing], rule: str, day: dt.date) -> list[Listing]:
     listed = sorted(
         (one for one in outrights if one.first <= day < one.until), key=lambda one: one.until
     )
     if rule == "c":
         return listed
     for back in range(1, 6):
-        if volume := shelf.volume(day - back * DAY):
+        if volume := archive.volume(day - back * DAY):
             return sorted(listed, key=lambda one: -volume.get(one.id, 0))
     return listed
 

@@ -16,7 +16,7 @@ from databento_dbn import (
     StatType,
 )
 
-from tests.fakes.databento_server.shelf import Listing, Shelf, nanoseconds
+from tests.fakes.databento_server.archive import Archive, Listing, nanoseconds
 
 MINUTE = 60_000_000_000
 TICK = 250_000_000
@@ -84,8 +84,8 @@ def december(root: str = "ES", first_id: int = 1000) -> list[Listing]:
     return [z3, h4, m4, spread(z3, h4, first_id + 99)]
 
 
-def shelf(listings: Iterable[Listing], days: Iterable[dt.date], every: int = 15) -> Shelf:
-    """Return a shelf with a bar every `every` minutes of each weekday of `days`."""
+def make_archive(listings: Iterable[Listing], days: Iterable[dt.date], every: int = 15) -> Archive:
+    """Return an archive with a bar every `every` minutes of each weekday of `days`."""
     listings = list(listings)
     schemas: dict[str, list[bytes]] = {schema: [] for schema in DTYPES}
     for day in days:
@@ -94,7 +94,7 @@ def shelf(listings: Iterable[Listing], days: Iterable[dt.date], every: int = 15)
             schemas["definition"] += [definition(one, day) for one in listed]
             schemas["statistics"] += [_settlement(one, day) for one in listed if one.outright]
             schemas["ohlcv-1m"] += _bars(listed, day, every)
-    return Shelf(
+    return Archive(
         dataset="GLBX.MDP3",
         listings=listings,
         records={

@@ -26,8 +26,10 @@ RANGE = {
 
 @pytest.fixture
 def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
-    shelf = tape.shelf(tape.december(), tape.weekdays(dt.date(2013, 12, 2), UNTIL), every=60)
-    with Gateway(Vendor(shelf), tmp_path) as running:
+    archive = tape.make_archive(
+        tape.december(), tape.weekdays(dt.date(2013, 12, 2), UNTIL), every=60
+    )
+    with Gateway(Vendor(archive), tmp_path) as running:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.bundle))
         yield running
 

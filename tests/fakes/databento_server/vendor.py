@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from tests.fakes.databento_server import shelf as shelves
+from tests.fakes.databento_server import archive as archives
+from tests.fakes.databento_server.archive import Archive, Interval
 from tests.fakes.databento_server.ledger import DOLLARS_PER_BYTE
-from tests.fakes.databento_server.shelf import Interval, Shelf
 from tests.fakes.databento_server.symbology import PAIRS, resolve
 
 MOST_SYMBOLS = 2_000
@@ -64,14 +64,14 @@ class Vendor:
     On the days of `unresolved` no continuous symbol means anything.
     """
 
-    shelf: Shelf
+    archive: Archive
     conditions: dict[dt.date, str] = field(default_factory=dict)
     unresolved: set[dt.date] = field(default_factory=set)
 
     def cut(self, fields: dict[str, str]) -> Cut:
         """Return the records that a request names. Raises Refused as the vendor would."""
         self._check(fields, "instrument_id")
-        if fields["schema"] not in self.shelf.records:
+        if fields["schema"] not in self.archive.records:
             raise Refused(422, "data_schema_not_supported", f"no schema {fields['schema']}")
         start, end = _time(fields["start"]), _time(fields["end"])
         first, until = start.date(), (end - pd.Timedelta(1)).date() + dt.timedelta(days=1)
@@ -82,7 +82,7 @@ class Vendor:
         ]
         if not intervals:
             raise Refused(422, "symbology_invalid_request", "None of the symbols could be resolved")
-        rows = self.shelf.rows(fields["schema"], intervals, start.value, end.value)
+        rows = self.archive.rows(fields["schema"], intervals, start.value, end.value)
         return Cut(intervals, rows, start.value, end.value)
 
     def encode(self, fields: dict[str, str], cut: Cut, rows: Any) -> bytes:
@@ -90,7 +90,7 @@ class Vendor:
         symbols = fields["symbols"].split(",")
         schema, stype_in = fields["schema"], fields["stype_in"]
         span = (cut.start, cut.end)
-        return shelves.encode(self.shelf, schema, stype_in, symbols, cut.intervals, span, rows)
+        return archives.encode(self.archive, schema, stype_in, symbols, cut.intervals, span, rows)
 
     def get_record_count(self, fields: dict[str, str]) -> Any:
         return len(self.cut(fields).rows)
@@ -149,7 +149,7 @@ class Vendor:
         days = sorted(
             day
             for day, condition in self.conditions.items()
-            if condition != "available" and cut.start <= shelves.nanoseconds(day) < cut.end
+            if condition != "available" and cut.start <= archives.nanoseconds(day) < cut.end
         )
         if not days:
             return {}
@@ -161,7 +161,7 @@ class Vendor:
         return {"X-Warning": json.dumps([message])}
 
     def _check(self, fields: dict[str, str], stype_out: str) -> None:
-        if fields["dataset"] != self.shelf.dataset:
+        if fields["dataset"] != self.archive.dataset:
             raise Refused(422, "data_invalid_dataset", f"no dataset {fields['dataset']}")
         if stype_out not in PAIRS.get(fields["stype_in"], set()):
             raise Refused(
@@ -176,16 +176,16 @@ class Vendor:
         self, symbol: str, stype_in: str, first: dt.date, until: dt.date
     ) -> list[Interval]:
         if symbol == "ALL_SYMBOLS":
-            return [Interval(one.raw_symbol, one.id, first, until) for one in self.shelf.listings]
-        intervals = resolve(self.shelf, symbol, stype_in, first, until)
+            return [Interval(one.raw_symbol, one.id, first, until) for one in self.archive.listings]
+        intervals = resolve(self.archive, symbol, stype_in, first, until)
         if stype_in != "continuous":
             return intervals
         for day in sorted(self.unresolved):
-            intervals = [piece for one in intervals for piece in _without(one, day)]
+            intervals = [part for one in intervals for part in _without(one, day)]
         return intervals
 
     def _answer(self, interval: Interval, stype_out: str) -> dict[str, str]:
-        names = {one.id: one.raw_symbol for one in self.shelf.listings}
+        names = {one.id: one.raw_symbol for one in self.archive.listings}
         symbol = names[interval.id] if stype_out == "raw_symbol" else str(interval.id)
         return {"d0": interval.first.isoformat(), "d1": interval.until.isoformat(), "s": symbol}
 
@@ -208,8 +208,8 @@ def _without(interval: Interval, day: dt.date) -> list[Interval]:
     if not interval.first <= day < interval.until:
         return [interval]
     after = day + dt.timedelta(days=1)
-    pieces = [
+    parts = [
         Interval(interval.name, interval.id, interval.first, day),
         Interval(interval.name, interval.id, after, interval.until),
     ]
-    return [piece for piece in pieces if piece.first < piece.until]
+    return [part for part in parts if part.first < part.until]

@@ -51,7 +51,7 @@ class _Mapping:
 
 
 @dataclass
-class Shelf:
+class Archive:
     """Genuine DBN records, sorted by time, one array a schema."""
 
     dataset: str
@@ -93,8 +93,8 @@ def index_of(records: Any) -> str:
     return "ts_recv" if "ts_recv" in records.dtype.names else "ts_event"
 
 
-def from_files(folder: Path) -> Shelf:
-    """Return the `ES.FUT` files of `folder` as a shelf."""
+def from_files(folder: Path) -> Archive:
+    """Return the `ES.FUT` files of `folder` as an archive."""
     records, listings = {}, []
     for path in sorted(folder.glob("ES.FUT_parent_*.dbn.zst")):
         store = databento.DBNStore.from_file(path)
@@ -105,11 +105,11 @@ def from_files(folder: Path) -> Shelf:
                 for raw, intervals in store.metadata.mappings.items()
                 for i in intervals
             ]
-    return Shelf("GLBX.MDP3", listings, records)
+    return Archive("GLBX.MDP3", listings, records)
 
 
 def encode(
-    shelf: Shelf,
+    archive: Archive,
     schema: str,
     stype_in: str,
     symbols: list[str],
@@ -118,12 +118,12 @@ def encode(
     rows: Any,
 ) -> bytes:
     """Return `rows` as a `.dbn.zst` file; `span` is start and end of the request in ns."""
-    metadata = _header(shelf, schema, stype_in, symbols, intervals, span)
+    metadata = _header(archive, schema, stype_in, symbols, intervals, span)
     return zstandard.compress(metadata.encode() + rows.tobytes())
 
 
 def _header(
-    shelf: Shelf,
+    archive: Archive,
     schema: str,
     stype_in: str,
     symbols: list[str],
@@ -131,14 +131,14 @@ def _header(
     span: tuple[int, int],
 ) -> Metadata:
     """Return DBN metadata: parents map by resolved raw symbol, everything else as it was asked."""
-    raw = {listing.id: listing.raw_symbol for listing in shelf.listings}
+    raw = {listing.id: listing.raw_symbol for listing in archive.listings}
     spans: dict[str, list[_Span]] = {}
     for i in intervals:
         name = raw[i.id] if stype_in == "parent" else i.name
         spans.setdefault(name, []).append(_Span(i.first, i.until, str(i.id)))
     found = {interval.name for interval in intervals}
     return Metadata(
-        dataset=shelf.dataset,
+        dataset=archive.dataset,
         schema=Schema.from_str(schema),
         start=span[0],
         end=span[1],

@@ -1,4 +1,4 @@
-"""The purchase file: what it means, and each mistake at its line."""
+"""The download request file: what it means, and each mistake at its line."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ def test_a_mistake_is_said_at_its_line(tmp_path, text, line, says):
 
 
 def test_a_name_that_comes_back_after_ten_years_is_two_contracts(tmp_path):
-    purchase = load(tmp_path, GOOD.replace("  ES:", "  ES: {symbols: [ESH5]}"))
+    request_file = load(tmp_path, GOOD.replace("  ES:", "  ES: {symbols: [ESH5]}"))
     spans = [("2015-01-01", "2015-03-21"), ("2023-12-15", "2025-01-01")]
 
-    parts = plan(purchase, Listings([], ESH5=spans)).parts
+    parts = plan(request_file, Listings([], ESH5=spans)).parts
 
     assert [(one.name, one.symbol, one.start.year) for one in parts] == [
         ("ESH15", "ESH5", 2015),

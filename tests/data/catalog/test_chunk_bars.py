@@ -1,4 +1,4 @@
-"""The bars of a piece as columns say what its records say."""
+"""The bars of a chunk as columns equal its records."""
 
 from __future__ import annotations
 
