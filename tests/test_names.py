@@ -39,6 +39,12 @@ NICKNAMES = {
 """Words for which the glossary has another one; none may be a part of a name."""
 
 
+OF_LIBRARIES = {"floor", "shift"}
+"""Attributes of NumPy's and Polars' own."""
+
+DEPRECATED = {"worth", "is_worth"}
+"""Aliases for one release: a plugin may still call them."""
+
 PROSE = re.compile(
     r"\b(?:wish(?:es|ed)?|whoever|nobody|somebody|told of|hears|anew)\b", re.IGNORECASE
 )
@@ -144,9 +150,12 @@ def words(name: str) -> list[str]:
 def names(file: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and text of every name that a module uses, and of its own."""
     yield 0, file.stem
+    before = ""
     for token in tokenize.generate_tokens(io.StringIO(file.read_text(encoding="utf-8")).readline):
-        if token.type == tokenize.NAME:
+        foreign = before == "." and token.string in OF_LIBRARIES
+        if token.type == tokenize.NAME and not foreign and token.string not in DEPRECATED:
             yield token.start[0], token.string
+        before = token.string
 
 
 def prose(file: Path) -> Iterator[tuple[int, str]]:
