@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache, partial
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -112,7 +113,14 @@ def _candidates() -> dict[str, list[_Candidate]]:
 
 
 def _installed_plugins() -> list[_Candidate]:
-    return [_Candidate(e.name, _source_of(e), e.load) for e in entry_points(group=GROUP)]
+    found = _installed_entries(tuple(sys.path))
+    return [_Candidate(e.name, _source_of(e), e.load) for e in found]
+
+
+@lru_cache(maxsize=2)
+def _installed_entries(path: tuple[str, ...]) -> EntryPoints:
+    """Return the entry points of what is installed on `path`: to read them takes a while."""
+    return entry_points(group=GROUP)
 
 
 def _source_of(entry: EntryPoint) -> str:
