@@ -43,7 +43,7 @@ def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
 
 
 def test_two_runs_of_the_quickstart_are_the_same() -> None:
-    assert_same(*twice("quickstart.yaml", "data.synthetic.sessions=8"))
+    assert_same(*twice("quickstart.yaml", "data.synthetic.sessions=3"))
 
 
 def test_two_runs_of_strategies_that_hear_the_same_bars_are_the_same(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_two_runs_of_the_desk_on_real_es_are_the_same(shared_data: Path) -> None
 
 @pytest.mark.parametrize("chunk", [1_000, 7_919])
 def test_the_size_of_the_pieces_changes_no_fill_and_no_fact(chunk: int) -> None:
-    file, sessions = ROOT / "configs/backtest/quickstart.yaml", "data.synthetic.sessions=4"
+    file, sessions = ROOT / "configs/backtest/quickstart.yaml", "data.synthetic.sessions=2"
     whole, pieces = (run(load(file, (sessions, *more))) for more in ((), (f"data.chunk={chunk}",)))
     assert whole.fills_sha256 == pieces.fills_sha256
     assert whole.facts == pieces.facts

@@ -226,6 +226,7 @@ def test_a_node_that_is_not_there_is_refused(small, node):
         node_view(lifecycle.reopen("last"), node)
 
 
+@pytest.mark.long
 def test_the_full_tree_runs_all_6406_nodes_twice_and_replays():
     loaded = load(CONFIGS / "full.yaml")
     first = lifecycle.run(lifecycle.begin(loaded))

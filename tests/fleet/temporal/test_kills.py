@@ -87,6 +87,7 @@ def desk(cluster, tmp_path):
         yield Desk(cluster, shop, fleet_on(shop, tmp_path, ranks=ONE_VENDOR))
 
 
+@pytest.mark.long
 def test_a_scan_that_loses_a_worker_the_server_and_everything_ends_as_an_undisturbed_one(
     desk, undisturbed
 ):

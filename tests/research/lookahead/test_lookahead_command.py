@@ -37,13 +37,15 @@ def test_a_hunter_that_looks_one_bar_ahead_is_found_with_its_bar(
         assert one["time"] == one["until"]
 
 
+@pytest.mark.long
 def test_a_guardian_that_looks_one_bar_ahead_is_found_with_its_bar(analyse: Analyse) -> None:
     code, result = analyse(DATA + CROSS + "plugins: {guardian_ahead: {}}\n")
     assert (code, sources(result)) == (1, {("guardian_ahead", "veto")})
     assert {one["bar"] for one in result["findings"]} == {BARS}
 
 
-@pytest.mark.parametrize("early", ["true", pytest.param("false", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("early", ["true", "false"])
 def test_a_strategy_that_reads_the_data_itself_is_found_with_its_bar(
     analyse: Analyse, early: str
 ) -> None:
