@@ -34,13 +34,13 @@ class Asked(Plugin):
 def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[OrderDescription]:
     """Add a rule that no order keeps; return the list of orders that it was asked about."""
     asked: list[OrderDescription] = []
-    others = RiskRules.broken
+    others = RiskRules.violations
 
-    def broken(self: RiskRules, described: OrderDescription) -> Any:
+    def violations(self: RiskRules, described: OrderDescription) -> Any:
         asked.append(described)
         return [*others(self, described), ("closed", "nothing is traded")]
 
-    monkeypatch.setattr(RiskRules, "broken", broken)
+    monkeypatch.setattr(RiskRules, "violations", violations)
     return asked
 
 
@@ -75,26 +75,26 @@ def test_so_it_does_at_every_bar_of_a_strategy_that_trades_often(
 def test_what_an_algorithm_spawns_is_asked_about_too(
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = RiskRules.broken
+    others = RiskRules.violations
 
-    def broken(self: RiskRules, described: OrderDescription) -> Any:
+    def violations(self: RiskRules, described: OrderDescription) -> Any:
         spawned = "-E" in described.request.client_order_id
         return [*others(self, described), *([("slices", "no slices")] if spawned else [])]
 
-    monkeypatch.setattr(RiskRules, "broken", broken)
+    monkeypatch.setattr(RiskRules, "violations", violations)
     assert trade("BuysByAlgorithm", **SLICER).fills.is_empty()
 
 
 def test_a_modification_that_grows_an_order_is_asked_about_once(
     trade: Trade, evaluated: list[OrderDescription], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refusing = RiskRules.broken
+    refusing = RiskRules.violations
 
     def only_growth(self: RiskRules, described: OrderDescription) -> Any:
         found = refusing(self, described)
         return found if described.request.increase_by is not None else []
 
-    monkeypatch.setattr(RiskRules, "broken", only_growth)
+    monkeypatch.setattr(RiskRules, "violations", only_growth)
     outcome = trade("GrowsALimit")
     assert [one.request.increase_by for one in evaluated] == [None, 2]
     assert outcome.orders.select("status", "quantity").row(0) == ("ACCEPTED", 1.0)
@@ -104,13 +104,13 @@ def test_each_order_is_described_and_evaluated_once(
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    others = RiskRules.broken
+    others = RiskRules.violations
 
-    def broken(self: RiskRules, described: OrderDescription) -> Any:
+    def violations(self: RiskRules, described: OrderDescription) -> Any:
         asked.append(described.request.client_order_id)
         return others(self, described)
 
-    monkeypatch.setattr(RiskRules, "broken", broken)
+    monkeypatch.setattr(RiskRules, "violations", violations)
     outcome = trade(None, guardian := Asked(), closes=WAVES, strategies=CROSS)
     assert asked == [order.client_order_id for order in guardian.orders]
     assert len(asked) == len(set(asked)) == outcome.orders.height > 5
