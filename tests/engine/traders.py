@@ -73,6 +73,11 @@ class BuysAtMarket(Trader):
         self.submit_order(self.market(BUY))
 
 
+class BuysTwiceAtMarket(BuysAtMarket):
+    def bar_3(self) -> None:
+        self.submit_order(self.market(BUY))
+
+
 class SellsAtMarket(Trader):
     def bar_1(self) -> None:
         self.submit_order(self.market(SELL))

@@ -29,7 +29,7 @@ from nautilus_trader.model import (
 from qe_plugins.engine.accounting.balance import ZERO, Balance
 
 if TYPE_CHECKING:
-    from qe_plugins.engine.risk.margin import MarginCalculator
+    from qe_plugins.engine.risk.rules import MarginCalculator
 
 FILTER = "account_id"
 

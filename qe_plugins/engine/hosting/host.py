@@ -16,10 +16,9 @@ from nautilus_trader.model import OrderModifyRejected
 from nautilus_trader.trading import ExecutionAlgorithm, Strategy
 
 from qe_plugins.engine.contracts.instruments import decimal
-from qe_plugins.engine.hosting.denial import rerouted_to_veto
 from qe_plugins.engine.hosting.exceptions import guarded
 from qe_plugins.engine.hosting.subscriptions import DispatchedSubscriptions, Guarded
-from qe_plugins.engine.risk.gate import OrderRefusal, denial_reason
+from qe_plugins.engine.risk.gate import OrderRefusal, denial_reason, rerouted_to_veto
 from qe_plugins.engine.risk.order_request import describe_order
 from qe_plugins.engine.simulation.order_routing import (
     OrderRouting,
@@ -46,7 +45,7 @@ class OrderSender:
 
     def _in_flight(self) -> list[Any]:
         """Return the client order ids of orders just sent that the cache does not list yet."""
-        return self._run_context.in_flight()
+        return self._run_context.sent_orders.in_flight()
 
     def _refused(self, order: Any, **more: Any) -> tuple[OrderRequest, list[OrderRefusal]] | None:
         """Check an order by the rules and the gate; return the refusals, None where it passes.
@@ -83,13 +82,18 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         return self._run_context.portfolio
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        order = prepared(self, order)
+        simulated = self._run_context.queue is not None
+        if simulated:
+            order = prepared(self, order)
         self._note_cause(order)
         if refused := self._refused(order):
             self._deny(order, *refused)
             return
         self._run_context.sent_orders[order.client_order_id] = None
-        send(self, order, *args, **kwargs)
+        if simulated:
+            send(self, order, *args, **kwargs)
+        else:
+            super().submit_order(order, *args, **kwargs)
 
     def _submit_to_gate(self, order: Any, *args: Any) -> None:
         GatedStrategy.submit_order(self, order, *args)

@@ -15,8 +15,7 @@ from qe_plugins.plugins.types import Posture
 
 if TYPE_CHECKING:
     from qe_plugins.engine.recording.recorder import Recorder
-    from qe_plugins.engine.risk.margin import MarginCalculator
-    from qe_plugins.engine.risk.rules import RiskRules
+    from qe_plugins.engine.risk.rules import MarginCalculator, RiskRules
 
 LOG = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -61,13 +61,6 @@ class OrderContext:
         """Return a strategy's net position in contracts, negative when short."""
         return net(one for one in self.positions if _owner(one) == (strategy, contract))
 
-    def by_contract(self) -> dict[Any, Decimal]:
-        """Return the account's net position in each contract."""
-        found: dict[Any, Decimal] = defaultdict(Decimal)
-        for one in self.positions:
-            found[one.instrument_id] += net([one])
-        return found
-
     def others(self, order: Any) -> list[Any]:
         """Return the other orders, without the exits that wait for the order's fill."""
         name = order.client_order_id
@@ -83,6 +76,23 @@ class OrderContext:
         return [one for one in self.orders.values() if one is not order and _owner(one) == owner]
 
 
+class SentOrders(dict[Any, None]):
+    """The client order ids of submitted orders, in order, while the cache may not list them."""
+
+    def __init__(self, cache: Any) -> None:
+        super().__init__()
+        self._cache = cache
+
+    def in_flight(self) -> list[Any]:
+        """Drop the orders that the cache lists by now, and return the ids of the others."""
+        if self:
+            cached = [(name, self._cache.order(name)) for name in self]
+            for name, order in cached:
+                if order is None or order.status != OrderStatus.INITIALIZED:
+                    del self[name]
+        return list(self)
+
+
 def _owner(one: Any) -> tuple[Any, Any]:
     """Return the strategy and the contract of an order or a position."""
     return one.strategy_id, one.instrument_id
@@ -94,6 +104,14 @@ def net(positions: Iterable[Any]) -> Decimal:
     for one in positions:
         size = one.quantity.as_decimal()
         found += size if one.is_long else -size
+    return found
+
+
+def net_by_contract(positions: Iterable[Any]) -> dict[Any, Decimal]:
+    """Return the net position in each contract, in contracts, negative when short."""
+    found: dict[Any, Decimal] = defaultdict(Decimal)
+    for one in positions:
+        found[one.instrument_id] += net([one])
     return found
 
 
@@ -159,6 +177,32 @@ def at_risk(orders: Iterable[Leaves]) -> Decimal:
             group |= frozenset(order.linked_order_ids or ())
         groups[group] = max(groups.get(group, ZERO), leaves)
     return sum(groups.values(), ZERO)
+
+
+def reverses(nets: Mapping[Any, Decimal], order: Any) -> bool:
+    """Return whether an order takes a position through flat: that is new risk at any size."""
+    net, size = nets.get(order.instrument_id, ZERO), decimal(order.quantity)
+    return net * (net + size if order.is_buy else net - size) < 0
+
+
+def exposures(nets: Mapping[Any, Decimal], orders: Iterable[Leaves]) -> dict[Any, Decimal]:
+    """Return the exposure in each instrument, in contracts, of positions and unfinished orders."""
+    by_contract: dict[Any, list[Leaves]] = defaultdict(list)
+    for order, leaves in orders:
+        by_contract[order.instrument_id].append((order, leaves))
+    found: dict[Any, Decimal] = defaultdict(Decimal)
+    for contract in {*nets, *by_contract}:
+        found[contract] = max(sides(nets.get(contract, ZERO), by_contract[contract]))
+    return found
+
+
+def sides(net: Decimal, orders: Sequence[Leaves]) -> tuple[Decimal, Decimal]:
+    """Return the largest long and the largest short position if all orders of a side fill."""
+    buys = [(order, leaves) for order, leaves in orders if order.side == OrderSide.BUY]
+    sells = [(order, leaves) for order, leaves in orders if order.side == OrderSide.SELL]
+    bought = fillable(buys, {order.client_order_id: leaves for order, leaves in sells})
+    sold = fillable(sells, {order.client_order_id: leaves for order, leaves in buys})
+    return net + bought, sold - net
 
 
 def only_reduces(

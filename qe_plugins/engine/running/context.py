@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nautilus_trader.model import OrderStatus
+from nautilus_trader.model import BarType
 
 from qe_plugins.engine.accounting.account_view import CacheView, PortfolioView, SingleAccount
 from qe_plugins.engine.accounting.balance import Balance, starting_balance
 from qe_plugins.engine.accounting.booking import TradeBooker
 from qe_plugins.engine.accounting.plugin_account import Account
 from qe_plugins.engine.contracts.instruments import Instruments, decimal, instrument_of
-from qe_plugins.engine.hosting.denial import VetoAlgorithm
 from qe_plugins.engine.hosting.dispatch import EventDispatcher
 from qe_plugins.engine.hosting.exceptions import ExceptionTrap
 from qe_plugins.engine.recording.observers import Observers
 from qe_plugins.engine.recording.recorder import Recorder
-from qe_plugins.engine.risk.gate import OrderGate
+from qe_plugins.engine.risk.gate import OrderGate, VetoAlgorithm
 from qe_plugins.engine.risk.liquidation import Liquidator
-from qe_plugins.engine.risk.margin import MarginCalculator
-from qe_plugins.engine.risk.rules import rules_of
+from qe_plugins.engine.risk.order_request import SentOrders
+from qe_plugins.engine.risk.rules import SECOND, MarginCalculator, RiskRules, RungRule
 from qe_plugins.engine.signals.history import History
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import sessions_left
@@ -67,8 +66,7 @@ class RunContext:
 
     `engine` must have its instruments already. `front_bar_types` are the bar types of fronts that
     the engine must process itself, since a component subscribed to them; a strategy on a root
-    receives its front's bars from its `FrontState`. `sent_orders` are the ids of orders in the
-    order they were submitted, as long as the cache may not list them.
+    receives its front's bars from its `FrontState`.
     """
 
     def __init__(
@@ -106,7 +104,7 @@ class RunContext:
         )
         self.cache_view = CacheView(self.cache, self.single_account)
         self.portfolio = PortfolioView(engine.portfolio, self.single_account)
-        self.rules = rules_of(self.cache, config, margin, self.exception_trap)
+        self.rules = _rules(self.cache, config, margin, self.exception_trap)
         self.liquidator = Liquidator(
             self.cache,
             margin,
@@ -128,7 +126,7 @@ class RunContext:
             history=self.history,
             instruments=self.instruments,
         )
-        self.sent_orders: dict[Any, None] = {}
+        self.sent_orders = SentOrders(self.cache)
         self.queue: OrderQueue | None = None
         self.stop_limits: StopLimitWatch | None = None
         self.plugins_need_bars = any(plugins.caller(hook) for hook in BAR_HOOKS)
@@ -138,15 +136,6 @@ class RunContext:
         root = self.available_data.fronts.get(str(instrument))
         if root is not None:
             self.front_bar_types.add(self.fronts[root].bar_type)
-
-    def in_flight(self) -> list[Any]:
-        """Return the client order ids of orders just sent that the cache does not list yet."""
-        if self.sent_orders:
-            cached = [(i, self.cache.order(i)) for i in self.sent_orders]
-            for i, order in cached:
-                if order is None or order.status != OrderStatus.INITIALIZED:
-                    del self.sent_orders[i]
-        return list(self.sent_orders)
 
     def notify_denial(self, request: OrderRequest | None, event: Any) -> None:
         """Notify plugins of a denial. `request` is None where the engine itself denied."""
@@ -166,6 +155,23 @@ class RunContext:
             quantity=decimal(order.quantity),
             ts=event.ts_event,
         )
+
+
+def _rules(cache: Any, config: Config, margin: MarginCalculator, trap: ExceptionTrap) -> RiskRules:
+    """Return the rules of a run."""
+    length = BarType.from_str(f"ES.XCME-{config.data.bars}-EXTERNAL").spec.timedelta
+    grace = 0 if config.session.closed == "refuse" else int(length.total_seconds() * SECOND)
+    deny_when_closed = config.fills.rules == "exchange"
+    flat_before = config.expiry.flat_before
+    rung = RungRule(cache, config.rung, trap)
+    return RiskRules(
+        cache,
+        margin,
+        rung,
+        flat_before=flat_before,
+        deny_when_closed=deny_when_closed,
+        grace=grace,
+    )
 
 
 class Desk:

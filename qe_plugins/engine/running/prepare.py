@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +11,12 @@ from qe_plugins import plugins as manager
 from qe_plugins import state_dir
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.engine.contracts.terms import ContractTerms, contract_terms
-from qe_plugins.engine.risk.rung import check_rung
 from qe_plugins.engine.rolling.front import Front
 from qe_plugins.engine.rolling.roll_points import roll_points
 from qe_plugins.engine.running.account_checks import check_currency, check_netting
 from qe_plugins.engine.running.availability import AvailableData
 from qe_plugins.engine.running.components import KINDS, Component, components
-from qe_plugins.engine.settings.entries import entries, front_id
+from qe_plugins.engine.settings.entries import entries, front_id, texts
 from qe_plugins.engine.settings.nautilus_config import check_account
 from qe_plugins.errors import DataError
 from qe_plugins.market.sessions import trading_window
@@ -135,3 +134,39 @@ def activated(loaded: Loaded) -> PluginManager:
         assert found.cls is not None
         named.append((name, loaded.decode(found.cls.Config, "plugins", name)))
     return PluginManager.activate(named)
+
+
+def check_rung(loaded: Loaded, roots: Mapping[str, str], sized: Container[str]) -> None:
+    """Raise ConfigError where the rung does not allow orders that a configuration is sure to send.
+
+    `roots` are the roots of the data's contracts and fronts, by id; `sized` are the names of
+    strategies that take their sizes from the desk.
+    """
+    rung = loaded.config.rung
+    if not rung.enforced:
+        return
+    hint = "Name the rung that it needs, such as `rung: {name: 1 ES, risk: 500 USD}`."
+    if rung.root is not None and rung.root not in roots.values():
+        in_data = ", ".join(sorted(set(roots.values())))
+        message = f"{rung.title} holds {rung.root}, the data has {in_data}."
+        raise loaded.error(message, "rung", "name", hint=hint)
+    for entry in entries(loaded, "strategies"):
+        root_by_key = {key: _root_of(text, roots) for key, text in texts(entry.settings)}
+        ordered = {root for root in root_by_key.values() if root is not None}
+        if rung.root is not None and ordered and rung.root not in ordered:
+            key = next(key for key, root in root_by_key.items() if root is not None)
+            message = f"{rung.title} holds {rung.root}, not {', '.join(sorted(ordered))}."
+            raise loaded.error(message, *entry.keys, key, hint=hint)
+        size = entry.settings.get("contracts")
+        if entry.name in sized or not isinstance(size, int):
+            continue
+        if size > rung.max_contracts > 0:
+            message = f"{rung.title} allows {rung.max_contracts} contracts, was {size}."
+            raise loaded.error(message, *entry.keys, "contracts", hint=hint)
+
+
+def _root_of(text: str, roots: Mapping[str, str]) -> str | None:
+    """Return the root of the contract or bar type that a setting names, None for another text."""
+    if text in roots.values():
+        return text
+    return roots.get(text) or roots.get(text.partition("-")[0])
