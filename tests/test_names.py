@@ -42,8 +42,8 @@ NICKNAMES = {
 OF_LIBRARIES = {"floor", "shift"}
 """Attributes of NumPy's and Polars' own."""
 
-DEPRECATED = {"worth", "is_worth"}
-"""Aliases for one release: a plugin may still call them."""
+ALLOWED = {"worth", "is_worth", "good_till"}
+"""Aliases for one release, which a plugin may still call, and the term for a time in force."""
 
 PROSE = re.compile(
     r"\b(?:wish(?:es|ed)?|whoever|nobody|somebody|told of|hears|anew)\b", re.IGNORECASE
@@ -153,7 +153,7 @@ def names(file: Path) -> Iterator[tuple[int, str]]:
     before = ""
     for token in tokenize.generate_tokens(io.StringIO(file.read_text(encoding="utf-8")).readline):
         foreign = before == "." and token.string in OF_LIBRARIES
-        if token.type == tokenize.NAME and not foreign and token.string not in DEPRECATED:
+        if token.type == tokenize.NAME and not foreign and token.string not in ALLOWED:
             yield token.start[0], token.string
         before = token.string
 
