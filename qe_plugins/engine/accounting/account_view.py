@@ -1,9 +1,8 @@
-"""Nautilus' portfolio and cache as components and plugins see them: with one account in them.
+"""Nautilus' portfolio and cache as strategies and plugins read them: with a single account.
 
-The engine keeps an account for every venue that contracts trade on, and knows margin as a fraction
-of a price. A futures broker keeps one account and asks for dollars a contract; so whichever venue
-or account id is asked for, the answer is that account. What belongs to a contract, a venue or a
-strategy is the engine's own answer.
+The engine has an account for every venue that contracts trade on, and margins as a fraction of the
+price. A futures broker has one account and margins in dollars per contract; so every venue and
+account id returns that account. Figures of a contract, a venue or a strategy are the engine's own.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ FILTER = "account_id"
 
 
 class SingleAccount:
-    """The account as Nautilus' own `MarginAccount`, brought up to date when it is asked for.
+    """The account as Nautilus' own `MarginAccount`, brought up to date when it is read.
 
-    `name` is the venue that the configuration gives it, `venues` those that contracts trade on:
-    for each of them, `engines`, the engine keeps an account of its own.
+    `name` is the venue of the configuration, `venues` are those that contracts trade on. `engines`
+    are the venues for which the engine has an account of its own, `now` returns UTC nanoseconds.
     """
 
     def __init__(
@@ -53,9 +52,9 @@ class SingleAccount:
         self._account = MarginAccount(self._event(balance.starting, {}, 0), False)
 
     def account(self) -> MarginAccount:
-        """Return the account as it stands: balance, and margins in dollars a contract.
+        """Return the account at this moment: balance, and margins in dollars per contract.
 
-        What is locked is the initial margin of positions and working orders, as the gate holds it.
+        The locked balance is the initial margin of positions and working orders, as in the gate.
         """
         now = self.now()
         state = (self.balance.total(), self.margins(now))
@@ -65,14 +64,14 @@ class SingleAccount:
         return self._account
 
     def margins(self, now: int | None = None) -> dict[Any, tuple[Decimal, Decimal]]:
-        """Return the initial and the maintenance margin of each contract at risk, in currency."""
+        """Return initial and maintenance margin of each contract with exposure, in currency."""
         return self._margin.by_contract(self.now() if now is None else now)
 
     def money(self, amount: Decimal) -> Money:
         """Return an amount in the account's currency, rounded to its cents (half to even)."""
         return Money.from_decimal(amount, self.balance.currency)
 
-    def is_meant(self, venue: Any, account_id: Any) -> bool:
+    def is_own(self, venue: Any, account_id: Any) -> bool:
         """Say whether a venue or an account id is this account's."""
         return account_id in self.ids if account_id is not None else venue in self.venues
 
@@ -80,8 +79,8 @@ class SingleAccount:
         self, total: Decimal, margins: dict[Any, tuple[Decimal, Decimal]], ts: int
     ) -> AccountState:
         amount = self.money(total)
-        tied = sum((initial for initial, _ in margins.values()), ZERO)
-        locked = self.money(max(min(tied, amount.as_decimal()), ZERO))
+        initial_margin = sum((initial for initial, _ in margins.values()), ZERO)
+        locked = self.money(max(min(initial_margin, amount.as_decimal()), ZERO))
         return AccountState(
             account_id=self.id,
             account_type=AccountType.MARGIN,
@@ -99,16 +98,16 @@ class SingleAccount:
 
 
 class ForwardingView:
-    """Passes everything on to the engine's object, but for what its subclass answers.
+    """Forwards every attribute to the engine's object, but those that a subclass defines.
 
-    Where the engine can filter by account id, the one account's id filters nothing out.
+    Where a method filters by account id, the single account's id filters nothing out.
     """
 
-    def __init__(self, inner: Any, one: SingleAccount) -> None:
-        self._inner, self._one = inner, one
+    def __init__(self, inner: Any, account: SingleAccount) -> None:
+        self._inner, self._account = inner, account
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # a copy that is being made has none of ours yet
+        if name.startswith("_"):  # while it is copied, the attributes below are not set yet
             raise AttributeError(name)
         found = getattr(self._inner, name)
         if callable(found):
@@ -121,48 +120,48 @@ class ForwardingView:
         place = list(inspect.signature(method).parameters).index(FILTER)
 
         @wraps(method)
-        def asked(*args: Any, **kwargs: Any) -> Any:
-            if kwargs.get(FILTER) in self._one.ids:
+        def unfiltered(*args: Any, **kwargs: Any) -> Any:
+            if kwargs.get(FILTER) in self._account.ids:
                 del kwargs[FILTER]
-            elif len(args) > place and args[place] in self._one.ids:
+            elif len(args) > place and args[place] in self._account.ids:
                 args = (*args[:place], None, *args[place + 1 :])
             return method(*args, **kwargs)
 
-        return asked
+        return unfiltered
 
 
 class CacheView(ForwardingView):
-    """The engine's cache, where every venue has the one account."""
+    """The engine's cache, where every venue has the single account."""
 
     def account(self, account_id: Any) -> Any:
-        return self._one.account() if account_id in self._one.ids else None
+        return self._account.account() if account_id in self._account.ids else None
 
     def account_for_venue(self, venue: Any) -> Any:
-        return self._one.account() if venue in self._one.venues else None
+        return self._account.account() if venue in self._account.venues else None
 
     def account_id(self, venue: Any) -> Any:
-        return self._one.id if venue in self._one.venues else None
+        return self._account.id if venue in self._account.venues else None
 
 
 class PortfolioView(ForwardingView):
-    """The engine's portfolio, where every venue has the one account."""
+    """The engine's portfolio, where every venue has the single account."""
 
     def account(self, venue: Any = None, account_id: Any = None) -> Any:
-        return self._one.account() if self._one.is_meant(venue, account_id) else None
+        return self._account.account() if self._account.is_own(venue, account_id) else None
 
     def equity(self, venue: Any = None, account_id: Any = None) -> dict[Any, Money]:
-        if not self._one.is_meant(venue, account_id):
+        if not self._account.is_own(venue, account_id):
             return {}
-        balance = self._one.balance
-        return {balance.currency: self._one.money(balance.equity())}
+        balance = self._account.balance
+        return {balance.currency: self._account.money(balance.equity())}
 
     def missing_price_instruments(self, venue: Any, account_id: Any = None) -> list[Any]:
-        return self._one.balance.unpriced() if self._one.is_meant(venue, account_id) else []
+        return self._account.balance.unpriced() if self._account.is_own(venue, account_id) else []
 
     def balances_locked(self, venue: Any = None, account_id: Any = None) -> Any:
-        if not self._one.is_meant(venue, account_id):
+        if not self._account.is_own(venue, account_id):
             return None
-        return self._one.account().balances_locked()
+        return self._account.account().balances_locked()
 
     def instrument_initial_margins(self, venue: Any = None, account_id: Any = None) -> Any:
         return self._margins(0, venue, account_id)
@@ -180,19 +179,19 @@ class PortfolioView(ForwardingView):
         return self._summed("net_exposures", venue, account_id, **more)
 
     def build_snapshot(self, account_id: Any) -> None:
-        """Raise: the engine's own snapshot would be of one venue's part of the account."""
-        raise NotImplementedError("ask account(), equity() and unrealized_pnls() instead")
+        """Raise NotImplementedError: the engine's snapshot would be of one venue only."""
+        raise NotImplementedError("use account(), equity() and unrealized_pnls() instead")
 
     snapshots = build_snapshot
 
     def _margins(self, which: int, venue: Any, account_id: Any) -> dict[Any, Money] | None:
-        if not self._one.is_meant(venue, account_id):
+        if not self._account.is_own(venue, account_id):
             return None
-        return {c: self._one.money(both[which]) for c, both in self._one.margins().items()}
+        return {c: self._account.money(both[which]) for c, both in self._account.margins().items()}
 
     def _summed(self, name: str, venue: Any, account_id: Any, **more: Any) -> dict[Any, Money]:
-        """Return the engine's answer for a venue; for the account that of all venues together."""
-        venues = [venue] if venue is not None else self._one.venues
+        """Return the engine's amounts for a venue; without one, the sums over all venues."""
+        venues = [venue] if venue is not None else self._account.venues
         found: dict[Any, Money] = {}
         for one in venues:
             for currency, amount in (getattr(self._inner, name)(venue=one, **more) or {}).items():

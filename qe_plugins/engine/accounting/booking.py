@@ -279,4 +279,4 @@ class TradeBooker:
         votes = recorder.votes_behind(fills[0].signal)
         trade = build_trade(fills, closed.closed, closed.multiplier, prices, votes)
         recorder.trade(trade, fills[-1])
-        self._observers.tell("trade_closed", trade.closed, trade=trade)
+        self._observers.notify("trade_closed", trade.closed, trade=trade)

@@ -1,4 +1,4 @@
-"""Contracts by their ids, with the money facts that their definitions lack: margin and fee."""
+"""Instruments by their ids, and the fee model: definitions lack fees, and margins in dollars."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 ZERO = Decimal(0)
 
 SETTLES = "EXPIRATION-"
-"""How the ids of the orders begin by which the engine settles an expired contract."""
+"""Prefix of the client order ids of the engine's own orders that settle an expired contract."""
 
-KEPT = (
+COPIED_FIELDS = (
     *("raw_symbol", "asset_class", "underlying", "activation_ns", "expiration_ns", "currency"),
     *("price_precision", "price_increment", "multiplier", "lot_size", "max_quantity"),
     *("min_quantity", "exchange", "ts_event", "ts_init"),
@@ -25,7 +25,7 @@ KEPT = (
 
 
 class FeeByDate(FeeModel):
-    """A fee a contract and side that depends on the root and on the day of the order."""
+    """Fees per contract and side that depend on the root and on the day of the order."""
 
     def __init__(self, money: Mapping[str, ContractTerms], currency: Currency) -> None:
         self._money, self._currency = money, currency
@@ -38,7 +38,7 @@ class FeeByDate(FeeModel):
 
 
 def fee_model(money: Mapping[str, ContractTerms], currency: str) -> Any:
-    """Return the model that charges each root's fee on each side of a trade."""
+    """Return the fee model that charges each root's fee per contract and side."""
     charged = Currency.from_str(currency)
     amounts = {fee.amount for terms in money.values() for fee in terms.fees}
     if len(amounts) == 1:
@@ -47,16 +47,16 @@ def fee_model(money: Mapping[str, ContractTerms], currency: str) -> Any:
 
 
 def without_margins(contract: FuturesContract) -> FuturesContract:
-    """Return `contract` without margins: the engine knows them as a fraction of a price only.
+    """Return `contract` without margins, which the engine takes as a fraction of the price.
 
-    The gate holds the table's dollars, whatever the price.
+    The gate checks the margins in dollars per contract instead.
     """
     return remade(contract, margin_init=ZERO, margin_maint=ZERO)
 
 
 def remade(contract: FuturesContract, **changes: Any) -> FuturesContract:
-    """Return `contract` with other values in some fields: it cannot be changed in place."""
-    fields: dict[str, Any] = {name: getattr(contract, name) for name in KEPT}
+    """Return a copy of `contract` with other values in some fields; it is immutable."""
+    fields: dict[str, Any] = {name: getattr(contract, name) for name in COPIED_FIELDS}
     return FuturesContract(**fields | {"instrument_id": contract.id} | changes)
 
 
@@ -66,9 +66,9 @@ def instrument_of(cache: Any, instrument_id: str) -> Any:
 
 
 class Instruments(dict[str, Any]):
-    """The engine's instruments by their ids as text, as they were when first asked for.
+    """The engine's instruments by their ids as text, as they were at the first look-up.
 
-    None where there is no such instrument.
+    None for an id without an instrument.
     """
 
     def __init__(self, cache: Any) -> None:

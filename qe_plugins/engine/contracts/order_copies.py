@@ -1,4 +1,4 @@
-"""Put an order on another contract: the same order, made anew."""
+"""Copy an order with other values in some fields, such as another contract."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ PRICES = ("price", "trigger_price", "activation_price")
 
 
 def rebuilt(order: Any, kind: Any = None, **changes: Any) -> Any:
-    """Return `order` with other values in some fields, as an order of `kind`, by default its own.
+    """Return a copy of `order` with other values in some fields.
 
-    The engine's orders cannot be changed in place.
+    `kind` is the class of the copy, by default the order's own. The engine's orders are immutable.
     """
-    return (kind or type(order)).create(OrderInitialized(**_fields(order) | changes))
+    return (kind or type(order)).create(OrderInitialized(**_initial_fields(order) | changes))
 
 
 def dated(order: Any, contract: InstrumentId) -> Any:
-    """Return `order`, by its own id, on a dated contract."""
+    """Return `order` for a dated contract, under the same client order id."""
     return rebuilt(order, instrument_id=contract)
 
 
@@ -34,9 +34,9 @@ def moved_exits(
     fresh: Callable[[], Any],
     now: int,
 ) -> list[Any]:
-    """Return working exits on the next contract, moved by the difference of `prices`.
+    """Return working exits for the next contract, moved by the difference of `prices`.
 
-    `fresh` makes client order ids; `now` is UTC nanoseconds. What cancels what stays as it was.
+    `fresh` returns a new client order id; `now` is UTC nanoseconds. Links between the exits stay.
     """
     ids = {order.client_order_id: fresh() for order in orders}
     return [_moved(order, contract, prices[1] - prices[0], ids, now) for order in orders]
@@ -59,11 +59,11 @@ def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any],
     }
     for name in PRICES:
         if (price := getattr(order, name, None)) is not None:
-            shifted = price.as_decimal() + by
-            fields[name] = Price.from_decimal_dp(shifted, price.precision)
+            moved = price.as_decimal() + by
+            fields[name] = Price.from_decimal_dp(moved, price.precision)
     return rebuilt(order, **fields)
 
 
-def _fields(order: Any) -> dict[str, Any]:
-    begun = order.init_event
-    return {name: getattr(begun, name) for name in FIELDS}
+def _initial_fields(order: Any) -> dict[str, Any]:
+    first = order.init_event
+    return {name: getattr(first, name) for name in FIELDS}

@@ -1,4 +1,4 @@
-"""What a contract costs and ties up, as it was on the day: `contracts:`, else the dated table."""
+"""Fees and margins of each root by date: from `contracts:`, else from configs/markets.yaml."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from qe_plugins.market.specs import RootSpec
 
 CHICAGO = ZoneInfo("America/Chicago")
-OPENS = time(17)  # on the evening before, a session's date begins
+OPENS = time(17)  # in Chicago on the evening before: a session's date begins
 CONFIGURED = "`contracts:`"
 
 
 class FeePeriod(msgspec.Struct, frozen=True):
-    """A fee a contract and side, in USD, from a moment on (UTC nanoseconds)."""
+    """A fee per contract and side in USD, from a moment on (UTC nanoseconds)."""
 
     since: int
     amount: Decimal
 
 
 class MarginRates(msgspec.Struct, frozen=True):
-    """Margins a contract, in USD, from a moment on (UTC nanoseconds)."""
+    """Margins per contract in USD, from a moment on (UTC nanoseconds)."""
 
     since: int
     initial: Decimal
@@ -42,14 +42,14 @@ class MarginRates(msgspec.Struct, frozen=True):
     day_trade: Decimal | None = None
 
     def during(self, basis: str) -> MarginRates:
-        """Return what is tied up inside a session: the day trader's where that is the basis."""
+        """Return the margins inside a session on a basis: `overnight` or `day_trade`."""
         if basis == "overnight" or self.day_trade is None:
             return self
         return MarginRates(self.since, self.day_trade, self.day_trade, self.day_trade)
 
 
 class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """The money facts of one root over a run, oldest first, and where they come from.
+    """Fees and margins of one root over a run, oldest first, and their source.
 
     `start` is that of the run (UTC nanoseconds): the first entry of a table may be later.
     """
@@ -61,7 +61,7 @@ class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
     start: int = 0
 
     def fee(self, ts: int) -> Decimal:
-        """Return the fee of a contract and side at a moment (UTC nanoseconds)."""
+        """Return the fee per contract and side in force at a moment (UTC nanoseconds)."""
         return in_force_at(self.fees, ts).amount
 
     def margin(self, ts: int) -> MarginRates:
@@ -70,7 +70,7 @@ class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def in_force_at[T: (FeePeriod, MarginRates)](entries: Sequence[T], ts: int) -> T:
-    """Return the entry in force at a moment; before the first one, the first."""
+    """Return the entry in force at a moment (UTC ns); before the first one, the first."""
     if len(entries) == 1:
         return entries[0]
     return entries[max(bisect_right(entries, ts, key=lambda one: one.since) - 1, 0)]
@@ -79,10 +79,10 @@ def in_force_at[T: (FeePeriod, MarginRates)](entries: Sequence[T], ts: int) -> T
 def contract_terms(
     loaded: Loaded, contracts: Iterable[FuturesContract], start: int, end: int
 ) -> dict[str, ContractTerms]:
-    """Return the money facts of each root on the tape, from `start` to `end` (UTC nanoseconds).
+    """Return the terms of each root on the tape, from `start` to `end` (UTC nanoseconds).
 
-    A root that neither `contracts:` nor the table has, and a day-trade margin that is asked for
-    and not known, is an error.
+    Raises ConfigError for a root that neither `contracts:` nor the table has, for a fee in parts of
+    a cent, and for a day-trade margin that is needed and unknown.
     """
     found = {}
     for root in sorted({contract.underlying for contract in contracts}):
@@ -101,7 +101,7 @@ def contract_terms(
 
 
 def from_config(root: str, written: ContractSettings) -> ContractTerms:
-    """Return what `contracts:` says of a root."""
+    """Return the terms of a root from `contracts:`."""
     margins = MarginRates(0, written.margin_init, written.margin_maint, written.day_trade)
     return ContractTerms(
         root=root, fees=[FeePeriod(0, written.fee)], margins=[margins], source=CONFIGURED
@@ -109,7 +109,7 @@ def from_config(root: str, written: ContractSettings) -> ContractTerms:
 
 
 def from_table(loaded: Loaded, root: str, start: int, end: int) -> ContractTerms:
-    """Return what the dated table says of a root, as far as a run needs it."""
+    """Return the terms of a root from the dated table, those in force during a run."""
     try:
         table: RootSpec = market(root)
     except DataError as error:
@@ -133,7 +133,7 @@ def from_table(loaded: Loaded, root: str, start: int, end: int) -> ContractTerms
 def in_force_between[T: (FeePeriod, MarginRates)](
     entries: list[T], start: int, end: int
 ) -> list[T]:
-    """Return the entries that are in force between two moments, both inclusive."""
+    """Return the entries in force between two moments (UTC ns), both inclusive."""
     entries = sorted(entries, key=lambda one: one.since)
     first = in_force_at(entries, start)
     return [one for one in entries if one is first or start < one.since <= end]
@@ -164,29 +164,29 @@ def _check_day_trade(loaded: Loaded, terms: ContractTerms) -> None:
 
 
 def fees_in_words(terms: ContractTerms, currency: str) -> list[str]:
-    """Say each fee in a sentence, with the table and the day from which it holds."""
+    """Return a sentence a fee, with the table and the day from which it is in force."""
     return [
         f"{terms.root}: {one.amount} {currency} a contract and side"
-        f"{_since(one, terms.fees, terms)}."
+        f"{_source(one, terms.fees, terms)}."
         for one in terms.fees
     ]
 
 
 def margins_in_words(terms: ContractTerms, currency: str) -> list[str]:
-    """Say each margin in a sentence, with the table and the day from which it holds."""
+    """Return a sentence a margin, with the table and the day from which it is in force."""
     return [
         f"{terms.root}: margin {one.initial:,} {currency} to open, {one.maintenance:,} to hold"
-        f"{_day_trade(one)}{_since(one, terms.margins, terms)}."
+        f"{_day_trade_text(one)}{_source(one, terms.margins, terms)}."
         for one in terms.margins
     ]
 
 
-def _since[T: (FeePeriod, MarginRates)](one: T, entries: Sequence[T], terms: ContractTerms) -> str:
+def _source[T: (FeePeriod, MarginRates)](one: T, entries: Sequence[T], terms: ContractTerms) -> str:
     if not one.since:
         return f" ({terms.source})"
     first = ", the first there is" if one is entries[0] and one.since > terms.start else ""
     return f" ({terms.source} as of {session_date(one.since)}{first})"
 
 
-def _day_trade(margins: MarginRates) -> str:
+def _day_trade_text(margins: MarginRates) -> str:
     return "" if margins.day_trade is None else f", {margins.day_trade:,} inside a session"

@@ -264,7 +264,7 @@ def all_callbacks(author: type) -> dict[str, Any]:
 def order_callbacks(author: Any, context: RunContext) -> dict[str, Any]:
     """Return the order callbacks that do the run's accounting, then call the author's."""
     sent_orders, liquidator_on_fill = context.sent_orders, context.liquidator.on_fill
-    book, count = context.trade_booker.on_fill, context.balance.filled
+    book, count = context.trade_booker.on_fill, context.balance.on_fill
 
     def on_order_filled(self: Any, event: Any) -> None:
         sent_orders.pop(event.client_order_id, None)
@@ -278,7 +278,9 @@ def order_callbacks(author: Any, context: RunContext) -> dict[str, Any]:
         author.on_order_denied(self, event)
 
     def on_order_updated(self: Any, event: Any) -> None:
-        if context.stop_limits is None or not context.stop_limits.repriced(event.client_order_id):
+        if context.stop_limits is None or not context.stop_limits.is_repriced(
+            event.client_order_id
+        ):
             author.on_order_updated(self, event)
 
     def on_order_event(self: Any, event: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tell plugins what happened, on a thread of their own: they can be slow, but never in the way."""
+"""Call the hooks that only observe on a thread of their own, so that they cannot delay trading."""
 
 from __future__ import annotations
 
@@ -16,65 +16,65 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAUSE = 0.05
-"""Seconds between looks at what is to be told. To wake the thread for each would cost more."""
+"""Seconds between two looks at the queue. Waking the thread for each call would cost more."""
 
 
-type Said = tuple[str, int, HookResult]
-"""Which hook, about what moment (UTC ns), and what a plugin said."""
+type ObserverAnswer = tuple[str, int, HookResult]
+"""A hook, the moment of the call (UTC ns), and a plugin's answer."""
 
 
 class Observers:
-    """Runs `order_denied`, `trade_closed` and `session_closed` one after the other."""
+    """Calls `order_denied`, `trade_closed` and `session_closed` in the order they are queued."""
 
     def __init__(self, plugins: PluginManager, failures: PluginFailureLog) -> None:
         self._plugins, self._failures = plugins, failures
-        self._said: list[Said] = []
+        self._answers: list[ObserverAnswer] = []
         self._hooks = {
             name
             for name in ("order_denied", "trade_closed", "session_closed")
             if plugins.caller(name) is not None
         }
         self._jobs: deque[tuple[str, int, dict[str, Any]]] = deque()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="qe-observers", daemon=True)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._call_queued, name="qe-observers", daemon=True)
 
     def wants(self, hook: str) -> bool:
         """Say whether any active plugin implements `hook`."""
         return hook in self._hooks
 
-    def tell(self, hook: str, ts: int, **arguments: Any) -> None:
-        """Queue a call. `arguments` must be plain data: nothing of the engine may cross."""
+    def notify(self, hook: str, ts: int, **arguments: Any) -> None:
+        """Queue a call. `arguments` must be plain data: no engine object may cross threads."""
         if hook in self._hooks:
             if self._thread.ident is None:  # a run that fails while it is built leaves no thread
                 self._thread.start()
             self._jobs.append((hook, ts, arguments))
 
-    def close(self) -> list[Said]:
-        """Wait until everything told was heard; return what the observers had to say."""
+    def close(self) -> list[ObserverAnswer]:
+        """Wait until every queued call has been made; return the observers' answers."""
         if self._thread.is_alive():
-            self._over.set()
+            self._closing.set()
             self._thread.join()
-        return self._said
+        return self._answers
 
-    def _work(self) -> None:
-        over = False
-        while not over:
-            over = self._over.wait(PAUSE)
+    def _call_queued(self) -> None:
+        closing = False
+        while not closing:
+            closing = self._closing.wait(PAUSE)
             while self._jobs:
-                self._tell(*self._jobs.popleft())
+                self._call_plugins(*self._jobs.popleft())
 
-    def _tell(self, hook: str, ts: int, arguments: dict[str, Any]) -> None:
+    def _call_plugins(self, hook: str, ts: int, arguments: dict[str, Any]) -> None:
         asker = self._plugins.caller(hook)
-        for given in asker.call_quietly(arguments) if asker else ():
-            answer = self._judged(hook, given, arguments)
+        for answered in asker.call_quietly(arguments) if asker else ():
+            answer = self._checked(hook, answered, arguments)
             if answer.error is not None:
                 log.error("%s failed in %s: %s", answer.plugin, hook, named(answer.error))
                 self._failures.add(answer.plugin, hook, answer.error, ts)
-                answer.error.__traceback__ = None  # it would keep all that the plugin looked at
-            self._said.append((hook, ts, answer))
+                answer.error.__traceback__ = None  # it would keep the plugin's local variables
+            self._answers.append((hook, ts, answer))
 
-    def _judged(self, hook: str, answer: HookResult, arguments: dict[str, Any]) -> HookResult:
-        """Return a review as a failure where it is of another trade than the one it was given."""
+    def _checked(self, hook: str, answer: HookResult, arguments: dict[str, Any]) -> HookResult:
+        """Return an answer; a review that names another trade than the one passed is a failure."""
         review, trade = answer.value, arguments.get("trade")
         if trade is None or review is None or review.trade_id == trade.id:
             return answer

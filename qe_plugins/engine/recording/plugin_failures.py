@@ -1,4 +1,4 @@
-"""What plugins raised in a run: equal failures are one, with a count, and too many end the run."""
+"""Exceptions of plugins in a run: equal ones are counted together, and too many end the run."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "p
 class FailureCount:
     """Equal failures of one plugin in one hook: same error, raised at the same line.
 
-    `where` is `agents/hunter.py:12`, empty where the hook raised nothing but gave a wrong answer;
-    `first` and `last` are UTC nanoseconds; `traceback` is that of the first.
+    `where` is `agents/hunter.py:12`, empty where the hook returned a wrong answer and raised
+    nothing; `first` and `last` are UTC nanoseconds; `traceback` is that of the first.
     """
 
     plugin: str
@@ -41,7 +41,7 @@ class FailureCount:
 
 
 class PluginFailureLog:
-    """The failures of one run. `most` is how many there may be. Any thread may add one."""
+    """The failures of one run; more than `most` end it. Any thread may add one."""
 
     def __init__(self) -> None:
         self.most = 100
@@ -50,37 +50,37 @@ class PluginFailureLog:
         self._lock = threading.Lock()
 
     def add(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
-        """Count what a plugin raised in a hook at a moment of the market (UTC nanoseconds)."""
-        said, where = safe_text.named(error), place_of(error)
+        """Count an exception of a plugin in a hook; `ts` is market time (UTC nanoseconds)."""
+        text, where = safe_text.named(error), location_of(error)
         with self._lock:
             self._total += 1
-            key = (plugin, hook, said, where)
+            key = (plugin, hook, text, where)
             known = self._known.get(key)
             if known is None:
-                text = "".join(traceback.format_exception(_trimmed(error))).rstrip()
-                known = FailureCount(plugin, hook, said, where, ts, ts, safe_text.writable(text))
+                shown = "".join(traceback.format_exception(_trimmed(error))).rstrip()
+                known = FailureCount(plugin, hook, text, where, ts, ts, safe_text.writable(shown))
                 self._known[key] = known
             known.count += 1
             known.first, known.last = min(known.first, ts), max(known.last, ts)
 
     def check(self) -> None:
-        """Raise PluginFailures where there were more than there may be."""
+        """Raise PluginFailures where there were more failures than `most`."""
         if self._total > self.most:
             first = self.listed()[0]
             raise PluginFailures(
                 f"plugins failed {self._total} times, max_failures is {self.most}: {first}.",
-                hint="Mend the plugin, or allow more with --set plugins.max_failures=N.",
+                hint="Fix the plugin, or allow more with --set plugins.max_failures=N.",
                 details=first.traceback,
             )
 
     def listed(self) -> list[FailureCount]:
-        """Return the failures by the time of their first, the same in every run."""
+        """Return the failures by the time of their first, in the same order in every run."""
         with self._lock:
             known = list(self._known.values())
         return sorted(known, key=lambda one: (one.first, one.plugin, one.hook, one.error))
 
     def facts(self) -> list[Fact]:
-        """Return one fact a failure. Its traceback, with paths of one machine, is not in it."""
+        """Return one fact a failure, without its traceback: that has paths of one machine."""
         return [
             Fact(
                 id=f"{FactKind.FAILURE}:{number}",
@@ -98,13 +98,13 @@ class PluginFailureLog:
             for number, one in enumerate(self.listed(), start=1)
         ]
 
-    def plain(self) -> list[dict[str, Any]]:
-        """Return the failures as plain data with tracebacks; `text` is one as a line."""
+    def to_plain(self) -> list[dict[str, Any]]:
+        """Return the failures as plain data with tracebacks; `text` is the failure in one line."""
         return [asdict(one) | {"text": str(one)} for one in self.listed()]
 
 
-def place_of(error: BaseException) -> str:
-    """Return the file and line of a plugin's code that raised, relative to the working folder."""
+def location_of(error: BaseException) -> str:
+    """Return where a plugin's code raised, as file:line relative to the working folder."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -119,7 +119,7 @@ def place_of(error: BaseException) -> str:
 
 
 def _trimmed(error: BaseException) -> BaseException:
-    """Return the error without the frame of ours that called the plugin."""
+    """Return the error without the frame of qe_plugins that called the plugin."""
     trace = error.__traceback__
     if trace is not None and trace.tb_frame.f_code.co_filename == caller.__file__:
         return error.with_traceback(trace.tb_next)

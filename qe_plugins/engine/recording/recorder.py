@@ -1,4 +1,4 @@
-"""What a run remembers for its journal and its report, buffered until the run is over."""
+"""Buffer what happens in a run, for its journal and its report, until the run is over."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Facts in the order they happened. Ids are the same in every run of the same tape.
+    """Facts in the order they happened. Ids are the same in every run of the same data.
 
-    `sent_on` is the event that a strategy was handling when an order left it, by client order id.
-    `label` keeps the ids of what was said after the event apart from those of the run itself.
+    `votes` are the proposals at each bar, `consolidated` the votes behind each signal by its id,
+    `signals` votes and signals by id. `sent_on` is the event that a strategy was handling when it
+    sent an order, by client order id; `closing_fill` the id of the fill that closed each trade.
+    `label` tells ids of facts that are recorded after the run from those of the run itself.
     """
 
     follows_orders: ClassVar[bool] = False
@@ -42,7 +44,7 @@ class Recorder:
     def order_id(self, order: Any) -> str:
         """Return the client order id of an order or of its event, the same in every run.
 
-        The engine gives the orders by which it settles an expired contract a random id.
+        The engine's orders that settle an expired contract have random ids; they are numbered.
         """
         text: str = order.client_order_id.value
         if not text.startswith(SETTLES):
@@ -51,30 +53,30 @@ class Recorder:
         return self._expiries.setdefault(text, settled)
 
     def sends(self, order: Any, event: object) -> None:
-        """Remember the event that a component was handling when an order left it."""
+        """Record the event that a component was handling when it sent an order."""
         self.sent_on[order.client_order_id] = event
 
     def happened(self, event: Any) -> None:
-        """Take an event of an order, where `follows_orders` says that they are wanted."""
+        """Do nothing with an order event; a subclass whose `follows_orders` is true may."""
 
     def voted(self, bar: Bar, votes: Sequence[Signal]) -> None:
-        """Remember what plugins wished for at a bar."""
+        """Record the votes of the plugins at a bar."""
         self.votes.append((bar, votes))
         for vote in votes:
             self.signals[vote.id] = vote
 
     def signal(self, signal: Signal, votes: Sequence[Signal]) -> None:
-        """Remember what the arbiter made of the votes."""
+        """Record the signal that the arbiter returned for some votes."""
         self.signals[signal.id] = signal
         self.consolidated[signal.id] = votes
 
     def size(self, signal: Signal, size: Size, source: str, ts: int) -> None:
-        """Remember how many contracts a signal was worth, and why."""
+        """Record the number of contracts for a signal, and the reason."""
         body = {"contracts": size.contracts, "reason": size.reason}
         self.numbered(FactKind.SIZE, ts, source, signal.id or None, body)
 
     def veto(self, order: OrderRequest, plugin: str, reason: str) -> None:
-        """Remember one refusal. A refused modification is a veto of the order as it stood."""
+        """Record a veto. One of a modification is a veto of the order before the modification."""
         body: dict[str, Any] = {
             "plugin": plugin,
             "reason": reason,
@@ -89,31 +91,31 @@ class Recorder:
         self.numbered(FactKind.VETO, order.ts, plugin, f"order:{order.client_order_id}", body)
 
     def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
-        """Remember that a plugin failed. Raises PluginFailures where that is once too often."""
+        """Record that a plugin failed. Raises PluginFailures after too many failures."""
         self.failures.add(plugin, hook, error, ts)
         self.failures.check()
 
     def review(self, plugin: str, review: Review, ts: int) -> None:
-        """Remember what an analyst said of a trade."""
+        """Record an analyst's review of a trade."""
         body = {"summary": review.summary, "facts": review.facts}
         fact_id = f"review:{plugin}:{review.trade_id}"
         self._add(fact_id, FactKind.REVIEW, ts, plugin, f"trade:{review.trade_id}", body)
 
     def proposal(self, plugin: str, proposal: Proposal, ts: int) -> None:
-        """Remember what somebody proposed."""
+        """Record a plugin's proposal."""
         body = {"title": proposal.title, "reason": proposal.reason, "change": proposal.change}
         self.numbered(FactKind.PROPOSAL, ts, plugin, None, body)
 
     def trade(self, trade: Trade, last: Fill) -> None:
-        """Remember a closed trade and the fill that closed it."""
+        """Record a closed trade and the fill that closed it."""
         self.trades.append(trade)
         self.closing_fill[trade.id] = last.trade_id
 
     def tagged(self, order: Any) -> str | None:
-        """Return the id of the signal that an order is tagged with, None where it has none.
+        """Return the id of the signal that an order is tagged with, None without one.
 
-        So an entry that turns a position keeps its signal: it is sent when the old position has
-        closed, which is later than the signal.
+        An entry that reverses a position is sent when the old position has closed, later than its
+        signal: the tag keeps the signal.
         """
         if order is None or not self.signals:
             return None
@@ -127,7 +129,7 @@ class Recorder:
     def numbered(
         self, kind: FactKind, ts: int, source: str, cause: str | None, body: dict[str, Any]
     ) -> str:
-        """Append a fact whose id is its kind and a running number; return the id."""
+        """Append a fact whose id is its kind and the next number; return the id."""
         return self._add(self.new_id(kind), kind, ts, source, cause, body)
 
     def new_id(self, kind: FactKind) -> str:
@@ -154,7 +156,7 @@ class Recorder:
 
 
 class IdTexts(dict[Any, str]):
-    """Ids of the engine as text, made once each."""
+    """Ids of the engine as text, each converted once."""
 
     def __missing__(self, key: Any) -> str:
         text = self[key] = str(key)
@@ -162,12 +164,12 @@ class IdTexts(dict[Any, str]):
 
 
 def snapshot_id(bar: Bar) -> str:
-    """Return the id of the fact that a bar closed."""
+    """Return the id of the fact of a closed bar."""
     return f"snapshot:{bar.bar_type}@{bar.ts_event}"
 
 
 def snapshot(bar: Bar) -> Fact:
-    """Return the fact that a bar closed, as the plugins saw it."""
+    """Return the fact of a closed bar, with the prices that plugins received."""
     body = {n: str(getattr(bar, n)) for n in ("open", "high", "low", "close", "volume")}
     return Fact(
         id=snapshot_id(bar),
@@ -179,22 +181,22 @@ def snapshot(bar: Bar) -> Fact:
 
 
 def signal_in(event: object) -> Signal | None:
-    """Return the signal that an event brings to a strategy, or None."""
-    brought = event.data if isinstance(event, CustomData) else None
-    return brought if isinstance(brought, Signal) else None
+    """Return the signal that an event carries, or None."""
+    data = event.data if isinstance(event, CustomData) else None
+    return data if isinstance(data, Signal) else None
 
 
 def signal_id_of(event: object) -> str | None:
-    """Return the id of the signal that an event brings to a strategy, None where it has none."""
+    """Return the id of the signal that an event carries, or None."""
     if isinstance(event, Bar) or (signal := signal_in(event)) is None:
         return None
     return signal.id or None
 
 
 def cause_of(handling: object) -> str | None:
-    """Return the id of the fact that stands for the event a strategy was handling.
+    """Return the id of the fact of the event that a strategy was handling, None without one.
 
-    An event of an order, or of the position that an order closed, stands for that order.
+    For an event of an order, or of a position that an order closed, that is the order's fact.
     """
     if isinstance(handling, Bar):
         return snapshot_id(handling)
@@ -211,14 +213,14 @@ def cause_of(handling: object) -> str | None:
 
 
 def in_causal_order(facts: Iterable[Fact]) -> list[Fact]:
-    """Return facts by time, each after what caused it; of one id the first counts."""
+    """Return facts by time, each after its cause; of facts with one id only the first."""
     by_time = sorted(facts, key=lambda fact: fact.ts_event)
     known = {fact.id: fact for fact in by_time}
     placed: dict[str, Fact] = {}
     for fact in by_time:
-        line = [fact]
-        while (cause := known.get(line[-1].cause or "")) and cause.id not in placed:
-            line.append(cause)
-        for each in reversed(line):
+        chain = [fact]
+        while (cause := known.get(chain[-1].cause or "")) and cause.id not in placed:
+            chain.append(cause)
+        for each in reversed(chain):
             placed.setdefault(each.id, each)
     return list(placed.values())

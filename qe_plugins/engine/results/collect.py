@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.accounting.trades import Fill
-    from qe_plugins.engine.recording.observers import Said
+    from qe_plugins.engine.recording.observers import ObserverAnswer
     from qe_plugins.engine.running.context import RunContext
 
 DIGITS = 6
@@ -41,7 +41,7 @@ def collect_result(
     context: RunContext,
     run_id: str,
     started: datetime,
-    said: list[Said],
+    said: list[ObserverAnswer],
 ) -> BacktestResult:
     """Return everything the report and the journal need. `said` is what the observers had to say.
 
@@ -54,7 +54,7 @@ def collect_result(
         raise RunError(f"{wrong}: nothing of this run can be believed.")
     orders = _orders(context)
     open_trades = reference_prices.complete(recorder, orders, tape)
-    settlements = settlement.settled(recorder.fills, tape.settlements)
+    settlements = settlement.settlement_records(recorder.fills, tape.settlements)
     ids = {str(contract.id): contract.id for contract in tape.contracts}
     traded = {fill.instrument_id for fill in recorder.fills} | {
         str(order.instrument_id) for order in orders
@@ -86,12 +86,12 @@ def collect_result(
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
         fills_sha256=fills_sha256(recorder.fills),
         plugins=context.plugins.stats(),
-        failures=recorder.failures.plain(),
+        failures=recorder.failures.to_plain(),
         rolls=rolls_of(recorder),
         settlements=[msgspec.to_builtins(one) for one in settlements],
         assumptions=[
             *context.liquidator.warnings,
-            *settlement.in_words(settlements),
+            *settlement.settlements_in_words(settlements),
             *waited(
                 context.queue.stale if context.queue else 0, loaded.config.fills.stale_after / 60
             ),
@@ -129,11 +129,11 @@ def _facts(
     context: RunContext,
     orders: list[Any],
     settlements: list[settlement.SettlementRecord],
-    said: list[Said],
+    said: list[ObserverAnswer],
 ) -> list[Fact]:
     recorder = context.recorder
     causes = facts.forced_close_orders(orders, recorder)
-    causes |= settlement.journaled(settlements, recorder)
+    causes |= settlement.record_settlements(settlements, recorder)
     run = Fact(
         id="run:1",
         kind=FactKind.RUN,

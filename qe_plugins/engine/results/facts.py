@@ -1,4 +1,4 @@
-"""The facts of a finished run, each with its cause: what its journal will hold."""
+"""The journal's facts of a finished run, each with its cause."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from qe_plugins.plugins.types import Proposal, Review, Signal, Trade
 
 if TYPE_CHECKING:
     from qe_plugins.engine.accounting.trades import Fill
-    from qe_plugins.engine.recording.observers import Said
+    from qe_plugins.engine.recording.observers import ObserverAnswer
 
 FORCED_CLOSE_TAGS = frozenset({"EXPIRY", "MARGIN"})
-"""Tags of the orders by which the house closes."""
+"""Tags of the orders of forced closes."""
 
 
 def order_facts(
     orders: Iterable[Any], recorder: Recorder, closings: Mapping[str, str]
 ) -> Iterator[Fact]:
-    """Yield one fact an order, caused by the signal that it, or its parent, is tagged with, else by
-    the event that its strategy was handling when it sent it.
+    """Yield one fact an order, and of the bar that caused it.
 
-    `closings` has the facts behind orders that no strategy sent.
+    The cause is the signal with which the order or its parent is tagged, else the event that its
+    strategy was handling. `closings` has the ids of the facts that caused orders of no strategy.
     """
     orders = list(orders)
     known = {order.client_order_id: order for order in orders}
@@ -51,18 +51,18 @@ def order_facts(
 
 
 def signal_facts(recorder: Recorder) -> Iterator[Fact]:
-    """Yield what plugins wished for, caused by a bar, and what was made of it, by the first."""
+    """Yield the votes, each caused by its bar, and the signals, each caused by its first vote."""
     for bar, votes in recorder.votes:
         yield snapshot(bar)
         for vote in votes:
             yield _signal_fact(vote, FactKind.VOTE, snapshot_id(bar), {})
     for name, votes in recorder.consolidated.items():
-        heard = {"votes": [vote.id for vote in votes]}
-        yield _signal_fact(recorder.signals[name], FactKind.SIGNAL, votes[0].id, heard)
+        extra = {"votes": [vote.id for vote in votes]}
+        yield _signal_fact(recorder.signals[name], FactKind.SIGNAL, votes[0].id, extra)
 
 
 def forced_close_orders(orders: Iterable[Any], recorder: Recorder) -> dict[str, str]:
-    """Return the facts by which the house closed a position, by the orders that did it."""
+    """Return the ids of the facts of forced closes by the ids of their orders."""
     known = {
         (fact.body["strategy"], fact.body["instrument_id"], fact.ts_event): fact.id
         for fact in recorder.facts
@@ -99,7 +99,7 @@ def fill_facts(fills: Iterable[Fill]) -> Iterator[Fact]:
 
 
 def trade_facts(trades: Iterable[Trade], closing: Mapping[str, str]) -> Iterator[Fact]:
-    """Yield one fact a trade, caused by the fill that closed it: `closing` has its trade id."""
+    """Yield one fact a trade, caused by its closing fill; `closing` has that fill's trade id."""
     for trade in trades:
         body: dict[str, Any] = {
             "instrument_id": trade.instrument_id,
@@ -124,10 +124,10 @@ def trade_facts(trades: Iterable[Trade], closing: Mapping[str, str]) -> Iterator
         )
 
 
-def observer_facts(said: Iterable[Said]) -> list[Fact]:
-    """Return what observers said as facts: reviews and proposals."""
+def observer_facts(answers: Iterable[ObserverAnswer]) -> list[Fact]:
+    """Return the observers' reviews and proposals as facts."""
     recorder = Recorder(label="after-")
-    for _, ts, answer in said:
+    for _, ts, answer in answers:
         if isinstance(answer.value, Review):
             recorder.review(answer.plugin, answer.value, ts)
         elif isinstance(answer.value, Proposal):

@@ -1,4 +1,4 @@
-"""Lay a finished run out as frames, in the shapes that `Outcome` promises."""
+"""Build the frames of a finished run, with the columns that `BacktestResult` documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from qe_plugins.engine.accounting.balance import Earnings
+from qe_plugins.engine.accounting.balance import RealisedPnl
 from qe_plugins.engine.accounting.trades import Fill, OpenTrade, fill_totals
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.recording.recorder import Recorder
@@ -94,7 +94,7 @@ VETOES = {
 
 
 def orders_frame(orders: Iterable[Any], recorder: Recorder) -> pl.DataFrame:
-    """Return one row an order; `reason` is why the engine or a guardian refused it."""
+    """Return one row an order; `reason` is why the engine or a guardian denied it."""
     rows = [
         (
             order.ts_init,
@@ -143,15 +143,15 @@ def fills_frame(fills: Iterable[Fill]) -> pl.DataFrame:
 
 
 def positions_frame(trades: Iterable[Trade], open_trades: Iterable[OpenTrade]) -> pl.DataFrame:
-    """Return one row a trade; what is still open at the end has no exit and no profit yet."""
-    rows = [_closed(trade) for trade in trades] + [
-        _open(trade) for trade in open_trades if trade.net
+    """Return one row a trade; a trade that is still open has no exit and no P&L."""
+    rows = [_closed_row(trade) for trade in trades] + [
+        _open_row(trade) for trade in open_trades if trade.net
     ]
     return framed(rows, POSITIONS)
 
 
 def signals_frame(recorder: Recorder) -> pl.DataFrame:
-    """Return one row a vote and one a resolved signal, in the order in which they came."""
+    """Return one row a vote and one a signal, in the order in which they happened."""
     rows = [
         (
             signal.ts_event,
@@ -170,7 +170,7 @@ def signals_frame(recorder: Recorder) -> pl.DataFrame:
 
 
 def vetoes_frame(facts: Iterable[Fact]) -> pl.DataFrame:
-    """Return one row a refusal by one plugin."""
+    """Return one row a veto by one plugin."""
     rows = [
         (
             fact.ts_event,
@@ -192,8 +192,8 @@ def number(value: Any) -> float | None:
     return float(decimal(value))
 
 
-def _closed(trade: Trade) -> tuple[Any, ...]:
-    swing = trade.excursion
+def _closed_row(trade: Trade) -> tuple[Any, ...]:
+    reached = trade.excursion
     return (
         trade.id,
         trade.instrument_id,
@@ -206,13 +206,13 @@ def _closed(trade: Trade) -> tuple[Any, ...]:
         trade.closed,
         float(trade.pnl),
         float(trade.commissions),
-        float(swing.favorable) if swing else None,
-        float(swing.adverse) if swing else None,
+        float(reached.favorable) if reached else None,
+        float(reached.adverse) if reached else None,
         None if trade.slippage is None else float(trade.slippage),
     )
 
 
-def _open(trade: OpenTrade) -> tuple[Any, ...]:
+def _open_row(trade: OpenTrade) -> tuple[Any, ...]:
     first, sums = trade.fills[0], fill_totals(trade.fills)
     return (
         f"{first.instrument_id}-{first.strategy}-{trade.closed + 1}",
@@ -249,16 +249,16 @@ def account_frame(
 ) -> pl.DataFrame:
     """Return ts, balance, locked and currency: at `start` (UTC ns) and after every fill.
 
-    `locked` is the initial margin of what is held by then: `initial` returns that of one contract
-    at a moment, in `currency`.
+    `locked` is the initial margin of the net positions: `initial` returns that of one contract at a
+    moment, in `currency`.
     """
-    earnings, net = Earnings(), defaultdict[str, Decimal](Decimal)
+    realised, net = RealisedPnl(), defaultdict[str, Decimal](Decimal)
     rows: list[tuple[int, float, float, str]] = [(start, float(starting), 0.0, currency)]
     for fill in fills:
         contract = fill.instrument_id
         key = (fill.strategy, contract)
-        earnings.take(key, multipliers[contract], fill.quantity, fill.price, fill.commission)
+        realised.add_fill(key, multipliers[contract], fill.quantity, fill.price, fill.commission)
         net[contract] += fill.quantity
-        tied = sum(abs(size) * initial(one, fill.ts) for one, size in net.items() if size)
-        rows.append((fill.ts, float(starting + earnings.realised()), float(tied), currency))
+        locked = sum(abs(size) * initial(one, fill.ts) for one, size in net.items() if size)
+        rows.append((fill.ts, float(starting + realised.realised()), float(locked), currency))
     return framed(rows, ACCOUNT)

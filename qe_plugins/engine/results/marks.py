@@ -1,4 +1,4 @@
-"""What each contract was worth hour by hour, from the tape itself."""
+"""The last price of each contract in each hour, from the run's own bars."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def hourly(
     """
     wanted = set(contracts)
     frames = [
-        _of_one(catalog, bar_type, contract, start, end)
+        _last_closes(catalog, bar_type, contract, start, end)
         for bar_type in bar_types
         if (contract := bar_type.partition("-")[0]) in wanted
     ]
     return pl.concat(frames).sort("ts", "instrument_id") if frames else pl.DataFrame(schema=MARKS)
 
 
-def _of_one(catalog: Path, bar_type: str, contract: str, start: int, end: int) -> pl.DataFrame:
+def _last_closes(catalog: Path, bar_type: str, contract: str, start: int, end: int) -> pl.DataFrame:
     hour = (pl.col("ts") - 1) // HOUR
     return (
         scanned(catalog / "data" / "bars" / bar_type / "*.parquet", "close")

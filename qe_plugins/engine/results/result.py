@@ -1,4 +1,4 @@
-"""What a finished run hands to its report, as plain data: nothing here belongs to the engine."""
+"""The result of a finished run as plain data, without engine objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ContractInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One traded contract. `tick` in points, `multiplier` in currency a point, `expiry` UTC ns."""
+    """A contract: `tick` in points, `multiplier` in currency a point, `expiry` UTC nanoseconds."""
 
     id: str
     root: str
@@ -32,11 +32,11 @@ class ContractInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The data a run used. `source` is dbn, catalog or synthetic; `label` is what a reader sees.
+    """The data of a run. `source` is dbn, catalog or synthetic; `label` describes it to a reader.
 
-    `start` and `end` are the first and last event seen, UTC nanoseconds; `bars` counts bars,
-    not quotes or trades. `present` says which sessions of the calendar there is data of, `refused`
-    which contracts were left out for their definition, by name, and why.
+    `start` and `end` are the first and last event, UTC nanoseconds; `bars` counts bars, not quotes
+    or trades. `present` says which sessions of the calendar have data; `refused` has the contracts
+    that were left out for their definition, by name, and the reason.
     """
 
     source: str
@@ -57,7 +57,7 @@ class BacktestResult:
                status, reason, filled, avg_price
     fills      ts, instrument_id, side, quantity, price, commission, currency, strategy,
                client_order_id, trade_id, position_id, liquidity, reference (the price that its
-               order could expect: what it was sent on, its trigger or its limit)
+               order could expect: the close it was sent on, its trigger or its limit)
     positions  id, instrument_id, strategy, side (LONG/SHORT), quantity (peak), entry, exit,
                opened, closed, pnl (net), commissions, favorable, adverse, slippage  (one row a
                trade: from flat to flat; an open one has no exit, closed, pnl and excursions)
@@ -69,9 +69,9 @@ class BacktestResult:
                traceback (of the first), count, text (one line)
     rolls      one mapping a roll: at (ISO), strategy, before, after, contracts, prices, spread,
                legs (price and fee of each), fees, reason, outcome
-    settlements  one mapping a position held into expiry: order, instrument_id, strategy,
+    settlements  one mapping a position held to expiry: order, instrument_id, strategy,
                contracts, price, basis (settlement, preliminary or bar), day, published, at
-    log        the file of what was logged, None where nothing was kept
+    log        the open file of the run's log, None without one
     marks      ts, instrument_id, close: last close of every hour in which the contract traded
     """
 

@@ -141,7 +141,7 @@ class RunContext:
         """Notify plugins of a denial. `request` is None where the engine itself denied."""
         if self.observers.wants("order_denied"):
             order = request or self._request_of(event)
-            self.observers.tell("order_denied", event.ts_event, order=order, reason=event.reason)
+            self.observers.notify("order_denied", event.ts_event, order=order, reason=event.reason)
 
     def _request_of(self, event: Any) -> OrderRequest:
         """Return the order of an event as plain data."""

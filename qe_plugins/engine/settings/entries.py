@@ -1,4 +1,4 @@
-"""Who trades: an entry of `strategies:` is a module of the project or any class by import path."""
+"""Entries of `strategies:`, `actors:` and `exec_algorithms:`: a project module or any class."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
 
 ROOT = re.compile(r"[A-Z0-9]{1,6}")
-"""The root of a contract's name. A setting `instrument` that is more is the strategy's own."""
+"""A root. A setting `instrument` of another form is a setting of the strategy itself."""
 
 ROLL_KEYS = ("instrument", "roll", "adjust")
 
 
 class RollSettings(Section, frozen=True, kw_only=True):
-    """A strategy on a root: it trades whichever contract is current, and is rolled.
+    """Settings of a strategy on a root: it trades the front month, and is rolled.
 
-    `roll` says what makes a contract current; with `flat` that is volume, and the position is
-    closed instead of moved. `adjust` says how earlier bars are put on the new contract's level.
+    `roll` is the rule for the front month; with `flat` that is volume, and a position is closed
+    instead of rolled. `adjust` is how earlier bars are put on the new contract's level.
     """
 
     instrument: str
@@ -31,15 +31,15 @@ class RollSettings(Section, frozen=True, kw_only=True):
 
     @property
     def rule(self) -> str:
-        """Return what makes a contract current."""
+        """Return the rule for the front month: volume, open_interest or calendar."""
         return "volume" if self.roll == "flat" else self.roll
 
 
 class StrategyEntry(Section, frozen=True, kw_only=True):
-    """One strategy to run, and where its settings are: `loaded.decode(kind, *entry.keys)`.
+    """One strategy to run; `loaded.decode(kind, *entry.keys)` returns its settings.
 
-    `path` is `module:Class`; None means strategies/<name>.py. `config_path` is the settings' own
-    `module:Class`, None where the strategy's annotations tell.
+    `path` is `module:Class`; None means strategies/<name>.py. `config_path` is the `module:Class`
+    of the settings; None where the strategy's annotations name it.
     """
 
     name: str
@@ -51,19 +51,19 @@ class StrategyEntry(Section, frozen=True, kw_only=True):
 
     @property
     def given(self) -> dict[str, Any]:
-        """Return the settings that follow from others: the front of the root it follows."""
+        """Return the settings that follow from others: the id of the front on a root."""
         return {"instrument_id": self.settings["instrument_id"]} if self.roll_settings else {}
 
 
 def entries(loaded: Loaded, section: str) -> list[StrategyEntry]:
-    """Return what `strategies`, `actors` or `exec_algorithms` names, in the order written.
+    """Return the entries of `strategies`, `actors` or `exec_algorithms`, in the order written.
 
-    Raises ConfigError for a key beside `path:`.
+    Raises ConfigError for an unknown key beside `path:`.
     """
-    return [_entry(loaded, section, name) for name in getattr(loaded.config, section)]
+    return [_read_entry(loaded, section, name) for name in getattr(loaded.config, section)]
 
 
-def _entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
+def _read_entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
     keys = (section, name)
     written = getattr(loaded.config, section)[name]
     roll_settings = _roll_settings(loaded, keys, written) if section == "strategies" else None
@@ -92,7 +92,7 @@ def _entry(loaded: Loaded, section: str, name: str) -> StrategyEntry:
 def _roll_settings(
     loaded: Loaded, keys: tuple[str, ...], written: dict[str, Any]
 ) -> RollSettings | None:
-    """Return what a strategy on a root says of it; None for a strategy on a dated contract."""
+    """Return the roll settings of a strategy on a root, None for one on a dated contract."""
     root = written.get("instrument")
     if "roll" not in written and not (isinstance(root, str) and ROOT.fullmatch(root)):
         return None
@@ -106,10 +106,10 @@ def _roll_settings(
 
 
 def front_id(loaded: Loaded, root: str) -> str:
-    """Return the id under which a strategy receives the current contract of a root, `CL.XNYM`.
+    """Return the id of a root's front month, such as `CL.XNYM`.
 
-    Its venue is the root's exchange; where the account's own venue is none of the exchanges of
-    `configs/markets.yaml`, or the root is not in it, it is the account's.
+    Its venue is the root's exchange, but the account's venue where that is not an exchange of
+    `configs/markets.yaml` or the root is not in it.
     """
     account = loaded.config.nautilus.venue.name
     known = {name: one.exchange for name, one in markets().roots.items()}
@@ -117,7 +117,7 @@ def front_id(loaded: Loaded, root: str) -> str:
 
 
 def texts(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each text among some settings, and those in their lists, with its key."""
+    """Yield the key and the text of each setting that is a text or a list of texts."""
     for key, value in settings.items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str):

@@ -1,4 +1,4 @@
-"""Turn the `nautilus:` section into the engine's own objects, by the engine's own names."""
+"""Build Nautilus' configuration objects from the `nautilus:` and `logging:` sections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SECTION = "nautilus"
 NO_EMPTY_BARS = {"time_bars_build_with_no_updates": False}
-"""Nautilus makes bars of volume 0 while a market is closed; the feed has none."""
+"""Nautilus would build bars of volume 0 while a market is closed; the data has none."""
 ENUMS: dict[str, Any] = {
     "oms_type": model.OmsType,
     "account_type": model.AccountType,
@@ -34,17 +34,17 @@ MODELS: dict[str, Any] = {
 }
 
 
-UNSUITED = {
+REQUIRED = {
     "account_type": ("MARGIN", "futures are held on margin"),
     "frozen_account": (False, "a balance that stands still says nothing of what was earned"),
     "liquidation_enabled": (False, "the engine's margins are no dollars a contract"),
 }
-"""What a venue must say of its account, and why."""
+"""The values that a venue's account settings must have, and why."""
 
 
 def check_account(loaded: Loaded) -> None:
-    """Raise ConfigError where the venue's settings are not those of a futures account."""
-    for name, (only, why) in UNSUITED.items():
+    """Raise ConfigError where the venue's account settings do not suit futures."""
+    for name, (only, why) in REQUIRED.items():
         if (was := getattr(loaded.config.nautilus.venue, name)) != only:
             raise loaded.error(
                 f"{name} must be {str(only).lower() if only is False else only}, was "
@@ -55,14 +55,14 @@ def check_account(loaded: Loaded) -> None:
 
 
 def engine_config(loaded: Loaded) -> BacktestEngineConfig:
-    """Return the engine's configuration. It is silent: what matters goes to the journal."""
+    """Return the engine's configuration, without Nautilus' own analysis after a run."""
     section = loaded.config.nautilus
     risk = msgspec.structs.asdict(section.risk_engine)
     risk["max_notional_per_order"] = {
         name: str(most) for name, most in section.risk_engine.max_notional_per_order.items()
     }
     return BacktestEngineConfig(
-        trader_id=_made(loaded, model.TraderId, section.trader_id, SECTION, "trader_id"),
+        trader_id=_construct_value(loaded, model.TraderId, section.trader_id, SECTION, "trader_id"),
         logging=logger_config(loaded),
         run_analysis=False,
         cache=cache_config(loaded),
@@ -81,9 +81,9 @@ def engine_config(loaded: Loaded) -> BacktestEngineConfig:
 
 
 def logger_config(loaded: Loaded) -> Any:
-    """Return the logger's configuration. Without one the engine itself logs nothing.
+    """Return the logger's configuration. Without a `logging:` section the engine logs nothing.
 
-    Its files go to the state folder unless the configuration names another.
+    Log files go to the state folder unless the configuration names another.
     """
     given = dict(loaded.config.logging)
     if not given:
@@ -92,13 +92,13 @@ def logger_config(loaded: Loaded) -> Any:
     for name in ("stdout_level", "fileout_level"):
         if given.get(name) is not None:
             level = str(given[name]).upper()
-            given[name] = _made(loaded, common.LogLevel.from_str, level, "logging", name)
+            given[name] = _construct_value(loaded, common.LogLevel.from_str, level, "logging", name)
     levels = given.get("component_levels") or {}
     if not isinstance(levels, dict):
         raise loaded.error("must be a mapping of levels.", "logging", "component_levels")
     for name, level in levels.items():
         part = ("logging", "component_levels", name)
-        _made(loaded, common.LogLevel.from_str, str(level).upper(), *part)
+        _construct_value(loaded, common.LogLevel.from_str, str(level).upper(), *part)
     if given.get("fileout_level") is not None or given.get("file_config"):
         file = {
             "directory": str(state_dir.state_dir() / "logs"),
@@ -110,35 +110,35 @@ def logger_config(loaded: Loaded) -> Any:
 
 
 def cache_config(loaded: Loaded) -> Any:
-    """Return the cache's configuration: among others, how many bars of a kind are kept."""
+    """Return the cache's configuration, such as how many bars of a type it holds."""
     section = loaded.config.nautilus
     return construct(loaded, common.CacheConfig, section.cache, SECTION, "cache")
 
 
 def venue_arguments(loaded: Loaded) -> dict[str, Any]:
-    """Return what `BacktestEngine.add_venue` takes, apart from a fee model that is not set."""
+    """Return the arguments of `BacktestEngine.add_venue`; a fee model only where one is set."""
     venue = loaded.config.nautilus.venue
     where = (SECTION, "venue")
     given = {name: getattr(venue, name) for name in venue.__struct_fields__}
-    given["venue"] = _made(loaded, model.Venue, given.pop("name"), *where, "name")
+    given["venue"] = _construct_value(loaded, model.Venue, given.pop("name"), *where, "name")
     for name, enum in ENUMS.items():
-        given[name] = _made(loaded, enum.from_str, given[name], *where, name)
+        given[name] = _construct_value(loaded, enum.from_str, given[name], *where, name)
     given["starting_balances"] = [
-        _made(loaded, model.Money.from_str, text, *where, "starting_balances")
+        _construct_value(loaded, model.Money.from_str, text, *where, "starting_balances")
         for text in venue.starting_balances
     ]
     if venue.base_currency is not None:
-        given["base_currency"] = _made(
+        given["base_currency"] = _construct_value(
             loaded, model.Currency.from_str, venue.base_currency, *where, "base_currency"
         )
     for name, package in MODELS.items():
         if (wanted := given[name]) is not None:
-            given[name] = model_of(loaded, package, wanted, *where, name)
+            given[name] = nautilus_model(loaded, package, wanted, *where, name)
     return given
 
 
-def model_of(loaded: Loaded, package: Any, wanted: NautilusModel, *keys: str) -> Any:
-    """Return one of the engine's models by its name, such as `OneTickSlippageFillModel`."""
+def nautilus_model(loaded: Loaded, package: Any, wanted: NautilusModel, *keys: str) -> Any:
+    """Return one of Nautilus' models by its name, such as `OneTickSlippageFillModel`."""
     suffix = "".join(part.title() for part in keys[-1].split("_"))
     kinds = sorted(n for n in vars(package) if n.endswith(suffix) and n != suffix)
     if wanted.type not in kinds:
@@ -149,16 +149,16 @@ def model_of(loaded: Loaded, package: Any, wanted: NautilusModel, *keys: str) ->
 
 
 def construct(loaded: Loaded, kind: Any, settings: dict[str, Any], *keys: str) -> Any:
-    """Return `kind(**settings)`; a setting it does not have is an error at its line."""
+    """Return `kind(**settings)`. Raises ConfigError at the line of an unknown setting."""
     known = list(inspect.signature(kind).parameters)
     for name in settings:
         if name not in known:
             hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
             raise loaded.error(f"unknown field '{name}'.", *keys, name, hint=hint)
-    return _made(loaded, kind, settings, *keys)
+    return _construct_value(loaded, kind, settings, *keys)
 
 
-def _made(loaded: Loaded, make: Any, value: Any, *keys: str) -> Any:
+def _construct_value(loaded: Loaded, make: Any, value: Any, *keys: str) -> Any:
     try:
         return make(**value) if isinstance(value, dict) else make(value)
     except (TypeError, ValueError, OverflowError) as error:
@@ -166,7 +166,7 @@ def _made(loaded: Loaded, make: Any, value: Any, *keys: str) -> Any:
 
 
 def _engine_value(value: Any) -> Any:
-    """Return a YAML value as the engine wants it: `0.57 USD` is money, `0.0002` a decimal."""
+    """Return a YAML value as Nautilus takes it: `0.57 USD` as money."""
     if isinstance(value, str) and value.count(" ") == 1:
         return model.Money.from_str(value)
     return value

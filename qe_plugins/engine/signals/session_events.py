@@ -111,7 +111,7 @@ class SessionCloseDetector:
             self._run_context.trade_booker.book_until(until)
             trades = self._run_context.recorder.trades
             new_trades, self._reviewed = trades[self._reviewed :], len(trades)
-            self._run_context.observers.tell(
+            self._run_context.observers.notify(
                 "session_closed", self._last_ts, session=self._date, trades=new_trades
             )
             self._date = ""

@@ -1,4 +1,4 @@
-"""What a backtest takes for granted about fills and costs, in words a trader can check."""
+"""The assumptions of a backtest about fills and costs, as sentences for the report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qe_plugins.engine.contracts.terms import ContractTerms, fees_in_words, margins_in_words
-from qe_plugins.engine.simulation.settlement import expected
-from qe_plugins.engine.simulation.slippage import described
+from qe_plugins.engine.simulation.settlement import settlement_sources
+from qe_plugins.engine.simulation.slippage import slippage_in_words
 from qe_plugins.market.sessions import delivery
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def assumptions(loaded: Loaded, money: Mapping[str, ContractTerms], tape: Tape) 
     venue = loaded.config.nautilus.venue
     model = venue.fill_model
     slippage = loaded.config.slippage
-    fills = described(slippage) if model is None else f"Fills are simulated by {model.type}."
+    fills = (
+        slippage_in_words(slippage) if model is None else f"Fills are simulated by {model.type}."
+    )
     rules = loaded.config.fills
     if rules.rules == "nautilus":
         fills += " All else is Nautilus as it is: no rule of configs/FILLS.md holds."
@@ -57,14 +59,14 @@ def assumptions(loaded: Loaded, money: Mapping[str, ContractTerms], tape: Tape) 
         *CONSUMED[venue.liquidity_consumption],
         "A stop triggers at its price, or at the open of a bar that gaps through it.",
         latency,
-        _hours(loaded),
-        *_costs(loaded, money),
+        _hours_sentence(loaded),
+        *_cost_sentences(loaded, money),
         f"Margin is {BASIS[loaded.config.margin.basis]}; {BREACH[loaded.config.margin.on_breach]}.",
-        *_expiry(loaded, tape),
+        *_expiry_sentences(loaded, tape),
     ]
 
 
-def _hours(loaded: Loaded) -> str:
+def _hours_sentence(loaded: Loaded) -> str:
     stale = loaded.config.fills.stale_after / 60
     waits = (
         "Orders that would trade while the market is closed, or at a price older than "
@@ -76,14 +78,14 @@ def _hours(loaded: Loaded) -> str:
 
 
 def waited(stale: int, minutes: float) -> list[str]:
-    """Say how many orders waited because the last price was older than `minutes`."""
+    """Return a sentence on how many orders waited because the price was older than `minutes`."""
     if not stale:
         return []
     orders = "1 order" if stale == 1 else f"{stale} orders"
     return [f"{orders} waited for the next bar: the last price was older than {minutes:g} min."]
 
 
-def _costs(loaded: Loaded, money: Mapping[str, ContractTerms]) -> list[str]:
+def _cost_sentences(loaded: Loaded, money: Mapping[str, ContractTerms]) -> list[str]:
     venue = loaded.config.nautilus.venue
     currency = venue.base_currency or "USD"
     lines = [line for terms in money.values() for line in margins_in_words(terms, currency)]
@@ -93,16 +95,16 @@ def _costs(loaded: Loaded, money: Mapping[str, ContractTerms]) -> list[str]:
     return [*fees, *lines]
 
 
-def _expiry(loaded: Loaded, tape: Tape) -> list[str]:
-    settled = expected(tape.contracts, tape.settlements, tape.end)
+def _expiry_sentences(loaded: Loaded, tape: Tape) -> list[str]:
+    settled = settlement_sources(tape.contracts, tape.settlements, tape.end)
     if minutes := loaded.config.expiry.flat_before / 60:
         closed = f"Positions are closed {minutes:g} min before their contract expires"
-        return [f"{closed}{_delivered(tape)}.", *settled]
+        return [f"{closed}{_first_notices(tape)}.", *settled]
     return settled
 
 
-def _delivered(tape: Tape) -> str:
-    """Name the contracts on the tape that reach first notice before they expire."""
+def _first_notices(tape: Tape) -> str:
+    """Return the contracts that reach first notice before they expire, as a clause."""
     found = []
     for contract in tape.contracts:
         symbol = contract.id.symbol.value

@@ -1,4 +1,4 @@
-"""Look up a contract's bar by its close, among the bars that the engine has been given."""
+"""Look up a contract's bar by its close among the bars of the chunk in memory."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class BarRow(NamedTuple):
 class ChunkBars:
     """The bars of the chunk in memory and, of each contract, the last bar before it.
 
-    `types` are the run's bar types by contract, `period` is their length in seconds. Only the
-    simulated exchange may use this: it holds bars that have not closed yet.
+    `types` are the run's bar types by contract, `period` is their length in seconds. It has bars
+    that have not closed yet, so only the simulated exchange may use it.
     """
 
     def __init__(self, types: Mapping[str, str]) -> None:
         self.types = types
-        self.period = max((_seconds(text) for text in types.values()), default=0.0)
+        self.period = max((_length_in_seconds(text) for text in types.values()), default=0.0)
         self._columns = NO_COLUMNS
         self._before: dict[str, BarRow] = {}
 
-    def expects(self, columns: BarColumns) -> None:
+    def start_chunk(self, columns: BarColumns) -> None:
         """Take the bars of the chunk that the engine processes next."""
         for bar_type in self._columns.bar_types:
             bars = self._columns.of(bar_type)
-            self._before[bar_type] = _row(bars, len(bars) - 1)
+            self._before[bar_type] = _bar_row(bars, len(bars) - 1)
         self._columns = columns
 
     def closing_at(self, contract: str, ts: int) -> BarRow | None:
@@ -58,7 +58,7 @@ class ChunkBars:
             bars = self._columns.of(bar_type)
             at = int(bars.ts_init.searchsorted(ts, side="right")) - 1
             if at >= 0:
-                return _row(bars, at)
+                return _bar_row(bars, at)
         return self._before.get(bar_type)
 
     def following(self, contract: str, ts: int) -> BarRow | None:
@@ -68,19 +68,19 @@ class ChunkBars:
             return None
         bars = self._columns.of(bar_type)
         at = int(bars.ts_init.searchsorted(ts, side="right"))
-        return _row(bars, at) if at < len(bars) else None
+        return _bar_row(bars, at) if at < len(bars) else None
 
     def before(self, bar_type: str) -> BarRow | None:
         """Return the last bar of a type before this chunk, None without one."""
         return self._before.get(bar_type)
 
 
-def _seconds(bar_type: str) -> float:
+def _length_in_seconds(bar_type: str) -> float:
     length: float = BarType.from_str(bar_type).spec.timedelta.total_seconds()
     return length
 
 
-def _row(bars: Bars, at: int) -> BarRow:
+def _bar_row(bars: Bars, at: int) -> BarRow:
     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
     first, high, low, last, volume = (float(column[at]) for column in columns)
     return BarRow(first, high, low, last, volume, int(bars.ts_init[at]))

@@ -83,9 +83,9 @@ class Exchange:
 
     def records(self, piece: Chunk) -> Sequence[Any]:
         """Return what the engine is to process of a chunk; call once a chunk, in order."""
-        self.bars.expects(piece.columns)
+        self.bars.start_chunk(piece.columns)
         if self._stop_limits is not None:
             self._stop_limits.schedule()
         if self.execution is None:
             return piece.records
-        return self.execution.added(piece.records, piece.columns)
+        return self.execution.with_extra_bars(piece.records, piece.columns)

@@ -1,7 +1,7 @@
-"""One attempt of the engine to fill an order: where the market and the order stand.
+"""One attempt of the engine to fill an order: the order's terms and the market's price.
 
-Prices are counted in ticks, as a cost: positive for a buyer, negative for a seller, so that more is
-always worse for the order and "beyond" needs no case per side.
+Prices are counted in ticks as a cost: positive for a buyer, negative for a seller. A higher cost is
+always worse for the order, so that no comparison needs a case per side.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ TOUCHED = frozenset({OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED})
 TRAILING = frozenset({OrderType.TRAILING_STOP_MARKET, OrderType.TRAILING_STOP_LIMIT})
 
 type Levels = Sequence[tuple[int, Quantity]]
-"""Prices as costs in ticks, the best first, and how many contracts fill at each."""
+"""Prices as costs in ticks, the best first, and the contracts that fill at each."""
 
 
 class MarketSide(Protocol):
-    """What an attempt must know of the simulated market."""
+    """The simulated market as an attempt uses it."""
 
     by_ticks: bool
     clock: Any
@@ -46,9 +46,9 @@ class MarketSide(Protocol):
 class FillAttempt:
     """One attempt to fill an order. Prices are costs in ticks; times are UTC nanoseconds.
 
-    An order `arrives` when it is sent or changed, and meets the market at the last price; one that
-    `rested` is matched by what trades now. While nothing trades it is `idle`: the engine matches
-    it again whenever some other order arrives.
+    An order `arrives` when it is sent or changed, and is matched at the last price; one that
+    `rested` is matched by trades. It is `idle` while nothing trades: the engine matches it again
+    when any other order arrives.
     """
 
     def __init__(self, instrument: Any, order: Any, best: Price, model: MarketSide) -> None:

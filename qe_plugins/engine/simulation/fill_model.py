@@ -21,7 +21,7 @@ from nautilus_trader.model import (
 
 from qe_plugins.engine.contracts.instruments import SETTLES
 from qe_plugins.engine.simulation.fill_attempt import FillAttempt, Levels
-from qe_plugins.engine.simulation.slippage import against
+from qe_plugins.engine.simulation.slippage import slippage_ticks
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import SlippageSettings
@@ -182,7 +182,7 @@ class SlippageFillModel(FillModel):
         bar = self.volume(str(match.contract), match.ts)
         size = match.order.leaves_qty.as_double()
         volume = None if bar is None else bar.volume
-        first = price + against(self._slippage, size, abs(price), volume, self._bars.period)
+        first = price + slippage_ticks(self._slippage, size, abs(price), volume, self._bars.period)
         cap = match.limit if match.limit is not None else first + AWAY
         first, further = min(first, cap), min(first + AWAY, cap)
         if bar is None or not self._by_one or first == further:

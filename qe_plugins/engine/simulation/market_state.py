@@ -1,4 +1,4 @@
-"""What is known of a contract's market at a moment: its price, and whether it can be traded."""
+"""A contract's market at a moment: its last price, and whether it can be traded."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SECOND = 1_000_000_000
 class MarketState:
     """The state of the markets of a run. `bars` is None where quotes or trades drive them.
 
-    `ends` has each contract's last record (UTC nanoseconds): a price that none follows is not
-    stale, since an order would wait for ever.
+    `ends` has the time of each contract's last record (UTC nanoseconds): the last price is never
+    stale, since an order would wait for a next one for ever.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class MarketState:
         self._spans: dict[str, tuple[int, int]] = {}
 
     def price(self, contract: Any, ts: int, *, buys: bool) -> tuple[Decimal, int] | None:
-        """Return a contract's price in points for a side, and since when it is known.
+        """Return a contract's last price in points for a side, and its time (UTC nanoseconds).
 
-        Times are UTC nanoseconds. None before the first price.
+        None before the first price.
         """
         if self.bars is not None:
             row = self.bars.latest(str(contract), ts)
@@ -67,7 +67,7 @@ class MarketState:
         return received is None or received.ts_init < row.ts
 
     def session_ends(self, contract: Any, ts: int) -> int | None:
-        """Return when the session at `ts`, or the next one, closes; None where nothing is known."""
+        """Return when the session at `ts`, or the next one, closes; None for an unknown root."""
         root = self.cache.instrument(contract).underlying
         if trading_window(root, ts) is None:
             return None

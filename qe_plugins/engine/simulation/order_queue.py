@@ -1,9 +1,9 @@
-"""Hold orders that the market cannot take yet, and send them when it can.
+"""Hold orders that cannot trade yet, and send them when they can.
 
 An order that would trade or trigger at once waits while its market is closed, while the last price
 is stale, or while the run fills market orders at the next open. It reaches the exchange with the
-next opening price, before the rest of that bar trades; a contract whose bar closes at this very
-moment takes it at that close. Orders that rest go to the exchange, where they wait by themselves.
+next opening price, before the rest of that bar trades, or with the close of a bar that closes at
+the moment it is sent. Orders that rest are sent to the exchange at once.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ QUEUE = ExecAlgorithmId("QUEUE")
 
 @dataclass
 class HeldOrder:
-    """An order that waits, since when (UTC nanoseconds); `at_close` for a bar that closes then.
+    """An order that waits `since` a moment (UTC nanoseconds).
 
-    `send` sends an order that the engine does not have yet.
+    `at_close` says that it goes with the bar that closes at that moment. `send` sends an order that
+    the engine does not have yet.
     """
 
     order: Any
@@ -44,7 +45,7 @@ class HeldOrder:
 
 
 class OrderQueue(ExecutionAlgorithm):
-    """Where orders go that must wait for the market; the engine lists and cancels them like others.
+    """Holds orders that must wait; the engine lists and cancels them like any other order.
 
     `stale` counts the orders that waited because the price was stale.
     """
@@ -58,7 +59,7 @@ class OrderQueue(ExecutionAlgorithm):
         self.listener.queue = self
 
     def prepared(self, order: Any, ts: int) -> Any:
-        """Return an order as the engine simulates it; `ts` is now (UTC nanoseconds)."""
+        """Return an order on terms that the engine can simulate; `ts` is now (UTC ns)."""
         instrument = self._market.cache.instrument(order.instrument_id)
         if instrument is None:
             return order
@@ -85,21 +86,21 @@ class OrderQueue(ExecutionAlgorithm):
         return True
 
     def crosses(self, order: Any, trigger: Any, ts: int) -> bool:
-        """Say whether an order whose trigger were `trigger` would have been triggered."""
+        """Say whether the market has reached `trigger` for an order."""
         known = self._market.price(order.instrument_id, ts, buys=order.is_buy)
         return known is not None and is_beyond(order, trigger, known[0])
 
     def addressed(self, order: Any) -> Any:
-        """Return an order for this queue."""
+        """Return a copy of an order that the engine sends to this queue."""
         return rebuilt(order, exec_algorithm_id=QUEUE, exec_spawn_id=order.client_order_id)
 
     def waiting(self, contract: Any, strategy: Any) -> list[Any]:
-        """Return a strategy's orders in a contract that wait, oldest first."""
+        """Return a strategy's waiting orders in a contract, oldest first."""
         held = [one.order for one in self._held.get(contract, ())]
         return [order for order in held if order.strategy_id == strategy]
 
     def hold(self, order: Any, send: Callable[[], None]) -> None:
-        """Keep an order that the engine does not have yet; `send` is called when it can go."""
+        """Hold an order that the engine does not have yet; `send` is called when it can trade."""
         self._hold([order], send)
 
     def on_order(self, order: Any) -> None:
@@ -109,11 +110,11 @@ class OrderQueue(ExecutionAlgorithm):
         self._hold(orders)
 
     def opened(self, contract: Any, ts: int, began: int) -> None:
-        """Send what has waited since before `began`: the contract's next price is its opening."""
+        """Send the orders that have waited since `began`: the next price is the opening price."""
         self._send(contract, ts, lambda held: not held.at_close and held.since <= began)
 
     def traded(self, contract: Any, ts: int) -> None:
-        """Send all that waits for a contract: it has traded, at a close or a quote."""
+        """Send the waiting orders of a contract that has traded, at a close or a quote."""
         self._send(
             contract,
             ts,
@@ -126,7 +127,7 @@ class OrderQueue(ExecutionAlgorithm):
             contract = order.instrument_id
             at_close = not self._market.next_open and self._market.closes_now(contract, now)
             self._held.setdefault(contract, []).append(HeldOrder(order, now, at_close, send))
-            self.listener.listen(contract, self._types(contract))
+            self.listener.listen(contract, self._bar_types(contract))
 
     def _send(self, contract: Any, ts: int, due: Callable[[HeldOrder], bool]) -> None:
         held = self._held.get(contract, [])
@@ -136,7 +137,7 @@ class OrderQueue(ExecutionAlgorithm):
                 self._release(one, ts)
         if not self._held[contract]:
             del self._held[contract]
-            self.listener.rest(contract, self._types(contract))
+            self.listener.stop_listening(contract, self._bar_types(contract))
 
     def _release(self, held: HeldOrder, ts: int) -> None:
         if held.send is not None:
@@ -151,7 +152,7 @@ class OrderQueue(ExecutionAlgorithm):
         else:
             self.submit_order(cached)
 
-    def _types(self, contract: Any) -> list[Any]:
+    def _bar_types(self, contract: Any) -> list[Any]:
         if self._market.bars is None:
             return []
         own = self._market.bars.types[str(contract)]
@@ -159,7 +160,7 @@ class OrderQueue(ExecutionAlgorithm):
 
 
 class OpeningListener(DataActor):
-    """Receives the prices at which queued orders can trade, while there are any."""
+    """Receives the prices at which queued orders can trade, while any order waits."""
 
     queue: OrderQueue
 
@@ -178,8 +179,8 @@ class OpeningListener(DataActor):
             self.subscribe_quotes(contract)
             self.subscribe_trades(contract)
 
-    def rest(self, contract: Any, bar_types: list[Any]) -> None:
-        """Unsubscribe from what `listen` has subscribed to."""
+    def stop_listening(self, contract: Any, bar_types: list[Any]) -> None:
+        """Unsubscribe from the data that `listen` subscribed to."""
         if self._contracts.pop(contract, self) is self:
             return
         for bar_type in bar_types:

@@ -1,4 +1,4 @@
-"""Put an order's terms as the engine simulates them: what it would reject, ignore or misread."""
+"""Change the terms of orders that the engine would reject, ignore or simulate wrongly."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ POINT = Decimal(10_000)  # basis points in a whole
 def acts_at_once(order: Any, price: Decimal | None, *, limits: bool) -> bool:
     """Say whether an order that reaches the exchange would trade or trigger now.
 
-    `price` is the market's for the order's side, in points; None where none is known. A limit order
-    that crosses it counts only where `limits` do: it could rest as well.
+    `price` is the market's for the order's side in points, None where none is known. A limit order
+    that crosses it counts only where `limits` is true: it may rest at the exchange as well.
     """
     if order.order_type in AT_ONCE or order.time_in_force in IMMEDIATE:
         return True
@@ -49,24 +49,24 @@ def is_beyond(order: Any, trigger: Price, price: Decimal) -> bool:
 
 
 def with_trigger(order: Any, price: Decimal, tick: Price) -> Any:
-    """Return a trailing stop with the trigger that it starts from at `price`, others as they are.
+    """Return a trailing stop with its first trigger at `price`; any other order unchanged.
 
-    One that the market has passed already is a plain stop, which takes the market: the engine would
-    reject it. One that waits for its activation price is left alone.
+    A trailing stop that the market has passed becomes a plain stop, which takes the market: the
+    engine would reject it. One with an activation price is unchanged.
     """
     if order.order_type not in TRAILING or getattr(order, "activation_price", None) is not None:
         return order
     trigger = order.trigger_price
     if trigger is None:
-        offset = _points(order, price, tick)
+        offset = _offset_in_points(order, price, tick)
         at = price + offset if order.is_buy else price - offset
         trigger = Price.from_decimal_dp(_on_grid(at, tick, up=order.is_buy), tick.precision)
         return rebuilt(order, trigger_price=trigger)
     if not is_beyond(order, trigger, price):
         return order
     order_type, kind = PLAIN[order.order_type]
-    nothing = {"trailing_offset": None, "trailing_offset_type": None, "limit_offset": None}
-    return rebuilt(order, kind, order_type=order_type, trigger_price=trigger, **nothing)
+    untrailed = {"trailing_offset": None, "trailing_offset_type": None, "limit_offset": None}
+    return rebuilt(order, kind, order_type=order_type, trigger_price=trigger, **untrailed)
 
 
 def good_till(order: Any, ends: int) -> Any:
@@ -76,7 +76,7 @@ def good_till(order: Any, ends: int) -> Any:
     return rebuilt(order, time_in_force=TimeInForce.GTD, expire_time=ends)
 
 
-def _points(order: Any, price: Decimal, tick: Price) -> Decimal:
+def _offset_in_points(order: Any, price: Decimal, tick: Price) -> Decimal:
     offset = Decimal(str(order.trailing_offset))
     if order.trailing_offset_type == TrailingOffsetType.BASIS_POINTS:
         return price * offset / POINT

@@ -1,4 +1,4 @@
-"""Settle what is held into its expiry: at the exchange's price, or else at the last bar's close."""
+"""Settle positions at expiry: at the exchange's settlement price, else at the last bar's close."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ BASES = {
     "preliminary": "the exchange's preliminary settlement price of",
     "bar": "its last close: the data has no settlement price of",
 }
-SHOWN = 6
+SHOWN = 6  # contracts that a sentence lists
 
 
 class SettlementRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A position that its expiry closed. `contracts` is what was held, negative when short.
+    """A position that was closed by expiry. `contracts` is negative for a short position.
 
-    `basis` says whose price it was; `published` is when the exchange said it (ISO, UTC).
+    `order` is the client order id, `price` in points, `at` UTC nanoseconds. `basis` says which
+    price it was; `published` is when the exchange published it (ISO, UTC).
     """
 
     order: str
@@ -58,50 +59,57 @@ class SettlementRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """Say it in a sentence without its subject."""
+        """Return the settlement as a sentence without its full stop."""
         of = f"{BASES[self.basis]} {self.day}"
         return f"{int(self.contracts):+d} {self.instrument_id} settled at {self.price:,f}, {of}"
 
 
-def settled(fills: Iterable[Fill], settlements: Mapping[str, Settlement]) -> list[SettlementRecord]:
-    """Return what fills say was settled, oldest first."""
-    return [_settled(f, settlements) for f in fills if f.client_order_id.startswith(SETTLES)]
+def settlement_records(
+    fills: Iterable[Fill], settlements: Mapping[str, Settlement]
+) -> list[SettlementRecord]:
+    """Return the settlements among fills, oldest first."""
+    return [
+        _settlement_record(f, settlements) for f in fills if f.client_order_id.startswith(SETTLES)
+    ]
 
 
-def journaled(found: Iterable[SettlementRecord], recorder: Recorder) -> dict[str, str]:
-    """Journal each settlement; return the ids of these facts by the orders that they caused."""
-    return {one.order: _journaled(one, recorder) for one in found}
+def record_settlements(found: Iterable[SettlementRecord], recorder: Recorder) -> dict[str, str]:
+    """Record a fact a settlement; return the ids of the facts by order."""
+    return {one.order: _record_settlement(one, recorder) for one in found}
 
 
-def in_words(found: Iterable[SettlementRecord]) -> list[str]:
-    """Say what settled, a sentence each."""
+def settlements_in_words(found: Iterable[SettlementRecord]) -> list[str]:
+    """Return a sentence a settlement."""
     return [f"{one.words}." for one in found]
 
 
-def expected(contracts: Sequence[FuturesContract], known: Iterable[str], end: int) -> list[str]:
-    """Say of the contracts that expire by `end` (UTC ns) where their last price will come from."""
+def settlement_sources(
+    contracts: Sequence[FuturesContract], known: Iterable[str], end: int
+) -> list[str]:
+    """Return sentences on the final price of the contracts that expire by `end` (UTC ns)."""
     having = set(known)
     names = [
         str(one.id)
         for one in sorted(contracts, key=lambda one: one.expiration_ns)
         if one.expiration_ns <= end or str(one.id) in having
     ]
-    told, bare = [n for n in names if n in having], [n for n in names if n not in having]
+    known_names = [name for name in names if name in having]
+    unknown_names = [name for name in names if name not in having]
     lines = []
-    if told:
+    if known_names:
         what = "What is held into expiry settles at the exchange's settlement price"
-        lines.append(f"{what}: the data has that of {_listed(told)}.")
-    if bare:
+        lines.append(f"{what}: the data has that of {_listed(known_names)}.")
+    if unknown_names:
         what = "What is held into expiry settles at the contract's last close"
-        lines.append(f"{what}: the data has no settlement price of {_listed(bare)}.")
+        lines.append(f"{what}: the data has no settlement price of {_listed(unknown_names)}.")
     return lines
 
 
-def _settled(fill: Fill, settlements: Mapping[str, Settlement]) -> SettlementRecord:
+def _settlement_record(fill: Fill, settlements: Mapping[str, Settlement]) -> SettlementRecord:
     one = settlements.get(fill.instrument_id)
     if one is not None and one.price.quantize(fill.price) != fill.price:
         one = None
-    said = datetime.fromtimestamp(one.published // 10**9, UTC).isoformat() if one else None
+    published = datetime.fromtimestamp(one.published // 10**9, UTC).isoformat() if one else None
     return SettlementRecord(
         order=fill.client_order_id,
         instrument_id=fill.instrument_id,
@@ -110,12 +118,12 @@ def _settled(fill: Fill, settlements: Mapping[str, Settlement]) -> SettlementRec
         price=fill.price,
         basis="bar" if one is None else "preliminary" if one.preliminary else "settlement",
         day=f"{expiry_day(fill.ts)}",
-        published=said,
+        published=published,
         at=fill.ts,
     )
 
 
-def _journaled(one: SettlementRecord, recorder: Recorder) -> str:
+def _record_settlement(one: SettlementRecord, recorder: Recorder) -> str:
     body: dict[str, Any] = {
         "reason": f"{one.words} (of {one.strategy})",
         "strategy": one.strategy,
@@ -133,14 +141,14 @@ def _listed(names: Sequence[str]) -> str:
 
 
 Feed = Callable[[Sequence[Any]], None]
-"""Lets the engine hear records, in time order."""
+"""Passes records to the engine, in time order, and lets it process them."""
 
 
 class SettlementFeeder:
-    """Stands between the tape and the engine, which it stops at each expiry.
+    """Feeds records to the engine and settles positions at each expiry among them.
 
-    `bars` knows the last closes; without it only settlement prices are used. `fill_model` is the
-    venue's: a settlement does not slip, so the model steps aside for it.
+    `bars` has the last closes; without it only settlement prices are used. `fill_model` is the
+    venue's, which is replaced during a settlement: a settlement has no slippage.
     """
 
     def __init__(
@@ -148,7 +156,7 @@ class SettlementFeeder:
     ) -> None:
         self._engine, self._bars, self._fill_model = engine, bars, fill_model
         self._settlements = tape.settlements
-        self._due = deque(
+        self._expiries = deque(
             sorted(
                 (one.expiration_ns, str(one.id))
                 for one in tape.contracts
@@ -158,9 +166,9 @@ class SettlementFeeder:
         )
 
     def feed(self, records: Sequence[Any], feed: Feed) -> None:
-        """Feed records to the engine, and before those at or after an expiry the settlement."""
-        while self._due and records and records[-1].ts_init >= self._due[0][0]:
-            expiry, contract = self._due.popleft()
+        """Feed records to the engine; settle before the first record at or after an expiry."""
+        while self._expiries and records and records[-1].ts_init >= self._expiries[0][0]:
+            expiry, contract = self._expiries.popleft()
             first = bisect_left(records, expiry, key=attrgetter("ts_init"))
             if first:
                 feed(records[:first])
@@ -170,38 +178,38 @@ class SettlementFeeder:
             feed(records)
 
     def finish(self, feed: Feed) -> None:
-        """Settle what expires after the last record of the tape."""
-        while self._due:
-            self._settle(*self._due.popleft(), feed)
+        """Settle the contracts that expire after the last record."""
+        while self._expiries:
+            self._settle(*self._expiries.popleft(), feed)
 
     def _settle(self, expiry: int, name: str, feed: Feed) -> None:
-        """Let the clocks run up to the expiry; then settle what is held, and nothing else."""
+        """Advance the clocks to the expiry, then settle the contract's open positions."""
         contract = InstrumentId.from_str(name)
         instrument: Any = self._engine.cache.instrument(contract)
-        final = self._final(name, expiry)
+        final = self._settlement_price(name, expiry)
         if final is None:
-            return  # never traded, so nothing can be held
+            return  # never traded, so there is no position
         price = Price.from_decimal_dp(final, instrument.price_precision)
-        feed([_close(contract, price, InstrumentCloseType.END_OF_SESSION, expiry - 1)])
+        feed([_instrument_close(contract, price, InstrumentCloseType.END_OF_SESSION, expiry - 1)])
         if not self._engine.cache.positions_open(instrument_id=contract):
             return
-        self._refine(instrument, price)
+        self._refine_tick(instrument, price)
         venue: Venue = contract.venue
         if self._fill_model is not None:
             self._engine.change_fill_model(venue, DefaultFillModel(1.0, 0.0))
-        feed([_close(contract, price, InstrumentCloseType.CONTRACT_EXPIRED, expiry)])
+        feed([_instrument_close(contract, price, InstrumentCloseType.CONTRACT_EXPIRED, expiry)])
         if self._fill_model is not None:
             self._engine.change_fill_model(venue, self._fill_model)
 
-    def _final(self, contract: str, expiry: int) -> Decimal | None:
-        """Return the price that a contract settles at, None where nothing is known of it."""
+    def _settlement_price(self, contract: str, expiry: int) -> Decimal | None:
+        """Return the price at which a contract settles, None without any price."""
         if (one := self._settlements.get(contract)) is not None:
             return one.price
         last = self._bars.latest(contract, expiry) if self._bars else None
         return None if last is None else Decimal(repr(last.close))
 
-    def _refine(self, instrument: Any, price: Price) -> None:
-        """Make the tick as fine as the settlement: the engine skips a fill between two ticks."""
+    def _refine_tick(self, instrument: Any, price: Price) -> None:
+        """Make the tick as fine as the price: the engine skips a fill between two ticks."""
         tick = instrument.price_increment.as_decimal()
         if price.as_decimal() % tick:
             finest = Price.from_mantissa_exponent(1, -price.precision, price.precision)
@@ -209,7 +217,7 @@ class SettlementFeeder:
             self._engine.add_instrument(remade(instrument, price_increment=finest, **margins))
 
 
-def _close(
+def _instrument_close(
     contract: InstrumentId, price: Price, kind: InstrumentCloseType, ts: int
 ) -> InstrumentClose:
     return InstrumentClose(contract, price, kind, ts, ts)

@@ -1,4 +1,4 @@
-"""How far an order that takes the market moves the price: the models of `slippage:`."""
+"""The slippage models of `slippage:`: how far beyond the market an order is filled."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 from qe_plugins.config.schema import SlippageSettings
 
 SESSION = 23 * 3_600  # seconds that a futures session trades
-ALMOST = 1e-9  # what is a whole number of ticks but for the float is not rounded up
+ALMOST = 1e-9  # ticks: float error above a whole number is not rounded up
 
 Model = Callable[[SlippageSettings, float, float, float, float], float]
-"""Of the setting, contracts, the bar's volume, the session's volume and the price in ticks."""
+"""Ticks from the settings, contracts, the bar's and the session's volume, the price in ticks."""
 
 TICKS: dict[str, Model] = {
     "none": lambda _s, _size, _bar, _session, _price: 0,
@@ -24,13 +24,13 @@ TICKS: dict[str, Model] = {
 }
 
 
-def against(
+def slippage_ticks(
     slippage: SlippageSettings, size: float, price: float, volume: float | None, period: float
 ) -> int:
-    """Return the whole ticks, rounded up, that `size` contracts pay beyond `price` (in ticks).
+    """Return the slippage of `size` contracts at `price` (ticks) in whole ticks, rounded up.
 
-    `volume` is that of the last bar, of `period` seconds; a session's is as if every bar traded
-    like it. Without a bar the order is taken for all there is.
+    `volume` is that of the last bar, of `period` seconds; the session's volume is as if every bar
+    had that volume. Without a bar the order itself counts as the volume.
     """
     if volume is None:
         volume = session = size
@@ -40,8 +40,8 @@ def against(
     return math.ceil(TICKS[slippage.model](slippage, size, volume, session, price) - ALMOST)
 
 
-def described(slippage: SlippageSettings) -> str:
-    """Say in one sentence what fills cost beyond their price."""
+def slippage_in_words(slippage: SlippageSettings) -> str:
+    """Return the slippage model as a sentence."""
     if slippage.model == "none":
         return (
             "Market orders fill at the price of the bar on which they were sent, stops at theirs."

@@ -1,4 +1,4 @@
-"""Fill stop-limit orders that a bar runs through, on the way, as an exchange would."""
+"""Fill stop-limit orders whose trigger and limit a bar runs through, as an exchange would."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ if TYPE_CHECKING:
 
 
 class StopLimitWatch:
-    """Looks at each bar just before it trades, for the stop-limit orders that work then.
+    """Checks the working stop-limit orders of a contract just before its next bar trades.
 
-    The engine fills a stop-limit only at a price of the bar, and the bar's last extreme may lie
-    beyond its limit. Such an order gets a limit within reach for that bar; the fill model still
-    holds it to its own. Strategies do not receive that change.
+    The engine fills a stop-limit only at one of the bar's four prices, and those after the trigger
+    may lie beyond the limit. Such an order is repriced within reach for that bar; the fill model
+    still fills it within its own limit. The repricing is hidden from strategies.
     """
 
     def __init__(self, cache: Any, clock: Any, bars: ChunkBars, model: SlippageFillModel) -> None:
         self._cache, self._clock, self._bars, self._model = cache, clock, bars, model
         self._working: dict[Any, dict[Any, Any]] = {}
-        self._due: dict[Any, int] = {}
+        self._scheduled: dict[Any, int] = {}
 
     def watch(self, trader: Any, orders: list[Any]) -> None:
-        """Take the orders that a strategy has sent."""
+        """Watch the stop-limits among the orders that a strategy has sent."""
         for order in orders:
             if order.order_type == OrderType.STOP_LIMIT:
                 contract = order.instrument_id
                 self._working.setdefault(contract, {})[order.client_order_id] = trader
-                self._set(contract, self._clock.timestamp_ns())
+                self._schedule_check(contract, self._clock.timestamp_ns())
 
-    def repriced(self, client_order_id: Any) -> bool:
-        """Say whether an order got another limit here."""
+    def is_repriced(self, client_order_id: Any) -> bool:
+        """Say whether an order was repriced here."""
         return self._model.is_repriced(client_order_id)
 
     def schedule(self) -> None:
-        """Look at the next bar of every contract with such orders. Call once a chunk."""
+        """Schedule the check of the next bar of every watched contract. Call once a chunk."""
         for contract in self._working:
-            self._set(contract, self._clock.timestamp_ns())
+            self._schedule_check(contract, self._clock.timestamp_ns())
 
-    def _set(self, contract: Any, after: int) -> None:
-        """Have the contract's first bar that closes after a moment looked at, once."""
+    def _schedule_check(self, contract: Any, after: int) -> None:
+        """Schedule one check just before the contract's first bar that closes after a moment."""
         bar = self._bars.following(str(contract), after)
-        if bar is None or bar.ts - 1 <= after or self._due.get(contract) == bar.ts:
+        if bar is None or bar.ts - 1 <= after or self._scheduled.get(contract) == bar.ts:
             return
-        self._due[contract] = bar.ts
+        self._scheduled[contract] = bar.ts
         name = f"STOP-LIMIT-{contract}-{bar.ts}"
-        self._clock.set_time_alert_ns(name, bar.ts - 1, lambda _event: self._look(contract))
+        self._clock.set_time_alert_ns(name, bar.ts - 1, lambda _event: self._check_bar(contract))
 
-    def _look(self, contract: Any) -> None:
+    def _check_bar(self, contract: Any) -> None:
         bar = self._bars.following(str(contract), self._clock.timestamp_ns())
         instrument, left = self._cache.instrument(contract), {}
         for name, trader in self._working[contract].items():
@@ -66,4 +66,4 @@ class StopLimitWatch:
                 Strategy.modify_order(trader, name, price=price)
         self._working[contract] = left
         if left and bar is not None:
-            self._set(contract, bar.ts)
+            self._schedule_check(contract, bar.ts)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.engine.accounting.balance import Balance, Earnings
+from qe_plugins.engine.accounting.balance import Balance, RealisedPnl
 from qe_plugins.engine.accounting.trades import Fill, OpenTrade, build_trade
 from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.market.specs import markets
@@ -104,7 +104,7 @@ def test_the_sum_of_trades_is_what_the_account_made_to_the_cent_in_all_roots(
 ) -> None:
     account, books, earned = balance(), {}, Decimal(0)
     for fill in flattened(fills):
-        account.filled(event(fill))
+        account.on_fill(event(fill))
         key = (fill.instrument_id, fill.strategy)
         book = books.setdefault(key, OpenTrade(TICKS[fill.instrument_id][1]))
         if closed := book.apply(fill):
@@ -118,16 +118,16 @@ def test_a_flat_account_has_exactly_what_its_fills_come_to(fills: list[Fill]) ->
     account = balance()
     every = flattened(fills)
     for fill in every:
-        account.filled(event(fill))
+        account.on_fill(event(fill))
     moved = (-f.quantity * f.price * TICKS[f.instrument_id][1] - f.commission for f in every)
     assert account.total() == account.starting + sum(moved, Decimal(0))
 
 
 def test_four_hundred_half_cents_do_not_drift() -> None:
-    zn = Earnings()
+    zn = RealisedPnl()
     for _ in range(400):
         for size, price in ((1, "110"), (-1, "110.015625")):
-            zn.take(("s", "ZN"), Decimal(1_000), Decimal(size), Decimal(price), Decimal(0))
+            zn.add_fill(("s", "ZN"), Decimal(1_000), Decimal(size), Decimal(price), Decimal(0))
     assert zn.realised() == Decimal("6250.00")
 
 
@@ -143,10 +143,10 @@ def test_four_hundred_half_cents_do_not_drift() -> None:
 def test_what_is_realised_is_what_closed_contracts_earned(
     sizes: list[int], prices: list[int], realised: int
 ) -> None:
-    earnings = Earnings()
+    realised = RealisedPnl()
     for size, price in zip(sizes, prices, strict=True):
-        earnings.take(("s", "MES"), Decimal(5), Decimal(size), Decimal(price), Decimal(0))
-    assert earnings.realised() == realised
+        realised.add_fill(("s", "MES"), Decimal(5), Decimal(size), Decimal(price), Decimal(0))
+    assert realised.realised() == realised
 
 
 def test_the_frame_of_the_account_ends_at_its_balance(trade: Callable[..., BacktestResult]) -> None:
