@@ -41,7 +41,7 @@ class OrderSender:
     def _note_cause(self, order: Any) -> None:
         """Record the event that is being handled as the cause of an order."""
         context = self._run_context
-        context.recorder.sends(order, context.exception_trap.current_event)
+        context.recorder.order_sent(order, context.exception_trap.current_event)
 
     def _in_flight(self) -> list[Any]:
         """Return the client order ids of orders just sent that the cache does not list yet."""
@@ -284,7 +284,7 @@ def order_callbacks(author: Any, context: RunContext) -> dict[str, Any]:
             author.on_order_updated(self, event)
 
     def on_order_event(self: Any, event: Any) -> None:
-        context.recorder.happened(event)
+        context.recorder.order_event(event)
         author.on_order_event(self, event)
 
     wrapped = {

@@ -52,11 +52,11 @@ class Recorder:
         settled = f"{SETTLES}{order.instrument_id}-{len(self._expiries) + 1}"
         return self._expiries.setdefault(text, settled)
 
-    def sends(self, order: Any, event: object) -> None:
+    def order_sent(self, order: Any, event: object) -> None:
         """Record the event that a component was handling when it sent an order."""
         self.sent_on[order.client_order_id] = event
 
-    def happened(self, event: Any) -> None:
+    def order_event(self, event: Any) -> None:
         """Do nothing with an order event; a subclass whose `follows_orders` is true may."""
 
     def voted(self, bar: Bar, votes: Sequence[Signal]) -> None:

@@ -1,4 +1,4 @@
-"""Take what a run leaves behind out of the engine, before the engine is disposed of."""
+"""Collect the result of a run from the engine, before the engine is disposed of."""
 
 from __future__ import annotations
 
@@ -41,18 +41,19 @@ def collect_result(
     context: RunContext,
     run_id: str,
     started: datetime,
-    said: list[ObserverAnswer],
+    answers: list[ObserverAnswer],
 ) -> BacktestResult:
-    """Return everything the report and the journal need. `said` is what the observers had to say.
+    """Return the result of a run, for its report and its journal.
 
-    `seconds` is left empty: the runner measures it.
+    `answers` are the observers' reviews and proposals. `seconds` stays empty: the runner measures
+    it. Raises RunError where the engine's accounts and the fills disagree.
     """
     context.trade_booker.book_until()
     recorder, currency = context.recorder, loaded.config.nautilus.venue.base_currency or "USD"
     balance = context.balance
     if wrong := balance.differs(context.single_account.engines):
         raise RunError(f"{wrong}: nothing of this run can be believed.")
-    orders = _orders(context)
+    orders = _orders_by_submission(context)
     open_trades = reference_prices.complete(recorder, orders, tape)
     settlements = settlement.settlement_records(recorder.fills, tape.settlements)
     ids = {str(contract.id): contract.id for contract in tape.contracts}
@@ -64,7 +65,7 @@ def collect_result(
         name=loaded.config.name,
         engine=ENGINE,
         started=started,
-        tape=_tape_facts(tape),
+        tape=_data_info(tape),
         catalog=tape.catalog,
         bar_spec=loaded.config.data.bars,
         starting_balance=balance.starting,
@@ -97,7 +98,7 @@ def collect_result(
             ),
             *assumptions(loaded, context.terms, tape),
         ],
-        facts=_facts(loaded, tape, context, orders, settlements, said),
+        facts=_collect_facts(loaded, tape, context, orders, settlements, answers),
     )
 
 
@@ -114,7 +115,7 @@ def fills_sha256(fills: Iterable[Fill]) -> str:
     return digest.hexdigest()
 
 
-def _orders(context: RunContext) -> list[Any]:
+def _orders_by_submission(context: RunContext) -> list[Any]:
     """Return every order in the order of submission; those that only the engine knows last."""
     known = {order.client_order_id: order for order in context.cache.orders()}
     own = [known.pop(i) for i in context.recorder.sent_on if i in known]
@@ -123,13 +124,13 @@ def _orders(context: RunContext) -> list[Any]:
     return sorted(own + rest, key=lambda order: order.ts_init)
 
 
-def _facts(
+def _collect_facts(
     loaded: Loaded,
     tape: Tape,
     context: RunContext,
     orders: list[Any],
     settlements: list[settlement.SettlementRecord],
-    said: list[ObserverAnswer],
+    answers: list[ObserverAnswer],
 ) -> list[Fact]:
     recorder = context.recorder
     causes = facts.forced_close_orders(orders, recorder)
@@ -154,13 +155,13 @@ def _facts(
         *facts.order_facts(orders, recorder, causes),
         *facts.fill_facts(recorder.fills),
         *facts.trade_facts(recorder.trades, recorder.closing_fill),
-        *facts.observer_facts(said),
+        *facts.observer_facts(answers),
         *recorder.failures.facts(),
     ]
     return [run, *in_causal_order(happened)]
 
 
-def _tape_facts(tape: Tape) -> DataInfo:
+def _data_info(tape: Tape) -> DataInfo:
     return DataInfo(
         source=tape.source,
         label=tape.label,

@@ -194,12 +194,12 @@ class FollowingStrategy(GatedStrategy):
         leaving = (self.strategy_id, InstrumentId.from_str(rolled.before))
         refused = self._refused(leg, without=leaving)
         if refused:
-            self._run_context.recorder.sends(leg, rolled)
+            self._run_context.recorder.order_sent(leg, rolled)
             self._deny(leg, *refused)
         return refused is None
 
     def _send_leg(self, order: Any, rolled: Rolled) -> None:
-        self._run_context.recorder.sends(order, rolled)
+        self._run_context.recorder.order_sent(order, rolled)
         send(self, order)
 
     def _roll_notice(self, point: RollPoint, bar: Bar) -> Rolled:
@@ -267,16 +267,17 @@ def host_on_front(author: Any, context: RunContext, front_state: FrontState) -> 
 
     body |= {"on_start": on_start, "_front_state": front_state, "__module__": author.__module__}
     hosted: Any = host(type(author.__name__, (author,), body), context, FollowingStrategy)
-    watch = None if context.plugins_need_bars else context.liquidator
+    bar_check = None if context.plugins_need_bars else context.liquidator
     hosted.on_bar = _receive_contracts(
-        hosted.on_bar, guarded(on_front, context.exception_trap, watch), front_state
+        hosted.on_bar, guarded(on_front, context.exception_trap, bar_check), front_state
     )
     return hosted
 
 
 def _receive_contracts(on_bar: Any, on_front: Any, front_state: FrontState) -> Any:
-    """Return the `on_bar` for bars of every contract: it passes the front's bars on as the front's,
-    and other bars only where the author subscribed to them.
+    """Return the `on_bar` for the bars of every contract.
+
+    It passes the front's bars to `on_front`, and to `on_bar` those that the author subscribed to.
     """
 
     def receive(self: Any, bar: Bar) -> None:

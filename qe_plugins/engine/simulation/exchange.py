@@ -1,4 +1,4 @@
-"""The simulated exchange of one run, put together: prices, fills and waiting orders."""
+"""Build the simulated exchange of a run: prices, fills and waiting orders."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Exchange:
-    """What stands between the orders of a run and the engine's matching.
+    """The parts of the simulated exchange between a run's orders and the engine's matching.
 
-    With quotes or trades the engine matches on those and not on bars, whose prices are older by
-    then. With `fills: {rules: nautilus}` nothing of it is active.
+    With quotes or trades the engine matches on those and not on bars, whose prices are older. With
+    `fills: {rules: nautilus}` no part is active.
     """
 
     def __init__(self, config: Config, tape: Tape) -> None:
@@ -52,7 +52,7 @@ class Exchange:
         self._stop_limits: StopLimitWatch | None = None
 
     def venue(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments of the engine's venue, with what is simulated here."""
+        """Return the arguments of the engine's venue, with the parts simulated here."""
         changes: dict[str, Any] = {}
         if self.fills is not None:
             changes["fill_model"] = self.fills
@@ -61,7 +61,7 @@ class Exchange:
         return arguments | changes
 
     def connect(self, engine: Any, context: RunContext, clock: Any) -> None:
-        """Add what handles orders to an engine whose strategies are not added yet."""
+        """Add the order queue to an engine. Call before strategies are added."""
         if not self.active:
             return
         bars = self.bars if self.execution is not None else None
@@ -74,18 +74,14 @@ class Exchange:
             self._stop_limits = StopLimitWatch(context.cache, clock, bars, self.fills)
             context.stop_limits = self._stop_limits
         if self.fills is not None:
-            self.fills.exception_trap, self.fills.clock, self.fills.cache = (
-                context.exception_trap,
-                clock,
-                context.cache,
-            )
-            self.fills.is_tradable = market.is_tradable
+            self.fills.exception_trap, self.fills.clock = context.exception_trap, clock
+            self.fills.cache, self.fills.is_tradable = context.cache, market.is_tradable
 
-    def records(self, piece: Chunk) -> Sequence[Any]:
-        """Return what the engine is to process of a chunk; call once a chunk, in order."""
-        self.bars.start_chunk(piece.columns)
+    def records(self, chunk: Chunk) -> Sequence[Any]:
+        """Return the records of a chunk for the engine. Call once a chunk, in order."""
+        self.bars.start_chunk(chunk.columns)
         if self._stop_limits is not None:
             self._stop_limits.schedule()
         if self.execution is None:
-            return piece.records
-        return self.execution.with_extra_bars(piece.records, piece.columns)
+            return chunk.records
+        return self.execution.with_extra_bars(chunk.records, chunk.columns)

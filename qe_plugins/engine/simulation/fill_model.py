@@ -1,8 +1,8 @@
-"""Price simulated fills: at which price an order fills inside a bar, and how far that slips.
+"""The fill model: at which price an order fills inside a bar, and with how much slippage.
 
-The engine decides *when* an order is matched, on the four prices of a bar; this model decides at
-what price it fills, or that it does not fill yet. Whatever takes the market slips and never past
-its limit; whatever rests fills at its limit. Nothing here is random.
+The engine decides *when* an order is matched, on the four prices of a bar; this model decides the
+price, or that the order does not fill yet. An order that takes the market has slippage, never past
+its limit; a resting order fills at its limit. Nothing is random.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 DEEP = Quantity.from_int(1_000_000_000)
 NOTHING = Quantity.from_int(0)
-AWAY = 1  # ticks beyond the first price at which what exceeds a quarter of the bar fills
+AWAY = 1  # ticks beyond the first price at which size above a quarter of the bar's volume fills
 
 
 class SlippageFillModel(FillModel):
-    """The exchange's side of every fill of a run.
+    """Prices every fill of a run.
 
     `bars` are the run's bars, which trade unless quotes or trades drive the market. `clock` is
     any component's, `cache` the engine's; `is_tradable(contract, ts)` says whether the market is
@@ -69,16 +69,16 @@ class SlippageFillModel(FillModel):
         _best_bid: Price | None = None,
         _best_ask: Price | None = None,
     ) -> OrderBook | None:
-        """Return the book that the order fills from, or None to let it rest as Nautilus does.
+        """Return the book that the order fills from, None to leave the fill to Nautilus.
 
-        A book without contracts means that the order does not fill yet.
+        With a book without contracts the order does not fill yet.
         """
         try:
             best = _best_ask if _order.is_buy else _best_bid
             if best is None or settles(_order):
                 return None
-            return self._simulated(FillAttempt(_instrument, _order, best, self))
-        except Exception as error:  # the engine would leave the order as it is, and go on
+            return self._simulated_book(FillAttempt(_instrument, _order, best, self))
+        except Exception as error:  # the engine would ignore it and leave the order unfilled
             self.exception_trap.record(self, error, _order)
             raise
 
@@ -104,7 +104,7 @@ class SlippageFillModel(FillModel):
         """Say whether an order's limit was changed here."""
         return client_order_id in self._limits
 
-    def volume(self, contract: str, ts: int) -> BarRow | None:
+    def last_bar(self, contract: str, ts: int) -> BarRow | None:
         """Return the bar whose volume is known at `ts`, None without one."""
         return self._bars.latest(contract, ts)
 
@@ -113,27 +113,31 @@ class SlippageFillModel(FillModel):
 
         The engine triggers such an order at the far end of the bar, where its limit is out of
         reach; an exchange would have filled it on the way. None where the engine can fill it. The
-        order's own limit is kept here, whatever price the engine is given.
+        order's own limit is stored here: the engine gets the returned price instead.
         """
-        match = FillAttempt(instrument, order, order.trigger_price, self)
-        assert match.limit is not None
-        assert match.trigger is not None
-        first, *rest = (match.cost(price) for price in self._path(bar))
-        if first >= match.trigger or match.trigger > match.limit:
+        attempt = FillAttempt(instrument, order, order.trigger_price, self)
+        assert attempt.limit is not None
+        assert attempt.trigger is not None
+        first, *rest = (attempt.cost(price) for price in self._path(bar))
+        if first >= attempt.trigger or attempt.trigger > attempt.limit:
             return None
-        reached = next((n for n, cost in enumerate(rest) if cost >= match.trigger), len(rest))
-        if not rest[reached:] or min(rest[reached:]) <= match.limit:
+        reached = next((n for n, cost in enumerate(rest) if cost >= attempt.trigger), len(rest))
+        if not rest[reached:] or min(rest[reached:]) <= attempt.limit:
             return None
-        self._limits[order.client_order_id] = match.limit
-        return match.price(rest[-1])
+        self._limits[order.client_order_id] = attempt.limit
+        return attempt.price(rest[-1])
 
-    def _simulated(self, match: FillAttempt) -> OrderBook | None:
-        if match.idle or match.is_over() or self._has_left(match.order):
-            return match.book([(match.best, NOTHING)])
-        if match.limit is None:
-            return match.book(self._taken(match, match.unslipped()))
-        levels = self._limit(match) if match.trigger is None else self._triggered(match)
-        return None if levels is None else match.book(levels)
+    def _simulated_book(self, attempt: FillAttempt) -> OrderBook | None:
+        if attempt.idle or attempt.is_over() or self._is_exited(attempt.order):
+            return attempt.book([(attempt.best, NOTHING)])
+        if attempt.limit is None:
+            return attempt.book(self._market_levels(attempt, attempt.unslipped()))
+        levels = (
+            self._limit_levels(attempt)
+            if attempt.trigger is None
+            else self._triggered_levels(attempt)
+        )
+        return None if levels is None else attempt.book(levels)
 
     def _path(self, bar: BarRow) -> tuple[float, ...]:
         """Return a bar's prices in the order in which the engine trades them."""
@@ -141,49 +145,49 @@ class SlippageFillModel(FillModel):
         ends = (bar.low, bar.high) if low_first else (bar.high, bar.low)
         return (bar.open, *ends, bar.close)
 
-    def _has_left(self, order: Any) -> bool:
-        """Say whether an exit of a partly filled entry has filled, which ends the entry."""
+    def _is_exited(self, order: Any) -> bool:
+        """Say whether an exit of a partly filled entry has filled: the entry is over then."""
         if order.contingency_type != ContingencyType.OTO or not order.filled_qty.as_double():
             return False
         exits = (self.cache.order(name) for name in order.linked_order_ids or ())
         return any(exit_ is not None and exit_.filled_qty.as_double() > 0 for exit_ in exits)
 
-    def _limit(self, match: FillAttempt) -> Levels | None:
-        """Return what a limit order fills at; None leaves a resting order to Nautilus."""
-        assert match.limit is not None
-        if match.arrives:
-            crosses = match.best < match.limit or (
-                match.best == match.limit and self.by_ticks  # a quoted price is on offer
+    def _limit_levels(self, attempt: FillAttempt) -> Levels | None:
+        """Return the prices of a limit order's fill; None leaves a resting order to Nautilus."""
+        assert attempt.limit is not None
+        if attempt.arrives:
+            crosses = attempt.best < attempt.limit or (
+                attempt.best == attempt.limit and self.by_ticks  # a quoted price is on offer
             )
-            taken = match.order.filled_qty.as_double() > 0
+            taken = attempt.order.filled_qty.as_double() > 0
             if (
                 not crosses
-                or (taken and not match.changed)
-                or not self.is_tradable(match.contract, match.ts)
+                or (taken and not attempt.changed)
+                or not self.is_tradable(attempt.contract, attempt.ts)
             ):
-                return [(match.best, NOTHING)]
-            return self._taken(match, match.best)
-        if not match.is_reached(through=self._through):
-            return [(match.best, NOTHING)]
-        return None if match.rested else [(match.limit, DEEP)]
+                return [(attempt.best, NOTHING)]
+            return self._market_levels(attempt, attempt.best)
+        if not attempt.is_reached(through=self._through):
+            return [(attempt.best, NOTHING)]
+        return None if attempt.rested else [(attempt.limit, DEEP)]
 
-    def _triggered(self, match: FillAttempt) -> Levels:
-        """Return what a triggered stop-limit or limit-if-touched order fills at."""
-        assert match.limit is not None
-        reached = match.is_reached(through=self._through)
-        resting = [(match.limit, DEEP if reached else NOTHING)]
-        if not match.is_triggered_now():
+    def _triggered_levels(self, attempt: FillAttempt) -> Levels:
+        """Return the prices at which a triggered stop-limit or limit-if-touched order fills."""
+        assert attempt.limit is not None
+        reached = attempt.is_reached(through=self._through)
+        resting = [(attempt.limit, DEEP if reached else NOTHING)]
+        if not attempt.is_triggered_now():
             return resting
-        price = match.unslipped()
-        return self._taken(match, price) if price <= match.limit else resting
+        price = attempt.unslipped()
+        return self._market_levels(attempt, price) if price <= attempt.limit else resting
 
-    def _taken(self, match: FillAttempt, price: int) -> Levels:
-        """Return what an order pays that takes the market at `price`."""
-        bar = self.volume(str(match.contract), match.ts)
-        size = match.order.leaves_qty.as_double()
+    def _market_levels(self, attempt: FillAttempt, price: int) -> Levels:
+        """Return the prices of an order that takes the market at `price`."""
+        bar = self.last_bar(str(attempt.contract), attempt.ts)
+        size = attempt.order.leaves_qty.as_double()
         volume = None if bar is None else bar.volume
         first = price + slippage_ticks(self._slippage, size, abs(price), volume, self._bars.period)
-        cap = match.limit if match.limit is not None else first + AWAY
+        cap = attempt.limit if attempt.limit is not None else first + AWAY
         first, further = min(first, cap), min(first + AWAY, cap)
         if bar is None or not self._by_one or first == further:
             return [(first, DEEP)]
@@ -191,5 +195,5 @@ class SlippageFillModel(FillModel):
 
 
 def settles(order: Any) -> bool:
-    """Say whether it is by this order that the engine settles an expired contract."""
+    """Say whether an order is the engine's own that settles an expired contract."""
     return bool(order.client_order_id.value.startswith(SETTLES))

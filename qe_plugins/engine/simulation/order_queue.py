@@ -90,7 +90,7 @@ class OrderQueue(ExecutionAlgorithm):
         known = self._market.price(order.instrument_id, ts, buys=order.is_buy)
         return known is not None and is_beyond(order, trigger, known[0])
 
-    def addressed(self, order: Any) -> Any:
+    def for_queue(self, order: Any) -> Any:
         """Return a copy of an order that the engine sends to this queue."""
         return rebuilt(order, exec_algorithm_id=QUEUE, exec_spawn_id=order.client_order_id)
 

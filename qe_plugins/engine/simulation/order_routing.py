@@ -1,4 +1,4 @@
-"""How a strategy's orders reach the simulated exchange once they have passed the gate."""
+"""Route a strategy's orders to the simulated exchange once they have passed the gate."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class OrderRouting(Strategy):
-    """A strategy whose orders wait for the market where they must, whichever method sends them.
+    """A strategy whose orders pass the gate and the queue, whichever method sends them.
 
-    The engine's own `close_position` and its siblings do not pass `submit_order`, nor does the
-    engine let a changed stop take the market; here both do.
+    Nautilus' own `close_position` and its siblings do not call `submit_order`, and Nautilus does
+    not let a modified stop take the market; here they do.
     """
 
     _run_context: ClassVar[RunContext]
@@ -87,28 +87,28 @@ class OrderRouting(Strategy):
 
 
 def prepared(trader: Any, order: Any) -> Any:
-    """Return an order of a strategy on the terms that the exchange works it by."""
+    """Return a strategy's order on terms that the engine can simulate."""
     queue = trader._run_context.queue
     return order if queue is None else queue.prepared(order, trader.clock.timestamp_ns())
 
 
 def send(trader: Any, order: Any, *args: Any, **kwargs: Any) -> None:
     """Send one order of a strategy that has passed the gate."""
-    [order] = _addressed(trader, [order])
+    [order] = _queued_if_waiting(trader, [order])
     Strategy.submit_order(trader, order, *args, **kwargs)
-    _watch(trader, [order])
+    _watch_stop_limits(trader, [order])
 
 
 def send_list(trader: Any, orders: list[Any], *args: Any, **kwargs: Any) -> None:
-    """Send orders of a strategy that belong together and have passed the gate."""
-    Strategy.submit_order_list(trader, _addressed(trader, orders), *args, **kwargs)
-    _watch(trader, orders)
+    """Send linked orders of a strategy that have passed the gate."""
+    Strategy.submit_order_list(trader, _queued_if_waiting(trader, orders), *args, **kwargs)
+    _watch_stop_limits(trader, orders)
 
 
 def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: Any) -> bool:
-    """Send an order again whose changed trigger the market has passed; say whether it was.
+    """Cancel and resend an order whose new trigger the market has passed; say whether it was.
 
-    The engine would refuse the change and leave the order where it was.
+    The engine would reject the modification and leave the order as it is.
     """
     context, now = trader._run_context, trader.clock.timestamp_ns()
     works = order is not None and (order.is_open or order.is_inflight)
@@ -122,7 +122,7 @@ def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: An
     resent = _resent(trader, order, changes, quantity or order.quantity, now)
     trader.cancel_order(order.client_order_id)
     for one in resent:
-        context.recorder.sends(one, context.exception_trap.current_event)
+        context.recorder.order_sent(one, context.exception_trap.current_event)
         context.sent_orders[one.client_order_id] = None
     ready = [prepared(trader, one) for one in resent]
     if len(ready) == 1:
@@ -132,21 +132,21 @@ def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: An
     return True
 
 
-def _watch(trader: Any, orders: list[Any]) -> None:
+def _watch_stop_limits(trader: Any, orders: list[Any]) -> None:
     if (stop_limits := trader._run_context.stop_limits) is not None:
         stop_limits.watch(trader, orders)
 
 
-def _addressed(trader: Any, orders: list[Any]) -> list[Any]:
+def _queued_if_waiting(trader: Any, orders: list[Any]) -> list[Any]:
     queue, now = trader._run_context.queue, trader.clock.timestamp_ns()
     entries = [order for order in orders if order.parent_order_id is None]
     if queue is None or not any(queue.must_wait(order, now) for order in entries):
         return orders
-    return [queue.addressed(order) for order in orders]
+    return [queue.for_queue(order) for order in orders]
 
 
 def _resent(trader: Any, order: Any, changes: dict[str, Any], quantity: Any, now: int) -> list[Any]:
-    """Return an order under a new id with `changes` and, of an entry, its exits with it."""
+    """Return a copy of an order under a new id with `changes`, and copies of an entry's exits."""
     cache = trader._run_context.cache
     exits = [
         one
@@ -180,7 +180,7 @@ def _resent(trader: Any, order: Any, changes: dict[str, Any], quantity: Any, now
 
 
 def _links(order: Any, ids: dict[Any, Any]) -> dict[str, Any]:
-    """Return the fields that link an order to others, of those that are sent again."""
+    """Return the fields that link an order to other orders that are resent."""
     linked = [ids[name] for name in order.linked_order_ids or () if name in ids]
     kind = order.contingency_type if linked else ContingencyType.NO_CONTINGENCY
     return {"linked_order_ids": linked or None, "contingency_type": kind}

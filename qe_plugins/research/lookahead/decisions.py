@@ -73,12 +73,12 @@ class Log(Recorder):
         self._bar: Bar | None = None
         self._sent: set[str] = set()
 
-    def sends(self, order: Any, event: object) -> None:
-        super().sends(order, event)
+    def order_sent(self, order: Any, event: object) -> None:
+        super().order_sent(order, event)
         self._sent.add(order.client_order_id.value)
         self._order("order", order.init_event)
 
-    def happened(self, event: Any) -> None:
+    def order_event(self, event: Any) -> None:
         kind = type(event).__name__
         if kind != "OrderInitialized":
             self._order(kind, event)

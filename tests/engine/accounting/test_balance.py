@@ -143,10 +143,10 @@ def test_four_hundred_half_cents_do_not_drift() -> None:
 def test_what_is_realised_is_what_closed_contracts_earned(
     sizes: list[int], prices: list[int], realised: int
 ) -> None:
-    realised = RealisedPnl()
+    pnl = RealisedPnl()
     for size, price in zip(sizes, prices, strict=True):
-        realised.add_fill(("s", "MES"), Decimal(5), Decimal(size), Decimal(price), Decimal(0))
-    assert realised.realised() == realised
+        pnl.add_fill(("s", "MES"), Decimal(5), Decimal(size), Decimal(price), Decimal(0))
+    assert pnl.realised() == realised
 
 
 def test_the_frame_of_the_account_ends_at_its_balance(trade: Callable[..., BacktestResult]) -> None:
