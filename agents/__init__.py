@@ -1,1 +1,1 @@
-"""Agents: one file is one plugin, with its role in the name."""
+"""Agents: each file has one plugin, with its role in the file name."""

@@ -1,7 +1,7 @@
-"""Reviews a closed trade: what it made of its risk, how far it ran, what it paid, who wanted it.
+"""Review a closed trade: P&L in units of risk, excursions, costs, and the votes behind it.
 
-One R is the money at risk when the trade was opened: from its entry to the stop of the signal that
-led to it. A trade without such a signal is reviewed in money alone.
+One R is the money at risk when the trade was opened: from its entry to the stop of its signal. A
+trade without such a signal is reviewed in money alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ZERO = Decimal(0)
 
 
 class AnalystTrades(Plugin):
-    """Say in a sentence and in figures how a trade went."""
+    """Describes a closed trade in a sentence and in figures."""
 
     role = Role.ANALYST
 
@@ -29,13 +29,13 @@ class AnalystTrades(Plugin):
 
     @hookimpl
     def engine_started(self, cache: Cache) -> None:
-        """Note what a point of each contract is worth."""
+        """Store each contract's multiplier, in currency a point."""
         for contract in cache.instruments():
             self.multipliers[str(contract.id)] = contract.multiplier.as_decimal()
 
     @hookimpl
     def trade_closed(self, trade: Trade) -> Review:
-        """Return the review."""
+        """Return the review of the trade."""
         risk = self.risk(trade)
         facts = figures(trade)
         if risk:
@@ -67,7 +67,7 @@ def figures(trade: Trade) -> dict[str, Any]:
 
 
 def in_risk(trade: Trade, risk: Decimal) -> dict[str, Any]:
-    """Return result and excursions in units of the money that was at risk."""
+    """Return P&L and excursions in units of the money at risk."""
     facts = {"risk": str(risk), "r": ratio(trade.pnl, risk)}
     if trade.excursion is not None:
         facts["best_r"] = ratio(trade.excursion.favorable, risk)
@@ -76,12 +76,12 @@ def in_risk(trade: Trade, risk: Decimal) -> dict[str, Any]:
 
 
 def ratio(money: Decimal, risk: Decimal) -> float:
-    """Return money in units of risk, to two digits."""
+    """Return money in units of risk, rounded to two digits."""
     return round(float(money / risk), 2)
 
 
 def result(trade: Trade, facts: dict[str, Any]) -> str:
-    """Say what was traded and what it made."""
+    """Return what was traded, and its P&L, as text."""
     verb = "won" if trade.pnl > ZERO else "lost" if trade.pnl else "made"
     text = f"{trade.side!s} {trade.quantity!s} {trade.instrument_id} {verb} "
     text += f"{abs(trade.pnl):.2f} {trade.currency}"
@@ -90,7 +90,7 @@ def result(trade: Trade, facts: dict[str, Any]) -> str:
 
 
 def excursion(trade: Trade, facts: dict[str, Any]) -> str:
-    """Say how far the trade ran both ways."""
+    """Return the excursions of the trade as text, empty without any."""
     if "best_r" in facts:
         return f"best {facts['best_r']:+.2f} R, worst {facts['worst_r']:+.2f} R"
     if trade.excursion is not None:
@@ -100,12 +100,12 @@ def excursion(trade: Trade, facts: dict[str, Any]) -> str:
 
 
 def costs(trade: Trade) -> str:
-    """Say what the trade paid besides being wrong."""
+    """Return commissions and slippage of the trade as text."""
     paid = f"paid {trade.commissions:.2f} {trade.currency}"
     return paid if trade.slippage is None else f"{paid}, slipped {trade.slippage:+.2f} points"
 
 
 def votes(trade: Trade) -> str:
-    """Say who wanted it."""
+    """Return the votes behind the trade as text."""
     cast = [f"{v.source} voted {v.side} ({v.confidence:.2f})" for v in trade.votes[:-1]]
-    return ", ".join(cast) or "nobody voted"
+    return ", ".join(cast) or "no votes"

@@ -1,8 +1,8 @@
-"""A weighted vote: the side that most of the weight is on, or nothing.
+"""A weighted vote: the side with most of the weight, or no signal.
 
-A vote weighs its confidence times the weight of the plugin that gave it. The winner needs more than
-`majority` of all weight and at least `quorum` voters; a tie has neither. The strongest vote of the
-winning side lends its entry, stop and target.
+A vote weighs its confidence times the weight of its plugin. The winning side needs more than
+`majority` of all weight and at least `quorum` voters; a tie has no winner. Entry, stop and target
+are those of the strongest vote of the winning side.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ArbiterVoteConfig(PluginConfig, frozen=True):
 
 
 class ArbiterVote(Plugin):
-    """Make one signal of many, or none where they disagree."""
+    """Resolves votes into one signal, or none where they disagree."""
 
     role = Role.ARBITER
     Config = ArbiterVoteConfig

@@ -1,7 +1,7 @@
-"""The limits of the account: size, daily loss, pace, a stop, and hands off before the break.
+"""Limits of the account: position size, daily loss, order rate, a stop, and time to the break.
 
-Every rule is asked; the veto names all that refuse. What a rule needs and cannot find is an
-exception, which the gate takes for a veto. Orders that only reduce never come here.
+Every limit is checked, and the veto names all that an order breaks. Missing information raises an
+exception, which the gate takes for a veto. Orders that only reduce a position are not checked.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ NEVER = (0, 0)
 
 
 class GuardianLimitsConfig(PluginConfig, frozen=True):
-    """`max_contracts` counts what would be held if every working order filled.
+    """`max_contracts` limits the position if every working order filled.
 
-    `daily_loss` is how much less the account may be worth than at 17:00 in Chicago, where a session
-    begins, open positions and commissions included.
-    `before_break` is how long before a halt or the close entries end, on half days too.
+    `daily_loss` is the largest loss of equity since the session began at 17:00 in Chicago, open P&L
+    and commissions included. `before_break` is how long before a halt or the close entries end, on
+    half days too.
     """
 
     max_contracts: Annotated[int, msgspec.Meta(ge=1)] = 1
@@ -52,7 +52,7 @@ class GuardianLimitsConfig(PluginConfig, frozen=True):
 
 
 class GuardianLimits(Plugin):
-    """Refuse an order that breaks a limit, naming every limit that it breaks."""
+    """Vetoes an order that breaks a limit, naming every limit that it breaks."""
 
     role = Role.GUARDIAN
     Config = GuardianLimitsConfig
@@ -67,7 +67,7 @@ class GuardianLimits(Plugin):
 
     @hookimpl
     def session_opened(self, account: Account) -> None:
-        """Note what the account is worth: the session's loss counts from here."""
+        """Store the equity from which the session's loss is measured."""
         self.opening = None
         self.opening = account.equity()
         self.least = self.opening - self.config.daily_loss + CENT
@@ -93,7 +93,7 @@ class GuardianLimits(Plugin):
         if not since <= ts < until and (reason := self.near_the_break(order, instrument)):
             broken.append(reason)
         if self.opening is None:
-            raise LookupError("no session was heard to open, so its loss is unknown")
+            raise LookupError("no session has opened, so its loss is unknown")
         if not account.equity_at_least(self.least):
             broken.append(self.lost(self.opening - account.equity()))
         if broken:
@@ -102,12 +102,12 @@ class GuardianLimits(Plugin):
         return None
 
     def allowed(self, posture: Posture) -> int:
-        """Return how many contracts may be held: a posture may allow fewer."""
+        """Return the contract limit: a posture may lower it."""
         most = self.config.max_contracts
         return most if posture.max_contracts is None else min(most, posture.max_contracts)
 
     def near_the_break(self, order: OrderRequest, instrument: FuturesContract) -> str | None:
-        """Refuse from `before_break` ahead of a halt or the close until the market opens again."""
+        """Return a reason from `before_break` ahead of a halt or close until the next open."""
         root, ts, before = instrument.underlying, order.ts, self.config.before_break
         if (known := trading_window(root, ts)) is None:
             raise LookupError(f"the hours of {root} are not in configs/markets.yaml")
@@ -119,5 +119,5 @@ class GuardianLimits(Plugin):
         return f"{left // 60} min to the maintenance break" if left > 0 else "maintenance break"
 
     def lost(self, loss: Decimal) -> str:
-        """Say what the session has lost."""
+        """Return the session's loss and its limit as text."""
         return f"lost {loss:f} this session, the limit is {self.config.daily_loss:f}"

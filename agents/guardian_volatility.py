@@ -1,8 +1,8 @@
-"""No entries in a storm: refuse while the market's recent range is out of proportion.
+"""No entries in high volatility: veto while the recent range is far above normal.
 
-A stop placed in quiet bars is noise in wild ones, and fills there slip. The range of the last bars
-is compared with the bars before them, and with a number of points where one is given. Too few bars
-to judge by is a veto.
+A stop that suits quiet bars is within the noise of volatile ones, and fills have more slippage. The
+range of the last bars is compared with the average range of the bars before them, and with a number
+of points where one is given. Too few bars for the comparison is a veto.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class GuardianVolatilityConfig(PluginConfig, frozen=True):
-    """`bars` is how many bars are judged and `against` how many before them they are judged by.
+    """`bars` is the number of recent bars, `against` the number of bars before them.
 
-    `multiple` is the range allowed, in average bars; `points` is the range allowed in any case.
+    `multiple` is the largest range of the recent bars in average ranges of the bars before them,
+    `points` the largest range in points, None for no such limit.
     """
 
     bars: Count = 5
@@ -32,7 +33,7 @@ class GuardianVolatilityConfig(PluginConfig, frozen=True):
 
 
 class GuardianVolatility(Plugin):
-    """Refuse an order while the last bars ran too far."""
+    """Vetoes an order while the range of the last bars is too large."""
 
     role = Role.GUARDIAN
     Config = GuardianVolatilityConfig
@@ -45,20 +46,20 @@ class GuardianVolatility(Plugin):
 
     @hookimpl
     def veto_order(self, order: OrderRequest, history: History) -> Veto | None:
-        """Compare the range of the last bars with what is allowed."""
-        bars = history.last(self.judged(order.instrument_id), self.needed)
+        """Return a veto where the range of the last bars is above the limit."""
+        bars = history.last(self.bar_type_of(order.instrument_id), self.needed)
         against, highs, lows = self.config.against, bars.floats("high"), bars.floats("low")
         if len(highs) < self.needed:
             known = f"{len(highs)} bars of {order.instrument_id}"
             return Veto(f"{known} are too few to judge by, {self.needed} are needed")
         last_highs, last_lows = highs[against:], lows[against:]
-        ran = max(last_highs) - min(last_lows)
+        moved = max(last_highs) - min(last_lows)
         walked = sum(highs) - sum(lows) - sum(last_highs) + sum(last_lows)
         allowed = min(walked / against * self.config.multiple, self.most)
-        if ran <= allowed:
+        if moved <= allowed:
             return None
-        return Veto(f"ran {ran:.2f} points in {self.config.bars} bars, {allowed:.2f} are allowed")
+        return Veto(f"ran {moved:.2f} points in {self.config.bars} bars, {allowed:.2f} are allowed")
 
-    def judged(self, contract: str) -> str:
-        """Return the type of the bars that a contract is judged by."""
+    def bar_type_of(self, contract: str) -> str:
+        """Return the bar type on which a contract's range is measured."""
         return f"{contract}-{self.config.bar}-EXTERNAL"

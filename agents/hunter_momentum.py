@@ -1,10 +1,10 @@
-"""Momentum: a move that is large for the market's own noise is noticed, and sometimes goes on.
+"""Momentum: propose to follow a move that is large for the market's own noise.
 
 A rule and not a model; no claim of edge.
 
-The move over the last bars is measured against what a random walk of the same noise would make of
-them: the mean true range times the square root of their number. One signal is given when a move
-begins; the next only after it has faded or turned.
+The move over the last bars is measured in units of the move expected of a random walk with the same
+noise: the mean true range times the square root of the number of bars. There is one signal when a
+move begins, and the next one only after the move has faded or reversed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Count = Annotated[int, msgspec.Meta(ge=2)]
 
 
 class HunterMomentumConfig(PluginConfig, frozen=True):
-    """`bars` is how far back a move is measured and `noise_bars` how far the noise.
+    """`bars` is the number of bars of a move, `noise_bars` that of the noise.
 
-    `threshold` is the size of a move worth a signal, in units of noise; `stop` is the distance to
+    `threshold` is the smallest move for a signal in units of noise; `stop` is the distance to
     the stop in mean true ranges, `reward` the target in units of that distance.
     """
 
@@ -56,8 +56,8 @@ class Move:
         self.size = self.noise = 0.0
         self.begins = False
 
-    def take(self, bar: Bar) -> None:
-        """Take in the bar that has just closed."""
+    def add_bar(self, bar: Bar) -> None:
+        """Add the bar that has just closed."""
         close = bar.close.as_double()
         before = self._closes[-1] if self._closes else close
         self._closes.append(close)
@@ -73,12 +73,12 @@ class Move:
 
     @property
     def volume(self) -> float:
-        """Return the contracts traded over the bars that a move is measured on."""
+        """Return the contracts traded over the bars of a move."""
         return sum(self._volumes)
 
 
 class HunterMomentum(Plugin):
-    """Propose to go with a move that stands out, in the contract that trades most."""
+    """Proposes to follow a large move, in the contract with the most volume."""
 
     role = Role.HUNTER
     Config = HunterMomentumConfig
@@ -95,7 +95,7 @@ class HunterMomentum(Plugin):
         move = self.moves.get(kind)
         if move is None:
             move = self.moves[kind] = Move(self.config)
-        move.take(bar)
+        move.add_bar(bar)
         if not move.begins or any(one.volume > move.volume for one in self.moves.values()):
             return None
         contract = kind.instrument_id

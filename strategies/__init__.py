@@ -1,1 +1,1 @@
-"""Strategies: one file is one Config and one Strategy, with its thesis in the docstring."""
+"""Strategies: each file has one Config and one Strategy, and its thesis in the docstring."""

@@ -1,9 +1,9 @@
-"""Bracket orders, and the way out of them: what every strategy here with a stop has in common.
+"""Bracket orders and closing positions that have them, for every strategy here with a stop.
 
 Nautilus' own `order_factory.bracket` marks the exits reduce-only, which Interactive Brokers does
-not know and the sandbox rejects. Here the same three orders go out without that mark: the exits
-wait for the entry (OTO) and shrink with one another (OUO), so together they never close more than
-the entry opened. For the same reason a position is closed only after its exits are cancelled.
+not support and the sandbox rejects. Here the same three orders are sent without that mark: the
+exits wait for the entry (OTO) and shrink with one another (OUO), so together they never close more
+than the entry opened. For the same reason a position is closed only after its exits are cancelled.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from qe_plugins import Side, Signal
 
 FIELDS = [name for name in inspect.signature(OrderInitialized).parameters if name != "reduce_only"]
 Reward = Annotated[float, msgspec.Meta(gt=0)]
-"""How many times its risk a trade should bring."""
+"""The target of a trade as a multiple of its risk."""
 
 OPENS = {Side.LONG: OrderSide.BUY, Side.SHORT: OrderSide.SELL}
 
 
 class Bracketed(Strategy):
-    """A strategy that enters with a bracket and leaves without orphans.
+    """A strategy that enters with a bracket and leaves without orphaned orders.
 
-    Its config has `contracts`, the size where no desk is there to ask: in plain Nautilus.
+    Its config has `contracts`, the size of an entry without a desk: in plain Nautilus.
     """
 
     desk: Any = None
@@ -45,10 +45,10 @@ class Bracketed(Strategy):
         super().__init__(config)
         self._leaving: dict[InstrumentId, Any] = {}
 
-    def held(self, contract: InstrumentId) -> Decimal:
+    def net_position(self, contract: InstrumentId) -> Decimal:
         """Return this strategy's position in contracts, negative when short."""
-        held = self.cache.positions_open(instrument_id=contract, strategy_id=self.strategy_id)
-        return sum((Decimal(str(p.signed_qty)) for p in held), Decimal(0))
+        positions = self.cache.positions_open(instrument_id=contract, strategy_id=self.strategy_id)
+        return sum((Decimal(str(p.signed_qty)) for p in positions), Decimal(0))
 
     def working(self, contract: InstrumentId) -> list[Any]:
         """Return this strategy's orders that may still fill."""
@@ -67,54 +67,54 @@ class Bracketed(Strategy):
             self.submit_order_list(bracket(self, signal, contracts))
 
     def leave(self, contract: InstrumentId) -> None:
-        """Cancel what works, then close what is held; `on_flat` says when it is done."""
+        """Cancel the working orders, then close the position; calls `on_flat` when it is flat."""
         self._leaving.setdefault(contract, None)
-        self._settle(contract)
+        self._continue(contract)
 
     def on_flat(self, contract: InstrumentId) -> None:
-        """Hear that `leave` is done."""
+        """Called when `leave` has closed the position. Does nothing by default."""
 
     def on_order_rejected(self, event: Any) -> None:
-        """Leave when the venue refuses one of the three: no position without its stop."""
-        if not self._gave_up(event):
+        """Leave when the venue rejects one of the three orders: no position without its stop."""
+        if not self._stop_leaving(event):
             self.leave(event.instrument_id)
 
     def on_order_denied(self, event: Any) -> None:
-        self._gave_up(event)
+        self._stop_leaving(event)
 
     def on_order_canceled(self, event: Any) -> None:
-        self._go_on_leaving(event)
+        self._on_leaving_event(event)
 
     def on_order_filled(self, event: Any) -> None:
-        self._go_on_leaving(event)
+        self._on_leaving_event(event)
 
     def on_position_closed(self, event: Any) -> None:
-        self._go_on_leaving(event)
+        self._on_leaving_event(event)
 
-    def _go_on_leaving(self, event: Any) -> None:
+    def _on_leaving_event(self, event: Any) -> None:
         if event.instrument_id in self._leaving:
-            self._settle(event.instrument_id)
+            self._continue(event.instrument_id)
 
-    def _gave_up(self, event: Any) -> bool:
-        """Forget a close that was refused: sent again at once, it might be refused for ever.
+    def _stop_leaving(self, event: Any) -> bool:
+        """Stop leaving after a closing order was denied; say whether the event is of that order.
 
-        Whoever called `leave` may do so again.
+        Resent at once, it might be denied for ever. The caller of `leave` may call it again.
         """
-        refused = event.client_order_id == self._leaving.get(event.instrument_id)
-        if refused:
+        denied = event.client_order_id == self._leaving.get(event.instrument_id)
+        if denied:
             del self._leaving[event.instrument_id]
-        return bool(refused)
+        return bool(denied)
 
-    def _settle(self, contract: InstrumentId) -> None:
-        """Take the next step out. Called again at every event until nothing is left to do."""
+    def _continue(self, contract: InstrumentId) -> None:
+        """Take the next step of leaving. Called at every event until the position is flat."""
         working = self.working(contract)
         for order in working:
             if order.is_open and not order.is_pending_cancel and not self._is_close(order):
                 self.cancel_order(order.client_order_id)
         if working or self._close_is_underway(contract):
             return
-        if held := self.held(contract):
-            self._close(contract, held)
+        if net := self.net_position(contract):
+            self._close(contract, net)
         else:
             del self._leaving[contract]
             self.on_flat(contract)
@@ -126,9 +126,9 @@ class Bracketed(Strategy):
         order = self.cache.order(sent) if (sent := self._leaving[contract]) else None
         return order is not None and not order.is_closed
 
-    def _close(self, contract: InstrumentId, held: Decimal) -> None:
-        side = OrderSide.SELL if held > 0 else OrderSide.BUY
-        order = self.order_factory.market(contract, side, Quantity.from_int(int(abs(held))))
+    def _close(self, contract: InstrumentId, net: Decimal) -> None:
+        side = OrderSide.SELL if net > 0 else OrderSide.BUY
+        order = self.order_factory.market(contract, side, Quantity.from_int(int(abs(net))))
         self._leaving[contract] = order.client_order_id
         self.submit_order(order)
 
@@ -153,12 +153,12 @@ def bracket(strategy: Strategy, signal: Signal, contracts: int) -> list[Any]:
 
 
 def target_of(entry: Decimal, stop: Decimal, reward: Reward) -> Decimal:
-    """Return the price at which a trade has made `reward` times what it risks."""
+    """Return the price at which a trade gains `reward` times its risk."""
     return entry + (entry - stop) * Decimal(str(reward))
 
 
 def on_grid(price: Decimal | None, instrument: Any) -> Price:
-    """Return the tick nearest to `price`. Raises ValueError where there is none."""
+    """Return the tick nearest to `price`. Raises ValueError for None."""
     if price is None:
         raise ValueError("a bracket needs a stop and a target")
     tick = instrument.price_increment.as_decimal()
@@ -167,7 +167,7 @@ def on_grid(price: Decimal | None, instrument: Any) -> Price:
 
 
 def without_reduce_only(order: Any) -> Any:
-    """Return `order` made anew without its reduce-only mark."""
+    """Return a copy of `order` without its reduce-only mark."""
     first = order.init_event
     fields = {name: value for name in FIELDS if (value := getattr(first, name, None)) is not None}
     return type(order).create(OrderInitialized(**fields, reduce_only=False))

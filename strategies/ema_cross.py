@@ -1,8 +1,8 @@
-"""Two moving averages crossing: the plainest trend follower, here to measure with.
+"""Crossing of two moving averages: the simplest trend follower, for benchmarks and comparisons.
 
-Thesis: none worth money. A fast average above a slow one says that prices have been rising; being
+Thesis: no claim of edge. A fast average above a slow one means that prices have been rising. Being
 long then and short otherwise trades often, is always in the market, and is the same in every
-backtester, which makes it the yardstick for speed and for fills.
+backtester, so it is used to compare speed and fills.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Length = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class EmaCrossConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`fast` and `slow` are lengths in bars; `mode` says what to be when the trend is down."""
+    """`fast` and `slow` are lengths in bars; `mode` is the position in a downtrend."""
 
     instrument_id: str
     bars: str = "1-MINUTE-LAST"
@@ -34,7 +34,7 @@ class EmaCrossConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class EmaCross(Strategy):
-    """Be long while the fast average is above the slow one, else short (or flat)."""
+    """Long while the fast average is above the slow one, else short (or flat)."""
 
     def __init__(self, config: EmaCrossConfig) -> None:
         super().__init__(config)
@@ -43,8 +43,8 @@ class EmaCross(Strategy):
         self.fast = ExponentialMovingAverage(config.fast)
         self.slow = ExponentialMovingAverage(config.slow)
         self.up: bool | None = None
-        self.held = Decimal(0)
-        self.refused = False
+        self.net = Decimal(0)
+        self.denied = False
 
     def on_start(self) -> None:
         self.register_indicator_for_bars(self.bar_type, self.fast)
@@ -54,8 +54,8 @@ class EmaCross(Strategy):
     def on_bar(self, bar: Bar) -> None:
         if not self.slow.initialized:
             return
-        if self.refused:
-            self.refused = False
+        if self.denied:
+            self.denied = False
             self.become(0)
         up = self.fast.value > self.slow.value
         if up is not self.up:
@@ -64,24 +64,24 @@ class EmaCross(Strategy):
 
     def on_order_filled(self, event: Any) -> None:
         filled = event.last_qty.as_decimal()
-        self.held += filled if event.is_buy else -filled
+        self.net += filled if event.is_buy else -filled
 
     def on_order_denied(self, event: Any) -> None:
-        """Close at the next bar: whoever refused to turn the position did not ask to keep it.
+        """Close at the next bar: the veto was of the reversal, not of closing the position.
 
-        Not here: the engine denies while it is still inside `submit_order`.
+        Not at once: the engine calls this from inside `submit_order`.
         """
-        self.refused = True
+        self.denied = True
 
     def wanted(self, up: bool) -> int:
-        """Return the position to have, in contracts."""
+        """Return the target position in signed contracts."""
         if up:
             return self.config.contracts
         return -self.config.contracts if self.config.mode == "long_short" else 0
 
     def become(self, position: int) -> None:
-        """Trade from the position held to `position` with one market order."""
-        missing = int(position - self.held)
+        """Trade from the current position to `position` with one market order."""
+        missing = int(position - self.net)
         if missing != 0:
             side = OrderSide.BUY if missing > 0 else OrderSide.SELL
             quantity = Quantity.from_int(abs(missing))

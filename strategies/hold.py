@@ -1,7 +1,7 @@
-"""Buy and hold: the market itself, and the plainest strategy that has to be rolled.
+"""Buy and hold: the market's own return, and the simplest strategy that is rolled.
 
-Thesis: being long equities is paid for over years. Held against it, any strategy that is mostly
-long shows what it adds; on a root (`instrument: ES`, `roll: volume`) it shows what rolls cost.
+Thesis: holding equities earns a premium over years. A strategy that is mostly long should do better
+than this one. On a root (`instrument: ES`, `roll: volume`) it shows the cost of rolls.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class HoldConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Hold(Strategy):
-    """Enter once, and never leave."""
+    """Enter at the first bar and hold."""
 
     def __init__(self, config: HoldConfig) -> None:
         super().__init__(config)

@@ -1,8 +1,8 @@
-"""Opening-range breakout: the first minutes of the regular session, then whichever side breaks.
+"""Opening-range breakout: trade the first close outside the range of the session's first minutes.
 
-Thesis: overnight orders meet at 08:30 in Chicago, and the range they trade first is where most of
-the day's business agreed. A close outside it says that one side has run out. The other side of the
-range is the natural stop. One trade a day, flat before the session ends. No claim of edge.
+Thesis: overnight orders meet at 08:30 in Chicago, and most early volume trades inside the first
+range. A close outside it shows that one side is exhausted. The other side of the range is the
+natural stop. One trade a day, flat before the session ends. No claim of edge.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class OpeningRange(Bracketed):
             time.fromisoformat(config.flat_by),
         )
         opening = datetime.combine(date.min, self.opens)
-        self.settles = (opening + timedelta(seconds=config.length)).time()
+        self.range_ends = (opening + timedelta(seconds=config.length)).time()
         self.day: date | None = None
-        self.forget()
+        self.reset_day()
 
-    def forget(self) -> None:
-        """Start a day: no range yet, nothing traded."""
+    def reset_day(self) -> None:
+        """Reset for a new day: no range yet, no trade."""
         self.high: Decimal | None = None
         self.low: Decimal | None = None
         self.traded = False
@@ -63,22 +63,22 @@ class OpeningRange(Bracketed):
         closed = datetime.fromtimestamp(bar.ts_event // 1_000_000_000, CHICAGO)
         if closed.date() != self.day:
             self.day = closed.date()
-            self.forget()
+            self.reset_day()
         if not self.opens < closed.time() < self.flat_by:
-            self.go_home()
-        elif closed.time() <= self.settles:
-            self.widen(bar)
+            self.close_out()
+        elif closed.time() <= self.range_ends:
+            self.extend_range(bar)
         elif not self.traded and self.high is not None:
-            self.look_for_a_break(bar)
+            self.enter_on_breakout(bar)
 
-    def widen(self, bar: Bar) -> None:
-        """Take a bar into the opening range."""
+    def extend_range(self, bar: Bar) -> None:
+        """Extend the opening range by a bar."""
         high, low = bar.high.as_decimal(), bar.low.as_decimal()
         self.high = high if self.high is None else max(self.high, high)
         self.low = low if self.low is None else min(self.low, low)
 
-    def look_for_a_break(self, bar: Bar) -> None:
-        """Enter when the bar closed outside the range."""
+    def enter_on_breakout(self, bar: Bar) -> None:
+        """Enter if the bar closed outside the range."""
         assert self.high is not None
         assert self.low is not None
         close = bar.close.as_decimal()
@@ -88,7 +88,7 @@ class OpeningRange(Bracketed):
             self.trade(bar, Side.SHORT, close, stop=self.high)
 
     def trade(self, bar: Bar, side: Side, entry: Decimal, *, stop: Decimal) -> None:
-        """Enter with the stop beyond the range and a target of `reward` times the risk."""
+        """Enter with the stop at the far side of the range, the target at `reward` times risk."""
         self.traded = True
         self.enter(
             Signal(
@@ -103,7 +103,7 @@ class OpeningRange(Bracketed):
             )
         )
 
-    def go_home(self) -> None:
-        """Be flat outside the hours."""
-        if self.held(self.instrument_id) and not self.is_leaving(self.instrument_id):
+    def close_out(self) -> None:
+        """Close the position outside the trading hours."""
+        if self.net_position(self.instrument_id) and not self.is_leaving(self.instrument_id):
             self.leave(self.instrument_id)

@@ -1,7 +1,7 @@
-"""Trade what the desk decides: resolved signals in, brackets out.
+"""Trade the desk's signals with bracket orders.
 
-Thesis: none of its own. Hunters wish, the arbiter makes one signal of their wishes, the sizer says
-how much, guardians may refuse; this strategy is the hand that places the order and takes it back.
+Thesis: none of its own. Hunters propose, the arbiter resolves their votes into one signal, the
+sizer returns a number of contracts, guardians may veto; this strategy sends and cancels the orders.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from strategies._bracket import Bracketed, Reward, target_of
 
 
 class SignalFollowerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`instruments` limits what is traded, empty means every signal; `reward` is the target in
-    units of risk for signals that bring none; `contracts` is the size in plain Nautilus."""
+    """`instruments` limits the contracts to trade, empty means every signal.
+
+    `reward` is the target in units of risk for signals without one; `contracts` is the size in
+    plain Nautilus.
+    """
 
     instruments: list[str] = []
     reward: Reward = 2.0
@@ -25,7 +28,7 @@ class SignalFollowerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
 
 
 class SignalFollower(Bracketed):
-    """Be in each contract what its last signal said, with a stop."""
+    """Hold in each contract the position of its last signal, with a stop."""
 
     def __init__(self, config: SignalFollowerConfig) -> None:
         super().__init__(config)
@@ -41,25 +44,25 @@ class SignalFollower(Bracketed):
         contract = InstrumentId.from_str(signal.instrument_id)
         if self.is_leaving(contract):
             self.after[contract] = signal
-        elif self.held(contract) == 0 and signal.side is not Side.FLAT:
+        elif self.net_position(contract) == 0 and signal.side is not Side.FLAT:
             self.follow(signal)
         elif not self.agrees(contract, signal):
             self.after[contract] = signal
             self.leave(contract)
 
     def on_flat(self, contract: InstrumentId) -> None:
-        """Turn round: the signal that closed the last position may open the next."""
+        """Reverse: the signal that closed the last position may open the next one."""
         signal = self.after.pop(contract, None)
         if signal is not None and signal.side is not Side.FLAT:
             self.follow(signal)
 
     def agrees(self, contract: InstrumentId, signal: Signal) -> bool:
-        """Say whether the position is already what the signal asks for."""
-        held = self.held(contract)
-        return signal.side is (Side.LONG if held > 0 else Side.SHORT if held < 0 else Side.FLAT)
+        """Say whether the position is already on the side of the signal."""
+        net = self.net_position(contract)
+        return signal.side is (Side.LONG if net > 0 else Side.SHORT if net < 0 else Side.FLAT)
 
     def follow(self, signal: Signal) -> None:
-        """Enter, unless the signal has no stop to protect it."""
+        """Enter, unless the signal has no stop."""
         if signal.entry is None or signal.stop is None:
             self.log.warning(f"not followed, it has no stop: {signal.reason}")
             return

@@ -68,7 +68,7 @@ def test_a_trade_without_a_signal_is_reviewed_in_money(review: Any, qe_trade: Tr
     assert "r" not in answer.facts
     assert answer.summary == (
         "LONG 1 MESH24.XCME lost 3.00 USD in 30 min; best +1.00 USD, worst -4.00 USD; "
-        "paid 1.24 USD; nobody voted."
+        "paid 1.24 USD; no votes."
     )
 
 

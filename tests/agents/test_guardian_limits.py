@@ -175,7 +175,7 @@ def test_before_a_session_opened_the_answer_is_an_exception_and_so_a_veto(
 ) -> None:
     office = Office(qe_plugins(GuardianLimits()), qe_order, qe_contract)
 
-    with pytest.raises(LookupError, match="no session was heard to open"):
+    with pytest.raises(LookupError, match="no session has opened"):
         office.refusal()
 
 
@@ -185,7 +185,7 @@ def test_a_session_that_opens_with_a_position_of_no_known_price_leaves_nothing_t
     office = hire()
     office.desk.call("session_opened", account=TestAccount(100_000, missing="MESH24.XCME"))
 
-    with pytest.raises(LookupError, match="no session was heard to open"):
+    with pytest.raises(LookupError, match="no session has opened"):
         office.refusal()
 
 

@@ -109,7 +109,7 @@ def test_the_noise_is_nautilus_own_average_true_range(
     for n, close in enumerate(closes):
         bar = qe_bar(close, open=close - 1, high=close + 0.25, low=close - 1)
         theirs.handle_bar(bar)
-        move.take(bar)
+        move.add_bar(bar)
         if n >= max(count, noise_bars - 1):
             assert move.noise == pytest.approx(theirs.value)
             walked = (close - closes[n - count]) / (move.noise * count**0.5)

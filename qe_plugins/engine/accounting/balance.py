@@ -114,14 +114,14 @@ class Balance:
 
         A position without a price counts with an open P&L of zero.
         """
-        amounts = (self._open_pnl(contract) for contract in self.held())
+        amounts = (self._open_pnl(contract) for contract in self.open_contracts())
         return self.total() + sum((one for one in amounts if one is not None), ZERO)
 
     def unpriced(self) -> list[Any]:
         """Return the contracts with a position and without a price."""
-        return [one for one in self.held() if self._open_pnl(one) is None]
+        return [one for one in self.open_contracts() if self._open_pnl(one) is None]
 
-    def held(self) -> list[Any]:
+    def open_contracts(self) -> list[Any]:
         """Return the contracts in which any strategy holds a position."""
         return list(dict.fromkeys(contract for _, contract in self._pnl.holdings))
 

@@ -153,8 +153,8 @@ class FillReader:
         if event.order_type != OrderType.MARKET:
             order = self._order_of(event.client_order_id)
             for name in ("trigger_price", "price"):
-                if (asked := getattr(order, name, None)) is not None:
-                    price: Decimal = asked.as_decimal()
+                if (level := getattr(order, name, None)) is not None:
+                    price: Decimal = level.as_decimal()
                     return price
         if isinstance(sent_on, Bar):
             is_own = self._is_of(sent_on, event.instrument_id)

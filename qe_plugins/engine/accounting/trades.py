@@ -74,16 +74,16 @@ class OpenTrade:
 
         A fill that reverses the position closes one trade and opens the next with the rest.
         """
-        held = self.net
-        if not held:
+        net = self.net
+        if not net:
             self._open(fill)
             return None
-        after = held + fill.quantity
-        if after and (after > ZERO) == (held > ZERO):
+        after = net + fill.quantity
+        if after and (after > ZERO) == (net > ZERO):
             self.fills.append(fill)
             self.net = after
             return None
-        closing, rest = fill.split(-held) if after else (fill, None)
+        closing, rest = fill.split(-net) if after else (fill, None)
         done, self.closed = [*self.fills, closing], self.closed + 1
         self.range = self._range_of([one.price for one in done])
         self.fills, self.net = [], ZERO
@@ -139,7 +139,7 @@ class FillTotals(msgspec.Struct):
 def fill_totals(fills: Sequence[Fill]) -> FillTotals:
     """Return the sums over the fills of one trade, oldest first."""
     found = FillTotals()
-    long, held = fills[0].quantity > 0, ZERO
+    long, net = fills[0].quantity > 0, ZERO
     for fill in fills:
         quantity = fill.quantity if long else -fill.quantity
         if quantity > 0:
@@ -148,9 +148,9 @@ def fill_totals(fills: Sequence[Fill]) -> FillTotals:
         else:
             found.exited -= quantity
             found.exit_value -= quantity * fill.price
-        held += quantity
-        if held > found.peak:
-            found.peak = held
+        net += quantity
+        if net > found.peak:
+            found.peak = net
         found.commissions += fill.commission
         if fill.reference is None:
             found.slippage_value = None

@@ -1,7 +1,7 @@
 """The log of one run: records of `self.log` of strategies and of Python's `logging`.
 
 All of it goes to a file that becomes `run.log` in the run's folder; warnings of quant-engine, and
-levels that the user asks for, go to standard error too. Times are the market's, in UTC.
+levels that the user requests, go to standard error too. Times are the market's, in UTC.
 """
 
 from __future__ import annotations

@@ -93,10 +93,10 @@ def _calendar(
         return roll_calendar(root, rule, days, {})
     if rule is Rule.OPEN_INTEREST:
         raise DataError(
-            "bars tell no open interest.",
+            "bars have no open interest.",
             where=f"roll: {rule}",
             hint="Roll by volume or calendar, or run on the Databento files that have `statistics`"
-            ", or on a catalog that `qe data get` or `qe data import` made of them.",
+            ", or on a catalog that `qe data get` or `qe data import` built from them.",
         )
     closes = np.array([_nanoseconds(session.close) for session in known])
     return roll_calendar(root, rule, days, _volumes(bars, closes, days))
@@ -105,16 +105,18 @@ def _calendar(
 def _stored_calendar(
     root: str, rule: Rule, files: Sequence[Path], first: date, last: date
 ) -> RollCalendar:
-    """Return the calendar that `qe data rolls` keeps beside the data, made anew if short or old.
+    """Return the calendar that `qe data rolls` stores with the data, rebuilt if short or outdated.
 
-    A calendar says of a session only what was known the day before, so a longer one agrees.
+    A calendar uses for each session only data of the days before, so a longer one agrees.
     """
-    bought = all(file.resolve().is_relative_to(state_dir.data_dir().resolve()) for file in files)
-    known = load_if_current(root, rule, files) if bought else None
-    if known is not None and known.start <= first and known.end >= last:
-        return known
+    downloaded = all(
+        file.resolve().is_relative_to(state_dir.data_dir().resolve()) for file in files
+    )
+    stored = load_if_current(root, rule, files) if downloaded else None
+    if stored is not None and stored.start <= first and stored.end >= last:
+        return stored
     calendar = rolls_of(open_activity(files, root), rule)
-    if bought:
+    if downloaded:
         save(calendar, files)
     return calendar
 

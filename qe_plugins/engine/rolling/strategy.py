@@ -139,22 +139,22 @@ class FollowingStrategy(GatedStrategy):
 
     def _adds_risk(self) -> bool:
         """Say whether the strategy works an order that does more than reduce its position."""
-        held = self._net_position()
-        closing = OrderSide.SELL if held > 0 else OrderSide.BUY
-        return any(held == 0 or o.side != closing for o in self._working_orders())
+        net = self._net_position()
+        closing = OrderSide.SELL if net > 0 else OrderSide.BUY
+        return any(net == 0 or o.side != closing for o in self._working_orders())
 
     def _net_position(self) -> Any:
         return position(self._run_context.cache, self._front_state.contract, self.strategy_id)
 
     def _roll_position(self, point: RollPoint, bar: Bar) -> None:
         """Close the old contract and, where there are prices and no veto, enter the new one."""
-        front_state, held = self._front_state, self._net_position()
+        front_state, net = self._front_state, self._net_position()
         exits = self._working_orders()
-        if held == 0 and not exits:
+        if net == 0 and not exits:
             front_state.rolled_to(point)
             return
         rolled = self._roll_notice(point, bar)
-        legs = self._legs(point, held)
+        legs = self._legs(point, net)
         enters = not rolled.flat and self._may_enter(legs[1], rolled)
         if enters:
             front_state.roll_orders |= {order.client_order_id for order in (legs[0], *exits)}
@@ -164,7 +164,7 @@ class FollowingStrategy(GatedStrategy):
         front_state.rolled_to(point)
         if enters:
             self._enter(legs[1], exits, rolled)
-        self._record_roll(rolled, legs, held, enters)
+        self._record_roll(rolled, legs, net, enters)
         if (on_roll := getattr(self, "on_roll", None)) is not None:
             on_roll(rolled)
 
@@ -177,10 +177,10 @@ class FollowingStrategy(GatedStrategy):
         for order in moved_exits(exits, contract, rolled.prices, fresh, rolled.at):
             self._send_leg(order, rolled)
 
-    def _legs(self, point: RollPoint, held: Any) -> tuple[Any, Any]:
-        size = Quantity.from_int(int(abs(held)))
+    def _legs(self, point: RollPoint, net: Any) -> tuple[Any, Any]:
+        size = Quantity.from_int(int(abs(net)))
         out, back = OrderSide.SELL, OrderSide.BUY
-        sides = (out, back) if held > 0 else (back, out)
+        sides = (out, back) if net > 0 else (back, out)
         contracts = (point.before, point.after)
         market = self.order_factory.market
         old, new = (
@@ -225,12 +225,12 @@ class FollowingStrategy(GatedStrategy):
         ]
         return tuple(decimal(bar.close) for bar in bars) if all(bars) else point.prices
 
-    def _record_roll(self, rolled: Rolled, legs: tuple[Any, Any], held: Any, enters: bool) -> None:
+    def _record_roll(self, rolled: Rolled, legs: tuple[Any, Any], net: Any, enters: bool) -> None:
         recorder, bar_ts = self._run_context.recorder, rolled.at
         orders = legs if enters else legs[:1]
         body = {
             "strategy": self.strategy_id.value,
-            "contracts": str(held),
+            "contracts": str(net),
             "before": rolled.before,
             "after": rolled.after,
             "prices": [str(price) for price in rolled.prices or ()],

@@ -53,7 +53,7 @@ class OrderQueue(ExecutionAlgorithm):
     def __init__(self, market: MarketState) -> None:
         super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id=QUEUE.value))
         self._market = market
-        self._held: dict[Any, list[HeldOrder]] = {}
+        self._waiting: dict[Any, list[HeldOrder]] = {}
         self.stale = 0
         self.listener = OpeningListener()
         self.listener.queue = self
@@ -96,8 +96,8 @@ class OrderQueue(ExecutionAlgorithm):
 
     def waiting(self, contract: Any, strategy: Any) -> list[Any]:
         """Return a strategy's waiting orders in a contract, oldest first."""
-        held = [one.order for one in self._held.get(contract, ())]
-        return [order for order in held if order.strategy_id == strategy]
+        orders = [one.order for one in self._waiting.get(contract, ())]
+        return [order for order in orders if order.strategy_id == strategy]
 
     def hold(self, order: Any, send: Callable[[], None]) -> None:
         """Hold an order that the engine does not have yet; `send` is called when it can trade."""
@@ -126,17 +126,17 @@ class OrderQueue(ExecutionAlgorithm):
         for order in orders:
             contract = order.instrument_id
             at_close = not self._market.next_open and self._market.closes_now(contract, now)
-            self._held.setdefault(contract, []).append(HeldOrder(order, now, at_close, send))
+            self._waiting.setdefault(contract, []).append(HeldOrder(order, now, at_close, send))
             self.listener.listen(contract, self._bar_types(contract))
 
     def _send(self, contract: Any, ts: int, due: Callable[[HeldOrder], bool]) -> None:
-        held = self._held.get(contract, [])
-        self._held[contract] = [one for one in held if not due(one)]
-        for one in held:
+        waiting = self._waiting.get(contract, [])
+        self._waiting[contract] = [one for one in waiting if not due(one)]
+        for one in waiting:
             if due(one):
                 self._release(one, ts)
-        if not self._held[contract]:
-            del self._held[contract]
+        if not self._waiting[contract]:
+            del self._waiting[contract]
             self.listener.stop_listening(contract, self._bar_types(contract))
 
     def _release(self, held: HeldOrder, ts: int) -> None:

@@ -109,7 +109,7 @@ def test_the_sum_of_trades_is_what_the_account_made_to_the_cent_in_all_roots(
         book = books.setdefault(key, OpenTrade(TICKS[fill.instrument_id][1]))
         if closed := book.apply(fill):
             earned += build_trade(closed, book.closed, book.multiplier, None, ()).pnl
-    assert not account.held()
+    assert not account.open_contracts()
     assert abs(account.total() - account.starting - earned) < Decimal("1e-9")
 
 

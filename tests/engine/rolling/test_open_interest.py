@@ -118,5 +118,5 @@ def test_a_catalog_without_its_files_says_what_would_do(
     words = ("--set", "data.dbn=null", "--set", f"data.catalog={tmp_path / 'alone'}", *BY_INTEREST)
     refused = qe("backtest", HOLD, *words)
     assert refused.returncode == 2
-    assert "bars tell no open interest" in refused.stderr
+    assert "bars have no open interest" in refused.stderr
     assert "run on the Databento files that have `statistics`" in refused.stderr
