@@ -20,7 +20,7 @@ SEEN: list[dict[str, Any]] = []
 
 
 class Looks(Trader):
-    """Buys one contract at market, asks for a second one far below, and looks at the account."""
+    """Buys one contract at market, bids for a second one far below, and reads the account."""
 
     def bar_1(self) -> None:
         SEEN.clear()
@@ -86,7 +86,7 @@ def path() -> dict[str, Any]:
         ({"liquidation_enabled": True}, "liquidation_enabled must be false, was true"),
     ],
 )
-def test_an_account_that_is_none_for_futures_is_refused(
+def test_an_account_type_that_does_not_suit_futures_is_an_error(
     settings: Callable[..., Loaded], setting: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ConfigError, match=says):

@@ -1,4 +1,4 @@
-"""The balance of the one account: exact, fill by fill, whatever a tick is worth."""
+"""The balance of the single account is exact after every fill, for every tick value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plugins are told of the account's worth is exact to the cent."""
+"""The equity that plugins read is exact to the cent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_half_a_cent_is_rounded_to_the_even_one() -> None:
 
 
 @given(st.decimals(0, 200_000, places=2))
-def test_it_is_worth_an_amount_where_the_balance_says_so(amount: Decimal) -> None:
+def test_equity_is_at_least_an_amount_where_the_balance_is(amount: Decimal) -> None:
     assert account("99000.00").equity_at_least(amount) == (amount <= 99_000)
 
 

@@ -1,4 +1,4 @@
-"""How far a contract ran: as if somebody had gone through its bars one by one."""
+"""The price range of a contract is that of its bars one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ moments = st.integers(0, 31)
 
 
 def columns(rows: list[tuple[int, int, int]]) -> Bars:
-    """Return bars of (heard at, low, width)."""
+    """Return bars of (received at, low, width)."""
     stamps, lows, widths = np.array(sorted(rows), np.int64).reshape(-1, 3).T
     low, high = lows.astype(float), (lows + widths).astype(float)
     given = {"ts_event": stamps, "ts_init": stamps, "high": high, "low": low}
@@ -26,10 +26,10 @@ def columns(rows: list[tuple[int, int, int]]) -> Bars:
 
 @given(bars, bars, st.lists(moments, min_size=2, max_size=6))
 def test_a_range_is_that_of_every_bar_of_every_type_between_two_moments(one, other, cuts):
-    path, cuts = PriceRanges([columns(one), columns(other)]), sorted(cuts)
-    numbers = path.before(cuts)
+    prices, cuts = PriceRanges([columns(one), columns(other)]), sorted(cuts)
+    numbers = prices.before(cuts)
     for (since, until), count, (top, bottom) in zip(
-        pairwise(cuts), np.diff(numbers), path.ranges(numbers), strict=True
+        pairwise(cuts), np.diff(numbers), prices.ranges(numbers), strict=True
     ):
         seen = [(low, low + width) for ts, low, width in one + other if since <= ts < until]
         assert count == len(seen)
@@ -38,13 +38,13 @@ def test_a_range_is_that_of_every_bar_of_every_type_between_two_moments(one, oth
 
 
 @given(bars, moments)
-def test_bars_at_a_moment_are_heard_by_then_and_not_before(rows, moment):
-    path = PriceRanges([columns(rows)])
-    [until], [before] = path.until([moment]), path.before([moment])
+def test_bars_at_a_moment_count_until_it_and_not_before_it(rows, moment):
+    prices = PriceRanges([columns(rows)])
+    [until], [before] = prices.until([moment]), prices.before([moment])
     assert until - before == sum(ts == moment for ts, *_ in rows)
 
 
-def test_a_contract_without_bars_has_an_empty_path():
-    path = PriceRanges([])
-    assert path.until([1]) == [0]
-    assert path.ranges([0, 0]) == [NO_RANGE]
+def test_a_contract_without_bars_has_no_range():
+    prices = PriceRanges([])
+    assert prices.until([1]) == [0]
+    assert prices.ranges([0, 0]) == [NO_RANGE]

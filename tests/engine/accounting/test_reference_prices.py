@@ -1,4 +1,4 @@
-"""What an order could expect is known of every market order, whoever sent it and when."""
+"""Every market order has a reference price, whichever component sent it and when."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Run = Callable[..., BacktestResult]
 RISING = [4_750.0 + n for n in range(10)]
 
 
-class Listens(Plugin):
-    """Hears of every closed trade, as an analyst does."""
+class ReceivesTrades(Plugin):
+    """Receives every closed trade, as an analyst does."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[Trade] = []
+        self.received: list[Trade] = []
 
     @hookimpl
     def trade_closed(self, trade: Trade) -> None:
-        self.heard.append(trade)
+        self.received.append(trade)
 
 
 def test_an_order_from_a_timer_could_expect_the_last_close(trade: Run) -> None:
@@ -43,13 +43,13 @@ def test_a_position_that_nautilus_closes_has_a_known_slippage(trade: Run) -> Non
     assert outcome.positions["slippage"].to_list() == [1.0]
 
 
-def test_it_is_told_after_the_run_where_an_analyst_listened(trade: Run) -> None:
-    outcome = trade("BuysThenClosesAll", Listens(), closes=RISING)
+def test_a_reference_is_found_after_the_run_where_an_analyst_receives_trades(trade: Run) -> None:
+    outcome = trade("BuysThenClosesAll", ReceivesTrades(), closes=RISING)
     assert outcome.positions["slippage"].to_list() == [0.5]
 
 
 @pytest.mark.parametrize("trader", ["BuysThenSells", "BuysABracket", "BuysAtLimit"])
-def test_what_was_known_stays_as_it_was(trade: Run, trader: str) -> None:
+def test_a_reference_that_is_known_during_the_run_is_not_changed(trade: Run, trader: str) -> None:
     fills: Any = trade(trader, closes=RISING).fills
     assert fills["reference"].null_count() == 0
 

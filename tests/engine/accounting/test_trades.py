@@ -1,4 +1,4 @@
-"""Trades are made of fills: nothing is lost, nothing counted twice, whatever the fills were."""
+"""Trades are built from fills: nothing is lost or counted twice, for any fills."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def fill(
 
 
 def booked(fills: list[Fill]) -> tuple[list[Trade], list[list[Fill]], OpenTrade]:
-    """Return the trades, the fills of each, and the book as it is in the end."""
-    book, trades, parts = OpenTrade(MULTIPLIER), [], []
+    """Return the trades, the fills of each, and the open trade at the end."""
+    position, trades, parts = OpenTrade(MULTIPLIER), [], []
     for one in fills:
-        if closed := book.apply(one):
+        if closed := position.apply(one):
             parts.append(closed)
-            trades.append(build_trade(closed, book.closed, MULTIPLIER, book.range, ()))
-    return trades, parts, book
+            trades.append(build_trade(closed, position.closed, MULTIPLIER, position.range, ()))
+    return trades, parts, position
 
 
-def swung(book: OpenTrade, closed: list[Fill]) -> Excursion:
-    """Return how far the trade ran that a book closed last."""
-    found = build_trade(closed, book.closed, MULTIPLIER, book.range, ()).excursion
+def excursion_of(position: OpenTrade, closed: list[Fill]) -> Excursion:
+    """Return the excursion of the trade that was closed last."""
+    found = build_trade(closed, position.closed, MULTIPLIER, position.range, ()).excursion
     assert found is not None
     return found
 
@@ -73,9 +73,9 @@ def tapes(draw: st.DrawFn) -> list[Fill]:
 
 @given(tapes())
 def test_what_trades_earn_is_the_cash_of_the_fills(fills: list[Fill]) -> None:
-    trades, _, book = booked(fills)
+    trades, _, position = booked(fills)
     cash = sum((-f.quantity * f.price * MULTIPLIER - f.commission for f in fills), Decimal(0))
-    assert book.net == 0
+    assert position.net == 0
     assert sum((t.pnl for t in trades), Decimal(0)).quantize(CENT) == cash.quantize(CENT)
     paid = sum((t.commissions for t in trades), Decimal(0))
     assert paid.quantize(CENT) == sum((f.commission for f in fills), Decimal(0))
@@ -94,11 +94,11 @@ def test_every_contract_of_every_fill_is_in_exactly_one_trade(fills: list[Fill])
 def test_every_trade_goes_from_flat_to_flat_on_one_side(fills: list[Fill]) -> None:
     trades, parts, _ = booked(fills)
     for trade, part in zip(trades, parts, strict=True):
-        held = [sum((f.quantity for f in part[: n + 1]), Decimal(0)) for n in range(len(part))]
-        assert held[-1] == 0
+        sizes = [sum((f.quantity for f in part[: n + 1]), Decimal(0)) for n in range(len(part))]
+        assert sizes[-1] == 0
         sign = 1 if trade.side is Side.LONG else -1
-        assert all(position * sign > 0 for position in held[:-1])
-        assert trade.quantity == max(map(abs, held)) == fill_totals(part).peak
+        assert all(position * sign > 0 for position in sizes[:-1])
+        assert trade.quantity == max(map(abs, sizes)) == fill_totals(part).peak
 
 
 @given(tapes())
@@ -114,18 +114,18 @@ def test_excursions_bound_what_a_trade_made_before_costs(
     size: int, entry: int, leave: int, seen: list[int], long: bool
 ) -> None:
     sign = 1 if long else -1
-    book = OpenTrade(MULTIPLIER)
-    book.apply(fill(sign * size, entry * TICK))
+    position = OpenTrade(MULTIPLIER)
+    position.apply(fill(sign * size, entry * TICK))
     for price in seen:
-        book.extend_range(float(price * TICK), float(price * TICK))
-    closed = book.apply(fill(-sign * size, leave * TICK, 2))
+        position.extend_range(float(price * TICK), float(price * TICK))
+    closed = position.apply(fill(-sign * size, leave * TICK, 2))
     assert closed is not None
-    swing = swung(book, closed)
+    excursion = excursion_of(position, closed)
     gross = sign * (leave - entry) * TICK * size * MULTIPLIER
-    assert swing.adverse <= min(gross, Decimal(0))
-    assert swing.favorable >= max(gross, Decimal(0))
+    assert excursion.adverse <= min(gross, Decimal(0))
+    assert excursion.favorable >= max(gross, Decimal(0))
     path = [sign * (price - entry) * TICK * size * MULTIPLIER for price in (entry, leave, *seen)]
-    assert (swing.adverse, swing.favorable) == (min(path), max(path))
+    assert (excursion.adverse, excursion.favorable) == (min(path), max(path))
 
 
 @given(tapes())
@@ -139,26 +139,28 @@ def test_a_trade_earns_no_more_than_its_best_and_no_less_than_its_worst(fills: l
 
 
 def test_a_flipped_trade_ran_as_far_as_its_bars_and_the_next_one_starts_afresh() -> None:
-    book = OpenTrade(MULTIPLIER)
-    book.apply(fill(1, 6_800 * TICK, 1))
-    book.extend_range(float(6_810 * TICK), float(6_795 * TICK))
-    closed = book.apply(fill(-2, 6_804 * TICK, 2))
+    position = OpenTrade(MULTIPLIER)
+    position.apply(fill(1, 6_800 * TICK, 1))
+    position.extend_range(float(6_810 * TICK), float(6_795 * TICK))
+    closed = position.apply(fill(-2, 6_804 * TICK, 2))
     assert closed is not None
-    assert swung(book, closed) == Excursion(10 * TICK * MULTIPLIER, -5 * TICK * MULTIPLIER)
-    closed = book.apply(fill(1, 6_804 * TICK, 3))
+    assert excursion_of(position, closed) == Excursion(
+        10 * TICK * MULTIPLIER, -5 * TICK * MULTIPLIER
+    )
+    closed = position.apply(fill(1, 6_804 * TICK, 3))
     assert closed is not None
-    assert swung(book, closed) == Excursion(Decimal(0), Decimal(0))
+    assert excursion_of(position, closed) == Excursion(Decimal(0), Decimal(0))
 
 
 def test_a_flip_closes_one_trade_and_opens_the_next_with_the_rest() -> None:
-    trades, parts, book = booked([fill(2, "1700.00", 1), fill(-5, "1701.00", 2)])
+    trades, parts, position = booked([fill(2, "1700.00", 1), fill(-5, "1701.00", 2)])
     assert [(t.side, t.quantity, t.entry, t.exit) for t in trades] == [
         (Side.LONG, Decimal(2), Decimal("1700.00"), Decimal("1701.00"))
     ]
     assert trades[0].pnl == 2 * 50 - 2 * FEE - 2 * FEE
-    assert book.net == -3
-    assert [(f.quantity, f.commission) for f in book.fills] == [(Decimal(-3), 3 * FEE)]
-    assert parts[0][1].trade_id == book.fills[0].trade_id == "T-2"
+    assert position.net == -3
+    assert [(f.quantity, f.commission) for f in position.fills] == [(Decimal(-3), 3 * FEE)]
+    assert parts[0][1].trade_id == position.fills[0].trade_id == "T-2"
 
 
 def test_a_trade_that_was_built_up_has_the_mean_of_its_entries() -> None:
@@ -168,16 +170,16 @@ def test_a_trade_that_was_built_up_has_the_mean_of_its_entries() -> None:
     assert trade.orders == ("O-1", "O-2", "O-3")
 
 
-def test_the_next_trade_forgets_what_the_last_one_saw() -> None:
-    book = OpenTrade(MULTIPLIER)
-    book.apply(fill(1, "1700.00", 1))
-    book.extend_range(1_800.0, 1_600.0)
-    book.apply(fill(-1, "1700.00", 2))
-    book.apply(fill(1, "1700.00", 3))
-    closed = book.apply(fill(-1, "1701.00", 4))
+def test_the_price_range_of_a_trade_does_not_include_that_of_the_one_before() -> None:
+    position = OpenTrade(MULTIPLIER)
+    position.apply(fill(1, "1700.00", 1))
+    position.extend_range(1_800.0, 1_600.0)
+    position.apply(fill(-1, "1700.00", 2))
+    position.apply(fill(1, "1700.00", 3))
+    closed = position.apply(fill(-1, "1701.00", 4))
     assert closed is not None
-    assert swung(book, closed).favorable == 50
-    assert swung(book, closed).adverse == 0
+    assert excursion_of(position, closed).favorable == 50
+    assert excursion_of(position, closed).adverse == 0
 
 
 def test_slippage_is_what_was_paid_beyond_the_reference_on_both_sides() -> None:

@@ -137,14 +137,14 @@ def test_a_run_before_the_table_says_that_it_takes_the_first_entry(
     assert line.endswith("(configs/markets.yaml as of 2021-02-22, the first there is).")
 
 
-def test_what_is_written_stands_in_place_of_the_table(terms: Callable[..., ContractTerms]) -> None:
+def test_configured_terms_replace_the_table(terms: Callable[..., ContractTerms]) -> None:
     written = {"ES": {"margin_init": 500, "margin_maint": 400, "fee": 9}}
     found = terms("ES", "2022-01-18", "2022-01-25", contracts=written)
     assert (found.fee(0), found.margin(0).initial) == (9, 500)
     assert fees_in_words(found, "USD") == ["ES: 9 USD a contract and side (`contracts:`)."]
 
 
-def test_a_root_that_nobody_knows_is_an_error(terms: Callable[..., ContractTerms]) -> None:
+def test_an_unknown_root_is_an_error(terms: Callable[..., ContractTerms]) -> None:
     with pytest.raises(ConfigError, match="no fee and margins for FDAX"):
         terms("FDAX", "2022-01-18", "2022-01-25")
 
@@ -206,7 +206,7 @@ def test_a_fee_is_that_of_the_day_of_the_order(terms: Callable[..., ContractTerm
     assert charged[0].currency == Currency.from_str("USD")
 
 
-def test_a_fee_of_half_a_cent_is_refused(settings: Callable[..., Loaded]) -> None:
+def test_a_fee_of_half_a_cent_is_an_error(settings: Callable[..., Loaded]) -> None:
     contracts = {"MES": {"margin_init": 2_000, "margin_maint": 1_800, "fee": 0.125}}
     with pytest.raises(ConfigError, match="a fee must be in whole cents"):
         run(settings("BuysAtMarket", contracts=contracts))

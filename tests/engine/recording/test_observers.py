@@ -1,4 +1,4 @@
-"""Observers can be slow, wrong or broken: never in the way of a fill."""
+"""Observers can be slow, wrong or failing without an effect on a fill."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Run = Callable[..., BacktestResult]
 
 
 class Slow(Plugin):
-    """Takes its time over every trade."""
+    """Is slow with every trade."""
 
     @hookimpl
     def trade_closed(self, trade: Trade) -> Review:
@@ -38,7 +38,7 @@ class Raising(Plugin):
 
 
 class Muddled(Plugin):
-    """Answers something that is no review."""
+    """Returns an answer that is no review."""
 
     @hookimpl
     def trade_closed(self, trade: Trade) -> Any:
@@ -56,7 +56,7 @@ class Never(Plugin):
 
 
 class Thread(Plugin):
-    """Remembers on which thread it was called."""
+    """Stores the thread on which it was called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ def test_a_slow_observer_is_waited_for_at_the_end(trade: Run) -> None:
     assert review.body["summary"] == "at last"
 
 
-def test_an_observer_that_raises_is_journaled_and_the_next_one_is_heard(trade: Run) -> None:
+def test_an_observer_that_raises_is_journaled_and_the_next_one_is_called(trade: Run) -> None:
     outcome = trade("BuysThenSells", Raising(), Slow())
     assert failures(outcome) == [
         ("Raising", "trade_closed", "LookupError: no such trade"),

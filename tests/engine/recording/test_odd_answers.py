@@ -1,4 +1,4 @@
-"""Whatever a plugin answers or raises: a veto stays a veto, and no run is lost at its end."""
+"""Any answer or exception of a plugin: a veto stays a veto, and no run is lost at its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Unspeakable(Exception):  # noqa: N818 - as a plugin may call it
 
 
 class Guardian(Plugin):
-    """Answers each order with what it was made with, or raises it."""
+    """Returns a given answer to each order, or raises it."""
 
     def __init__(self, answer: Any) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Guardian(Plugin):
 
 
 class Analyst(Plugin):
-    """Reviews each trade with what it was made with."""
+    """Reviews each trade with given text and facts."""
 
     def __init__(self, **changes: Any) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Analyst(Plugin):
 
 
 def journaled(outcome: BacktestResult) -> list[Any]:
-    """Return the facts of a run as its journal gives them back."""
+    """Return the facts of a run as its journal returns them."""
     with Journal.open() as journal:
         journal.write_run(outcome.run_id, outcome.name, outcome.started, outcome.facts)
         return journal.facts(outcome.run_id)
@@ -86,11 +86,11 @@ def test_a_veto_is_a_veto_whatever_its_reason(trade: Run, answer: Any, reason: s
     outcome = trade("BuysAtMarket", Guardian(answer))
     assert outcome.fills.is_empty()
     assert outcome.orders["status"].to_list() == ["DENIED"]
-    [told] = outcome.orders["reason"].to_list()
-    heard = [what for what in traders.BuysAtMarket.heard if isinstance(what, tuple)]
+    [reason_shown] = outcome.orders["reason"].to_list()
+    received = [event for event in traders.BuysAtMarket.heard if isinstance(event, tuple)]
     [veto] = [fact for fact in journaled(outcome) if fact.kind is FactKind.VETO]
-    assert reason in told
-    assert ("on_order_denied", told) in heard
+    assert reason in reason_shown
+    assert ("on_order_denied", reason_shown) in received
     assert reason in veto.body["reason"]
 
 
@@ -145,7 +145,7 @@ def test_a_review_that_no_journal_takes_is_a_failure_and_the_run_stands(
     assert (stats.failed, stats.answered) == (len(failed), 2 - len(failed))
 
 
-def test_plain_figures_of_any_kind_are_kept(trade: Run) -> None:
+def test_plain_figures_of_any_kind_are_recorded(trade: Run) -> None:
     figures = {"decimal": Decimal("1.5"), "tuple": (1, 2), "none": None, "nan": float("nan")}
     [review] = [
         fact

@@ -1,4 +1,4 @@
-"""A plugin that raises is counted, named with its line, and may not go on for ever."""
+"""Exceptions of a plugin are counted, named with their line, and limited in number."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_more_failures_than_allowed_end_the_run(trade: Run, most: int, ends: boo
     assert 'raise ZeroDivisionError("no such average")' in caught.value.details
 
 
-def test_the_report_and_the_last_lines_say_it(
+def test_the_report_and_the_last_lines_name_a_failure(
     trade: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = run_folder.write(trade("BuysAtMarket", Broken()), {}, tmp_path / "run")
@@ -79,7 +79,7 @@ def test_the_report_and_the_last_lines_say_it(
     assert line in (place / "report.html").read_text()
 
 
-def test_a_run_in_which_every_order_was_refused_says_so_and_by_whom(
+def test_a_run_in_which_every_order_was_denied_names_who_denied_them(
     trade: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = run_folder.write(trade("BuysAtMarket", Refuses()), {}, tmp_path / "run")
@@ -89,6 +89,6 @@ def test_a_run_in_which_every_order_was_refused_says_so_and_by_whom(
     assert said in (place / "report.html").read_text()
 
 
-def test_a_run_with_a_fill_does_not_say_so(trade: Run, tmp_path: Path) -> None:
+def test_a_run_with_a_fill_does_not_name_who_denied_orders(trade: Run, tmp_path: Path) -> None:
     figures = run_folder.result(run_folder.write(trade("BuysAtMarket"), {}, tmp_path / "run"))
     assert (figures["refused_by"], figures["failures"]) == ({}, [])

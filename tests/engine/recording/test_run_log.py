@@ -1,4 +1,4 @@
-"""What strategies and plugins log is in the run's log, with the market's time."""
+"""Records of strategies and plugins are in the run's log, with market time."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def talked(settings: Callable[..., Loaded]) -> Callable[..., list[str]]:
     return go
 
 
-def test_self_log_and_logging_are_in_it_with_the_markets_time(talked: Callable) -> None:
+def test_records_of_self_log_and_logging_have_market_time(talked: Callable) -> None:
     lines = talked()
     assert lines[0].endswith("INFO    Talks: made")
     assert "2024-01-03 15:00:00.000000Z INFO    Talks-000: a bar\\x1b[2J" in lines
@@ -74,14 +74,14 @@ def test_self_log_and_logging_are_in_it_with_the_markets_time(talked: Callable) 
     assert "too small" not in "".join(lines)
 
 
-def test_the_terminal_shows_what_is_asked_for(
+def test_the_terminal_shows_the_level_that_is_requested(
     talked: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talked()
     assert capsys.readouterr() == ("", "")
 
 
-def test_with_a_level_it_is_on_standard_error(
+def test_with_a_level_the_log_is_on_standard_error(
     talked: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = talked("DEBUG")
@@ -91,7 +91,7 @@ def test_with_a_level_it_is_on_standard_error(
     assert "too small" not in "".join(lines)
 
 
-def test_the_file_takes_the_engines_own_fields(talked: Callable) -> None:
+def test_the_log_file_takes_the_engines_own_settings(talked: Callable) -> None:
     lines = talked(logging={"fileout_level": "ERROR", "component_levels": {"Talks-000": "debug"}})
     said = "".join(lines)
     assert "too small" in said
@@ -108,7 +108,7 @@ def test_the_file_takes_the_engines_own_fields(talked: Callable) -> None:
         ({"file_config": {"folder": "x"}}, "unknown field 'folder'"),
     ],
 )
-def test_what_the_engine_does_not_know_is_an_error(
+def test_a_setting_that_the_engine_does_not_know_is_an_error(
     talked: Callable, given: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ConfigError, match=r"test\.yaml:") as caught:
@@ -116,6 +116,8 @@ def test_what_the_engine_does_not_know_is_an_error(
     assert says in str(caught.value)
 
 
-def test_it_is_in_the_runs_folder(trade: Callable[..., BacktestResult], tmp_path: Path) -> None:
+def test_the_log_is_in_the_runs_folder(
+    trade: Callable[..., BacktestResult], tmp_path: Path
+) -> None:
     place = run_folder.write(trade(None, strategies=TALKS), {}, tmp_path / "run")
     assert "Talks-000: a bar" in (place / "run.log").read_text()

@@ -1,4 +1,4 @@
-"""Where a strategy on a root stands, piece by piece of the tape."""
+"""The state of a strategy on a root, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FRONT = Front("MES", "MES.XCME", "1-MINUTE-LAST", "volume", "MESH24.XCME", ())
 SOURCE = "MESH24.XCME-1-MINUTE-LAST-EXTERNAL"
 
 
-def test_bars_that_nobody_heard_in_their_piece_are_let_go(qe_bar: Callable[..., Bar]) -> None:
-    """A strategy that has stopped hears none: they must not pile up to the tape's end."""
+def test_bars_that_were_not_received_in_their_chunk_are_dropped(qe_bar: Callable[..., Bar]) -> None:
+    """A stopped strategy receives none: they must not accumulate until the run's end."""
     front_state = FrontState(FRONT, RollSettings(instrument="MES", roll="volume"), capacity=10)
     for at in ("15:00", "15:01", "15:02"):
         bars = [qe_bar(4_750, at=f"2024-01-03 {at}")]

@@ -20,13 +20,13 @@ BY_INTEREST = ("--set", "strategies.hold.roll=open_interest")
 NAMES = {1000: "ESZ3", 1007: "ESH4"}
 FIRST, LAST = dt.date(2013, 10, 4), dt.date(2013, 12, 19)
 WEDNESDAY = dt.date(2013, 12, 11)
-"""At whose end more of March is held; published on Thursday, so Friday's session is rolled."""
+"""At its end March has more open interest; published on Thursday, so Friday's session rolls."""
 
 REASON = "open interest on 2013-12-12: ESH14 1,600,000 > ESZ13 1,500,000"
 
 
 def held(day: dt.date) -> tuple[int, int]:
-    """Return how many of December and of March are held at the end of a day; once it goes back."""
+    """Return the open interest of December and of March at a day's end; it falls back once."""
     if day == dt.date(2013, 12, 16):
         return 1_700_000, 1_500_000
     return (2_800_000, 400_000) if day < WEDNESDAY else (1_500_000, 1_600_000)
@@ -50,7 +50,7 @@ def bars(shared_data: Path) -> Path:
 
 
 def mine(folder: Path, bars: Path, *more: Path) -> Path:
-    """Return a folder with copies of the parent's files, and of more."""
+    """Return a folder with copies of the parent's files and of other files."""
     place = folder / "mine"
     place.mkdir()
     for file in (*bars.glob("ES.FUT*"), *more):
@@ -109,7 +109,7 @@ def test_statistics_that_change_change_the_rolls(
     assert reason == "open interest on 2013-10-07: ESH14 6 > ESZ13 5"
 
 
-def test_a_catalog_without_its_files_says_what_would_do(
+def test_a_catalog_without_its_files_says_which_data_is_needed(
     bars: Path, statistics: Path, tmp_path: Path
 ) -> None:
     figures(HOLD, "--set", f"data.dbn=[{bars}, {statistics}]")

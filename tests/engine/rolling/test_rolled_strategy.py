@@ -1,4 +1,4 @@
-"""Strategies on a root are rolled, and nobody earns the spread."""
+"""Strategies on a root are rolled, and the roll itself has no P&L."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ Follow = Callable[..., BacktestResult]
 @pytest.fixture
 def follow(tmp_path: Path, qe_contract: FuturesContract) -> Follow:
     """Return a function that runs a strategy of tests/engine/followers.py on the root MES."""
-    made = iter(range(1_000))
+    numbers = iter(range(1_000))
 
     def trade(
         trader: str,
@@ -102,7 +102,7 @@ def follow(tmp_path: Path, qe_contract: FuturesContract) -> Follow:
         entry: dict[str, Any] | None = None,
         **more: Any,
     ) -> BacktestResult:
-        folder = write_tape(tmp_path / f"tape-{next(made)}", qe_contract, old, new)
+        folder = write_tape(tmp_path / f"tape-{next(numbers)}", qe_contract, old, new)
         strategy: dict[str, Any] = {
             "path": f"tests.engine.followers:{trader}",
             "instrument": "MES",
@@ -148,13 +148,13 @@ def test_one_roll_is_journaled_with_its_prices_its_legs_and_both_fees(follow: Fo
     assert caused == [f"order:{order}" for order in fact.body["orders"]]
 
 
-def test_the_strategy_hears_the_current_contract_and_only_it(follow: Follow) -> None:
+def test_the_strategy_receives_bars_of_the_current_contract_only(follow: Follow) -> None:
     follow("Scripted", **RISING)
     closes = [float(close) for _, close in followers.Scripted.heard]
     assert closes == [4750, 4751, 4752, 4753, 4754, 4805, 4806, 4807, 4808, 4809]
 
 
-def test_bars_are_made_of_the_fronts_and_who_hears_only_those_is_rolled_too(follow: Follow) -> None:
+def test_a_strategy_on_aggregated_bars_of_the_front_is_rolled(follow: Follow) -> None:
     outcome = follow("HearsTwoMinutes", **RISING)
     closes = [float(close) for _, close in followers.HearsTwoMinutes.heard]
     assert closes[:2] == [4751, 4753]
@@ -162,7 +162,7 @@ def test_bars_are_made_of_the_fronts_and_who_hears_only_those_is_rolled_too(foll
     assert [roll["outcome"] for roll in outcome.rolls] == ["rolled"]
 
 
-def test_a_contract_of_its_own_may_be_heard_beside_the_front(follow: Follow) -> None:
+def test_a_strategy_may_subscribe_to_a_contract_beside_the_front(follow: Follow) -> None:
     follow("HearsTheOldToo", **RISING)
     heard = followers.HearsTheOldToo.heard
     front, old = ([close for n, close in heard if n == name] for name in ("MES.XCME", OLD))
@@ -170,7 +170,7 @@ def test_a_contract_of_its_own_may_be_heard_beside_the_front(follow: Follow) -> 
     assert [float(close) for close in old] == [*range(4750, 4760)]
 
 
-def test_who_stops_listening_is_rolled_all_the_same(follow: Follow) -> None:
+def test_a_strategy_that_unsubscribes_is_rolled_all_the_same(follow: Follow) -> None:
     outcome = follow("HearsForAWhile")
     assert len(followers.HearsForAWhile.heard) == 3
     assert [roll["outcome"] for roll in outcome.rolls] == ["rolled"]
@@ -183,7 +183,7 @@ def test_the_cache_has_the_fronts_bars_the_last_one_first(follow: Follow) -> Non
     assert heard[HALF] == (6, "4754.00")
 
 
-def test_so_many_of_the_fronts_bars_are_kept_as_of_any_others(follow: Follow) -> None:
+def test_the_cache_holds_as_many_bars_of_the_front_as_of_any_other(follow: Follow) -> None:
     follow("Remembers", nautilus={"cache": {"bar_capacity": 3}})
     assert [count for count, _ in followers.Remembers.heard] == [1, 2, *[3] * 8]
 
@@ -205,7 +205,7 @@ def test_roll_flat_closes_and_does_not_enter_again(follow: Follow) -> None:
     assert outcome.rolls[0]["outcome"] == "flat"
 
 
-def test_a_guardian_may_refuse_the_second_leg_and_then_the_roll_only_closes(follow: Follow) -> None:
+def test_a_guardian_may_veto_the_second_leg_and_then_the_roll_only_closes(follow: Follow) -> None:
     class NotTheNew(Plugin):
         @hookimpl
         def veto_order(self, order: OrderRequest) -> Veto | None:
@@ -313,7 +313,7 @@ def test_profit_is_that_of_the_difference_adjusted_series_minus_the_cost_of_the_
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(walks, walks, walks)
-def test_nothing_before_the_roll_changes_when_the_tape_after_it_changes(
+def test_nothing_before_the_roll_changes_when_the_data_after_it_changes(
     follow: Follow, old: list[int], new: list[int], other: list[int]
 ) -> None:
     price = [4750 + n / 4 for n in old]

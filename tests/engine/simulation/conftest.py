@@ -1,4 +1,4 @@
-"""Run a group of tables once, whoever asks for one of them."""
+"""Run a group of tables once for all tests that need one of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.engine.simulation.desk import Seen, Table, play
 def played(
     tmp_path_factory: pytest.TempPathFactory, qe_contract: FuturesContract
 ) -> Callable[..., Seen]:
-    """Return a function that gives what was seen of a table of a group."""
+    """Return a function that returns the outcome of a table of a group."""
     known: dict[int, dict[str, Seen]] = {}
 
     def see(table: Table, group: list[Table], settings: dict[str, Any]) -> Seen:

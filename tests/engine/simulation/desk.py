@@ -1,4 +1,4 @@
-"""Candle tables: a few bars, orders sent as they close, and the fills that must come of it.
+"""Candle tables: a few bars, orders sent as they close, and the expected fills.
 
 All tables of a group run in one engine, each in a contract of its own.
 """
@@ -49,8 +49,8 @@ Fill = tuple[Any, ...]
 class Table(msgspec.Struct, frozen=True):
     """One sentence, bars numbered from 1, orders by the bar that they are sent on, and fills.
 
-    `ends` are the orders' last states, in the order sent, where fills do not tell all. `at` are the
-    minutes at which bars close, from 15:00 UTC on, where they do not follow each other.
+    `ends` are the orders' last states, in the order sent, where fills do not show them. `at` are
+    the minutes at which bars close, from 15:00 UTC on, where they do not follow each other.
     """
 
     says: str
@@ -249,7 +249,7 @@ def later(seconds: float, send: Sent) -> Sent:
 
 
 def moved_stop(number: int, trigger: float) -> Sent:
-    """Change the trigger of the contract's order number so-and-so, counted from 1."""
+    """Change the trigger of the contract's order with a number, counted from 1."""
 
     def change(desk: Any, contract: InstrumentId) -> None:
         orders = [o for o in desk.cache.orders() if o.instrument_id == contract]
@@ -260,7 +260,7 @@ def moved_stop(number: int, trigger: float) -> Sent:
 
 
 def close_all() -> Sent:
-    """Close what the strategy holds, by the engine's own method."""
+    """Close the strategy's position by the engine's own method."""
     return lambda desk, contract: desk.close_all_positions(contract)
 
 

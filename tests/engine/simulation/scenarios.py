@@ -1,6 +1,6 @@
 """Random markets and random orders: a run of two dozen contracts around a session's close.
 
-A scenario is made from a seed, the kind of its orders and settings, so that a failure can be run
+A scenario is built from a seed, the kind of its orders and settings, so that a failure can be run
 again. Prices are multiples of a tick around 4750; bars are thin, flat, missing and gapping.
 """
 
@@ -93,9 +93,9 @@ class Case(NamedTuple):
 def candles_of(rng: random.Random) -> list[Candle]:
     """Return bars before a close and after the reopening, some minutes missing."""
     minutes = [FIRST + n * MINUTE for n in range(9)] + [OPEN + n * MINUTE for n in range(1, 8)]
-    kept = [ts for ts in minutes if rng.random() > 0.15]
+    present = [ts for ts in minutes if rng.random() > 0.15]
     candles, price = [], 19_000 + rng.randrange(-8, 9)
-    for ts in kept:
+    for ts in present:
         first = price if rng.random() < 0.5 else price + rng.randrange(-14, 15)
         last = first if rng.random() < 0.2 else first + rng.randrange(-10, 11)
         spread = 0 if rng.random() < 0.25 else 8
@@ -207,8 +207,8 @@ def points(ticks: int) -> Price:
 def contract() -> FuturesContract:
     from qe_plugins.testing import market
 
-    made: FuturesContract = market.qe_contract.__wrapped__()
-    return made
+    contract: FuturesContract = market.qe_contract.__wrapped__()
+    return contract
 
 
 @cache
@@ -217,7 +217,7 @@ def scenario(
     kind: str,
     *,
     chunk: int = 20_000,
-    shift: int = 0,
+    up: int = 0,
     until: int = 2**62,
     thick: bool = False,
     contracts: int = CONTRACTS,
@@ -225,7 +225,7 @@ def scenario(
 ) -> list[Case]:
     """Run a scenario and return its cases.
 
-    `shift` moves every price by ticks, `until` (UTC nanoseconds) leaves out what closes later,
+    `up` moves every price by ticks, `until` (UTC nanoseconds) leaves out what closes later,
     `thick` gives thin bars volume, `contracts` leaves the last ones out.
     """
     names, plans, tables = [], {}, {}
@@ -236,16 +236,16 @@ def scenario(
         if n < contracts:
             name = f"MES{chr(65 + n // 26)}{chr(65 + n % 26)}.XCME"
             names.append(name)
-            tables[name] = [moved(one, shift, thick) for one in candles if one.ts <= until]
+            tables[name] = [moved(one, up, thick) for one in candles if one.ts <= until]
             plans[name] = [
-                one._replace(limit=one.limit + shift, trigger=one.trigger + shift) for one in orders
+                one._replace(limit=one.limit + up, trigger=one.trigger + up) for one in orders
             ]
     return _cases(tables, plans, _outcome(tables, plans, chunk, settings))
 
 
-def moved(candle: Candle, shift: int, thick: bool) -> Candle:
+def moved(candle: Candle, up: int, thick: bool) -> Candle:
     volume = max(candle.volume, 4) if thick else candle.volume
-    prices = (price + shift for price in candle[1:5])
+    prices = (price + up for price in candle[1:5])
     return Candle(candle.ts, *prices, volume)
 
 

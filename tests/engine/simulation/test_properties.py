@@ -1,4 +1,4 @@
-"""What holds of every fill, whatever the market and the order: random markets, random orders.
+"""Properties of every fill, over random markets and random orders.
 
 Costs are prices in ticks, negated for a sale, so that more is always worse for the order.
 `QE_FILL_SEEDS=50 uv run pytest tests/engine/simulation/test_properties.py` tries fifty markets of
@@ -113,7 +113,7 @@ def test_prices_moved_by_ticks_move_every_fill_by_as_many(kind: str, seed: int) 
         [[one._replace(price=one.price + by) for one in filled] for filled in case]
         for case in bare(scenario(seed, kind))
     ]
-    assert bare(scenario(seed, kind, shift=by)) == moved
+    assert bare(scenario(seed, kind, up=by)) == moved
 
 
 @every_kind

@@ -1,4 +1,4 @@
-"""With quotes, orders meet the bid and the ask, and bars do not trade."""
+"""With quotes, orders fill at the bid and the ask, and bars do not trade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is held into expiry settles at the exchange's price, to the cent, and everybody says so."""
+"""Positions held to expiry settle at the exchange's price, to the cent, in every output."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ def test_a_settlement_does_not_slip(desk: Desk, slippage: dict[str, Any]) -> Non
     assert last["reference"] == last["price"]
 
 
-def test_nor_does_it_with_a_fill_model_of_nautilus(desk: Desk) -> None:
+def test_a_settlement_does_not_slip_with_a_fill_model_of_nautilus(desk: Desk) -> None:
     model = {"type": "OneTickSlippageFillModel", "args": {}}
     outcome = run(desk("BuysAtMarket", nautilus={"venue": {"fill_model": model}}))
     assert outcome.fills["price"].to_list()[-1] == 4_812.37
 
 
 @pytest.mark.parametrize("slippage", ["ticks", "square_root"])
-def test_fills_after_a_settlement_are_what_they_would_have_been(
+def test_a_settlement_changes_no_later_fill(
     shared_data: Path, tmp_path: Path, slippage: str
 ) -> None:
     config = {
@@ -145,9 +145,9 @@ def test_account_trades_journal_and_report_agree(desk: Desk, tmp_path: Path) -> 
     [trade] = outcome.positions.iter_rows(named=True)
     assert (trade["exit"], trade["pnl"], trade["commissions"]) == (4_812.37, 309.46, 1.14)
     facts = {fact.id: fact for fact in outcome.facts}
-    [told] = [fact for fact in outcome.facts if fact.kind is FactKind.TRADE]
-    assert (told.body["pnl"], told.body["exit"]) == ("309.46", "4812.37")
-    fill = facts[told.cause or ""]
+    [trade_fact] = [fact for fact in outcome.facts if fact.kind is FactKind.TRADE]
+    assert (trade_fact.body["pnl"], trade_fact.body["exit"]) == ("309.46", "4812.37")
+    fill = facts[trade_fact.cause or ""]
     order = facts[fill.cause or ""]
     [settlement] = closings(outcome)
     assert (fill.body["price"], order.cause) == ("4812.37", settlement.id)
@@ -184,7 +184,7 @@ def test_a_trade_says_how_its_expiry_closed_it(
     assert f"settled: {how}" in shown.output.splitlines()
 
 
-def test_a_preliminary_price_is_called_one(desk: Desk) -> None:
+def test_a_preliminary_price_is_named_preliminary(desk: Desk) -> None:
     outcome = run(desk("BuysAtMarket", preliminary=True))
     assert "the exchange's preliminary settlement price of 2024-03-15" in outcome.assumptions[0]
 
@@ -198,7 +198,7 @@ def test_without_a_price_a_bar_is_used_and_the_report_says_so(desk: Desk) -> Non
     assert [fact.body["basis"] for fact in closings(outcome)] == ["bar"]
 
 
-def test_everybody_who_holds_it_settles(desk: Desk) -> None:
+def test_every_strategy_with_a_position_settles(desk: Desk) -> None:
     outcome = run(desk("BuysAtMarket", "BuysAtBar3"))
     assert outcome.fills["price"].to_list()[-2:] == [4_812.37, 4_812.37]
     assert len(closings(outcome)) == 2
@@ -210,12 +210,12 @@ def test_a_short_position_settles_too(desk: Desk) -> None:
     assert outcome.assumptions[0].startswith("-1 MESH24.XCME settled at 4,700.01")
 
 
-def test_what_works_is_cancelled(desk: Desk) -> None:
+def test_working_orders_are_cancelled(desk: Desk) -> None:
     outcome = run(desk("BuysAtBar1AndStops"))
     assert outcome.orders["status"].to_list() == ["FILLED", "CANCELED", "FILLED"]
 
 
-def test_nothing_held_nothing_settles(desk: Desk) -> None:
+def test_without_a_position_nothing_settles(desk: Desk) -> None:
     outcome = run(desk("BuysThenSells"))
     assert outcome.fills.height == 2
     assert closings(outcome) == []
@@ -246,7 +246,7 @@ def test_check_says_where_the_price_will_come_from(desk: Desk) -> None:
     assert ("assumes", line) in describe(desk("BuysAtMarket"))
 
 
-def test_check_says_where_there_is_none(desk: Desk) -> None:
+def test_check_says_where_there_is_no_settlement_price(desk: Desk) -> None:
     line = (
         "What is held into expiry settles at the contract's last close: "
         "the data has no settlement price of MESH24.XCME."
