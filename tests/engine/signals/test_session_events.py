@@ -63,7 +63,7 @@ class Context:
     def wants(self, hook: str) -> bool:
         return self.wanted
 
-    def tell(self, hook: str, ts: int, *, session: str, trades: list[Trade]) -> None:
+    def notify(self, hook: str, ts: int, *, session: str, trades: list[Trade]) -> None:
         self.told.append((session, [trade.id for trade in trades], ts))
 
     def book_until(self, until: int) -> None:
