@@ -1,7 +1,8 @@
-"""JSON Schema of a configuration file, for editors that complete and check while one types.
+"""JSON Schema of a configuration file, for editors that complete and check it.
 
-It is msgspec's, told what a file may do beyond the structs: build on others and so leave things
-out, write units and `${NAME}`, and name a strategy or a plugin with nothing after it.
+It is msgspec's, extended by what a file may do beyond the structs: extend other files and so omit
+required keys, write units and `${NAME}`, use old names of keys (marked as deprecated), and name a
+strategy or a plugin without settings.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.config.aliases import RUN_ALIASES, Alias
 from qe_plugins.config.loader import EXTENDS
 from qe_plugins.config.schema import MAX_FAILURES, NAMED, Config
 
@@ -24,11 +26,13 @@ def editor_schema() -> dict[str, Any]:
     schema: dict[str, Any] = _lenient(msgspec.json.schema(Config))
     sections: dict[str, Any] = schema["$defs"]
     for section in sections.values():
-        section.pop("required", None)  # the rest may stand in the file that is extended
+        section.pop("required", None)  # an extended file may have the rest
         section["additionalProperties"] = False
     top = sections["Config"]["properties"]
     for name in NAMED:
         top[name]["additionalProperties"] = _or_null(top[name]["additionalProperties"])
+    for alias in RUN_ALIASES:
+        _add_alias(sections, alias)
     top["plugins"]["properties"] = {MAX_FAILURES: top.pop(MAX_FAILURES)}
     return {"$schema": DIALECT, "title": "qe configuration", **_with_extends(schema)}
 
@@ -40,6 +44,32 @@ def _with_extends(schema: dict[str, Any]) -> dict[str, Any]:
         "anyOf": [file, {"type": "array", "items": file}],
     }
     return schema
+
+
+def _add_alias(sections: dict[str, Any], alias: Alias) -> None:
+    """Add the old name of a key to the sections, as a deprecated copy of the new one."""
+    old_section, old_key = alias.old.split(".")
+    new_section, new_key = alias.new.split(".")
+    known = _section_of(sections, new_section)[new_key]
+    copy = known | {"deprecated": True, "description": f"Old name of `{alias.new}`."}
+    if alias.values:
+        copy |= {"enum": list(alias.values), "default": next(iter(alias.values))}
+    if old_section not in sections["Config"]["properties"]:
+        empty = {"type": "object", "deprecated": True, "additionalProperties": False}
+        sections["Config"]["properties"][old_section] = empty | {"properties": {}}
+    _section_of(sections, old_section)[old_key] = copy
+
+
+def _section_of(sections: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the properties of a section, through its reference."""
+    found = sections["Config"]["properties"][name]
+    while "properties" not in found:
+        reference = found.get("$ref") or next(
+            one["$ref"] for one in found["anyOf"] if "$ref" in one
+        )
+        found = sections[reference.rsplit("/", 1)[1]]
+    properties: dict[str, Any] = found["properties"]
+    return properties
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""One YAML file, with what it extends and what overrides it, into a Config that knows its lines."""
+"""Read YAML files with `extends`, `--set` and `${NAME}`, and decode a run's file into a Config."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.config.aliases import RUN_ALIASES, Alias, rename_keys, translate_values
 from qe_plugins.config.decoder import Decoder, unknown
 from qe_plugins.config.dump import plain
 from qe_plugins.config.env import interpolate, variables
-from qe_plugins.config.merge import merge, settle, stands_alone
+from qe_plugins.config.merge import merge, normalize, stands_alone
 from qe_plugins.config.nautilus import Venue
 from qe_plugins.config.nodes import EMPTY, YamlNode, masked
 from qe_plugins.config.schema import MAX_FAILURES, Config
@@ -24,22 +25,42 @@ from qe_plugins.errors import ConfigError, did_you_mean
 EXTENDS = "extends"
 
 
-def gather(file: Path, above: tuple[Path, ...] = ()) -> YamlNode:
-    """Return what `file` says on top of the files that it extends, a later one over an earlier.
+def read_tree(
+    path: Path | str,
+    overrides: Sequence[str] = (),
+    *,
+    aliases: Sequence[Alias] = (),
+    prepare: Callable[[YamlNode], YamlNode] = lambda tree: tree,
+) -> tuple[Path, YamlNode]:
+    """Return the absolute path of a file and its tree, ready to be decoded.
 
-    `above` are the files that led here. Raise ConfigError for a missing file and for a circle.
+    Applies `extends`, overrides, renamed keys (`aliases`), variables, and at last `prepare`. Every
+    kind of configuration file is read through here. Raises ConfigError with file and line.
     """
-    own = read(file)
+    file = Path(path).resolve()
+    if not file.exists():
+        raise ConfigError("no such file.", where=display(file), hint=missing(file))
+    tree = override(gather(file, aliases), overrides, aliases)
+    tree = normalize(prepare(interpolate(tree, variables())))
+    return file, translate_values(tree, aliases)
+
+
+def gather(file: Path, aliases: Sequence[Alias] = (), above: tuple[Path, ...] = ()) -> YamlNode:
+    """Return the tree of `file` merged over the files that it extends, later ones over earlier.
+
+    `above` are the files that led here. Raises ConfigError for a missing file and for a cycle.
+    """
+    own = rename_keys(read(file), aliases)
     named = own.value.get(EXTENDS)
     own = replace(own, value={k: v for k, v in own.value.items() if k != EXTENDS})
     if named is None:
         return own
-    bases = [gather(_base(item, file, above), (*above, file)) for item in _items(named)]
+    bases = [gather(_base(one, file, above), aliases, (*above, file)) for one in _items(named)]
     return reduce(merge, [*bases, own])
 
 
 def missing(file: Path) -> str | None:
-    """Return the hint for a file that is not there: a neighbour with a name like its own."""
+    """Return the hint for a missing file: a file in its folder with a similar name."""
     folder = file.parent
     names = [p.name for p in sorted(folder.glob("*.yaml"))] if folder.is_dir() else []
     return did_you_mean(file.name, names)
@@ -57,8 +78,8 @@ def _items(named: YamlNode) -> list[YamlNode]:
 def _base(item: YamlNode, file: Path, above: tuple[Path, ...]) -> Path:
     base: Path = (file.parent / item.value).resolve()
     if base in (chain := (*above, file)):
-        circle = " -> ".join(display(one) for one in (*chain[chain.index(base) :], base))
-        raise ConfigError(f"'extends' runs in a circle: {circle}.", where=item.place)
+        cycle = " -> ".join(display(one) for one in (*chain[chain.index(base) :], base))
+        raise ConfigError(f"'extends' runs in a cycle: {cycle}.", where=item.place)
     if not base.is_file():
         message = f"cannot extend '{item.value}': no such file."
         raise ConfigError(message, where=item.place, hint=missing(base))
@@ -69,16 +90,19 @@ KEY = re.compile(r'"([^"]+)"|([^\s."=]+)')
 DOTTED = re.compile(rf"({KEY.pattern})(\.({KEY.pattern}))*")
 
 
-def override(tree: YamlNode, overrides: Sequence[str]) -> YamlNode:
-    """Return `tree` under the overrides, later ones last. Raise ConfigError for a malformed one."""
+def override(tree: YamlNode, overrides: Sequence[str], aliases: Sequence[Alias] = ()) -> YamlNode:
+    """Return `tree` with the overrides merged over it, later ones last.
+
+    Raises ConfigError for a malformed one.
+    """
     for text in overrides:
         keys, leaf = read_override(text)
-        tree = merge(tree, _chain(tree, keys, leaf))
+        tree = merge(tree, rename_keys(_chain(tree, keys, leaf), aliases))
     return tree
 
 
 def read_override(text: str) -> tuple[tuple[str, ...], YamlNode]:
-    """Return the keys and the value of `data.dbn=tapes/es`. A key with dots stands in quotes."""
+    """Return the keys and the value of `data.dbn=tapes/es`. A key with dots is quoted."""
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not DOTTED.fullmatch(key):
@@ -87,12 +111,12 @@ def read_override(text: str) -> tuple[tuple[str, ...], YamlNode]:
     keys = tuple(quoted or plain for quoted, plain in KEY.findall(key))
     leaf = parse(value, lambda line: f"--set {key}")
     if leaf.value is EMPTY and not stands_alone(keys):
-        raise ConfigError("has no value.", where=leaf.place, hint="Write null to take it away.")
+        raise ConfigError("has no value.", where=leaf.place, hint="Write null to remove it.")
     return keys, leaf
 
 
 def _chain(under: YamlNode | None, keys: tuple[str, ...], leaf: YamlNode) -> YamlNode:
-    """Return the mappings that lead to `leaf`, with the places of those that are there already."""
+    """Return the mappings that lead to `leaf`, with the places of the existing ones."""
     if not keys:
         return leaf
     first, *rest = keys
@@ -104,10 +128,10 @@ def _chain(under: YamlNode | None, keys: tuple[str, ...], leaf: YamlNode) -> Yam
 
 @dataclass(frozen=True)
 class Loaded:
-    """A configuration and where each part of it was written.
+    """A configuration that knows where each value was written.
 
-    `resolved` is all of it as plain data, defaults included and secrets as `${NAME}`: written to a
-    file, it loads as the same Config.
+    `resolved` is all of it as plain data, with defaults and with secrets as `${NAME}`. Written to
+    a file, it loads as the same Config.
     """
 
     config: Config = field(repr=False)
@@ -116,25 +140,24 @@ class Loaded:
     _tree: YamlNode = field(repr=False)
 
     def where(self, *keys: str) -> str:
-        """Return the nearest known place of `keys`: `configs/x.yaml:12` or `--set data.dbn`."""
+        """Return the nearest location of `keys`: `configs/x.yaml:12` or `--set data.dbn`."""
         return self._tree.nearest(keys).place
 
     def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
-        """Return a ConfigError of one line at the place of `keys`, for the caller to raise."""
+        """Return a ConfigError of one line at the location of `keys`, for the caller to raise."""
         return ConfigError(" ".join(message.split()), where=self.where(*keys), hint=hint)
 
     def plain(self, *keys: str) -> Any:
-        """Return the value at `keys` as written, units unread; None where nothing was."""
+        """Return the value at `keys` as written, units as text; None where it is not set."""
         found = self._tree.find(keys)
         return found.bare() if found is not None else None
 
     def decode[T](
         self, kind: type[T], *keys: str, without: Collection[str] = (), given: Any = None
     ) -> T:
-        """Return the value at `keys` as `kind`; an empty mapping where nothing was written.
+        """Return the value at `keys` as `kind`; from an empty mapping where it is not set.
 
         Keys of the mapping in `without` are left out; those in the mapping `given` are added.
-
         Units are read as annotated (`Money`, `Duration`, `Fraction`), unknown keys are errors.
         Raises ConfigError with file and line.
         """
@@ -149,10 +172,7 @@ class Loaded:
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
     """Read the file at `path` with `--set` overrides. Raise ConfigError with file and line."""
-    file = Path(path).resolve()
-    if not file.exists():
-        raise ConfigError("no such file.", where=display(file), hint=missing(file))
-    tree = settle(interpolate(override(gather(file), overrides), variables()))
+    file, tree = read_tree(path, overrides, aliases=RUN_ALIASES)
     _check_sections(tree)
     if (name := tree.find(("name",))) is not None and name.shown is not None:
         message = f"a run cannot be named after a secret, was {name.shown}."
@@ -165,7 +185,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
 
 
 def _check_failures(tree: YamlNode) -> None:
-    """Refuse `plugins.max_failures` under the name that it has in a file."""
+    """Check `plugins.max_failures` under its name in a file. Raises ConfigError."""
     keys = ("plugins", MAX_FAILURES)
     if (most := tree.find(keys)) is not None:
         kind = next(f.type for f in msgspec.structs.fields(Config) if f.name == MAX_FAILURES)
@@ -184,7 +204,7 @@ def _beside_plugins(tree: YamlNode) -> YamlNode:
 
 
 def _check_sections(tree: YamlNode) -> None:
-    """Refuse an unknown section here, where `extends` is known to be one."""
+    """Raise ConfigError for an unknown section: `extends`, which Config lacks, is a known one."""
     known = [name for name in (EXTENDS, *Config.__struct_encode_fields__) if name != MAX_FAILURES]
     for name, section in tree.value.items():
         if name not in known:
@@ -192,7 +212,7 @@ def _check_sections(tree: YamlNode) -> None:
 
 
 def _currency(tree: YamlNode) -> str | None:
-    """Return the account's currency, which amounts must be in."""
+    """Return the account's currency, in which amounts must be."""
     found = tree.find(("nautilus", "venue", "base_currency"))
-    said = found.value if found is not None else Venue().base_currency
-    return said if isinstance(said, str) else None
+    currency = found.value if found is not None else Venue().base_currency
+    return currency if isinstance(currency, str) else None

@@ -25,18 +25,18 @@ def merge(under: YamlNode, over: YamlNode, at: tuple[str, ...] = ()) -> YamlNode
     return replace(over, value=kept | over.value | both, place=over.place or under.place)
 
 
-def settle(tree: YamlNode) -> YamlNode:
+def normalize(tree: YamlNode) -> YamlNode:
     """Return `tree` without the names that `null` took away, and with `{}` for what is named alone:
     a strategy, a plugin or a synthetic tape with nothing after it.
 
     Other empty values stay, so that a misspelt key with nothing after it is found.
     """
-    return _settle(tree, ())
+    return _normalize(tree, ())
 
 
-def _settle(tree: YamlNode, at: tuple[str, ...]) -> YamlNode:
+def _normalize(tree: YamlNode, at: tuple[str, ...]) -> YamlNode:
     if isinstance(tree.value, list):
-        return replace(tree, value=[_filled(_settle(item, at)) for item in tree.value])
+        return replace(tree, value=[_filled(_normalize(item, at)) for item in tree.value])
     if not isinstance(tree.value, dict):
         return tree
     kept: dict[str, YamlNode] = {}
@@ -45,7 +45,7 @@ def _settle(tree: YamlNode, at: tuple[str, ...]) -> YamlNode:
         if item.value is EMPTY and stands_alone(here):
             kept[key] = replace(item, value={})
         elif not (item.value is None and _is_name(here)):
-            kept[key] = _settle(item, here)
+            kept[key] = _normalize(item, here)
     return replace(tree, value=kept)
 
 

@@ -66,7 +66,7 @@ class DataSettings(Section, frozen=True, kw_only=True):
     end: datetime | None = None
     quotes: bool = False
     trades: bool = False
-    chunk: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 20_000
+    chunk_size: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 20_000
 
     def __post_init__(self) -> None:
         given = [name for name in SOURCES if getattr(self, name) is not None]
@@ -102,8 +102,8 @@ class SlippageSettings(Section, frozen=True, kw_only=True):
     `ticks` moves by so many; `half_spread` by half of `spread`, in ticks; `volume_share` by `ticks`
     for every `share` of the bar's volume; `square_root` by `coefficient` x `volatility` (of a day)
     x the root of contracts over the day's volume, taken from the bar. Prices are rounded to a tick,
-    away from the trader. `none` leaves Nautilus' own. `limits` says when a limit order fills: when
-    the price has `touched` it, or only when it trades `through`.
+    away from the trader. `none` leaves Nautilus' own. `limit_fills` is when a limit order fills:
+    `on_touch` of its price, or only `on_trade_through`, when the market trades beyond it.
     """
 
     model: Literal["ticks", "half_spread", "volume_share", "square_root", "none"] = "ticks"
@@ -112,7 +112,7 @@ class SlippageSettings(Section, frozen=True, kw_only=True):
     share: Annotated[Fraction, msgspec.Meta(gt=0)] = 0.01
     coefficient: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     volatility: Annotated[Fraction, msgspec.Meta(ge=0)] = 0.01
-    limits: Literal["touched", "through"] = "touched"
+    limit_fills: Literal["on_touch", "on_trade_through"] = "on_touch"
 
 
 class FillRules(Section, frozen=True, kw_only=True):
@@ -141,13 +141,13 @@ class MarginSettings(Section, frozen=True, kw_only=True):
 
 
 class SessionSettings(Section, frozen=True, kw_only=True):
-    """What happens to orders that are sent while the market is `closed`.
+    """`when_closed` is what happens to orders that are sent while the market is closed.
 
     `queue`: they reach the exchange at the first trade after it opens; a market order that adds
     risk and is sent later than one bar after the close is refused. `refuse`: all of those are.
     """
 
-    closed: Literal["queue", "refuse"] = "queue"
+    when_closed: Literal["queue", "refuse"] = "queue"
 
 
 class ExpirySettings(Section, frozen=True, kw_only=True):
@@ -159,10 +159,13 @@ class ExpirySettings(Section, frozen=True, kw_only=True):
     flat_before: Annotated[Duration, msgspec.Meta(ge=0)] = 1_800.0
 
 
-class GateSettings(Section, frozen=True, kw_only=True):
-    """`timeout` is how many seconds one veto hook may take before its silence counts as a veto."""
+class RiskSettings(Section, frozen=True, kw_only=True):
+    """`veto_timeout` is the time in which a `veto_order` hook must answer, in seconds.
 
-    timeout: Annotated[Duration, msgspec.Meta(gt=0)] = 1.0
+    A slower answer counts as a veto.
+    """
+
+    veto_timeout: Annotated[Duration, msgspec.Meta(gt=0)] = 1.0
 
 
 class ImportedStrategy(Section, frozen=True, kw_only=True):
@@ -196,7 +199,7 @@ class Config(Section, frozen=True, kw_only=True):
     max_failures: Annotated[int, msgspec.Meta(ge=0)] = 100
     rung: Rung = SMALLEST
     posture: Posture | None = None
-    gate: GateSettings = GateSettings()
+    risk: RiskSettings = RiskSettings()
     contracts: dict[str, ContractSettings] = {}
     slippage: SlippageSettings = SlippageSettings()
     fills: FillRules = FillRules()

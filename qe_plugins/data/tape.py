@@ -128,7 +128,7 @@ def _tape(source: str, label: str, catalog: Catalog, data: DataSettings, where: 
         end=last,
         records=sum(span.rows for _, span in spans),
         bars=sum(span.rows for one, span in spans if one.kind is RecordKind.BARS),
-        chunk=data.chunk,
+        chunk=data.chunk_size,
         series=tuple(one for one, _ in spans),
         asked=(start, end),
         refused={n: why for n, why in catalog.refused.items() if _is_of_roots(n, data.roots)},

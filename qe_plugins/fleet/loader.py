@@ -11,14 +11,11 @@ from urllib.parse import urlsplit
 
 from qe_plugins.config.decoder import Decoder
 from qe_plugins.config.dump import plain
-from qe_plugins.config.env import interpolate, variables
-from qe_plugins.config.loader import gather, missing, override
-from qe_plugins.config.merge import settle
+from qe_plugins.config.loader import read_tree
 from qe_plugins.config.nodes import YamlNode, masked
 from qe_plugins.config.schema import DataSettings
-from qe_plugins.config.yaml_reader import display
 from qe_plugins.errors import ConfigError, did_you_mean
-from qe_plugins.fleet.settings import Fleet
+from qe_plugins.fleet.settings import FLEET_ALIASES, Fleet
 from qe_plugins.fleet.tree import Level
 from qe_plugins.llm.pricing.price_list import price_list
 
@@ -51,10 +48,7 @@ class LoadedFleet:
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> LoadedFleet:
     """Read the file at `path` with `--set` overrides. Raise ConfigError with file and line."""
-    file = Path(path).resolve()
-    if not file.exists():
-        raise ConfigError("no such file.", where=display(file), hint=missing(file))
-    tree = settle(interpolate(override(gather(file), overrides), variables()))
+    _, tree = read_tree(path, overrides, aliases=FLEET_ALIASES)
     fleet: Fleet = Decoder(CURRENCY).decode(Fleet, tree)
     loaded = LoadedFleet(fleet, masked(plain(fleet), tree), tree)
     _check(loaded)
@@ -73,11 +67,11 @@ def _check(loaded: LoadedFleet) -> None:
         if limit is not None and not (limit.is_finite() and limit >= 0):
             message = f"'{'.'.join(keys)}' must not be negative, was {limit}."
             raise loaded.error(message, *keys)
-    if fleet.news and fleet.masked:
+    if fleet.news and fleet.mask_market:
         raise loaded.error(
-            "headlines name the instruments and the days that 'masked: true' hides.",
+            "headlines name the instruments and the days that 'mask_market: true' hides.",
             "news",
-            hint="Leave 'news:' out, or write 'masked: false'.",
+            hint="Leave 'news:' out, or write 'mask_market: false'.",
         )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from qe_plugins.config.aliases import RUN_ALIASES, Alias
 from qe_plugins.config.schema import DataSettings, Section
 from qe_plugins.llm.budgets import NONE, Budgets
 from qe_plugins.plugins.types import Role
@@ -20,11 +21,21 @@ Name = Annotated[
 ]
 
 
+FLEET_ALIASES = (
+    *(alias for alias in RUN_ALIASES if alias.old.startswith("data.")),
+    Alias("ranks.*.asks", "ranks.*.ask_model"),
+    Alias("validity", "answer_ttl"),
+    Alias("correlation", "assumed_correlation"),
+    Alias("masked", "mask_market"),
+)
+"""Renamed keys of the files of fleets, which also have a `data:` section."""
+
+
 class Rank(Section, frozen=True, kw_only=True):
     """One rank of the tree. `count` is how many sit under each node of the rank above.
 
-    `asks` says when a parent asks its model for a verdict: `always`, only on `conflict` among its
-    children, or `never`, when its aggregate alone is its answer. `deadline` is counted from the
+    `ask_model` says when a parent asks its model for a verdict: `always`, only on `conflict` among
+    its children, or `never`, when its aggregate alone is its answer. `deadline` is counted from the
     scan's start: answers of this rank that come later are dropped. `quorum` is the part of its
     children that a parent needs to decide. The token counts are what `plan` reckons with, and
     `output_tokens` is also the most an answer may have.
@@ -33,7 +44,7 @@ class Rank(Section, frozen=True, kw_only=True):
     model: str
     deadline: Span
     count: Count = 1
-    asks: Literal["always", "conflict", "never"] = "always"
+    ask_model: Literal["always", "conflict", "never"] = "always"
     quorum: Part = 0.6
     input_tokens: Count = 1_200
     output_tokens: Count = 300
@@ -130,9 +141,9 @@ class Fleet(Section, frozen=True, kw_only=True):
 
     `provider` says who answers: `offline`, a rule in every model's place, or the `models` named in
     the ranks, each through its own provider, at `base_urls` where that names one. An answer younger
-    than `validity` is not asked for again. `masked` hides instrument, dates and price level.
-    `news` is a file of JSON lines, each with `ts` (an ISO time) and `text`. `correlation` is how
-    alike two workers' errors are taken to be at least, for the effective sample size.
+    than `answer_ttl` is not asked for again. `mask_market` hides instrument, dates and price level.
+    `news` is a file of JSON lines, each with `ts` (an ISO time) and `text`. `assumed_correlation`
+    is how alike two workers' errors are taken to be at least, for the effective sample size.
     """
 
     name: Name
@@ -143,11 +154,11 @@ class Fleet(Section, frozen=True, kw_only=True):
     base_urls: dict[str, str] = field(default_factory=dict)
     budgets: Budgets = NONE
     schedule: Schedule = Schedule()
-    masked: bool = True
+    mask_market: bool = True
     news: str | None = None
     calls: Calls = Calls()
-    validity: Span = 86_400.0
-    correlation: Part = 0.44
+    answer_ttl: Span = 86_400.0
+    assumed_correlation: Part = 0.44
 
     def __post_init__(self) -> None:
         ranks = [self.ranks.worker, self.ranks.supervisor, self.ranks.captain]

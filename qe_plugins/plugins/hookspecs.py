@@ -171,7 +171,7 @@ def veto_order(
     Called: before a strategy submits an order, or a modification that increases one.
     Thread: trading.
     Answers: one veto denies the order; every plugin is called and all vetoes are journaled.
-    Exception: a veto. The same for an answer slower than `gate.timeout`.
+    Exception: a veto. The same for an answer slower than `risk.veto_timeout`.
 
     Args:
         order: the order as plain data, with the net position and its worst case.

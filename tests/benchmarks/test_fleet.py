@@ -175,7 +175,7 @@ def _commanded(bill_file: Path, environment: dict[str, str]) -> dict[str, float]
         urls = f"base_urls={{deepseek: '{url}/v1', anthropic: '{url}'}}"
         command = [sys.executable, "-m", "qe_plugins.cli", "fleet", "scan"]
         command += ["configs/fleet/full.yaml", "--provider", "models", "--set", urls, "--json"]
-        command += ["--set", "validity=1s"]
+        command += ["--set", "answer_ttl=1s"]
         began = time.perf_counter()
         with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as run:
             while run.poll() is None and not (bill_file.exists() and bill_file.stat().st_size):

@@ -102,7 +102,7 @@ def weigh(
 
     def run(bars: int) -> float:
         strategies = {"ema_cross": {"instrument_id": "MESH24.XCME", **AVERAGES}}
-        never_shut = {"closed": "fill"}  # the tape knows no maintenance break
+        never_shut = {"when_closed": "queue"}  # the tape knows no maintenance break
         file = configured(long_tape(bars), (5, 14), strategies=strategies, session=never_shut)
         weighed = measured(WEIGHED, "backtest", file, "--json")
         megabytes, figures = weighed["megabytes"], weighed["figures"]

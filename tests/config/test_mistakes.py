@@ -65,8 +65,8 @@ MISTAKES = {
         "run.yaml:1: 'name' must be text, was 2013. Put it in quotes.",
     ),
     "a number out of bounds": (
-        HEAD + "gate:\n  timeout: 0s\n",
-        "run.yaml:5: 'gate.timeout' must be a number > 0.0, was '0s'.",
+        HEAD + "risk:\n  veto_timeout: 0s\n",
+        "run.yaml:5: 'risk.veto_timeout' must be a number > 0.0, was '0s'.",
     ),
     "a word for yes or no": (
         HEAD + "nautilus:\n  venue:\n    routing: 'on'\n",
@@ -112,8 +112,9 @@ MISTAKES = {
         "run.yaml:4: 'contracts.FDAX.fee' must be in USD, was '2 EUR'.",
     ),
     "an unknown unit": (
-        HEAD + "gate:\n  timeout: 5 parsecs\n",
-        "run.yaml:5: 'gate.timeout' must be a time span such as 30s, 15m or 2h, was '5 parsecs'.",
+        HEAD + "risk:\n  veto_timeout: 5 parsecs\n",
+        "run.yaml:5: 'risk.veto_timeout' must be a time span such as 30s, 15m or 2h, "
+        "was '5 parsecs'.",
     ),
     "two sources of data": (
         HEAD.replace("{synthetic: }", "{dbn: tape, catalog: there}"),
@@ -165,7 +166,7 @@ MISTAKES = {
     ),
     "a file that extends itself": (
         "extends: run.yaml\n" + HEAD,
-        "run.yaml:1: 'extends' runs in a circle: run.yaml -> run.yaml.",
+        "run.yaml:1: 'extends' runs in a cycle: run.yaml -> run.yaml.",
     ),
     "a list where the file should be a mapping": (
         "- name\n",
@@ -184,7 +185,7 @@ MISTAKES = {
         "run.yaml:4: tag 'tag:yaml.org,2002:python/name:os.system' is not known here.",
     ),
     "a number too large to be held": (
-        HEAD + "gate: {timeout: 1e999}\n",
+        HEAD + "risk: {veto_timeout: 1e999}\n",
         "run.yaml:4: '1e999' is not of type float.",
     ),
     "brackets without end": (
@@ -210,7 +211,7 @@ OVERRIDES = {
     ),
     "no value": (
         "rung.risk=",
-        "--set rung.risk: has no value. Write null to take it away.",
+        "--set rung.risk: has no value. Write null to remove it.",
     ),
     "not YAML": (
         "rung.risk={",
@@ -263,7 +264,7 @@ def test_a_circle_of_files_is_drawn(write: Write) -> None:
     with pytest.raises(ConfigError) as caught:
         load(write(f"extends: base.yaml\n{HEAD}"))
     assert str(caught.value) == (
-        "base.yaml:1: 'extends' runs in a circle: run.yaml -> base.yaml -> run.yaml."
+        "base.yaml:1: 'extends' runs in a cycle: run.yaml -> base.yaml -> run.yaml."
     )
 
 

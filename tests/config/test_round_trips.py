@@ -77,7 +77,7 @@ runs = st.fixed_dictionaries(
         "name": words,
         "data": st.fixed_dictionaries(
             {"dbn": words | st.lists(words, max_size=2)},
-            optional={"start": st.dates().map(str), "chunk": st.integers(1_000, 10**6)},
+            optional={"start": st.dates().map(str), "chunk_size": st.integers(1_000, 10**6)},
         ),
         "strategies": st.dictionaries(
             words, st.dictionaries(words, documents, max_size=2), max_size=2
@@ -85,7 +85,7 @@ runs = st.fixed_dictionaries(
     },
     optional={
         "rung": st.fixed_dictionaries({"risk": amounts.map("{} USD".format)}),
-        "gate": st.fixed_dictionaries({"timeout": st.integers(1, 10**6).map("{}ms".format)}),
+        "risk": st.fixed_dictionaries({"veto_timeout": st.integers(1, 10**6).map("{}ms".format)}),
         "plugins": st.dictionaries(
             words, st.dictionaries(words, documents, max_size=2), max_size=2
         ),

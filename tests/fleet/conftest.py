@@ -30,7 +30,7 @@ def document(**changes: Any) -> dict[str, Any]:
             "coordinator": {"model": "deepseek-flash", "deadline": "40s"},
             "captain": {"count": 2, "model": "deepseek-flash", "deadline": "30s"},
             "supervisor": {"count": 2, "model": "deepseek-flash", "deadline": "20s"}
-            | {"asks": "never"},
+            | {"ask_model": "never"},
             "worker": {"count": 3, "model": "deepseek-flash", "deadline": "10s"},
         },
         "coordinators": [

@@ -26,7 +26,7 @@ RANKS = {
     "coordinator": {"model": "claude-opus-5-5", "deadline": "90s", "quorum": "10%"},
     "captain": {"count": 3, "model": "deepseek-flash", "deadline": "80s", "quorum": "10%"},
     "supervisor": {"count": 4, "model": "deepseek-flash", "deadline": "70s", "quorum": "10%"}
-    | {"asks": "never"},
+    | {"ask_model": "never"},
     "worker": {"count": 10, "model": "deepseek-flash", "deadline": "60s"},
 }
 ONE_VENDOR = {name: rank | {"model": "deepseek-flash"} for name, rank in RANKS.items()}

@@ -53,7 +53,7 @@ def test_nothing_of_a_scan_is_left_when_the_next_one_begins(small, monkeypatch):
 @pytest.mark.parametrize("scans", [30, pytest.param(300, marks=pytest.mark.long)])
 def test_memory_is_flat_over_scheduled_scans(scans, small):
     clock, seen = SteppedClock(scans), []
-    fleet = small(**FREQUENT, validity="1ms")
+    fleet = small(**FREQUENT, answer_ttl="1ms")
     for _ in Scheduler(fleet, lifecycle.run, StopRequest(), clock=clock).rounds():
         seen.append(resident())
     print(f"{scans} scans: {seen[9] / 2**20:.0f} MiB after ten, {seen[-1] / 2**20:.0f} at the end")

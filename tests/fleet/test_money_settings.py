@@ -41,7 +41,7 @@ from tests.llm.asks import KEY, request
         ({"budgets": {"scan": -1}}, "'budgets.scan' must not be negative, was -1"),
         ({"budgets": {"ranks": {"worker": -1}}}, "'budgets.ranks.worker' must not be negative"),
         ({"budgets": {"scna": 1}}, "Did you mean 'scan'?"),
-        ({"news": "news.jsonl"}, "'masked: true' hides"),
+        ({"news": "news.jsonl"}, "'mask_market: true' hides"),
     ],
 )
 def test_a_slip_is_an_error_with_its_line(changes, says, fleet_file):
@@ -52,7 +52,7 @@ def test_a_slip_is_an_error_with_its_line(changes, says, fleet_file):
 
 
 def test_news_may_be_read_where_nothing_is_masked(small):
-    assert small(news="news.jsonl", masked=False).fleet.news == "news.jsonl"
+    assert small(news="news.jsonl", mask_market=False).fleet.news == "news.jsonl"
 
 
 @pytest.fixture

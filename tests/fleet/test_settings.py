@@ -39,9 +39,9 @@ def test_a_fleet_resolved_loads_as_the_same(name: str, tmp_path: Path):
 
 
 def test_the_units_of_a_fleet_are_read(fleet_file: File):
-    fleet = load(fleet_file(budgets={"scan": "0.50 USD"}, validity="1h30m")).fleet
+    fleet = load(fleet_file(budgets={"scan": "0.50 USD"}, answer_ttl="1h30m")).fleet
 
-    assert (fleet.budgets.scan, fleet.validity) == (Decimal("0.50"), 5_400)
+    assert (fleet.budgets.scan, fleet.answer_ttl) == (Decimal("0.50"), 5_400)
     assert fleet.ranks.worker.deadline == 10
 
 
@@ -49,9 +49,9 @@ def test_a_file_may_build_on_another_and_be_overridden(fleet_file: File, tmp_pat
     fleet_file()
     (tmp_path / "mine.yaml").write_text("extends: fleet.yaml\nname: mine\n", encoding="utf-8")
 
-    fleet = load(tmp_path / "mine.yaml", ["ranks.worker.count=4", "masked=false"]).fleet
+    fleet = load(tmp_path / "mine.yaml", ["ranks.worker.count=4", "mask_market=false"]).fleet
 
-    assert (fleet.name, fleet.ranks.worker.count, fleet.masked) == ("mine", 4, False)
+    assert (fleet.name, fleet.ranks.worker.count, fleet.mask_market) == ("mine", 4, False)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_file_may_build_on_another_and_be_overridden(fleet_file: File, tmp_pat
         ("ranks.worker.deadline=45s", "deadlines that grow from worker to desk"),
         ("ranks.desk.deadline=soon", "must be a time span such as 30s"),
         ("ranks.captain.quorum=140%", "must be a number <= 1"),
-        ("ranks.captain.asks=sometimes", "must be one of always, conflict, never"),
+        ("ranks.captain.ask_model=sometimes", "must be one of always, conflict, never"),
         ("name=../evil", "a short word"),
         ("provider=nobody", "must be one of offline, models"),
         ("coordinators=[]", "coordinators"),

@@ -42,14 +42,14 @@ nautilus:
 SETTINGS = """
 name data data.synthetic data.synthetic.sessions data.synthetic.root data.synthetic.start
 data.synthetic.open_price data.synthetic.volatility data.bars data.roots data.instruments
-data.start data.end data.chunk data.quotes strategies strategies.ema_cross
+data.start data.end data.chunk_size data.quotes strategies strategies.ema_cross
 strategies.ema_cross.instrument_id strategies.ema_cross.fast
 strategies.ema_cross.contracts strategies.ema_cross.path strategies.ema_cross.instrument
 strategies.ema_cross.roll strategies.x.path actors.x.path exec_algorithms plugins
 plugins.max_failures plugins.guardian_limits plugins.guardian_limits.daily_loss plugins.x
 rung rung.risk rung.max_contracts rung.currency posture posture.valid_until posture.reason
-gate.timeout contracts contracts.MES contracts.MES.fee slippage.model slippage.ticks
-slippage.share margin.basis margin.until_close expiry.flat_before session.closed nautilus
+risk.veto_timeout contracts contracts.MES contracts.MES.fee slippage.model slippage.ticks
+slippage.share margin.basis margin.until_close expiry.flat_before session.when_closed nautilus
 nautilus.trader_id nautilus.venue.name nautilus.venue.oms_type
 nautilus.venue.base_currency nautilus.venue.starting_balances
 nautilus.venue.default_leverage nautilus.venue.fill_model nautilus.venue.fill_model.type

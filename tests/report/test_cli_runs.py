@@ -28,7 +28,7 @@ def two_runs(tmp_path):
     settings = {"name": "a", "rung": {"risk": "50 USD"}, "plugins": {"guardian_limits": {}}}
     first = run_folder.write(march, settings)
     return first, run_folder.write(
-        may, {**settings, "rung": {"risk": "75 USD"}, "gate": {"timeout": 2}}
+        may, {**settings, "rung": {"risk": "75 USD"}, "risk": {"veto_timeout": 2}}
     )
 
 
@@ -71,7 +71,7 @@ def test_two_runs_are_compared_by_figures_fills_and_settings(two_runs):
     assert found["same_fills"] is False
     assert found["figures"]["trades"] == [12, 0, -12]
     assert found["figures"]["win_rate"][1:] == [None, None]
-    assert found["settings"] == {"rung.risk": ["50 USD", "75 USD"], "gate.timeout": [None, 2]}
+    assert found["settings"] == {"rung.risk": ["50 USD", "75 USD"], "risk.veto_timeout": [None, 2]}
 
 
 def test_a_comparison_reads_as_a_table(two_runs):

@@ -128,9 +128,10 @@ class Downloader:
     """Buys orders at a desk into a dataset's folder, within a budget."""
 
     def __init__(
-        self, client: DatabentoClient, store: ManifestStore, budget: Budget, batch_above: int
+        self, client: DatabentoClient, store: ManifestStore, budget: Budget, batch_threshold: int
     ) -> None:
-        self.client, self.store, self.budget, self.batch_above = client, store, budget, batch_above
+        self.client, self.store, self.budget = client, store, budget
+        self.batch_threshold = batch_threshold
         self._streams = 0
         self._room = FreeSpace(store.folder)
 
@@ -188,7 +189,7 @@ class Downloader:
             return
         path = self.store.path(job.file_part.path)
         partial = partial_path(path)
-        source = "batch" if job.quote.bytes > self.batch_above else "stream"
+        source = "batch" if job.quote.bytes > self.batch_threshold else "stream"
         with writing(path.parent, job.file_part.path):
             path.parent.mkdir(parents=True, exist_ok=True)
             complete = completed_file(path, job.quote.rows) or completed_file(

@@ -9,13 +9,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from qe_plugins.config.aliases import Alias
 from qe_plugins.config.decoder import Decoder
-from qe_plugins.config.env import interpolate, variables
-from qe_plugins.config.loader import gather, missing
-from qe_plugins.config.merge import settle
+from qe_plugins.config.loader import read_tree
 from qe_plugins.config.nodes import EMPTY, YamlNode
 from qe_plugins.config.schema import Section
-from qe_plugins.config.yaml_reader import display
 from qe_plugins.data.symbology.dataset import refuse_others
 from qe_plugins.data.symbology.symbols import SType, Symbol, feed_symbol
 from qe_plugins.errors import ConfigError, DataError
@@ -39,6 +37,9 @@ Schema = Literal[
 SHORT = {"front": "{root}.v.0", "parent": "{root}.FUT"}
 GIGABYTE = 1_000_000_000
 
+DOWNLOAD_ALIASES = (Alias("databento.batch_above", "databento.batch_threshold"),)
+"""Renamed keys of download requests."""
+
 
 class RootOptions(Section, frozen=True, kw_only=True):
     """One root. What it leaves out is as the purchase says."""
@@ -50,10 +51,10 @@ class RootOptions(Section, frozen=True, kw_only=True):
 
 
 class ApiOptions(Section, frozen=True, kw_only=True):
-    """How to reach the vendor. Requests above `batch_above` bytes become batch jobs."""
+    """How to reach the vendor. Requests above `batch_threshold` bytes become batch jobs."""
 
     gateway: str | None = None
-    batch_above: Annotated[int, msgspec.Meta(ge=0)] = 5 * GIGABYTE
+    batch_threshold: Annotated[int, msgspec.Meta(ge=0)] = 5 * GIGABYTE
 
 
 class RootRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,10 +99,7 @@ class DownloadRequest(Section, frozen=True, kw_only=True):
 
 def load_request(path: Path) -> DownloadRequest:
     """Read a purchase file. Raises ConfigError with file and line."""
-    file = path.resolve()
-    if not file.exists():
-        raise ConfigError("no such file.", where=display(file), hint=missing(file))
-    tree = settle(_bare_roots(interpolate(gather(file), variables())))
+    _, tree = read_tree(path, aliases=DOWNLOAD_ALIASES, prepare=_bare_roots)
     request: DownloadRequest = Decoder().decode(DownloadRequest, tree)
     refuse_others(request.dataset, tree.nearest(("dataset",)).place)
     if not request.roots:

@@ -62,7 +62,7 @@ class DownloadSession:
         budget = Budget(limit, quote.dollars)
         before = len(self._store.manifest.receipts)
         downloader = Downloader(
-            self._client, self._store, budget, self._request.databento.batch_above
+            self._client, self._store, budget, self._request.databento.batch_threshold
         )
         jobs = [
             FileJob(file_part, one, estimated.conditions)

@@ -121,7 +121,7 @@ class RunContext:
             self.recorder,
             rung=config.rung,
             posture=config.posture,
-            timeout=config.gate.timeout,
+            timeout=config.risk.veto_timeout,
             account=self.account,
             history=self.history,
             instruments=self.instruments,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
     from qe_plugins.data.tape import Tape
 
-LIMITS = {"touched": "touches it", "through": "trades through it"}
+LIMITS = {"on_touch": "touches it", "on_trade_through": "trades through it"}
 BASIS = {
     "overnight": "the exchange's, overnight",
     "day_trade": "a day trader's inside a session",
@@ -53,9 +53,9 @@ def assumptions(loaded: Loaded, money: Mapping[str, ContractTerms], tape: Tape) 
     return [
         fills,
         f"Inside a bar the price goes from open to close, and {order}.",
-        f"A limit order fills when the price {LIMITS[slippage.limits]}, at its limit: a quarter of "
-        "the bar's volume at each of its four prices. Through the market it slips like a market "
-        "order, never past its limit.",
+        f"A limit order fills when the price {LIMITS[slippage.limit_fills]}, at its limit: "
+        "a quarter of the bar's volume at each of its four prices. Through the market it slips "
+        "like a market order, never past its limit.",
         *CONSUMED[venue.liquidity_consumption],
         "A stop triggers at its price, or at the open of a bar that gaps through it.",
         latency,
@@ -72,7 +72,7 @@ def _hours_sentence(loaded: Loaded) -> str:
         "Orders that would trade while the market is closed, or at a price older than "
         f"{stale:g} min, wait for the next bar."
     )
-    if loaded.config.session.closed == "refuse":
+    if loaded.config.session.when_closed == "refuse":
         return waits + " Market orders that add risk while it is closed are refused."
     return waits + " Market orders that add risk later than one bar after its close are refused."
 

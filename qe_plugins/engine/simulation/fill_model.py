@@ -51,7 +51,7 @@ class SlippageFillModel(FillModel):
     ) -> None:
         self._slippage, self._bars, self._nearer_first = slippage, bars, nearer_first
         self.by_ticks = by_ticks
-        self._through = slippage.limits == "through"
+        self._through = slippage.limit_fills == "on_trade_through"
         self._by_one = (slippage.model, slippage.ticks) == ("ticks", 1) or slippage.model == "none"
         self._types: dict[str, Any] = {}
         self._limits: dict[Any, int] = {}

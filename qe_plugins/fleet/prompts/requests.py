@@ -29,7 +29,7 @@ class RequestBuilder:
     def __init__(self, fleet: Fleet, market: MarketSnapshot, news: Sequence[str] = ()) -> None:
         self._fleet, self._tree, self.as_of = fleet, tree_of(fleet), market.as_of
         self._lists = [TaskList(one.tasks, market) for one in fleet.coordinators]
-        self._renderer = Renderer(Mask(market.instruments, fleet.masked), news)
+        self._renderer = Renderer(Mask(market.instruments, fleet.mask_market), news)
         self._served = {level: served(fleet, level, price_list()) for level in Level}
 
     def listed(self) -> list[int]:
@@ -68,7 +68,7 @@ class RequestBuilder:
             schema_name=kind.__name__,
             schema=schema_text(kind),
             max_tokens=rank_of(self._fleet, level).output_tokens,
-            valid_for=self._fleet.validity,
+            valid_for=self._fleet.answer_ttl,
         )
 
 

@@ -59,7 +59,7 @@ class ParentRules:
         return self._questions.of_parent(node, self._rows(node, heard), aggregate)
 
     def _asks(self, node: Node, whole: Aggregate) -> bool:
-        asks = rank_of(self._fleet, node.level).asks
+        asks = rank_of(self._fleet, node.level).ask_model
         return asks == "always" or (asks == "conflict" and whole.conflict >= CONFLICT)
 
     def _aggregate(
@@ -67,7 +67,7 @@ class ParentRules:
     ) -> Aggregate:
         if node.level is Level.SUPERVISOR:
             votes = [_vote(one) for one in heard]
-            return pool(votes, Counter(missing.values()), self._fleet.correlation)
+            return pool(votes, Counter(missing.values()), self._fleet.assumed_correlation)
         each = self._tree.counts()[Level.WORKER] // self._tree.counts()[node.level.below]
         lost = [absent(each, why) for why in missing.values() if why != NO_QUORUM]
         return merge([one.aggregate for one in heard if one.aggregate], merge(lost))

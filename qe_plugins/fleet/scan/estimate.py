@@ -132,7 +132,7 @@ def _in_flight(fleet: Fleet, counts: dict[Level, int], at: datetime, prices: Pri
     found = Decimal(0)
     for level in LEVELS:
         rank = rank_of(fleet, level)
-        if level is not Level.WORKER and rank.asks == "never":
+        if level is not Level.WORKER and rank.ask_model == "never":
             continue
         terms = prices.provider(prices.model(rank.model).provider)
         calls = min(counts[level], fleet.calls.concurrency, terms.concurrency)
@@ -163,14 +163,14 @@ def _over(budgets: Budgets, lines: Sequence[PlanLine]) -> Iterator[str]:
 
 
 def _line(level: Level, rank: Rank, nodes: int, at: datetime, prices: PriceList) -> PlanLine:
-    calls = 0 if level is not Level.WORKER and rank.asks == "never" else nodes
+    calls = 0 if level is not Level.WORKER and rank.ask_model == "never" else nodes
     whole = Usage(input=rank.input_tokens, output=rank.output_tokens)
     kept = Usage(whole.input, int(whole.input * CACHED), whole.output)
     hours = sorted(_ahead(at), key=lambda then: cost(prices, rank.model, whole, then))
     return PlanLine(
         rank=level,
         model=rank.model,
-        asks="always" if level is Level.WORKER else rank.asks,
+        asks="always" if level is Level.WORKER else rank.ask_model,
         nodes=nodes,
         calls=calls,
         input_tokens=calls * whole.input,

@@ -291,7 +291,7 @@ def result_of(
         answer_sha256=answer_hash(outcomes),
         messages=messages,
         as_of=scan.questions.as_of,
-        masked=scan.fleet.masked,
+        masked=scan.fleet.mask_market,
         refused=dict(sorted(stats.refused.items())),
         doubts=dict(sorted(stats.doubts.items())),
     )

@@ -101,7 +101,7 @@ class Scheduler:
             return
         scan_id, folder = known
         self._hopeless.add(scan_id)
-        valid = timedelta(seconds=self._loaded.fleet.validity)
+        valid = timedelta(seconds=self._loaded.fleet.answer_ttl)
         if folder.description().started + valid < due:
             LOG.warning("scan %s was left for longer than an answer is valid: not resumed", scan_id)
             return

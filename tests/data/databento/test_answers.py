@@ -48,7 +48,7 @@ def test_a_batch_answer_that_is_none_is_said_and_the_job_is_bought_once(
     qe, request_file, gateway, sleeps, endpoint
 ):
     config = request_file("[ESZ3]")
-    config.write_text(f"{config.read_text()}  batch_above: 0\n")
+    config.write_text(f"{config.read_text()}  batch_threshold: 0\n")
     for body in (*ODD, b'{"state": "thinking"}', b'[{"filename": "../x.dbn.zst"}]'):
         gateway.faults.waiting.clear()
         gateway.fault(endpoint, status=200, body=body, times=100)
@@ -66,7 +66,7 @@ def test_a_job_whose_answer_was_lost_is_found_among_the_jobs(
     qe, request_file, gateway, sleeps, body
 ):
     config = request_file("[ESZ3]")
-    config.write_text(f"{config.read_text()}  batch_above: 0\n")
+    config.write_text(f"{config.read_text()}  batch_threshold: 0\n")
     gateway.fault("batch.submit_job", status=200, body=body)
 
     assert one_line(qe("data", "get", config, "--max-cost", "1"))
@@ -79,7 +79,7 @@ def test_a_job_whose_answer_was_lost_is_found_among_the_jobs(
 )
 def test_a_job_waits_as_it_is_told_by_number_or_date(qe, request_file, gateway, sleeps, after):
     config = request_file("[ESZ3]")
-    config.write_text(f"{config.read_text()}  batch_above: 0\n")
+    config.write_text(f"{config.read_text()}  batch_threshold: 0\n")
     gateway.fault(
         "batch.file", status=429, headers={"Retry-After": after.encode().decode("latin1")}
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-BATCH = "  batch_above: 0\n"
+BATCH = "  batch_threshold: 0\n"
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_a_second_stop_waits_for_nothing(request_file, gateway, home):
 def test_a_stop_ends_the_wait_for_a_job_which_is_bought_once(qe, request_file, gateway, home):
     gateway.jobs.polls = 10**6
     config = request_file("[ESZ3]")
-    config.write_text(f"{config.read_text()}  batch_above: 0\n")
+    config.write_text(f"{config.read_text()}  batch_threshold: 0\n")
     process = start_qe("data", "get", config, "--max-cost", "1")
     until(lambda: len(gateway.ledger.of("batch.get_job_details")) > 1)
     process.send_signal(signal.SIGINT)

@@ -126,7 +126,7 @@ def killed_at(stage: Stage, config: Path) -> None:
 )
 def test_a_kill_costs_nothing_twice(stage: Stage, config, all_is_well) -> None:
     if stage.batch:
-        config.write_text(f"{config.read_text()}  batch_above: 0\n")
+        config.write_text(f"{config.read_text()}  batch_threshold: 0\n")
 
     killed_at(stage, config)
 
@@ -141,7 +141,7 @@ def test_a_kill_in_the_middle_of_a_file_costs_that_one_at_most(
     endpoint: str, twice: int, config, gateway, all_is_well
 ) -> None:
     if endpoint == "batch.file":
-        config.write_text(f"{config.read_text()}  batch_above: 0\n")
+        config.write_text(f"{config.read_text()}  batch_threshold: 0\n")
     stalled = gateway.fault(endpoint, stall=Stall(), after=1).stall
     process = started(Stage("service:connect", nth=9), config)  # one file after another, to the end
     assert stalled.reached.wait(60)

@@ -70,7 +70,7 @@ def test_an_override_of_a_billion_values() -> None:
         "data.synthetic.contracts=1000000000",
         "data.synthetic.sessions=1000000000",
         "data.synthetic.years=1000000000",
-        "data.chunk=1000000000000",
+        "data.chunk_size=1000000000000",
         "data.synthetic.open_price=1e400",
     ],
 )

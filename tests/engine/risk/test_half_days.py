@@ -37,7 +37,7 @@ def desk(tmp_path: Path) -> Desk:
     """Return a function that buys one contract of a root at every bar; bars end at given times."""
 
     def trade(root: str, *times: str, trader: str = "BuysAtEveryBar") -> BacktestResult:
-        refuse = {"session": {"closed": "refuse"}}
+        refuse = {"session": {"when_closed": "refuse"}}
         ends = ns(times[-1]) + YEAR
         return one_root.trade(tmp_path, f"{root}H30", ends, times, trader, **refuse)
 

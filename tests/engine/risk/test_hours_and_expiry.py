@@ -52,7 +52,7 @@ def desk(tmp_path: Path, qe_contract: FuturesContract, qe_bar: Callable[..., Bar
     return trade
 
 
-REFUSE = {"closed": "refuse"}
+REFUSE = {"when_closed": "refuse"}
 
 
 def test_a_market_order_on_the_last_bar_before_the_break_may_be_refused(desk: Desk) -> None:

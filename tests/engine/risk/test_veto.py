@@ -184,7 +184,7 @@ def test_a_guardian_that_raises_vetoes(trade: Trade) -> None:
 
 
 def test_a_guardian_that_answers_too_late_vetoes(trade: Trade) -> None:
-    outcome = trade("BuysAtMarket", Waiting(), gate={"timeout": "5ms"})
+    outcome = trade("BuysAtMarket", Waiting(), risk={"veto_timeout": "5ms"})
     assert outcome.orders["status"].to_list() == ["DENIED"]
     assert "the limit is 0.005 s" in outcome.orders["reason"].item()
 

@@ -67,6 +67,7 @@ def test_two_runs_of_the_desk_on_real_es_are_the_same(shared_data: Path) -> None
 @pytest.mark.parametrize("chunk", [1_000, 7_919])
 def test_the_size_of_the_pieces_changes_no_fill_and_no_fact(chunk: int) -> None:
     file, sessions = ROOT / "configs/backtest/quickstart.yaml", "data.synthetic.sessions=2"
-    whole, pieces = (run(load(file, (sessions, *more))) for more in ((), (f"data.chunk={chunk}",)))
+    sizes = ((), (f"data.chunk_size={chunk}",))
+    whole, pieces = (run(load(file, (sessions, *more))) for more in sizes)
     assert whole.fills_sha256 == pieces.fills_sha256
     assert whole.facts == pieces.facts

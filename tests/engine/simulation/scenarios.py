@@ -265,7 +265,7 @@ def _outcome(
         catalog.write_bars([_bar(name, candle) for candle in candles])
     config = {
         "name": "scenario",
-        "data": {"catalog": str(folder), "chunk": max(chunk, 1_000)},
+        "data": {"catalog": str(folder), "chunk_size": max(chunk, 1_000)},
         "strategies": {"sender": {"path": "tests.engine.simulation.scenarios:Sender"}},
         "contracts": {"MES": {"margin_init": 20, "margin_maint": 18, "fee": 0}},
         "nautilus": {"venue": {"starting_balances": ["1_000_000_000 USD"]}},

@@ -107,7 +107,7 @@ CONSUMED = [
 
 GROUPS = [
     (TOUCHED, {}),
-    (THROUGH, {"slippage": {"limits": "through"}}),
+    (THROUGH, {"slippage": {"limit_fills": "on_trade_through"}}),
     (CONSUMED, {"venue": {"liquidity_consumption": True}}),
 ]
 

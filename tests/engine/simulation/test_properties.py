@@ -31,7 +31,7 @@ from tests.engine.simulation.scenarios import (
 
 SEEDS = st.sampled_from(range(int(os.environ.get("QE_FILL_SEEDS", "1"))))
 SLIP = 1
-THROUGH = "slippage: {limits: through}"
+THROUGH = "slippage: {limit_fills: on_trade_through}"
 NEXT_OPEN = "fills: {market: next_open}"
 
 every_seed = settings(deadline=None, database=None, max_examples=60)

@@ -46,7 +46,7 @@ def filled(tmp_path: Path, qe_contract: FuturesContract) -> Bought:
         file = tmp_path / "quotes.yaml"
         config = {
             "name": "quotes",
-            "data": {"catalog": str(folder), "quotes": True, "chunk": chunk},
+            "data": {"catalog": str(folder), "quotes": True, "chunk_size": chunk},
             "strategies": {"scripted": {"path": "tests.engine.simulation.desk:Scripted"}},
             "contracts": {"MES": {"margin_init": 2_000, "margin_maint": 1_800, "fee": 0}},
             **more,

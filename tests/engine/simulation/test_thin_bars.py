@@ -118,7 +118,7 @@ GROUPS = [
                 [],
             ),
         ],
-        {"slippage": {"limits": "through"}},
+        {"slippage": {"limit_fills": "on_trade_through"}},
     ),
 ]
 

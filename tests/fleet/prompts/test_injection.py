@@ -99,7 +99,7 @@ def test_an_instruments_name_changes_nothing_of_a_prompt(text):
 
 @EVERY
 def test_no_text_from_outside_reaches_the_words_that_do_not_change(text, small):
-    fleet = small(masked=False).fleet
+    fleet = small(mask_market=False).fleet
     evil, good = (RequestBuilder(fleet, market(), (one,)) for one in (text, CALM))
     worker = Node((1, 1, 1, 1))
     asked, calm = (one.of_worker(worker, one.task(worker)) for one in (evil, good))
@@ -184,7 +184,7 @@ def test_a_model_that_obeys_gains_neither_target_nor_authority(text, small, monk
     monkeypatch.setattr(snapshot_loader, "open_market", lambda loaded: market())
     news = tmp_path / "news.jsonl"
     news.write_bytes(msgspec.json.encode({"ts": "2023-11-01T00:00:00Z", "text": text}))
-    lifecycle.run(lifecycle.begin(small(news=str(news), masked=False)))
+    lifecycle.run(lifecycle.begin(small(news=str(news), mask_market=False)))
     outcomes = store.find("last")[1].outcomes()
     with Outbox() as bus:
         [said] = bus.read()

@@ -61,4 +61,4 @@ def test_names_do_not_run_out(number, letters):
 
 
 def test_masking_is_on_unless_a_file_says_otherwise(small):
-    assert small().fleet.masked
+    assert small().fleet.mask_market

@@ -68,7 +68,7 @@ def test_dear_hours_are_weekday_mornings_in_china(at, dear):
 
 
 def test_a_rank_that_never_asks_makes_no_calls():
-    found = plan(load(FULL, ["ranks.supervisor.asks=never"]).fleet, QUIET)
+    found = plan(load(FULL, ["ranks.supervisor.ask_model=never"]).fleet, QUIET)
 
     assert (found.nodes, found.calls) == (6_406, 6_281)
 

@@ -109,7 +109,7 @@ def test_a_rank_has_a_cap_of_its_own_and_those_above_still_answer(tmp_path):
 
 def test_a_daily_cap_holds_across_processes(tmp_path):
     with vendor(tmp_path, latency=0.05) as shop:
-        file = fleet_on(shop, tmp_path, budgets={"day": "0.025 USD"}, validity="0.001s")
+        file = fleet_on(shop, tmp_path, budgets={"day": "0.025 USD"}, answer_ttl="0.001s")
         both = [started("scan", file, "--json") for _ in range(2)]
         told = [json.loads(process.communicate()[0]) for process in both]
 

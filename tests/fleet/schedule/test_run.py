@@ -105,7 +105,7 @@ def test_a_fleet_that_waits_for_its_tick_stops_at_once(tmp_path):
 
 def test_with_the_days_money_used_up_nothing_is_sent_until_the_next_day(tmp_path):
     with vendor(tmp_path) as shop:
-        file = fleet_on(shop, tmp_path, budgets={"day": "0.02 USD"}, validity="0.001s", **OFTEN)
+        file = fleet_on(shop, tmp_path, budgets={"day": "0.02 USD"}, answer_ttl="0.001s", **OFTEN)
         with running(file, "--now") as process:
             heard(process, "no scan before")
             sent = len(shop.sent)

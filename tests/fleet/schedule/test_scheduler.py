@@ -114,7 +114,7 @@ def test_a_scan_that_was_left_unfinished_is_finished_before_anything_else(small)
 def test_a_scan_about_a_market_that_is_gone_is_not_resumed(small, caplog):
     lifecycle.begin(small(**FIVE))
     clock = SteppedClock(1, datetime.now(UTC) + timedelta(hours=2))
-    made = list(shift(small, clock, Scans(clock), validity="1h").rounds())
+    made = list(shift(small, clock, Scans(clock), answer_ttl="1h").rounds())
 
     assert [one.resumed for one in made] == [False]
     assert "longer than an answer is valid: not resumed" in caplog.text

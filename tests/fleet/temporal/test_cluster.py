@@ -24,7 +24,7 @@ from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import RANKS, WORKERS, fleet_on, started, vendor
 from tests.fleet.temporal.cluster import Cluster
 
-ANEW = {"validity": "0.001s"}
+ANEW = {"answer_ttl": "0.001s"}
 """Tests share a home, and its ledger: none goes by what was answered to another."""
 
 ASKED = WORKERS + 3 + 1 + 1  # captains, coordinator, desk; supervisors count in code
@@ -83,7 +83,9 @@ def test_a_cluster_answers_as_one_process_does(scan, small, monkeypatch, tmp_pat
 
 def test_supervisors_that_ask_their_models_are_asked_too(scan, small, monkeypatch, tmp_path):
     ranks = small().resolved["ranks"]
-    loaded = small(**ANEW, ranks=ranks | {"supervisor": ranks["supervisor"] | {"asks": "always"}})
+    loaded = small(
+        **ANEW, ranks=ranks | {"supervisor": ranks["supervisor"] | {"ask_model": "always"}}
+    )
 
     assert scan(loaded).answer_sha256 == alone(loaded, monkeypatch, tmp_path).answer_sha256
 
