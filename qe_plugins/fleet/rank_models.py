@@ -7,7 +7,7 @@ from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tree import Level, rank_of
 from qe_plugins.llm.pricing.price_list import PriceList, price_list
 from qe_plugins.llm.providers.offline import MODEL, NAME
-from qe_plugins.llm.providers.registry import Address, address, api_key
+from qe_plugins.llm.providers.registry import Address, address, api_key, is_remote
 
 
 def providers(fleet: Fleet, prices: PriceList) -> set[str]:
@@ -21,7 +21,7 @@ def addresses(fleet: Fleet) -> dict[str, Address]:
     return {
         name: address(name, known.provider(name), fleet.base_urls)
         for name in sorted(providers(fleet, known))
-        if known.provider(name).sdk != "offline"
+        if is_remote(name, known.provider(name), fleet.base_urls)
     }
 
 
@@ -29,7 +29,7 @@ def served(fleet: Fleet, level: Level, prices: PriceList) -> tuple[str, str]:
     """Return the provider and the model that answer for a rank."""
     model = rank_of(fleet, level).model
     terms = prices.model(model)
-    return (NAME, MODEL) if fleet.provider == "offline" else (terms.provider, model)
+    return (terms.provider, model) if fleet.provider == "models" else (NAME, MODEL)
 
 
 def refuse_missing_keys(fleet: Fleet) -> None:

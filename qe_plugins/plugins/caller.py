@@ -22,6 +22,7 @@ ANSWERS: dict[str, type] = {
     "veto_order": Veto,
     "trade_closed": Review,
     "session_closed": Proposal,
+    "register_providers": Mapping,
 }
 """The type that an implementation of a hook may return besides None. Others return None."""
 

@@ -7,8 +7,8 @@ arguments it uses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         Trade,
         Veto,
     )
+
+type ProviderFactory = Callable[[Any], Any]
+"""Builds a provider from `qe_plugins.llm.providers.base.ProviderSettings`."""
 
 hookspec = pluggy.HookspecMarker("qe")
 
@@ -267,6 +270,33 @@ def session_closed(session: str, trades: list[Trade]) -> Proposal | None:
     """
 
 
+@hookspec
+def register_providers() -> Mapping[str, ProviderFactory] | None:
+    """Register providers of language models, for the fleet.
+
+    Called: when a scan opens a provider whose `sdk` in `configs/prices.yaml` is not built in.
+    Thread: main.
+    Answers: factories by name, which `sdk` refers to; a name registered twice is an error.
+    Exception: the scan does not start.
+
+    A factory takes a `ProviderSettings` and returns an object with the methods of `Provider`, both
+    in `qe_plugins.llm.providers.base`. The plugin needs no entry in a YAML file; it is found in
+    `agents/` and in installed packages.
+
+    Example::
+
+        class LocalModels(Plugin):
+            @hookimpl
+            def register_providers(self):
+                return {"local": self.open_provider}
+
+            def open_provider(self, settings):
+                from local_models import Model
+
+                return Model(settings.base_url, settings.concurrency)
+    """
+
+
 __all__ = [
     "engine_started",
     "session_opened",
@@ -277,4 +307,5 @@ __all__ = [
     "order_denied",
     "trade_closed",
     "session_closed",
+    "register_providers",
 ]

@@ -9,7 +9,7 @@ import pytest
 
 from qe_plugins.llm.providers import anthropic
 from qe_plugins.llm.providers.base import Completion
-from qe_plugins.llm.providers.registry import Late, open_providers
+from qe_plugins.llm.providers.registry import LateProvider, open_providers
 from qe_plugins.llm.requests import Usage
 from tests.llm.asks import KEY, request
 
@@ -30,7 +30,7 @@ class Counted:
 
 
 async def test_it_is_opened_once_however_many_ask_at_once():
-    late = Late(Counted)
+    late = LateProvider(Counted)
     await late.aclose()
     assert (Counted.made, Counted.closed) == (0, 0)
     found = await asyncio.gather(*(late.complete(request(n)) for n in range(5)))
@@ -44,4 +44,4 @@ def test_opening_it_never_waits_for_an_import_that_another_thread_has_begun(monk
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     assert anthropic.__name__ in sys.modules  # as it is from the first line of the import on
 
-    assert isinstance(open_providers(["anthropic"], late=["anthropic"])["anthropic"], Late)
+    assert isinstance(open_providers(["anthropic"], late=["anthropic"])["anthropic"], LateProvider)

@@ -69,7 +69,7 @@ def test_a_hook_says_when_where_and_what_it_means(hook):
     [documented] = reference(hook)
 
     assert documented.summary.endswith(".")
-    assert documented.thread in {"trading.", "observers."}
+    assert documented.thread in {"trading.", "observers.", "main."}
     assert all([documented.called, documented.answers, documented.exception])
     assert (documented.thread == "observers.") == (hook in OBSERVERS)
 
@@ -82,7 +82,7 @@ def test_an_example_implements_the_hook_it_explains(hook, qe_plugins, given):
 def test_the_reference_is_in_the_order_of_a_trading_day():
     assert [hook.name for hook in reference()] == list(SPECS)
     assert next(iter(SPECS)) == "engine_started"
-    assert list(SPECS)[-1] == "session_closed"
+    assert list(SPECS)[-2:] == ["session_closed", "register_providers"]
 
 
 def test_an_unknown_hook_is_named_with_its_neighbour():
@@ -131,3 +131,8 @@ def test_the_session_example_stands_aside_after_a_loss(qe_plugins, given):
     _, proposal = answer(qe_plugins, given, "session_closed")
     assert isinstance(proposal, Proposal)
     assert proposal.title == "stand aside after 2024-01-03"
+
+
+def test_the_provider_example_registers_a_factory(qe_plugins, given):
+    plugin, value = answer(qe_plugins, given, "register_providers")
+    assert value == {"local": plugin.open_provider}

@@ -73,8 +73,8 @@ def _print(found: ScanPlan) -> None:
     if found.over:
         budgets = " and ".join(found.over)
         echo(f"CAREFUL: in the dearest hours a scan costs more than its budget for {budgets}")
-    if found.provider == "offline":
-        echo("provider is offline: rules answer and a scan costs nothing")
+    if found.provider != "models":
+        echo(f"provider is {found.provider}: rules answer and a scan costs nothing")
 
 
 def _prices(found: ScanPlan) -> Iterator[tuple[str, Decimal]]:

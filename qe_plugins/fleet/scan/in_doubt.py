@@ -76,7 +76,7 @@ def _refuse_without_money(scan: Scan, ledger: Ledger) -> None:
     """Raise FleetError where workers are missing for a quorum, and no call of theirs is paid."""
     request = scan.questions.of_worker(first := Node((1, 1, 1, 1)), scan.questions.task(first))
     known = price_list()
-    if known.provider(request.provider).sdk == "offline":
+    if known.provider(request.provider).free:
         return
     workers = tree_of(scan.fleet).counts()[Level.WORKER]
     answered = sum(one.failure is None for one in ledger.records(scan.scan_id).values())

@@ -38,9 +38,8 @@ from qe_plugins.llm.client.client import Client, ClientSettings
 from qe_plugins.llm.ledger import Ledger, ScanUsage
 from qe_plugins.llm.pricing.price_list import price_list
 from qe_plugins.llm.providers.base import Provider
-from qe_plugins.llm.providers.offline import NAME as OFFLINE
 from qe_plugins.llm.providers.offline import Offline
-from qe_plugins.llm.providers.registry import open_providers
+from qe_plugins.llm.providers.registry import is_remote, open_providers
 from qe_plugins.llm.settings import ClientStats
 
 LOG = logging.getLogger(__name__)
@@ -176,7 +175,9 @@ def client_of(scan: Scan, *, replay: bool = False, company: bool = False) -> Cli
     calls = scan.fleet.calls
     if not replay:
         known = price_list()
-        most = [known.provider(name).concurrency for name in opened if name != OFFLINE]
+        terms = {name: known.provider(name) for name in opened}
+        urls = scan.fleet.base_urls
+        most = [one.concurrency for name, one in terms.items() if is_remote(name, one, urls)]
         fewer = open_files.fitting(calls.concurrency, most)
         calls = msgspec.structs.replace(calls, concurrency=fewer)
     settings = _settings(calls, replay=replay, company=company)

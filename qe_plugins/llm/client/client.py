@@ -251,6 +251,6 @@ class Client:
         return late
 
     def _cutoff(self, request: Request) -> str | None:
-        if self._prices.provider(request.provider).sdk == "offline":
+        if self._prices.provider(request.provider).free:
             return None
         return self._prices.model(request.model).cutoff

@@ -158,7 +158,7 @@ class SpendingGuard:
         return limits(self._budgets, self._scan, attempt.request.rank, attempt.started_ns)
 
     def _free(self, request: Request) -> bool:
-        return self._prices.provider(request.provider).sdk == "offline"
+        return self._prices.provider(request.provider).free
 
     async def _room(self) -> None:
         future = asyncio.get_running_loop().create_future()

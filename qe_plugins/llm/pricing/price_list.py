@@ -76,13 +76,18 @@ class Model(Part, frozen=True, kw_only=True):
 
 
 class ProviderTerms(Part, frozen=True, kw_only=True):
-    """How to reach a provider. `key` names the variable that holds its key.
+    """How to call a provider.
 
-    `concurrency` is how many calls it takes at once; `extra_body` is sent along with each.
+    `sdk` names its implementation: `openai`, `anthropic`, `offline`, or one that a plugin registers
+    with the hook `register_providers`. `concurrency` is the maximum number of calls in flight. With
+    `free` nothing is reserved or charged, and a key or an address is used only where `key` or
+    `base_url` names one. `key` is the environment variable that holds the key; `extra_body` is sent
+    with each call.
     """
 
-    sdk: Literal["openai", "anthropic", "offline"]
+    sdk: str
     concurrency: int
+    free: bool = False
     base_url: str | None = None
     key: str | None = None
     extra_body: dict[str, Any] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,8 +25,24 @@ class Completion(msgspec.Struct, frozen=True):
     more: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProviderSettings:
+    """The terms from which a factory builds a provider.
+
+    `name` is the provider's name in the price list. `key` and `base_url` are empty for a free
+    provider without them. `concurrency` is the maximum number of calls in flight; `extra_body` is
+    sent with each call.
+    """
+
+    name: str
+    key: str = field(repr=False)
+    base_url: str
+    concurrency: int
+    extra_body: dict[str, Any]
+
+
 class Provider(Protocol):
-    """A way to reach models. One is shared by all calls; it never retries by itself."""
+    """A connection to models, shared by all calls. It does not retry by itself."""
 
     async def complete(self, request: Request, feedback: str = "") -> Completion:
         """Return one completion; `feedback` says what was wrong with the answer before.
