@@ -1,7 +1,8 @@
-"""The SDKs' HTTP client, straight onto aiohttp: no redirects, cookies, proxies or rereading.
+"""The HTTP client that the SDKs use, on aiohttp: no redirects, cookies, proxies or reading twice.
 
-What httpx2 does around each request costs as much as the request. A call of ours is one POST of
-bytes to one host, so this client builds just that, and gives the SDKs the response they expect.
+The work of httpx2 around each request takes as long as the request. A model call is one POST of
+bytes to one host, so this client sends only that and returns the response that the SDKs expect.
+It uses public methods of httpx2 alone.
 """
 
 from __future__ import annotations
@@ -18,59 +19,41 @@ DROPPED_HEADERS = (
     *("X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async"),
     *("x-stainless-retry-count", "x-stainless-read-timeout", "x-stainless-timeout"),
 )
-"""Headers about this machine that the SDKs send of their own accord, and nobody needs."""
+"""Headers about this machine that the SDKs add and no service needs."""
 
 
-OK = 200  # the headers of an answer are not read; those of a refusal say when to come back
+OK = 200
+LENGTH = "content-length"  # aiohttp sets it
 LONGEST = 16_000_000
-"""Bytes of an answer that are read at most, unpacked: no model writes as much."""
-
-
-class RequestTemplate:
-    """Where requests of one kind go, and with which headers, as aiohttp takes them."""
-
-    def __init__(self, request: httpx2.Request) -> None:
-        self.method, self.url = request.method, str(request.url)
-        named = request.headers.multi_items()
-        self.headers = [one for one in named if one[0].lower() != "content-length"]
-
-
-class TemplatedRequest(httpx2.Request):
-    """A request like `first` but for its bytes, without working out all the rest once more."""
-
-    def __init__(self, first: httpx2.Request, wire: RequestTemplate, content: bytes) -> None:
-        self.method, self.url, self.headers = first.method, first.url, first.headers
-        self.extensions, self.wire = {}, wire
-        self.stream = httpx2.ByteStream(content)
-        self._content = content
+"""Maximum size of a response body in bytes, unpacked: no model writes as much."""
 
 
 class DirectClient(httpx2.AsyncClient):
-    """Sends each request by one aiohttp session with so many connections."""
+    """Sends requests through one aiohttp session with at most `connections` connections."""
 
     def __init__(self, connections: int) -> None:
-        super().__init__(transport=httpx2.AsyncBaseTransport())  # its own takes a while to make
+        super().__init__(transport=httpx2.AsyncBaseTransport())  # the default takes long to build
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
     def build_request(self, method: str, url: Any, **given: Any) -> httpx2.Request:
-        """Return the request as given, without what a client would merge into it."""
+        """Return a request of what is given alone, without defaults of the client."""
         body = {name: given[name] for name in ("content", "json") if given.get(name) is not None}
         return httpx2.Request(method, url, headers=given.get("headers"), **body)
 
     async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
-        """Return the whole response to a call that went well.
+        """Return the response, its body read, to a request with status 200.
 
-        Raises Answered for any other status, TooLong for an answer without an end, and what httpx2
-        raises for a connection that fails.
+        Raises Answered for another status, TooLong for a body larger than LONGEST, and httpx2's
+        errors for a connection that fails.
         """
-        wire = request.wire if isinstance(request, TemplatedRequest) else RequestTemplate(request)
+        headers = [one for one in request.headers.multi_items() if one[0].lower() != LENGTH]
         try:
             async with self._opened().request(
-                wire.method,
-                wire.url,
+                request.method,
+                str(request.url),
                 data=request.content,
-                headers=wire.headers,
+                headers=headers,
                 allow_redirects=False,
             ) as response:
                 content = await _whole(response)
@@ -91,7 +74,7 @@ class DirectClient(httpx2.AsyncClient):
         await super().aclose()
 
     def _opened(self) -> aiohttp.ClientSession:
-        """Return the session; it belongs to the loop that runs by the first request."""
+        """Return the session. It belongs to the event loop of the first request."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),
