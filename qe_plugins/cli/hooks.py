@@ -60,7 +60,7 @@ def _signature(hook: HookReference) -> str:
 
 
 def _listed(facts: dict[str, str]) -> str:
-    width = max(map(len, facts)) + 2
+    width = max(map(len, facts), default=0) + 2
     return "\n".join(_wrapped(text, f"{name:<{width}}") for name, text in facts.items())
 
 

@@ -44,7 +44,7 @@ def test_a_call_costs_a_millisecond_and_a_replay_a_tenth(figures):
     slower = bare["cpu_ms"] / 0.14  # than the machine on which a bare call takes 0.14 ms
 
     assert ours["cpu_ms"] <= 1.0 * max(1.0, slower)
-    assert ours["cpu_ms"] <= 4 * bare["cpu_ms"]
+    assert ours["cpu_ms"] <= 5 * bare["cpu_ms"]
     assert ours["megabytes"] < 450
     assert replay["cpu_ms"] <= 0.1 * max(1.0, slower)
     assert bare["seconds"] >= math.ceil(CALLS / FLIGHT)
