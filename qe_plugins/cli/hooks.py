@@ -43,7 +43,7 @@ def _page(hook: HookReference) -> str:
         click.style(_signature(hook), bold=True),
         _wrapped(hook.summary),
         _listed(facts),
-        _listed(hook.arguments),
+        *([_listed(hook.arguments)] if hook.arguments else []),
         textwrap.indent(hook.example, "    "),
     ]
     return "\n\n".join(parts)
@@ -60,7 +60,7 @@ def _signature(hook: HookReference) -> str:
 
 
 def _listed(facts: dict[str, str]) -> str:
-    width = max(map(len, facts), default=0) + 2
+    width = max(map(len, facts)) + 2
     return "\n".join(_wrapped(text, f"{name:<{width}}") for name, text in facts.items())
 
 
