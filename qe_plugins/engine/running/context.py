@@ -160,7 +160,7 @@ class RunContext:
 def _rules(cache: Any, config: Config, margin: MarginCalculator, trap: ExceptionTrap) -> RiskRules:
     """Return the rules of a run."""
     length = BarType.from_str(f"ES.XCME-{config.data.bars}-EXTERNAL").spec.timedelta
-    grace = 0 if config.session.closed == "refuse" else int(length.total_seconds() * SECOND)
+    grace = 0 if config.session.when_closed == "refuse" else int(length.total_seconds() * SECOND)
     deny_when_closed = config.fills.rules == "exchange"
     flat_before = config.expiry.flat_before
     rung = RungRule(cache, config.rung, trap)
