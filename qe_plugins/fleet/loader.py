@@ -1,4 +1,4 @@
-"""A fleet's YAML file, with what it extends and what overrides it, into a Fleet."""
+"""Load a fleet's YAML file, with `extends:` and overrides, into a Fleet."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ CURRENCY = "USD"
 
 @dataclass(frozen=True)
 class LoadedFleet:
-    """A fleet and where each part of it was written.
+    """A fleet and the location of each of its values.
 
-    `resolved` is all of it as plain data, secrets as `${NAME}`: it loads as the same Fleet.
+    `resolved` is the fleet as plain data, secrets as `${NAME}`; it loads as the same Fleet.
     """
 
     fleet: Fleet
@@ -34,15 +34,15 @@ class LoadedFleet:
     _tree: YamlNode = field(repr=False)
 
     def where(self, *keys: str) -> str:
-        """Return the nearest known place of `keys`: `configs/fleet/team.yaml:12`."""
+        """Return the nearest known location of `keys`, such as `configs/fleet/team.yaml:12`."""
         return self._tree.nearest(keys).place
 
     def data_places(self) -> dict[str, str]:
-        """Return where each key of `data:` was written."""
+        """Return the location of each key of `data:`."""
         return {key: self.where("data", key) for key in DataSettings.__struct_fields__}
 
     def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
-        """Return a ConfigError of one line at the place of `keys`, for the caller to raise."""
+        """Return a ConfigError of one line at the location of `keys`, for the caller to raise."""
         return ConfigError(message, where=self.where(*keys), hint=hint)
 
 
@@ -51,19 +51,19 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> LoadedFleet:
     _, tree = read_tree(path, overrides, aliases=FLEET_ALIASES)
     fleet: Fleet = Decoder(CURRENCY).decode(Fleet, tree)
     loaded = LoadedFleet(fleet, masked(plain(fleet), tree), tree)
-    _check(loaded)
+    _refuse_contradictions(loaded)
     return loaded
 
 
-def _check(loaded: LoadedFleet) -> None:
-    """Raise ConfigError for what names nothing, or would say something other than it seems to."""
+def _refuse_contradictions(loaded: LoadedFleet) -> None:
+    """Raise ConfigError for an unknown name, a bad URL, a negative budget, or news while masked."""
     fleet = loaded.fleet
     for name, url in fleet.base_urls.items():
-        _known(loaded, "provider", name, price_list().providers, "base_urls", name)
+        _refuse_unknown(loaded, "provider", name, price_list().providers, "base_urls", name)
         _refuse_odd_address(loaded, url, "base_urls", name)
     for name in fleet.budgets.ranks:
-        _known(loaded, "rank", name, list(Level), "budgets", "ranks", name)
-    for keys, limit in _limits(fleet):
+        _refuse_unknown(loaded, "rank", name, list(Level), "budgets", "ranks", name)
+    for keys, limit in _budget_limits(fleet):
         if limit is not None and not (limit.is_finite() and limit >= 0):
             message = f"'{'.'.join(keys)}' must not be negative, was {limit}."
             raise loaded.error(message, *keys)
@@ -75,7 +75,7 @@ def _check(loaded: LoadedFleet) -> None:
         )
 
 
-def _limits(fleet: Fleet) -> Iterator[tuple[tuple[str, ...], Decimal | None]]:
+def _budget_limits(fleet: Fleet) -> Iterator[tuple[tuple[str, ...], Decimal | None]]:
     budgets = fleet.budgets
     for name in ("call", "scan", "day"):
         yield ("budgets", name), getattr(budgets, name)
@@ -83,7 +83,9 @@ def _limits(fleet: Fleet) -> Iterator[tuple[tuple[str, ...], Decimal | None]]:
         yield ("budgets", "ranks", rank), limit
 
 
-def _known(loaded: LoadedFleet, what: str, name: str, known: Collection[str], *keys: str) -> None:
+def _refuse_unknown(
+    loaded: LoadedFleet, what: str, name: str, known: Collection[str], *keys: str
+) -> None:
     if name not in known:
         hint = did_you_mean(name, known) or f"Known: {', '.join(known)}."
         raise loaded.error(f"unknown {what} '{name}'.", *keys, hint=hint)

@@ -1,4 +1,4 @@
-"""How many connections this process may have: its limit on open files, raised as far as it goes."""
+"""Fit the number of calls in flight to the limit on open files, after raising the soft limit."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from pathlib import Path
 LOG = logging.getLogger(__name__)
 
 SPARE = 48
-"""Files beside the connections: ledger, journal, locks, and connections that are just closing."""
+"""Files besides the connections: ledger, journal, locks, and connections that are closing."""
 
 
-def fitting(concurrency: int, most: Collection[int]) -> int:
+def fit_concurrency(concurrency: int, limits: Collection[int]) -> int:
     """Return how many calls each provider may have in flight, at most `concurrency`.
 
-    `most` is how many each of them takes. Says so where the limit on open files allows fewer.
+    `limits` holds each provider's own limit. Logs a warning where open files allow fewer.
     """
-    wanted = sum(min(concurrency, each) for each in most)
-    room = _room(wanted)
+    wanted = sum(min(concurrency, each) for each in limits)
+    room = _free_files(wanted)
     if wanted <= room:
         return concurrency
     fewer = next(
-        (n for n in range(concurrency, 1, -1) if sum(min(n, each) for each in most) <= room), 1
+        (n for n in range(concurrency, 1, -1) if sum(min(n, each) for each in limits) <= room), 1
     )
     LOG.warning(
         "at most %d files may be open here: %d calls at once instead of %d."
         " `ulimit -n` raises the limit",
-        room + SPARE + _open(),
+        room + SPARE + _open_files(),
         fewer,
         concurrency,
     )
     return fewer
 
 
-def _room(wanted: int) -> int:
-    """Return how many more files may be opened, once the soft limit is as high as is needed."""
+def _free_files(wanted: int) -> int:
+    """Return how many more files may be opened, after raising the soft limit as far as needed."""
     if sys.platform == "win32":
-        return wanted  # a socket is no file there, and there is no such limit
+        return wanted  # sockets are not files there, and there is no such limit
     import resource
 
-    used = _open() + SPARE
+    used = _open_files() + SPARE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted
@@ -57,8 +57,8 @@ def _room(wanted: int) -> int:
     return max(soft - used, 1)
 
 
-def _open() -> int:
-    """Return how many files are open, about 32 where the system does not tell."""
+def _open_files() -> int:
+    """Return the number of open files; 32 where the system has no /proc."""
     folder = Path("/proc/self/fd")
     try:
         return len(os.listdir(folder))

@@ -1,4 +1,4 @@
-"""Which provider and model answer for each rank, where they are asked, and with which key."""
+"""Provider, model, address and API key of each rank."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from qe_plugins.llm.providers.registry import Address, address, api_key, is_remo
 
 
 def providers(fleet: Fleet, prices: PriceList) -> set[str]:
-    """Return the names of the providers that a scan needs."""
-    return {served(fleet, level, prices)[0] for level in Level}
+    """Return the names of the providers of all ranks."""
+    return {provider_and_model(fleet, level, prices)[0] for level in Level}
 
 
 def addresses(fleet: Fleet) -> dict[str, Address]:
-    """Return where each provider that a scan needs is asked, by its name; rules are nowhere."""
+    """Return the address of each provider by name; the offline rules have none."""
     known = price_list()
     return {
         name: address(name, known.provider(name), fleet.base_urls)
@@ -25,8 +25,8 @@ def addresses(fleet: Fleet) -> dict[str, Address]:
     }
 
 
-def served(fleet: Fleet, level: Level, prices: PriceList) -> tuple[str, str]:
-    """Return the provider and the model that answer for a rank."""
+def provider_and_model(fleet: Fleet, level: Level, prices: PriceList) -> tuple[str, str]:
+    """Return the names of a rank's provider and model."""
     model = rank_of(fleet, level).model
     terms = prices.model(model)
     return (terms.provider, model) if fleet.provider == "models" else (NAME, MODEL)

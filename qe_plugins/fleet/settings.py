@@ -1,4 +1,4 @@
-"""The shape of `configs/fleet/*.yaml`: who sits where, on which model, asked what, for how much."""
+"""Schema of `configs/fleet/*.yaml`: ranks, models, tasks, budgets and schedule."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ FLEET_ALIASES = (
 
 
 class Rank(Section, frozen=True, kw_only=True):
-    """One rank of the tree. `count` is how many sit under each node of the rank above.
+    """One rank of the tree. `count` is the number of nodes under each node of the rank above.
 
-    `ask_model` says when a parent asks its model for a verdict: `always`, only on `conflict` among
-    its children, or `never`, when its aggregate alone is its answer. `deadline` is counted from the
-    scan's start: answers of this rank that come later are dropped. `quorum` is the part of its
-    children that a parent needs to decide. The token counts are what `plan` reckons with, and
-    `output_tokens` is also the most an answer may have.
+    `ask_model` says when a parent asks its model for a verdict: `always`, on `conflict` among its
+    children, or `never`: then its aggregate is its answer. `deadline` counts from the start of the
+    scan; later answers of this rank are dropped. `quorum` is the part of its children that a
+    parent needs to decide. `plan` estimates with the token counts; `output_tokens` also limits
+    the length of an answer.
     """
 
     model: str
@@ -51,7 +51,7 @@ class Rank(Section, frozen=True, kw_only=True):
 
 
 class Ranks(Section, frozen=True, kw_only=True):
-    """The five ranks, from the root down. Coordinators are counted by their own list."""
+    """The five ranks, from the root down. The list of coordinators sets their number."""
 
     desk: Rank
     coordinator: Rank
@@ -95,7 +95,7 @@ class Backtests(Section, frozen=True, kw_only=True):
 
 
 class Tasks(Section, frozen=True, kw_only=True):
-    """The list that a coordinator's workers draw from, in this order. Each task goes to one."""
+    """The task list of a coordinator, in this order. Each worker gets one task."""
 
     windows: Windows | None = None
     options: Options | None = None
@@ -107,27 +107,27 @@ class Tasks(Section, frozen=True, kw_only=True):
 
 
 class Coordinator(Section, frozen=True, kw_only=True):
-    """One of the desks at the top: its role, and what its workers look at."""
+    """One coordinator: its role, and the tasks of its workers."""
 
     role: Literal["HUNTER", "GUARDIAN", "ANALYST", "ARBITER", "SYNTHESIS"]
     tasks: Tasks
 
     @property
     def desk(self) -> Role:
-        """Return the role as the house knows it."""
+        """Return the role as `qe_plugins.Role`."""
         return Role(self.role)
 
 
 class Schedule(Section, frozen=True, kw_only=True):
-    """How often a scan is wanted, around the clock: `qe fleet run` keeps to it."""
+    """Seconds between two scans of `qe fleet run`."""
 
     every: Span = 300.0
 
 
 class Calls(Section, frozen=True, kw_only=True):
-    """How calls are made: how many at once, how long one may take, how often one is tried again.
+    """Calls in flight per provider, timeout in seconds, and retries of a call.
 
-    `hedge_share` is the part of all calls that may be sent a second time where they lag.
+    `hedge_share` is the part of all calls that may be sent a second time when they are slow.
     """
 
     concurrency: Count = 1_000
@@ -137,13 +137,13 @@ class Calls(Section, frozen=True, kw_only=True):
 
 
 class Fleet(Section, frozen=True, kw_only=True):
-    """A whole tree and the market it looks at.
+    """A fleet: its tree, models, tasks and the market data they are about.
 
-    `provider` says who answers: `offline`, a rule in every model's place, or the `models` named in
-    the ranks, each through its own provider, at `base_urls` where that names one. An answer younger
-    than `answer_ttl` is not asked for again. `mask_market` hides instrument, dates and price level.
-    `news` is a file of JSON lines, each with `ts` (an ISO time) and `text`. `assumed_correlation`
-    is how alike two workers' errors are taken to be at least, for the effective sample size.
+    `provider` is `offline`, where rules answer in place of every model, or `models`: those named
+    in the ranks, each through its own provider, at `base_urls` where given. An answer younger than
+    `answer_ttl` is reused. `mask_market` hides instrument, dates and price level. `news` is a file
+    of JSON lines, each with `ts` (an ISO time) and `text`. `assumed_correlation` is the lower
+    bound of the correlation between two workers' errors, for the effective number of votes.
     """
 
     name: Name

@@ -1,4 +1,4 @@
-"""A wish to stop, from a signal or a test: whoever works is told at once, and ends in order."""
+"""Graceful stop: a request from a signal or a test, with callbacks and an interruptible wait."""
 
 from __future__ import annotations
 
@@ -13,67 +13,67 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(Exception):  # noqa: N818 - an outcome, not a mistake
-    """A scan was asked to stop. What it paid for is kept, and it can be resumed."""
+    """A scan was stopped on request. Answers that were paid for are stored; it can be resumed."""
 
 
 class StopRequest:
-    """Requested once, and from then on.
+    """A request to stop. Once made, it stays made.
 
-    A signal may come at any moment, so nothing here takes a lock: an event that is set while
-    somebody begins to wait for it in the same thread would wait for itself.
+    A signal handler may run at any moment, so nothing here takes a lock: a `threading.Event` set by
+    a handler that interrupts its own `wait` would deadlock.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self._told: list[Callable[[], object]] = []
-        self._bell: tuple[socket.socket, socket.socket] | None = None
+        self._callbacks: list[Callable[[], object]] = []
+        self._wakeup: tuple[socket.socket, socket.socket] | None = None
 
     def request(self) -> None:
-        """Ask everybody to stop."""
+        """Request the stop: wake `wait` and call the callbacks, once."""
         if not self.requested:
             self.requested = True
-            if self._bell is not None:
-                self._bell[0].send(b"!")
-            for act in list(self._told):
-                act()
+            if self._wakeup is not None:
+                self._wakeup[0].send(b"!")
+            for callback in list(self._callbacks):
+                callback()
 
     def wait(self, seconds: float) -> bool:
-        """Return True as soon as it is requested, False when so much time has gone by."""
-        if self._bell is None:
-            self._bell = socket.socketpair()
-        if not self.requested:  # if it comes from here on, the bell rings
-            select.select([self._bell[1]], [], [], seconds)
+        """Return True as soon as the stop is requested, False after `seconds`."""
+        if self._wakeup is None:
+            self._wakeup = socket.socketpair()
+        if not self.requested:  # a request from here on makes the socket readable
+            select.select([self._wakeup[1]], [], [], seconds)
         return self.requested
 
     def close(self) -> None:
-        """Let go of what waiting took."""
-        for end in self._bell or ():
+        """Close the sockets that `wait` opened."""
+        for end in self._wakeup or ():
             end.close()
 
     @contextmanager
-    def tells(self, act: Callable[[], object]) -> Iterator[None]:
-        """Call `act` when it is requested within the block, or was before."""
-        self._told.append(act)
+    def notifies(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Call `callback` when the stop is requested within the block, or was before."""
+        self._callbacks.append(callback)
         try:
             if self.requested:
-                act()
+                callback()
             yield
         finally:
-            self._told.remove(act)
+            self._callbacks.remove(callback)
 
 
 @contextmanager
 def on_signals() -> Iterator[StopRequest]:
-    """Yield a stop that SIGINT and SIGTERM request; a second signal does what it did before."""
+    """Yield a StopRequest that SIGINT and SIGTERM make; a second signal has its usual effect."""
     stop = StopRequest()
     before = {each: signal.getsignal(each) for each in SIGNALS}
 
-    def first(*_: Any) -> None:
+    def on_first_signal(*_: Any) -> None:
         _restore(before)
         stop.request()
 
     for each in SIGNALS:
-        signal.signal(each, first)
+        signal.signal(each, on_first_signal)
     try:
         yield stop
     finally:

@@ -1,4 +1,4 @@
-"""The tree: who sits under whom. A node's id is its path from the desk, such as `2.4.1.37`."""
+"""The tree of a fleet: ranks, nodes and their ids. An id is the path from the desk: `2.4.1.37`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = "desk"
 
 
 class Level(StrEnum):
-    """The ranks by name, from the root down."""
+    """The ranks, from the root down."""
 
     DESK = "desk"
     COORDINATOR = "coordinator"
@@ -25,7 +25,7 @@ class Level(StrEnum):
 
     @property
     def below(self) -> Level:
-        """Return the rank under this one; a worker has none."""
+        """Return the next rank down. Raises IndexError for workers."""
         return LEVELS[LEVELS.index(self) + 1]
 
 
@@ -33,18 +33,18 @@ LEVELS = tuple(Level)
 
 
 class Node(msgspec.Struct, frozen=True):
-    """One seat. `path` holds its number under each node above it, from 1; the desk's is empty."""
+    """One node. `path` holds its number under each node above it, from 1; the desk's is empty."""
 
     path: tuple[int, ...]
 
     @property
     def id(self) -> str:
-        """Return the name that people type: `desk`, `2`, `2.4.1.37`."""
+        """Return the id used on the command line: `desk`, `2`, `2.4.1.37`."""
         return _id_of(self.path)
 
     @property
     def level(self) -> Level:
-        """Return the rank it has."""
+        """Return the node's rank."""
         return LEVELS[len(self.path)]
 
 
@@ -54,18 +54,18 @@ def _id_of(path: tuple[int, ...]) -> str:
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """How many sit under each node of a rank, from the desk's coordinators to the workers."""
+    """The number of children of each node by rank, from the desk to the supervisors."""
 
     widths: tuple[int, int, int, int]
 
     def children(self, node: Node) -> list[Node]:
-        """Return who sits under a node, in order; nobody under a worker."""
+        """Return the children of a node in order; a worker has none."""
         if node.level is Level.WORKER:
             return []
         return [Node((*node.path, n)) for n in range(1, self.widths[len(node.path)] + 1)]
 
     def nodes(self) -> Iterator[Node]:
-        """Yield every node, each before those under it."""
+        """Yield every node, each before its children."""
         stack = [Node(())]
         while stack:
             node = stack.pop()
@@ -73,7 +73,7 @@ class Tree(msgspec.Struct, frozen=True):
             stack.extend(reversed(self.children(node)))
 
     def counts(self) -> dict[Level, int]:
-        """Return how many nodes each rank has, from the desk down."""
+        """Return the number of nodes of each rank, from the desk down."""
         counts, total = {Level.DESK: 1}, 1
         for level, width in zip(LEVELS[1:], self.widths, strict=True):
             total *= width
@@ -82,11 +82,11 @@ class Tree(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        """Return how many nodes there are."""
+        """Return the number of nodes."""
         return Counter(self.counts()).total()
 
     def find(self, text: str) -> Node | None:
-        """Return the node that an id means, or None where there is none."""
+        """Return the node of an id, None where the tree has none."""
         if text == ROOT:
             return Node(())
         parts = text.split(".")
@@ -96,7 +96,7 @@ class Tree(msgspec.Struct, frozen=True):
         inside = all(1 <= n <= width for n, width in zip(path, self.widths, strict=False))
         return Node(path) if inside else None
 
-    def seat(self, node: Node) -> int:
+    def worker_number(self, node: Node) -> int:
         """Return a worker's number, from 0, among all workers of its coordinator."""
         _, captains, supervisors, workers = self.widths
         _, captain, supervisor, worker = node.path
@@ -105,7 +105,7 @@ class Tree(msgspec.Struct, frozen=True):
 
 
 def tree_of(fleet: Fleet) -> Tree:
-    """Return the tree that a configuration describes."""
+    """Return the tree of a fleet."""
     ranks = fleet.ranks
     return Tree(
         (len(fleet.coordinators), ranks.captain.count, ranks.supervisor.count, ranks.worker.count)

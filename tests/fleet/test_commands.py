@@ -71,7 +71,7 @@ def test_a_scan_for_a_person_says_coverage_quorum_and_what_votes_are_worth():
 
     assert "100.0% of the workers, has its quorum" in text
     assert "offline rule" in text
-    assert "worth 2.1 independent ones" in text
+    assert "effective number 2.1" in text
 
 
 def test_replay_show_costs_and_bus_read_what_a_scan_left():
@@ -139,10 +139,10 @@ def test_a_mistake_is_one_line_that_says_what_now(arguments, kind, says):
 def test_a_running_scan_shows_its_ranks_its_money_and_what_is_left(small):
     seen: list[str] = []
 
-    async def look(runtime, client) -> None:
+    async def look(runner, client) -> None:
         while True:
             console = Console(width=120, file=StringIO())
-            console.print(picture(runtime, client))
+            console.print(picture(runner, client))
             seen.append(console.file.getvalue())
             await asyncio.sleep(0)
 

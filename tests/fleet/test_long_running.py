@@ -42,7 +42,7 @@ def test_nothing_of_a_scan_is_left_when_the_next_one_begins(small, monkeypatch):
     gc.disable()  # whatever is freed then was held by no cycle that only the collector finds
     try:
         clock = SteppedClock(3)
-        list(Scheduler(small(**FREQUENT), lifecycle.run, StopRequest(), clock=clock).rounds())
+        list(Scheduler(small(**FREQUENT), lifecycle.run, StopRequest(), clock=clock).scans())
     finally:
         gc.enable()
 
@@ -54,7 +54,7 @@ def test_nothing_of_a_scan_is_left_when_the_next_one_begins(small, monkeypatch):
 def test_memory_is_flat_over_scheduled_scans(scans, small):
     clock, seen = SteppedClock(scans), []
     fleet = small(**FREQUENT, answer_ttl="1ms")
-    for _ in Scheduler(fleet, lifecycle.run, StopRequest(), clock=clock).rounds():
+    for _ in Scheduler(fleet, lifecycle.run, StopRequest(), clock=clock).scans():
         seen.append(resident())
     print(f"{scans} scans: {seen[9] / 2**20:.0f} MiB after ten, {seen[-1] / 2**20:.0f} at the end")
 
@@ -64,8 +64,8 @@ def test_memory_is_flat_over_scheduled_scans(scans, small):
 LIMITED = """
 import json, resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-from qe_plugins.fleet.open_files import fitting
-n = fitting(2_000, [2_500, 50])
+from qe_plugins.fleet.open_files import fit_concurrency
+n = fit_concurrency(2_000, [2_500, 50])
 print(n, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 
@@ -102,8 +102,8 @@ UNDER = 'ulimit -n {limit} && exec "$0" "$@"'
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on open files there")
 def test_a_tree_is_asked_whole_under_a_hard_limit_below_its_calls_at_once(tmp_path):
     scan = [sys.executable, "-m", "qe_plugins.cli", "fleet", "scan"]
-    with vendor(tmp_path, latency=0.05) as shop:
-        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, calls={"concurrency": 100})
+    with vendor(tmp_path, latency=0.05) as server:
+        file = fleet_on(server, tmp_path, ranks=ONE_VENDOR, calls={"concurrency": 100})
         done = subprocess.run(
             ["sh", "-c", UNDER.format(limit=120), *scan, str(file), "--json"],
             cwd=ROOT,
@@ -111,7 +111,7 @@ def test_a_tree_is_asked_whole_under_a_hard_limit_below_its_calls_at_once(tmp_pa
             capture_output=True,
             text=True,
         )
-        asked = len(shop.sent), shop.unique
+        asked = len(server.sent), server.unique
 
     assert done.returncode == 0, done.stderr
     assert "at most 120 files may be open here" in done.stderr
@@ -126,12 +126,12 @@ import sys, time
 sys.path.insert(0, ".")
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from qe_plugins.fleet.apart import _as_a_child
-from qe_plugins.research.crew import Worker
+from qe_plugins.fleet.tasks.snapshot_process import _start_as_child
+from qe_plugins.research.worker_pool import Worker
 import os
 
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_as_a_child)
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_start_as_child)
     worker = Worker(time.sleep)
     worker.give(0, 600)
     print(pool.submit(os.getpid).result(), worker._process.pid, flush=True)
@@ -184,7 +184,7 @@ def test_a_scan_that_fails_in_a_way_of_its_own_does_not_end_the_run(small, caplo
             raise failure
         return lifecycle.run(scan)
 
-    made = list(Scheduler(small(**FREQUENT), run, StopRequest(), clock=clock).rounds())
+    made = list(Scheduler(small(**FREQUENT), run, StopRequest(), clock=clock).scans())
 
     assert "SCAN FAILED, 1 in a row: ZeroDivisionError: no such average" in caplog.text
     assert len(made) >= 2

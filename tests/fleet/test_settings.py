@@ -105,7 +105,9 @@ def test_an_id_finds_its_node_and_only_its_node():
 
 def test_workers_of_a_coordinator_have_seats_in_order():
     tree = tree_of(load(CONFIGS / "full.yaml").fleet)
-    seats = [tree.seat(n) for n in tree.nodes() if n.level is Level.WORKER and n.path[0] == 3]
+    seats = [
+        tree.worker_number(n) for n in tree.nodes() if n.level is Level.WORKER and n.path[0] == 3
+    ]
 
     assert seats == list(range(1_250))
-    assert tree.seat(Node((1, 2, 1, 1))) == 250
+    assert tree.worker_number(Node((1, 2, 1, 1))) == 250

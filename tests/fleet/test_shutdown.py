@@ -40,10 +40,10 @@ def test_a_signal_that_comes_while_somebody_begins_to_wait_is_heard():
 
 def test_whoever_is_told_is_told_once_also_when_late():
     stop, told = StopRequest(), []
-    with stop.tells(lambda: told.append("early")):
+    with stop.notifies(lambda: told.append("early")):
         stop.request()
         stop.request()
-    with stop.tells(lambda: told.append("late")):
+    with stop.notifies(lambda: told.append("late")):
         pass
 
     assert told == ["early", "late"]

@@ -1,4 +1,9 @@
-"""`qe fleet`: plan a scan, run it, look into it, pay attention to what it cost."""
+"""`qe fleet`: plan, run and inspect scans, and show their costs.
+
+One module per command or group of commands; `scan.py` runs them here, `temporal.py` on a cluster.
+Each imports its part of `qe_plugins.fleet` when called, so that `qe --help` stays fast. Nothing
+imports these modules.
+"""
 
 from __future__ import annotations
 
@@ -23,4 +28,4 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, keyed={"scan", "run", "resume", "worker"})
 def fleet() -> None:
-    """Ask a tree of models about the market, within a budget; nothing is paid for twice."""
+    """Ask a tree of models about the market within a budget; recorded answers are reused."""

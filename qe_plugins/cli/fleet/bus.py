@@ -1,4 +1,4 @@
-"""`qe fleet bus`: what coordinators told each other, and what they say from now on."""
+"""`qe fleet bus`: print the messages of coordinators, or relay them to NATS."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from qe_plugins.cli.output import json_option
 if TYPE_CHECKING:
     from qe_plugins.fleet.messaging.outbox import Message
 
-EVERY = 0.5
+POLL_INTERVAL = 0.5
+"""Seconds between two reads of the outbox with `--follow`."""
 
 
 @click.command()
 @click.option("--scan", help="Only this scan: last, its id, or a part of it.")
-@click.option("--follow", is_flag=True, help="Go on printing messages as they come.")
+@click.option("--follow", is_flag=True, help="Keep printing new messages until interrupted.")
 @click.option(
     "--to",
     metavar="URL",
-    help="Send those not sent before to JetStream on a NATS server, such as nats://127.0.0.1:4222.",
+    help="Send new messages to JetStream on a NATS server, such as nats://127.0.0.1:4222.",
 )
 @json_option
 def bus(scan: str | None, follow: bool, to: str | None, as_json: bool) -> None:
-    """Print the messages of coordinators in their order; with --json, one a line."""
-    from qe_plugins.fleet.messaging.outbox import PART, Outbox
+    """Print the messages of coordinators in order; with --json, one per line."""
+    from qe_plugins.fleet.messaging.outbox import BATCH, Outbox
     from qe_plugins.fleet.scan import store
 
     if to:
@@ -36,15 +37,15 @@ def bus(scan: str | None, follow: bool, to: str | None, as_json: bool) -> None:
     only, after = store.find(scan)[0] if scan else None, 0
     with Outbox() as opened:
         while True:
-            found = opened.read(after, only, PART)
+            found = opened.read(after, only, BATCH)
             for message in found:
-                click.echo(_json(message) if as_json else _line(message))
+                click.echo(_message_json(message) if as_json else _message_line(message))
                 after = message.cursor
-            if len(found) == PART:
+            if len(found) == BATCH:
                 continue
             if not follow:
                 return
-            time.sleep(EVERY)
+            time.sleep(POLL_INTERVAL)
 
 
 def _relay(url: str, scan: str | None, *, follow: bool, as_json: bool) -> None:
@@ -53,33 +54,33 @@ def _relay(url: str, scan: str | None, *, follow: bool, as_json: bool) -> None:
     from qe_plugins.errors import FleetError
 
     if scan is not None:
-        hint = "A stream has every message, in order; its readers choose."
+        hint = "A stream has every message; its readers select."
         raise FleetError("cannot be given with --to.", where="--scan", hint=hint)
     if find_spec("nats") is None:
         hint = "Run `uv sync --extra nats`, or install quant-engine[nats]."
         raise FleetError("nats-py is not installed.", where="--to", hint=hint)
     from qe_plugins.fleet.messaging.jetstream import relay
 
-    def sent(message: Message) -> None:
-        click.echo(_json(message) if as_json else _line(message))
+    def on_sent(message: Message) -> None:
+        click.echo(_message_json(message) if as_json else _message_line(message))
 
-    relay(url, follow=follow, sent=sent)
+    relay(url, follow=follow, on_sent=on_sent)
 
 
-def _json(message: Message) -> str:
+def _message_json(message: Message) -> str:
     return msgspec.json.encode(message).decode()
 
 
-def _line(message: Message) -> str:
+def _message_line(message: Message) -> str:
     body = message.body
     return (
         f"{message.cursor:>5}  {message.scan}  {message.role:9}  {message.kind:9}  "
-        f"{body.score:+.3f}  {body.coverage:.0%}  {_said(message)}{body.reason}"
+        f"{body.score:+.3f}  {body.coverage:.0%}  {_content(message)}{body.reason}"
     )
 
 
-def _said(message: Message) -> str:
-    """Return what a message is about: a posture's limits, the strongest target, what is missing."""
+def _content(message: Message) -> str:
+    """Return a message's content: the posture, the strongest target, or the missing answers."""
     body = msgspec.to_builtins(message.body)
     if "risk" in body:
         return "HALT  " if body["halt"] else f"risk {body['risk']:.0%}  "
@@ -87,5 +88,5 @@ def _said(message: Message) -> str:
         strongest = body["targets"][0]
         return f"{strongest['target']} {strongest['score']:+.3f}  "
     if body.get("missing"):
-        return "misses " + ", ".join(f"{n:,} {why}" for why, n in body["missing"].items()) + "  "
+        return "lacks " + ", ".join(f"{n:,} {why}" for why, n in body["missing"].items()) + "  "
     return ""

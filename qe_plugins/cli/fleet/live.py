@@ -1,4 +1,4 @@
-"""A running scan on standard error, rank by rank, a few times a second."""
+"""Live display of a running scan on standard error, by rank, four times a second."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from qe_plugins.safe_text import shown
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from qe_plugins.fleet.scan.progress import RankCounts
-    from qe_plugins.fleet.scan.runner import ScanRunner
+    from qe_plugins.fleet.scan.runner import RankCounts, ScanRunner
     from qe_plugins.fleet.tree import Level
     from qe_plugins.llm.client.client import Client
 
-EVERY = 0.25
+REFRESH = 0.25
+"""Seconds between two updates."""
 
 
-async def watch(runtime: ScanRunner, client: Client) -> None:
-    """Show a scan until it is cancelled; where standard error is no terminal, show nothing."""
+async def watch(runner: ScanRunner, client: Client) -> None:
+    """Show a scan until it is cancelled; show nothing where standard error is no terminal."""
     from rich.console import Console
     from rich.live import Live
 
@@ -30,18 +30,18 @@ async def watch(runtime: ScanRunner, client: Client) -> None:
         return
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
-            live.update(picture(runtime, client), refresh=True)
-            await asyncio.sleep(EVERY)
+            live.update(picture(runner, client), refresh=True)
+            await asyncio.sleep(REFRESH)
 
 
-def picture(runtime: ScanRunner, client: Client) -> RenderableType:
-    """Return the state of a scan: a line of figures over a table of ranks."""
-    line = " · ".join(_figures(runtime, client))
-    return board(line, runtime.progress.ranks, runtime.seconds())
+def picture(runner: ScanRunner, client: Client) -> RenderableType:
+    """Return the state of a scan: a line of figures above a table of ranks."""
+    line = " · ".join(_scan_figures(runner, client))
+    return rank_table(line, runner.progress.ranks, runner.seconds())
 
 
-def board(line: str, ranks: Mapping[Level, RankCounts], seconds: float) -> RenderableType:
-    """Return a line of figures over a table of ranks, `seconds` into a scan."""
+def rank_table(line: str, ranks: Mapping[Level, RankCounts], seconds: float) -> RenderableType:
+    """Return a line of figures above a table of ranks, `seconds` into a scan."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -57,12 +57,12 @@ def board(line: str, ranks: Mapping[Level, RankCounts], seconds: float) -> Rende
     return Group(Text(shown(line)), table)
 
 
-def _figures(runtime: ScanRunner, client: Client) -> Iterator[str]:
+def _scan_figures(runner: ScanRunner, client: Client) -> Iterator[str]:
     stats = client.stats
     hits = stats.replayed / stats.asked if stats.asked else 0.0
     cached = stats.usage.cached / stats.usage.input if stats.usage.input else 0.0
-    eta = runtime.progress.eta()
-    yield f"{runtime.seconds():.0f} s" + ("" if eta is None else f", about {eta:.0f} s left")
+    eta = runner.progress.eta()
+    yield f"{runner.seconds():.0f} s" + ("" if eta is None else f", about {eta:.0f} s left")
     yield f"{stats.in_flight:,} in flight"
     yield f"{dollars(stats.usd)} spent"
     yield f"{dollars(stats.reserved)} reserved"

@@ -1,4 +1,4 @@
-"""`qe fleet run`: a fleet around the clock, by the schedule of its file."""
+"""`qe fleet run`: scans by the schedule of a fleet's file, around the clock."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     type=click.Choice(["offline", "models"]),
     help="Who answers: rules, or the models of CONFIG.  [default: what CONFIG says]",
 )
-@click.option("--times", type=click.IntRange(min=1), help="Stop after so many scans.")
+@click.option("--times", type=click.IntRange(min=1), help="Stop after this many scans.")
 @click.option("--now", "at_once", is_flag=True, help="Do not wait for the first tick.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a scan, on a line.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document per scan, on a line."
+)
 def run(
     config: Path,
     overrides: tuple[str, ...],
@@ -40,11 +42,11 @@ def run(
     at_once: bool,
     as_json: bool,
 ) -> None:
-    """Scan CONFIG at each tick of its `schedule:`, by the clock of UTC, until stopped.
+    """Scan CONFIG at each tick of its `schedule:`, in UTC, until stopped.
 
-    Never two scans at once: a tick that passes meanwhile is missed. A scan that was left unfinished
-    is resumed first. With the day's budget used up, the next scan is after midnight UTC. SIGINT and
-    SIGTERM let the calls in flight end, and leave the scan to be resumed; a second one does not.
+    Scans never overlap: a tick that passes during a scan is missed. An unfinished scan is resumed
+    first. Once the day's budget is used up, the next scan is after midnight UTC. On SIGINT and
+    SIGTERM calls in flight are finished and the scan can be resumed; a second signal ends at once.
     """
     from qe_plugins.cli.fleet.live import watch
     from qe_plugins.fleet.loader import load
@@ -62,11 +64,11 @@ def run(
         def scan(begun: Scan) -> ScanResult:
             return lifecycle.run(begun, watch=watch, stop=stop)
 
-        short = False
-        for made in Scheduler(loaded, scan, stop).rounds(times, at_once=at_once):
-            click.echo(_json(made) if as_json else _line(made))
-            short = short or not made.result.quorum
-    if times is not None and short and not stop.requested:
+        no_quorum = False
+        for ended in Scheduler(loaded, scan, stop).scans(times, at_once=at_once):
+            click.echo(_scan_json(ended) if as_json else _scan_line(ended))
+            no_quorum = no_quorum or not ended.result.quorum
+    if times is not None and no_quorum and not stop.requested:
         raise SystemExit(NO_QUORUM)
 
 
@@ -79,18 +81,18 @@ def _log_to_standard_error() -> None:
     log.handlers = [handler]
 
 
-def _json(made: ScheduledScan) -> str:
-    result = {name: getattr(made.result, name) for name in made.result.__struct_fields__}
-    line = {"tick": made.tick, "missed": made.missed, "resumed": made.resumed, **result}
+def _scan_json(ended: ScheduledScan) -> str:
+    result = {name: getattr(ended.result, name) for name in ended.result.__struct_fields__}
+    line = {"tick": ended.tick, "missed": ended.missed, "resumed": ended.resumed, **result}
     return msgspec.json.Encoder(decimal_format="number").encode(line).decode()
 
 
-def _line(made: ScheduledScan) -> str:
-    found = made.result
+def _scan_line(ended: ScheduledScan) -> str:
+    found = ended.result
     usd = dollars(found.usd)
-    said = found.answer.score if found.answer else found.score
+    score = found.answer.score if found.answer else found.score
     return (
-        f"{made.tick:%Y-%m-%d %H:%M:%S}  {found.scan_id}  {said:+.3f}  "
+        f"{ended.tick:%Y-%m-%d %H:%M:%S}  {found.scan_id}  {score:+.3f}  "
         f"{found.coverage:.1%} of the workers, {'quorum' if found.quorum else 'NO QUORUM'}  "
         f"{found.calls_paid:,} paid, {found.calls_replayed:,} from the ledger, {usd}  "
         f"{found.seconds:.1f} s"

@@ -1,4 +1,4 @@
-"""`qe fleet scan|resume|replay`: run the tree, finish what died, or run it again for nothing."""
+"""`qe fleet scan|resume|replay`: run, finish or repeat a scan."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def scan(
     queue: str,
     as_json: bool,
 ) -> None:
-    """Ask the whole tree of CONFIG once, and print what came of it."""
+    """Run one scan of CONFIG's tree, and print its result."""
     from qe_plugins.fleet.loader import load
     from qe_plugins.fleet.scan import timings
     from qe_plugins.fleet.tasks import snapshot_process
 
     chosen = (*overrides, f"provider={provider}") if provider else overrides
     loaded = load(config, chosen)
-    where = _cluster(address, namespace, queue) if engine == "temporal" else None
-    reader = snapshot_process.reader(loaded)  # it reads while the rest is imported
+    where = _reach_cluster(address, namespace, queue) if engine == "temporal" else None
+    reader = snapshot_process.reader(loaded)  # reads while the rest is imported
     from qe_plugins.fleet.scan import lifecycle
 
     timings.mark("start")
     begun = lifecycle.begin(loaded, engine, reader)
     echo(f"scan {begun.scan_id}", err=True)
-    _run(begun, as_json=as_json, where=where)
+    _run_and_print(begun, as_json=as_json, where=where)
 
 
 @click.command()
@@ -73,29 +73,29 @@ def scan(
 def resume(
     scan: str, address: str | None, namespace: str | None, queue: str, as_json: bool
 ) -> None:
-    """Finish SCAN, which died: nothing that was answered is asked again.
+    """Finish SCAN, which was interrupted; recorded answers are not asked again.
 
-    One that was begun on a Temporal cluster goes on there.
+    A scan that was begun on a Temporal cluster continues there.
     """
     from qe_plugins.fleet.scan import lifecycle
 
-    begun = lifecycle.unfinished(scan)
-    where = _cluster(address, namespace, queue) if begun.engine == "temporal" else None
-    _run(begun, as_json=as_json, where=where)
+    begun = lifecycle.reopen_unfinished(scan)
+    where = _reach_cluster(address, namespace, queue) if begun.engine == "temporal" else None
+    _run_and_print(begun, as_json=as_json, where=where)
 
 
 @click.command()
 @SCAN
 @json_option
 def replay(scan: str, as_json: bool) -> None:
-    """Run SCAN again from its recorded answers, without network or key. A miss is an error."""
+    """Run SCAN again from its recorded answers, without network or key."""
     from qe_plugins.fleet.scan import lifecycle
 
-    _run(lifecycle.reopen(scan), as_json=as_json, replay=True)
+    _run_and_print(lifecycle.reopen(scan), as_json=as_json, replay=True)
 
 
-def _cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
-    """Return the cluster that is meant, which has answered."""
+def _reach_cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
+    """Return the cluster of the options, once it has answered."""
     refuse_missing_extra()
     from qe_plugins.fleet.temporal.submit import refuse_unreachable
 
@@ -104,7 +104,9 @@ def _cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
     return where
 
 
-def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | None = None) -> None:
+def _run_and_print(
+    begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | None = None
+) -> None:
     from qe_plugins.cli.fleet import temporal
     from qe_plugins.cli.fleet.live import watch
     from qe_plugins.fleet.scan import lifecycle, timings
@@ -118,12 +120,12 @@ def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | N
                 result = lifecycle.run(begun, replay=replay, watch=watch, stop=stop)
             except Stopped:
                 again = "replay" if replay else "resume"
-                echo(f"stopped: `qe fleet {again} {begun.scan_id}` goes on", err=True)
+                echo(f"stopped: `qe fleet {again} {begun.scan_id}` continues it", err=True)
                 raise SystemExit(INTERRUPTED) from None
     if as_json:
         print_json(result)
     else:
-        _print(result)
+        _print_result(result)
         timings.mark("end")
         took = (f"{what} {seconds:.1f} s" for what, seconds in timings.took().items())
         echo(f"took      {', '.join(took)}")
@@ -131,16 +133,16 @@ def _run(begun: Scan, *, as_json: bool, replay: bool = False, where: Cluster | N
         raise SystemExit(NO_QUORUM)
 
 
-def _print(found: ScanResult) -> None:
-    said = found.answer
+def _print_result(found: ScanResult) -> None:
+    answer = found.answer
     echo(f"scan      {found.scan_id}, {found.nodes:,} nodes, {found.seconds:.1f} s")
-    echo(f"answer    {said.score if said else found.score:+.3f}")
-    if said is not None:
-        echo(f"          {said.reason}")
+    echo(f"answer    {answer.score if answer else found.score:+.3f}")
+    if answer is not None:
+        echo(f"          {answer.reason}")
     state = "has its quorum" if found.quorum else "NO QUORUM"
     met = ", ".join(f"{rank} {share}" for rank, share in found.quorums.items())
     echo(f"coverage  {found.coverage:.1%} of the workers, {state} ({met})")
-    echo(f"votes     worth {found.effective:.1f} independent ones")
+    echo(f"votes     effective number {found.effective:.1f}")
     failures = ", ".join(f"{count:,} {why}" for why, count in found.failures.items()) or "none"
     echo(f"missing   {failures}")
     if found.reason:
@@ -151,8 +153,8 @@ def _print(found: ScanResult) -> None:
         + (f", {dollars(found.in_doubt)} in doubt" if found.in_doubt else "")
     )
     for doubt, count in found.doubts.items():
-        echo(f"doubted   {count:,} x {doubt}: counted at worst case or above")
+        echo(f"doubted   {count:,} x {doubt}: charged at worst case or above")
     if found.refused:
-        whose = ", ".join(f"{kind} {count:,}" for kind, count in found.refused.items())
-        echo(f"no money  for calls, by whose budget: {whose}")
+        budgets = ", ".join(f"{kind} {count:,}" for kind, count in found.refused.items())
+        echo(f"no money  for calls, by budget: {budgets}")
     echo(f"hash      {found.answer_sha256}")

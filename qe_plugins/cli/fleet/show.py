@@ -1,4 +1,4 @@
-"""`qe fleet scans|show|costs`: what scans said, down to one answer, and what they cost."""
+"""`qe fleet scans|show|costs|settle`: scans, single nodes, costs and calls in doubt."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def scans(as_json: bool) -> None:
 
     with Ledger() as ledger:
         spent = {row.group: row.usd for row in ledger.costs("scan")}
-    found = [_scan(one, store.find(one)[1], spent.get(one)) for one in store.scans()]
+    found = [_scan_row(one, store.find(one)[1], spent.get(one)) for one in store.scans()]
     if as_json:
         print_json(found)
     elif found:
-        rows = [tuple(row.values()) for row in map(_for_a_person, found)]
+        rows = [tuple(row.values()) for row in map(_readable, found)]
         print_rows(tuple(found[0]), rows)
     else:
-        echo("no scan yet: make one with `qe fleet scan configs/fleet/team.yaml`")
+        echo("no scan yet: run `qe fleet scan configs/fleet/team.yaml`")
 
 
 @click.command()
@@ -42,7 +42,7 @@ def scans(as_json: bool) -> None:
 @click.argument("node", default="desk")
 @json_option
 def show(scan: str, node: str, as_json: bool) -> None:
-    """Show NODE of SCAN: its answer, those under it, its exact request.
+    """Show NODE of SCAN: its answer, its children, its exact request.
 
     NODE is desk, 2 (a coordinator), 2.4 (its fourth captain), ... down to 2.4.1.37, a worker.
     """
@@ -53,7 +53,7 @@ def show(scan: str, node: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        _print(found)
+        _print_node(found)
 
 
 @click.command()
@@ -62,12 +62,12 @@ def show(scan: str, node: str, as_json: bool) -> None:
     type=click.Choice(["rank", "model", "role", "scan", "day"]),
     default="scan",
     show_default=True,
-    help="What to add up by.",
+    help="How to group the costs.",
 )
 @click.option("--scan", help="Only this scan: last, its id, or a part of it.")
 @json_option
 def costs(by: str, scan: str | None, as_json: bool) -> None:
-    """Show what calls cost. A call that was sent and never settled is in doubt, at worst case."""
+    """Show the costs of calls. A call sent and never settled is in doubt, at its worst case."""
     from qe_plugins.fleet.scan import store
     from qe_plugins.llm.ledger import Ledger
 
@@ -77,10 +77,10 @@ def costs(by: str, scan: str | None, as_json: bool) -> None:
         print_json(found)
         return
     if not found:
-        echo("no call yet: `qe fleet scan configs/fleet/team.yaml` makes some")
+        echo("no call yet: run `qe fleet scan configs/fleet/team.yaml`")
         return
     if len(found) > 1:
-        found = [*found, _all(found)]
+        found = [*found, _total(found)]
     rows = [
         [row.group, row.calls, row.open, round(row.usd, 4), round(row.in_doubt, 4), *_tokens(row)]
         for row in found
@@ -95,15 +95,14 @@ def costs(by: str, scan: str | None, as_json: bool) -> None:
     "how",
     type=click.Choice(["worst", "nothing"]),
     required=True,
-    help="What the calls in doubt did cost: their worst case, or nothing.",
+    help="The cost of the calls in doubt: their worst case, or nothing.",
 )
 def settle(scan: str, how: str) -> None:
-    """Settle the calls of SCAN that are in doubt, as the provider's own bill shows.
+    """Settle the calls of SCAN that are in doubt, according to the provider's bill.
 
-    They were sent, and their process ended before the answer came, or their usage could not be
-    believed. Only the bill tells: no provider of the price list can be asked about a past call
-    whose answer it does not store. At nothing, the budgets of the day, the scan and its ranks have
-    their money back.
+    They were sent, and their process ended before the answer, or their usage was implausible. Only
+    the bill has their cost: no provider of the price list reports past calls. With `nothing`, the
+    amounts return to the budgets of the day, the scan and its ranks.
     """
     from qe_plugins.fleet.scan import in_doubt
 
@@ -116,7 +115,7 @@ def _tokens(row: CostRow) -> tuple[int, int, int]:
     return row.usage.input, row.usage.cached, row.usage.output
 
 
-def _all(rows: list[CostRow]) -> CostRow:
+def _total(rows: list[CostRow]) -> CostRow:
     """Return the sum of rows."""
     from qe_plugins.llm.ledger import CostRow
     from qe_plugins.llm.requests import Usage
@@ -131,8 +130,8 @@ def _all(rows: list[CostRow]) -> CostRow:
     )
 
 
-def _scan(scan_id: str, folder: ScanFolder, spent: Decimal | None) -> dict[str, Any]:
-    """Return a row of the list; `spent` is what the ledger says that the scan cost so far."""
+def _scan_row(scan_id: str, folder: ScanFolder, spent: Decimal | None) -> dict[str, Any]:
+    """Return a row of the list; `spent` is the scan's cost so far in the ledger, in USD."""
     from qe_plugins.errors import FleetError
 
     try:
@@ -150,43 +149,43 @@ def _scan(scan_id: str, folder: ScanFolder, spent: Decimal | None) -> dict[str, 
     }
 
 
-def _for_a_person(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with its parts as percent and its amounts in hundredths of a cent."""
-    read = dict(row)
-    if read.get("coverage") is not None:
-        read["coverage"] = f"{read['coverage']:.1%}"
-    if read.get("usd") is not None:
-        read["usd"] = round(read["usd"], 4)
-    return read
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with coverage in percent and USD in hundredths of a cent."""
+    shown = dict(row)
+    if shown.get("coverage") is not None:
+        shown["coverage"] = f"{shown['coverage']:.1%}"
+    if shown.get("usd") is not None:
+        shown["usd"] = round(shown["usd"], 4)
+    return shown
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print_node(found: dict[str, Any]) -> None:
     echo(f"{found['rank'].value} {found['node']} ({found['role']}) of {found['scan_id']}")
-    for line in _lines(found):
+    for line in _node_lines(found):
         echo(line)
     if found["children"]:
         echo()
-        children = map(_for_a_person, found["children"])
+        children = map(_readable, found["children"])
         print_rows(SCORES, [tuple(child[name] for name in SCORES) for child in children])
     if request := found["request"]:
-        asked = f"{request.model}, for a {request.schema_name} in {request.max_tokens} tokens"
-        echo(f"\nrequest {found['key']} to {asked}\n")
+        model = f"{request.model}, for a {request.schema_name} in {request.max_tokens} tokens"
+        echo(f"\nrequest {found['key']} to {model}\n")
         echo(f"{request.system}\n\n{request.prompt}")
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
+def _node_lines(found: dict[str, Any]) -> Iterator[str]:
     if task := found["task"]:
         yield f"task      {task['id']}"
     if answer := found["answer"]:
         yield f"answer    {answer.score:+.3f}, confidence {answer.confidence:.2f}"
         yield f"          {answer.reason}"
-    if whole := found["aggregate"]:
-        yield f"aggregate {whole.score:+.3f}, spread {whole.spread:.3f}"
+    if aggregate := found["aggregate"]:
+        yield f"aggregate {aggregate.score:+.3f}, spread {aggregate.spread:.3f}"
         yield (
-            f"coverage  {whole.answered:,} of {whole.expected:,}, conflict {whole.conflict:.2f}, "
-            f"worth {whole.effective:.1f} votes"
+            f"coverage  {aggregate.answered:,} of {aggregate.expected:,}, "
+            f"conflict {aggregate.conflict:.2f}, effective votes {aggregate.effective:.1f}"
         )
-        for one in whole.candidates:
+        for one in aggregate.candidates:
             yield f"          {one.target}: {one.score:+.3f}, {counted(one.votes, 'vote')}"
     for what in ("missing", "failure"):
         if found[what]:

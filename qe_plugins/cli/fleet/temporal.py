@@ -1,4 +1,4 @@
-"""`qe fleet worker`, and what `--engine temporal` needs: a cluster, and the extra for it."""
+"""`qe fleet worker`, and the options and display of `--engine temporal`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from qe_plugins.fleet.scan.outcome import ScanResult
     from qe_plugins.fleet.temporal.connection import Cluster
     from qe_plugins.fleet.temporal.payloads import RankCount
-    from qe_plugins.fleet.temporal.progress import Look
+    from qe_plugins.fleet.temporal.progress import OnProgress
     from qe_plugins.fleet.tree import Level
 
 QUEUE = "quant-engine"
 
 
 def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say which cluster is meant."""
+    """Add the options of a cluster to a command."""
     options = (
         click.option(
             "--address",
@@ -45,7 +45,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=QUEUE,
             show_default=True,
             metavar="NAME",
-            help="The task queue that scans and workers meet at.",
+            help="The task queue of scans and workers.",
         ),
     )
     for option in reversed(options):
@@ -56,7 +56,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @cluster_options
 def worker(address: str | None, namespace: str | None, queue: str) -> None:
-    """Join a Temporal cluster, and work on its scans until interrupted.
+    """Join a Temporal cluster, and run its scans until interrupted.
 
     It needs the QE_HOME of the scans: their folders and the ledger.
     """
@@ -67,7 +67,7 @@ def worker(address: str | None, namespace: str | None, queue: str) -> None:
 
 
 def cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
-    """Return which cluster the options mean."""
+    """Return the cluster of the options."""
     from qe_plugins.fleet.temporal.connection import Cluster
 
     return Cluster(address=address, namespace=namespace, queue=queue)
@@ -88,19 +88,19 @@ def refuse_missing_extra() -> None:
 
 
 def run(begun: Scan, where: Cluster) -> ScanResult:
-    """Run a scan on a cluster; standard error tells what stands in its way and how far it is."""
+    """Run a scan on a cluster; notices and progress go to standard error."""
     from qe_plugins.fleet.temporal import submit
 
     def say(text: str) -> None:
         echo(text, err=True)
 
-    with looking(begun) as look:
-        return submit.run(begun, where, say=say, look=look)
+    with progress_display(begun) as on_progress:
+        return submit.run(begun, where, say=say, on_progress=on_progress)
 
 
 @contextmanager
-def looking(begun: Scan) -> Iterator[Look | None]:
-    """Yield what shows a scan's ranks on a terminal; nothing where standard error is none."""
+def progress_display(begun: Scan) -> Iterator[OnProgress | None]:
+    """Yield a function that shows a scan's counts; None where standard error is no terminal."""
     from rich.console import Console
     from rich.live import Live
 
@@ -111,16 +111,16 @@ def looking(begun: Scan) -> Iterator[Look | None]:
     with Live(console=console, transient=True, auto_refresh=False) as live:
         began = time.monotonic()
 
-        def look(counts: Mapping[Level, RankCount]) -> None:
+        def show_counts(counts: Mapping[Level, RankCount]) -> None:
             live.update(picture(begun, counts, time.monotonic() - began), refresh=True)
 
-        yield look
+        yield show_counts
 
 
 def picture(begun: Scan, counts: Mapping[Level, RankCount], seconds: float) -> RenderableType:
-    """Return the state of a scan: what it spent, over a table of ranks."""
-    from qe_plugins.cli.fleet.live import board
-    from qe_plugins.fleet.scan.progress import RankCounts
+    """Return the state of a scan: calls and cost above a table of ranks."""
+    from qe_plugins.cli.fleet.live import rank_table
+    from qe_plugins.fleet.scan.runner import RankCounts
     from qe_plugins.fleet.tree import tree_of
     from qe_plugins.llm.ledger import Ledger
 
@@ -131,4 +131,4 @@ def picture(begun: Scan, counts: Mapping[Level, RankCount], seconds: float) -> R
         level: RankCounts(total, *msgspec.structs.astuple(counts[level]))
         for level, total in tree_of(begun.fleet).counts().items()
     }
-    return board(line, ranks, seconds)
+    return rank_table(line, ranks, seconds)

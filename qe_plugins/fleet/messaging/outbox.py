@@ -1,7 +1,7 @@
-"""The bus: what coordinators tell each other, in an outbox that forgets nothing.
+"""The bus: messages of coordinators in an SQLite outbox that keeps all of them.
 
-A message is written once, whoever publishes it twice (after a crash), and read in the order of its
-sender. A reader that acknowledges by its own name hears each message at least once.
+A message that is published twice (after a crash) is stored once; messages are read in the order of
+their sender. A reader that acknowledges under its own name receives each at least once.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ CREATE TABLE IF NOT EXISTS readers (name TEXT PRIMARY KEY, cursor INTEGER NOT NU
 """
 
 
-PART = 1_000
-"""Messages that a follower reads at a time: an outbox of a year is larger than its memory."""
+BATCH = 1_000
+"""Messages read at a time: the outbox of a year does not fit into memory."""
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """What every message says. `coverage` is of the workers asked; `reason` is a model's words."""
+    """Fields of every message. `coverage` is of the workers asked; `reason` is a model's text."""
 
     score: float
     confidence: float
@@ -55,32 +55,32 @@ class RankedTarget(msgspec.Struct, frozen=True):
 
 
 class FindingBody(Body, frozen=True, kw_only=True, tag="finding"):
-    """What a hunter found: targets by strength. It is no order, and no signal yet."""
+    """A hunter's findings: targets by strength. Neither an order nor a signal."""
 
     targets: tuple[RankedTarget, ...]
 
 
 class PostureBody(Body, frozen=True, kw_only=True, tag="posture"):
-    """What a guardian would allow: part of the usual risk, or nothing at all."""
+    """A guardian's posture: the part of the usual risk to allow, or a halt."""
 
     halt: bool
     risk: float
 
 
 class ReportBody(Body, frozen=True, kw_only=True, tag="report"):
-    """What an analyst or a synthesis reports of its part of the tree."""
+    """Report of an analyst or a synthesis about its part of the tree."""
 
     targets: tuple[RankedTarget, ...]
 
 
 class ObjectionBody(Body, frozen=True, kw_only=True, tag="objection"):
-    """What an arbiter holds against the findings: where its own side says no."""
+    """An arbiter's objection to findings: targets that its own score is against."""
 
     targets: tuple[RankedTarget, ...]
 
 
 class RequestBody(Body, frozen=True, kw_only=True, tag="request"):
-    """A coordinator without its quorum asks for the answers that it misses."""
+    """A coordinator below its quorum requests the answers it lacks."""
 
     missing: dict[str, int]
 
@@ -92,7 +92,7 @@ type Kind = Literal["finding", "posture", "report", "objection", "request"]
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message. `sequence` counts its sender's messages within a scan, from 1.
 
-    `cursor` is its place in the outbox, 0 until it is there.
+    `cursor` is its position in the outbox, 0 before it is stored.
     """
 
     scan: str
@@ -104,18 +104,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dedupe(self) -> str:
-        """Return the id that makes a message published twice the same message."""
-        said = msgspec.json.encode([self.scan, self.sender, self.sequence, self.body])
-        return hashlib.sha256(said).hexdigest()
+        """Return the id by which a message published twice is recognised."""
+        content = msgspec.json.encode([self.scan, self.sender, self.sequence, self.body])
+        return hashlib.sha256(content).hexdigest()
 
     @property
     def kind(self) -> str:
-        """Return what it is: finding, posture, report, objection or request."""
+        """Return the kind: finding, posture, report, objection or request."""
         return str(self.body.__struct_config__.tag)
 
 
 class Outbox:
-    """An open outbox: a context manager, or `close` it. Several processes may share it."""
+    """An open outbox: a context manager, or `close` it. Several processes may share the file."""
 
     def __init__(self, file: Path | None = None) -> None:
         place = file or state_dir.state_dir() / "fleet" / "bus.sqlite"
@@ -128,7 +128,7 @@ class Outbox:
             raise FleetError(f"cannot be opened: {error}.", where=str(place)) from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -140,11 +140,11 @@ class Outbox:
     def publish(self, message: Message) -> int:
         """Write a message, once, and return its cursor.
 
-        Raises FleetError where its sender has said something else under that number, or has not
-        yet said what comes before it.
+        Raises FleetError where its sender has another message under that number, or none under the
+        number before.
         """
-        with self._writing():
-            known = self._find("dedupe = ?", message.dedupe)
+        with self._transaction():
+            known = self._find_cursor("dedupe = ?", message.dedupe)
             if known is not None:
                 return known
             self._refuse_out_of_order(message)
@@ -158,37 +158,34 @@ class Outbox:
             return int(written.lastrowid or 0)
 
     def read(
-        self, after: int = 0, scan: str | None = None, most: int | None = None
+        self, after: int = 0, scan: str | None = None, limit: int | None = None
     ) -> list[Message]:
-        """Return the messages after a cursor, of one scan or of all, in their order.
+        """Return the messages after a cursor, of one scan or of all, in order.
 
-        Of those the first `most`, by default all.
+        At most `limit` messages, by default all.
         """
         query, values = "SELECT cursor, message FROM outbox WHERE cursor > ?", [after]
         chosen: list[Any] = [*values, scan] if scan else [*values]
         if scan:
             query += " AND scan = ?"
-        chosen.append(-1 if most is None else most)  # -1 is no limit to SQLite
+        chosen.append(-1 if limit is None else limit)  # -1 is no limit to SQLite
         rows = self._db.execute(f"{query} ORDER BY cursor LIMIT ?", chosen)
-        return [_message(cursor, text) for cursor, text in rows]
+        return [_decode_message(cursor, text) for cursor, text in rows]
 
-    def unread(self, reader: str, most: int | None = None) -> list[Message]:
-        """Return what a reader has not acknowledged; again and again, until it does.
-
-        Of that the first `most` messages, by default all.
-        """
+    def unread(self, reader: str, limit: int | None = None) -> list[Message]:
+        """Return a reader's unacknowledged messages, at most `limit`, by default all."""
         row = self._db.execute("SELECT cursor FROM readers WHERE name = ?", (reader,)).fetchone()
-        return self.read(row[0] if row else 0, most=most)
+        return self.read(row[0] if row else 0, limit=limit)
 
     def acknowledge(self, reader: str, message: Message) -> None:
-        """Note that a reader has dealt with a message and all before it."""
+        """Record that a reader has processed a message and all before it."""
         self._db.execute(
             "INSERT INTO readers VALUES (?, ?) ON CONFLICT (name)"
             " DO UPDATE SET cursor = max(cursor, excluded.cursor)",
             (reader, message.cursor),
         )
 
-    def _find(self, condition: str, *values: object) -> int | None:
+    def _find_cursor(self, condition: str, *values: object) -> int | None:
         query = f"SELECT cursor FROM outbox WHERE {condition}"
         row = self._db.execute(query, values).fetchone()
         return int(row[0]) if row else None
@@ -204,7 +201,7 @@ class Outbox:
             )
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -214,5 +211,5 @@ class Outbox:
         self._db.execute("COMMIT")
 
 
-def _message(cursor: int, text: str) -> Message:
+def _decode_message(cursor: int, text: str) -> Message:
     return msgspec.structs.replace(msgspec.json.decode(text, type=Message), cursor=cursor)

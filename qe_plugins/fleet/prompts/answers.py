@@ -1,4 +1,4 @@
-"""What a model may say: no field is a target, a size or an order. Those are the code's."""
+"""Types of the models' answers. No field is a target, a size or an order: code decides those."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """A parent's answer about the aggregates of those under it."""
+    """A parent's answer about the aggregates of its children."""
 
     score: Score
     confidence: Confidence
@@ -32,7 +32,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuardianVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guardian's coordinator answers: it can only take risk away. `risk` 0 is none left."""
+    """A guardian coordinator's answer: it can only lower the risk. `risk` 0 allows none."""
 
     score: Score
     confidence: Confidence
@@ -42,7 +42,7 @@ class GuardianVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An answer of any type, as it is kept and passed on. Only a caution has `halt` and `risk`."""
+    """An answer of any type, as stored. Only one of a GuardianVerdict has `halt` and `risk`."""
 
     score: float
     confidence: float
@@ -55,12 +55,7 @@ type AnswerType = type[Finding | Verdict | GuardianVerdict]
 
 
 def answer_type(level: Level, role: Role) -> AnswerType:
-    """Return what a node of this rank under a coordinator of this role answers with."""
+    """Return the answer type of a node of this rank under a coordinator of this role."""
     if level is Level.WORKER:
         return Finding
     return GuardianVerdict if level is Level.COORDINATOR and role is Role.GUARDIAN else Verdict
-
-
-def said(answer: Finding | Verdict | GuardianVerdict) -> NodeAnswer:
-    """Return a typed answer as it is kept."""
-    return msgspec.convert(answer, NodeAnswer, from_attributes=True)

@@ -1,75 +1,278 @@
-"""A node's exact request: who answers it, on which words, with which type."""
+"""The exact request of every node: who answers it, and its prompt as text.
+
+A prompt masks what a model could recognise (instrument, time, price level): an answer about a
+market that the model remembers is memory, not judgement. Text from outside appears as a quotation
+only: bounded, on one line, and unable to end its own marks.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
+
+import msgspec
 
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.aggregate import Aggregate
 from qe_plugins.fleet.loader import LoadedFleet
-from qe_plugins.fleet.prompts.answers import answer_type
-from qe_plugins.fleet.prompts.masking import Mask
-from qe_plugins.fleet.prompts.system import system
-from qe_plugins.fleet.prompts.user import Renderer, TableRow
-from qe_plugins.fleet.rank_models import served
+from qe_plugins.fleet.prompts.answers import AnswerType, NodeAnswer, answer_type
+from qe_plugins.fleet.prompts.system import system_prompt
+from qe_plugins.fleet.rank_models import provider_and_model
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.news import read_news
-from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
-from qe_plugins.fleet.tasks.task_list import Task, TaskList
+from qe_plugins.fleet.tasks.snapshot import PRICES, MarketSnapshot
+from qe_plugins.fleet.tasks.task_list import BacktestTask, OptionTask, Task, TaskList, WindowTask
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
 from qe_plugins.llm.pricing.price_list import price_list
 from qe_plugins.llm.requests import Request, schema_text
 from qe_plugins.plugins.types import Role
 
+NEWS, NAME, REASON = 200, 40, 280
+"""The most characters of a headline, a name and a reason in a prompt."""
+
+MASKED_LEVEL = 100.0
+"""The price that a masked prompt starts at."""
+
+OPEN, CLOSE = "«", "»"
+
+
+class TableRow(msgspec.Struct, frozen=True):
+    """One child in a parent's table: its aggregate and, where its model answered, its answer."""
+
+    node: str
+    aggregate: Aggregate
+    answer: NodeAnswer | None = None
+    role: Role | None = None
+
+
+class FixedPart(msgspec.Struct, frozen=True):
+    """What all requests of a rank and a role share."""
+
+    provider: str
+    model: str
+    system: str
+    answer_type: AnswerType
+    schema: str
+
 
 class RequestBuilder:
-    """What a fleet asks about one market: the task of every worker, the request of every node."""
+    """The task of every worker and the request of every node of a fleet, about one market."""
 
     def __init__(self, fleet: Fleet, market: MarketSnapshot, news: Sequence[str] = ()) -> None:
         self._fleet, self._tree, self.as_of = fleet, tree_of(fleet), market.as_of
+        self._roles = [one.desk for one in fleet.coordinators]
         self._lists = [TaskList(one.tasks, market) for one in fleet.coordinators]
         self._renderer = Renderer(Mask(market.instruments, fleet.mask_market), news)
-        self._served = {level: served(fleet, level, price_list()) for level in Level}
+        self._fixed = {
+            (level, role): _fixed_part(fleet, level, role)
+            for level in Level
+            for role in {*self._roles, Role.SYNTHESIS}
+        }
 
-    def listed(self) -> list[int]:
-        """Return how many tasks each coordinator's list has."""
+    def task_counts(self) -> list[int]:
+        """Return the number of tasks in each coordinator's list."""
         return [len(tasks) for tasks in self._lists]
 
     def role(self, node: Node) -> Role:
-        """Return the role that a node has: its coordinator's; the desk puts together."""
-        return self._fleet.coordinators[node.path[0] - 1].desk if node.path else Role.SYNTHESIS
+        """Return a node's role: that of its coordinator; the desk's is SYNTHESIS."""
+        return self._roles[node.path[0] - 1] if node.path else Role.SYNTHESIS
+
+    def answer_type(self, node: Node) -> AnswerType:
+        """Return the type that a node's answer must have."""
+        return self._fixed[node.level, self.role(node)].answer_type
 
     def task(self, worker: Node) -> Task:
-        """Return what a worker is asked about."""
-        return self._lists[worker.path[0] - 1][self._tree.seat(worker)]
+        """Return a worker's task."""
+        return self._lists[worker.path[0] - 1][self._tree.worker_number(worker)]
 
-    def of_worker(self, worker: Node, task: Task) -> Request:
+    def for_worker(self, worker: Node, task: Task) -> Request:
         """Return a worker's request."""
         return self._request(worker, self._renderer.task(task), task.id)
 
-    def of_parent(self, node: Node, rows: Sequence[TableRow], whole: Aggregate) -> Request:
+    def for_parent(self, node: Node, rows: Sequence[TableRow], total: Aggregate) -> Request:
         """Return a parent's request: a table of aggregates, no transcripts."""
-        return self._request(node, self._renderer.table(rows, whole), f"verdict {node.id}")
+        return self._request(node, self._renderer.table(rows, total), f"verdict {node.id}")
 
     def _request(self, node: Node, prompt: str, task_id: str) -> Request:
         role, level = self.role(node), node.level
-        provider, model = self._served[level]
-        kind = answer_type(level, role)
+        fixed = self._fixed[level, role]
         return Request(
-            provider=provider,
-            model=model,
+            provider=fixed.provider,
+            model=fixed.model,
             rank=level,
             role=role,
             node=node.id,
             task_id=task_id,
-            system=system(level, role),
+            system=fixed.system,
             prompt=prompt,
-            schema_name=kind.__name__,
-            schema=schema_text(kind),
+            schema_name=fixed.answer_type.__name__,
+            schema=fixed.schema,
             max_tokens=rank_of(self._fleet, level).output_tokens,
             valid_for=self._fleet.answer_ttl,
         )
+
+
+def _fixed_part(fleet: Fleet, level: Level, role: Role) -> FixedPart:
+    kind = answer_type(level, role)
+    provider, model = provider_and_model(fleet, level, price_list())
+    return FixedPart(provider, model, system_prompt(level, role), kind, schema_text(kind))
+
+
+class Mask(msgspec.Struct, frozen=True):
+    """How prompts show names, times and prices. Masked names are letters in the given order."""
+
+    instruments: Sequence[str]
+    enabled: bool = True
+
+    def name(self, instrument: str) -> str:
+        """Return the name of an instrument in a prompt."""
+        if not self.enabled:
+            return instrument
+        return f"instrument {_letters(list(self.instruments).index(instrument))}"
+
+    def shown(self, target: str) -> str:
+        """Return a target, as `Task.target` names it, in the form for a prompt."""
+        instrument = next(one for one in self.instruments if target.startswith(f"{one} "))
+        return f"{self.name(instrument)}{target.removeprefix(instrument)}"
+
+    def times(self, closes: Sequence[int]) -> list[str] | range:
+        """Return the close times of bars (UTC ns): masked, as bars before the last."""
+        if self.enabled:
+            return range(1 - len(closes), 1)
+        return [
+            datetime.fromtimestamp(ts // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M")
+            for ts in closes
+        ]
+
+    def scale(self, level: float) -> float:
+        """Return the factor for prices: masked, the one that makes `level` 100."""
+        return MASKED_LEVEL / level if self.enabled else 1.0
+
+
+class Renderer:
+    """Writes prompts. `mask` hides what could be recognised; `news` are headlines from outside."""
+
+    def __init__(self, mask: Mask, news: Sequence[str] = ()) -> None:
+        self.mask, self._names = mask, dict[str, str]()
+        self._news = "".join(f"\n{quoted('news', text, NEWS)}" for text in news)
+
+    def task(self, task: Task) -> str:
+        """Return a worker's prompt."""
+        figures = "\n".join(f"{name}: {value:g}" for name, value in task.facts.items())
+        return f"{self._subject(task)}\n{figures}{self._news}"
+
+    def table(self, rows: Sequence[TableRow], total: Aggregate) -> str:
+        """Return a parent's prompt: a row per child, the total, candidates and dissent."""
+        lines = [_HEAD, *(_table_line(row.role or row.node, row.aggregate) for row in rows)]
+        lines += [_table_line("all", total), *self._verdicts(rows), "candidates:"]
+        lines += [
+            f"- {self._name(one.target)}: score={one.score:.3f} confidence={one.confidence:.2f} "
+            f"votes={one.votes}"
+            for one in total.candidates
+        ]
+        return "\n".join([*lines, *self._exceptions(total)])
+
+    def _verdicts(self, rows: Sequence[TableRow]) -> list[str]:
+        """Return a line for each child whose model answered."""
+        return [
+            f"{row.role or row.node} says: score={row.answer.score:.3f} "
+            f"confidence={row.answer.confidence:.2f}{_guardian_fields(row.answer)} "
+            f"{quoted('reason', row.answer.reason, REASON)}"
+            for row in rows
+            if row.answer is not None
+        ]
+
+    def _exceptions(self, total: Aggregate) -> list[str]:
+        return [
+            f"against the mean, {self._name(vote.target)}: score={vote.score:.3f} "
+            f"{quoted('reason', vote.reason, REASON)}"
+            for vote in total.exceptions
+        ]
+
+    def _name(self, target: str) -> str:
+        if target not in self._names:
+            shown = self.mask.shown(target)
+            self._names[target] = shown if self.mask.enabled else quoted("name", shown, NAME)
+        return self._names[target]
+
+    def _subject(self, task: Task) -> str:
+        match task:
+            case WindowTask():
+                return self._window(task)
+            case OptionTask():
+                return self._option(task)
+            case BacktestTask():
+                return self._backtest(task)
+        raise TypeError(f"no text for {type(task).__name__}")
+
+    def _window(self, task: WindowTask) -> str:
+        bars = task.bars
+        scale = self.mask.scale(float(bars.open[0]))
+        mean = bars.volume.sum() / len(bars) or 1.0  # `mean()` takes NumPy three times as long
+        volumes = bars.volume / mean if self.mask.enabled else bars.volume
+        prices = (getattr(bars, name) * scale for name in PRICES)
+        columns = [self.mask.times(bars.ts.tolist()), *(one.tolist() for one in prices)]
+        rows = zip(*columns, volumes.tolist(), strict=True)
+        text = (_BAR * len(bars)) % tuple(chain.from_iterable(rows))
+        return f"Window of {self._name(task.target)}, {len(bars)} bars\n{text[:-1]}"
+
+    def _option(self, task: OptionTask) -> str:
+        strike = task.level * task.moneyness * self.mask.scale(task.level)
+        name = self.mask.name(task.instrument)
+        shown = name if self.mask.enabled else quoted("name", name, NAME)
+        return f"European {task.right} on {shown}, strike {strike:.2f}, {task.days} days left"
+
+    def _backtest(self, task: BacktestTask) -> str:
+        averages = f"averages of {task.fast} and {task.slow}"
+        return f"Cross of {averages} on {self._name(task.target)}, {task.bars} bars"
+
+
+_BAR = "%s %.3f %.3f %.3f %.3f %.2f\n"
+_HEAD = "group expected answered score spread conflict effective confidence"
+
+
+def quoted(what: str, text: str, longest: int) -> str:
+    """Return `text` as a quotation named `what`, of at most `longest` characters.
+
+    Control and invisible characters become spaces, so that nothing in it can look like a new line,
+    a new message or the end of the quotation.
+    """
+    plain = "".join(_plain(letter) for letter in unicodedata.normalize("NFKC", text))
+    line = " ".join(plain.split())
+    cut = line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return f"{what} {OPEN}{cut}{CLOSE}"
+
+
+def _plain(letter: str) -> str:
+    if letter in (OPEN, CLOSE):
+        return "'"
+    return letter if unicodedata.category(letter)[0] in "LNPSM" else " "
+
+
+def _letters(number: int) -> str:
+    """Return A, B, ... Z, AA, AB, ... for 0, 1, ..."""
+    text = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        text = chr(ord("A") + rest) + text
+    return text
+
+
+def _table_line(group: str, one: Aggregate) -> str:
+    return (
+        f"{group} {one.expected} {one.answered} {one.score:.3f} {one.spread:.3f} "
+        f"{one.conflict:.2f} {one.effective:.2f} {one.confidence:.2f}"
+    )
+
+
+def _guardian_fields(answer: NodeAnswer) -> str:
+    if answer.halt is None or answer.risk is None:
+        return ""
+    return f" halt={str(answer.halt).lower()} risk={answer.risk:.2f}"
 
 
 def headlines(fleet: Fleet, market: MarketSnapshot) -> tuple[str, ...]:
@@ -77,18 +280,18 @@ def headlines(fleet: Fleet, market: MarketSnapshot) -> tuple[str, ...]:
     return read_news(Path(fleet.news), market.as_of) if fleet.news else ()
 
 
-def refuse_short_lists(loaded: LoadedFleet, asked: RequestBuilder) -> None:
+def refuse_short_lists(loaded: LoadedFleet, requests: RequestBuilder) -> None:
     """Raise FleetError where a coordinator has fewer tasks than workers."""
-    seats = workers_each(tree_of(loaded.fleet))
-    for number, listed in enumerate(asked.listed()):
-        if listed < seats:
+    workers = workers_per_coordinator(tree_of(loaded.fleet))
+    for number, tasks in enumerate(requests.task_counts()):
+        if tasks < workers:
             raise FleetError(
-                f"the list has {listed:,} tasks for {seats:,} workers.",
+                f"the list has {tasks:,} tasks for {workers:,} workers.",
                 where=loaded.where("coordinators", str(number), "tasks"),
                 hint="Name more timeframes, windows or parameters, or seat fewer workers.",
             )
 
 
-def workers_each(tree: Tree) -> int:
-    """Return how many workers a coordinator has."""
+def workers_per_coordinator(tree: Tree) -> int:
+    """Return the number of workers under each coordinator."""
     return tree.counts()[Level.WORKER] // tree.widths[0]

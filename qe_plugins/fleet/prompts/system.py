@@ -1,14 +1,12 @@
-"""The words that do not change from call to call: first in every request, so that caches hit."""
+"""System prompts, one per rank and role: the stable prefix of a request that providers cache."""
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 from qe_plugins.fleet.prompts.answers import Finding, GuardianVerdict, Verdict, answer_type
 from qe_plugins.fleet.tree import Level
 from qe_plugins.plugins.types import Role
 
-HOUSE = """\
+DESK = """\
 You are one analyst of many on a futures desk. You see a small, exact part of the market and give
 one typed opinion about it. You cannot trade, size or cancel anything, and nobody will read more
 than the fields asked for below. What was computed for you is right: do not compute it again, do
@@ -42,7 +40,7 @@ Fields:
 - reason: one sentence of at most 280 characters, naming the rows it rests on.""",
 }
 
-ASKED = {
+QUESTIONS = {
     Role.HUNTER: "Which way is the better bet over the next few bars? 1 is up, -1 is down.",
     Role.GUARDIAN: "How dangerous is it to hold a position here? 1 is wild, -1 is calm.",
     Role.ANALYST: "Would this rule go on earning? 1 is a lasting edge, -1 is a fluke or a loss.",
@@ -69,9 +67,8 @@ where all sides agree and 1 where they are even; `effective` is the number of in
 Candidates are the strongest targets, ranked in code."""
 
 
-@lru_cache
-def system(level: Level, role: Role) -> str:
-    """Return the fixed first part of what a node of this rank and role is asked."""
+def system_prompt(level: Level, role: Role) -> str:
+    """Return the system prompt of a node of this rank and role."""
     reading = READING if level is Level.WORKER else PARENTS
     fields = FIELDS[answer_type(level, role)]
-    return f"{HOUSE}\n\n{reading}\n\nThe question: {ASKED[role]}\n\n{fields}"
+    return f"{DESK}\n\n{reading}\n\nThe question: {QUESTIONS[role]}\n\n{fields}"

@@ -1,7 +1,7 @@
-"""What a scan would cost, before anything runs: the tree, the calls, the tokens, the dollars.
+"""Estimate of a scan before it runs: nodes, calls, tokens and USD.
 
-Five prices are told apart: now, at the models' cheapest and dearest hours, with most of the prompt
-from the provider's cache, and by the list that the fleet was first reckoned with.
+Five prices: now, at the models' off-peak and peak hours, with most of the prompt from the
+provider's cache, and by the price list of the mission.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ MISSION_MODEL = "deepseek-v4-flash"
 MISSION_INPUT, MISSION_OUTPUT = 1_200, 300
 MISSION_DAY = datetime(2026, 7, 1, 12, tzinfo=UTC)
 CACHED = Decimal("0.75")
-"""The part of a prompt that is the same from call to call, and served from a cache."""
+"""The part of a prompt that is the same in every call, and served from a cache."""
 
 BYTES = 4
-"""Bytes of a token of prompt: a call is reserved as if each byte were one."""
+"""Bytes per token of prompt: a reservation counts each byte as a token."""
 
 CENT = Decimal("0.01")
 DAY = 86_400
 HOURS = 24 * 14
-"""How far ahead the dear hours are looked for: no holiday is as long."""
+"""Hours in which peak hours are searched for: no holiday is as long."""
 
 
 class PlanLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One rank: its nodes, the most calls they make, the most tokens those use, and the prices.
+    """One rank: nodes, the most calls and tokens, and the prices in USD.
 
-    Amounts are USD. `model` is who is asked; a rank that is never asked makes no calls.
+    A rank that never asks its model makes no calls.
     """
 
     rank: Level
@@ -55,15 +55,15 @@ class PlanLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScanPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A scan on paper. `mission` is its workers at the mission's list, whatever their model.
+    """The estimate of a scan. `mission` prices its workers at the mission's list.
 
-    `in_flight` is the worst case of the calls that may be in flight at once: by so much a limit may
-    be overstepped where a scan is killed, or where a usage cannot be believed. `addresses` says
-    where each provider is asked, and what says so.
+    `in_flight` is the worst case of the calls that may be in flight at once: a budget may be
+    exceeded by as much where a scan is killed, or where a usage is implausible. `addresses` holds
+    the URL of each provider and its source.
 
-    `at` is the moment of `now`, in a dear hour of some model where `dear`. `provider` says who
-    would answer: `offline` costs nothing, and the amounts are those of the models named. `over`
-    names the budgets that a scan in the dearest hours would not keep to: `scan`, or a rank.
+    `at` is the moment of `now`; `dear` says that it is a peak hour of some model. With the provider
+    `offline` a scan costs nothing, and the amounts are those of the models named. `over` names the
+    budgets that a scan at peak hours would exceed: `scan`, or a rank. Amounts are USD.
     """
 
     name: str
@@ -90,14 +90,14 @@ class ScanPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = None) -> ScanPlan:
-    """Return what a scan of a fleet would cost at a moment; by default, now.
+    """Return the estimate of a scan of a fleet at a moment, by default now.
 
     Raises ModelError for a model without a price.
     """
     moment, known = at or datetime.now(UTC), prices or price_list()
     counts = tree_of(fleet).counts()
     lines = tuple(
-        _line(level, rank_of(fleet, level), counts[level], moment, known) for level in LEVELS
+        _plan_line(level, rank_of(fleet, level), counts[level], moment, known) for level in LEVELS
     )
     calls = sum(line.calls for line in lines)
     now = sum((line.now for line in lines), Decimal(0))
@@ -106,7 +106,7 @@ def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = No
         name=fleet.name,
         provider=fleet.provider,
         at=moment,
-        dear=any(_is_dear(rank_of(fleet, level).model, moment, known) for level in LEVELS),
+        dear=any(_is_peak(rank_of(fleet, level).model, moment, known) for level in LEVELS),
         nodes=sum(counts.values()),
         calls=calls,
         tokens=sum(line.input_tokens + line.output_tokens for line in lines),
@@ -115,20 +115,20 @@ def plan(fleet: Fleet, at: datetime | None = None, prices: PriceList | None = No
         cheap=_cents(sum((line.cheap for line in lines), Decimal(0))),
         peak=_cents(sum((line.peak for line in lines), Decimal(0))),
         cached=_cents(sum((line.cached for line in lines), Decimal(0))),
-        mission=_cents(_mission(counts[Level.WORKER], known)),
-        mission_basis=_basis(counts[Level.WORKER], known),
+        mission=_cents(_mission_cost(counts[Level.WORKER], known)),
+        mission_basis=_mission_basis(counts[Level.WORKER], known),
         scans_a_day=round(scans, 1),
         day=_cents(now * Decimal(str(scans))),
         scan_budget=fleet.budgets.scan,
         day_budget=fleet.budgets.day,
-        over=tuple(_over(fleet.budgets, lines)),
+        over=tuple(_exceeded_budgets(fleet.budgets, lines)),
         in_flight=_cents(_in_flight(fleet, counts, moment, known)),
         addresses={name: (url, source) for name, (url, source) in _addresses(fleet).items()},
     )
 
 
 def _in_flight(fleet: Fleet, counts: dict[Level, int], at: datetime, prices: PriceList) -> Decimal:
-    """Return the worst case of all calls that may be in flight at once, in the dearest hour."""
+    """Return the worst case in USD of all calls in flight at once, at the peak hour."""
     found = Decimal(0)
     for level in LEVELS:
         rank = rank_of(fleet, level)
@@ -137,23 +137,23 @@ def _in_flight(fleet: Fleet, counts: dict[Level, int], at: datetime, prices: Pri
         terms = prices.provider(prices.model(rank.model).provider)
         calls = min(counts[level], fleet.calls.concurrency, terms.concurrency)
         worst = Usage(input=BYTES * rank.input_tokens, output=rank.output_tokens)
-        found = max(found, calls * max(_at_worst(prices, rank.model, worst, at)))
+        found = max(found, calls * max(_worst_costs(prices, rank.model, worst, at)))
     return found
 
 
 def _addresses(fleet: Fleet) -> dict[str, Address]:
-    """Return where the models named would be asked, also while rules answer in their place."""
+    """Return the addresses of the models named, also with the provider `offline`."""
     return addresses(msgspec.structs.replace(fleet, provider="models"))
 
 
-def _at_worst(prices: PriceList, model: str, usage: Usage, at: datetime) -> Iterator[Decimal]:
-    for then in _ahead(at):
+def _worst_costs(prices: PriceList, model: str, usage: Usage, at: datetime) -> Iterator[Decimal]:
+    for then in _hours_ahead(at):
         rate = rates(prices, model, then)
-        dear = max(rate.input, rate.written or rate.input)
-        yield (usage.input * dear + usage.output * rate.output) / 1_000_000
+        input_rate = max(rate.input, rate.written or rate.input)
+        yield (usage.input * input_rate + usage.output * rate.output) / 1_000_000
 
 
-def _over(budgets: Budgets, lines: Sequence[PlanLine]) -> Iterator[str]:
+def _exceeded_budgets(budgets: Budgets, lines: Sequence[PlanLine]) -> Iterator[str]:
     if budgets.scan is not None and sum(line.peak for line in lines) > budgets.scan:
         yield "scan"
     for line in lines:
@@ -162,11 +162,11 @@ def _over(budgets: Budgets, lines: Sequence[PlanLine]) -> Iterator[str]:
             yield line.rank.value
 
 
-def _line(level: Level, rank: Rank, nodes: int, at: datetime, prices: PriceList) -> PlanLine:
+def _plan_line(level: Level, rank: Rank, nodes: int, at: datetime, prices: PriceList) -> PlanLine:
     calls = 0 if level is not Level.WORKER and rank.ask_model == "never" else nodes
     whole = Usage(input=rank.input_tokens, output=rank.output_tokens)
     kept = Usage(whole.input, int(whole.input * CACHED), whole.output)
-    hours = sorted(_ahead(at), key=lambda then: cost(prices, rank.model, whole, then))
+    hours = sorted(_hours_ahead(at), key=lambda then: cost(prices, rank.model, whole, then))
     return PlanLine(
         rank=level,
         model=rank.model,
@@ -182,23 +182,23 @@ def _line(level: Level, rank: Rank, nodes: int, at: datetime, prices: PriceList)
     )
 
 
-def _ahead(at: datetime) -> list[datetime]:
-    """Return the hours from a moment on, among which are its dear ones."""
+def _hours_ahead(at: datetime) -> list[datetime]:
+    """Return the hours from a moment on, which include peak and off-peak ones."""
     return [at + timedelta(hours=n) for n in range(HOURS)]
 
 
-def _is_dear(model: str, at: datetime, prices: PriceList) -> bool:
+def _is_peak(model: str, at: datetime, prices: PriceList) -> bool:
     return rates(prices, model, at).output > min(
-        rates(prices, model, then).output for then in _ahead(at)
+        rates(prices, model, then).output for then in _hours_ahead(at)
     )
 
 
-def _mission(workers: int, prices: PriceList) -> Decimal:
+def _mission_cost(workers: int, prices: PriceList) -> Decimal:
     usage = Usage(input=MISSION_INPUT, output=MISSION_OUTPUT)
     return workers * cost(prices, MISSION_MODEL, usage, MISSION_DAY)
 
 
-def _basis(workers: int, prices: PriceList) -> str:
+def _mission_basis(workers: int, prices: PriceList) -> str:
     rate = rates(prices, MISSION_MODEL, MISSION_DAY)
     tokens = MISSION_INPUT + MISSION_OUTPUT
     return f"{workers:,} workers x {tokens:,} tokens at ${rate.input}/${rate.output} a million"

@@ -1,4 +1,4 @@
-"""What dead processes left in doubt: settled when their scan is taken up again, or by a person."""
+"""Calls in doubt of processes that have ended: settled on resume, or by `qe fleet settle`."""
 
 from __future__ import annotations
 
@@ -21,60 +21,59 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 MARGIN = 60.0
-"""Seconds beyond its timeout after which a call of another process has surely ended."""
+"""Seconds beyond its timeout after which a call of another process has certainly ended."""
 
 
-def take_up(scan: Scan) -> None:
-    """Settle what earlier processes of a scan left in doubt: none of them runs any more.
+def settle_previous(scan: Scan) -> None:
+    """Settle the calls in doubt of earlier processes of a scan, none of which is running.
 
-    Raises FleetError where the money left could not bring the scan to its quorum.
+    Raises FleetError where the money left cannot bring the scan to its quorum.
     """
     with Ledger() as ledger:
         sent = ledger.sent(scan.scan_id)
         if not sent.calls:
             return
         found = ledger.settle_dead(scan.scan_id, time.time_ns())
-        _say(found)
+        _log_settled(found)
         _refuse_without_money(scan, ledger)
 
 
-def settle_old(scan: Scan) -> None:
-    """Settle what processes of a scan left in doubt that have surely ended, by its age."""
+def settle_expired(scan: Scan) -> None:
+    """Settle the calls in doubt of a scan that are older than any call can take."""
     before = time.time_ns() - int((scan.fleet.calls.timeout + MARGIN) * 1e9)
     with Ledger() as ledger:
-        _say(ledger.settle_dead(scan.scan_id, before))
+        _log_settled(ledger.settle_dead(scan.scan_id, before))
 
 
 def settle(text: str, *, nothing: bool) -> tuple[str, InDoubt]:
-    """Settle all that is in doubt of the scan that `text` means; return its id and how much it was.
+    """Settle all calls in doubt of the scan that `text` names; return its id and their amount.
 
-    Raises FleetError while a process runs the scan, or a worker of a cluster asks for it.
+    Raises FleetError while a process or a cluster worker runs the scan.
     """
     scan_id, folder = store.find(text)
-    with folder.alone(), Ledger() as ledger:
+    with folder.exclusive(), Ledger() as ledger:
         if workers := folder.workers():
             raise FleetError(
-                f"is asked for by workers of a cluster, {', '.join(workers)}: calls of theirs may"
-                " be in flight.",
+                f"is run by workers of a cluster, {', '.join(workers)}, with calls in flight.",
                 where=f"scan {scan_id}",
-                hint="Settle it when it has ended, or stop them first: SIGTERM lets them finish.",
+                hint="Settle it when it has ended, or stop the workers with SIGTERM first.",
             )
         return scan_id, ledger.settle_doubt(scan_id, nothing=nothing)
 
 
-def _say(found: InDoubt) -> None:
+def _log_settled(found: InDoubt) -> None:
     if found.calls:
         LOG.warning(
-            "%d calls of a process that ended are in doubt, at most %.4f USD: the day pays for"
-            " them, the scan's own limits do not count them",
+            "%d calls of an ended process are in doubt, at most %.4f USD: they count towards the"
+            " budget of the day, not of the scan",
             found.calls,
             found.usd,
         )
 
 
 def _refuse_without_money(scan: Scan, ledger: Ledger) -> None:
-    """Raise FleetError where workers are missing for a quorum, and no call of theirs is paid."""
-    request = scan.questions.of_worker(first := Node((1, 1, 1, 1)), scan.questions.task(first))
+    """Raise FleetError where a quorum lacks workers and the budgets have no room for one call."""
+    request = scan.requests.for_worker(first := Node((1, 1, 1, 1)), scan.requests.task(first))
     known = price_list()
     if known.provider(request.provider).free:
         return

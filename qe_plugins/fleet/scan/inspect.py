@@ -1,4 +1,4 @@
-"""One node of a scan as plain data: its answer, who is under it, and its exact request."""
+"""One node of a scan as plain data: its answer, its children, and its exact request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qe_plugins.plugins.types import Role
 
 
 def node_view(scan: Scan, text: str) -> dict[str, Any]:
-    """Return what a scan knows of a node. Raises FleetError for one that the tree does not have."""
+    """Return all that is stored about a node. Raises FleetError where the tree has no such node."""
     node = tree_of(scan.fleet).find(text)
     if node is None:
         raise FleetError(
@@ -28,7 +28,7 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
             "has not finished.",
             where=f"scan {scan.scan_id}",
             hint=f"Run `qe fleet resume {scan.scan_id}` first."
-            if scan.folder.was_left()
+            if scan.folder.abandoned()
             else "It is running: wait for its end.",
         )
     outcome = known[node.id]
@@ -36,18 +36,18 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
         "scan_id": scan.scan_id,
         "node": node.id,
         "rank": node.level,
-        "role": scan.questions.role(node),
-        **_said(outcome),
+        "role": scan.requests.role(node),
+        **_answer_fields(outcome),
         "task": _task(scan, node),
         "children": [
-            _line(known[child.id], scan.questions.role(child))
+            _child_row(known[child.id], scan.requests.role(child))
             for child in tree_of(scan.fleet).children(node)
         ],
-        **_asked(scan, node, outcome),
+        **_request_fields(scan, node, outcome),
     }
 
 
-def _said(outcome: NodeOutcome) -> dict[str, Any]:
+def _answer_fields(outcome: NodeOutcome) -> dict[str, Any]:
     whole = outcome.aggregate
     figures = {"coverage": whole.coverage, "conflict": whole.conflict} if whole else {}
     return {
@@ -60,14 +60,14 @@ def _said(outcome: NodeOutcome) -> dict[str, Any]:
     }
 
 
-def _line(outcome: NodeOutcome, role: Role) -> dict[str, Any]:
-    spoke = outcome.answer or outcome.aggregate
+def _child_row(outcome: NodeOutcome, role: Role) -> dict[str, Any]:
+    source = outcome.answer or outcome.aggregate
     return {
         "node": outcome.node,
         "role": role,
         "target": outcome.target or None,
-        "score": spoke.score if spoke else None,
-        "confidence": spoke.confidence if spoke else None,
+        "score": source.score if source else None,
+        "confidence": source.confidence if source else None,
         "coverage": outcome.aggregate.coverage if outcome.aggregate else None,
         "missing": outcome.missing,
     }
@@ -76,18 +76,18 @@ def _line(outcome: NodeOutcome, role: Role) -> dict[str, Any]:
 def _task(scan: Scan, node: Node) -> dict[str, Any] | None:
     if node.level is not Level.WORKER:
         return None
-    task = scan.questions.task(node)
+    task = scan.requests.task(node)
     return {"id": task.id, "target": task.target, "ends": task.ends, "facts": task.facts}
 
 
-def _asked(scan: Scan, node: Node, outcome: NodeOutcome) -> dict[str, Any]:
-    """Return the exact request and what the ledger says of it; nothing where none was sent.
+def _request_fields(scan: Scan, node: Node, outcome: NodeOutcome) -> dict[str, Any]:
+    """Return the exact request and its ledger entry; None for both where none was sent.
 
-    A worker without an answer was asked all the same, unless its turn never came.
+    A worker without an answer has a request as well, unless it was never admitted.
     """
     key, request = outcome.key, None
     if key is None and node.level is Level.WORKER:
-        request = scan.questions.of_worker(node, scan.questions.task(node))
+        request = scan.requests.for_worker(node, scan.requests.task(node))
         key = request_key(request)
     if key is None:
         return {"key": None, "request": None, "settled": None}

@@ -1,4 +1,4 @@
-"""Scan, resume, replay: the same tree over the same market, with or without calls."""
+"""Begin, resume, run and replay a scan, and build its result."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ from qe_plugins.fleet import open_files
 from qe_plugins.fleet.loader import CURRENCY, LoadedFleet
 from qe_plugins.fleet.messaging.outbox import Outbox
 from qe_plugins.fleet.prompts.requests import RequestBuilder, headlines, refuse_short_lists
-from qe_plugins.fleet.rank_models import addresses, providers, refuse_missing_keys, served
+from qe_plugins.fleet.rank_models import (
+    addresses,
+    provider_and_model,
+    providers,
+    refuse_missing_keys,
+)
 from qe_plugins.fleet.scan import in_doubt, store, timings
 from qe_plugins.fleet.scan.outcome import NodeOutcome, ScanResult, answer_hash
 from qe_plugins.fleet.scan.publish import message
-from qe_plugins.fleet.scan.runner import ScanRunner, Watch, import_ahead, unless_stopped, watched
+from qe_plugins.fleet.scan.runner import ScanRunner
 from qe_plugins.fleet.scan.store import Engine, ParentDecision, ScanDescription, ScanFolder
+from qe_plugins.fleet.scan.watchers import Watcher, import_ahead, run_until_stopped, with_watcher
 from qe_plugins.fleet.settings import Calls, Fleet
 from qe_plugins.fleet.shutdown import Stopped, StopRequest
 from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
-from qe_plugins.fleet.tasks.snapshot_process import LARGE, SnapshotReader, import_sdk
+from qe_plugins.fleet.tasks.snapshot_process import LARGE, SnapshotReader, import_worker_sdk
 from qe_plugins.fleet.tree import LEVELS, Level, Node, tree_of
 from qe_plugins.llm.client.client import Client, ClientSettings
 from qe_plugins.llm.ledger import Ledger, ScanUsage
@@ -46,98 +52,104 @@ LOG = logging.getLogger(__name__)
 
 
 class Scan(msgspec.Struct, frozen=True):
-    """A scan that can be run: its folder, what it was asked to do, and the market it looks at."""
+    """A scan that can be run: its folder, its fleet, and the requests of its nodes."""
 
     scan_id: str
     folder: ScanFolder
     fleet: Fleet
-    questions: RequestBuilder
+    requests: RequestBuilder
     engine: Engine = "local"
 
 
 def begin(
     loaded: LoadedFleet, engine: Engine = "local", reader: SnapshotReader | None = None
 ) -> Scan:
-    """Return a new scan, described on disk before its first call.
+    """Return a new scan; its folder is complete before the first call.
 
-    A `reader` that was started before has read the market meanwhile. Raises FleetError where a
+    `reader` is a process that was started earlier to read the market. Raises FleetError where a
     coordinator has fewer tasks than workers, ModelError where a key is missing.
     """
     refuse_missing_keys(loaded.fleet)
-    with store.workshop() as place:
-        market = _market(loaded, place, reader)
+    with store.staging() as folder:
+        market = _load_market(loaded, folder, reader)
         timings.mark("market")
         news = headlines(loaded.fleet, market)
-        asked = RequestBuilder(loaded.fleet, market, news)
-        refuse_short_lists(loaded, asked)
+        requests = RequestBuilder(loaded.fleet, market, news)
+        refuse_short_lists(loaded, requests)
         started, name = datetime.now(UTC), loaded.fleet.name
         description = ScanDescription(
             name=name, started=started, fleet=loaded.resolved, news=news, engine=engine
         )
-        scan_id, folder = store.keep(place, description)
+        scan_id, committed = store.commit(folder, description)
     timings.mark("tasks")
-    return Scan(scan_id, folder, loaded.fleet, asked, engine)
+    return Scan(scan_id, committed, loaded.fleet, requests, engine)
 
 
-def _market(loaded: LoadedFleet, place: Path, reader: SnapshotReader | None) -> MarketSnapshot:
-    """Return the market, kept at `place`; a large fleet has it read by a process of its own."""
+def _load_market(
+    loaded: LoadedFleet, folder: Path, reader: SnapshotReader | None
+) -> MarketSnapshot:
+    """Return the market, saved in `folder`; for a large fleet another process reads it."""
     if tree_of(loaded.fleet).size > LARGE:
         reader = reader or SnapshotReader(loaded)
-        import_sdk(loaded.fleet)
-        reader.save(place)
-        return MarketSnapshot.saved(place)
+        import_worker_sdk(loaded.fleet)
+        reader.save(folder)
+        return MarketSnapshot.load(folder)
     from qe_plugins.fleet.tasks import snapshot_loader
 
     market = snapshot_loader.open_market(loaded)
-    market.save(place)
+    market.save(folder)
     return market
 
 
 def reopen(text: str) -> Scan:
-    """Return a scan that was begun before, as it was. Raises FleetError for an unknown one."""
+    """Return an existing scan with its stored inputs. Raises FleetError for an unknown one."""
     scan_id, folder = store.find(text)
     description = folder.description()
     fleet: Fleet = Decoder(CURRENCY).decode(
         Fleet, parse(dump(description.fleet), lambda line: f"{scan_id}, {store.DESCRIPTION}")
     )
-    market = MarketSnapshot.saved(folder.place)
-    asked = RequestBuilder(fleet, market, description.news)
-    return Scan(scan_id, folder, fleet, asked, description.engine)
+    market = MarketSnapshot.load(folder.path)
+    requests = RequestBuilder(fleet, market, description.news)
+    return Scan(scan_id, folder, fleet, requests, description.engine)
 
 
 def run(
-    scan: Scan, *, replay: bool = False, watch: Watch | None = None, stop: StopRequest | None = None
+    scan: Scan,
+    *,
+    replay: bool = False,
+    watch: Watcher | None = None,
+    stop: StopRequest | None = None,
 ) -> ScanResult:
-    """Run a scan to its end and return what came of it; a replay calls nobody and keeps nothing.
+    """Run a scan to its end and return its result; a replay makes no call and writes nothing.
 
     Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing,
     FleetError where another process runs it, and Stopped once `stop` is requested.
     """
-    with nullcontext() if replay else scan.folder.alone():
+    with nullcontext() if replay else scan.folder.exclusive():
         if not replay:
-            in_doubt.take_up(scan)
-        result, outcomes = on_a_fast_loop(
-            _run(scan, replay=replay, speak=not replay, watch=watch, stop=stop)
+            in_doubt.settle_previous(scan)
+        result, outcomes = run_on_uvloop(
+            _run_tree(scan, replay=replay, publishes=not replay, watch=watch, stop=stop)
         )
         if not replay:
             scan.folder.finish(result, outcomes)
     return result
 
 
-def gather(scan: Scan, decisions: Sequence[ParentDecision], seconds: float) -> ScanResult:
-    """Return what came of a scan that others ran: from its decisions and the ledger, with no call.
+def collect(scan: Scan, decisions: Sequence[ParentDecision], seconds: float) -> ScanResult:
+    """Return the result of a scan that other processes ran, from its decisions and the ledger.
 
-    It is kept, and coordinators that have not spoken yet do. Whoever comes second is told what was
-    kept. Raises ReplayMiss where the ledger here lacks an answer that was decided with.
+    No call is made. The result is stored, and coordinators without a message publish one; a second
+    caller gets the stored result. Raises ReplayMiss where the ledger here lacks an answer.
     """
     with scan.folder.finishing():
-        return scan.folder.result() or _gathered(scan, decisions, seconds)
+        return scan.folder.result() or _collect_result(scan, decisions, seconds)
 
 
-def _gathered(scan: Scan, decisions: Sequence[ParentDecision], seconds: float) -> ScanResult:
-    scan.folder.decide(decisions)
-    in_doubt.settle_old(scan)
-    result, outcomes = on_a_fast_loop(_run(scan, replay=True, speak=True))
+def _collect_result(scan: Scan, decisions: Sequence[ParentDecision], seconds: float) -> ScanResult:
+    scan.folder.replace_decisions(decisions)
+    in_doubt.settle_expired(scan)
+    result, outcomes = run_on_uvloop(_run_tree(scan, replay=True, publishes=True))
     with Ledger() as ledger:
         sent = ledger.sent(scan.scan_id)
     result = msgspec.structs.replace(
@@ -153,122 +165,123 @@ def _gathered(scan: Scan, decisions: Sequence[ParentDecision], seconds: float) -
     return result
 
 
-def unfinished(text: str) -> Scan:
-    """Return a scan that died. Raises FleetError for one that has finished."""
+def reopen_unfinished(text: str) -> Scan:
+    """Return a scan that was interrupted. Raises FleetError for one that has finished."""
     scan = reopen(text)
     if scan.folder.result() is not None:
         raise FleetError(
             "has finished: there is nothing to resume.",
             where=f"scan {scan.scan_id}",
-            hint="`qe fleet show` prints what came of it, `qe fleet replay` runs it again.",
+            hint="`qe fleet show` prints its result, `qe fleet replay` runs it again.",
         )
     return scan
 
 
-def client_of(scan: Scan, *, replay: bool = False, company: bool = False) -> Client:
-    """Return a client that asks for a scan, to be closed; in a replay it makes no call.
+def open_client(scan: Scan, *, replay: bool = False, shared: bool = False) -> Client:
+    """Return a client for the calls of a scan, to be closed; in a replay it makes none.
 
-    In `company` other processes ask for the same scan. Raises ModelError where a key or a price is
-    missing.
+    `shared` says that other processes make calls for the same scan. Raises ModelError where a key
+    or a price is missing.
     """
-    opened = _opened(scan.fleet, replay=replay)
+    opened = _open_providers(scan.fleet, replay=replay)
     calls = scan.fleet.calls
     if not replay:
         known = price_list()
-        terms = {name: known.provider(name) for name in opened}
-        urls = scan.fleet.base_urls
-        most = [one.concurrency for name, one in terms.items() if is_remote(name, one, urls)]
-        fewer = open_files.fitting(calls.concurrency, most)
+        terms, urls = {name: known.provider(name) for name in opened}, scan.fleet.base_urls
+        limits = [one.concurrency for name, one in terms.items() if is_remote(name, one, urls)]
+        fewer = open_files.fit_concurrency(calls.concurrency, limits)
         calls = msgspec.structs.replace(calls, concurrency=fewer)
-    settings = _settings(calls, replay=replay, company=company)
+    settings = _client_settings(calls, replay=replay, shared=shared)
     return Client(scan.scan_id, opened, budgets=scan.fleet.budgets, settings=settings)
 
 
 def publish(bus: Outbox, scan: Scan, node: Node, outcome: NodeOutcome) -> None:
-    """Publish what a coordinator came to, once however often it is said."""
-    bus.publish(message(scan.scan_id, scan.questions.role(node), outcome))
+    """Publish a coordinator's outcome; publishing the same outcome again has no effect."""
+    bus.publish(message(scan.scan_id, scan.requests.role(node), outcome))
 
 
-async def _run(
+async def _run_tree(
     scan: Scan,
     *,
     replay: bool,
-    speak: bool,
-    watch: Watch | None = None,
+    publishes: bool,
+    watch: Watcher | None = None,
     stop: StopRequest | None = None,
 ) -> tuple[ScanResult, list[NodeOutcome]]:
     with Outbox() as bus:
-        async with client_of(scan, replay=replay) as client:
+        async with open_client(scan, replay=replay) as client:
             timings.mark("providers")
 
-            def heard(node: Node, outcome: NodeOutcome) -> None:
-                if speak:
+            def on_coordinator(node: Node, outcome: NodeOutcome) -> None:
+                if publishes:
                     publish(bus, scan, node, outcome)
 
-            decisions = scan.folder.decisions(keep=not replay)
+            decisions = scan.folder.decisions(write=not replay)
             before = client.ledger.sent(scan.scan_id)
-            runtime = ScanRunner(scan.fleet, scan.questions, client, decisions, heard=heard)
+            runner = ScanRunner(
+                scan.fleet, scan.requests, client, decisions, on_coordinator=on_coordinator
+            )
             try:
                 ahead = None if replay else import_ahead
-                async with watched(watch, runtime, client), watched(ahead, runtime, client):
-                    await unless_stopped(runtime, stop or StopRequest())
-                    seconds = runtime.seconds()
+                async with with_watcher(watch, runner, client), with_watcher(ahead, runner, client):
+                    await run_until_stopped(runner, stop or StopRequest())
+                    seconds = runner.seconds()
             except (Stopped, QeError) as error:
-                await _drained(client, error)
+                await _drain_in_flight(client, error)
                 raise
             timings.mark("scan")
-            result = result_of(scan, runtime.in_order(), client.stats, seconds, 0)
+            result = build_result(scan, runner.outcomes_in_order(), client.stats, seconds, 0)
             result = with_reason(result, client.ledger)
-            result = result if replay else whole_of(result, before, client.ledger)
+            result = result if replay else with_totals(result, before, client.ledger)
         messages = len(bus.read(scan=scan.scan_id))
-    return msgspec.structs.replace(result, messages=messages), runtime.in_order()
+    return msgspec.structs.replace(result, messages=messages), runner.outcomes_in_order()
 
 
-async def _drained(client: Client, error: Exception) -> None:
-    """Wait for the calls in flight, where they are all that is wrong: they are paid for."""
+async def _drain_in_flight(client: Client, error: Exception) -> None:
+    """Wait for the calls in flight, which are paid for, after a stop or a halted provider."""
     if not isinstance(error, Stopped) and client.halt is None:
         return
     LOG.warning("stopping once %d calls in flight have ended", client.stats.in_flight)
     await client.drain()
 
 
-def _opened(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
+def _open_providers(fleet: Fleet, *, replay: bool) -> dict[str, Provider]:
     """Return the providers of a scan; a replay needs no key, since it makes no call."""
     names = providers(fleet, price_list())
     if replay:
         return {name: Offline() for name in names}
     for name, place in addresses(fleet).items():
         if place.source.endswith("_BASE_URL"):
-            LOG.warning("provider %s is asked at %s, as %s says", name, place.url, place.source)
-    late = names - {served(fleet, Level.WORKER, price_list())[0]}
+            LOG.warning("provider %s is called at %s, from %s", name, place.url, place.source)
+    late = names - {provider_and_model(fleet, Level.WORKER, price_list())[0]}
     return open_providers(names, base_urls=fleet.base_urls, late=late)
 
 
-def _settings(calls: Calls, *, replay: bool, company: bool) -> ClientSettings:
+def _client_settings(calls: Calls, *, replay: bool, shared: bool) -> ClientSettings:
     return ClientSettings(
         concurrency=calls.concurrency,
         timeout=calls.timeout,
         retries=calls.retries,
         hedge_share=calls.hedge_share,
-        others=calls.timeout if company else 0.0,
+        others=calls.timeout if shared else 0.0,
         replay=replay,
     )
 
 
-def on_a_fast_loop[T](work: Coroutine[Any, Any, T]) -> T:
-    """Run on uvloop, which Windows does not have."""
-    fast = importlib.import_module("uvloop") if sys.platform != "win32" else asyncio
-    with gc_tuning.relaxed_gc(), asyncio.Runner(loop_factory=fast.new_event_loop) as runner:
+def run_on_uvloop[T](work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop, or on asyncio's loop on Windows, which has no uvloop."""
+    library = importlib.import_module("uvloop") if sys.platform != "win32" else asyncio
+    with gc_tuning.relaxed_gc(), asyncio.Runner(loop_factory=library.new_event_loop) as runner:
         return runner.run(work)
 
 
-def result_of(
+def build_result(
     scan: Scan, outcomes: list[NodeOutcome], stats: ClientStats, seconds: float, messages: int
 ) -> ScanResult:
-    """Return what came of a scan: the `outcomes` of all nodes, the desk's first."""
+    """Return the result of a scan; `outcomes` are those of all nodes, the desk's first."""
     desk = outcomes[0]
-    whole = desk.aggregate
-    assert whole is not None
+    aggregate = desk.aggregate
+    assert aggregate is not None
     workers = [one for one in outcomes if _level(one) is Level.WORKER]
     missing = Counter(one.missing for one in workers if one.missing is not None)
     return ScanResult(
@@ -281,17 +294,17 @@ def result_of(
         calls_sent=stats.sent,
         calls_replayed=stats.replayed,
         failures=dict(sorted(missing.items())),
-        coverage=round(whole.coverage, 6),
-        effective=round(whole.effective, 3),
+        coverage=round(aggregate.coverage, 6),
+        effective=round(aggregate.effective, 3),
         quorum=desk.missing is None,
         quorums=_quorums(outcomes),
         usd=stats.usd,
         seconds=round(seconds, 3),
-        score=whole.score,
+        score=aggregate.score,
         answer=desk.answer,
         answer_sha256=answer_hash(outcomes),
         messages=messages,
-        as_of=scan.questions.as_of,
+        as_of=scan.requests.as_of,
         masked=scan.fleet.mask_market,
         refused=dict(sorted(stats.refused.items())),
         doubts=dict(sorted(stats.doubts.items())),
@@ -299,7 +312,7 @@ def result_of(
 
 
 def _quorums(outcomes: list[NodeOutcome]) -> dict[str, str]:
-    """Return, by rank, how many parents had their quorum, such as `25/25`."""
+    """Return by rank how many parents had their quorum, such as `25/25`."""
     found: dict[str, list[bool]] = {level.value: [] for level in LEVELS[:-1]}
     for one in outcomes:
         if (level := _level(one)) is not Level.WORKER:
@@ -311,10 +324,10 @@ def _level(outcome: NodeOutcome) -> Level:
     return LEVELS[0 if outcome.node == Level.DESK else outcome.node.count(".") + 1]
 
 
-def whole_of(result: ScanResult, before: ScanUsage, ledger: Ledger) -> ScanResult:
-    """Return a result with what all processes that ran the scan sent and paid.
+def with_totals(result: ScanResult, before: ScanUsage, ledger: Ledger) -> ScanResult:
+    """Return a result with the calls and costs of all processes that ran the scan.
 
-    `before` is what the scan had sent when this process took it up.
+    `before` is the scan's usage when this process began.
     """
     sent = ledger.sent(result.scan_id)
     return msgspec.structs.replace(
@@ -328,7 +341,7 @@ def whole_of(result: ScanResult, before: ScanUsage, ledger: Ledger) -> ScanResul
 
 
 def with_reason(result: ScanResult, ledger: Ledger) -> ScanResult:
-    """Return a result with the commonest reason why an answer is missing."""
+    """Return a result with the most frequent reason for a missing answer."""
     known = ledger.reasons(result.scan_id) if result.failures or not result.quorum else []
     total = sum(often for _, _, often in known)
     for failure, detail, often in known[:1]:

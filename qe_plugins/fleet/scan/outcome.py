@@ -1,4 +1,4 @@
-"""What came of each node, and the one hash over all of it."""
+"""Outcome of each node, result of a scan, and the hash over all answers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LATE = "late"
 
 
 class NodeOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a node. `missing` is why it said nothing; `failure` why its model did not.
+    """One node's outcome. `missing` is why it does not count, `failure` why its model failed.
 
     A worker has an answer about its `target`, or is missing. A parent has an aggregate, whether
-    its model answered or not; below its quorum it counts as missing. `key` is the request's, None
-    where none was sent.
+    its model answered or not; below its quorum it counts as missing. `key` is that of the request,
+    None where none was sent.
     """
 
     node: str
@@ -34,16 +34,17 @@ class NodeOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScanResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """A scan, finished. `usd` is what the whole of it cost, over all processes that ran it.
+    """A finished scan. `usd` is its cost over all processes that ran it.
 
-    `in_doubt` is the worst case of calls whose process ended before their answer, and is not in
-    `usd`; `calls_replayed` were answered in another scan. A replay costs nothing.
+    `in_doubt` is the worst case in USD of calls whose process ended before their answer; it is not
+    in `usd`. `calls_replayed` were answered in another scan. A replay costs nothing.
 
-    `coverage` is of all workers; `quorum` says whether the desk had its own. `answer_sha256` is
-    over every typed answer in the order of the nodes, without times: equal scans, equal hashes.
-    `failures` counts workers without an answer, by reason; `refused` counts the calls that a budget
-    had no money for, by its kind: `day`, `scan`, `rank`, `call`. `reason` is the commonest reason
-    why an answer is missing; `doubts` counts the calls whose usage was not believed.
+    `coverage` is the part of all workers that answered; `quorum` says whether the desk had its own.
+    `answer_sha256` is over every typed answer in the order of the nodes, without times: equal
+    scans, equal hashes. `failures` counts workers without an answer by reason; `refused` counts
+    calls that a budget left no room for, by its kind: `day`, `scan`, `rank`, `call`. `reason` is
+    the most frequent reason for a missing answer; `doubts` counts calls with an implausible usage,
+    by what is wrong. `as_of` is in UTC nanoseconds.
     """
 
     scan_id: str
@@ -77,6 +78,6 @@ def answer_hash(outcomes: Iterable[NodeOutcome]) -> str:
     """Return the SHA-256 over typed answers and aggregates, in the order given, hex."""
     digest = hashlib.sha256()
     for one in outcomes:
-        said: list[Any] = [one.node, one.answer, one.aggregate, one.missing]
-        digest.update(msgspec.json.encode(said, order="deterministic"))
+        hashed: list[Any] = [one.node, one.answer, one.aggregate, one.missing]
+        digest.update(msgspec.json.encode(hashed, order="deterministic"))
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What a coordinator says on the bus: chosen by its role, filled in by code from typed answers."""
+"""A coordinator's message on the bus: the kind follows from its role, the body from its answer."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from qe_plugins.fleet.messaging.outbox import (
 from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.plugins.types import Role
 
-UNSAID = "its model said nothing; worked out in code"
+NO_ANSWER = "its model said nothing; worked out in code"
 
 
 def message(scan: str, role: Role, outcome: NodeOutcome) -> Message:
     """Return the message of a coordinator whose part of the scan has ended.
 
-    Below its quorum it asks for what it misses, whatever its role.
+    Below its quorum it requests the answers it lacks, for every role.
     """
     return Message(scan=scan, sender=outcome.node, role=role, sequence=1, body=_body(role, outcome))
 
 
 def _body(role: Role, outcome: NodeOutcome) -> AnyBody:
-    whole, answer = outcome.aggregate, outcome.answer
-    assert whole is not None
-    said: dict[str, Any] = {
-        "score": answer.score if answer else whole.score,
-        "confidence": answer.confidence if answer else whole.confidence,
-        "coverage": round(whole.coverage, 6),
-        "effective": round(whole.effective, 6),
-        "reason": answer.reason if answer else UNSAID,
+    aggregate, answer = outcome.aggregate, outcome.answer
+    assert aggregate is not None
+    figures: dict[str, Any] = {
+        "score": answer.score if answer else aggregate.score,
+        "confidence": answer.confidence if answer else aggregate.confidence,
+        "coverage": round(aggregate.coverage, 6),
+        "effective": round(aggregate.effective, 6),
+        "reason": answer.reason if answer else NO_ANSWER,
     }
-    targets = tuple(RankedTarget(one.target, one.score) for one in whole.candidates)
+    targets = tuple(RankedTarget(one.target, one.score) for one in aggregate.candidates)
     if outcome.missing is not None:
-        return RequestBody(missing=whole.missing, **said)
+        return RequestBody(missing=aggregate.missing, **figures)
     match role:
         case Role.HUNTER:
-            return FindingBody(targets=targets, **said)
+            return FindingBody(targets=targets, **figures)
         case Role.GUARDIAN:
-            if answer is None:  # a silent guardian allows nothing new
-                return PostureBody(halt=True, risk=0.0, **said)
-            return PostureBody(halt=answer.halt is not False, risk=answer.risk or 0.0, **said)
-        case Role.ARBITER if said["score"] < 0:
-            return ObjectionBody(targets=targets, **said)
+            if answer is None:  # a guardian without an answer allows no new position
+                return PostureBody(halt=True, risk=0.0, **figures)
+            return PostureBody(halt=answer.halt is not False, risk=answer.risk or 0.0, **figures)
+        case Role.ARBITER if figures["score"] < 0:
+            return ObjectionBody(targets=targets, **figures)
         case _:
-            return ReportBody(targets=targets, **said)
+            return ReportBody(targets=targets, **figures)

@@ -1,7 +1,8 @@
-"""Scans on disk: what each was asked to do, what it decided on the way, and what came of it.
+"""Scan folders on disk: description, market, decisions, outcomes and result.
 
-`scan.json` and `market.parquet` are written before the first call, `decisions.jsonl` line by line,
-`outcomes.jsonl` and `result.json` at the end. Requests, and what they cost, are in the ledger.
+`scan.json` and `market.parquet` are written before the first call, `decisions.jsonl` line by line
+while the scan runs, `outcomes.jsonl` and `result.json` at its end. Requests and their costs are in
+the ledger.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ type Engine = Literal["local", "temporal"]
 
 
 class ScanDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What a scan was asked to do. `fleet` is its configuration, resolved, secrets left out."""
+    """A scan's input. `fleet` is its resolved configuration, secrets as `${NAME}`."""
 
     name: str
     started: datetime
@@ -43,7 +44,7 @@ class ScanDescription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParentDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a parent decided with: the children it did without, or why its own model was silent."""
+    """The children that a parent did without, by id with the reason, or its own model's failure."""
 
     node: str
     missing: dict[str, str] | None = None
@@ -51,117 +52,117 @@ class ParentDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class DecisionLog:
-    """The decisions of one scan, kept as they are made, so that they stand after a crash.
+    """The decisions of one scan, written as they are taken, so that they survive a crash.
 
-    With `keep` false they are only read: a replay decides nothing anew.
+    With `write` false the file is only read: a replay takes no new decision.
     """
 
-    def __init__(self, file: Path, *, keep: bool = True) -> None:
-        self._file, self._keep = file, keep
-        self.closed: dict[str, dict[str, str]] = {}
-        self.silent: dict[str, str] = {}
+    def __init__(self, file: Path, *, write: bool = True) -> None:
+        self._file, self._writes = file, write
+        self.missing: dict[str, dict[str, str]] = {}
+        self.failures: dict[str, str] = {}
         whole = _whole_lines(file)
         for line in whole.splitlines():
             self._note(msgspec.json.decode(line, type=ParentDecision))
-        if keep and file.exists():
-            os.truncate(file, len(whole))  # a line cut off by a crash was not decided
+        if write and file.exists():
+            os.truncate(file, len(whole))  # a line cut off by a crash is no decision
 
-    def close(self, node: str, missing: dict[str, str]) -> None:
-        """Keep which children a parent did without, and why."""
-        self._write(ParentDecision(node=node, missing=missing))
+    def record_missing(self, node: str, missing: dict[str, str]) -> None:
+        """Record the children that a parent did without, by id with the reason."""
+        self._append(ParentDecision(node=node, missing=missing))
 
-    def silence(self, node: str, failure: str) -> None:
-        """Keep why a parent's own model said nothing."""
-        self._write(ParentDecision(node=node, failure=failure))
+    def record_failure(self, node: str, failure: str) -> None:
+        """Record why a parent's own model gave no answer."""
+        self._append(ParentDecision(node=node, failure=failure))
 
-    def _write(self, decision: ParentDecision) -> None:
-        if self._keep:
+    def _append(self, decision: ParentDecision) -> None:
+        if self._writes:
             with self._file.open("ab") as file:
                 file.write(msgspec.json.encode(decision) + b"\n")
         self._note(decision)
 
     def _note(self, decision: ParentDecision) -> None:
         if decision.missing is not None:
-            self.closed[decision.node] = decision.missing
+            self.missing[decision.node] = decision.missing
         if decision.failure is not None:
-            self.silent[decision.node] = decision.failure
+            self.failures[decision.node] = decision.failure
 
 
 class ScanFolder:
     """One scan's folder."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def description(self) -> ScanDescription:
-        """Return what the scan was to do. Raises FleetError where that cannot be read."""
-        return _read(self.place / DESCRIPTION, ScanDescription)
+        """Return the scan's input. Raises FleetError where it cannot be read."""
+        return _read_record(self.path / DESCRIPTION, ScanDescription)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Run the scan in no other process meanwhile. Raises FleetError where another one does."""
+    def exclusive(self) -> Iterator[None]:
+        """Hold the scan's lock within the block. Raises FleetError where another process has it."""
         try:
-            with FileLock(self.place / LOCK, timeout=0):
+            with FileLock(self.path / LOCK, timeout=0):
                 yield
         except Timeout as error:
             raise FleetError(
                 "is running in another process.",
-                where=f"scan {self.place.name}",
+                where=f"scan {self.path.name}",
                 hint="`qe fleet show` prints what came of it when it has ended.",
             ) from error
 
-    def worked_on(self) -> FileLock:
-        """Return a lock that says that this process asks for the scan on a cluster; release it.
+    def worker_lock(self) -> FileLock:
+        """Return a held lock that marks this process as a worker of the scan, to be released.
 
-        It goes with the process, however that ends, and waits while the scan is being settled.
+        The system releases it when the process ends. Waits while the scan is being settled.
         """
-        place = self.place / WORKERS
-        place.mkdir(exist_ok=True)
-        lock = FileLock(place / f"{os.getpid()}@{socket.gethostname()}", thread_local=False)
-        with FileLock(self.place / LOCK):
+        folder = self.path / WORKERS
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / f"{os.getpid()}@{socket.gethostname()}", thread_local=False)
+        with FileLock(self.path / LOCK):
             lock.acquire()
         return lock
 
     def workers(self) -> list[str]:
-        """Return the processes that ask for the scan on a cluster now, as `1234@host`."""
-        return [one.name for one in sorted(self.place.glob(f"{WORKERS}/*")) if _is_locked(one)]
+        """Return the cluster workers that have calls of the scan now, as `1234@host`."""
+        return [one.name for one in sorted(self.path.glob(f"{WORKERS}/*")) if _is_locked(one)]
 
-    def was_left(self) -> bool:
-        """Return whether the scan was begun, has not finished, and is run by nobody now."""
+    def abandoned(self) -> bool:
+        """Return whether the scan has not finished and no process runs it."""
         if self.result() is not None:
             return False
         try:
-            with self.alone():
+            with self.exclusive():
                 return self.result() is None
         except FleetError:
             return False
 
-    def decisions(self, *, keep: bool = True) -> DecisionLog:
-        """Return what the scan has decided so far, to go on with or, without `keep`, to read."""
-        return DecisionLog(self.place / DECISIONS, keep=keep)
+    def decisions(self, *, write: bool = True) -> DecisionLog:
+        """Return the decisions so far, to add to or, with `write` false, to read."""
+        return DecisionLog(self.path / DECISIONS, write=write)
 
     @contextmanager
     def finishing(self) -> Iterator[None]:
-        """Wait until no other process finishes this scan, and keep others from it meanwhile."""
-        with FileLock(self.place / ".finishing"):
+        """Hold the lock under which a scan is finished; wait for another process that has it."""
+        with FileLock(self.path / ".finishing"):
             yield
 
-    def decide(self, decisions: Iterable[ParentDecision]) -> None:
-        """Write what was decided elsewhere, in the place of what was decided here."""
-        part = self.place / f"{DECISIONS}.part"
+    def replace_decisions(self, decisions: Iterable[ParentDecision]) -> None:
+        """Replace the decisions by those taken in other processes."""
+        part = self.path / f"{DECISIONS}.part"
         part.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in decisions))
-        os.replace(part, self.place / DECISIONS)
+        os.replace(part, self.path / DECISIONS)
 
     def finish(self, result: ScanResult, outcomes: Iterable[NodeOutcome]) -> None:
-        """Write what came of every node, then of the whole."""
-        part = self.place / f"{OUTCOMES}.part"
+        """Write the outcome of every node, then the result."""
+        part = self.path / f"{OUTCOMES}.part"
         part.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in outcomes))
-        os.replace(part, self.place / OUTCOMES)
-        _write(self.place / RESULT, result)
+        os.replace(part, self.path / OUTCOMES)
+        _write_record(self.path / RESULT, result)
 
     def outcomes(self) -> dict[str, NodeOutcome]:
-        """Return what came of every node, by its id; nothing before the scan has finished."""
-        file = self.place / OUTCOMES
+        """Return the outcome of every node by its id; empty before the scan has finished."""
+        file = self.path / OUTCOMES
         if not file.exists():
             return {}
         lines = _whole_lines(file).splitlines()
@@ -169,9 +170,9 @@ class ScanFolder:
         return {one.node: one for one in every}
 
     def result(self) -> ScanResult | None:
-        """Return what came of it, None where it has not finished."""
-        file = self.place / RESULT
-        return _read(file, ScanResult) if file.exists() else None
+        """Return the result, None where the scan has not finished."""
+        file = self.path / RESULT
+        return _read_record(file, ScanResult) if file.exists() else None
 
 
 def scans() -> list[str]:
@@ -182,7 +183,7 @@ def scans() -> list[str]:
 
 
 def newest(name: str) -> tuple[str, ScanFolder] | None:
-    """Return the last scan of the fleet of that name, None where it has made none."""
+    """Return the id and folder of a fleet's last scan, None where it has none."""
     for scan_id in reversed(scans()):
         if scan_id.partition("-")[2].rpartition("-")[0] == name:
             return scan_id, ScanFolder(_root() / scan_id)
@@ -190,38 +191,38 @@ def newest(name: str) -> tuple[str, ScanFolder] | None:
 
 
 @contextmanager
-def workshop() -> Iterator[Path]:
-    """Yield a folder in which a scan is prepared; what was not kept is gone at the end."""
+def staging() -> Iterator[Path]:
+    """Yield a folder in which a scan is prepared; without `commit` it is deleted at the end."""
     _root().mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".", dir=_root(), ignore_cleanup_errors=True) as place:
-        yield Path(place)
+    with TemporaryDirectory(prefix=".", dir=_root(), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
-def keep(place: Path, description: ScanDescription) -> tuple[str, ScanFolder]:
-    """Make what was prepared at `place` a scan; return its id and its folder."""
+def commit(staged: Path, description: ScanDescription) -> tuple[str, ScanFolder]:
+    """Make the `staged` folder a scan; return its id and its folder."""
     started = description.started.astimezone(UTC)
     at = f"{started:%Y%m%dT%H%M%S}{started.microsecond // 1_000:03}"
     scan_id = f"{at}-{description.name}-{secrets.token_hex(2)}"
-    _write(place / DESCRIPTION, description)
-    os.replace(place, _root() / scan_id)
+    _write_record(staged / DESCRIPTION, description)
+    os.replace(staged, _root() / scan_id)
     return scan_id, ScanFolder(_root() / scan_id)
 
 
 def find(text: str) -> tuple[str, ScanFolder]:
-    """Return the scan that a text means: `last`, an id, or a part of just one.
+    """Return the id and folder of the scan named by `last`, an id, or a part of one id.
 
-    Raises FleetError where that is none, or several.
+    Raises FleetError where no scan or more than one matches.
     """
     known = scans()
     if not known:
         raise FleetError("no scan yet.", hint="Run `qe fleet scan configs/fleet/team.yaml` first.")
-    meant = known[-1:] if text == "last" else [one for one in known if text in one]
+    found = known[-1:] if text == "last" else [one for one in known if text in one]
     if text in known:
-        meant = [text]
-    if len(meant) == 1:
-        return meant[0], ScanFolder(_root() / meant[0])
+        found = [text]
+    if len(found) == 1:
+        return found[0], ScanFolder(_root() / found[0])
     hint = did_you_mean(text, known) or "`qe fleet scans` lists them."
-    what = "means several scans" if meant else "is no scan"
+    what = "matches several scans" if found else "is no scan"
     raise FleetError(f"'{text}' {what}.", hint=hint)
 
 
@@ -242,15 +243,15 @@ def _whole_lines(file: Path) -> bytes:
     return content[: content.rfind(b"\n") + 1]
 
 
-def _write(file: Path, record: msgspec.Struct) -> None:
+def _write_record(file: Path, record: msgspec.Struct) -> None:
     part = file.with_suffix(".part")
     part.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
     os.replace(part, file)
 
 
-def _read[T](file: Path, kind: type[T]) -> T:
+def _read_record[T](file: Path, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError, RecursionError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise FleetError(f"cannot be read: {said}.", where=str(file)) from error
+        reason = " ".join(str(error).split())
+        raise FleetError(f"cannot be read: {reason}.", where=str(file)) from error

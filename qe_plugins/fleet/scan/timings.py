@@ -1,4 +1,4 @@
-"""Where the seconds of a command go, from its start to its end."""
+"""Wall time of each stage of a command, in seconds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _began = time.perf_counter()
 
 
 def mark(stage: str) -> None:
-    """Note that a stage has ended."""
+    """Record that a stage has ended now."""
     _marks.append((stage, time.perf_counter()))
 
 
 def took() -> dict[str, float]:
-    """Return the seconds that each stage took so far, and forget them."""
+    """Return the seconds of each stage so far, and clear them."""
     global _began
     found: dict[str, float] = {}
     for stage, at in _marks:

@@ -1,4 +1,4 @@
-"""The clock of a schedule: its ticks in UTC, and a way to wait for one that can be told to stop."""
+"""Ticks of a schedule in UTC, and an interruptible wait for one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Protocol
 from qe_plugins.fleet.shutdown import StopRequest
 
 LONGEST = 30.0
-"""Seconds after which a waiting clock looks at the time again: the machine may have slept."""
+"""Seconds after which a waiting clock reads the time again: the machine may have been suspended."""
 
 
 class Clock(Protocol):
-    """What a schedule goes by. A test brings one of its own."""
+    """The clock of a schedule. Tests use one of their own."""
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
@@ -23,7 +23,7 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The clock on the wall."""
+    """The clock of the system."""
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
@@ -43,13 +43,13 @@ def next_tick(after: datetime, every: float) -> datetime:
 
 
 def passed(since: datetime, until: datetime, every: float) -> int:
-    """Return how many ticks lie after `since`, up to and with `until`."""
+    """Return the number of ticks after `since`, up to and including `until`."""
     first, last = (math.floor(at.timestamp() / every) for at in (since, until))
     return max(last - first, 0)
 
 
 def midnight_after(at: datetime) -> datetime:
-    """Return when the next day of UTC begins."""
+    """Return the start of the next UTC day."""
     day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return day + timedelta(days=1)
 

@@ -1,8 +1,8 @@
 """One fleet around the clock: a scan at each tick of its schedule, one at a time.
 
-A tick that passes while a scan runs is missed, not queued. What was begun and not finished is
-finished first. When the day's money is used up, the next scan waits for the next day of UTC. A scan
-that fails for a passing reason is tried again, later each time.
+A tick that passes while a scan runs is missed, not queued. An unfinished scan is resumed first.
+Once the day's budget is used up, the next scan waits for the next UTC day. After scans that failed
+for a temporary reason the pause doubles.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from qe_plugins.safe_text import in_words, one_line
 
 LOG = logging.getLogger(__name__)
 LONGEST_PAUSE = timedelta(hours=1)
-LASTING = (ConfigError, ModelError)
-"""What does not pass by itself: a file that is wrong, a key that is missing, a model retired."""
+PERMANENT = (ConfigError, ModelError)
+"""Errors that a later scan would repeat: a wrong file, a missing key, a retired model."""
 
 type Run = Callable[[Scan], ScanResult]
-"""Runs a scan to its end; raises Stopped where that was wished for."""
+"""Runs a scan to its end; raises Stopped on request."""
 
 
 class ScheduledScan(msgspec.Struct, frozen=True, kw_only=True):
-    """One scan of a shift. `tick` is when it was due, `missed` how many ticks passed while it ran.
+    """One scan by schedule. `tick` is when it was due, `missed` the ticks that passed while it ran.
 
-    A `resumed` one had been begun before; it was due at once.
+    A `resumed` scan had been begun before; it was due at once.
     """
 
     tick: datetime
@@ -50,7 +50,7 @@ class ScheduledScan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scheduler:
-    """Scans of one fleet by its schedule, until it is told to stop."""
+    """Runs the scans of one fleet by its schedule, until `stop` is requested."""
 
     def __init__(
         self, loaded: LoadedFleet, run: Run, stop: StopRequest, *, clock: Clock | None = None
@@ -59,110 +59,114 @@ class Scheduler:
         self._name, self._every = loaded.fleet.name, loaded.fleet.schedule.every
         self._clock = clock or WallClock()
         self._failed = 0
-        self._hopeless: set[str] = set()
-        self._broke: date | None = None
+        self._gave_up: set[str] = set()
+        self._over_budget_on: date | None = None
 
-    def rounds(self, times: int | None = None, *, at_once: bool = False) -> Iterator[ScheduledScan]:
-        """Yield what came of each scan, of so many ticks or of all that come.
+    def scans(self, times: int | None = None, *, at_once: bool = False) -> Iterator[ScheduledScan]:
+        """Yield each scan that ended, for `times` ticks or without end.
 
-        With `at_once` the first one does not wait for its tick. Raises FleetError where a shift of
-        this fleet runs already, ConfigError and ModelError where trying again would not help.
+        With `at_once` the first scan does not wait for its tick. Raises FleetError where a
+        scheduler of this fleet runs already, ConfigError and ModelError, which a later scan would
+        repeat.
         """
-        with self._alone():
-            self._broke = self._out_of_money()
+        with self._exclusive():
+            self._over_budget_on = self._last_day_over_budget()
             due = self._clock.now()
-            yield from self._caught_up(due)
+            yield from self._resume(due)
             due = due if at_once else next_tick(due, self._every)
             while not self._stop.requested and (times is None or times > 0):
-                due = self._when_there_is_money(due)
+                due = self._within_budget(due)
                 if due > self._clock.now():
-                    LOG.info("next scan at %s", _said(due))
+                    LOG.info("next scan at %s", _format_time(due))
                 if not self._clock.wait(due, self._stop):
                     break
-                for made in chain(self._caught_up(due), self._scanned(due)):
-                    times = times - 1 if times is not None and not made.resumed else times
-                    yield made
-                due = self._next()
+                for ended in chain(self._resume(due), self._start(due)):
+                    times = times - 1 if times is not None and not ended.resumed else times
+                    yield ended
+                due = self._next_due()
         if self._stop.requested:
             LOG.info("stopped")
 
-    def _scanned(self, due: datetime) -> Iterator[ScheduledScan]:
-        """Yield the round of a new scan, or nothing where it failed or was stopped."""
+    def _start(self, due: datetime) -> Iterator[ScheduledScan]:
+        """Yield a new scan once it has ended, or nothing where it failed or was stopped."""
         if not self._stop.requested:
-            yield from self._tried(lambda: lifecycle.begin(self._loaded), due, resumed=False)
+            yield from self._run_scan(lambda: lifecycle.begin(self._loaded), due, resumed=False)
 
-    def _caught_up(self, due: datetime) -> Iterator[ScheduledScan]:
-        """Yield the round of a scan that was begun and not finished; it gets one more chance.
+    def _resume(self, due: datetime) -> Iterator[ScheduledScan]:
+        """Yield the last scan once it has ended, where it was unfinished; it is resumed once.
 
-        One left for longer than an answer is valid is about a market that is gone.
+        A scan older than an answer stays valid is not resumed: its market state is outdated.
         """
         known = store.newest(self._name)
-        if known is None or known[0] in self._hopeless or not _was_left(known[1]):
+        if known is None or known[0] in self._gave_up or not _is_abandoned(known[1]):
             return
         scan_id, folder = known
-        self._hopeless.add(scan_id)
+        self._gave_up.add(scan_id)
         valid = timedelta(seconds=self._loaded.fleet.answer_ttl)
         if folder.description().started + valid < due:
-            LOG.warning("scan %s was left for longer than an answer is valid: not resumed", scan_id)
+            LOG.warning("scan %s is older than an answer stays valid: not resumed", scan_id)
             return
         LOG.warning("scan %s was not finished: resuming it", scan_id)
-        yield from self._tried(lambda: lifecycle.reopen(scan_id), due, resumed=True)
+        yield from self._run_scan(lambda: lifecycle.reopen(scan_id), due, resumed=True)
 
-    def _tried(
-        self, opened: Callable[[], Scan], due: datetime, *, resumed: bool
+    def _run_scan(
+        self, open_scan: Callable[[], Scan], due: datetime, *, resumed: bool
     ) -> Iterator[ScheduledScan]:
         try:
-            result = self._run(opened())
+            result = self._run(open_scan())
         except Stopped:
             return
-        except LASTING:
+        except PERMANENT:
             raise
         except (QeError, OSError) as error:
-            self._fail(in_words(error))
+            self._log_failure(in_words(error))
             return
-        except Exception as error:  # a fault of ours in one scan is no reason to make no other
-            self._fail(one_line(error))
+        except Exception as error:  # a bug that ends one scan must not end the schedule
+            self._log_failure(one_line(error))
             LOG.debug("the scan failed here", exc_info=error)
             return
         finally:
-            gc.collect()  # what a scan leaves lies where the collector seldom looks
+            gc.collect()  # a scan's objects are in the oldest generation, which is seldom collected
         self._failed = 0
         missed = 0 if resumed else passed(due, self._clock.now(), self._every)
-        self._judge(result, due, missed)
+        self._log_result(result, due, missed)
         yield ScheduledScan(tick=due, missed=missed, resumed=resumed, result=result)
 
-    def _fail(self, why: str) -> None:
+    def _log_failure(self, why: str) -> None:
         self._failed += 1
         LOG.error("SCAN FAILED, %d in a row: %s", self._failed, why)
 
-    def _judge(self, result: ScanResult, due: datetime, missed: int) -> None:
-        """Say what a person should know of a scan, and whether its day has money left."""
+    def _log_result(self, result: ScanResult, due: datetime, missed: int) -> None:
+        """Log missed ticks and a missing quorum; remember a day whose budget is used up."""
         if missed:
             LOG.warning("the scan took %.0f s: %d ticks missed", result.seconds, missed)
         if not result.quorum:
             why = f", mostly: {result.reason}" if result.reason else ""
             LOG.warning("scan %s has NO QUORUM: %s%s", result.scan_id, result.failures, why)
         if result.refused.get("day"):
-            self._broke = due.date()
+            self._over_budget_on = due.date()
 
-    def _next(self) -> datetime:
-        """Return the next tick, after a pause where scans have failed."""
+    def _next_due(self) -> datetime:
+        """Return the next tick, after a pause that doubles with each failure in a row."""
         now = self._clock.now()
         if not self._failed:
             return next_tick(now, self._every)
         pause = timedelta(seconds=self._every) * 2 ** min(self._failed - 1, 20)
         return next_tick(now + min(pause, LONGEST_PAUSE), self._every)
 
-    def _when_there_is_money(self, due: datetime) -> datetime:
-        if self._broke != due.date():
+    def _within_budget(self, due: datetime) -> datetime:
+        """Return `due`, or the start of the next UTC day where the day's budget is used up."""
+        if self._over_budget_on != due.date():
             return due
         tomorrow = midnight_after(due)
         limit = self._loaded.fleet.budgets.day
-        LOG.warning("the day's %s USD are used up: no scan before %s", limit, _said(tomorrow))
+        LOG.warning(
+            "the day's %s USD are used up: no scan before %s", limit, _format_time(tomorrow)
+        )
         return tomorrow
 
-    def _out_of_money(self) -> date | None:
-        """Return the day that the last scan found without money."""
+    def _last_day_over_budget(self) -> date | None:
+        """Return the day of the last scan where its budget was used up, None otherwise."""
         known = store.newest(self._name)
         try:
             result = known[1].result() if known else None
@@ -174,7 +178,7 @@ class Scheduler:
         return known[1].description().started.date()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         folder = state_dir.state_dir() / "fleet"
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -188,14 +192,14 @@ class Scheduler:
             ) from error
 
 
-def _was_left(folder: ScanFolder) -> bool:
-    """Return whether a scan is to be finished; one that cannot be read stands in nobody's way."""
+def _is_abandoned(folder: ScanFolder) -> bool:
+    """Return whether a scan is unfinished and not running; False, and logged, where unreadable."""
     try:
-        return folder.was_left()
+        return folder.abandoned()
     except FleetError as error:
         LOG.warning("%s", error)
         return False
 
 
-def _said(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"

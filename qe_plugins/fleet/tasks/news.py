@@ -1,4 +1,4 @@
-"""Headlines from outside, as known at a moment: nothing published later is seen."""
+"""Headlines from a file, point in time: none published after a moment is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEWEST = 3
 
 
 class Headline(msgspec.Struct, frozen=True):
-    """One line of the file: an ISO time, UTC where no zone is named, and what was said."""
+    """One line of the file: an ISO time, UTC where it names no zone, and the text."""
 
     ts: datetime
     text: str
@@ -22,19 +22,21 @@ class Headline(msgspec.Struct, frozen=True):
 def read_news(file: Path, as_of: int) -> tuple[str, ...]:
     """Return the newest headlines published by `as_of` (UTC ns), oldest first.
 
-    Raises DataError for a file that cannot be read, or a line that is not one.
+    Raises DataError for a file that cannot be read, or a line that is no headline.
     """
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
         raise DataError("cannot be read.", where=str(file), hint="Check 'news:'.") from error
-    known = [_headline(line, f"{file}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
+    known = [
+        _decode_headline(line, f"{file}:{n}") for n, line in enumerate(lines, 1) if line.strip()
+    ]
     at = datetime.fromtimestamp(as_of / 1e9, UTC)
     published = sorted((one for one in known if one.ts <= at), key=lambda one: one.ts)
     return tuple(one.text for one in published[-NEWEST:])
 
 
-def _headline(line: bytes, where: str) -> Headline:
+def _decode_headline(line: bytes, where: str) -> Headline:
     try:
         one = msgspec.json.decode(line, type=Headline)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:

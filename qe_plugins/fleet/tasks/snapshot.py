@@ -1,9 +1,16 @@
-"""The market as a scan sees it: minute bars by instrument up to one moment, kept with the scan."""
+"""The market at one moment: bars by instrument, and the figures that tasks compute from them.
+
+A snapshot is stored with its scan. The figures show neither price level nor date.
+"""
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import NormalDist
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,13 +20,16 @@ from qe_plugins.errors import DataError
 
 MINUTE = 60_000_000_000
 DAY = 1_440 * MINUTE
-FRAMES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240}
+TIMEFRAME_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240}
 PRICES = ("open", "high", "low", "close")
 FILE = "market.parquet"
+BPS = 10_000
+YEAR_MINUTES = 252 * 1_380  # 23 hours a session
+NORMAL = NormalDist()
 
 
 class SnapshotBars(msgspec.Struct, frozen=True):
-    """Complete bars of one instrument, oldest first, as float arrays; `ts` is their close, ns."""
+    """Complete bars of one instrument, oldest first, as float arrays; `ts` is the close, UTC ns."""
 
     ts: np.ndarray
     open: np.ndarray
@@ -32,7 +42,7 @@ class SnapshotBars(msgspec.Struct, frozen=True):
         return len(self.ts)
 
     def window(self, count: int, back: int = 0) -> SnapshotBars:
-        """Return the last `count` bars, leaving out the newest `back`."""
+        """Return `count` bars that end `back` bars before the last."""
         until = len(self) - back
         return SnapshotBars(*(getattr(self, name)[until - count : until] for name in COLUMNS))
 
@@ -41,17 +51,17 @@ COLUMNS = SnapshotBars.__struct_fields__
 
 
 class MarketSnapshot:
-    """What is known at `as_of` (UTC ns): nothing later is in it.
+    """Minute bars up to `as_of` (UTC ns).
 
-    `instruments` are those that traded in the last day of it, in id order: an expired contract has
+    `instruments` are those with a bar in the last 24 hours, in id order: an expired contract has
     bars and no market.
     """
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame = frame
         self.as_of = int(frame["ts"].max())  # type: ignore[arg-type]
-        alive = frame.filter(pl.col("ts") > self.as_of - DAY)
-        self.instruments = tuple(sorted(alive["instrument"].unique().to_list()))
+        recent = frame.filter(pl.col("ts") > self.as_of - DAY)
+        self.instruments = tuple(sorted(recent["instrument"].unique().to_list()))
         self._bars: dict[tuple[str, str], SnapshotBars] = {}
 
     def bars(self, instrument: str, timeframe: str) -> SnapshotBars:
@@ -59,19 +69,19 @@ class MarketSnapshot:
         key = (instrument, timeframe)
         if key not in self._bars:
             of_one = self.frame.filter(pl.col("instrument") == instrument)
-            frame = gathered(of_one, FRAMES[timeframe], self.as_of)
+            frame = resample(of_one, TIMEFRAME_MINUTES[timeframe], self.as_of)
             self._bars[key] = SnapshotBars(*(frame[name].to_numpy() for name in COLUMNS))
         return self._bars[key]
 
     def save(self, folder: Path) -> None:
-        """Write it into a folder, whole or not at all."""
+        """Write the bars into a folder atomically."""
         part = folder / f"{FILE}.part"
         self.frame.write_parquet(part)
         os.replace(part, folder / FILE)
 
     @classmethod
-    def saved(cls, folder: Path) -> MarketSnapshot:
-        """Return what `save` wrote. Raises DataError where it is gone or damaged."""
+    def load(cls, folder: Path) -> MarketSnapshot:
+        """Return the snapshot that `save` wrote. Raises DataError for a missing or damaged file."""
         try:
             return cls(pl.read_parquet(folder / FILE, glob=False))
         except (OSError, pl.exceptions.PolarsError) as error:
@@ -82,8 +92,8 @@ class MarketSnapshot:
             ) from error
 
 
-def gathered(frame: pl.DataFrame, minutes: int, as_of: int) -> pl.DataFrame:
-    """Return minute bars put together to longer ones that are complete at `as_of`."""
+def resample(frame: pl.DataFrame, minutes: int, as_of: int) -> pl.DataFrame:
+    """Return minute bars resampled to longer bars that are complete at `as_of`."""
     span = minutes * MINUTE
     ends = ((pl.col("ts") - 1) // span + 1) * span
     return (
@@ -97,3 +107,128 @@ def gathered(frame: pl.DataFrame, minutes: int, as_of: int) -> pl.DataFrame:
         )
         .filter(pl.col("ts") <= as_of)
     )
+
+
+def features_of_windows(
+    bars: SnapshotBars, count: int, shifts: Sequence[int]
+) -> list[dict[str, float]]:
+    """Return the features of windows of `count` bars; each shift is a window's end before the last.
+
+    Moves are in basis points of the first open, `momentum` in deviations, `place` is 0 at the low.
+    All windows at once: NumPy's overhead for arrays as short as one window exceeds the arithmetic.
+    """
+    rows = len(bars) - count - np.asarray(shifts)[:, None] + np.arange(count)
+    logs, volume = np.log(bars.close[rows]), bars.volume[rows]
+    moves = np.diff(logs, axis=1)
+    deviation = _or_tiny(moves.std(axis=1))
+    first, low, high = bars.open[rows[:, 0]], bars.low[rows].min(1), bars.high[rows].max(1)
+    width = high - low
+    recent = volume[:, -max(count // 5, 1) :].mean(axis=1)
+    columns = {
+        "move_bps": (BPS * (logs[:, -1] - np.log(first)), 1),
+        "deviation_bps": (BPS * deviation, 1),
+        "momentum": ((logs[:, -1] - logs[:, 0]) / (deviation * math.sqrt(count - 1)), 2),
+        "trend_t": (_trend_t(logs), 1),
+        "place": ((bars.close[rows[:, -1]] - low) / np.where(width, width, 1.0), 2),
+        "range_bps": (BPS * width / first, 1),
+        "volume_ratio": (_ratio(recent, volume.mean(axis=1)), 2),
+        "echo": (_echo(moves), 2),
+    }
+    rounded = [[round(one, digits) for one in of.tolist()] for of, digits in columns.values()]
+    return [dict(zip(columns, each, strict=True)) for each in zip(*rounded, strict=True)]
+
+
+def annual_volatility(closes: np.ndarray, minutes: int = 1) -> float:
+    """Return the annualised volatility of closes that are `minutes` apart; 0.16 is 16%."""
+    return float(np.diff(np.log(closes)).std()) * math.sqrt(YEAR_MINUTES / minutes)
+
+
+def black_76(
+    right: Literal["call", "put"], strike: float, years: float, volatility: float
+) -> dict[str, float]:
+    """Return value and Greeks of a European option on a future at 100, without interest.
+
+    `strike` is in the same units; `vega` is per point of volatility, `theta` per day.
+    """
+    forward, sign = 100.0, 1 if right == "call" else -1
+    width = volatility * math.sqrt(years)
+    d1 = math.log(forward / strike) / width + width / 2
+    d2 = d1 - width
+    density = NORMAL.pdf(d1)
+    return {
+        "value": sign * (forward * NORMAL.cdf(sign * d1) - strike * NORMAL.cdf(sign * d2)),
+        "delta": sign * NORMAL.cdf(sign * d1),
+        "gamma": density / (forward * width),
+        "vega": forward * density * math.sqrt(years) / 100,
+        "theta": -forward * density * volatility / (2 * math.sqrt(years)) / 365,
+    }
+
+
+class CrossBacktests:
+    """Backtests of moving-average crosses on one series of closes; averages are computed once."""
+
+    def __init__(self, closes: np.ndarray) -> None:
+        self._moves = np.diff(np.log(closes))
+        self._sums = np.cumsum(np.concatenate([[0.0], closes]))
+        self._averages: dict[int, np.ndarray] = {}
+
+    def backtest(self, fast: int, slow: int, cost: float) -> dict[str, float]:
+        """Return the results of one cross: long above, short below, decided at the bar before.
+
+        `cost` is a part of the price per side. Results are net, in basis points.
+        """
+        position = np.sign(self._average(fast)[slow - fast :] - self._average(slow))[:-1]
+        traded = np.abs(position)
+        traded[1:] = np.abs(position[1:] - position[:-1])  # np.diff has more overhead
+        earned = position * self._moves[slow - 1 :] - traded * cost
+        curve = earned.cumsum()
+        deviation = float(earned.std()) or 1e-12
+        half = float(earned[: len(earned) // 2].sum())
+        net = float(curve[-1])
+        return {
+            "net_bps": _bps(net),
+            "first_half_bps": _bps(half),
+            "second_half_bps": _bps(net - half),
+            "drawdown_bps": _bps(float((np.maximum.accumulate(curve) - curve).max())),
+            "trades": float(np.count_nonzero(traded)),
+            "edge_t": round(net / deviation / math.sqrt(len(earned)), 2),
+        }
+
+    def _average(self, count: int) -> np.ndarray:
+        if count not in self._averages:
+            self._averages[count] = (self._sums[count:] - self._sums[:-count]) / count
+        return self._averages[count]
+
+
+def _bps(part: float) -> float:
+    return round(part * BPS, 1)
+
+
+def _or_tiny(values: np.ndarray) -> np.ndarray:
+    """Return divisors: 1e-12 in place of 0."""
+    return np.where(values, values, 1e-12)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.where(below, above, 0.0) / np.where(below, below, 1.0)
+
+
+def _trend_t(logs: np.ndarray) -> np.ndarray:
+    """Return the t statistic of a straight line through the closes of each window."""
+    count = logs.shape[1]
+    at = np.arange(count) - (count - 1) / 2
+    width = float(at @ at)
+    centred = logs - logs.mean(axis=1, keepdims=True)
+    slope = (centred * at).sum(axis=1) / width
+    rest = centred - slope[:, None] * at
+    error = np.sqrt((rest * rest).sum(axis=1) / max(count - 2, 1) / width)
+    found: np.ndarray = slope / _or_tiny(error)
+    return found
+
+
+def _echo(moves: np.ndarray) -> np.ndarray:
+    """Return the first autocorrelation of the moves of each window."""
+    centred = moves - moves.mean(axis=1, keepdims=True)
+    next_to = (centred[:, 1:] * centred[:, :-1]).sum(axis=1)
+    found: np.ndarray = next_to / _or_tiny((centred * centred).sum(axis=1))
+    return found

@@ -1,4 +1,4 @@
-"""A tape into the market that a scan looks at. This is where the tape's heavy reader comes in."""
+"""Load a market snapshot from `data:`. Imports the reader of the catalog, which takes a second."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from qe_plugins.fleet.tasks.snapshot import PRICES, MarketSnapshot
 
 
 def open_market(loaded: LoadedFleet) -> MarketSnapshot:
-    """Return the market that a fleet's `data:` names, up to its last bar.
+    """Return the snapshot of a fleet's `data:` at its last bar.
 
     Raises DataError for bars that are not of one minute, and as `open_tape` does.
     """
     return market_of(loaded.fleet.data, loaded.data_places())
 
 
-def market_of(data: DataSettings, placed: dict[str, str]) -> MarketSnapshot:
-    """Return the market that `data:` names; `placed` says where each of its keys was written."""
+def market_of(data: DataSettings, locations: dict[str, str]) -> MarketSnapshot:
+    """Return the snapshot of `data:`; `locations` holds where each of its keys was written."""
     if not data.bars.startswith("1-MINUTE-"):
         raise DataError(
-            f"a fleet looks at one-minute bars, was '{data.bars}'.",
-            where=placed["bars"],
-            hint="Write 'bars: 1-MINUTE-LAST'; longer ones are made from them.",
+            f"a fleet needs one-minute bars, was '{data.bars}'.",
+            where=locations["bars"],
+            hint="Write 'bars: 1-MINUTE-LAST'; longer bars are computed from them.",
         )
-    where: Callable[[str], str] = placed.__getitem__
-    return MarketSnapshot(_columns(open_tape(data, where)).sort("instrument", "ts"))
+    where: Callable[[str], str] = locations.__getitem__
+    return MarketSnapshot(_read_bars(open_tape(data, where)).sort("instrument", "ts"))
 
 
-def _columns(tape: Tape) -> pl.DataFrame:
+def _read_bars(tape: Tape) -> pl.DataFrame:
     return pl.concat(
-        _read(sorted({group.file for group in one.groups}), one.contract, tape)
+        _read_contract(sorted({group.file for group in one.groups}), one.contract, tape)
         for one in tape.series
         if one.kind is RecordKind.BARS
     )
 
 
-def _read(files: list[Path], contract: str, tape: Tape) -> pl.DataFrame:
+def _read_contract(files: list[Path], contract: str, tape: Tape) -> pl.DataFrame:
     ts = pl.col("ts_init").cast(pl.Int64)
     return (
         scanned(files, *PRICES, "volume")

@@ -1,4 +1,4 @@
-"""What workers are asked about: atomic, typed, and derived from the market state alone."""
+"""Tasks of the workers: typed, one question each, computed from the market snapshot alone."""
 
 from __future__ import annotations
 
@@ -9,35 +9,43 @@ from typing import Any, Literal
 import msgspec
 
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
-from qe_plugins.fleet.tasks.features import CrossBacktests, black_76, features_of_windows, realised
-from qe_plugins.fleet.tasks.snapshot import MarketSnapshot, SnapshotBars
+from qe_plugins.fleet.tasks.snapshot import (
+    CrossBacktests,
+    MarketSnapshot,
+    SnapshotBars,
+    annual_volatility,
+    black_76,
+    features_of_windows,
+)
 
 
 class SharedComputations:
-    """Figures of a market for a list of tasks, each worked out once."""
+    """Figures that several tasks of a list share, each computed when first used."""
 
     def __init__(self, tasks: Tasks, market: MarketSnapshot) -> None:
         self._tasks, self._market = tasks, market
-        self._known: dict[tuple[Any, ...], Any] = {}  # a cache on a method would keep the market
+        self._known: dict[
+            tuple[Any, ...], Any
+        ] = {}  # functools.cache on a method would keep the market alive
 
     def shifts(self, bars: SnapshotBars, count: int) -> Sequence[int]:
-        """Return by how many bars the windows of `count` end before the last."""
+        """Return how many bars before the last the windows of `count` bars end."""
         wanted = self._tasks.windows
         if wanted is None:
             return ()
-        most = min(wanted.back * wanted.stride, len(bars) - count + 1)
-        return range(0, most, wanted.stride)
+        end = min(wanted.back * wanted.stride, len(bars) - count + 1)
+        return range(0, end, wanted.stride)
 
     def features(self, name: str, frame: str, count: int) -> dict[int, dict[str, float]]:
-        """Return the features of every window of a size, by how far back it ends."""
+        """Return the features of every window of `count` bars, by its shift."""
         return self._once(self._features, name, frame, count)
 
     def crosses(self, name: str, frame: str, count: int) -> CrossBacktests:
-        """Return the averages of the latest `count` closes."""
+        """Return the backtests on the latest `count` closes."""
         return self._once(self._crosses, name, frame, count)
 
     def volatility(self, name: str, lookback: int) -> tuple[float, float]:
-        """Return the realised volatility over so many minutes, and over their last quarter."""
+        """Return the annualised volatility over `lookback` minutes, and over their last quarter."""
         return self._once(self._volatility, name, lookback)
 
     def _once[T](self, work: Callable[..., T], *about: Any) -> T:
@@ -57,16 +65,16 @@ class SharedComputations:
 
     def _volatility(self, name: str, lookback: int) -> tuple[float, float]:
         closes = self._market.bars(name, "1m").close[-lookback - 1 :]
-        return realised(closes), realised(closes[-lookback // 4 :])
+        return annual_volatility(closes), annual_volatility(closes[-lookback // 4 :])
 
 
 DAYS = 365
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """One question. `id` names it, `instrument` and `detail` are what an answer is about.
+    """One question. `instrument` and `detail` make the target, which an answer cannot choose.
 
-    An answer cannot choose its target: it is the task's.
+    `ends` is the close of the last bar in UTC nanoseconds, `facts` are the computed figures.
     """
 
     id: str
@@ -77,7 +85,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 
     @property
     def target(self) -> str:
-        """Return what answers of several workers are put together under."""
+        """Return the key under which answers of several workers are aggregated."""
         return f"{self.instrument} {self.detail}"
 
 
@@ -98,7 +106,7 @@ class OptionTask(Task, frozen=True, kw_only=True, tag="option"):
 
 
 class BacktestTask(Task, frozen=True, kw_only=True, tag="backtest"):
-    """One parameter set and how it fared; the result is computed here, never asked."""
+    """One parameter set and its result, which is computed here and not by a model."""
 
     timeframe: str
     fast: int
@@ -106,50 +114,52 @@ class BacktestTask(Task, frozen=True, kw_only=True, tag="backtest"):
     bars: int
 
 
-type Draw = tuple[str, tuple[Any, ...]]
-"""A task not yet made: its kind and its parameters."""
+type TaskParameters = tuple[str, tuple[Any, ...]]
+"""The kind of a task and the parameters to build it from."""
 
 
 class TaskList:
-    """The tasks of one coordinator over a market, made when they are drawn."""
+    """The tasks of one coordinator over a market, built when indexed."""
 
     def __init__(self, tasks: Tasks, market: MarketSnapshot) -> None:
         self._market, self._shared = market, SharedComputations(tasks, market)
         self._cost = tasks.backtests.cost if tasks.backtests else 0.0
-        self._draws = [
-            *(_windows(tasks.windows, market, self._shared) if tasks.windows else ()),
-            *(_options(tasks.options, market) if tasks.options else ()),
-            *(_backtests(tasks.backtests, market) if tasks.backtests else ()),
+        self._parameters = [
+            *(_window_parameters(tasks.windows, market, self._shared) if tasks.windows else ()),
+            *(_option_parameters(tasks.options, market) if tasks.options else ()),
+            *(_backtest_parameters(tasks.backtests, market) if tasks.backtests else ()),
         ]
 
     def __len__(self) -> int:
-        return len(self._draws)
+        return len(self._parameters)
 
-    def __getitem__(self, seat: int) -> Task:
-        kind, parameters = self._draws[seat]
+    def __getitem__(self, number: int) -> Task:
+        kind, parameters = self._parameters[number]
         match kind:
             case "window":
-                return _window(self._market, self._shared, *parameters)
+                return _window_task(self._market, self._shared, *parameters)
             case "option":
-                return _option(self._market, self._shared, *parameters)
+                return _option_task(self._market, self._shared, *parameters)
             case _:
-                return _backtest(self._market, self._shared, self._cost, *parameters)
+                return _backtest_task(self._market, self._shared, self._cost, *parameters)
 
 
-def _windows(wanted: Windows, market: MarketSnapshot, shared: SharedComputations) -> Iterator[Draw]:
+def _window_parameters(
+    wanted: Windows, market: MarketSnapshot, shared: SharedComputations
+) -> Iterator[TaskParameters]:
     for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
         shifts = shared.shifts(market.bars(name, frame), bars)
         yield from (("window", (name, frame, bars, back)) for back in shifts)
 
 
-def _options(wanted: Options, market: MarketSnapshot) -> Iterator[Draw]:
+def _option_parameters(wanted: Options, market: MarketSnapshot) -> Iterator[TaskParameters]:
     for name, lookback in product(market.instruments, wanted.lookbacks):
         if len(market.bars(name, "1m")) > lookback:
             grid = product(wanted.days, wanted.rights, wanted.moneyness)
             yield from (("option", (name, lookback, *one)) for one in grid)
 
 
-def _backtests(wanted: Backtests, market: MarketSnapshot) -> Iterator[Draw]:
+def _backtest_parameters(wanted: Backtests, market: MarketSnapshot) -> Iterator[TaskParameters]:
     for name, frame, bars in product(market.instruments, wanted.timeframes, wanted.bars):
         if len(market.bars(name, frame)) >= bars:
             pairs = product(wanted.slow, wanted.fast)
@@ -160,7 +170,7 @@ def _backtests(wanted: Backtests, market: MarketSnapshot) -> Iterator[Draw]:
             )
 
 
-def _window(
+def _window_task(
     market: MarketSnapshot, shared: SharedComputations, name: str, frame: str, count: int, back: int
 ) -> WindowTask:
     bars = market.bars(name, frame).window(count, back)
@@ -175,7 +185,7 @@ def _window(
     )
 
 
-def _option(
+def _option_task(
     market: MarketSnapshot,
     shared: SharedComputations,
     name: str,
@@ -201,7 +211,7 @@ def _option(
     )
 
 
-def _backtest(
+def _backtest_task(
     market: MarketSnapshot,
     shared: SharedComputations,
     cost: float,

@@ -1,6 +1,6 @@
-"""What a worker process does for a scan: run a supervisor's workers, ask a parent's model.
+"""Activities of a worker process: run a supervisor's workers, ask a parent's model.
 
-Both may be done again, by any process: what was answered is in the ledger, and is not asked twice.
+Both may be repeated by any process: recorded answers are in the ledger and are not asked again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from qe_plugins.errors import QeError
 from qe_plugins.fleet.scan.lifecycle import Scan
 from qe_plugins.fleet.scan.outcome import NodeOutcome
-from qe_plugins.fleet.scan.runner import ScanRunner, asked
+from qe_plugins.fleet.scan.runner import ScanRunner, ask_model
 from qe_plugins.fleet.scan.store import ParentDecision
 from qe_plugins.fleet.temporal.open_scans import OpenScans
 from qe_plugins.fleet.temporal.payloads import (
@@ -27,78 +27,80 @@ from qe_plugins.fleet.temporal.payloads import (
 )
 from qe_plugins.fleet.tree import Node, rank_of, tree_of
 
-EVERY = 1.0
-"""Seconds between two signs of life."""
+HEARTBEAT = 1.0
+"""Seconds between two heartbeats."""
 
 
 class ScanActivities:
-    """The activities of one process. `say` is told what was done, a line each."""
+    """The activities of one process. `log` is called with a line for each that ended."""
 
-    def __init__(self, scans: OpenScans, say: Callable[[str], None]) -> None:
-        self._scans, self._say = scans, say
+    def __init__(self, scans: OpenScans, log: Callable[[str], None]) -> None:
+        self._scans, self._log = scans, log
 
     @activity.defn(name=POOL)
-    async def pool(self, order: SupervisorInput) -> SubtreeResult:
-        """Run a supervisor's workers, and return what they come to."""
-        began = _now() - order.elapsed
-        async with _alive(), self._scans.use(order.scan) as opened:
-            scan, node = opened.scan, _node(opened.scan, order.node)
-            kept = scan.folder.decisions(keep=False)
-            runtime = ScanRunner(scan.fleet, scan.questions, opened.client, kept)
-            whole, missing = await runtime.pooled(node, began, order.calls)
-            asks = opened.parents.request(node, [], whole) is not None
-        answered = whole.aggregate.answered if whole.aggregate else 0
-        self._tell(order.scan, whole, f"{answered} of {answered + len(missing)} workers answered")
-        closing = ParentDecision(node=node.id, missing=missing)
-        return SubtreeResult(outcome=whole, decisions=(closing,), asks=asks)
+    async def pool(self, job: SupervisorInput) -> SubtreeResult:
+        """Run a supervisor's workers, and return their aggregate."""
+        began = _now() - job.elapsed
+        async with _heartbeats(), self._scans.use(job.scan) as opened:
+            scan, node = opened.scan, _find_node(opened.scan, job.node)
+            decisions = scan.folder.decisions(write=False)
+            runner = ScanRunner(scan.fleet, scan.requests, opened.client, decisions)
+            outcome, missing = await runner.run_supervisor(node, began, job.calls)
+            asks = opened.rules.request(node, [], outcome) is not None
+        answered = outcome.aggregate.answered if outcome.aggregate else 0
+        self._log_outcome(
+            job.scan, outcome, f"{answered} of {answered + len(missing)} workers answered"
+        )
+        decision = ParentDecision(node=node.id, missing=missing)
+        return SubtreeResult(outcome=outcome, decisions=(decision,), asks=asks)
 
     @activity.defn(name=DECIDE)
-    async def decide(self, order: ParentInput) -> NodeOutcome:
-        """Put together what a parent heard, ask its model where it asks, and return its outcome."""
-        began = _now() - order.elapsed
-        async with _alive(), self._scans.use(order.scan) as opened:
-            scan, node = opened.scan, _node(opened.scan, order.node)
-            whole = order.whole or opened.parents.pooled(node, order.heard, order.missing)
-            request = opened.parents.request(node, order.heard, whole)
+    async def decide(self, job: ParentInput) -> NodeOutcome:
+        """Aggregate a parent's children, ask its model where it has one, return its outcome."""
+        began = _now() - job.elapsed
+        async with _heartbeats(), self._scans.use(job.scan) as opened:
+            scan, node = opened.scan, _find_node(opened.scan, job.node)
+            aggregate = job.aggregate or opened.rules.aggregate(node, job.included, job.missing)
+            request = opened.rules.request(node, job.included, aggregate)
             if request is None:
-                return whole
+                return aggregate
             deadline = began + rank_of(scan.fleet, node.level).deadline
-            role = scan.questions.role(node)
-            spoken = await asked(opened.client, node, role, request, deadline)
-        outcome = spoken.of_parent(whole)
-        self._tell(order.scan, outcome, "decided")
+            kind = scan.requests.answer_type(node)
+            answer = await ask_model(opened.client, request, kind, deadline)
+        outcome = answer.with_verdict(aggregate)
+        self._log_outcome(job.scan, outcome, "decided")
         return outcome
 
-    def _tell(self, scan: str, outcome: NodeOutcome, what: str) -> None:
+    def _log_outcome(self, scan: str, outcome: NodeOutcome, what: str) -> None:
         why = outcome.missing or outcome.failure
-        self._say(f"{scan} {outcome.node} {what}{f', {why}' if why else ''}")
+        self._log(f"{scan} {outcome.node} {what}{f', {why}' if why else ''}")
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _node(scan: Scan, name: str) -> Node:
+def _find_node(scan: Scan, name: str) -> Node:
     node = tree_of(scan.fleet).find(name)
     assert node is not None
     return node
 
 
 @asynccontextmanager
-async def _alive() -> AsyncIterator[None]:
-    """Give signs of life meanwhile. An error ends the scan: only a lost process is tried again."""
-    beating = asyncio.create_task(_beat())
+async def _heartbeats() -> AsyncIterator[None]:
+    """Send heartbeats within the block. An error ends the scan: only a lost process is retried."""
+    heartbeats = asyncio.create_task(_send_heartbeats())
     try:
         yield
     except Exception as error:
         kind = type(error).__name__
-        said = str(error) if isinstance(error, QeError) else f"{kind}: {error}"
-        raise ApplicationError(said, type=kind, non_retryable=True) from error
+        message = str(error) if isinstance(error, QeError) else f"{kind}: {error}"
+        raise ApplicationError(message, type=kind, non_retryable=True) from error
     finally:
-        beating.cancel()
+        heartbeats.cancel()
 
 
-async def _beat() -> None:
+async def _send_heartbeats() -> None:
     while True:
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(HEARTBEAT)
         activity.heartbeat()

@@ -1,7 +1,7 @@
-"""How the calls that may be in flight are divided among supervisors that know nothing of another.
+"""Split of `calls.concurrency` among supervisors, which do not communicate.
 
-Each has its own part and the parts together are never more than the whole, whatever process runs
-them.
+Each supervisor has a share of its own; together the shares never exceed the limit, whichever
+processes run them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from qe_plugins.errors import FleetError
 from qe_plugins.fleet.tree import Level, Tree
 
 MOST = 1_000
-"""Captains of a tree, or supervisors of a captain: the history that a server keeps of a workflow
-holds some ten events of each, and no more than 10,240 altogether."""
+"""Captains of a tree, or supervisors of a captain: a workflow's history on the server takes about
+ten events for each, and is limited to 10,240."""
 
 
 class ConcurrencySplit(msgspec.Struct, frozen=True):
-    """So many captains at once, so many supervisors of each, so many calls of each of those."""
+    """Captains at once, supervisors at once per captain, calls in flight per supervisor."""
 
     captains: int
     supervisors: int
@@ -28,7 +28,7 @@ class ConcurrencySplit(msgspec.Struct, frozen=True):
 
 
 def split(tree: Tree, concurrency: int) -> ConcurrencySplit:
-    """Return the division with the fewest rounds of calls. Raises FleetError for a wide tree."""
+    """Return the split with the fewest rounds of calls. Raises FleetError for a tree too wide."""
     captains, supervisors, workers = tree.counts()[Level.CAPTAIN], *tree.widths[2:]
     if max(captains, supervisors) > MOST:
         raise FleetError(

@@ -1,4 +1,4 @@
-"""Where the cluster is, and a connection to it: options first, then the environment and `.env`.
+"""Address of a Temporal cluster and a connection to it: options, then environment and `.env`.
 
 The variables are those of every Temporal client: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
 TEMPORAL_API_KEY, TEMPORAL_TLS and TEMPORAL_TLS_*.
@@ -21,14 +21,14 @@ from qe_plugins.errors import FleetError
 from qe_plugins.fleet.temporal.payloads import CONVERTER
 
 ADDRESS, NAMESPACE = "127.0.0.1:7233", "default"
-SOON = 4.0
-"""Seconds in which a server that is there has answered."""
+TIMEOUT = 4.0
+"""Seconds within which a reachable server answers."""
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
-    """Which server, which namespace on it, and which task queue scans and workers meet at.
+    """Server, namespace, and the task queue of scans and workers.
 
-    None is what the environment says, or else a development server on this machine.
+    None stands for the environment's value, or else a development server on this machine.
     """
 
     address: str | None = None
@@ -36,32 +36,32 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
 
 
-async def connected(cluster: Cluster) -> Client:
-    """Return a connection to a server that has answered. Raises FleetError where none does."""
+async def connect(cluster: Cluster) -> Client:
+    """Return a connection to a server that has answered. Raises FleetError where it does not."""
     wanted = settings(cluster)
     where = f"Temporal at {wanted['target_host']}"
     try:
-        async with asyncio.timeout(SOON + 1):
+        async with asyncio.timeout(TIMEOUT + 1):
             client = await Client.connect(**wanted, data_converter=CONVERTER)
-            await client.count_workflows(rpc_timeout=timedelta(seconds=SOON))
+            await client.count_workflows(rpc_timeout=timedelta(seconds=TIMEOUT))
     except TimeoutError as error:
-        raise _refusal(f"did not answer within {SOON:g} s.", where) from error
+        raise _unreachable(f"did not answer within {TIMEOUT:g} s.", where) from error
     except RPCError as error:
-        raise _refused(error, where, client.namespace) from error
+        raise _refused_by_server(error, where, client.namespace) from error
     except (RuntimeError, ValueError) as error:
-        raise _refusal(f"cannot be reached: {_said(error)}.", where) from error
+        raise _unreachable(f"cannot be reached: {_error_message(error)}.", where) from error
     return client
 
 
 def settings(cluster: Cluster) -> dict[str, Any]:
-    """Return what `Client.connect` is told. Raises FleetError for variables that mean nothing."""
+    """Return the arguments of `Client.connect`. Raises FleetError for invalid variables."""
     try:
         known = ClientConfig.load_client_connect_config(
             disable_file=True,
             override_env_vars={name: value for name, value in variables().items() if value},
         )
     except (RuntimeError, ValueError, OSError) as error:
-        raise FleetError(f"{_said(error)}.", where="Temporal's settings") from error
+        raise FleetError(f"{_error_message(error)}.", where="Temporal's settings") from error
     settings: dict[str, Any] = {"target_host": ADDRESS, "namespace": NAMESPACE, **known}
     if cluster.address:
         settings["target_host"] = cluster.address
@@ -70,19 +70,21 @@ def settings(cluster: Cluster) -> dict[str, Any]:
     return settings
 
 
-def _refused(error: RPCError, where: str, namespace: str) -> FleetError:
+def _refused_by_server(error: RPCError, where: str, namespace: str) -> FleetError:
     match error.status:
         case RPCStatusCode.NOT_FOUND:
             hint = "Name one with --namespace or TEMPORAL_NAMESPACE."
             return FleetError(f"has no namespace '{namespace}'.", where=where, hint=hint)
         case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
-            hint = "Look at TEMPORAL_API_KEY, or at TEMPORAL_TLS_CLIENT_CERT_PATH and its key."
-            return FleetError(f"lets nobody in: {_said(error)}.", where=where, hint=hint)
+            hint = "Check TEMPORAL_API_KEY, or TEMPORAL_TLS_CLIENT_CERT_PATH and its key."
+            return FleetError(
+                f"refused the credentials: {_error_message(error)}.", where=where, hint=hint
+            )
         case _:
-            return _refusal(f"cannot be reached: {_said(error)}.", where)
+            return _unreachable(f"cannot be reached: {_error_message(error)}.", where)
 
 
-def _refusal(what: str, where: str) -> FleetError:
+def _unreachable(what: str, where: str) -> FleetError:
     hint = (
         "Name yours with --address or TEMPORAL_ADDRESS, or start one: "
         "`uv run temporal server start-dev`."
@@ -90,8 +92,8 @@ def _refusal(what: str, where: str) -> FleetError:
     return FleetError(what, where=where, hint=hint)
 
 
-def _said(error: BaseException) -> str:
-    """Return an error in a line; of the SDK's nested ones, the innermost message."""
+def _error_message(error: BaseException) -> str:
+    """Return an error on one line; of nested SDK errors, the innermost message."""
     text = " ".join(str(error).split()).rstrip(".")
     found = re.findall(r'message: "([^"]+)"', text)
     return str(found[-1]) if found else text

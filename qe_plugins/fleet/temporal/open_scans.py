@@ -1,9 +1,8 @@
-"""The scans that a worker process has open: each with one client, whoever in it asks."""
+"""Scans that a worker process has open, each with one client for all its calls."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,29 +17,30 @@ from qe_plugins.fleet.scan.decisions import ParentRules
 from qe_plugins.fleet.scan.lifecycle import Scan
 from qe_plugins.llm.client.client import Client
 from qe_plugins.llm.pricing.price_list import price_list
+from qe_plugins.llm.providers.registry import import_sdk
 
-KEPT = 4
-"""Scans that stay open though nobody uses them: a market and some connections each."""
+IDLE_SCANS = 4
+"""Open scans above which unused ones are closed: each has a market and connections."""
 
 
 class OpenScan:
-    """A scan, and the client that all of it in this process asks by."""
+    """A scan and its client in this process."""
 
     def __init__(self, scan: Scan, client: Client) -> None:
         self.scan, self.client = scan, client
-        self.parents = ParentRules(scan.fleet, scan.questions)
+        self.rules = ParentRules(scan.fleet, scan.requests)
         self.users = 0
         self._lock: FileLock | None = None
         self._locking = asyncio.Lock()
 
     async def join(self) -> None:
-        """Say to other processes that this one has calls of the scan; a user has begun."""
+        """Mark this process as a worker of the scan, for a user that begins."""
         async with self._locking:
             if self._lock is None:
-                self._lock = await asyncio.to_thread(self.scan.folder.worked_on)
+                self._lock = await asyncio.to_thread(self.scan.folder.worker_lock)
 
     async def leave(self) -> None:
-        """Say that it has none any more, once the last user is gone and all calls have ended."""
+        """Remove the mark once the last user has left and all its calls have ended."""
         self.users -= 1
         if not self.users:
             await self.client.drain()
@@ -50,8 +50,8 @@ class OpenScan:
                 self._lock = None
 
 
-def _read(scan_id: str) -> Scan:
-    """Return a scan, with the SDKs imported that its client wants: the loop has other scans."""
+def _load_scan(scan_id: str) -> Scan:
+    """Return a scan, with the SDKs of its providers imported here and not on the event loop."""
     try:
         scan, known = lifecycle.reopen(scan_id), price_list()
     except FleetError as error:
@@ -61,7 +61,7 @@ def _read(scan_id: str) -> Scan:
             hint="It must have the scan's QE_HOME.",
         ) from error
     for name in providers(scan.fleet, known):
-        importlib.import_module(f"qe_plugins.llm.{known.provider(name).sdk}")
+        import_sdk(known.provider(name))
     return scan
 
 
@@ -75,27 +75,29 @@ class OpenScans:
 
     @asynccontextmanager
     async def use(self, scan_id: str) -> AsyncIterator[OpenScan]:
-        """Yield a scan. Raises as `scanning.reopen` does, and ModelError where a key is missing."""
+        """Yield a scan. Raises as `lifecycle.reopen` does, and ModelError for a missing key."""
         async with self._opening:
-            one = self._open.pop(scan_id, None) or await self._opened(scan_id)
+            one = self._open.pop(scan_id, None) or await self._open_scan(scan_id)
             self._open[scan_id] = one  # the last used is the last in order
             one.users += 1
-            await self._close_the_oldest()
+            await self._close_idle()
         try:
             await one.join()
             yield one
         finally:
-            leaving = asyncio.create_task(one.leave())  # calls of nobody's go on a while
+            leaving = asyncio.create_task(
+                one.leave()
+            )  # calls without a waiting user may still be in flight
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
 
-    async def _opened(self, scan_id: str) -> OpenScan:
-        scan = await asyncio.to_thread(_read, scan_id)
-        return OpenScan(scan, lifecycle.client_of(scan, company=True))
+    async def _open_scan(self, scan_id: str) -> OpenScan:
+        scan = await asyncio.to_thread(_load_scan, scan_id)
+        return OpenScan(scan, lifecycle.open_client(scan, shared=True))
 
-    async def _close_the_oldest(self) -> None:
+    async def _close_idle(self) -> None:
         idle = [name for name, one in self._open.items() if not one.users]
-        for name in idle[: max(0, len(self._open) - KEPT)]:
+        for name in idle[: max(0, len(self._open) - IDLE_SCANS)]:
             await self._open.pop(name).client.aclose()
 
     async def __aenter__(self) -> Self:

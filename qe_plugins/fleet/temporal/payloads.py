@@ -1,6 +1,7 @@
-"""What a scan's workflows and activities tell each other: plain data, small enough for a history.
+"""Inputs and outputs of workflows and activities: plain data, small enough for a history.
 
-Requests and answers are not among it. They are in the ledger, which every process here can reach.
+Requests and answers are not part of it: they are in the ledger, which all processes share. Names
+on the wire differ from the attributes where the struct says so.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from qe_plugins.fleet.temporal.concurrency_split import ConcurrencySplit, split
 from qe_plugins.fleet.tree import Level, Tree, rank_of, tree_of
 
 POOL, DECIDE = "pool", "decide"
-PROGRESS, SPOKEN = "progress", "spoken"
-"""What a scan's workflow can be asked while it runs."""
+PROGRESS, DECIDED = "progress", "spoken"
+"""Queries that a running scan workflow answers."""
 
 
 class ScanInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A scan to be run. `deadlines` are in seconds from its start, by rank."""
+    """A scan to run. `deadlines` are in seconds from its start, by rank."""
 
     scan: str
     tree: Tree
@@ -37,16 +38,16 @@ class ScanInput(msgspec.Struct, frozen=True, kw_only=True):
     split: ConcurrencySplit
 
 
-class CaptainInput(msgspec.Struct, frozen=True, kw_only=True):
+class CaptainInput(msgspec.Struct, frozen=True, kw_only=True, rename={"scan": "order"}):
     """One captain's part of a scan that began at `began`, in seconds since the epoch."""
 
-    order: ScanInput
+    scan: ScanInput
     node: str
     began: float
 
 
 class SupervisorInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A supervisor to be run, `elapsed` seconds into its scan, with so many `calls` at once."""
+    """A supervisor to run, `elapsed` seconds into its scan, with `calls` in flight at most."""
 
     scan: str
     node: str
@@ -54,22 +55,25 @@ class SupervisorInput(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
 
 
-class ParentInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A parent to decide with those `heard`, without those `missing`.
+PARENT_NAMES = {"included": "heard", "aggregate": "whole"}
 
-    `whole` is what a supervisor's workers came to, worked out before.
+
+class ParentInput(msgspec.Struct, frozen=True, kw_only=True, rename=PARENT_NAMES):
+    """A parent to decide with its children `included`, without those `missing`.
+
+    `aggregate` is the outcome of a supervisor's workers where it is already known.
     """
 
     scan: str
     node: str
     elapsed: float
-    heard: tuple[NodeOutcome, ...] = ()
+    included: tuple[NodeOutcome, ...] = ()
     missing: dict[str, str] = {}
-    whole: NodeOutcome | None = None
+    aggregate: NodeOutcome | None = None
 
 
 class SubtreeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a part of the tree hands up: its outcome, and every decision made in it.
+    """Result of a subtree: the outcome of its root and every decision taken in it.
 
     `asks` says that a supervisor's own model is still to be asked.
     """
@@ -80,22 +84,22 @@ class SubtreeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScanOutput(msgspec.Struct, frozen=True, kw_only=True):
-    """A scan at its end: every decision that was made, and the seconds that it took."""
+    """Result of a scan's workflow: every decision, and the seconds it took."""
 
     decisions: tuple[ParentDecision, ...]
     seconds: float
 
 
 class RankCount(msgspec.Struct, frozen=True):
-    """How many of one rank are being worked on, are done, and have failed."""
+    """Nodes of one rank that are being worked on, are done, and have failed."""
 
     open: int = 0
     done: int = 0
     failed: int = 0
 
 
-def order_of(scan: str, fleet: Fleet) -> ScanInput:
-    """Return what a workflow is told of a scan. Raises FleetError for too wide a tree."""
+def scan_input(scan: str, fleet: Fleet) -> ScanInput:
+    """Return the input of a scan's workflow. Raises FleetError for a tree too wide."""
     tree = tree_of(fleet)
     return ScanInput(
         scan=scan,
@@ -106,7 +110,7 @@ def order_of(scan: str, fleet: Fleet) -> ScanInput:
 
 
 class RecordConverter(EncodingPayloadConverter):
-    """JSON by msgspec, which is strict where the standard library guesses."""
+    """JSON by msgspec, which validates types strictly."""
 
     @property
     def encoding(self) -> str:
@@ -122,12 +126,15 @@ class RecordConverter(EncodingPayloadConverter):
 
 
 class Payloads(CompositePayloadConverter):
-    """What the SDK converts, with our JSON in the place of its own."""
+    """The SDK's converters, with msgspec's JSON in place of its own."""
 
     def __init__(self) -> None:
-        usual = DefaultPayloadConverter().converters
+        converters = DefaultPayloadConverter().converters
         super().__init__(
-            *(RecordConverter() if name == b"json/plain" else one for name, one in usual.items())
+            *(
+                RecordConverter() if name == b"json/plain" else one
+                for name, one in converters.items()
+            )
         )
 
 
@@ -137,6 +144,6 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 for _kind in (ScanInput, CaptainInput, SubtreeResult, ScanOutput, NodeOutcome):
-    _decoder(_kind)  # a workflow's sandbox does not let msgspec look for the types of fields
+    _decoder(_kind)  # in a workflow's sandbox msgspec cannot resolve the types of fields
 
 CONVERTER = DataConverter(payload_converter_class=Payloads)

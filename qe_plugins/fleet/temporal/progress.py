@@ -1,4 +1,4 @@
-"""What a running scan says meanwhile: coordinators on the bus as they decide, and how far it is."""
+"""Poll a running scan: publish coordinators' messages as they decide, and show its progress."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from qe_plugins.fleet.temporal.payloads import RankCount, ScanOutput
 from qe_plugins.fleet.temporal.workflows import ScanWorkflow
 from qe_plugins.fleet.tree import Level, tree_of
 
-EVERY = 1.0
-"""Seconds between two questions to a running scan."""
+POLL_INTERVAL = 1.0
+"""Seconds between two queries to a running scan."""
 
-SOON = timedelta(seconds=3)
+TIMEOUT = timedelta(seconds=3)
 
-type Look = Callable[[dict[Level, RankCount]], None]
+type OnProgress = Callable[[dict[Level, RankCount]], None]
 
 
-class Listener:
-    """Listens to one scan."""
+class ProgressPoller:
+    """Polls one scan. `say` is called with a notice, `on_progress` with the counts by rank."""
 
     def __init__(
         self,
@@ -37,42 +37,45 @@ class Listener:
         scan: Scan,
         queue: str,
         say: Callable[[str], None],
-        look: Look | None,
+        on_progress: OnProgress | None,
     ) -> None:
         self._client, self._handle, self._scan, self._queue = client, handle, scan, queue
-        self._say, self._look = say, look
+        self._say, self._on_progress = say, on_progress
         self._tree = tree_of(scan.fleet)
-        self._alone = False
+        self._no_workers = False
 
-    async def listen(self) -> None:
-        """Listen until cancelled. Whoever cannot be heard is asked again."""
+    async def poll(self) -> None:
+        """Poll until cancelled; a query that fails is repeated."""
         with Outbox() as bus:
             while True:
-                await asyncio.sleep(EVERY)
+                await asyncio.sleep(POLL_INTERVAL)
                 try:
-                    await self._ask(bus)
+                    await self._query(bus)
                 except (RPCError, WorkflowQueryFailedError):
-                    await self._tell_if_alone()
+                    await self._report_missing_workers()
 
-    async def _ask(self, bus: Outbox) -> None:
-        for outcome in await self._handle.query(ScanWorkflow.spoken, rpc_timeout=SOON):
+    async def _query(self, bus: Outbox) -> None:
+        for outcome in await self._handle.query(ScanWorkflow.decided, rpc_timeout=TIMEOUT):
             node = self._tree.find(outcome.node)
             assert node is not None
             lifecycle.publish(bus, self._scan, node, outcome)
-        if self._look is not None:
-            self._look(await self._handle.query(ScanWorkflow.progress, rpc_timeout=SOON))
+        if self._on_progress is not None:
+            counts = await self._handle.query(ScanWorkflow.progress, rpc_timeout=TIMEOUT)
+            self._on_progress(counts)
 
-    async def _tell_if_alone(self) -> None:
-        """Say once that nobody works on the queue."""
-        asked = DescribeTaskQueueRequest(
+    async def _report_missing_workers(self) -> None:
+        """Say once that no worker polls the queue."""
+        request = DescribeTaskQueueRequest(
             namespace=self._client.namespace,
             task_queue=TaskQueue(name=self._queue),
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
         )
         try:
-            queue = await self._client.workflow_service.describe_task_queue(asked, timeout=SOON)
+            queue = await self._client.workflow_service.describe_task_queue(
+                request, timeout=TIMEOUT
+            )
         except RPCError:
             return
-        if not queue.pollers and not self._alone:
+        if not queue.pollers and not self._no_workers:
             self._say(f"no worker on queue {self._queue} yet: start one with `qe fleet worker`")
-        self._alone = not queue.pollers
+        self._no_workers = not queue.pollers

@@ -1,7 +1,7 @@
-"""A scan on a cluster, from the process that wants it: begin or join it, wait, put it on the shelf.
+"""Run a scan on a cluster: start or join its workflow, wait, and store its result.
 
-The workflow's id is the scan's, so whoever resumes a scan joins the one that runs. What ends it is
-worked out here, from the decisions and the ledger: the same way as a replay, so the same answer.
+The workflow's id is the scan's, so a resumed scan joins the running one. The result is computed
+here from the decisions and the ledger, in the same way as a replay, so it is the same.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from qe_plugins.errors import FleetError, ReplayMiss
 from qe_plugins.fleet.scan import lifecycle
-from qe_plugins.fleet.scan.lifecycle import Scan, on_a_fast_loop
+from qe_plugins.fleet.scan.lifecycle import Scan, run_on_uvloop
 from qe_plugins.fleet.scan.outcome import ScanResult
-from qe_plugins.fleet.temporal.connection import Cluster, connected
-from qe_plugins.fleet.temporal.payloads import ScanOutput, order_of
-from qe_plugins.fleet.temporal.progress import Listener, Look
+from qe_plugins.fleet.temporal.connection import Cluster, connect
+from qe_plugins.fleet.temporal.payloads import ScanOutput, scan_input
+from qe_plugins.fleet.temporal.progress import OnProgress, ProgressPoller
 from qe_plugins.fleet.temporal.workflows import ScanWorkflow
 
-PATIENCE = 60.0
-"""Seconds without a word from the server after which it is gone."""
+SERVER_LOST = 60.0
+"""Seconds without a response after which the server counts as lost."""
 
 GONE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
@@ -34,19 +34,21 @@ type Say = Callable[[str], None]
 
 
 def refuse_unreachable(cluster: Cluster) -> None:
-    """Raise FleetError where no server answers, before anything is read or written."""
-    asyncio.run(connected(cluster))
+    """Raise FleetError where the server does not answer, before anything is read or written."""
+    asyncio.run(connect(cluster))
 
 
-def run(scan: Scan, cluster: Cluster, *, say: Say, look: Look | None = None) -> ScanResult:
-    """Run a scan on a cluster to its end, or join it where it runs, and return what came of it.
+def run(
+    scan: Scan, cluster: Cluster, *, say: Say, on_progress: OnProgress | None = None
+) -> ScanResult:
+    """Run a scan on a cluster to its end, or join it where it runs, and return its result.
 
-    `say` is told what stands in the way, `look` how far it is. Raises FleetError where the server
-    is lost or the scan failed; it can be resumed then.
+    `say` is called with a notice such as missing workers, `on_progress` with the counts by rank.
+    Raises FleetError where the server is lost or the scan failed; it can be resumed then.
     """
-    ended = on_a_fast_loop(_ended(scan, cluster, say, look))
+    ended = run_on_uvloop(_run_workflow(scan, cluster, say, on_progress))
     try:
-        return lifecycle.gather(scan, ended.decisions, ended.seconds)
+        return lifecycle.collect(scan, ended.decisions, ended.seconds)
     except ReplayMiss as error:
         raise FleetError(
             "its answers are not in the ledger here.",
@@ -55,27 +57,29 @@ def run(scan: Scan, cluster: Cluster, *, say: Say, look: Look | None = None) -> 
         ) from error
 
 
-async def _ended(scan: Scan, cluster: Cluster, say: Say, look: Look | None) -> ScanOutput:
-    client = await connected(cluster)
-    handle = await _begun(client, scan, cluster.queue)
-    listener = Listener(client, handle, scan, cluster.queue, say, look)
-    listening = asyncio.create_task(listener.listen())
+async def _run_workflow(
+    scan: Scan, cluster: Cluster, say: Say, on_progress: OnProgress | None
+) -> ScanOutput:
+    client = await connect(cluster)
+    handle = await _start_or_join(client, scan, cluster.queue)
+    poller = ProgressPoller(client, handle, scan, cluster.queue, say, on_progress)
+    polling = asyncio.create_task(poller.poll())
     try:
-        return await _result(handle, scan)
+        return await _wait_for_result(handle, scan)
     finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
 
 
-async def _begun(
+async def _start_or_join(
     client: Client, scan: Scan, queue: str
 ) -> WorkflowHandle[ScanWorkflow, ScanOutput]:
-    """Return the scan's workflow: the one that runs or has ended well, or else a new one."""
+    """Return the scan's workflow: the one that runs or has completed, or else a new one."""
     name = f"qe-{scan.scan_id}"
     try:
         return await client.start_workflow(
             ScanWorkflow.run,
-            order_of(scan.scan_id, scan.fleet),
+            scan_input(scan.scan_id, scan.fleet),
             id=name,
             task_queue=queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
@@ -85,9 +89,11 @@ async def _begun(
         return client.get_workflow_handle_for(ScanWorkflow.run, name)
 
 
-async def _result(handle: WorkflowHandle[ScanWorkflow, ScanOutput], scan: Scan) -> ScanOutput:
-    where, heard = f"scan {scan.scan_id}", time.monotonic()
-    hint = f"`qe fleet resume {scan.scan_id}` goes on with it."
+async def _wait_for_result(
+    handle: WorkflowHandle[ScanWorkflow, ScanOutput], scan: Scan
+) -> ScanOutput:
+    where, last_response = f"scan {scan.scan_id}", time.monotonic()
+    hint = f"`qe fleet resume {scan.scan_id}` continues it."
     while True:
         try:
             return await handle.result(rpc_timeout=timedelta(seconds=20))
@@ -97,16 +103,16 @@ async def _result(handle: WorkflowHandle[ScanWorkflow, ScanOutput], scan: Scan) 
             if error.status not in GONE:
                 raise FleetError(f"was lost: {error}.", where=where, hint=hint) from error
             if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
-                heard = time.monotonic()
-            if time.monotonic() - heard > PATIENCE:
-                said = f"the server has said nothing for {PATIENCE:g} s."
-                raise FleetError(said, where=where, hint=hint) from error
+                last_response = time.monotonic()
+            if time.monotonic() - last_response > SERVER_LOST:
+                message = f"no response from the server for {SERVER_LOST:g} s."
+                raise FleetError(message, where=where, hint=hint) from error
             await asyncio.sleep(0.5)
 
 
 def _cause(error: BaseException) -> str:
-    """Return the message of the error of ours that a failure began with."""
+    """Return the message of the application error that caused a failure."""
     while error.__cause__ is not None and not isinstance(error, ApplicationError):
         error = error.__cause__
-    said = error.message if isinstance(error, FailureError) else str(error)
-    return " ".join(said.split())
+    message = error.message if isinstance(error, FailureError) else str(error)
+    return " ".join(message.split())

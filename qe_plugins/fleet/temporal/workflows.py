@@ -1,7 +1,7 @@
-"""A scan as workflows: one for the scan, a child for each captain, an activity a supervisor.
+"""A scan as workflows: one for the scan, a child per captain, an activity per supervisor.
 
-Nothing here asks, reads a clock but the workflow's, or touches a file: after a crash the same code
-runs over the same history, and must do the same again.
+Code here calls no model, reads no clock but the workflow's and touches no file: after a crash it
+runs again over the same history, and must do the same.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from qe_plugins.fleet.temporal.payloads import ScanInput, SubtreeResult
 from qe_plugins.fleet.tree import Level
 
 GRACE = 1.0
-"""Seconds beyond a deadline in which an answer in time is handed over, by way of a server."""
+"""Seconds beyond a deadline for answers that arrived in time to pass through the server."""
 
-UNSEEN = 5.0
-"""Seconds after which a deadline that nobody noticed passed while no worker or server was there."""
+DOWNTIME = 5.0
+"""Seconds past a deadline from which the cluster must have been down when it passed."""
 
 
 class WorkflowClock:
-    """When a scan began, by the workflow's time. It begins anew where nobody saw a deadline pass.
+    """The start of a scan in workflow time. It restarts where the cluster was down at a deadline.
 
-    That is what a resumed scan does in one process: a machine that was down makes nobody late.
+    A scan resumed in one process does the same: downtime makes no answer late.
     """
 
-    def __init__(self, order: ScanInput, began: float | None = None) -> None:
-        self._order = order
+    def __init__(self, scan: ScanInput, began: float | None = None) -> None:
+        self._scan = scan
         self.began = workflow.time() if began is None else began
 
     def elapsed(self) -> float:
-        """Return the seconds so far."""
+        """Return the seconds since the start."""
         return workflow.time() - self.began
 
     def left(self, level: Level) -> float:
-        """Return the seconds until a rank's deadline, at least none."""
-        return max(0.0, self._order.deadlines[level] - self.elapsed())
+        """Return the seconds until a rank's deadline, at least 0."""
+        return max(0.0, self._scan.deadlines[level] - self.elapsed())
 
     async def arrived(
         self, level: Level, work: Mapping[str, asyncio.Task[SubtreeResult]]
     ) -> dict[str, SubtreeResult]:
-        """Return what those of a rank had to say by their deadline; the others are sent home.
+        """Return the results of a rank by its deadline; the others are cancelled.
 
-        Raises what no node may survive.
+        Raises errors that end the whole scan.
         """
         tasks = list(work.values())
         while True:
-            due = self.began + self._order.deadlines[level] + GRACE
+            due = self.began + self._scan.deadlines[level] + GRACE
             done, pending = await workflow.wait(
                 tasks,
                 timeout=max(0.0, due - workflow.time()),
@@ -58,7 +58,7 @@ class WorkflowClock:
             )
             for task in done:
                 task.result()
-            if not pending or workflow.time() - due < UNSEEN:
+            if not pending or workflow.time() - due < DOWNTIME:
                 break
             self.began = workflow.time()
         for task in pending:
@@ -68,14 +68,14 @@ class WorkflowClock:
 
 
 with workflow.unsafe.imports_passed_through():
-    from qe_plugins.fleet.scan.decisions import closed, is_heard
+    from qe_plugins.fleet.scan.decisions import is_included, missing_children
     from qe_plugins.fleet.scan.outcome import NodeOutcome
     from qe_plugins.fleet.scan.store import ParentDecision
     from qe_plugins.fleet.temporal.payloads import (
         DECIDE,
+        DECIDED,
         POOL,
         PROGRESS,
-        SPOKEN,
         CaptainInput,
         ParentInput,
         RankCount,
@@ -86,13 +86,15 @@ with workflow.unsafe.imports_passed_through():
     )
     from qe_plugins.fleet.tree import Level, Node
 
-BEAT = timedelta(seconds=6)
-"""Without a sign of life for so long an activity is given to another process."""
+HEARTBEAT_TIMEOUT = timedelta(seconds=6)
+"""Time without a heartbeat after which an activity is given to another process."""
 
 SPARE = 30.0
-"""Seconds beyond a rank's deadline after which an activity is given up for stuck."""
+"""Seconds beyond a rank's deadline after which an activity counts as stuck."""
 
-AGAIN = RetryPolicy(initial_interval=timedelta(seconds=0.2), maximum_interval=timedelta(seconds=2))
+RETRIES = RetryPolicy(
+    initial_interval=timedelta(seconds=0.2), maximum_interval=timedelta(seconds=2)
+)
 
 
 @workflow.defn(name="scan")
@@ -100,56 +102,56 @@ class ScanWorkflow:
     """The desk and its coordinators."""
 
     def __init__(self) -> None:
-        self._spoken: list[NodeOutcome] = []
+        self._decided: list[NodeOutcome] = []
         self._counts = {level: [0, 0, 0] for level in Level}
 
     @workflow.run
-    async def run(self, order: ScanInput) -> ScanOutput:
+    async def run(self, scan: ScanInput) -> ScanOutput:
         """Return every decision of the scan, and how long it took."""
         began = workflow.time()
-        self._order, self._clock = order, WorkflowClock(order)
-        self._captains = asyncio.Semaphore(order.split.captains)
+        self._scan, self._clock = scan, WorkflowClock(scan)
+        self._captains = asyncio.Semaphore(scan.split.captains)
         self._count(Level.DESK, open=1)
         desk = Node(())
-        under = order.tree.children(desk)
-        work = {node.id: asyncio.create_task(self._coordinator(node)) for node in under}
+        children = scan.tree.children(desk)
+        work = {one.id: asyncio.create_task(self._run_coordinator(one)) for one in children}
         arrived = await self._clock.arrived(Level.COORDINATOR, work)
-        told = await decided(order, self._clock, desk, arrived)
+        result = await decide(scan, self._clock, desk, arrived)
         self._count(Level.DESK, open=-1, done=1)
-        return ScanOutput(decisions=told.decisions, seconds=round(workflow.time() - began, 3))
+        return ScanOutput(decisions=result.decisions, seconds=round(workflow.time() - began, 3))
 
-    @workflow.query(name=SPOKEN)
-    def spoken(self) -> list[NodeOutcome]:
-        """Return what the coordinators that have decided came to, in the order they did."""
-        return self._spoken
+    @workflow.query(name=DECIDED)
+    def decided(self) -> list[NodeOutcome]:
+        """Return the outcomes of coordinators that have decided, in that order."""
+        return self._decided
 
     @workflow.query(name=PROGRESS)
     def progress(self) -> dict[Level, RankCount]:
-        """Return how far each rank is; captains are counted with all that is under them."""
+        """Return the counts of each rank; nodes under a captain are counted when it ends."""
         return {level: RankCount(*counts) for level, counts in self._counts.items()}
 
-    async def _coordinator(self, node: Node) -> SubtreeResult:
+    async def _run_coordinator(self, node: Node) -> SubtreeResult:
         self._count(Level.COORDINATOR, open=1)
-        under = self._order.tree.children(node)
-        work = {one.id: asyncio.create_task(self._captain(one)) for one in under}
+        children = self._scan.tree.children(node)
+        work = {one.id: asyncio.create_task(self._run_captain(one)) for one in children}
         arrived = await self._clock.arrived(Level.CAPTAIN, work)
-        told = await decided(self._order, self._clock, node, arrived)
-        self._spoken.append(told.outcome)
-        missing = told.outcome.missing is not None
+        result = await decide(self._scan, self._clock, node, arrived)
+        self._decided.append(result.outcome)
+        missing = result.outcome.missing is not None
         self._count(Level.COORDINATOR, open=-1, done=not missing, failed=missing)
-        return told
+        return result
 
-    async def _captain(self, node: Node) -> SubtreeResult:
-        """Return what a captain's workflow comes to; its id makes it the same one ever after."""
+    async def _run_captain(self, node: Node) -> SubtreeResult:
+        """Return the result of a captain's workflow; a repeated start joins the one with its id."""
         async with self._captains:
             self._count(Level.CAPTAIN, open=1)
-            told = await workflow.execute_child_workflow(
+            result = await workflow.execute_child_workflow(
                 CaptainWorkflow.run,
-                CaptainInput(order=self._order, node=node.id, began=self._clock.began),
+                CaptainInput(scan=self._scan, node=node.id, began=self._clock.began),
                 id=f"{workflow.info().workflow_id}/{node.id}",
             )
-        self._count_under(node, told)
-        return told
+        self._count_subtree(node, result)
+        return result
 
     def _count(self, level: Level, open: int = 0, done: int = 0, failed: int = 0) -> None:  # noqa: A002
         counts = self._counts[level]
@@ -157,17 +159,17 @@ class ScanWorkflow:
         counts[1] += done
         counts[2] += failed
 
-    def _count_under(self, captain: Node, told: SubtreeResult) -> None:
-        missing = told.outcome.missing is not None
+    def _count_subtree(self, captain: Node, result: SubtreeResult) -> None:
+        missing = result.outcome.missing is not None
         self._count(Level.CAPTAIN, open=-1, done=not missing, failed=missing)
-        supervisors = self._order.tree.widths[2]
-        closings = {one.node: one.missing for one in told.decisions if one.missing is not None}
-        lost = len(closings.get(captain.id, ()))
+        supervisors = self._scan.tree.widths[2]
+        decided = {one.node: one.missing for one in result.decisions if one.missing is not None}
+        lost = len(decided.get(captain.id, ()))
         self._count(Level.SUPERVISOR, done=supervisors - lost, failed=lost)
-        whole = told.outcome.aggregate
-        if whole is not None:
-            silent = whole.expected - whole.answered
-            self._count(Level.WORKER, done=whole.answered, failed=silent)
+        workers = result.outcome.aggregate
+        if workers is not None:
+            failed = workers.expected - workers.answered
+            self._count(Level.WORKER, done=workers.answered, failed=failed)
 
 
 @workflow.defn(name="captain")
@@ -176,87 +178,89 @@ class CaptainWorkflow:
 
     @workflow.run
     async def run(self, captain: CaptainInput) -> SubtreeResult:
-        """Return what the captain hands up."""
-        order = captain.order
-        self._order, self._clock = order, WorkflowClock(order, captain.began)
-        self._supervisors = asyncio.Semaphore(order.split.supervisors)
-        node = order.tree.find(captain.node)
+        """Return the captain's result."""
+        scan = captain.scan
+        self._scan, self._clock = scan, WorkflowClock(scan, captain.began)
+        self._supervisors = asyncio.Semaphore(scan.split.supervisors)
+        node = scan.tree.find(captain.node)
         assert node is not None
-        under = order.tree.children(node)
-        work = {one.id: asyncio.create_task(self._supervisor(one)) for one in under}
+        children = scan.tree.children(node)
+        work = {one.id: asyncio.create_task(self._run_supervisor(one)) for one in children}
         arrived = await self._clock.arrived(Level.SUPERVISOR, work)
-        return await decided(order, self._clock, node, arrived)
+        return await decide(scan, self._clock, node, arrived)
 
-    async def _supervisor(self, node: Node) -> SubtreeResult:
-        """Return what a supervisor's workers come to and, where it asks, its model's answer."""
+    async def _run_supervisor(self, node: Node) -> SubtreeResult:
+        """Return the aggregate of a supervisor's workers and, where it asks, its model's answer."""
         async with self._supervisors:
-            told: SubtreeResult = await workflow.execute_activity(
+            result: SubtreeResult = await workflow.execute_activity(
                 POOL,
                 SupervisorInput(
-                    scan=self._order.scan,
+                    scan=self._scan.scan,
                     node=node.id,
                     elapsed=self._clock.elapsed(),
-                    calls=self._order.split.calls,
+                    calls=self._scan.split.calls,
                 ),
                 result_type=SubtreeResult,
-                start_to_close_timeout=_within(self._clock, Level.WORKER),
-                heartbeat_timeout=BEAT,
-                retry_policy=AGAIN,
+                start_to_close_timeout=_activity_timeout(self._clock, Level.WORKER),
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                retry_policy=RETRIES,
             )
-            if not told.asks:
-                return told
-            outcome = await _asked(
+            if not result.asks:
+                return result
+            outcome = await _decide_parent(
                 self._clock,
                 node.level,
                 ParentInput(
-                    scan=self._order.scan,
+                    scan=self._scan.scan,
                     node=node.id,
                     elapsed=self._clock.elapsed(),
-                    whole=told.outcome,
+                    aggregate=result.outcome,
                 ),
             )
-        return SubtreeResult(outcome=outcome, decisions=(*told.decisions, *_silences(outcome)))
+        return SubtreeResult(outcome=outcome, decisions=(*result.decisions, *_failures(outcome)))
 
 
-async def decided(
-    order: ScanInput, clock: WorkflowClock, node: Node, arrived: dict[str, SubtreeResult]
+async def decide(
+    scan: ScanInput, clock: WorkflowClock, node: Node, arrived: dict[str, SubtreeResult]
 ) -> SubtreeResult:
-    """Return what a parent hands up. Whom it does without is in the history before it asks."""
-    under = order.tree.children(node)
-    missing = closed(under, {name: told.outcome for name, told in arrived.items()})
-    outcome = await _asked(
+    """Return a parent's result. Missing children enter the history before its model is asked."""
+    children = scan.tree.children(node)
+    missing = missing_children(children, {one: got.outcome for one, got in arrived.items()})
+    outcome = await _decide_parent(
         clock,
         node.level,
         ParentInput(
-            scan=order.scan,
+            scan=scan.scan,
             node=node.id,
             elapsed=clock.elapsed(),
-            heard=tuple(arrived[one.id].outcome for one in under if is_heard(one, missing)),
+            included=tuple(
+                arrived[one.id].outcome for one in children if is_included(one, missing)
+            ),
             missing=missing,
         ),
     )
-    below = [decision for told in arrived.values() for decision in told.decisions]
-    closing = ParentDecision(node=node.id, missing=missing)
-    return SubtreeResult(outcome=outcome, decisions=(*below, closing, *_silences(outcome)))
+    below = [decision for result in arrived.values() for decision in result.decisions]
+    own = ParentDecision(node=node.id, missing=missing)
+    return SubtreeResult(outcome=outcome, decisions=(*below, own, *_failures(outcome)))
 
 
-async def _asked(clock: WorkflowClock, level: Level, order: ParentInput) -> NodeOutcome:
+async def _decide_parent(clock: WorkflowClock, level: Level, job: ParentInput) -> NodeOutcome:
     outcome: NodeOutcome = await workflow.execute_activity(
         DECIDE,
-        order,
+        job,
         result_type=NodeOutcome,
-        start_to_close_timeout=_within(clock, level),
-        heartbeat_timeout=BEAT,
-        retry_policy=AGAIN,
+        start_to_close_timeout=_activity_timeout(clock, level),
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=RETRIES,
     )
     return outcome
 
 
-def _silences(outcome: NodeOutcome) -> list[ParentDecision]:
+def _failures(outcome: NodeOutcome) -> list[ParentDecision]:
     if outcome.failure is None:
         return []
     return [ParentDecision(node=outcome.node, failure=outcome.failure)]
 
 
-def _within(clock: WorkflowClock, level: Level) -> timedelta:
+def _activity_timeout(clock: WorkflowClock, level: Level) -> timedelta:
     return timedelta(seconds=clock.left(level) + SPARE)

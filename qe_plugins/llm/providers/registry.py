@@ -7,6 +7,7 @@ A provider's `sdk` names a factory: one of FACTORIES, or one that a plugin regis
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -175,6 +176,12 @@ FACTORIES: dict[str, ProviderFactory] = {
     "anthropic": _anthropic,
 }
 """Built-in factories by the name that `sdk:` has in the price list."""
+
+
+def import_sdk(terms: ProviderTerms) -> None:
+    """Import a built-in provider's SDK ahead of its first call; a plugin imports its own."""
+    if terms.sdk in FACTORIES:
+        importlib.import_module(f"{__package__}.{terms.sdk}")
 
 
 @contextmanager

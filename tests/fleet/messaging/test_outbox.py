@@ -76,7 +76,7 @@ def test_the_command_prints_every_message_and_holds_but_a_part_of_them(count, mo
     with Outbox() as bus:
         for sequence in range(1, count + 1):
             bus.publish(told(sequence))
-    monkeypatch.setattr("qe_plugins.fleet.messaging.outbox.PART", 2)
+    monkeypatch.setattr("qe_plugins.fleet.messaging.outbox.BATCH", 2)
     monkeypatch.setattr(Outbox, "read", read)
     printed = CliRunner().invoke(cli, ["fleet", "bus"], catch_exceptions=False).stdout
 

@@ -16,10 +16,17 @@ from qe_plugins.fleet.prompts.answers import (
     Verdict,
     answer_type,
 )
-from qe_plugins.fleet.prompts.masking import Mask
-from qe_plugins.fleet.prompts.quoting import CLOSE, OPEN, quoted
-from qe_plugins.fleet.prompts.requests import RequestBuilder
-from qe_plugins.fleet.prompts.user import NEWS, REASON, Renderer, TableRow
+from qe_plugins.fleet.prompts.requests import (
+    CLOSE,
+    NEWS,
+    OPEN,
+    REASON,
+    Mask,
+    Renderer,
+    RequestBuilder,
+    TableRow,
+    quoted,
+)
 from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.fleet.scan.publish import message
@@ -102,7 +109,7 @@ def test_no_text_from_outside_reaches_the_words_that_do_not_change(text, small):
     fleet = small(mask_market=False).fleet
     evil, good = (RequestBuilder(fleet, market(), (one,)) for one in (text, CALM))
     worker = Node((1, 1, 1, 1))
-    asked, calm = (one.of_worker(worker, one.task(worker)) for one in (evil, good))
+    asked, calm = (one.for_worker(worker, one.task(worker)) for one in (evil, good))
 
     for name in ("system", "schema", "schema_name", "model", "provider", "max_tokens", "role"):
         assert getattr(asked, name) == getattr(calm, name)

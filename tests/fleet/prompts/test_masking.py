@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qe_plugins.fleet.prompts.masking import Mask
-from qe_plugins.fleet.prompts.user import Renderer
+from qe_plugins.fleet.prompts.requests import Mask, Renderer
 from qe_plugins.fleet.tasks.snapshot import MINUTE, MarketSnapshot
 from qe_plugins.fleet.tasks.task_list import TaskList
 from tests.fleet.conftest import START, market

@@ -26,15 +26,15 @@ def scan(file):
 
 def test_a_bad_day_is_decided_by_the_deadline_without_a_storm(tmp_path):
     bad = {"rate_limited": 0.01, "stalled": 0.05, "stall": 30.0, "invalid": 0.005}
-    with vendor(tmp_path, latency=0.05, **bad) as shop:
-        result = scan(fleet_on(shop, tmp_path, ranks=QUICK, calls={"concurrency": 60}))
-        requests = {line.request for line in shop.sent}
+    with vendor(tmp_path, latency=0.05, **bad) as server:
+        result = scan(fleet_on(server, tmp_path, ranks=QUICK, calls={"concurrency": 60}))
+        requests = {line.request for line in server.sent}
 
         assert result.seconds < 9.5
         assert result.quorum
         assert result.coverage > 0.9
         assert set(result.failures) <= {"late"}
-        assert len(shop.sent) <= 1.1 * len(requests) + 1
+        assert len(server.sent) <= 1.1 * len(requests) + 1
         assert result.calls_sent <= 1.1 * result.asked + 1
 
 
@@ -43,8 +43,8 @@ def test_a_vendor_that_only_stalls_leaves_no_quorum_and_says_so_in_time(tmp_path
         name: rank | {"deadline": f"{1 + 0.2 * (4 - n):.1f}s"}
         for n, (name, rank) in enumerate(QUICK.items())
     }
-    with vendor(tmp_path, stalled=1.0, stall=30.0) as shop:
-        result = scan(fleet_on(shop, tmp_path, ranks=short))
+    with vendor(tmp_path, stalled=1.0, stall=30.0) as server:
+        result = scan(fleet_on(server, tmp_path, ranks=short))
 
     assert (result.quorum, result.answer, result.coverage) == (False, None, 0.0)
     assert result.failures == {"late": WORKERS}
@@ -52,9 +52,9 @@ def test_a_vendor_that_only_stalls_leaves_no_quorum_and_says_so_in_time(tmp_path
 
 
 def test_late_answers_are_dropped_and_the_replay_drops_the_same(tmp_path):
-    with vendor(tmp_path, latency=0.05, stalled=0.2, stall=30.0) as shop:
+    with vendor(tmp_path, latency=0.05, stalled=0.2, stall=30.0) as server:
         short = {name: rank | {"quorum": "20%"} for name, rank in QUICK.items()}
-        file = fleet_on(shop, tmp_path, ranks=short, calls={"concurrency": 60, "hedge_share": 0})
+        file = fleet_on(server, tmp_path, ranks=short, calls={"concurrency": 60, "hedge_share": 0})
         result = scan(file)
     replayed = lifecycle.run(lifecycle.reopen("last"), replay=True)
 
@@ -64,10 +64,10 @@ def test_late_answers_are_dropped_and_the_replay_drops_the_same(tmp_path):
 
 
 def test_an_answer_that_stays_invalid_is_a_typed_failure_and_paid_for_twice(tmp_path):
-    with vendor(tmp_path, invalid=1.0) as shop:
-        result = scan(fleet_on(shop, tmp_path))
+    with vendor(tmp_path, invalid=1.0) as server:
+        result = scan(fleet_on(server, tmp_path))
 
-        assert len(shop.paid) == 2 * WORKERS
+        assert len(server.paid) == 2 * WORKERS
     assert result.failures == {"invalid": WORKERS}
     assert not result.quorum
     assert store.find("last")[1].outcomes()["1.1.1.1"].missing == "invalid"

@@ -49,14 +49,14 @@ def until(met):
         time.sleep(0.02)
 
 
-def killed(shop, file, calls, once=lambda: True):
+def killed(server, file, calls, once=lambda: True):
     """Kill a scan once so many calls are paid, and return how many were in flight."""
     begun = lifecycle.begin(load(file))
     if not (process := os.fork()):  # a new interpreter would take longer than the scan
         with contextlib.suppress(BaseException):
             lifecycle.run(begun)
         os._exit(0)
-    shop.wait_for(calls)
+    server.wait_for(calls)
     until(once)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
@@ -76,12 +76,12 @@ def spending():
 
 def test_a_scan_is_finished_whatever_its_first_process_left_in_doubt(tmp_path):
     budgets = {"scan": "0.05 USD", "ranks": {"worker": "0.05 USD"}, "day": "9 USD"}
-    with vendor(tmp_path, latency=1.0) as shop:
-        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets=budgets)
-        in_flight = killed(shop, file, 10)
+    with vendor(tmp_path, latency=1.0) as server:
+        file = fleet_on(server, tmp_path, ranks=ONE_VENDOR, budgets=budgets)
+        in_flight = killed(server, file, 10)
         resumed = said("resume", "--json")
         result = json.loads(resumed.stdout)
-        usd = shop.usd
+        usd = server.usd
 
     assert in_flight > 0
     assert resumed.exit_code == 0
@@ -100,9 +100,9 @@ def test_a_scan_is_finished_whatever_its_first_process_left_in_doubt(tmp_path):
 
 def test_a_scan_that_no_money_can_finish_says_so_and_a_person_settles(tmp_path):
     """The day's limit counts what is in doubt: until it is settled nothing can be asked."""
-    with vendor(tmp_path, stalled=0.6, first_only=True) as shop:
-        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets={"day": "0.012 USD"})
-        assert killed(shop, file, 5, no_room_in("0.012")) > 0
+    with vendor(tmp_path, stalled=0.6, first_only=True) as server:
+        file = fleet_on(server, tmp_path, ranks=ONE_VENDOR, budgets={"day": "0.012 USD"})
+        assert killed(server, file, 5, no_room_in("0.012")) > 0
         with pytest.raises(
             FleetError, match=r"cannot be finished: .* are left of the day's 0\.012"
         ):
@@ -111,18 +111,18 @@ def test_a_scan_that_no_money_can_finish_says_so_and_a_person_settles(tmp_path):
         scan_id = store.find("last")[0]
         settled = said("settle", scan_id, "--as", "nothing")
         assert "in doubt settled at $0.0000" in settled.stdout
-        sent = len(shop.sent)
+        sent = len(server.sent)
         result = json.loads(said("resume", "--json").stdout)
 
         assert result["coverage"] > 0
-        assert len(shop.sent) > sent
+        assert len(server.sent) > sent
 
 
 @pytest.mark.parametrize("how", ["worst", "nothing"])
 def test_settling_moves_the_money_of_every_scope(how, tmp_path):
-    with vendor(tmp_path, latency=1.0) as shop:
-        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR, budgets={"day": "9 USD"})
-        killed(shop, file, 5)
+    with vendor(tmp_path, latency=1.0) as server:
+        file = fleet_on(server, tmp_path, ranks=ONE_VENDOR, budgets={"day": "9 USD"})
+        killed(server, file, 5)
         before = spending()["scan"]
         said("settle", "last", "--as", how)
 
@@ -137,13 +137,13 @@ def test_settling_moves_the_money_of_every_scope(how, tmp_path):
 def test_a_scan_that_runs_is_not_settled_under_it(small):
     begun = lifecycle.begin(small())
 
-    with begun.folder.alone(), pytest.raises(FleetError, match="is running"):
+    with begun.folder.exclusive(), pytest.raises(FleetError, match="is running"):
         said("settle", begun.scan_id, "--as", "worst")
 
 
 def test_a_scan_that_workers_of_a_cluster_ask_for_is_not_settled_either(small):
     begun = lifecycle.begin(small())
-    working = begun.folder.worked_on()
+    working = begun.folder.worker_lock()
 
     with pytest.raises(FleetError, match=rf"workers of a cluster, {os.getpid()}@.* in flight"):
         said("settle", begun.scan_id, "--as", "worst")
@@ -155,8 +155,8 @@ def test_a_scan_that_workers_of_a_cluster_ask_for_is_not_settled_either(small):
 def test_a_worker_begins_once_a_scan_is_settled(small):
     folder = lifecycle.begin(small()).folder
     working = []
-    with folder.alone():
-        joining = threading.Thread(target=lambda: working.append(folder.worked_on()))
+    with folder.exclusive():
+        joining = threading.Thread(target=lambda: working.append(folder.worker_lock()))
         joining.start()
         assert folder.workers() == []
     joining.join()
@@ -167,8 +167,8 @@ def test_a_worker_begins_once_a_scan_is_settled(small):
 
 
 def test_a_wrong_key_ends_a_scan_in_one_line(tmp_path):
-    with vendor(tmp_path, key="another") as shop:
-        file = fleet_on(shop, tmp_path, calls={"concurrency": 100})
+    with vendor(tmp_path, key="another") as server:
+        file = fleet_on(server, tmp_path, calls={"concurrency": 100})
         with pytest.raises(ModelError) as told:
             said("scan", file)
         calls = json.loads(said("costs", "--json").stdout)[0]["calls"]
@@ -179,12 +179,12 @@ def test_a_wrong_key_ends_a_scan_in_one_line(tmp_path):
     assert str(told.value).endswith("Check DEEPSEEK_API_KEY.")
     assert told.value.exit_code == 2
     assert calls < WORKERS
-    assert store.find("last")[1].was_left()  # with the right key it can be resumed
+    assert store.find("last")[1].abandoned()  # with the right key it can be resumed
 
 
 def test_a_scan_without_its_quorum_says_the_commonest_reason_and_fails(tmp_path):
-    with vendor(tmp_path, invalid=1.0) as shop:
-        done = said("scan", fleet_on(shop, tmp_path, ranks=ONE_VENDOR))
+    with vendor(tmp_path, invalid=1.0) as server:
+        done = said("scan", fleet_on(server, tmp_path, ranks=ONE_VENDOR))
 
     assert done.exit_code == 1
     assert f"missing   {WORKERS} invalid" in done.stdout
@@ -198,23 +198,23 @@ def test_one_bad_result_hides_no_other(small):
     lifecycle.run(first)
     second = lifecycle.begin(small())
     lifecycle.run(second)
-    (first.folder.place / "result.json").write_text("{")
+    (first.folder.path / "result.json").write_text("{")
     listed = json.loads(said("scans", "--json").stdout)
 
     assert [row["answer"] == "cannot be read" for row in listed] == [True, False]
 
 
 def test_a_resumed_scan_of_a_fleet_costs_what_all_of_it_did(tmp_path):
-    with vendor(tmp_path, latency=0.5) as shop:
-        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
+    with vendor(tmp_path, latency=0.5) as server:
+        file = fleet_on(server, tmp_path, ranks=ONE_VENDOR)
         stop, begun = StopRequest(), lifecycle.begin(load(file))
-        stopping = threading.Thread(target=lambda: (shop.wait_for(30), stop.request()))
+        stopping = threading.Thread(target=lambda: (server.wait_for(30), stop.request()))
         stopping.start()
         with pytest.raises(Stopped):
             lifecycle.run(begun, stop=stop)
         stopping.join()
-        result = lifecycle.run(lifecycle.unfinished("last"))
+        result = lifecycle.run(lifecycle.reopen_unfinished("last"))
 
-        assert (result.usd, result.in_doubt) == (shop.usd, 0)
-        assert result.calls_paid == len(shop.paid)
+        assert (result.usd, result.in_doubt) == (server.usd, 0)
+        assert result.calls_paid == len(server.paid)
         assert result.calls_replayed == 0

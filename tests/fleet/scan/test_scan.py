@@ -140,13 +140,13 @@ def test_a_finished_scan_cannot_be_resumed(small):
     scan(small)
 
     with pytest.raises(FleetError, match="has finished"):
-        lifecycle.unfinished("last")
+        lifecycle.reopen_unfinished("last")
 
 
 def test_a_scan_that_died_before_its_end_resumes_to_the_same_answer(small):
     whole = scan(small)
     lifecycle.begin(small())
-    resumed = lifecycle.run(lifecycle.unfinished("last"))
+    resumed = lifecycle.run(lifecycle.reopen_unfinished("last"))
 
     assert resumed.scan_id != whole.scan_id
     assert resumed.answer_sha256 == whole.answer_sha256
@@ -154,21 +154,21 @@ def test_a_scan_that_died_before_its_end_resumes_to_the_same_answer(small):
 
 def test_a_decision_cut_off_by_a_crash_was_not_made(tmp_path):
     file = tmp_path / "decisions.jsonl"
-    DecisionLog(file).close("1.1", {"1.1.2": "late"})
+    DecisionLog(file).record_missing("1.1", {"1.1.2": "late"})
     with file.open("ab") as open_file:
         open_file.write(b'{"node":"1.2","mis')
 
     again = DecisionLog(file)
-    again.silence("1", "timeout")
+    again.record_failure("1", "timeout")
 
-    assert (again.closed, again.silent) == ({"1.1": {"1.1.2": "late"}}, {"1": "timeout"})
-    assert DecisionLog(file).silent == {"1": "timeout"}
+    assert (again.missing, again.failures) == ({"1.1": {"1.1.2": "late"}}, {"1": "timeout"})
+    assert DecisionLog(file).failures == {"1": "timeout"}
 
 
 def test_a_decision_that_was_made_stands_when_the_scan_goes_on(small):
     begun = lifecycle.begin(small())
-    begun.folder.decisions().close("1.1.1", {"1.1.1.2": "late"})
-    result = lifecycle.run(lifecycle.unfinished("last"))
+    begun.folder.decisions().record_missing("1.1.1", {"1.1.1.2": "late"})
+    result = lifecycle.run(lifecycle.reopen_unfinished("last"))
 
     assert result.failures == {"late": 1}
 
@@ -214,7 +214,10 @@ def test_a_scan_without_an_end_says_whether_it_runs_or_was_left(small):
     with pytest.raises(FleetError, match=r"has not finished\. Run `qe fleet resume"):
         node_view(begun, "1")
 
-    with begun.folder.alone(), pytest.raises(FleetError, match=r"has not finished\. It is running"):
+    with (
+        begun.folder.exclusive(),
+        pytest.raises(FleetError, match=r"has not finished\. It is running"),
+    ):
         node_view(begun, "1")
 
 

@@ -12,7 +12,7 @@ from tests.fleet.models import KEYS, RANKS, ROOT, TASKS, Vendor, fleet_on
 UNTIL_THE_FIRST_CALL = """
 import json, os, sys
 from qe_plugins.cli import main
-from qe_plugins.llm import openai
+from qe_plugins.llm.providers import openai
 async def called(*_):
     print(json.dumps([name for name in sys.modules if "." not in name]), flush=True)
     os._exit(0)
@@ -23,11 +23,11 @@ main()
 
 def test_no_worker_waits_for_the_sdk_of_the_upper_ranks_or_for_the_reader_of_data(tmp_path):
     """A tree of this size has its data read by a process of its own."""
-    nobody = Vendor("http://127.0.0.1:9", tmp_path / "bill")
+    unreachable = Vendor("http://127.0.0.1:9", tmp_path / "bill")
     ranks = RANKS | {"worker": RANKS["worker"] | {"count": 100}}
     tasks = {"windows": TASKS["windows"] | {"back": 300}}
     coordinators = [{"role": "HUNTER", "tasks": tasks}]
-    file = fleet_on(nobody, tmp_path, ranks=ranks, coordinators=coordinators)
+    file = fleet_on(unreachable, tmp_path, ranks=ranks, coordinators=coordinators)
     done = subprocess.run(
         [sys.executable, "-c", UNTIL_THE_FIRST_CALL, "fleet", "scan", str(file)],
         cwd=ROOT,

@@ -54,11 +54,11 @@ def heard(process: subprocess.Popen[str], what: str) -> str:
 
 
 def test_a_second_scan_of_an_unchanged_market_costs_nothing(tmp_path):
-    with vendor(tmp_path) as shop:
-        file = fleet_on(shop, tmp_path, **OFTEN)
+    with vendor(tmp_path) as server:
+        file = fleet_on(server, tmp_path, **OFTEN)
         with running(file, "--now", "--times", 3) as process:
             rounds, _ = ended(process)
-        sent = len(shop.sent)
+        sent = len(server.sent)
 
     assert sent == ASKED
     assert [one["calls_sent"] for one in rounds] == [ASKED, 0, 0]
@@ -68,21 +68,21 @@ def test_a_second_scan_of_an_unchanged_market_costs_nothing(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
 def test_a_signal_lets_calls_in_flight_end_and_the_scan_goes_on_later(how, tmp_path):
-    with vendor(tmp_path, latency=1.0) as shop:
-        file = fleet_on(shop, tmp_path)
+    with vendor(tmp_path, latency=1.0) as server:
+        file = fleet_on(server, tmp_path)
         with running(file, "--now") as process:
-            shop.wait_for(30)
+            server.wait_for(30)
             process.send_signal(how)
             rounds, log = ended(process)
-        paid = len(shop.paid)
+        paid = len(server.paid)
 
         assert rounds == []
         assert "stopped" in log
         assert open_calls() == 0
-        assert paid == shop.unique < ASKED
+        assert paid == server.unique < ASKED
         with Ledger() as ledger:
-            assert sum(row.usd for row in ledger.costs("scan")) == shop.usd
-        assert store.find("last")[1].was_left()
+            assert sum(row.usd for row in ledger.costs("scan")) == server.usd
+        assert store.find("last")[1].abandoned()
 
         with running(file, "--times", 1, *("--set", "schedule.every=1s")) as process:
             rounds, log = ended(process)
@@ -90,25 +90,25 @@ def test_a_signal_lets_calls_in_flight_end_and_the_scan_goes_on_later(how, tmp_p
         assert "was not finished: resuming it" in log
         assert [one["resumed"] for one in rounds] == [True, False]
         assert (rounds[0]["coverage"], rounds[1]["calls_sent"]) == (1.0, 0)
-        assert len(shop.paid) == shop.unique == ASKED
+        assert len(server.paid) == server.unique == ASKED
 
 
 def test_a_fleet_that_waits_for_its_tick_stops_at_once(tmp_path):
-    with vendor(tmp_path) as shop:
-        file = fleet_on(shop, tmp_path, schedule={"every": "1d"})
+    with vendor(tmp_path) as server:
+        file = fleet_on(server, tmp_path, schedule={"every": "1d"})
         with running(file) as process:
             heard(process, "next scan at")
             process.send_signal(signal.SIGTERM)
             assert ended(process)[0] == []
-        assert shop.sent == []
+        assert server.sent == []
 
 
 def test_with_the_days_money_used_up_nothing_is_sent_until_the_next_day(tmp_path):
-    with vendor(tmp_path) as shop:
-        file = fleet_on(shop, tmp_path, budgets={"day": "0.02 USD"}, answer_ttl="0.001s", **OFTEN)
+    with vendor(tmp_path) as server:
+        file = fleet_on(server, tmp_path, budgets={"day": "0.02 USD"}, answer_ttl="0.001s", **OFTEN)
         with running(file, "--now") as process:
             heard(process, "no scan before")
-            sent = len(shop.sent)
+            sent = len(server.sent)
             process.send_signal(signal.SIGINT)
             rounds, _ = ended(process)
         with running(file, "--now", "--times", 1) as process:
@@ -117,13 +117,13 @@ def test_with_the_days_money_used_up_nothing_is_sent_until_the_next_day(tmp_path
             ended(process)
 
         assert rounds[-1]["refused"]["day"] > 0
-        assert len(shop.sent) == sent
-        assert 0.016 < float(shop.usd) <= 0.02
+        assert len(server.sent) == sent
+        assert 0.016 < float(server.usd) <= 0.02
 
 
 def test_a_second_run_of_the_same_fleet_is_refused(tmp_path):
-    with vendor(tmp_path) as shop:
-        file = fleet_on(shop, tmp_path, schedule={"every": "1d"})
+    with vendor(tmp_path) as server:
+        file = fleet_on(server, tmp_path, schedule={"every": "1d"})
         with running(file) as first:
             heard(first, "next scan at")
             with running(file) as second:
@@ -137,7 +137,7 @@ def test_a_second_run_of_the_same_fleet_is_refused(tmp_path):
 
 def test_a_run_without_a_key_is_refused_before_its_first_tick(tmp_path, monkeypatch):
     monkeypatch.setitem(KEYS, "DEEPSEEK_API_KEY", "")
-    with vendor(tmp_path) as shop, running(fleet_on(shop, tmp_path)) as process:
+    with vendor(tmp_path) as server, running(fleet_on(server, tmp_path)) as process:
         _, log = process.communicate(timeout=300)
 
     assert process.returncode == 2
@@ -145,18 +145,18 @@ def test_a_run_without_a_key_is_refused_before_its_first_tick(tmp_path, monkeypa
 
 
 def test_a_single_scan_that_is_interrupted_says_how_it_goes_on(tmp_path):
-    with vendor(tmp_path, latency=1.0) as shop:
-        process = started("scan", fleet_on(shop, tmp_path))
-        shop.wait_for(30)
+    with vendor(tmp_path, latency=1.0) as server:
+        process = started("scan", fleet_on(server, tmp_path))
+        server.wait_for(30)
         process.send_signal(signal.SIGINT)
         out, log = process.communicate(timeout=300)
         scan_id = store.find("last")[0]
 
         assert (process.returncode, out) == (130, "")
         assert re.search(r"stopping once \d+ calls in flight have ended", log)
-        assert f"stopped: `uv run qe fleet resume {scan_id}` goes on" in log
+        assert f"stopped: `uv run qe fleet resume {scan_id}` continues it" in log
         assert open_calls() == 0
         resumed = started("resume", scan_id, "--json")
         out, log = resumed.communicate(timeout=300)
         assert json.loads(out)["coverage"] == 1.0
-        assert len(shop.paid) == shop.unique == ASKED
+        assert len(server.paid) == server.unique == ASKED

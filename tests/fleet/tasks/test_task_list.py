@@ -14,13 +14,14 @@ from qe_plugins.errors import DataError, FleetError
 from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.prompts.requests import RequestBuilder, refuse_short_lists
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
-from qe_plugins.fleet.tasks.features import (
+from qe_plugins.fleet.tasks.snapshot import (
+    MINUTE,
     CrossBacktests,
+    MarketSnapshot,
+    SnapshotBars,
     black_76,
     features_of_windows,
-    window_features,
 )
-from qe_plugins.fleet.tasks.snapshot import MINUTE, MarketSnapshot
 from qe_plugins.fleet.tasks.snapshot_loader import open_market
 from qe_plugins.fleet.tasks.task_list import TaskList
 from tests.fleet.conftest import CONFIGS, START, market
@@ -30,6 +31,10 @@ ALL = Tasks(
     options=Options(moneyness=[0.98, 1.02], days=[7], rights=["call", "put"], lookbacks=[390]),
     backtests=Backtests(timeframes=["5m"], fast=[5, 9], slow=[8, 30], bars=[300]),
 )
+
+
+def window_features(bars: SnapshotBars) -> dict[str, float]:
+    return features_of_windows(bars, len(bars), [0])[0]
 
 
 def test_a_list_is_drawn_in_the_order_of_the_file():
@@ -172,7 +177,7 @@ def test_the_market_of_the_team_is_the_same_twice_and_kept(tmp_path):
     first.save(tmp_path)
 
     assert first.frame.equals(second.frame)
-    assert MarketSnapshot.saved(tmp_path).frame.equals(first.frame)
+    assert MarketSnapshot.load(tmp_path).frame.equals(first.frame)
     assert first.frame["close"].is_between(3_000, 8_000).all()
 
 

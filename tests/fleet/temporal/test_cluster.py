@@ -16,7 +16,7 @@ from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.messaging.outbox import Outbox
 from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.fleet.temporal import submit
-from qe_plugins.fleet.temporal.connection import connected
+from qe_plugins.fleet.temporal.connection import connect
 from qe_plugins.fleet.temporal.payloads import CONVERTER
 from qe_plugins.fleet.temporal.worker import RESTRICTIONS
 from qe_plugins.fleet.temporal.workflows import CaptainWorkflow, ScanWorkflow
@@ -24,7 +24,7 @@ from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import RANKS, WORKERS, fleet_on, started, vendor
 from tests.fleet.temporal.cluster import Cluster
 
-ANEW = {"answer_ttl": "0.001s"}
+FRESH = {"answer_ttl": "0.001s"}
 """Tests share a home, and its ledger: none goes by what was answered to another."""
 
 ASKED = WORKERS + 3 + 1 + 1  # captains, coordinator, desk; supervisors count in code
@@ -64,7 +64,7 @@ def scan(cluster):
     return run
 
 
-def alone(loaded, monkeypatch, tmp_path):
+def single_process(loaded, monkeypatch, tmp_path):
     """Return what one process makes of a fleet, in a home where nothing was ever asked."""
     with monkeypatch.context() as patch:
         patch.setenv("QE_HOME", str(tmp_path / "alone"))
@@ -72,7 +72,10 @@ def alone(loaded, monkeypatch, tmp_path):
 
 
 def test_a_cluster_answers_as_one_process_does(scan, small, monkeypatch, tmp_path):
-    result, single = scan(small(**ANEW)), alone(small(**ANEW), monkeypatch, tmp_path)
+    result, single = (
+        scan(small(**FRESH)),
+        single_process(small(**FRESH), monkeypatch, tmp_path),
+    )
 
     assert result.answer_sha256 == single.answer_sha256
     assert (result.nodes, result.coverage, result.quorums) == (20, 1.0, single.quorums)
@@ -84,10 +87,10 @@ def test_a_cluster_answers_as_one_process_does(scan, small, monkeypatch, tmp_pat
 def test_supervisors_that_ask_their_models_are_asked_too(scan, small, monkeypatch, tmp_path):
     ranks = small().resolved["ranks"]
     loaded = small(
-        **ANEW, ranks=ranks | {"supervisor": ranks["supervisor"] | {"ask_model": "always"}}
+        **FRESH, ranks=ranks | {"supervisor": ranks["supervisor"] | {"ask_model": "always"}}
     )
 
-    assert scan(loaded).answer_sha256 == alone(loaded, monkeypatch, tmp_path).answer_sha256
+    assert scan(loaded).answer_sha256 == single_process(loaded, monkeypatch, tmp_path).answer_sha256
 
 
 def test_coordinators_speak_once_and_what_was_answered_is_not_asked_again(scan, small):
@@ -102,27 +105,29 @@ def test_coordinators_speak_once_and_what_was_answered_is_not_asked_again(scan, 
 
 
 def test_whoever_resumes_a_scan_that_runs_joins_it_and_each_call_is_paid_once(cluster, tmp_path):
-    with vendor(tmp_path, latency=2.0) as shop:
+    with vendor(tmp_path, latency=2.0) as server:
         command = [*cluster.where, "--json"]
-        first = started("scan", fleet_on(shop, tmp_path, **ANEW), *command, "--engine", "temporal")
-        shop.wait_for(10)
+        first = started(
+            "scan", fleet_on(server, tmp_path, **FRESH), *command, "--engine", "temporal"
+        )
+        server.wait_for(10)
         second = started("resume", "last", *command)
         told = [json.loads(one.communicate(timeout=300)[0]) for one in (first, second)]
 
-        assert len(shop.sent) == len(shop.paid) == shop.unique == ASKED
+        assert len(server.sent) == len(server.paid) == server.unique == ASKED
     assert told[0]["answer_sha256"] == told[1]["answer_sha256"]
-    assert told[0]["usd"] == told[1]["usd"] == float(shop.usd)
+    assert told[0]["usd"] == told[1]["usd"] == float(server.usd)
     assert (told[0]["calls_sent"], told[0]["calls_paid"]) == (ASKED, ASKED)
     with Ledger() as ledger:
-        assert sum(row.usd for row in ledger.costs("rank", told[0]["scan_id"])) == shop.usd
+        assert sum(row.usd for row in ledger.costs("rank", told[0]["scan_id"])) == server.usd
 
 
 def test_a_cap_holds_for_all_workers_together(scan, tmp_path):
-    with vendor(tmp_path) as shop:
-        result = scan(load(fleet_on(shop, tmp_path, **ANEW, budgets={"scan": "0.02 USD"})))
+    with vendor(tmp_path) as server:
+        result = scan(load(fleet_on(server, tmp_path, **FRESH, budgets={"scan": "0.02 USD"})))
 
-        assert Decimal("0.012") < shop.usd <= Decimal("0.02")
-    assert result.usd == shop.usd
+        assert Decimal("0.012") < server.usd <= Decimal("0.02")
+    assert result.usd == server.usd
     assert set(result.failures) == {"budget"}
     assert 0.2 < result.coverage < 1
 
@@ -133,10 +138,10 @@ def test_late_answers_are_dropped_and_the_replay_drops_the_same(scan, tmp_path):
         for (name, rank), seconds in zip(RANKS.items(), (12, 10, 8, 6, 3), strict=True)
     }
     calls = {"concurrency": 120, "hedge_share": 0, "timeout": "30s"}
-    with vendor(tmp_path, "warm") as shop:  # the first scan in a process imports what it needs
-        scan(load(fleet_on(shop, tmp_path, **ANEW, calls=calls)))
-    with vendor(tmp_path, latency=0.05, stalled=0.2, stall=30.0) as shop:
-        result = scan(load(fleet_on(shop, tmp_path, **ANEW, ranks=ranks, calls=calls)))
+    with vendor(tmp_path, "warm") as server:  # the first scan in a process imports what it needs
+        scan(load(fleet_on(server, tmp_path, **FRESH, calls=calls)))
+    with vendor(tmp_path, latency=0.05, stalled=0.2, stall=30.0) as server:
+        result = scan(load(fleet_on(server, tmp_path, **FRESH, ranks=ranks, calls=calls)))
     replayed = lifecycle.run(lifecycle.reopen(result.scan_id), replay=True)
 
     assert result.seconds < 12
@@ -146,8 +151,8 @@ def test_late_answers_are_dropped_and_the_replay_drops_the_same(scan, tmp_path):
 
 
 def test_a_vendor_that_only_fails_leaves_no_quorum_and_says_so(scan, tmp_path):
-    with vendor(tmp_path, refused=1.0) as shop:
-        result = scan(load(fleet_on(shop, tmp_path, **ANEW)))
+    with vendor(tmp_path, refused=1.0) as server:
+        result = scan(load(fleet_on(server, tmp_path, **FRESH)))
 
     assert (result.quorum, result.answer, result.coverage) == (False, None, 0.0)
     assert result.failures == {"refused": WORKERS}
@@ -156,10 +161,10 @@ def test_a_vendor_that_only_fails_leaves_no_quorum_and_says_so(scan, tmp_path):
 
 
 def test_calls_in_flight_are_never_more_than_the_configuration_says(scan, tmp_path):
-    with vendor(tmp_path, latency=0.05, slots=20) as shop:
-        scan(load(fleet_on(shop, tmp_path, **ANEW, calls={"concurrency": 20, "hedge_share": 0})))
+    with vendor(tmp_path, latency=0.05, slots=20) as server:
+        scan(load(fleet_on(server, tmp_path, **FRESH, calls={"concurrency": 20, "hedge_share": 0})))
 
-        assert [line.said for line in shop.sent if not line.paid] == []
+        assert [line.said for line in server.sent if not line.paid] == []
 
 
 def test_an_error_in_a_worker_ends_the_scan_in_one_line(scan, small, monkeypatch, tmp_path):
@@ -180,7 +185,7 @@ def test_workflows_do_the_same_again_over_their_own_history(cluster, scan, small
     )
 
     async def replayed() -> list[WorkflowHistory]:
-        client = await connected(cluster.meant)
+        client = await connect(cluster.meant)
         names = [f"qe-{result.scan_id}{part}" for part in ("", "/1.1", "/1.2")]
         histories = [await client.get_workflow_handle(one).fetch_history() for one in names]
         for history in histories:

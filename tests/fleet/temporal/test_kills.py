@@ -23,8 +23,8 @@ ASKED = WORKERS + 3 + 1 + 1  # captains, coordinator, desk; supervisors count in
 class Desk:
     """A scan of a fleet that a vendor answers, on a cluster with one worker."""
 
-    def __init__(self, cluster: Cluster, shop: Vendor, file: Any) -> None:
-        self.cluster, self.shop = cluster, shop
+    def __init__(self, cluster: Cluster, server: Vendor, file: Any) -> None:
+        self.cluster, self.server = cluster, server
         self.in_flight = self._lost = 0
         self.worker = cluster.worker()
         self.client = started("scan", file, *self._how, "--engine", "temporal")
@@ -34,7 +34,7 @@ class Desk:
         return [*self.cluster.where, "--json"]
 
     def once_paid(self, calls: int) -> None:
-        self.shop.wait_for(calls)
+        self.server.wait_for(calls)
 
     def lose_the_worker(self) -> None:
         """Kill it; what was in flight then stays open in the ledger for ever."""
@@ -83,8 +83,8 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture
 def desk(cluster, tmp_path):
-    with vendor(tmp_path, latency=1.0) as shop:
-        yield Desk(cluster, shop, fleet_on(shop, tmp_path, ranks=ONE_VENDOR))
+    with vendor(tmp_path, latency=1.0) as server:
+        yield Desk(cluster, server, fleet_on(server, tmp_path, ranks=ONE_VENDOR))
 
 
 @pytest.mark.long
@@ -101,14 +101,14 @@ def test_a_scan_that_loses_a_worker_the_server_and_everything_ends_as_an_undistu
     desk.lose_everything()
     desk.begin_again()
 
-    result, shop = desk.result(), desk.shop
-    twice = len(shop.paid) - shop.unique
+    result, server = desk.result(), desk.server
+    twice = len(server.paid) - server.unique
     assert result["answer_sha256"] == undisturbed
-    assert (result["coverage"], shop.unique) == (1.0, ASKED)
+    assert (result["coverage"], server.unique) == (1.0, ASKED)
     assert 0 <= twice <= desk.in_flight <= 3 * 20
     with Ledger() as ledger:
         [row] = ledger.costs("scan")
-    assert row.calls >= len(shop.paid)
-    assert row.usd + row.in_doubt >= shop.usd
+    assert row.calls >= len(server.paid)
+    assert row.usd + row.in_doubt >= server.usd
     replayed = lifecycle.run(lifecycle.reopen("last"), replay=True)
     assert replayed.answer_sha256 == undisturbed

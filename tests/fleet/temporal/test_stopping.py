@@ -14,17 +14,17 @@ from tests.fleet.temporal.cluster import wait_for
 
 def test_a_worker_that_leaves_finishes_what_it_began_and_another_goes_on(cluster, tmp_path):
     leaving = cluster.worker()
-    with vendor(tmp_path, latency=1.0) as shop:
-        file = fleet_on(shop, tmp_path, ranks=ONE_VENDOR)
+    with vendor(tmp_path, latency=1.0) as server:
+        file = fleet_on(server, tmp_path, ranks=ONE_VENDOR)
         client = started("scan", file, "--engine", "temporal", *cluster.where, "--json")
-        shop.wait_for(20)
+        server.wait_for(20)
         with pytest.raises(FleetError, match=rf"{leaving.process.pid}@.* may be in flight"):
             in_doubt.settle("last", nothing=True)
         assert leaving.stop() == 0
         staying = cluster.worker()
         result = json.loads(client.communicate(timeout=300)[0])
 
-        assert len(shop.sent) == len(shop.paid) == shop.unique == WORKERS + 5
+        assert len(server.sent) == len(server.paid) == server.unique == WORKERS + 5
     wait_for(lambda: not store.find("last")[1].workers(), "the worker does not leave the scan")
     assert in_doubt.settle("last", nothing=True)[1].calls == 0
     assert (result["coverage"], open_calls()) == (1.0, 0)

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.temporal.connection import Cluster, connected
+from qe_plugins.fleet.temporal.connection import Cluster, connect
 
 NAME = "cluster.example"
 
@@ -69,7 +69,7 @@ def guard(tmp_path):
 def answers(guard: Guard, address: str) -> bool:
     async def ask() -> bool:
         async with guard.before(address) as door:
-            client = await connected(Cluster(address=door, queue="q"))
+            client = await connect(Cluster(address=door, queue="q"))
             return await client.service_client.check_health()
 
     return asyncio.run(ask())

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from qe_plugins.fleet.scan.admission import FEW, FairSemaphore
+from qe_plugins.fleet.scan.runner import PER_TURN, FairSemaphore
 
 pytestmark = pytest.mark.anyio
 
@@ -44,9 +44,9 @@ async def test_no_more_are_inside_than_there_are_places_and_all_get_their_turn()
 
 async def test_a_crowd_enters_a_few_a_turn():
     room = Room(1_000)
-    visits = [asyncio.create_task(room.visit(n, turns=10_000)) for n in range(3 * FEW)]
+    visits = [asyncio.create_task(room.visit(n, turns=10_000)) for n in range(3 * PER_TURN)]
     grown = []
-    while room.inside < 3 * FEW:
+    while room.inside < 3 * PER_TURN:
         before = room.inside
         await asyncio.sleep(0)
         grown.append(room.inside - before)
@@ -54,7 +54,7 @@ async def test_a_crowd_enters_a_few_a_turn():
         visit.cancel()
     await asyncio.gather(*visits, return_exceptions=True)
 
-    assert max(grown) <= FEW
+    assert max(grown) <= PER_TURN
     assert len([one for one in grown if one]) >= 3
 
 
