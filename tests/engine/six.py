@@ -67,7 +67,7 @@ class Holder(Strategy):
 
 
 class Watches(Plugin):
-    """Notes, at every order, what the account is worth and what each venue's is said to be."""
+    """Notes, at every order, the account's equity and what each venue's is reported to be."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -108,7 +108,7 @@ class Liquidator:
         equity = self._margin.equity()
         required = self._margin.maintenance(bar.ts_init)
         if nets and equity < required:
-            reason = f"the account is worth {equity:,.2f}, {required:,} is the least"
+            reason = f"equity is {equity:,.2f}, the maintenance margin is {required:,}"
             self._on_breach(bar.ts_init, reason)
             return
         self._breached = False

@@ -273,8 +273,8 @@ class MarginCalculator:
         if (increase <= 0 and not reverses(nets, order)) or required + increase * each <= equity:
             return ""
         return (
-            f"{contracts:f} {contract} at {each:,} {self._balance.currency.code} each would tie up "
-            f"{self._initial(after, ts):,}, the account is worth {equity:,.2f} "
+            f"{contracts:f} {contract} at {each:,} {self._balance.currency.code} each would bring "
+            f"initial margin to {self._initial(after, ts):,}, equity is {equity:,.2f} "
             f"({equity - required:,.2f} free)"
         )
 

@@ -123,7 +123,7 @@ def _construct(component: Component, context: RunContext, prepared: PreparedRun)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # `sys.exit` too: a run that did nothing is no success
-        message = f"{component.author.__name__} could not be made: {one_line(error)}."
+        message = f"{component.author.__name__} could not be constructed: {one_line(error)}."
         raise prepared.loaded.error(message, component.section, component.name) from error
     refuse_hedging(prepared.loaded, component, instance)
     return instance

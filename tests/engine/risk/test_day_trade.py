@@ -64,12 +64,15 @@ def test_its_margin_is_shown_as_the_day_traders(desk: Desk) -> None:
 def test_two_contracts_are_refused_with_the_figures(desk: Desk) -> None:
     outcome = desk("BuysTwiceAtLimit", NOON)
     assert outcome.orders["status"].to_list() == ["ACCEPTED", "DENIED"]
-    assert "at 300 USD each would tie up 600" in outcome.orders["reason"][1]
+    assert "at 300 USD each would bring initial margin to 600" in outcome.orders["reason"][1]
 
 
 def test_a_quarter_of_an_hour_before_the_close_nothing_small_is_opened(desk: Desk) -> None:
     outcome = desk("BuysAtMarket", LATE[4:])
-    assert "1 MESH24.XCME at 2,000 USD each would tie up 2,000" in outcome.orders["reason"][0]
+    assert (
+        "1 MESH24.XCME at 2,000 USD each would bring initial margin to 2,000"
+        in outcome.orders["reason"][0]
+    )
 
 
 def test_what_cannot_be_held_overnight_is_closed_before_the_close(desk: Desk) -> None:
@@ -79,7 +82,7 @@ def test_what_cannot_be_held_overnight_is_closed_before_the_close(desk: Desk) ->
         ("21:45", "SELL"),
     ]
     first = next(fact for fact in outcome.facts if fact.kind is FactKind.CLOSING)
-    assert first.body["reason"] == "the account is worth 499.43, 1,800 is the least"
+    assert first.body["reason"] == "equity is 499.43, the maintenance margin is 1,800"
 
 
 def test_how_long_before_is_a_setting(desk: Desk) -> None:

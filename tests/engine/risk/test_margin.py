@@ -39,8 +39,8 @@ def test_an_account_of_exactly_the_margin_holds_one_contract(trade: Trade) -> No
 def test_a_dollar_less_is_refused_with_the_figures(trade: Trade) -> None:
     outcome = trade("BuysAtMarket", **account("1_999 USD"))
     reason = (
-        "margin: 1 MESH24.XCME at 2,000 USD each would tie up 2,000, "
-        "the account is worth 1,999.00 (1,999.00 free)"
+        "margin: 1 MESH24.XCME at 2,000 USD each would bring initial margin to 2,000, "
+        "equity is 1,999.00 (1,999.00 free)"
     )
     assert outcome.orders["status"].to_list() == ["DENIED"]
     assert reasons(outcome) == [reason]
@@ -81,7 +81,7 @@ def test_a_short_breach_is_one_too(trade: Trade) -> None:
 def test_two_limits_that_may_both_fill_need_both_margins(trade: Trade) -> None:
     outcome = trade("BuysTwiceAtLimit", **account("3_999 USD"))
     assert outcome.orders["status"].to_list() == ["ACCEPTED", "DENIED"]
-    assert "would tie up 4,000" in reasons(outcome)[0]
+    assert "would bring initial margin to 4,000" in reasons(outcome)[0]
 
 
 def test_a_bracket_ties_up_one_margin(trade: Trade) -> None:
@@ -100,12 +100,12 @@ def test_turning_a_position_around_needs_the_margin(trade: Trade) -> None:
     closes = (4_750.0, 4_750.0, 4_740.0, 4_740.0)
     outcome = trade("BuysThenReverses", closes=closes, **account("2_000 USD"))
     assert outcome.orders["status"].to_list() == ["FILLED", "DENIED"]
-    assert "worth 1,949.43" in reasons(outcome)[0]
+    assert "equity is 1,949.43" in reasons(outcome)[0]
 
 
 @pytest.fixture
 def breached(trade: Trade) -> Callable[[str], BacktestResult]:
-    """Return a function that holds one contract down 41 points on 2,000 USD: 1,800 is the least."""
+    """Return a function that holds one contract, 41 points down, on 2,000 USD of equity."""
 
     def hold(policy: str) -> BacktestResult:
         closes = (4_750.0, 4_750.0, 4_709.0, 4_708.0, 4_707.0)
@@ -119,7 +119,7 @@ def test_a_breach_closes_positions_at_the_bar_that_shows_it(
     breached: Callable[[str], BacktestResult], caplog: pytest.LogCaptureFixture
 ) -> None:
     outcome = breached("liquidate")
-    reason = "the account is worth 1,794.43, 1,800 is the least"
+    reason = "equity is 1,794.43, the maintenance margin is 1,800"
     assert outcome.fills.select("side", "price").rows() == [("BUY", 4_750.0), ("SELL", 4_709.0)]
     closings = [fact.body["reason"] for fact in outcome.facts if fact.kind is FactKind.CLOSING]
     assert closings == [reason, "closes +1 MESH24.XCME of BuysAtMarket-000"]
@@ -183,5 +183,5 @@ def test_a_margin_that_is_raised_meanwhile_is_held_against_the_account(
     assert outcome.fills.height == 1 + closed
     if closed:
         [reason, _] = [f.body["reason"] for f in outcome.facts if f.kind is FactKind.CLOSING]
-        assert reason == "the account is worth 1,499.43, 2,027 is the least"
+        assert reason == "equity is 1,499.43, the maintenance margin is 2,027"
         assert f"{outcome.fills['ts'][1]:%Y-%m-%d %H:%M}" == "2025-01-02 15:00"

@@ -124,14 +124,14 @@ def test_the_same_run_has_the_same_fills(tape: Path, outcome: BacktestResult) ->
 
 
 def test_one_margin_is_held_for_all_roots_together(tape: Path) -> None:
-    """What ES, MES, NQ, CL and GC tie up leaves nothing for ZN, on whichever venue it trades."""
+    """The margins of ES, MES, NQ, CL and GC leave nothing for ZN, on whichever venue it trades."""
     day = datetime(2024, 2, 5, tzinfo=UTC).date()
     tied = sum(margins(root, day).initial for root in ROOTS)
     enough = play(tape, balance=f"{tied + 20_000} USD")
     short = play(tape, balance=f"{tied - 500} USD")
     assert "DENIED" not in set(enough.orders["status"])
     denied = short.orders.filter(pl.col("status") == "DENIED")
-    assert denied["reason"].str.contains("would tie up").all()
+    assert denied["reason"].str.contains("would bring initial margin to").all()
     assert denied.height
 
 
