@@ -1,4 +1,10 @@
-"""`qe`: one module a command group, imported only when its command is used."""
+"""`qe`, the command line: one module per command, imported only when the command is used.
+
+Commands parse options, call the packages below and print; they contain no rules of their own. A
+command may be changed without reading elsewhere; its name, options and JSON output stay, since
+scripts rely on them. A new command is one module here and a line in `COMMANDS`. Nothing heavy is
+imported at module level, so that `qe --help` is fast.
+"""
 
 from __future__ import annotations
 
@@ -46,18 +52,18 @@ ALLOW_HOST = click.Option(
     metavar="HOST",
     expose_value=False,
     callback=_allow,
-    help="Let a host that is not the vendor's have the key. May be given more than once.",
+    help="Allow sending keys to a host other than the vendor's. Repeatable.",
 )
 
 TEMPORAL = "temporalio.bridge.runtime"
-"""The module that is imported where Temporal's threads may run."""
+"""If this module is imported, threads of Temporal's SDK may be running."""
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports them when they run.
+    """A command group that imports a command only when it is used.
 
-    `lazy` maps a command's name to `module:attribute`; `keyed` are those that send keys to a host,
-    and so take `--allow-host`.
+    `lazy` maps a command's name to `module:attribute`; `keyed` are the commands that send keys to a
+    host and therefore have the option `--allow-host`.
     """
 
     def __init__(
@@ -85,26 +91,26 @@ class LazyGroup(click.Group):
 
 
 def program() -> NoReturn:
-    """Be the program `qe`: run `main`, then end the process."""
+    """Run `main`, then end the process: the entry point of `qe`."""
     code: int | str | None = 0
     if sys.argv[1:2] == ["backtest"]:  # before the engine is imported, which takes a second
         stop_signals.watch()
     try:
         main()
-    except SystemExit as done:
-        code = done.code
-    stopped = code == stop_signals.STOPPED  # threads that wait for a vendor must not hold it up
-    large = sys.argv[1:2] == ["fleet"]  # a scan's objects take a second to be freed one by one
+    except SystemExit as ended:
+        code = ended.code
+    stopped = code == stop_signals.STOPPED  # do not wait for threads blocked on a vendor
+    large = sys.argv[1:2] == ["fleet"]  # freeing a scan's objects one by one takes a second
     if isinstance(code, int) and (stopped or large or TEMPORAL in sys.modules):
         leave(code)
     sys.exit(code)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process without taking the interpreter down.
+    """End the process without finalizing the interpreter.
 
-    The threads of Temporal's SDK may still hold objects of Python's when it goes, which crashes
-    now and then (temporalio/sdk-python#300); the SDK has no way to join them.
+    Threads of Temporal's SDK may still reference Python objects then, which sometimes crashes
+    (temporalio/sdk-python#300); the SDK has no way to join them.
     """
     atexit._run_exitfuncs()
     sys.stdout.flush()
@@ -113,20 +119,20 @@ def leave(code: int) -> NoReturn:
 
 
 def main() -> None:
-    """Run `qe`. Errors a user can mend become one line on stderr and exit code 2."""
+    """Run `qe`. Errors that a user can correct become one line on stderr and exit code 2."""
     from qe_plugins import project
     from qe_plugins.cli.errors import one_line
 
     try:
         project.enter(Path.cwd())
         cli(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
     except (click.Abort, KeyboardInterrupt):
         stop_signals.hold()
         click.echo("interrupted", err=True)
         sys.exit(stop_signals.STOPPED)
-    except BaseException as error:  # a panic in the engine's Rust code is no `Exception`
+    except BaseException as error:  # a panic in Nautilus' Rust code is not an `Exception`
         stop_signals.hold()
         sys.exit(one_line(error))
 
@@ -134,4 +140,4 @@ def main() -> None:
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="quant-engine", prog_name="qe")
 def cli() -> None:
-    """Run a futures desk: backtest, check, review. One YAML file says what runs."""
+    """Backtest futures strategies with plugins. One YAML file describes a run."""

@@ -1,4 +1,4 @@
-"""`qe backtest`: run a configuration, leave a run folder and a journal, print the figures."""
+"""`qe backtest`: run a configuration, write its run folder and journal, print the figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qe_plugins import gc_tuning, stop_signals
 from qe_plugins.cli.output import echo
 
 FAILURES = 5
-"""How many failures of plugins are listed below a run; all are in its report."""
+"""Maximum number of plugin failures printed after a run; all are in its report."""
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Write over the file, such as rung.risk=25. May be given more than once.",
+    help="Override a value of the file, such as rung.risk=25. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option(
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--log",
     "level",
     type=click.Choice(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), case_sensitive=False),
-    help="Show what strategies and plugins log, from this level on. All of it is in run.log.",
+    help="Print log messages of strategies and plugins from this level on. All are in run.log.",
 )
 @gc_tuning.relaxed_gc()
 def backtest(
@@ -49,7 +49,7 @@ def backtest(
     out: Path | None,
     level: str | None,
 ) -> None:
-    """Run the backtest that FILE describes; leave a report and a journal."""
+    """Run the backtest in FILE; write a report and the journal."""
     from qe_plugins.config.loader import load
     from qe_plugins.engine.running.backtest import run
     from qe_plugins.journal.store import Journal
@@ -59,22 +59,22 @@ def backtest(
     loaded = load(file, overrides)
     if as_json and str(loaded.config.logging.get("stdout_level") or "OFF").upper() != "OFF":
         message = "stdout_level would write into the JSON document on standard output."
-        hint = "Leave --json out, or use --log, which writes to standard error."
+        hint = "Omit --json, or use --log, which writes to standard error."
         raise loaded.error(message, "logging", "stdout_level", hint=hint)
     Journal.check()
     with _progress(loaded.config.name) as progress:
         outcome = run(loaded, progress=progress, log=level)
     with Journal.open() as journal:
-        run_dir = _leave(outcome, loaded, journal, out)
+        run_dir = _write_run(outcome, loaded, journal, out)
     figures = run_folder.result(run_dir)
     if as_json:
         click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
     else:
-        _print(figures, run_dir)
+        _print_run(figures, run_dir)
 
 
-def _leave(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
-    """Write the run's folder and its facts, both or neither, and return the folder."""
+def _write_run(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
+    """Write the run folder and the journal's facts, both or neither; return the folder."""
     from qe_plugins.report import run_folder
 
     about = (outcome.run_id, outcome.name, outcome.started, outcome.facts)
@@ -88,7 +88,7 @@ def _leave(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path 
 
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error, where that is a terminal, and yield what moves it."""
+    """Show a progress bar if standard error is a terminal; yield its update function."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -102,7 +102,7 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _print(figures: dict[str, Any], run_dir: Path) -> None:
+def _print_run(figures: dict[str, Any], run_dir: Path) -> None:
     from rich.console import Console
 
     from qe_plugins.report import terminal
@@ -110,13 +110,13 @@ def _print(figures: dict[str, Any], run_dir: Path) -> None:
 
     console = Console()
     console.print(terminal.table(figures))
-    if (fared := terminal.plugins(figures)) is not None:
-        console.print(fared)
+    if (plugins := terminal.plugins(figures)) is not None:
+        console.print(plugins)
     echo(f"report  {run_dir / 'report.html'}")
-    if refused := formatting.denials_note(figures):
-        echo(refused)
-    if failed := formatting.failure_lines(figures):
+    if denials := formatting.denials_note(figures):
+        echo(denials)
+    if failures := formatting.failure_lines(figures):
         echo(f"\n{figures['failures'][0]['traceback']}\n")
-        for line in failed[:FAILURES]:
+        for line in failures[:FAILURES]:
             echo(line)
-        echo("Failures are in the report, and in `uv run qe journal failures`.")
+        echo("All failures are in the report and in `uv run qe journal failures`.")

@@ -1,4 +1,4 @@
-"""`qe check`, `qe show`, `qe schema`: what would run, what is set, what may be set."""
+"""`qe check`, `qe show`, `qe schema`: what would run, the resolved file, the JSON Schema."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 type Command = Callable[..., None]
 
 
-def _file(command: Command) -> Command:
+def _file_options(command: Command) -> Command:
     override = click.option(
         "--set",
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Write over the file, such as rung.risk=25. May be given more than once.",
+        help="Override a value of the file, such as rung.risk=25. Repeatable.",
     )
     return click.argument("file", type=click.Path(path_type=Path))(override(command))
 
 
-def _json(command: Command) -> Command:
+def _json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 @click.command()
-@_file
-@_json
+@_file_options
+@_json_option
 def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Resolve FILE, build everything and say what would run, without running."""
+    """Resolve FILE, build everything and print what would run, without running it."""
     from qe_plugins.config.loader import load
     from qe_plugins.engine.running.describe import describe
     from qe_plugins.journal.store import Journal
@@ -51,14 +51,14 @@ def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         would_run = [{"label": label, "value": value} for label, value in rows]
         _print_json({"name": loaded.config.name, "would_run": would_run, "ran": False})
     else:
-        _print_rows(loaded, rows)
+        _print_description(loaded, rows)
 
 
 @click.command()
-@_file
-@_json
+@_file_options
+@_json_option
 def show(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Print FILE resolved: what it extends, overrides and defaults. Secrets stay ${NAME}."""
+    """Print FILE resolved, with bases, overrides and defaults. Secrets stay ${NAME}."""
     from qe_plugins.config.loader import load
     from qe_plugins.config.yaml_reader import dump
 
@@ -81,7 +81,7 @@ def _print_json(document: Any) -> None:
     click.echo(json_shown(json.dumps(document, indent=2, ensure_ascii=False)))
 
 
-def _print_rows(loaded: Loaded, rows: list[tuple[str, str]]) -> None:
+def _print_description(loaded: Loaded, rows: list[tuple[str, str]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""`qe hooks`: the reference of every hook, with an example that a test runs."""
+"""`qe hooks`: the reference of every hook, with a tested example."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @json_option
 def hooks(name: str | None, as_json: bool) -> None:
-    """Explain each hook, with an example.
+    """Print the reference of all hooks, or of the hook NAME.
 
-    When it is called, on which thread, how answers combine, what an exception means. NAME limits
-    it to one hook.
+    For each hook: when it is called, on which thread, how answers combine, what an exception
+    means, and an example.
     """
     from qe_plugins.plugins import reference
 
@@ -29,10 +29,10 @@ def hooks(name: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        click.echo("\n\n".join(_page(hook) for hook in found))
+        click.echo("\n\n".join(_hook_page(hook) for hook in found))
 
 
-def _page(hook: HookReference) -> str:
+def _hook_page(hook: HookReference) -> str:
     facts = {
         "called": hook.called,
         "thread": hook.thread,
@@ -42,15 +42,15 @@ def _page(hook: HookReference) -> str:
     parts = [
         click.style(_signature(hook), bold=True),
         _wrapped(hook.summary),
-        _listed(facts),
-        *([_listed(hook.arguments)] if hook.arguments else []),
+        _list_facts(facts),
+        *([_list_facts(hook.arguments)] if hook.arguments else []),
         textwrap.indent(hook.example, "    "),
     ]
     return "\n\n".join(parts)
 
 
 def _signature(hook: HookReference) -> str:
-    """Return the signature, an argument a line where it is too long for one."""
+    """Return the signature; one argument per line if it is too long."""
     if len(hook.signature) <= 100:
         return hook.signature
     given, _, answer = hook.signature.rpartition(") -> ")
@@ -59,7 +59,7 @@ def _signature(hook: HookReference) -> str:
     return f"{name}(\n    {lines},\n) -> {answer}"
 
 
-def _listed(facts: dict[str, str]) -> str:
+def _list_facts(facts: dict[str, str]) -> str:
     width = max(map(len, facts)) + 2
     return "\n".join(_wrapped(text, f"{name:<{width}}") for name, text in facts.items())
 

@@ -1,4 +1,4 @@
-"""`qe journal`: read what happened, follow a trade to its causes, verify the whole."""
+"""`qe journal`: list facts, trace a trade to its causes, verify the hash chain."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from qe_plugins.journal.trace import Step
 
 ROWS = 100
-"""How many rows a table shows unless told otherwise."""
+"""Default number of rows of a table."""
 
 DEEPEST = 16
-"""How far the tree of a trade is indented at most."""
+"""Maximum indentation of a trade's tree."""
 
 type Command = Callable[..., None]
 
 
 def _run_option(command: Command) -> Command:
-    says = "A run's id, or the start of one; `last` is the run written last."
-    return click.option("--run", default="last", show_default=True, help=says)(command)
+    text = "A run's id or a prefix of it; `last` is the latest run."
+    return click.option("--run", default="last", show_default=True, help=text)(command)
 
 
 def _limit_option(command: Command) -> Command:
-    says = "Show this many rows, the last ones. --json always prints all."
+    text = "Maximum number of rows, the last ones. --json always prints all."
     return click.option(
-        "--limit", type=click.IntRange(min=1), default=ROWS, show_default=True, help=says
+        "--limit", type=click.IntRange(min=1), default=ROWS, show_default=True, help=text
     )(command)
 
 
 class InOrder(click.Group):
-    """A group that lists its commands as they were added: in the order of a trading day."""
+    """A group that lists its commands in the order of definition: that of a trading day."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -48,7 +48,7 @@ class InOrder(click.Group):
 
 @click.group(cls=InOrder)
 def journal() -> None:
-    """Read the journal: what was wished, refused, traded and said, and what led to it."""
+    """Read the journal: signals, vetoes, orders, trades, reviews, and their causes."""
 
 
 def _add_listing(name: str, view: Listing) -> None:
@@ -77,7 +77,7 @@ for _name, _view in VIEWS.items():
 @_run_option
 @json_option
 def trace(trade: str, run: str, as_json: bool) -> None:
-    """Follow TRADE (its id, its start or number, or `last`) from bar to review."""
+    """Print the causal chain of TRADE (id, prefix, number or `last`), from bar to review."""
     from qe_plugins.journal.store import Journal
     from qe_plugins.journal.trace import causal_chain, find_trade
 
@@ -95,16 +95,16 @@ def trace(trade: str, run: str, as_json: bool) -> None:
 @journal.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def anchor(file: Path) -> None:
-    """Append the head of the journal to FILE, to be kept where nobody changes it.
+    """Append the head of the journal to FILE, which should be stored where it cannot be changed.
 
-    `qe journal verify --anchor FILE` then finds a journal that was written again as a whole.
+    `qe journal verify --anchor FILE` then detects a journal whose whole chain was rewritten.
     """
     from qe_plugins.journal.anchor import append
     from qe_plugins.journal.store import Journal
 
     with Journal.open() as opened:
-        kept = append(file, *opened.head())
-    echo(f"anchored: {kept.runs} runs, {kept.hash}")
+        head = append(file, *opened.head())
+    echo(f"anchored: {head.runs} runs, {head.hash}")
 
 
 @journal.command()
@@ -112,21 +112,21 @@ def anchor(file: Path) -> None:
     "--anchor",
     "anchors",
     type=click.Path(path_type=Path),
-    help="Compare with the heads that `qe journal anchor` wrote to this file.",
+    help="Compare with the heads in this file, written by `qe journal anchor`.",
 )
 @json_option
 def verify(anchors: Path | None, as_json: bool) -> None:
-    """Compute every hash again: was anything changed, deleted, inserted or moved?
+    """Recompute every hash and report facts that were changed, deleted, inserted or moved.
 
-    The folders of runs are compared, too: each has the hash of its facts in `result.json`.
+    Run folders are compared as well: `result.json` has the hash of the run's facts.
     """
     from qe_plugins.journal.anchor import read
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import run_index
 
-    kept = read(anchors) if anchors is not None else []
+    heads = read(anchors) if anchors is not None else []
     with Journal.open() as opened:
-        problems = opened.verify(kept)
+        problems = opened.verify(heads)
         runs, facts = opened.counts()
         written = {run.run_id: run.content_hash for run in opened.runs()}
     problems += run_index.contradictions(written)
@@ -139,17 +139,17 @@ def verify(anchors: Path | None, as_json: bool) -> None:
         raise JournalError(
             f"does not verify, problems: {len(problems)}.",
             where="journal",
-            hint="Somebody changed it after it was written: restore it from a backup.",
+            hint="It was changed after it was written: restore it from a backup.",
         )
     if not as_json:
         echo(f"verified: {runs} runs, {facts} facts, nothing changed")
 
 
-def _print_table(what: str, view: Listing, facts: Sequence[Fact], limit: int) -> None:
+def _print_table(title: str, view: Listing, facts: Sequence[Fact], limit: int) -> None:
     if not facts:
-        echo(f"no {what}")
+        echo(f"no {title}")
         return
-    echo(what)
+    echo(title)
     head = [column.replace("_", " ") for column in view.columns]
     print_rows(head, [[cell(fact, column) for column in view.columns] for fact in facts[-limit:]])
     if len(facts) > limit:

@@ -1,18 +1,14 @@
-"""`qe lookahead`: whether a run decides by what it cannot know yet."""
+"""`qe lookahead`: test a configuration for look-ahead bias."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from qe_plugins.cli.output import json_option, print_json
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()
@@ -22,20 +18,20 @@ if TYPE_CHECKING:
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Write over the file, such as rung.risk=25. May be given more than once.",
+    help="Override a value of the file, such as rung.risk=25. Repeatable.",
 )
 @click.option(
     "--samples",
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="How many moments to cut the data at; each is one more run.",
+    help="Number of moments at which the data is truncated; one run each.",
 )
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random moments.")
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="The same seed draws the same moments."
-)
-@click.option(
-    "--workers", type=click.IntRange(1), help="Processes.  [default: as many as processors]"
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of worker processes.  [default: one per processor]",
 )
 @json_option
 def lookahead(
@@ -46,11 +42,12 @@ def lookahead(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Run FILE, then again on data cut right after sampled decisions, and compare them.
+    """Test FILE for look-ahead bias: run it again on truncated data and compare decisions.
 
-    Signals, sizes, orders with all their fields, changes, cancels and vetoes up to each cut must be
-    the same. One line for each difference names the plugin or strategy, the bar and its time; the
-    exit code is then 1. Nothing is written: no run folder, no journal.
+    The data is truncated right after sampled decisions. Signals, sizes, orders with all fields,
+    changes, cancels and vetoes up to each cut must be the same. Each difference is one line with
+    the plugin or strategy, the bar and its time; the exit code is then 1. No run folder and no
+    journal is written.
     """
     import os
     import sys
@@ -77,7 +74,7 @@ def lookahead(
 
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error, where that is a terminal, and yield what moves it."""
+    """Show a progress bar if standard error is a terminal; yield its update function."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""`qe new`: an agent or a strategy with its test, ready to be changed."""
+"""`qe new`: write the draft of an agent or a strategy with its test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qe_plugins.cli.output import echo
 from qe_plugins.plugins.types import Role
 
 ROLES = [role.value for role in Role if role is not Role.SYSTEM]
-SAYS = {
+PACKAGE_DOCSTRINGS = {
     "agents": "Agents: one file is one plugin, with its role in the name.",
     "strategies": "Strategies: one file is one Config and one Strategy.",
 }
@@ -21,10 +21,7 @@ SAYS = {
 
 @click.group()
 def new() -> None:
-    """Write an agent or a strategy.
-
-    With a test that passes, and the YAML that names it.
-    """
+    """Write the draft of an agent or a strategy, a passing test, and YAML to paste."""
 
 
 @new.command()
@@ -33,30 +30,31 @@ def new() -> None:
     "--role",
     required=True,
     type=click.Choice(ROLES, case_sensitive=False),
-    help="HUNTER votes, GUARDIAN vetoes, ARBITER decides, ANALYST reviews, SYNTHESIS proposes.",
+    help="HUNTER proposes positions, GUARDIAN vetoes orders, ARBITER resolves votes, "
+    "ANALYST reviews trades, SYNTHESIS proposes changes.",
 )
 def agent(name: str, role: str) -> None:
     """Write agents/ROLE_NAME.py, a plugin, and its test."""
-    desk = role.lower()
+    prefix = role.lower()
     scaffold.check_name(name)
-    says_so = name == desk or name.startswith(f"{desk}_")
-    _draft(desk, "agents", name if says_so else f"{desk}_{name}")
+    has_prefix = name == prefix or name.startswith(f"{prefix}_")
+    _write_draft(prefix, "agents", name if has_prefix else f"{prefix}_{name}")
 
 
 @new.command()
 @click.argument("name")
 def strategy(name: str) -> None:
     """Write strategies/NAME.py, a plain Nautilus strategy, and its test."""
-    _draft("strategy", "strategies", name)
+    _write_draft("strategy", "strategies", name)
 
 
-def _draft(kind: str, package: str, module: str) -> None:
+def _write_draft(kind: str, package: str, module: str) -> None:
     scaffold.check_name(module)
     root = project.find_root(Path.cwd()) or Path.cwd()
     files, yaml = scaffold.render(kind, package, module)
-    opened = f"{package}/__init__.py"
-    if not (root / opened).exists():
-        files[opened] = f'"""{SAYS[package]}"""\n'
+    init = f"{package}/__init__.py"
+    if not (root / init).exists():
+        files[init] = f'"""{PACKAGE_DOCSTRINGS[package]}"""\n'
     scaffold.write(root, files)
     for path in files:
         echo(f"wrote {os.path.relpath(root / path)}")

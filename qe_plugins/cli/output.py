@@ -1,4 +1,4 @@
-"""What listings print: aligned columns for a person, one JSON document for a program."""
+"""Print listings: aligned columns, or one JSON document."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ class DateParam(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> date:
-        """Return the date. Fails with one line for any other text."""
+        """Return the date. Raises a usage error in one line for any other text."""
         try:
             return date.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"'{value}' is no date. Write it as 2024-11-29.", param, ctx)
+            self.fail(f"'{value}' is not a date. Write it as 2024-11-29.", param, ctx)
 
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
-    """Print text, in which what came from outside cannot act on the terminal."""
+    """Print text with control characters escaped, so that outside text is safe to show."""
     click.echo(with_uv(shown(text, lines=True)), nl=nl, err=err)
 
 
 def json_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `--json`."""
+    """Add the option `--json` to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def print_json(document: object) -> None:
-    """Print a document; decimals are JSON numbers with all their digits."""
+    """Print a JSON document; decimals are numbers with all their digits."""
     encoder = msgspec.json.Encoder(decimal_format="number")
     click.echo(json_shown(msgspec.json.format(encoder.encode(document)).decode()))
 
 
 def print_rows(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print columns under their names: figures to the right, the rest to the left."""
-    cells = [list(head), *([_text(value) for value in row] for row in rows)]
+    """Print columns with headings: numbers right-aligned, the rest left-aligned."""
+    cells = [list(head), *([_cell_text(value) for value in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    right = [bool(rows) and all(_is_figure(row[i]) for row in rows) for i in range(len(head))]
+    right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(head))]
     for row in cells:
         parts = (
             text.rjust(width) if figure else text.ljust(width)
@@ -55,7 +55,7 @@ def print_rows(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         click.echo("  ".join(parts).rstrip())
 
 
-def _text(value: object) -> str:
+def _cell_text(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, datetime):
@@ -65,12 +65,12 @@ def _text(value: object) -> str:
     return shown(str(value))
 
 
-def _is_figure(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return value is None or type(value).__name__ in ("int", "float", "Decimal")
 
 
 def dollars(amount: Decimal) -> str:
-    """Return an amount as `$0.0123`; documents for programs keep all of its digits."""
+    """Return an amount as `$0.0123`, rounded for display."""
     return f"${amount:,.4f}"
 
 

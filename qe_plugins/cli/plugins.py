@@ -1,4 +1,4 @@
-"""`qe plugins`: what is installed, what a configuration makes of it."""
+"""`qe plugins`: available plugins, and which of them a configuration activates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PluginRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One plugin as `qe plugins` shows it. `order` is its place in the asking, None if inactive."""
+    """One row of `qe plugins`. `order` is the calling order, None if the plugin is inactive."""
 
     name: str
     order: int | None
@@ -29,27 +29,29 @@ class PluginRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path), help="Say which of them FILE activates.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
-@click.option("--load", is_flag=True, help="Import them all, to see which of them fail.")
+@click.option("--config", type=click.Path(path_type=Path), help="Show what FILE activates.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of FILE."
+)
+@click.option("--load", is_flag=True, help="Import all plugins, to find those that fail.")
 @json_option
 def plugins(config: Path | None, overrides: tuple[str, ...], load: bool, as_json: bool) -> None:
-    """List every plugin, active ones first, importing only those.
+    """List all plugins, active ones first; only those are imported.
 
-    A plugin is active where a configuration names it, and is asked in the order written there. A
-    plugin that fails is listed with its error.
+    A plugin is active if a configuration names it; plugins are called in the order written there.
+    A plugin that cannot be loaded is listed with its error.
     """
     if overrides and config is None:
-        raise click.UsageError("--set overrides a setting of a file. Name it with --config.")
-    rows = _rows(_asked(config, overrides), load)
+        raise click.UsageError("--set overrides a value of a file. Name the file with --config.")
+    rows = _plugin_rows(_active_names(config, overrides), load)
     if as_json:
         print_json(rows)
     else:
-        _print(rows)
+        _print_plugins(rows)
 
 
-def _asked(config: Path | None, overrides: Sequence[str]) -> dict[str, str]:
-    """Return the names that the configuration activates, in order, each with its place in it."""
+def _active_names(config: Path | None, overrides: Sequence[str]) -> dict[str, str]:
+    """Return the active plugins in order, each with its location in the configuration."""
     from qe_plugins.config.loader import load
 
     if config is None:
@@ -58,18 +60,21 @@ def _asked(config: Path | None, overrides: Sequence[str]) -> dict[str, str]:
     return {name: loaded.where("plugins", name) for name in loaded.config.plugins}
 
 
-def _rows(asked: dict[str, str], load: bool) -> list[PluginRow]:
+def _plugin_rows(active_names: dict[str, str], load: bool) -> list[PluginRow]:
     from qe_plugins.plugins import available, listed
 
-    found = available() if load else listed(asked)
+    found = available() if load else listed(active_names)
     active = [
-        _row(found[name], order) if name in found else _unknown(name, order, where, found)
-        for order, (name, where) in enumerate(asked.items(), start=1)
+        _plugin_row(found[name], order)
+        if name in found
+        else _unknown_row(name, order, where, found)
+        for order, (name, where) in enumerate(active_names.items(), start=1)
     ]
-    return [*active, *(_row(plugin, None) for name, plugin in found.items() if name not in asked)]
+    others = [plugin for name, plugin in found.items() if name not in active_names]
+    return [*active, *(_plugin_row(plugin, None) for plugin in others)]
 
 
-def _row(plugin: Available, order: int | None) -> PluginRow:
+def _plugin_row(plugin: Available, order: int | None) -> PluginRow:
     return PluginRow(
         name=plugin.name,
         order=order,
@@ -80,19 +85,19 @@ def _row(plugin: Available, order: int | None) -> PluginRow:
     )
 
 
-def _unknown(name: str, order: int, where: str, known: Iterable[str]) -> PluginRow:
+def _unknown_row(name: str, order: int, where: str, known: Iterable[str]) -> PluginRow:
     error = f"{where}: no plugin is called '{name}'."
     if hint := did_you_mean(name, known):
         error = f"{error} {hint}"
     return PluginRow(name=name, order=order, role=None, hooks=(), source=None, error=error)
 
 
-def _print(rows: Sequence[PluginRow]) -> None:
+def _print_plugins(rows: Sequence[PluginRow]) -> None:
     if not rows:
         echo("no plugins. `qe new agent NAME --role GUARDIAN` writes one.")
         return
     print_rows(
-        ("asked", "plugin", "role", "hooks", "source"),
+        ("order", "plugin", "role", "hooks", "source"),
         [(r.order, r.name, r.role, " ".join(r.hooks) or None, r.source) for r in rows],
     )
     for row in rows:

@@ -1,4 +1,4 @@
-"""`qe runs`, `qe report`, `qe compare`: read what runs left; nothing is computed again."""
+"""`qe runs`, `qe report`, `qe compare`: read stored runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qe_plugins.cli.output import echo, json_option, print_json
 @json_option
 @click.pass_context
 def runs(ctx: click.Context, as_json: bool) -> None:
-    """List the runs, newest first."""
+    """List all runs, newest first."""
     from qe_plugins.report import run_index, terminal
 
     if ctx.invoked_subcommand is not None:
@@ -23,18 +23,18 @@ def runs(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif found:
-        _print(terminal.runs(found))
+        _print_tables(terminal.runs(found))
     else:
-        echo("no run yet: make one with `qe backtest FILE`")
+        echo("no run yet: start one with `qe backtest FILE`")
 
 
 @runs.command()
 @click.argument("names", nargs=-1, required=True)
 def remove(names: tuple[str, ...]) -> None:
-    """Remove the folders of runs NAMES: ids, or the starts of some. The journal keeps its facts."""
+    """Remove the folders of runs NAMES (ids or prefixes). The journal keeps their facts."""
     from qe_plugins.report import run_folder, run_index
 
-    for place in [run_index.find(name) for name in names]:  # all of them are there, or none goes
+    for place in [run_index.find(name) for name in names]:  # all exist, or none is removed
         run_index.remove(str(place), run_folder.FILES)
         click.echo(f"removed: {place}")
 
@@ -42,15 +42,13 @@ def remove(names: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("run", default="last")
 @click.option("--open", "show", is_flag=True, help="Open report.html in the browser.")
-@click.option(
-    "--trade", metavar="TRADE", help="Show one trade: its fills, rolls, margin, what it cost."
-)
+@click.option("--trade", metavar="TRADE", help="Show one trade: fills, rolls, margin and costs.")
 @json_option
 def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
-    """Show the figures of RUN and where its report is.
+    """Show the figures of RUN and the path of its report.
 
-    RUN is "last", a run's id, the start of one, or its folder. TRADE is a trade's id, the start or
-    the number of one, or "last".
+    RUN is "last", a run's id or a prefix of it, or its folder. TRADE is a trade's id, a prefix of
+    it, its number, or "last".
     """
     from qe_plugins.report import run_folder, run_index, terminal
 
@@ -63,7 +61,7 @@ def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
         print_json(figures)
     else:
         with run_index.as_written(place):
-            _print(terminal.table(figures), terminal.plugins(figures))
+            _print_tables(terminal.table(figures), terminal.plugins(figures))
         echo(str(place / run_folder.PAGE))
     if show:
         click.launch((place / run_folder.PAGE).as_uri())
@@ -74,7 +72,7 @@ def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
 @click.argument("second")
 @json_option
 def compare(first: str, second: str, as_json: bool) -> None:
-    """Set two runs side by side: figures, fills, settings."""
+    """Compare two runs: figures, fills and settings."""
     from qe_plugins.report import comparison, run_index, terminal
 
     found = comparison.compare(run_index.find(first), run_index.find(second))
@@ -84,26 +82,26 @@ def compare(first: str, second: str, as_json: bool) -> None:
     for name, run in zip(("first", "second"), found["runs"], strict=True):
         echo(f"{name:8}{run}")
     echo("the fills are identical\n" if found["same_fills"] else "the fills differ\n")
-    _print(terminal.differences(found), terminal.settings(found))
+    _print_tables(terminal.differences(found), terminal.settings(found))
 
 
 def _print_trade(place: Path, text: str, as_json: bool) -> None:
-    from qe_plugins.cli import trade_view as trade
+    from qe_plugins.cli import trade_view
     from qe_plugins.report.trade_report import describe_trade
 
     found = describe_trade(place, text)
     if as_json:
         print_json(found)
     else:
-        trade.show(found)
+        trade_view.show(found)
 
 
-def _print(*shown: Any) -> None:
-    """Print tables with an empty line between; None is left out."""
+def _print_tables(*tables: Any) -> None:
+    """Print tables with an empty line after each; None is skipped."""
     from rich.console import Console
 
     console = Console()
-    for one in shown:
-        if one is not None:
-            console.print(one)
+    for table in tables:
+        if table is not None:
+            console.print(table)
             console.print()

@@ -1,4 +1,4 @@
-"""Files made from templates, written all or none."""
+"""Render the files of `qe new` from templates, and write all of them or none."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 def check_name(name: str) -> None:
-    """Raise QeError unless `name` can be a module of the house."""
+    """Raise QeError unless `name` can be the name of a module of the project."""
     if _is_name(name):
         return
-    rule = f"A name is small letters, digits and single _, {LONGEST} at most, no Python keyword."
+    rule = (
+        f"A name has lower-case letters, digits and single _, at most {LONGEST} characters,"
+        " and is not a Python keyword."
+    )
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     better = re.sub(r"[^a-z0-9]+", "_", words).strip("_")[:LONGEST].rstrip("_")
     hint = f"{rule} Perhaps '{better}'?" if _is_name(better) else rule
@@ -38,9 +41,9 @@ def class_name(module: str) -> str:
 
 
 def render(kind: str, package: str, module: str) -> tuple[dict[str, str], str]:
-    """Return the files of a new `package`.`module` by path, and the YAML that names it.
+    """Return the files of a new `package`.`module` by path, and the YAML that activates it.
 
-    Raises QeError where its class would have a name that its own files import.
+    Raises QeError if its class has a name that its own files import.
     """
     import jinja2
 
@@ -64,7 +67,7 @@ def render(kind: str, package: str, module: str) -> tuple[dict[str, str], str]:
 
 
 def fit(line: str) -> str:
-    """Break a line that is too long, as ruff would: an import by name, a class in its brackets."""
+    """Break a line that is too long as ruff does: an import by name, a class in its brackets."""
     if len(line) <= WIDTH:
         return line
     if line.startswith("from "):
@@ -76,15 +79,15 @@ def fit(line: str) -> str:
 
 
 def write(root: Path, files: Mapping[str, str]) -> None:
-    """Write `files` below `root`. Raise QeError, with nothing written, where one cannot be."""
+    """Write `files` below `root`. Raises QeError, with nothing written, if one cannot be."""
     for path in files:
         if os.path.lexists(root / path):
             hint = "Choose another name, or remove it first."
-            raise QeError("is already there.", where=path, hint=hint)
+            raise QeError("already exists.", where=path, hint=hint)
     written: list[Path] = []
     try:
         for path, text in files.items():
-            _write(root / path, text, written)
+            _write_file(root / path, text, written)
     except BaseException as error:
         for file in written:
             file.unlink(missing_ok=True)
@@ -93,7 +96,7 @@ def write(root: Path, files: Mapping[str, str]) -> None:
         raise
 
 
-def _write(file: Path, text: str, written: list[Path]) -> None:
+def _write_file(file: Path, text: str, written: list[Path]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("x", encoding="utf-8") as opened:
         written.append(file)

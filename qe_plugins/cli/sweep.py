@@ -1,4 +1,4 @@
-"""`qe sweep`: run every variant of a grid; leave a table, a map and each trial in the journal."""
+"""`qe sweep`: run every variant of a grid; write a table, a page and trials in the journal."""
 
 from __future__ import annotations
 
@@ -29,17 +29,19 @@ FIGURES = ("net_pnl", "sharpe", "max_drawdown", "trades")
     "grid",
     multiple=True,
     metavar="KEY=ONE,ANOTHER",
-    help="An axis, such as strategies.ema_cross.fast=5,10,20. May be given more than once.",
+    help="An axis of the grid, such as strategies.ema_cross.fast=5,10,20. Repeatable.",
 )
 @click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Write over the file, in every variant. May be given more than once.",
+    help="Override a value of the file in every variant. Repeatable.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1), help="Processes.  [default: as many as processors]"
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of worker processes.  [default: one per processor]",
 )
 @click.option(
     "--out",
@@ -47,7 +49,9 @@ FIGURES = ("net_pnl", "sharpe", "max_drawdown", "trades")
     help="The sweep's folder.  [default: QE_HOME/sweeps/...]",
 )
 @click.option(
-    "--resume", metavar="SWEEP", help="Go on with a sweep: `last`, its id or the start, its folder."
+    "--resume",
+    metavar="SWEEP",
+    help="Resume a sweep: `last`, its id or a prefix of it, or its folder.",
 )
 @json_option
 def sweep(
@@ -59,10 +63,10 @@ def sweep(
     resume: str | None,
     as_json: bool,
 ) -> None:
-    """Run FILE once for every combination of the grid, in processes of their own.
+    """Run FILE for every combination of the grid, in worker processes.
 
-    A variant that fails does not stop the rest; the exit code is then 1. Each variant tried is a
-    trial in the journal.
+    A failed variant does not stop the others; the exit code is then 1. Every variant is recorded
+    in the journal as a trial.
     """
     import os
     import sys
@@ -70,32 +74,32 @@ def sweep(
     from qe_plugins.report.sweep_job import measure
     from qe_plugins.research import sweep_runner
 
-    asked, place = _asked(file, grid, overrides, out, resume)
+    spec, place = _sweep_spec(file, grid, overrides, out, resume)
     try:
-        with _live(asked) as heard:
+        with _live(spec) as on_update:
             swept = sweep_runner.sweep(
-                asked, place, measure, workers=workers or os.cpu_count() or 1, heard=heard
+                spec, place, measure, workers=workers or os.cpu_count() or 1, on_update=on_update
             )
     except KeyboardInterrupt:
-        echo(f"go on with it: qe sweep {file} --resume {asked.sweep}", err=True)
+        echo(f"resume it with: qe sweep {file} --resume {spec.sweep}", err=True)
         raise
-    files = _written(swept)
+    files = _write_results(swept)
     if as_json:
-        print_json(_document(swept) | files)
+        print_json(_sweep_document(swept) | files)
     else:
-        _print(swept, files)
+        _print_sweep(swept, files)
     if swept.failed:
         sys.exit(1)
 
 
-def _asked(
+def _sweep_spec(
     file: Path,
     grid: tuple[str, ...],
     overrides: tuple[str, ...],
     out: Path | None,
     resume: str | None,
 ) -> tuple[SweepSpec, Path]:
-    """Return what is asked and its folder; a sweep that is taken up keeps its id and its grid."""
+    """Return the sweep and its folder; a resumed sweep keeps its id and grid."""
     from datetime import UTC, datetime
 
     from qe_plugins.config.loader import load
@@ -106,26 +110,26 @@ def _asked(
 
     axes = read_axes(grid)
     place = sweep_store.find(resume) if resume else None
-    before = sweep_store.read_asked(place) if place else None
+    before = sweep_store.read_spec(place) if place else None
     axes = axes or (before.axes if before else ())
     if not axes:
         hint = "Write --grid dotted.key=one,another, such as --grid rung.risk=25,50."
         raise ConfigError("a sweep needs a grid.", where="--grid", hint=hint)
     name = load(file, overrides).config.name
     sweep_id = before.sweep if before else run_id_of(datetime.now(UTC), f"sweep {name}")
-    asked = sweep_store.SweepSpec(
+    spec = sweep_store.SweepSpec(
         sweep=sweep_id, name=name, config=str(file), overrides=overrides, axes=axes
     )
-    return asked, place or sweep_store.folder(sweep_id, out)
+    return spec, place or sweep_store.folder(sweep_id, out)
 
 
-def _written(swept: SweepResult) -> dict[str, str]:
+def _write_results(swept: SweepResult) -> dict[str, str]:
     import os
 
     from qe_plugins.report import sweep_page
     from qe_plugins.research import sweep_store
 
-    table = sweep_store.write_table(swept.folder, swept.asked.axes, swept.results)
+    table = sweep_store.write_table(swept.folder, swept.spec.axes, swept.results)
     page = swept.folder / sweep_store.PAGE
     part = page.with_suffix(".part")
     part.write_text(sweep_page.render(swept), encoding="utf-8")
@@ -133,10 +137,10 @@ def _written(swept: SweepResult) -> dict[str, str]:
     return {"folder": str(swept.folder), "table": str(table), "page": str(page)}
 
 
-def _document(swept: SweepResult) -> dict[str, Any]:
+def _sweep_document(swept: SweepResult) -> dict[str, Any]:
     return {
-        "sweep": swept.asked.sweep,
-        "axes": {axis.key: list(axis.values) for axis in swept.asked.axes},
+        "sweep": swept.spec.sweep,
+        "axes": {axis.key: list(axis.values) for axis in swept.spec.axes},
         "variants": [
             {
                 "number": one.variant.number,
@@ -155,21 +159,21 @@ def _document(swept: SweepResult) -> dict[str, Any]:
     }
 
 
-def _print(swept: SweepResult, files: dict[str, str]) -> None:
+def _print_sweep(swept: SweepResult, files: dict[str, str]) -> None:
     from qe_plugins.report import sweep_page
     from qe_plugins.report.figures import formatting
 
-    keys = [axis.key for axis in swept.asked.axes]
+    keys = [axis.key for axis in swept.spec.axes]
     head = ["#", *sweep_page.short(keys), *(formatting.label(name) for name in FIGURES), ""]
-    print_rows(head, [[cell or "" for cell in _cells(one, keys)] for one in swept.results])
-    told = [f"{len(swept.results)} variants"]
-    told += [f"{swept.found} found again"] if swept.found else []
-    told += [f"{swept.failed} failed"] if swept.failed else []
-    echo(", ".join(told))
+    print_rows(head, [[cell or "" for cell in _variant_cells(one, keys)] for one in swept.results])
+    counts = [f"{len(swept.results)} variants"]
+    counts += [f"{swept.found} reused"] if swept.found else []
+    counts += [f"{swept.failed} failed"] if swept.failed else []
+    echo(", ".join(counts))
     echo(f"table  {files['table']}\npage   {files['page']}")
 
 
-def _cells(result: VariantResult, keys: list[str]) -> list[str]:
+def _variant_cells(result: VariantResult, keys: list[str]) -> list[str]:
     from qe_plugins.report.figures import formatting
 
     figures = result.figures
@@ -185,14 +189,14 @@ def _cells(result: VariantResult, keys: list[str]) -> list[str]:
 
 
 @contextmanager
-def _live(asked: SweepSpec) -> Iterator[Callable[[Variant, VariantResult | None], None]]:
-    """Show what runs and what came of it on standard error, where that is a terminal."""
+def _live(spec: SweepSpec) -> Iterator[Callable[[Variant, VariantResult | None], None]]:
+    """Show variants and results if standard error is a terminal; yield the update function."""
     from math import prod
 
     from rich.console import Console
     from rich.live import Live
 
-    total = prod(len(axis.values) for axis in asked.axes)
+    total = prod(len(axis.values) for axis in spec.axes)
     rows: dict[int, tuple[Variant, VariantResult | None]] = {}
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -200,23 +204,23 @@ def _live(asked: SweepSpec) -> Iterator[Callable[[Variant, VariantResult | None]
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
 
-        def heard(variant: Variant, result: VariantResult | None) -> None:
+        def on_update(variant: Variant, result: VariantResult | None) -> None:
             rows.pop(variant.number, None)
             rows[variant.number] = (variant, result)
-            live.update(_table(asked, rows, total))
+            live.update(_live_table(spec, rows, total))
 
-        yield heard
+        yield on_update
 
 
-def _table(
-    asked: SweepSpec, rows: dict[int, tuple[Variant, VariantResult | None]], total: int
+def _live_table(
+    spec: SweepSpec, rows: dict[int, tuple[Variant, VariantResult | None]], total: int
 ) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
     from qe_plugins.report.sweep_page import short
 
-    keys = [axis.key for axis in asked.axes]
+    keys = [axis.key for axis in spec.axes]
     done = sum(result is not None for _, result in rows.values())
     shown = Table(title=f"{done} of {total} variants", title_justify="left", box=None)
     for name in ("#", *short(keys), *FIGURES, ""):
@@ -228,5 +232,5 @@ def _table(
             settings = [str(variant.settings[key]) for key in keys]
             shown.add_row(str(variant.number), *settings, *[""] * len(FIGURES), "running")
         else:
-            shown.add_row(*map(escape, _cells(result, keys)))
+            shown.add_row(*map(escape, _variant_cells(result, keys)))
     return shown

@@ -32,7 +32,7 @@ SHOWN = ("net_pnl", "sharpe", "sortino", "max_drawdown", "profit_factor", "expec
 
 def render(swept: SweepResult) -> str:
     """Return the page as self-contained HTML; it needs no network."""
-    axes = swept.asked.axes
+    axes = swept.spec.axes
     finished = [result for result in swept.results if result.state is VariantState.FINISHED]
     about = finished[0].figures if finished else {}
     pages = Environment(
@@ -43,7 +43,7 @@ def render(swept: SweepResult) -> str:
         lstrip_blocks=True,
     )
     return pages.get_template("sweep.html").render(
-        asked=swept.asked,
+        spec=swept.spec,
         failed=swept.failed,
         source=about.get("data_source"),
         label=about.get("data_label"),
@@ -61,7 +61,7 @@ def _variant_row(swept: SweepResult, result: VariantResult) -> dict[str, Any]:
     figures = {name: result.figures[name] for name in FIGURES} if result.figures else {}
     return {
         "number": result.variant.number,
-        "settings": [text(settings[axis.key]) for axis in swept.asked.axes],
+        "settings": [text(settings[axis.key]) for axis in swept.spec.axes],
         "state": str(result.state),
         "error": result.error or ("not finished" if not result.figures else ""),
         "figures": [formatting.format_value(name, value) for name, value in figures.items()],
@@ -71,7 +71,7 @@ def _variant_row(swept: SweepResult, result: VariantResult) -> dict[str, Any]:
 
 def _heat_map(swept: SweepResult) -> dict[str, Any]:
     """Return x, y and one z per figure: rows by the first axis, columns by the second."""
-    down, across = swept.asked.axes
+    down, across = swept.spec.axes
     width = len(across.values)
     return {
         "x": [text(value) for value in across.values],

@@ -1,4 +1,4 @@
-"""A grid of settings: `--grid strategies.ema_cross.fast=5,10,20`, and every combination of them."""
+"""The grid of a sweep: axes such as `strategies.ema_cross.fast=5,10,20`, and their product."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from qe_plugins.errors import ConfigError
 
 
 class Axis(msgspec.Struct, frozen=True):
-    """One setting by its dotted key, and the values it takes, in the order written."""
+    """One setting by its dotted key, and its values in the order written."""
 
     key: str
     values: tuple[Any, ...]
 
 
 def read_axis(text: str) -> Axis:
-    """Return the axis in `rung.risk=25,50 USD`. Raise ConfigError for anything else.
+    """Return the axis of a text such as `rung.risk=25,50 USD`. Raises ConfigError.
 
-    Values are YAML; one that has commas of its own stands in brackets or quotes.
+    Values are YAML; a value that contains commas is written in brackets or quotes.
     """
     key, equals, values = text.partition("=")
     where = f"--grid {' '.join(text.split())}"
@@ -42,7 +42,7 @@ def read_axis(text: str) -> Axis:
 
 
 def read_axes(texts: Sequence[str]) -> tuple[Axis, ...]:
-    """Return the axes of a grid. Raise ConfigError for a key that is given twice."""
+    """Return the axes of a grid. Raises ConfigError for a key that is given twice."""
     axes = tuple(map(read_axis, texts))
     keys = [axis.key for axis in axes]
     for key in keys:
@@ -52,13 +52,13 @@ def read_axes(texts: Sequence[str]) -> tuple[Axis, ...]:
 
 
 def settings(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
-    """Yield the settings of every variant by key; the last axis turns fastest."""
+    """Yield the settings of every variant by key; the last axis varies fastest."""
     for values in product(*(axis.values for axis in axes)):
         yield dict(zip((axis.key for axis in axes), values, strict=True))
 
 
 def overrides(chosen: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return settings as `--set` takes them."""
+    """Return settings in the form of `--set`."""
     written = {
         key: json.dumps(value, ensure_ascii=False, default=str) for key, value in chosen.items()
     }

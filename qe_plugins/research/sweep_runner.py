@@ -1,7 +1,7 @@
-"""A sweep: every variant of a grid, each a backtest in a process apart.
+"""Run a sweep: every variant of a grid, each a backtest in a worker process.
 
-Results come in the grid's order whatever finishes first, and every variant tried is a trial in the
-journal, failed and interrupted ones too: later tests of significance count them.
+Results are in the grid's order, whichever variant finishes first. Every variant is recorded in the
+journal as a trial, failed and interrupted ones included: significance tests have to count them.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from qe_plugins.research.variants import (
 )
 from qe_plugins.research.worker_pool import Work, WorkerDied, run_jobs
 
-type Heard = Callable[[Variant, VariantResult | None], None]
-"""Called with each variant when it begins, and again with its result."""
+type OnUpdate = Callable[[Variant, VariantResult | None], None]
+"""Called with each variant when it starts (None), and again with its result."""
 
 
 class SweepResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A sweep that ended: its results in the grid's order, `found` of them from an earlier time.
+    """The results of a sweep in the grid's order; `found` were reused from an earlier run of it.
 
-    `journal_sha256` is None where nothing was tried that the journal did not hold.
+    `journal_sha256` is None if the journal already had every trial.
     """
 
-    asked: SweepSpec
+    spec: SweepSpec
     folder: Path
     results: tuple[VariantResult, ...]
     found: int
@@ -48,48 +48,48 @@ class SweepResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> int:
-        """Return how many variants have no figures."""
+        """Return the number of variants without figures."""
         return sum(result.state is not VariantState.FINISHED for result in self.results)
 
 
 @dataclass
-class _Ledger:
-    """What is known so far, by number: results, and what runs."""
+class _SweepState:
+    """Results and running variants of a sweep, by number."""
 
     place: Path
-    heard: Heard
+    on_update: OnUpdate
     results: dict[int, VariantResult] = field(default_factory=dict)
     running: dict[int, Variant] = field(default_factory=dict)
 
-    def begins(self, variant: Variant) -> None:
+    def start(self, variant: Variant) -> None:
         self.running[variant.number] = variant
-        self.heard(variant, None)
+        self.on_update(variant, None)
 
-    def ends(self, result: VariantResult) -> None:
-        sweep_store.keep(self.place, result)
+    def finish(self, result: VariantResult) -> None:
+        sweep_store.append_result(self.place, result)
         self.running.pop(result.variant.number)
-        self.has(result)
+        self.add(result)
 
-    def has(self, result: VariantResult) -> None:
+    def add(self, result: VariantResult) -> None:
         self.results[result.variant.number] = result
-        self.heard(result.variant, result)
+        self.on_update(result.variant, result)
 
-    def tried(self) -> list[VariantResult]:
-        """Return every result in the grid's order, what still runs as interrupted."""
-        cut = {
+    def trials(self) -> list[VariantResult]:
+        """Return all results in the grid's order; running variants as interrupted."""
+        interrupted = {
             n: VariantResult(variant=v, state=VariantState.INTERRUPTED)
             for n, v in self.running.items()
         }
-        return [result for _, result in sorted((self.results | cut).items())]
+        return [result for _, result in sorted((self.results | interrupted).items())]
 
 
-def variants(asked: SweepSpec) -> list[Variant]:
-    """Return every variant in the grid's order. Raises QeError where none of them could run.
+def variants(spec: SweepSpec) -> list[Variant]:
+    """Return all variants in the grid's order. Raises QeError if none of them could run.
 
-    That is so where a key of the grid is wrong; a wrong value is a failed variant.
+    That is the case if a key of the grid is wrong; a wrong value makes a failed variant.
     """
-    base, chosen = load(asked.config, asked.overrides), list(settings(asked.axes))
-    _check(asked, chosen)
+    base, chosen = load(spec.config, spec.overrides), list(settings(spec.axes))
+    _check_grid(spec, chosen)
     sources = sources_sha256(Path.cwd())
     return [
         Variant(number=n, key=content_key(base.resolved, one, sources), settings=one)
@@ -98,47 +98,52 @@ def variants(asked: SweepSpec) -> list[Variant]:
 
 
 def sweep(
-    asked: SweepSpec, place: Path, work: Work, *, workers: int = 1, heard: Heard | None = None
+    spec: SweepSpec,
+    place: Path,
+    work: Work,
+    *,
+    workers: int = 1,
+    on_update: OnUpdate | None = None,
 ) -> SweepResult:
-    """Run what `asked` says with `work` in the folder `place`, from where it was left.
+    """Run a sweep in the folder `place` and return its results; finished variants are reused.
 
-    `work` takes `{"config", "overrides"}` and answers `{"figures", "seconds"}` or `{"error",
-    "seconds"}`. Raises QeError before anything runs. An interrupt ends the processes, registers
-    what was tried and comes out.
+    `work` takes `{"config", "overrides"}` and returns `{"figures", "seconds"}` or `{"error",
+    "seconds"}`. Raises QeError before anything runs. An interrupt ends the processes, records the
+    trials so far in the journal and is re-raised.
     """
-    every, started = variants(asked), datetime.now(UTC)
-    sweep_store.write_asked(place, asked)
-    ledger = _Ledger(place, heard or (lambda variant, result: None))
+    every, started = variants(spec), datetime.now(UTC)
+    sweep_store.write_spec(place, spec)
+    state = _SweepState(place, on_update or (lambda variant, result: None))
     known = sweep_store.finished(place)
     for variant in every:
         if variant.key in known:
-            ledger.has(msgspec.structs.replace(known[variant.key], variant=variant))
-    found = len(ledger.results)
+            state.add(msgspec.structs.replace(known[variant.key], variant=variant))
+    found = len(state.results)
     try:
-        _run(asked, [one for one in every if one.key not in known], work, workers, ledger)
+        _run_variants(spec, [one for one in every if one.key not in known], work, workers, state)
     finally:
-        content = register(asked, started, ledger.tried())
+        content = register(spec, started, state.trials())
     return SweepResult(
-        asked=asked,
+        spec=spec,
         folder=place,
-        results=tuple(ledger.tried()),
+        results=tuple(state.trials()),
         found=found,
         journal_sha256=content,
     )
 
 
-def _run(
-    asked: SweepSpec, todo: Sequence[Variant], work: Work, workers: int, ledger: _Ledger
+def _run_variants(
+    spec: SweepSpec, todo: Sequence[Variant], work: Work, workers: int, state: _SweepState
 ) -> None:
     jobs = [
-        {"config": asked.config, "overrides": [*asked.overrides, *overrides(one.settings)]}
+        {"config": spec.config, "overrides": [*spec.overrides, *overrides(one.settings)]}
         for one in todo
     ]
-    for number, answer in run_jobs(work, jobs, workers, lambda n: ledger.begins(todo[n])):
-        ledger.ends(_result(todo[number], answer))
+    for number, answer in run_jobs(work, jobs, workers, lambda n: state.start(todo[n])):
+        state.finish(_variant_result(todo[number], answer))
 
 
-def _result(variant: Variant, answer: Any) -> VariantResult:
+def _variant_result(variant: Variant, answer: Any) -> VariantResult:
     if isinstance(answer, WorkerDied):
         return VariantResult(variant=variant, state=VariantState.FAILED, error=answer.reason)
     if "error" in answer:
@@ -146,15 +151,15 @@ def _result(variant: Variant, answer: Any) -> VariantResult:
     return VariantResult(variant=variant, state=VariantState.FINISHED, **answer)
 
 
-def _check(asked: SweepSpec, chosen: Sequence[dict[str, Any]]) -> None:
-    """Build variants until one could run. Raise what stands in the way of the first of them."""
-    refused: QeError | None = None
+def _check_grid(spec: SweepSpec, chosen: Sequence[dict[str, Any]]) -> None:
+    """Build variants until one of them could run. Raises the first error if none could."""
+    first_error: QeError | None = None
     for one in chosen:
         try:
-            describe(load(asked.config, (*asked.overrides, *overrides(one))))
+            describe(load(spec.config, (*spec.overrides, *overrides(one))))
         except QeError as error:
-            refused = refused or error
+            first_error = first_error or error
         else:
             return
-    if refused is not None:
-        raise refused
+    if first_error is not None:
+        raise first_error

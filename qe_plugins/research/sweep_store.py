@@ -1,4 +1,4 @@
-"""A sweep's folder: what is asked, and each result as it comes, to be taken up again."""
+"""The folder of a sweep: its specification, and results appended as they finish."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXTS = ("fills_sha256", "currency", "data_label")
 
 
 class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sweep is: its id, its name, the configuration and the grid."""
+    """The specification of a sweep: id, name, configuration, overrides and grid."""
 
     sweep: str
     name: str
@@ -30,59 +30,59 @@ class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def folder(sweep: str, out: Path | None = None) -> Path:
-    """Return the folder of a new sweep. Raises ReportError for one that is in use."""
+    """Return the folder of a new sweep. Raises ReportError if it is not empty."""
     place = (out or state_dir.state_dir() / "sweeps" / sweep).absolute()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        hint = "Name a new folder, or go on with it by --resume."
+        hint = "Name a new folder, or resume the sweep with --resume."
         raise ReportError("is not an empty folder.", where=str(place), hint=hint)
     return place
 
 
 def find(text: str) -> Path:
-    """Return the folder of the sweep that `text` means: a folder, an id or its start, `last`."""
+    """Return the folder of the sweep `text`: a folder, an id or a prefix of it, or `last`."""
     if (Path(text) / SWEEP).is_file():
         return Path(text).absolute()
-    shelf = state_dir.state_dir() / "sweeps"
-    known = sorted(place.parent for place in shelf.glob(f"*/{SWEEP}"))
+    sweeps = state_dir.state_dir() / "sweeps"
+    known = sorted(place.parent for place in sweeps.glob(f"*/{SWEEP}"))
     found = known[-1:] if text == "last" else [p for p in known if p.name.startswith(text)]
     found = [place for place in found if place.name == text] or found
     if len(found) == 1:
         return found[0]
-    hint = f"There is {', '.join(place.name for place in known[-5:])}." if known else None
-    was = f"'{text}' begins {len(found)} sweeps." if found else f"no sweep '{text}'."
-    raise ReportError(was, hint=hint)
+    hint = f"There are {', '.join(place.name for place in known[-5:])}." if known else None
+    message = f"'{text}' is the prefix of {len(found)} sweeps." if found else f"no sweep '{text}'."
+    raise ReportError(message, hint=hint)
 
 
-def write_asked(place: Path, asked: SweepSpec) -> None:
-    """Write what is asked, whole or not at all."""
+def write_spec(place: Path, spec: SweepSpec) -> None:
+    """Write the specification atomically."""
     place.mkdir(parents=True, exist_ok=True)
     part = place / f".{SWEEP}.part"
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(asked, enc_hook=str)))
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(spec, enc_hook=str)))
     os.replace(part, place / SWEEP)
 
 
-def read_asked(place: Path) -> SweepSpec:
-    """Return what was asked."""
+def read_spec(place: Path) -> SweepSpec:
+    """Return the specification of a sweep. Raises ReportError if it cannot be read."""
     try:
         return msgspec.json.decode((place / SWEEP).read_bytes(), type=SweepSpec)
     except (OSError, msgspec.MsgspecError) as error:
         raise ReportError(f"cannot be read: {error}.", where=str(place / SWEEP)) from error
 
 
-def keep(place: Path, result: VariantResult) -> None:
-    """Append a result: it is there whatever happens to the rest."""
+def append_result(place: Path, result: VariantResult) -> None:
+    """Append a result; earlier ones remain if the process dies."""
     with (place / RESULTS).open("ab") as file:
         file.write(msgspec.json.encode(result, enc_hook=str) + b"\n")
 
 
 def finished(place: Path) -> dict[str, VariantResult]:
-    """Return the results that need not be found again, by content key."""
+    """Return the finished results by content key; these variants need not run again."""
     file = place / RESULTS
     found = {}
     for line in file.read_bytes().splitlines() if file.is_file() else ():
         try:
             result = msgspec.json.decode(line, type=VariantResult)
-        except msgspec.MsgspecError:  # the line on which a power cut came
+        except msgspec.MsgspecError:  # a line that was only partly written
             continue
         if result.state is VariantState.FINISHED:
             found[result.variant.key] = result
@@ -90,16 +90,16 @@ def finished(place: Path) -> dict[str, VariantResult]:
 
 
 def write_table(place: Path, axes: Sequence[Axis], results: Sequence[VariantResult]) -> Path:
-    """Write one row a variant, in the grid's order: settings, state, figures."""
-    rows = [row(axes, result) for result in results]
+    """Write a Parquet table with one row per variant in the grid's order; return its path."""
+    rows = [table_row(axes, result) for result in results]
     part, file = place / f".{TABLE}.part", place / TABLE
     pl.DataFrame(rows, infer_schema_length=None, strict=False).write_parquet(part)
     os.replace(part, file)
     return file
 
 
-def row(axes: Sequence[Axis], result: VariantResult) -> dict[str, Any]:
-    """Return one result flat: number, settings by key, state, error, figures, key, seconds."""
+def table_row(axes: Sequence[Axis], result: VariantResult) -> dict[str, Any]:
+    """Return a result as a flat row: number, settings, state, error, figures, key, seconds."""
     figures = {
         name: value
         for name, value in result.figures.items()
@@ -107,7 +107,7 @@ def row(axes: Sequence[Axis], result: VariantResult) -> dict[str, Any]:
     }
     return {
         "number": result.variant.number,
-        **{axis.key: _cell(result.variant.settings[axis.key]) for axis in axes},
+        **{axis.key: _plain_value(result.variant.settings[axis.key]) for axis in axes},
         "state": str(result.state),
         "error": result.error,
         **figures,
@@ -116,5 +116,5 @@ def row(axes: Sequence[Axis], result: VariantResult) -> dict[str, Any]:
     }
 
 
-def _cell(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

@@ -1,4 +1,4 @@
-"""Every variant that was tried is a fact in the journal: chance finds something among enough."""
+"""Record every variant of a sweep in the journal as a trial, for significance tests."""
 
 from __future__ import annotations
 
@@ -19,41 +19,46 @@ FIGURES = (
 AGAIN = "-again-"
 
 
-def register(asked: SweepSpec, started: datetime, results: Sequence[VariantResult]) -> str | None:
-    """Write what the journal does not hold yet of a sweep's results as one run.
+def register(spec: SweepSpec, started: datetime, results: Sequence[VariantResult]) -> str | None:
+    """Write the trials that the journal lacks as one run, and return its content hash.
 
-    Returns its content hash, None where there is nothing new. The first run has the sweep's id.
+    None if there is nothing new. The first run of a sweep has the sweep's id.
     """
     with Journal.open() as journal:
         runs = [
             run.run_id
             for run in journal.runs()
-            if run.run_id == asked.sweep or run.run_id.startswith(f"{asked.sweep}{AGAIN}")
+            if run.run_id == spec.sweep or run.run_id.startswith(f"{spec.sweep}{AGAIN}")
         ]
-        held = {_held(fact) for run in runs for fact in journal.facts(run, [FactKind.TRIAL])}
-        new = [one for one in results if (one.variant.key, str(one.state)) not in held]
+        recorded = {
+            _trial_key(fact) for run in runs for fact in journal.facts(run, [FactKind.TRIAL])
+        }
+        new = [one for one in results if (one.variant.key, str(one.state)) not in recorded]
         if not new:
             return None
-        run_id = f"{asked.sweep}{AGAIN}{len(runs) + 1}" if runs else asked.sweep
-        return journal.write_run(run_id, asked.name, started, trial_facts(asked, new))
+        run_id = f"{spec.sweep}{AGAIN}{len(runs) + 1}" if runs else spec.sweep
+        return journal.write_run(run_id, spec.name, started, trial_facts(spec, new))
 
 
-def trial_facts(asked: SweepSpec, results: Sequence[VariantResult]) -> list[Fact]:
-    """Return the sweep as a fact and what was tried as its effects, in the grid's order."""
-    times = [_end(result) for result in results]
+def trial_facts(spec: SweepSpec, results: Sequence[VariantResult]) -> list[Fact]:
+    """Return the fact of the sweep and its trials, caused by it, in the grid's order."""
+    times = [_end_of_data(result) for result in results]
     begun = min((ts for ts in times if ts), default=0)
-    grid = {axis.key: list(axis.values) for axis in asked.axes}
+    grid = {axis.key: list(axis.values) for axis in spec.axes}
     run = Fact(
         id="run:1",
         kind=FactKind.RUN,
         ts_event=begun,
         source="quant-engine",
-        body={"name": asked.name, "config": asked.config, "grid": grid, "tried": len(results)},
+        body={"name": spec.name, "config": spec.config, "grid": grid, "tried": len(results)},
     )
-    return [run, *(_trial(result, ts or begun) for result, ts in zip(results, times, strict=True))]
+    return [
+        run,
+        *(_trial_fact(result, ts or begun) for result, ts in zip(results, times, strict=True)),
+    ]
 
 
-def _trial(result: VariantResult, ts: int) -> Fact:
+def _trial_fact(result: VariantResult, ts: int) -> Fact:
     variant = result.variant
     body: dict[str, Any] = {
         "key": variant.key,
@@ -75,11 +80,11 @@ def _trial(result: VariantResult, ts: int) -> Fact:
     )
 
 
-def _end(result: VariantResult) -> int:
-    """Return the last moment of a variant's tape, UTC nanoseconds; 0 where it did not run."""
-    told = result.figures.get("end")
-    return int(datetime.fromisoformat(told).timestamp()) * 1_000_000_000 if told else 0
+def _end_of_data(result: VariantResult) -> int:
+    """Return the end of a variant's data in UTC nanoseconds; 0 if it did not run."""
+    end = result.figures.get("end")
+    return int(datetime.fromisoformat(end).timestamp()) * 1_000_000_000 if end else 0
 
 
-def _held(fact: Fact) -> tuple[str, str]:
+def _trial_key(fact: Fact) -> tuple[str, str]:
     return fact.body["key"], fact.body["state"]

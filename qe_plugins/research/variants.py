@@ -1,4 +1,4 @@
-"""One variant of a sweep: what is set, what came of it, and the key by which it is found again."""
+"""One variant of a sweep: its settings, its result, and the content key for reuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qe_plugins import project
 
 
 class VariantState(StrEnum):
-    """How far a variant came."""
+    """The state of a variant."""
 
     FINISHED = "finished"
     FAILED = "failed"
@@ -22,7 +22,7 @@ class VariantState(StrEnum):
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
-    """One point of the grid: its `number` in the grid's order, from 1, and what it sets."""
+    """One point of the grid: its `number` in the grid's order, from 1, and its settings."""
 
     number: int
     key: str
@@ -30,7 +30,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a variant: the figures of its run, or why there are none."""
+    """The result of a variant: the figures of its run, or the error."""
 
     variant: Variant
     state: VariantState
@@ -40,13 +40,13 @@ class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def content_key(base: Mapping[str, Any], settings: Mapping[str, Any], sources: str) -> str:
-    """Return 16 hex digits of what a variant is: resolved base, settings, code of the project."""
+    """Return 16 hex digits of the hash of resolved base, settings and project code."""
     content = msgspec.json.encode([base, settings, sources], order="sorted", enc_hook=str)
     return hashlib.sha256(content).hexdigest()[:16]
 
 
 def sources_sha256(start: Path) -> str:
-    """Return the SHA-256 (hex) of strategies and agents: other code is another variant."""
+    """Return the SHA-256 (hex) of strategies and agents: changed code is another variant."""
     digest = hashlib.sha256()
     root = project.find_root(start) or start
     for package in project.PACKAGES:

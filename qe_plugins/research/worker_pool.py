@@ -1,6 +1,6 @@
-"""Processes that do jobs: spawned, one engine each, plain data in and out.
+"""A pool of spawned worker processes, one engine each; jobs and answers are plain data.
 
-A job that kills its process costs that job alone, which `concurrent.futures` cannot promise.
+A job that kills its process loses only itself; with `concurrent.futures` it would break the pool.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ import msgspec
 from qe_plugins.child_processes import end_with_parent
 
 type Work = Callable[[Any], Any]
-"""A function of a module, which spawned processes can import; it must not raise."""
+"""A module-level function, importable by spawned processes; it must not raise."""
 
-LIFE = 8
-"""Jobs that a process does before another takes its place: memory that leaks is given back."""
+JOBS_PER_PROCESS = 8
+"""Jobs after which a process is replaced, to return leaked memory."""
 
 _context = get_context("spawn")
 
 
 class WorkerDied(msgspec.Struct, frozen=True):
-    """What stands for the answer of a process that died."""
+    """The answer to a job whose process died."""
 
     reason: str
 
 
 class Worker:
-    """One process, and the number of the job it has."""
+    """One process, and the number of its current job."""
 
-    def __init__(self, work: Work, life: int | None = None) -> None:
-        self._life = life or LIFE
+    def __init__(self, work: Work, job_limit: int | None = None) -> None:
+        self._job_limit = job_limit or JOBS_PER_PROCESS
         ours, theirs = _context.Pipe()
         self.pipe: Connection = ours
         self.job: int | None = None
         self._done = 0
-        self._process = _context.Process(target=_serve, args=(work, theirs), daemon=True)
+        self._process = _context.Process(target=_run_worker, args=(work, theirs), daemon=True)
         self._process.start()
         theirs.close()
 
     @property
-    def is_old(self) -> bool:
-        """Say whether it has done its share."""
-        return self._done >= self._life
+    def is_exhausted(self) -> bool:
+        """Return whether the process has reached its number of jobs."""
+        return self._done >= self._job_limit
 
-    def give(self, number: int, job: Any) -> None:
-        """Hand over a job."""
+    def send(self, number: int, job: Any) -> None:
+        """Send a job to the process."""
         self.job = number
-        with suppress(OSError):  # it died: reading says so
+        with suppress(OSError):  # it died: `receive` reports it
             self.pipe.send(job)
 
-    def take(self) -> tuple[int, Any]:
-        """Return the number of its job with the answer, or with `WorkerDied`."""
+    def receive(self) -> tuple[int, Any]:
+        """Return the number of its job and the answer, `WorkerDied` if the process died."""
         assert self.job is not None
         number, self.job = self.job, None
         self._done += 1
@@ -64,11 +64,11 @@ class Worker:
             return number, self.pipe.recv()
         except (EOFError, OSError):
             self._process.join()
-            self._done = self._life
+            self._done = self._job_limit
             return number, WorkerDied(f"its process died, exit code {self._process.exitcode}")
 
     def end(self, *, now: bool = False) -> None:
-        """Let the process go; `now` does not wait for its job."""
+        """End the process; `now` does not wait for its job."""
         self.pipe.close()
         if now:
             self._process.terminate()
@@ -80,42 +80,44 @@ def run_jobs(
     jobs: Sequence[Any],
     workers: int,
     began: Callable[[int], None],
-    life: int | None = None,
+    job_limit: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
-    """Yield (number, answer) as jobs end, in any order; the answer of a dead one is `WorkerDied`.
+    """Yield (number, answer) as jobs end, in any order; `WorkerDied` if the process died.
 
-    `began` is called with the number of each job that is handed over. A process does `life` jobs,
-    by default LIFE.
+    `began` is called with the number of each job when it is sent. A process is replaced after
+    `job_limit` jobs, by default JOBS_PER_PROCESS.
     """
-    crew: list[Worker] = []
+    pool: list[Worker] = []
     waiting = iter(enumerate(jobs))
     try:
-        crew += [Worker(work, life) for _ in range(min(workers, len(jobs)))]
-        for worker in crew:
-            _next(worker, waiting, began)
-        while busy := {worker.pipe: worker for worker in crew if worker.job is not None}:
+        pool += [Worker(work, job_limit) for _ in range(min(workers, len(jobs)))]
+        for worker in pool:
+            _send_next(worker, waiting, began)
+        while busy := {worker.pipe: worker for worker in pool if worker.job is not None}:
             for pipe in wait(list(busy)):
                 worker = busy[pipe]  # type: ignore[index]
-                yield worker.take()
-                if worker.is_old:
-                    crew[crew.index(worker)] = fresh = Worker(work, life)
+                yield worker.receive()
+                if worker.is_exhausted:
+                    pool[pool.index(worker)] = replacement = Worker(work, job_limit)
                     worker.end()
-                    worker = fresh
-                _next(worker, waiting, began)
+                    worker = replacement
+                _send_next(worker, waiting, began)
     finally:
-        for worker in crew:
+        for worker in pool:
             worker.end(now=worker.job is not None)
 
 
-def _next(worker: Worker, waiting: Iterator[tuple[int, Any]], began: Callable[[int], None]) -> None:
+def _send_next(
+    worker: Worker, waiting: Iterator[tuple[int, Any]], began: Callable[[int], None]
+) -> None:
     for number, job in waiting:
         began(number)
-        worker.give(number, job)
+        worker.send(number, job)
         return
 
 
-def _serve(work: Work, pipe: Connection) -> None:
-    """Do jobs until nobody asks any more. An interrupt is the parent's to handle."""
+def _run_worker(work: Work, pipe: Connection) -> None:
+    """Run jobs until the pipe is closed. Interrupts are handled by the parent process."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):

@@ -41,7 +41,7 @@ def page(folder: Path, *axes: Axis) -> Path:
         sweep="20240102-sweep", name="a sweep", config="run.yaml", overrides=(), axes=axes
     )
     results = tuple(result(n, one) for n, one in enumerate(settings(axes), start=1))
-    swept = SweepResult(asked=asked, folder=folder, results=results, found=0, journal_sha256=None)
+    swept = SweepResult(spec=asked, folder=folder, results=results, found=0, journal_sha256=None)
     file = folder / f"sweep-{len(axes)}.html"
     file.write_text(sweep_page.render(swept), encoding="utf-8")
     return file

@@ -57,7 +57,7 @@ def test_a_range_lists_its_sessions():
 def test_a_word_for_a_date_is_refused_in_one_line():
     result = CliRunner().invoke(cli, ["data", "calendar", "ES", "yesterday"])
     assert result.exit_code == 2
-    assert "'yesterday' is no date" in result.output
+    assert "'yesterday' is not a date" in result.output
 
 
 def test_days_that_no_source_was_found_for_are_listed():

@@ -76,7 +76,7 @@ def test_what_was_written_is_said_with_the_yaml_to_paste():
     said = new("agent", "calm", "--role", "GUARDIAN").output
 
     assert "wrote agents/guardian_calm.py\n" in said
-    assert said.endswith("plugins:  # asked in this order\n  guardian_calm:\n    contracts: 1\n")
+    assert said.endswith("plugins:  # called in this order\n  guardian_calm:\n    contracts: 1\n")
 
 
 def test_below_a_project_the_files_go_to_its_root(folder, monkeypatch):
@@ -102,7 +102,7 @@ def test_nothing_is_overwritten_and_nothing_is_written(folder, there):
     (folder / there).parent.mkdir(parents=True)
     (folder / there).write_text("precious")
 
-    assert refusal("strategy", "mine").startswith(f"{there}: is already there.")
+    assert refusal("strategy", "mine").startswith(f"{there}: already exists.")
     assert files(folder) == [there]
     assert (folder / there).read_text() == "precious"
 

@@ -26,7 +26,7 @@ name: desk
 data:
   synthetic:
 strategies: {}
-plugins:  # asked in this order
+plugins:  # called in this order
   guardian_b:
   guardian_a:
 """

@@ -133,7 +133,7 @@ import os
 if __name__ == "__main__":
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_start_as_child)
     worker = Worker(time.sleep)
-    worker.give(0, 600)
+    worker.send(0, 600)
     print(pool.submit(os.getpid).result(), worker._process.pid, flush=True)
     pool.submit(time.sleep, 600)
     time.sleep(600)

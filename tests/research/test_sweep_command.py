@@ -48,13 +48,13 @@ def test_a_sweep_ends_with_one_where_a_variant_failed_and_leaves_everything(run:
 
     again = qe("sweep", run, "--resume", document["sweep"])
     assert again.returncode == 1
-    assert "4 variants, 3 found again, 1 failed" in again.stdout
+    assert "4 variants, 3 reused, 1 failed" in again.stdout
 
     listed = json.loads(qe("journal", "trials", "--run", document["sweep"], "--json").stdout)
     assert [one["body"]["state"] for one in listed].count("finished") == 3
 
 
-def test_a_sweep_that_is_interrupted_says_how_to_go_on(run: Path) -> None:
+def test_an_interrupted_sweep_says_how_to_resume_it(run: Path) -> None:
     many = ",".join(map(str, range(3, 28)))
     words = ["sweep", run, "--grid", f"strategies.ema_cross.fast={many}", "--workers", "1"]
     sweep = subprocess.Popen(
@@ -68,7 +68,7 @@ def test_a_sweep_that_is_interrupted_says_how_to_go_on(run: Path) -> None:
     sweep.send_signal(signal.SIGINT)
     said = sweep.communicate()[1]
     assert sweep.returncode == 130
-    [line] = [one for one in said.splitlines() if one.startswith("go on with it: uv run qe ")]
+    [line] = [one for one in said.splitlines() if one.startswith("resume it with: uv run qe ")]
     [name] = line.rpartition("--resume ")[2:]
     listed = json.loads(qe("journal", "trials", "--run", name, "--json").stdout)
     assert "interrupted" in {one["body"]["state"] for one in listed}

@@ -21,7 +21,7 @@ from tests.research import jobs
 FAST = "strategies.ema_cross.fast"
 
 
-def asked(run: Path, *grid: str) -> SweepSpec:
+def spec_of(run: Path, *grid: str) -> SweepSpec:
     return SweepSpec(
         sweep="20240102-sweep-small", name="small", config=str(run), overrides=(),
         axes=read_axes(grid),
@@ -45,13 +45,13 @@ def trials(run_id: str = "20240102-sweep-small") -> list[Fact]:
 
 
 def test_a_failing_variant_does_not_stop_the_rest(run: Path, tmp_path: Path) -> None:
-    found = swept(asked(run, f"{FAST}=5,13,20"), tmp_path / "sweep")
+    found = swept(spec_of(run, f"{FAST}=5,13,20"), tmp_path / "sweep")
     assert [str(one.state) for one in found.results] == ["finished", "failed", "finished"]
     assert (found.failed, found.results[1].error) == (1, "unlucky")
 
 
 def test_every_variant_is_a_trial_in_the_journal_failed_ones_too(run: Path, tmp_path: Path) -> None:
-    swept(asked(run, f"{FAST}=5,13"), tmp_path / "sweep")
+    swept(spec_of(run, f"{FAST}=5,13"), tmp_path / "sweep")
     good, bad = trials()
     assert (good.id, good.body["settings"], good.body["state"]) == (
         "trial:1",
@@ -65,8 +65,8 @@ def test_every_variant_is_a_trial_in_the_journal_failed_ones_too(run: Path, tmp_
 
 def test_what_is_finished_is_found_again_and_the_rest_is_run(run: Path, tmp_path: Path) -> None:
     place = tmp_path / "sweep"
-    swept(asked(run, f"{FAST}=5,13"), place)
-    again = swept(asked(run, f"{FAST}=3,13,5"), place)
+    swept(spec_of(run, f"{FAST}=5,13"), place)
+    again = swept(spec_of(run, f"{FAST}=3,13,5"), place)
     assert ran() == [5, 13, 3, 13]
     assert again.found == 1
     assert [one.variant.settings[FAST] for one in again.results] == [3, 13, 5]
@@ -76,16 +76,16 @@ def test_what_is_finished_is_found_again_and_the_rest_is_run(run: Path, tmp_path
 def test_a_trial_is_registered_once_however_often_a_sweep_is_taken_up(
     run: Path, tmp_path: Path
 ) -> None:
-    swept(asked(run, f"{FAST}=5"), tmp_path / "sweep")
-    assert swept(asked(run, f"{FAST}=5"), tmp_path / "sweep").journal_sha256 is None
-    swept(asked(run, f"{FAST}=5,6"), tmp_path / "sweep")
+    swept(spec_of(run, f"{FAST}=5"), tmp_path / "sweep")
+    assert swept(spec_of(run, f"{FAST}=5"), tmp_path / "sweep").journal_sha256 is None
+    swept(spec_of(run, f"{FAST}=5,6"), tmp_path / "sweep")
     assert [fact.body["settings"][FAST] for fact in trials("20240102-sweep-small-again-2")] == [6]
 
 
 def test_another_setting_of_the_file_is_another_variant(run: Path, tmp_path: Path) -> None:
-    swept(asked(run, f"{FAST}=5"), tmp_path / "sweep")
+    swept(spec_of(run, f"{FAST}=5"), tmp_path / "sweep")
     run.write_text(run.read_text().replace("slow: 30", "slow: 40"))
-    assert swept(asked(run, f"{FAST}=5"), tmp_path / "sweep").found == 0
+    assert swept(spec_of(run, f"{FAST}=5"), tmp_path / "sweep").found == 0
 
 
 def test_an_interrupt_leaves_what_was_tried_in_folder_and_journal(
@@ -96,9 +96,9 @@ def test_an_interrupt_leaves_what_was_tried_in_folder_and_journal(
             raise KeyboardInterrupt
 
     state_dir.state_dir().mkdir()
-    what, place = asked(run, f"{FAST}=5,6,7"), tmp_path / "sweep"
+    what, place = spec_of(run, f"{FAST}=5,6,7"), tmp_path / "sweep"
     with pytest.raises(KeyboardInterrupt):
-        sweep(what, place, jobs.pretends, heard=interrupts)
+        sweep(what, place, jobs.pretends, on_update=interrupts)
     assert [fact.body["state"] for fact in trials()] == ["finished", "interrupted"]
     assert len(sweep_store.finished(place)) == 1
     assert swept(what, place).found == 1
@@ -117,7 +117,7 @@ def test_a_wrong_key_is_refused_before_anything_runs(
     run: Path, tmp_path: Path, axis: str, says: str
 ) -> None:
     with pytest.raises(QeError) as caught:
-        swept(asked(run, axis), tmp_path / "sweep")
+        swept(spec_of(run, axis), tmp_path / "sweep")
     assert says in str(caught.value)
     assert not (tmp_path / "sweep").exists()
     with Journal.open() as journal:
@@ -130,7 +130,7 @@ def test_results_come_in_the_grids_order_with_any_number_of_workers(
     tables = [
         sweep_store.write_table(
             tmp_path / name,
-            (what := asked(run, f"{FAST}=8,5,13,6", "strategies.ema_cross.slow=30,40")).axes,
+            (what := spec_of(run, f"{FAST}=8,5,13,6", "strategies.ema_cross.slow=30,40")).axes,
             swept(what, tmp_path / name, workers).results,
         )
         for name, workers in (("one", 1), ("two", 2))
@@ -144,23 +144,23 @@ def test_results_come_in_the_grids_order_with_any_number_of_workers(
 
 def test_a_line_that_a_power_cut_broke_costs_one_variant(run: Path, tmp_path: Path) -> None:
     place = tmp_path / "sweep"
-    swept(asked(run, f"{FAST}=5,6"), place)
+    swept(spec_of(run, f"{FAST}=5,6"), place)
     file = place / sweep_store.RESULTS
     file.write_bytes(file.read_bytes()[:-20])
-    assert swept(asked(run, f"{FAST}=5,6"), place).found == 1
+    assert swept(spec_of(run, f"{FAST}=5,6"), place).found == 1
 
 
 def test_a_sweep_is_found_by_the_start_of_its_id_or_as_the_last(run: Path) -> None:
-    what = asked(run, f"{FAST}=5")
+    what = spec_of(run, f"{FAST}=5")
     place = sweep_store.folder(what.sweep)
-    sweep_store.write_asked(place, what)
+    sweep_store.write_spec(place, what)
     assert (
         sweep_store.find("2024")
         == sweep_store.find("last")
         == sweep_store.find(str(place))
         == place
     )
-    assert sweep_store.read_asked(place) == what
+    assert sweep_store.read_spec(place) == what
     with pytest.raises(ReportError, match="no sweep '1999'"):
         sweep_store.find("1999")
 

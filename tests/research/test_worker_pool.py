@@ -9,27 +9,27 @@ from qe_plugins.research.worker_pool import WorkerDied, run_jobs
 from tests.research import jobs
 
 
-def nobody(_: int) -> None:
-    """Hear nothing of what begins."""
+def ignore(_: int) -> None:
+    """Ignore the start of a job."""
 
 
 def test_every_job_is_answered() -> None:
-    assert dict(run_jobs(jobs.square, range(4), 2, nobody)) == {0: 0, 1: 1, 2: 4, 3: 9}
+    assert dict(run_jobs(jobs.square, range(4), 2, ignore)) == {0: 0, 1: 1, 2: 4, 3: 9}
 
 
 def test_a_process_that_dies_costs_one_job() -> None:
-    answers = dict(run_jobs(jobs.dies_of_thirteen, [1, 13, 2, 3], 1, nobody))
+    answers = dict(run_jobs(jobs.dies_of_thirteen, [1, 13, 2, 3], 1, ignore))
     assert answers == {0: 1, 1: WorkerDied("its process died, exit code 7"), 2: 2, 3: 3}
 
 
-def test_an_old_process_gives_its_place_to_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_pool, "LIFE", 2)
-    processes = [answer for _, answer in run_jobs(jobs.process, range(4), 1, nobody)]
+def test_a_process_is_replaced_after_its_number_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_pool, "JOBS_PER_PROCESS", 2)
+    processes = [answer for _, answer in run_jobs(jobs.process, range(4), 1, ignore)]
     assert processes[0] == processes[1] != processes[2] == processes[3]
 
 
-def test_no_process_outlives_its_crew() -> None:
-    answers = run_jobs(jobs.waits_for_ever, [0, 1], 2, nobody)
+def test_no_process_outlives_its_pool() -> None:
+    answers = run_jobs(jobs.waits_for_ever, [0, 1], 2, ignore)
     assert next(answers) == (0, 0)
     answers.close()  # type: ignore[attr-defined]
-    assert list(run_jobs(jobs.square, [], 2, nobody)) == []
+    assert list(run_jobs(jobs.square, [], 2, ignore)) == []

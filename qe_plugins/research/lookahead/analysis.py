@@ -1,4 +1,4 @@
-"""The analysis: the whole run, and the run again on data cut right after some of its decisions."""
+"""The analysis: a run on the whole data, and runs on data truncated after its decisions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from qe_plugins.research.lookahead.samples import SAMPLED, sampled
 from qe_plugins.research.worker_pool import WorkerDied, run_jobs
 
 type Progress = Callable[[int, int], None]
-"""Called after each run with the runs done and the runs in all."""
+"""Called after each run with the number of finished runs and the total."""
 
 
 class LookaheadFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """A run on data cut at `until` (UTC ns) that decided otherwise, or could not even start."""
+    """A run on data truncated at `until` (UTC ns) whose decisions differ, or that failed."""
 
     until: int
     difference: Difference | None = None
@@ -36,10 +36,10 @@ class LookaheadFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `counts` has the decisions of the whole run by kind.
+    """The result. `counts` has the decisions of the whole run by kind.
 
-    `unstable` is where two runs on the same data differ, if they do: then nothing can be said of
-    look-ahead. `hidden` tells whether components could have read the data by its path unnoticed.
+    `unstable` is the first difference of two runs on the same data, if any: look-ahead cannot be
+    judged then. `hidden` is whether the original data was hidden from components.
     """
 
     counts: dict[str, int]
@@ -52,13 +52,13 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Say whether there was something to compare and all of it was the same."""
+        """Return whether there was something to compare and all of it was equal."""
         return bool(self.moments) and not self.findings and self.unstable is None
 
 
 @dataclass
 class _Runs:
-    """The runs of one analysis: what they are made of, and the folder of their copies."""
+    """The runs of one analysis: their inputs, and the folder of truncated copies."""
 
     config: str
     overrides: tuple[str, ...]
@@ -73,34 +73,34 @@ class _Runs:
     cuts: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def whole(self) -> list[Decision]:
-        """Return what is decided on the whole data. Raises what stopped the run."""
+        """Return the decisions on the whole data. Raises the error that stopped the run."""
         [answer] = self.run([None])
         self.hidden = answer["hidden"]
         decisions: list[Decision] = answer["decisions"]
         return decisions
 
     def run(self, moments: Sequence[int | None]) -> list[dict[str, Any]]:
-        """Return the answers of runs on data cut at moments (UTC ns), None for whole data."""
+        """Return the answers of runs on data truncated at moments (UTC ns), None for all data."""
         jobs: list[dict[str, Any]] = [
             {"config": self.config, "overrides": self.overrides, "cut": {} if at else None}
             for at in moments
         ]
         answers: list[dict[str, Any]] = [{} for _ in jobs]
-        workers = self.workers if self.hidden else 1  # a copy that is made opens the originals
+        workers = self.workers if self.hidden else 1  # copying opens the originals
 
-        def begins(number: int) -> None:
+        def began(number: int) -> None:
             if (at := moments[number]) is not None:
-                jobs[number]["cut"] |= self._cut(at)
+                jobs[number]["cut"] |= self._truncate(at)
 
-        for number, answer in run_jobs(replay, jobs, workers, begins, life=1):
+        for number, answer in run_jobs(replay, jobs, workers, began, job_limit=1):
             at = moments[number]
-            answers[number] = self._checked(answer, at)
+            answers[number] = self._checked_answer(answer, at)
             shutil.rmtree(self.place / str(at), ignore_errors=True)
             self.finished += 1
             self.progress(self.finished, self.total)
         return answers
 
-    def _checked(self, answer: Any, at: int | None) -> dict[str, Any]:
+    def _checked_answer(self, answer: Any, at: int | None) -> dict[str, Any]:
         if isinstance(answer, WorkerDied):
             raise RunError(f"a run could not finish: {answer.reason}.")
         if at is None and "error" in answer:
@@ -108,8 +108,8 @@ class _Runs:
         checked: dict[str, Any] = answer
         return checked
 
-    def _cut(self, until: int) -> dict[str, Any]:
-        """Copy the data up to a moment, and return what a run on the copy has to know."""
+    def _truncate(self, until: int) -> dict[str, Any]:
+        """Copy the data up to a moment, and return the `cut` of a job on that copy."""
         place = self.place / str(until)
         expiries = {str(one.id): one.expiration_ns for one in self.tape.contracts}
         empty, catalog = place / "empty", place / "catalog"
@@ -139,7 +139,7 @@ class _Runs:
 
 
 class _StoppedError(QeError):
-    """The whole run stopped, for a reason and with an exit code of its own."""
+    """The run on the whole data stopped, with a message and an exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -155,35 +155,37 @@ def analyse(
     workers: int,
     progress: Progress,
 ) -> Analysis:
-    """Run a configuration whole and on data cut at up to `samples` moments; compare.
+    """Run a configuration on the whole data and on data truncated at up to `samples` moments.
 
-    A difference is confirmed by both runs again, as far as one of each can tell. Raises QeError
-    where the whole run cannot be made.
+    If decisions differ, one run of each kind is repeated to confirm it. Raises QeError if the run
+    on the whole data fails.
     """
     loaded = load(config, overrides)
     tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
-    place = Path(tempfile.mkdtemp(prefix="qe-lookahead-"))  # not below the home: it may be searched
+    place = Path(
+        tempfile.mkdtemp(prefix="qe-lookahead-")
+    )  # outside of QE_HOME, which components may search
     try:
         files = files_of(loaded)
         runs = _Runs(config, overrides, tape, files, place, workers, progress)
-        return _analysed(runs, loaded, samples, seed)
+        return _run_and_compare(runs, loaded, samples, seed)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _analysed(runs: _Runs, loaded: Loaded, samples: int, seed: int) -> Analysis:
+def _run_and_compare(runs: _Runs, loaded: Loaded, samples: int, seed: int) -> Analysis:
     runs.total = 1 + samples
     whole = runs.whole()
     every = truncated_tape.moments(runs.tape)
-    moments = sampled(whole, every, samples, seed, _since(runs.tape))
+    moments = sampled(whole, every, samples, seed, _first_common_record(runs.tape))
     runs.total = 1 + len(moments)
     answers = runs.run(moments)
     found = {
         at: finding
         for at, answer in zip(moments, answers, strict=True)
-        if (finding := _compared(whole, answer, at)) is not None
+        if (finding := _finding(whole, answer, at)) is not None
     }
-    unstable = _confirmed(runs, whole, {at: answers[moments.index(at)] for at in found})
+    unstable = _instability(runs, whole, {at: answers[moments.index(at)] for at in found})
     return Analysis(
         counts=dict(Counter(one.kind for one in whole if one.kind in SAMPLED)),
         moments=moments,
@@ -195,8 +197,8 @@ def _analysed(runs: _Runs, loaded: Loaded, samples: int, seed: int) -> Analysis:
     )
 
 
-def _since(tape: Tape) -> int:
-    """Return from when on (UTC ns) every root of a tape has records: before, it cannot start."""
+def _first_common_record(tape: Tape) -> int:
+    """Return the time (UTC ns) from which every root has records; a run cannot start earlier."""
     firsts: dict[str, int] = {}
     roots = {str(one.id): one.underlying for one in tape.contracts}
     for series in tape.series:
@@ -206,9 +208,7 @@ def _since(tape: Tape) -> int:
     return max(firsts.values())
 
 
-def _compared(
-    whole: Sequence[Decision], answer: dict[str, Any], at: int
-) -> LookaheadFinding | None:
+def _finding(whole: Sequence[Decision], answer: dict[str, Any], at: int) -> LookaheadFinding | None:
     if "error" in answer:
         return LookaheadFinding(until=at, error=answer["error"])
     known = [one for one in whole if one.ts <= at]
@@ -216,10 +216,10 @@ def _compared(
     return None if found is None else LookaheadFinding(until=at, difference=found)
 
 
-def _confirmed(
+def _instability(
     runs: _Runs, whole: Sequence[Decision], answers: dict[int, dict[str, Any]]
 ) -> LookaheadFinding | None:
-    """Run the whole again, and the first that differed; return where the same runs differ."""
+    """Repeat the whole run and the first that differed; return where equal runs differ."""
     if not answers:
         return None
     runs.total += 2

@@ -1,9 +1,9 @@
-"""Keep a component from reading the run's data by its path: hide it, or notice that it is opened.
+"""Keep a component from reading the original data by its path: hide it, or detect the access.
 
-Hidden, the path leads to the copy that was cut, whatever library opens it: a mount namespace of the
-process' own is below all of them. Nothing on the disk changes, and no other process sees it. That
-takes Linux and the right to mount (root) or a user namespace, which some systems refuse; there,
-inotify tells which files were opened. Elsewhere neither is to be had.
+When hidden, the path leads to the truncated copy, whichever library opens it, because the copy is
+mounted over it in a mount namespace of this process. The disk and other processes are unaffected.
+This needs Linux and the right to mount (root) or a user namespace, which some systems deny; there,
+inotify reports which files were opened. Other systems support neither.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 BIND, RECURSIVE, PRIVATE = 1 << 12, 1 << 14, 1 << 18  # flags of mount(2)
-OPENED, OF_A_FOLDER = 0x20, 0x40000000  # of inotify(7)
+OPENED, IS_FOLDER = 0x20, 0x40000000  # of inotify(7)
 EVENT = struct.Struct("iIII")
-SEEN = (".dbn.zst", ".parquet")
+DATA_SUFFIXES = (".dbn.zst", ".parquet")
 
 
 def hide(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Put the second path of each pair in place of the first; say whether that could be done.
+    """Mount the second path of each pair over the first; return whether that succeeded.
 
-    Both are folders, or both are files. Call in a process that has a single thread and works on
-    nothing else: it stays like this until the process ends.
+    Both are folders, or both are files. Call it in a single-threaded process of its own: the
+    mounts remain until the process ends.
     """
-    if sys.platform != "linux" or not _apart():
+    if sys.platform != "linux" or not _enter_mount_namespace():
         return False
     try:
         _mount(None, "/", RECURSIVE | PRIVATE)
@@ -38,16 +38,16 @@ def hide(pairs: Iterable[tuple[str, str]]) -> bool:
     return True
 
 
-def _apart() -> bool:
-    """Give this process a view of the file system of its own."""
+def _enter_mount_namespace() -> bool:
+    """Give this process its own mount namespace; return whether that succeeded."""
     try:
         os.unshare(os.CLONE_NEWNS)
     except OSError:
-        return _apart_as_user()
+        return _enter_user_namespace()
     return True
 
 
-def _apart_as_user() -> bool:
+def _enter_user_namespace() -> bool:
     user, group = os.getuid(), os.getgid()
     try:
         os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNS)
@@ -68,9 +68,9 @@ def _mount(source: str | None, target: str, flags: int) -> None:
 
 
 class FileWatch:
-    """Tells which data files below some paths were opened, by whatever process.
+    """Reports which data files below some paths were opened, by any process.
 
-    Where there is no inotify, none ever was.
+    Reports none where inotify does not exist.
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
@@ -87,7 +87,7 @@ class FileWatch:
                 self._places[at] = place
 
     def opened(self) -> list[str]:
-        """Return the files that were opened since the last call, each once."""
+        """Return the files opened since the last call, each once."""
         try:
             read = os.read(self._fd, 1 << 16) if self._fd >= 0 else b""
         except BlockingIOError:
@@ -98,6 +98,6 @@ class FileWatch:
             name = os.fsdecode(read[at + EVENT.size : at + EVENT.size + size].rstrip(b"\0"))
             at += EVENT.size + size
             file = str(self._places[watch] / name) if watch in self._places else ""
-            if not mask & OF_A_FOLDER and file.endswith(SEEN):
+            if not mask & IS_FOLDER and file.endswith(DATA_SUFFIXES):
                 found[file] = None
         return list(found)

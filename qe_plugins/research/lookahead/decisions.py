@@ -1,4 +1,4 @@
-"""What a run decides, in the order in which it is decided, and where two runs differ."""
+"""Record the decisions of a run in order, and find where two runs differ."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.plugins.types import OrderRequest, Signal, Size
 
 CHANGING = ("event_id", "ts_event", "ts_init", "causation_id")
-"""Fields of the engine's events that differ from run to run, or that a decision has already."""
+"""Fields of Nautilus' events that differ from run to run, or that a decision has already."""
 
 OPENING = "opening"
-"""The kind of what is no decision: that a file of the original data was opened."""
+"""The kind of an entry that is no decision: a file of the original data was opened."""
 
 RANDOM = "EXPIRATION-"
-"""How ids begin that the engine draws at random."""
+"""The prefix of ids that Nautilus draws at random."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision, or what became of one. `ts` is the clock's time of it (UTC ns).
+    """One decision, or an event that followed from one. `ts` is its time (UTC ns).
 
-    `source` is a plugin or a strategy, `bar` the bar type (or the kind of event) that was handled,
-    of the time `bar_ts`; `what` has every field that was decided, as text.
+    `source` is a plugin or a strategy, `bar` the bar type (or the kind of event) that was being
+    handled, `bar_ts` its time; `what` has all fields of the decision as text.
     """
 
     ts: int
@@ -40,14 +40,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def where(self) -> str:
-        """Return the bar, or the event, and its time."""
+        """Return the bar or event that was handled, and its time."""
         return f"{self.bar or self.contract} {utc(self.bar_ts)}".strip()
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """The first decision in which two runs differ, on the data of each; None where it is missing.
+    """The first decision in which two runs differ, in each run; None if it is missing there.
 
-    `culprit` is the decision whose source is to be named.
+    `culprit` is the decision whose source is reported.
     """
 
     culprit: Decision
@@ -55,11 +55,11 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     second: Decision | None
 
 
-class Log(Recorder):
-    """A recorder that also lists each decision of a run as it is made.
+class DecisionRecorder(Recorder):
+    """A recorder that also lists each decision of a run.
 
-    `exception_trap` and `clock` are the run's, and are set before its first event. `opened` returns
-    the data files that were opened past the run since its last call.
+    `exception_trap` and `clock` are those of the run, set before its first event. `opened` returns
+    the original data files that were opened since its last call.
     """
 
     follows_orders: ClassVar[bool] = True
@@ -76,14 +76,14 @@ class Log(Recorder):
     def order_sent(self, order: Any, event: object) -> None:
         super().order_sent(order, event)
         self._sent.add(order.client_order_id.value)
-        self._order("order", order.init_event)
+        self._note_order("order", order.init_event)
 
     def order_event(self, event: Any) -> None:
         kind = type(event).__name__
         if kind != "OrderInitialized":
-            self._order(kind, event)
+            self._note_order(kind, event)
         elif event.client_order_id.value not in self._sent:
-            self._order("order", event)
+            self._note_order("order", event)
 
     def voted(self, bar: Bar, votes: Sequence[Signal]) -> None:
         super().voted(bar, votes)
@@ -104,36 +104,36 @@ class Log(Recorder):
         self._note("veto", plugin, order.instrument_id, f"{reason} {text_of(order)}")
 
     def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
-        self.fails(plugin, f"{hook} raised {type(error).__name__}: {error}")
+        self.note_failure(plugin, f"{hook} raised {type(error).__name__}: {error}")
         super().failure(plugin, hook, error, ts)
 
-    def fails(self, source: str, what: str) -> None:
-        """List that a plugin or a strategy raised."""
+    def note_failure(self, source: str, what: str) -> None:
+        """Record that a plugin or a strategy raised."""
         self._note("failure", source, "", what)
 
-    def _order(self, kind: str, event: Any) -> None:
+    def _note_order(self, kind: str, event: Any) -> None:
         fields = {n: v for n, v in event.to_dict().items() if v is not None and n not in CHANGING}
         fields = {n: RANDOM if str(v).startswith(RANDOM) else v for n, v in fields.items()}
         strategy, contract = fields.pop("strategy_id", ""), fields.pop("instrument_id", "")
         self._note(kind, strategy, contract, text_of(fields))
 
-    def reads(self, source: str) -> None:
-        """List the files that were opened of late, as if `source` had opened them."""
+    def note_opened_files(self, source: str) -> None:
+        """Record the files opened since the last call, attributed to `source`."""
         for file in self._opened() if self._opened is not None else ():
-            self._list(OPENING, source, "", file)
+            self._append(OPENING, source, "", file)
 
     def _note(self, kind: str, source: str, contract: str, what: str) -> None:
-        self.reads(source)
-        self._list(kind, source, contract, what)
+        self.note_opened_files(source)
+        self._append(kind, source, contract, what)
 
-    def _list(self, kind: str, source: str, contract: str, what: str) -> None:
+    def _append(self, kind: str, source: str, contract: str, what: str) -> None:
         handled = self.exception_trap.current_event
         if self._bar is not None and isinstance(handled, CustomData):
             handled = self._bar  # a signal is published while the bar behind it is handled
         if isinstance(handled, Bar):
             bar, bar_ts = str(handled.bar_type), handled.ts_event
         else:
-            bar, bar_ts = _kind_of(handled), getattr(handled, "ts_event", 0)
+            bar, bar_ts = _event_label(handled), getattr(handled, "ts_event", 0)
         now = self.clock.timestamp_ns()
         self.decisions.append(
             Decision(
@@ -149,14 +149,14 @@ class Log(Recorder):
 
 
 def text_of(fields: Any) -> str:
-    """Return the fields of a record or a mapping as one line of JSON, keys in order."""
+    """Return the fields of a record or a mapping as one line of JSON with sorted keys."""
     return msgspec.json.encode(fields, order="sorted", enc_hook=str).decode()
 
 
 def difference(first: Sequence[Decision], second: Sequence[Decision]) -> Difference | None:
-    """Return the first decision in which two runs differ, None where they are the same.
+    """Return the first decision in which two runs differ, None if they are equal.
 
-    Where one of the two decisions comes later in the other run, the one that does not is at fault.
+    If one of the two decisions occurs later in the other run, the other one is the culprit.
     """
     at = next((n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
     if at is None:
@@ -179,7 +179,7 @@ def utc(ts: int) -> str:
     return f"{datetime.fromtimestamp(ts // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
-def _kind_of(event: object) -> str:
+def _event_label(event: object) -> str:
     if event is None:
         return ""
     contract = getattr(event, "instrument_id", None)

@@ -1,4 +1,4 @@
-"""The result of an analysis in words."""
+"""Messages and the JSON document of an analysis."""
 
 from __future__ import annotations
 
@@ -21,44 +21,47 @@ NAMES = {
     "OrderPendingCancel": "cancels",
 }
 LONGEST = 240
-UNSEEN = (
-    "note: the original data cannot be hidden from a process here; which of its files are opened "
-    "was watched instead"
+NOT_HIDDEN = (
+    "note: the original data cannot be hidden from a process on this system; instead, access to "
+    "its files was monitored"
 )
 
 
 def lines(found: Analysis) -> list[str]:
-    """Return what to print: one line for each finding, and one of what was compared."""
-    said = [] if found.hidden else [UNSEEN]
+    """Return the lines to print: one for each finding, and a summary."""
+    notes = [] if found.hidden else [NOT_HIDDEN]
     if not found.moments:
-        return [*said, f"nothing was compared: {_compared(found)}"]
+        return [*notes, f"nothing was compared: {_summary(found)}"]
     if found.unstable is not None:
-        return [*said, f"not deterministic: {_told(found.unstable, found, 'one run', 'another')}"]
+        return [
+            *notes,
+            f"not deterministic: {_describe_finding(found.unstable, found, 'one run', 'another')}",
+        ]
     if found.findings:
         runs = ("the whole data", "data that ends there")
-        every = [_told(one, found, *runs) for one in found.findings]
+        every = [_describe_finding(one, found, *runs) for one in found.findings]
         return [
-            *said,
+            *notes,
             *(f"look-ahead: {text}" for text in every),
-            f"{len(every)} of {len(found.moments)} cuts decided otherwise: {_compared(found)}",
+            f"decisions differ at {len(every)} of {len(found.moments)} cuts: {_summary(found)}",
         ]
-    return [*said, f"no look-ahead: {_compared(found)}, each the same on data cut there"]
+    return [*notes, f"no look-ahead: {_summary(found)}, each the same on data cut there"]
 
 
 def document(found: Analysis) -> dict[str, Any]:
-    """Return it as plain data, times as UTC text."""
+    """Return the analysis as plain data, times as UTC text."""
     return {
         "passed": found.passed,
         "decisions": found.counts,
         "seed": found.seed,
         "moments": [utc(at) for at in found.moments],
         "hidden": found.hidden,
-        "findings": [_plain(one, found) for one in found.findings],
-        "unstable": None if found.unstable is None else _plain(found.unstable, found),
+        "findings": [_finding_document(one, found) for one in found.findings],
+        "unstable": None if found.unstable is None else _finding_document(found.unstable, found),
     }
 
 
-def _plain(one: LookaheadFinding, found: Analysis) -> dict[str, Any]:
+def _finding_document(one: LookaheadFinding, found: Analysis) -> dict[str, Any]:
     if one.difference is None:
         return {"until": utc(one.until), "error": one.error}
     culprit = one.difference.culprit
@@ -67,34 +70,34 @@ def _plain(one: LookaheadFinding, found: Analysis) -> dict[str, Any]:
         "source": culprit.source,
         "kind": culprit.kind,
         "contract": culprit.contract,
-        "bar": _bar(culprit, found),
+        "bar": _bar_type(culprit, found),
         "time": utc(_time(culprit, found)),
-        "first": _what(one.difference.first),
-        "second": _what(one.difference.second),
+        "first": _decision_document(one.difference.first),
+        "second": _decision_document(one.difference.second),
     }
 
 
-def _told(one: LookaheadFinding, found: Analysis, first: str, second: str) -> str:
+def _describe_finding(one: LookaheadFinding, found: Analysis, first: str, second: str) -> str:
     if one.difference is None:
         where = f"{', '.join(found.bar_types[:1])} {utc(one.until)}"
         return f"a run on data that ends at {where} stopped: {one.error}"
     culprit = one.difference.culprit
-    where = f"{_bar(culprit, found)} {utc(_time(culprit, found))}"
-    return f"{_who(culprit)} at {where}: {_differs(one.difference, first, second)}"
+    where = f"{_bar_type(culprit, found)} {utc(_time(culprit, found))}"
+    return f"{_actor(culprit)} at {where}: {_describe_difference(one.difference, first, second)}"
 
 
-def _differs(one: Difference, first: str, second: str) -> str:
+def _describe_difference(one: Difference, first: str, second: str) -> str:
     word = WORDS.get(one.culprit.kind, one.culprit.kind)
     if one.culprit.kind == OPENING:
         return f"opened {one.culprit.what} itself"
     if one.first is not None and one.second is not None and one.first.kind == one.second.kind:
         a, b = _fields(one.first), _fields(one.second)
         names = [name for name in dict.fromkeys([*a, *b]) if a.get(name) != b.get(name)]
-        told = [f"{name} {a.get(name)} on {first}, {b.get(name)} on {second}" for name in names]
-        return _short(f"{word} with {'; '.join(told)}")
+        changes = [f"{name} {a.get(name)} on {first}, {b.get(name)} on {second}" for name in names]
+        return _shortened(f"{word} with {'; '.join(changes)}")
     if one.second is None:
-        return _short(f"{word} on {first}, none on {second}: {one.culprit.what}")
-    return _short(f"{word} on {second}, none on {first}: {one.culprit.what}")
+        return _shortened(f"{word} on {first}, none on {second}: {one.culprit.what}")
+    return _shortened(f"{word} on {second}, none on {first}: {one.culprit.what}")
 
 
 def _fields(one: Decision) -> dict[str, Any]:
@@ -105,13 +108,13 @@ def _fields(one: Decision) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {"it": one.what}
 
 
-def _who(culprit: Decision) -> str:
-    engines = culprit.kind.startswith("Order") and culprit.kind not in SAMPLED
-    return f"the engine, for {culprit.source}," if engines else culprit.source
+def _actor(culprit: Decision) -> str:
+    by_engine = culprit.kind.startswith("Order") and culprit.kind not in SAMPLED
+    return f"the engine, for {culprit.source}," if by_engine else culprit.source
 
 
-def _bar(culprit: Decision, found: Analysis) -> str:
-    """Return the bar type that was handled, else the one of the contract."""
+def _bar_type(culprit: Decision, found: Analysis) -> str:
+    """Return the bar type that was handled, else that of the contract."""
     if culprit.bar.endswith(("-EXTERNAL", "-INTERNAL")):
         return culprit.bar
     own = (one for one in found.bar_types if one.startswith(f"{culprit.contract}-"))
@@ -119,14 +122,14 @@ def _bar(culprit: Decision, found: Analysis) -> str:
 
 
 def _time(culprit: Decision, found: Analysis) -> int:
-    return culprit.bar_ts if _bar(culprit, found) == culprit.bar else culprit.ts
+    return culprit.bar_ts if _bar_type(culprit, found) == culprit.bar else culprit.ts
 
 
-def _what(one: Decision | None) -> dict[str, Any] | None:
+def _decision_document(one: Decision | None) -> dict[str, Any] | None:
     return None if one is None else {"kind": one.kind, "source": one.source, **_fields(one)}
 
 
-def _compared(found: Analysis) -> str:
+def _summary(found: Analysis) -> str:
     total = sum(found.counts.values())
     kinds = ", ".join(
         f"{count:,} {NAMES.get(kind, f'{kind}s')}" for kind, count in found.counts.items()
@@ -136,5 +139,5 @@ def _compared(found: Analysis) -> str:
     return f"{total:,} decisions ({kinds}), {sampled}" if total else f"no decisions, {sampled}"
 
 
-def _short(text: str) -> str:
+def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

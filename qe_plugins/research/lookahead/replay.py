@@ -1,4 +1,4 @@
-"""One run of an analysis, whole or on a copy of the data that was cut, in a process of its own."""
+"""One run of an analysis in its own process, on the whole data or on a truncated copy."""
 
 from __future__ import annotations
 
@@ -12,32 +12,38 @@ if TYPE_CHECKING:
 
 
 def replay(job: dict[str, Any]) -> dict[str, Any]:
-    """Run `{"config", "overrides", "cut"}`; answer `{"decisions"}` or `{"error", "code"}`.
+    """Run `{"config", "overrides", "cut"}`; return `{"decisions"}` or `{"error", "code"}`.
 
-    `cut` is None for the whole data, else has `folder` (the catalog that was cut), `files` (the
-    Databento files that were), `until` (UTC ns), `outline` and `hide` (pairs of paths). `hidden` in
-    each answer tells whether originals can be hidden here. Never raises but for an interrupt.
+    `cut` is None for the whole data, else has `folder` (the truncated catalog), `files` (the
+    truncated Databento files), `until` (UTC ns), `outline` and `hide` (pairs of paths). `hidden` in
+    the answer is whether original data can be hidden on this system. Raises nothing but interrupts.
     """
     from qe_plugins.research.lookahead.data_isolation import FileWatch, hide
 
     cut = job["cut"]
-    hidden = hide(cut["hide"] if cut else ())  # first of all: what is imported starts threads
+    hidden = hide(cut["hide"] if cut else ())  # before any import that starts threads
     watch = FileWatch(path for path, _ in cut["hide"]) if cut and not hidden else None
     try:
-        decisions = _decided(job, cut, watch)
+        decisions = _record_decisions(job, cut, watch)
     except Exception as error:
-        return {"error": _said(error), "code": getattr(error, "exit_code", 1), "hidden": hidden}
+        return {
+            "error": _error_line(error),
+            "code": getattr(error, "exit_code", 1),
+            "hidden": hidden,
+        }
     return {"decisions": decisions, "hidden": hidden}
 
 
-def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> list[Decision]:
+def _record_decisions(
+    job: dict[str, Any], cut: dict[str, Any] | None, watch: Any
+) -> list[Decision]:
     from qe_plugins import project
     from qe_plugins.config.loader import load
     from qe_plugins.engine.running.backtest import stream
     from qe_plugins.engine.running.build import build
     from qe_plugins.engine.running.prepare import prepare
     from qe_plugins.errors import RunError, StrategyError
-    from qe_plugins.research.lookahead.decisions import Log
+    from qe_plugins.research.lookahead.decisions import DecisionRecorder
 
     project.enter(Path.cwd())
     loaded = load(job["config"], job["overrides"])
@@ -45,33 +51,33 @@ def _decided(job: dict[str, Any], cut: dict[str, Any] | None, watch: Any) -> lis
         prepared = prepare(loaded)
     else:
         files = [Path(file) for file in cut["files"]]
-        prepared = prepare(loaded, tape=_tape(cut), files=files)
-    log = Log(watch.opened if watch else None)
+        prepared = prepare(loaded, tape=_truncated_tape(cut), files=files)
+    log = DecisionRecorder(watch.opened if watch else None)
     built = build(prepared, log)
     log.exception_trap, log.clock = built.context.exception_trap, built.pipeline.clock
-    log.reads("a strategy or plugin, as it was loaded")
-    made, ended = 0, False
+    log.note_opened_files("a strategy or plugin, as it was loaded")
+    complete, ended = 0, False
 
     def progress(done: int, records: int) -> None:
-        nonlocal made, ended
-        made, ended = len(log.decisions), done >= records
+        nonlocal complete, ended
+        complete, ended = len(log.decisions), done >= records
 
     try:
         stream(built, prepared.tape, progress)
     except RunError as error:
         if cut is None:
             raise
-        if not ended:  # else it raised as the data ended: how a run ends is not compared
+        if not ended:  # errors at the end of the data are not compared
             who = error.who if isinstance(error, StrategyError) else "the run"
-            log.fails(who, " ".join(str(error).split()))
-            made = len(log.decisions)
+            log.note_failure(who, " ".join(str(error).split()))
+            complete = len(log.decisions)
     finally:
         built.context.observers.close()
         built.engine.dispose()
-    return log.decisions[:made]
+    return log.decisions[:complete]
 
 
-def _tape(cut: dict[str, Any]) -> Tape:
+def _truncated_tape(cut: dict[str, Any]) -> Tape:
     import msgspec
 
     from qe_plugins.data.truncated_tape import Outline, open_cut
@@ -79,11 +85,11 @@ def _tape(cut: dict[str, Any]) -> Tape:
     return open_cut(msgspec.convert(cut["outline"], Outline), Path(cut["folder"]), cut["until"])
 
 
-def _said(error: Exception) -> str:
+def _error_line(error: Exception) -> str:
     from qe_plugins.errors import QeError
 
     if isinstance(error, QeError):
         return " ".join(str(error).split())
     last = traceback.extract_tb(error.__traceback__)[-1]
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said} ({Path(last.filename).name}:{last.lineno})"
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})"

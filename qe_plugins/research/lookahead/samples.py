@@ -1,4 +1,4 @@
-"""Which moments of a run to cut its data at: some of each kind of decision, early and late."""
+"""Choose the moments at which data is truncated: each kind of decision, early and late."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ SAMPLED = {
     "OrderPendingUpdate",
     "OrderPendingCancel",
 }
-"""Kinds of decision; the rest is what the engine makes of them."""
+"""Kinds of decision that are sampled; other kinds are the engine's reactions to them."""
 
 QUIET = 4
-"""One moment of so many is a record at which nothing was decided: perhaps only on less data."""
+"""One in so many moments is a record without a decision, where truncated data might have one."""
 
 
 def sampled(
     decisions: Sequence[Decision], moments: np.ndarray, count: int, seed: int, since: int = 0
 ) -> list[int]:
-    """Return up to `count` moments (UTC ns) in order, none before `since`; the same for a seed.
+    """Return up to `count` sorted moments (UTC ns), none before `since`; deterministic by seed.
 
-    `moments` are those at which the data has records. Each kind of decision of each component has
-    its share, drawn evenly over the run: one moment from each of as many stretches.
+    `moments` are the times of the data's records. Each kind of decision of each component has a
+    share, drawn evenly over the run: one moment from each of as many intervals.
     """
-    draw = Random(seed)
+    random = Random(seed)
     groups: dict[tuple[str, str], list[int]] = {}
     for one in decisions:
         if one.kind in SAMPLED and one.ts >= since:
@@ -43,15 +43,15 @@ def sampled(
     quiet = [ts for ts in moments[moments >= since].tolist() if ts not in decided]
     count_quiet = max(count // QUIET, count - len(decided))
     found: set[int] = set()
-    shares = _shares([len(set(every)) for every in groups.values()], count - count_quiet)
+    shares = _shares_of_groups([len(set(every)) for every in groups.values()], count - count_quiet)
     for every, share in zip(groups.values(), shares, strict=True):
-        found |= set(_spread(sorted(set(every) - found), share, draw))
-    found |= set(_spread(sorted(decided - found), count - count_quiet - len(found), draw))
-    return sorted(found | set(_spread(quiet, count_quiet, draw)))
+        found |= set(_draw_evenly(sorted(set(every) - found), share, random))
+    found |= set(_draw_evenly(sorted(decided - found), count - count_quiet - len(found), random))
+    return sorted(found | set(_draw_evenly(quiet, count_quiet, random)))
 
 
-def _shares(sizes: Sequence[int], count: int) -> list[int]:
-    """Return how many to draw from groups of these sizes: one each in turn, while there are any."""
+def _shares_of_groups(sizes: Sequence[int], count: int) -> list[int]:
+    """Return how many to draw from groups of these sizes, by round robin."""
     shares = [0] * len(sizes)
     while sum(shares) < min(count, sum(sizes)):
         for n, size in enumerate(sizes):
@@ -59,8 +59,8 @@ def _shares(sizes: Sequence[int], count: int) -> list[int]:
     return shares
 
 
-def _spread(every: Sequence[int], count: int, draw: Random) -> list[int]:
-    """Return one of each of `count` stretches of about the same length."""
+def _draw_evenly(every: Sequence[int], count: int, random: Random) -> list[int]:
+    """Return one element from each of `count` intervals of about equal length."""
     count = min(count, len(every))
     edges = [len(every) * n // count for n in range(count + 1)] if count > 0 else []
-    return [every[draw.randrange(first, last)] for first, last in pairwise(edges)]
+    return [every[random.randrange(first, last)] for first, last in pairwise(edges)]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from qe_plugins.research.lookahead.decisions import Decision, Log, difference
+from qe_plugins.research.lookahead.decisions import Decision, DecisionRecorder, difference
 
 MINUTE = 60_000_000_000
 BAR = "ESZ13.XCME-1-MINUTE-LAST-EXTERNAL"
@@ -61,10 +61,10 @@ def test_a_decision_that_changed_is_told_on_both_sides() -> None:
 
 def test_a_file_that_was_opened_is_listed_before_the_decision_that_follows() -> None:
     opened = [["bars.parquet"], []]
-    log = Log(lambda: opened.pop(0))
+    log = DecisionRecorder(lambda: opened.pop(0))
     log.exception_trap = SimpleNamespace(current_event=None)
     log.clock = SimpleNamespace(timestamp_ns=lambda: MINUTE)
-    log.fails("hunter", "raised")
+    log.note_failure("hunter", "raised")
     assert [(one.kind, one.source, one.what) for one in log.decisions] == [
         ("opening", "hunter", "bars.parquet"),
         ("failure", "hunter", "raised"),
