@@ -22,7 +22,7 @@ class FollowerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Follower(Strategy):
-    """Calls `bar_1`, `bar_2`, ... as the front's bars close; keeps what it hears."""
+    """Calls `bar_1`, `bar_2`, ... as the front's bars close; stores what it receives."""
 
     heard: ClassVar[list[Any]] = []
 
@@ -78,7 +78,7 @@ class Scripted(Follower):
 
 
 class Protected(Follower):
-    """Long one with a stop and a target that cancel one another; told of the roll."""
+    """Long one with a stop and a target that cancel one another; notified of the roll."""
 
     def bar_1(self) -> None:
         self.submit_order(self.market(BUY))
@@ -141,7 +141,7 @@ class Asks(Follower):
 
 
 class HearsTwoMinutes(Follower):
-    """Hears only bars of two minutes that the engine makes of the front's; long from the first."""
+    """Receives only two-minute bars that the engine aggregates from the front; long at once."""
 
     def on_start(self) -> None:
         made = BarType.from_str(f"{self.front}-2-MINUTE-LAST-INTERNAL@1-MINUTE-EXTERNAL")
@@ -152,7 +152,7 @@ class HearsTwoMinutes(Follower):
 
 
 class HearsTheOldToo(Follower):
-    """Hears the front, and one contract whether or not it is."""
+    """Receives the front, and one contract whether or not that is the front."""
 
     old = BarType.from_str("MESH24.XCME-1-MINUTE-LAST-EXTERNAL")
 

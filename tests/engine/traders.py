@@ -35,7 +35,7 @@ BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
 
 class Trader(Strategy):
-    """Calls `bar_1`, `bar_2`, ... as the bars close; keeps every event it hears."""
+    """Calls `bar_1`, `bar_2`, ... as the bars close; stores every event it receives."""
 
     heard: ClassVar[list[Any]] = []
 
@@ -258,7 +258,7 @@ class ProtectsWithOco(Trader):
 
 
 def relinked(order: Any, others: list[ClientOrderId]) -> Any:
-    """Return `order` linked to `others`, which it cancels; to nobody where there are none."""
+    """Return `order` linked to `others`, which it cancels; unlinked where there are none."""
     names = inspect.signature(OrderInitialized).parameters
     fields = {name: getattr(order.init_event, name) for name in names}
     kind = ContingencyType.OCO if others else None

@@ -69,7 +69,7 @@ class Stops(Notes, Strategy):
 
 
 class Asked(Plugin):
-    """Wishes at every bar, which is how a bar is seen to have reached the bridge."""
+    """Votes at every bar: a published signal shows that the bar reached the signal pipeline."""
 
     @hookimpl
     def contribute_signals(self, bar: Any) -> Signal:
@@ -110,11 +110,11 @@ def everybody(*names: str, what: str = "bar") -> list[tuple[str, str]]:
     return [(name, what) for name in names]
 
 
-def test_strategies_hear_a_bar_in_the_order_of_the_configuration(hear: Hear) -> None:
+def test_strategies_receive_a_bar_in_the_order_of_the_configuration(hear: Hear) -> None:
     assert hear(*NAMES) == everybody(*NAMES) * 3
 
 
-def test_a_signal_is_out_before_any_strategy_hears_its_bar(hear: Hear) -> None:
+def test_a_signal_is_published_before_any_strategy_receives_its_bar(hear: Hear) -> None:
     at_a_bar = [("bridge", "bar"), *everybody(*NAMES, what="signal"), *everybody(*NAMES)]
     assert hear(*NAMES, plugins=[Asked()]) == at_a_bar * 3
 
@@ -125,20 +125,22 @@ def test_so_it_is_for_a_strategy_that_is_alone(hear: Hear) -> None:
     ] * 3  # fmt: skip
 
 
-def test_actors_hear_in_the_same_circle(hear: Hear) -> None:
+def test_actors_are_dispatched_with_the_strategies(hear: Hear) -> None:
     actors = {"observer": {"path": "tests.engine.hosting.test_dispatch:Observer"}}
     assert hear("Zulu", "Alpha", actors=actors) == everybody("Zulu", "Alpha", "Observer") * 3
 
 
 @pytest.mark.parametrize("who", ["Leaves", "Stops"])
-def test_who_leaves_keeps_nobody_waiting(hear: Hear, who: str) -> None:
+def test_a_component_that_unsubscribes_does_not_delay_the_others(hear: Hear, who: str) -> None:
     received = hear("Zulu", who, "Alpha", plugins=[Asked()])
     bars = [name for name, what in received if what == "bar"]
     assert bars == ["bridge", "Zulu", who, "Alpha"] * 2 + ["bridge", "Zulu", "Alpha"]
 
 
 @pytest.mark.parametrize("who", ["Leaves", "Stops"])
-def test_the_bridge_hears_bars_that_nobody_else_hears_any_more(hear: Hear, who: str) -> None:
+def test_the_pipeline_receives_bars_that_no_other_component_receives_any_more(
+    hear: Hear, who: str
+) -> None:
     received = hear(who, bars=4, plugins=[Asked()])
     bars = [name for name, what in received if what == "bar"]
     assert bars == ["bridge", who] * 2 + ["bridge"] * 2

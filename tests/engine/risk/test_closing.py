@@ -176,7 +176,7 @@ sides = pytest.mark.parametrize("side", [BUY, SELL], ids=["long", "short"])
 @sides
 @pytest.mark.parametrize("parts", [(2,), (1,), (1, 1)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_closes_later_is_put_to_nobody(
+def test_an_order_that_closes_later_is_not_checked(
     trade: Trade, side: OrderSide, kind: str, parts: tuple[int, ...]
 ) -> None:
     outcome = run(trade, Later, side, guardian := OnlyOnce(), kind=kind, parts=parts)
@@ -186,7 +186,7 @@ def test_what_closes_later_is_put_to_nobody(
 
 @sides
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "market"])
-def test_what_is_sent_with_its_entry_is_put_to_nobody(
+def test_exits_sent_with_their_entry_are_not_checked(
     trade: Trade, side: OrderSide, kind: str
 ) -> None:
     outcome = run(trade, AtOnce, side, guardian := OnlyOnce(), kind=kind)

@@ -1,4 +1,4 @@
-"""What can be delivered is gone before first notice: nobody here wants gold in a warehouse.
+"""A deliverable contract is closed before first notice: the desk does not take delivery.
 
 First notice of GCZ13 is Friday 2013-11-29, and Thursday is Thanksgiving: whoever is long at 16:15
 in Chicago on Wednesday may be chosen.

@@ -1,4 +1,4 @@
-"""Half days and holidays at the gate: an order after an early close finds nobody to trade with."""
+"""Half days and holidays at the gate: no order trades after an early close."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_a_position_is_flat_before_expiry_and_its_stop_is_gone(desk: Desk) -> No
     assert fact.body["reason"] == "closes +1 MESH24.XCME of BuysAtBar1AndStops-000"
 
 
-def test_the_journal_says_that_the_house_closed_it_and_what_it_slipped(desk: Desk) -> None:
+def test_the_journal_has_the_forced_close_and_its_slippage(desk: Desk) -> None:
     outcome = desk("BuysAtBar1AndStops", LAST_HOUR, expiry=early("20m"), slippage={"ticks": 2})
     facts = {fact.id: fact for fact in outcome.facts}
     [trade] = [fact for fact in outcome.facts if fact.kind is FactKind.TRADE]

@@ -1,4 +1,4 @@
-"""The liquidator queries at the account when prices have moved, whichever bars tell them."""
+"""The liquidator queries the equity when prices have moved, whichever bars price the contract."""
 
 from __future__ import annotations
 

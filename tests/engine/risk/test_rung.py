@@ -1,4 +1,4 @@
-"""The rung binds every strategy at the gate, whoever sizes; what only reduces passes."""
+"""The rung limits every strategy at the gate, whatever sized the order; reducing orders pass."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_a_vetoed_order_of_any_kind_ends_denied(trade: Trade, trader: str) -> No
     assert outcome.fills.is_empty()
 
 
-def test_the_strategy_hears_plugin_and_reason_in_the_event_and_in_on_order_denied(
+def test_the_strategy_receives_plugin_and_reason_in_the_event_and_in_on_order_denied(
     trade: Trade,
 ) -> None:
     trade("BuysAtMarket", Never())
@@ -213,7 +213,7 @@ def test_a_halt_or_an_expired_posture_allows_no_new_risk(
     assert outcome.orders["reason"].to_list() == [f"posture: {reason}"]
 
 
-def test_the_observers_hear_of_a_denial(trade: Trade) -> None:
+def test_the_observers_are_notified_of_a_denial(trade: Trade) -> None:
     class Scribe(Never):
         def __init__(self) -> None:
             super().__init__()
@@ -248,7 +248,7 @@ def test_exits_that_take_off_more_than_their_entry_puts_on_are_put_to_the_guardi
     assert [order.side for order in guardian.asked] == ["BUY", "SELL", "SELL"]
 
 
-def test_a_strategy_may_order_again_when_it_hears_of_a_denial(trade: Trade) -> None:
+def test_a_strategy_may_order_again_in_on_order_denied(trade: Trade) -> None:
     outcome = trade("AsksAgainWhenDenied", Small())
     assert outcome.orders.select("quantity", "status").rows() == [(2.0, "DENIED"), (1.0, "FILLED")]
 

@@ -1,4 +1,4 @@
-"""A strategy that asks for what is not on the tape is told so: silence would look like patience."""
+"""A subscription to data that do not exist is an error: the strategy would wait in vain."""
 
 from __future__ import annotations
 

@@ -249,7 +249,7 @@ def test_a_contract_that_the_data_does_not_have(
     assert "MESH25.XCME" in line
 
 
-def test_a_day_trade_margin_that_nobody_knows(market: dict[str, Any], complaint: Complaint) -> None:
+def test_a_day_trade_margin_that_is_not_known(market: dict[str, Any], complaint: Complaint) -> None:
     line = complaint(market | {"contracts": ES, "margin": {"basis": "day_trade"}})
     assert "no day-trade margin of MES from 2022-01-21" in line
     assert "contracts.MES.day_trade" in line

@@ -34,7 +34,7 @@ class Keeps(Plugin):
 
 
 class TurnsWhenFlat(Strategy):
-    """Buys at the first bar, closes at the third, and sells when told that it is flat."""
+    """Buys at the first bar, closes at the third, and sells in the event that says it is flat."""
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)

@@ -80,7 +80,7 @@ def every_view(bars: Bars) -> Iterator[Bars]:
 
 def test_a_view_has_columns_and_nothing_else_that_is_public() -> None:
     public = {name for name in dir(Bars) if not name.startswith("_")}
-    assert public == {*FIELDS, "bar_type", "instrument_id", "floats"}
+    assert public == {*FIELDS, "bar_type", "columns", "instrument_id", "floats"}
     assert [name for name in dir(History) if not name.startswith("_")] == ["last"]
 
 

@@ -1,4 +1,4 @@
-"""From wishes to one signal a contract, to an order, a fill, a trade and its review."""
+"""From votes to one signal a contract, to an order, a fill, a trade and its review."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Follower(Strategy):
 
 
 class Hunter(Plugin):
-    """Wishes what it was made to wish, at the bars it was told: 1 is the first."""
+    """Votes what a test sets, by the number of the bar: 1 is the first."""
 
     def __init__(self, wishes: dict[int, Any]) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ def chain(outcome: BacktestResult, fact_id: str) -> Iterator[Fact]:
         fact = known.get(fact.cause or "")
 
 
-def test_the_arbiter_hears_all_hunters_in_call_order(follow: Run) -> None:
+def test_the_arbiter_receives_all_votes_in_call_order(follow: Run) -> None:
     hunters = Hunter({3: wish()}), OtherHunter({3: [wish(Side.SHORT), wish(Side.FLAT)]})
     follow(*hunters, arbiter := First())
     [votes] = arbiter.asked
@@ -139,7 +139,7 @@ def test_the_arbiter_hears_all_hunters_in_call_order(follow: Run) -> None:
     assert [v.id for v in votes] == ["vote:1", "vote:2", "vote:3"]
 
 
-def test_the_strategy_hears_one_signal_stamped_with_time_and_source(follow: Run) -> None:
+def test_the_strategy_receives_one_signal_stamped_with_time_and_source(follow: Run) -> None:
     outcome = follow(Hunter({3: wish()}), OtherHunter({3: wish()}), First())
     [signal] = Follower.heard
     assert (signal.id, signal.source, signal.reason) == ("signal:1", "First", "a wish")

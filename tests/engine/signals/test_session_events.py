@@ -1,4 +1,4 @@
-"""A session ends at 17:00 in Chicago, winter and summer, and is told of once, with its trades."""
+"""A session ends at 17:00 in Chicago all year; plugins are notified once, with its trades."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def closing(text: str, kind: str) -> Bar:
 
 @pytest.fixture
 def told() -> Callable[..., Any]:
-    """Return a function that lets bars go by, trades at some, and returns what is told."""
+    """Return a function that plays bars, trades at some, and returns the calls of the hook."""
 
     def run(
         bars: list[str],
@@ -119,7 +119,7 @@ def told() -> Callable[..., Any]:
     return run
 
 
-def test_each_session_is_told_once_with_its_own_trades(told: Callable) -> None:
+def test_each_session_is_closed_once_with_its_own_trades(told: Callable) -> None:
     bars = ["2024-03-08 15:00", "2024-03-08 22:30", "2024-03-10 22:01", "2024-03-11 22:30"]
     trades = {"2024-03-08 15:00": 1, "2024-03-08 22:30": 2, "2024-03-11 22:30": 3}
     assert told(bars, trades) == [
@@ -150,7 +150,7 @@ def test_a_tape_without_bars_has_no_session(told: Callable) -> None:
     assert told([]) == []
 
 
-def test_nothing_is_told_where_nobody_listens(told: Callable) -> None:
+def test_nothing_happens_where_no_plugin_has_the_hook(told: Callable) -> None:
     assert told(["2024-01-03 15:00", "2024-01-03 23:01"], wanted=False) == []
 
 
