@@ -37,7 +37,7 @@ def _json_option(command: Command) -> Command:
 @_file_options
 @_json_option
 def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Resolve FILE, build everything and print what would run, without running it."""
+    """Build the run of FILE and print it, without running."""
     from qe_plugins.config.loader import load
     from qe_plugins.engine.running.describe import describe
     from qe_plugins.journal.store import Journal

@@ -48,7 +48,7 @@ class InOrder(click.Group):
 
 @click.group(cls=InOrder)
 def journal() -> None:
-    """Read the journal: signals, vetoes, orders, trades, reviews, and their causes."""
+    """List, trace and verify the facts of runs."""
 
 
 def _add_listing(name: str, view: Listing) -> None:
@@ -77,7 +77,10 @@ for _name, _view in VIEWS.items():
 @_run_option
 @json_option
 def trace(trade: str, run: str, as_json: bool) -> None:
-    """Print the causal chain of TRADE (id, prefix, number or `last`), from bar to review."""
+    """Print the causal chain of TRADE, from bar to review.
+
+    TRADE is a trade's id, a prefix of it, its number, or `last`.
+    """
     from qe_plugins.journal.store import Journal
     from qe_plugins.journal.trace import causal_chain, find_trade
 
@@ -95,9 +98,10 @@ def trace(trade: str, run: str, as_json: bool) -> None:
 @journal.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def anchor(file: Path) -> None:
-    """Append the head of the journal to FILE, which should be stored where it cannot be changed.
+    """Append the head of the journal to FILE.
 
-    `qe journal verify --anchor FILE` then detects a journal whose whole chain was rewritten.
+    Store FILE where it cannot be changed: `qe journal verify --anchor FILE` then detects a
+    journal whose whole chain was rewritten.
     """
     from qe_plugins.journal.anchor import append
     from qe_plugins.journal.store import Journal
@@ -116,9 +120,10 @@ def anchor(file: Path) -> None:
 )
 @json_option
 def verify(anchors: Path | None, as_json: bool) -> None:
-    """Recompute every hash and report facts that were changed, deleted, inserted or moved.
+    """Recompute every hash and report changes.
 
-    Run folders are compared as well: `result.json` has the hash of the run's facts.
+    Facts that were changed, deleted, inserted or moved are reported. Run folders are compared as
+    well: `result.json` has the hash of the run's facts.
     """
     from qe_plugins.journal.anchor import read
     from qe_plugins.journal.store import Journal

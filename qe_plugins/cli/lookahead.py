@@ -42,12 +42,12 @@ def lookahead(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Test FILE for look-ahead bias: run it again on truncated data and compare decisions.
+    """Test FILE for look-ahead bias on truncated data.
 
-    The data is truncated right after sampled decisions. Signals, sizes, orders with all fields,
-    changes, cancels and vetoes up to each cut must be the same. Each difference is one line with
-    the plugin or strategy, the bar and its time; the exit code is then 1. No run folder and no
-    journal is written.
+    FILE runs on the whole data, then on copies, and the decisions are compared. A copy is truncated
+    right after sampled decisions. Signals, sizes, orders with all fields, changes, cancels and
+    vetoes up to each cut must be the same. Each difference is one line with the plugin or strategy,
+    the bar and its time; the exit code is then 1. No run folder and no journal is written.
     """
     import os
     import sys

@@ -21,7 +21,10 @@ PACKAGE_DOCSTRINGS = {
 
 @click.group()
 def new() -> None:
-    """Write the draft of an agent or a strategy, a passing test, and YAML to paste."""
+    """Write the draft of an agent or a strategy.
+
+    Each comes with a passing test and YAML to paste.
+    """
 
 
 @new.command()
@@ -44,7 +47,7 @@ def agent(name: str, role: str) -> None:
 @new.command()
 @click.argument("name")
 def strategy(name: str) -> None:
-    """Write strategies/NAME.py, a plain Nautilus strategy, and its test."""
+    """Write strategies/NAME.py, a strategy, and its test."""
     _write_draft("strategy", "strategies", name)
 
 

@@ -63,10 +63,10 @@ def sweep(
     resume: str | None,
     as_json: bool,
 ) -> None:
-    """Run FILE for every combination of the grid, in worker processes.
+    """Run FILE for every combination of a grid.
 
-    A failed variant does not stop the others; the exit code is then 1. Every variant is recorded
-    in the journal as a trial.
+    Variants run in worker processes. A failed variant does not stop the others; the exit code is
+    then 1. Every variant is recorded in the journal as a trial.
     """
     import os
     import sys

@@ -128,7 +128,7 @@ def test_an_override_needs_a_file_to_override(project):
     done = qe(project, "plugins", "--set", "plugins.guardian_a={}")
 
     assert done.returncode == 2
-    assert "Name it with --config." in done.stderr
+    assert "Name the file with --config." in done.stderr
 
 
 def test_one_hook_is_explained_with_its_example(project):
