@@ -30,7 +30,7 @@ NAMED = ("side", "contract", "quantity", "strategy", "reason")
 def charts(outcome: BacktestResult) -> list[dict[str, Any]]:
     """Return a chart for each root with a fill or a veto; without any, for the first root."""
     windows = _windows(outcome)
-    shown = [contract for contract in outcome.tape.contracts if contract.id in windows]
+    shown = [contract for contract in outcome.data.contracts if contract.id in windows]
     points = min(prices.MOST_POINTS, MOST_POINTS // max(len(shown), 1))
     roots = list(dict.fromkeys(contract.root for contract in shown))[:MOST_CHARTS]
     return [
@@ -71,9 +71,9 @@ def _windows(outcome: BacktestResult) -> dict[str, tuple[int, int]]:
         first=pl.col("ts").min().cast(pl.Int64), last=pl.col("ts").max().cast(pl.Int64)
     )
     if spans.is_empty():
-        first = outcome.tape.contracts[:1]
-        whole = (outcome.tape.start, outcome.tape.end)
-        return {one.id: whole for one in outcome.tape.contracts if one.root == first[0].root}
+        first = outcome.data.contracts[:1]
+        whole = (outcome.data.start, outcome.data.end)
+        return {one.id: whole for one in outcome.data.contracts if one.root == first[0].root}
     return {name: (first - DAY, last + DAY) for name, first, last in spans.iter_rows()}
 
 

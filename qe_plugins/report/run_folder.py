@@ -127,6 +127,6 @@ def _write_frames(folder: Path, outcome: BacktestResult, history: AccountHistory
     for name in FRAMES:
         getattr(outcome, name).write_parquet(folder / f"{name}.parquet")
     history.curve.write_parquet(folder / "equity.parquet")
-    trades = costs.of_trades(outcome.positions, outcome.tape.contracts)
+    trades = costs.of_trades(outcome.positions, outcome.data.contracts)
     peaks = margin.of_trades(trades, outcome.account)
     trades.with_columns(peaks).write_parquet(folder / TRADES)

@@ -29,7 +29,7 @@ def summarize(
     """
     history = history or AccountHistory.of(outcome)
     closed = metrics.closed(outcome.positions)
-    contracts = outcome.tape.contracts
+    contracts = outcome.data.contracts
     return {
         **_identity(outcome, run_dir),
         **_counts(outcome),
@@ -40,9 +40,9 @@ def summarize(
         **_costs(outcome, costs.of_trades(outcome.positions, contracts)),
         **margin.figures(margin.against(history.curve, outcome.account)),
         "capacity": capacity.document(capacity.estimate(outcome, history)),
-        **data_coverage.figures(outcome.tape.present, outcome.positions, contracts),
+        **data_coverage.figures(outcome.data.present, outcome.positions, contracts),
         "fills_sha256": outcome.fills_sha256,
-        "bars_per_second": _rate(outcome.tape.bars, outcome.seconds.get("run")),
+        "bars_per_second": _rate(outcome.data.bars, outcome.seconds.get("run")),
         "rolls": costs.priced(outcome.rolls, contracts),
         "settlements": outcome.settlements,
         "assumptions": outcome.assumptions,
@@ -59,19 +59,19 @@ def iso(moment: int) -> str:
 
 
 def _identity(outcome: BacktestResult, run_dir: Path) -> dict[str, Any]:
-    tape = outcome.tape
+    data = outcome.data
     return {
         "run_id": outcome.run_id,
         "run_dir": str(run_dir),
         "name": outcome.name,
         "started": outcome.started.astimezone(UTC).isoformat(),
         "engine": outcome.engine,
-        "data_source": tape.source,
-        "data_label": tape.label,
-        "instruments": [contract.id for contract in tape.contracts],
-        "bars": tape.bars,
-        "start": iso(tape.start),
-        "end": iso(tape.end),
+        "data_source": data.source,
+        "data_label": data.label,
+        "instruments": [contract.id for contract in data.contracts],
+        "bars": data.bars,
+        "start": iso(data.start),
+        "end": iso(data.end),
     }
 
 
@@ -120,14 +120,14 @@ def _costs(outcome: BacktestResult, positions: pl.DataFrame) -> dict[str, Any]:
     return {
         **slippage,
         **costs.cost_share(float(net), float(fees), slippage["slippage"]),
-        **costs.totals(costs.priced(outcome.rolls, outcome.tape.contracts)),
+        **costs.totals(costs.priced(outcome.rolls, outcome.data.contracts)),
     }
 
 
 def _performance(outcome: BacktestResult, history: AccountHistory) -> dict[str, Any]:
     """Return returns, drawdowns and ratios of the equity, annualised by the data's calendar."""
     returns, sessions = history.returns, history.sessions
-    years = metrics.years(outcome.tape.start, outcome.tape.end, sessions.height)
+    years = metrics.years(outcome.data.start, outcome.data.end, sessions.height)
     a_year = sessions.height / years if sessions.height else 0.0
     rates = {
         "cagr": metrics.cagr,

@@ -21,7 +21,7 @@ CLOCK = "%Y-%m-%d %H:%M:%S"
 def trades(outcome: BacktestResult) -> list[dict[str, Any]]:
     """Return the first trades, open ones included, with costs and the contract's decimals."""
     first = outcome.positions.sort("opened").head(MOST_ROWS)
-    rows = of_trades(first, outcome.tape.contracts).with_columns(
+    rows = of_trades(first, outcome.data.contracts).with_columns(
         opened_at=_clock("opened"),
         minutes=(pl.col("closed") - pl.col("opened")).dt.total_seconds() / 60,
         adverse=-pl.col("adverse").abs(),
@@ -31,7 +31,7 @@ def trades(outcome: BacktestResult) -> list[dict[str, Any]]:
 
 def rolls(outcome: BacktestResult, figures: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the first rolls with the fills of their legs and the contract's decimals."""
-    precision = {contract.id: contract.precision for contract in outcome.tape.contracts}
+    precision = {contract.id: contract.precision for contract in outcome.data.contracts}
     first = figures["rolls"][:MOST_ROWS]
     when = pl.Series("at", [datetime.fromisoformat(roll["at"]) for roll in first], UTC)
     clock = pl.DataFrame([when]).select(_clock("at"))["at"]

@@ -77,7 +77,7 @@ def bare(catalog: Path, **changes: object) -> BacktestResult:
         "name": "quiet",
         "engine": "nautilus_trader 2.0.0rc7",
         "started": datetime(2024, 3, 1, 12, tzinfo=UTC),
-        "tape": DataInfo(
+        "data": DataInfo(
             source="catalog",
             label="MES from the catalog",
             start=1_704_236_400_000_000_000,
@@ -114,7 +114,7 @@ def busy(catalog: Path, *, seed: int = 7, sessions: int = 60, trades: int = 220)
     return bare(
         catalog, run_id=f"20240401T093000Z-quickstart-{seed}", name="quickstart",
         started=datetime(2024, 4, 1, 9, 30, tzinfo=UTC) + timedelta(minutes=seed),
-        tape=DataInfo(
+        data=DataInfo(
             source="synthetic", label=f"SYNTHETIC MES-like tape, seed {seed}",
             start=int(stamps[0]), end=int(stamps[-1]), bars=2 * stamps.size,
             contracts=[contract(name) for name in names],

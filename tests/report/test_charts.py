@@ -139,7 +139,7 @@ def test_a_long_curve_is_thinned_but_keeps_its_extremes(tmp_path):
 
 
 def test_a_price_line_has_no_more_points_than_asked_and_keeps_the_range(outcome):
-    window = (outcome.tape.start, outcome.tape.end)
+    window = (outcome.data.start, outcome.data.end)
     whole = prices.downsampled(outcome, MES, window, 10**6)
     few = prices.downsampled(outcome, MES, window, 300)
     assert whole.height == 12 * 23 * 60
@@ -171,24 +171,24 @@ def test_every_trade_and_every_veto_is_in_the_chart(outcome):
 
 def test_a_run_that_did_nothing_shows_its_tape(outcome):
     idle = {name: getattr(outcome, name).clear() for name in ("fills", "vetoes", "positions")}
-    tape = outcome.tape
-    (chart,) = price_chart.charts(bare(outcome.catalog, tape=tape, **idle))
+    data = outcome.data
+    (chart,) = price_chart.charts(bare(outcome.catalog, data=data, **idle))
     assert len(chart["lines"]) == 2
     assert chart["trades"]["opened"] == []
 
 
 def test_a_run_without_contracts_has_no_price_to_show(tmp_path):
     outcome = bare(tmp_path)
-    nothing = msgspec.structs.replace(outcome.tape, contracts=[])
-    assert price_chart.charts(bare(tmp_path, tape=nothing)) == []
+    nothing = msgspec.structs.replace(outcome.data, contracts=[])
+    assert price_chart.charts(bare(tmp_path, data=nothing)) == []
 
 
 def test_each_root_has_its_own_chart(tmp_path):
     contracts = [contract(), msgspec.structs.replace(contract("CLH24.XNYM"), root="CL")]
-    tape = msgspec.structs.replace(bare(tmp_path).tape, contracts=contracts)
+    data = msgspec.structs.replace(bare(tmp_path).data, contracts=contracts)
     when = at("2024-01-03T15:00")
     vetoes = [(when, "g", "O", "s", name, "BUY", 1.0, "no") for name in (MES, "CLH24.XNYM")]
-    outcome = bare(tmp_path, tape=tape, vetoes=frame("vetoes", vetoes))
+    outcome = bare(tmp_path, data=data, vetoes=frame("vetoes", vetoes))
     assert [chart["root"] for chart in price_chart.charts(outcome)] == ["MES", "CL"]
 
 

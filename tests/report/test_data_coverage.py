@@ -60,7 +60,7 @@ def outcome(tmp_path: Path):
     run = bare(
         tmp_path, positions=frame("positions", [trade("2024-01-04T15:00", "2024-01-09T15:00")])
     )
-    return replace(run, tape=msgspec.structs.replace(run.tape, present=[GAPS]))
+    return replace(run, data=msgspec.structs.replace(run.data, present=[GAPS]))
 
 
 def test_terminal_and_page_say_it_at_the_top(tmp_path: Path, outcome):

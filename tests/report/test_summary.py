@@ -74,8 +74,8 @@ def curve_of(tmp_path, *equity: tuple[str, float], start: str, end: str):
     fill = (first, "MESH24.XCME", "BUY", 1.0, 0.0, 0.0, "USD", "s", *"OTPL", None)
     marks = [(at(when), "MESH24.XCME", (worth - 100_000) / 5) for when, worth in equity]
     run = bare(tmp_path, fills=frame("fills", [fill]), marks=frame("marks", marks))
-    tape = msgspec.structs.replace(run.tape, start=first, end=at(end))
-    return dataclasses.replace(run, tape=tape)
+    data = msgspec.structs.replace(run.data, start=first, end=at(end))
+    return dataclasses.replace(run, data=data)
 
 
 def test_annual_figures_go_by_the_calendar_where_sessions_are_missing(tmp_path):

@@ -54,13 +54,13 @@ def place(tmp_path) -> Path:
         rolls=[roll(3 * MINUTE, NAME, NEXT)], final_balance=Decimal(100_000),
     )  # fmt: skip
     both = [contract(), contract(NEXT)]
-    tape = {name: getattr(outcome.tape, name) for name in outcome.tape.__struct_fields__}
+    tape = {name: getattr(outcome.data, name) for name in outcome.data.__struct_fields__}
     whole = bare(
         tmp_path,
         **{
             **{name: getattr(outcome, name) for name in run_folder.FRAMES},
             "rolls": outcome.rolls,
-            "tape": type(outcome.tape)(**{**tape, "contracts": both}),
+            "data": type(outcome.data)(**{**tape, "contracts": both}),
         },
     )
     return run_folder.write(whole, {"name": "a"})

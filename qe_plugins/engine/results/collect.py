@@ -65,7 +65,7 @@ def collect_result(
         name=loaded.config.name,
         engine=ENGINE,
         started=started,
-        tape=_data_info(tape),
+        data=_data_info(tape),
         catalog=tape.catalog,
         bar_spec=loaded.config.data.bars,
         starting_balance=balance.starting,

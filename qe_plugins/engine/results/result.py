@@ -79,7 +79,7 @@ class BacktestResult:
     name: str
     engine: str
     started: datetime
-    tape: DataInfo
+    data: DataInfo
     catalog: Path
     bar_spec: str
     starting_balance: Decimal

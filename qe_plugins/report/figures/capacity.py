@@ -146,7 +146,7 @@ def _impact_parameters(
 
 def _around(outcome: BacktestResult) -> pl.DataFrame:
     """Return quantity, multiplier, volume and volatility (points) around each fill."""
-    contracts = {contract.id: contract for contract in outcome.tape.contracts}
+    contracts = {contract.id: contract for contract in outcome.data.contracts}
     parts = [
         _around_contract(outcome, contracts[str(name)], own)
         for (name,), own in outcome.fills.group_by("instrument_id", maintain_order=True)

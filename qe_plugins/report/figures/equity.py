@@ -137,7 +137,7 @@ class AccountHistory:
     def of(cls, outcome: BacktestResult) -> AccountHistory:
         """Return the account of a finished run, marked to market."""
         multipliers = {
-            contract.id: float(contract.multiplier) for contract in outcome.tape.contracts
+            contract.id: float(contract.multiplier) for contract in outcome.data.contracts
         }
         starting = float(outcome.starting_balance)
         daily = any(unit in outcome.bar_spec for unit in DAILY)

@@ -99,7 +99,7 @@ def test_a_subscription_to_bars_that_the_engine_makes_is_served(
     trade: Callable[..., BacktestResult],
 ) -> None:
     outcome = trade(None, strategies={"one": {"path": f"{__name__}:WantsMadeBars"}})
-    assert outcome.tape.bars == 10
+    assert outcome.data.bars == 10
 
 
 @pytest.mark.parametrize(

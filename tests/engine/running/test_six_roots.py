@@ -100,8 +100,8 @@ def test_each_root_is_charged_its_own_fee(outcome: BacktestResult) -> None:
 
 
 def test_each_root_fills_on_its_ticks_in_its_sessions(outcome: BacktestResult) -> None:
-    ticks = {one.id: float(one.tick) for one in outcome.tape.contracts}
-    roots = {one.id: one.root for one in outcome.tape.contracts}
+    ticks = {one.id: float(one.tick) for one in outcome.data.contracts}
+    roots = {one.id: one.root for one in outcome.data.contracts}
     for contract, price, ts in outcome.fills["instrument_id", "price", "ts"].iter_rows():
         assert price == pytest.approx(round(price / ticks[contract]) * ticks[contract], abs=1e-9)
         assert session_at(roots[contract], int(ts.timestamp() - 1) * 10**9) is not None

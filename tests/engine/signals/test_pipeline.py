@@ -143,7 +143,7 @@ def test_the_strategy_receives_one_signal_stamped_with_time_and_source(follow: R
     outcome = follow(Hunter({3: wish()}), OtherHunter({3: wish()}), First())
     [signal] = Follower.heard
     assert (signal.id, signal.source, signal.reason) == ("signal:1", "First", "a wish")
-    assert signal.ts_event == outcome.tape.start + 2 * 60 * 10**9
+    assert signal.ts_event == outcome.data.start + 2 * 60 * 10**9
 
 
 def test_signals_come_in_the_order_of_their_bars(follow: Run) -> None:
