@@ -56,7 +56,7 @@ class Bracketed(Strategy):
         return [*self.cache.orders_open(**mine), *self.cache.orders_inflight(**mine)]
 
     def is_leaving(self, contract: InstrumentId) -> bool:
-        """Say whether `leave` was called and the position is not flat yet."""
+        """Return whether `leave` was called and the position is not flat yet."""
         return contract in self._leaving
 
     def enter(self, signal: Signal) -> None:
@@ -96,7 +96,7 @@ class Bracketed(Strategy):
             self._continue(event.instrument_id)
 
     def _stop_leaving(self, event: Any) -> bool:
-        """Stop leaving after a closing order was denied; say whether the event is of that order.
+        """Stop leaving after a closing order was denied; return whether the event is of that order.
 
         Resent at once, it might be denied for ever. The caller of `leave` may call it again.
         """

@@ -57,7 +57,7 @@ class SignalFollower(Bracketed):
             self.follow(signal)
 
     def agrees(self, contract: InstrumentId, signal: Signal) -> bool:
-        """Say whether the position is already on the side of the signal."""
+        """Return whether the position is already on the side of the signal."""
         net = self.net_position(contract)
         return signal.side is (Side.LONG if net > 0 else Side.SHORT if net < 0 else Side.FLAT)
 

@@ -72,7 +72,7 @@ class SingleAccount:
         return Money.from_decimal(amount, self.balance.currency)
 
     def is_own(self, venue: Any, account_id: Any) -> bool:
-        """Say whether a venue or an account id is this account's."""
+        """Return whether a venue or an account id is this account's."""
         return account_id in self.ids if account_id is not None else venue in self.venues
 
     def _event(

@@ -168,7 +168,7 @@ class FillReader:
         return signal.entry if signal else None
 
     def _is_of(self, bar: Bar, contract: InstrumentId) -> bool:
-        """Say whether a bar is of a contract, or of the front of its root."""
+        """Return whether a bar is of a contract, or of the front of its root."""
         instrument = bar.bar_type.instrument_id
         if instrument == contract:
             return True
@@ -177,8 +177,7 @@ class FillReader:
 
 
 class TradeBooker:
-    """Books fills into one open trade a strategy and contract, and notifies observers of closed
-    ones.
+    """Books fills into one open trade per strategy and contract, and notifies observers.
 
     `on_fill` queues a fill event. Bars are only looked up where an observer receives closed trades,
     since only those have excursions.

@@ -118,7 +118,7 @@ def shortest_decimal(price: float) -> Decimal:
 class FillTotals(msgspec.Struct):
     """Sums over the fills of one trade. Sizes in contracts, values in points times contracts.
 
-    `peak` is the largest position. `slippage_value` is what was paid beyond the reference prices,
+    `peak` is the largest position. `slippage_value` is the cost beyond the reference prices,
     None where one of them is unknown.
     """
 

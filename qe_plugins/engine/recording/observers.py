@@ -39,7 +39,7 @@ class Observers:
         self._thread = threading.Thread(target=self._call_queued, name="qe-observers", daemon=True)
 
     def wants(self, hook: str) -> bool:
-        """Say whether any active plugin implements `hook`."""
+        """Return whether any active plugin implements `hook`."""
         return hook in self._hooks
 
     def notify(self, hook: str, ts: int, **arguments: Any) -> None:

@@ -55,7 +55,7 @@ class RunLog:
         return min(self._files, self._terminals or LEVELS["OFF"], *self._parts.values())
 
     def write_record(self, record: logging.LogRecord) -> None:
-        """Write a record to the file and to standard error, as their levels say."""
+        """Write a record to the file and to standard error, according to their levels."""
         name = getattr(record, "component", record.name)
         if self._silent or (self._only_parts and name not in self._parts):
             return
@@ -141,7 +141,7 @@ class _Handler(logging.Handler):
 
 @contextmanager
 def logged(loaded: Loaded, terminal: str | None = None) -> Iterator[RunLog]:
-    """Write what is logged inside to a run's log. `terminal` is the level shown, one of LEVELS.
+    """Write log records to a run's log inside the block. `terminal` is the level shown.
 
     Raises ConfigError where `logging:` has a setting or level that the engine does not know.
     """

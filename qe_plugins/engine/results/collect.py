@@ -116,7 +116,7 @@ def fills_sha256(fills: Iterable[Fill]) -> str:
 
 
 def _orders_by_submission(context: RunContext) -> list[Any]:
-    """Return every order in the order of submission; those that only the engine knows last."""
+    """Return every order in the order of submission; orders of the engine itself last."""
     known = {order.client_order_id: order for order in context.cache.orders()}
     own = [known.pop(i) for i in context.recorder.sent_on if i in known]
     rest = list(known.values())

@@ -89,7 +89,7 @@ class FrontState:
         self.next_at = self._next_at()
 
     def advance(self, ts: int) -> bool:
-        """Pass the roll points up to a bar's close (UTC ns). Say whether there was one."""
+        """Pass the roll points up to a bar's close (UTC ns). Return whether there was one."""
         reached = False
         while self._ahead and self._ahead[0].at <= ts:
             self._pending, reached = self._ahead.pop(0), True
@@ -106,7 +106,7 @@ class FrontState:
         return [point for point in self.front.roll_points if point.at <= ts]
 
     def hides(self, event: Any) -> bool:
-        """Say whether an event is of a roll's own order, which is hidden from the author."""
+        """Return whether an event is of a roll's own order, which is hidden from the author."""
         about = {PositionOpened: "opening_order_id", PositionClosed: "closing_order_id"}
         name = about.get(type(event), "client_order_id")
         return getattr(event, name, None) in self.roll_orders

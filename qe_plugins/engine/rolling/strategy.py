@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.running.context import RunContext
 
 WARM_UP_BARS = 5_000
-"""Most front bars on which indicators are computed again after a roll."""
+"""The most front bars on which indicators are computed again after a roll."""
 
 
 class FollowingStrategy(GatedStrategy):
@@ -101,7 +101,7 @@ class FollowingStrategy(GatedStrategy):
         return dated(order, self._front_state.contract)
 
     def _waits_for_roll(self, orders: list[Any]) -> bool:
-        """Deny orders that add risk while a roll is pending. Say whether they were denied."""
+        """Deny orders that add risk while a roll is pending. Return whether they were denied."""
         pending = self._front_state.pending
         if pending is None:
             return False
@@ -138,7 +138,7 @@ class FollowingStrategy(GatedStrategy):
         return list(found.values())
 
     def _adds_risk(self) -> bool:
-        """Say whether the strategy works an order that does more than reduce its position."""
+        """Return whether the strategy works an order that does more than reduce its position."""
         net = self._net_position()
         closing = OrderSide.SELL if net > 0 else OrderSide.BUY
         return any(net == 0 or o.side != closing for o in self._working_orders())

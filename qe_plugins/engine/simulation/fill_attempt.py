@@ -73,12 +73,12 @@ class FillAttempt:
         self.arrives = self.changed or not (self.rested or inside)
 
     def is_over(self) -> bool:
-        """Say whether the order's time was over before the bar closed, or the quote came."""
+        """Return whether the order's time was over before the bar closed, or the quote came."""
         expires = expiry_of(self.order)
         return expires is not None and self.ts > expires
 
     def is_reached(self, *, through: bool) -> bool:
-        """Say whether what trades now reaches the limit, or goes `through` it.
+        """Return whether what trades now reaches the limit, or goes `through` it.
 
         The engine also matches an order against the bar before while another contract's orders
         arrive.
@@ -91,7 +91,7 @@ class FillAttempt:
         return best < self.limit or (best == self.limit and not through)
 
     def is_triggered_now(self) -> bool:
-        """Say whether the order was triggered at this moment."""
+        """Return whether the order was triggered at this moment."""
         return bool(self.order.ts_triggered == self.ts)
 
     def unslipped(self) -> int:
@@ -129,11 +129,11 @@ class FillAttempt:
         return price <= self.trigger if touched else price >= self.trigger
 
     def _has_moved(self) -> bool:
-        """Say whether a trailing trigger moved inside this bar, so that it was not at the open."""
+        """Return whether a trailing trigger moved inside this bar: it was not there at the open."""
         return self.order.order_type in TRAILING and self._was_updated()
 
     def _was_updated(self, *, last: bool = False) -> bool:
-        """Say whether the order was updated at this moment, or by its last event."""
+        """Return whether the order was updated at this moment, or by its last event."""
         order = self.order
         events = [order.last_event] if last else order.events()
         return order.ts_last == self.ts and any(

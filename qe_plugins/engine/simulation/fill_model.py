@@ -101,7 +101,7 @@ class SlippageFillModel(FillModel):
         return self._limits.get(order.client_order_id)
 
     def is_repriced(self, client_order_id: Any) -> bool:
-        """Say whether an order's limit was changed here."""
+        """Return whether an order's limit was changed here."""
         return client_order_id in self._limits
 
     def last_bar(self, contract: str, ts: int) -> BarRow | None:
@@ -146,7 +146,7 @@ class SlippageFillModel(FillModel):
         return (bar.open, *ends, bar.close)
 
     def _is_exited(self, order: Any) -> bool:
-        """Say whether an exit of a partly filled entry has filled: the entry is over then."""
+        """Return whether an exit of a partly filled entry has filled: the entry is over then."""
         if order.contingency_type != ContingencyType.OTO or not order.filled_qty.as_double():
             return False
         exits = (self.cache.order(name) for name in order.linked_order_ids or ())
@@ -195,5 +195,5 @@ class SlippageFillModel(FillModel):
 
 
 def settles(order: Any) -> bool:
-    """Say whether an order is the engine's own that settles an expired contract."""
+    """Return whether an order is the engine's own that settles an expired contract."""
     return bool(order.client_order_id.value.startswith(SETTLES))

@@ -48,19 +48,19 @@ class MarketState:
         return None if trade is None else (trade.price.as_decimal(), trade.ts_init)
 
     def is_tradable(self, contract: Any, ts: int) -> bool:
-        """Say whether a contract's market is open and its price is not stale."""
+        """Return whether a contract's market is open and its price is not stale."""
         known = self.price(contract, ts, buys=True)
         if known is None or not self.is_open(contract, ts):
             return False
         return ts - known[1] <= self._stale_after or ts > self._ends.get(str(contract), ts)
 
     def is_open(self, contract: Any, ts: int) -> bool:
-        """Say whether a contract's market is open at `ts` (UTC nanoseconds)."""
+        """Return whether a contract's market is open at `ts` (UTC nanoseconds)."""
         since, until = self._span(self.cache.instrument(contract).underlying, ts)
         return since <= ts < until
 
     def closes_now(self, contract: Any, ts: int) -> bool:
-        """Say whether a contract has a bar that closes at `ts` and strategies have not received."""
+        """Return whether a bar of a contract closes at `ts` that strategies have not received."""
         if self.bars is None or (row := self.bars.closing_at(str(contract), ts)) is None:
             return False
         received = self.cache.bar(BarType.from_str(self.bars.types[str(contract)]))

@@ -70,7 +70,7 @@ class OrderQueue(ExecutionAlgorithm):
         return order if ends is None else good_till(order, ends)
 
     def must_wait(self, order: Any, ts: int) -> bool:
-        """Say whether an order cannot reach the market at `ts` (UTC nanoseconds)."""
+        """Return whether an order cannot reach the market at `ts` (UTC nanoseconds)."""
         contract = order.instrument_id
         known = self._market.price(contract, ts, buys=order.is_buy)
         price = None if known is None else known[0]
@@ -86,7 +86,7 @@ class OrderQueue(ExecutionAlgorithm):
         return True
 
     def crosses(self, order: Any, trigger: Any, ts: int) -> bool:
-        """Say whether the market has reached `trigger` for an order."""
+        """Return whether the market has reached `trigger` for an order."""
         known = self._market.price(order.instrument_id, ts, buys=order.is_buy)
         return known is not None and is_beyond(order, trigger, known[0])
 

@@ -106,7 +106,7 @@ def send_list(trader: Any, orders: list[Any], *args: Any, **kwargs: Any) -> None
 
 
 def takes_market(trader: Any, order: Any, quantity: Any, price: Any, trigger: Any) -> bool:
-    """Cancel and resend an order whose new trigger the market has passed; say whether it was.
+    """Cancel and resend an order whose new trigger the market has passed; return whether it was.
 
     The engine would reject the modification and leave the order as it is.
     """

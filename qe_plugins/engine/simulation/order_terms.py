@@ -27,7 +27,7 @@ POINT = Decimal(10_000)  # basis points in a whole
 
 
 def acts_at_once(order: Any, price: Decimal | None, *, limits: bool) -> bool:
-    """Say whether an order that reaches the exchange would trade or trigger now.
+    """Return whether an order that reaches the exchange would trade or trigger now.
 
     `price` is the market's for the order's side in points, None where none is known. A limit order
     that crosses it counts only where `limits` is true: it may rest at the exchange as well.
@@ -42,7 +42,7 @@ def acts_at_once(order: Any, price: Decimal | None, *, limits: bool) -> bool:
 
 
 def is_beyond(order: Any, trigger: Price, price: Decimal) -> bool:
-    """Say whether a market at `price` (points) has reached an order's trigger."""
+    """Return whether a market at `price` (points) has reached an order's trigger."""
     at = trigger.as_decimal()
     rises = order.is_buy != (order.order_type in TOUCHED)
     return price >= at if rises else price <= at

@@ -34,7 +34,7 @@ class StopLimitWatch:
                 self._schedule_check(contract, self._clock.timestamp_ns())
 
     def is_repriced(self, client_order_id: Any) -> bool:
-        """Say whether an order was repriced here."""
+        """Return whether an order was repriced here."""
         return self._model.is_repriced(client_order_id)
 
     def schedule(self) -> None:
