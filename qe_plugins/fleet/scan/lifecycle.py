@@ -66,9 +66,14 @@ def begin(
 ) -> Scan:
     """Return a new scan; its folder is complete before the first call.
 
-    `reader` is a process that was started earlier to read the market. Raises FleetError where a
-    coordinator has fewer tasks than workers, ModelError where a key is missing.
+    `reader` is a process that was started earlier to read the market; it is ended here. Raises
+    FleetError where a coordinator has fewer tasks than workers, ModelError where a key is missing.
     """
+    with reader or nullcontext():
+        return _begin(loaded, engine, reader)
+
+
+def _begin(loaded: LoadedFleet, engine: Engine, reader: SnapshotReader | None) -> Scan:
     refuse_missing_keys(loaded.fleet)
     with store.staging() as folder:
         market = _load_market(loaded, folder, reader)
@@ -90,9 +95,9 @@ def _load_market(
 ) -> MarketSnapshot:
     """Return the market, saved in `folder`; for a large fleet another process reads it."""
     if tree_of(loaded.fleet).size > LARGE:
-        reader = reader or SnapshotReader(loaded)
-        import_worker_sdk(loaded.fleet)
-        reader.save(folder)
+        with reader or SnapshotReader(loaded) as reading:
+            import_worker_sdk(loaded.fleet)
+            reading.save(folder)
         return MarketSnapshot.load(folder)
     from qe_plugins.fleet.tasks import snapshot_loader
 

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from qe_plugins.child_processes import end_with_parent
 from qe_plugins.config.schema import DataSettings
@@ -42,6 +42,14 @@ class SnapshotReader:
         spawned = get_context("spawn")
         self._pool = ProcessPoolExecutor(1, mp_context=spawned, initializer=_start_as_child)
         self._reading = self._pool.submit(_read_snapshot, loaded.fleet.data, loaded.data_places())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process, whether or not the data has been read: no exit would wait for it."""
+        self._kill()
+        self._pool.shutdown()
 
     def save(self, folder: Path) -> None:
         """Wait until the data is read, and save the snapshot in a folder.
