@@ -1,4 +1,4 @@
-"""One tape, whatever it came from: a catalog's records in time order, chunk by chunk."""
+"""The records of a run, from any source: a catalog's records in time order, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ DAY = 86_400 * 1_000_000_000
 
 
 class Tape(msgspec.Struct, frozen=True):
-    """What a run hears. `start` and `end` are the first and the last record's UTC nanoseconds.
+    """The market data of a run. `start` and `end` are its first and last record's times (UTC ns).
 
-    `contracts` and `bar_types` are those with records in the window, in id order; `label` is for
-    readers; `catalog` is the Parquet catalog that holds the records; `settlements` are those of
-    contracts that expire in the window, or within a day of its last record. `refused` are contracts
-    left out for their definition, by name, and why. `records` counts bars,
-    quotes and trades together, `bars` bars alone; `asked` are the bounds of the run.
+    `contracts` and `bar_types` are those with records in the window, in id order; `label` is shown
+    to users; `catalog` is the folder of the Parquet catalog; `settlements` are those of contracts
+    that expire in the window, or within a day of its last record. `refused` has the reason for each
+    contract left out because of its definition, by name. `records` counts bars, quotes and trades,
+    `bars` bars alone; `asked` are the configured bounds of the run (UTC ns).
     """
 
     source: str
@@ -53,7 +53,7 @@ class Tape(msgspec.Struct, frozen=True):
     asked: tuple[int, int] = (0, selection.FAR)
 
     def present(self) -> list[PresentData]:
-        """Return which sessions and minutes of the calendar there is data of, by root."""
+        """Return the sessions and minutes that the data covers, by root."""
         contracts = {str(one.id): one for one in self.contracts}
         return present(self.series, contracts, *self.asked)
 
@@ -68,8 +68,8 @@ class Tape(msgspec.Struct, frozen=True):
     def chunks(self, spliced: Sequence[SplicedSeries] = ()) -> Iterator[Chunk]:
         """Yield all records in `ts_init` order, about `chunk` of the tape's own at a time.
 
-        At one instant contracts come in id order, of one contract quotes, trades, then bars; last
-        come the bars that series are `woven` of.
+        At one instant contracts come in id order, of one contract quotes, trades, then bars; bars
+        that a series of `spliced` copies come last.
         """
         reader = ChunkReader(self.series)
         groups = [group for one in self.series for group in one.groups]
@@ -80,9 +80,9 @@ class Tape(msgspec.Struct, frozen=True):
 
 
 def open_tape(data: DataSettings, where: Where) -> Tape:
-    """Return the tape that the `data:` section asks for; `where("dbn")` is the place of a key.
+    """Return the tape of a `data:` section; `where("dbn")` is the location of a key in the file.
 
-    Decodes or generates into the cache on first use. Raises DataError with where, what, what now.
+    Decodes or generates into the cache on first use. Raises DataError.
     """
     if data.dbn is not None:
         name, catalog = dbn.open_source(data, where)

@@ -1,4 +1,4 @@
-"""The tape of a copy of the data that was cut: as the whole one is, up to a moment."""
+"""The tape of a truncated copy of the data: equal to the full tape up to a moment."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from qe_plugins.data.tape import Tape
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tape of a copy has in common with the whole one, as plain data.
+    """What a truncated tape shares with the full one, as plain data.
 
-    `lasts` has when each contract's last record is due on the whole one (UTC ns).
+    `lasts` has the time of each contract's last record on the full tape (UTC ns).
     """
 
     source: str
@@ -50,22 +50,22 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CutTape(Tape, frozen=True):
-    """A tape that ends at `until` (UTC ns): clocks run up to there, past its last record."""
+    """A tape that ends at `until` (UTC ns); clocks advance to it, past its last record."""
 
     until: int = 0
     lasts: Mapping[str, int] = {}
 
     def last_records(self) -> dict[str, int]:
-        """Return when each contract's last record is due on the whole tape.
+        """Return the time of each contract's last record on the full tape (UTC ns).
 
-        The simulated exchange lets an order wait for a record that comes, and how long the data
-        is is no component's to know: a copy must not make it wait for none.
+        The simulated exchange keeps an order waiting while records are due. Truncating the data
+        must not change that, as no component may depend on where the data ends.
         """
         return dict(self.lasts)
 
     def chunks(self, spliced: Sequence[SplicedSeries] = ()) -> Iterator[Chunk]:
-        """Yield all records in order, and last one that says nothing, where it is later."""
-        yield from Tape.chunks(self, spliced)  # slots: `super()` is of another class here
+        """Yield all records in order, then an empty record at `until` if that is later."""
+        yield from Tape.chunks(self, spliced)  # `super()` fails in a struct with slots
         if self.until > self.end:
             first = self.contracts[0]
             price, kind = first.price_increment, InstrumentCloseType.END_OF_SESSION
@@ -74,12 +74,10 @@ class CutTape(Tape, frozen=True):
 
 
 def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
-    """Return the tape of a catalog that was cut at `until` (UTC ns).
+    """Return the tape of a catalog that was truncated at `until` (UTC ns).
 
-    It has the contracts and bar types of the whole one.
-
-    A contract that trades later is listed already, and has no bars. Raises DataError where the
-    catalog cannot be read.
+    It has the contracts and bar types of the full tape. A contract that trades later is listed and
+    has no bars. Raises DataError where the catalog cannot be read.
     """
     catalog = open_catalog(folder, str(folder))
     found = {(one.kind.value, one.name): one for one in catalog.series}
@@ -110,7 +108,7 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
 
 
 def moments(tape: Tape) -> np.ndarray:
-    """Return when records of a tape come (UTC ns), each moment once, in order."""
+    """Return the distinct times of a tape's records (UTC ns), sorted."""
     found = [_stamps(group) for one in tape.series for group in one.groups]
     every = np.unique(np.concatenate(found))
     return every[(every >= tape.start) & (every <= tape.end)]

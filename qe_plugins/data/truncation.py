@@ -1,8 +1,8 @@
-"""Copies of a run's data that end at a moment: nothing later is in any of their files.
+"""Truncated copies of a run's data: no file holds anything later than a moment.
 
-A contract that the data defines stays defined, as it is listed long before it trades; of several
-versions of a definition the copy has those known by then, or the first. The settlement price of a
-contract that has expired stays as well: a run books it at expiry, though it is published later.
+Contracts stay defined, as they are listed long before they trade; of several versions of a
+definition the copy has those known by then, or the first. The settlement price of an expired
+contract stays: a run books it at expiry, though it is published later.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SECOND = 1_000_000_000
 
 
 def cut_folder(folder: Path, until: int, target: Path, expiries: Mapping[str, int]) -> None:
-    """Copy a folder of data to `place` without what is later than `until` (UTC ns).
+    """Copy a folder of data to `target` without records later than `until` (UTC ns).
 
     `expiries` has the expiry of each contract (UTC ns). Files that are not market data are copied
     as they are.
@@ -63,8 +63,8 @@ def cut_folder(folder: Path, until: int, target: Path, expiries: Mapping[str, in
 def cut_parquet(file: Path, until: int, copy: Path) -> None:
     """Copy a Parquet file without the rows whose `ts_init` is later than `until` (UTC ns).
 
-    One that has no such column is copied whole. Of definitions, which are all but market data, the
-    first row stays whatever its time. Where nothing is left the copy has no rows.
+    A file without that column is copied unchanged. Of definitions the first row stays, whatever its
+    time. The copy may have no rows.
     """
     with pq.ParquetFile(file) as parquet:
         schema = parquet.schema_arrow
@@ -91,10 +91,7 @@ def cut_parquet(file: Path, until: int, copy: Path) -> None:
 
 
 def cut_dbn(file: Path, until: int, copy: Path) -> None:
-    """Copy a Databento file without the records that are later than `until` (UTC ns).
-
-    A bar is later where it closes later.
-    """
+    """Copy a Databento file without records later than `until` (UTC ns), by a bar's close."""
     schema = read_header(file, str(file)).schema
     last = until - PERIODS.get(schema, 0) * SECOND
     seen: set[int] = set()
@@ -112,7 +109,7 @@ def cut_dbn(file: Path, until: int, copy: Path) -> None:
 def _remaining(
     file: Path, group: row_groups.RowGroup, until: int, defines: bool
 ) -> Iterator[pa.Table]:
-    """Yield what is kept of a row group, in parts that are all known by then or all later."""
+    """Yield the remaining rows of a row group: those known by `until`, then a first later one."""
     if group.first > until and not defines:
         return
     with pq.ParquetFile(file) as parquet:
@@ -143,7 +140,7 @@ def _dbn_parts(file: Path) -> Iterator[bytes | np.ndarray]:
 
 
 def _first_of_each(records: np.ndarray, wanted: np.ndarray, seen: set[int]) -> np.ndarray:
-    """Mark the first definition of each instrument of which none is wanted so far."""
+    """Mark the first definition of each instrument that has no wanted one so far."""
     ids = records[:, INSTRUMENT].copy().view("<u4").ravel()
     first = np.zeros(len(records), bool)
     for n, instrument in enumerate(ids.tolist()):
@@ -160,7 +157,7 @@ def _cut_rolls(file: Path, until: int, copy: Path) -> None:
 
 
 def _link_or_copy(file: Path, copy: Path) -> None:
-    """Give a file that does not change a second name, or copy it where that cannot be."""
+    """Hard-link an unchanged file, or copy it where links are not supported."""
     try:
         os.link(file, copy)
     except OSError:

@@ -1,8 +1,8 @@
-"""A continuous series of dated contracts, as it could be drawn on a day.
+"""Splice dated contracts into a continuous series, as known on a day.
 
-For signals and plots only: its prices were never traded, and it names no instrument. It is
-anchored at the contract current on `as_of`, whose prices are as traded; earlier ones are moved by
-the price pairs of the rolls between, and no later roll or bar is in it.
+For signals and plots only: its prices were never traded, and it is no instrument. It is anchored
+at the front month of `as_of`, whose prices are as traded; earlier contracts are adjusted by the
+prices of both contracts at each roll. It contains no later roll or bar.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NANO = 1e9
 
 
 class Adjust(StrEnum):
-    """How earlier contracts are moved: by the ratio of the prices, by their difference, or not."""
+    """How earlier contracts are adjusted: by price ratio, by price difference, or not."""
 
     RATIO = "ratio"
     DIFFERENCE = "difference"
@@ -32,7 +32,7 @@ class Adjust(StrEnum):
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions on one contract: a price becomes price x `ratio` + `difference` (points)."""
+    """Sessions of one contract; an adjusted price is price x `ratio` + `difference` (points)."""
 
     contract: str
     start: date
@@ -42,7 +42,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def segments(calendar: RollCalendar, as_of: date, adjust: Adjust) -> tuple[Segment, ...]:
-    """Return the stretches of a series as known on a session, oldest first.
+    """Return the segments of a series as known on a session, oldest first.
 
     Raises DataError for a day outside the calendar, and where a roll lacks the prices to adjust by.
     """
@@ -64,7 +64,7 @@ def segments(calendar: RollCalendar, as_of: date, adjust: Adjust) -> tuple[Segme
 
 
 def continuous(bars: pl.DataFrame, stretches: tuple[Segment, ...]) -> pl.DataFrame:
-    """Return the bars of each stretch's contract, one after the other, moved as it says.
+    """Return the adjusted bars of each segment's contract, one segment after the other.
 
     `bars` has contract, session, ts, prices in units of 1e-9, and volume. The answer has session,
     ts (UTC nanoseconds of the bar's open), contract, open, high, low, close (points), volume.
@@ -81,7 +81,7 @@ def _stretch(bars: pl.DataFrame, one: Segment) -> pl.DataFrame:
 
 
 def _moved_prices(fixed: pl.Series, one: Segment) -> np.ndarray:
-    """Return points. NumPy divides; Polars multiplies by an inexact 1e-9 and leaves the grid."""
+    """Return points. NumPy divides exactly; Polars multiplies by an inexact 1e-9, off the tick."""
     return fixed.to_numpy() / NANO * float(one.ratio) + float(one.difference)
 
 

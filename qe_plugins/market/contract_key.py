@@ -1,7 +1,7 @@
 """A dated contract's key: root, delivery year and month.
 
-A raw CME name has one year digit, so `ESH5` is March 2015 and March 2025. Everything here is keyed
-by `ContractKey` and written with two digits, `ESH15`, which does not collide within a century.
+A raw CME name has one year digit, so `ESH5` is March 2015 and March 2025. This program uses
+`ContractKey`, written with two digits (`ESH15`), which is unique within a century.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DATED = re.compile(rf"(?P<root>[A-Z0-9]{{1,3}})(?P<month>[{MONTH_LETTERS}])(?P<y
 
 
 class ContractKey(msgspec.Struct, frozen=True, order=True):
-    """One dated contract. Keys of one root sort by delivery; `month` is 1 to 12."""
+    """One dated contract. Keys of one root sort by delivery month; `month` is 1 to 12."""
 
     root: str
     year: int

@@ -1,4 +1,4 @@
-"""Contracts as their definitions state them, checked against `configs/markets.yaml`."""
+"""Contract definitions, and the check of them against `configs/markets.yaml`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class ContractKind(StrEnum):
-    """What a definition defines."""
+    """Kind of instrument."""
 
     FUTURE = "future"
     SPREAD = "spread"
@@ -31,12 +31,12 @@ class ContractKind(StrEnum):
 
 
 class ContractDefinition(msgspec.Struct, frozen=True, kw_only=True):
-    """One instrument. Futures have an `id` as our files and the engine use it, `ESH15.XCME`.
+    """One instrument. Futures have an `id` as catalogs and the engine use it, `ESH15.XCME`.
 
     `tick` is in points and, where `tick_limit` is set, holds up to that price; `tick_above` beyond.
     `multiplier` is currency a point, None where the definition states none. `root` of an option is
     that of its underlying future. `cfi` is the ISO 10962 classification, `sent` is when
-    the definition was sent (UTC nanoseconds), `definitions` counts how many there are of it.
+    the definition was sent (UTC nanoseconds), `definitions` counts how often it was sent.
     """
 
     id: str | None
@@ -71,9 +71,9 @@ class ContractDefinition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DefinitionRefusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure of a definition that is not the one of `configs/markets.yaml`, or cannot be.
+    """A figure of a definition that differs from `configs/markets.yaml`, or is impossible.
 
-    `expected` is empty where the file says nothing of it.
+    `expected` is empty where the file has no such figure.
     """
 
     name: str
@@ -89,10 +89,11 @@ class DefinitionRefusal(msgspec.Struct, frozen=True, kw_only=True):
 def disagreements(
     contract: ContractDefinition, multipliers: list[Decimal]
 ) -> Iterator[DefinitionRefusal]:
-    """Yield what a definition states otherwise than our terms; nothing for roots without terms.
+    """Yield the figures of a definition that differ from `configs/markets.yaml`.
 
-    `multipliers` are all that follow from the definition: from its unit of measure, and from its
-    tick value. A face value for a unit would count profit a hundred times.
+    Roots that the file does not have are not compared. `multipliers` are those that follow from the
+    definition's unit of measure and from its tick value: a face value taken for the multiplier
+    would make profits a hundred times too large.
     """
     if contract.kind is ContractKind.FUTURE:
         yield from _impossible(contract)
@@ -113,7 +114,7 @@ def disagreements(
 
 
 def _impossible(contract: ContractDefinition) -> Iterator[DefinitionRefusal]:
-    """Yield what no contract can be traded with, whatever its root."""
+    """Yield the figures with which no contract of any root can be traded."""
     for figure in ("tick", "multiplier"):
         value = getattr(contract, figure)
         if value is None or value <= 0:

@@ -28,7 +28,7 @@ def last_trade(key: ContractKey) -> date:
 
 
 def first_notice(key: ContractKey) -> date | None:
-    """Return the first day on which a long may be told to take delivery; None for cash."""
+    """Return the first day on which a long may be assigned delivery; None if cash-settled."""
     if known := market(key.root).expiries.get(key.name):
         return known.first_notice
     rule = market(key.root).first_notice
@@ -36,12 +36,12 @@ def first_notice(key: ContractKey) -> date | None:
 
 
 def position_day(notice: date) -> date:
-    """Return the business day at whose close a long may be chosen for first notice."""
+    """Return the business day whose closing positions may be assigned on first notice day."""
     return _before(notice, 1)
 
 
 def limit(key: ContractKey) -> date:
-    """Return the day before which a position must be gone: last trade or first notice."""
+    """Return the day before which a position must be closed: last trade or first notice."""
     notice = first_notice(key)
     return min(last_trade(key), notice) if notice else last_trade(key)
 

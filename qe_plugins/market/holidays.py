@@ -1,4 +1,4 @@
-"""Days of pandas_market_calendars, kept in the cache: to import it takes seconds."""
+"""Exchange calendars of pandas_market_calendars, cached on disk: importing it takes seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHICAGO = ZoneInfo("America/Chicago")
 
 @lru_cache(maxsize=8)
 def closes(name: str, first: date, last: date) -> dict[date, time]:
-    """Return when each day of a calendar closes, in Chicago, from one day to another."""
+    """Return the close of each day of a calendar, Chicago time, both ends inclusive."""
 
     def asked() -> dict[date, time]:
         from pandas_market_calendars import get_calendar
@@ -32,7 +32,7 @@ def closes(name: str, first: date, last: date) -> dict[date, time]:
 
 @lru_cache(maxsize=8)
 def days(name: str, first: date, last: date) -> list[date]:
-    """Return the days of a calendar, oldest first, from one day to another."""
+    """Return the days of a calendar, oldest first, both ends inclusive."""
 
     def asked() -> list[date]:
         from pandas_market_calendars import get_calendar
@@ -43,13 +43,13 @@ def days(name: str, first: date, last: date) -> list[date]:
 
 
 def _kept[T](what: str, kind: type[T], asked: Callable[[], T]) -> T:
-    """Return what the cache has of this version of the package, or ask and keep the answer."""
+    """Return the cached value for this version of the package, else compute and store it."""
     called = f"{what} {version('pandas-market-calendars')}.json".replace(" ", "-")
     file = state_dir.cache_dir() / "calendars" / called
     with suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode(file.read_bytes(), type=kind)
     found = asked()
-    with suppress(OSError):  # a cache that cannot be written is done without
+    with suppress(OSError):  # the cache is optional
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(f".{os.getpid()}.part")
         part.write_bytes(msgspec.json.encode(found))

@@ -1,7 +1,7 @@
-"""Which contract is current on which session, decided by what was known the day before.
+"""The front month of each session, decided by figures known after the session before.
 
-One calendar a root and rule, used by backtests, research and live alike. It only ever moves
-forward, and leaves a contract before it expires or may be delivered.
+There is one calendar per root and rule, used by backtests, research and live trading alike. It only
+moves forward, and leaves a contract before it expires or may be delivered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ type Figures = dict[Date, dict[ContractKey, int]]
 
 
 class Rule(StrEnum):
-    """What makes a contract current."""
+    """What decides the front month: volume, open interest, or the exchange's dates."""
 
     VOLUME = "volume"
     OPEN_INTEREST = "open_interest"
@@ -34,7 +34,7 @@ class Rule(StrEnum):
 
 
 class PricePair(msgspec.Struct, frozen=True):
-    """What the contract left and the one entered cost at one time, in points."""
+    """Prices of the old and the new contract of a roll at one time, in points."""
 
     at: str
     before: Decimal
@@ -56,7 +56,7 @@ class Roll(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollCalendar(msgspec.Struct, frozen=True, kw_only=True):
-    """The current contract of every session from `start` to `end`: `first`, then by rolls."""
+    """The front month of every session from `start` to `end`: `first`, then by rolls."""
 
     root: str
     rule: Rule
@@ -66,7 +66,7 @@ class RollCalendar(msgspec.Struct, frozen=True, kw_only=True):
     rolls: tuple[Roll, ...] = ()
 
     def front(self, day: Date) -> str:
-        """Return the current contract of a session. Raises DataError outside the calendar."""
+        """Return the front month (id) of a session. Raises DataError outside the calendar."""
         if not self.start <= day <= self.end:
             raise DataError(
                 f"the roll calendar has no {day}.",
@@ -79,7 +79,7 @@ class RollCalendar(msgspec.Struct, frozen=True, kw_only=True):
     def between(self, start: Date, end: Date) -> RollCalendar:
         """Return the part from one session to another, both inclusive and inside the calendar.
 
-        With the calendar's own `start` it is the calendar as it was known on `end`.
+        With the calendar's own `start` this is the calendar as known on `end`.
         """
         kept = tuple(roll for roll in self.rolls if start < roll.date <= end)
         first = self.front(start)
@@ -91,11 +91,10 @@ def roll_calendar(
 ) -> RollCalendar:
     """Return the calendar of sessions `days`, by figures of each session, without prices.
 
-    The next contract becomes current on the session after one in which its figure was higher, not
-    in a holiday's half session, and in any case when the current one has reached its last session.
-    It begins with the first
-    contract that may still be held and was there on the first day. Days that are no session, such
-    as a Sunday's stub, must not be among `days`.
+    The next contract becomes the front month on the session after one in which its figure was
+    higher, except on an early close, and in any case after the front month's last session. The
+    first front month is the first contract that may still be held and has figures on the first
+    day. `days` must be sessions only: no stub of a Sunday evening.
     """
     contracts = listed(root, days[0])
     first = _first(contracts, days[0], figures.get(days[0], {}))
@@ -124,7 +123,7 @@ def roll_calendar(
 def _first(
     contracts: Iterator[ContractKey], day: Date, figures: Mapping[ContractKey, int]
 ) -> ContractKey:
-    """Return the first contract that may be held on a day and, where any is, was there on it."""
+    """Return the first contract that may be held on a day, of those with figures if any has."""
     nearest = next(one for one in contracts if last_session(one) >= day)
     letters = market(nearest.root).cycle
     there = [one for one in figures if one >= nearest and one.letter in letters]
@@ -133,9 +132,9 @@ def _first(
 
 
 def last_session(key: ContractKey) -> Date:
-    """Return the last session on which a contract may be current.
+    """Return the last session on which a contract may be the front month.
 
-    The one after it, on which positions are rolled, is a whole session and not a holiday's.
+    The session after it, on which positions are rolled, has no early close.
     """
     rolled = shifted(key.root, limit(key), 1 - market(key.root).hold_until)
     while not _is_whole(key.root, rolled):
@@ -144,9 +143,9 @@ def last_session(key: ContractKey) -> Date:
 
 
 def sessions_left(key: ContractKey, day: Date) -> int:
-    """Return how many sessions after a day a contract may still be current, by its dates alone.
+    """Return for how many sessions after a day a contract may be the front month, by its dates.
 
-    0 in its last one: it is left on the next.
+    0 on its last session: positions are rolled on the next.
     """
     return max(len(sessions(key.root, day, last_session(key))) - 1, 0)
 

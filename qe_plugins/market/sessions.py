@@ -1,7 +1,7 @@
-"""When a root trades: sessions by their date, with halts and early closes.
+"""Trading sessions of a root by date, with halts and early closes.
 
-A session is named by the day it closes on; it opens on the evening before. Hours come from a
-calendar of pandas_market_calendars, put right by `configs/markets.yaml`. All times are UTC.
+The date of a session is the day of its close; it opens on the evening before. Hours come from a
+calendar of pandas_market_calendars, corrected by `configs/markets.yaml`. All times are UTC.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from qe_plugins.market.specs import SpecFamily, SpecialDay, latest, market, mark
 
 CHICAGO = ZoneInfo("America/Chicago")
 FIRST, LAST = date(2009, 12, 1), date(2035, 12, 31)
-CALENDAR_CLOSE = time(16)  # what a regular day has in every one of the calendars
+CALENDAR_CLOSE = time(16)  # close of a regular day in all of the calendars, Chicago time
 DAY = timedelta(days=1)
-MARGIN = 45 * DAY  # so that sessions before and after any that is asked for are known
+MARGIN = 45 * DAY  # so that the sessions before and after a requested one are known
 
 type Moment = datetime | int
 """An aware time, or UTC nanoseconds. A bar stamped at its close ends at that moment."""
@@ -39,9 +39,9 @@ class Break(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One session. It trades from `open` up to, not including, `close`, but for its breaks.
+    """One session. It trades from `open` until `close`, exclusive, except in its breaks.
 
-    `early` tells a close before the usual one, `reason` why where it is known.
+    `early` says that it closes before the usual time, `reason` why, if known.
     """
 
     date: date
@@ -52,13 +52,13 @@ class Session(msgspec.Struct, frozen=True):
     reason: str | None = None
 
     def trades_at(self, moment: Moment) -> bool:
-        """Tell whether it trades at a moment."""
+        """Say whether the session trades at a moment."""
         at = _utc(moment)
         inside = self.open <= at < self.close
         return inside and not any(halt.start <= at < halt.end for halt in self.breaks)
 
     def next_stop(self, moment: Moment) -> datetime:
-        """Return when trading next stops after a moment inside the session: a halt or the close."""
+        """Return the next halt or the close after a moment inside the session."""
         at = _utc(moment)
         return min([halt.start for halt in self.breaks if halt.start > at] + [self.close])
 
@@ -75,13 +75,13 @@ def session_on(root: str, day: date) -> Session | None:
 
 
 def session_at(root: str, moment: Moment) -> Session | None:
-    """Return the session that holds a moment, halts included; None between sessions."""
+    """Return the session that contains a moment, halts included; None between sessions."""
     coming = next_session(root, moment)
     return coming if coming.open <= _utc(moment) else None
 
 
 def next_session(root: str, moment: Moment) -> Session:
-    """Return the session that holds a moment or, between sessions, the one that opens next.
+    """Return the session that contains a moment or, between sessions, the next one.
 
     Its date is the moment's trading day.
     """
@@ -100,12 +100,12 @@ def shifted(root: str, day: date, by: int) -> date:
 
 
 def is_open(root: str, moment: Moment) -> bool:
-    """Tell whether a root trades at a moment."""
+    """Say whether a root trades at a moment."""
     return next_session(root, moment).trades_at(moment)
 
 
 def minutes_to_break(root: str, moment: Moment) -> float | None:
-    """Return the minutes until trading next stops, at a halt or the close; None while it stands."""
+    """Return the minutes until the next halt or the close; None while the market is closed."""
     session = next_session(root, moment)
     if not session.trades_at(moment):
         return None
@@ -164,7 +164,7 @@ def _session(terms: SpecFamily, day: date, listed: time, closes: dict[date, time
 
 
 def _listed(terms: SpecFamily, day: date, listed: time) -> time:
-    """Return the close that a calendar lists, or the one that it was in those years."""
+    """Return the close that the calendar lists, or its correction for those years."""
     for one in terms.early:
         if one.since <= day < one.until and listed == time.fromisoformat(one.listed):
             return time.fromisoformat(one.close)
@@ -178,7 +178,7 @@ def _close(corrected: SpecialDay | None, listed: time, usual: time) -> time:
 
 
 def _break(text: str, day: date, close: time) -> Break:
-    """Return a halt; one that begins after the close is on the evening before."""
+    """Return a halt; one that starts after the close is on the evening before."""
     start, end = (time.fromisoformat(part) for part in text.split("-"))
     on = day - DAY if start > close else day
     return Break(_at(on, start), _at(on, end))
@@ -200,17 +200,17 @@ SECOND = 1_000_000_000
 def closed_until(root: str, ts: int) -> datetime | None:
     """Return when, in Chicago, a market that is closed at `ts` (UTC ns) opens; None while open.
 
-    What nothing is known of, a root or a time, is taken to be open.
+    An unknown root, or a time outside the known sessions, counts as open.
     """
     found = trading_window(root, ts)
     return datetime.fromtimestamp(found[0] // SECOND, CHICAGO) if found and ts < found[0] else None
 
 
 def trading_window(root: str, ts: int) -> tuple[int, int] | None:
-    """Return when the stretch of trading that holds `ts`, or else the next one, starts and ends.
+    """Return start and end of the trading window that contains `ts`, or else of the next one.
 
-    All are UTC nanoseconds; a halt ends a stretch. None for a root that `configs/markets.yaml`
-    does not have, or a time of which no sessions are known.
+    All are UTC nanoseconds; a halt ends a window. None for a root that `configs/markets.yaml` does
+    not have, and for a time outside the known sessions.
     """
     if root not in markets().roots:
         return None
@@ -225,10 +225,10 @@ def trading_window(root: str, ts: int) -> tuple[int, int] | None:
 
 
 def delivery(symbol: str, expires: int) -> tuple[int, date] | None:
-    """Return when a contract must be gone lest it is delivered (UTC ns), and its first notice day.
+    """Return when positions must be closed to avoid delivery (UTC ns), and the first notice day.
 
-    That is the close of the business day before. None for what expires before (`expires` is UTC
-    ns), what is settled in cash, and what nothing is known of.
+    That is the close of the business day before first notice. None for contracts that expire before
+    it (`expires` is UTC ns), are cash-settled, or have an unknown root.
     """
     key = dated_key(symbol, datetime.fromtimestamp(expires // SECOND, CHICAGO).date())
     if key is None or key.root not in markets().roots:

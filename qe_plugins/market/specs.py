@@ -1,4 +1,4 @@
-"""`configs/markets.yaml`, read and checked: contract terms, session hours, fees, margins."""
+"""Read and check `configs/markets.yaml`: contract terms, session hours, fees, margins."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ type Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class ContractSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of what the file holds."""
+    """Base of all sections of the file; unknown keys are errors."""
 
 
 class FeeRate(ContractSpec, frozen=True, kw_only=True):
-    """What one contract costs a side, in USD, from a day on."""
+    """Fees of one contract per side, in USD, from a day on."""
 
     since: date = msgspec.field(name="from")
     exchange: Money
@@ -49,12 +49,12 @@ class FeeRate(ContractSpec, frozen=True, kw_only=True):
 
     @property
     def total(self) -> Money:
-        """Return the whole cost of one contract, one side."""
+        """Return the total fee of one contract per side, in USD."""
         return self.exchange + self.clearing + self.regulatory + self.broker
 
 
 class MarginRate(ContractSpec, frozen=True, kw_only=True):
-    """What one contract ties up, in USD, from a day on; `day_trade` is None where unknown."""
+    """Margins of one contract, in USD, from a day on; `day_trade` is None where unknown."""
 
     since: date = msgspec.field(name="from")
     initial: Money
@@ -64,7 +64,7 @@ class MarginRate(ContractSpec, frozen=True, kw_only=True):
 
 
 class ExpiryDates(ContractSpec, frozen=True, kw_only=True):
-    """The days of a contract of which the rule of its root is not true."""
+    """Dates of a contract that differ from the rule of its root."""
 
     last_trade: date
     first_notice: date
@@ -72,7 +72,7 @@ class ExpiryDates(ContractSpec, frozen=True, kw_only=True):
 
 
 class RootSpec(ContractSpec, frozen=True, kw_only=True):
-    """A root's terms. `tick` is in points, `multiplier` in USD a point, months are letters.
+    """Terms of a root. `tick` is in points, `multiplier` in USD a point, months are letters.
 
     A contract is held until `hold_until` sessions before its last trade or first notice;
     `expiries` are by name, `CLZ11`.
@@ -119,9 +119,9 @@ class TradingHours(ContractSpec, frozen=True, kw_only=True):
 
 
 class SpecialDay(ContractSpec, frozen=True, kw_only=True):
-    """A day on which the calendar is wrong: closed, or with another close or open.
+    """Correction of one day of the calendar: closed, or with another close or open.
 
-    `open` is on the evening before. `doubtful` is what no source could be found for.
+    `open` is on the evening before. `doubtful` marks a day without a source.
     """
 
     closed: bool = False
@@ -137,7 +137,7 @@ class SpecialDay(ContractSpec, frozen=True, kw_only=True):
 
 
 class EarlyClose(ContractSpec, frozen=True, kw_only=True):
-    """Another early close than the one that the calendar lists, from a day until another."""
+    """Correction of an early close that the calendar lists, `since` until `until`, exclusive."""
 
     since: date = msgspec.field(name="from")
     until: date
@@ -147,7 +147,7 @@ class EarlyClose(ContractSpec, frozen=True, kw_only=True):
 
 
 class SpecFamily(ContractSpec, frozen=True, kw_only=True):
-    """The sessions of a family of roots: a calendar of pandas_market_calendars, put right."""
+    """Sessions of a family of roots: a calendar of pandas_market_calendars, and corrections."""
 
     calendar: str
     hours: list[TradingHours]
@@ -170,13 +170,13 @@ class MarketSpecs(ContractSpec, frozen=True, kw_only=True):
 def markets() -> MarketSpecs:
     """Return the project's `configs/markets.yaml`, read once for each working folder.
 
-    Raises ConfigError where it is not there or not right.
+    Raises ConfigError where it is missing or invalid.
     """
     return _markets(os.getcwd())
 
 
 def market(root: str) -> RootSpec:
-    """Return a root's terms. Raises DataError for a root that the file does not have."""
+    """Return a root's specification. Raises DataError for a root that the file does not have."""
     roots = markets().roots
     if root in roots:
         return roots[root]
@@ -208,8 +208,8 @@ __all__ = ["FeeRate", "MarginRate", "fees", "margins"]
 def fees(root: str, on: date) -> FeeRate:
     """Return the fees of one contract, one side, on a day, in USD.
 
-    Before the first entry of `configs/markets.yaml` the first one holds; `since` tells. Raises
-    DataError for an unknown root.
+    Before the first entry of `configs/markets.yaml` the first one applies; its `since` is then
+    later than `on`. Raises DataError for an unknown root.
     """
     return latest(market(root).fees, on, lambda fee: fee.since)
 

@@ -1,4 +1,4 @@
-"""`qe data calendar`: when a root trades."""
+"""`qe data calendar`: trading sessions of a root."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 @click.argument("root", required=False)
 @click.argument("day", type=DateParam(), required=False)
 @click.option("--end", type=DateParam(), help="Show every session up to this date.")
-@click.option(
-    "--doubtful", is_flag=True, help="List the special days that no source was found for."
-)
+@click.option("--doubtful", is_flag=True, help="List the special days without a source.")
 @json_option
 def calendar(
     root: str | None, day: date | None, end: date | None, doubtful: bool, as_json: bool
@@ -48,7 +46,7 @@ def calendar(
 
 
 def _print_doubtful(root: str | None, as_json: bool) -> None:
-    """Show the days of `configs/markets.yaml` that are marked, of one root or of all."""
+    """Print the special days marked `doubtful` in `configs/markets.yaml`."""
     from qe_plugins.market.specs import market, markets
 
     wanted = market(root).sessions if root else None

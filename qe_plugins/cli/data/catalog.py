@@ -1,4 +1,4 @@
-"""`qe data catalog`: the Parquet catalogs beside the files, which can be made again."""
+"""`qe data catalog`: the Parquet catalogs beside the files, and their rebuild."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ MANY = 6
 
 
 @click.command()
-@click.option("--rebuild", "anew", is_flag=True, help="Make it again from the files.")
+@click.option("--rebuild", is_flag=True, help="Rebuild them from the files.")
 @json_option
-def catalog(anew: bool, as_json: bool) -> None:
-    """Show the Parquet catalogs beside the files, or make them again with --rebuild.
+def catalog(rebuild: bool, as_json: bool) -> None:
+    """Show the Parquet catalogs beside the files, or rebuild them with --rebuild.
 
-    A catalog holds contracts, bars and final settlements, is a cache, and is written anew by get
-    and import.
+    A catalog holds contracts, bars and final settlements. It is a cache, rebuilt by get and import.
     """
     from qe_plugins.data.databento.catalog_stamp import FOLDER
     from qe_plugins.data.databento.manifest import manifest_stores
 
-    if anew:
+    if rebuild:
         built = [one for store in manifest_stores() if (one := _rebuilt(store.manifest.dataset))]
         if as_json:
             print_json(built)
@@ -48,15 +47,15 @@ def catalog(anew: bool, as_json: bool) -> None:
 
 
 def _rebuilt(dataset: str) -> CatalogSummary | None:
-    from qe_plugins.data.databento.catalog_builder import rebuild
+    from qe_plugins.data.databento import catalog_builder
     from qe_plugins.data.databento.manifest import locked
 
     with locked(dataset) as store:
-        return rebuild(store)
+        return catalog_builder.rebuild(store)
 
 
 def print_built(catalogs: Sequence[CatalogSummary]) -> None:
-    """Print what was made, what was left out, and how to trade on it."""
+    """Print the catalogs that were built, what was left out, and how to trade on them."""
     if not catalogs:
         echo("No catalog to trade on: it needs bars (ohlcv-...) and definitions.")
     for one in catalogs:
@@ -67,5 +66,5 @@ def print_built(catalogs: Sequence[CatalogSummary]) -> None:
         if len(one.refused) > MANY:
             echo(f"refused: {len(one.refused) - MANY} more; 'qe data contracts' shows all")
         if one.undefined:
-            echo(f"left out, of which there is no definition: {', '.join(one.undefined)}")
+            echo(f"left out, without a definition: {', '.join(one.undefined)}")
         echo(f"trade on it: qe backtest FILE --set data.catalog={one.folder}")

@@ -1,4 +1,4 @@
-"""`qe data continuous`: a series of contracts as it could be drawn on a day."""
+"""`qe data continuous`: a continuous series as known on a day."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     type=click.Choice(["ratio", "difference", "none"]),
     default="ratio",
     show_default=True,
-    help="Move earlier contracts by the ratio or the difference of the prices at each roll.",
+    help="Adjust earlier contracts by the ratio or the difference of the prices at each roll.",
 )
 @click.option(
     "--as-of", type=DateParam(), help="Use nothing later.  [default: the data's last session]"
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     type=click.Choice(["session", "intraday"]),
     default="session",
     show_default=True,
-    help="One bar a session, or the finest bars that the data has.",
+    help="One bar per session, or the shortest bars in the data.",
 )
 @RULE
 @DBN
@@ -52,7 +52,7 @@ def continuous(
 ) -> None:
     """Show the continuous series of ROOT, for signals and plots only.
 
-    It is anchored at the contract current on --as-of, whose prices are as traded.
+    It is anchored at the front month of --as-of, whose prices are as traded.
     """
     from qe_plugins.data.rolls.continuous import read_series, write_series
     from qe_plugins.market.continuous import Adjust

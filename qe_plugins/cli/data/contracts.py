@@ -1,4 +1,4 @@
-"""`qe data contracts`: what contracts are worth, from their definitions."""
+"""`qe data contracts`: tick, multiplier and dates of contracts, from their definitions."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ HEAD = ("contract", "feed", "tick", "multiplier", "tick value", "expiry UTC")
 def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> None:
     """Show tick, multiplier and expiry from definitions, checked against configs/markets.yaml.
 
-    A contract whose definition says otherwise is refused, with both figures. A damaged file costs
-    one line, and the contracts of the others are shown. Exits with 2 for either.
+    A contract whose definition differs is refused, with both figures. A damaged file is reported,
+    and the contracts of the others are shown. Exits with 2 for either.
     """
     from msgspec.structs import asdict
 
@@ -58,7 +58,7 @@ def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> N
 
 
 def _dates(contract: ContractDefinition) -> dict[str, date | None]:
-    """Return last trade and first notice by our rules, where there are rules for the root."""
+    """Return last trade and first notice by rule; None for roots without rules."""
     from qe_plugins.market.expiry import first_notice, last_trade
     from qe_plugins.market.specs import markets
 
@@ -89,7 +89,7 @@ def _contract_row(one: ContractDefinition) -> tuple[object, ...]:
 
 
 def _by_rule(contract: ContractDefinition) -> str:
-    """Return "as expiry", or the last trading day by our rule where it is another."""
+    """Return "as expiry", or the last trading day by rule if it differs."""
     last = _dates(contract)["last_trade"]
     if last is None:
         return "no rule"
@@ -120,7 +120,7 @@ def _tick_value(contract: ContractDefinition) -> object:
 
 
 def _ticks(listed: list[ContractDefinition]) -> list[str]:
-    """Return each distinct tick and multiplier of contracts in words."""
+    """Return each distinct tick and multiplier of contracts as text."""
     said = dict.fromkeys((o.tick, o.tick_limit, o.tick_above, o.multiplier) for o in listed)
     return [
         f"tick {tick if tick is not None else 'not stated'}"

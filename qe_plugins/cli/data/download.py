@@ -1,4 +1,4 @@
-"""`qe data estimate|get`: what a purchase costs, and the purchase."""
+"""`qe data estimate|get`: what a download request costs, and the download."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def asking() -> Iterator[Callable[[int], Callable[[], None]]]:
-    """Show how many files were asked for, on a terminal's standard error."""
+    """Show the number of files quoted so far, on a terminal's standard error."""
     from rich import progress as rich
 
     columns = (rich.TextColumn("asking for prices"), rich.BarColumn(), rich.MofNCompleteColumn())
@@ -40,7 +40,7 @@ def asking() -> Iterator[Callable[[int], Callable[[], None]]]:
 
 @contextmanager
 def downloading(estimated: Estimate) -> Iterator[Callable[[DownloadProgress], None]]:
-    """Show files and billable bytes as they become whole, and what has arrived on the disk."""
+    """Show finished files and billable bytes, and bytes received on the disk."""
     from rich import progress as rich
     from rich.filesize import decimal
 
@@ -79,12 +79,12 @@ HEAD = ("root", "schema", "year", "files", "rows", "bytes", "dollars")
 
 
 class DollarParam(click.ParamType[Decimal]):
-    """An amount on the command line: `80`, `80.50`, `$80`, `80 USD`."""
+    """A dollar amount on the command line: `80`, `80.50`, `$80`, `80 USD`."""
 
     name = "dollars"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
-        """Return the amount. Fails with one line for anything that is no amount."""
+        """Return the amount; fails with a usage error for other text."""
         from qe_plugins.units import parse_money
 
         try:
@@ -100,7 +100,7 @@ class DollarParam(click.ParamType[Decimal]):
 @CONFIG
 @json_option
 def estimate(config: Path, as_json: bool) -> None:
-    """Show what the purchase in CONFIG costs, by root, schema and year. Asking is free."""
+    """Show what the download request in CONFIG costs, by root, schema and year. Free."""
     from qe_plugins.data.databento import service
 
     with asking() as started:
@@ -118,10 +118,10 @@ def estimate(config: Path, as_json: bool) -> None:
 )
 @json_option
 def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
-    """Buy what CONFIG names and is not here yet; a run that was stopped goes on.
+    """Buy the files of CONFIG that are missing; an interrupted run is resumed.
 
-    Without --max-cost it asks, and refuses where nobody can be asked. Stopped with Ctrl-C it
-    finishes the files that are on their way: they are paid for.
+    Without --max-cost it asks for confirmation, and fails without a terminal. After Ctrl-C it
+    finishes the files in transfer: they are paid for.
     """
     from qe_plugins.data.databento import service
 

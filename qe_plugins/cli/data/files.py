@@ -1,4 +1,4 @@
-"""`qe data list|import|remove`: the files that are here."""
+"""`qe data list|import|remove`: the files on the disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(name="list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the files that were bought and imported, with what they hold and what they cost."""
+    """List bought and imported files, with their days, rows and cost."""
     from qe_plugins.data.databento.budget import usd
     from qe_plugins.data.databento.manifest import manifest_stores
 
@@ -29,7 +29,7 @@ def list_(as_json: bool) -> None:
         echo("Nothing was bought or imported yet.")
     for store in stores:
         echo(f"{store.manifest.dataset} in {store.folder}, {usd(store.spent)} spent so far")
-        head = ("file", "from", "until", "rows", "bytes", "dollars", "doubtful days", "source")
+        head = ("file", "from", "until", "rows", "bytes", "dollars", "degraded days", "source")
         print_rows(head, [_file_row(entry) for _, entry in sorted(store.manifest.files.items())])
 
 
@@ -37,7 +37,7 @@ def list_(as_json: bool) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @json_option
 def import_(path: Path, as_json: bool) -> None:
-    """Take over your own .dbn or .dbn.zst files at PATH: checked, hashed, made a catalog of."""
+    """Import your own .dbn or .dbn.zst files at PATH: check, hash, and build a catalog."""
     from qe_plugins.data.databento.importer import import_path
 
     imported = import_path(path)
@@ -56,7 +56,7 @@ def import_(path: Path, as_json: bool) -> None:
 def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
     """Remove files by their NAMES in `qe data list`, or generated catalogs by their folders.
 
-    The catalog is made again without them first. What was spent stays in the list.
+    The catalog is rebuilt without them first. The amount spent stays in the list.
     """
     from qe_plugins.data.databento.remove import remove_data
 

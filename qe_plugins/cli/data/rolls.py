@@ -1,4 +1,4 @@
-"""`qe data rolls`: which contract is current when, and why."""
+"""`qe data rolls`: the front month by session, and the reason of each roll."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RULE = click.option(
     type=click.Choice(["volume", "open_interest", "calendar"]),
     default="volume",
     show_default=True,
-    help="Roll when the next contract trades more, is held more, or by its dates alone.",
+    help="Roll when the next contract has more volume, more open interest, or by its dates alone.",
 )
 
 
@@ -41,10 +41,10 @@ def rolls(
     dbn: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Show the roll calendar of ROOT, and keep it beside the data.
+    """Show the roll calendar of ROOT, and store it beside the data.
 
-    A roll is decided by what was known on the session before it, never goes back, and comes before
-    the last trade or the first notice in any case.
+    A roll is decided by figures known on the session before it, never goes back, and always
+    precedes the last trade and the first notice.
     """
     from msgspec.structs import asdict
 
@@ -65,15 +65,15 @@ def rolls(
     _print_rolls(shown)
     if bare and rule != Rule.CALENDAR:
         echo(f"{bare:,} sessions have no bars: only a deadline can end a contract there")
-    echo(f"kept in {safe_text.shown(str(file))}")
+    echo(f"stored in {safe_text.shown(str(file))}")
 
 
 def _calendar(
     root: str, rule: Rule, dbn: tuple[Path, ...]
 ) -> tuple[RollCalendar, list[date], tuple[Path, ...]]:
-    """Return the whole calendar, the sessions that have bars and the files they are in.
+    """Return the whole calendar, the sessions that have bars, and their files.
 
-    The rule `calendar` does without data where there is none.
+    The rule `calendar` needs no data.
     """
     from qe_plugins import state_dir
     from qe_plugins.data.dbn.root_bars import bar_files

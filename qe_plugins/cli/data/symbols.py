@@ -1,4 +1,4 @@
-"""`qe data symbols`: what a symbol stands for; and where `--dbn` looks, for its neighbours."""
+"""`qe data symbols`: the contracts of a symbol; and the option `--dbn` of `qe data` commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DBN = click.option(
 
 
 def places(dbn: tuple[Path, ...]) -> list[Path]:
-    """Return where to look: what `--dbn` names, else the data folder. Raises DataError for none."""
+    """Return the paths of `--dbn`, else the data folder. Raises DataError where it is missing."""
     from qe_plugins import state_dir
     from qe_plugins.errors import DataError
 

@@ -1,4 +1,4 @@
-"""`qe data synth`: years of made-up minutes, to test on what no data can be bought for."""
+"""`qe data synth`: generate years of one-minute bars for tests that need no market data."""
 
 from __future__ import annotations
 
@@ -18,20 +18,24 @@ from qe_plugins.safe_text import shown
     type=click.IntRange(1, 15),
     default=10,
     show_default=True,
-    help="A year's contracts of each root: four of ES, twelve of CL.",
+    help="Years of contracts per root: four a year of ES, twelve of CL.",
 )
 @click.option("--roots", default="ES,MES", show_default=True, help="Of ES, MES, NQ, CL, GC and ZN.")
 @click.option(
     "--start", type=DateParam(), default="2015-01-02", show_default=True, help="The first day."
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=7, show_default=True, help="Another, another tape."
+    "--seed",
+    type=click.IntRange(0),
+    default=7,
+    show_default=True,
+    help="Random seed.",
 )
 @click.option(
     "--price", type=float, help="The first price, in points.  [default: 2050 for ES and MES alone]"
 )
 @click.option(
-    "--through-zero", default="", help="Roots whose price falls below zero in the middle, as CL."
+    "--through-zero", default="", help="Roots whose price falls below zero halfway, such as CL."
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The catalog.  [default: QE_HOME/data/synth-...]"
@@ -49,7 +53,7 @@ def synth(
 ) -> None:
     """Generate one-minute bars of years, with each root's own sessions, contracts and rolls.
 
-    The same settings make the same data. It is labelled synthetic wherever it is used.
+    The same settings give the same data. It is labelled synthetic wherever it is used.
     """
     from msgspec.structs import asdict
 

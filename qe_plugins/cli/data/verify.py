@@ -1,4 +1,4 @@
-"""`qe data verify`: read everything again, and say of every contract what is there."""
+"""`qe data verify`: check all files again, and report by contract."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MANY = 12
 )
 @json_option
 def verify(dbn: Path | None, as_json: bool) -> None:
-    """Read everything again: hash, rows, days, prices, duplicates; report by contract.
+    """Check all files again: hash, rows, days, prices, duplicates; report by contract.
 
-    Exits with 2 when something is wrong. Sessions without a bar are shown and are no fault: a
-    contract does not trade every day.
+    Exits with 2 if there is a fault. Sessions without a bar are shown and are no fault: a contract
+    does not trade every day.
     """
     from qe_plugins.data.databento.manifest import manifest_stores
     from qe_plugins.data.databento.verify import dataset_files, files_in
@@ -50,7 +50,7 @@ def verify(dbn: Path | None, as_json: bool) -> None:
 
 
 def _print_report(report: VerifyReport) -> None:
-    head = ("contract", "schema", "bars", "first", "last", "days", "sessions", "longest hole")
+    head = ("contract", "schema", "bars", "first", "last", "days", "sessions", "longest gap")
     print_rows(head, [_series_row(one) for one in report.series])
     _print_days(report.series)
     for text in report.notes:

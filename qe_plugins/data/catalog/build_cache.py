@@ -1,4 +1,4 @@
-"""Folders that can be made again: built whole under a temporary name, or not at all."""
+"""Cache of folders that can be rebuilt: each is built under a temporary name, all or nothing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MANIFEST = "built.json"  # written last: the size of every file
 
 
 def cached[T](kind: str, key: str, build: Callable[[Path], None], read: Callable[[Path], T]) -> T:
-    """Return what `read` makes of the folder of `key`; `build` fills it where it is missing.
+    """Return `read(folder)` of the folder of `key`; `build` fills the folder where it is missing.
 
-    A folder with a file missing or cut, or one that `read` refuses with DataError, is built again.
-    Two processes may ask at once: one builds and the other waits.
+    A folder with a file missing or cut, or for which `read` raises DataError, is built again. Safe
+    for several processes: one builds and the others wait.
     """
     place = state_dir.cache_dir() / kind / key
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A Parquet catalog as Nautilus 2 writes it: its contracts, and its records as series."""
+"""Open a Parquet catalog as Nautilus 2 writes it: its contracts, and its records as series."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refuse_version_1(folder: Path, place: str) -> None:
 
 
 def refuse_zeros(file: Path, place: str) -> None:
-    """Refuse prices in a layout that the engine would read as zero without a word."""
+    """Raise DataError for prices in a layout that the engine would silently read as zero."""
     with pq.ParquetFile(file) as parquet:
         for field in parquet.schema_arrow:
             if field.name in ("close", "bid_price", "price") and not pa.types.is_decimal(
@@ -56,7 +56,7 @@ REFUSED = "refused.json"
 
 
 class RecordKind(Enum):
-    """Kinds of record by their folder, in the order in which they are heard at one instant."""
+    """Kinds of record, valued by their folder, in the order of delivery at one instant."""
 
     QUOTES = "quotes"
     TRADES = "trades"
@@ -73,9 +73,9 @@ class CatalogSeries(msgspec.Struct, frozen=True):
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """What a catalog holds of futures: contracts by id, their series, and how they settled.
+    """The futures in a catalog: contracts by id, their series, and their settlement prices.
 
-    `refused` has the contracts that were left out of it, by name (`ZNH24`), and why.
+    `refused` has the reason for each contract that was left out, by name (`ZNH24`).
     """
 
     folder: Path
@@ -86,7 +86,7 @@ class Catalog(msgspec.Struct, frozen=True):
 
 
 def open_catalog(folder: Path, place: str) -> Catalog:
-    """Return what the catalog at `folder` holds. `place` names the setting, for errors.
+    """Return the content of the catalog at `folder`. `place` names the setting in errors.
 
     Raises DataError where there is no catalog, it is of version 1, or it has no futures.
     """
@@ -115,7 +115,7 @@ def open_catalog(folder: Path, place: str) -> Catalog:
 
 
 def refusal(reasons: Sequence[str], place: str) -> DataError:
-    """Return the error that names the first of the definitions that were refused."""
+    """Return the error for refused definitions; it shows the first reason."""
     more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
     return DataError(
         f"refused: {reasons[0]}{more}.",
@@ -125,12 +125,12 @@ def refusal(reasons: Sequence[str], place: str) -> DataError:
 
 
 def write_refused(folder: Path, refused: Mapping[str, str]) -> None:
-    """Write beside a catalog which contracts are not in it, by name, and why."""
+    """Write into a catalog's folder why contracts are not in it, by name."""
     (folder / REFUSED).write_bytes(msgspec.json.encode(refused))
 
 
 def read_refused(folder: Path) -> dict[str, str]:
-    """Return what `write_refused` wrote; nothing without it."""
+    """Return the reasons that `write_refused` wrote; none without its file."""
     try:
         return msgspec.json.decode((folder / REFUSED).read_bytes(), type=dict[str, str])
     except (OSError, msgspec.MsgspecError):
@@ -138,7 +138,7 @@ def read_refused(folder: Path) -> dict[str, str]:
 
 
 def _contracts(folder: Path, place: str) -> dict[str, FuturesContract]:
-    """Return the futures; of several versions of one the latest."""
+    """Return the futures by id; of several versions of one, the latest."""
     kept = folder / "data" / "futures_contract"
     every = _mended(kept, place, lambda _: ParquetDataCatalog(str(folder)).instruments())
     futures = [one for one in every if isinstance(one, FuturesContract) and _is_dated(one)]
@@ -146,7 +146,7 @@ def _contracts(folder: Path, place: str) -> dict[str, FuturesContract]:
 
 
 def _is_dated(contract: FuturesContract) -> bool:
-    """Tell a contract from a continuous series, which a file of `ES.c.0` loads as."""
+    """Say whether this is a contract and not a continuous series such as `ES.c.0`."""
     return "." not in str(contract.id.symbol)
 
 

@@ -1,4 +1,4 @@
-"""A catalog's decimals as floats. Polars' own cast goes by way of text, at four times the cost."""
+"""A catalog's decimals as floats. Polars' own cast goes through text, at four times the cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 DIGITS = 9
-"""Decimals that are kept: as many as a price or a size has in the engine."""
+"""Decimals of the result: as many as a price or a size has in the engine."""
 
 
 def scanned(files: Path | list[Path], *names: str) -> pl.LazyFrame:
@@ -27,14 +27,14 @@ def scanned(files: Path | list[Path], *names: str) -> pl.LazyFrame:
 
 
 def floats(table: pa.Table, *names: str) -> list[np.ndarray]:
-    """Return decimal columns of rows of a catalog as arrays of floats, as `scanned` has them."""
+    """Return decimal columns of a catalog's rows as arrays of floats, converted as in `scanned`."""
     frame: Any = pl.from_arrow(table.select(names))
     made = frame.select(_floats(name, frame.schema[name]) for name in names)
     return [made[name].to_numpy() for name in names]
 
 
 def nanos(table: pa.Table, *names: str) -> list[np.ndarray]:
-    """Return decimal columns of rows of a catalog as arrays of 1e-9, int64.
+    """Return decimal columns of a catalog's rows as int64 arrays in units of 1e-9.
 
     Raises Polars' InvalidOperationError for nine thousand million and more.
     """
@@ -60,5 +60,5 @@ def _floats(name: str, kind: Any) -> pl.Expr:
 
 
 def _pointed(whole: pl.Series) -> pl.Series:
-    """Put the point where it belongs. NumPy divides; Polars multiplies with an inverse, nearly."""
+    """Divide by 1e9. NumPy divides exactly; Polars multiplies by an inexact inverse."""
     return pl.Series(whole.name, whole.to_numpy() / 10.0**DIGITS)

@@ -1,6 +1,6 @@
-"""Read a catalog's records as columns, and have Nautilus' own wranglers make objects of them.
+"""Read a catalog's records as columns and convert them with Nautilus' own wranglers.
 
-The catalog's own query gives the same records, and takes twice the processor time for them.
+The catalog's own query returns the same records in twice the processor time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from qe_plugins.data.catalog.row_groups import RowGroup, times
 
 
 class BarColumns:
-    """The bars of a piece by type, made columns where somebody asks for them."""
+    """The bars of a chunk by bar type; columns are built on first use."""
 
     def __init__(self, tables: Mapping[str, Sequence[pa.Table]]) -> None:
         self._tables = tables
@@ -34,11 +34,11 @@ class BarColumns:
 
     @property
     def bar_types(self) -> list[str]:
-        """Return the types of bars that the piece has, in the order of the tape."""
+        """Return the bar types in the chunk, in the order of the tape."""
         return list(self._tables)
 
     def of(self, bar_type: str) -> Bars:
-        """Return the bars of a type, oldest first. Raises KeyError where there are none."""
+        """Return the bars of a type, oldest first. Raises KeyError without any."""
         if bar_type not in self._built:
             table = pa.concat_tables(self._tables[bar_type])
             found = {name: times(table, name) for name in STAMPS}
@@ -50,7 +50,7 @@ class BarColumns:
         return self._built[bar_type]
 
     def of_contract(self, contract: str) -> list[Bars]:
-        """Return the bars of a contract, of every type that there is."""
+        """Return the bars of a contract (id), one item per bar type."""
         return [self.of(one) for one in self._tables if one.partition("-")[0] == contract]
 
 
@@ -64,16 +64,16 @@ WRANGLERS: dict[RecordKind, Any] = {
 }
 CLOSED = "ts_event"
 DECODE_ROWS = 2_000
-"""Rows that are made objects of at once: so few that their memory is used again."""
+"""Rows converted at once: few, so that their memory is reused."""
 
 type Named = tuple[RecordKind, str, pa.Table]
-"""Rows of a series of a kind and name."""
+"""Kind, name and rows of a series."""
 
 
 class SplicedSeries(msgspec.Struct, frozen=True):
-    """A series woven of others' bars, under a name of its own.
+    """A series spliced from the bars of other series, under a name of its own.
 
-    From each part's moment (a bar's close, UTC nanoseconds) on, the bars are those of its series.
+    Each part is a time (a bar's close, UTC nanoseconds) and the series to take from then on.
     """
 
     name: str
@@ -81,7 +81,7 @@ class SplicedSeries(msgspec.Struct, frozen=True):
 
 
 class SplicedBars(msgspec.Struct, frozen=True):
-    """Bars of a woven series, in order, each for a bar of the series `of` at the same moment."""
+    """Consecutive bars of a spliced series; each copies a bar of the series `of`."""
 
     name: str
     of: str
@@ -89,9 +89,9 @@ class SplicedBars(msgspec.Struct, frozen=True):
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Records that follow each other, and what is woven of them, in order.
+    """Consecutive records of a tape, and the spliced bars that belong to them, in order.
 
-    `columns` are the bars among the records.
+    `columns` has the bars among the records as columns.
     """
 
     records: list[Record]
@@ -100,7 +100,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 class ChunkReader:
-    """Reads series window by window; of each it keeps what the next window begins in."""
+    """Reads series window by window; caches the row groups that extend into the next window."""
 
     def __init__(self, series: Iterable[CatalogSeries]) -> None:
         self._series = {(one.kind, one.name): one for one in series}
@@ -109,7 +109,7 @@ class ChunkReader:
     def read(self, first: int, last: int, spliced: Iterable[SplicedSeries] = ()) -> Chunk:
         """Return every record with first <= `ts_init` <= last, in order; both UTC nanoseconds.
 
-        At one instant series come in their order, and last the bars that a series is woven of.
+        At one instant series come in their order; bars that a spliced series copies come last.
         """
         tables = [
             (one.kind, one.name, table)
@@ -157,7 +157,7 @@ def _columns(tables: Iterable[Named]) -> BarColumns:
 def _split_spliced(
     tables: list[Named], spliced: SplicedSeries
 ) -> tuple[list[Named], list[tuple[str, pa.Table]]]:
-    """Return what a series is not woven of, and by their names, in order, the bars that it is."""
+    """Return the tables without the bars of a spliced series, and its bars by source series."""
     ends = [since for since, _ in spliced.parts[1:]] + [2**63 - 1]
     spans = {name: (since, until) for (since, name), until in zip(spliced.parts, ends, strict=True)}
     rest: list[Named] = []
@@ -183,7 +183,7 @@ def _read_row_group(group: RowGroup) -> pa.Table:
 
 
 def _rows(table: pa.Table, wanted: np.ndarray) -> pa.Table:
-    """Return the wanted rows, without a copy where they follow each other."""
+    """Return the wanted rows, without a copy where they are consecutive."""
     at = np.flatnonzero(wanted)
     if at.size == 0 or at[-1] - at[0] == at.size - 1:
         return table.slice(at[0] if at.size else 0, at.size)

@@ -1,4 +1,4 @@
-"""How many records a tape has between two times, from the footers of its Parquet files."""
+"""Count the records between two times, and split time into windows, from Parquet footers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RowGroup(msgspec.Struct, frozen=True):
 
 
 class TimeSpan(msgspec.Struct, frozen=True):
-    """Records of a window and the times of the first and the last of them."""
+    """Number of records in a window, and the times of the first and the last (UTC ns)."""
 
     rows: int
     first: int
@@ -53,7 +53,7 @@ def groups(file: Path) -> list[RowGroup]:
 def span(found: Sequence[RowGroup], start: int, end: int) -> TimeSpan | None:
     """Return the records with start <= time < end, exactly; None where there are none.
 
-    Only row groups that a bound cuts are read, and of these only the times.
+    Only the times of row groups that a bound cuts are read; footers give the rest.
     """
     spans = [part for group in found if (part := _within(group, start, end)) is not None]
     if not spans:
@@ -86,7 +86,7 @@ def _within(group: RowGroup, start: int, end: int) -> TimeSpan | None:
 
 
 INSTANT = 1_000
-"""Nanoseconds that a row group of one moment counts as: floats tell them apart over a century."""
+"""Nanoseconds that a row group of one moment counts as; floats resolve them over a century."""
 
 
 def windows(
@@ -94,7 +94,7 @@ def windows(
 ) -> Iterator[tuple[int, int]]:
     """Split first..last into windows, both ends inclusive, of about `chunk` records each.
 
-    Rows count as spread evenly over their row group, so a window is near `chunk`, not exact.
+    Rows are assumed evenly spread over their row group, so window sizes are approximate.
     """
     near = [group for group in found if group.last >= first and group.first <= last]
     spans = [(g.first, max(g.last, g.first + INSTANT)) for g in near]

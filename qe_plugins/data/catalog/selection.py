@@ -1,4 +1,4 @@
-"""What a run asks of a tape: contracts by id, one bar specification, a window of time."""
+"""Select what a run uses of a catalog: contracts by id, one bar specification, a time window."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONTINUOUS = re.compile(r"[A-Z0-9]{1,3}(\.[a-zA-Z]\.?\d{1,2}(\..+)?|\d!|=F)")
 
 
 def unknown(text: str, known: list[str], place: str) -> DataError:
-    """Return the error that says what `text` is and which id to write; `known` are the ids."""
+    """Return the error for an unknown id, with the id to write; `known` are the ids in the data."""
     example = known[0]
     if CONTINUOUS.fullmatch(text):
         return DataError(
@@ -71,7 +71,7 @@ type Where = Callable[[str], str]
 
 
 def nanoseconds(moment: datetime) -> int:
-    """Return UTC nanoseconds of a time, which is read as UTC where it names no zone."""
+    """Return UTC nanoseconds of a time; one without a zone is read as UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - EPOCH) // timedelta(microseconds=1) * 1_000
 
@@ -79,7 +79,7 @@ def nanoseconds(moment: datetime) -> int:
 def of_roots(wanted: Sequence[str], roots: Mapping[str, str], where: Where) -> set[str]:
     """Return the ids whose root is wanted, or all; `roots` has the root of each id.
 
-    Raises DataError for a root of which the data has nothing.
+    Raises DataError for a root that the data does not have.
     """
     for root in wanted:
         if root not in roots.values():
@@ -92,9 +92,9 @@ def of_roots(wanted: Sequence[str], roots: Mapping[str, str], where: Where) -> s
 def refuse_refused(
     data: DataSettings, refused: Mapping[str, str], roots: Mapping[str, str], where: Where
 ) -> None:
-    """Raise DataError where what is wanted was left out of the data for its definition.
+    """Raise DataError where a wanted contract was left out because of its definition.
 
-    `refused` has the reason by name, `ZNH24`; `roots` has the root of each id that is there.
+    `refused` has the reason by name, `ZNH24`; `roots` has the root of each id in the data.
     """
     for text in data.instruments:
         if (name := text.partition(".")[0]) in refused:
@@ -106,7 +106,7 @@ def refuse_refused(
 
 
 def chosen_contracts(wanted: Sequence[str], known: Collection[str], where: Where) -> set[str]:
-    """Return the ids to trade: those wanted, or all. Raises DataError for what is no such id."""
+    """Return the ids to trade: the wanted ones, or all. Raises DataError for an unknown id."""
     for text in wanted:
         if text not in known:
             raise unknown(text, sorted(known), where("instruments"))
@@ -116,7 +116,7 @@ def chosen_contracts(wanted: Sequence[str], known: Collection[str], where: Where
 def chosen_series(
     found: Iterable[CatalogSeries], data: DataSettings, contracts: set[str], where: Where
 ) -> list[CatalogSeries]:
-    """Return the series a run hears, in id order. Raises DataError for what the tape lacks."""
+    """Return the series of a run, in id order. Raises DataError for series that are missing."""
     of_contracts = [one for one in found if one.contract in contracts and one.groups]
     kept = [one for one in of_contracts if one.kind is RecordKind.BARS and _spec(one) == data.bars]
     extra = [
@@ -141,7 +141,7 @@ def chosen_series(
 
 
 def refuse_absent_bars(known: Collection[str], data: DataSettings, where: Where) -> None:
-    """Raise DataError where bars of another kind are there, or nothing else was asked for."""
+    """Raise DataError where only other bars exist, or neither quotes nor trades are requested."""
     if known:
         raise DataError(
             f"the data has no {data.bars} bars.",
@@ -157,7 +157,7 @@ def refuse_absent_bars(known: Collection[str], data: DataSettings, where: Where)
 
 
 def window(series: Sequence[CatalogSeries], data: DataSettings, where: Where) -> tuple[int, int]:
-    """Return the bounds of the run, end exclusive. Raises DataError where no record is inside."""
+    """Return the bounds of the run (UTC ns), end exclusive. Raises DataError outside the data."""
     start = 0 if data.start is None else nanoseconds(data.start)
     end = FAR if data.end is None else nanoseconds(data.end)
     first = min(group.first for one in series for group in one.groups)
@@ -171,7 +171,7 @@ def window(series: Sequence[CatalogSeries], data: DataSettings, where: Where) ->
 
 
 def nothing_between(start: int, end: int, where: Where) -> DataError:
-    """Return the error of a window that lies in a gap of the data."""
+    """Return the error for a window that lies in a gap of the data."""
     return DataError(
         f"the data has no record from {written(start)} to {written(end)}.",
         where=where("start"),

@@ -1,6 +1,6 @@
-"""Final settlement prices: what a contract that is held into its expiry is worth.
+"""Final settlement prices, at which positions held into expiry are closed.
 
-They come from Databento's `statistics` and are kept in one small file of a catalog's folder.
+They come from Databento's `statistics` and are stored in one small file in a catalog's folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS: dict[str, pl.DataType] = {
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """The last settlement of a contract (id), in points; `published` is UTC nanoseconds."""
+    """The last settlement price of a contract (id), in points; `published` is UTC nanoseconds."""
 
     contract: str
     price: Decimal
@@ -40,7 +40,7 @@ type Settlements = Mapping[str, Settlement]
 
 
 def write(folder: Path, settlements: Settlements) -> None:
-    """Write settlements into a catalog's folder; none, no file."""
+    """Write settlements, by contract id, into a catalog's folder; without any, no file."""
     if settlements:
         rows = [msgspec.structs.astuple(settlements[name]) for name in sorted(settlements)]
         pl.DataFrame(rows, COLUMNS, orient="row").write_parquet(folder / FILE)
@@ -64,7 +64,7 @@ def read(folder: Path, place: str) -> dict[str, Settlement]:
         raise DataError(
             f"{file} cannot be read: {str(error).splitlines()[0]}.",
             where=place,
-            hint="Make the catalog again from its files, or take this file away.",
+            hint="Rebuild the catalog from its files, or remove this file.",
         ) from error
     return {
         contract: Settlement(

@@ -1,4 +1,4 @@
-"""Records as columns, written where and as Nautilus' catalog keeps them."""
+"""Write columns of records in the layout of Nautilus' catalog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.row_groups import STAMP, times
 
-ROWS = 16_384  # of a row group: small enough to read a window without much beside it
+ROWS = 16_384  # of a row group: small, so that reading a window reads little else
 DECIMAL = pa.decimal128(38, 16)
 PRICES = ("open", "high", "low", "close")
 TYPE_NAMES = {
@@ -26,13 +26,13 @@ TYPE_NAMES = {
 def write_series(folder: Path, kind: RecordKind, name: str, table: pa.Table) -> None:
     """Write one series, sorted by `ts_init`, into the catalog at `folder`.
 
-    `name` is the bar type, or the contract's id. Precisions are kept from the table's metadata.
+    `name` is the bar type, or the contract's id. Precisions are those of the table's metadata.
     """
     write_tables(folder, kind, name, [table])
 
 
 def write_tables(folder: Path, kind: RecordKind, name: str, tables: Iterable[pa.Table]) -> None:
-    """Write one series from tables that follow each other in time; no tables, no file."""
+    """Write one series from tables in time order; without tables, no file is written."""
     place = folder / "data" / kind.value / name
     unnamed = place / "unnamed"
     first, last = 0, 0
@@ -108,5 +108,6 @@ def _plain(kind: pa.DataType, values: np.ndarray) -> pa.Array:
 
 
 def stamp(nanosecond: int) -> str:
+    """Return UTC nanoseconds as Nautilus writes them in file names."""
     moment = np.datetime_as_string(np.datetime64(nanosecond, "ns"), unit="ns")
     return str(moment).replace(":", "-").replace(".", "-") + "Z"

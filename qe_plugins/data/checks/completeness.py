@@ -1,4 +1,4 @@
-"""Which of the calendar's sessions and minutes a run's data has, and which it has not."""
+"""Compare a run's data with the exchange's sessions: sessions and minutes present and missing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from qe_plugins.market.sessions import Session, sessions
 from qe_plugins.market.specs import markets
 
 CLOSED = "ts_event"
-RUNS = 12  # spans of missing sessions that are named
-FAR = 2**62  # an end that nobody asked for
+RUNS = 12  # spans of missing sessions that are shown
+FAR = 2**62  # later than any end that a user can set
 
 
 class PresentData(msgspec.Struct, frozen=True, kw_only=True):
-    """What the data of a root has, by any of its contracts, of the sessions from one to another.
+    """How much of the sessions `first` to `last` the data of a root covers, by any contract.
 
     `minutes` are the trading minutes of all `sessions`, `minutes_with_data` those in which a bar
-    closed, or a quote or trade came; both are None for bars longer than a minute.
+    closed, or a quote or trade arrived; both are None for bars longer than a minute.
     """
 
     root: str
@@ -62,10 +62,10 @@ class PresentData(msgspec.Struct, frozen=True, kw_only=True):
 def present(
     series: Iterable[CatalogSeries], contracts: Mapping[str, FuturesContract], start: int, end: int
 ) -> list[PresentData]:
-    """Return what there is of each root that has a calendar, from `start` until `end` (UTC ns).
+    """Return the coverage of each root that has a calendar, from `start` until `end` (UTC ns).
 
-    Counted are the sessions that were asked for and in which one of the contracts was listed;
-    where no bound was given, those from the first record to the last.
+    Sessions count between the bounds while one of the contracts is listed; without a bound, from
+    the first record or to the last.
     """
     by_root: dict[str, list[CatalogSeries]] = defaultdict(list)
     for one in series:

@@ -1,4 +1,4 @@
-"""What must hold of one contract's bars and prices, whatever they were read from."""
+"""Rules that one contract's bars and prices must satisfy, independent of their source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ type Column = np.ndarray[Any, np.dtype[Any]]
 
 
 def wrong_bars(prices: Mapping[str, Column], stamps: Column, tick: int | None) -> Iterator[str]:
-    """Yield what is wrong, in words with a count and the first time.
+    """Yield a message for each kind of fault, with a count and the time of the first.
 
     `prices` and `tick` are in 1e-9 points, `stamps` are UTC nanoseconds in the order of the source.
     """

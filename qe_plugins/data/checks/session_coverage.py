@@ -1,4 +1,4 @@
-"""Which sessions a contract's bars cover: days present, days missing, bars outside hours."""
+"""Sessions that a contract's bars cover: present, missing, gaps, bars outside trading hours."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ type Stamps = np.ndarray[tuple[int], np.dtype[np.int64]]
 class Coverage(msgspec.Struct, frozen=True):
     """Sessions from a contract's first bar to its last. `outside` counts bars out of hours.
 
-    `hole` is the longest time without a bar inside a session that has some, in minutes of trading;
-    it begins at `hole_at`, UTC nanoseconds.
+    `hole` is the longest gap inside a session that has bars, in minutes of trading; it begins at
+    `hole_at`, UTC nanoseconds.
     """
 
     present: int
@@ -42,7 +42,7 @@ def utc_days(stamps: Stamps) -> list[date]:
 
 
 def coverage(root: str, stamps: Stamps, step: int) -> Coverage | None:
-    """Return how bars that open at `stamps`, in order, and last `step` ns cover the sessions.
+    """Return how bars that open at `stamps` (UTC ns, sorted) and last `step` ns cover sessions.
 
     None for a root without a calendar.
     """
@@ -68,7 +68,7 @@ def coverage(root: str, stamps: Stamps, step: int) -> Coverage | None:
 
 
 def _longest(clock: Stamps, session: Stamps, stamps: Stamps, step: int) -> tuple[int, int]:
-    """Return the longest pause of a trading clock within a session, and when it began."""
+    """Return the longest gap of trading time within a session, and when it began (both ns)."""
     pauses = np.where(np.diff(session) == 0, np.diff(clock) - step, 0)
     if not len(pauses) or pauses.max() <= 0:
         return 0, 0
@@ -85,9 +85,9 @@ def trading(session: Session) -> Iterator[tuple[int, int]]:
 
 
 def spans(days: Iterable[date]) -> str:
-    """Return days in words, those in a row together: `2013-10-06..11, 2013-10-14`.
+    """Return days as text, consecutive ones as a range: `2013-10-06..11, 2013-10-14`.
 
-    Saturdays, which never have a bar, do not part a row.
+    Saturdays, which never have a bar, do not interrupt a range.
     """
     runs: list[list[date]] = []
     for day in sorted(days):

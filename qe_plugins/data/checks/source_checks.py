@@ -1,7 +1,7 @@
-"""One check of every source before its first record: terms, prices, order, duplicates.
+"""Check every source before a run: contract terms, prices, time order, duplicates.
 
-What a run is given goes through here whether it came from Databento's files, a Parquet catalog or
-the generator. A check that passed is remembered by its files, their sizes and their times.
+Databento files, Parquet catalogs and generated data are checked alike. A passed check is cached by
+the files, their sizes and their modification times.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from qe_plugins.data.checks.prices import PRICES, Column, in_time, off_the_tick,
 from qe_plugins.errors import DataError
 from qe_plugins.market.specs import FILE, markets
 
-FORM = "1"  # of the check; a change makes every one again
+FORM = "1"  # version of the check; a change repeats every check
 CLOSED = "ts_event"
 COLUMNS = {
     RecordKind.BARS: PRICES,
@@ -63,7 +63,7 @@ def check_series(
     end: int,
     place: str,
 ) -> None:
-    """Raise DataError, at `place`, for the first record with start <= time < end that cannot be.
+    """Raise DataError, at `place`, for the first invalid record with start <= time < end.
 
     Times are UTC nanoseconds.
     """
@@ -75,7 +75,7 @@ def check_series(
             continue
         for text in _wrong(one, contract, groups, start, end, place):
             raise DataError(f"{one.name}: {text}.", where=place, hint=HINT)
-        with suppress(OSError):  # a cache that cannot be written is done without
+        with suppress(OSError):  # the cache is optional
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
 
@@ -87,7 +87,7 @@ def _mark(
     start: int,
     end: int,
 ) -> Path:
-    """Return the file that is there once a check has passed."""
+    """Return the file that marks a passed check."""
     files = []
     for file in dict.fromkeys(group.file for group in groups):
         stat = os.stat(file)
@@ -126,7 +126,7 @@ def _wrong(
 
 
 def in_order_once(stamps: Column) -> Iterator[str]:
-    """Yield what is wrong with the times of bars that must follow each other."""
+    """Yield the faults of bar times that must be sorted and unique."""
     nothing = {name: np.zeros(len(stamps), np.int64) for name in PRICES}
     yield from wrong_bars(nothing, stamps, None)
 
@@ -134,7 +134,7 @@ def in_order_once(stamps: Column) -> Iterator[str]:
 def _read(
     series: CatalogSeries, contract: FuturesContract, group: RowGroup, place: str
 ) -> tuple[dict[str, Column], Column, Column]:
-    """Return prices in 1e-9 points, and when each record happened and came (UTC ns)."""
+    """Return prices in 1e-9 points, and `ts_event` and `ts_init` of each record (UTC ns)."""
     wanted = COLUMNS[series.kind]
     try:
         with pq.ParquetFile(group.file) as parquet:

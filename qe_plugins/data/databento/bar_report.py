@@ -1,4 +1,4 @@
-"""The bars of each contract, gathered over files: what is wrong with them, what they cover."""
+"""Report by contract on the bars of several files: faults, sessions covered, gaps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INTRADAY = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h")
 class ContractReport(msgspec.Struct, frozen=True):
     """One contract's bars of one schema. Days are UTC; sessions are None without a calendar.
 
-    `hole` is the longest time without a bar inside a session, in minutes of trading.
+    `hole` is the longest gap inside a session, in minutes of trading; it begins at `hole_at`.
     """
 
     contract: str
@@ -45,7 +45,10 @@ class ContractReport(msgspec.Struct, frozen=True):
 
 
 class BarAudit:
-    """The bars seen so far of each contract and schema. `ticks` are in 1e-9 points, by name."""
+    """Collects and checks the bars of each contract and schema.
+
+    `ticks` are the known ticks in units of 1e-9 points, by contract name.
+    """
 
     def __init__(self, ticks: Mapping[str, int]) -> None:
         self._ticks = ticks
@@ -55,7 +58,7 @@ class BarAudit:
         self._notes: dict[tuple[str, str], list[str]] = defaultdict(list)
 
     def add(self, name: str, schema: str, records: Records) -> None:
-        """Check one contract's bars of one file and remember when they were."""
+        """Check the bars of one contract in one file, and store their times and closes."""
         key = (name, schema)
         tick = self._ticks.get(name) or _usual_tick(name)
         if tick is None:
@@ -66,7 +69,7 @@ class BarAudit:
         self._closes[key].append(records["close"].copy())
 
     def series(self) -> list[ContractReport]:
-        """Return every contract and schema, by name."""
+        """Return one report per contract and schema, sorted."""
         return [self._one(*key) for key in sorted(self._stamps)]
 
     def _one(self, name: str, schema: str) -> ContractReport:
@@ -98,9 +101,9 @@ class BarAudit:
 
 
 def check_bars(path: Path, about: Header, rows: int, place: str) -> None:
-    """Raise DataError for the first fault in the bars of a file, by the usual ticks.
+    """Raise DataError for the first fault in the bars of a file.
 
-    Nothing for a file of another schema.
+    Ticks are those of `configs/markets.yaml`. Files of another schema are not checked.
     """
     if about.schema not in SECONDS:
         return
@@ -118,7 +121,7 @@ def check_bars(path: Path, about: Header, rows: int, place: str) -> None:
 def _shared(
     stamps: list[np.ndarray[Any, Any]], closes: list[np.ndarray[Any, Any]]
 ) -> tuple[int, list[str]]:
-    """Return how many bars several files have, and, in words, whether they contradict."""
+    """Return the number of bars that several files have, and a message if they differ."""
     if len(stamps) == 1:
         return 0, []
     _, firsts = zip(*(np.unique(part, return_index=True) for part in stamps), strict=True)

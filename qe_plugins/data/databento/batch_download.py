@@ -1,4 +1,4 @@
-"""A file of a batch job over HTTPS: resumed where it stopped, stopped when asked.
+"""Download a file of a batch job over HTTPS: resumable, and stopped by an event.
 
 The vendor's client reads `Retry-After` as a number only, and cannot be stopped while it waits.
 """
@@ -14,14 +14,14 @@ from databento.common.error import BentoClientError, BentoServerError
 from qe_plugins.data.databento.retry import CutError, StoppedError
 
 BLOCK = 1 << 16
-SECONDS = 30.0  # without a byte
+SECONDS = 30.0  # without a byte before an attempt fails
 
 
 def fetch_file(url: str, key: str | None, into: Path, size: int, stopping: threading.Event) -> None:
-    """Bring a file of `size` bytes to `into`: one attempt, from where the last one stopped.
+    """Download a file of `size` bytes to `into`: one attempt, from where the last one stopped.
 
-    The key goes along where it is given. Raises BentoHttpError where it is refused, CutError where
-    it ends early, StoppedError where `stopping` is set meanwhile.
+    `key` is sent as the user name if given. Raises BentoHttpError for an HTTP error, CutError where
+    the transfer ends early, StoppedError where `stopping` is set meanwhile.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
     present = into.stat().st_size if into.exists() else 0
@@ -55,7 +55,7 @@ def fetch_file(url: str, key: str | None, into: Path, size: int, stopping: threa
 
 
 def _raise_for_status(response: requests.Response) -> None:
-    """Raise what the vendor's client would raise for an error, whatever its body is."""
+    """Raise the error that the vendor's client raises for this status; the body is ignored."""
     status = response.status_code
     if status < requests.codes.bad_request:
         return

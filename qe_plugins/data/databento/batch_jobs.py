@@ -1,4 +1,4 @@
-"""One large file as a batch job: submitted and billed once, downloaded for nothing."""
+"""Large files as batch jobs: each is submitted and billed once; its download is free."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qe_plugins.data.databento.retry import VendorError, retrying, was_billed
 from qe_plugins.data.dbn.files import CompleteFile, digest, read_whole
 from qe_plugins.errors import DataError
 
-POLLS = [1.0, 2.0, 5.0, 10.0]  # seconds between questions whether a job is done; then the last
+POLLS = [1.0, 2.0, 5.0, 10.0]  # seconds between polls of a job; the last repeats
 TRIES = 3
 
 
@@ -30,9 +30,10 @@ def fetch_job(
     dollars: Decimal,
     partial: Path,
 ) -> CompleteFile:
-    """Order `piece`, wait, and download it into the file `part`; return it, read to its end.
+    """Submit a job for `file_part`, wait, download it into `partial`, and return it verified.
 
-    A run that is killed finds its job in the manifest, or among the account's jobs.
+    After a kill the next run finds the job in the manifest, or among the account's jobs. Raises
+    DataError where the vendor rejects the job, or the file fails its hash each time.
     """
     job_id = _job_id(client, store, budget, file_part, dollars)
     _wait_until_done(client, job_id, file_part)
@@ -43,7 +44,7 @@ def fetch_job(
             shutil.rmtree(folder)
             return read_whole(partial, file_part.path)
     raise DataError(
-        f"batch job {job_id} came {TRIES} times with another hash than the vendor names.",
+        f"batch job {job_id} arrived {TRIES} times with another hash than the vendor states.",
         where=file_part.path,
         hint="Run the command again: downloading a job costs nothing.",
     )
@@ -75,7 +76,7 @@ def _submit(
     file_part: FilePart,
     dollars: Decimal,
 ) -> str:
-    """Submit once: when the answer is lost, look among the account's jobs before another try."""
+    """Submit once: after a lost response, search the account's jobs before another attempt."""
     budget.charge(dollars, file_part.path, again=False)
     payment = Payment(path=file_part.path, dollars=dollars, at=now())
     store.open_charge(payment)
@@ -98,7 +99,7 @@ def _submit(
 
 
 def _submitted(client: DatabentoClient, file_part: FilePart) -> str | None:
-    """Return the id of a job of this account that is this very piece."""
+    """Return the id of the account's job for exactly this file part, None without one."""
     wanted = (
         client.dataset,
         file_part.schema,
@@ -127,7 +128,7 @@ def _wait_until_done(client: DatabentoClient, job_id: str, file_part: FilePart) 
             raise DataError(
                 f"batch job {job_id} has expired: it can be downloaded for 30 days.",
                 where=file_part.path,
-                hint="Remove it from the 'jobs' of manifest.json to buy the data anew.",
+                hint="Remove it from the 'jobs' of manifest.json to buy the data again.",
             )
         client.sleep(next(polls, POLLS[-1]))
 
@@ -135,11 +136,11 @@ def _wait_until_done(client: DatabentoClient, job_id: str, file_part: FilePart) 
 def _downloaded(
     client: DatabentoClient, job_id: str, folder: Path, file_part: FilePart
 ) -> Path | None:
-    """Return the job's file, or None where its hash is not as the vendor says: it is removed."""
+    """Return the job's file. Where its hash is not the vendor's, remove it and return None."""
     files = [one for one in client.job_files(job_id) if one["filename"].endswith(".dbn.zst")]
     if len(files) != 1:
         raise DataError(
-            f"batch job {job_id} has {len(files)} data files, and one was ordered.",
+            f"batch job {job_id} has {len(files)} data files, but one was requested.",
             where=file_part.path,
             hint="Look at the job at https://databento.com/portal.",
         )

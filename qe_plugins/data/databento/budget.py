@@ -1,4 +1,4 @@
-"""What a run may spend. A retry of a stream that had begun is billed again, and counts."""
+"""Spending limit of one download. A retry of a stream that had started is billed again."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from qe_plugins.errors import DataError
 
 
 def usd(dollars: Decimal) -> str:
-    """Return an amount to the cent, and one below a dollar to the hundredth of a cent."""
+    """Return dollars as text: to the cent, below one dollar to the hundredth of a cent."""
     return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"
 
 
 class Budget:
-    """At most `limit` dollars for a purchase quoted at `quoted`.
+    """At most `limit` dollars for files that are quoted at `quoted` dollars in all.
 
-    The quoted files are paid for from the start, so a retry can only take what they leave over.
+    The quote is committed from the start, so a retry may only spend what it leaves over. Safe to
+    use from several threads.
     """
 
     def __init__(self, limit: Decimal, quoted: Decimal) -> None:
@@ -25,7 +26,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def charge(self, dollars: Decimal, what: str, *, again: bool) -> None:
-        """Take the price of one attempt. Raises DataError where a retry exceeds the limit."""
+        """Charge one attempt. Raises DataError where a retry (`again`) would exceed the limit."""
         with self._lock:
             if again:
                 self._admit(dollars, what)
@@ -33,7 +34,7 @@ class Budget:
             self.spent += dollars
 
     def refund(self, dollars: Decimal, *, again: bool) -> None:
-        """Give back the price of an attempt that the vendor refused before it sold anything."""
+        """Refund an attempt that the vendor rejected before any data was sent."""
         with self._lock:
             self.spent -= dollars
             if again:
@@ -42,8 +43,9 @@ class Budget:
     def _admit(self, dollars: Decimal, what: str) -> None:
         if self._committed + dollars > self.limit:
             raise DataError(
-                f"the stream was cut, and a second try is billed again: {usd(dollars)} more would "
-                f"bring this run to {usd(self._committed + dollars)}, above {usd(self.limit)}.",
+                f"the stream was cut, and another attempt is billed again: {usd(dollars)} more "
+                f"would bring this run to {usd(self._committed + dollars)}, "
+                f"above {usd(self.limit)}.",
                 where=what,
                 hint="Run the command again with a higher --max-cost: finished files are kept.",
             )

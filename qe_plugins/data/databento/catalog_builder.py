@@ -1,6 +1,7 @@
-"""The Parquet catalog beside the bought files: contracts and bars, made again from them at will.
+"""Build the Parquet catalog of a dataset's files: contracts, bars, final settlements.
 
-It carries what it was made from, and is checked against the manifest and the files before use.
+A catalog can be rebuilt at any time. It holds a stamp of its source files, and is checked against
+the manifest and the files before use.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ MIXED = "mixed"  # the folder of files that have several roots
 
 
 class CatalogSummary(msgspec.Struct, frozen=True):
-    """A catalog that was made. `settlements` counts the contracts whose last price is known.
+    """A catalog that was built. `settlements` counts contracts with a final settlement price.
 
-    `refused` says, with both figures, which definitions are not those of `configs/markets.yaml`;
-    `undefined` names the futures whose bars have no definition. Neither is in the catalog.
+    `refused` describes definitions that differ from `configs/markets.yaml`, with both figures;
+    `undefined` names futures with bars but no definition. Neither are in the catalog.
     """
 
     folder: str
@@ -49,10 +50,10 @@ class CatalogSummary(msgspec.Struct, frozen=True):
 def rebuild(
     store: ManifestStore, tick: Callable[[str], None] = lambda _: None
 ) -> CatalogSummary | None:
-    """Make the catalog of a dataset anew from its bars and definitions; None without either.
+    """Rebuild the catalog of a dataset from its bars and definitions; None without either.
 
-    `tick` hears the name of every series that is written. The old catalog stays until the new one
-    is whole, and is not believed where it is not made of the files that there are.
+    `tick` is called with the name of every series before it is written. The old catalog stays in
+    place until the new one is complete. Raises DataError for a damaged or missing file.
     """
     with prepared(store, store.manifest.files.values(), store.path, tick) as build:
         if build is None:
@@ -63,14 +64,14 @@ def rebuild(
 
 
 class CatalogBuild(msgspec.Struct, frozen=True):
-    """A catalog that is whole and not yet in its place."""
+    """A catalog that is complete in the folder `staging` and not yet at `place`."""
 
     built: CatalogSummary
     staging: Path
     place: Path
 
     def install(self) -> None:
-        """Put it in the place of the old one."""
+        """Replace the old catalog by this one."""
         swap(self.staging, self.place)
 
 
@@ -81,10 +82,10 @@ def prepared(
     path_of: Callable[[str], Path],
     tick: Callable[[str], None] = lambda _: None,
 ) -> Iterator[CatalogBuild | None]:
-    """Make a catalog of a dataset's files beside the old one, which stays; None without any.
+    """Build a catalog of a dataset's files next to the old one; None without bars or definitions.
 
-    `path_of` says where a file lies now. What was not put in its place is gone afterwards. Raises
-    DataError where a folder that was not made here is in the catalog's place.
+    `path_of` returns where a file is now. A build that is not installed is removed on exit. Raises
+    DataError where a folder that this program did not create has the catalog's name.
     """
     used = sources(entries)
     for name in (f".{FOLDER}.new", f".{FOLDER}.old"):  # of a run that was killed
@@ -129,12 +130,12 @@ def _build(
 
 
 def _refuse_damaged(entry: FileEntry, path: Path) -> None:
-    """Raise DataError, in one line that names it, for a file that is not what it was."""
+    """Raise DataError for a file that is missing or differs from its manifest entry."""
     if path.is_file():
         rows = check_records(path, entry.path, entry.path)
         if rows == entry.rows:
             return
-        what = f"has {rows:,} rows, and {entry.rows:,} were written down"
+        what = f"has {rows:,} rows, and the manifest says {entry.rows:,}"
     else:
         what = "is gone"
     raise DataError(
@@ -145,7 +146,7 @@ def _refuse_damaged(entry: FileEntry, path: Path) -> None:
 
 
 def _bar_files(entries: Iterable[FileEntry], path_of: Callable[[str], Path]) -> list[BarFile]:
-    """Return the files of bars in groups that share no contract, small ones where that is known."""
+    """Return the bar files in the smallest known groups that share no contract."""
     bars = [entry for entry in entries if entry.schema in BAR_SCHEMAS]
     whole = {_root(entry) for entry in bars if entry.path.split("/")[1] != "contracts"}
 

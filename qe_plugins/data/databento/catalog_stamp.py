@@ -1,4 +1,4 @@
-"""What a catalog was made of, kept in it: a catalog that is not what the files say is not used."""
+"""The stamp in a catalog: hashes of its sources and files. A stale catalog is not used."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from qe_plugins.errors import DataError
 FOLDER = "catalog"
 STAMP = "made_of.json"
 MANIFEST = "manifest.json"
-FORM = "1"  # of the catalog; a change makes every one again
+FORM = "1"  # version of the catalog's content; a change rebuilds every catalog
 SHOWN = 3
-UNSTAMPED = "nothing in it says which files it was made of; move it away, for it is not replaced"
+UNSTAMPED = "it does not say which files it was made of; move it away: it is not replaced"
 REBUILD = "run 'qe data catalog --rebuild'"
 
 
 class CatalogStamp(msgspec.Struct, frozen=True):
-    """The SHA-256 of each file that a catalog was made of, and of each file in it, by path."""
+    """SHA-256 by path of each source file of a catalog (`sources`) and of each file in it."""
 
     form: str
     sources: dict[str, str]
@@ -36,7 +36,7 @@ class CatalogStamp(msgspec.Struct, frozen=True):
 
 
 def sources(entries: Iterable[FileEntry]) -> list[FileEntry]:
-    """Return the files that a catalog is made of; none where there are no bars or definitions."""
+    """Return the files that a catalog is built from; none unless there are bars and definitions."""
     used = [entry for entry in entries if entry.stype_in != "continuous"]
     schemas = {entry.schema for entry in used}
     if "definition" not in schemas or not schemas & set(BAR_SCHEMAS):
@@ -46,13 +46,13 @@ def sources(entries: Iterable[FileEntry]) -> list[FileEntry]:
 
 
 def write_stamp(folder: Path, used: Iterable[FileEntry]) -> None:
-    """Write into a new catalog what it was made of. Call it last."""
+    """Write the stamp into a new catalog. Call it last: it hashes every file."""
     made = CatalogStamp(FORM, {one.path: one.sha256 for one in used}, _digests(folder))
     (folder / STAMP).write_bytes(msgspec.json.format(msgspec.json.encode(made, order="sorted")))
 
 
 def swap(staging: Path, folder: Path) -> None:
-    """Put a new catalog in the place of the old one, which goes."""
+    """Replace an old catalog by a new one and remove the old one."""
     old = staging.with_name(f".{FOLDER}.old")
     if folder.exists():
         os.replace(folder, old)
@@ -61,9 +61,9 @@ def swap(staging: Path, folder: Path) -> None:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Raise DataError where a folder in the place of a catalog was not made here.
+    """Raise DataError where a folder at a catalog's path was not created by this program.
 
-    Such a folder is never replaced and never removed. An empty one holds nothing to lose.
+    Such a folder is never replaced or removed; an empty folder may be.
     """
     is_folder = folder.is_dir() and not folder.is_symlink()
     ours = (folder / STAMP).is_file() or not any(folder.iterdir()) if is_folder else False
@@ -76,7 +76,7 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a catalog that was made here, of which no files are left."""
+    """Remove a catalog without source files, if this program created it."""
     if (folder / STAMP).is_file():
         old = folder.with_name(f".{FOLDER}.old")
         os.replace(folder, old)
@@ -84,28 +84,28 @@ def remove(folder: Path) -> None:
 
 
 def check_catalog(folder: Path, place: str) -> None:
-    """Raise DataError where a catalog of ours is not what it was made, or not of our files.
+    """Raise DataError where a catalog was changed, or was not built from the manifest's files.
 
-    A catalog with no manifest beside it and no stamp in it is a user's own. A check that passed is
-    remembered by names, sizes and times.
+    A catalog without a manifest beside it and without a stamp is a user's own and not checked. A
+    passed check is cached by file names, sizes and modification times.
     """
     mark = _mark(folder)
     if mark is not None and mark.exists():
         return
     if wrong := faults(folder):
         raise DataError(
-            f"{folder} cannot be believed: {wrong[0]}.",
+            f"{folder} cannot be trusted: {wrong[0]}.",
             where=place,
             hint=f"{REBUILD.capitalize()}.",
         )
     if mark is not None:
-        with suppress(OSError):  # a cache that cannot be written is done without
+        with suppress(OSError):  # the cache is optional
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
 
 
 def faults(folder: Path, manifest: Manifest | None = None) -> list[str]:
-    """Return, in words, how a catalog differs from what it was made of; nothing where it is whole.
+    """Return messages of how a catalog differs from its stamp and manifest; none if it does not.
 
     `manifest` is by default the one beside the catalog.
     """
@@ -119,7 +119,7 @@ def faults(folder: Path, manifest: Manifest | None = None) -> list[str]:
 
 
 def is_fresh(folder: Path, manifest: Manifest) -> bool:
-    """Say whether the catalog of a manifest's files is there and whole, where one can be made."""
+    """Say whether the catalog is up to date; true where the files allow no catalog."""
     if not sources(manifest.files.values()):
         return True
     return folder.is_dir() and not faults(folder, manifest)
@@ -161,7 +161,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _mark(folder: Path) -> Path | None:
-    """Return the file that is there once a check has passed; None for a user's own catalog."""
+    """Return the file that marks a passed check; None for a user's own catalog."""
     kept = [folder / STAMP, folder.parent / MANIFEST]
     known = [one for one in kept if one.is_file()]
     if not known:

@@ -1,4 +1,4 @@
-"""The vendor's desk: every request we make of it."""
+"""The client of Databento's API: every request that this program sends, rate-limited."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from qe_plugins.data.symbology.resolver import Interval
 from qe_plugins.data.symbology.symbols import SType
 from qe_plugins.errors import ConfigError, QeError
 
-METADATA = 18  # two below the limit, for whoever else of the team asks
+METADATA = 18  # requests a second; two below the limit, for other users of the account
 
 
 @cache
 def rate_limiter(key: str, gateway: str | None) -> RateLimiter:
-    """Return the pace that every desk of one account keeps together."""
+    """Return the rate limiter that all clients of one account share."""
     return RateLimiter(METADATA)
 
 
 class RateLimiter:
-    """Lets at most `most` requests arrive at the vendor in any second, however long they travel.
+    """Lets at most `most` requests arrive in any second, whatever their latency.
 
-    There are so many tokens. A request takes one along, and it rests for a second after the answer.
+    There are `most` tokens. A request takes one and returns it a second after its response.
     """
 
     def __init__(self, most: int, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -57,7 +57,7 @@ class RateLimiter:
             self._free_at.put(0.0)
 
     def call[T](self, call: Callable[[], T]) -> T:
-        """Make a request when it is its turn, and return the answer."""
+        """Wait for a token, call `call` and return its result."""
         at = self._free_at.get()
         try:
             self._sleep(max(0.0, at - time.monotonic()))
@@ -70,7 +70,7 @@ MOST_SYMBOLS = 2_000
 
 
 def connect(dataset: str, gateway: str | None = None) -> DatabentoClient:
-    """Return the desk for one dataset. Raises ConfigError without a key or for a bad gateway."""
+    """Return a client of one dataset. Raises ConfigError without a key or for a bad gateway."""
     if gateway is not None:
         url = gateway if "://" in gateway else f"https://{gateway}"
         allowed_hosts.check(url, what="databento.gateway")
@@ -78,7 +78,7 @@ def connect(dataset: str, gateway: str | None = None) -> DatabentoClient:
 
 
 class DatabentoClient:
-    """One dataset at the vendor. Requests that cost nothing are tried again here."""
+    """The API for one dataset. Free requests are retried here, billed ones are one attempt each."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class DatabentoClient:
         self.stopping = threading.Event()
         self._wait = sleep or self.stopping.wait
         self._limiter = rate_limiter(key, gateway)
-        # Degraded days are asked for by name (`conditions`) and recorded per file.
+        # Degraded days are requested explicitly (`conditions`) and recorded per file.
         warnings.filterwarnings("ignore", category=BentoWarning)
         try:
             self._client = (
@@ -105,13 +105,13 @@ class DatabentoClient:
             ) from error
 
     def sleep(self, seconds: float) -> None:
-        """Wait. Raises StoppedError where the purchase was stopped meanwhile."""
+        """Wait so many seconds. Raises StoppedError where the download was stopped meanwhile."""
         wait_seconds(self._wait, seconds)
         if self.stopping.is_set():
             raise StoppedError
 
     def rows(self, file_part: FilePart) -> int:
-        """Return how many records the vendor counts. Free."""
+        """Return the vendor's record count of a file part. Free."""
         return self._ask(file_part, self._client.metadata.get_record_count, responses.count)
 
     def size(self, file_part: FilePart) -> int:
@@ -123,7 +123,7 @@ class DatabentoClient:
         return self._ask(file_part, self._client.metadata.get_cost, responses.dollars)
 
     def conditions(self, start: date, end: date) -> dict[date, str]:
-        """Return the days, `end` exclusive, that are not simply available, and what they are."""
+        """Return the condition of each day, `end` exclusive, that is not `available`."""
         return self._metadata(
             f"{self.dataset} conditions",
             partial(
@@ -148,16 +148,19 @@ class DatabentoClient:
         return found
 
     def stream(self, file_part: FilePart, into: Path) -> None:
-        """Buy `piece` into the new file `into`: one attempt, which is billed."""
+        """Stream `file_part` into the new file `into`: one attempt, billed.
+
+        Raises CutError where the stream ends early, RefusedError for an unreadable error.
+        """
         try:
             self._client.timeseries.get_range(path=into, **self._parameters(file_part))
-        except (ValueError, DBNError) as error:  # the client reads the header of what it wrote
+        except (ValueError, DBNError) as error:  # the client parses the header of the file
             raise CutError(str(error)) from error
-        except AttributeError as error:  # an error's body that the client cannot read
+        except AttributeError as error:  # the client cannot parse the error's body
             raise RefusedError("an error without words") from error
 
     def submit(self, file_part: FilePart) -> str:
-        """Order a batch job, which is billed once, and return its id: one attempt."""
+        """Submit a batch job and return its id: one attempt, billed once."""
 
         def submit_job() -> Any:
             return self._client.batch.submit_job(
@@ -185,19 +188,19 @@ class DatabentoClient:
         )
 
     def download(self, file: dict[str, Any], into: Path) -> None:
-        """Fetch a file of a job, going on where an earlier attempt stopped. Free for 30 days."""
+        """Download a file of a job, resuming an earlier attempt. Free for 30 days."""
         key = self.key if self._is_vendor_host(file["url"]) else None
         fetch = partial(fetch_file, file["url"], key, into, file["size"], self.stopping)
         self._call_free(into.name, fetch, lambda _: None)
 
     def _is_vendor_host(self, url: str) -> bool:
-        """Say whether an address is the vendor's, or the gateway's: no other gets the key."""
+        """Say whether a URL is the vendor's or the gateway's: only these are sent the key."""
         there, ours = urlsplit(url), urlsplit(self._client.gateway)
         vendors = there.hostname is not None and f".{there.hostname}".endswith(".databento.com")
         return there.scheme == "https" and (vendors or there.netloc == ours.netloc)
 
     def refusal(self, error: BaseException, what: str) -> QeError:
-        """Return what a user is told of `error`."""
+        """Return the error to show for `error`; `what` is the request. The key is masked."""
         return refusal(error, what, self.key)
 
     def _parameters(self, file_part: FilePart) -> dict[str, Any]:
@@ -226,12 +229,12 @@ class DatabentoClient:
 
 
 def wait_seconds(wait: Callable[[float], object], seconds: float) -> None:
-    """Wait so many seconds."""
+    """Wait so many seconds by calling `wait`; tests replace it."""
     wait(seconds)
 
 
 def call_vendor(call: Callable[[], Any]) -> Any:
-    """Make a request. Raises UnreadableError where the client cannot read what came."""
+    """Call the vendor. Raises UnreadableError where the client cannot parse the response."""
     try:
         return call()
     except (AttributeError, TypeError, KeyError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Room on the disk, asked for before money is spent, and what a full disk looks like."""
+"""Free disk space, checked before money is spent, and errors of a full disk."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from qe_plugins.errors import DataError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-RESERVE = 1 << 20  # bytes that stay free, for the manifest and what else is written
+RESERVE = 1 << 20  # bytes that stay free, for the manifest and other small files
 SAID = re.compile(r"\[Errno (\d+)\]")
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Say whether an error, or what it came of, is a full disk: the vendor's client wraps it."""
+    """Say whether an error or one of its causes is a full disk: the vendor's client wraps it."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
             return True
@@ -39,7 +39,7 @@ def disk_full(place: Path, what: str) -> DataError:
 
 @contextmanager
 def writing(place: Path, what: str) -> Iterator[None]:
-    """Turn what a full or broken disk raises into DataError."""
+    """Turn the OSError of a full or broken disk into DataError."""
     try:
         yield
     except OSError as error:
@@ -51,14 +51,14 @@ def writing(place: Path, what: str) -> Iterator[None]:
 
 
 class FreeSpace:
-    """What may still be written into a folder's disk by downloads at the same time."""
+    """Free space of a folder's disk, shared by concurrent downloads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._reserved = folder, 0
         self._lock = threading.Lock()
 
     def check(self, size: int, what: str) -> None:
-        """Raise DataError where there is no room for `size` bytes."""
+        """Raise DataError unless `size` bytes are free and not reserved."""
         if (free := shutil.disk_usage(self._folder).free - self._reserved) < size + RESERVE:
             raise DataError(
                 f"{self._folder} has {free:,} bytes free, and up to {size + RESERVE:,} are needed; "
@@ -69,7 +69,7 @@ class FreeSpace:
 
     @contextmanager
     def reserve(self, size: int, what: str) -> Iterator[None]:
-        """Keep room for `size` bytes, or raise DataError before any is written."""
+        """Reserve `size` bytes for the block. Raises DataError where they are not free."""
         with self._lock:
             self.check(size, what)
             self._reserved += size

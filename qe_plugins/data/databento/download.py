@@ -1,4 +1,4 @@
-"""A purchase, file by file: nothing is bought twice, nothing short gets its final name."""
+"""Download file parts concurrently. No file is bought twice; a short file gets no final name."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ def fetch_stream(
     dollars: Decimal,
     partial: Path,
 ) -> CompleteFile:
-    """Buy `piece` into the file `part` and return it, read to its end.
+    """Stream `file_part` into the file `partial` and return it verified.
 
-    Raises DataError where the vendor refuses, cuts the line too often, or the budget is used up.
+    Raises DataError where the vendor rejects the request, the connection is cut too often, or the
+    budget is used up.
     """
     attempts = _Attempts(client, store, budget, file_part, dollars, partial)
     try:
@@ -53,7 +54,7 @@ def fetch_stream(
 
 
 class _Attempts:
-    """The attempts at one file; from the second billed one on they need what the budget leaves."""
+    """The attempts at one file; every billed one after the first is charged to the budget."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class _Attempts:
         self._billed = False
 
     def next(self) -> CompleteFile:
-        """Make one attempt."""
+        """Charge, stream and verify: one attempt. Raises CutError or the vendor's error."""
         again = self._billed
         self._partial.unlink(missing_ok=True)
         self._budget.charge(self._dollars, self._file_part.path, again=again)
@@ -102,14 +103,14 @@ class _Attempts:
             self._budget.refund(self._dollars, again=again)
 
 
-AT_ONCE = 8  # streams; the vendor allows a hundred connections a team
-ASIDE = "aside"  # the folder of files that are not as counted
-STALLED = 5.0  # seconds without a byte, after which an interruption does not wait any longer
-POLL = 0.2  # seconds between two looks at the files that are on their way
+AT_ONCE = 8  # concurrent streams; the vendor allows a hundred connections per account
+ASIDE = "aside"  # the folder of files with another row count than the vendor's
+STALLED = 5.0  # seconds without a byte after which an interrupted run no longer waits
+POLL = 0.2  # seconds between two measurements of progress
 
 
 class FileJob(msgspec.Struct, frozen=True):
-    """A piece to buy, at its price."""
+    """A file part to download, its quote, and the degraded days of the request."""
 
     file_part: FilePart
     quote: Quote
@@ -117,7 +118,7 @@ class FileJob(msgspec.Struct, frozen=True):
 
 
 class DownloadProgress(msgspec.Struct, frozen=True):
-    """How far a purchase is. `bytes` are billable; `received` is what lies on the disk of both."""
+    """Progress: `files` and billable `bytes` done; `received` counts bytes on the disk."""
 
     files: int
     bytes: int
@@ -125,7 +126,7 @@ class DownloadProgress(msgspec.Struct, frozen=True):
 
 
 class Downloader:
-    """Buys orders at a desk into a dataset's folder, within a budget."""
+    """Downloads file parts into a dataset's folder, within a budget."""
 
     def __init__(
         self, client: DatabentoClient, store: ManifestStore, budget: Budget, batch_threshold: int
@@ -136,11 +137,11 @@ class Downloader:
         self._room = FreeSpace(store.folder)
 
     def download(self, jobs: Sequence[FileJob], watch: Callable[[DownloadProgress], None]) -> None:
-        """Buy every order; `watch` hears about five times a second how far it is.
+        """Run every job; `watch` is called with the progress about five times a second.
 
-        There must be room for all of them before the first. After a failure, or an interruption,
-        streams that are on their way are finished, since they are paid for, and no other is begun.
-        A second interruption ends the process. Raises the first failure.
+        Disk space for all of them is checked before the first. After a failure or an interruption,
+        running streams are finished, since they are paid for, and no other is started. A second
+        interruption ends the process. Raises the first failure.
         """
         self._room.check(sum(one.quote.bytes for one in jobs), str(self.store.folder))
         done: list[FileJob] = []
@@ -165,13 +166,13 @@ class Downloader:
         *,
         interrupted: bool,
     ) -> None:
-        """Let streams come to their end, and nothing else go on."""
+        """Wait for running streams, and start no other job."""
         pool.shutdown(wait=False, cancel_futures=True)
         self.client.stopping.set()
         running = [one for one in pending if not one.done()]
         if interrupted and running:
             _write_stderr(
-                f"{len(running)} files are on their way and paid for; Ctrl-C again cuts them."
+                f"{len(running)} files are in transfer and paid for; Ctrl-C again cuts them."
             )
         last, still = -1, 0.0
         try:
@@ -210,13 +211,14 @@ class Downloader:
     def _accept(self, job: FileJob, complete: CompleteFile) -> None:
         """Raise DataError unless the file has as many rows as the vendor counts.
 
-        It is kept aside then, and written down: it was paid for, and buying it again by itself
-        would pay for the same rows again.
+        Such a file is quarantined and recorded: it was paid for, and downloading it again would
+        pay for the same rows again.
         """
         if complete.rows == job.quote.rows:
             return
         name = job.file_part.path
-        if complete.rows == (count := self.client.rows(job.file_part)):  # it was mended meanwhile
+        count = self.client.rows(job.file_part)
+        if complete.rows == count:  # the vendor corrected it since the quote
             return
         kept = f"{ASIDE}/{name}.kept"
         place = self.store.path(kept)
@@ -243,12 +245,12 @@ class Downloader:
 
 
 def partial_path(path: Path) -> Path:
-    """Return the name of a file that is on its way."""
+    """Return the path of a file while it is downloaded."""
     return path.with_name(f"{path.name}.part")
 
 
 def completed_file(path: Path, rows: int) -> CompleteFile | None:
-    """Return a file that a killed run had paid for and not yet written down, where it is whole."""
+    """Return a complete file that a killed run paid for but did not record; None without one."""
     if not path.exists():
         return None
     try:
@@ -287,7 +289,7 @@ def _write_stderr(text: str) -> None:
 
 
 def _exit_now(cut: int) -> NoReturn:
-    """End the process, as a kill would: what was paid for and is not whole stands in the manifest.
+    """End the process as a kill would; the manifest lists what was paid for and is incomplete.
 
     Threads that wait for the vendor cannot be ended otherwise.
     """

@@ -1,4 +1,4 @@
-"""What the vendor's errors mean to a user: where, what, what now. The key is never repeated."""
+"""The vendor's errors as messages for the user; the API key, which no message contains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PORTAL = "https://databento.com/portal/keys"
 
 
 def api_key() -> str:
-    """Return the key. Raises ConfigError that says where to get one; it never repeats the value."""
+    """Return the key. Raises ConfigError where it is missing; no message contains its value."""
     key = variables().get(NAME, "").strip()
     if not key:
         raise ConfigError(
@@ -24,13 +24,13 @@ def api_key() -> str:
             hint=f"Get a key at {PORTAL} and put {NAME}=db-... into .env or the environment.",
         )
     if any(letter.isspace() for letter in key):
-        raise ConfigError("holds blanks.", where=NAME, hint=f"Copy it anew from {PORTAL}.")
+        raise ConfigError("holds blanks.", where=NAME, hint=f"Copy it again from {PORTAL}.")
     keep_secret(key, f"<{NAME}>")
     return key
 
 
 def without(key: str, text: str) -> str:
-    """Return `text` with the key blacked out, whoever put it there."""
+    """Return `text` with the key masked."""
     return text.replace(key, f"<{NAME}>")
 
 
@@ -39,13 +39,13 @@ HINTS = {
     401: f"Check {NAME}: {PORTAL} shows your keys.",
     402: "Check the billing page of your account at https://databento.com/portal.",
     403: "Your plan does not include this; see https://databento.com/portal.",
-    422: "Check the symbols and the dates in the purchase file.",
+    422: "Check the symbols and the dates in the request file.",
     429: LATER,
 }
 
 
 def refusal(error: BaseException, what: str, key: str) -> QeError:
-    """Return the error to show for `error`, which met the request `what`."""
+    """Return the error to show for `error`, raised by the request `what`."""
     if isinstance(error, QeError):
         return error
     if isinstance(error, BentoHttpError):
@@ -69,7 +69,7 @@ def _short(error: BaseException) -> str:
 
 
 def _reason(error: BentoHttpError) -> str:
-    """Return the vendor's own words on one line, with a full stop."""
+    """Return the vendor's message on one line, with a full stop."""
     lines = (str(error.message or "") or "no reason given").splitlines()
     said = [line for line in lines if not line.startswith("documentation:")]
     return f"{shown(': '.join(said))[:300].rstrip('.')}."

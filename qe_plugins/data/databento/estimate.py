@@ -1,4 +1,4 @@
-"""What of a purchase is still to be bought: the days that no whole file of ours has."""
+"""Rows, bytes and dollars of what a download request still lacks: days that no file has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT_ONCE = 8
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """What the vendor says a piece comes to. `bytes` are uncompressed, as they are billed."""
+    """The vendor's quote of a file part. `bytes` are uncompressed, as they are billed."""
 
     rows: int = 0
     bytes: int = 0
@@ -31,7 +31,7 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class EstimateLine(msgspec.Struct, frozen=True, order=True):
-    """The files of one root, schema and year, and what they come to."""
+    """The quotes of one root, schema and year, summed."""
 
     root: str
     schema: str
@@ -45,7 +45,7 @@ class EstimateLine(msgspec.Struct, frozen=True, order=True):
 def quotes(
     client: DatabentoClient, parts: Sequence[FilePart], tick: Callable[[], None] = lambda: None
 ) -> dict[FilePart, Quote]:
-    """Ask the price of every piece, which is free; `tick` is called after each."""
+    """Return the quote of every file part. Free; `tick` is called after each."""
 
     def quote_part(file_part: FilePart) -> Quote:
         quote = Quote(client.rows(file_part), client.size(file_part), client.dollars(file_part))
@@ -56,7 +56,7 @@ def quotes(
     try:
         return dict(zip(parts, pool.map(quote_part, parts), strict=True))
     except BaseException:
-        client.stopping.set()  # whoever waits before another attempt waits no longer
+        client.stopping.set()  # ends waits before retries in the other threads
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -81,10 +81,10 @@ def lines(quoted: Mapping[FilePart, Quote]) -> list[EstimateLine]:
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A purchase at its prices. `held` are the whole files that it needs and we have.
+    """The missing file parts of a request with their quotes (`wanted`).
 
-    `conditions` are the days that are not simply available, `unresolved` says in words what the
-    vendor could not resolve.
+    `held` are complete files on the disk that it needs. `conditions` are the days that are not
+    simply available; `unresolved` are messages of what the vendor could not resolve.
     """
 
     wanted: dict[FilePart, Quote]
@@ -99,10 +99,10 @@ def estimate(
     store: ManifestStore,
     started: Callable[[int], Callable[[], None]],
 ) -> Estimate:
-    """Ask the vendor, for free, what is still to be bought.
+    """Return the estimate of what is missing on the disk. Free.
 
-    `started` hears how many pieces are asked for and returns what to call after each. Raises
-    DataError where a bought file is gone or changed.
+    `started` is called with the number of file parts and returns the function to call after each
+    quote. Raises DataError where a downloaded file is missing or changed.
     """
     planned = plan(request, client)
     held = _held_files(planned, store)
@@ -130,14 +130,14 @@ def estimate(
 
 
 def check_unchanged(store: ManifestStore, entry: FileEntry) -> None:
-    """Raise DataError unless the file is as it was written down."""
+    """Raise DataError unless the file equals its manifest entry."""
     path = store.path(entry.path)
     if not path.exists():
         what = "was bought and is gone"
     elif path.stat().st_size != entry.size:
         what = f"is cut short or changed: {path.stat().st_size:,} bytes, was {entry.size:,}"
     elif digest(path) != entry.sha256:
-        what = "was changed: its SHA-256 is not the one written down"
+        what = "was changed: its SHA-256 is not the one in the manifest"
     else:
         return
     raise DataError(
@@ -148,7 +148,7 @@ def check_unchanged(store: ManifestStore, entry: FileEntry) -> None:
 
 
 def without_held(file_part: FilePart, held: Iterable[FileEntry]) -> list[FilePart]:
-    """Return the days of `piece` that no held file of the same name and schema has."""
+    """Return the parts of `file_part` whose days no held file of its name and schema has."""
     rest = [file_part]
     for entry in held:
         if entry.path.startswith(file_part.stem):
@@ -157,7 +157,7 @@ def without_held(file_part: FilePart, held: Iterable[FileEntry]) -> list[FilePar
 
 
 def _less_jobs(quoted: dict[FilePart, Quote], store: ManifestStore) -> dict[FilePart, Quote]:
-    """Return the quotes; a batch job that was submitted is paid for, and downloaded for nothing."""
+    """Return the quotes, with zero dollars for submitted batch jobs: they are paid for."""
     paid = {path for path, job in store.manifest.jobs.items() if job.id is not None}
     return {
         file_part: Quote(quote.rows, quote.bytes, Decimal(0)) if file_part.path in paid else quote
@@ -166,7 +166,7 @@ def _less_jobs(quoted: dict[FilePart, Quote], store: ManifestStore) -> dict[File
 
 
 def _held_files(planned: Partition, store: ManifestStore) -> list[FileEntry]:
-    """Return our files that have days of a planned piece."""
+    """Return the manifest's files that have days of a planned file part."""
     return [
         entry
         for path, entry in sorted(store.manifest.files.items())
@@ -180,7 +180,7 @@ def _held_files(planned: Partition, store: ManifestStore) -> list[FileEntry]:
 
 
 def _subtract(file_part: FilePart, start: date, end: date) -> list[FilePart]:
-    """Return what is left of `piece` without the days from `start` until `end`."""
+    """Return `file_part` without the days from `start` until `end`, in up to two parts."""
     if end <= file_part.start or file_part.end <= start:
         return [file_part]
     before = msgspec.structs.replace(file_part, end=start)

@@ -1,4 +1,4 @@
-"""A user's own Databento files, checked and shelved beside the bought ones."""
+"""Import a user's own Databento files: checked, and stored beside the downloaded ones."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import DATED
 
 MAGIC = b"DBN"
-ROOT = re.compile(r"[A-Z0-9]{1,8}")  # names a folder; a file's header may say anything
+ROOT = re.compile(r"[A-Z0-9]{1,8}")  # becomes a folder's name; a file's header is not trusted
 SUFFIXES = (".dbn.zst", ".dbn")
 DAY_NS = 86_400_000_000_000
 
 
 class IncomingFile(NamedTuple):
-    """A file that is whole. `part` is our copy of it, `entry` is what would be written down."""
+    """A complete file: `part` is its copy in the staging folder, `entry` its manifest entry."""
 
     source: Path
     part: Path
@@ -55,9 +55,9 @@ def files_in(place: Path) -> list[Path]:
 
 
 def incoming(number: int, path: Path, staging: Path) -> IncomingFile:
-    """Copy a file into the workshop and read it. Raises DataError where it is cut or no DBN.
+    """Copy a file into the staging folder and read it. Raises DataError where it is cut or not DBN.
 
-    `number` keeps files of one name out of each other's way.
+    `number` keeps files of the same name apart.
     """
     part = staging / str(number) / f"{path.name.removesuffix('.zst')}.zst"
     part.parent.mkdir()
@@ -79,7 +79,7 @@ def names_of(about: Header) -> frozenset[str]:
 
 
 def _copy(path: Path, part: Path) -> None:
-    """Copy a file, compressing it where it is not."""
+    """Copy a file; compress it if it is not."""
     with path.open("rb") as source, part.open("wb") as into:
         plain = source.read(len(MAGIC)) == MAGIC
         source.seek(0)
@@ -134,7 +134,7 @@ class ImportedFile(msgspec.Struct, frozen=True):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What an import brought, and the catalogs that it made anew."""
+    """The imported files, and the catalogs that were rebuilt."""
 
     files: list[ImportedFile]
     catalogs: list[CatalogSummary]
@@ -148,12 +148,12 @@ class _Coverage(NamedTuple):
 
 
 def import_path(place: Path) -> Imported:
-    """Take over the files at a path and make the catalogs of their datasets anew: all or nothing.
+    """Import the files at a path and rebuild the catalogs of their datasets: all or nothing.
 
-    Every file is read whole, record by record, and the catalogs are made before the first is taken
-    over. A plain `.dbn` is compressed on the way. Raises DataError for a file that is cut short, is
-    no DBN, is of another dataset than CME's, holds a record that cannot be, or has days that
-    another imported file has.
+    Every record of every file is checked, and the catalogs are built, before the first file is
+    stored. A plain `.dbn` is compressed. Raises DataError for a file that is cut short, is not DBN,
+    is of another dataset than CME's, holds an impossible record, or has days that another imported
+    file has.
     """
     with writing(state_dir.data_dir(), str(place)):
         state_dir.data_dir().mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ def _take_over(
 
 
 def _refuse_same_name(one: IncomingFile, store: ManifestStore) -> None:
-    """Raise DataError where another file has its place; one that a killed run left does not."""
+    """Raise DataError where another file has its name, unless a killed run left the same file."""
     target = store.path(one.entry.path)
     known = one.entry.path in store.manifest.files
     if known or (target.exists() and digest(target) != one.whole.sha256):

@@ -1,4 +1,4 @@
-"""The manifest on the disk: changed whole, one run at a time, before and after money is spent."""
+"""`manifest.json` of a dataset: files, payments, batch jobs. Locked, and replaced atomically."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from qe_plugins.safe_text import shown
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A whole file. `path` is relative to the dataset's folder; `size` is bytes on the disk.
+    """A complete file. `path` is relative to the dataset's folder; `size` is bytes on the disk.
 
-    `conditions` are the days of reduced quality, in the vendor's words; `dollars` is the quote
-    it was bought at, None for an imported file.
+    `start` and `end`, exclusive, are UTC days. `conditions` has the condition of each degraded day,
+    in the vendor's words; `dollars` is the quoted price, None for an imported file.
     """
 
     path: str
@@ -43,7 +43,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """Money that left the account. A killed run leaves `open`, which may have been billed."""
+    """One charge in US dollars. A killed run leaves `open`, which may have been billed."""
 
     path: str
     dollars: Decimal
@@ -52,7 +52,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch job. Its `id` is None from before it is submitted until the vendor has named it."""
+    """A batch job. `id` is None until the vendor has confirmed its submission."""
 
     path: str
     since: datetime
@@ -61,7 +61,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuarantinedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that was paid for and is not as counted: `kept` is where it lies in the folder."""
+    """A paid file with another row count than the vendor's; `kept` is its path in the folder."""
 
     path: str
     kept: str
@@ -71,7 +71,7 @@ class QuarantinedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known of one dataset's folder."""
+    """The content of `manifest.json`; its keys are fixed."""
 
     dataset: str
     files: dict[str, FileEntry] = {}
@@ -81,7 +81,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def now() -> datetime:
-    """Return the wall time to write down, to the second."""
+    """Return the current time in UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
@@ -89,7 +89,7 @@ NAME = "manifest.json"
 
 
 class ManifestStore:
-    """The manifest on the disk. Every change is whole on the disk before the call returns."""
+    """Reads and changes a manifest. Every change is on the disk before the call returns."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder, self._manifest = folder, manifest
@@ -102,22 +102,22 @@ class ManifestStore:
 
     @property
     def spent(self) -> Decimal:
-        """Return the dollars that every run so far may have been billed."""
+        """Return the dollars that all runs so far may have been billed."""
         return sum((one.dollars for one in self._manifest.receipts), Decimal(0))
 
     def path(self, name: str) -> Path:
-        """Return the place of a file by its name in the manifest."""
+        """Return the path of a file by its name in the manifest."""
         return state_dir.inside(self.folder, name)
 
     def add_file(self, *entries: FileEntry) -> None:
-        """Write down whole files."""
+        """Record complete files."""
         with self._lock:
             self._write_manifest(
                 files=self._manifest.files | {entry.path: entry for entry in entries}
             )
 
     def remove(self, names: Iterable[str]) -> None:
-        """Strike files out, with their jobs and what was kept aside of them, not what they cost."""
+        """Remove files, their jobs and quarantined copies. Payments stay."""
         gone = set(names)
         with self._lock:
             self._write_manifest(
@@ -127,25 +127,25 @@ class ManifestStore:
             )
 
     def quarantine(self, one: QuarantinedFile) -> None:
-        """Write down a file that is not as the vendor counts it: it is not bought by itself."""
+        """Record a file with a wrong row count; it is not downloaded again automatically."""
         with self._lock:
             self._write_manifest(aside=self._manifest.aside | {one.path: one})
 
     def open_charge(self, payment: Payment) -> None:
-        """Write down money before it is spent."""
+        """Record a payment before it is made."""
         with self._lock:
             self._write_manifest(receipts=[*self._manifest.receipts, payment])
 
     def close_charge(self, payment: Payment, outcome: Literal["whole", "cut"] | None) -> None:
-        """Write down how an attempt ended; None: it was refused, and cost nothing."""
+        """Record the outcome of an attempt; None removes it: it was rejected and cost nothing."""
         with self._lock:
             rest = list(self._manifest.receipts)
-            rest.remove(payment)  # one of them: a killed run's may be equal, to the second
+            rest.remove(payment)  # one only: a killed run may have left an equal one
             ended = [msgspec.structs.replace(payment, outcome=outcome)] if outcome else []
             self._write_manifest(receipts=[*rest, *ended])
 
     def add_job(self, job: BatchJob) -> None:
-        """Write down a batch job, with its id as soon as it has one."""
+        """Record a batch job, or replace it once its id is known."""
         with self._lock:
             self._write_manifest(jobs=self._manifest.jobs | {job.path: job})
 
@@ -159,7 +159,10 @@ class ManifestStore:
 
 
 def open_manifest(dataset: str) -> ManifestStore:
-    """Return the manifest of a dataset, empty where nothing was bought yet."""
+    """Return the manifest of a dataset; an empty one where there is none.
+
+    Raises DataError for a name that is no dataset, and for a manifest that cannot be read.
+    """
     folder = state_dir.inside(state_dir.data_dir(), dataset)
     if folder.parent != state_dir.data_dir():
         raise DataError(f"'{shown(dataset[:80])}' is no dataset.", where=str(state_dir.data_dir()))
@@ -167,14 +170,14 @@ def open_manifest(dataset: str) -> ManifestStore:
 
 
 def manifest_stores() -> list[ManifestStore]:
-    """Return the manifests of every dataset there is, by name."""
+    """Return the manifests of all datasets, by name."""
     found = sorted(state_dir.data_dir().glob(f"*/{NAME}"))
     return [open_manifest(path.parent.name) for path in found]
 
 
 @contextmanager
 def locked(dataset: str) -> Iterator[ManifestStore]:
-    """Return the manifest of a dataset for changing. Raises DataError while another run has it."""
+    """Return the manifest of a dataset, locked. Raises DataError while another run has it."""
     folder = open_manifest(dataset).folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -189,8 +192,8 @@ def locked(dataset: str) -> Iterator[ManifestStore]:
 
 
 def _replace_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then give it its own."""
-    place = path.resolve()  # a link to another disk stays one
+    """Write a file under a temporary name and rename it."""
+    place = path.resolve()  # a symbolic link stays a link
     part = place.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
@@ -212,5 +215,5 @@ def _read_manifest(path: Path) -> Manifest | None:
         raise DataError(
             f"cannot be read: {error}.",
             where=str(path),
-            hint="Restore it from a backup; without it bought files would be bought again.",
+            hint="Restore it from a backup; without it downloaded files would be bought again.",
         ) from error

@@ -1,4 +1,4 @@
-"""What a purchase consists of: one piece is one request, one file, one price."""
+"""Split a download request into file parts: each is one API request, one file, one price."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SESSIONS_AROUND = 5
 
 
 class FilePart(msgspec.Struct, frozen=True, order=True):
-    """Records of one schema, for one symbol, of the UTC days from `start` until `end`.
+    """Records of one schema and symbol on the UTC days from `start` until `end`, exclusive.
 
-    `name` is what the file is called by: a dated contract (`ESZ13`) or a parent (`ES.FUT`).
+    `name` is used in the file's name: a dated contract (`ESZ13`) or a parent (`ES.FUT`).
     """
 
     root: str
@@ -31,25 +31,25 @@ class FilePart(msgspec.Struct, frozen=True, order=True):
 
     @property
     def stem(self) -> str:
-        """Return the beginning that the paths of this name and schema share."""
+        """Return the common prefix of the paths of this name and schema."""
         folder = "parent" if self.stype_in == SType.PARENT else "contracts"
         return f"{self.root}/{folder}/{self.name}.{self.schema}."
 
     @property
     def path(self) -> str:
-        """Return the file's place in the dataset's folder; it tells what is inside."""
+        """Return the file's path in the dataset's folder."""
         return f"{self.stem}{self.start}.{self.end}.dbn.zst"
 
 
 class Partition(msgspec.Struct, frozen=True):
-    """The pieces of a purchase, and what the vendor could not resolve, in words."""
+    """The file parts of a request, and messages of what the vendor could not resolve."""
 
     parts: list[FilePart]
     unresolved: list[str]
 
 
 class SymbolWindow(msgspec.Struct, frozen=True, order=True):
-    """A symbol to ask for over some days."""
+    """A symbol to request, and its UTC days, `end` exclusive."""
 
     start: date
     end: date
@@ -59,7 +59,7 @@ class SymbolWindow(msgspec.Struct, frozen=True, order=True):
 
 
 def plan(request: DownloadRequest, resolver: Resolver) -> Partition:
-    """Return the pieces of a purchase, sorted. Raises DataError where a symbol means nothing."""
+    """Return the file parts of a request, sorted. Raises DataError for an unknown symbol."""
     parts: set[FilePart] = set()
     unresolved: list[str] = []
     for root_request in request.root_requests():
@@ -94,9 +94,9 @@ def _windows(request: RootRequest, resolver: Resolver) -> tuple[list[SymbolWindo
 def _padded(
     spans: list[SymbolSpan], request: RootRequest, listed: dict[ContractKey, SymbolSpan]
 ) -> list[SymbolSpan]:
-    """Return the spans with five sessions around each, where listed; those that meet joined.
+    """Return the spans extended by five sessions on each side, where listed; overlaps are merged.
 
-    The days around let an indicator warm up and give both prices of every roll.
+    The added days let an indicator warm up, and give both prices of every roll.
     """
     padded: list[SymbolSpan] = []
     for span in sorted(spans, key=lambda one: (one.key, one.start)):
@@ -111,7 +111,7 @@ def _padded(
 def _listings(
     resolver: Resolver, spans: list[SymbolSpan], request: RootRequest
 ) -> dict[ContractKey, SymbolSpan]:
-    """Return the days of the lot on which each contract is listed; on others nobody has it."""
+    """Return the days of the request on which each contract is listed."""
     keys = {span.key for span in spans}
     raw = sorted({key.raw for key in keys})
     answer = resolver.resolve(raw, SType.RAW, SType.ID, request.start, request.end)
@@ -128,7 +128,7 @@ def _listings(
 
 
 def _gaps(symbol: Symbol, spans: list[SymbolSpan], request: RootRequest) -> list[str]:
-    """Return, in words, the days on which a continuous series stood for no contract."""
+    """Return messages of the days on which a continuous series has no contract."""
     covered, gaps = request.start, []
     for span in sorted(spans):
         if span.start > covered:
@@ -140,7 +140,7 @@ def _gaps(symbol: Symbol, spans: list[SymbolSpan], request: RootRequest) -> list
 
 
 def _by_year(window: SymbolWindow) -> list[SymbolWindow]:
-    """Return the window cut at every New Year, so that a price belongs to one year."""
+    """Return the window split at every New Year, so that each price belongs to one year."""
     years = range(window.start.year, (window.end - timedelta(days=1)).year + 1)
     return [
         msgspec.structs.replace(

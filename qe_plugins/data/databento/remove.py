@@ -1,4 +1,4 @@
-"""Files taken out again: a damaged one, an import by mistake, a generated catalog."""
+"""Remove files from a dataset, and generated catalogs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = 3
 
 
 class Removed(msgspec.Struct, frozen=True):
-    """What was removed, by the names it was listed under, and the catalogs made without it."""
+    """Names of what was removed, as `qe data list` shows them, and the rebuilt catalogs."""
 
     files: list[str]
     catalogs: list[CatalogSummary]
@@ -30,8 +30,8 @@ class Removed(msgspec.Struct, frozen=True):
 def remove_data(names: Sequence[str], *, paid: bool = False) -> Removed:
     """Remove files by their names in `qe data list`, or generated catalogs by their folders.
 
-    Nothing is removed unless all of it can be: catalogs are made without the files first. Raises
-    DataError for an unknown name, and for a file that was paid for unless `paid` says so.
+    All or nothing: the catalogs are rebuilt without the files first. Raises DataError for an
+    unknown name, and for a paid file unless `paid` is set.
     """
     wanted = list(dict.fromkeys(names))
     stores = manifest_stores()
@@ -95,7 +95,7 @@ def _refuse_paid(store: ManifestStore, names: Sequence[str], paid: bool) -> None
 
 
 def _is_generated(name: str) -> bool:
-    """Say whether a folder of the data folder was generated here: no other is ever removed."""
+    """Say whether a folder in the data folder is a generated catalog: no other is ever removed."""
     if Path(name).name != name or name.startswith("."):
         return False
     folder = state_dir.data_dir() / name

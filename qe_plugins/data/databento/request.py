@@ -1,4 +1,4 @@
-"""The purchase file: which roots, which schemas, which days."""
+"""The download request file (YAML): roots, schemas, symbols and days."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DOWNLOAD_ALIASES = (Alias("databento.batch_above", "databento.batch_threshold"),
 
 
 class RootOptions(Section, frozen=True, kw_only=True):
-    """One root. What it leaves out is as the purchase says."""
+    """Settings of one root; each defaults to that of the request."""
 
     start: date | None = None
     end: date | None = None
@@ -51,14 +51,14 @@ class RootOptions(Section, frozen=True, kw_only=True):
 
 
 class ApiOptions(Section, frozen=True, kw_only=True):
-    """How to reach the vendor. Requests above `batch_threshold` bytes become batch jobs."""
+    """The API's address. File parts above `batch_threshold` bytes become batch jobs."""
 
     gateway: str | None = None
     batch_threshold: Annotated[int, msgspec.Meta(ge=0)] = 5 * GIGABYTE
 
 
 class RootRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to buy of one root: `start` inclusive, `end` exclusive, UTC days."""
+    """What to download of one root: `start` inclusive, `end` exclusive, UTC days."""
 
     root: str
     symbols: list[Symbol]
@@ -68,10 +68,10 @@ class RootRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DownloadRequest(Section, frozen=True, kw_only=True):
-    """What to buy from one dataset: `start` inclusive, `end` exclusive, UTC days.
+    """What to download from one dataset: `start` inclusive, `end` exclusive, UTC days.
 
-    `symbols` is `front` (the contracts behind ROOT.v.0, each over its days at the front and five
-    sessions around), `parent` (ROOT.FUT: every contract and spread), or symbols by name.
+    `symbols` is `front` (the contracts behind ROOT.v.0, each over its days as front month and five
+    sessions on each side), `parent` (ROOT.FUT: every contract and spread), or a list of symbols.
     """
 
     dataset: str = "GLBX.MDP3"
@@ -83,7 +83,7 @@ class DownloadRequest(Section, frozen=True, kw_only=True):
     databento: ApiOptions = ApiOptions()
 
     def root_requests(self) -> list[RootRequest]:
-        """Return what to buy of each root, in the order written."""
+        """Return the request of each root, in the order of the file."""
         return [self._root_request(name, root) for name, root in self.roots.items()]
 
     def _root_request(self, name: str, root: RootOptions) -> RootRequest:
@@ -98,8 +98,11 @@ class DownloadRequest(Section, frozen=True, kw_only=True):
 
 
 def load_request(path: Path) -> DownloadRequest:
-    """Read a purchase file. Raises ConfigError with file and line."""
-    _, tree = read_tree(path, aliases=DOWNLOAD_ALIASES, prepare=_bare_roots)
+    """Read a download request file. Raises ConfigError with file and line."""
+    file = path.resolve()
+    if not file.exists():
+        raise ConfigError("no such file.", where=display(file), hint=missing(file))
+    tree = settle(_bare_roots(interpolate(gather(file), variables())))
     request: DownloadRequest = Decoder().decode(DownloadRequest, tree)
     refuse_others(request.dataset, tree.nearest(("dataset",)).place)
     if not request.roots:
@@ -112,7 +115,7 @@ def load_request(path: Path) -> DownloadRequest:
 def symbol_of(root: str, text: str) -> Symbol:
     """Return the symbol that `front`, `parent` or a name stands for.
 
-    Raises DataError with the right form for a mistaken name, or for one of another root.
+    Raises DataError, with the correct form, for an invalid name or one of another root.
     """
     symbol = feed_symbol(SHORT[text].format(root=root) if text in SHORT else text)
     if symbol.stype_in is SType.ID:
@@ -127,7 +130,7 @@ def symbol_of(root: str, text: str) -> Symbol:
 
 
 def _check(name: str, request: DownloadRequest, tree: YamlNode) -> None:
-    """Raise ConfigError, at its line, for symbols or dates of a root that mean nothing."""
+    """Raise ConfigError, at its line, for invalid symbols or dates of a root."""
     place = tree.nearest(("roots", name)).place
     said = "symbols" if request.roots[name].symbols is not None else None
     where = tree.nearest(("roots", name, "symbols")).place if said else place
@@ -144,7 +147,7 @@ def _check(name: str, request: DownloadRequest, tree: YamlNode) -> None:
 
 
 def _bare_roots(tree: YamlNode) -> YamlNode:
-    """Let a root be named with nothing after it: it is as the purchase says."""
+    """Accept a root without settings: all default to those of the request."""
     roots = tree.value.get("roots")
     if roots is None or not isinstance(roots.value, dict):
         return tree

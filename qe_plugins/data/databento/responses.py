@@ -1,4 +1,4 @@
-"""The vendor's answers, read: what is not as documented is an error, whatever it is."""
+"""Parse the vendor's responses; any deviation from the documentation is an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATES = frozenset({"received", "queued", "processing", "done", "expired"})
 
 
 def read[T](reader: Callable[[Any], T], answer: Any) -> T:
-    """Return what `reader` makes of an answer. Raises UnreadableError for any other."""
+    """Return `reader(answer)`. Raises UnreadableError where the response has another form."""
     try:
         return reader(answer)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
@@ -32,7 +32,7 @@ def count(answer: Any) -> int:
 
 
 def dollars(answer: Any) -> Decimal:
-    """Return a price."""
+    """Return a price in US dollars."""
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         raise ValueError(answer)
     if not math.isfinite(answer) or not 0 <= answer < MOST:
@@ -41,13 +41,13 @@ def dollars(answer: Any) -> Decimal:
 
 
 def conditions(answer: Any) -> dict[date, str]:
-    """Return the days that are not simply available, and what they are."""
+    """Return the condition of each day that is not `available`."""
     days = {date.fromisoformat(_text(one["date"])): _text(one["condition"]) for one in answer}
     return {day: condition for day, condition in days.items() if condition != "available"}
 
 
 def intervals(answer: Any) -> dict[str, list[Interval]]:
-    """Return what each symbol stood for; symbols without any are left out."""
+    """Return the intervals of each symbol; symbols without any are left out."""
     return {
         _text(name): [
             Interval(date.fromisoformat(one["d0"]), date.fromisoformat(one["d1"]), _text(one["s"]))
@@ -59,7 +59,7 @@ def intervals(answer: Any) -> dict[str, list[Interval]]:
 
 
 def job_id(answer: Any) -> str:
-    """Return the id of a job, which becomes the name of a folder."""
+    """Return the id of a job; it becomes a folder's name, so only plain characters pass."""
     found = _text(answer["id"])
     if not found or not all(letter.isalnum() or letter in "-_" for letter in found):
         raise ValueError(found)
@@ -67,7 +67,7 @@ def job_id(answer: Any) -> str:
 
 
 def jobs(answer: Any) -> list[dict[str, Any]]:
-    """Return jobs with what identifies a request."""
+    """Return jobs with the fields that identify a request."""
     wanted = ("id", "dataset", "schema", "symbols", "stype_in", "start", "end")
     return [{name: one[name] for name in wanted} for one in answer]
 

@@ -1,6 +1,6 @@
-"""What is worth a second try, and how long to wait before it.
+"""Which errors are retried, after which delay, and whether the attempt was billed.
 
-The vendor's client retries nothing but batch downloads, and does not wrap what `requests` raises.
+The vendor's client retries only batch downloads, and does not wrap the errors of `requests`.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ backoff = wait_random_exponential(multiplier=0.5, max=30)
 
 
 class CutError(Exception):
-    """A stream ended before its last record; what came of it is billed."""
+    """A stream ended before its last record; the received part is billed."""
 
 
 class StoppedError(Exception):
-    """The purchase was stopped while nothing that is billed was on its way."""
+    """The download was stopped while no billed request was running."""
 
 
 class UnreadableError(Exception):
-    """An answer is not what was asked for: HTML, text, nothing, or a number that is none."""
+    """A response has an unexpected form: HTML, text, nothing, or an invalid number."""
 
 
 class RefusedError(UnreadableError):
-    """An error of the vendor's whose words the client cannot read: nothing was sold."""
+    """An error response that the client cannot parse: nothing was billed."""
 
 
 VendorError = (BentoError, CutError, UnreadableError, requests.RequestException)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell a fault that may pass (429, 408, 5xx, the line, a cut stream) from one that will not."""
+    """Say whether a retry may succeed: after 408, 429, 5xx, a network error, a cut stream."""
     if isinstance(error, BentoHttpError):
         return error.http_status in (408, 429) or error.http_status >= 500
     if isinstance(error, requests.exceptions.SSLError):
@@ -52,20 +52,20 @@ def is_transient(error: BaseException) -> bool:
 
 
 def was_billed(error: BaseException) -> bool:
-    """Say whether a failed attempt may have been billed: refused and unheard requests are not."""
+    """Say whether a failed attempt may have been billed: rejected or unsent requests are not."""
     refused = isinstance(error, BentoHttpError | RefusedError | requests.ConnectTimeout)
     return not refused and not _never_connected(error)
 
 
 def wait(state: RetryCallState) -> float:
-    """Return the seconds before the next attempt: as `Retry-After` says, else with backoff."""
+    """Return the seconds before the next attempt: of `Retry-After`, else exponential backoff."""
     error = state.outcome.exception() if state.outcome else None
     seconds = _retry_after(error)
     return min(seconds, LONGEST_WAIT) if seconds is not None else backoff(state)
 
 
 def retrying(sleep: Callable[[float], None]) -> Retrying:
-    """Return the policy for one request. The last error is raised as it was."""
+    """Return the retry policy of one request. The last error is raised unchanged."""
     return Retrying(
         retry=retry_if_exception(is_transient),
         wait=wait,
@@ -90,5 +90,5 @@ def _retry_after(error: BaseException | None) -> float | None:
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Say whether the line was refused before the request went out."""
+    """Say whether the connection failed before the request was sent."""
     return isinstance(error, requests.ConnectionError) and "NewConnectionError" in repr(error)

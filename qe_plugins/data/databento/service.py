@@ -1,4 +1,4 @@
-"""A purchase from its file to the shelf: estimate it, agree on the limit, buy."""
+"""The two use cases of a download request: estimate it, and download it within a limit."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from qe_plugins.data.databento.manifest import ManifestStore, locked, open_manif
 from qe_plugins.data.databento.request import DownloadRequest, load_request
 from qe_plugins.errors import DataError
 
-FOR_RETRIES = Decimal("1.1")  # what "yes" at the prompt allows beyond the quote
+FOR_RETRIES = Decimal("1.1")  # a confirmation at the prompt allows this multiple of the quote
 
 type Started = Callable[[int], Callable[[], None]]
 
 
 class DownloadResult(msgspec.Struct, frozen=True):
-    """A finished purchase. `dollars` is what this run was billed at most, retries included."""
+    """A finished download. `dollars` is the most this run was billed, retries included."""
 
     dataset: str
     folder: str
@@ -43,7 +43,7 @@ class DownloadResult(msgspec.Struct, frozen=True):
 
 
 class DownloadSession:
-    """One purchase at the vendor's, with its dataset locked for us."""
+    """One download request while this process has its dataset's folder locked."""
 
     def __init__(
         self, request: DownloadRequest, client: DatabentoClient, store: ManifestStore
@@ -51,13 +51,16 @@ class DownloadSession:
         self._request, self._client, self._store = request, client, store
 
     def estimate(self, started: Started) -> Estimate:
-        """Ask, for free, what is still to be bought."""
+        """Return the estimate of what is missing on the disk. Free; see `estimate.estimate`."""
         return estimate(self._request, self._client, self._store, started)
 
     def download(
         self, estimated: Estimate, limit: Decimal, watch: Callable[[DownloadProgress], None]
     ) -> DownloadResult:
-        """Buy what is in the cart for at most `limit` dollars."""
+        """Download the missing file parts for at most `limit` dollars, and rebuild the catalog.
+
+        `watch` is called with the progress. Raises DataError for the first failure.
+        """
         quote = total(estimated.wanted.values())
         budget = Budget(limit, quote.dollars)
         before = len(self._store.manifest.receipts)
@@ -88,13 +91,13 @@ class DownloadSession:
         )
 
     def _rebuild_catalog(self, bought: bool) -> CatalogSummary | None:
-        """Make the catalog again where files came, or where it is not what the files say."""
+        """Rebuild the catalog where files were added, or where it is out of date."""
         fresh = is_fresh(self._store.folder / FOLDER, self._store.manifest)
         return rebuild(self._store) if bought or not fresh else None
 
 
 def estimate_request(config: Path, started: Started) -> Estimate:
-    """Return what the purchase in a file comes to. Nothing is bought, nothing is written."""
+    """Return the estimate of a request file. Free, and nothing is written."""
     request = load_request(config)
     client = connect(request.dataset, request.databento.gateway)
     return estimate(request, client, open_manifest(request.dataset), started)
@@ -102,10 +105,10 @@ def estimate_request(config: Path, started: Started) -> Estimate:
 
 @contextmanager
 def open_session(config: Path) -> Iterator[DownloadSession]:
-    """Open the purchase in a file; one run at a time may change a dataset's folder.
+    """Open a request file; one run at a time may change a dataset's folder.
 
-    Raises DataError, before anything is asked or bought, where a folder that was not made here is
-    in the place of the catalog.
+    Raises DataError, before any request is sent, where a folder that this program did not create
+    has the catalog's name.
     """
     request = load_request(config)
     client = connect(request.dataset, request.databento.gateway)
@@ -117,7 +120,11 @@ def open_session(config: Path) -> Iterator[DownloadSession]:
 def spending_limit(
     estimated: Estimate, most: Decimal | None, ask: Callable[[str], bool] | None
 ) -> Decimal:
-    """Return what may be spent. Raises DataError above `most`, or without a yes."""
+    """Return the spending limit in dollars.
+
+    Raises DataError where the estimate is above `most`, and without `most` unless `ask`, called
+    with a question, returns true.
+    """
     quote = total(estimated.wanted.values()).dollars
     if most is not None:
         if quote > most:
@@ -142,7 +149,7 @@ def spending_limit(
 
 
 def estimate_document(estimated: Estimate) -> dict[str, Any]:
-    """Return an estimate as one document."""
+    """Return an estimate as the JSON document of `qe data estimate --json`."""
     whole = total(estimated.wanted.values())
     return {
         "lines": lines(estimated.wanted),

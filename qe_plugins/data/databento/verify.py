@@ -1,4 +1,4 @@
-"""Everything read again: hash, rows, times, prices, sessions; a report by contract."""
+"""Verify files on the disk: hash, rows, times, prices, sessions; report by contract."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from qe_plugins.errors import DataError
 
 
 class FileToVerify(msgspec.Struct, frozen=True):
-    """A file to verify. `entry` is what the manifest says of it, None where it has no manifest."""
+    """A file to verify. `entry` is its manifest entry, None for a file outside any manifest."""
 
     path: Path
     name: str
@@ -39,7 +39,7 @@ class FileToVerify(msgspec.Struct, frozen=True):
 
 
 def dataset_files(stores: Iterable[ManifestStore]) -> list[FileToVerify]:
-    """Return every file of these datasets, those too that no manifest knows."""
+    """Return every file of these datasets, including files that no manifest lists."""
     found: dict[Path, FileToVerify] = {}
     for store in stores:
         for path in sorted(store.folder.rglob("*.dbn.zst")):
@@ -50,7 +50,7 @@ def dataset_files(stores: Iterable[ManifestStore]) -> list[FileToVerify]:
 
 
 def files_in(place: Path) -> list[FileToVerify]:
-    """Return the files of a folder, or the one file. Raises DataError where there is none."""
+    """Return the files of a folder, or the one file. Raises DataError without any."""
     paths = [place] if place.is_file() else sorted(place.rglob("*.dbn.zst"))
     if not paths:
         raise DataError("there are no .dbn.zst files.", where=str(place), hint="Check the path.")
@@ -67,7 +67,7 @@ RECORDS: dict[str, Any] = {
 
 
 class VerifyReport(msgspec.Struct, frozen=True):
-    """What was verified. `wrong` names every fault, of a file or a contract."""
+    """The result of a verification. `wrong` has every fault of a file or contract."""
 
     files: int
     rows: int
@@ -77,9 +77,9 @@ class VerifyReport(msgspec.Struct, frozen=True):
 
 
 def verify(files: Sequence[FileToVerify], stores: Iterable[ManifestStore] = ()) -> VerifyReport:
-    """Read every file again, and the catalogs of datasets, and return what is wrong with them.
+    """Read every file and the catalogs of datasets, and return their faults.
 
-    A file that is damaged costs one line, and the others are looked at without it.
+    A damaged file is one fault; the others are checked without it.
     """
     wrong: list[str] = []
     complete: list[tuple[FileToVerify, CompleteFile]] = []
@@ -112,7 +112,7 @@ def verify(files: Sequence[FileToVerify], stores: Iterable[ManifestStore] = ()) 
 
 
 def _catalog_faults(store: ManifestStore) -> list[str]:
-    """Return how the catalog of a dataset is not what its files say."""
+    """Return how the catalog of a dataset differs from its files."""
     folder = store.folder / FOLDER
     if not folder.is_dir():
         missing = bool(sources(store.manifest.files.values()))
@@ -126,21 +126,21 @@ def _error_text(error: Exception) -> str:
 
 
 def _read_unchanged(file: FileToVerify) -> CompleteFile:
-    """Return a file that is whole and as written down. Raises DataError for any other."""
+    """Return a file that is complete and equals its entry. Raises DataError for any other."""
     if not file.path.exists():
         raise DataError("it is gone")
     whole = read_whole(file.path, file.name)
     refuse_others(whole.header.dataset, file.name)
     if file.entry and whole.sha256 != file.entry.sha256:
-        raise DataError("it was changed: its SHA-256 is not the one written down")
+        raise DataError("it was changed: its SHA-256 is not the one in the manifest")
     if file.entry and whole.rows != file.entry.rows:
-        raise DataError(f"it has {whole.rows:,} rows, and {file.entry.rows:,} were written down")
+        raise DataError(f"it has {whole.rows:,} rows, and the manifest says {file.entry.rows:,}")
     check_records(file.path, file.name, file.name)
     return whole
 
 
 def _ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
-    """Return the tick of every future and spread in 1e-9 points, by name."""
+    """Return the tick of every future and spread in 1e-9 points, by name; add faults to `wrong`."""
     try:
         defined = read_definitions(files)
     except DataError as error:
@@ -155,7 +155,7 @@ def _ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
 
 
 def _check_rows(file: FileToVerify, rows: int, audit: BarAudit) -> Iterator[str]:
-    """Yield what is wrong with a file's rows as a whole; gather its bars by contract."""
+    """Yield the faults of a file's rows as a whole; add its bars to the audit by contract."""
     about = full_header(file.path)
     if about.schema in SECONDS:
         records = read_records(file.path, rows)
@@ -167,7 +167,7 @@ def _check_rows(file: FileToVerify, rows: int, audit: BarAudit) -> Iterator[str]
                 yield f"{len(mine):,} rows of ids that it does not name"
     elif about.schema in RECORDS:
         kind = np.dtype(RECORDS[about.schema]._dtypes)
-        if record_size(file.path) == kind.itemsize:  # else an older version of DBN
+        if record_size(file.path) == kind.itemsize:  # older versions of DBN have other sizes
             yield from _times(read_records(file.path, rows, kind)["ts_recv"], file, about)
 
 
@@ -179,7 +179,7 @@ def _times(stamps: np.ndarray[Any, Any], file: FileToVerify, about: Header) -> I
 
 
 def _degraded_days(files: Iterable[FileToVerify]) -> list[str]:
-    """Return, in words, the days that the vendor called doubtful when it sold them."""
+    """Return notes on the degraded days that were recorded at download."""
     known: dict[str, set[str]] = {}
     for one in files:
         for day, condition in one.entry.conditions.items() if one.entry else ():
@@ -188,7 +188,7 @@ def _degraded_days(files: Iterable[FileToVerify]) -> list[str]:
 
 
 def _unlisted_files(files: Iterable[FileToVerify]) -> list[str]:
-    """Return the files that lie among known ones and are in no manifest, in words."""
+    """Return notes on files that are in a dataset's folder and in no manifest."""
     files = list(files)
     if all(one.entry is None for one in files):
         return []

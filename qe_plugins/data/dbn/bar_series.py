@@ -1,7 +1,7 @@
-"""The bars of Databento files as series of a catalog: columns all the way, checked on the way.
+"""Write the bars of Databento files as series of a catalog, column by column, and check them.
 
-Nautilus' own loader makes an object of every bar, and ends the process for a wrong one. Here bars
-stay columns, which takes a fraction of the time and of the memory (a test compares the two).
+Nautilus' own loader creates an object per bar, and ends the process for an invalid one. Columns
+take a fraction of the time and memory; a test compares the two.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SECOND_NS = 1_000_000_000
 
 
 class BarFile(msgspec.Struct, frozen=True):
-    """A whole file of bars of one schema. Files that share no contract may differ in `group`."""
+    """A complete file of bars of one schema. Files in different groups share no contract."""
 
     path: Path
     schema: str
@@ -42,7 +42,7 @@ class BarFile(msgspec.Struct, frozen=True):
 
 
 class WrittenBars(msgspec.Struct, frozen=True):
-    """How many bars were written, and, by name, when the first bar of a future left out was."""
+    """Number of bars written; `left` has the first bar's time (UTC ns) of futures left out."""
 
     bars: int
     left: dict[str, int]
@@ -58,8 +58,9 @@ def write_bars(
 ) -> WrittenBars:
     """Write the bars of contracts, by name, into a new catalog in `folder`.
 
-    A bar that two files have, and both the same, is taken once where `twice` allows it. Raises
-    DataError for bars that cannot be, or that contradict each other.
+    `twice` allows files to have equal bars of the same time, which are written once; `tick` is
+    called with each name. Raises DataError for invalid bars and for bars that contradict each
+    other.
     """
     written, left = 0, dict[str, int]()
     groups: dict[tuple[str, str], list[BarFile]] = defaultdict(list)
@@ -100,7 +101,7 @@ def _by_name(file: BarFile) -> Iterable[tuple[str, Records]]:
 
 
 def _sound(records: Records, contract: FuturesContract, file: BarFile) -> Records:
-    """Return the records. Raises DataError for the first fault in them, by the bars' closes."""
+    """Return the records. Raises DataError for the first fault; it shows the bar's close."""
     prices = {name: records[name] for name in PRICES}
     closes = records["ts_event"].astype(np.int64) + SECONDS[file.schema] * SECOND_NS
     for text in wrong_bars(prices, closes, tick_of(contract)):
@@ -140,12 +141,12 @@ def _write(
 
 
 def _refuse_contradictions(records: Records, again: np.ndarray, name: str) -> None:
-    """Raise DataError where a bar that comes again, from another file, is not the same."""
+    """Raise DataError where two files have different bars of the same time."""
     later, before = records[again], records[:-1][again[1:]]
     other = np.any([later[field] != before[field] for field in (*PRICES, "volume")], axis=0)
     if other.any():
         raise DataError(
             f"two files have different bars of {moment(later['ts_event'][other][0])}.",
             where=name,
-            hint="'qe data verify' tells which days are in more than one file.",
+            hint="'qe data verify' shows which days are in more than one file.",
         )

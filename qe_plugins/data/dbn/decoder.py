@@ -1,8 +1,8 @@
-"""Quotes and trades of Databento files into a Parquet catalog, under ids with two year digits.
+"""Decode quotes and trades of Databento files into a Parquet catalog, under two-digit-year ids.
 
-Nautilus' loader decodes and Nautilus' catalog writes, both under the raw names of the feed. These
-come back every ten years, so each record then goes to the contract of its name that had not yet
-expired: column by column, since a Python object a record would be slow.
+Nautilus' loader decodes and Nautilus' catalog writes, both under the raw names of the feed. Raw
+names repeat every ten years, so each record is then assigned to the contract of its name that had
+not yet expired: column by column, since a Python object per record would be slow.
 """
 
 from __future__ import annotations
@@ -31,15 +31,13 @@ from qe_plugins.data.dbn.files import DbnFile, decoding, slices
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import DATED, dated_key
 
-type SeriesSlice = tuple[
-    Path, int, int
-]  # a Parquet file, and the times, end exclusive, that are meant
+type SeriesSlice = tuple[Path, int, int]  # a Parquet file, start and end time (UTC ns, exclusive)
 
 
 def refuse_shared(parts: Sequence[SeriesSlice], name: str, place: str) -> None:
-    """Raise DataError where two files have quotes or trades of the same time.
+    """Raise DataError where two source files have quotes or trades of the same time.
 
-    A part's file lies in a folder of its source, in a folder of its slice.
+    Files of one source share a folder, with one folder per slice in it.
     """
     spans: dict[Path, list[row_groups.TimeSpan]] = defaultdict(list)
     for file, since, until in parts:
@@ -59,7 +57,7 @@ def refuse_shared(parts: Sequence[SeriesSlice], name: str, place: str) -> None:
 
 
 def in_order(parts: Sequence[SeriesSlice]) -> Iterator[pa.Table]:
-    """Yield a series' records by time: part after part, or in one where parts overlap."""
+    """Yield a series' records in time order: part by part, or one merged table if parts overlap."""
     spans = [
         (span, part)
         for part in parts
@@ -81,7 +79,7 @@ def _read_slice(file: Path, since: int, until: int) -> pa.Table:
 
 
 PUBLISHERS = Path(__file__).with_name("publishers.json")
-LOADS = {  # the loader's method for a schema; of several schemas of one kind the first is used
+LOADS = {  # the loader's method by schema; of several schemas of a kind the first is used
     RecordKind.QUOTES: {
         "mbp-1": "load_quotes",
         "bbo-1s": "load_bbo_quotes",
@@ -91,7 +89,7 @@ LOADS = {  # the loader's method for a schema; of several schemas of one kind th
     RecordKind.TRADES: {"trades": "load_trades", "tbbo": "load_tbbo_trades"},
 }
 UNCOMPRESSED = 0  # of raw catalogs, which are read once
-AFTER_EXPIRY = 2 * 86_400 * 1_000_000_000  # a name's next contract is listed years later
+AFTER_EXPIRY = 2 * 86_400 * 1_000_000_000  # the next contract of a name is listed years later
 UNKNOWN_PRECISION = 9  # of spreads and options, which are left out
 
 type Load = Callable[[Path], list[Any]]
@@ -106,8 +104,8 @@ def decode(
 ) -> None:
     """Write the quotes and trades of contracts into the catalog in `folder`.
 
-    `schemas` has the one to take of each kind, `contracts` are by name. What else the files have
-    is left out.
+    `schemas` has the schema to use for each kind, `contracts` are by name; other records are left
+    out. Raises DataError for records after the expiry of every defined contract.
     """
     listed: dict[str, list[FuturesContract]] = defaultdict(list)
     for one in sorted(contracts.values(), key=attrgetter("expiration_ns")):
@@ -138,7 +136,7 @@ def refuse_undefined(
     refused: Collection[str],
     place: str,
 ) -> None:
-    """Raise DataError for a file that has futures of which nothing is defined.
+    """Raise DataError for a file that has futures without a definition.
 
     `contracts` are by name, `refused` are the names of those whose definition was refused.
     """
@@ -155,7 +153,7 @@ def refuse_undefined(
 
 
 def _write_raw(path: Path, kind: RecordKind, load: Load, file: DbnFile, place: str) -> None:
-    """Write a file's records into catalogs under `path`, one a slice, by their raw names."""
+    """Write a file's records into catalogs under `path`, one per slice, by their raw names."""
     path.mkdir()
     for number, part in enumerate(slices(file.path, path)):
         folder = path / str(number)
@@ -184,7 +182,7 @@ def _dated_slices(
     source: DbnFile,
     place: str,
 ) -> Iterable[tuple[tuple[RecordKind, str], SeriesSlice]]:
-    """Yield the dated series that each raw series of a file belongs to."""
+    """Yield the dated series and the slice of a file that belongs to it."""
     for file in sorted(path.glob("*/data/*/*/*.parquet")):
         raw, since = file.parent.name.rpartition(".")[0], 0
         for one in contracts.get(raw, ()):

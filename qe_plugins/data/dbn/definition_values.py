@@ -1,4 +1,4 @@
-"""The figures of a definition as decimals: what a point is worth, how far prices step."""
+"""Multipliers and ticks of a definition record as decimals."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ type Message = databento_dbn.InstrumentDefMsg
 
 
 def multipliers(message: Message) -> list[Decimal]:
-    """Return what a point is worth: by the unit of measure, then by the value of a tick.
+    """Return the multipliers that follow from the unit of measure and from the tick value.
 
-    What has a main fraction (ZN: 32) is quoted in percent of its face value, which is its unit of
-    measure; its amount field is not the value of a tick.
+    A contract with a main fraction (ZN: 32) is quoted in percent of its face value, which is its
+    unit of measure; its amount field is not the value of a tick.
     """
     quantity = decimal(message.unit_of_measure_qty)
     if quantity and message.main_fraction not in (0, NO_FRACTION):
@@ -53,7 +53,7 @@ def multipliers(message: Message) -> list[Decimal]:
 def ticks(
     message: Message,
 ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Return the tick; where it varies with the price, also up to which one, and the tick above."""
+    """Return the tick; for a variable tick also the price limit, and the tick above it."""
     if rule := TICK_RULES.get(message.tick_rule):
         factor = decimal(message.display_factor) or Decimal(1)
         limit, tick, above = (_plain(Decimal(part) * factor) for part in rule)

@@ -1,4 +1,4 @@
-"""Databento definitions into contracts: futures, spreads and options told apart, repeats gone."""
+"""Read contracts (futures, spreads, options) from Databento definition files, each once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KINDS = {
     "P": ContractKind.OPTION,
 }  # all else is a spread
 
-STATED = (  # what a contract is made of
+STATED = (  # the fields that define a contract
     "raw_symbol",
     "maturity_year",
     "maturity_month",
@@ -53,7 +53,7 @@ STATED = (  # what a contract is made of
 
 
 class Defined(msgspec.Struct, frozen=True):
-    """What definition files hold: contracts by root and expiry, and those refused, with why."""
+    """Contracts of definition files, sorted by root and expiry, and refused ones with reasons."""
 
     contracts: list[ContractDefinition]
     refused: list[DefinitionRefusal]
@@ -91,9 +91,9 @@ def read_definitions(
 ) -> Defined:
     """Return the contracts that files define, of all roots or of some, each once.
 
-    The definition that was sent last counts, whatever the files are called. A damaged file is left
-    out and its error added to `damaged`, where that is given. Raises DataError for any other file
-    that is cut short or not DBN, and for two definitions that were sent at once and differ.
+    Of several definitions the one sent last counts. A damaged file is left out and its error added
+    to `damaged`, if given. Raises DataError for any other file that is cut short or not DBN, and
+    for two definitions sent at the same time that differ.
     """
     wanted = frozenset(roots)
     known: dict[tuple[str, int, int], ContractDefinition] = {}
@@ -130,7 +130,7 @@ def refuse_wrong(refused: list[DefinitionRefusal], where: str) -> None:
     raise DataError(
         f"refused: {refused[0]}{more}.",
         where=where,
-        hint="Profits would be wrong: get the definitions anew, or correct terms that changed.",
+        hint="Profits would be wrong: get the definitions again, or correct terms that changed.",
     )
 
 
@@ -141,7 +141,7 @@ def _order(contract: ContractDefinition) -> tuple[str, int, datetime, str]:
 def _distinct(
     files: Iterable[Path], damaged: list[DataError] | None
 ) -> Iterable[tuple[Message, int]]:
-    """Return each definition that says something new, as last sent, and how often that was."""
+    """Return each distinct definition, as last sent, and how often it was sent."""
     last: dict[tuple[object, ...], Message] = {}
     times: Counter[tuple[object, ...]] = Counter()
     for file in files:
@@ -157,7 +157,7 @@ def _distinct(
 def _of_file(file: Path) -> tuple[dict[tuple[object, ...], Message], Counter[tuple[object, ...]]]:
     """Return the distinct definitions of a file, as last sent, and how often each was sent.
 
-    Raises DataError where the file is cut short, not DBN, or has a definition of no contract.
+    Raises DataError where the file is cut short, not DBN, or has an invalid definition.
     """
     last: dict[tuple[object, ...], Message] = {}
     times: Counter[tuple[object, ...]] = Counter()
@@ -179,7 +179,7 @@ def _of_file(file: Path) -> tuple[dict[tuple[object, ...], Message], Counter[tup
 
 @contextmanager
 def _kept_apart(damaged: list[DataError] | None) -> Iterator[None]:
-    """Add the error of a damaged file to `damaged`, where that is given, and go on without it."""
+    """Add the DataError of a damaged file to `damaged` if given, else let it propagate."""
     try:
         yield
     except DataError as error:
@@ -189,14 +189,14 @@ def _kept_apart(damaged: list[DataError] | None) -> Iterator[None]:
 
 
 def _sent(message: Message) -> tuple[int, int, int]:
-    """Return what definitions go by in time: when received, when sent, from when they hold."""
+    """Return the order of a definition in time: received, sent, activation (UTC ns)."""
     received = message.ts_recv if message.ts_recv not in (0, NO_TIME) else message.ts_event
     activation = message.activation if message.activation != NO_TIME else 0
     return received, message.ts_event, activation
 
 
 def _refuse_ambiguous(message: Message, before: Message | None) -> None:
-    """Raise DataError where two definitions of one contract hold at once and differ."""
+    """Raise DataError where two definitions of one contract, sent at the same time, differ."""
     if before is None or _sent(message) != _sent(before):
         return
     field = next(one for one in STATED if getattr(message, one) != getattr(before, one))
@@ -247,9 +247,10 @@ def _contract(message: Message) -> ContractDefinition:
 
 
 def _key(message: Message, kind: ContractKind) -> ContractKey:
-    """Return root, year and month: of an option, the root of its underlying future.
+    """Return root, year and month; an option has the root of its underlying future.
 
-    A future's month is that of its name, and its year the one of that digit nearest to its expiry.
+    A future's month is that of its name; its year is the one with the name's digit nearest to its
+    expiry.
     """
     expiry = _time(message.expiration).date()
     if kind is ContractKind.FUTURE and (

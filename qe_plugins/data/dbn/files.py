@@ -1,4 +1,4 @@
-"""One Databento file: its schema, its symbols, and whether it is whole.
+"""One Databento file: its header, its content, and whether it is complete.
 
 A file cut short loads without error in Databento's and Nautilus' readers, which return the records
 before the cut. So every file is read to the end of its last zstd frame before it is used.
@@ -30,7 +30,7 @@ MAGIC = b"DBN"
 
 
 class DbnFile(msgspec.Struct, frozen=True):
-    """What the header of a file says. `symbols` are the raw names that its records resolve to."""
+    """Header fields of a file. `symbols` are the raw names that its records resolve to."""
 
     path: Path
     schema: str
@@ -40,7 +40,7 @@ class DbnFile(msgspec.Struct, frozen=True):
 
 
 def read_header(path: Path, place: str) -> DbnFile:
-    """Return what a file's header says. Raises DataError for a file that is not DBN."""
+    """Return a file's header. Raises DataError for a file that is not DBN or cut short."""
     head = b""
     try:
         for block in decompressed(path):
@@ -85,7 +85,7 @@ def read_metadata(stream: zstandard.ZstdDecompressionReader) -> databento_dbn.Me
 
 
 def check_whole(path: Path, place: str) -> int:
-    """Read a file to its end and return its records. Raises DataError where it is cut short."""
+    """Read a file to its end and return its record count. Raises DataError if it is cut short."""
     size, head = 0, b""
     try:
         for block in decompressed(path):
@@ -121,7 +121,7 @@ def digest(path: Path) -> str:
 
 @contextmanager
 def decoding(file: DbnFile, place: str) -> Iterator[None]:
-    """Turn what loader and catalog raise for damaged records into DataError."""
+    """Turn the errors of loader and catalog for damaged records into DataError."""
     try:
         yield
     except (ValueError, OSError, RuntimeError) as error:
@@ -147,7 +147,7 @@ def decompressed(path: Path) -> Iterator[bytes]:
                 if came > most:
                     raise DataError(
                         f"{path} unpacks to more than {most // 1_000_000:,} MB.",
-                        hint="Records of a market do not pack so densely: it is no data of one.",
+                        hint="Market data does not compress so well: this is not market data.",
                     )
                 yield content
                 compressed = frame.unused_data
@@ -156,7 +156,7 @@ def decompressed(path: Path) -> Iterator[bytes]:
 
 
 def header_size(head: bytes | bytearray) -> int:
-    """Return how many bytes stand before the first record; `head` begins the content."""
+    """Return the size of the header in bytes; `head` is the start of the content."""
     return PRELUDE + int.from_bytes(head[4:PRELUDE], "little")
 
 
@@ -177,7 +177,7 @@ def _cut_short(path: Path, place: str) -> DataError:
 
 
 class CompleteFile(msgspec.Struct, frozen=True):
-    """A file that is not cut short. `size` is bytes on the disk."""
+    """A file that was read to its end. `size` is bytes on the disk."""
 
     path: Path
     header: DbnFile
@@ -187,7 +187,7 @@ class CompleteFile(msgspec.Struct, frozen=True):
 
 
 def read_whole(path: Path, where: str) -> CompleteFile:
-    """Read a file to its end, and see it safe on the disk. Raises DataError where it is cut."""
+    """Read a file to its end and sync it to the disk. Raises DataError where it is cut short."""
     header = read_header(path, where)
     rows = check_whole(path, where)
     with path.open("rb") as file:
@@ -199,9 +199,9 @@ RECORDS = 100_000
 
 
 def slices(path: Path, folder: Path, records: int = RECORDS) -> Iterator[Path]:
-    """Yield files in `folder` of at most `records` each, in order. A file is gone after its turn.
+    """Yield files in `folder` of at most `records` records each, in order.
 
-    The file must be whole, as `check_whole` sees to.
+    Each is removed when the next is requested. The source must be complete (`check_whole`).
     """
     for number, content in enumerate(_contents(path, records)):
         part = folder / f"{number}.dbn.zst"
@@ -211,7 +211,7 @@ def slices(path: Path, folder: Path, records: int = RECORDS) -> Iterator[Path]:
 
 
 def _contents(path: Path, records: int) -> Iterator[bytes]:
-    """Yield header and records of each slice; of a file without records nothing."""
+    """Yield header and records of each slice; nothing for a file without records."""
     buffered = bytearray()
     header, size = b"", 0
     for block in decompressed(path):

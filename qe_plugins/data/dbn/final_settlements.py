@@ -21,8 +21,8 @@ def read_settlements(
 ) -> dict[str, Settlement]:
     """Return the final settlement of each contract that `statistics` files have, by its id.
 
-    It is the one of the day of expiry, the last that was published of it and a final one before a
-    preliminary one. Raises DataError for a file that is cut short.
+    It is the last one published for the day of expiry; a final price goes before a preliminary
+    one. Raises DataError for a file that is cut short.
     """
     named = {str(one.id.symbol): one for one in contracts}
     roots = sorted({one.underlying for one in contracts})
@@ -39,7 +39,7 @@ def read_settlements(
 
 
 def write_settlements(files: Iterable[Path], folder: Path) -> int:
-    """Write what `files` say of a catalog's contracts into its folder; return how many settle."""
+    """Write the settlements of a catalog's contracts into its folder; return their number."""
     every = ParquetDataCatalog(str(folder)).instruments()
     found = read_settlements(files, [one for one in every if isinstance(one, FuturesContract)])
     write(folder, found)
@@ -47,7 +47,7 @@ def write_settlements(files: Iterable[Path], folder: Path) -> int:
 
 
 def _is_last(one: Statistic, expiry: int) -> bool:
-    """Say whether a settlement is that of the last day; older feeds do not name the day."""
+    """Say whether a settlement is of the last day; older feeds do not state the day."""
     if one.price == databento_dbn.UNDEF_PRICE or (one.flags != UNMARKED and one.flags & INTRADAY):
         return False
     return one.ts >= expiry if one.day is None else one.day == expiry_day(expiry)

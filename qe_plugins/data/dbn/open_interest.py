@@ -11,12 +11,12 @@ import polars as pl
 from qe_plugins.data.dbn.statistics import read_statistics
 from qe_plugins.errors import DataError
 
-UNSAID = 2**31 - 1  # version 1 of the format; later ones leave a larger number
+UNSAID = 2**31 - 1  # undefined in version 1 of the format; later versions use a larger number
 SCHEMA = {"contract": pl.String, "ts": pl.Int64, "open_interest": pl.Int64}
 
 
 def read_interest(files: Iterable[Path], root: str) -> pl.DataFrame:
-    """Return open interest by the time it was published: contract, ts (UTC ns), open_interest.
+    """Return open interest by time of publication: contract, ts (UTC ns), open_interest.
 
     Raises DataError where the files hold none.
     """

@@ -1,7 +1,7 @@
-"""Every record of a Databento file looked at before any is used.
+"""Check every record of a Databento file before any is used.
 
-The engine's loader ends the process for some wrong records, and takes others for prices: so a file
-is read to its end here, and the first wrong record is named with its number and its field.
+The engine's loader ends the process for some invalid records and accepts others as prices. So a
+file is read to its end here, and the first invalid record is reported by number and field.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from qe_plugins.data.dbn.files import PRELUDE, check_whole, decompressed, header_size, read_header
 from qe_plugins.errors import DataError
 
-BATCH = 100_000  # records looked at together
+BATCH = 100_000  # records checked at a time
 UNDEFINED = 2**63 - 1
 MOST_PRICE = 10**16  # of 1e-9 points: ten million
 MOST_VOLUME = 10**12
@@ -31,7 +31,7 @@ type Columns = np.ndarray[Any, np.dtype[Any]]
 
 
 class RecordType(msgspec.Struct, frozen=True):
-    """How records of a schema look: their type in the header, and their layouts by size."""
+    """Record type of a schema, and the layouts of its versions by size in bytes."""
 
     rtype: int
     layouts: dict[int, Any]
@@ -58,10 +58,10 @@ KINDS = {
 
 
 def check_records(path: Path, place: str, name: str | None = None) -> int:
-    """Read a file to its end and return its records.
+    """Read a file to its end and return its record count.
 
-    Raises DataError, at `place`, where it is cut short, is no DBN, or holds a record that cannot
-    be: `name` (by default the path), record and field are said.
+    Raises DataError, at `place`, where it is cut short, not DBN, or holds an invalid record; the
+    message has `name` (by default the path), record number and field.
     """
     schema = read_header(path, place).schema
     rows = check_whole(path, place)
@@ -78,7 +78,7 @@ def check_records(path: Path, place: str, name: str | None = None) -> int:
 
 
 def _faults(records: Columns, schema: str, rtype: int) -> Iterator[tuple[str, Any]]:
-    """Yield each field that is looked at, and in which records it is wrong."""
+    """Yield each checked field with a mask of the records in which it is invalid."""
     size = records.dtype.itemsize // 4
     yield "length", records["length"] != size
     yield "rtype", records["rtype"] != rtype

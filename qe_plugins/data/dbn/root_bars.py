@@ -1,7 +1,7 @@
-"""Bars of a root's dated contracts, read from Databento files into one frame.
+"""Read the bars of a root's dated contracts from Databento files into one frame.
 
-Every record goes to the contract that its instrument id stood for on its day: ids are reused, and
-raw names come back after ten years. Spreads, options and continuous series are left out.
+Each record is assigned to the contract of its instrument id on its day. Spreads, options and
+continuous series are left out.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def read_bars(files: Iterable[Path], root: str) -> pl.DataFrame:
     found = sorted((one for one in frames if one.height), key=lambda one: one["ts"][0])
     frame = pl.concat(found or frames)
     if frame["ts"].is_sorted() and all(a["ts"][-1] < b["ts"][0] for a, b in pairwise(found)):
-        return frame  # the usual case: sorting would hold a ten-year tape twice
+        return frame  # the usual case: sorting would copy ten years of bars
     return frame.unique(["contract", "ts"], keep="last").sort("ts", "contract")
 
 

@@ -1,4 +1,4 @@
-"""Databento files as a tape: found, chosen, decoded once into the cache."""
+"""Databento files as a source: find them, select schemas, decode them once into the cache."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from qe_plugins.data.symbology.dataset import refuse_others
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import dated_key
 
-FORM = "2"  # of the decoded catalog; a change makes every cache anew
+FORM = "2"  # version of the decoded catalog; a change rebuilds every cache
 DEFINITION = "definition"
 SUFFIX = ".dbn.zst"
 
 
 def open_source(data: DataSettings, where: Where) -> tuple[str, Catalog]:
-    """Return the tape's name and its catalog, decoded on first use.
+    """Return the names of the configured files and their catalog, decoded on first use.
 
     The cache is keyed by the content of the files, so a changed file is decoded again. Raises
-    DataError for what is missing, cut short, not DBN, or a spliced continuous series.
+    DataError for files that are missing, cut short, not DBN, or a continuous series.
     """
     place = where("dbn")
     given = [Path(one).expanduser() for one in _listed(data.dbn)]
@@ -77,7 +77,7 @@ def _build(
 
 @contextmanager
 def _placed(place: str) -> Iterator[None]:
-    """Say in every DataError where the files were named."""
+    """Set the location of the setting in every DataError."""
     try:
         yield
     except DataError as error:
@@ -90,7 +90,7 @@ def _placed(place: str) -> Iterator[None]:
 def _refuse_left(
     left: Mapping[str, int], refused: Collection[str], files: Sequence[BarFile], place: str
 ) -> None:
-    """Raise DataError for bars of a decade of which the definitions know nothing."""
+    """Raise DataError for bars of a contract that no definition covers."""
     for name, first in left.items():
         if name not in refused and (key := dated_key(name, date.min)):
             raise DataError(
@@ -112,7 +112,7 @@ def _listed(given: str | list[str] | None) -> list[str]:
 
 
 def _dated_files(given: Sequence[Path], place: str) -> list[DbnFile]:
-    """Return the files by name. A folder's continuous files are passed over, a named one is not."""
+    """Return the files by name. Continuous files in a folder are skipped; a named one raises."""
     named = [read_header(path, place) for path in given if path.is_file()]
     found = [read_header(p, place) for one in given if not one.is_file() for p in _in(one, place)]
     records = [file for file in (*named, *found) if file.schema != DEFINITION]
@@ -124,7 +124,7 @@ def _dated_files(given: Sequence[Path], place: str) -> list[DbnFile]:
 
 
 def _schemas(present: set[str], data: DataSettings, where: Where) -> dict[RecordKind, str]:
-    """Return the schema to take each kind of record from."""
+    """Return the schema to use for each kind of record."""
     bars = {spec: schema for schema, spec in BAR_SCHEMAS.items() if schema in present}
     if data.bars not in bars:
         selection.refuse_absent_bars(bars, data, where)
@@ -162,7 +162,7 @@ def _spliced(file: DbnFile, place: str) -> DataError:
 
 def _no_definitions(place: str) -> DataError:
     return DataError(
-        "the files have no definitions, which say what a contract is.",
+        "the files have no definitions of their contracts.",
         where=place,
         hint="Add Databento's 'definition' file of the same symbols and days.",
     )

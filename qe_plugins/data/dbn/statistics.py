@@ -1,4 +1,4 @@
-"""What the exchange published of a root's contracts: one kind of record of a `statistics` file."""
+"""Read one kind of statistic, as published by the exchange, from a `statistics` file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qe_plugins.data.dbn.symbol_map import SymbolMap, name_on, symbol_map
 
 SCHEMA = "statistics"
 SECOND = 1_000_000_000
-BATCH = 100_000  # records looked at together
+BATCH = 100_000  # records read at a time
 LAYOUTS = {  # by the size of a record, which grew with version 3 of the format
     layout.itemsize: layout
     for layout in map(np.dtype, (databento_dbn.StatMsg._dtypes, databento_dbn.StatMsgV1._dtypes))
@@ -26,8 +26,10 @@ ADDED = int(databento_dbn.StatUpdateAction.NEW)
 
 
 class Statistic(msgspec.Struct, frozen=True, kw_only=True):
-    """One statement about a contract, `ESZ13`: `ts` is when it came (UTC nanoseconds), `day` the
-    trading day it is about where that is said, `price` in units of 1e-9."""
+    """One statistic of a contract, `ESZ13`; `price` is in units of 1e-9.
+
+    `ts` is the time of publication (UTC nanoseconds), `day` its trading day if stated.
+    """
 
     contract: str
     ts: int
@@ -38,7 +40,7 @@ class Statistic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_statistics(file: Path, kind: int, roots: Sequence[str]) -> Iterator[Statistic]:
-    """Yield what a file says of one kind of the roots' outright contracts, in the file's order.
+    """Yield the statistics of one kind of the roots' outright contracts, in the file's order.
 
     `kind` is a `databento_dbn.StatType`. Deletions are left out. Nothing for a file of another
     schema; raises DataError for a file that is cut short.

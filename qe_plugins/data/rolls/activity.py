@@ -1,4 +1,4 @@
-"""What traded in each session: volume, open interest and closes of a root's contracts."""
+"""Volume, open interest and closes of a root's contracts, by session."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SECOND = 1_000_000_000
 class Activity(msgspec.Struct, frozen=True):
     """A root's bars, each with the date of its session, and the files they came from.
 
-    `daily` are the vendor's bars of UTC days, `intraday` shorter ones: of several lengths those
-    that cover most sessions, else the finest. One of the two may be None.
-    Frames have the columns of `read_bars` and `session`.
+    `daily` are the vendor's bars of UTC days, `intraday` shorter ones: of several lengths the one
+    that covers most sessions, else the shortest. One of the two may be None. Frames have the
+    columns of `read_bars` and `session`.
     """
 
     root: str
@@ -41,7 +41,7 @@ class Activity(msgspec.Struct, frozen=True):
 
     @property
     def bars(self) -> pl.DataFrame:
-        """Return the bars that cover most sessions, the intraday ones where both do."""
+        """Return the bars that cover most sessions; intraday bars if equal."""
         frames = [frame for frame in (self.intraday, self.daily) if frame is not None]
         return max(frames, key=_sessions)
 
@@ -64,10 +64,10 @@ class Activity(msgspec.Struct, frozen=True):
         return _figures(published.sort("ts"), "open_interest")
 
     def prices(self, day: date, before: str, after: str) -> PricePair | None:
-        """Return what two contracts (ids) cost at one time of a session, in points.
+        """Return the prices of two contracts (ids) at one time of a session, in points.
 
-        That is the last bar in which both traded, where it lies in the last hour; else their
-        closes of the day, else any earlier bar; None where one did not trade at all.
+        Taken from the last bar in which both traded if it is in the last hour; else their daily
+        closes, else any earlier bar; None where one did not trade at all.
         """
         session = session_on(self.root, day)
         bar = _last_common(self.intraday, day, before, after)
@@ -79,7 +79,7 @@ class Activity(msgspec.Struct, frozen=True):
 
 
 def open_activity(places: Sequence[Path], root: str) -> Activity:
-    """Return what Databento files, in folders or named, hold of a root.
+    """Return the activity of a root in Databento files, given as folders or files.
 
     Raises DataError where they have no bars of it.
     """
@@ -110,7 +110,7 @@ def _sessions(frame: pl.DataFrame) -> int:
 
 
 def _by_session(frame: pl.DataFrame, root: str) -> pl.DataFrame:
-    """Add the session of each `ts`; a moment between sessions counts to the next one."""
+    """Add the session of each `ts`; a time between sessions counts to the next one."""
     known = sessions(root, _first(frame), _last(frame) + timedelta(days=10))
     closes = np.array([_nanoseconds(one.close) for one in known])
     dates = pl.Series([one.date for one in known], dtype=pl.Date)

@@ -1,4 +1,4 @@
-"""The roll calendar of a root, worked out from the data and kept beside it."""
+"""Compute a root's roll calendar from data, and store it beside the data."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ FIRST, LAST = date(2010, 6, 7), date(2034, 12, 29)  # of calendars that need no 
 
 
 def rolls_of(activity: Activity, rule: Rule) -> RollCalendar:
-    """Return the calendar of all that was traded, up to the session after the last, with prices.
+    """Return the calendar of all sessions in the data and the one after the last, with prices.
 
-    By rule `calendar` it is that of all years, with prices where there are any. Raises DataError
-    where the files lack what the rule needs.
+    By rule `calendar` it covers all years, with prices where the data has them. Raises DataError
+    where the files lack the figures that the rule needs.
     """
     if rule is Rule.CALENDAR:
         return with_prices(rolls_by_date(activity.root), activity)
@@ -45,7 +45,7 @@ def rolls_by_date(root: str) -> RollCalendar:
 
 
 def with_prices(calendar: RollCalendar, activity: Activity) -> RollCalendar:
-    """Return a calendar with the price pair of each roll, from the session that decided it."""
+    """Return a calendar with the prices of each roll, taken from the session that decided it."""
     rolls = tuple(
         replace(roll, prices=activity.prices(roll.known, roll.before, roll.after))
         for roll in calendar.rolls
@@ -54,9 +54,9 @@ def with_prices(calendar: RollCalendar, activity: Activity) -> RollCalendar:
 
 
 def clip(calendar: RollCalendar, start: date | None, end: date | None) -> RollCalendar:
-    """Return the part of a calendar between two days, as far as it reaches.
+    """Return the part of a calendar between two days, clipped to its own range.
 
-    Raises DataError where it does not reach into them.
+    Raises DataError where the ranges do not overlap.
     """
     first = max(start or calendar.start, calendar.start)
     last = min(end or calendar.end, calendar.end)
@@ -70,7 +70,7 @@ def clip(calendar: RollCalendar, start: date | None, end: date | None) -> RollCa
 
 
 def save(calendar: RollCalendar, files: Sequence[Path]) -> Path:
-    """Write a calendar beside the data and return where.
+    """Write a calendar beside the data and return its path.
 
     For files under the data folder, or without files, that is `rolls/` in it; for a user's own
     files, the cache.
@@ -84,7 +84,7 @@ def save(calendar: RollCalendar, files: Sequence[Path]) -> Path:
 
 
 def load(root: str, rule: Rule, files: Sequence[Path] = ()) -> RollCalendar:
-    """Return the calendar that `keep` wrote for these files; without files, of the data folder.
+    """Return the calendar that `save` wrote for these files; without files, of the data folder.
 
     Raises DataError where there is none.
     """
@@ -95,12 +95,12 @@ def load(root: str, rule: Rule, files: Sequence[Path] = ()) -> RollCalendar:
         raise DataError(
             f"no roll calendar: {error}.",
             where=str(path),
-            hint=f"Make it with 'qe data rolls {root} --rule {rule}'.",
+            hint=f"Create it with 'qe data rolls {root} --rule {rule}'.",
         ) from error
 
 
 def load_if_current(root: str, rule: Rule, places: Sequence[Path]) -> RollCalendar | None:
-    """Return what `keep` wrote beside the data folder; None where a file in `places` came later."""
+    """Return the calendar in the data folder; None where a file in `places` is newer."""
     path = _path(root, rule, ())
     with suppress(OSError, DataError):
         saved_at = path.stat().st_mtime

@@ -1,4 +1,4 @@
-"""A root's continuous series, read from the data with its roll calendar."""
+"""Build a root's continuous series from data and its roll calendar."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ContinuousSeries(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """Return what a reader must know of it."""
+        """Return the description for users: rule, adjustment, date and anchor."""
         how = "not adjusted" if self.adjust is Adjust.NONE else f"adjusted by {self.adjust}"
         by = self.rule.replace("_", " ")
         return (
@@ -45,7 +45,7 @@ class ContinuousSeries(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def document(self, *, with_bars: bool) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the series as the JSON document of `qe data continuous --json`."""
         metadata = {
             "label": self.label,
             "root": self.root,
@@ -67,9 +67,10 @@ def read_series(
     as_of: date | None = None,
     intraday: bool = False,
 ) -> ContinuousSeries:
-    """Return a root's series with nothing later than a session in it; by default, the last one.
+    """Return a root's series as known on the session `as_of`, by default the last one.
 
-    Raises DataError where there is no data by then, or a roll lacks prices to adjust by.
+    It holds nothing later. Raises DataError where there is no data by then, or a roll lacks prices
+    to adjust by.
     """
     activity = open_activity(places, root)
     known = [day for day in activity.days if as_of is None or day <= as_of]
@@ -121,7 +122,7 @@ def _intraday(activity: Activity) -> pl.DataFrame:
 
 
 def _of_sessions(activity: Activity) -> pl.DataFrame:
-    """Return one bar a session and contract."""
+    """Return one bar per session and contract."""
     return (
         activity.bars.sort("ts")
         .group_by("session", "contract", maintain_order=True)

@@ -1,4 +1,4 @@
-"""The one dataset that contracts, ticks and sessions are known of: CME Globex."""
+"""The one supported dataset, CME Globex: contract terms and sessions are known only for it."""
 
 from __future__ import annotations
 

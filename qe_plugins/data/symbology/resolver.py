@@ -1,7 +1,7 @@
-"""Which dated contracts a symbol stands for, and when.
+"""Resolve a symbol to dated contracts, by day.
 
-A parent or a continuous series resolves to instrument ids, and an id to a raw name; both only for
-an interval, since an id is unique only within a day and a raw name comes back after ten years.
+A parent or a continuous series resolves to instrument ids, and an id to a raw name. Both hold only
+for an interval: an id is unique only within a day, and a raw name repeats after ten years.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from qe_plugins.market.contract_key import ContractKey, dated_key
 
 
 class Interval(msgspec.Struct, frozen=True, order=True):
-    """What a symbol stood for from `start` up to, not including, `end` (UTC days)."""
+    """The symbol that another one stands for from `start` until `end`, exclusive (UTC days)."""
 
     start: date
     end: date
@@ -26,7 +26,7 @@ class Interval(msgspec.Struct, frozen=True, order=True):
 
 
 class Resolver(Protocol):
-    """Whoever can ask the vendor: `symbology.resolve`, which is free."""
+    """A client of the vendor's `symbology.resolve`, which is free."""
 
     def resolve(
         self, symbols: Sequence[str], stype_in: SType, stype_out: SType, start: date, end: date
@@ -35,7 +35,7 @@ class Resolver(Protocol):
 
 
 class SymbolSpan(msgspec.Struct, frozen=True, order=True):
-    """A dated contract and the UTC days, `end` exclusive, on which the symbol stood for it."""
+    """A dated contract and the UTC days, `end` exclusive, on which a symbol stands for it."""
 
     start: date
     end: date
@@ -81,7 +81,7 @@ def _overlap(ids: Interval, name: Interval) -> Interval | None:
 
 
 def _joined(spans: list[SymbolSpan]) -> list[SymbolSpan]:
-    """Join what touches, such as a contract's spans before and after its id changed."""
+    """Merge adjacent spans, such as a contract's before and after its id changed."""
     joined: dict[ContractKey, list[SymbolSpan]] = {}
     for span in spans:
         known = joined.setdefault(span.key, [])

@@ -1,4 +1,4 @@
-"""Symbols as other programs write them, each with the form that Databento takes."""
+"""Symbols in other vendors' notation, each with Databento's form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Answer = Callable[[re.Match[str]], tuple[str, str]]
 
 
 def explain(text: str) -> tuple[str, str]:
-    """Return what is wrong with a symbol and what to write instead."""
+    """Return an error message for a symbol, and a hint with the form to write."""
     for form, answer in MISTAKES:
         if found := re.fullmatch(form, text):
             return answer(found)

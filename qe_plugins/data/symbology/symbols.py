@@ -1,7 +1,7 @@
-"""What a symbol means to Databento: its text tells its type, so `stype_in` is never guessed.
+"""Parse Databento symbols: the text determines the type (`stype_in`).
 
 `ESZ3` is a raw name, `ES.FUT` and `ES.OPT` are parents, `ES.v.0` is a continuous series and digits
-are an instrument id. Anything else is refused with the form that was probably meant.
+are an instrument id. Anything else raises DataError with a suggestion.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Symbol(msgspec.Struct, frozen=True):
     root: str | None = None
 
     def key(self, on: date) -> ContractKey | None:
-        """Return the dated contract this names when read on a date, None where it names none."""
+        """Return the dated contract of a raw name as read on a date, None for other symbols."""
         return dated_key(self.text, on) if self.stype_in is SType.RAW else None
 
 
 def parse_symbol(text: str) -> Symbol:
-    """Return what a symbol is. Raises DataError with the right form for a mistaken one."""
+    """Return a symbol with its type. Raises DataError, with a suggestion, for an invalid one."""
     text = text.strip()
     if text.isdecimal():
         return Symbol(text, SType.ID)
@@ -62,7 +62,7 @@ def parse_symbol(text: str) -> Symbol:
 
 
 def feed_symbol(text: str) -> Symbol:
-    """Return a symbol as CME's feed takes it. Raises DataError for `ESU23`: one digit is a year."""
+    """Return a symbol as CME's feed accepts it. Raises DataError for two-digit years (`ESU23`)."""
     symbol = parse_symbol(text)
     if (key := symbol.key(date.min)) is not None and symbol.text != key.raw:
         raise DataError(
@@ -72,12 +72,12 @@ def feed_symbol(text: str) -> Symbol:
 
 
 def is_outright(raw: str) -> bool:
-    """Tell a dated future from the spreads and options that a parent also brings."""
+    """Say whether a raw name is a dated future, and not a spread or option of a parent."""
     return DATED.fullmatch(raw) is not None
 
 
 def instrument_id(key: ContractKey, venue: str) -> str:
-    """Return the id that our files and the engine use, `ESH15.XCME`."""
+    """Return the instrument id that catalogs and the engine use, `ESH15.XCME`."""
     return f"{key.name}.{venue}"
 
 

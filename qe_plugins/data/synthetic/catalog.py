@@ -1,4 +1,4 @@
-"""A generated tape as a catalog in a folder of its own, with the rolls that it is known to have."""
+"""Write generated data as a catalog in a folder of its own, with its known rolls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOTS: tuple[str, ...] = get_args(get_type_hints(SyntheticSettings)["root"])
 
 
 class Generated(msgspec.Struct, frozen=True, kw_only=True):
-    """A catalog that was written, or was there already: `made` tells. `bars` are one-minute."""
+    """A catalog of one-minute bars; `made` says whether it was written now or existed already."""
 
     catalog: Path
     label: str
@@ -36,7 +36,7 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def default_folder(settings: SyntheticSettings, roots: Sequence[str]) -> Path:
-    """Return where a tape goes by default: its settings are in the name."""
+    """Return the default folder; its name has the settings."""
     names = "-".join(roots)
     name = f"synth-{names}-{settings.start}-{settings.years}y-seed{settings.seed}"
     return state_dir.data_dir() / name
@@ -45,10 +45,10 @@ def default_folder(settings: SyntheticSettings, roots: Sequence[str]) -> Path:
 def generate(
     settings: SyntheticSettings, roots: Sequence[str], out: Path | None = None
 ) -> Generated:
-    """Write the tape of `roots` whole or not at all; those of one underlying share its price.
+    """Write the data of `roots`, all or nothing; roots of one underlying share a price path.
 
-    A catalog of the same settings that is there already is left as it is. Raises DataError for
-    another folder in its place, an unknown root, and one price for several underlyings.
+    An existing catalog of the same settings is not changed. Raises DataError for another folder of
+    its name, an unknown root, and one price for several underlyings.
     """
     _check(settings, roots)
     place = (out or default_folder(settings, roots)).absolute()

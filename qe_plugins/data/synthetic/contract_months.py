@@ -1,4 +1,4 @@
-"""Trading days and quarterly contract months of the generated tape, in Chicago's time."""
+"""Trading days and quarterly contract months of short generated data, in Chicago time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DAY_NS = 86_400 * SECOND
 
 
 class ContractMonth(msgspec.Struct, frozen=True):
-    """A contract month, and when it stops trading, UTC nanoseconds.
+    """A contract month; `expiry` is when it stops trading, UTC nanoseconds.
 
-    `leaves` is when a position must be gone where that is earlier, at first notice; else 0.
+    `leaves` is when positions must be closed if that is earlier (first notice), else 0.
     """
 
     key: ContractKey
@@ -85,7 +85,7 @@ def _observed(day: date) -> date:
 
 
 def _new_year(year: int) -> date:
-    """A New Year's Day on a Saturday is not made up for on the Friday, which ends a year."""
+    """Return the holiday; for a Saturday there is none on the Friday, which is in another year."""
     day = date(year, 1, 1)
     return day + DAY if day.weekday() == SUNDAY else day
 

@@ -1,6 +1,6 @@
-"""A generated tape: contracts of one underlying or of several, the same for the same settings.
+"""Generate bars of contracts of one underlying or several; equal settings give equal bars.
 
-It looks like a tape and is none: no edge found on it means anything.
+The data resembles a market and is none: an edge found on it means nothing.
 """
 
 from __future__ import annotations
@@ -37,16 +37,19 @@ from qe_plugins.data.synthetic.schedule import TapeSchedule, plan
 from qe_plugins.data.synthetic.volume import traded
 from qe_plugins.market.contract_key import ContractKey
 
-FORM = "3"  # of the generator; a change makes every cache again
-CARRY = 0.03  # a year: what the interest leaves after the dividends
+FORM = "3"  # version of the generator; a change rebuilds every cache
+CARRY = 0.03  # a year: interest less dividends
 LISTED = 456  # days before its expiry that a month is listed
 YEAR = 365 * DAY_NS
-BELOW = 0.35  # of the first price: how far below zero a price falls that is to
-WIDTH = 8  # sessions over which it does so, at most
+BELOW = 0.35  # of the first price: how far below zero a price of `through_zero` falls
+WIDTH = 8  # sessions of that fall, at most
 
 
 def open_source(settings: SyntheticSettings, where: Where) -> Catalog:
-    """Return the catalog of the generated tape, made on first use."""
+    """Return the catalog of the generated data, built on first use.
+
+    Raises DataError for settings that are not possible.
+    """
     place = where("synthetic")
     check_through_zero(settings, [settings.root], place)
     planned = plan(settings, where)
@@ -63,7 +66,7 @@ def open_source(settings: SyntheticSettings, where: Where) -> Catalog:
 def build(
     settings: SyntheticSettings, parts: Sequence[tuple[TapeSchedule, Sequence[str]]], folder: Path
 ) -> None:
-    """Write the catalog of a tape into `folder`; roots of a part share one underlying."""
+    """Write generated data as a catalog into `folder`; roots of a part share one underlying."""
     contracts: list[FuturesContract] = []
     rolls: dict[str, list[KnownRoll]] = {}
     for planned, roots in parts:
@@ -104,7 +107,7 @@ def _written(
 def _fall(
     settings: SyntheticSettings, planned: TapeSchedule, root: str, reel: PathCache
 ) -> np.ndarray | None:
-    """Return what is taken off the price in each minute of each session, in points; mostly none."""
+    """Return the points to subtract from the price in each minute of each session, or None."""
     if root not in settings.through_zero:
         return None
     middle, first = len(planned.days) // 2, float(price_of(settings, root))
@@ -118,7 +121,7 @@ def _fall(
 def _volumes(
     seed: int, month: ContractMonth, at: int, path: PricePath, share: np.ndarray
 ) -> np.ndarray:
-    """Return the contracts traded in each minute; each root of a tape has draws of its own."""
+    """Return the contracts traded in each minute; each root has random draws of its own."""
     spec = SPECS[month.key.root]
     entropy = [seed_of(seed, spec.underlying), month.key.year, month.key.month]
     seeds = np.random.SeedSequence(entropy, spawn_key=(100 + at,) if at else ())
@@ -134,7 +137,7 @@ def _bars(
     volumes: np.ndarray,
     fall: np.ndarray | None,
 ) -> pa.Table:
-    """Return the bars of one month, closing times as stamps; none where nothing was traded."""
+    """Return the bars of one month, stamped at their close; minutes without volume have none."""
     spec = SPECS[month.key.root]
     stamps, open_ = planned.stamps(days)
     kept = open_ & (volumes > 0) & (stamps <= month.expiry)

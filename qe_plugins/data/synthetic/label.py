@@ -1,4 +1,4 @@
-"""What a catalog of generated bars says of itself, so that nobody takes it for a market."""
+"""The SYNTHETIC label in a catalog of generated bars, shown wherever it is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SyntheticLabel(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """Return what a reader sees."""
+        """Return the label that users see."""
         *most, last = self.roots
         roots = f"{', '.join(most)} and {last}" if most else last
         return f"SYNTHETIC {roots} tape, seed {self.settings.seed} (not market data)"
@@ -31,13 +31,16 @@ class SyntheticLabel(msgspec.Struct, frozen=True):
 def write_label(
     folder: Path, made: SyntheticLabel, rolls: Mapping[str, Sequence[KnownRoll]]
 ) -> None:
-    """Leave the label, and the rolls known by root, in a catalog's folder."""
+    """Write the label, and the known rolls by root, into a catalog's folder."""
     for name, what in ((LABEL, {"label": made.label, "made": made}), (ROLLS, rolls)):
         (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(what)))
 
 
 def read_label(folder: Path, place: str) -> SyntheticLabel | None:
-    """Return how a catalog was generated, None where it was not."""
+    """Return how a catalog was generated, None for any other catalog.
+
+    Raises DataError, at `place`, for a label that cannot be read.
+    """
     file = folder / LABEL
     if not file.is_file():
         return None

@@ -1,7 +1,7 @@
-"""The price that all contract months of a generated tape share, and how much of it is traded.
+"""The price path that all contract months of generated data share, and its trading activity.
 
-Quiet nights, a U over the day, days that are wild in clusters (GARCH) and hours too (an AR(1) of
-log volatility); volume follows the hour and the size of the move.
+Volatility is low at night and U-shaped over the day, clusters by day (GARCH) and by half hour (an
+AR(1) of log volatility); volume follows the time of day and the size of the move.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ STEPS = np.array([0.04, 0.24, 0.24, 0.24, 0.24])  # of a minute's variance, up t
 OPENING_GAP = 0.15  # of a day's deviation, between one close and the next open
 SHOCK, MEMORY = 0.08, 0.90  # GARCH(1,1) of a day's variance around its mean
 CALM, WILD = 0.25, 9.0  # bounds of that variance
-BLOCK = 30  # minutes over which an hour's mood holds
-MOOD, MOODINESS = 0.9, 0.2  # AR(1) of its log
+BLOCK = 30  # minutes with one level of volatility
+MOOD, MOODINESS = 0.9, 0.2  # AR(1) of its log: coefficient and deviation
 # Minute of the session and relative deviation of a minute: 17:00, Asia, London, New York, close.
 HOURS = [
     *((0, 0.7), (60, 0.35), (480, 0.4), (545, 0.75), (690, 0.6), (805, 0.8), (870, 0.85)),
@@ -42,9 +42,9 @@ class PricePath(msgspec.Struct, frozen=True):
 
 
 class PathCache:
-    """The path session by session, kept only as far back as it is still asked for.
+    """The path session by session; sessions before the last request are dropped.
 
-    `volatility` is a year's, as in 0.16. Reels of one seed begin with the same sessions.
+    `volatility` is annual, as in 0.16. Paths of one seed start with the same sessions.
     """
 
     def __init__(self, seed: int, volatility: float) -> None:
@@ -89,7 +89,7 @@ def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> n
     last = 0.0
     for block, shock in enumerate(rng.normal(0, MOODINESS, mood.size)):
         last = mood[block] = MOOD * last + shock
-    even = MOODINESS**2 / (1 - MOOD**2)  # so that moods leave the mean variance as it is
+    even = MOODINESS**2 / (1 - MOOD**2)  # keeps the mean variance unchanged
     minutes = deviation * shape * np.repeat(np.exp(mood - even), BLOCK)
     moves: np.ndarray = rng.standard_normal((MINUTES, STEPS.size)) * np.sqrt(STEPS)
     moves *= minutes[:, None]
@@ -113,7 +113,7 @@ def _shape() -> np.ndarray:
 
 
 def _volume(shape: np.ndarray) -> np.ndarray:
-    """Return each minute's usual volume around one: it swings wider than the price does."""
+    """Return each minute's usual volume, with mean 1: it varies more than the price does."""
     wide: np.ndarray = shape**2
     wide /= wide.mean()
     return wide

@@ -1,4 +1,4 @@
-"""When the volume of a generated tape moves on: its rolls, known from how it was made."""
+"""The rolls of generated data, known from its volume by construction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class KnownRoll(msgspec.Struct, frozen=True):
 def known_rolls(
     planned: TapeSchedule, roots: Sequence[str], venue: str
 ) -> dict[str, list[KnownRoll]]:
-    """Return the rolls of each root, oldest first, as far as the tape has them."""
+    """Return the rolls of each root within the data, oldest first."""
     found: dict[str, list[KnownRoll]] = {root: [] for root in roots}
     for number in range(len(planned.months) - 1):
         ahead = np.flatnonzero(planned.share(number + 1) > planned.share(number))

@@ -1,4 +1,4 @@
-"""What a generated tape takes for each root: its contract's terms, and prices that look like it."""
+"""Contract terms, price level and volume of each root that can be generated."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SP500 = "S&P 500"
 class RootProfile(msgspec.Struct, frozen=True, kw_only=True):
     """One root. `tick` is in points, `multiplier` in USD a point, `volume` contracts a minute.
 
-    `price` is the first one where the settings have none, `wild` how much more its price moves than
-    the settings' volatility. `stops` is when its last day ends in Chicago.
+    `price` is the first price if the settings have none, `wild` a multiple of the settings'
+    volatility. `stops` is when trading ends on its last day, Chicago time.
     """
 
     underlying: str
@@ -101,7 +101,7 @@ SPECS = {
 
 
 def by_underlying(roots: Sequence[str]) -> dict[str, list[str]]:
-    """Return roots by what they are a future on, in the order given: those share one price."""
+    """Return roots by underlying, in the order given; roots of one underlying share a price."""
     found: dict[str, list[str]] = {}
     for root in roots:
         found.setdefault(SPECS[root].underlying, []).append(root)
@@ -109,7 +109,7 @@ def by_underlying(roots: Sequence[str]) -> dict[str, list[str]]:
 
 
 def check_through_zero(settings: SyntheticSettings, roots: Sequence[str], place: str) -> None:
-    """Raise DataError where the settings take a root through zero that is not one of `roots`."""
+    """Raise DataError where `through_zero` names a root that is an index or not in `roots`."""
     known = [one for one in roots if SPECS[one].asset != "INDEX"]
     for root in settings.through_zero:
         if root not in known:
@@ -123,7 +123,7 @@ def price_of(settings: SyntheticSettings, root: str) -> Decimal:
 
 
 def seed_of(seed: int, underlying: str) -> int:
-    """Return what the path of an underlying is drawn from: each has its own."""
+    """Return the random seed of an underlying's path: each has its own."""
     if underlying == SP500:
         return seed
     return int(np.random.SeedSequence([seed, crc32(underlying.encode())]).generate_state(1)[0])

@@ -1,7 +1,7 @@
-"""When the contract months of a generated tape trade: its sessions, their halts, the months.
+"""Sessions, halts and contract months of generated data.
 
-A short tape has New York's trading days and none of the exchange's exceptions. A tape of years has
-the exchange's own sessions, from the calendar that rolls and guardians go by.
+Short data has New York's trading days and no early closes or halts. Data of several years has the
+exchange's own sessions, from the same calendar as rolls and guardians.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 
 
 class TapeSchedule(msgspec.Struct, frozen=True):
-    """Sessions by their dates and UTC nanoseconds; `halts` has the start and end of one in each."""
+    """Sessions: dates, opens and closes (UTC ns); `halts` has start and end of one halt in each."""
 
     days: list[date]
     opens: np.ndarray
@@ -39,12 +39,12 @@ class TapeSchedule(msgspec.Struct, frozen=True):
     dust: float = 0.0  # a share that counts as none
 
     def share(self, number: int) -> np.ndarray:
-        """Return the part of each session's volume that month `number` has."""
+        """Return month `number`'s share of each session's volume, 0 to 1."""
         share = month_share(self.months, number, self.opens, self.least)
         return np.where(share > self.dust, share, 0.0)
 
     def stamps(self, sessions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return when each minute of some sessions closes, and whether there is trade in it."""
+        """Return when each minute of some sessions closes (UTC ns), and whether it is open."""
         stamps = self.opens[sessions][:, None] + np.arange(1, MINUTES + 1) * MINUTE
         start, end = self.halts[sessions].T[:, :, None]
         open_ = (stamps <= self.closes[sessions][:, None]) & ((stamps <= start) | (stamps > end))
@@ -52,9 +52,9 @@ class TapeSchedule(msgspec.Struct, frozen=True):
 
 
 def plan(settings: SyntheticSettings, where: Where, root: str | None = None) -> TapeSchedule:
-    """Return when a root trades, by default that of the settings.
+    """Return the schedule of a root, by default that of the settings.
 
-    Raises DataError where its days cannot be.
+    Raises DataError for an invalid start or too few contracts.
     """
     root = root or settings.root
     place = where("synthetic")

@@ -267,7 +267,7 @@ def test_futures_without_a_definition_are_said(qe, request_file, home):
 
     bought = qe("data", "get", request_file("[ESH4]", "[ohlcv-1m]"), "--max-cost", "1")
 
-    assert "left out, of which there is no definition: ESH14" in bought.out
+    assert "left out, without a definition: ESH14" in bought.out
 
 
 def test_files_that_contradict_each_other_make_no_catalog(qe, shared_data, tmp_path, home):
