@@ -1,4 +1,4 @@
-"""What `qe data` prints beside its tables cannot act on a terminal, whatever it was called with."""
+"""Text that `qe data` prints beside its tables never contains terminal escapes."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_sessions_without_bars_are_counted(december, tmp_path):
     assert "3 sessions have no bars: only a deadline can end a contract there" in said
 
 
-def test_the_calendar_is_kept_where_others_find_it(december, shared_data):
+def test_the_calendar_is_stored_beside_the_data(december, shared_data):
     shown = json.loads(qe("rolls", "ES", "--dbn", december, "--json"))
     files = open_activity([shared_data / "es_2013"], "ES").files
     calendar = load("ES", Rule.VOLUME, files)

@@ -1,4 +1,4 @@
-"""`qe data symbols` against a vendor that answers as the real one, through its own client."""
+"""`qe data symbols` against the fake vendor, through the vendor's own client."""
 
 from __future__ import annotations
 

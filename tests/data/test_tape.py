@@ -1,4 +1,4 @@
-"""A tape, whatever its source: what it says of itself, its order, its chunks, its window."""
+"""A tape of any source: its description, order, chunks and window."""
 
 from __future__ import annotations
 

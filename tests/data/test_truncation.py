@@ -1,4 +1,4 @@
-"""Copies of data that end at a moment have nothing later in any of their files."""
+"""Truncated copies of data hold nothing later than a moment in any file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A continuous series shows what was known, and moves as the contracts did."""
+"""A continuous series has only what was known, with the contracts' price changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roll calendars go forward, are complete, and know nothing but the past."""
+"""Roll calendars go forward, are complete, and depend on the past only."""
 
 from __future__ import annotations
 

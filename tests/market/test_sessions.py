@@ -1,4 +1,4 @@
-"""Sessions open and close when the exchange says, whatever the clocks do."""
+"""Sessions open and close at the exchange's times, also when clocks change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`configs/markets.yaml` is whole, and says what held on a day."""
+"""`configs/markets.yaml` is complete and dated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARKETS = Path(__file__).parents[2] / "configs" / "markets.yaml"
 SIX = ("ES", "MES", "NQ", "CL", "GC", "ZN")
 
 
-def test_the_six_roots_of_the_purchase_are_there():
+def test_the_six_core_roots_are_there():
     assert set(SIX) <= set(markets().roots)
 
 
@@ -31,7 +31,7 @@ def test_every_fee_and_margin_has_a_source_and_a_date(root):
     ("root", "tick_value"),
     [("ES", "12.5"), ("MES", "1.25"), ("NQ", "5"), ("CL", "10"), ("GC", "10"), ("ZN", "15.625")],
 )
-def test_a_tick_is_worth_what_the_exchange_says(root, tick_value):
+def test_a_tick_value_is_the_exchanges(root, tick_value):
     terms = market(root)
     assert terms.tick * terms.multiplier == Decimal(tick_value)
 

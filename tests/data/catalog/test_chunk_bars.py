@@ -19,7 +19,7 @@ def tape(tmp_path: Path) -> Tape:
     return opened(dbn=str(december_tape(tmp_path / "dbn")))
 
 
-def test_columns_are_the_records_of_a_piece(tape: Tape) -> None:
+def test_columns_are_the_records_of_a_chunk(tape: Tape) -> None:
     for chunk in tape.chunks():
         for bar_type in chunk.columns.bar_types:
             bars = chunk.columns.of(bar_type)
@@ -39,7 +39,7 @@ def test_a_contract_has_its_bars_alone(tape: Tape) -> None:
     assert chunk.columns.of_contract("ESZ99.XCME") == []
 
 
-def test_bars_that_a_piece_lacks_are_an_error(tape: Tape) -> None:
+def test_bars_that_a_chunk_lacks_are_an_error(tape: Tape) -> None:
     [chunk, *_] = tape.chunks()
     with pytest.raises(KeyError):
         chunk.columns.of("ESZ99.XCME-1-MINUTE-LAST-EXTERNAL")

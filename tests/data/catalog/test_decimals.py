@@ -1,4 +1,4 @@
-"""Decimals of a catalog as floats: the nearest ones, whatever the digits."""
+"""Decimals of a catalog as floats: the nearest ones, for any digits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_volume_is_exactly_itself(write: Write, values: list[Decimal]) -> None
 
 
 @pytest.mark.parametrize("scale", [2, 9, 12])
-def test_decimals_of_another_scale_are_told_apart(write: Write, scale: int) -> None:
+def test_decimals_of_another_scale_are_read_by_their_scale(write: Write, scale: int) -> None:
     assert read(write([Decimal("5000.25"), Decimal("-0.5")], scale)) == [5000.25, -0.5]
 
 

@@ -1,4 +1,4 @@
-"""Windows of a tape: they cover it without gap or overlap, and hold about what was asked for."""
+"""Windows of a tape: no gap, no overlap, and about the requested number of records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series that are woven of contracts' bars: what they are made of comes last at its instant."""
+"""Series spliced from contracts' bars: the source bars come last at their instant."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_front_is_each_contract_in_its_time_under_a_name_of_its_own(tape: Ta
     assert {of for of, _ in bars} == {OLD, NEW}
 
 
-def test_the_bars_it_is_woven_of_come_last_at_their_instant(tape: Tape) -> None:
+def test_the_bars_it_is_spliced_from_come_last_at_their_instant(tape: Tape) -> None:
     shared = 0
     for chunk in spliced(tape, (0, NEW)):  # first by its id
         for record, following in zip(chunk.records, chunk.records[1:], strict=False):

@@ -1,4 +1,4 @@
-"""What there is no data of is counted against the exchange's calendar."""
+"""Missing sessions and minutes are counted against the exchange's calendar."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_minutes_are_counted_from_the_first_bar_to_the_last(tmp_path: Path) -> N
     assert (one.minutes, one.minutes_with_data, one.whole) == (25, 15, True)
 
 
-def test_nobody_expects_a_minute_while_the_market_is_closed(tmp_path: Path) -> None:
+def test_no_minute_is_expected_while_the_market_is_closed(tmp_path: Path) -> None:
     last, first = minutes(5, 10, hour=21, first=50), minutes(7, 10, hour=23)
 
     one = found(tmp_path, [*last, *first])
@@ -51,7 +51,7 @@ def test_nobody_expects_a_minute_while_the_market_is_closed(tmp_path: Path) -> N
     assert (one.sessions, one.minutes, one.minutes_with_data) == (2, 20, 20)
 
 
-def test_a_window_that_was_asked_for_counts_whole(tmp_path: Path) -> None:
+def test_a_configured_window_counts_in_full(tmp_path: Path) -> None:
     day = dt.datetime(2024, 1, 2, 23, tzinfo=dt.UTC)  # as the session of the third opens
 
     one = found(tmp_path, minutes(4, 60), start=day, end=day + dt.timedelta(days=3))

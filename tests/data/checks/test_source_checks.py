@@ -1,4 +1,4 @@
-"""What no record may be is refused before the first bar, whatever the source."""
+"""Invalid records of any source are refused before the first bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever the vendor answers in place of an answer is one line, and nothing is bought twice."""
+"""An invalid response of the vendor is reported in one line, and nothing is bought twice."""
 
 from __future__ import annotations
 

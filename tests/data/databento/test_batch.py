@@ -1,4 +1,4 @@
-"""Large requests are batch jobs: submitted and billed once, whatever happens in between."""
+"""Large requests are batch jobs: submitted and billed once, also after failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A catalog is believed only where it is what the files say; files go in and out whole."""
+"""A catalog is used only if it matches the files; files are added and removed completely."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _foreign(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_missing, _emptied, _duplicated, _foreign])
-def test_a_catalog_that_is_not_what_was_made_is_refused(
+def test_a_changed_catalog_is_refused(
     qe, bought, damage: Callable[[Path], None]
 ) -> None:
     damage(bought.folder)

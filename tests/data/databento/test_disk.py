@@ -1,4 +1,4 @@
-"""A full disk costs nothing twice, and a stop is a stop."""
+"""A full disk causes no second charge, and an interruption ends the run."""
 
 from __future__ import annotations
 

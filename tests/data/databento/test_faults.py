@@ -1,4 +1,4 @@
-"""Each way in which the vendor fails: the right answer, or one clear error."""
+"""Each failure of the vendor leads to the right result or to one clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files on the disk: verified, imported, listed, made a catalog of."""
+"""Files on the disk: verified, imported, listed, built into a catalog."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_what_was_just_bought_verifies(qe, bought):
     assert report["files"] == 4
 
 
-def test_days_that_the_vendor_doubts_are_recalled(qe, request_file, gateway):
+def test_degraded_days_are_noted(qe, request_file, gateway):
     gateway.vendor.conditions = {dt.date(2013, 10, 15): "degraded"}
     qe("data", "get", request_file("[ESZ3, ESH4]", "[ohlcv-1m, definition]"), "--max-cost", "1")
 

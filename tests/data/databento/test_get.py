@@ -1,4 +1,4 @@
-"""A download: what it costs, what it brings, and that nothing is bought twice."""
+"""A download: its cost, its files, and that nothing is bought twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The download request file: what it means, and each mistake at its line."""
+"""The download request file: its meaning, and each mistake at its line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def load(tmp_path: Path, text: str):
     return load_request(tmp_path / "p.yaml")
 
 
-def test_the_missions_purchase_is_six_roots_over_ten_years():
+def test_the_core_request_is_six_roots_over_ten_years():
     root_requests = {
         root_request.root: root_request for root_request in load_request(CORE).root_requests()
     }

@@ -1,4 +1,4 @@
-"""The rules of money and days, for whatever numbers come."""
+"""Properties of spending and of days, for generated numbers."""
 
 from __future__ import annotations
 

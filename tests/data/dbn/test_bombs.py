@@ -1,4 +1,4 @@
-"""A small input that stands for gigabytes, or for years of work, is one line at once."""
+"""A small input that expands to gigabytes, or to years of work, fails at once in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qe_plugins.errors import ConfigError, DataError, QeError
 from qe_plugins.report import run_folder
 
 SOON = 5.0
-"""Seconds, on a machine that has other things to do."""
+"""Seconds, on a busy machine."""
 
 RUN = "name: desk\ndata: {synthetic: }\nstrategies: {}\n"
 

@@ -1,4 +1,4 @@
-"""Databento files: whole or refused, decoded once, under names that do not come back."""
+"""Databento files: complete or refused, decoded once, under unique names."""
 
 from __future__ import annotations
 

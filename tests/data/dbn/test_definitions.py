@@ -1,4 +1,4 @@
-"""Definitions become contracts: right ticks and multipliers, kinds apart, repeats gone."""
+"""Definitions become contracts: correct ticks, multipliers and kinds, each once."""
 
 from __future__ import annotations
 

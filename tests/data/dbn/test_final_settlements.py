@@ -95,7 +95,7 @@ def test_a_preliminary_price_is_better_than_none_and_says_so(folder: Path) -> No
         {"update_action": StatUpdateAction.DELETE},
         {"stat_type": StatType.FIXING_PRICE},
         {"instrument_id": 1099},  # the spread
-        {"instrument_id": 77},  # nobody knows
+        {"instrument_id": 77},  # in no header
     ],
 )
 def test_what_is_no_settlement_of_the_contract_is_passed_over(

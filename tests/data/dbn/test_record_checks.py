@@ -1,4 +1,4 @@
-"""A record that cannot be is named by file, number and field, and never reaches the loader."""
+"""An invalid record is reported by file, number and field, and never reaches the loader."""
 
 from __future__ import annotations
 

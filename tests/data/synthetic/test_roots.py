@@ -1,4 +1,4 @@
-"""A generated tape of several underlyings: each root with its own terms, sessions and prices."""
+"""Generated data of several underlyings: each root with its own terms, sessions and prices."""
 
 from __future__ import annotations
 

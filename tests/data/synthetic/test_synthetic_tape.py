@@ -1,4 +1,4 @@
-"""The generated tape: looks like ES, is the same everywhere, and says that it is no market data."""
+"""Generated data: resembles ES, is equal everywhere, and is labelled as no market data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A generated tape of years: forty contracts, known rolls, the exchange's days, one label."""
+"""Generated data of years: forty contracts, known rolls, the exchange's days, one label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the vendor has to sell: records by schema, and which instrument had which name when."""
+"""The fake vendor's data: records by schema, and the name of each instrument by day."""
 
 from __future__ import annotations
 

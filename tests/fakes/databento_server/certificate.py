@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 from an authority made for the occasion."""
+"""A certificate for 127.0.0.1 from a temporary authority."""
 
 from __future__ import annotations
 

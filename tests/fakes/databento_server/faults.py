@@ -1,4 +1,4 @@
-"""Things that go wrong at a vendor, put in the way of chosen requests."""
+"""Faults that the fake vendor injects into chosen requests."""
 
 from __future__ import annotations
 

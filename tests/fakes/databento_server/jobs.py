@@ -1,4 +1,4 @@
-"""The vendor's batch desk: jobs that are queued, done, listed, and downloaded again for free."""
+"""The fake vendor's batch jobs: queued, done, listed, and downloaded for free."""
 
 from __future__ import annotations
 

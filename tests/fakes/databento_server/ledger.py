@@ -1,4 +1,4 @@
-"""The vendor's own book: every request, what was served, and what it cost."""
+"""The fake vendor's log: every request, its status, bytes and cost."""
 
 from __future__ import annotations
 

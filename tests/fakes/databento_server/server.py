@@ -1,4 +1,4 @@
-"""The vendor's HTTPS server on 127.0.0.1: who may ask, how often, and how bytes leave the house."""
+"""The fake vendor's HTTPS server on 127.0.0.1: authentication, rate limits, transfer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendor's symbology: which pairs it takes, and what a name meant on which days."""
+"""The fake vendor's symbology: accepted pairs of types, and the meaning of a name by day."""
 
 from __future__ import annotations
 

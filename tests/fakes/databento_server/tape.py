@@ -1,4 +1,4 @@
-"""A small tape for sale: quarterly contracts with bars, definitions and statistics."""
+"""Small data for the fake vendor: quarterly contracts with bars, definitions, statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendor of the tests behaves as the vendor's own client expects."""
+"""The fake vendor behaves as the vendor's own client expects."""
 
 from __future__ import annotations
 

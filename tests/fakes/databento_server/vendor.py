@@ -1,4 +1,4 @@
-"""What the vendor answers, request by request: fields in, a reply out. No transport in here."""
+"""The fake vendor's responses: request fields in, reply out, without transport."""
 
 from __future__ import annotations
 
