@@ -86,20 +86,24 @@ def open_tape(data: DataSettings, where: Where) -> Tape:
     """
     if data.dbn is not None:
         name, catalog = dbn.open_source(data, where)
-        return _tape("dbn", f"Databento DBN {name} ({{}})", catalog, data, where)
+        return _select_tape("dbn", f"Databento DBN {name} ({{}})", catalog, data, where)
     if data.synthetic is not None:
         catalog = generator.open_source(data.synthetic, where)
         label = SyntheticLabel((data.synthetic.root,), data.synthetic).label
-        return _tape("synthetic", label, catalog, data, where)
+        return _select_tape("synthetic", label, catalog, data, where)
     folder = Path(data.catalog or "").expanduser()
     check_catalog(folder, where("catalog"))
     catalog = open_catalog(folder, where("catalog"))
     if synthetic := read_label(folder, where("catalog")):
-        return _tape("synthetic", synthetic.label, catalog, data, where)
-    return _tape("catalog", f"Parquet catalog {folder.resolve().name} ({{}})", catalog, data, where)
+        return _select_tape("synthetic", synthetic.label, catalog, data, where)
+    return _select_tape(
+        "catalog", f"Parquet catalog {folder.resolve().name} ({{}})", catalog, data, where
+    )
 
 
-def _tape(source: str, label: str, catalog: Catalog, data: DataSettings, where: Where) -> Tape:
+def _select_tape(
+    source: str, label: str, catalog: Catalog, data: DataSettings, where: Where
+) -> Tape:
     traded = {one.contract for one in catalog.series if one.groups} or set(catalog.contracts)
     roots = {name: catalog.contracts[name].underlying for name in traded}
     selection.refuse_refused(data, catalog.refused, roots, where)

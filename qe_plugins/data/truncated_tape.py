@@ -45,7 +45,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
             start=tape.start,
             chunk=tape.chunk,
             series=[(one.kind.value, one.name) for one in tape.series],
-            lasts=_lasts(tape),
+            lasts=_last_records(tape),
         )
 
 
@@ -109,12 +109,12 @@ def open_cut(outline: Outline, folder: Path, until: int) -> CutTape:
 
 def moments(tape: Tape) -> np.ndarray:
     """Return the distinct times of a tape's records (UTC ns), sorted."""
-    found = [_stamps(group) for one in tape.series for group in one.groups]
+    found = [_read_stamps(group) for one in tape.series for group in one.groups]
     every = np.unique(np.concatenate(found))
     return every[(every >= tape.start) & (every <= tape.end)]
 
 
-def _lasts(tape: Tape) -> dict[str, int]:
+def _last_records(tape: Tape) -> dict[str, int]:
     found: dict[str, int] = {}
     for one in tape.series:
         if span := row_groups.span(one.groups, tape.start, tape.end + 1):
@@ -122,6 +122,6 @@ def _lasts(tape: Tape) -> dict[str, int]:
     return found
 
 
-def _stamps(group: row_groups.RowGroup) -> np.ndarray:
+def _read_stamps(group: row_groups.RowGroup) -> np.ndarray:
     with pq.ParquetFile(group.file) as parquet:
         return times(parquet.read_row_group(group.index, columns=[STAMP], use_threads=False))

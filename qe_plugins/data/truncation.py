@@ -51,7 +51,7 @@ def cut_folder(folder: Path, until: int, target: Path, expiries: Mapping[str, in
             expired = {n: one for n, one in known.items() if expiries.get(n, until + 1) <= until}
             settlements.write(copy.parent, expired)
         elif file.name == ROLLS:
-            _cut_rolls(file, until, copy)
+            _truncate_rolls(file, until, copy)
         elif file.name.endswith(DBN):
             cut_dbn(file, until, copy)
         elif file.suffix == PARQUET:
@@ -76,7 +76,9 @@ def cut_parquet(file: Path, until: int, copy: Path) -> None:
     if groups and max(group.last for group in groups) <= until:
         _link_or_copy(file, copy)
         return
-    remaining = [table for group in groups for table in _remaining(file, group, until, defines)]
+    remaining = [
+        table for group in groups for table in _remaining_rows(file, group, until, defines)
+    ]
     remaining = [table for table in remaining if table.num_rows]
     if defines and remaining:
         past = [one for one in remaining if int(times(one)[0]) <= until]
@@ -106,7 +108,7 @@ def cut_dbn(file: Path, until: int, copy: Path) -> None:
             target.write(part[wanted].tobytes())
 
 
-def _remaining(
+def _remaining_rows(
     file: Path, group: row_groups.RowGroup, until: int, defines: bool
 ) -> Iterator[pa.Table]:
     """Yield the remaining rows of a row group: those known by `until`, then a first later one."""
@@ -149,7 +151,7 @@ def _first_of_each(records: np.ndarray, wanted: np.ndarray, seen: set[int]) -> n
     return first
 
 
-def _cut_rolls(file: Path, until: int, copy: Path) -> None:
+def _truncate_rolls(file: Path, until: int, copy: Path) -> None:
     day = np.datetime64(until, "ns").astype("datetime64[D]").item().isoformat()
     rolls: dict[str, list[Any]] = msgspec.json.decode(file.read_bytes())
     known = {root: [one for one in every if one["date"] <= day] for root, every in rolls.items()}

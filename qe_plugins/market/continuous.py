@@ -56,36 +56,36 @@ def segments(calendar: RollCalendar, as_of: date, adjust: Adjust) -> tuple[Segme
             )
         )
         end = roll.known
-        ratio, difference = _moved(roll, adjust, ratio, difference)
+        ratio, difference = _adjustment(roll, adjust, ratio, difference)
     found.append(
         Segment(contract=seen.first, start=seen.start, end=end, ratio=ratio, difference=difference)
     )
     return tuple(reversed(found))
 
 
-def continuous(bars: pl.DataFrame, stretches: tuple[Segment, ...]) -> pl.DataFrame:
+def continuous(bars: pl.DataFrame, parts: tuple[Segment, ...]) -> pl.DataFrame:
     """Return the adjusted bars of each segment's contract, one segment after the other.
 
     `bars` has contract, session, ts, prices in units of 1e-9, and volume. The answer has session,
     ts (UTC nanoseconds of the bar's open), contract, open, high, low, close (points), volume.
     """
-    return pl.concat([_stretch(bars, one) for one in stretches])
+    return pl.concat([_segment_bars(bars, one) for one in parts])
 
 
-def _stretch(bars: pl.DataFrame, one: Segment) -> pl.DataFrame:
+def _segment_bars(bars: pl.DataFrame, one: Segment) -> pl.DataFrame:
     name = one.contract.partition(".")[0]
     inside = pl.col("session").is_between(one.start, one.end)
     found = bars.filter((pl.col("contract") == name) & inside)
-    moved = [pl.Series(price, _moved_prices(found[price], one)) for price in PRICES]
+    moved = [pl.Series(price, _adjusted_prices(found[price], one)) for price in PRICES]
     return found.select("session", "ts", pl.lit(one.contract).alias("contract"), *moved, "volume")
 
 
-def _moved_prices(fixed: pl.Series, one: Segment) -> np.ndarray:
+def _adjusted_prices(fixed: pl.Series, one: Segment) -> np.ndarray:
     """Return points. NumPy divides exactly; Polars multiplies by an inexact 1e-9, off the tick."""
     return fixed.to_numpy() / NANO * float(one.ratio) + float(one.difference)
 
 
-def _moved(
+def _adjustment(
     roll: Roll, adjust: Adjust, ratio: Decimal, difference: Decimal
 ) -> tuple[Decimal, Decimal]:
     if adjust is Adjust.NONE:

@@ -53,10 +53,10 @@ def dated_key(name: str, on: date) -> ContractKey | None:
         return None
     root, letter, digits = found.groups()
     month = MONTH_LETTERS.index(letter) + 1
-    year = 2000 + int(digits) if len(digits) == 2 else _coming(int(digits), month, on)
+    year = 2000 + int(digits) if len(digits) == 2 else _next_year_of_digit(int(digits), month, on)
     return ContractKey(root, year, month)
 
 
-def _coming(digit: int, month: int, on: date) -> int:
+def _next_year_of_digit(digit: int, month: int, on: date) -> int:
     first = on.year if month >= on.month else on.year + 1
     return first + (digit - first) % 10

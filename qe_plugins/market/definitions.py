@@ -96,7 +96,7 @@ def disagreements(
     would make profits a hundred times too large.
     """
     if contract.kind is ContractKind.FUTURE:
-        yield from _impossible(contract)
+        yield from _impossible_figures(contract)
     roots = markets().roots
     terms = roots.get(contract.root)
     exchanges = {root.exchange for root in roots.values()}
@@ -104,34 +104,37 @@ def disagreements(
         return
     for multiplier in dict.fromkeys(multipliers):
         if multiplier != terms.multiplier:
-            yield _refusal(contract, "multiplier", multiplier, terms.multiplier)
+            yield _disagreement(contract, "multiplier", multiplier, terms.multiplier)
     if contract.kind is ContractKind.FUTURE and contract.tick and contract.tick != terms.tick:
-        yield _refusal(contract, "tick", contract.tick, terms.tick)
+        yield _disagreement(contract, "tick", contract.tick, terms.tick)
     if contract.kind is ContractKind.FUTURE and contract.key.letter not in terms.months:
-        yield _refusal(contract, "delivery month", contract.key.letter, terms.months)
+        yield _disagreement(contract, "delivery month", contract.key.letter, terms.months)
     if contract.exchange != terms.exchange:
-        yield _refusal(contract, "exchange", contract.exchange, terms.exchange)
+        yield _disagreement(contract, "exchange", contract.exchange, terms.exchange)
 
 
-def _impossible(contract: ContractDefinition) -> Iterator[DefinitionRefusal]:
+def _impossible_figures(contract: ContractDefinition) -> Iterator[DefinitionRefusal]:
     """Yield the figures with which no contract of any root can be traded."""
     for figure in ("tick", "multiplier"):
         value = getattr(contract, figure)
         if value is None or value <= 0:
-            stated = "is not stated" if value is None else f"cannot be {_written(value)}"
+            stated = "is not stated" if value is None else f"cannot be {_figure_text(value)}"
             yield DefinitionRefusal(name=contract.name, figure=figure, stated=stated)
     if contract.activation is not None and contract.expiry <= contract.activation:
         stated = f"{contract.expiry} is before its activation"
         yield DefinitionRefusal(name=contract.name, figure="expiry", stated=stated)
 
 
-def _refusal(
+def _disagreement(
     contract: ContractDefinition, figure: str, stated: object, expected: object
 ) -> DefinitionRefusal:
     return DefinitionRefusal(
-        name=contract.name, figure=figure, stated=_written(stated), expected=_written(expected)
+        name=contract.name,
+        figure=figure,
+        stated=_figure_text(stated),
+        expected=_figure_text(expected),
     )
 
 
-def _written(figure: object) -> str:
+def _figure_text(figure: object) -> str:
     return f"{figure:,f}" if isinstance(figure, Decimal) else str(figure)

@@ -37,7 +37,7 @@ def first_notice(key: ContractKey) -> date | None:
 
 def position_day(notice: date) -> date:
     """Return the business day whose closing positions may be assigned on first notice day."""
-    return _before(notice, 1)
+    return _business_day_before(notice, 1)
 
 
 def limit(key: ContractKey) -> date:
@@ -63,19 +63,19 @@ def _third_friday(key: ContractKey) -> date:
 
 def _third_before_25th(key: ContractKey) -> date:
     year, month = (key.year, key.month - 1) if key.month > 1 else (key.year - 1, 12)
-    return _before(_on_or_before(date(year, month, 25)), 3)
+    return _business_day_before(_on_or_before(date(year, month, 25)), 3)
 
 
 def _third_last(key: ContractKey) -> date:
-    return _before(_last_of_month(key.year, key.month), 2)
+    return _business_day_before(_last_of_month(key.year, key.month), 2)
 
 
 def _seventh_before_last(key: ContractKey) -> date:
-    return _before(_last_of_month(key.year, key.month), 7)
+    return _business_day_before(_last_of_month(key.year, key.month), 7)
 
 
 def _second_after_last_trade(key: ContractKey) -> date:
-    return _before(last_trade(key), -2)
+    return _business_day_before(last_trade(key), -2)
 
 
 def _last_of_month_before(key: ContractKey) -> date:
@@ -106,7 +106,7 @@ def _on_or_before(day: date) -> date:
     return days[bisect_right(days, day) - 1]
 
 
-def _before(day: date, count: int) -> date:
+def _business_day_before(day: date, count: int) -> date:
     """Return the business day `count` before a business day, after it where negative."""
     days = _business_days()
     return days[bisect_left(days, day) - count]

@@ -21,34 +21,34 @@ CHICAGO = ZoneInfo("America/Chicago")
 def closes(name: str, first: date, last: date) -> dict[date, time]:
     """Return the close of each day of a calendar, Chicago time, both ends inclusive."""
 
-    def asked() -> dict[date, time]:
+    def compute() -> dict[date, time]:
         from pandas_market_calendars import get_calendar
 
         schedule = get_calendar(name).schedule(first, last)
         return {at.date(): at.time() for at in schedule["market_close"].dt.tz_convert(CHICAGO)}
 
-    return _kept(f"{name} closes {first} {last}", dict[date, time], asked)
+    return _cached(f"{name} closes {first} {last}", dict[date, time], compute)
 
 
 @lru_cache(maxsize=8)
 def days(name: str, first: date, last: date) -> list[date]:
     """Return the days of a calendar, oldest first, both ends inclusive."""
 
-    def asked() -> list[date]:
+    def compute() -> list[date]:
         from pandas_market_calendars import get_calendar
 
         return [stamp.date() for stamp in get_calendar(name).valid_days(first, last)]
 
-    return _kept(f"{name} days {first} {last}", list[date], asked)
+    return _cached(f"{name} days {first} {last}", list[date], compute)
 
 
-def _kept[T](what: str, kind: type[T], asked: Callable[[], T]) -> T:
+def _cached[T](what: str, kind: type[T], compute: Callable[[], T]) -> T:
     """Return the cached value for this version of the package, else compute and store it."""
     called = f"{what} {version('pandas-market-calendars')}.json".replace(" ", "-")
     file = state_dir.cache_dir() / "calendars" / called
     with suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode(file.read_bytes(), type=kind)
-    found = asked()
+    found = compute()
     with suppress(OSError):  # the cache is optional
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(f".{os.getpid()}.part")

@@ -97,13 +97,13 @@ def roll_calendar(
     day. `days` must be sessions only: no stub of a Sunday evening.
     """
     contracts = listed(root, days[0])
-    first = _first(contracts, days[0], figures.get(days[0], {}))
+    first = _first_front(contracts, days[0], figures.get(days[0], {}))
     front, following, last = first, next(contracts), last_session(first)
     rolls = []
     for known, day in pairwise(days):
-        reason = _reached(rule, front) if day > last else None
-        overtaken = _overtaken(rule, known, figures.get(known, {}), front, following)
-        if overtaken and _is_whole(root, day):
+        reason = _deadline_reason(rule, front) if day > last else None
+        overtaken = _figure_reason(rule, known, figures.get(known, {}), front, following)
+        if overtaken and _is_full_session(root, day):
             reason = overtaken
         if reason:
             before, after = contract_id(front), contract_id(following)
@@ -120,7 +120,7 @@ def roll_calendar(
     )
 
 
-def _first(
+def _first_front(
     contracts: Iterator[ContractKey], day: Date, figures: Mapping[ContractKey, int]
 ) -> ContractKey:
     """Return the first contract that may be held on a day, of those with figures if any has."""
@@ -137,7 +137,7 @@ def last_session(key: ContractKey) -> Date:
     The session after it, on which positions are rolled, has no early close.
     """
     rolled = shifted(key.root, limit(key), 1 - market(key.root).hold_until)
-    while not _is_whole(key.root, rolled):
+    while not _is_full_session(key.root, rolled):
         rolled = shifted(key.root, rolled, -1)
     return shifted(key.root, rolled, -1)
 
@@ -150,7 +150,7 @@ def sessions_left(key: ContractKey, day: Date) -> int:
     return max(len(sessions(key.root, day, last_session(key))) - 1, 0)
 
 
-def _is_whole(root: str, day: Date) -> bool:
+def _is_full_session(root: str, day: Date) -> bool:
     session = session_on(root, day)
     return session is not None and not session.early
 
@@ -160,7 +160,7 @@ def contract_id(key: ContractKey) -> str:
     return f"{key}.{market(key.root).exchange}"
 
 
-def _overtaken(
+def _figure_reason(
     rule: Rule,
     known: Date,
     figures: Mapping[ContractKey, int],
@@ -174,7 +174,7 @@ def _overtaken(
     return f"{what} on {known}: {following} {theirs:,} > {front} {ours:,}"
 
 
-def _reached(rule: Rule, front: ContractKey) -> str:
+def _deadline_reason(rule: Rule, front: ContractKey) -> str:
     by = "calendar" if rule is Rule.CALENDAR else "deadline"
     ends = "last trade" if limit(front) == last_trade(front) else "first notice"
     count = len(sessions(front.root, last_session(front), limit(front))) - 1

@@ -125,15 +125,15 @@ def _table_of(root: str, start: date, end: date) -> _Table:
             where=root,
             hint=f"They are known from {FIRST + MARGIN} to {LAST - MARGIN}.",
         )
-    return _table(market(root).sessions, os.getcwd())
+    return _load_table(market(root).sessions, os.getcwd())
 
 
 @lru_cache(maxsize=8)
-def _table(name: str, _folder: str) -> _Table:
+def _load_table(name: str, _folder: str) -> _Table:
     terms = markets().sessions[name]
     listed = holidays.closes(terms.calendar, FIRST, LAST)
     closes = {d: at for d, at in listed.items() if not _is_closed(terms, d)}
-    found = [_session(terms, d, at, closes) for d, at in closes.items()]
+    found = [_build_session(terms, d, at, closes) for d, at in closes.items()]
     return _Table(found, [one.date for one in found], [one.close for one in found])
 
 
@@ -142,16 +142,16 @@ def _is_closed(terms: SpecFamily, day: date) -> bool:
     return known is not None and known.closed
 
 
-def _session(terms: SpecFamily, day: date, listed: time, closes: dict[date, time]) -> Session:
+def _build_session(terms: SpecFamily, day: date, listed: time, closes: dict[date, time]) -> Session:
     hours = latest(terms.hours, day, lambda one: one.since)
     corrected = terms.days.get(day.isoformat())
     usual = time.fromisoformat(hours.close)
-    close = _close(corrected, _listed(terms, day, listed), usual)
+    close = _session_close(corrected, _corrected_close(terms, day, listed), usual)
     before = closes.get(day - DAY)
     opens = hours.open if before == CALENDAR_CLOSE else hours.after_closed or hours.open
     opens = corrected.open if corrected and corrected.open else opens
-    open_, close_ = _at(day - DAY, time.fromisoformat(opens)), _at(day, close)
-    halts = (_break(text, day, usual) for text in hours.breaks)
+    open_, close_ = _chicago_time(day - DAY, time.fromisoformat(opens)), _chicago_time(day, close)
+    halts = (_parse_break(text, day, usual) for text in hours.breaks)
     early = close < usual
     return Session(
         date=day,
@@ -163,7 +163,7 @@ def _session(terms: SpecFamily, day: date, listed: time, closes: dict[date, time
     )
 
 
-def _listed(terms: SpecFamily, day: date, listed: time) -> time:
+def _corrected_close(terms: SpecFamily, day: date, listed: time) -> time:
     """Return the close that the calendar lists, or its correction for those years."""
     for one in terms.early:
         if one.since <= day < one.until and listed == time.fromisoformat(one.listed):
@@ -171,20 +171,20 @@ def _listed(terms: SpecFamily, day: date, listed: time) -> time:
     return listed
 
 
-def _close(corrected: SpecialDay | None, listed: time, usual: time) -> time:
+def _session_close(corrected: SpecialDay | None, listed: time, usual: time) -> time:
     if corrected and corrected.close:
         return time.fromisoformat(corrected.close)
     return usual if listed == CALENDAR_CLOSE else min(listed, usual)
 
 
-def _break(text: str, day: date, close: time) -> Break:
+def _parse_break(text: str, day: date, close: time) -> Break:
     """Return a halt; one that starts after the close is on the evening before."""
     start, end = (time.fromisoformat(part) for part in text.split("-"))
     on = day - DAY if start > close else day
-    return Break(_at(on, start), _at(on, end))
+    return Break(_chicago_time(on, start), _chicago_time(on, end))
 
 
-def _at(day: date, chicago: time) -> datetime:
+def _chicago_time(day: date, chicago: time) -> datetime:
     return datetime.combine(day, chicago, CHICAGO).astimezone(UTC)
 
 

@@ -172,7 +172,7 @@ def markets() -> MarketSpecs:
 
     Raises ConfigError where it is missing or invalid.
     """
-    return _markets(os.getcwd())
+    return _load_markets(os.getcwd())
 
 
 def market(root: str) -> RootSpec:
@@ -185,7 +185,7 @@ def market(root: str) -> RootSpec:
 
 
 @lru_cache(maxsize=8)
-def _markets(folder: str) -> MarketSpecs:
+def _load_markets(folder: str) -> MarketSpecs:
     root = project.find_root(Path(folder))
     for place in [*([root] if root else []), *map(Path, filter(None, sys.path))]:
         if (place / FILE).is_file():

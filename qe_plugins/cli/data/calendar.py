@@ -76,16 +76,18 @@ def _special_hours(opens: str | None, closes: str | None) -> str:
 
 
 def _session_document(root: str, day: date, session: Session | None) -> dict[str, object]:
-    opens = _both(_next_open(root, session.date if session else day, session))
+    opens = _in_both_zones(_next_open(root, session.date if session else day, session))
     if session is None:
         return {"root": root, "date": day, "trades": False, "next_open": opens}
     return {
         "root": root,
         "date": session.date,
         "trades": True,
-        "open": _both(session.open),
-        "close": _both(session.close),
-        "breaks": [{"start": _both(b.start), "end": _both(b.end)} for b in session.breaks],
+        "open": _in_both_zones(session.open),
+        "close": _in_both_zones(session.close),
+        "breaks": [
+            {"start": _in_both_zones(b.start), "end": _in_both_zones(b.end)} for b in session.breaks
+        ],
         "early_close": session.early,
         "reason": session.reason,
         "next_open": opens,
@@ -99,7 +101,7 @@ def _next_open(root: str, day: date, session: Session | None) -> datetime:
     return next_session(root, session.close if session else noon).open
 
 
-def _both(moment: datetime) -> dict[str, str]:
+def _in_both_zones(moment: datetime) -> dict[str, str]:
     from qe_plugins.market.sessions import CHICAGO
 
     chicago = moment.astimezone(CHICAGO)

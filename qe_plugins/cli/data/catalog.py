@@ -29,7 +29,9 @@ def catalog(rebuild: bool, as_json: bool) -> None:
     from qe_plugins.data.databento.manifest import manifest_stores
 
     if rebuild:
-        built = [one for store in manifest_stores() if (one := _rebuilt(store.manifest.dataset))]
+        built = [
+            one for store in manifest_stores() if (one := _rebuild_locked(store.manifest.dataset))
+        ]
         if as_json:
             print_json(built)
         else:
@@ -46,7 +48,7 @@ def catalog(rebuild: bool, as_json: bool) -> None:
         echo("\n".join(folders) or "There is no catalog yet.")
 
 
-def _rebuilt(dataset: str) -> CatalogSummary | None:
+def _rebuild_locked(dataset: str) -> CatalogSummary | None:
     from qe_plugins.data.databento import catalog_builder
     from qe_plugins.data.databento.manifest import locked
 

@@ -76,7 +76,7 @@ def _print_series(series: ContinuousSeries, out: Path | None) -> None:
     print_rows(("from", "to", "contract", "times", "plus"), moves)
     echo(f"{series.bars.height:,} bars, the last of them:")
     last = series.bars.tail(5).drop("ts")
-    print_rows(last.columns, [_rounded(row) for row in last.iter_rows()])
+    print_rows(last.columns, [_rounded_row(row) for row in last.iter_rows()])
     echo(
         f"written to {shown(str(out))}"
         if out
@@ -84,5 +84,5 @@ def _print_series(series: ContinuousSeries, out: Path | None) -> None:
     )
 
 
-def _rounded(row: tuple[object, ...]) -> list[object]:
+def _rounded_row(row: tuple[object, ...]) -> list[object]:
     return [f"{value:.4f}" if isinstance(value, float) else value for value in row]

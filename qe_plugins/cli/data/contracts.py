@@ -42,7 +42,7 @@ def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> N
             hint="Roots are written as ES or NQ; without any, all are shown.",
         )
     if as_json:
-        listed = [asdict(one) | _dates(one) for one in defined.contracts]
+        listed = [asdict(one) | _rule_dates(one) for one in defined.contracts]
         wrong = [f"{one.message} {one.hint}" for one in damaged]
         print_json({"contracts": listed, "refused": defined.refused, "damaged": wrong})
     else:
@@ -57,7 +57,7 @@ def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> N
         )
 
 
-def _dates(contract: ContractDefinition) -> dict[str, date | None]:
+def _rule_dates(contract: ContractDefinition) -> dict[str, date | None]:
     """Return last trade and first notice by rule; None for roots without rules."""
     from qe_plugins.market.expiry import first_notice, last_trade
     from qe_plugins.market.specs import markets
@@ -77,20 +77,20 @@ def _print_contracts(defined: Defined) -> None:
         if one.kind != "future":
             others.setdefault((one.root, one.kind), []).append(one)
     for (root, kind), listed in others.items():
-        echo(f"{root}: {len(listed):,} {kind}s, {'; '.join(_ticks(listed))}")
+        echo(f"{root}: {len(listed):,} {kind}s, {'; '.join(_tick_texts(listed))}")
     for root in dict.fromkeys(one.root for one in futures):
         _print_terms(root)
 
 
 def _contract_row(one: ContractDefinition) -> tuple[object, ...]:
-    notice = str(_dates(one)["first_notice"] or "-")
+    notice = str(_rule_dates(one)["first_notice"] or "-")
     terms = (one.tick, one.multiplier, _tick_value(one))
     return (one.id, one.raw, *terms, one.expiry, notice, _by_rule(one), one.definitions)
 
 
 def _by_rule(contract: ContractDefinition) -> str:
     """Return "as expiry", or the last trading day by rule if it differs."""
-    last = _dates(contract)["last_trade"]
+    last = _rule_dates(contract)["last_trade"]
     if last is None:
         return "no rule"
     return "as expiry" if last == contract.expiry.date() else f"{last}"
@@ -119,12 +119,12 @@ def _tick_value(contract: ContractDefinition) -> object:
     return f"{contract.tick * contract.multiplier:f}".rstrip("0").rstrip(".")
 
 
-def _ticks(listed: list[ContractDefinition]) -> list[str]:
+def _tick_texts(listed: list[ContractDefinition]) -> list[str]:
     """Return each distinct tick and multiplier of contracts as text."""
-    said = dict.fromkeys((o.tick, o.tick_limit, o.tick_above, o.multiplier) for o in listed)
+    distinct = dict.fromkeys((o.tick, o.tick_limit, o.tick_above, o.multiplier) for o in listed)
     return [
         f"tick {tick if tick is not None else 'not stated'}"
         + (f" up to {limit}, then {above}" if limit is not None else "")
         + (f", multiplier {multiplier}" if multiplier is not None else "")
-        for tick, limit, above, multiplier in said
+        for tick, limit, above, multiplier in distinct
     ]

@@ -27,7 +27,7 @@ def asking() -> Iterator[Callable[[int], Callable[[], None]]]:
     from rich import progress as rich
 
     columns = (rich.TextColumn("asking for prices"), rich.BarColumn(), rich.MofNCompleteColumn())
-    screen = _console()
+    screen = _error_console()
     hidden = not screen.is_terminal
     with rich.Progress(*columns, console=screen, transient=True, disable=hidden) as progress:
 
@@ -51,7 +51,9 @@ def downloading(estimated: Estimate) -> Iterator[Callable[[DownloadProgress], No
         rich.TextColumn("{task.fields[shown]}"),
         rich.TimeElapsedColumn(),
     )
-    with rich.Progress(*columns, console=_console(), disable=not estimated.wanted) as progress:
+    with rich.Progress(
+        *columns, console=_error_console(), disable=not estimated.wanted
+    ) as progress:
         files = progress.add_task("files", total=len(estimated.wanted), shown="")
         bytes_ = progress.add_task("bytes", total=total, shown="")
 
@@ -64,7 +66,7 @@ def downloading(estimated: Estimate) -> Iterator[Callable[[DownloadProgress], No
         yield watch
 
 
-def _console() -> Console:
+def _error_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
@@ -130,7 +132,7 @@ def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
             estimated = session.estimate(started)
         if not as_json:
             _print_estimate(estimated)
-        limit = service.spending_limit(estimated, max_cost, _ask if _is_terminal() else None)
+        limit = service.spending_limit(estimated, max_cost, _confirm if _is_terminal() else None)
         with downloading(estimated) as watch:
             bought = session.download(estimated, limit, watch)
     if as_json:
@@ -143,7 +145,7 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _ask(question: str) -> bool:
+def _confirm(question: str) -> bool:
     return click.confirm(question, err=True)
 
 
@@ -154,10 +156,10 @@ def _print_estimate(estimated: Estimate) -> None:
     shown: list[tuple[object, ...]] = []
     for root in dict.fromkeys(one.root for one in rows):
         mine = [one for one in rows if one.root == root]
-        shown += [(one.root, one.schema, str(one.year), *_totals([one])) for one in mine]
-        shown.append((root, "all", "", *_totals(mine)))
+        shown += [(one.root, one.schema, str(one.year), *_total_cells([one])) for one in mine]
+        shown.append((root, "all", "", *_total_cells(mine)))
     if rows:
-        print_rows(HEAD, [*shown, ("total", "", "", *_totals(rows))])
+        print_rows(HEAD, [*shown, ("total", "", "", *_total_cells(rows))])
     if estimated.held:
         echo(f"{len(estimated.held)} files are here already and cost nothing more.")
     if not rows:
@@ -165,7 +167,7 @@ def _print_estimate(estimated: Estimate) -> None:
     _print_doubts(estimated)
 
 
-def _totals(rows: list[EstimateLine]) -> tuple[object, ...]:
+def _total_cells(rows: list[EstimateLine]) -> tuple[object, ...]:
     from qe_plugins.data.databento.budget import usd
 
     return (

@@ -23,7 +23,7 @@ def list_(as_json: bool) -> None:
 
     stores = manifest_stores()
     if as_json:
-        print_json([_listing(store) for store in stores])
+        print_json([_dataset_document(store) for store in stores])
         return
     if not stores:
         echo("Nothing was bought or imported yet.")
@@ -70,7 +70,7 @@ def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
         print_built(removed.catalogs)
 
 
-def _listing(store: ManifestStore) -> dict[str, Any]:
+def _dataset_document(store: ManifestStore) -> dict[str, Any]:
     return {
         "dataset": store.manifest.dataset,
         "folder": str(store.folder),

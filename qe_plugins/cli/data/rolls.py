@@ -53,22 +53,22 @@ def rolls(
 
     if start and end and start > end:
         raise click.BadParameter(f"must not be after --end, was {start}", param_hint="--start")
-    whole, days, files = _calendar(root, Rule(rule), dbn)
+    whole, days, files = _compute_calendar(root, Rule(rule), dbn)
     if rule == Rule.CALENDAR and days:
         start, end = start or days[0], end or days[-1]
     shown = clip(whole, start, end)
     file = save(whole, files)
-    bare = _without_bars(shown, days)
+    without_bars = _count_without_bars(shown, days)
     if as_json:
-        print_json(asdict(shown) | {"sessions_without_bars": bare, "file": str(file)})
+        print_json(asdict(shown) | {"sessions_without_bars": without_bars, "file": str(file)})
         return
     _print_rolls(shown)
-    if bare and rule != Rule.CALENDAR:
-        echo(f"{bare:,} sessions have no bars: only a deadline can end a contract there")
+    if without_bars and rule != Rule.CALENDAR:
+        echo(f"{without_bars:,} sessions have no bars: only a deadline can end a contract there")
     echo(f"stored in {safe_text.shown(str(file))}")
 
 
-def _calendar(
+def _compute_calendar(
     root: str, rule: Rule, dbn: tuple[Path, ...]
 ) -> tuple[RollCalendar, list[date], tuple[Path, ...]]:
     """Return the whole calendar, the sessions that have bars, and their files.
@@ -87,7 +87,7 @@ def _calendar(
     return rolls_of(activity, rule), activity.days, activity.files
 
 
-def _without_bars(shown: RollCalendar, days: list[date]) -> int:
+def _count_without_bars(shown: RollCalendar, days: list[date]) -> int:
     """Return how many sessions up to the last with bars have none."""
     from qe_plugins.market.sessions import sessions
 

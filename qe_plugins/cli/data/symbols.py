@@ -53,24 +53,24 @@ def symbols(
     from qe_plugins.data.symbology.resolver import contract_spans
     from qe_plugins.data.symbology.symbols import feed_symbol
 
-    meant = feed_symbol(symbol)
+    parsed = feed_symbol(symbol)
     if start >= end:
         raise click.BadParameter(
             f"must be before --end, was {start} and {end}", param_hint="--start"
         )
-    spans = contract_spans(resolver(dataset, gateway), meant, start, end)
-    rows = [_span(span) for span in spans]
+    spans = contract_spans(resolver(dataset, gateway), parsed, start, end)
+    rows = [_span_document(span) for span in spans]
     if as_json:
         print_json(
-            {"symbol": symbol, "stype_in": meant.stype_in, "start": start, "end": end}
+            {"symbol": symbol, "stype_in": parsed.stype_in, "start": start, "end": end}
             | {"contracts": rows}
         )
         return
-    echo(f"{shown(symbol)} ({meant.stype_in}) from {start} to {end}, end exclusive, UTC days")
+    echo(f"{shown(symbol)} ({parsed.stype_in}) from {start} to {end}, end exclusive, UTC days")
     print_rows(("contract", "feed", "from", "to"), [list(row.values()) for row in rows])
 
 
-def _span(span: SymbolSpan) -> dict[str, object]:
+def _span_document(span: SymbolSpan) -> dict[str, object]:
     from qe_plugins.data.symbology.symbols import instrument_id
     from qe_plugins.market.specs import markets
 

@@ -60,7 +60,7 @@ def synth(
     from qe_plugins.config.schema import SyntheticSettings
     from qe_plugins.data.synthetic.catalog import generate
 
-    names, falling = _names(roots), _names(through_zero)
+    names, falling = _root_names(roots), _root_names(through_zero)
     if price is None and set(names) <= {"ES", "MES"}:
         price = 2050.0
     if price is not None and price <= 0:
@@ -85,6 +85,6 @@ def synth(
     echo("Run on it with --set data.catalog=FOLDER.")
 
 
-def _names(text: str) -> list[str]:
+def _root_names(text: str) -> list[str]:
     """Return the roots that an option names, separated by commas."""
     return [name.strip().upper() for name in text.split(",") if name.strip()]

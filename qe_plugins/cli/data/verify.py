@@ -46,7 +46,7 @@ def verify(dbn: Path | None, as_json: bool) -> None:
     else:
         _print_report(report)
     if report.wrong:
-        raise DataError(f"{_faults(report)}, first: {report.wrong[0]}.")
+        raise DataError(f"{_fault_count(report)}, first: {report.wrong[0]}.")
 
 
 def _print_report(report: VerifyReport) -> None:
@@ -57,11 +57,11 @@ def _print_report(report: VerifyReport) -> None:
         echo(f"note: {text}")
     for text in report.wrong:
         echo(f"WRONG: {text}")
-    verdict = _faults(report) if report.wrong else "all is well"
+    verdict = _fault_count(report) if report.wrong else "all is well"
     echo(f"{report.files} files, {report.rows:,} rows: {verdict}")
 
 
-def _faults(report: VerifyReport) -> str:
+def _fault_count(report: VerifyReport) -> str:
     return "1 fault" if len(report.wrong) == 1 else f"{len(report.wrong)} faults"
 
 

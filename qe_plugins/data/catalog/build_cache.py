@@ -24,49 +24,49 @@ def cached[T](kind: str, key: str, build: Callable[[Path], None], read: Callable
     A folder with a file missing or cut, or for which `read` raises DataError, is built again. Safe
     for several processes: one builds and the others wait.
     """
-    place = state_dir.cache_dir() / kind / key
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.with_suffix(".lock")):
-        if _is_whole(place):
+    folder = state_dir.cache_dir() / kind / key
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if _is_complete(folder):
             try:
-                return read(place)
+                return read(folder)
             except DataError:
                 pass  # damaged inside: built again below
-        _rebuild(place, build)
-        return read(place)
+        _build_folder(folder, build)
+        return read(folder)
 
 
-def _rebuild(place: Path, build: Callable[[Path], None]) -> None:
-    _remove_leftovers(place)  # of a process that was killed
-    workshop = Path(tempfile.mkdtemp(prefix=f"{place.name}.", dir=place.parent))
+def _build_folder(folder: Path, build: Callable[[Path], None]) -> None:
+    _remove_leftovers(folder)  # of a process that was killed
+    staging = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
-        with stop_signals.undone_by(partial(_remove_leftovers, place)):
-            build(workshop)
-        (workshop / MANIFEST).write_bytes(msgspec.json.encode(_sizes(workshop)))
-        if place.exists():
-            shutil.rmtree(place)
-        os.replace(workshop, place)
+        with stop_signals.undone_by(partial(_remove_leftovers, folder)):
+            build(staging)
+        (staging / MANIFEST).write_bytes(msgspec.json.encode(_file_sizes(staging)))
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(staging, folder)
     except BaseException:
-        shutil.rmtree(workshop, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         raise
 
 
-def _remove_leftovers(place: Path) -> None:
-    for leftover in place.parent.glob(f"{place.name}.*/"):
+def _remove_leftovers(folder: Path) -> None:
+    for leftover in folder.parent.glob(f"{folder.name}.*/"):
         stop_signals.removed(leftover)
 
 
-def _is_whole(place: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     try:
-        written = msgspec.json.decode((place / MANIFEST).read_bytes(), type=dict[str, int])
+        written = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, int])
     except (OSError, msgspec.MsgspecError):
         return False
-    return written == _sizes(place)
+    return written == _file_sizes(folder)
 
 
-def _sizes(place: Path) -> dict[str, int]:
+def _file_sizes(folder: Path) -> dict[str, int]:
     return {
-        file.relative_to(place).as_posix(): file.stat().st_size
-        for file in sorted(place.rglob("*"))
+        file.relative_to(folder).as_posix(): file.stat().st_size
+        for file in sorted(folder.rglob("*"))
         if file.is_file() and file.name != MANIFEST
     }

@@ -22,12 +22,12 @@ from qe_plugins.data.catalog.row_groups import RowGroup
 from qe_plugins.data.catalog.settlements import Settlement
 from qe_plugins.errors import DataError
 
-OLD = ("bar", "quote_tick", "trade_tick")  # folders of a version 1 catalog
+VERSION_1_FOLDERS = ("bar", "quote_tick", "trade_tick")  # folders of a version 1 catalog
 
 
 def refuse_version_1(folder: Path, place: str) -> None:
     """Raise DataError for a catalog with the folders of version 1."""
-    for name in OLD:
+    for name in VERSION_1_FOLDERS:
         if (folder / "data" / name).is_dir():
             raise _version_1(f"{folder} is a catalog of Nautilus 1 (it has 'data/{name}').", place)
 
@@ -102,14 +102,18 @@ def open_catalog(folder: Path, place: str) -> Catalog:
             where=place,
             hint="Give the folder that ParquetDataCatalog wrote, or use 'dbn:'.",
         )
-    contracts = _contracts(folder, place)
+    contracts = _read_contracts(folder, place)
     if not contracts:
         raise DataError(
             f"{folder} has no dated futures contracts.",
             where=place,
             hint="Write the instruments into the catalog with 'write_instruments'.",
         )
-    found = [_series(kind, path, place) for kind in RecordKind for path in _folders(folder, kind)]
+    found = [
+        _read_series(kind, path, place)
+        for kind in RecordKind
+        for path in _series_folders(folder, kind)
+    ]
     series = tuple(one for one in found if one.contract in contracts)
     return Catalog(folder, contracts, series, settlements.read(folder, place), refused)
 
@@ -137,10 +141,12 @@ def read_refused(folder: Path) -> dict[str, str]:
         return {}
 
 
-def _contracts(folder: Path, place: str) -> dict[str, FuturesContract]:
+def _read_contracts(folder: Path, place: str) -> dict[str, FuturesContract]:
     """Return the futures by id; of several versions of one, the latest."""
-    kept = folder / "data" / "futures_contract"
-    every = _mended(kept, place, lambda _: ParquetDataCatalog(str(folder)).instruments())
+    instruments_folder = folder / "data" / "futures_contract"
+    every = _read_or_raise(
+        instruments_folder, place, lambda _: ParquetDataCatalog(str(folder)).instruments()
+    )
     futures = [one for one in every if isinstance(one, FuturesContract) and _is_dated(one)]
     return {str(one.id): one for one in sorted(futures, key=lambda one: one.ts_init)}
 
@@ -150,26 +156,26 @@ def _is_dated(contract: FuturesContract) -> bool:
     return "." not in str(contract.id.symbol)
 
 
-def _folders(folder: Path, kind: RecordKind) -> Iterable[Path]:
+def _series_folders(folder: Path, kind: RecordKind) -> Iterable[Path]:
     return sorted(path for path in (folder / "data" / kind.value).glob("*") if path.is_dir())
 
 
-def _series(kind: RecordKind, path: Path, place: str) -> CatalogSeries:
+def _read_series(kind: RecordKind, path: Path, place: str) -> CatalogSeries:
     files = sorted(path.glob("*.parquet"))
     for file in files[:1]:
-        _mended(file, place, lambda file: refuse_zeros(file, place))
-    groups = tuple(g for file in files for g in _mended(file, place, row_groups.groups))
+        _read_or_raise(file, place, lambda file: refuse_zeros(file, place))
+    groups = tuple(g for file in files for g in _read_or_raise(file, place, row_groups.groups))
     contract = path.name.rsplit("-", 4)[0] if kind is RecordKind.BARS else path.name
     return CatalogSeries(kind, path.name, contract, groups)
 
 
-def _mended[T](file: Path, place: str, read: Callable[[Path], T]) -> T:
+def _read_or_raise[T](file: Path, place: str, read: Callable[[Path], T]) -> T:
     try:
         return read(file)
     except (pa.ArrowException, OSError, ValueError, RuntimeError, KeyError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"{file} cannot be read: {said}",
+            f"{file} cannot be read: {reason}",
             where=place,
             hint="Write the catalog again from its source.",
         ) from error

@@ -23,14 +23,14 @@ def scanned(files: Path | list[Path], *names: str) -> pl.LazyFrame:
         files = sorted(files.parent.glob(files.name))
     frame = pl.scan_parquet(files, hive_partitioning=False, glob=False)
     schema = frame.collect_schema()
-    return frame.with_columns(_floats(name, schema[name]) for name in names)
+    return frame.with_columns(_as_float(name, schema[name]) for name in names)
 
 
 def floats(table: pa.Table, *names: str) -> list[np.ndarray]:
     """Return decimal columns of a catalog's rows as arrays of floats, converted as in `scanned`."""
     frame: Any = pl.from_arrow(table.select(names))
-    made = frame.select(_floats(name, frame.schema[name]) for name in names)
-    return [made[name].to_numpy() for name in names]
+    converted = frame.select(_as_float(name, frame.schema[name]) for name in names)
+    return [converted[name].to_numpy() for name in names]
 
 
 def nanos(table: pa.Table, *names: str) -> list[np.ndarray]:
@@ -39,11 +39,13 @@ def nanos(table: pa.Table, *names: str) -> list[np.ndarray]:
     Raises Polars' InvalidOperationError for nine thousand million and more.
     """
     frame: Any = pl.from_arrow(table.select(names))
-    made = frame.select(_whole(name, frame.schema[name]).cast(pl.Int64) for name in names)
-    return [made[name].to_numpy() for name in names]
+    converted = frame.select(
+        _scaled_integers(name, frame.schema[name]).cast(pl.Int64) for name in names
+    )
+    return [converted[name].to_numpy() for name in names]
 
 
-def _whole(name: str, kind: Any) -> pl.Expr:
+def _scaled_integers(name: str, kind: Any) -> pl.Expr:
     if not isinstance(kind, pl.Decimal):
         raise ValueError(f"'{name}' is {kind}, not a decimal")
     steps = kind.scale - DIGITS
@@ -52,13 +54,13 @@ def _whole(name: str, kind: Any) -> pl.Expr:
     return scaled
 
 
-def _floats(name: str, kind: Any) -> pl.Expr:
+def _as_float(name: str, kind: Any) -> pl.Expr:
     if not isinstance(kind, pl.Decimal) or kind.scale < DIGITS:
         return pl.col(name).cast(pl.Float64)
     whole: pl.Expr = pl.col(name).to_physical() // 10 ** (kind.scale - DIGITS)
-    return whole.cast(pl.Int64).map_batches(_pointed, return_dtype=pl.Float64)
+    return whole.cast(pl.Int64).map_batches(_divided, return_dtype=pl.Float64)
 
 
-def _pointed(whole: pl.Series) -> pl.Series:
+def _divided(whole: pl.Series) -> pl.Series:
     """Divide by 1e9. NumPy divides exactly; Polars multiplies by an inexact inverse."""
     return pl.Series(whole.name, whole.to_numpy() / 10.0**DIGITS)

@@ -29,18 +29,18 @@ class BarColumns:
     """The bars of a chunk by bar type; columns are built on first use."""
 
     def __init__(self, tables: Mapping[str, Sequence[pa.Table]]) -> None:
-        self._tables = tables
+        self._read_window = tables
         self._built: dict[str, Bars] = {}
 
     @property
     def bar_types(self) -> list[str]:
         """Return the bar types in the chunk, in the order of the tape."""
-        return list(self._tables)
+        return list(self._read_window)
 
     def of(self, bar_type: str) -> Bars:
         """Return the bars of a type, oldest first. Raises KeyError without any."""
         if bar_type not in self._built:
-            table = pa.concat_tables(self._tables[bar_type])
+            table = pa.concat_tables(self._read_window[bar_type])
             found = {name: times(table, name) for name in STAMPS}
             found |= zip(NUMBERS, floats(table, *NUMBERS), strict=True)
             if (np.diff(found["ts_init"]) < 0).any():
@@ -51,7 +51,7 @@ class BarColumns:
 
     def of_contract(self, contract: str) -> list[Bars]:
         """Return the bars of a contract (id), one item per bar type."""
-        return [self.of(one) for one in self._tables if one.partition("-")[0] == contract]
+        return [self.of(one) for one in self._read_window if one.partition("-")[0] == contract]
 
 
 NO_COLUMNS = BarColumns({})
@@ -66,7 +66,7 @@ CLOSED = "ts_event"
 DECODE_ROWS = 2_000
 """Rows converted at once: few, so that their memory is reused."""
 
-type Named = tuple[RecordKind, str, pa.Table]
+type NamedTable = tuple[RecordKind, str, pa.Table]
 """Kind, name and rows of a series."""
 
 
@@ -114,24 +114,24 @@ class ChunkReader:
         tables = [
             (one.kind, one.name, table)
             for one in self._series.values()
-            for table in self._tables(one, first, last)
+            for table in self._read_window(one, first, last)
         ]
         spliced_bars: list[SplicedBars] = []
-        columns = _columns(tables)
+        columns = _bar_columns(tables)
         for one in spliced:
             tables, split = _split_spliced(tables, one)
             spliced_bars += [
-                SplicedBars(one.name, of, _decoded(RecordKind.BARS, one.name, t)) for of, t in split
+                SplicedBars(one.name, of, _decode(RecordKind.BARS, one.name, t)) for of, t in split
             ]
             tables += [(RecordKind.BARS, of, table) for of, table in split]
         self._cached = {group: table for group, table in self._cached.items() if group.last > last}
         stamps = [times(table) for *_, table in tables]
-        records = [record for each in tables for record in _decoded(*each)]
+        records = [record for each in tables for record in _decode(*each)]
         if not _in_order(stamps):
-            records = _sorted(records, np.concatenate(stamps))
+            records = _sort_records(records, np.concatenate(stamps))
         return Chunk(records, spliced_bars, columns)
 
-    def _tables(self, series: CatalogSeries, first: int, last: int) -> Iterable[pa.Table]:
+    def _read_window(self, series: CatalogSeries, first: int, last: int) -> Iterable[pa.Table]:
         """Yield the rows of a series in a window, row group by row group."""
         for group in series.groups:
             if group.last < first or group.first > last:
@@ -143,10 +143,10 @@ class ChunkReader:
                 yield table
             else:
                 stamps = times(table)
-                yield _rows(table, (stamps >= first) & (stamps <= last))
+                yield _filter_rows(table, (stamps >= first) & (stamps <= last))
 
 
-def _columns(tables: Iterable[Named]) -> BarColumns:
+def _bar_columns(tables: Iterable[NamedTable]) -> BarColumns:
     found: dict[str, list[pa.Table]] = {}
     for kind, name, table in tables:
         if kind is RecordKind.BARS and table.num_rows:
@@ -155,21 +155,21 @@ def _columns(tables: Iterable[Named]) -> BarColumns:
 
 
 def _split_spliced(
-    tables: list[Named], spliced: SplicedSeries
-) -> tuple[list[Named], list[tuple[str, pa.Table]]]:
+    tables: list[NamedTable], spliced: SplicedSeries
+) -> tuple[list[NamedTable], list[tuple[str, pa.Table]]]:
     """Return the tables without the bars of a spliced series, and its bars by source series."""
     ends = [since for since, _ in spliced.parts[1:]] + [2**63 - 1]
     spans = {name: (since, until) for (since, name), until in zip(spliced.parts, ends, strict=True)}
-    rest: list[Named] = []
+    rest: list[NamedTable] = []
     found: dict[str, list[pa.Table]] = {name: [] for name in spans}
     for kind, name, table in tables:
         if kind is not RecordKind.BARS or name not in spans:
             rest.append((kind, name, table))
             continue
         closed, (since, until) = times(table, CLOSED), spans[name]
-        its = (closed >= since) & (closed < until)
-        rest.append((kind, name, _rows(table, ~its)))
-        found[name].append(_rows(table, its))
+        spliced_rows = (closed >= since) & (closed < until)
+        rest.append((kind, name, _filter_rows(table, ~spliced_rows)))
+        found[name].append(_filter_rows(table, spliced_rows))
     spliced_bars = [
         (name, table) for name, parts in found.items() for table in parts if table.num_rows
     ]
@@ -182,7 +182,7 @@ def _read_row_group(group: RowGroup) -> pa.Table:
         return table.replace_schema_metadata(parquet.schema_arrow.metadata)
 
 
-def _rows(table: pa.Table, wanted: np.ndarray) -> pa.Table:
+def _filter_rows(table: pa.Table, wanted: np.ndarray) -> pa.Table:
     """Return the wanted rows, without a copy where they are consecutive."""
     at = np.flatnonzero(wanted)
     if at.size == 0 or at[-1] - at[0] == at.size - 1:
@@ -190,7 +190,7 @@ def _rows(table: pa.Table, wanted: np.ndarray) -> pa.Table:
     return table.take(pa.Array.from_buffers(pa.int64(), at.size, [None, pa.py_buffer(at)]))
 
 
-def _decoded(kind: RecordKind, name: str, table: pa.Table) -> list[Record]:
+def _decode(kind: RecordKind, name: str, table: pa.Table) -> list[Record]:
     metadata = table.schema.metadata
     precisions = (int(metadata[key]) for key in (b"price_precision", b"size_precision"))
     wrangler = WRANGLERS[kind](name, *precisions)
@@ -209,5 +209,5 @@ def _in_order(stamps: list[np.ndarray]) -> bool:
     return follow and all((np.diff(part) >= 0).all() for part in stamps)
 
 
-def _sorted(records: list[Record], stamps: np.ndarray) -> list[Record]:
+def _sort_records(records: list[Record], stamps: np.ndarray) -> list[Record]:
     return [records[n] for n in np.argsort(stamps, kind="stable").tolist()]

@@ -44,7 +44,7 @@ def groups(file: Path) -> list[RowGroup]:
             if known is not None and known.has_min_max:
                 first, last = known.min_raw, known.max_raw
             else:
-                stamps = _stamps(parquet, index)
+                stamps = _read_times(parquet, index)
                 first, last = int(stamps.min()), int(stamps.max())
             found.append(RowGroup(file, index, row_group.num_rows, first, last))
         return found
@@ -55,7 +55,7 @@ def span(found: Sequence[RowGroup], start: int, end: int) -> TimeSpan | None:
 
     Only the times of row groups that a bound cuts are read; footers give the rest.
     """
-    spans = [part for group in found if (part := _within(group, start, end)) is not None]
+    spans = [part for group in found if (part := _span_within(group, start, end)) is not None]
     if not spans:
         return None
     return TimeSpan(
@@ -74,13 +74,13 @@ def times(table: pa.Table, column: str = STAMP) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-def _within(group: RowGroup, start: int, end: int) -> TimeSpan | None:
+def _span_within(group: RowGroup, start: int, end: int) -> TimeSpan | None:
     if group.last < start or group.first >= end:
         return None
     if start <= group.first and group.last < end:
         return TimeSpan(group.rows, group.first, group.last)
     with pq.ParquetFile(group.file) as parquet:
-        stamps = _stamps(parquet, group.index)
+        stamps = _read_times(parquet, group.index)
     inside = stamps[(stamps >= start) & (stamps < end)]
     return TimeSpan(inside.size, int(inside.min()), int(inside.max())) if inside.size else None
 
@@ -114,5 +114,5 @@ def windows(
     yield begin, last
 
 
-def _stamps(parquet: pq.ParquetFile, index: int) -> np.ndarray:
+def _read_times(parquet: pq.ParquetFile, index: int) -> np.ndarray:
     return times(parquet.read_row_group(index, columns=[STAMP], use_threads=False))

@@ -33,7 +33,7 @@ def unknown(text: str, known: list[str], place: str) -> DataError:
             where=place,
             hint=f"Write {' or '.join(repr(one) for one in roots[:3])}.",
         )
-    hint = did_you_mean(text.upper(), known) or _has(known)
+    hint = did_you_mean(text.upper(), known) or _known_ids(known)
     return DataError(f"the data has no contract '{text}'.", where=place, hint=hint)
 
 
@@ -52,7 +52,7 @@ def _unknown_contract(text: str, bare: str, known: list[str], place: str) -> Dat
     return DataError(
         f"the data has no contract '{text}'.",
         where=place,
-        hint=f"{hint} {_has(known)}" if hint else _has(known),
+        hint=f"{hint} {_known_ids(known)}" if hint else _known_ids(known),
     )
 
 
@@ -61,7 +61,7 @@ def _one_digit(text: str) -> str:
     return f"{found['root']}{found['month']}{found['year'][-1]}" if found else text
 
 
-def _has(known: list[str]) -> str:
+def _known_ids(known: list[str]) -> str:
     return f"It has {', '.join(known[:8])}{' and more' if len(known) > 8 else ''}."
 
 
@@ -118,14 +118,16 @@ def chosen_series(
 ) -> list[CatalogSeries]:
     """Return the series of a run, in id order. Raises DataError for series that are missing."""
     of_contracts = [one for one in found if one.contract in contracts and one.groups]
-    kept = [one for one in of_contracts if one.kind is RecordKind.BARS and _spec(one) == data.bars]
+    chosen = [
+        one for one in of_contracts if one.kind is RecordKind.BARS and _bar_spec(one) == data.bars
+    ]
     extra = [
         kind
         for kind, on in ((RecordKind.QUOTES, data.quotes), (RecordKind.TRADES, data.trades))
         if on
     ]
-    if not kept:
-        specs = {_spec(one) for one in of_contracts if one.kind is RecordKind.BARS}
+    if not chosen:
+        specs = {_bar_spec(one) for one in of_contracts if one.kind is RecordKind.BARS}
         refuse_absent_bars(specs, data, where)
     for kind in extra:
         ticks = [one for one in of_contracts if one.kind is kind]
@@ -135,9 +137,9 @@ def chosen_series(
                 where=where(kind.value),
                 hint=f"Set '{kind.value}: false' or add them to the data.",
             )
-        kept += ticks
+        chosen += ticks
     order = list(RecordKind)
-    return sorted(kept, key=lambda one: (one.contract, order.index(one.kind)))
+    return sorted(chosen, key=lambda one: (one.contract, order.index(one.kind)))
 
 
 def refuse_absent_bars(known: Collection[str], data: DataSettings, where: Where) -> None:
@@ -185,5 +187,5 @@ def written(nanosecond: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _spec(series: CatalogSeries) -> str:
+def _bar_spec(series: CatalogSeries) -> str:
     return "-".join(series.name.split("-")[-4:-1])

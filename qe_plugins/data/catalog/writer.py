@@ -42,7 +42,7 @@ def write_tables(folder: Path, kind: RecordKind, name: str, tables: Iterable[pa.
             stamps = times(table)
             if writer is None:
                 place.mkdir(parents=True)
-                writer = stack.enter_context(_writer(unnamed, _described(table, kind, name)))
+                writer = stack.enter_context(_open_writer(unnamed, _schema_of(table, kind, name)))
                 first = int(stamps[0])
             writer.write_table(table.cast(writer.schema), row_group_size=ROWS)
             last = int(stamps[-1])
@@ -50,12 +50,12 @@ def write_tables(folder: Path, kind: RecordKind, name: str, tables: Iterable[pa.
         unnamed.rename(place / f"{stamp(first)}_{stamp(last)}.parquet")
 
 
-def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def _open_writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
     by_time = [pq.SortingColumn(schema.names.index(STAMP))]
     return pq.ParquetWriter(file, schema, compression="zstd", sorting_columns=by_time)
 
 
-def _described(table: pa.Table, kind: RecordKind, name: str) -> pa.Schema:
+def _schema_of(table: pa.Table, kind: RecordKind, name: str) -> pa.Schema:
     known = table.schema.metadata
     about = {
         "instrument_id": name.rsplit("-", 4)[0] if kind is RecordKind.BARS else name,
@@ -80,10 +80,10 @@ def bar_table(
 
     Prices are integers with `scale` decimals, and are shown with `precision`.
     """
-    closes_at = _plain(pa.timestamp("ns", "UTC"), stamps)
+    closes_at = _plain_array(pa.timestamp("ns", "UTC"), stamps)
     fields = [
-        *zip(PRICES, (_decimals(price, scale) for price in prices), strict=True),
-        ("volume", _decimals(volumes, 0)),
+        *zip(PRICES, (_decimal_array(price, scale) for price in prices), strict=True),
+        ("volume", _decimal_array(volumes, 0)),
         ("ts_event", closes_at),
         ("ts_init", closes_at),
     ]
@@ -94,15 +94,15 @@ def bar_table(
     return pa.table([column for _, column in fields], schema=schema)
 
 
-def _decimals(values: np.ndarray, scale: int) -> pa.Array:
+def _decimal_array(values: np.ndarray, scale: int) -> pa.Array:
     """Return integers as decimals of `scale` digits: 128 bits, low word first."""
     words = np.empty((values.size, 2), np.int64)
     words[:, 0], words[:, 1] = values, values >> 63
-    exact = _plain(pa.decimal128(DECIMAL.precision - DECIMAL.scale + scale, scale), words)
+    exact = _plain_array(pa.decimal128(DECIMAL.precision - DECIMAL.scale + scale, scale), words)
     return exact.cast(DECIMAL)
 
 
-def _plain(kind: pa.DataType, values: np.ndarray) -> pa.Array:
+def _plain_array(kind: pa.DataType, values: np.ndarray) -> pa.Array:
     """Return the bytes of `values` as an array; `pyarrow.array` would import pandas."""
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 

@@ -74,20 +74,20 @@ def present(
     for root, some in sorted(by_root.items()):
         bars = [one for one in some if one.kind is RecordKind.BARS]
         listed = [contracts[one.contract] for one in some]
-        if one_root := _of_root(root, bars or some, listed, start, end):
+        if one_root := _present_of_root(root, bars or some, listed, start, end):
             found.append(one_root)
     return found
 
 
-def _of_root(
+def _present_of_root(
     root: str,
     series: Sequence[CatalogSeries],
     listed: Sequence[FuturesContract],
     start: int,
     end: int,
 ) -> PresentData | None:
-    step = _step(series)
-    stamps = _stamps(series, start, end) - (step // 2 if step >= DAY_NS else 0)
+    step = _bar_length(series)
+    stamps = _read_stamps(series, start, end) - (step // 2 if step >= DAY_NS else 0)
     if root not in markets().roots or not stamps.size:
         return None
     begins = max(start, min(one.activation_ns for one in listed)) if start else int(stamps[0])
@@ -97,7 +97,7 @@ def _of_root(
     known: list[Session] = []
     for span in ((first, last), own):
         try:
-            known = _known(root, *span)
+            known = _sessions_touched(root, *span)
         except DataError:  # the calendar does not reach so far
             continue
         first, last = span
@@ -107,10 +107,10 @@ def _of_root(
     if step >= DAY_NS:
         days = {EPOCH + timedelta(days=int(day)) for day in np.unique(stamps // DAY_NS)}
         missing = [one.date for one in known if one.date not in days]
-        minutes, having = None, None
+        minutes, present_minutes = None, None
     else:
-        missing, whole, having_ = _minutes(known, stamps, first, last)
-        minutes, having = (whole, having_) if step <= MINUTE_NS else (None, None)
+        missing, whole, with_data = _count_minutes(known, stamps, first, last)
+        minutes, present_minutes = (whole, with_data) if step <= MINUTE_NS else (None, None)
     return PresentData(
         root=root,
         first=known[0].date,
@@ -119,24 +119,24 @@ def _of_root(
         sessions_with_data=len(known) - len(missing),
         missing=missing,
         minutes=minutes,
-        minutes_with_data=having,
+        minutes_with_data=present_minutes,
     )
 
 
-def _known(root: str, first: int, last: int) -> list[Session]:
+def _sessions_touched(root: str, first: int, last: int) -> list[Session]:
     """Return the sessions that a time span touches; a bar closes at the end of its minute."""
     week = timedelta(days=7)
     days = [EPOCH + timedelta(days=one // DAY_NS) for one in (first, last)]
     near = sessions(root, days[0] - week, days[1] + week)
-    return [one for one in near if _ns(one)[0] < last and first <= _ns(one)[1]]
+    return [one for one in near if _bounds(one)[0] < last and first <= _bounds(one)[1]]
 
 
-def _minutes(
+def _count_minutes(
     known: Sequence[Session], stamps: Stamps, first: int, last: int
 ) -> tuple[list[date], int, int]:
     """Return sessions without any record, all trading minutes, and those with a record."""
     closed = np.unique(-(-stamps // MINUTE_NS))  # the minute that ends at or after each
-    missing, whole, having = [], 0, 0
+    missing, whole, present_minutes = [], 0, 0
     for session in known:
         here, there = 0, 0
         for begin, end in trading(session):
@@ -148,17 +148,17 @@ def _minutes(
             there += int(np.searchsorted(closed, high, "right") - np.searchsorted(closed, low))
         if not there:
             missing.append(session.date)
-        whole, having = whole + here, having + there
-    return missing, whole, having
+        whole, present_minutes = whole + here, present_minutes + there
+    return missing, whole, present_minutes
 
 
-def _stamps(series: Iterable[CatalogSeries], start: int, end: int) -> Stamps:
-    parts = [part for one in series for part in _parts(one, start, end)]
+def _read_stamps(series: Iterable[CatalogSeries], start: int, end: int) -> Stamps:
+    parts = [part for one in series for part in _stamps_by_group(one, start, end)]
     found = np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
     return found[(found >= start) & (found < end)]
 
 
-def _parts(series: CatalogSeries, start: int, end: int) -> Iterator[Stamps]:
+def _stamps_by_group(series: CatalogSeries, start: int, end: int) -> Iterator[Stamps]:
     for group in series.groups:
         if group.last >= start and group.first < end:
             with pq.ParquetFile(group.file) as parquet:
@@ -172,7 +172,7 @@ def _parts(series: CatalogSeries, start: int, end: int) -> Iterator[Stamps]:
             )
 
 
-def _step(series: Sequence[CatalogSeries]) -> int:
+def _bar_length(series: Sequence[CatalogSeries]) -> int:
     """Return how long a bar is, in nanoseconds; quotes and trades count as less than a minute."""
     if series[0].kind is not RecordKind.BARS:
         return 0
@@ -181,6 +181,6 @@ def _step(series: Sequence[CatalogSeries]) -> int:
     return int(count) * seconds.get(unit, 7 * 86_400) * 1_000_000_000
 
 
-def _ns(session: Session) -> tuple[int, int]:
+def _bounds(session: Session) -> tuple[int, int]:
     segments = list(trading(session))
     return segments[0][0], segments[-1][1]

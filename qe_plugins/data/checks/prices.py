@@ -20,14 +20,14 @@ def wrong_bars(prices: Mapping[str, Column], stamps: Column, tick: int | None) -
     `prices` and `tick` are in 1e-9 points, `stamps` are UTC nanoseconds in the order of the source.
     """
     opens, highs, lows, closes = (prices[name] for name in PRICES)
-    yield from _said("high below low", highs < lows, stamps, "bar")
+    yield from _fault("high below low", highs < lows, stamps, "bar")
     outside = (highs >= lows) & (
         (np.minimum(opens, closes) < lows) | (np.maximum(opens, closes) > highs)
     )
-    yield from _said("open or close outside of high and low", outside, stamps, "bar")
+    yield from _fault("open or close outside of high and low", outside, stamps, "bar")
     yield from off_the_tick([prices[name] for name in PRICES], stamps, tick, "bar")
     yield from in_time(stamps, "bar")
-    yield from _twice(stamps)
+    yield from _duplicates(stamps)
 
 
 def off_the_tick(
@@ -39,7 +39,7 @@ def off_the_tick(
     off = np.zeros(len(stamps), dtype=np.bool_)
     for column in prices:
         off |= column % tick != 0
-    yield from _said(f"price off the tick of {tick / NANO:g}", off, stamps, what)
+    yield from _fault(f"price off the tick of {tick / NANO:g}", off, stamps, what)
 
 
 def in_time(stamps: Column, what: str) -> Iterator[str]:
@@ -47,7 +47,7 @@ def in_time(stamps: Column, what: str) -> Iterator[str]:
     back = np.diff(stamps.astype(np.int64)) < 0
     if back.any():
         first = moment(stamps[1:][back][0])
-        yield f"{_count(back, what)} earlier than the one before, first {first}"
+        yield f"{_counted(back, what)} earlier than the one before, first {first}"
 
 
 def out_of_range(stamps: Column, start: int, end: int | None) -> Iterator[str]:
@@ -56,7 +56,7 @@ def out_of_range(stamps: Column, start: int, end: int | None) -> Iterator[str]:
     outside = (stamps < np.uint64(start)) | late
     if outside.any():
         first = moment(stamps[outside][0])
-        yield f"{_count(outside, 'row')} outside of its days, first {first}"
+        yield f"{_counted(outside, 'row')} outside of its days, first {first}"
 
 
 def moment(stamp: Any) -> str:
@@ -64,18 +64,18 @@ def moment(stamp: Any) -> str:
     return f"{np.datetime64(int(stamp), 'ns').astype(SHOWN)}Z"
 
 
-def _twice(stamps: Column) -> Iterator[str]:
+def _duplicates(stamps: Column) -> Iterator[str]:
     ordered = np.sort(stamps.astype(np.int64))
     again = np.diff(ordered) == 0
     if again.any():
-        yield f"{_count(again, 'duplicate')}: two bars at {moment(ordered[1:][again][0])}"
+        yield f"{_counted(again, 'duplicate')}: two bars at {moment(ordered[1:][again][0])}"
 
 
-def _said(what: str, wrong: Column, stamps: Column, kind: str) -> Iterator[str]:
+def _fault(what: str, wrong: Column, stamps: Column, kind: str) -> Iterator[str]:
     if wrong.any():
-        yield f"{_count(wrong, kind)} with {what}, first {moment(stamps[wrong][0])}"
+        yield f"{_counted(wrong, kind)} with {what}, first {moment(stamps[wrong][0])}"
 
 
-def _count(wrong: Column, kind: str) -> str:
+def _counted(wrong: Column, kind: str) -> str:
     count = int(wrong.sum())
     return f"{count:,} {kind}{'s' * (count != 1)}"

@@ -48,16 +48,16 @@ def coverage(root: str, stamps: Stamps, step: int) -> Coverage | None:
     """
     if root not in markets().roots:
         return None
-    known = sessions(root, _day(stamps[0]) - WEEK, _day(stamps[-1]) + WEEK)
+    known = sessions(root, _utc_day(stamps[0]) - WEEK, _utc_day(stamps[-1]) + WEEK)
     segments = [(number, *part) for number, one in enumerate(known) for part in trading(one)]
     session, starts, ends = (np.array(column, np.int64) for column in zip(*segments, strict=True))
     at = np.searchsorted(starts, stamps, side="right") - 1
     inside = (at >= 0) & (stamps < ends[at])
-    at, held = at[inside], stamps[inside]
+    at, covered = at[inside], stamps[inside]
     hit = set(np.unique(session[at]).tolist())
     between = range(min(hit, default=0), max(hit, default=-1) + 1)
     traded = np.cumsum(ends - starts) - (ends - starts)  # trading time before each segment
-    hole, hole_at = _longest(traded[at] + held - starts[at], session[at], held, step)
+    hole, hole_at = _longest_gap(traded[at] + covered - starts[at], session[at], covered, step)
     return Coverage(
         present=len(hit),
         missing=[known[one].date for one in between if one not in hit],
@@ -67,7 +67,7 @@ def coverage(root: str, stamps: Stamps, step: int) -> Coverage | None:
     )
 
 
-def _longest(clock: Stamps, session: Stamps, stamps: Stamps, step: int) -> tuple[int, int]:
+def _longest_gap(clock: Stamps, session: Stamps, stamps: Stamps, step: int) -> tuple[int, int]:
     """Return the longest gap of trading time within a session, and when it began (both ns)."""
     pauses = np.where(np.diff(session) == 0, np.diff(clock) - step, 0)
     if not len(pauses) or pauses.max() <= 0:
@@ -79,9 +79,9 @@ def trading(session: Session) -> Iterator[tuple[int, int]]:
     """Yield when a session trades, between its halts, in UTC nanoseconds."""
     start = session.open
     for halt in session.breaks:
-        yield _nanosecond(start), _nanosecond(halt.start)
+        yield _to_nanoseconds(start), _to_nanoseconds(halt.start)
         start = halt.end
-    yield _nanosecond(start), _nanosecond(session.close)
+    yield _to_nanoseconds(start), _to_nanoseconds(session.close)
 
 
 def spans(days: Iterable[date]) -> str:
@@ -96,19 +96,19 @@ def spans(days: Iterable[date]) -> str:
             runs[-1].append(day)
         else:
             runs.append([day])
-    return ", ".join(_run(run[0], run[-1]) for run in runs)
+    return ", ".join(_range_text(run[0], run[-1]) for run in runs)
 
 
-def _run(first: date, last: date) -> str:
+def _range_text(first: date, last: date) -> str:
     if first == last:
         return first.isoformat()
     same = (first.year, first.month) == (last.year, last.month)
     return f"{first}..{last:%d}" if same else f"{first}..{last}"
 
 
-def _nanosecond(moment: datetime) -> int:
+def _to_nanoseconds(moment: datetime) -> int:
     return (moment - ZERO) // timedelta(seconds=1) * SECOND_NS
 
 
-def _day(stamp: np.int64) -> date:
+def _utc_day(stamp: np.int64) -> date:
     return EPOCH + timedelta(days=int(stamp // DAY_NS))

@@ -70,17 +70,17 @@ def check_series(
     for one in series:
         contract = contracts[one.contract]
         groups = [g for g in one.groups if g.last >= start and g.first < end]
-        mark = _mark(one, contract, groups, start, end)
+        mark = _passed_mark(one, contract, groups, start, end)
         if mark.exists():
             continue
-        for text in _wrong(one, contract, groups, start, end, place):
+        for text in _series_faults(one, contract, groups, start, end, place):
             raise DataError(f"{one.name}: {text}.", where=place, hint=HINT)
         with suppress(OSError):  # the cache is optional
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
 
 
-def _mark(
+def _passed_mark(
     series: CatalogSeries,
     contract: FuturesContract,
     groups: Sequence[RowGroup],
@@ -97,7 +97,7 @@ def _mark(
     return state_dir.cache_dir() / "checked" / hashlib.sha256(text).hexdigest()[:32]
 
 
-def _wrong(
+def _series_faults(
     series: CatalogSeries,
     contract: FuturesContract,
     groups: Sequence[RowGroup],
@@ -106,9 +106,9 @@ def _wrong(
     place: str,
 ) -> Iterator[str]:
     tick = int(contract.price_increment.as_decimal().scaleb(9))
-    came: list[Column] = [np.empty(0, np.int64)]
+    stamps_of_groups: list[Column] = [np.empty(0, np.int64)]
     for group in groups:
-        prices, closed, stamps = _read(series, contract, group, place)
+        prices, closed, stamps = _read_columns(series, contract, group, place)
         inside = (stamps >= start) & (stamps < end)
         if not inside.all():
             prices = {name: column[inside] for name, column in prices.items()}
@@ -117,8 +117,8 @@ def _wrong(
             yield from wrong_bars(prices, closed, tick)
         else:
             yield from off_the_tick(list(prices.values()), closed, tick, WORDS[series.kind])
-        came.append(closed if series.kind is RecordKind.BARS else stamps)
-    whole = np.concatenate(came)
+        stamps_of_groups.append(closed if series.kind is RecordKind.BARS else stamps)
+    whole = np.concatenate(stamps_of_groups)
     if series.kind is RecordKind.BARS:
         yield from in_order_once(whole)
     else:
@@ -131,21 +131,22 @@ def in_order_once(stamps: Column) -> Iterator[str]:
     yield from wrong_bars(nothing, stamps, None)
 
 
-def _read(
+def _read_columns(
     series: CatalogSeries, contract: FuturesContract, group: RowGroup, place: str
 ) -> tuple[dict[str, Column], Column, Column]:
     """Return prices in 1e-9 points, and `ts_event` and `ts_init` of each record (UTC ns)."""
     wanted = COLUMNS[series.kind]
     try:
         with pq.ParquetFile(group.file) as parquet:
-            said = (parquet.schema_arrow.metadata or {}).get(b"price_precision", b"")
+            precision = (parquet.schema_arrow.metadata or {}).get(b"price_precision", b"")
             table = parquet.read_row_group(
                 group.index, columns=[*wanted, CLOSED, STAMP], use_threads=False
             )
-        if said != str(contract.price_precision).encode():
+        if precision != str(contract.price_precision).encode():
+            decimals = precision.decode(errors="replace") or "no"
             raise DataError(
-                f"{group.file} has prices of {said.decode(errors='replace') or 'no'} decimals, and "
-                f"{contract.id} has {contract.price_precision}.",
+                f"{group.file} has prices of {decimals} decimals, and {contract.id} has "
+                f"{contract.price_precision}.",
                 where=place,
                 hint=HINT,
             )

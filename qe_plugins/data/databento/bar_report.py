@@ -68,17 +68,17 @@ class BarAudit:
         self._stamps[key].append(records["ts_event"].astype(np.int64))
         self._closes[key].append(records["close"].copy())
 
-    def series(self) -> list[ContractReport]:
+    def reports(self) -> list[ContractReport]:
         """Return one report per contract and schema, sorted."""
-        return [self._one(*key) for key in sorted(self._stamps)]
+        return [self._report(*key) for key in sorted(self._stamps)]
 
-    def _one(self, name: str, schema: str) -> ContractReport:
+    def _report(self, name: str, schema: str) -> ContractReport:
         parts, notes = self._stamps[name, schema], list(self._notes[name, schema])
         stamps = np.sort(np.concatenate(parts))
-        shared, differ = _shared(parts, self._closes[name, schema])
+        shared, differ = _count_shared(parts, self._closes[name, schema])
         if shared:
             notes.append(f"{shared:,} bars are in more than one file")
-        root = _root(name)
+        root = _root_of_name(name)
         covered = (
             coverage(root, stamps, SECONDS[schema] * NANO) if root and schema in INTRADAY else None
         )
@@ -88,13 +88,13 @@ class BarAudit:
             contract=name,
             schema=schema,
             bars=len(stamps),
-            first=_moment(int(stamps[0])),
-            last=_moment(int(stamps[-1])),
+            first=_utc_time(int(stamps[0])),
+            last=_utc_time(int(stamps[-1])),
             days=utc_days(stamps),
             sessions=covered.present if covered else None,
             missing=covered.missing if covered else [],
             hole=covered.hole if covered else 0,
-            hole_at=_moment(covered.hole_at) if covered and covered.hole else None,
+            hole_at=_utc_time(covered.hole_at) if covered and covered.hole else None,
             wrong=[*self._wrong[name, schema], *differ],
             notes=notes,
         )
@@ -118,7 +118,7 @@ def check_bars(path: Path, about: Header, rows: int, place: str) -> None:
             raise DataError(f"{name}: {text}.", where=place)
 
 
-def _shared(
+def _count_shared(
     stamps: list[np.ndarray[Any, Any]], closes: list[np.ndarray[Any, Any]]
 ) -> tuple[int, list[str]]:
     """Return the number of bars that several files have, and a message if they differ."""
@@ -134,16 +134,16 @@ def _shared(
 
 
 def _usual_tick(name: str) -> int | None:
-    root = _root(name)
+    root = _root_of_name(name)
     terms = markets().roots.get(root) if root else None
     return int(terms.tick * NANO) if terms else None
 
 
-def _root(name: str) -> str | None:
+def _root_of_name(name: str) -> str | None:
     """Return the root of a future or of a continuous series, None for anything else."""
     found = ROOT.fullmatch(name)
     return (found["root"] or found["series"]) if found else None
 
 
-def _moment(stamp: int) -> datetime:
+def _utc_time(stamp: int) -> datetime:
     return datetime.fromtimestamp(stamp // NANO, UTC)

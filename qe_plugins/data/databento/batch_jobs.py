@@ -39,7 +39,7 @@ def fetch_job(
     _wait_until_done(client, job_id, file_part)
     folder = state_dir.inside(store.folder / ".jobs", job_id)
     for _ in range(TRIES):
-        if (found := _downloaded(client, job_id, folder, file_part)) is not None:
+        if (found := _download_file(client, job_id, folder, file_part)) is not None:
             os.replace(found, partial)
             shutil.rmtree(folder)
             return read_whole(partial, file_part.path)
@@ -60,16 +60,16 @@ def _job_id(
     job = store.manifest.jobs.get(file_part.path)
     if job is not None and job.id is not None:
         return job.id
-    known = _submitted(client, file_part) if job is not None else None
+    known = _find_job(client, file_part) if job is not None else None
     if job is None:
         job = BatchJob(path=file_part.path, since=now(), dollars=dollars)
         store.add_job(job)
-    job_id = known or _submit(client, store, budget, file_part, dollars)
+    job_id = known or _submit_once(client, store, budget, file_part, dollars)
     store.add_job(BatchJob(path=file_part.path, since=job.since, dollars=dollars, id=job_id))
     return job_id
 
 
-def _submit(
+def _submit_once(
     client: DatabentoClient,
     store: ManifestStore,
     budget: Budget,
@@ -84,7 +84,7 @@ def _submit(
 
     def attempt() -> str:
         nonlocal tried
-        known = _submitted(client, file_part) if tried else None
+        known = _find_job(client, file_part) if tried else None
         tried = True
         return known or client.submit(file_part)
 
@@ -98,26 +98,26 @@ def _submit(
     return job_id
 
 
-def _submitted(client: DatabentoClient, file_part: FilePart) -> str | None:
+def _find_job(client: DatabentoClient, file_part: FilePart) -> str | None:
     """Return the id of the account's job for exactly this file part, None without one."""
     wanted = (
         client.dataset,
         file_part.schema,
         file_part.symbol,
         file_part.stype_in,
-        *_days(file_part),
+        *_iso_days(file_part),
     )
-    return next((str(job["id"]) for job in client.jobs() if _identity(job) == wanted), None)
+    return next((str(job["id"]) for job in client.jobs() if _job_identity(job) == wanted), None)
 
 
-def _identity(job: dict[str, Any]) -> tuple[str, ...]:
+def _job_identity(job: dict[str, Any]) -> tuple[str, ...]:
     symbols = job["symbols"]
     named = symbols if isinstance(symbols, str) else ",".join(symbols)
     days = (str(job["start"])[:10], str(job["end"])[:10])
     return (str(job["dataset"]), str(job["schema"]), named, str(job["stype_in"]), *days)
 
 
-def _days(file_part: FilePart) -> tuple[str, str]:
+def _iso_days(file_part: FilePart) -> tuple[str, str]:
     return file_part.start.isoformat(), file_part.end.isoformat()
 
 
@@ -133,7 +133,7 @@ def _wait_until_done(client: DatabentoClient, job_id: str, file_part: FilePart) 
         client.sleep(next(polls, POLLS[-1]))
 
 
-def _downloaded(
+def _download_file(
     client: DatabentoClient, job_id: str, folder: Path, file_part: FilePart
 ) -> Path | None:
     """Return the job's file. Where its hash is not the vendor's, remove it and return None."""

@@ -29,7 +29,7 @@ class Budget:
         """Charge one attempt. Raises DataError where a retry (`again`) would exceed the limit."""
         with self._lock:
             if again:
-                self._admit(dollars, what)
+                self._check_limit(dollars, what)
                 self._committed += dollars
             self.spent += dollars
 
@@ -40,7 +40,7 @@ class Budget:
             if again:
                 self._committed -= dollars
 
-    def _admit(self, dollars: Decimal, what: str) -> None:
+    def _check_limit(self, dollars: Decimal, what: str) -> None:
         if self._committed + dollars > self.limit:
             raise DataError(
                 f"the stream was cut, and another attempt is billed again: {usd(dollars)} more "

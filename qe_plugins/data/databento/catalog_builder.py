@@ -98,14 +98,14 @@ def prepared(
     try:
         with writing(store.folder, FOLDER):
             staging.mkdir()
-            built = _build(store, used, path_of, staging, tick)
+            built = _build_catalog(store, used, path_of, staging, tick)
             write_stamp(staging, used)
         yield CatalogBuild(built, staging, store.folder / FOLDER)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _build(
+def _build_catalog(
     store: ManifestStore,
     used: Sequence[FileEntry],
     path_of: Callable[[str], Path],
@@ -148,15 +148,19 @@ def _refuse_damaged(entry: FileEntry, path: Path) -> None:
 def _bar_files(entries: Iterable[FileEntry], path_of: Callable[[str], Path]) -> list[BarFile]:
     """Return the bar files in the smallest known groups that share no contract."""
     bars = [entry for entry in entries if entry.schema in BAR_SCHEMAS]
-    whole = {_root(entry) for entry in bars if entry.path.split("/")[1] != "contracts"}
+    whole = {_root_of_entry(entry) for entry in bars if entry.path.split("/")[1] != "contracts"}
 
     def group(entry: FileEntry) -> str:
         if MIXED in whole:
             return ""
-        return _root(entry) if _root(entry) in whole else entry.path.partition(".")[0]
+        return (
+            _root_of_entry(entry)
+            if _root_of_entry(entry) in whole
+            else entry.path.partition(".")[0]
+        )
 
     return [BarFile(path_of(one.path), one.schema, one.rows, group(one)) for one in bars]
 
 
-def _root(entry: FileEntry) -> str:
+def _root_of_entry(entry: FileEntry) -> str:
     return entry.path.split("/")[0]

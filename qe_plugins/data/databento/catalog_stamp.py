@@ -47,7 +47,7 @@ def sources(entries: Iterable[FileEntry]) -> list[FileEntry]:
 
 def write_stamp(folder: Path, used: Iterable[FileEntry]) -> None:
     """Write the stamp into a new catalog. Call it last: it hashes every file."""
-    made = CatalogStamp(FORM, {one.path: one.sha256 for one in used}, _digests(folder))
+    made = CatalogStamp(FORM, {one.path: one.sha256 for one in used}, _file_digests(folder))
     (folder / STAMP).write_bytes(msgspec.json.format(msgspec.json.encode(made, order="sorted")))
 
 
@@ -89,7 +89,7 @@ def check_catalog(folder: Path, place: str) -> None:
     A catalog without a manifest beside it and without a stamp is a user's own and not checked. A
     passed check is cached by file names, sizes and modification times.
     """
-    mark = _mark(folder)
+    mark = _passed_mark(folder)
     if mark is not None and mark.exists():
         return
     if wrong := faults(folder):
@@ -115,7 +115,7 @@ def faults(folder: Path, manifest: Manifest | None = None) -> list[str]:
         return [UNSTAMPED] if manifest else []
     if made.form != FORM:
         return ["it was made by another version of this program"]
-    return [*_other_files(made, manifest), *_changed(made.files, _digests(folder))]
+    return [*_source_changes(made, manifest), *_changed_files(made.files, _file_digests(folder))]
 
 
 def is_fresh(folder: Path, manifest: Manifest) -> bool:
@@ -125,7 +125,7 @@ def is_fresh(folder: Path, manifest: Manifest) -> bool:
     return folder.is_dir() and not faults(folder, manifest)
 
 
-def _other_files(made: CatalogStamp, manifest: Manifest | None) -> Iterator[str]:
+def _source_changes(made: CatalogStamp, manifest: Manifest | None) -> Iterator[str]:
     if manifest is None:
         return
     now = {one.path: one.sha256 for one in sources(manifest.files.values())}
@@ -138,7 +138,7 @@ def _other_files(made: CatalogStamp, manifest: Manifest | None) -> Iterator[str]
         yield f"it was made {' and '.join(parts) or 'of other files of the same names'}"
 
 
-def _changed(made: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+def _changed_files(made: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     if gone := sorted(set(made) - set(now)):
         yield f"{_first_names(gone)} is missing from it"
     if foreign := sorted(set(now) - set(made)):
@@ -156,11 +156,11 @@ def _catalog_files(folder: Path) -> list[Path]:
     return sorted(one for one in folder.rglob("*") if one.is_file() and one.name != STAMP)
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def _file_digests(folder: Path) -> dict[str, str]:
     return {one.relative_to(folder).as_posix(): digest(one) for one in _catalog_files(folder)}
 
 
-def _mark(folder: Path) -> Path | None:
+def _passed_mark(folder: Path) -> Path | None:
     """Return the file that marks a passed check; None for a user's own catalog."""
     kept = [folder / STAMP, folder.parent / MANIFEST]
     known = [one for one in kept if one.is_file()]

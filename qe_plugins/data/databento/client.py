@@ -112,19 +112,21 @@ class DatabentoClient:
 
     def rows(self, file_part: FilePart) -> int:
         """Return the vendor's record count of a file part. Free."""
-        return self._ask(file_part, self._client.metadata.get_record_count, responses.count)
+        return self._metadata_of(file_part, self._client.metadata.get_record_count, responses.count)
 
     def size(self, file_part: FilePart) -> int:
         """Return the billable bytes, uncompressed. Free."""
-        return self._ask(file_part, self._client.metadata.get_billable_size, responses.count)
+        return self._metadata_of(
+            file_part, self._client.metadata.get_billable_size, responses.count
+        )
 
     def dollars(self, file_part: FilePart) -> Decimal:
         """Return the price in US dollars. Free."""
-        return self._ask(file_part, self._client.metadata.get_cost, responses.dollars)
+        return self._metadata_of(file_part, self._client.metadata.get_cost, responses.dollars)
 
     def conditions(self, start: date, end: date) -> dict[date, str]:
         """Return the condition of each day, `end` exclusive, that is not `available`."""
-        return self._metadata(
+        return self._call_metadata(
             f"{self.dataset} conditions",
             partial(
                 self._client.metadata.get_dataset_condition,
@@ -153,7 +155,7 @@ class DatabentoClient:
         Raises CutError where the stream ends early, RefusedError for an unreadable error.
         """
         try:
-            self._client.timeseries.get_range(path=into, **self._parameters(file_part))
+            self._client.timeseries.get_range(path=into, **self._range_parameters(file_part))
         except (ValueError, DBNError) as error:  # the client parses the header of the file
             raise CutError(str(error)) from error
         except AttributeError as error:  # the client cannot parse the error's body
@@ -167,7 +169,7 @@ class DatabentoClient:
                 split_duration="none",
                 encoding="dbn",
                 compression="zstd",
-                **self._parameters(file_part),
+                **self._range_parameters(file_part),
             )
 
         return responses.read(responses.job_id, call_vendor(submit_job))
@@ -203,7 +205,7 @@ class DatabentoClient:
         """Return the error to show for `error`; `what` is the request. The key is masked."""
         return refusal(error, what, self.key)
 
-    def _parameters(self, file_part: FilePart) -> dict[str, Any]:
+    def _range_parameters(self, file_part: FilePart) -> dict[str, Any]:
         return {
             "dataset": self.dataset,
             "symbols": file_part.symbol,
@@ -213,13 +215,17 @@ class DatabentoClient:
             "end": file_part.end,
         }
 
-    def _metadata[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
+    def _call_metadata[T](
+        self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]
+    ) -> T:
         return self._call_free(what, partial(self._limiter.call, call), reader)
 
-    def _ask[T](
+    def _metadata_of[T](
         self, file_part: FilePart, call: Callable[..., Any], reader: Callable[[Any], T]
     ) -> T:
-        return self._metadata(file_part.path, partial(call, **self._parameters(file_part)), reader)
+        return self._call_metadata(
+            file_part.path, partial(call, **self._range_parameters(file_part)), reader
+        )
 
     def _call_free[T](self, what: str, call: Callable[[], Any], reader: Callable[[Any], T]) -> T:
         try:

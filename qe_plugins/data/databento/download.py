@@ -152,13 +152,15 @@ class Downloader:
                 for future in wait_for(pending, POLL, FIRST_EXCEPTION).done:
                     future.result()
                     done.append(pending.pop(future))
-                watch(self._measure(done, pending.values()))
+                watch(self._measure_progress(done, pending.values()))
         except BaseException as error:
-            self._stop(pool, list(pending), done, interrupted=isinstance(error, KeyboardInterrupt))
+            self._finish_running(
+                pool, list(pending), done, interrupted=isinstance(error, KeyboardInterrupt)
+            )
             raise
         pool.shutdown()
 
-    def _stop(
+    def _finish_running(
         self,
         pool: ThreadPoolExecutor,
         pending: Sequence[Future[None]],
@@ -235,7 +237,9 @@ class Downloader:
             hint=f"Ask support@databento.com; 'qe data remove {name}' lets it be bought again.",
         )
 
-    def _measure(self, done: Sequence[FileJob], running: Iterable[FileJob]) -> DownloadProgress:
+    def _measure_progress(
+        self, done: Sequence[FileJob], running: Iterable[FileJob]
+    ) -> DownloadProgress:
         places = [self.store.path(one.file_part.path) for one in (*done, *running)]
         return DownloadProgress(
             files=len(done),

@@ -49,10 +49,10 @@ def refusal(error: BaseException, what: str, key: str) -> QeError:
     if isinstance(error, QeError):
         return error
     if isinstance(error, BentoHttpError):
-        text = f"Databento answered {error.http_status}: {_reason(error)}"
+        text = f"Databento answered {error.http_status}: {_vendor_message(error)}"
         hint = HINTS.get(error.http_status, LATER if error.http_status >= 500 else None)
     elif isinstance(error, UnreadableError | requests.exceptions.InvalidJSONError):
-        text, hint = f"Databento's answer cannot be read: {_short(error)}.", LATER
+        text, hint = f"Databento's answer cannot be read: {_short_text(error)}.", LATER
     elif isinstance(error, requests.exceptions.SSLError):
         text, hint = "the vendor's certificate is not trusted.", "Check the gateway's address."
     elif isinstance(error, requests.Timeout):
@@ -64,11 +64,11 @@ def refusal(error: BaseException, what: str, key: str) -> QeError:
     return DataError(without(key, text), where=what, hint=hint)
 
 
-def _short(error: BaseException) -> str:
+def _short_text(error: BaseException) -> str:
     return " ".join(str(error).split())[:120].rstrip(".")
 
 
-def _reason(error: BentoHttpError) -> str:
+def _vendor_message(error: BentoHttpError) -> str:
     """Return the vendor's message on one line, with a full stop."""
     lines = (str(error.message or "") or "no reason given").splitlines()
     said = [line for line in lines if not line.startswith("documentation:")]

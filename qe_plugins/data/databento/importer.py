@@ -39,7 +39,7 @@ class IncomingFile(NamedTuple):
     source: Path
     part: Path
     whole: CompleteFile
-    about: Header
+    header: Header
     entry: FileEntry
 
 
@@ -61,24 +61,24 @@ def incoming(number: int, path: Path, staging: Path) -> IncomingFile:
     """
     part = staging / str(number) / f"{path.name.removesuffix('.zst')}.zst"
     part.parent.mkdir()
-    _copy(path, part)
+    _copy_compressed(path, part)
     try:
-        whole, about = read_whole(part, str(path)), full_header(part)
-        refuse_others(about.dataset, str(path))
+        whole, header = read_whole(part, str(path)), full_header(part)
+        refuse_others(header.dataset, str(path))
         check_records(part, str(path), path.name)
-        check_bars(part, about, whole.rows, str(path))
+        check_bars(part, header, whole.rows, str(path))
     except DataError as error:
         message = error.message.removeprefix(f"{part} ")
         raise DataError(message, where=str(path), hint=error.hint) from error
-    return IncomingFile(path, part, whole, about, _entry(part.name, whole, about))
+    return IncomingFile(path, part, whole, header, _entry_of(part.name, whole, header))
 
 
-def names_of(about: Header) -> frozenset[str]:
+def names_of(header: Header) -> frozenset[str]:
     """Return the raw names in a file's header."""
-    return frozenset(one.name for meanings in about.names.values() for one in meanings)
+    return frozenset(one.name for meanings in header.names.values() for one in meanings)
 
 
-def _copy(path: Path, part: Path) -> None:
+def _copy_compressed(path: Path, part: Path) -> None:
     """Copy a file; compress it if it is not."""
     with path.open("rb") as source, part.open("wb") as into:
         plain = source.read(len(MAGIC)) == MAGIC
@@ -89,14 +89,14 @@ def _copy(path: Path, part: Path) -> None:
             shutil.copyfileobj(source, into, 1 << 20)
 
 
-def _entry(name: str, whole: CompleteFile, about: Header) -> FileEntry:
+def _entry_of(name: str, whole: CompleteFile, header: Header) -> FileEntry:
     return FileEntry(
-        path=f"{_root(about)}/imported/{name}",
-        schema=about.schema,
-        symbol=",".join(about.symbols),
-        stype_in=about.stype_in,
-        start=_day(about.start),
-        end=_day(about.end + DAY_NS - 1) if about.end is not None else date.max,
+        path=f"{_root_of_file(header)}/imported/{name}",
+        schema=header.schema,
+        symbol=",".join(header.symbols),
+        stype_in=header.stype_in,
+        start=_utc_day(header.start),
+        end=_utc_day(header.end + DAY_NS - 1) if header.end is not None else date.max,
         rows=whole.rows,
         size=whole.size,
         sha256=whole.sha256,
@@ -105,14 +105,14 @@ def _entry(name: str, whole: CompleteFile, about: Header) -> FileEntry:
     )
 
 
-def _root(about: Header) -> str:
+def _root_of_file(header: Header) -> str:
     """Return the root that all of a file's names share, or `mixed`."""
-    roots = set(_roots([*names_of(about), *about.symbols]))
+    roots = set(_roots_of([*names_of(header), *header.symbols]))
     only = roots.pop() if len(roots) == 1 else MIXED
     return only if ROOT.fullmatch(only) else MIXED
 
 
-def _roots(names: Iterable[str]) -> Iterable[str]:
+def _roots_of(names: Iterable[str]) -> Iterable[str]:
     for name in names:
         near = name.split("-")[0].split(" ")[0]
         if is_outright(near) and (found := DATED.fullmatch(near)):
@@ -121,7 +121,7 @@ def _roots(names: Iterable[str]) -> Iterable[str]:
             yield near.partition(".")[0]
 
 
-def _day(nanoseconds: int) -> date:
+def _utc_day(nanoseconds: int) -> date:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=nanoseconds // DAY_NS)).date()
 
 
@@ -160,49 +160,49 @@ def import_path(place: Path) -> Imported:
         with tempfile.TemporaryDirectory(dir=state_dir.data_dir(), prefix=".import.") as staging:
             found = enumerate(files_in(place))
             ready = [incoming(number, path, Path(staging)) for number, path in found]
-            taken: list[ImportedFile] = []
+            imported_files: list[ImportedFile] = []
             catalogs: list[CatalogSummary] = []
-            for dataset in sorted({one.about.dataset for one in ready}):
+            for dataset in sorted({one.header.dataset for one in ready}):
                 with locked(dataset) as store:
-                    mine = [one for one in ready if one.about.dataset == dataset]
-                    some, built = _take_over(mine, store)
-                    taken += some
+                    own = [one for one in ready if one.header.dataset == dataset]
+                    some, built = _store_files(own, store)
+                    imported_files += some
                     catalogs += [built] if built else []
-    return Imported(taken, catalogs)
+    return Imported(imported_files, catalogs)
 
 
-def _take_over(
+def _store_files(
     ready: list[IncomingFile], store: ManifestStore
 ) -> tuple[list[ImportedFile], CatalogSummary | None]:
     known = {entry.sha256: entry for entry in store.manifest.files.values()}
-    fresh = {one.whole.sha256: one for one in ready if one.whole.sha256 not in known}
-    theirs = {
+    new_files = {one.whole.sha256: one for one in ready if one.whole.sha256 not in known}
+    imported = {
         path: _coverage(entry, full_header(store.path(path)))
         for path, entry in store.manifest.files.items()
         if entry.source == "import" and store.path(path).is_file()
     }
-    for one in fresh.values():
-        _refuse_same_days(one, theirs)
+    for one in new_files.values():
+        _refuse_same_days(one, imported)
         _refuse_same_name(one, store)
-        theirs[str(one.source)] = _coverage(one.entry, one.about)
-    parts = {one.entry.path: one.part for one in fresh.values()}
-    if len(parts) < len(fresh):
+        imported[str(one.source)] = _coverage(one.entry, one.header)
+    parts = {one.entry.path: one.part for one in new_files.values()}
+    if len(parts) < len(new_files):
         raise DataError("two files have the same name.", where=str(ready[0].source.parent))
-    entries = [*store.manifest.files.values(), *(one.entry for one in fresh.values())]
+    entries = [*store.manifest.files.values(), *(one.entry for one in new_files.values())]
     with prepared(store, entries, lambda name: parts.get(name) or store.path(name)) as build:
-        for one in fresh.values():
+        for one in new_files.values():
             target = store.path(one.entry.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(one.part, target)
-        store.add_file(*(one.entry for one in fresh.values()))
+        store.add_file(*(one.entry for one in new_files.values()))
         if build is not None:
             build.install()
-    taken = [
-        ImportedFile(str(one.source), known.get(sha, one.entry).path, sha in fresh)
+    imported_files = [
+        ImportedFile(str(one.source), known.get(sha, one.entry).path, sha in new_files)
         for one in ready
         for sha in [one.whole.sha256]
     ]
-    return taken, build.built if build else None
+    return imported_files, build.built if build else None
 
 
 def _refuse_same_name(one: IncomingFile, store: ManifestStore) -> None:
@@ -217,12 +217,12 @@ def _refuse_same_name(one: IncomingFile, store: ManifestStore) -> None:
         )
 
 
-def _refuse_same_days(one: IncomingFile, theirs: dict[str, _Coverage]) -> None:
-    mine = _coverage(one.entry, one.about)
-    for other, coverage in theirs.items():
-        both = mine.names & coverage.names
-        days = mine.start < coverage.end and coverage.start < mine.end
-        if both and days and mine.group == coverage.group:
+def _refuse_same_days(one: IncomingFile, imported: dict[str, _Coverage]) -> None:
+    own = _coverage(one.entry, one.header)
+    for other, coverage in imported.items():
+        both = own.names & coverage.names
+        days = own.start < coverage.end and coverage.start < own.end
+        if both and days and own.group == coverage.group:
             raise DataError(
                 f"has days of {', '.join(sorted(both)[:3])} that '{other}' has too.",
                 where=str(one.source),
@@ -230,5 +230,5 @@ def _refuse_same_days(one: IncomingFile, theirs: dict[str, _Coverage]) -> None:
             )
 
 
-def _coverage(entry: FileEntry, about: Header) -> _Coverage:
-    return _Coverage((entry.source, entry.schema), entry.start, entry.end, names_of(about))
+def _coverage(entry: FileEntry, header: Header) -> _Coverage:
+    return _Coverage((entry.source, entry.schema), entry.start, entry.end, names_of(header))

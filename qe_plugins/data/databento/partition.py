@@ -63,18 +63,20 @@ def plan(request: DownloadRequest, resolver: Resolver) -> Partition:
     parts: set[FilePart] = set()
     unresolved: list[str] = []
     for root_request in request.root_requests():
-        windows, gaps = _windows(root_request, resolver)
+        windows, gaps = _symbol_windows(root_request, resolver)
         unresolved += gaps
         for schema in root_request.schemas:
             parts |= {
                 _file_part(root_request.root, schema, w)
                 for whole in windows
-                for w in _by_year(whole)
+                for w in _split_by_year(whole)
             }
     return Partition(sorted(parts), unresolved)
 
 
-def _windows(request: RootRequest, resolver: Resolver) -> tuple[list[SymbolWindow], list[str]]:
+def _symbol_windows(
+    request: RootRequest, resolver: Resolver
+) -> tuple[list[SymbolWindow], list[str]]:
     windows: list[SymbolWindow] = []
     gaps: list[str] = []
     for symbol in request.symbols:
@@ -86,12 +88,12 @@ def _windows(request: RootRequest, resolver: Resolver) -> tuple[list[SymbolWindo
         spans = contract_spans(resolver, symbol, request.start, request.end)
         if symbol.stype_in is SType.CONTINUOUS:
             gaps += _gaps(symbol, spans, request)
-            spans = _padded(spans, request, _listings(resolver, spans, request))
+            spans = _pad_spans(spans, request, _listed_days(resolver, spans, request))
         windows += [SymbolWindow(s.start, s.end, s.key.name, s.key.raw, SType.RAW) for s in spans]
     return windows, gaps
 
 
-def _padded(
+def _pad_spans(
     spans: list[SymbolSpan], request: RootRequest, listed: dict[ContractKey, SymbolSpan]
 ) -> list[SymbolSpan]:
     """Return the spans extended by five sessions on each side, where listed; overlaps are merged.
@@ -108,7 +110,7 @@ def _padded(
     return padded
 
 
-def _listings(
+def _listed_days(
     resolver: Resolver, spans: list[SymbolSpan], request: RootRequest
 ) -> dict[ContractKey, SymbolSpan]:
     """Return the days of the request on which each contract is listed."""
@@ -139,7 +141,7 @@ def _gaps(symbol: Symbol, spans: list[SymbolSpan], request: RootRequest) -> list
     return gaps
 
 
-def _by_year(window: SymbolWindow) -> list[SymbolWindow]:
+def _split_by_year(window: SymbolWindow) -> list[SymbolWindow]:
     """Return the window split at every New Year, so that each price belongs to one year."""
     years = range(window.start.year, (window.end - timedelta(days=1)).year + 1)
     return [

@@ -39,12 +39,12 @@ def remove_data(names: Sequence[str], *, paid: bool = False) -> Removed:
     by_dataset = {
         store.manifest.dataset: found
         for store in stores
-        if (found := [name for name in wanted if name in _known(store)])
+        if (found := [name for name in wanted if name in _listed_names(store)])
     }
     found_names = {name for found in by_dataset.values() for name in found} | set(generated)
     for name in wanted:
         if name not in found_names:
-            known = [one for store in stores for one in _known(store)]
+            known = [one for store in stores for one in _listed_names(store)]
             raise DataError(
                 "no such file.",
                 where=name,
@@ -52,13 +52,13 @@ def remove_data(names: Sequence[str], *, paid: bool = False) -> Removed:
             )
     for store in stores:
         _refuse_paid(store, by_dataset.get(store.manifest.dataset, []), paid)
-    catalogs = [built for one, some in by_dataset.items() if (built := _remove(one, some))]
+    catalogs = [built for one, some in by_dataset.items() if (built := _remove_files(one, some))]
     for name in generated:
         shutil.rmtree(state_dir.data_dir() / name)
     return Removed(wanted, catalogs)
 
 
-def _remove(dataset: str, names: Sequence[str]) -> CatalogSummary | None:
+def _remove_files(dataset: str, names: Sequence[str]) -> CatalogSummary | None:
     with locked(dataset) as store:
         rest = [entry for name, entry in store.manifest.files.items() if name not in names]
         with prepared(store, rest, store.path) as build:
@@ -78,7 +78,7 @@ def _remove(dataset: str, names: Sequence[str]) -> CatalogSummary | None:
             return build.built
 
 
-def _known(store: ManifestStore) -> list[str]:
+def _listed_names(store: ManifestStore) -> list[str]:
     return [*store.manifest.files, *store.manifest.aside]
 
 

@@ -102,13 +102,13 @@ def load_request(path: Path) -> DownloadRequest:
     file = path.resolve()
     if not file.exists():
         raise ConfigError("no such file.", where=display(file), hint=missing(file))
-    tree = settle(_bare_roots(interpolate(gather(file), variables())))
+    tree = settle(_expand_bare_roots(interpolate(gather(file), variables())))
     request: DownloadRequest = Decoder().decode(DownloadRequest, tree)
     refuse_others(request.dataset, tree.nearest(("dataset",)).place)
     if not request.roots:
         raise ConfigError("'roots' names no root.", where=tree.nearest(("roots",)).place)
     for name in request.roots:
-        _check(name, request, tree)
+        _check_root(name, request, tree)
     return request
 
 
@@ -129,7 +129,7 @@ def symbol_of(root: str, text: str) -> Symbol:
     return symbol
 
 
-def _check(name: str, request: DownloadRequest, tree: YamlNode) -> None:
+def _check_root(name: str, request: DownloadRequest, tree: YamlNode) -> None:
     """Raise ConfigError, at its line, for invalid symbols or dates of a root."""
     place = tree.nearest(("roots", name)).place
     said = "symbols" if request.roots[name].symbols is not None else None
@@ -146,7 +146,7 @@ def _check(name: str, request: DownloadRequest, tree: YamlNode) -> None:
         )
 
 
-def _bare_roots(tree: YamlNode) -> YamlNode:
+def _expand_bare_roots(tree: YamlNode) -> YamlNode:
     """Accept a root without settings: all default to those of the request."""
     roots = tree.value.get("roots")
     if roots is None or not isinstance(roots.value, dict):

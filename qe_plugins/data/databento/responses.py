@@ -42,15 +42,17 @@ def dollars(answer: Any) -> Decimal:
 
 def conditions(answer: Any) -> dict[date, str]:
     """Return the condition of each day that is not `available`."""
-    days = {date.fromisoformat(_text(one["date"])): _text(one["condition"]) for one in answer}
+    days = {date.fromisoformat(_string(one["date"])): _string(one["condition"]) for one in answer}
     return {day: condition for day, condition in days.items() if condition != "available"}
 
 
 def intervals(answer: Any) -> dict[str, list[Interval]]:
     """Return the intervals of each symbol; symbols without any are left out."""
     return {
-        _text(name): [
-            Interval(date.fromisoformat(one["d0"]), date.fromisoformat(one["d1"]), _text(one["s"]))
+        _string(name): [
+            Interval(
+                date.fromisoformat(one["d0"]), date.fromisoformat(one["d1"]), _string(one["s"])
+            )
             for one in days
         ]
         for name, days in answer["result"].items()
@@ -60,7 +62,7 @@ def intervals(answer: Any) -> dict[str, list[Interval]]:
 
 def job_id(answer: Any) -> str:
     """Return the id of a job; it becomes a folder's name, so only plain characters pass."""
-    found = _text(answer["id"])
+    found = _string(answer["id"])
     if not found or not all(letter.isalnum() or letter in "-_" for letter in found):
         raise ValueError(found)
     return found
@@ -74,7 +76,7 @@ def jobs(answer: Any) -> list[dict[str, Any]]:
 
 def state(answer: Any) -> str:
     """Return the state of a job."""
-    found = _text(answer["state"])
+    found = _string(answer["state"])
     if found not in STATES:
         raise ValueError(found)
     return found
@@ -84,22 +86,22 @@ def files(answer: Any) -> list[dict[str, Any]]:
     """Return the files of a job: `filename`, `size`, `hash` and the `url` to fetch it from."""
     return [
         {
-            "filename": _name(one["filename"]),
+            "filename": _file_name(one["filename"]),
             "size": count(one["size"]),
-            "hash": _text(one["hash"]),
-            "url": _text(one["urls"]["https"]),
+            "hash": _string(one["hash"]),
+            "url": _string(one["urls"]["https"]),
         }
         for one in answer
     ]
 
 
-def _name(found: Any) -> str:
-    if "/" in _text(found) or found.startswith(".") or not found.isprintable():
+def _file_name(found: Any) -> str:
+    if "/" in _string(found) or found.startswith(".") or not found.isprintable():
         raise ValueError(found)
     return str(found)
 
 
-def _text(found: Any) -> str:
+def _string(found: Any) -> str:
     if not isinstance(found, str):
         raise TypeError(found)
     return found

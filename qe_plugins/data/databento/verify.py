@@ -90,7 +90,7 @@ def verify(files: Sequence[FileToVerify], stores: Iterable[ManifestStore] = ()) 
             message = _error_text(error).removeprefix(f"{one.path} ").removeprefix(f"{one.name}, ")
             wrong.append(f"{one.name}: {message}")
     audit = BarAudit(
-        _ticks([one.path for one, w in complete if w.header.schema == "definition"], wrong)
+        _defined_ticks([one.path for one, w in complete if w.header.schema == "definition"], wrong)
     )
     for one, whole in complete:
         try:
@@ -102,7 +102,7 @@ def verify(files: Sequence[FileToVerify], stores: Iterable[ManifestStore] = ()) 
         for one in stores
         for text in _catalog_faults(one)
     ]
-    series = audit.series()
+    series = audit.reports()
     wrong += [f"{one.contract} {one.schema}: {text}" for one in series for text in one.wrong]
     notes = [f"{one.contract} {one.schema}: {text}" for one in series for text in one.notes]
     rows = sum(whole.rows for _, whole in complete)
@@ -139,7 +139,7 @@ def _read_unchanged(file: FileToVerify) -> CompleteFile:
     return whole
 
 
-def _ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
+def _defined_ticks(files: list[Path], wrong: list[str]) -> dict[str, int]:
     """Return the tick of every future and spread in 1e-9 points, by name; add faults to `wrong`."""
     try:
         defined = read_definitions(files)
@@ -159,7 +159,7 @@ def _check_rows(file: FileToVerify, rows: int, audit: BarAudit) -> Iterator[str]
     about = full_header(file.path)
     if about.schema in SECONDS:
         records = read_records(file.path, rows)
-        yield from _times(records["ts_event"], file, about)
+        yield from _time_faults(records["ts_event"], file, about)
         for name, mine in by_contract(records, about.names):
             if name:
                 audit.add(name, about.schema, mine)
@@ -168,12 +168,14 @@ def _check_rows(file: FileToVerify, rows: int, audit: BarAudit) -> Iterator[str]
     elif about.schema in RECORDS:
         kind = np.dtype(RECORDS[about.schema]._dtypes)
         if record_size(file.path) == kind.itemsize:  # older versions of DBN have other sizes
-            yield from _times(read_records(file.path, rows, kind)["ts_recv"], file, about)
+            yield from _time_faults(read_records(file.path, rows, kind)["ts_recv"], file, about)
 
 
-def _times(stamps: np.ndarray[Any, Any], file: FileToVerify, about: Header) -> Iterator[str]:
+def _time_faults(stamps: np.ndarray[Any, Any], file: FileToVerify, about: Header) -> Iterator[str]:
     if file.entry is not None and file.entry.source != "import":
-        yield from out_of_range(stamps, _midnight(file.entry.start), _midnight(file.entry.end))
+        yield from out_of_range(
+            stamps, _midnight_ns(file.entry.start), _midnight_ns(file.entry.end)
+        )
     else:
         yield from out_of_range(stamps, about.start, about.end)
 
@@ -195,6 +197,6 @@ def _unlisted_files(files: Iterable[FileToVerify]) -> list[str]:
     return [f"{one.name}: is in no manifest; import it" for one in files if one.entry is None]
 
 
-def _midnight(day: date) -> int:
+def _midnight_ns(day: date) -> int:
     moment = datetime.combine(day, time(), UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     return moment // timedelta(seconds=1) * NANO

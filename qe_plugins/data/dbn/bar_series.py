@@ -69,15 +69,17 @@ def write_bars(
     for _, some in sorted(groups.items()):
         parts: dict[str, list[Records]] = defaultdict(list)
         for file in some:
-            for name, records in _by_name(file):
+            for name, records in _bars_by_name(file):
                 if name in contracts:
-                    parts[name].append(_sound(records, contracts[name], file))
+                    parts[name].append(_checked(records, contracts[name], file))
                 elif is_outright(name):
                     first = int(records["ts_event"].min())
                     left[name] = min(first, left.get(name, first))
         for name in sorted(parts):
             tick(name)
-            written += _write(contracts[name], some[0].schema, parts.pop(name), folder, twice)
+            written += _write_contract(
+                contracts[name], some[0].schema, parts.pop(name), folder, twice
+            )
     return WrittenBars(written, left)
 
 
@@ -86,7 +88,7 @@ def tick_of(contract: FuturesContract) -> int:
     return int(contract.price_increment.as_decimal().scaleb(NANO))
 
 
-def _by_name(file: BarFile) -> Iterable[tuple[str, Records]]:
+def _bars_by_name(file: BarFile) -> Iterable[tuple[str, Records]]:
     found = list(by_contract(read_records(file.path, file.rows), full_header(file.path).names))
     for name, records in found:
         if not name:
@@ -100,7 +102,7 @@ def _by_name(file: BarFile) -> Iterable[tuple[str, Records]]:
     return found
 
 
-def _sound(records: Records, contract: FuturesContract, file: BarFile) -> Records:
+def _checked(records: Records, contract: FuturesContract, file: BarFile) -> Records:
     """Return the records. Raises DataError for the first fault; it shows the bar's close."""
     prices = {name: records[name] for name in PRICES}
     closes = records["ts_event"].astype(np.int64) + SECONDS[file.schema] * SECOND_NS
@@ -111,7 +113,7 @@ def _sound(records: Records, contract: FuturesContract, file: BarFile) -> Record
     return records
 
 
-def _write(
+def _write_contract(
     contract: FuturesContract, schema: str, parts: Sequence[Records], folder: Path, twice: bool
 ) -> int:
     records = np.concatenate(parts) if len(parts) > 1 else parts[0]
@@ -120,15 +122,15 @@ def _write(
         order = np.argsort(closes, kind="stable")
         records, closes = records[order], closes[order]
     name = f"{contract.id}-{BAR_SCHEMAS[schema]}-EXTERNAL"
-    if (again := np.append(False, np.diff(closes) == 0)).any():
+    if (repeated := np.append(False, np.diff(closes) == 0)).any():
         if not twice:
             raise DataError(
-                f"{name} has two bars at {moment(closes[again][0])}: its days are in more than "
+                f"{name} has two bars at {moment(closes[repeated][0])}: its days are in more than "
                 "one file.",
                 hint="Name the files to use, each day once.",
             )
-        _refuse_contradictions(records, again, name)
-        records, closes = records[~again], closes[~again]
+        _refuse_contradictions(records, repeated, name)
+        records, closes = records[~repeated], closes[~repeated]
     table = bar_table(
         [records[price] for price in PRICES],
         records["volume"].astype(np.int64),
@@ -140,13 +142,13 @@ def _write(
     return len(records)
 
 
-def _refuse_contradictions(records: Records, again: np.ndarray, name: str) -> None:
+def _refuse_contradictions(records: Records, repeated: np.ndarray, name: str) -> None:
     """Raise DataError where two files have different bars of the same time."""
-    later, before = records[again], records[:-1][again[1:]]
-    other = np.any([later[field] != before[field] for field in (*PRICES, "volume")], axis=0)
-    if other.any():
+    later, before = records[repeated], records[:-1][repeated[1:]]
+    different = np.any([later[field] != before[field] for field in (*PRICES, "volume")], axis=0)
+    if different.any():
         raise DataError(
-            f"two files have different bars of {moment(later['ts_event'][other][0])}.",
+            f"two files have different bars of {moment(later['ts_event'][different][0])}.",
             where=name,
             hint="'qe data verify' shows which days are in more than one file.",
         )

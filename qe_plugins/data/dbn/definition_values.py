@@ -38,7 +38,7 @@ def multipliers(message: Message) -> list[Decimal]:
     """
     quantity = decimal(message.unit_of_measure_qty)
     if quantity and message.main_fraction not in (0, NO_FRACTION):
-        return [_plain(quantity / PERCENT)]
+        return [_without_exponent(quantity / PERCENT)]
     found = [quantity] if quantity else []
     tick, value = (
         decimal(message.min_price_increment),
@@ -46,7 +46,7 @@ def multipliers(message: Message) -> list[Decimal]:
     )
     factor = decimal(message.display_factor)
     if tick and value and factor:
-        found.append(_plain(value / factor / tick))
+        found.append(_without_exponent(value / factor / tick))
     return found
 
 
@@ -56,17 +56,17 @@ def ticks(
     """Return the tick; for a variable tick also the price limit, and the tick above it."""
     if rule := TICK_RULES.get(message.tick_rule):
         factor = decimal(message.display_factor) or Decimal(1)
-        limit, tick, above = (_plain(Decimal(part) * factor) for part in rule)
+        limit, tick, above = (_without_exponent(Decimal(part) * factor) for part in rule)
         return tick, limit, above
     return decimal(message.min_price_increment), None, None
 
 
 def decimal(fixed: int) -> Decimal | None:
     """Return units of 1e-9 as a decimal; None where undefined."""
-    return None if fixed == UNDEFINED else _plain(fixed / NANO)
+    return None if fixed == UNDEFINED else _without_exponent(fixed / NANO)
 
 
-def _plain(number: Decimal) -> Decimal:
+def _without_exponent(number: Decimal) -> Decimal:
     """Return a number without trailing zeros and without an exponent."""
     whole = number.to_integral_value()
     return whole.quantize(Decimal(1)) if number == whole else number.normalize()

@@ -72,7 +72,7 @@ def definition_files(places: Iterable[Path], damaged: list[DataError] | None = N
             raise DataError("there is no such file or folder.", where=str(place))
         for file in [place] if place.is_file() else sorted(place.rglob("*.dbn.zst")):
             header = None
-            with _kept_apart(damaged):
+            with _collected(damaged):
                 header = read_header(file, "data")
             if header is not None and header.schema == "definition":
                 refuse_others(header.dataset, str(file))
@@ -99,27 +99,27 @@ def read_definitions(
     known: dict[tuple[str, int, int], ContractDefinition] = {}
     counted: Counter[tuple[str, int, int]] = Counter()
     latest: dict[tuple[str, int, int], Message] = {}
-    for message, times in _distinct(files, damaged):
-        contract = _contract(message)
+    for message, times in _distinct_definitions(files, damaged):
+        contract = _contract_definition(message)
         if wanted and contract.root not in wanted:
             continue
-        same = (contract.raw, contract.year, contract.month)
-        counted[same] += times
-        if same not in latest or _sent(message) >= _sent(latest[same]):
-            _refuse_ambiguous(message, latest.get(same))
-            latest[same], known[same] = message, contract
+        identity = (contract.raw, contract.year, contract.month)
+        counted[identity] += times
+        if identity not in latest or _sent_order(message) >= _sent_order(latest[identity]):
+            _refuse_ambiguous(message, latest.get(identity))
+            latest[identity], known[identity] = message, contract
     refused = {
         str(one): one
-        for same, contract in known.items()
-        for one in disagreements(contract, multipliers(latest[same]))
+        for identity, contract in known.items()
+        for one in disagreements(contract, multipliers(latest[identity]))
     }
     names = {refusal.name for refusal in refused.values()}
-    kept = [
-        replace(one, definitions=counted[same])
-        for same, one in known.items()
+    accepted = [
+        replace(one, definitions=counted[identity])
+        for identity, one in known.items()
         if one.name not in names
     ]
-    return Defined(sorted(kept, key=_order), sorted(refused.values(), key=str))
+    return Defined(sorted(accepted, key=_sort_key), sorted(refused.values(), key=str))
 
 
 def refuse_wrong(refused: list[DefinitionRefusal], where: str) -> None:
@@ -134,27 +134,27 @@ def refuse_wrong(refused: list[DefinitionRefusal], where: str) -> None:
     )
 
 
-def _order(contract: ContractDefinition) -> tuple[str, int, datetime, str]:
+def _sort_key(contract: ContractDefinition) -> tuple[str, int, datetime, str]:
     return contract.root, list(ContractKind).index(contract.kind), contract.expiry, contract.raw
 
 
-def _distinct(
+def _distinct_definitions(
     files: Iterable[Path], damaged: list[DataError] | None
 ) -> Iterable[tuple[Message, int]]:
     """Return each distinct definition, as last sent, and how often it was sent."""
     last: dict[tuple[object, ...], Message] = {}
     times: Counter[tuple[object, ...]] = Counter()
     for file in files:
-        with _kept_apart(damaged):
-            mine, counted = _of_file(file)
-            for said, message in mine.items():
-                if said not in last or _sent(message) > _sent(last[said]):
-                    last[said] = message
+        with _collected(damaged):
+            mine, counted = _read_file(file)
+            for stated, message in mine.items():
+                if stated not in last or _sent_order(message) > _sent_order(last[stated]):
+                    last[stated] = message
             times += counted
-    return ((message, times[said]) for said, message in last.items())
+    return ((message, times[stated]) for stated, message in last.items())
 
 
-def _of_file(file: Path) -> tuple[dict[tuple[object, ...], Message], Counter[tuple[object, ...]]]:
+def _read_file(file: Path) -> tuple[dict[tuple[object, ...], Message], Counter[tuple[object, ...]]]:
     """Return the distinct definitions of a file, as last sent, and how often each was sent.
 
     Raises DataError where the file is cut short, not DBN, or has an invalid definition.
@@ -163,13 +163,13 @@ def _of_file(file: Path) -> tuple[dict[tuple[object, ...], Message], Counter[tup
     times: Counter[tuple[object, ...]] = Counter()
     check_records(file, "data")
     try:
-        for message in _messages(file):
-            said = tuple(getattr(message, field) for field in STATED)
-            if said not in last or _sent(message) > _sent(last[said]):
-                last[said] = message
-            times[said] += 1
+        for message in _read_messages(file):
+            stated = tuple(getattr(message, field) for field in STATED)
+            if stated not in last or _sent_order(message) > _sent_order(last[stated]):
+                last[stated] = message
+            times[stated] += 1
         for message in last.values():
-            _contract(message)
+            _contract_definition(message)
     except (databento_dbn.DBNError, ValueError, ArithmeticError) as error:
         raise DataError(
             f"{file} cannot be decoded: {error}.", where="data", hint="Download the file again."
@@ -178,7 +178,7 @@ def _of_file(file: Path) -> tuple[dict[tuple[object, ...], Message], Counter[tup
 
 
 @contextmanager
-def _kept_apart(damaged: list[DataError] | None) -> Iterator[None]:
+def _collected(damaged: list[DataError] | None) -> Iterator[None]:
     """Add the DataError of a damaged file to `damaged` if given, else let it propagate."""
     try:
         yield
@@ -188,7 +188,7 @@ def _kept_apart(damaged: list[DataError] | None) -> Iterator[None]:
         damaged.append(error)
 
 
-def _sent(message: Message) -> tuple[int, int, int]:
+def _sent_order(message: Message) -> tuple[int, int, int]:
     """Return the order of a definition in time: received, sent, activation (UTC ns)."""
     received = message.ts_recv if message.ts_recv not in (0, NO_TIME) else message.ts_event
     activation = message.activation if message.activation != NO_TIME else 0
@@ -197,7 +197,7 @@ def _sent(message: Message) -> tuple[int, int, int]:
 
 def _refuse_ambiguous(message: Message, before: Message | None) -> None:
     """Raise DataError where two definitions of one contract, sent at the same time, differ."""
-    if before is None or _sent(message) != _sent(before):
+    if before is None or _sent_order(message) != _sent_order(before):
         return
     field = next(one for one in STATED if getattr(message, one) != getattr(before, one))
     raise DataError(
@@ -208,7 +208,7 @@ def _refuse_ambiguous(message: Message, before: Message | None) -> None:
     )
 
 
-def _messages(file: Path) -> Iterator[Message]:
+def _read_messages(file: Path) -> Iterator[Message]:
     decoder = databento_dbn.DBNDecoder()
     with file.open("rb") as raw:
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
@@ -219,11 +219,11 @@ def _messages(file: Path) -> Iterator[Message]:
                     yield record
 
 
-def _contract(message: Message) -> ContractDefinition:
+def _contract_definition(message: Message) -> ContractDefinition:
     kind = KINDS.get(str(message.instrument_class), ContractKind.SPREAD)
-    key = _key(message, kind)
+    key = _contract_key(message, kind)
     tick, limit, above = ticks(message)
-    worth = multipliers(message) if kind is not ContractKind.SPREAD else []
+    found_multipliers = multipliers(message) if kind is not ContractKind.SPREAD else []
     return ContractDefinition(
         id=instrument_id(key, message.exchange) if kind is ContractKind.FUTURE else None,
         raw=message.raw_symbol,
@@ -236,28 +236,28 @@ def _contract(message: Message) -> ContractDefinition:
         tick=tick,
         tick_limit=limit,
         tick_above=above,
-        multiplier=worth[-1] if worth else None,
-        activation=_time(message.activation) if message.activation != NO_TIME else None,
-        expiry=_time(message.expiration),
+        multiplier=found_multipliers[-1] if found_multipliers else None,
+        activation=_utc_time(message.activation) if message.activation != NO_TIME else None,
+        expiry=_utc_time(message.expiration),
         underlying=message.underlying or None,
         strike=decimal(message.strike_price) if kind is ContractKind.OPTION else None,
         cfi=message.cfi,
-        sent=_sent(message)[0],
+        sent=_sent_order(message)[0],
     )
 
 
-def _key(message: Message, kind: ContractKind) -> ContractKey:
+def _contract_key(message: Message, kind: ContractKind) -> ContractKey:
     """Return root, year and month; an option has the root of its underlying future.
 
     A future's month is that of its name; its year is the one with the name's digit nearest to its
     expiry.
     """
-    expiry = _time(message.expiration).date()
+    expiry = _utc_time(message.expiration).date()
     if kind is ContractKind.FUTURE and (
         named := dated_key(message.raw_symbol, date(expiry.year - 4, 1, 1))
     ):
         return named
-    seen = _time(message.ts_event).date()
+    seen = _utc_time(message.ts_event).date()
     named = dated_key(
         message.underlying if kind is ContractKind.OPTION else message.raw_symbol, seen
     )
@@ -267,5 +267,5 @@ def _key(message: Message, kind: ContractKind) -> ContractKey:
     return ContractKey(root, expiry.year, expiry.month)
 
 
-def _time(nanoseconds: int) -> datetime:
+def _utc_time(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)

@@ -22,7 +22,7 @@ from qe_plugins.errors import DataError
 STEP = 1 << 12
 """Compressed bytes unpacked at a time: at worst they become a hundred megabytes."""
 
-FREE, DENSEST = 64 << 20, 100
+FREE_BYTES, MAX_RATIO = 64 << 20, 100
 """A file may unpack to FREE bytes, and beyond that to DENSEST times its own size."""
 
 PRELUDE = 8  # "DBN", version, length of the metadata that follows
@@ -48,12 +48,12 @@ def read_header(path: Path, place: str) -> DbnFile:
             if len(head) >= PRELUDE and len(head) >= header_size(head):
                 break
         if not head.startswith(MAGIC):
-            raise _not_dbn(path, place)
+            raise _not_dbn_error(path, place)
         metadata = databento_dbn.Metadata.decode(head[: header_size(head)])
     except EOFError as error:
-        raise _cut_short(path, place) from error
+        raise _cut_short_error(path, place) from error
     except (zstandard.ZstdError, databento_dbn.DBNError) as error:
-        raise _not_dbn(path, place) from error
+        raise _not_dbn_error(path, place) from error
     return DbnFile(
         path,
         schema=str(metadata.schema),
@@ -93,7 +93,7 @@ def check_whole(path: Path, place: str) -> int:
                 head += block
             size += len(block)
     except EOFError as error:
-        raise _cut_short(path, place) from error
+        raise _cut_short_error(path, place) from error
     except zstandard.ZstdError as error:
         raise DataError(
             f"{path} is damaged: {error}.", where=place, hint="Download the file again."
@@ -109,7 +109,7 @@ def check_whole(path: Path, place: str) -> int:
         )
     records, rest = divmod(body, size_of_one)
     if rest:
-        raise _cut_short(path, place)
+        raise _cut_short_error(path, place)
     return records
 
 
@@ -136,17 +136,17 @@ def decompressed(path: Path) -> Iterator[bytes]:
     Raises DataError for a file that unpacks to far more than market data does.
     """
     frame = zstandard.ZstdDecompressor().decompressobj()
-    came, most = 0, FREE + DENSEST * path.stat().st_size
+    total, limit = 0, FREE_BYTES + MAX_RATIO * path.stat().st_size
     with path.open("rb") as file:
         while compressed := file.read(STEP):
             while compressed:
                 if frame.eof:
                     frame = zstandard.ZstdDecompressor().decompressobj()
                 content = frame.decompress(compressed)
-                came += len(content)
-                if came > most:
+                total += len(content)
+                if total > limit:
                     raise DataError(
-                        f"{path} unpacks to more than {most // 1_000_000:,} MB.",
+                        f"{path} unpacks to more than {limit // 1_000_000:,} MB.",
                         hint="Market data does not compress so well: this is not market data.",
                     )
                 yield content
@@ -160,7 +160,7 @@ def header_size(head: bytes | bytearray) -> int:
     return PRELUDE + int.from_bytes(head[4:PRELUDE], "little")
 
 
-def _not_dbn(path: Path, place: str) -> DataError:
+def _not_dbn_error(path: Path, place: str) -> DataError:
     return DataError(
         f"{path} is not a Databento file.",
         where=place,
@@ -168,7 +168,7 @@ def _not_dbn(path: Path, place: str) -> DataError:
     )
 
 
-def _cut_short(path: Path, place: str) -> DataError:
+def _cut_short_error(path: Path, place: str) -> DataError:
     return DataError(
         f"{path} is cut short: its last records are missing.",
         where=place,
@@ -203,14 +203,14 @@ def slices(path: Path, folder: Path, records: int = RECORDS) -> Iterator[Path]:
 
     Each is removed when the next is requested. The source must be complete (`check_whole`).
     """
-    for number, content in enumerate(_contents(path, records)):
+    for number, content in enumerate(_slice_contents(path, records)):
         part = folder / f"{number}.dbn.zst"
         part.write_bytes(zstandard.compress(content, 1))
         yield part
         part.unlink()
 
 
-def _contents(path: Path, records: int) -> Iterator[bytes]:
+def _slice_contents(path: Path, records: int) -> Iterator[bytes]:
     """Yield header and records of each slice; nothing for a file without records."""
     buffered = bytearray()
     header, size = b"", 0

@@ -30,10 +30,10 @@ def read_settlements(
     for file in files:
         for one in read_statistics(file, databento_dbn.StatType.SETTLEMENT_PRICE, roots):
             contract = named.get(one.contract)
-            if contract is None or not _is_last(one, contract.expiration_ns):
+            if contract is None or not _is_final_day(one, contract.expiration_ns):
                 continue
             known = found.get(one.contract)
-            if known is None or _weight(one) >= _weight(known):
+            if known is None or _precedence(one) >= _precedence(known):
                 found[one.contract] = one
     return {str(named[n].id): _settlement(str(named[n].id), one) for n, one in found.items()}
 
@@ -46,14 +46,14 @@ def write_settlements(files: Iterable[Path], folder: Path) -> int:
     return len(found)
 
 
-def _is_last(one: Statistic, expiry: int) -> bool:
+def _is_final_day(one: Statistic, expiry: int) -> bool:
     """Say whether a settlement is of the last day; older feeds do not state the day."""
     if one.price == databento_dbn.UNDEF_PRICE or (one.flags != UNMARKED and one.flags & INTRADAY):
         return False
     return one.ts >= expiry if one.day is None else one.day == expiry_day(expiry)
 
 
-def _weight(one: Statistic) -> tuple[bool, int]:
+def _precedence(one: Statistic) -> tuple[bool, int]:
     return bool(one.flags & FINAL), one.ts
 
 

@@ -24,12 +24,12 @@ from qe_plugins.errors import DataError
 from qe_plugins.market.definitions import ContractDefinition, ContractKind, DefinitionRefusal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CENTS = 2  # decimals that a price has at least, as the engine's own loader shows it
+CENTS = 2  # minimum decimals of a price, as in the engine's own loader
 CLASSES = {"D": AssetClass.DEBT, "C": AssetClass.FX, "S": AssetClass.EQUITY}
 
 
 class DefinedFutures(msgspec.Struct, frozen=True):
-    """The futures of definition files by name, `ESZ13`, and those refused, with why."""
+    """The futures of definition files by name, `ESZ13`, and refused ones with reasons."""
 
     contracts: dict[str, FuturesContract]
     refused: list[DefinitionRefusal]
@@ -38,7 +38,7 @@ class DefinedFutures(msgspec.Struct, frozen=True):
 def read_futures(files: Sequence[Path], place: str) -> DefinedFutures:
     """Return the futures that definition files define.
 
-    Raises DataError where there is none among them, not even a refused one.
+    Raises DataError where the files define no future, not even a refused one.
     """
     defined = read_definitions(files)
     futures = [one for one in defined.contracts if one.kind is ContractKind.FUTURE]
@@ -61,7 +61,7 @@ def read_futures(files: Sequence[Path], place: str) -> DefinedFutures:
 
 
 def futures_contract(one: ContractDefinition) -> FuturesContract:
-    """Return a future as the engine has it. Raises ValueError for a figure it does not take."""
+    """Return the engine's contract. Raises ValueError for a figure that the engine rejects."""
     assert one.id is not None
     assert one.tick is not None
     assert one.multiplier is not None
@@ -72,8 +72,8 @@ def futures_contract(one: ContractDefinition) -> FuturesContract:
         raw_symbol=Symbol(one.raw),
         asset_class=_asset_class(one.cfi),
         underlying=one.root,
-        activation_ns=_nanoseconds(one.activation) if one.activation else 0,
-        expiration_ns=_nanoseconds(one.expiry),
+        activation_ns=_to_nanoseconds(one.activation) if one.activation else 0,
+        expiration_ns=_to_nanoseconds(one.expiry),
         currency=Currency.from_str(one.currency),
         price_precision=precision,
         price_increment=Price.from_decimal_dp(one.tick, precision),
@@ -88,18 +88,18 @@ def futures_contract(one: ContractDefinition) -> FuturesContract:
 
 
 def write_instruments(found: DefinedFutures, folder: Path) -> None:
-    """Write the contracts into a catalog, and beside them why others were refused."""
+    """Write the contracts into a catalog, and the reasons of refused ones into its folder."""
     write_refused(folder, {one.name: str(one) for one in found.refused})
     if found.contracts:
         ParquetDataCatalog(str(folder)).write_instruments(list(found.contracts.values()))
 
 
 def _asset_class(cfi: str) -> AssetClass:
-    """Return the class by ISO 10962: the second letter tells commodities, the third the rest."""
+    """Return the class by ISO 10962: the second letter marks commodities, the third the others."""
     if cfi[1:2] == "C":
         return AssetClass.COMMODITY
     return CLASSES.get(cfi[2:3], AssetClass.INDEX)
 
 
-def _nanoseconds(moment: datetime) -> int:
+def _to_nanoseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1) * 1_000

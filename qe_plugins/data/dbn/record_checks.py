@@ -37,23 +37,25 @@ class RecordType(msgspec.Struct, frozen=True):
     layouts: dict[int, Any]
 
 
-def _kind(rtype: int, *messages: Any) -> RecordType:
+def _record_type(rtype: int, *messages: Any) -> RecordType:
     layouts = [np.dtype(message._dtypes) for message in messages]
     return RecordType(rtype, {layout.itemsize: layout for layout in layouts})
 
 
 KINDS = {
-    **{schema: _kind(rtype, dbn.OHLCVMsg) for schema, rtype in BARS.items()},
-    "trades": _kind(0, dbn.TradeMsg),
-    "mbp-1": _kind(1, dbn.MBP1Msg),
-    "tbbo": _kind(1, dbn.MBP1Msg),
-    "mbp-10": _kind(10, dbn.MBP10Msg),
-    "mbo": _kind(160, dbn.MBOMsg),
-    "bbo-1s": _kind(195, dbn.BBOMsg),
-    "bbo-1m": _kind(196, dbn.BBOMsg),
-    "status": _kind(18, dbn.StatusMsg),
-    "definition": _kind(19, dbn.InstrumentDefMsg, dbn.InstrumentDefMsgV1, dbn.InstrumentDefMsgV2),
-    "statistics": _kind(24, dbn.StatMsg, dbn.StatMsgV1),
+    **{schema: _record_type(rtype, dbn.OHLCVMsg) for schema, rtype in BARS.items()},
+    "trades": _record_type(0, dbn.TradeMsg),
+    "mbp-1": _record_type(1, dbn.MBP1Msg),
+    "tbbo": _record_type(1, dbn.MBP1Msg),
+    "mbp-10": _record_type(10, dbn.MBP10Msg),
+    "mbo": _record_type(160, dbn.MBOMsg),
+    "bbo-1s": _record_type(195, dbn.BBOMsg),
+    "bbo-1m": _record_type(196, dbn.BBOMsg),
+    "status": _record_type(18, dbn.StatusMsg),
+    "definition": _record_type(
+        19, dbn.InstrumentDefMsg, dbn.InstrumentDefMsgV1, dbn.InstrumentDefMsgV2
+    ),
+    "statistics": _record_type(24, dbn.StatMsg, dbn.StatMsgV1),
 }
 
 
@@ -68,16 +70,16 @@ def check_records(path: Path, place: str, name: str | None = None) -> int:
     if (kind := KINDS.get(schema)) is None:
         return rows
     before = 0
-    for records in _batches(path, kind, place, name or str(path)):
-        for field, wrong in _faults(records, schema, kind.rtype):
+    for records in _record_batches(path, kind, place, name or str(path)):
+        for field, wrong in _field_faults(records, schema, kind.rtype):
             if wrong.any():
                 at = int(np.argmax(wrong))
-                raise _wrong(name or str(path), before + at, field, records[at], place)
+                raise _record_error(name or str(path), before + at, field, records[at], place)
         before += len(records)
     return rows
 
 
-def _faults(records: Columns, schema: str, rtype: int) -> Iterator[tuple[str, Any]]:
+def _field_faults(records: Columns, schema: str, rtype: int) -> Iterator[tuple[str, Any]]:
     """Yield each checked field with a mask of the records in which it is invalid."""
     size = records.dtype.itemsize // 4
     yield "length", records["length"] != size
@@ -87,31 +89,31 @@ def _faults(records: Columns, schema: str, rtype: int) -> Iterator[tuple[str, An
     yield stamp, (times < FIRST) | (times >= LAST)
     if schema in BARS:
         for price in PRICES:
-            yield price, _no_price(records[price])
+            yield price, _is_no_price(records[price])
         yield "high", records["high"] < records["low"]
         for price in ("open", "close"):
             yield price, (records[price] < records["low"]) | (records[price] > records["high"])
         yield "volume", records["volume"] > MOST_VOLUME
     if schema in TRADED:
-        yield "price", _no_price(records["price"])
+        yield "price", _is_no_price(records["price"])
         yield "size", records["size"] == 0
     if schema in QUOTED:
         for price in ("bid_px_00", "ask_px_00"):
-            yield price, (records[price] != UNDEFINED) & _no_price(records[price])
+            yield price, (records[price] != UNDEFINED) & _is_no_price(records[price])
 
 
-def _no_price(prices: Columns) -> Any:
+def _is_no_price(prices: Columns) -> Any:
     return (prices > MOST_PRICE) | (prices < -MOST_PRICE)
 
 
-def _batches(path: Path, kind: RecordType, place: str, name: str) -> Iterator[Columns]:
-    buffered, begun = bytearray(), False
+def _record_batches(path: Path, kind: RecordType, place: str, name: str) -> Iterator[Columns]:
+    buffered, started = bytearray(), False
     layout: np.dtype[Any] = np.dtype("u1")
     for block in decompressed(path):
         buffered += block
-        if not begun and len(buffered) > PRELUDE and len(buffered) > header_size(buffered):
+        if not started and len(buffered) > PRELUDE and len(buffered) > header_size(buffered):
             del buffered[: header_size(buffered)]
-            begun = True
+            started = True
             if 4 * buffered[0] not in kind.layouts:
                 raise DataError(
                     f"{name}, record 1: field 'length' is {buffered[0]}, which no record of this "
@@ -120,24 +122,24 @@ def _batches(path: Path, kind: RecordType, place: str, name: str) -> Iterator[Co
                     hint="Download the file again.",
                 )
             layout = kind.layouts[4 * buffered[0]]
-        while begun and len(buffered) >= BATCH * layout.itemsize:
+        while started and len(buffered) >= BATCH * layout.itemsize:
             yield np.frombuffer(bytes(buffered[: BATCH * layout.itemsize]), layout)
             del buffered[: BATCH * layout.itemsize]
-    if begun and buffered:
+    if started and buffered:
         yield np.frombuffer(
             bytes(buffered[: len(buffered) // layout.itemsize * layout.itemsize]), layout
         )
 
 
-def _wrong(name: str, before: int, field: str, record: Any, place: str) -> DataError:
+def _record_error(name: str, before: int, field: str, record: Any, place: str) -> DataError:
     is_price = field in PRICES or "px" in field or field == "price"
-    said = f"{int(record[field]) / 1e9:.10g}" if is_price else f"{record[field]}"
-    beside = ""
+    value = f"{int(record[field]) / 1e9:.10g}" if is_price else f"{record[field]}"
+    context = ""
     if field in PRICES:
         high, low = (int(record[one]) / 1e9 for one in ("high", "low"))
-        beside = f", with high {high:.10g} and low {low:.10g}"
+        context = f", with high {high:.10g} and low {low:.10g}"
     return DataError(
-        f"{name}, record {before + 1:,}: field '{field}' cannot be {said}{beside}.",
+        f"{name}, record {before + 1:,}: field '{field}' cannot be {value}{context}.",
         where=place,
         hint="Download the file again.",
     )

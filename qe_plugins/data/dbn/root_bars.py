@@ -70,7 +70,7 @@ def read_bars(files: Iterable[Path], root: str) -> pl.DataFrame:
     frames = [pl.DataFrame(schema=SCHEMA)]
     for file in files:
         check_whole(file, "data")
-        frames.append(pl.concat([frames[0], *_frames(file, root)]))
+        frames.append(pl.concat([frames[0], *_bar_frames(file, root)]))
     found = sorted((one for one in frames if one.height), key=lambda one: one["ts"][0])
     frame = pl.concat(found or frames)
     if frame["ts"].is_sorted() and all(a["ts"][-1] < b["ts"][0] for a, b in pairwise(found)):
@@ -84,17 +84,17 @@ def is_outright_of(name: str, roots: Sequence[str]) -> bool:
     return found is not None and found["root"] in roots
 
 
-def _frames(file: Path, root: str) -> Iterator[pl.DataFrame]:
+def _bar_frames(file: Path, root: str) -> Iterator[pl.DataFrame]:
     """Yield the bars of a root block by block, so that one block is in memory twice at a time."""
     with file.open("rb") as raw:
         stream = open_stream(raw)
         metadata = read_metadata(stream)
         symbols = symbol_map(metadata, file, lambda name: is_outright_of(name, [root]))
         while block := read_bytes(stream, BLOCK):
-            yield _frame(np.frombuffer(block, RECORD), symbols)
+            yield _bar_frame(np.frombuffer(block, RECORD), symbols)
 
 
-def _frame(records: Records, symbols: SymbolMap) -> pl.DataFrame:
+def _bar_frame(records: Records, symbols: SymbolMap) -> pl.DataFrame:
     records = records[np.isin(records["instrument_id"], list(symbols))]
     names, index = names_of_records(records, symbols)
     contracts = [name or None for name in names]

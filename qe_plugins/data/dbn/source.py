@@ -36,29 +36,29 @@ def open_source(data: DataSettings, where: Where) -> tuple[str, Catalog]:
     DataError for files that are missing, cut short, not DBN, or a continuous series.
     """
     place = where("dbn")
-    given = [Path(one).expanduser() for one in _listed(data.dbn)]
+    given = [Path(one).expanduser() for one in _as_list(data.dbn)]
     every = _dated_files(given, place)
     for file in every:
         refuse_others(file.dataset, f"{place}: {file.path}")
-    schemas = _schemas({file.schema for file in every}, data, where)
+    schemas = _chosen_schemas({file.schema for file in every}, data, where)
     used = (DEFINITION, statistics.SCHEMA, *schemas.values())
     files = [file for file in every if file.schema in used]
     if not any(file.schema == DEFINITION for file in files):
-        raise _no_definitions(place)
+        raise _no_definitions_error(place)
     opened = cached(
         "dbn",
-        _key(files, schemas),
-        build=lambda folder: _build(files, schemas, folder, place),
+        _cache_key(files, schemas),
+        build=lambda folder: _build_catalog(files, schemas, folder, place),
         read=lambda folder: open_catalog(folder, place),
     )
     return ", ".join(one.resolve().name for one in given), opened
 
 
-def _build(
+def _build_catalog(
     files: Sequence[DbnFile], schemas: dict[RecordKind, str], folder: Path, place: str
 ) -> None:
     rows = {file.path: check_records(file.path, place) for file in files}
-    with _placed(place):
+    with _located(place):
         found = read_futures([file.path for file in files if file.schema == DEFINITION], place)
         refused = {one.name for one in found.refused}
         recorded = [one for one in files if one.schema in schemas.values()]
@@ -70,24 +70,24 @@ def _build(
             if one.schema == schemas.get(RecordKind.BARS)
         ]
         written = write_bars(bars, found.contracts, folder)
-        _refuse_left(written.left, refused, bars, place)
+        _refuse_undefined_bars(written.left, refused, bars, place)
         decode(recorded, schemas, found.contracts, folder, place)
         final_settlements.write_settlements([file.path for file in files], folder)
 
 
 @contextmanager
-def _placed(place: str) -> Iterator[None]:
+def _located(place: str) -> Iterator[None]:
     """Set the location of the setting in every DataError."""
     try:
         yield
     except DataError as error:
         if error.where == place:
             raise
-        said = f"{error.where}: {error.message}" if error.where else error.message
-        raise DataError(said, where=place, hint=error.hint) from error
+        text = f"{error.where}: {error.message}" if error.where else error.message
+        raise DataError(text, where=place, hint=error.hint) from error
 
 
-def _refuse_left(
+def _refuse_undefined_bars(
     left: Mapping[str, int], refused: Collection[str], files: Sequence[BarFile], place: str
 ) -> None:
     """Raise DataError for bars of a contract that no definition covers."""
@@ -101,29 +101,31 @@ def _refuse_left(
             )
 
 
-def _key(files: Sequence[DbnFile], schemas: dict[RecordKind, str]) -> str:
+def _cache_key(files: Sequence[DbnFile], schemas: dict[RecordKind, str]) -> str:
     parts = [FORM, *(f"{kind.value} {schema}" for kind, schema in schemas.items())]
     parts += [f"{file.path.name} {digest(file.path)}" for file in files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _listed(given: str | list[str] | None) -> list[str]:
+def _as_list(given: str | list[str] | None) -> list[str]:
     return [given] if isinstance(given, str) else list(given or ())
 
 
 def _dated_files(given: Sequence[Path], place: str) -> list[DbnFile]:
     """Return the files by name. Continuous files in a folder are skipped; a named one raises."""
     named = [read_header(path, place) for path in given if path.is_file()]
-    found = [read_header(p, place) for one in given if not one.is_file() for p in _in(one, place)]
+    found = [
+        read_header(p, place) for one in given if not one.is_file() for p in _files_in(one, place)
+    ]
     records = [file for file in (*named, *found) if file.schema != DEFINITION]
     spliced = [file for file in records if file.continuous]
     if spliced and (spliced == records or any(file.continuous for file in named)):
-        raise _spliced(spliced[0], place)
+        raise _continuous_error(spliced[0], place)
     dated = {file.path.resolve(): file for file in (*named, *found) if not file.continuous}
     return sorted(dated.values(), key=lambda file: (file.path.name, str(file.path)))
 
 
-def _schemas(present: set[str], data: DataSettings, where: Where) -> dict[RecordKind, str]:
+def _chosen_schemas(present: set[str], data: DataSettings, where: Where) -> dict[RecordKind, str]:
     """Return the schema to use for each kind of record."""
     bars = {spec: schema for schema, spec in BAR_SCHEMAS.items() if schema in present}
     if data.bars not in bars:
@@ -138,7 +140,7 @@ def _schemas(present: set[str], data: DataSettings, where: Where) -> dict[Record
     return {kind: schema for kind, schema in every.items() if schema}
 
 
-def _in(folder: Path, place: str) -> list[Path]:
+def _files_in(folder: Path, place: str) -> list[Path]:
     if not folder.is_dir():
         raise DataError(
             f"there is no file or folder {folder}.", where=place, hint="Check the path."
@@ -152,7 +154,7 @@ def _in(folder: Path, place: str) -> list[Path]:
     )
 
 
-def _spliced(file: DbnFile, place: str) -> DataError:
+def _continuous_error(file: DbnFile, place: str) -> DataError:
     return DataError(
         f"{file.path} is a continuous series: contracts spliced into one, which cannot be traded.",
         where=place,
@@ -160,7 +162,7 @@ def _spliced(file: DbnFile, place: str) -> DataError:
     )
 
 
-def _no_definitions(place: str) -> DataError:
+def _no_definitions_error(place: str) -> DataError:
     return DataError(
         "the files have no definitions of their contracts.",
         where=place,

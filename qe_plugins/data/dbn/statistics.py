@@ -49,7 +49,7 @@ def read_statistics(file: Path, kind: int, roots: Sequence[str]) -> Iterator[Sta
         return
     check_whole(file, "data")
     symbols: SymbolMap | None = None
-    for metadata, records in _batches(file):
+    for metadata, records in _record_batches(file):
         if symbols is None:
             symbols = symbol_map(metadata, file, lambda name: is_outright_of(name, roots))
         wanted = records[(records["stat_type"] == kind) & (records["update_action"] == ADDED)]
@@ -59,12 +59,12 @@ def read_statistics(file: Path, kind: int, roots: Sequence[str]) -> Iterator[Sta
 
 
 def _statistic(record: np.void, symbols: SymbolMap) -> Statistic | None:
-    ts, id_ = int(record["ts_event"]), int(record["instrument_id"])
+    ts, instrument = int(record["ts_event"]), int(record["instrument_id"])
     reference = int(record["ts_ref"])
-    day = None if reference == databento_dbn.UNDEF_TIMESTAMP else _day(reference)
-    contract = name_on(id_, _day(ts), symbols)
+    day = None if reference == databento_dbn.UNDEF_TIMESTAMP else _utc_day(reference)
+    contract = name_on(instrument, _utc_day(ts), symbols)
     if not contract and day is not None:  # published after its last day
-        contract = name_on(id_, day, symbols)
+        contract = name_on(instrument, day, symbols)
     if not contract:
         return None
     return Statistic(
@@ -77,7 +77,7 @@ def _statistic(record: np.void, symbols: SymbolMap) -> Statistic | None:
     )
 
 
-def _batches(file: Path) -> Iterator[tuple[databento_dbn.Metadata, np.ndarray]]:
+def _record_batches(file: Path) -> Iterator[tuple[databento_dbn.Metadata, np.ndarray]]:
     buffered, header = bytearray(), None
     layout: np.dtype[Any] = np.dtype("u1")
     for block in decompressed(file):
@@ -94,5 +94,5 @@ def _batches(file: Path) -> Iterator[tuple[databento_dbn.Metadata, np.ndarray]]:
         yield header, np.frombuffer(bytes(buffered), layout)
 
 
-def _day(ts: int) -> date:
+def _utc_day(ts: int) -> date:
     return datetime.fromtimestamp(ts // SECOND, UTC).date()

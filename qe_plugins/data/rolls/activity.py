@@ -43,7 +43,7 @@ class Activity(msgspec.Struct, frozen=True):
     def bars(self) -> pl.DataFrame:
         """Return the bars that cover most sessions; intraday bars if equal."""
         frames = [frame for frame in (self.intraday, self.daily) if frame is not None]
-        return max(frames, key=_sessions)
+        return max(frames, key=_session_count)
 
     @property
     def days(self) -> list[date]:
@@ -53,15 +53,15 @@ class Activity(msgspec.Struct, frozen=True):
     def volumes(self) -> Figures:
         """Return contracts traded, by session and contract."""
         traded = self.bars.group_by("session", "contract").agg(pl.col("volume").sum())
-        return _figures(traded, "volume")
+        return _figures_by_session(traded, "volume")
 
     def open_interest(self) -> Figures:
         """Return the open interest last published by each session's close.
 
         Raises DataError where the files hold none.
         """
-        published = _by_session(read_interest(self.files, self.root), self.root)
-        return _figures(published.sort("ts"), "open_interest")
+        published = _with_session(read_interest(self.files, self.root), self.root)
+        return _figures_by_session(published.sort("ts"), "open_interest")
 
     def prices(self, day: date, before: str, after: str) -> PricePair | None:
         """Return the prices of two contracts (ids) at one time of a session, in points.
@@ -71,11 +71,11 @@ class Activity(msgspec.Struct, frozen=True):
         """
         session = session_on(self.root, day)
         bar = _last_common(self.intraday, day, before, after)
-        if bar and session and bar[0] >= _nanoseconds(session.close - LATE):
-            return _pair(f"{_moment(bar[0]):%Y-%m-%dT%H:%M:%SZ}", bar)
+        if bar and session and bar[0] >= _to_nanoseconds(session.close - LATE):
+            return _price_pair(f"{_utc_time(bar[0]):%Y-%m-%dT%H:%M:%SZ}", bar)
         if closes := _last_common(self.daily, day, before, after):
-            return _pair(f"{day} daily close", closes)
-        return _pair(f"{_moment(bar[0]):%Y-%m-%dT%H:%M:%SZ}", bar) if bar else None
+            return _price_pair(f"{day} daily close", closes)
+        return _price_pair(f"{_utc_time(bar[0]):%Y-%m-%dT%H:%M:%SZ}", bar) if bar else None
 
 
 def open_activity(places: Sequence[Path], root: str) -> Activity:
@@ -95,45 +95,45 @@ def open_activity(places: Sequence[Path], root: str) -> Activity:
         )
     return Activity(
         root=root,
-        daily=_by_date(read[DAILY], root) if DAILY in read else None,
+        daily=_with_date(read[DAILY], root) if DAILY in read else None,
         intraday=max(
-            (_by_session(read[s], root) for s in INTRADAY if s in read),
-            key=_sessions,
+            (_with_session(read[s], root) for s in INTRADAY if s in read),
+            key=_session_count,
             default=None,
         ),
         files=tuple(file for listed in found.values() for file in listed),
     )
 
 
-def _sessions(frame: pl.DataFrame) -> int:
+def _session_count(frame: pl.DataFrame) -> int:
     return frame["session"].n_unique()
 
 
-def _by_session(frame: pl.DataFrame, root: str) -> pl.DataFrame:
+def _with_session(frame: pl.DataFrame, root: str) -> pl.DataFrame:
     """Add the session of each `ts`; a time between sessions counts to the next one."""
-    known = sessions(root, _first(frame), _last(frame) + timedelta(days=10))
-    closes = np.array([_nanoseconds(one.close) for one in known])
+    known = sessions(root, _first_day(frame), _last_day(frame) + timedelta(days=10))
+    closes = np.array([_to_nanoseconds(one.close) for one in known])
     dates = pl.Series([one.date for one in known], dtype=pl.Date)
     held = np.searchsorted(closes, frame["ts"].to_numpy(), side="right")
     return frame.with_columns(session=dates.gather(held))
 
 
-def _by_date(frame: pl.DataFrame, root: str) -> pl.DataFrame:
+def _with_date(frame: pl.DataFrame, root: str) -> pl.DataFrame:
     """Add the date of each UTC day as its session; Sunday's and holidays' stubs are left out."""
-    known = [one.date for one in sessions(root, _first(frame), _last(frame))]
+    known = [one.date for one in sessions(root, _first_day(frame), _last_day(frame))]
     dated = frame.with_columns(session=pl.from_epoch(pl.col("ts") // DAY_NS, "d"))
     return dated.filter(pl.col("session").is_in(known))
 
 
-def _first(frame: pl.DataFrame) -> date:
-    return _moment(frame["ts"][0]).date()
+def _first_day(frame: pl.DataFrame) -> date:
+    return _utc_time(frame["ts"][0]).date()
 
 
-def _last(frame: pl.DataFrame) -> date:
-    return _moment(frame["ts"][-1]).date()
+def _last_day(frame: pl.DataFrame) -> date:
+    return _utc_time(frame["ts"][-1]).date()
 
 
-def _figures(frame: pl.DataFrame, column: str) -> Figures:
+def _figures_by_session(frame: pl.DataFrame, column: str) -> Figures:
     found: Figures = {}
     for day, name, figure in frame.select("session", "contract", column).iter_rows():
         if key := dated_key(name, day):
@@ -154,14 +154,14 @@ def _last_common(
     return both.select("ts", "close", "close_after").row(-1) if both.height else None
 
 
-def _pair(at: str, found: tuple[int, int, int]) -> PricePair:
+def _price_pair(at: str, found: tuple[int, int, int]) -> PricePair:
     before, after = (Decimal(fixed).scaleb(-9).normalize() for fixed in found[1:])
     return PricePair(at=at, before=before, after=after)
 
 
-def _moment(ts: int) -> datetime:
+def _utc_time(ts: int) -> datetime:
     return datetime.fromtimestamp(ts // SECOND, UTC)
 
 
-def _nanoseconds(moment: datetime) -> int:
+def _to_nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp()) * SECOND

@@ -75,7 +75,7 @@ def save(calendar: RollCalendar, files: Sequence[Path]) -> Path:
     For files under the data folder, or without files, that is `rolls/` in it; for a user's own
     files, the cache.
     """
-    path = _path(calendar.root, calendar.rule, files)
+    path = _calendar_path(calendar.root, calendar.rule, files)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(msgspec.json.format(msgspec.json.encode(calendar)))
@@ -88,7 +88,7 @@ def load(root: str, rule: Rule, files: Sequence[Path] = ()) -> RollCalendar:
 
     Raises DataError where there is none.
     """
-    path = _path(root, rule, files)
+    path = _calendar_path(root, rule, files)
     try:
         return msgspec.json.decode(path.read_bytes(), type=RollCalendar)
     except (OSError, msgspec.MsgspecError) as error:
@@ -101,22 +101,18 @@ def load(root: str, rule: Rule, files: Sequence[Path] = ()) -> RollCalendar:
 
 def load_if_current(root: str, rule: Rule, places: Sequence[Path]) -> RollCalendar | None:
     """Return the calendar in the data folder; None where a file in `places` is newer."""
-    path = _path(root, rule, ())
+    path = _calendar_path(root, rule, ())
     with suppress(OSError, DataError):
         saved_at = path.stat().st_mtime
-        newer_candidates = [
+        data_files = [
             file for one in places for file in ([one] if one.is_file() else one.rglob("*"))
         ]
-        if all(
-            file.stat().st_mtime <= saved_at
-            for file in newer_candidates
-            if file.name.endswith(DATA)
-        ):
+        if all(file.stat().st_mtime <= saved_at for file in data_files if file.name.endswith(DATA)):
             return load(root, rule)
     return None
 
 
-def _path(root: str, rule: Rule, files: Sequence[Path]) -> Path:
+def _calendar_path(root: str, rule: Rule, files: Sequence[Path]) -> Path:
     data = state_dir.data_dir().resolve()
     name = f"{root}-{rule}.json"
     if all(file.resolve().is_relative_to(data) for file in files):

@@ -81,15 +81,15 @@ def read_series(
             hint=f"It begins on {activity.days[0]}.",
         )
     clipped = clip(rolls_of(activity, rule), activity.days[0], known[-1])
-    stretches = segments(clipped, known[-1], adjust)
-    bars = _intraday(activity) if intraday else _of_sessions(activity)
+    parts = segments(clipped, known[-1], adjust)
+    bars = _intraday_bars(activity) if intraday else _session_bars(activity)
     return ContinuousSeries(
         root=root,
         rule=rule,
         adjust=adjust,
         as_of=known[-1],
-        segments=stretches,
-        bars=continuous(bars, stretches),
+        segments=parts,
+        bars=continuous(bars, parts),
     )
 
 
@@ -113,7 +113,7 @@ def write_series(series: ContinuousSeries, file: Path) -> None:
         ) from error
 
 
-def _intraday(activity: Activity) -> pl.DataFrame:
+def _intraday_bars(activity: Activity) -> pl.DataFrame:
     if activity.intraday is None:
         raise DataError(
             "no bars shorter than a day.", where=activity.root, hint="Leave out --bars intraday."
@@ -121,7 +121,7 @@ def _intraday(activity: Activity) -> pl.DataFrame:
     return activity.intraday
 
 
-def _of_sessions(activity: Activity) -> pl.DataFrame:
+def _session_bars(activity: Activity) -> pl.DataFrame:
     """Return one bar per session and contract."""
     return (
         activity.bars.sort("ts")

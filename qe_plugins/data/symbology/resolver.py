@@ -59,7 +59,7 @@ def contract_spans(resolver: Resolver, symbol: Symbol, start: date, end: date) -
             where=repr(symbol.text),
             hint="Check the root and the dates; GLBX.MDP3 begins on 2010-06-06.",
         )
-    return _joined(sorted(spans))
+    return _merge_spans(sorted(spans))
 
 
 def _raw_names(resolver: Resolver, symbol: Symbol, start: date, end: date) -> list[Interval]:
@@ -72,15 +72,15 @@ def _raw_names(resolver: Resolver, symbol: Symbol, start: date, end: date) -> li
         return [Interval(i.start, i.end, symbol.text) for i in ids]
     wanted = sorted({interval.symbol for interval in ids})
     names = resolver.resolve(wanted, SType.ID, SType.RAW, start, end) if wanted else {}
-    return [both for i in ids for name in names.get(i.symbol, []) if (both := _overlap(i, name))]
+    return [both for i in ids for name in names.get(i.symbol, []) if (both := _intersect(i, name))]
 
 
-def _overlap(ids: Interval, name: Interval) -> Interval | None:
+def _intersect(ids: Interval, name: Interval) -> Interval | None:
     start, end = max(ids.start, name.start), min(ids.end, name.end)
     return Interval(start, end, name.symbol) if start < end else None
 
 
-def _joined(spans: list[SymbolSpan]) -> list[SymbolSpan]:
+def _merge_spans(spans: list[SymbolSpan]) -> list[SymbolSpan]:
     """Merge adjacent spans, such as a contract's before and after its id changed."""
     joined: dict[ContractKey, list[SymbolSpan]] = {}
     for span in spans:

@@ -50,12 +50,12 @@ def generate(
     An existing catalog of the same settings is not changed. Raises DataError for another folder of
     its name, an unknown root, and one price for several underlyings.
     """
-    _check(settings, roots)
+    _check_roots(settings, roots)
     place = (out or default_folder(settings, roots)).absolute()
     wanted = SyntheticLabel(tuple(roots), msgspec.structs.replace(settings, root=roots[0]))
-    there = place.exists() and _is_there(place, wanted)
-    if not there:
-        _write(wanted, place)
+    is_present = place.exists() and _exists(place, wanted)
+    if not is_present:
+        _write_catalog(wanted, place)
     opened = open_catalog(place, str(place))
     return Generated(
         catalog=place,
@@ -64,11 +64,11 @@ def generate(
         contracts=len(opened.contracts),
         bars=sum(group.rows for one in opened.series for group in one.groups),
         rolls=place / ROLLS,
-        made=not there,
+        made=not is_present,
     )
 
 
-def _check(settings: SyntheticSettings, roots: Sequence[str]) -> None:
+def _check_roots(settings: SyntheticSettings, roots: Sequence[str]) -> None:
     for root in roots:
         if root not in ROOTS:
             hint = did_you_mean(root, ROOTS) or f"There are {', '.join(ROOTS)}."
@@ -84,7 +84,7 @@ def _check(settings: SyntheticSettings, roots: Sequence[str]) -> None:
     check_through_zero(settings, roots, "--through-zero")
 
 
-def _is_there(place: Path, wanted: SyntheticLabel) -> bool:
+def _exists(place: Path, wanted: SyntheticLabel) -> bool:
     if place.is_dir() and read_label(place, "catalog") == wanted:
         return True
     if place.is_dir() and not any(place.iterdir()):
@@ -92,7 +92,7 @@ def _is_there(place: Path, wanted: SyntheticLabel) -> bool:
     raise DataError("is already there.", where=str(place), hint="Name another folder with --out.")
 
 
-def _write(wanted: SyntheticLabel, place: Path) -> None:
+def _write_catalog(wanted: SyntheticLabel, place: Path) -> None:
     parts = [
         (plan(wanted.settings, lambda key: f"--{key}", group[0]), group)
         for group in by_underlying(wanted.roots).values()

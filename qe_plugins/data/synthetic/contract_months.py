@@ -50,7 +50,7 @@ def months(root: str, first: date, count: int) -> list[ContractMonth]:
         ContractMonth(ContractKey(root, year, month), nanoseconds(last, time(8, 30)))
         for year in range(first.year, first.year + count // 4 + 2)
         for month in (3, 6, 9, 12)
-        if (last := _nth(year, month, FRIDAY, 3)) > first
+        if (last := _nth_weekday(year, month, FRIDAY, 3)) > first
     ]
     return found[:count]
 
@@ -60,7 +60,7 @@ def nanoseconds(day: date, at: time) -> int:
     return int(datetime.combine(day, at, CHICAGO).timestamp()) * SECOND
 
 
-def _nth(year: int, month: int, weekday: int, nth: int) -> date:
+def _nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
     first = date(year, month, 1)
     return first + DAY * ((weekday - first.weekday()) % 7 + 7 * (nth - 1))
 
@@ -68,11 +68,11 @@ def _nth(year: int, month: int, weekday: int, nth: int) -> date:
 def _holidays(year: int) -> set[date]:
     """Return the days on which New York's exchanges are closed."""
     floating = [
-        _nth(year, 1, MONDAY, 3),
-        _nth(year, 2, MONDAY, 3),
-        _nth(year, 6, MONDAY, 1) - 7 * DAY,
-        _nth(year, 9, MONDAY, 1),
-        _nth(year, 11, THURSDAY, 4),
+        _nth_weekday(year, 1, MONDAY, 3),
+        _nth_weekday(year, 2, MONDAY, 3),
+        _nth_weekday(year, 6, MONDAY, 1) - 7 * DAY,
+        _nth_weekday(year, 9, MONDAY, 1),
+        _nth_weekday(year, 11, THURSDAY, 4),
         _easter(year) - 2 * DAY,
     ]
     juneteenth = [date(year, 6, 19)] if year >= 2022 else []

@@ -70,52 +70,52 @@ def build(
     contracts: list[FuturesContract] = []
     rolls: dict[str, list[KnownRoll]] = {}
     for planned, roots in parts:
-        contracts += _written(settings, planned, roots, folder)
+        contracts += _write_bars(settings, planned, roots, folder)
         rolls |= known_rolls(planned, roots, SPECS[roots[0]].venue)
     ParquetDataCatalog(str(folder)).write_instruments(contracts)
     names = [root for _, roots in parts for root in roots]
     write_label(folder, SyntheticLabel(tuple(names), settings), rolls)
 
 
-def _written(
+def _write_bars(
     settings: SyntheticSettings, planned: TapeSchedule, roots: Sequence[str], folder: Path
 ) -> list[FuturesContract]:
     """Write the bars of roots that share one underlying, month by month; return the contracts."""
     spec = SPECS[roots[0]]
     seed, volatility = seed_of(settings.seed, spec.underlying), settings.volatility * spec.wild
-    reel, contracts = PathCache(seed, volatility), []
-    fall = _fall(settings, planned, roots[0], PathCache(seed, volatility))
+    paths, contracts = PathCache(seed, volatility), []
+    drop = _price_drop(settings, planned, roots[0], PathCache(seed, volatility))
     for number, month in enumerate(planned.months):
         share = planned.share(number)
         days = np.flatnonzero(share)
         if days.size:
-            path = reel.between(int(days[0]), int(days[-1]))
+            path = paths.between(int(days[0]), int(days[-1]))
             path = PricePath(*(getattr(path, n)[days - days[0]] for n in path.__struct_fields__))
         for at, root in enumerate(roots):
             own = msgspec.structs.replace(
                 month, key=ContractKey(root, month.key.year, month.key.month)
             )
-            contracts.append(_contract(own))
+            contracts.append(_futures_contract(own))
             if days.size:
                 volumes = _volumes(settings.seed, own, at, path, share[days])
-                table = _bars(settings, planned, path, own, days, volumes, fall)
+                table = _bar_table(settings, planned, path, own, days, volumes, drop)
                 name = f"{own.key.name}.{SPECS[root].venue}-1-MINUTE-LAST-EXTERNAL"
                 write_series(folder, RecordKind.BARS, name, table)
     return contracts
 
 
-def _fall(
-    settings: SyntheticSettings, planned: TapeSchedule, root: str, reel: PathCache
+def _price_drop(
+    settings: SyntheticSettings, planned: TapeSchedule, root: str, paths: PathCache
 ) -> np.ndarray | None:
     """Return the points to subtract from the price in each minute of each session, or None."""
     if root not in settings.through_zero:
         return None
     middle, first = len(planned.days) // 2, float(price_of(settings, root))
-    level = float(reel.between(middle, middle).close.max())
+    level = float(paths.between(middle, middle).close.max())
     width = max(min(WIDTH, len(planned.days) / 6), 0.5)
     at = np.arange(len(planned.days))[:, None] + np.arange(MINUTES) / MINUTES
-    fall: np.ndarray = np.exp(-(((at - middle - 0.5) / width) ** 2)) * first * (level + BELOW)
-    return fall
+    drop: np.ndarray = np.exp(-(((at - middle - 0.5) / width) ** 2)) * first * (level + BELOW)
+    return drop
 
 
 def _volumes(
@@ -128,33 +128,35 @@ def _volumes(
     return traded(seeds, path.activity * spec.volume * share[:, None])
 
 
-def _bars(
+def _bar_table(
     settings: SyntheticSettings,
     planned: TapeSchedule,
     path: PricePath,
     month: ContractMonth,
     days: np.ndarray,
     volumes: np.ndarray,
-    fall: np.ndarray | None,
+    drop: np.ndarray | None,
 ) -> pa.Table:
     """Return the bars of one month, stamped at their close; minutes without volume have none."""
     spec = SPECS[month.key.root]
     stamps, open_ = planned.stamps(days)
-    kept = open_ & (volumes > 0) & (stamps <= month.expiry)
+    traded_minutes = open_ & (volumes > 0) & (stamps <= month.expiry)
     first = planned.months[0].expiry - planned.opens[0]
     carried = np.exp(CARRY * (month.expiry - planned.opens[days] - first) / YEAR)
     tick = float(spec.tick)
     ticks = float(price_of(settings, month.key.root)) / tick * carried[:, None]
-    less = 0.0 if fall is None else fall[days] / tick
+    lowered_by = 0.0 if drop is None else drop[days] / tick
     prices = [
-        np.rint((side * ticks - less)[kept]).astype(np.int64) * spec.unit
+        np.rint((side * ticks - lowered_by)[traded_minutes]).astype(np.int64) * spec.unit
         for side in (path.open, path.high, path.low, path.close)
     ]
     digits = spec.precision
-    return bar_table(prices, volumes[kept], stamps[kept], scale=digits, precision=digits)
+    return bar_table(
+        prices, volumes[traded_minutes], stamps[traded_minutes], scale=digits, precision=digits
+    )
 
 
-def _contract(month: ContractMonth) -> FuturesContract:
+def _futures_contract(month: ContractMonth) -> FuturesContract:
     root = month.key.root
     spec = SPECS[root]
     return FuturesContract(

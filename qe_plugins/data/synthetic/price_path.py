@@ -48,8 +48,8 @@ class PathCache:
     """
 
     def __init__(self, seed: int, volatility: float) -> None:
-        self._made = _path(seed, volatility)
-        self._kept: deque[list[np.ndarray]] = deque()
+        self._sessions = _generate_sessions(seed, volatility)
+        self._recent: deque[list[np.ndarray]] = deque()
         self._first = 0
 
     def between(self, first: int, last: int) -> PricePath:
@@ -57,34 +57,34 @@ class PathCache:
 
         `first` must not be less than in an earlier call.
         """
-        while self._first + len(self._kept) <= last:
-            self._kept.append(next(self._made))
+        while self._first + len(self._recent) <= last:
+            self._recent.append(next(self._sessions))
         for _ in range(first - self._first):
-            self._kept.popleft()
+            self._recent.popleft()
         self._first = first
-        chosen = islice(self._kept, last - first + 1)
+        chosen = islice(self._recent, last - first + 1)
         return PricePath(*(np.stack(arrays) for arrays in zip(*chosen, strict=True)))
 
 
-def _path(seed: int, volatility: float) -> Iterator[list[np.ndarray]]:
+def _generate_sessions(seed: int, volatility: float) -> Iterator[list[np.ndarray]]:
     """Yield the minutes of one session after the other, in the order of `PricePath`."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    shape = _shape()
+    shape = _intraday_shape()
     level, variance = 0.0, 1.0
     for number in count():
         deviation = volatility / math.sqrt(YEAR) * math.sqrt(variance)
         gap = rng.standard_normal() * OPENING_GAP * deviation if number else 0.0
-        moved = _session(rng, shape, deviation)
+        moved = _session_moves(rng, shape, deviation)
         prices = level + gap + np.cumsum(moved).reshape(MINUTES, STEPS.size)
         prices -= prices[0, 0] if not number else 0.0
-        yield _minutes(prices, shape, volatility)
+        yield _minute_bars(prices, shape, volatility)
         realised = (gap + moved.sum()) ** 2 / (volatility**2 / YEAR)
         variance = 1 - SHOCK - MEMORY + SHOCK * realised + MEMORY * variance
         variance = min(max(variance, CALM), WILD)
         level = prices[-1, -1]
 
 
-def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> np.ndarray:
+def _session_moves(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> np.ndarray:
     mood = np.empty(MINUTES // BLOCK)
     last = 0.0
     for block, shock in enumerate(rng.normal(0, MOODINESS, mood.size)):
@@ -96,15 +96,15 @@ def _session(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> n
     return moves
 
 
-def _minutes(prices: np.ndarray, shape: np.ndarray, volatility: float) -> list[np.ndarray]:
+def _minute_bars(prices: np.ndarray, shape: np.ndarray, volatility: float) -> list[np.ndarray]:
     level = np.exp(prices)
     usual = shape * volatility / math.sqrt(YEAR)
     move = np.abs(prices[:, -1] - prices[:, 0]) / usual
-    activity = _volume(shape) * (0.6 + 0.5 * move)
+    activity = _usual_volume(shape) * (0.6 + 0.5 * move)
     return [level[:, 0].copy(), level.max(axis=1), level.min(axis=1), level[:, -1].copy(), activity]
 
 
-def _shape() -> np.ndarray:
+def _intraday_shape() -> np.ndarray:
     """Return each minute's deviation, so that the squares sum to one session's variance."""
     at, size = zip(*HOURS, strict=True)
     shape: np.ndarray = np.interp(np.arange(MINUTES), at, size)
@@ -112,7 +112,7 @@ def _shape() -> np.ndarray:
     return shape
 
 
-def _volume(shape: np.ndarray) -> np.ndarray:
+def _usual_volume(shape: np.ndarray) -> np.ndarray:
     """Return each minute's usual volume, with mean 1: it varies more than the price does."""
     wide: np.ndarray = shape**2
     wide /= wide.mean()

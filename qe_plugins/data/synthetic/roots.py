@@ -49,7 +49,7 @@ class RootProfile(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.tick.scaleb(self.precision))
 
 
-def _index(underlying: str, multiplier: int, volume: int, price: int) -> RootProfile:
+def _index_profile(underlying: str, multiplier: int, volume: int, price: int) -> RootProfile:
     return RootProfile(
         underlying=underlying,
         venue="XCME",
@@ -62,9 +62,9 @@ def _index(underlying: str, multiplier: int, volume: int, price: int) -> RootPro
 
 
 SPECS = {
-    "ES": _index(SP500, 50, 900, 4_750),
-    "MES": _index(SP500, 5, 600, 4_750),
-    "NQ": _index("Nasdaq-100", 20, 350, 16_800),
+    "ES": _index_profile(SP500, 50, 900, 4_750),
+    "MES": _index_profile(SP500, 5, 600, 4_750),
+    "NQ": _index_profile("Nasdaq-100", 20, 350, 16_800),
     "CL": RootProfile(
         underlying="crude oil",
         venue="XNYM",

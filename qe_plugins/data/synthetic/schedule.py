@@ -67,11 +67,13 @@ def plan(settings: SyntheticSettings, where: Where, root: str | None = None) -> 
             hint="Write it as '2024-01-02'.",
         ) from error
     if settings.years is None:
-        return _short(settings, root, first, place)
-    return _long(root, settings.years, first)
+        return _short_schedule(settings, root, first, place)
+    return _schedule_of_years(root, settings.years, first)
 
 
-def _short(settings: SyntheticSettings, root: str, first: date, place: str) -> TapeSchedule:
+def _short_schedule(
+    settings: SyntheticSettings, root: str, first: date, place: str
+) -> TapeSchedule:
     days, opens = contract_months.sessions(first, settings.sessions)
     listed = months_of(root, days[0], settings.contracts)
     ahead = months_of(root, days[0], settings.sessions // 15 + 2)
@@ -87,24 +89,26 @@ def _short(settings: SyntheticSettings, root: str, first: date, place: str) -> T
     return TapeSchedule(days, opens, opens + MINUTES * MINUTE, no_halts, listed, LEAST)
 
 
-def _long(root: str, years: int, first: date) -> TapeSchedule:
+def _schedule_of_years(root: str, years: int, first: date) -> TapeSchedule:
     """Return the contracts of some years, and the sessions up to the expiry of the last of them."""
     listed = months_of(root, first, len(market(root).cycle) * years)
     last = _day_of(listed[-1].expiry)
     found = exchange_sessions(root, first, last)
-    opens, closes = (_ns([getattr(one, name) for one in found]) for name in ("open", "close"))
-    halts = np.array([_halt(one) for one in found], np.int64)
+    opens, closes = (
+        _to_nanoseconds([getattr(one, name) for one in found]) for name in ("open", "close")
+    )
+    halts = np.array([_first_halt(one) for one in found], np.int64)
     return TapeSchedule([one.date for one in found], opens, closes, halts, listed, THIN, DUST)
 
 
-def _halt(session: Session) -> tuple[int, int]:
+def _first_halt(session: Session) -> tuple[int, int]:
     if not session.breaks:
         return 0, 0
     first = session.breaks[0]
     return int(first.start.timestamp()) * SECOND, int(first.end.timestamp()) * SECOND
 
 
-def _ns(moments: list[datetime]) -> np.ndarray:
+def _to_nanoseconds(moments: list[datetime]) -> np.ndarray:
     return np.array([int(moment.timestamp()) for moment in moments]) * SECOND
 
 

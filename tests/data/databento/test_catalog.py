@@ -46,9 +46,7 @@ def _foreign(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_missing, _emptied, _duplicated, _foreign])
-def test_a_changed_catalog_is_refused(
-    qe, bought, damage: Callable[[Path], None]
-) -> None:
+def test_a_changed_catalog_is_refused(qe, bought, damage: Callable[[Path], None]) -> None:
     damage(bought.folder)
 
     verified = qe("data", "verify")

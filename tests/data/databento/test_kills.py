@@ -42,7 +42,7 @@ class Stage(NamedTuple):
 QUICK = [
     Stage("download:Downloader._accept", "after"),  # between the download and its final name
     Stage("manifest:_replace_whole", "half", 3),  # while the manifest is written
-    Stage("batch_jobs:_downloaded", "after", batch=True),
+    Stage("batch_jobs:_download_file", "after", batch=True),
     Stage("catalog_builder:write_stamp"),  # between the catalog and its stamp
 ]
 LONG = [
