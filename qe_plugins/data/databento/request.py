@@ -99,10 +99,7 @@ class DownloadRequest(Section, frozen=True, kw_only=True):
 
 def load_request(path: Path) -> DownloadRequest:
     """Read a download request file. Raises ConfigError with file and line."""
-    file = path.resolve()
-    if not file.exists():
-        raise ConfigError("no such file.", where=display(file), hint=missing(file))
-    tree = settle(_expand_bare_roots(interpolate(gather(file), variables())))
+    _, tree = read_tree(path, aliases=DOWNLOAD_ALIASES, prepare=_expand_bare_roots)
     request: DownloadRequest = Decoder().decode(DownloadRequest, tree)
     refuse_others(request.dataset, tree.nearest(("dataset",)).place)
     if not request.roots:

@@ -71,19 +71,19 @@ def small_disk(home):
 
 @pytest.mark.parametrize("kilobytes", [112, 120, 124])
 def test_a_disk_that_is_smaller_than_it_seemed_costs_no_file_twice(
-    qe, purchase, gateway, home, small_disk, monkeypatch, kilobytes
+    qe, request_file, gateway, home, small_disk, monkeypatch, kilobytes
 ):
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**9, 0, 10**9))
-    order = purchase("[ESZ3, ESH4]")
+    config = request_file("[ESZ3, ESH4]")
     ballast = home.folder.parent / "ballast"
     ballast.write_bytes(bytes(kilobytes * 1024))
 
-    refused = qe("data", "get", order, "--max-cost", "5")
+    refused = qe("data", "get", config, "--max-cost", "5")
 
     assert refused.code == 2
     assert "is full" in refused.err
     small_disk()
-    finished = qe("data", "get", order, "--max-cost", "5")
+    finished = qe("data", "get", config, "--max-cost", "5")
     assert finished.code == 0
     assert qe("data", "verify").code == 0
     served = Counter(one["path"] for one in home.manifest["receipts"] if one["outcome"] == "whole")
