@@ -36,7 +36,7 @@ def given(settings: Settings) -> Callable[..., Any]:
         loaded = settings(None, strategies=named(author, config, **more))
         authors.made.clear()
         [part] = components(loaded, "strategies")
-        part.make(part.author)
+        part.construct(part.author)
         return authors.made[-1]
 
     return make
