@@ -14,40 +14,40 @@ pytestmark = pytest.mark.anyio
 
 async def test_no_more_enter_than_there_are_places():
     gate = ConcurrencyLimit(3)
-    waiting = [asyncio.create_task(gate.enter()) for _ in range(5)]
+    waiting = [asyncio.create_task(gate.acquire()) for _ in range(5)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert (gate.in_flight, sum(task.done() for task in waiting)) == (3, 3)
 
-    gate.leave()
-    gate.leave()
+    gate.release()
+    gate.release()
     await asyncio.gather(*waiting)
     assert gate.in_flight == 3
 
 
 async def test_whoever_came_first_enters_first():
     gate, order = ConcurrencyLimit(1), []
-    await gate.enter()
+    await gate.acquire()
 
     async def come(name: str) -> None:
-        await gate.enter()
+        await gate.acquire()
         order.append(name)
-        gate.leave()
+        gate.release()
 
     waiting = [asyncio.create_task(come(name)) for name in "abc"]
     await asyncio.sleep(0)
-    gate.leave()
+    gate.release()
     await asyncio.gather(*waiting)
     assert order == ["a", "b", "c"]
 
 
 async def test_who_gives_up_waiting_takes_no_place_with_them():
     gate = ConcurrencyLimit(1)
-    await gate.enter()
-    leaving, staying = (asyncio.create_task(gate.enter()) for _ in range(2))
+    await gate.acquire()
+    leaving, staying = (asyncio.create_task(gate.acquire()) for _ in range(2))
     await asyncio.sleep(0)
     leaving.cancel()
-    gate.leave()
+    gate.release()
     await staying
 
     assert gate.in_flight == 1
@@ -67,9 +67,9 @@ async def test_many_429s_halve_the_limit_once_a_pause_and_answers_raise_it_again
     for _ in range(50):
         gate.turned_away(0.5)
     assert gate.limit == 50
-    assert not gate.try_enter()
+    assert not gate.try_acquire()
 
-    await asyncio.wait_for(gate.enter(), timeout=60)  # once the pause is over
+    await asyncio.wait_for(gate.acquire(), timeout=60)  # once the pause is over
     for _ in range(50):
         gate.answered()
     assert 54 < gate.limit < 56  # about a twentieth of the ceiling a round trip

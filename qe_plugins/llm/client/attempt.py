@@ -1,4 +1,4 @@
-"""One call: a place, a reservation, the provider, a settlement; and what it came to."""
+"""One attempt: acquire a slot, reserve the cost, call the provider, record the charge."""
 
 from __future__ import annotations
 
@@ -20,31 +20,36 @@ from qe_plugins.llm.settings import ClientSettings, ClientStats
 from qe_plugins.safe_text import in_words, one_line
 
 LOG = logging.getLogger(__name__)
-LONGEST = 500  # characters of a failure's detail that are kept
+LONGEST = 500  # characters of a failure's detail that are stored
 
 
 class ProviderChannel:
-    """The way to one provider, shared by all who ask it."""
+    """The attempts at one provider, with the limits that all its requests share."""
 
     def __init__(
         self,
         provider: Provider,
-        gate: ConcurrencyLimit,
-        till: SpendingGuard,
+        concurrency: ConcurrencyLimit,
+        spending: SpendingGuard,
         ledger: Ledger,
         settings: ClientSettings,
         stats: ClientStats,
         trouble: ProviderTrouble,
         awake: SuspensionWatch,
     ) -> None:
-        self.provider, self.gate, self.circuit = provider, gate, CircuitBreaker()
-        self.trouble, self._awake = trouble, awake
-        self._till, self._ledger, self._settings, self._stats = till, ledger, settings, stats
+        self.provider, self.concurrency, self.circuit = provider, concurrency, CircuitBreaker()
+        self.trouble, self._suspension = trouble, awake
+        self._spending, self._ledger, self._settings, self._stats = (
+            spending,
+            ledger,
+            settings,
+            stats,
+        )
 
-    async def enter(self) -> CallResult | None:
-        """Wait for a place, for one `call`. An outcome says that there will be none."""
+    async def acquire(self) -> CallResult | None:
+        """Wait for a slot for one `call`. Return None, or the result where there will be none."""
         left = self._settings.patience
-        if halted := self._halted():
+        if halted := self._halt_result():
             return halted
         while pause := self.circuit.wait():
             left -= pause
@@ -52,62 +57,62 @@ class ProviderChannel:
                 said = f"the provider only fails: {self.circuit.why}"
                 return CallResult(failure=Failure.CIRCUIT_OPEN, detail=said)
             await self.trouble.pause(pause)
-            if halted := self._halted():
+            if halted := self._halt_result():
                 return halted
         try:
-            await self.gate.enter()
+            await self.concurrency.acquire()
         except BaseException:
-            self.circuit.given_up()
+            self.circuit.abandoned()
             raise
-        if halted := self._halted():
-            self.leave()
+        if halted := self._halt_result():
+            self.release()
         return halted
 
-    def _halted(self) -> CallResult | None:
-        """Return what an ask comes to where the provider gets no more calls."""
+    def _halt_result(self) -> CallResult | None:
+        """Return the result of a request whose provider gets no more calls, else None."""
         if (halt := self.trouble.halt) is None:
             return None
         return CallResult(failure=Failure.BAD_REQUEST, detail=f"not sent: {halt.message}"[:LONGEST])
 
-    def try_enter(self) -> bool:
-        """Take a place for one `call` where there is one now."""
+    def try_acquire(self) -> bool:
+        """Acquire a slot for one `call` without waiting; return whether there was one."""
         if self.circuit.wait():
             return False
-        if not self.gate.try_enter():
-            self.circuit.given_up()
+        if not self.concurrency.try_acquire():
+            self.circuit.abandoned()
             return False
         return True
 
-    def leave(self) -> None:
-        """Give a place back, whatever became of the call."""
-        self.gate.leave()
-        self.circuit.given_up()
+    def release(self) -> None:
+        """Release a slot, after any result of the call."""
+        self.concurrency.release()
+        self.circuit.abandoned()
 
     async def call(
-        self, ask: PendingRequest, feedback: str = "", *, last: bool, spare: bool = False
+        self, pending: PendingRequest, feedback: str = "", *, last: bool, spare: bool = False
     ) -> CallResult:
-        """Return what one call came to, after it is committed.
+        """Return the result of one call, once it is committed to the ledger.
 
-        An answer settles the ask in the same transaction; so does a rejection when `last`. A
-        `spare` call does not wait for money. Whoever calls has entered; the place is given back
-        once the provider is done, so that the next intent shares a transaction with this end.
+        An answer concludes the request in the same transaction; so does a rejection when `last`. A
+        `spare` call does not wait for its budget. The caller has acquired a slot, which is released
+        when the provider is done, so that the next reservation shares a transaction with it.
         """
         try:
-            number, attempt = await self._till.reserve(
-                ask.key, ask.request, self._settings.timeout, wait=not spare
+            number, attempt = await self._spending.reserve(
+                pending.key, pending.request, self._settings.timeout, wait=not spare
             )
         except OverBudget as error:
-            self.leave()
+            self.release()
             self._stats.refused[error.kind] = self._stats.refused.get(error.kind, 0) + (not spare)
             return CallResult(failure=Failure.BUDGET, detail=str(error))
         except BaseException:
-            self.leave()
+            self.release()
             raise
-        return await self._sent(ask, feedback, number, attempt, last=last, spare=spare)
+        return await self._send(pending, feedback, number, attempt, last=last, spare=spare)
 
-    async def _sent(
+    async def _send(
         self,
-        ask: PendingRequest,
+        pending: PendingRequest,
         feedback: str,
         number: int,
         attempt: Attempt,
@@ -118,96 +123,98 @@ class ProviderChannel:
         ended: Completion | ProviderFailure | None = None
         outcome = CallResult(failure=Failure.TIMEOUT)
         self._stats.sent += 1
-        ask.attempts += 1
-        ask.in_flight += 1
+        pending.attempts += 1
+        pending.in_flight += 1
         if not spare:
-            ask.sent_at = asyncio.get_running_loop().time()
+            pending.sent_at = asyncio.get_running_loop().time()
         try:
-            ended = await self._completed(ask, feedback, spare=spare)
+            ended = await self._complete(pending, feedback, spare=spare)
             if ended is not None:
-                outcome = _outcome(ended, ask)
-                self._report(ask, ended)
+                outcome = _result_of(ended, pending)
+                self._report_outcome(pending, ended)
         finally:
-            ask.in_flight -= 1
-            charge = self._till.charge(attempt, ended)
-            ask.usage, ask.usd = ask.usage + charge.usage, ask.usd + charge.usd
+            pending.in_flight -= 1
+            charge = self._spending.charge(attempt, ended)
+            pending.usage, pending.usd = pending.usage + charge.usage, pending.usd + charge.usd
             status = "in_doubt" if charge.in_doubt else str(outcome.failure or "answered")
-            settled = self._till.settle(number, attempt, status, charge.usd, charge.usage)
-            self._doubt(ask, charge)
-            self._conclude(ask, outcome, last=last)
-            self.leave()
+            settled = self._spending.settle(number, attempt, status, charge.usd, charge.usage)
+            self._count_doubt(pending, charge)
+            self._conclude(pending, outcome, last=last)
+            self.release()
         if spare and outcome.failure is None:
-            ask.outrun()
+            pending.supersede()
         await settled
         return outcome
 
-    async def _completed(
-        self, ask: PendingRequest, feedback: str, *, spare: bool
+    async def _complete(
+        self, pending: PendingRequest, feedback: str, *, spare: bool
     ) -> Completion | ProviderFailure | None:
-        """Return what the provider says; None where a second call was answered before."""
+        """Return the provider's completion or failure; None where a second call answered first."""
         seconds = self._settings.timeout
         try:
             async with asyncio.timeout(seconds) as waits:
-                flight = Flight(ask, waits)
-                self._awake.begin(flight)
+                flight = Flight(pending, waits)
+                self._suspension.begin(flight)
                 if not spare:
-                    ask.waits = waits
+                    pending.waits = waits
                 try:
-                    return await self.provider.complete(ask.request, feedback)
+                    return await self.provider.complete(pending.request, feedback)
                 finally:
-                    self._awake.end(flight)
+                    self._suspension.end(flight)
         except ProviderFailure as failure:
             return failure
         except TimeoutError:
-            return None if ask.settled is not None else Timeout(f"no answer within {seconds:g} s")
-        except Exception as error:  # a provider that breaks its promise may still have been paid
+            return (
+                None if pending.settled is not None else Timeout(f"no answer within {seconds:g} s")
+            )
+        except Exception as error:  # a provider that breaks its protocol may still have charged
             return Truncated(f"not understood: {one_line(error)}"[:LONGEST])
         finally:
             if not spare:
-                ask.waits = None
+                pending.waits = None
 
-    def _doubt(self, ask: PendingRequest, charge: CheckedCharge) -> None:
-        """Count an account that is not believed, and say so the first time."""
+    def _count_doubt(self, pending: PendingRequest, charge: CheckedCharge) -> None:
+        """Count a usage that is not believed, and log the first of its kind."""
         known = self._stats.doubts
         if not charge.doubt:
             return
         if charge.doubt not in known:
             said = "%s: its usage is not believed (%s): counted at worst case or above"
-            LOG.warning(said, ask.request.provider, charge.doubt)
+            LOG.warning(said, pending.request.provider, charge.doubt)
         known[charge.doubt] = known.get(charge.doubt, 0) + 1
 
-    def _conclude(self, ask: PendingRequest, outcome: CallResult, *, last: bool) -> None:
-        """Settle the ask beside its call, so that no answer that was paid for can be lost."""
+    def _conclude(self, pending: PendingRequest, outcome: CallResult, *, last: bool) -> None:
+        """Conclude the request together with its charge, so that no paid answer can be lost."""
         rejected = outcome.failure in REJECTED and (last or outcome.failure is Failure.REFUSED)
-        if ask.settled is not None or not (outcome.failure is None or rejected):
+        if pending.settled is not None or not (outcome.failure is None or rejected):
             return
-        model = outcome.model or ask.request.model
-        settled = ask.settle(
+        model = outcome.model or pending.request.model
+        settled = pending.settle(
             model,
-            cutoff=self._till.cutoff(ask.request, model),
+            cutoff=self._spending.cutoff(pending.request, model),
             answer=outcome.text,
             failure=outcome.failure,
             detail=outcome.detail,
         )
-        self._ledger.conclude(None if ask.given_up else ask.scan, settled)
+        self._ledger.conclude(None if pending.abandoned else pending.scan, settled)
 
-    def _report(self, ask: PendingRequest, ended: Completion | ProviderFailure) -> None:
+    def _report_outcome(self, pending: PendingRequest, ended: Completion | ProviderFailure) -> None:
         kind, why = None, ""
-        self.trouble.note(ask.request.model, ended)
+        self.trouble.note(pending.request.model, ended)
         if isinstance(ended, ProviderFailure):
             kind, why = ended.kind, ended.detail
         if kind in (Failure.RATE_LIMITED, Failure.SERVER, Failure.CUT):
             pause = getattr(ended, "retry_after", None) or self._settings.backoff
-            self.gate.turned_away(pause, failing=kind is not Failure.RATE_LIMITED)
+            self.concurrency.turned_away(pause, failing=kind is not Failure.RATE_LIMITED)
         elif kind is not Failure.TIMEOUT:
-            self.gate.answered()
+            self.concurrency.answered()
         if kind in (Failure.SERVER, Failure.TIMEOUT, Failure.CUT):
             self.circuit.failed(why[:LONGEST])
         else:
             self.circuit.answered()
 
 
-def _outcome(ended: Completion | ProviderFailure, ask: PendingRequest) -> CallResult:
+def _result_of(ended: Completion | ProviderFailure, pending: PendingRequest) -> CallResult:
     if isinstance(ended, ProviderFailure):
         return CallResult(
             failure=ended.kind, detail=ended.detail[:LONGEST], retry_after=ended.retry_after
@@ -215,7 +222,7 @@ def _outcome(ended: Completion | ProviderFailure, ask: PendingRequest) -> CallRe
     if not ended.text.strip():
         return CallResult(model=ended.model, failure=Failure.BLANK, detail="the answer was blank")
     try:
-        decode(ended.text, ask.answer_type)
+        decode(ended.text, pending.answer_type)
         refuse_duplicates(ended.text)
     except UNREADABLE as error:
         said = "nested too deep" if isinstance(error, RecursionError) else in_words(error)

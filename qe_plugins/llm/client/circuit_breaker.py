@@ -1,4 +1,4 @@
-"""A provider that only fails is left alone for a while, then tried with one call."""
+"""Stop calling a provider that only fails, then try it with one call."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 
 
 class CircuitBreaker:
-    """Open after `failures` in a row, for `rest` seconds; then one call may try.
+    """Open after `failures` in a row, for `rest` seconds; then one call is let through.
 
-    A 429 is no failure: whoever says so is alive.
+    A 429 is not a failure: the provider answers.
     """
 
     def __init__(self, failures: int = 20, rest: float = 5.0) -> None:
@@ -19,7 +19,7 @@ class CircuitBreaker:
         self.why = ""
 
     def wait(self) -> float:
-        """Return for how many seconds a call must wait; 0 lets it go, and it must then report."""
+        """Return for how many seconds a call must wait; after 0 the caller must report a result."""
         if self._open_until is None:
             return 0.0
         left = self._open_until - asyncio.get_running_loop().time()
@@ -31,17 +31,17 @@ class CircuitBreaker:
         return 0.0
 
     def answered(self) -> None:
-        """Note that the provider answered, whatever it said."""
+        """Record any response of the provider."""
         self._in_a_row, self._open_until, self._trying = 0, None, False
 
     def failed(self, why: str = "") -> None:
-        """Note that it failed or did not answer, and what it said; `why` is the last of that."""
+        """Record a failure or a timeout. `why` is its text, of which the last is stored."""
         self.why = why
         self._in_a_row += 1
         if self._trying or self._in_a_row >= self._most:
             self._open_until = asyncio.get_running_loop().time() + self._rest
         self._trying = False
 
-    def given_up(self) -> None:
-        """Note that a call ended without telling anything of the provider."""
+    def abandoned(self) -> None:
+        """Record a call that ended without a result from the provider."""
         self._trying = False

@@ -1,4 +1,4 @@
-"""The one way to ask a model: recording, budget, ledger, provider, in this order."""
+"""The one way to call a model: look up the ledger, reserve the budget, call the provider."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ from qe_plugins.llm.settings import ClientSettings, ClientStats
 async def ended(
     task: asyncio.Task[Any], deadline: float | None, grace: Callable[[], float] = lambda: 0.0
 ) -> bool:
-    """Return whether a task has ended by `deadline`, a time of the loop's clock; None waits on.
+    """Return whether a task has ended by `deadline`, a time of the loop's clock; None waits for it.
 
-    `grace` is asked at the deadline for how many seconds more there are.
-
-    As `asyncio.wait` does for several tasks, which for one takes three times as long.
+    `grace` is called at the deadline and returns by how many seconds it is extended. The same as
+    `asyncio.wait`, which takes three times as long for one task.
     """
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
@@ -64,9 +63,9 @@ __all__ = ["Client", "ClientSettings", "ClientStats"]
 
 
 class Client:
-    """Asks models for one scan. An async context manager; one event loop, any number of tasks.
+    """Calls models for one scan. An async context manager for one event loop and many tasks.
 
-    `providers` are closed with it; a `ledger` that it was given is not.
+    It closes its `providers`, but not a `ledger` that it was given.
     """
 
     def __init__(
@@ -83,65 +82,65 @@ class Client:
         self.settings = settings or ClientSettings()
         self.ledger, self._own_ledger = ledger or Ledger(), ledger is None
         self._providers, self._prices = dict(providers), prices or price_list()
-        self._till = SpendingGuard(
+        self._spending = SpendingGuard(
             self.ledger, scan, budgets, self._prices, self.stats, others=self.settings.others
         )
-        self._awake, self._troubles = SuspensionWatch(), dict[str, ProviderTrouble]()
-        self._askers = {name: self._asker(name) for name in self._providers}
+        self._suspension, self._troubles = SuspensionWatch(), dict[str, ProviderTrouble]()
+        self._policies = {name: self._retry_policy(name) for name in self._providers}
         self._running: dict[str, tuple[PendingRequest, asyncio.Task[Answer]]] = {}
         self._records: dict[str, Answer] | None = None
 
     async def ask(
         self, request: Request, answer_type: Any, *, deadline: float | None = None
     ) -> Answer:
-        """Return what came of a request; a failure is a result too, and is not raised.
+        """Return the answer to a request; a failure is returned too, not raised.
 
         The answer has been decoded as `answer_type` once, so `Answer.typed` succeeds. `deadline`
         is a time of the loop's clock, after which the failure is `late`: a call not sent by then
-        is never sent, and an answer to one that was is kept for other scans. Who asks the same
-        while it is asked shares its answer. Raises ReplayMiss in a replay, ModelError for an
-        unknown provider or model, JournalError where the ledger cannot be written.
+        is never sent, and an answer to one that was is stored for other scans. Equal requests in
+        progress share one answer. Raises ReplayMiss in a replay, ModelError for an unknown provider
+        or model, JournalError where the ledger cannot be written.
         """
-        if request.provider not in self._askers:
-            hint = f"Opened: {', '.join(self._askers) or 'none'}."
+        if request.provider not in self._policies:
+            hint = f"Opened: {', '.join(self._policies) or 'none'}."
             raise ModelError("is not open here.", where=f"provider {request.provider}", hint=hint)
         self.stats.asked += 1
         key = request_key(request)
         if self.settings.replay:
-            return self._recorded(key, request)
+            return self._replayed(key, request)
         if key not in self._running:
-            self._running[key] = self._started(key, request, answer_type)
+            self._running[key] = self._start(key, request, answer_type)
         ask, task = self._running[key]
-        ask.askers += 1
+        ask.waiters += 1
         try:
-            done = await ended(task, deadline, self._awake.grace)
+            done = await ended(task, deadline, self._suspension.grace)
         except asyncio.CancelledError:
-            self._leave(ask, task)
+            self._abandon(ask, task)
             raise
         if not done and ask.settled is None:
-            self._leave(ask, task)
+            self._abandon(ask, task)
             return await self._late(ask)
-        ask.askers -= 1
+        ask.waiters -= 1
         return await task
 
     @property
     def halt(self) -> ProviderHalt | None:
-        """Return why one of the providers gets no more calls, None where none is so."""
+        """Return why one of the providers gets no more calls, None while all do."""
         return next((one.halt for one in self._troubles.values() if one.halt is not None), None)
 
     def grace(self) -> float:
-        """Return for how many seconds nothing is to be judged late; 0 but just after waking."""
-        return self._awake.grace()
+        """Return for how many seconds no call is late; 0 except just after a suspension."""
+        return self._suspension.grace()
 
     async def drain(self) -> None:
-        """Wait for the calls in flight whose askers have left, so that none is paid for in vain.
+        """Wait for the calls in flight without waiters, so that their answers are stored.
 
-        None of them is tried again, so it takes no longer than a call may take.
+        None of them is retried, so it takes no longer than a call's timeout.
         """
         await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
 
     async def aclose(self) -> None:
-        """Break off what is still in flight, then close the providers and the ledger."""
+        """Cancel the calls in flight, then close the providers and the ledger."""
         tasks = [task for _, task in self._running.values()]
         for task in tasks:
             task.cancel()
@@ -158,24 +157,24 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def _asker(self, name: str) -> RetryPolicy:
-        gate = ConcurrencyLimit(
+    def _retry_policy(self, name: str) -> RetryPolicy:
+        concurrency = ConcurrencyLimit(
             min(self.settings.concurrency, self._prices.provider(name).concurrency)
         )
         trouble = self._troubles[name] = ProviderTrouble(name, self._prices.provider(name).key)
-        line = ProviderChannel(
+        channel = ProviderChannel(
             self._providers[name],
-            gate,
-            self._till,
+            concurrency,
+            self._spending,
             self.ledger,
             self.settings,
             self.stats,
             trouble,
-            self._awake,
+            self._suspension,
         )
-        return RetryPolicy(line, self.settings, self.stats)
+        return RetryPolicy(channel, self.settings, self.stats)
 
-    def _started(
+    def _start(
         self, key: str, request: Request, answer_type: Any
     ) -> tuple[PendingRequest, asyncio.Task[Answer]]:
         ask = PendingRequest(
@@ -186,17 +185,17 @@ class Client:
             cutoff=self._cutoff(request),
             started_ns=time.time_ns(),
         )
-        task = asyncio.create_task(self._settled(ask))
-        task.add_done_callback(lambda done: self._ended(key, done))
+        task = asyncio.create_task(self._settle(ask))
+        task.add_done_callback(lambda done: self._on_done(key, done))
         return ask, task
 
-    def _ended(self, key: str, task: asyncio.Task[Answer]) -> None:
+    def _on_done(self, key: str, task: asyncio.Task[Answer]) -> None:
         self._running.pop(key, None)
         if not task.cancelled():
-            task.exception()  # seen: its askers may have left
+            task.exception()  # retrieved: its waiters may have left
 
-    def _recorded(self, key: str, request: Request) -> Answer:
-        """Return what the scan went by. Raises ReplayMiss where it went by nothing."""
+    def _replayed(self, key: str, request: Request) -> Answer:
+        """Return the answer that the scan used. Raises ReplayMiss where it has none."""
         if self._records is None:
             self._records = self.ledger.records(self.scan)
         found = self._records.get(key)
@@ -209,33 +208,33 @@ class Client:
         self.stats.replayed += 1
         return found
 
-    async def _settled(self, ask: PendingRequest) -> Answer:
+    async def _settle(self, ask: PendingRequest) -> Answer:
         oldest = ask.started_ns - int(ask.request.valid_for * 1e9)
         found = await self.ledger.look_up(self.scan, ask.key, oldest)
         if found is not None:
             self.stats.replayed += 1
             return found
-        settled = await self._askers[ask.request.provider].settle(ask)
+        settled = await self._policies[ask.request.provider].settle(ask)
         self.stats.answered += settled.failure is None
         self.stats.failed += settled.failure is not None
         if settled.failure is not None and settled.failure not in REJECTED:
-            await self.ledger.conclude(None if ask.given_up else self.scan, settled)
+            await self.ledger.conclude(None if ask.abandoned else self.scan, settled)
         return settled
 
-    def _leave(self, ask: PendingRequest, task: asyncio.Task[Answer]) -> None:
-        """Give an ask up when its last asker has left: what is in flight goes on as it is.
+    def _abandon(self, ask: PendingRequest, task: asyncio.Task[Answer]) -> None:
+        """Abandon a request when its last waiter has left.
 
-        Whatever else it waits for, a pause, a place, money, it waits for no longer.
+        A call in flight goes on; a request that waits for a retry, a slot or budget is cancelled.
         """
-        ask.askers -= 1
-        if ask.askers:
+        ask.waiters -= 1
+        if ask.waiters:
             return
-        ask.given_up = True
+        ask.abandoned = True
         if not ask.in_flight:
             task.cancel()
 
     async def _late(self, ask: PendingRequest) -> Answer:
-        """Let the scan go by a failure, while the call goes on for the sake of other scans."""
+        """Return and record `late` for this scan, while the call goes on for later scans."""
         self.stats.late += 1
         late = Answer(
             key=ask.key,

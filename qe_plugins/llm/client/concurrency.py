@@ -1,4 +1,4 @@
-"""How many calls a provider gets at once: more while it answers, fewer when it says too many."""
+"""Limit the calls in flight at a provider: raise it while it answers, lower it when it refuses."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ import asyncio
 from collections import deque
 
 SIGNAL = 0.05
-"""The part of recent calls turned away above which it is the load, and not bad luck."""
+"""Share of recent calls turned away above which the load is the cause."""
 
 RECENT = 20
-"""Calls that the part is counted over, at least."""
+"""Minimum number of calls over which the share is taken."""
 
 SHRINK = 0.5
 
 LONGEST = 8.0
-"""Seconds that a pause grows to while a provider goes on failing."""
+"""Maximum pause while a provider keeps failing, in seconds."""
 
 FIRST, DOUBLING = 20, 0.1
-"""Calls that go ahead of all others; until one has been answered, there may be twice as many every
-so many seconds. Where the key is wrong, or the account empty, a few are enough to learn it."""
+"""Calls in flight until the first answer, and the seconds after which this number doubles.
+
+Where the key is wrong or the account is empty, a few calls are enough to find out.
+"""
 
 
 class ConcurrencyLimit:
     """A limit on calls in flight, at most `ceiling`: additive increase, multiplicative decrease.
 
-    A round trip without trouble adds a twentieth of the ceiling; calls turned away take half, once
-    for each `pause`, during which nobody enters.
+    A round trip without a failure adds a twentieth of the ceiling; calls turned away halve it, once
+    a `pause`, during which no slot is given out.
     """
 
     def __init__(self, ceiling: int) -> None:
@@ -35,46 +37,46 @@ class ConcurrencyLimit:
         self._outcomes = self._turned_away = 0
         self._closed_until = 0.0
         self._pauses = 0
-        self._blind: float | None = None  # since when the first calls wait for their answers
-        self._seen = False  # whether one has come
+        self._unanswered_since: float | None = None  # loop time of the first calls
+        self._has_answered = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> None:
-        """Wait for a place, behind those who came before. Whoever entered must `leave`."""
-        if self._waiting or not self.try_enter():
-            await self._handed_a_place()
+    async def acquire(self) -> None:
+        """Wait for a slot, in order of arrival. The caller must `release` it."""
+        if self._waiting or not self.try_acquire():
+            await self._queued_slot()
 
-    def try_enter(self) -> bool:
-        """Take a place if there is one."""
+    def try_acquire(self) -> bool:
+        """Acquire a slot without waiting; return whether there was one."""
         if self.in_flight >= int(self.limit) or self._closed_for() > 0:
             return False
-        if not self._seen and self.in_flight >= FIRST and self._first_go_ahead():
+        if not self._has_answered and self.in_flight >= FIRST and self._first_calls_suffice():
             return False
         self.in_flight += 1
         return True
 
-    def leave(self) -> None:
-        """Give the place to the next."""
+    def release(self) -> None:
+        """Release a slot to the next waiter."""
         self.in_flight -= 1
         self._admit()
 
-    def _first_go_ahead(self) -> bool:
-        """Say whether those in flight are enough, as long as none of them has been answered."""
+    def _first_calls_suffice(self) -> bool:
+        """Return whether the calls in flight suffice while none of them has been answered."""
         loop = asyncio.get_running_loop()
-        if self._blind is None:
-            self._blind = loop.time()
-            loop.call_later(DOUBLING, self._look_again)
-        doublings = min(int((loop.time() - self._blind) / DOUBLING), 20)
+        if self._unanswered_since is None:
+            self._unanswered_since = loop.time()
+            loop.call_later(DOUBLING, self._readmit)
+        doublings = min(int((loop.time() - self._unanswered_since) / DOUBLING), 20)
         return self.in_flight >= FIRST << doublings
 
-    def _look_again(self) -> None:
+    def _readmit(self) -> None:
         self._admit()
-        if not self._seen and self.in_flight < self.ceiling:
-            asyncio.get_running_loop().call_later(DOUBLING, self._look_again)
+        if not self._has_answered and self.in_flight < self.ceiling:
+            asyncio.get_running_loop().call_later(DOUBLING, self._readmit)
 
     def answered(self) -> None:
-        """Note that the provider took a call."""
-        self._seen = True
+        """Record a call that the provider accepted."""
+        self._has_answered = True
         self._outcomes += 1
         if self._outcomes >= RECENT and self._turned_away <= SIGNAL * self._outcomes:
             self._pauses = 0
@@ -84,12 +86,12 @@ class ConcurrencyLimit:
         self._admit()
 
     def turned_away(self, pause: float, *, failing: bool = False) -> None:
-        """Note a 429 or a 5xx; where they are many, halve the limit and let none in for `pause`.
+        """Record a 429 or a 5xx; where they are many, halve the limit and stop for `pause` seconds.
 
-        While the provider goes on `failing`, each pause is twice as long as the one before: of what
-        is sent into an outage, a part is sent again.
+        While the provider is `failing`, each pause is twice as long as the one before, because a
+        part of the calls sent during an outage is retried.
         """
-        self._seen = True
+        self._has_answered = True
         self._outcomes += 1
         self._turned_away += 1
         share = self._turned_away / max(self._outcomes, RECENT)
@@ -109,18 +111,18 @@ class ConcurrencyLimit:
     def _closed_for(self) -> float:
         return self._closed_until - asyncio.get_running_loop().time() if self._closed_until else 0.0
 
-    async def _handed_a_place(self) -> None:
+    async def _queued_slot(self) -> None:
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         try:
             await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                self.leave()
+                self.release()
             raise
 
     def _admit(self) -> None:
-        while self._waiting and self.try_enter():
+        while self._waiting and self.try_acquire():
             future = self._waiting.popleft()
             if future.done():
                 self.in_flight -= 1

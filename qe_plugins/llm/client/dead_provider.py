@@ -1,4 +1,4 @@
-"""A provider that answers no call at all: found out by its first calls, and said in one line."""
+"""Detect a provider that answers no call at all, from its first calls."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from qe_plugins.llm.providers.base import Completion, ProviderFailure
 from qe_plugins.llm.requests import Failure
 
 FEW = 3
-"""Calls refused for good, one after the other, before anything was answered."""
+"""Consecutive calls refused for good before the first answer."""
 
 MANY = 20
-"""The same for a provider that has answered, and for refusals that may be about one request."""
+"""The same after an answer, and for refusals that may be due to one request."""
 
 UNREACHED, PATIENCE = 5, 2.0
-"""Connections that did not come about, and over how many seconds, before anything was answered."""
+"""Failed connections, and the seconds over which they failed, before the first answer."""
 
 HINTS = {
     401: "Check {key}.",
@@ -30,7 +30,7 @@ LISTENS = "Is anything listening there? Check `base_urls:` and the network, then
 
 
 class ProviderHalt(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a provider gets no more calls. One that is `lasting` does not pass by itself."""
+    """Why a provider gets no more calls. A `lasting` reason needs a change by the user."""
 
     where: str
     message: str
@@ -39,7 +39,7 @@ class ProviderHalt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderTrouble:
-    """Watches what calls to one provider come to. `halt` is None as long as it is of use."""
+    """Watches the results of calls to one provider. `halt` is None while it is usable."""
 
     def __init__(self, provider: str, key: str | None) -> None:
         self.halt: ProviderHalt | None = None
@@ -50,7 +50,7 @@ class ProviderTrouble:
         self._sleepers: set[asyncio.Event] = set()
 
     def note(self, model: str, ended: Completion | ProviderFailure) -> None:
-        """Take note of what a call to a model came to."""
+        """Record the result of a call to a model."""
         if isinstance(ended, Completion) or ended.kind is Failure.REFUSED:
             self._answered.add(model)
             self._refused[model] = self._unreached = 0
@@ -60,7 +60,7 @@ class ProviderTrouble:
             self._no_connection(ended)
 
     async def pause(self, seconds: float) -> None:
-        """Wait so long, or until nothing is to be waited for any more."""
+        """Wait for `seconds`, or until the provider is halted."""
         woken = asyncio.Event()
         self._sleepers.add(woken)
         try:

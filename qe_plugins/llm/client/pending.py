@@ -1,4 +1,4 @@
-"""A request on its way: who waits for it, and what its calls came to so far."""
+"""A request in progress: its waiters, and the cost and usage of its calls so far."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from qe_plugins.llm.requests import Answer, Failure, Request, Usage
 
 
 class PendingRequest(msgspec.Struct, kw_only=True, eq=False):
-    """A request on its way, with what its calls came to so far.
+    """A request in progress, with the usage and the cost of its calls so far.
 
-    It is `given_up` when its last asker left: no further call is made, and no scan goes by it.
+    It is `abandoned` when its last waiter left: no further call is made, and no scan uses it.
     """
 
     key: str
@@ -27,15 +27,15 @@ class PendingRequest(msgspec.Struct, kw_only=True, eq=False):
     usage: Usage = Usage()
     usd: Decimal = Decimal(0)
     attempts: int = 0
-    askers: int = 0
-    given_up: bool = False
+    waiters: int = 0
+    abandoned: bool = False
     in_flight: int = 0
     sent_at: float | None = None
     waits: asyncio.Timeout | None = None
     settled: Answer | None = None
 
     def settle(self, model: str, **what: Any) -> Answer:
-        """Return what came of it, and remember it."""
+        """Build, store and return the answer of this request."""
         what = {"cutoff": self.cutoff} | what
         self.settled = Answer(
             key=self.key,
@@ -50,29 +50,29 @@ class PendingRequest(msgspec.Struct, kw_only=True, eq=False):
         )
         return self.settled
 
-    def outrun(self) -> None:
-        """Let its first call wait no longer: the second one has answered."""
+    def supersede(self) -> None:
+        """End the wait of its first call, because the second one has answered."""
         if self.waits is not None and not self.waits.expired():
             self.waits.reschedule(0.0)
 
 
 class Flight:
-    """One call on its way: how long it is waited for."""
+    """One call in flight and its timeout."""
 
-    def __init__(self, ask: PendingRequest, waits: asyncio.Timeout) -> None:
-        self._ask, self._waits = ask, waits
+    def __init__(self, pending: PendingRequest, waits: asyncio.Timeout) -> None:
+        self._pending, self._waits = pending, waits
 
     def wake(self, seconds: float) -> None:
-        """Wait so many seconds longer."""
+        """Extend the timeout by `seconds`."""
         when = self._waits.when()
         if when is not None and not self._waits.expired():
             self._waits.reschedule(when + seconds)
-        if self._ask.sent_at is not None:
-            self._ask.sent_at += seconds
+        if self._pending.sent_at is not None:
+            self._pending.sent_at += seconds
 
 
 class CallResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call came to."""
+    """The result of one call: text, or a failure with its detail."""
 
     model: str = ""
     text: str | None = None

@@ -1,4 +1,4 @@
-"""One request until it is settled: retries, one repair, a second call beside one that lags."""
+"""Retries of one request: calls turned away, doubtful ones, and one repair of a bad answer."""
 
 from __future__ import annotations
 
@@ -16,28 +16,32 @@ REPAIRABLE = (Failure.BLANK, Failure.INVALID)
 
 
 class RetryPolicy:
-    """Settles the asks of one provider."""
+    """Calls one provider until a request has its answer or fails for good."""
 
-    def __init__(self, line: ProviderChannel, settings: ClientSettings, stats: ClientStats) -> None:
-        self._line, self._settings, self._stats = line, settings, stats
-        self._calls = Hedger(line, settings, stats) if settings.hedge_share else line
+    def __init__(
+        self, channel: ProviderChannel, settings: ClientSettings, stats: ClientStats
+    ) -> None:
+        self._channel, self._settings, self._stats = channel, settings, stats
+        self._calls = Hedger(channel, settings, stats) if settings.hedge_share else channel
 
-    async def settle(self, ask: PendingRequest) -> Answer:
-        """Return what came of an ask; a passing failure is left for the caller to conclude."""
-        outcome = await self._tried(ask, "", last=False)
-        if outcome.failure in REPAIRABLE and not ask.given_up:
+    async def settle(self, pending: PendingRequest) -> Answer:
+        """Return the answer to a request; the caller concludes a transient failure."""
+        outcome = await self._call_with_retries(pending, "", last=False)
+        if outcome.failure in REPAIRABLE and not pending.abandoned:
             self._stats.retried += 1
-            outcome = await self._tried(ask, outcome.detail, last=True)
-        if ask.settled is not None:
-            return ask.settled
-        return ask.settle(ask.request.model, failure=outcome.failure, detail=outcome.detail)
+            outcome = await self._call_with_retries(pending, outcome.detail, last=True)
+        if pending.settled is not None:
+            return pending.settled
+        return pending.settle(pending.request.model, failure=outcome.failure, detail=outcome.detail)
 
-    async def _tried(self, ask: PendingRequest, feedback: str, *, last: bool) -> CallResult:
-        """Call until there is an outcome that calling again would not better."""
+    async def _call_with_retries(
+        self, pending: PendingRequest, feedback: str, *, last: bool
+    ) -> CallResult:
+        """Call until a retry would not improve the result, and return it."""
         turned_away, doubtful = self._settings.retries, 1
         while True:
-            outcome = await self._called(ask, feedback, last=last)
-            if ask.given_up or self._line.trouble.halt is not None:
+            outcome = await self._call_once(pending, feedback, last=last)
+            if pending.abandoned or self._channel.trouble.halt is not None:
                 return outcome
             if outcome.failure in TURNED_AWAY and turned_away:
                 turned_away -= 1
@@ -47,15 +51,15 @@ class RetryPolicy:
                 nth = 1
             else:
                 return outcome
-            await self._line.trouble.pause(self._pause(outcome, nth))
+            await self._channel.trouble.pause(self._pause(outcome, nth))
             self._stats.retried += 1
 
     def _pause(self, outcome: CallResult, nth: int) -> float:
         wanted = self._settings.backoff * 2.0 ** (nth - 1)
         return max(wanted, outcome.retry_after or 0.0) * (1 + random.random() / 4)
 
-    async def _called(self, ask: PendingRequest, feedback: str, *, last: bool) -> CallResult:
-        """Return the outcome of one call, or of a second one where that answers first."""
-        if shut := await self._line.enter():
+    async def _call_once(self, pending: PendingRequest, feedback: str, *, last: bool) -> CallResult:
+        """Return the result of one call, or of a second one where that answers first."""
+        if shut := await self._channel.acquire():
             return shut
-        return await self._calls.call(ask, feedback, last=last)
+        return await self._calls.call(pending, feedback, last=last)

@@ -1,4 +1,4 @@
-"""Money before and after each call: the worst case is set aside, then settled to what was used."""
+"""Budget of each call: reserve its worst case before, charge what was used after."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from qe_plugins.llm.settings import ClientStats
 from qe_plugins.safe_text import one_line
 
 EVERY = 0.2
-"""Seconds between two looks at what other processes leave."""
+"""Seconds between two checks of the budget that other processes release."""
 
-WOKEN = 2  # a call costs less than its worst case, so each that settles makes room for more
+WOKEN = 2  # a call costs less than its worst case, so each charge releases more than one call
 
 
 class SpendingGuard:
-    """Reserves in the ledger. Where only calls in flight are in the way, it waits for them.
+    """Reserves costs in the ledger, and waits where only calls in flight exhaust a budget.
 
-    `_open` counts the calls reserved here and not settled: once there are none, nothing in this
-    process will make room, and whoever waits must learn it. A mere wish to reserve makes none.
-    For room that other processes may make, a call waits `others` seconds.
+    `_open` counts the calls that are reserved here and not charged yet. Once it is 0, nothing in
+    this process will release budget, and the waiting calls must fail. For budget that other
+    processes may release, a call waits `others` seconds.
     """
 
     def __init__(
@@ -45,30 +45,30 @@ class SpendingGuard:
         self._others = others
         self._ledger, self._scan, self._budgets = ledger, scan, budgets
         self._prices, self._stats = price_list, stats
-        self._open = self._settled = 0
-        self._dearer: dict[str, Decimal] = {}
+        self._open = self._charged = 0
+        self._price_factor: dict[str, Decimal] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def reserve(
         self, key: str, request: Request, within: float, *, wait: bool = True
     ) -> tuple[int, Attempt]:
-        """Return the id of a call that may be sent now, its intent committed.
+        """Return the id of a call that may be sent now, its reservation committed.
 
-        Raises OverBudget where no room is left, nor will be.
+        Raises OverBudget where the budget is used up and none of it will be released.
         """
         patience = self._others
         while True:
-            attempt, settled = self._attempt(key, request, within), self._settled
+            attempt, settled = self._attempt(key, request, within), self._charged
             try:
                 return await self._intend(attempt), attempt
             except OverBudget as error:
                 if error.used_up or not wait:
                     raise
-                await asyncio.sleep(0)  # let those be counted whom the same transaction admitted
-                if settled != self._settled:
+                await asyncio.sleep(0)  # calls that the same transaction admitted are counted first
+                if settled != self._charged:
                     continue
                 if self._open:
-                    await self._room()
+                    await self._wait_for_room()
                 elif patience > 0:
                     patience -= EVERY
                     await asyncio.sleep(EVERY)
@@ -78,14 +78,14 @@ class SpendingGuard:
     def settle(
         self, number: int, attempt: Attempt, status: str, usd: Decimal, usage: Usage
     ) -> asyncio.Future[None]:
-        """Give back what a call did not cost."""
+        """Record the charge of a call and release the rest of its reservation."""
         stats = self._stats
-        self._let_go(attempt)
+        self._discard(attempt)
         stats.usd += usd
         stats.usage += usage
         stats.paid += usd > 0
         self._open -= 1
-        self._settled += 1
+        self._charged += 1
         self._wake(WOKEN if self._open else len(self._waiting))
         return self._ledger.settle(
             number, attempt, status=status, usd=usd, usage=usage, finished_ns=time.time_ns()
@@ -94,9 +94,9 @@ class SpendingGuard:
     def charge(
         self, attempt: Attempt, ended: Completion | ProviderFailure | None
     ) -> usage_checks.CheckedCharge:
-        """Return what a call costs that ends now: nothing goes by an account that is not believed.
+        """Return the charge of a call that ends now; a usage that is not believed is in doubt.
 
-        Where a call turns out dearer than its worst case, the next are reserved at as much.
+        Where a call costs more than its worst case, later reservations are raised by that factor.
         """
         request = attempt.request
         if self._free(request):
@@ -109,12 +109,12 @@ class SpendingGuard:
         except (ArithmeticError, ValueError) as error:
             found = usage_checks.CheckedCharge(usd=attempt.worst, doubt=one_line(error))
         if found.usd > attempt.worst > 0:
-            times = self._dearer.get(request.model, Decimal(1)) * found.usd / attempt.worst
-            self._dearer[request.model] = times
+            times = self._price_factor.get(request.model, Decimal(1)) * found.usd / attempt.worst
+            self._price_factor[request.model] = times
         return found
 
     def cutoff(self, request: Request, model: str) -> str | None:
-        """Return how far the knowledge of the model goes that answered; None where unknown."""
+        """Return the knowledge cutoff of the model that answered, None where it is unknown."""
         if self._free(request):
             return None
         named = usage_checks.known_as(self._prices, request, model)
@@ -131,12 +131,12 @@ class SpendingGuard:
                 self._open += 1
                 self.settle(future.result(), attempt, "unsent", Decimal(0), Usage())
             else:
-                self._let_go(attempt)
+                self._discard(attempt)
             raise
         self._open += 1
         return number
 
-    def _let_go(self, attempt: Attempt) -> None:
+    def _discard(self, attempt: Attempt) -> None:
         self._stats.in_flight -= 1
         self._stats.reserved -= attempt.worst
         if not self._stats.in_flight:
@@ -147,7 +147,7 @@ class SpendingGuard:
         if not self._free(request):
             now, span = datetime.now(UTC), timedelta(seconds=within)
             worst = cost.worst_case(self._prices, request, now, span)
-            worst *= self._dearer.get(request.model, 1)
+            worst *= self._price_factor.get(request.model, 1)
         if self._budgets.call is not None and worst > self._budgets.call:
             raise OverBudget("call", self._budgets.call, used_up=True)
         return Attempt(
@@ -160,7 +160,7 @@ class SpendingGuard:
     def _free(self, request: Request) -> bool:
         return self._prices.provider(request.provider).free
 
-    async def _room(self) -> None:
+    async def _wait_for_room(self) -> None:
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         await future

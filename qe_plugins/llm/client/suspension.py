@@ -1,4 +1,4 @@
-"""A process that was suspended: its clock has jumped, and its answers lie unread in the sockets."""
+"""Detect that the process was suspended: its clock has jumped and its sockets are unread."""
 
 from __future__ import annotations
 
@@ -6,54 +6,54 @@ import asyncio
 from typing import Protocol
 
 EVERY = 0.25
-"""Seconds between two looks at the clock while calls are in flight."""
+"""Seconds between two checks of the clock while calls are in flight."""
 
 GAP = 1.0
-"""Seconds that a look may be late without anything having stopped."""
+"""Seconds by which a check may be late without a suspension."""
 
 GRACE = 1.0
-"""Seconds after waking in which what has arrived is read, before anything is judged late."""
+"""Seconds after a suspension in which sockets are read before any call is late."""
 
 
 class PendingSockets(Protocol):
     """A call in flight."""
 
     def wake(self, seconds: float) -> None:
-        """Wait so many seconds longer: for so long nothing could be read."""
+        """Extend the timeout by the seconds in which nothing could be read."""
 
 
 class SuspensionWatch:
-    """Gives calls in flight the time back for which this process did not run."""
+    """Extends the timeouts of calls in flight by the time that the process was suspended."""
 
     def __init__(self) -> None:
-        self._flying: set[PendingSockets] = set()
+        self._in_flight: set[PendingSockets] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._woke = float("-inf")
+        self._woken_at = float("-inf")
 
     def begin(self, call: PendingSockets) -> None:
-        """Watch over a call."""
-        self._flying.add(call)
+        """Start watching a call."""
+        self._in_flight.add(call)
         if self._timer is None:
-            self._look_later()
+            self._schedule_check()
 
     def end(self, call: PendingSockets) -> None:
-        """Let a call go."""
-        self._flying.discard(call)
+        """Stop watching a call."""
+        self._in_flight.discard(call)
 
     def grace(self) -> float:
-        """Return for how many seconds nothing is to be judged late; 0 but just after waking."""
-        return max(self._woke + GRACE - asyncio.get_running_loop().time(), 0.0)
+        """Return for how many seconds no call is late; 0 except just after a suspension."""
+        return max(self._woken_at + GRACE - asyncio.get_running_loop().time(), 0.0)
 
-    def _look_later(self) -> None:
+    def _schedule_check(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(due := loop.time() + EVERY, self._look, due)
+        self._timer = loop.call_at(due := loop.time() + EVERY, self._check, due)
 
-    def _look(self, due: float) -> None:
+    def _check(self, due: float) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
         if now - due > GAP:
-            self._woke = now
-            for call in self._flying:
+            self._woken_at = now
+            for call in self._in_flight:
                 call.wake(now - due + GRACE)
-        if self._flying:
-            self._look_later()
+        if self._in_flight:
+            self._schedule_check()

@@ -1,8 +1,7 @@
-"""Whether a provider's own account of a call can be believed, and what the call then costs.
+"""Check the usage that a provider reports for a call, and return the charge.
 
-A gateway that says "no tokens", or forgets those it charges for, makes every limit a dead letter.
-What cannot be believed is in doubt: it counts at its worst case, or at what was said where that is
-more.
+A gateway that reports no tokens, or too few, would make every limit useless. A usage that is not
+plausible is in doubt: the call is charged at its worst case, or at the reported cost if higher.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ from qe_plugins.llm.providers.base import Completion, ProviderFailure
 from qe_plugins.llm.requests import Request, Usage
 
 LARGEST = 4_000_000
-"""Tokens that no prompt and no answer has: more than the window of any model."""
+"""Maximum number of tokens of a prompt or an answer: more than any model's context window."""
 
 REPAIR = 700
-"""Bytes that a second try may add to a prompt, to say what was wrong with the first."""
+"""Bytes that a repair may add to a prompt, to say what was wrong with the first answer."""
 
 SNAPSHOT = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{4,8}|latest)")
-"""What a provider adds to the name of a model to say which snapshot of it answered."""
+"""Suffix of a model's name by which a provider names the snapshot that answered."""
 
 
 class CheckedCharge(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call costs. `doubt` is why its account is not believed, empty where it is.
+    """The charge of a call in USD. `doubt` is why its usage is not believed, empty where it is.
 
-    `unknown` says that there is no account at all: the call may have cost its worst case.
+    `unknown` means that no usage was reported: the call may have cost its worst case.
     """
 
     usd: Decimal
@@ -53,7 +52,7 @@ def charge(
     worst: Decimal,
     at: datetime,
 ) -> CheckedCharge:
-    """Return what a call costs that ended at a moment; None is a call that was let go."""
+    """Return the charge of a call that ended at `at`; `ended` is None for a cancelled call."""
     failed = isinstance(ended, ProviderFailure)
     if failed and not ended.usage and not ended.charged:  # type: ignore[union-attr]
         return CheckedCharge(usd=Decimal(0))
@@ -69,7 +68,7 @@ def charge(
     if named is None:
         doubt = doubt or f"answered by {model!r}, which has no price"
     try:
-        said = _said(price_list, named or request.model, usage, more, at)
+        said = _stated_cost(price_list, named or request.model, usage, more, at)
     except ModelError as error:
         doubt, said = doubt or error.message, Decimal(0)
     if not doubt:
@@ -94,7 +93,7 @@ def doubt_of(request: Request, usage: Usage) -> str:
 
 
 def known_as(price_list: PriceList, request: Request, model: str) -> str | None:
-    """Return the name by which the price list knows the model that answered, None for no such."""
+    """Return the price list's name of the model that answered, None where it has none."""
     if model == request.model or model in price_list.models:
         return model
     if model.startswith(request.model) and SNAPSHOT.fullmatch(model[len(request.model) :]):
@@ -106,8 +105,10 @@ def _unlike_text(ended: Completion) -> str:
     return "an answer of no tokens" if ended.text.strip() and ended.usage.output == 0 else ""
 
 
-def _said(price_list: PriceList, model: str, usage: Usage, more: int, at: datetime) -> Decimal:
-    """Return what the provider would charge by its own figures; nothing where they are absurd."""
+def _stated_cost(
+    price_list: PriceList, model: str, usage: Usage, more: int, at: datetime
+) -> Decimal:
+    """Return the cost by the provider's own figures in USD; 0 where they are not plausible."""
     if not _plausible(usage) or not 0 <= more <= LARGEST:
         return Decimal(0)
     whole = Usage(usage.input, min(usage.cached, usage.input), usage.output + more)
