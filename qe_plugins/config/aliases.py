@@ -101,14 +101,14 @@ def _renamed(tree: YamlNode, old: Keys, new: Keys) -> YamlNode:
     was, now = dotted(old), dotted(new)
     if (other := _get(tree, new)) is not None:
         raise ConfigError(
-            f"'{was}' is the old name of '{now}', which is written at {other.place}.",
-            where=node.place,
+            f"'{was}' is the old name of '{now}', which is written at {other.location}.",
+            where=node.location,
             hint=f"Remove '{was}'.",
         )
     parent = tree.nearest(new[:-1])
     if new[:-1] != old[:-1] and not isinstance(parent.value, dict) and not parent.is_empty:
         return tree  # the new section is not a mapping: the decoder reports it
-    _warn(f"{node.place}: '{was}' is now '{now}'; the old name works for one more release.")
+    _warn(f"{node.location}: '{was}' is now '{now}'; the old name works for one more release.")
     return _put(_without(tree, old), new, node)
 
 
@@ -141,5 +141,5 @@ def _put(tree: YamlNode, keys: Keys, node: YamlNode) -> YamlNode:
     first, *rest = keys
     items = tree.value if isinstance(tree.value, dict) else {}
     if rest:
-        node = _put(items.get(first, YamlNode({}, node.place)), tuple(rest), node)
+        node = _put(items.get(first, YamlNode({}, node.location)), tuple(rest), node)
     return replace(tree, value=items | {first: node})

@@ -1,4 +1,4 @@
-"""A written value into a typed one: unknown and missing keys, units, and every error at its line.
+"""Decode a YAML node as a typed value: unknown and missing keys, units, errors at their line.
 
 msgspec converts the leaves. The walk is ours because msgspec's errors name no line, nor the key
 of a mapping (`$.plugins[...]`), and its structs cannot read `250 USD`.
@@ -24,7 +24,7 @@ SEQUENCES = (list, tuple, set, frozenset, Sequence)
 MAPPINGS = (dict, Mapping)
 
 
-def strip(kind: Any) -> tuple[Any, str | None]:
+def unwrap(kind: Any) -> tuple[Any, str | None]:
     """Return `kind` without its annotations, and the unit that they name."""
     if get_origin(kind) is not Annotated:
         return kind, None
@@ -33,7 +33,7 @@ def strip(kind: Any) -> tuple[Any, str | None]:
     return bare, next((extra["unit"] for extra in extras if "unit" in extra), None)
 
 
-def again(kind: Any, choice: Any) -> Any:
+def annotate(kind: Any, choice: Any) -> Any:
     """Return `choice` with the annotations that `kind`, the union, has."""
     if get_origin(kind) is not Annotated:
         return choice
@@ -41,14 +41,14 @@ def again(kind: Any, choice: Any) -> Any:
 
 
 def optional(kind: Any) -> bool:
-    """Say whether None is one of the values of `kind`."""
-    bare, _ = strip(kind)
+    """Return whether None is a value of `kind`."""
+    bare, _ = unwrap(kind)
     return bare is Any or bare is NoneType or NoneType in get_args(bare)
 
 
 def shape(kind: Any) -> type:
-    """Return dict, list or, for scalars, object: what `kind` looks like in YAML."""
-    bare, _ = strip(kind)
+    """Return dict, list or, for scalars, object: the shape of `kind` in YAML."""
+    bare, _ = unwrap(kind)
     origin = get_origin(bare) or bare
     if origin in MAPPINGS or (isinstance(origin, type) and issubclass(origin, msgspec.Struct)):
         return dict
@@ -56,11 +56,11 @@ def shape(kind: Any) -> type:
 
 
 def shape_of(tree: YamlNode) -> type:
-    """Return dict, list or, for scalars, object: what `tree` looks like."""
+    """Return dict, list or, for scalars, object: the shape of `tree`."""
     return type(tree.value) if isinstance(tree.value, dict | list) else object
 
 
-MOST = 12  # names that an error lists where none is like the one written
+MOST = 12  # names that an error lists where none is similar to the unknown one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Decoder:
 
     def decode(self, kind: Any, tree: YamlNode) -> Any:
         """Return `tree` as `kind`. Raise ConfigError at the line that is wrong."""
-        bare, unit = strip(kind)
+        bare, unit = unwrap(kind)
         origin = get_origin(bare) or bare
         if origin in (Union, UnionType):
             return self._union(kind, bare, tree)
@@ -90,7 +90,7 @@ class Decoder:
     def _mapping(self, tree: YamlNode) -> YamlNode:
         if isinstance(tree.value, dict):
             return tree
-        raise self._error(f"must be a mapping, was {messages.was(tree)}.", tree)
+        raise self._error(f"must be a mapping, was {messages.shown_value(tree)}.", tree)
 
     def _union(self, kind: Any, bare: Any, tree: YamlNode) -> Any:
         """Decode as the only choice of the value's shape; let msgspec choose among leaves."""
@@ -99,14 +99,14 @@ class Decoder:
             return None
         fitting = [choice for choice in choices if shape(choice) == shape_of(tree)]
         if len(choices) == 1 or len(fitting) == 1:
-            return self.decode(again(kind, (fitting or choices)[0]), tree)
+            return self.decode(annotate(kind, (fitting or choices)[0]), tree)
         return self._leaf(kind, bare, None, tree)
 
     def _struct(self, kind: type[msgspec.Struct], tree: YamlNode) -> Any:
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         for key, item in tree.value.items():
             if key not in fields:
-                raise unknown(key, fields, item.place)
+                raise unknown(key, fields, item.location)
         decoder = replace(self, currency=_currency(fields, tree) or self.currency)
         given: dict[str, Any] = {}
         for key, field in fields.items():
@@ -114,16 +114,18 @@ class Decoder:
             if item is not None and (item.value is not None or optional(field.type)):
                 given[field.name] = decoder._below(key).decode(field.type, item)
             elif field.required:
-                raise ConfigError(f"missing required field {self._full(key)}.", where=tree.place)
-        return self._made(kind, given, tree)
+                raise ConfigError(f"missing required field {self._full(key)}.", where=tree.location)
+        return self._constructed(kind, given, tree)
 
-    def _made(self, kind: type[msgspec.Struct], given: dict[str, Any], tree: YamlNode) -> Any:
+    def _constructed(
+        self, kind: type[msgspec.Struct], given: dict[str, Any], tree: YamlNode
+    ) -> Any:
         try:
             return kind(**given)
         except (ValueError, TypeError) as error:
             text = " ".join(str(error).split()).rstrip(".")
             whose = f"{'.'.join(self.at)}: " if self.at else ""
-            place = tree.nearest((text.partition(" ")[0],)).place  # most begin with the field
+            place = tree.nearest((text.partition(" ")[0],)).location  # most begin with the field
             raise ConfigError(f"{whose}{text}.", where=place) from error
 
     def _dict(self, kind: Any, inside: Any, tree: YamlNode) -> Any:
@@ -136,12 +138,12 @@ class Decoder:
         return self._converted(items, kind, tree)
 
     def _leaf(self, kind: Any, bare: Any, unit: str | None, tree: YamlNode) -> Any:
-        value = tree.bare()
+        value = tree.to_plain()
         if unit and isinstance(value, str):
             try:
                 value = units.parse(unit, value, self.currency)
             except ValueError as error:
-                raise self._error(f"{error}, was {messages.was(tree)}.", tree) from error
+                raise self._error(f"{error}, was {messages.shown_value(tree)}.", tree) from error
         if bare is datetime and isinstance(value, str):
             value = messages.utc(value) or value
         return self._converted(float(value) if _is_float(bare, value) else value, kind, tree)
@@ -150,11 +152,11 @@ class Decoder:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            message, hint = messages.complaint(error, kind, tree)
+            message, hint = messages.type_error(error, kind, tree)
             raise self._error(message, tree, hint) from error
 
     def _error(self, message: str, tree: YamlNode, hint: str | None = None) -> ConfigError:
-        return ConfigError(f"{self._name()}{message}", where=tree.place, hint=hint)
+        return ConfigError(f"{self._name()}{message}", where=tree.location, hint=hint)
 
     def _name(self) -> str:
         return f"'{'.'.join(self.at)}' " if self.at else ""
@@ -180,7 +182,7 @@ def _is_float(bare: Any, value: Any) -> bool:
 
 
 def _currency(fields: Mapping[str, msgspec.structs.FieldInfo], tree: YamlNode) -> str | None:
-    """Return what a section says in its own `currency`, written or by default."""
+    """Return the `currency` of a section, as written or by default; None where it has none."""
     if "currency" not in fields:
         return None
     item = tree.find(("currency",))

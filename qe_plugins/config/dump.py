@@ -1,4 +1,4 @@
-"""Structs as plain data that YAML and JSON can hold, every default spelt out."""
+"""Convert structs to plain data for YAML and JSON, with every default."""
 
 from __future__ import annotations
 

@@ -20,10 +20,9 @@ SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "DSN", "AUTH", "CREDENTIAL", "BEARE
 
 
 def variables() -> dict[str, str]:
-    """Return `.env` of the project around the working folder, with the environment over it, and
-    `QE_HOME` also where neither names it.
+    """Return the project's `.env` overridden by the environment, and always `QE_HOME`.
 
-    Nothing is exported: a key in `.env` reaches the values that name it and no child process.
+    Nothing is exported: a key in `.env` is used in the values that name it and in no child process.
     """
     return dict(project.dotenv()) | os.environ | {"QE_HOME": str(state_dir.state_dir())}
 
@@ -31,14 +30,14 @@ def variables() -> dict[str, str]:
 def interpolate(tree: YamlNode, known: Mapping[str, str]) -> YamlNode:
     """Return `tree` with its `${NAME}` filled in. Raise ConfigError where one is not set.
 
-    Text without quotes is read again as YAML, so `${RISK}` may become a number; a secret stays text
-    and is shown as its reference, here and wherever `saying` is asked.
+    Text without quotes is then read as YAML, so `${RISK}` may become a number. A secret stays text
+    and is shown as its reference.
     """
     return _interpolated(tree, known, _named_secrets(tree))
 
 
 def _named_secrets(tree: YamlNode) -> frozenset[str]:
-    """Return the variables that the file itself calls secret. Raise ConfigError for no names."""
+    """Return the variables in `secrets:`. Raises ConfigError for anything but names."""
     found = tree.find(("secrets",))
     if found is None or found.value is None:
         return frozenset()
@@ -46,7 +45,7 @@ def _named_secrets(tree: YamlNode) -> frozenset[str]:
     for item in items:
         if not isinstance(item.value, str) or not NAME.fullmatch(item.value):
             message = "'secrets' takes names of environment variables, such as [FEED_LOGIN]."
-            raise ConfigError(message, where=item.place)
+            raise ConfigError(message, where=item.location)
     return frozenset(item.value for item in items)
 
 
@@ -62,7 +61,7 @@ def _interpolated(tree: YamlNode, known: Mapping[str, str], secrets: frozenset[s
 
 
 def _filled(tree: YamlNode, known: Mapping[str, str], secrets: frozenset[str]) -> YamlNode:
-    text, place = str(tree.value), tree.place
+    text, place = str(tree.value), tree.location
     if "${" in REFERENCE.sub("", text):
         hint = "Write ${NAME} or ${NAME:-default}."
         raise ConfigError(f"cannot read {text!r}.", where=place, hint=hint)

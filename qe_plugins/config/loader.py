@@ -71,7 +71,7 @@ def _items(named: YamlNode) -> list[YamlNode]:
     for item in items:
         if not isinstance(item.value, str):
             message = "'extends' must be a file or a list of files, such as base/cme.yaml."
-            raise ConfigError(message, where=item.place)
+            raise ConfigError(message, where=item.location)
     return items
 
 
@@ -79,10 +79,10 @@ def _base(item: YamlNode, file: Path, above: tuple[Path, ...]) -> Path:
     base: Path = (file.parent / item.value).resolve()
     if base in (chain := (*above, file)):
         cycle = " -> ".join(display(one) for one in (*chain[chain.index(base) :], base))
-        raise ConfigError(f"'extends' runs in a cycle: {cycle}.", where=item.place)
+        raise ConfigError(f"'extends' runs in a cycle: {cycle}.", where=item.location)
     if not base.is_file():
         message = f"cannot extend '{item.value}': no such file."
-        raise ConfigError(message, where=item.place, hint=missing(base))
+        raise ConfigError(message, where=item.location, hint=missing(base))
     return base
 
 
@@ -111,7 +111,7 @@ def read_override(text: str) -> tuple[tuple[str, ...], YamlNode]:
     keys = tuple(quoted or plain for quoted, plain in KEY.findall(key))
     leaf = parse(value, lambda line: f"--set {key}")
     if leaf.value is EMPTY and not stands_alone(keys):
-        raise ConfigError("has no value.", where=leaf.place, hint="Write null to remove it.")
+        raise ConfigError("has no value.", where=leaf.location, hint="Write null to remove it.")
     return keys, leaf
 
 
@@ -122,7 +122,7 @@ def _chain(under: YamlNode | None, keys: tuple[str, ...], leaf: YamlNode) -> Yam
     first, *rest = keys
     there = under is not None and isinstance(under.value, dict)
     below = under.value.get(first) if under is not None and there else None
-    place = under.place if under is not None and there else leaf.place
+    place = under.location if under is not None and there else leaf.location
     return YamlNode({first: _chain(below, tuple(rest), leaf)}, place)
 
 
@@ -141,7 +141,7 @@ class Loaded:
 
     def where(self, *keys: str) -> str:
         """Return the nearest location of `keys`: `configs/x.yaml:12` or `--set data.dbn`."""
-        return self._tree.nearest(keys).place
+        return self._tree.nearest(keys).location
 
     def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
         """Return a ConfigError of one line at the location of `keys`, for the caller to raise."""
@@ -150,7 +150,7 @@ class Loaded:
     def plain(self, *keys: str) -> Any:
         """Return the value at `keys` as written, units as text; None where it is not set."""
         found = self._tree.find(keys)
-        return found.bare() if found is not None else None
+        return found.to_plain() if found is not None else None
 
     def decode[T](
         self, kind: type[T], *keys: str, without: Collection[str] = (), given: Any = None
@@ -164,7 +164,7 @@ class Loaded:
         found = self._tree.find(keys) or YamlNode({}, self.where(*keys))
         if without or given:
             kept = {k: v for k, v in found.value.items() if k not in without}
-            added = {k: YamlNode(v, found.place) for k, v in (given or {}).items()}
+            added = {k: YamlNode(v, found.location) for k, v in (given or {}).items()}
             found = replace(found, value=kept | added)
         decoded: T = Decoder(self.config.nautilus.venue.base_currency, keys).decode(kind, found)
         return decoded
@@ -176,7 +176,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
     _check_sections(tree)
     if (name := tree.find(("name",))) is not None and name.shown is not None:
         message = f"a run cannot be named after a secret, was {name.shown}."
-        raise ConfigError(message, where=name.place, hint="Folders and journals carry its name.")
+        raise ConfigError(message, where=name.location, hint="Folders and journals carry its name.")
     _check_failures(tree)
     config: Config = Decoder(_currency(tree)).decode(Config, _beside_plugins(tree))
     resolved = plain(config)
@@ -208,7 +208,7 @@ def _check_sections(tree: YamlNode) -> None:
     known = [name for name in (EXTENDS, *Config.__struct_encode_fields__) if name != MAX_FAILURES]
     for name, section in tree.value.items():
         if name not in known:
-            raise unknown(name, known, section.place)
+            raise unknown(name, known, section.location)
 
 
 def _currency(tree: YamlNode) -> str | None:

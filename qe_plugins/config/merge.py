@@ -1,7 +1,7 @@
-"""How what is written later goes over what was written before.
+"""Merge a later tree over an earlier one.
 
-Mappings are merged key by key, everything else is replaced, lists too. An empty value says nothing;
-`null` takes away. The sources of data exclude each other: naming one removes the others.
+Mappings are merged key by key, everything else is replaced, lists too. An empty value changes
+nothing; `null` removes. The sources of data exclude each other: naming one removes the others.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def merge(under: YamlNode, over: YamlNode, at: tuple[str, ...] = ()) -> YamlNode
         return over
     kept = {k: v for k, v in under.value.items() if k not in _displaced(over, at)}
     both = {k: merge(kept[k], v, (*at, k)) for k, v in over.value.items() if k in kept}
-    return replace(over, value=kept | over.value | both, place=over.place or under.place)
+    return replace(over, value=kept | over.value | both, location=over.location or under.location)
 
 
 def normalize(tree: YamlNode) -> YamlNode:
-    """Return `tree` without the names that `null` took away, and with `{}` for what is named alone:
-    a strategy, a plugin or a synthetic tape with nothing after it.
+    """Return `tree` without names that `null` removes, and with `{}` for names without a value.
 
-    Other empty values stay, so that a misspelt key with nothing after it is found.
+    Those are strategies, plugins and `synthetic:`. Other empty values stay, so that a misspelt key
+    with nothing after it is reported.
     """
     return _normalize(tree, ())
 
@@ -50,12 +50,12 @@ def _normalize(tree: YamlNode, at: tuple[str, ...]) -> YamlNode:
 
 
 def _filled(item: YamlNode) -> YamlNode:
-    """Return an item of a list, where nothing after the dash is null."""
+    """Return an item of a list; an empty one is null."""
     return replace(item, value=None) if item.value is EMPTY else item
 
 
 def _displaced(over: YamlNode, at: tuple[str, ...]) -> set[str]:
-    """Return the sources that `over` replaces by naming another."""
+    """Return the sources of data that `over` replaces by naming another."""
     if at != ("data",):
         return set()
     named = {name for name in SOURCES if name in over.value and _says(over.value[name], name)}
@@ -63,7 +63,7 @@ def _displaced(over: YamlNode, at: tuple[str, ...]) -> set[str]:
 
 
 def stands_alone(at: tuple[str, ...]) -> bool:
-    """Say whether a key with nothing after it says something: it names, or it chooses."""
+    """Return whether a key without a value is meaningful: a name, or `synthetic:`."""
     return _is_name(at) or _chooses(at)
 
 
@@ -76,5 +76,5 @@ def _is_name(at: tuple[str, ...]) -> bool:
 
 
 def _chooses(at: tuple[str, ...]) -> bool:
-    """Say whether an empty value is a choice: `synthetic:` alone asks for the usual tape."""
+    """Return whether an empty value selects: `synthetic:` alone selects the default bars."""
     return at == ("data", "synthetic")

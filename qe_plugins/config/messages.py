@@ -1,4 +1,4 @@
-"""What is said of a single value that does not fit."""
+"""Wording of errors for a single value of the wrong type."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST = 60
 
 
 def utc(text: str) -> datetime | None:
-    """Return the ISO date or time in `text` as UTC, which is meant where no zone is named."""
+    """Return the ISO date or time in `text` as UTC, the default zone; None for other text."""
     try:
         found = datetime.fromisoformat(text)
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
@@ -36,9 +36,9 @@ def utc(text: str) -> datetime | None:
         return None
 
 
-def was(tree: YamlNode) -> str:
+def shown_value(tree: YamlNode) -> str:
     """Return the value as an error shows it: on one line, short, without secrets."""
-    match tree.bare(shown=True):
+    match tree.to_plain(shown=True):
         case dict():
             return "a mapping"
         case list():
@@ -52,11 +52,11 @@ def was(tree: YamlNode) -> str:
             return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def complaint(error: msgspec.ValidationError, kind: Any, tree: YamlNode) -> tuple[str, str | None]:
-    """Return what is wrong with `tree` as `kind`, and what to do now."""
+def type_error(error: msgspec.ValidationError, kind: Any, tree: YamlNode) -> tuple[str, str | None]:
+    """Return the message and the hint for `tree`, which is not a `kind`."""
     if allowed := choices(kind):
-        message = f"must be one of {', '.join(allowed)}, was {was(tree)}."
-        return message, did_you_mean(str(tree.bare(shown=True)), allowed)
+        message = f"must be one of {', '.join(allowed)}, was {shown_value(tree)}."
+        return message, did_you_mean(str(tree.to_plain(shown=True)), allowed)
     names = _says(kind) or [WORDS[part] for part in _parts(kind) if part in WORDS]
     if not names:
         text = " ".join(str(error).replace("`", "").split())
@@ -64,11 +64,11 @@ def complaint(error: msgspec.ValidationError, kind: Any, tree: YamlNode) -> tupl
     bound = BOUND.search(str(error))
     suffix = f" {bound[1]} {bound[2]}" if bound else ""
     hint = "Put it in quotes." if _wants_quotes(kind, tree) else None
-    return f"must be {' or '.join(dict.fromkeys(names))}{suffix}, was {was(tree)}.", hint
+    return f"must be {' or '.join(dict.fromkeys(names))}{suffix}, was {shown_value(tree)}.", hint
 
 
 def _says(kind: Any) -> list[str]:
-    """Return what an annotation itself calls its values: `Meta(extra={"says": "a rate"})`."""
+    """Return the words of an annotation for its values: `Meta(extra={"says": "a rate"})`."""
     notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
     extras = [note.extra for note in notes if isinstance(note, msgspec.Meta) and note.extra]
     return [extra["says"] for extra in extras if "says" in extra]

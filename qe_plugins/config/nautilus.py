@@ -12,7 +12,7 @@ from qe_plugins.units import Money
 Rate = Annotated[
     str,
     msgspec.Meta(
-        description="So many in so long: `100/00:00:01` is a hundred a second.",
+        description="A number of orders in a time span: `100/00:00:01` is a hundred a second.",
         pattern=r"^0*[1-9]\d*/(?!00:00:00$)\d\d:[0-5]\d:[0-5]\d$",
         extra={"says": "a rate such as 100/00:00:01"},
     ),

@@ -1,4 +1,4 @@
-"""A configuration as somebody wrote it: every value knows its place."""
+"""The tree of a configuration file, in which every value knows its location."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Empty(Enum):
-    """A key with nothing after its colon: it says nothing, and an inherited value stays."""
+    """The value of a key with nothing after its colon: an inherited value stays."""
 
     EMPTY = "empty"
 
@@ -18,44 +18,44 @@ EMPTY = Empty.EMPTY
 
 @dataclass(frozen=True, slots=True)
 class YamlNode:
-    """A value and its place: `configs/x.yaml:12` or `--set data.dbn`.
+    """A value and its location: `configs/x.yaml:12` or `--set data.dbn`.
 
-    `value` is a scalar, EMPTY, a list of Written, or a dict of Written by key. `plain` marks text
-    without quotes. `shown` is what may be printed instead of a value that holds a secret.
+    `value` is a scalar, EMPTY, a list of nodes, or a dict of nodes by key. `plain` marks text
+    without quotes. `shown` is printed in place of a value that contains a secret.
     """
 
     value: Any
-    place: str
+    location: str
     plain: bool = False
     shown: str | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Say whether there is nothing after the colon."""
+        """Return whether there is nothing after the colon."""
         return self.value is EMPTY
 
-    def bare(self, *, shown: bool = False) -> Any:
+    def to_plain(self, *, shown: bool = False) -> Any:
         """Return plain lists, dicts and scalars; with `shown`, secrets as `${NAME}`.
 
-        A key with nothing after it is left out.
+        Keys without a value are left out.
         """
         match self.value:
             case dict():
                 said = {key: item for key, item in self.value.items() if not item.is_empty}
-                return {key: item.bare(shown=shown) for key, item in said.items()}
+                return {key: item.to_plain(shown=shown) for key, item in said.items()}
             case list():
-                return [item.bare(shown=shown) for item in self.value]
+                return [item.to_plain(shown=shown) for item in self.value]
         return self.shown if shown and self.shown is not None else self.value
 
     def find(self, keys: tuple[str, ...]) -> YamlNode | None:
-        """Return the value at `keys`, or None where nothing was written."""
+        """Return the node at `keys`, None where it is not written or empty."""
         found: YamlNode | None = self
         for key in keys:
             found = found.below(key) if found is not None else None
         return None if found is None or found.is_empty else found
 
     def nearest(self, keys: tuple[str, ...]) -> YamlNode:
-        """Return the value at `keys`, or at as many of them as there are."""
+        """Return the node at `keys`, or at as many of them as exist."""
         found = self
         for key in keys:
             if (below := found.below(key)) is None:
@@ -64,7 +64,7 @@ class YamlNode:
         return found
 
     def below(self, key: str) -> YamlNode | None:
-        """Return the value of `key`, for a list its index; None where there is none."""
+        """Return the node at `key`, for a list its index; None where there is none."""
         match self.value:
             case dict():
                 return self.value.get(key)
@@ -75,7 +75,7 @@ class YamlNode:
 
 
 def masked(value: Any, at: YamlNode | None) -> Any:
-    """Return the plain `value` with `${NAME}` where `at`, what was written, holds a secret."""
+    """Return the plain `value` with `${NAME}` where its node `at` contains a secret."""
     if at is None:
         return value
     if at.shown is not None:

@@ -49,7 +49,7 @@ class SyntheticSettings(Section, frozen=True, kw_only=True):
 
 
 class DataSettings(Section, frozen=True, kw_only=True):
-    """Where the tape comes from: exactly one of `dbn`, `catalog`, `synthetic`.
+    """The source of market data: exactly one of `dbn`, `catalog`, `synthetic`.
 
     `bars` is the bar specification to run on (`1-MINUTE-LAST`); `roots` limits the run to the
     contracts of these roots, `instruments` to these dated contracts. `start` is inclusive and
@@ -78,9 +78,9 @@ class DataSettings(Section, frozen=True, kw_only=True):
 
 
 class ContractSettings(Section, frozen=True, kw_only=True):
-    """Money facts of one root: margins and fee a side, in USD, in place of the dated table's.
+    """Margins and fee of one root in USD a contract (the fee a side), instead of the dated ones.
 
-    `day_trade` is what a contract ties up inside a session, where `margin.basis` asks for it.
+    `day_trade` is the intraday margin, used with `margin.basis: day_trade`.
     """
 
     margin_init: Money
@@ -97,7 +97,7 @@ class ContractSettings(Section, frozen=True, kw_only=True):
 
 
 class SlippageSettings(Section, frozen=True, kw_only=True):
-    """How far market orders and stops fill from the price a bar shows. Limit orders never slip.
+    """How far from a bar's price market and stop orders fill. Limit orders have no slippage.
 
     `ticks` moves by so many; `half_spread` by half of `spread`, in ticks; `volume_share` by `ticks`
     for every `share` of the bar's volume; `square_root` by `coefficient` x `volatility` (of a day)
@@ -129,7 +129,7 @@ class FillRules(Section, frozen=True, kw_only=True):
 
 
 class MarginSettings(Section, frozen=True, kw_only=True):
-    """What an account must hold. `day_trade` margins end `until_close` before a session closes.
+    """Margin rules of the account. `day_trade` margins end `until_close` before a session closes.
 
     `on_breach` is what happens when a bar closes with less than the maintenance margin: positions
     are closed (`liquidate`), nothing new is opened (`halt`), or nothing (`ignore`).
@@ -177,16 +177,15 @@ class ImportedStrategy(Section, frozen=True, kw_only=True):
 
 
 class Config(Section, frozen=True, kw_only=True):
-    """A whole run: what to trade on, who trades, who is asked, under which rules.
+    """A whole run: its data, strategies, plugins and rules.
 
     `strategies` maps a short name to settings, or a name of your own to `path:` and `config:`.
     `actors` and `exec_algorithms` are Nautilus' own kinds, each with `path:` and `config:`.
     `secrets` names environment variables whose values are never shown. `plugins` maps short names
-    to settings and is asked in the order written. In a file, `plugins`
-    also holds `max_failures`: more failures of plugins than that end the run. `logging` takes the
-    fields of the engine's `LoggerConfig`; `stdout_level` and `fileout_level` hold for `run.log` and
-    the terminal, too.
-    Where there is no `rung`, sizes go by the smallest one, and no order is refused for it.
+    to settings; plugins are called in the order written. In a file, `plugins` also has
+    `max_failures`: more failures of plugins than that end the run. `logging` takes the fields of
+    the engine's `LoggerConfig`; `stdout_level` and `fileout_level` also apply to the terminal and
+    to `run.log`. Without a `rung`, sizes are limited by the smallest one and no order is denied.
     """
 
     name: Annotated[str, msgspec.Meta(max_length=100)]

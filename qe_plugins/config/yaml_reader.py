@@ -1,4 +1,4 @@
-"""YAML text in, a tree out whose values know their lines. Duplicate keys are errors."""
+"""Read YAML text into a tree whose values know their lines. Duplicate keys are errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORDS: Final[list[tuple[str, str, str]]] = [
 
 
 def finite(text: str) -> float:
-    """Return the number in `text`. Raise ValueError for one too large to be held."""
+    """Return the number in `text`. Raises ValueError for one too large for a float."""
     if math.isinf(number := float(text)):
         raise ValueError(f"too large: {text}")
     return number
@@ -52,11 +52,11 @@ def _teach(kind: type[yaml.SafeLoader] | type[yaml.SafeDumper]) -> None:
 
 
 class Loader(yaml.SafeLoader):
-    """Reads YAML; only its nodes are used, since they know their lines."""
+    """Reads YAML. Only its nodes are used, because they know their lines."""
 
 
 class Dumper(yaml.SafeDumper):
-    """Writes what `Loader` reads back as the same values."""
+    """Writes YAML that `Loader` reads as the same values."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -67,7 +67,7 @@ _teach(Dumper)
 
 
 def meaning(text: str) -> Any:
-    """Return what the plain word `text` means: a number, a boolean, None, or the text itself."""
+    """Return the value of unquoted `text`: a number, a boolean, None, or the text itself."""
     for name, pattern, _ in WORDS:
         if name in READ and re.fullmatch(pattern, text):
             with suppress(ValueError):  # a number too large to be held stays text
@@ -78,17 +78,17 @@ def meaning(text: str) -> Any:
 Place = Callable[[int], str]
 
 LARGEST = 1_000_000
-"""Bytes that a file may have."""
+"""Maximum size of a file in bytes."""
 
 LONGEST_KEY = 200
 SHOWN = 60
-"""Letters of a value that an error shows."""
+"""Characters of a value that an error shows."""
 
 DEEPEST = 100
-"""Levels of nesting and of merges that a text may have."""
+"""Maximum depth of nesting and of merges."""
 
 MOST = 50_000
-"""Values that a text may stand for: aliases and merges may name one a billion times."""
+"""Maximum number of values, because aliases and merges may repeat one a billion times."""
 
 
 def read(file: Path) -> YamlNode:
@@ -104,7 +104,7 @@ def read(file: Path) -> YamlNode:
     if tree.value is EMPTY:
         return YamlNode({}, f"{name}:1")
     if not isinstance(tree.value, dict):
-        raise ConfigError("expected a mapping such as 'name: my run'.", where=tree.place)
+        raise ConfigError("expected a mapping such as 'name: my run'.", where=tree.location)
     return tree
 
 
@@ -138,7 +138,7 @@ def display(file: Path) -> str:
 
 
 class _Tree:
-    """Turns nodes into Written values."""
+    """Converts PyYAML's nodes to `YamlNode`s."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -174,7 +174,7 @@ class _Tree:
                 continue
             name = self._key(key)
             if name in own:
-                message = f"'{name}' is given twice, first at {own[name].place}."
+                message = f"'{name}' is given twice, first at {own[name].location}."
                 raise ConfigError(message, where=self._at(key))
             own[name] = self.value(value, key.start_mark.line)
         return inherited | own

@@ -35,7 +35,7 @@ class LoadedFleet:
 
     def where(self, *keys: str) -> str:
         """Return the nearest known location of `keys`, such as `configs/fleet/team.yaml:12`."""
-        return self._tree.nearest(keys).place
+        return self._tree.nearest(keys).location
 
     def data_places(self) -> dict[str, str]:
         """Return the location of each key of `data:`."""

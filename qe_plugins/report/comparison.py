@@ -37,7 +37,9 @@ def _difference(one: float | None, other: float | None) -> list[float | None]:
 
 
 def _settings(first: Path, second: Path) -> dict[str, list[Any]]:
-    one, other = (_flat(yaml_reader.read(run / "config.yaml").bare()) for run in (first, second))
+    one, other = (
+        _flat(yaml_reader.read(run / "config.yaml").to_plain()) for run in (first, second)
+    )
     keys = [*one, *(key for key in other if key not in one)]
     return {key: [one.get(key), other.get(key)] for key in keys if one.get(key) != other.get(key)}
 

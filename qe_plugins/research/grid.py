@@ -32,7 +32,7 @@ def read_axis(text: str) -> Axis:
         _, leaf = read_override(f"{key}{equals}[{values}]" if equals else text)
     except ConfigError as error:
         raise ConfigError("not an axis of a grid.", where=where, hint=hint) from error
-    found = tuple(leaf.bare()) if isinstance(leaf.value, list) else ()
+    found = tuple(leaf.to_plain()) if isinstance(leaf.value, list) else ()
     if not found or any(item.is_empty for item in leaf.value):
         raise ConfigError("not an axis of a grid.", where=where, hint=hint)
     written = [json.dumps(value, default=str) for value in found]

@@ -42,7 +42,7 @@ def test_every_run_loads_and_its_resolved_form_loads_as_the_same(
 
 @pytest.mark.parametrize("file", BASES + RUNS, ids=by_name)
 def test_editors_find_nothing_wrong_with_our_files(file: Path) -> None:
-    jsonschema.validate(read(file).bare(), editor_schema())
+    jsonschema.validate(read(file).to_plain(), editor_schema())
 
 
 @pytest.mark.parametrize("file", BASES, ids=by_name)

@@ -31,7 +31,7 @@ def test_a_run_leaves_everything_under_the_state_folder(tmp_path):
 
 def test_the_resolved_configuration_reads_back(tmp_path):
     made = run(tmp_path, "a")
-    assert yaml_reader.read(made / "config.yaml").bare() == RESOLVED
+    assert yaml_reader.read(made / "config.yaml").to_plain() == RESOLVED
 
 
 def test_the_frames_read_back(tmp_path):

@@ -39,7 +39,7 @@ def test_values_are_yaml(text: str, values: tuple[Any, ...]) -> None:
 def test_a_value_reaches_the_configuration_as_it_was_written(values: list[Any]) -> None:
     for value in values:
         [override] = overrides({"strategies.x.setting": value})
-        assert read_override(override)[1].bare() == value
+        assert read_override(override)[1].to_plain() == value
 
 
 def test_the_last_axis_turns_fastest() -> None:

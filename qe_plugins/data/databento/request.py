@@ -101,9 +101,9 @@ def load_request(path: Path) -> DownloadRequest:
     """Read a download request file. Raises ConfigError with file and line."""
     _, tree = read_tree(path, aliases=DOWNLOAD_ALIASES, prepare=_expand_bare_roots)
     request: DownloadRequest = Decoder().decode(DownloadRequest, tree)
-    refuse_others(request.dataset, tree.nearest(("dataset",)).place)
+    refuse_others(request.dataset, tree.nearest(("dataset",)).location)
     if not request.roots:
-        raise ConfigError("'roots' names no root.", where=tree.nearest(("roots",)).place)
+        raise ConfigError("'roots' names no root.", where=tree.nearest(("roots",)).location)
     for name in request.roots:
         _check_root(name, request, tree)
     return request
@@ -128,9 +128,9 @@ def symbol_of(root: str, text: str) -> Symbol:
 
 def _check_root(name: str, request: DownloadRequest, tree: YamlNode) -> None:
     """Raise ConfigError, at its line, for invalid symbols or dates of a root."""
-    place = tree.nearest(("roots", name)).place
+    place = tree.nearest(("roots", name)).location
     said = "symbols" if request.roots[name].symbols is not None else None
-    where = tree.nearest(("roots", name, "symbols")).place if said else place
+    where = tree.nearest(("roots", name, "symbols")).location if said else place
     try:
         root_request = request._root_request(name, request.roots[name])
     except DataError as error:
