@@ -1,4 +1,4 @@
-"""The head of the journal kept elsewhere, by which a chain that was built again is found."""
+"""Anchors: copies of the journal's head in another file, which reveal a chain built again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qe_plugins.journal.schema import runs
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
-    """The head at a moment: how many runs were written, and the hash of the last (SHA-256, hex)."""
+    """The head at a moment: the number of runs, and the hash of the last one (SHA-256, hex)."""
 
     runs: int
     hash: str
@@ -28,7 +28,7 @@ def append(file: Path, count: int, last: str) -> Anchor:
     """Append the head to `file`, one JSON object a line. Raises JournalError where it cannot."""
     anchor = Anchor(runs=count, hash=last, at=datetime.now(UTC))
     if file.exists():
-        read(file)  # is one of anchors
+        read(file)  # raises unless it is a file of anchors
     try:
         with file.open("ab") as opened:
             opened.write(msgspec.json.encode(anchor) + b"\n")
@@ -61,7 +61,7 @@ def read(file: Path) -> list[Anchor]:
 
 
 def broken(connection: Connection, anchors: list[Anchor]) -> Iterator[Problem]:
-    """Yield a problem for each anchor that the journal does not agree with."""
+    """Yield a problem for each anchor that does not match the journal."""
     for anchor in anchors:
         row = connection.execute(
             select(runs.c.run_id, runs.c.hash).where(runs.c.seq == anchor.runs)

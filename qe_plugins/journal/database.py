@@ -1,4 +1,4 @@
-"""The database under the journal: SQLite or Postgres, any number of readers, one writer a time."""
+"""The journal's database: SQLite or Postgres, any number of readers, one writer at a time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from qe_plugins.errors import JournalError
 
 WAIT = 60_000
-"""How long a writer waits for another, in milliseconds (SQLite; Postgres waits as configured)."""
+"""Maximum wait of a writer for another, in ms (SQLite; Postgres waits as configured)."""
 
 WRITER = 0x716A
-"""The number of the advisory lock that a writer holds on Postgres."""
+"""Key of the advisory lock that a writer holds on Postgres."""
 
 
 def connect(url: URL) -> Engine:
-    """Return an engine for `url`; the folder of a SQLite file is made.
+    """Return an engine for `url`; the folder of a SQLite file is created.
 
-    Raises JournalError for a folder that cannot be made and a driver that is not installed.
+    Raises JournalError for a folder that cannot be created and a driver that is not installed.
     """
     try:
         engine = create_engine(url)
@@ -38,7 +38,7 @@ def connect(url: URL) -> Engine:
 
 
 def _private(file: Path) -> None:
-    """Make a database's file, readable to its owner alone: what is beside it takes after it."""
+    """Create a database's file, readable to its owner alone; SQLite's other files inherit it."""
     if str(file).startswith((":", "file:")):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def _private(file: Path) -> None:
 
 
 def spelled(url: URL) -> str:
-    """Return the URL as an error may show it, without its password."""
+    """Return the URL for messages, without its password."""
     return f"journal {url.render_as_string(hide_password=True)}"
 
 
@@ -69,7 +69,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection that sees the journal as it was at its first question."""
+    """Yield a connection that sees the journal as of its first query."""
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
@@ -79,7 +79,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection in a transaction that no other writer shares, from its very beginning."""
+    """Yield a connection in a transaction that excludes other writers from its start."""
     with engine.connect() as connection:
         connection.execution_options(writes=True)
         with connection.begin():
@@ -90,7 +90,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def one_line_errors(where: str) -> Iterator[None]:
-    """Turn what the database raises into a JournalError at `where`."""
+    """Convert errors of the database to a JournalError at `where`."""
     try:
         yield
     except DBAPIError as error:

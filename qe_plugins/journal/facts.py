@@ -1,4 +1,4 @@
-"""Facts: what happened, when, who said so, and what caused it; and the runs they belong to."""
+"""Facts: what happened, when, from which source and by which cause; and the runs they are of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 
 class FactKind(StrEnum):
-    """What a fact is about, in causal order."""
+    """The kinds of facts, in causal order."""
 
     RUN = "run"
     SNAPSHOT = "snapshot"
@@ -33,8 +33,8 @@ class FactKind(StrEnum):
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the journal. `id` is unique within a run; `cause` is another fact's id.
 
-    `ts_event` is UTC nanoseconds of the market's clock, never of the wall. `body` holds only what
-    JSON holds (decimals as strings), and no wall time, so that equal runs have equal journals.
+    `ts_event` is UTC nanoseconds of the market's clock, never wall time. `body` contains only JSON
+    (decimals as strings) and no wall time, so that equal runs have equal journals.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `facts` counts its facts and `content_hash` is their hash, whatever the run's id.
+    """One run. `facts` counts its facts; `content_hash` is their hash, without the run's id.
 
     `started` is wall time in UTC. `hash` covers the whole row and `previous_hash`, which is the
     hash of the run written before it.
@@ -62,7 +62,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that does not verify. `fact_id` is None where the run itself is meant."""
+    """A failed verification. `fact_id` is None where it is about the run itself."""
 
     run_id: str
     fact_id: str | None

@@ -1,9 +1,9 @@
 """The hash chain: each fact's hash covers the fact and the hash before it.
 
 A fact is hashed as canonical JSON: the array `[id, kind, ts_event, source, cause, body]` without
-spaces, keys sorted, decimals and enumerations as strings. Floats are welcome: they are written in
-their shortest form that reads back as the same number, which is the same everywhere; NaN and the
-infinities, which JSON lacks, become null. A NumPy number counts as the number it is.
+spaces, keys sorted, decimals and enumerations as strings. Floats are written in their shortest form
+that reads back as the same number, which is the same on every platform; NaN and infinities, which
+JSON lacks, become null. NumPy numbers become plain numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
 GENESIS = "0" * 64
-"""What the first link follows."""
+"""The hash before the first link."""
 
 
 def _plain(value: Any) -> int | float:
@@ -46,7 +46,7 @@ def body_text(fact: Fact) -> str:
     """Return the fact's body as canonical JSON. Raises JournalError for what JSON cannot hold."""
     try:
         return redacted(_encoder.encode(fact.body).decode())
-    except UnicodeEncodeError:  # one odd character is no reason to lose a run
+    except UnicodeEncodeError:  # a lone surrogate must not lose the run
         return body_text(msgspec.structs.replace(fact, body=written(fact.body)))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise JournalError(
@@ -86,8 +86,8 @@ def chained(facts: Iterable[Fact]) -> Iterator[tuple[Fact, str, str]]:
 def content_hash(facts: Iterable[Fact]) -> str:
     """Return the SHA-256 (hex) of the facts in their order: the last link of their chain.
 
-    Knows nothing of run ids, wall time or the order of a body's keys, so equal runs have equal
-    hashes, whichever process made them.
+    It does not depend on run ids, wall time or the order of a body's keys, so equal runs have equal
+    hashes in every process.
     """
     last = GENESIS
     for _, _, after in chained(facts):

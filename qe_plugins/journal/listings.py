@@ -1,4 +1,4 @@
-"""Which facts a trader asks for by which word, and which of their fields make the columns."""
+"""The listings of `qe journal`: their kinds of facts and their columns."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from qe_plugins.journal.facts import Fact, FactKind
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A listing: these kinds of facts, with these columns."""
+    """A listing: its kinds of facts, its columns, and its description."""
 
     kinds: tuple[FactKind, ...]
     columns: tuple[str, ...]
     about: str
 
 
-WISH = ("instrument_id", "side", "confidence", "entry", "stop", "target", "reason")
+PROPOSED = ("instrument_id", "side", "confidence", "entry", "stop", "target", "reason")
 
 VIEWS = {
     "signals": Listing(
         (FactKind.VOTE, FactKind.SIGNAL),
-        ("time", "fact", "source", *WISH),
-        "What the hunters voted for, and the signals that came of it.",
+        ("time", "fact", "source", *PROPOSED),
+        "Votes of the hunters, and the signals that were resolved from them.",
     ),
     "sizes": Listing(
         (FactKind.SIZE,),
         ("time", "signal", "source", "contracts", "reason"),
-        "How many contracts each signal was worth, and why none.",
+        "Position sizes: the number of contracts for each signal, with the reason.",
     ),
     "vetoes": Listing(
         (FactKind.VETO,),
@@ -37,7 +37,7 @@ VIEWS = {
             *("time", "plugin", "client_order_id", "strategy", "instrument_id", "side"),
             *("quantity", "reason"),
         ),
-        "Which orders were refused, by whom and why.",
+        "Orders that guardians vetoed, with the plugin and the reason.",
     ),
     "orders": Listing(
         (FactKind.ORDER,),
@@ -45,7 +45,7 @@ VIEWS = {
             *("time", "id", "strategy", "instrument_id", "side", "type", "quantity"),
             *("price", "trigger", "status", "reason"),
         ),
-        "What was sent to the venue, or denied on the way.",
+        "Orders sent to the venue, or denied before.",
     ),
     "fills": Listing(
         (FactKind.FILL,),
@@ -53,7 +53,7 @@ VIEWS = {
             *("time", "id", "strategy", "instrument_id", "side", "quantity", "price"),
             *("commission", "currency"),
         ),
-        "What was bought and sold, at which price.",
+        "Executions, with their prices.",
     ),
     "trades": Listing(
         (FactKind.TRADE,),
@@ -61,7 +61,7 @@ VIEWS = {
             *("id", "strategy", "instrument_id", "side", "quantity", "opened", "closed"),
             *("entry", "exit", "pnl", "commissions", "currency"),
         ),
-        "Positions from flat to flat, with their result.",
+        "Round trips from flat to flat, with their P&L.",
     ),
     "rolls": Listing(
         (FactKind.ROLL,),
@@ -69,38 +69,38 @@ VIEWS = {
             *("time", "strategy", "contracts", "before", "after", "prices", "outcome"),
             *("orders", "reason"),
         ),
-        "Positions that were moved to the next contract, or closed instead, and why.",
+        "Positions that were rolled to the next contract, or closed instead, with the reason.",
     ),
     "closings": Listing(
         (FactKind.CLOSING,),
         ("time", "source", "strategy", "instrument_id", "reason"),
-        "What the house closed: margin breaches, expiries, settlements.",
+        "Positions that the engine closed: margin breaches, expiries, settlements.",
     ),
     "reviews": Listing(
         (FactKind.REVIEW,),
         ("time", "source", "trade", "summary", "facts"),
-        "What the analysts said of the closed trades.",
+        "Reviews of closed trades by analysts.",
     ),
     "proposals": Listing(
         (FactKind.PROPOSAL,),
         ("time", "source", "title", "reason", "change"),
-        "What somebody proposed for a person to decide.",
+        "Proposed changes, for a person to decide.",
     ),
     "failures": Listing(
         (FactKind.FAILURE,),
         ("time", "source", "hook", "count", "where", "error"),
-        "Which plugins raised, in which hook, how often and at which line.",
+        "Exceptions of plugins: hook, count and line.",
     ),
     "trials": Listing(
         (FactKind.TRIAL,),
         ("id", "key", "state", "settings", "figures", "error"),
-        "Which variants a sweep tried, and what came of each.",
+        "Variants that a sweep tried, with their results.",
     ),
 }
 
 TIMES = {"opened", "closed"}
 
-SAID = {
+LINE_COLUMNS = {
     FactKind.SNAPSHOT: ("open", "high", "low", "close", "volume"),
     FactKind.VOTE: ("side", "confidence", "entry", "stop", "target", "reason"),
     FactKind.SIGNAL: ("side", "confidence", "entry", "stop", "target", "reason"),
@@ -113,14 +113,14 @@ SAID = {
     FactKind.CLOSING: ("reason",),
     FactKind.REVIEW: ("summary", "facts"),
 }
-"""What one line says of a fact; all of its body where its kind is not here."""
+"""Columns of the one-line form of a fact; the whole body for other kinds."""
 
 UNNAMED = {"side", "quantity", "type", "status", "reason", "plugin", "summary", "currency"}
-"""What a reader knows without its name."""
+"""Columns that are shown without their name."""
 
 
 def cell(fact: Fact, column: str) -> str:
-    """Return a fact's column as text; empty where the fact says nothing."""
+    """Return a fact's column as text, empty where the fact has no value."""
     match column:
         case "time":
             return utc(fact.ts_event)
@@ -142,10 +142,10 @@ def cell(fact: Fact, column: str) -> str:
 
 
 def line(fact: Fact) -> str:
-    """Return what a fact says, as one line: `BUY 1 STOP_MARKET trigger 4740.00 FILLED`."""
-    columns = SAID.get(fact.kind, tuple(fact.body))
-    told = [(column, cell(fact, column)) for column in columns]
-    return " ".join(text if name in UNNAMED else f"{name} {text}" for name, text in told if text)
+    """Return a fact's values as one line: `BUY 1 STOP_MARKET trigger 4740.00 FILLED`."""
+    columns = LINE_COLUMNS.get(fact.kind, tuple(fact.body))
+    cells = [(column, cell(fact, column)) for column in columns]
+    return " ".join(text if name in UNNAMED else f"{name} {text}" for name, text in cells if text)
 
 
 def bare(fact_id: str) -> str:
@@ -154,7 +154,7 @@ def bare(fact_id: str) -> str:
 
 
 def plain(value: Any) -> str:
-    """Return a body's value as a reader wants it: nothing for None, `a=1, b=2` for a mapping."""
+    """Return a body's value as text: empty for None, `a=1, b=2` for a mapping."""
     if isinstance(value, dict):
         return ", ".join(f"{key}={plain(part)}" for key, part in value.items())
     if isinstance(value, list):

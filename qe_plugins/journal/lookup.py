@@ -1,4 +1,4 @@
-"""The start of an id stands for the id, as long as it is the start of no other."""
+"""Find an id by its prefix, which must be unique."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ SHOWN = 5
 
 
 def resolve_prefix(text: str, ids: Sequence[str], *, what: str) -> str:
-    """Return the one of `ids` that is `text` or begins with it; `what` is the word for errors.
+    """Return the id that is `text` or begins with it; `what` names the ids in errors.
 
-    Raises JournalError for none and for several.
+    Raises JournalError where no id matches, or several do.
     """
     if text in ids:
         return text

@@ -1,4 +1,4 @@
-"""The schema's version, kept in the journal itself, and the steps from one version to the next."""
+"""The journal's tables, their version, which is stored in the journal, and its migrations."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from qe_plugins.journal.hash_chain import GENESIS
 metadata = MetaData()
 NANOSECONDS = BigInteger().with_variant(Integer, "sqlite")  # its INTEGER has 64 bits already
 
-head = Table(  # one row; `runs` and `hash` are what a deleted last run cannot take with it
+head = Table(  # one row; `runs` and `hash` reveal that the last run was deleted
     "head",
     metadata,
     Column("version", Integer, nullable=False),
     Column("runs", Integer, nullable=False),
     Column("hash", Text, nullable=False),
-    sqlite_strict=True,  # an audit can then rely on the types of what somebody changed
+    sqlite_strict=True,  # so that `verify` can rely on the types of changed values
 )
 
 runs = Table(
@@ -72,13 +72,13 @@ def _first_tables(connection: Connection) -> None:
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_first_tables,)
-"""What each version added, oldest first. A journal's version is how many steps it has taken."""
+"""The migrations, oldest first. A journal's version is the number of steps applied to it."""
 
 
 def ensure_newest(engine: Engine) -> None:
-    """Bring the journal to the newest version, once, however many processes open it.
+    """Migrate the journal to the newest version, once, also when many processes open it.
 
-    Raises JournalError when a newer program has written it.
+    Raises JournalError where a newer program has written it.
     """
     with reading(engine) as connection:
         steps_to_take = _missing_steps(connection)
@@ -104,7 +104,7 @@ def _version(connection: Connection) -> int:
     if len(version) != 1 or not isinstance(version[0], int) or version[0] < 0:
         raise JournalError(
             "the journal does not say of which version it is.",
-            hint="Somebody changed it after it was written: restore it from a backup.",
+            hint="It was changed after it was written: restore it from a backup.",
         )
     return version[0]
 

@@ -1,4 +1,4 @@
-"""The journal: whole runs go in, facts come out, nothing is ever changed."""
+"""The journal: append whole runs, read facts, change nothing."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ __all__ = ["Journal", "content_hash"]
 
 
 class Journal:
-    """An open journal: a context manager, or `close` it. JournalError where the database refuses.
+    """An open journal, to be used as a context manager or closed with `close`.
 
-    Several processes may write at once; each waits for its turn.
+    Several processes may write: each waits for the others. Raises JournalError for errors of the
+    database.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -39,10 +40,10 @@ class Journal:
 
     @classmethod
     def open(cls, url: str | None = None) -> Self:
-        """Open the journal at `url` (default: `home.journal_url()`), made where there is none.
+        """Open the journal at `url` (default: `state_dir.journal_url()`), created if missing.
 
-        Raises JournalError when it cannot be opened, when a newer program wrote it, and when a
-        test asks for the user's own.
+        Raises JournalError where it cannot be opened, where a newer program wrote it, and where a
+        test opens the user's own.
         """
         place = _parsed(url or state_dir.journal_url())
         test_isolation.keep_tests_out(place)
@@ -53,9 +54,7 @@ class Journal:
 
     @classmethod
     def check(cls) -> None:
-        """Raise JournalError where a run could not be written; a journal that is not there yet is
-        not made.
-        """
+        """Raise JournalError where a run could not be written. A missing journal is not created."""
         place = _parsed(state_dir.journal_url())
         if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
             state_dir.check_writable(Path(place.database or "").absolute().parent)
@@ -64,7 +63,7 @@ class Journal:
             journal.check_writable()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -102,7 +101,7 @@ class Journal:
         """Return the runs, oldest first."""
         query = select(schema.runs).order_by(schema.runs.c.seq)
         with one_line_errors(self._where), reading(self._engine) as connection:
-            return [_run(row) for row in connection.execute(query)]
+            return [_run_of(row) for row in connection.execute(query)]
 
     def facts(self, run_id: str, kinds: Collection[FactKind] | None = None) -> list[Fact]:
         """Return a run's facts in their order, or those of some kinds; none for an unknown run."""
@@ -111,12 +110,12 @@ class Journal:
         if kinds is not None:
             query = query.where(table.c.kind.in_([str(kind) for kind in kinds]))
         with one_line_errors(self._where), reading(self._engine) as connection:
-            return [_fact(row) for row in connection.execute(query)]
+            return [_fact_of(row) for row in connection.execute(query)]
 
     def resolve(self, text: str) -> str:
-        """Return the id of the run that `text` means: `last`, an id, or the start of just one.
+        """Return the id of a run from `last`, the id, or a unique prefix of it.
 
-        Raises JournalError when no run is meant, or several.
+        Raises JournalError where no run matches, or several do.
         """
         known = [run.run_id for run in self.runs()]
         if not known:
@@ -124,34 +123,34 @@ class Journal:
         return known[-1] if text == "last" else resolve_prefix(text, known, what="run")
 
     def counts(self) -> tuple[int, int]:
-        """Return how many runs and facts there are."""
+        """Return the number of runs and of facts."""
         with one_line_errors(self._where), reading(self._engine) as connection:
             return audit.counts(connection)
 
     def head(self) -> tuple[int, str]:
-        """Return how many runs were written, and the hash of the last one."""
+        """Return the number of runs, and the hash of the last one (SHA-256, hex)."""
         query = select(schema.head.c.runs, schema.head.c.hash)
         with one_line_errors(self._where), reading(self._engine) as connection:
             count, last = connection.execute(query).one()
             return int(count), str(last)
 
     def verify(self, anchors: Sequence[Anchor] = ()) -> list[Problem]:
-        """Compute every chain again and return what does not verify, as `audit.problems` says.
+        """Recompute every chain and return what does not verify.
 
-        `anchors` are heads that were kept elsewhere.
+        `anchors` are earlier heads from another file.
         """
         with one_line_errors(self._where), reading(self._engine) as connection:
             return [*audit.problems(connection), *broken(connection, list(anchors))]
 
 
-def _run(row: Row[Any]) -> RunRow:
+def _run_of(row: Row[Any]) -> RunRow:
     try:
         return msgspec.convert(row, RunRow, from_attributes=True)
     except msgspec.ValidationError as error:
         raise _unreadable(f"run {row.run_id}", error) from error
 
 
-def _fact(row: Row[Any]) -> Fact:
+def _fact_of(row: Row[Any]) -> Fact:
     try:
         return Fact(
             id=row.id,

@@ -1,4 +1,4 @@
-"""Tests never open a user's journal, whichever process of theirs tries to."""
+"""Keep tests, and processes that they start, out of the user's journal."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
 
 IN_TESTS = ("PYTEST_VERSION", "PYTEST_CURRENT_TEST")
-"""Variables of pytest's that its child processes inherit."""
+"""Variables of pytest that its child processes inherit."""
 
 
 def keep_tests_out(url: URL) -> None:
-    """Raise JournalError when pytest runs and `url` is the user's own journal.
+    """Raise JournalError where pytest runs and `url` is the user's own journal.
 
-    That is whatever lies in `home.users_home()`, and the journal that `QE_HOME` and
-    `QE_JOURNAL_URL` named before the tests began, which `qe_plugins.testing` keeps in
-    `$QE_USERS_JOURNAL`.
+    That is any journal in `state_dir.users_home()`, and the one that `QE_HOME` and `QE_JOURNAL_URL`
+    named before the tests began, which `qe_plugins.testing` stores in `$QE_USERS_JOURNAL`.
     """
     if any(name in os.environ for name in IN_TESTS) and _is_the_users(url):
         raise JournalError(
@@ -43,7 +42,7 @@ def _is_the_users(url: URL) -> bool:
 def _users_url() -> URL | None:
     try:
         return make_url(os.environ.get("QE_USERS_JOURNAL", ""))
-    except ArgumentError:  # none was named, or one that nobody could open
+    except ArgumentError:  # none was named, or one that cannot be opened
         return None
 
 

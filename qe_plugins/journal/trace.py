@@ -1,4 +1,4 @@
-"""The causal chain of one trade, from the bars that led to it to the reviews that came of it."""
+"""The causal chain of one trade, from the bars that led to it to its reviews."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.lookup import resolve_prefix
 
 BESIDE = {FactKind.SIZE, FactKind.VETO, FactKind.FAILURE, FactKind.FILL}
-"""What caused nothing in the chain and still belongs to it: shown under what caused it."""
+"""Kinds that cause nothing in the chain and are shown below their cause."""
 
 type Effects = Mapping[str | None, Sequence[Fact]]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact of the chain, `depth` causes below the fact that its tree begins with."""
+    """A fact of the chain, `depth` causes below the first fact of its tree."""
 
     depth: int
     fact: Fact
@@ -27,12 +27,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 def find_trade(facts: Iterable[Fact], text: str) -> Fact:
     """Return the trade whose id is `text` or begins with it, with or without `trade:` in front.
 
-    Its number is enough where one strategy alone has so many trades; `last` closed last. Raises
-    JournalError for none and for several.
+    A trade's number suffices where it is unique; `last` is the trade that closed last. Raises
+    JournalError where no trade matches, or several do.
     """
     trades = {fact.id.removeprefix("trade:"): fact for fact in facts if fact.kind is FactKind.TRADE}
     if not trades:
-        raise JournalError("the run has no trades.", hint="`qe journal vetoes` shows refusals.")
+        raise JournalError(
+            "the run has no trades.", hint="`qe journal vetoes` lists vetoed orders."
+        )
     if text == "last":
         return next(reversed(trades.values()))
     numbered = [name for name in trades if name.endswith(f"-{text}")]
@@ -42,11 +44,11 @@ def find_trade(facts: Iterable[Fact], text: str) -> Fact:
 
 
 def causal_chain(facts: Sequence[Fact], trade: Fact) -> list[Step]:
-    """Return the trade, its orders, and all that led to them or came of them: causes first.
+    """Return the trade, its orders, and all their causes and effects: causes first.
 
-    Each effect follows its cause, one step deeper. The votes that a signal was made of count as
-    its causes. There are several trees when another bar closed the trade than the one that opened
-    it, and where the trade before it led to this one, which is then not followed any further.
+    Each effect follows its cause, one step deeper. The votes that a signal was resolved from count
+    as its causes. There are several trees where one bar opened the trade and another closed it, and
+    where the trade before it led to this one; that trade is not followed further.
     """
     by_id = {fact.id: fact for fact in facts}
     effects = _by_cause(facts)
@@ -81,7 +83,7 @@ def _orders_of_others(facts: Iterable[Fact], trade: Fact) -> set[str]:
 
 
 def _bracket(orders: Sequence[Fact], effects: Effects, others: set[str]) -> list[Fact]:
-    """Return what the strategy sent along with the first order: the stop that was never hit."""
+    """Return the orders submitted with the first one, such as a stop that was never hit."""
     return [
         effect
         for first in orders[:1]
@@ -101,22 +103,22 @@ def _by_cause(facts: Iterable[Fact]) -> defaultdict[str | None, list[Fact]]:
 
 
 def _reached(start: Iterable[Fact], step: Callable[[Fact], Iterable[Fact]]) -> dict[str, Fact]:
-    met: dict[str, Fact] = {}
+    visited: dict[str, Fact] = {}
     to_visit = list(start)
     while to_visit:
         fact = to_visit.pop()
-        if fact.id not in met:
-            met[fact.id] = fact
+        if fact.id not in visited:
+            visited[fact.id] = fact
             to_visit.extend(step(fact))
-    return met
+    return visited
 
 
 def _in_trees(kept: Sequence[Fact]) -> list[Step]:
     effects, ids = _by_cause(kept), {fact.id for fact in kept}
     steps: list[Step] = []
-    to_tell = [(0, fact) for fact in reversed(kept) if fact.cause not in ids]
-    while to_tell:
-        depth, fact = to_tell.pop()
+    to_visit = [(0, fact) for fact in reversed(kept) if fact.cause not in ids]
+    while to_visit:
+        depth, fact = to_visit.pop()
         steps.append(Step(depth=depth, fact=fact))
-        to_tell.extend((depth + 1, effect) for effect in reversed(effects[fact.id]))
+        to_visit.extend((depth + 1, effect) for effect in reversed(effects[fact.id]))
     return steps

@@ -1,4 +1,4 @@
-"""Does the journal still say what was written? Every chain is computed again."""
+"""Verify the journal: recompute every hash chain and report what was changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def problems(connection: Connection) -> list[Problem]:
 
 
 def counts(connection: Connection) -> tuple[int, int]:
-    """Return how many runs and facts there are."""
+    """Return the number of runs and of facts."""
     both = [select(func.count()).select_from(table) for table in (runs, facts)]
     of_runs, of_facts = (connection.execute(query).scalar_one() for query in both)
     return of_runs, of_facts

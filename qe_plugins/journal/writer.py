@@ -1,4 +1,4 @@
-"""One run into the journal, inside the caller's transaction."""
+"""Insert one run into the journal, inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def insert_run(
 
 def in_causal_order(facts: Iterable[Fact]) -> Iterator[Fact]:
     """Yield the facts. Raises JournalError for an id used twice and a cause that is not earlier."""
-    told: set[str] = set()
+    known: set[str] = set()
     for fact in facts:
-        if fact.id in told:
+        if fact.id in known:
             raise JournalError(
                 "the id is already taken.",
                 where=f"fact {fact.id}",
                 hint="Give each fact of a run an id of its own.",
             )
-        if fact.cause is not None and fact.cause not in told:
+        if fact.cause is not None and fact.cause not in known:
             raise JournalError(
                 f"the cause must be an earlier fact of the same run, was '{fact.cause}'.",
                 where=f"fact {fact.id}",
                 hint="Write a cause before what it caused.",
             )
-        told.add(fact.id)
+        known.add(fact.id)
         yield fact
 
 
@@ -68,7 +68,7 @@ def _insert_facts(connection: Connection, run_id: str, facts: Iterable[Fact]) ->
     count, last = 0, GENESIS
     for batch in batched(chained(facts), BATCH, strict=False):
         rows = [
-            _row(run_id, seq, fact, body, last)
+            _fact_row(run_id, seq, fact, body, last)
             for seq, (fact, body, last) in enumerate(batch, start=count + 1)
         ]
         _insert_rows(connection, rows)
@@ -87,7 +87,7 @@ def _insert_rows(connection: Connection, rows: list[Row]) -> None:
         connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def _row(run_id: str, seq: int, fact: Fact, body: str, last: str) -> Row:
+def _fact_row(run_id: str, seq: int, fact: Fact, body: str, last: str) -> Row:
     kind = fact.kind.value
     return (run_id, seq, fact.id, kind, fact.ts_event, fact.source, fact.cause, body, last)
 
