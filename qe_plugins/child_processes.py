@@ -1,4 +1,4 @@
-"""Processes that this program starts end when it does, however it ends."""
+"""Child processes end when their parent ends, also when it is killed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from multiprocessing.connection import wait
 
 
 def end_with_parent() -> None:
-    """End this spawned process as soon as the one that started it has ended, also by SIGKILL.
+    """End this spawned process as soon as its parent has ended, also by SIGKILL.
 
-    Call first in the child. Its own cleanup is not run: whoever waited for its result is gone.
+    Call it first in the child. The child's own cleanup is not run: its result is not needed.
     """
     parent = parent_process()
     if parent is None:

@@ -1,4 +1,4 @@
-"""What may be spent: a call, a scan, a day, a rank of the tree."""
+"""Budgets in USD: for a call, a scan, a day, a rank of the tree."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def _day(number: int) -> str:
 
 @lru_cache(maxsize=1_024)
 def scopes(day: str, scan: str, rank: str) -> tuple[str, str, str]:
-    """Return the names of what a call spends from: a day, a scan, a rank of it."""
+    """Return the names of the budgets that a call counts against: day, scan, rank."""
     return f"day:{day}", f"scan:{scan}", f"rank:{scan}:{rank}"
 
 
 def limits(budgets: Budgets, scan: str, rank: str, at_ns: int) -> dict[str, Decimal]:
-    """Return what a call spends from and may not overstep."""
+    """Return the limits of a call in USD, by the name of the budget."""
     most = budgets.day, budgets.scan, budgets.ranks.get(rank)
     named = zip(scopes(day_of(at_ns), scan, rank), most, strict=True)
     return {scope: limit for scope, limit in named if limit is not None}

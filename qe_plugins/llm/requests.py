@@ -1,4 +1,4 @@
-"""What is asked of a model and what comes of it: frozen records, the same for every provider."""
+"""Requests to models and their answers: frozen records, the same for every provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 EXACT = (
     *("provider", "model", "system", "prompt", "schema_name", "schema", "max_tokens", "sample"),
 )
-"""The fields that reach the provider, and `sample`; who asks, and why, is not part of the key."""
+"""The fields of a request's key: those sent to the provider, and `sample`; no rank, role, node."""
 
 
 class Failure(StrEnum):
@@ -33,15 +33,15 @@ class Failure(StrEnum):
 
 
 REJECTED = frozenset({Failure.BLANK, Failure.INVALID, Failure.REFUSED})
-"""Failures that were paid for: recorded as what the model has to say to this request."""
+"""Failures that were charged: recorded as the model's answer to this request."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One exact question. `system` is the stable prefix that providers cache; `prompt` varies.
+    """One exact request. `system` is the stable prefix that providers cache; `prompt` varies.
 
     `schema` is the JSON Schema of the typed answer as text, see `schema_text`. A second answer to
-    the same question needs another `sample`. `valid_for` is in seconds: for so long an answer is
-    not asked for again; 0 asks each scan anew.
+    the same request needs another `sample`. `valid_for` is in seconds: for so long an answer is
+    reused; with 0 each scan sends the request again.
     """
 
     provider: str
@@ -80,12 +80,12 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a request: `answer`, the JSON text as it arrived, or else a `failure`.
+    """The result of a request: `answer`, the JSON text as received, or else a `failure`.
 
-    `usage` and `usd` cover every attempt, also those that failed; `usd` is at worst case where a
-    provider may have charged and did not say. `model` is the one that the provider says answered;
-    `cutoff` is how far its knowledge goes, `YYYY-MM`. The times are wall time, UTC nanoseconds,
-    and belong in no hash. `replayed` answers cost nothing now: `usd` is what they once cost.
+    `usage` and `usd` cover every attempt, also those that failed; `usd` is the worst case where a
+    provider may have charged and did not report it. `model` is the one that the provider reports;
+    `cutoff` is its knowledge cutoff, `YYYY-MM`. The times are wall time, UTC nanoseconds, and are
+    part of no hash. `replayed` answers cost nothing now: `usd` is what they cost when sent.
     """
 
     key: str
@@ -116,7 +116,7 @@ def request_key(request: Request) -> str:
 
 
 def decode(text: str, answer_type: Any) -> Any:
-    """Return `text` as an answer; unknown fields are let be, nothing is coerced.
+    """Return `text` as an answer; unknown fields are ignored, nothing is coerced.
 
     Raises msgspec.DecodeError, also where a field is missing or out of its bounds.
     """

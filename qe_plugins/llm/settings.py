@@ -1,4 +1,4 @@
-"""How hard a client tries, and what it has done so far."""
+"""Settings of a client, and its counters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `concurrency` limits the calls in flight at each provider, besides the provider's own limit.
     A call that took `hedge_after` times the median, and at least `hedge_least`, is sent a second
     time, while such calls are fewer than `hedge_share` of all; 0 sends none. A call turned away
-    is tried `retries` times more, first after `backoff`. `patience` is how long an ask waits for a
-    provider that only fails, `others` how long a call waits for money that only other processes
-    hold. In a `replay` no call is made: a miss is an error.
+    is retried `retries` times, first after `backoff`. `patience` is how long a request waits for a
+    provider that only fails, `others` how long a call waits for budget that only other processes
+    have reserved. In a `replay` no call is made: a miss is an error.
     """
 
     concurrency: int = 1_000
@@ -33,13 +33,13 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class ClientStats(msgspec.Struct, kw_only=True):
-    """What a client has done so far. All but `replayed` are about calls made now.
+    """Counters of a client. All but `replayed` are about calls made now.
 
     `sent` counts calls, `paid` those that cost something, `hedged` and `retried` those sent again;
     `asked` counts requests, of which `replayed` were found, `answered` were answered, `failed`
     were not, and `late` came after their deadline. `usd` is settled, `reserved` is in flight at
-    worst case. `refused` counts calls that a budget had no money for, by its kind: `day`, `scan`,
-    `rank`, `call`; `doubts` counts the accounts that were not believed, by what is wrong with them.
+    worst case. `refused` counts calls that exceeded a budget, by its kind: `day`, `scan`, `rank`,
+    `call`; `doubts` counts the usages that were not believed, by the reason.
     """
 
     asked: int = 0

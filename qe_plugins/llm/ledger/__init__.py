@@ -1,4 +1,9 @@
-"""The ledger of model calls: what was asked, what it cost, what came of it."""
+"""The SQLite ledger of model calls: the reservation before a call, its cost and answer after.
+
+`ledger.Ledger` is the entry point: writes are grouped into transactions (`batch.py`) and return
+once they are committed. Tables and amounts (picodollars) are a format on disk. Queries may change
+alone. Imports journal's database helpers and `llm.requests`.
+"""
 
 from qe_plugins.llm.ledger.in_doubt import InDoubt
 from qe_plugins.llm.ledger.ledger import Ledger

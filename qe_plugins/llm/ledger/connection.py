@@ -1,7 +1,7 @@
-"""The ledger's file: opened once, its tables in place, and one transaction after another on it.
+"""The ledger's SQLite file: its tables, and its transactions.
 
-Tables are described with SQLAlchemy. What every call of a scan goes through speaks to the driver
-itself: a transaction of a few calls would spend more time in the toolkit than in SQLite.
+Tables are described with SQLAlchemy. The statements of every call use the driver directly: a
+transaction of a few calls would spend more time in SQLAlchemy than in SQLite.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from qe_plugins.journal.database import connect, one_line_errors, spelled, writi
 from qe_plugins.llm.ledger import schema
 
 PAGES_BETWEEN_CHECKPOINTS = 8_000
-"""Some 32 MB: a page that many transactions change is then copied into the file only once."""
+"""About 32 MB, so that a page that many transactions change is copied to the file only once."""
 
 
 class LedgerFile:
@@ -34,7 +34,7 @@ class LedgerFile:
         event.listen(self.engine, "connect", _commit_without_waiting_for_the_disk)
         with one_line_errors(self.where), writing(self.engine) as connection:
             schema.metadata.create_all(connection)
-        self._held = self.engine.raw_connection()
+        self._connection = self.engine.raw_connection()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -54,22 +54,22 @@ class LedgerFile:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Cursor]:
-        """Yield a cursor to read with, while others write. Raises JournalError as above."""
-        cursor: sqlite3.Cursor = self._held.cursor()  # type: ignore[assignment]  # SQLite's own
+        """Yield a cursor to read with, while others write. Raises JournalError."""
+        cursor: sqlite3.Cursor = self._connection.cursor()  # type: ignore[assignment]  # SQLite's own
         try:
             yield cursor
         except sqlite3.Error as error:
-            raise self._refusal(error) from error
+            raise self._journal_error(error) from error
         finally:
             cursor.close()
 
-    def _refusal(self, error: sqlite3.Error) -> JournalError:
+    def _journal_error(self, error: sqlite3.Error) -> JournalError:
         hint = "Look at QE_HOME, and at the space on its disk."
         return JournalError(f"{error}.", where=self.where, hint=hint)
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._held.close()
+        """Close the file."""
+        self._connection.close()
         self.engine.dispose()
 
 

@@ -1,4 +1,4 @@
-"""Calls that were sent and may have been charged: what becomes of the money set aside for them."""
+"""Calls in doubt, which may have been charged: settle their reservations."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DIED = "died"
 """The status of a call whose process ended before its answer came."""
 
 IN_DOUBT = "in_doubt"
-"""The status of a call that ended without a believable account, settled at its worst case."""
+"""The status of a call that ended without a plausible usage, settled at its worst case."""
 
 
 class InDoubt(msgspec.Struct, frozen=True, kw_only=True):
-    """So many calls, and what they may have cost, or were settled at."""
+    """A number of calls, and their worst case or settled cost in USD."""
 
     calls: int
     usd: Decimal

@@ -1,4 +1,4 @@
-"""The ledger's file: many calls a transaction, committed on the loop before any of them is sent."""
+"""The open ledger: groups the writes of many calls into one transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from qe_plugins.llm.ledger.statements import ChargeRecord, FinalAnswer, Intent
 from qe_plugins.llm.requests import Answer, Request, Usage
 
 WINDOW = 0.003
-"""Seconds that a write waits for others to share its transaction with."""
+"""Seconds that a write waits for others to join its transaction."""
 
 
 class Ledger:
@@ -56,7 +56,7 @@ class Ledger:
         usage: Usage,
         finished_ns: int,
     ) -> asyncio.Future[None]:
-        """Say what a call cost; the rest of its reservation is free again."""
+        """Record the cost of a call and release the rest of its reservation."""
         settlement = ChargeRecord(
             id=number,
             attempt=attempt,
@@ -68,16 +68,16 @@ class Ledger:
         return self._queued(self._batch.settlements, settlement)
 
     def conclude(self, scan: str | None, settled: Answer) -> asyncio.Future[None]:
-        """Say what came of a request, in the same transaction as what is settled beside it.
+        """Record the answer to a request, in the same transaction as its charge.
 
-        Without a scan it is kept for later scans alone.
+        Without a scan it is stored for later scans only.
         """
         return self._queued(self._batch.conclusions, FinalAnswer(scan=scan, settled=settled))
 
     def look_up(self, scan: str, key: str, not_older_than_ns: int) -> asyncio.Future[Answer | None]:
-        """Return what `scan` went by, or else an answer not older than that, which it then uses.
+        """Return the answer that `scan` used, or else one not older than that, which it then uses.
 
-        A passing failure of the scan's own is none: it is asked again.
+        A transient failure of the scan's own is not returned: its request is sent again.
         """
         lookup = Lookup(scan=scan, key=key, not_older_than_ns=not_older_than_ns)
         return self._queued(self._batch.lookups, lookup)
@@ -115,38 +115,38 @@ class Ledger:
         done()
 
     def used(self, scan: str, key: str) -> Answer | None:
-        """Return what a scan went by for a request, at once."""
+        """Return the answer that a scan used for a request, without waiting for a transaction."""
         with self._file.reading() as cursor:
             return read.used_by(cursor, scan, [key]).get(key)
 
     def records(self, scan: str) -> dict[str, Answer]:
-        """Return all that a scan went by, by key: its answers and its failures."""
+        """Return all answers and failures that a scan used, by key."""
         with self._file.reading() as cursor:
             return read.used(cursor, scan)
 
     def request(self, key: str) -> Request | None:
-        """Return the exact request of a key, without who asked it; None for an unknown one."""
+        """Return the exact request of a key, without rank, role and node; None if unknown."""
         with one_line_errors(self._file.where), reading(self._file.engine) as connection:
             return read.request(connection, key)
 
     def sent(self, scan: str) -> ScanUsage:
-        """Return what a scan has sent so far, by whichever process."""
+        """Return what a scan has sent so far, from all processes."""
         with one_line_errors(self._file.where), reading(self._file.engine) as connection:
             return read.sent(connection, scan)
 
     def settle_dead(self, scan: str, before_ns: int) -> InDoubt:
-        """Settle what a scan sent before a moment and never settled, and return what it may cost.
+        """Settle the calls that a scan sent before a moment and never settled; return their cost.
 
-        Only for calls of processes that have ended. The day pays their worst case; the scan and its
-        ranks do not, or the scan could never be finished.
+        Only for calls of processes that have ended. Their worst case counts against the day, and
+        not against the scan and its ranks, because the scan could then never be finished.
         """
         with self._file.transaction() as cursor:
             return in_doubt.settle_dead(cursor, scan, before_ns, time.time_ns())
 
     def settle_doubt(self, scan: str, *, nothing: bool) -> InDoubt:
-        """Settle all calls of a scan that are in doubt, at worst case or at nothing.
+        """Settle all calls of a scan that are in doubt, at their worst case or at nothing.
 
-        Returns how many they were, and what they now cost. Only while no process runs the scan.
+        Returns their number and their cost. Only while no process runs the scan.
         """
         with self._file.transaction() as cursor:
             return in_doubt.settle_doubt(cursor, scan, time.time_ns(), nothing=nothing)
@@ -173,7 +173,7 @@ class Ledger:
             return read.costs(connection, by, scan)
 
     def close(self) -> None:
-        """Commit what is queued, and let go of the file."""
+        """Commit what is queued, and close the file."""
         self.flush()
         self._file.close()
 

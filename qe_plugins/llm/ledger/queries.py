@@ -1,4 +1,4 @@
-"""What the ledger knows: recorded answers, exact requests, costs, calls never settled."""
+"""Queries of the ledger: recorded answers, exact requests, costs, calls in doubt."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ GROUPS = ("rank", "model", "role", "scan", "day")
 ANSWER = ", ".join(f"answers.{column.name}" for column in schema.answers.columns)
 USED = f"SELECT {ANSWER} FROM uses JOIN answers ON answers.id = uses.answer WHERE uses.scan = ?"
 LATEST = f"SELECT {ANSWER} FROM answers WHERE final AND (failure IS NULL OR failure = 'refused')"
-"""What another scan may go by. What was blank or invalid holds for its own scan: the provider may
-have been unwell, while a refusal is what the model has to say."""
+"""Answers that another scan may use: a blank or invalid one may be due to the provider's state at
+that moment, while a refusal is the model's answer."""
 
 REASONS = """SELECT answers.failure, answers.detail, count(*) AS often FROM uses
     JOIN answers ON answers.id = uses.answer
@@ -31,7 +31,7 @@ REASONS = """SELECT answers.failure, answers.detail, count(*) AS often FROM uses
 
 
 def used(cursor: sqlite3.Cursor, scan: str) -> dict[str, Answer]:
-    """Return all the answers and failures that a scan goes by, by key."""
+    """Return all the answers and failures that a scan uses, by key."""
     return {row[1]: settled(*row) for row in cursor.execute(USED, [scan])}
 
 
@@ -41,7 +41,7 @@ def reasons(cursor: sqlite3.Cursor, scan: str) -> list[tuple[str, str, int]]:
 
 
 def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str, Answer]:
-    """Return the answers and failures that a scan goes by, by key."""
+    """Return the answers and failures that a scan uses for `keys`, by key."""
     found: dict[str, Answer] = {}
     for names in chunks(list(keys)):
         rows = cursor.execute(f"{USED} AND uses.key IN ({marks(names)})", [scan, *names])
@@ -71,7 +71,7 @@ def settled(
     usd: int,
     *counts: int,
 ) -> Answer:
-    """Return a row of answers as it was settled, marked as found."""
+    """Return a row of answers as an `Answer`, marked as replayed."""
     *usage, attempts, started_ns, finished_ns = counts
     return Answer(
         key=key,
@@ -91,7 +91,7 @@ def settled(
 
 
 def request(connection: Connection, key: str) -> Request | None:
-    """Return the exact request of a key, without who asked it."""
+    """Return the exact request of a key, without rank, role and node; None if unknown."""
     query = (
         select(schema.prefixes.c.body, schema.requests.c.prompt)
         .join(schema.requests, schema.requests.c.prefix == schema.prefixes.c.hash)
@@ -105,7 +105,7 @@ def request(connection: Connection, key: str) -> Request | None:
 
 
 def sent(connection: Connection, scan: str) -> ScanUsage:
-    """Return what a scan has sent so far, by whichever process."""
+    """Return what a scan has sent so far, from all processes."""
     attempts = schema.attempts.c
     query = select(
         func.count().label("calls"),
@@ -129,7 +129,7 @@ def sent(connection: Connection, scan: str) -> ScanUsage:
 
 
 def _unsettled(attempts: Any) -> Any:
-    """Return the condition that a call was sent, and what it cost will not be known."""
+    """Return the condition that a call was sent and its cost is not known."""
     return attempts.status.in_((IN_FLIGHT, DIED))
 
 

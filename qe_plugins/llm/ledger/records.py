@@ -1,4 +1,4 @@
-"""What goes into the ledger and what it tells: attempts, costs, and a budget that is used up."""
+"""Records of the ledger: attempts, costs, and the error of a budget that is used up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PICO = Decimal(10) ** 12
 
 
 class OverBudget(Exception):  # noqa: N818 - an outcome, not a mistake
-    """A limit leaves no room. `used_up` says that none will be left when calls in flight settle."""
+    """A limit is reached. `used_up`: also when the calls in flight cost nothing."""
 
     def __init__(self, scope: str, limit: Decimal, *, used_up: bool) -> None:
         self.scope, self.limit, self.used_up = scope, limit, used_up
@@ -26,7 +26,7 @@ class OverBudget(Exception):  # noqa: N818 - an outcome, not a mistake
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One call about to be sent, with the most it can cost."""
+    """One call about to be sent, with its worst-case cost in USD."""
 
     key: str
     scan: str
@@ -40,7 +40,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return day_of(self.started_ns)
 
     def scopes(self) -> tuple[str, str, str]:
-        """Return what it spends from."""
+        """Return the scopes of the budgets that it counts against."""
         return scopes(self.day, self.scan, self.request.rank)
 
 

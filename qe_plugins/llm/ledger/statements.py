@@ -1,4 +1,4 @@
-"""What one transaction writes: settlements, then intents within their budgets, then answers."""
+"""The writes of one transaction: charges, then reservations within their budgets, then answers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from qe_plugins.llm.ledger.records import Attempt, OverBudget, pico
 from qe_plugins.llm.requests import REJECTED, Answer, Request, Usage
 
 IN_FLIGHT = "in_flight"
-CHUNK = 500  # SQLite takes so many values in one question on every build
+CHUNK = 500  # values in one query that every build of SQLite accepts
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to send a call, under limits by scope in USD."""
+    """A reservation for a call, under limits by scope in USD."""
 
     attempt: Attempt
     limits: dict[str, Decimal]
 
 
 class ChargeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call cost. `answer` is there when the request is answered by it."""
+    """The charge of a call in USD, with its usage."""
 
     id: int
     attempt: Attempt
@@ -38,14 +38,14 @@ class ChargeRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FinalAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a request. `scan` is None where no scan goes by it any more."""
+    """The final answer to a request. `scan` is None where no scan uses it any more."""
 
     scan: str | None
     settled: Answer
 
 
 class ScopeTotals:
-    """What the scopes of one transaction have spent and reserved, read once and written once."""
+    """Sums spent and reserved in the scopes of one transaction, read once and written once."""
 
     def __init__(self, cursor: sqlite3.Cursor, scopes: Iterable[str]) -> None:
         self._cursor = cursor
@@ -71,7 +71,7 @@ class ScopeTotals:
             raise OverBudget(scope, limit, used_up=spent + worst > most)
 
     def settle(self, settlement: ChargeRecord) -> None:
-        """Turn the reservation of a call into what it cost."""
+        """Replace the reservation of a call by its cost."""
         for scope in settlement.attempt.scopes():
             self._sums[scope][0] += pico(settlement.usd)
             self._sums[scope][1] -= pico(settlement.attempt.worst)
@@ -133,13 +133,13 @@ SHARED = ("provider", "model", "system", "schema_name", "schema", "max_tokens", 
 
 @lru_cache(maxsize=256)
 def _prefix(*shared: str | int) -> tuple[str, str]:
-    """Return the hash and the text of what many requests share."""
+    """Return the hash and the JSON text of the fields that many requests share."""
     body = msgspec.json.encode(Request(prompt="", **dict(zip(SHARED, shared, strict=True))))  # type: ignore[arg-type]
     return hashlib.sha256(body).hexdigest(), body.decode()
 
 
 def write_conclusions(cursor: sqlite3.Cursor, conclusions: Sequence[FinalAnswer]) -> None:
-    """Write what came of requests, and which scan goes by it."""
+    """Write the answers to requests, and which scan uses each."""
     if not conclusions:
         return
     numbered = list(enumerate(conclusions, start=next_id(cursor, schema.answers)))
@@ -149,7 +149,7 @@ def write_conclusions(cursor: sqlite3.Cursor, conclusions: Sequence[FinalAnswer]
 
 
 def write_uses(cursor: sqlite3.Cursor, used: Sequence[tuple[str, str, int]]) -> None:
-    """Write that scans go by answers: scan, key, the answer's id."""
+    """Write that scans use answers: scan, key, the answer's id."""
     cursor.executemany(insert(schema.uses, "OR REPLACE"), used)
 
 
@@ -163,7 +163,7 @@ def _answer_row(number: int, one: Answer) -> tuple[object, ...]:
 
 
 def next_id(cursor: sqlite3.Cursor, table: Table) -> int:
-    """Return the first free id; nobody else takes it within this transaction."""
+    """Return the first free id, which stays free for others within this transaction."""
     (last,) = cursor.execute(f"SELECT max(id) FROM {table.name}").fetchone()
     return (last or 0) + 1
 
@@ -181,5 +181,5 @@ def marks(values: Sequence[object]) -> str:
 
 
 def chunks(names: list[str]) -> Iterable[list[str]]:
-    """Return the names, so many at a time as one question takes."""
+    """Return the names in lists of at most CHUNK."""
     return (names[first : first + CHUNK] for first in range(0, len(names), CHUNK))

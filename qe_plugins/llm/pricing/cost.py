@@ -1,4 +1,4 @@
-"""What a call costs: at the rates of its moment, for what it used, or for the most it could."""
+"""The cost of a call at the rates of its moment: for its usage, or for its worst case."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MILLION = Decimal(1_000_000)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CHINA = timedelta(hours=8)  # its holidays begin at its midnight; it has no daylight saving
 ENVELOPE = 64
-"""Tokens that a provider adds around a prompt, at most."""
+"""Maximum number of tokens that a provider adds to a prompt."""
 
 
 def rates(prices: PriceList, model: str, at: datetime) -> Rates:
-    """Return what a model charges at a moment: those of a window where it lies in one."""
+    """Return the rates of a model at a moment: those of a window of hours if it is inside one."""
     return _rates(prices, model, int(at.timestamp() // 60))
 
 
@@ -105,7 +105,7 @@ def _refuse_retired(model: Model, name: str, at: datetime) -> None:
         raise ModelError(
             f"was retired on {model.retired}.",
             where=f"configs/prices.yaml, {name}",
-            hint="Ask a model that is still served.",
+            hint="Use a model that is still served.",
         )
 
 

@@ -1,4 +1,4 @@
-"""`configs/prices.yaml`, read and checked: providers, models, prices with their dates and hours."""
+"""Read and check `configs/prices.yaml`: providers, models, prices with their dates and hours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ type Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of what the file holds."""
+    """Base of the structs of the file."""
 
 
 class Rates(Part, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class Price(Rates, frozen=True, kw_only=True):
 
 
 class Model(Part, frozen=True, kw_only=True):
-    """One model: who serves it, how far its knowledge goes (`YYYY-MM`), what it costs."""
+    """One model: its provider, its knowledge cutoff (`YYYY-MM`), and its prices."""
 
     provider: str
     cutoff: str | None = None
@@ -103,7 +103,7 @@ class Holidays(Part, frozen=True, kw_only=True):
 
 
 class PriceList(Part, frozen=True, kw_only=True, eq=False):
-    """The whole file. It is equal to nothing but itself, so that what it says can be cached."""
+    """The whole file. It is compared by identity, so that results can be cached by it."""
 
     providers: dict[str, ProviderTerms]
     models: dict[str, Model]
@@ -160,7 +160,7 @@ def price_list() -> PriceList:
     except OSError as error:
         _file.cache_clear()
         raise ConfigError(f"cannot be read: {error.strerror}.", where=str(FILE)) from error
-    return _read(file, known.st_mtime_ns, known.st_size, known.st_ino)
+    return _read_prices(file, known.st_mtime_ns, known.st_size, known.st_ino)
 
 
 @lru_cache(maxsize=8)
@@ -175,7 +175,7 @@ def _file(folder: str) -> Path:
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, *_state: int) -> PriceList:
+def _read_prices(file: Path, *_state: int) -> PriceList:
     loaded: PriceList = Decoder("USD").decode(PriceList, read(file))
     return loaded
 

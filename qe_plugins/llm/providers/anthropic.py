@@ -46,7 +46,7 @@ _DECODER = msgspec.json.Decoder(_Message)
 
 
 class Anthropic:
-    """One shared client. Neither temperature nor forced tools are sent: the models refuse them."""
+    """One shared client. It sends neither temperature nor forced tools: the models refuse them."""
 
     def __init__(
         self, key: str, base_url: str | None, *, connections: int, timeout: float = 600.0
@@ -62,7 +62,7 @@ class Anthropic:
         )
 
     async def complete(self, request: Request, feedback: str = "") -> Completion:
-        """Return one completion. Raises ProviderFailure as `Provider` says."""
+        """Return one completion. Raises ProviderFailure."""
         content = await self._created(request, feedback)
         message = envelope(content, _DECODER, "a message", self._key)
         usage = message.usage.said()
@@ -87,13 +87,13 @@ class Anthropic:
                 output_config={"format": {"type": "json_schema", "schema": _form(request.schema)}},
             )
             return raw.http_response.content
-        except Exception as error:  # an SDK may trip over anything that a server sends
+        except Exception as error:  # an SDK may raise anything for an unexpected response
             failure = http_errors.of_error(error, self._key)
         raise failure  # without its cause, which holds the request's headers and so the key
 
 
 @lru_cache
 def _form(schema: str) -> dict[str, Any]:
-    """Return the schema as the service takes it: what it cannot enforce becomes a description."""
+    """Return the schema that the service accepts, with what it cannot enforce as descriptions."""
     parsed: dict[str, Any] = msgspec.json.decode(schema)
     return transform_schema(parsed)

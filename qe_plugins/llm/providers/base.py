@@ -1,4 +1,4 @@
-"""What every provider of models offers, and the ways in which it fails."""
+"""The protocol of providers of models, and their failures."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from qe_plugins.llm.requests import Failure, Request, Usage
 
 
 class Completion(msgspec.Struct, frozen=True):
-    """What a provider sent: text as it came, what it charges for, why it ended.
+    """A provider's response: the text as received, the usage, and why it ended.
 
-    `odd` is what is wrong with the usage by the provider's own figures, such as reasoning that is
-    not part of the output; `more` are tokens of output that it names beside `usage`.
+    `odd` is a contradiction in the provider's own figures, such as reasoning that is not part of
+    the output; `more` is output tokens that it reports besides `usage`.
     """
 
     text: str
@@ -51,14 +51,14 @@ class Provider(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
 
 
 class ProviderFailure(Exception):  # noqa: N818 - an outcome, not a mistake
     """No usable completion. `usage` is what was charged, None where it is not known.
 
-    `retry_after` is how many seconds the provider asks to be left alone, `status` the HTTP status
-    where there was one; `unreached` says that no connection came about.
+    `retry_after` is the provider's requested pause in seconds, `status` the HTTP status if any;
+    `unreached` means that no connection was opened.
     """
 
     kind = Failure.SERVER

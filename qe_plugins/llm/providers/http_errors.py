@@ -1,4 +1,4 @@
-"""What an HTTP answer other than 200 means, and a connection that breaks, for every SDK alike."""
+"""Convert HTTP statuses and connection errors to failures, for every SDK."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ LONGEST_TEXT = 300
 NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 TOO_SLOW = frozenset({408, 499, 504, 524, 598, 599})
-"""Statuses by which something on the way gave up waiting: the model may have answered."""
+"""Statuses of a timeout on the way: the model may have answered."""
 
 BROKEN = frozenset({502, 520})
-"""Statuses by which something on the way lost the answer, or could not read it."""
+"""Statuses of an answer that was lost or unreadable on the way."""
 
 NO_MONEY = ("insufficient_quota", "insufficient balance", "credit balance is too low")
-"""What providers say, with whatever status, where the account is empty: waiting does not help."""
+"""Texts of providers, with any status, for an empty account: waiting does not help."""
 
 
 class Answered(Exception):  # noqa: N818 - an answer, which the SDKs need not look into
@@ -43,7 +43,7 @@ class Answered(Exception):  # noqa: N818 - an answer, which the SDKs need not lo
         super().__init__(f"HTTP {status}")
 
 
-class TooLong(Exception):  # noqa: N818 - an answer that nobody reads to its end
+class TooLong(Exception):  # noqa: N818 - an answer that is not read to its end
     """An answer longer than any model's."""
 
 
@@ -59,10 +59,10 @@ class _Body(msgspec.Struct):
 
 
 def of_error(error: BaseException, key: str) -> ProviderFailure:
-    """Return the failure that anything raised on the way of a call stands for.
+    """Return the failure for an exception of a call.
 
-    The SDKs wrap what their transport raises, and call a refused connection a timeout: only the
-    causes tell. `key` is blacked out.
+    The SDKs wrap what their transport raises, and report a refused connection as a timeout, so the
+    causes are searched. `key` is redacted.
     """
     causes = list(_causes(error))
     for cause in causes:
@@ -85,7 +85,7 @@ def of_error(error: BaseException, key: str) -> ProviderFailure:
 
 
 def of_status(status: int, headers: Mapping[str, str], text: str) -> ProviderFailure:
-    """Return the failure that a status stands for; `text` is the provider's own message."""
+    """Return the failure for a status; `text` is the provider's own message."""
     detail, wait = f"HTTP {status}: {text}", retry_after(headers)
     if any(words in text.lower() for words in NO_MONEY):
         return BadRequest(detail, status=402)
@@ -142,6 +142,6 @@ def said(content: bytes, key: str) -> str:
 
 
 def without(key: str, text: str) -> str:
-    """Return what a provider said with the key blacked out, on one line of a bounded length."""
+    """Return a provider's text with the key redacted, as one line of a bounded length."""
     plain = writable(text.replace(key, "<key>") if key else text)
     return " ".join(plain.split())[:LONGEST_TEXT]

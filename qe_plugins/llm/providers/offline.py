@@ -1,4 +1,4 @@
-"""The embedded default: answers worked out by rule from the task's own numbers, no model at all."""
+"""The default provider: answers computed by rule from numbers in the prompt, without a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qe_plugins.llm.requests import Request, Usage
 NAME = "offline"
 MODEL = "offline-rules"
 TREND = ("momentum", "score", "trend", "change", "return", "slope", "edge", "value")
-"""What a number that tells the direction may be called, the plainest first."""
+"""Names of numbers that give the direction, in order of preference."""
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 _NAMED = re.compile(rf"([A-Za-z_]+)\"?\s*[:=]\s*({_NUMBER})")
@@ -36,7 +36,7 @@ class Offline:
         return Completion(text, Usage(input=prompt // 4, output=len(text) // 4), MODEL)
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no connection."""
 
 
 def lean(prompt: str) -> float:

@@ -43,7 +43,7 @@ class _Usage(msgspec.Struct):
         return Usage(self.prompt_tokens, cached, self.completion_tokens)
 
     def odd(self) -> tuple[str, int]:
-        """Return what does not add up, and the tokens of output that are not in the usage."""
+        """Return the contradiction in the usage, and the output tokens that it omits."""
         parts = self.completion_tokens_details
         reasoning = (parts.reasoning_tokens if parts else 0) or 0
         added = self.prompt_tokens + self.completion_tokens
@@ -77,7 +77,7 @@ _DECODER = msgspec.json.Decoder(_Chat)
 
 
 class OpenAI:
-    """One shared client. `extra_body` goes along with each request: a service's own switches."""
+    """One shared client. `extra_body`, a service's own options, is sent with each request."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class OpenAI:
         )
 
     async def complete(self, request: Request, feedback: str = "") -> Completion:
-        """Return one completion in JSON mode. Raises ProviderFailure as `Provider` says."""
+        """Return one completion in JSON mode. Raises ProviderFailure."""
         content = await self._posted(request, feedback)
         return _completion(envelope(content, _DECODER, "a chat completion", self._key), self._key)
 
@@ -119,13 +119,13 @@ class OpenAI:
                 "/chat/completions", cast_to=httpx2.Response, content=content, options=JSON
             )
             return response.content
-        except Exception as error:  # an SDK may trip over anything that a server sends
+        except Exception as error:  # an SDK may raise anything for an unexpected response
             failure = http_errors.of_error(error, self._key)
         raise failure  # without its cause, which holds the request's headers and so the key
 
 
 def body(request: Request, feedback: str, extra: dict[str, Any]) -> bytes:
-    """Return the exact body; the part that all requests of a kind share comes first."""
+    """Return the exact body; the part that requests of one kind share comes first."""
     messages = [
         {"role": "system", "content": json_only(request)},
         {"role": "user", "content": request.prompt},

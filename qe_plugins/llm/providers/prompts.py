@@ -1,4 +1,4 @@
-"""The few words that are ours in what a model reads: the form of its answer, and a second try."""
+"""The wording that this package adds to prompts: the form of the answer, and the repair."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def _with_form(system: str, name: str, schema: str) -> str:
 
 
 def again(feedback: str) -> str:
-    """Return what a model is told after an answer that could not be used."""
+    """Return the prompt after an answer that could not be used."""
     said = f"Your answer before could not be used: {feedback}."
     return f"{said} Answer again, with one JSON object only."

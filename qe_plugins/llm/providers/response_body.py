@@ -1,4 +1,4 @@
-"""What a provider wraps an answer in, decoded or found wanting."""
+"""Decode the body of a provider's response."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from qe_plugins.safe_text import one_line
 
 
 def envelope[T](content: bytes, decoder: msgspec.json.Decoder[T], what: str, key: str) -> T:
-    """Return the body of an answer with status 200. Raises Cut where it is not `what`.
+    """Return the body of a response with status 200. Raises Truncated where it is not `what`.
 
-    It may have been charged: where it stood that it was not, the status would have been another.
+    It may have been charged, because its status is 200.
     """
     try:
         decoded = decoder.decode(content)
@@ -30,7 +30,7 @@ def _why(error: BaseException) -> str:
 
 
 def _told(content: bytes, key: str) -> str:
-    """Return what a body says of an error, so that it is not hidden behind its shape."""
+    """Return the error in a body, so that the message names it besides the wrong shape."""
     if b'"error"' not in content[:2_000]:
         return ""
     return f" ({without(key, said(content, key))})"

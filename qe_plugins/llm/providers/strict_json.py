@@ -1,4 +1,4 @@
-"""JSON that cannot be decoded, and JSON that says one thing twice."""
+"""Strict JSON: errors of decoding, and duplicate keys."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError)
-"""What decoding raises for bytes or text that are not what they should be."""
+"""The exceptions of decoding invalid bytes or text."""
 
 
 def refuse_duplicates(text: str) -> None:
-    """Raise ValueError for JSON that names a key twice: which of the two is meant is not known."""
+    """Raise ValueError for JSON with a duplicate key, which is ambiguous."""
     json.loads(text, object_pairs_hook=_once)
 
 
