@@ -1,4 +1,10 @@
-"""What a plugin author needs, and nothing else."""
+"""quant-engine: a futures desk on NautilusTrader.
+
+Authors of plugins and strategies import the names of `__all__` from here, which change only with a
+deprecation of one release. Everything else imports from its own package. The modules beside this
+one are leaves that any package may use: errors, units, bars, the project and state folders, safe
+text, stop signals, child processes, allowed hosts.
+"""
 
 from qe_plugins.bars import Bars
 from qe_plugins.plugins.base import Account, History, Plugin, PluginConfig, hookimpl

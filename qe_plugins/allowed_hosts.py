@@ -1,6 +1,6 @@
-"""Which hosts may be sent a key: the vendors' own, this machine, and those that the user allows.
+"""Hosts to which a key may be sent: the vendors' own, this machine, and those that the user allows.
 
-A configuration alone cannot add one: it may come from anybody. `--allow-host` can, and so can
+A configuration file cannot add one, because it may come from others. `--allow-host` can, and
 `allow_hosts:` in the user's own `settings.yaml`, in the state folder.
 """
 
@@ -37,9 +37,9 @@ def allow(host: str) -> None:
 
 
 def check(url: str, *, what: str) -> None:
-    """Raise ConfigError unless the key of `what` may be sent to `url`; say where it goes.
+    """Raise ConfigError unless the key of `what` may be sent to `url`.
 
-    Nothing is said of a vendor's own host.
+    Writes a note to standard error, once a host, for a host that is not a vendor's.
     """
     try:
         parts = urlsplit(url)
@@ -76,7 +76,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _users_own() -> set[str]:
-    """Return `allow_hosts` of the user's own settings. Raises ConfigError where it is no list."""
+    """Return `allow_hosts` of the user's settings. Raises ConfigError where it is not a list."""
     file = state_dir.state_dir() / SETTINGS
     try:
         text = file.read_text(encoding="utf-8") if file.stat().st_size <= LARGEST else ""

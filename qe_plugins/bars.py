@@ -1,4 +1,4 @@
-"""Bars as columns: many at once, without an object for each."""
+"""Bars of one type as NumPy columns, without an object for each bar."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NUMBERS = ("open", "high", "low", "close", "volume")
 
 
 class Bars:
-    """Bars of one type that follow each other, oldest first.
+    """Consecutive bars of one type, oldest first.
 
     Columns are NumPy arrays: `ts_event`, when a bar closed, and `ts_init`, when it was received
     (int64, UTC nanoseconds); `open`, `high`, `low` and `close` in points and `volume` in contracts
-    (float64). `columns` has them by name. Nothing is copied for a slice.
+    (float64). `columns` has them by name. A slice copies nothing.
     """
 
     __slots__ = ("bar_type", "columns")
@@ -30,7 +30,7 @@ class Bars:
         return len(self.columns["ts_event"])
 
     def __getitem__(self, part: slice) -> Self:
-        """Return some of the bars that follow each other. Raises ValueError for steps."""
+        """Return a slice of consecutive bars. Raises ValueError for a step other than 1."""
         if part.step not in (None, 1):
             raise ValueError(f"bars follow each other, so a step is 1, was {part.step}")
         return type(self)(self.bar_type, {n: column[part] for n, column in self.columns.items()})
@@ -71,13 +71,13 @@ class Bars:
         return self.columns["volume"]
 
     def floats(self, name: str) -> list[float]:
-        """Return a column as plain floats: for a few bars less work than with an array."""
+        """Return a column as plain floats, which is faster than an array for a few bars."""
         found: list[float] = self.columns[name].tolist()
         return found
 
     @property
     def instrument_id(self) -> str:
-        """Return the contract that the bars are of."""
+        """Return the instrument id of the bars' contract."""
         return self.bar_type.partition("-")[0]
 
 

@@ -1,15 +1,15 @@
-"""The error tree. Every message says where, what, and what now.
+"""The error tree. Every message says where, what, and what to do now.
 
-QeError                 anything a user can mend; `qe` prints one line and exits with 2
+QeError                 anything a user can fix; `qe` prints one line and exits with 2
 ├── ConfigError         a YAML file, an override, an environment variable
-├── DataError           a tape: missing, cut short, without what was asked for
+├── DataError           market data: missing, truncated, without the requested records
 ├── PluginError         a plugin that cannot be loaded or activated
-│   └── HookError       a hook implementation that breaks the hook's contract
+│   └── HookError       a hook implementation that does not match its specification
 ├── JournalError        the journal cannot be opened, or does not verify
-├── FleetError          a scan: unknown, not finished, or a message out of its order
+├── FleetError          a scan: unknown, not finished, or a message out of order
 ├── ModelError          a model or provider: unknown, without a price, without a key
-│   └── ReplayMiss      a replay asks what was never answered
-├── ReportError         a run's folder: in the way, missing, or meant by an unclear name
+│   └── ReplayMiss      a replay of a request that was never answered
+├── ReportError         a run's folder: already there, missing, or with an ambiguous name
 └── RunError            a run that started and could not finish; exits with 1
     ├── PluginFailures plugins raised more often than `plugins.max_failures` allows
     └── StrategyError  user code raised inside the engine; carries the traceback and the bar
@@ -24,16 +24,16 @@ from qe_plugins.safe_text import named
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return "Did you mean 'x'?" where `word` looks like one of `known`, else None.
+    """Return "Did you mean 'x'?" where `word` is similar to one of `known`, else None.
 
-    `cutoff` is how alike they must be, from 0 (anything will do) to 1 (the same).
+    `cutoff` is the required similarity, from 0 (any) to 1 (equal).
     """
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return f"Did you mean '{close[0]}'?" if close else None
 
 
 class QeError(Exception):
-    """Something the user can mend. `exit_code` is what the command line returns."""
+    """An error that the user can fix. `exit_code` is what the command line returns."""
 
     exit_code = 2
 
@@ -51,7 +51,7 @@ class ConfigError(QeError):
 
 
 class DataError(QeError):
-    """A tape is missing, cut short, or lacks what was asked for."""
+    """Market data is missing, truncated, or lacks the requested records."""
 
 
 class PluginError(QeError):
@@ -70,7 +70,7 @@ class PluginError(QeError):
 
 
 class HookError(PluginError):
-    """A hook implementation breaks the hook's contract."""
+    """A hook implementation does not match the hook's specification."""
 
 
 class JournalError(QeError):
@@ -82,19 +82,19 @@ class ModelError(QeError):
 
 
 class ReplayMiss(ModelError):  # noqa: N818 - the words of the trade, not *Error
-    """A replay asks what was never answered. It makes no call."""
+    """A replay of a request that was never answered. A replay makes no call."""
 
 
 class FleetError(QeError):
-    """A scan is unknown or not finished, or a message breaks its sender's order."""
+    """A scan is unknown or not finished, or a message is out of its sender's order."""
 
 
 class ReportError(QeError):
-    """A run's folder is in the way, missing, or meant by an unclear name."""
+    """A run's folder is already there, missing, or has an ambiguous name."""
 
 
 class RunError(QeError):
-    """A run started and could not finish. Nothing of it is reported as a result."""
+    """A run started and could not finish. It has no result."""
 
     exit_code = 1
 

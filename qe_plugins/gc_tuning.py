@@ -1,4 +1,4 @@
-"""The garbage collector during long work: what was there before is not looked at over and over."""
+"""Tune the garbage collector for a run: it skips objects that existed before."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 YOUNG = 50_000
-"""New objects after which the collector looks at them; the 2,000 of a plain Python come with
-every second call of a model, and a fifth of a scan's processor time goes by."""
+"""New objects after which the collector runs. With Python's default of 2,000 it runs at every
+second model call, and takes a fifth of a scan's processor time."""
 
 
 @contextmanager
 def relaxed_gc() -> Iterator[None]:
-    """Let the collector look at new objects alone, and at many of them at a time."""
+    """Collect only objects created inside the context, and many at a time."""
     usual = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(YOUNG, *usual[1:])

@@ -20,19 +20,19 @@ from qe_plugins.errors import ConfigError, PluginError
 
 PACKAGES = ("strategies", "agents")
 CHECKOUT = Path(__file__).resolve().parent.parent
-"""The folder that this package lies in: of an editable install it is on `sys.path`."""
+"""The folder that contains this package: `sys.path` has it in an editable install."""
 
 MARK = "pyproject.toml"
 ENV = ".env"
 LARGEST = 1_000_000
-"""Bytes that `.env` may have."""
+"""Maximum size of `.env` in bytes."""
 
 
 def find_root(start: Path) -> Path | None:
-    """Return the project's own root: `start` where it holds `strategies/` or `agents/`, else the
-    nearest folder above that is marked by a `pyproject.toml`, where that one holds them.
+    """Return the project's root: `start` if it has `strategies/` or `agents/`, else the nearest
+    folder above with a `pyproject.toml`, if that one has them.
 
-    A folder above that another user owns, or may write to, does not count: it is not the user's.
+    A folder above that another user owns or may write to is not trusted, and is not a root.
     """
     if _has_packages(start):
         return start
@@ -43,11 +43,10 @@ def find_root(start: Path) -> Path | None:
 
 
 def enter(start: Path) -> Path | None:
-    """Put the project root last on `sys.path`, where it hides no library, and return it.
+    """Put the project root last on `sys.path`, where it shadows no library, and return it.
 
-    None where there is no project. Raises PluginError when `strategies` or `agents` would be
-    imported from somewhere else, as with PyPI's `openai-agents`, which installs a top-level
-    `agents`.
+    Returns None without a project. Raises PluginError where `strategies` or `agents` would be
+    imported from elsewhere, as with PyPI's `openai-agents`, which installs a top-level `agents`.
     """
     root = find_root(start.resolve())
     if root is None:
@@ -61,10 +60,10 @@ def enter(start: Path) -> Path | None:
 
 
 def dotenv() -> Mapping[str, str]:
-    """Return what `.env` of the project around the working folder says, else that of the folder.
+    """Return the variables in `.env` of the project, or of the working folder without a project.
 
-    The file is made readable to its owner alone: it holds keys. Raises ConfigError where it cannot
-    be read.
+    The file is made readable to its owner alone, because it contains keys. Raises ConfigError where
+    it cannot be read.
     """
     file = (find_root(Path.cwd()) or Path.cwd()) / ENV
     try:
@@ -78,20 +77,20 @@ def dotenv() -> Mapping[str, str]:
     if found.st_mode & 0o077:
         with suppress(OSError):  # another user's
             file.chmod(0o600)
-    return _read(file, found.st_mtime_ns, found.st_size)
+    return _read_env(file, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, changed: int, size: int) -> Mapping[str, str]:
-    """Return what a file says; `changed` and `size` tell its versions apart."""
+def _read_env(file: Path, changed: int, size: int) -> Mapping[str, str]:
+    """Return the variables of a file; `changed` and `size` identify its version in the cache."""
     try:
         return {name: value for name, value in dotenv_values(file).items() if value is not None}
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"cannot be read: {error}.", where=str(file)) from error
 
 
-class _Own(MetaPathFinder):
-    """Finds `strategies` and `agents` of one project, and nothing else."""
+class _ProjectFinder(MetaPathFinder):
+    """Finds `strategies` and `agents` of one project, and no other module."""
 
     def __init__(self, root: Path) -> None:
         self._root = str(root)
@@ -99,7 +98,7 @@ class _Own(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a package of the project is."""
+        """Return the specification of a package of the project, None for other modules."""
         if fullname not in PACKAGES:
             return None
         return PathFinder.find_spec(fullname, [self._root])
@@ -120,9 +119,9 @@ def _refuse_impostor(package: str, root: Path) -> None:
     spec = importlib.util.find_spec(package)
     found = Path(spec.origin).parent if spec and spec.origin else None
     if found is not None and found.resolve() == CHECKOUT / package != (root / package).resolve():
-        sys.meta_path.insert(0, _Own(root))  # ours come with an editable install: theirs go first
+        sys.meta_path.insert(0, _ProjectFinder(root))  # before those of an editable install
     elif found is not None and found.resolve() != (root / package).resolve():
         raise PluginError(
             f"'{package}' is imported from {found}, which is in the way of {root / package}.",
-            hint=f"Uninstall the package that brings a top-level '{package}'.",
+            hint=f"Uninstall the package that installs a top-level '{package}'.",
         )

@@ -1,7 +1,7 @@
-"""Text from outside, made fit for a journal, a table and a terminal; errors named whatever they do.
+"""Clean text from outside for journals, tables and terminals, redact secrets, and name errors.
 
-A model, a headline or a plugin may hand over half of an emoji (a lone surrogate), which no file
-takes. One such character must not lose a run that is otherwise done.
+A model, a headline or a plugin may return half of an emoji (a lone surrogate), which cannot be
+written as UTF-8. One such character must not lose a finished run.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 SHOWN_OTHERWISE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
-"""Control characters, which a terminal obeys, and marks that hide text or turn its order round."""
+"""Control characters, which a terminal executes, and marks that hide or reverse text."""
 
 JSON_OTHERWISE = re.compile(SHOWN_OTHERWISE.pattern.replace("\x00-\x1f", ""))
-"""Those of them that JSON itself does not escape."""
+"""The characters of SHOWN_OTHERWISE that JSON itself does not escape."""
 
 COMMAND = re.compile(
     r"(?<!uv run )(?<![\w./-])(qe (?:backtest|sweep|check|show|schema|data|fleet|runs|report"
@@ -31,19 +31,19 @@ COMMAND = re.compile(
 """A command of this program, or of its tests, in a hint."""
 
 DEEPEST = 100
-"""Levels of nesting that facts may have."""
+"""Maximum depth of nested facts."""
 
 
 LEAST = 4
-"""Characters a secret has at least: shorter ones would be found in any text."""
+"""Minimum length of a secret in characters: shorter ones would match in any text."""
 
 _secrets: dict[str, str] = {}
 
 
 def keep_secret(value: str, shown: str) -> None:
-    """From now on show `shown`, such as `${API_KEY}`, wherever `value` would be shown or kept.
+    """Replace `value` by `shown`, such as `${API_KEY}`, in all text that is shown or stored.
 
-    Also as it stands in JSON and in HTML. Values shorter than LEAST are left.
+    Its forms in JSON and HTML are replaced too. Values shorter than LEAST are ignored.
     """
     if len(value) >= LEAST:
         as_json = json.dumps(value, ensure_ascii=False)[1:-1]
@@ -52,7 +52,7 @@ def keep_secret(value: str, shown: str) -> None:
 
 
 def redacted(text: str) -> str:
-    """Return text without the values that `keep_secret` was told, longest first."""
+    """Return text without the values passed to `keep_secret`, longest first."""
     for value in sorted(_secrets, key=len, reverse=True):
         text = text.replace(value, _secrets[value])
     return text
@@ -68,7 +68,7 @@ def writable(text: str) -> str:
 def shown(text: str, *, lines: bool = False) -> str:
     """Return text as one line to show, each control character as `\\x1b` or `\\u202e`.
 
-    With `lines`, line feeds and tabs stay.
+    With `lines`, line feeds and tabs are not replaced.
     """
     if text.isascii() and text.isprintable() and not _secrets:
         return text
@@ -92,7 +92,7 @@ def with_uv(text: str) -> str:
 
 
 def in_words(what: object) -> str:
-    """Return `str(what)`, writable; where that fails, what kind of object it is."""
+    """Return `str(what)`, writable; where that raises, the type of the object."""
     try:
         return writable(str(what))
     except Exception as error:
@@ -100,7 +100,7 @@ def in_words(what: object) -> str:
 
 
 def named(error: BaseException) -> str:
-    """Return an exception as `ValueError: what it says`, writable, whatever its `__str__` does."""
+    """Return an exception as `ValueError: message`, writable, also where its `__str__` raises."""
     return f"{type(error).__name__}: {in_words(error)}"
 
 
@@ -112,7 +112,7 @@ def one_line(error: BaseException) -> str:
 def written(value: Any, depth: int = 0) -> Any:
     """Return plain data with all its text writable.
 
-    Raises ValueError for data nested deeper than DEEPEST, as a mapping that holds itself is.
+    Raises ValueError for data nested deeper than DEEPEST, such as a mapping that contains itself.
     """
     if depth > DEEPEST:
         raise ValueError(f"nested deeper than {DEEPEST} levels")

@@ -1,4 +1,4 @@
-"""Where state lives: one folder, `QE_HOME`, and nothing outside it."""
+"""The state folder, `QE_HOME`, and the folders below it. No state is stored elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def state_dir() -> Path:
 
 
 def users_home() -> Path:
-    """Return the platform's user data folder, whatever `$QE_HOME` says: no test may write here."""
+    """Return the platform's user data folder, regardless of `$QE_HOME`: tests never write to it."""
     return Path(platformdirs.user_data_dir("quant-engine", appauthor=False))
 
 
@@ -38,12 +38,12 @@ def runs_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the folder of things that can be made again: generated tapes, decoded catalogs."""
+    """Return the folder of data that can be rebuilt: generated bars, decoded catalogs."""
     return state_dir() / "cache"
 
 
 def data_dir() -> Path:
-    """Return the folder of bought and imported data."""
+    """Return the folder of downloaded and imported data."""
     return state_dir() / "data"
 
 
@@ -57,7 +57,7 @@ def journal_url() -> str:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise QeError where `folder` could not be made and written. Nothing is left of the trial."""
+    """Raise QeError where `folder` could not be created or written. The check leaves no files."""
     if len(os.fsencode(folder.name)) > LONGEST:
         raise QeError(f"its name is longer than {LONGEST} bytes.", where=str(folder.parent))
     there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
@@ -76,7 +76,7 @@ LONGEST = 200
 """Bytes of a folder's name: a disk takes 255, and temporary names are longer."""
 
 NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f]{1,200}")
-"""A name that a file or folder may have, whatever outside text it was made of."""
+"""A valid name of a file or folder, for names that are built from outside text."""
 
 
 def inside(folder: Path, name: str) -> Path:

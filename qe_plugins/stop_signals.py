@@ -1,7 +1,7 @@
-"""Stop signals of a run: Ctrl-C and SIGTERM end the process at once, and nothing is half written.
+"""Stop signals of a run: Ctrl-C and SIGTERM end the process at once, without half-written results.
 
-An exception would not do. Python raises KeyboardInterrupt inside whichever callback happens to run,
-the engine swallows what callbacks raise, and the run goes on without the rest of that callback.
+An exception does not work: Python raises KeyboardInterrupt inside any callback that happens to run,
+the engine discards exceptions of callbacks, and the run continues without the rest of that one.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _undo: list[Callable[[], object]] = []
 def watch() -> None:
     """From now on end the process with exit code 130 at the first stop signal.
 
-    A thread waits for it, which runs whenever the engine lets go of the interpreter: at the latest
-    after a chunk of data, which takes a fraction of a second. Call once, on the main thread.
+    A thread waits for it, which runs when the engine releases the interpreter: at the latest after
+    a chunk of data, which takes a fraction of a second. Call it once, on the main thread.
     """
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
@@ -42,7 +42,7 @@ def watch() -> None:
 
 @contextmanager
 def undone_by(undo: Callable[[], object]) -> Iterator[None]:
-    """Have `undo` called, on the watching thread, where a stop signal ends the process inside."""
+    """Call `undo` on the watching thread where a stop signal ends the process in this context."""
     _undo.append(undo)
     try:
         yield
@@ -51,7 +51,7 @@ def undone_by(undo: Callable[[], object]) -> Iterator[None]:
 
 
 def removed(folder: Path) -> None:
-    """Remove a folder, also where another thread still writes into it."""
+    """Remove a folder, also while another thread writes into it."""
     for _ in range(5):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
@@ -59,16 +59,16 @@ def removed(folder: Path) -> None:
 
 
 def hold() -> None:
-    """Wait for the end of the process where a stop signal is ending it; return at once if not.
+    """Wait for the end of the process if a stop signal is ending it; else return at once.
 
-    Call it before an error is shown: it may come of a file that was taken away meanwhile.
+    Call it before an error is shown, which may be due to a file that was removed meanwhile.
     """
     with _deciding:
         pass
 
 
 def seal() -> None:
-    """Let the run finish from here on: its result is being put in place, which takes no time.
+    """Ignore stop signals from here on: the result is being moved into place, which is quick.
 
     Does not return where a stop signal came first.
     """
@@ -81,12 +81,12 @@ def _wait(ours: socket.socket, theirs: socket.socket) -> None:
     with ours, theirs:
         while set(ours.recv(16)).isdisjoint(SIGNALS):
             pass
-        _deciding.acquire()  # kept until the process ends, so that nothing is sealed meanwhile
+        _deciding.acquire()  # until the process ends, so that nothing is sealed meanwhile
         if _sealed:
             _deciding.release()
             return
         for undo in reversed(_undo):
-            with suppress(Exception):  # what cannot be undone must not keep the process alive
+            with suppress(Exception):  # a failing undo must not keep the process alive
                 undo()
         sys.stderr.write("interrupted: the run left no result\n")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Settings that say their unit aloud: `250 USD`, `15m`, `20 bps`.
+"""Settings with units: `250 USD`, `15m`, `20 bps`.
 
 Annotate a field of a `PluginConfig` or of a strategy's configuration with one of these types, and
 YAML may write the value with its unit or as a plain number::
@@ -43,7 +43,7 @@ Money = Annotated[
 Duration = Annotated[
     float,
     Meta(
-        description="A time span, held in seconds: `15m`, `1h30m`, `500ms`, `1d` or a number.",
+        description="A time span, stored in seconds: `15m`, `1h30m`, `500ms`, `1d` or a number.",
         extra={"unit": "duration"},
         extra_json_schema={"pattern": f"^(?:{_DURATION.pattern})$"},
     ),

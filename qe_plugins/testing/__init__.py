@@ -1,13 +1,15 @@
 """Fixtures for plugin authors, loaded by pytest through the `pytest11` entry point.
 
-qe_contract   a MES contract as Nautilus holds it
-qe_bar        make a one-minute bar of it: `qe_bar(4750, at="2024-01-03 15:00")`
-qe_signal     make a signal: `qe_signal(side="SHORT", entry="4750", stop="4755")`
-qe_order      make an order request: `qe_order(quantity=2)`
-qe_trade      make a closed trade: `qe_trade(pnl="-12.50")`
-qe_account    make an account: `qe_account(100_000)`
-qe_history    make the past of bars, oldest first: `qe_history(qe_bar(4750), qe_bar(4751))`
+qe_contract   a MES contract of Nautilus
+qe_bar        build a one-minute bar of it: `qe_bar(4750, at="2024-01-03 15:00")`
+qe_signal     build a signal: `qe_signal(side="SHORT", entry="4750", stop="4755")`
+qe_order      build an order request: `qe_order(quantity=2)`
+qe_trade      build a closed trade: `qe_trade(pnl="-12.50")`
+qe_account    build an account: `qe_account(100_000)`
+qe_history    build a history of bars, oldest first: `qe_history(qe_bar(4750), qe_bar(4751))`
 qe_plugins    activate plugins: `qe_plugins(Mine()).call("veto_order", order=qe_order())`
+
+Fixtures may change alone, but plugin authors use their names and arguments in their projects.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A contract and its bars, as Nautilus holds them. Nautilus is imported when a fixture is used."""
+"""A contract and its bars, as objects of Nautilus, which is imported when a fixture is used."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def qe_contract() -> FuturesContract:
 
 @pytest.fixture
 def qe_bar(qe_contract: FuturesContract) -> Callable[..., Bar]:
-    """Return a function that makes a one-minute bar of `qe_contract`.
+    """Return a function that builds a one-minute bar of `qe_contract`.
 
-    `qe_bar(close, open=, high=, low=, volume=, at=)`: the bar opens at its close and reaches no
-    further than open and close, unless told otherwise; `at` is its closing time in UTC.
+    `qe_bar(close, open=, high=, low=, volume=, at=)`: by default the bar opens at its close, and
+    high and low are the higher and the lower of the two; `at` is its closing time in UTC.
     """
     from nautilus_trader.model import Bar, BarType, Price, Quantity
 
@@ -90,12 +90,12 @@ def qe_bar(qe_contract: FuturesContract) -> Callable[..., Bar]:
 
 
 def decimal(value: Number) -> Decimal:
-    """Return the decimal that is written: 4750.1 is 4750.1, not what a float makes of it."""
+    """Return a number as the decimal that is written: 4750.1 is 4750.1, without a float's error."""
     return Decimal(str(value))
 
 
 def nanoseconds(at: str) -> int:
-    """Return UTC nanoseconds of an ISO time, which is read as UTC where it names no zone."""
+    """Return UTC nanoseconds of an ISO time, which is in UTC where it names no zone."""
     moment = datetime.fromisoformat(at)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - EPOCH) // MICROSECOND * 1_000

@@ -1,4 +1,4 @@
-"""A desk of a few plugins, without an engine."""
+"""Active plugins without an engine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qe_plugins.plugins.base import Plugin
 
 @pytest.fixture
 def qe_plugins() -> Callable[..., PluginManager]:
-    """Return a function that activates plugin instances, each named after its class; where a class
-    comes twice, the second is `Name_2`.
+    """Return a function that activates plugin instances, each named after its class.
 
-    Of a hook's arguments only those need to be given that the plugins name::
+    The second instance of a class is `Name_2`. A call needs only the arguments that the plugins
+    name::
 
         [answer] = qe_plugins(SmallOnly()).call("veto_order", order=qe_order(quantity=2))
         assert answer.value == Veto("one contract at a time, was 2")
