@@ -30,6 +30,9 @@ TWICE = {
 }
 """Public class names that may be defined in two modules, with the reason."""
 
+PROMPTS = PACKAGE / "fleet" / "prompts" / "system.py"
+"""Read by models: a change of a word would make every recorded answer another one."""
+
 MOST_MODULES = 20
 
 NICKNAMES = {
@@ -116,6 +119,7 @@ def test_no_text_uses_a_word_that_a_quant_stumbles_over():
     found = [
         f"{file.relative_to(ROOT)}:{number}: {match[0]}"
         for file in [*SHIPPED, *documents()]
+        if file != PROMPTS
         for number, text in prose(file)
         for match in PROSE.finditer(text)
     ]
