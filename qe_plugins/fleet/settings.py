@@ -8,7 +8,7 @@ from msgspec import Meta, field
 
 from qe_plugins.config.aliases import RUN_ALIASES, Alias
 from qe_plugins.config.schema import DataSettings, Section
-from qe_plugins.llm.budgets import NONE, Budgets
+from qe_plugins.llm.settings import NONE, Budgets
 from qe_plugins.plugins.types import Role
 from qe_plugins.units import Duration, Fraction
 

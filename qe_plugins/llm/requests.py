@@ -1,8 +1,10 @@
-"""Requests to models and their answers: frozen records, the same for every provider."""
+"""Requests to models and their answers: records, keys, strict decoding, and wording."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -14,6 +16,8 @@ EXACT = (
     *("provider", "model", "system", "prompt", "schema_name", "schema", "max_tokens", "sample"),
 )
 """The fields of a request's key: those sent to the provider, and `sample`; no rank, role, node."""
+
+DAY = 86_400_000_000_000
 
 
 class Failure(StrEnum):
@@ -109,6 +113,22 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return decode(self.answer, answer_type)
 
 
+def day_of(at_ns: int) -> str:
+    """Return the UTC day of a point in time, `2026-11-23`."""
+    return _day(at_ns // DAY)
+
+
+@lru_cache
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * 86_400, UTC).date().isoformat()
+
+
+@lru_cache(maxsize=1_024)
+def scopes(day: str, scan: str, rank: str) -> tuple[str, str, str]:
+    """Return the names of the budgets that a call counts against: day, scan, rank."""
+    return f"day:{day}", f"scan:{scan}", f"rank:{scan}:{rank}"
+
+
 def request_key(request: Request) -> str:
     """Return the SHA-256 of the exact request, hex; the same in every process and every year."""
     exact = [getattr(request, name) for name in EXACT]
@@ -133,3 +153,38 @@ def schema_text(answer_type: Any) -> str:
     """Return the JSON Schema of an answer's type as text, always the same for the same type."""
     schema = msgspec.json.schema(answer_type)
     return msgspec.json.encode(schema, order="deterministic").decode()
+
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError)
+"""The exceptions of decoding invalid bytes or text."""
+
+
+def refuse_duplicates(text: str) -> None:
+    """Raise ValueError for JSON with a duplicate key, which is ambiguous."""
+    json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len(pairs) > 1 and len({name for name, _ in pairs}) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+
+
+def json_only(request: Request) -> str:
+    """Return the system prompt with the form of the answer, for services that take no schema."""
+    return _with_form(request.system, request.schema_name, request.schema)
+
+
+@lru_cache(maxsize=256)
+def _with_form(system: str, name: str, schema: str) -> str:
+    return (
+        f"{system}\n\nAnswer with one JSON object and nothing else. It must be a {name}, "
+        f"which this JSON Schema describes:\n{schema}"
+    )
+
+
+def again(feedback: str) -> str:
+    """Return the prompt after an answer that could not be used."""
+    said = f"Your answer before could not be used: {feedback}."
+    return f"{said} Answer again, with one JSON object only."

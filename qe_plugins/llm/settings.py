@@ -1,4 +1,4 @@
-"""Settings of a client, and its counters."""
+"""Budgets, settings of a client, and counters of what it has done."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ from decimal import Decimal
 import msgspec
 
 from qe_plugins.llm.requests import Usage
+from qe_plugins.units import Money
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits in USD; None is no limit. `ranks` limits the calls of one rank within a scan.
+
+    A day is a day of UTC, and its limit holds for every process that shares the ledger.
+    """
+
+    call: Money | None = None
+    scan: Money | None = None
+    day: Money | None = None
+    ranks: dict[str, Money] = {}
+
+
+NONE = Budgets()
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

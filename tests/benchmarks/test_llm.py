@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.client.client import ClientSettings
+from qe_plugins.llm.settings import Budgets
 from tests.fakes.model_server import bill
 from tests.fakes.model_server.profile import Profile
 from tests.fakes.model_server.spawned import spawned

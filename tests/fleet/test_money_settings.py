@@ -14,8 +14,7 @@ from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.rank_models import addresses
 from qe_plugins.fleet.scan.estimate import plan
 from qe_plugins.llm.pricing import price_list as prices
-from qe_plugins.llm.pricing.cost import rates
-from qe_plugins.llm.pricing.price_list import price_list
+from qe_plugins.llm.pricing.price_list import price_list, rates
 from qe_plugins.llm.providers.registry import _only_its_own, open_providers
 from tests.fleet.conftest import CONFIGS
 from tests.llm.asks import KEY, request

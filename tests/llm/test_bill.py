@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qe_plugins.llm.pricing.cost import cost, price_list
+from qe_plugins.llm.pricing.price_list import cost, price_list
 from qe_plugins.llm.requests import Usage
 from tests.fakes.model_server.bill import price
 

@@ -10,11 +10,10 @@ import msgspec
 import pytest
 
 from qe_plugins.errors import ModelError, ReplayMiss
-from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.ledger import Ledger
-from qe_plugins.llm.pricing.cost import worst_case
-from qe_plugins.llm.pricing.price_list import price_list
+from qe_plugins.llm.pricing.price_list import price_list, worst_case
 from qe_plugins.llm.requests import Failure, request_key
+from qe_plugins.llm.settings import Budgets
 from tests.fakes.model_server import bill
 from tests.fakes.model_server.profile import Profile
 from tests.fakes.model_server.server import serving

@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from qe_plugins.llm.client.circuit_breaker import CircuitBreaker
-from qe_plugins.llm.client.concurrency import ConcurrencyLimit
+from qe_plugins.llm.client.provider_state import CircuitBreaker, ConcurrencyLimit
 
 pytestmark = pytest.mark.anyio
 

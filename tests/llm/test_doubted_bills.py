@@ -7,9 +7,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.requests import Failure, Usage
+from qe_plugins.llm.settings import Budgets
 from tests.fakes.model_server import bill
 from tests.fakes.model_server.profile import Profile
 from tests.fakes.model_server.server import serving

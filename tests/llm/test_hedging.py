@@ -10,7 +10,7 @@ import pytest
 
 from qe_plugins.llm.client.client import Client, ClientSettings, ended
 from qe_plugins.llm.ledger import Ledger
-from qe_plugins.llm.pricing.cost import price_list, worst_case
+from qe_plugins.llm.pricing.price_list import price_list, worst_case
 from qe_plugins.llm.providers.base import Completion, ServerFailure
 from qe_plugins.llm.requests import Failure, Request, Usage
 from tests.llm.asks import ask_all, request

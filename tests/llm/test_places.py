@@ -8,11 +8,11 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from qe_plugins.llm.budgets import Budgets
 from qe_plugins.llm.client.client import Client, ClientSettings
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.providers.base import Completion, ServerFailure
 from qe_plugins.llm.requests import Request, Usage
+from qe_plugins.llm.settings import Budgets
 from tests.llm.asks import ask_all, request
 
 pytestmark = pytest.mark.anyio

@@ -15,8 +15,14 @@ from qe_plugins.config.decoder import Decoder
 from qe_plugins.config.yaml_reader import parse
 from qe_plugins.errors import ConfigError, ModelError
 from qe_plugins.llm.ledger.records import dollars, pico
-from qe_plugins.llm.pricing.cost import cost, rates, worst_case, worst_usage
-from qe_plugins.llm.pricing.price_list import PriceList, price_list
+from qe_plugins.llm.pricing.price_list import (
+    PriceList,
+    cost,
+    price_list,
+    rates,
+    worst_case,
+    worst_usage,
+)
 from qe_plugins.llm.requests import Usage
 from tests.llm.asks import request
 

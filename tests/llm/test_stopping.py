@@ -12,9 +12,9 @@ import time
 import msgspec
 import pytest
 
-from qe_plugins.llm.budgets import Budgets
-from qe_plugins.llm.client.concurrency import FIRST
+from qe_plugins.llm.client.provider_state import FIRST
 from qe_plugins.llm.requests import Failure
+from qe_plugins.llm.settings import Budgets
 from tests.fakes.model_server import bill
 from tests.fakes.model_server.profile import Profile
 from tests.fakes.model_server.server import serving
@@ -63,8 +63,7 @@ async def test_with_nothing_in_flight_a_stop_takes_no_time(tmp_path):
 async def test_an_ask_that_waits_for_money_or_a_place_is_sent_home_too(tmp_path):
     from datetime import UTC, datetime, timedelta
 
-    from qe_plugins.llm.pricing.cost import worst_case
-    from qe_plugins.llm.pricing.price_list import price_list
+    from qe_plugins.llm.pricing.price_list import price_list, worst_case
 
     worst = worst_case(price_list(), request(), datetime.now(UTC), timedelta(seconds=5))
     budgets, loop = Budgets(scan=worst * 2), asyncio.get_running_loop()

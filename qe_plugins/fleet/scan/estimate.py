@@ -15,10 +15,10 @@ import msgspec
 from qe_plugins.fleet.rank_models import addresses
 from qe_plugins.fleet.settings import Fleet, Rank
 from qe_plugins.fleet.tree import LEVELS, Level, rank_of, tree_of
-from qe_plugins.llm.budgets import Budgets
-from qe_plugins.llm.pricing.cost import PriceList, cost, price_list, rates
+from qe_plugins.llm.pricing.price_list import PriceList, cost, price_list, rates
 from qe_plugins.llm.providers.registry import Address
 from qe_plugins.llm.requests import Usage
+from qe_plugins.llm.settings import Budgets
 
 MISSION_MODEL = "deepseek-v4-flash"
 MISSION_INPUT, MISSION_OUTPUT = 1_200, 300

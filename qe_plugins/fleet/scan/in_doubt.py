@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.scan import store
 from qe_plugins.fleet.tree import Level, Node, rank_of, tree_of
-from qe_plugins.llm.budgets import limits
+from qe_plugins.llm.client.spending import limits
 from qe_plugins.llm.ledger import InDoubt, Ledger
-from qe_plugins.llm.pricing.cost import worst_case
-from qe_plugins.llm.pricing.price_list import price_list
+from qe_plugins.llm.pricing.price_list import price_list, worst_case
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.scan.lifecycle import Scan

@@ -8,19 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from qe_plugins.errors import ModelError, ReplayMiss
-from qe_plugins.llm.budgets import NONE, Budgets
-from qe_plugins.llm.client.attempt import ProviderChannel
-from qe_plugins.llm.client.concurrency import ConcurrencyLimit
-from qe_plugins.llm.client.dead_provider import ProviderHalt, ProviderTrouble
-from qe_plugins.llm.client.pending import PendingRequest
+from qe_plugins.llm.client.attempt import PendingRequest, ProviderChannel
+from qe_plugins.llm.client.provider_state import (
+    ConcurrencyLimit,
+    ProviderHalt,
+    ProviderTrouble,
+    SuspensionWatch,
+)
 from qe_plugins.llm.client.retry import RetryPolicy
 from qe_plugins.llm.client.spending import SpendingGuard
-from qe_plugins.llm.client.suspension import SuspensionWatch
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.pricing.price_list import PriceList, price_list
 from qe_plugins.llm.providers.base import Provider
 from qe_plugins.llm.requests import REJECTED, Answer, Failure, Request, request_key
-from qe_plugins.llm.settings import ClientSettings, ClientStats
+from qe_plugins.llm.settings import NONE, Budgets, ClientSettings, ClientStats
 
 
 async def ended(

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import msgspec
 
-from qe_plugins.llm.budgets import scopes
 from qe_plugins.llm.ledger.records import dollars
 from qe_plugins.llm.ledger.statements import IN_FLIGHT
+from qe_plugins.llm.requests import scopes
 
 DIED = "died"
 """The status of a call whose process ended before its answer came."""

@@ -6,8 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
-from qe_plugins.llm.budgets import day_of, scopes
-from qe_plugins.llm.requests import Request, Usage
+from qe_plugins.llm.requests import Request, Usage, day_of, scopes
 
 PICO = Decimal(10) ** 12
 

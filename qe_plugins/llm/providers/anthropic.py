@@ -10,10 +10,8 @@ from anthropic import AsyncAnthropic, omit, transform_schema
 
 from qe_plugins.llm.providers import http_errors
 from qe_plugins.llm.providers.base import Completion, Refusal
-from qe_plugins.llm.providers.prompts import again
-from qe_plugins.llm.providers.response_body import envelope
-from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient
-from qe_plugins.llm.requests import Request, Usage
+from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient, envelope
+from qe_plugins.llm.requests import Request, Usage, again
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
 

@@ -10,10 +10,8 @@ from openai import AsyncOpenAI, RequestOptions, omit
 
 from qe_plugins.llm.providers import http_errors
 from qe_plugins.llm.providers.base import Completion, Refusal, Truncated
-from qe_plugins.llm.providers.prompts import again, json_only
-from qe_plugins.llm.providers.response_body import envelope
-from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient
-from qe_plugins.llm.requests import Request, Usage
+from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient, envelope
+from qe_plugins.llm.requests import Request, Usage, again, json_only
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
 JSON: RequestOptions = {"headers": {"Content-Type": "application/json"}}

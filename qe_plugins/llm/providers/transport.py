@@ -1,9 +1,4 @@
-"""The HTTP client that the SDKs use, on aiohttp: no redirects, cookies, proxies or reading twice.
-
-The work of httpx2 around each request takes as long as the request. A model call is one POST of
-bytes to one host, so this client sends only that and returns the response that the SDKs expect.
-It uses public methods of httpx2 alone.
-"""
+"""HTTP of the model SDKs on one aiohttp session, and the decoding of a response's body."""
 
 from __future__ import annotations
 
@@ -11,8 +6,12 @@ from typing import Any
 
 import aiohttp
 import httpx2
+import msgspec
 
-from qe_plugins.llm.providers.http_errors import Answered, TooLong
+from qe_plugins.llm.providers.base import Truncated
+from qe_plugins.llm.providers.http_errors import Answered, TooLong, said, without
+from qe_plugins.llm.requests import UNREADABLE, refuse_duplicates
+from qe_plugins.safe_text import one_line
 
 DROPPED_HEADERS = (
     *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
@@ -94,3 +93,29 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
             raise TooLong
         parts.append(part)
     return b"".join(parts)
+
+
+def envelope[T](content: bytes, decoder: msgspec.json.Decoder[T], what: str, key: str) -> T:
+    """Return the body of a response with status 200. Raises Truncated where it is not `what`.
+
+    It may have been charged, because its status is 200.
+    """
+    try:
+        decoded = decoder.decode(content)
+        refuse_duplicates(content.decode())
+    except UNREADABLE as error:
+        failure = Truncated(f"not {what}: {_why(error)}{_told(content, key)}")
+    else:
+        return decoded
+    raise failure
+
+
+def _why(error: BaseException) -> str:
+    return "nested too deep" if isinstance(error, RecursionError) else one_line(error)
+
+
+def _told(content: bytes, key: str) -> str:
+    """Return the error in a body, so that the message names it besides the wrong shape."""
+    if b'"error"' not in content[:2_000]:
+        return ""
+    return f" ({without(key, said(content, key))})"
