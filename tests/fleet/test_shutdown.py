@@ -1,4 +1,4 @@
-"""A wish to stop is heard whenever it comes, and by whoever waits."""
+"""A stop request takes effect whenever it comes, also for a process that waits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qe_plugins.fleet.shutdown import SIGNALS, StopRequest, on_signals
 
 
 @pytest.mark.parametrize("which", SIGNALS, ids=lambda which: which.name)
-def test_a_signal_is_a_wish_to_stop_and_a_second_one_is_what_it_was_before(which):
+def test_a_signal_requests_a_stop_and_a_second_one_has_its_usual_effect(which):
     heard = []
     before = signal.signal(which, lambda *_: heard.append(which))
     try:
@@ -27,7 +27,7 @@ def test_a_signal_is_a_wish_to_stop_and_a_second_one_is_what_it_was_before(which
         signal.signal(which, before)
 
 
-def test_a_signal_that_comes_while_somebody_begins_to_wait_is_heard():
+def test_a_signal_that_comes_as_a_wait_begins_ends_the_wait():
     for turn in range(40):
         with on_signals() as stop:
             ring = threading.Timer(0.0005 * (turn % 8), os.kill, (os.getpid(), signal.SIGTERM))
@@ -38,7 +38,7 @@ def test_a_signal_that_comes_while_somebody_begins_to_wait_is_heard():
             ring.join()
 
 
-def test_whoever_is_told_is_told_once_also_when_late():
+def test_a_callback_is_called_once_also_when_added_late():
     stop, told = StopRequest(), []
     with stop.notifies(lambda: told.append("early")):
         stop.request()

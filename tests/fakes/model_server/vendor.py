@@ -15,7 +15,7 @@ from tests.fakes.model_server.profile import Profile, chance
 
 BLOCK = 64  # tokens: caches hold whole blocks
 DEEP = 20_000  # levels of nesting
-THOUGHTS = 1_000  # tokens of reasoning where nobody turned it off
+THOUGHTS = 1_000  # tokens of reasoning where it is not turned off
 UNPAID = (
     *("rate_limited", "unavailable", "surrogate_400", "retry_nan", "no_money", "no_quota"),
     *("renamed", "outage"),
@@ -60,7 +60,7 @@ class Vendor:
         self._cached: set[str] = set()
 
     async def reply(self, call: Call) -> Reply:
-        """Return the reply after its latency, charged for. It is charged to whoever hung up too."""
+        """Return the reply after its latency, charged for, also to a caller that hung up."""
         nth = self._sent[call.digest]
         self._sent[call.digest] += 1
         fault = self.profile.fault(call.digest, nth)

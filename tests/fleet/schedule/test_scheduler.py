@@ -59,13 +59,13 @@ class Scans:
         return result
 
 
-def shift(small, clock, scans, **changes):
+def scheduler(small, clock, scans, **changes):
     return Scheduler(small(**FIVE | changes), scans, StopRequest(), clock=clock)
 
 
 def test_a_scan_is_made_at_each_tick(small):
     clock = SteppedClock(3)
-    made = list(shift(small, clock, Scans(clock)).scans())
+    made = list(scheduler(small, clock, Scans(clock)).scans())
 
     assert clock.waited == ["24. 10:05:00", "24. 10:10:00", "24. 10:15:00"]
     assert [f"{one.tick:%H:%M}" for one in made] == ["10:05", "10:10", "10:15"]
@@ -73,16 +73,16 @@ def test_a_scan_is_made_at_each_tick(small):
     assert len(store.scans()) == 3
 
 
-def test_so_many_scans_are_made_as_are_wished_for_and_the_first_may_be_at_once(small):
+def test_as_many_scans_are_made_as_are_asked_for_and_the_first_may_be_at_once(small):
     clock = SteppedClock(9)
-    made = list(shift(small, clock, Scans(clock)).scans(2, at_once=True))
+    made = list(scheduler(small, clock, Scans(clock)).scans(2, at_once=True))
 
     assert [f"{one.tick:%H:%M:%S}" for one in made] == ["10:02:31", "10:05:00"]
 
 
 def test_a_tick_that_passes_while_a_scan_runs_is_missed_and_not_queued(small, caplog):
     clock = SteppedClock(2)
-    made = list(shift(small, clock, Scans(clock, timedelta(minutes=12))).scans())
+    made = list(scheduler(small, clock, Scans(clock, timedelta(minutes=12))).scans())
 
     assert clock.waited == ["24. 10:05:00", "24. 10:20:00"]
     assert [one.missed for one in made] == [2, 2]
@@ -91,7 +91,7 @@ def test_a_tick_that_passes_while_a_scan_runs_is_missed_and_not_queued(small, ca
 
 def test_an_unchanged_market_is_asked_nothing_twice(small):
     clock = SteppedClock(3)
-    first, *rest = shift(small, clock, Scans(clock)).scans()
+    first, *rest = scheduler(small, clock, Scans(clock)).scans()
 
     assert first.result.calls_sent == 16
     assert [one.result.calls_sent for one in rest] == [0, 0]
@@ -101,7 +101,7 @@ def test_an_unchanged_market_is_asked_nothing_twice(small):
 def test_a_scan_that_was_left_unfinished_is_finished_before_anything_else(small):
     left = lifecycle.begin(small(**FIVE))
     clock = SteppedClock(1)
-    made = list(shift(small, clock, Scans(clock)).scans())
+    made = list(scheduler(small, clock, Scans(clock)).scans())
 
     assert [(one.resumed, f"{one.tick:%H:%M:%S}") for one in made] == [
         (True, "10:02:31"),
@@ -114,7 +114,7 @@ def test_a_scan_that_was_left_unfinished_is_finished_before_anything_else(small)
 def test_a_scan_about_a_market_that_is_gone_is_not_resumed(small, caplog):
     lifecycle.begin(small(**FIVE))
     clock = SteppedClock(1, datetime.now(UTC) + timedelta(hours=2))
-    made = list(shift(small, clock, Scans(clock), answer_ttl="1h").scans())
+    made = list(scheduler(small, clock, Scans(clock), answer_ttl="1h").scans())
 
     assert [one.resumed for one in made] == [False]
     assert "is older than an answer stays valid: not resumed" in caplog.text
@@ -125,7 +125,7 @@ def test_the_scan_of_another_fleet_or_of_a_living_process_is_left_alone(small):
     mine = lifecycle.begin(small(**FIVE))
     clock = SteppedClock(1)
     with mine.folder.exclusive():
-        made = list(shift(small, clock, Scans(clock)).scans())
+        made = list(scheduler(small, clock, Scans(clock)).scans())
 
     assert [one.resumed for one in made] == [False]
 
@@ -134,7 +134,7 @@ def test_a_scan_that_fails_is_finished_at_a_later_tick_and_later_each_time(small
     clock = SteppedClock(4)
     scans = Scans(clock)
     scans.fails = dict.fromkeys((1, 2, 3), DataError("is being written.", where="tape"))
-    made = list(shift(small, clock, scans).scans())
+    made = list(scheduler(small, clock, scans).scans())
 
     # the first fails at 10:05; at 10:15 it fails again, and a new one too; at 10:40 that one works
     assert clock.waited[:3] == ["24. 10:05:00", "24. 10:15:00", "24. 10:40:00"]
@@ -148,7 +148,7 @@ def test_a_pause_is_never_longer_than_an_hour_and_over_with_a_success(small):
     clock = SteppedClock(9)
     scans = Scans(clock)
     scans.fails = dict.fromkeys(range(1, 14), OSError("no space left"))
-    list(shift(small, clock, scans).scans())
+    list(scheduler(small, clock, scans).scans())
     times = [datetime.strptime(f"2026-11-{one}", "%Y-%m-%d. %H:%M:%S") for one in clock.waited]
     pauses = [(after - before).total_seconds() for before, after in pairwise(times)]
 
@@ -162,14 +162,14 @@ def test_what_does_not_pass_by_itself_ends_the_shift(small):
     scans.fails = {1: ModelError("was retired on 2026-11-24.", where="prices.yaml, old")}
 
     with pytest.raises(ModelError, match="was retired"):
-        list(shift(small, clock, scans).scans())
+        list(scheduler(small, clock, scans).scans())
 
 
 def test_with_the_days_money_used_up_the_next_scan_is_after_midnight(small, caplog):
     clock = SteppedClock(4, datetime(2026, 11, 24, 23, 48, tzinfo=UTC))
     scans = Scans(clock)
     scans.broke = {1}
-    made = list(shift(small, clock, scans, budgets={"day": "3 USD"}).scans())
+    made = list(scheduler(small, clock, scans, budgets={"day": "3 USD"}).scans())
 
     assert clock.waited == ["24. 23:50:00", "25. 00:00:00", "25. 00:05:00", "25. 00:10:00"]
     assert made[0].result.refused == {"day": 7}
@@ -181,9 +181,9 @@ def test_a_shift_that_begins_anew_remembers_that_the_day_has_no_money(small):
     clock = SteppedClock(1, today)
     scans = Scans(clock)
     scans.broke = {1}
-    list(shift(small, clock, scans).scans())
+    list(scheduler(small, clock, scans).scans())
     again = SteppedClock(1, today)
-    list(shift(small, again, Scans(again)).scans())
+    list(scheduler(small, again, Scans(again)).scans())
 
     midnight = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     assert again.waited == [f"{midnight:%d. %H:%M:%S}"]
@@ -203,13 +203,13 @@ def test_a_shift_that_is_stopped_in_a_scan_ends_without_another(small):
 
 def test_two_shifts_of_one_fleet_do_not_run_at_once(small):
     clock = SteppedClock(2)
-    first = shift(small, clock, Scans(clock)).scans()
+    first = scheduler(small, clock, Scans(clock)).scans()
     next(first)
 
     with pytest.raises(FleetError, match="fleet small: runs already"):
-        next(shift(small, clock, Scans(clock)).scans())
+        next(scheduler(small, clock, Scans(clock)).scans())
     other = SteppedClock(1)
-    assert len(list(shift(small, other, Scans(other), name="other").scans())) == 1
+    assert len(list(scheduler(small, other, Scans(other), name="other").scans())) == 1
     first.close()
 
 
