@@ -24,12 +24,12 @@ VIEWS = {
     "signals": Listing(
         (FactKind.VOTE, FactKind.SIGNAL),
         ("time", "fact", "source", *PROPOSED),
-        "Votes of the hunters, and the signals that were resolved from them.",
+        "Votes of the hunters, and the signals resolved from them.",
     ),
     "sizes": Listing(
         (FactKind.SIZE,),
         ("time", "signal", "source", "contracts", "reason"),
-        "Position sizes: the number of contracts for each signal, with the reason.",
+        "Number of contracts for each signal, with the reason.",
     ),
     "vetoes": Listing(
         (FactKind.VETO,),
@@ -69,12 +69,12 @@ VIEWS = {
             *("time", "strategy", "contracts", "before", "after", "prices", "outcome"),
             *("orders", "reason"),
         ),
-        "Positions that were rolled to the next contract, or closed instead, with the reason.",
+        "Positions rolled to the next contract, or closed instead.",
     ),
     "closings": Listing(
         (FactKind.CLOSING,),
         ("time", "source", "strategy", "instrument_id", "reason"),
-        "Positions that the engine closed: margin breaches, expiries, settlements.",
+        "Positions closed by margin breach, expiry or settlement.",
     ),
     "reviews": Listing(
         (FactKind.REVIEW,),

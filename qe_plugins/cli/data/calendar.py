@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def calendar(
     root: str | None, day: date | None, end: date | None, doubtful: bool, as_json: bool
 ) -> None:
-    """Show when ROOT trades in the session of DAY, in Chicago and in UTC."""
+    """Show when ROOT trades in the session of DAY.
+
+    Times are in Chicago and in UTC.
+    """
     from qe_plugins.market.sessions import session_on, sessions
 
     if doubtful:

@@ -21,7 +21,7 @@ MANY = 6
 @click.option("--rebuild", is_flag=True, help="Rebuild them from the files.")
 @json_option
 def catalog(rebuild: bool, as_json: bool) -> None:
-    """Show the Parquet catalogs beside the files, or rebuild them with --rebuild.
+    """Show or rebuild the Parquet catalogs.
 
     A catalog holds contracts, bars and final settlements. It is a cache, rebuilt by get and import.
     """

@@ -50,9 +50,10 @@ def continuous(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the continuous series of ROOT, for signals and plots only.
+    """Show the continuous series of ROOT.
 
-    It is anchored at the front month of --as-of, whose prices are as traded.
+    It is for signals and plots only. It is anchored at the front month of --as-of, whose prices are
+    as traded.
     """
     from qe_plugins.data.rolls.continuous import read_series, write_series
     from qe_plugins.market.continuous import Adjust

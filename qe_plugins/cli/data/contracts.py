@@ -23,10 +23,11 @@ HEAD = ("contract", "feed", "tick", "multiplier", "tick value", "expiry UTC")
 @DBN
 @json_option
 def contracts(roots: tuple[str, ...], dbn: tuple[Path, ...], as_json: bool) -> None:
-    """Show tick, multiplier and expiry from definitions, checked against configs/markets.yaml.
+    """Show tick, multiplier and expiry of contracts.
 
-    A contract whose definition differs is refused, with both figures. A damaged file is reported,
-    and the contracts of the others are shown. Exits with 2 for either.
+    They are read from definitions and checked against configs/markets.yaml. A contract whose
+    definition differs is refused, with both figures. A damaged file is reported, and the contracts
+    of the others are shown. Exits with 2 for either.
     """
     from msgspec.structs import asdict
 

@@ -102,7 +102,10 @@ class DollarParam(click.ParamType[Decimal]):
 @CONFIG
 @json_option
 def estimate(config: Path, as_json: bool) -> None:
-    """Show what the download request in CONFIG costs, by root, schema and year. Free."""
+    """Show what the download request in CONFIG costs.
+
+    The estimate is by root, schema and year, and free.
+    """
     from qe_plugins.data.databento import service
 
     with asking() as started:
@@ -120,10 +123,10 @@ def estimate(config: Path, as_json: bool) -> None:
 )
 @json_option
 def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
-    """Buy the files of CONFIG that are missing; an interrupted run is resumed.
+    """Buy the files of CONFIG that are missing.
 
-    Without --max-cost it asks for confirmation, and fails without a terminal. After Ctrl-C it
-    finishes the files in transfer: they are paid for.
+    An interrupted run is resumed. Without --max-cost it asks for confirmation, and fails without a
+    terminal. After Ctrl-C it finishes the files in transfer: they are paid for.
     """
     from qe_plugins.data.databento import service
 

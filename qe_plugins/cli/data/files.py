@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(name="list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List bought and imported files, with their days, rows and cost."""
+    """List files with their days, rows and cost."""
     from qe_plugins.data.databento.budget import usd
     from qe_plugins.data.databento.manifest import manifest_stores
 
@@ -37,7 +37,10 @@ def list_(as_json: bool) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @json_option
 def import_(path: Path, as_json: bool) -> None:
-    """Import your own .dbn or .dbn.zst files at PATH: check, hash, and build a catalog."""
+    """Import your own Databento files at PATH.
+
+    Files are .dbn or .dbn.zst; they are checked and hashed, and a catalog is built from them.
+    """
     from qe_plugins.data.databento.importer import import_path
 
     imported = import_path(path)
@@ -54,9 +57,10 @@ def import_(path: Path, as_json: bool) -> None:
 @click.option("--paid", is_flag=True, help="Remove files that were paid for, too.")
 @json_option
 def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
-    """Remove files by their NAMES in `qe data list`, or generated catalogs by their folders.
+    """Remove files or generated catalogs.
 
-    The catalog is rebuilt without them first. The amount spent stays in the list.
+    NAMES are those in `qe data list`, or the folders of generated catalogs. The catalog is rebuilt
+    without them first. The amount spent stays in the list.
     """
     from qe_plugins.data.databento.remove import remove_data
 

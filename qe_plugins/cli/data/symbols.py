@@ -48,7 +48,10 @@ def places(dbn: tuple[Path, ...]) -> list[Path]:
 def symbols(
     symbol: str, start: date, end: date, dataset: str, gateway: str | None, as_json: bool
 ) -> None:
-    """Show the dated contracts that SYMBOL stands for: ES.FUT, ES.v.0, ESZ4, an id."""
+    """Show the dated contracts that SYMBOL stands for.
+
+    SYMBOL is such as ES.FUT, ES.v.0, ESZ4 or an instrument id.
+    """
     from qe_plugins.data.databento import resolver
     from qe_plugins.data.symbology.resolver import contract_spans
     from qe_plugins.data.symbology.symbols import feed_symbol

@@ -51,9 +51,10 @@ def synth(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Generate one-minute bars of years, with each root's own sessions, contracts and rolls.
+    """Generate years of one-minute bars.
 
-    The same settings give the same data. It is labelled synthetic wherever it is used.
+    Each root has its own sessions, contracts and rolls. The same settings give the same data. It is
+    labelled synthetic wherever it is used.
     """
     from msgspec.structs import asdict
 

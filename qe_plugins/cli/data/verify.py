@@ -24,7 +24,9 @@ MANY = 12
 )
 @json_option
 def verify(dbn: Path | None, as_json: bool) -> None:
-    """Check all files again: hash, rows, days, prices, duplicates; report by contract.
+    """Check all files again, and report by contract.
+
+    Checked are hash, rows, days, prices and duplicates.
 
     Exits with 2 if there is a fault. Sessions without a bar are shown and are no fault: a contract
     does not trade every day.

@@ -28,4 +28,4 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, keyed={"scan", "run", "resume", "worker"})
 def fleet() -> None:
-    """Ask a tree of models about the market within a budget; recorded answers are reused."""
+    """Ask a tree of models about the market, within a budget."""

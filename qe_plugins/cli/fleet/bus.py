@@ -27,7 +27,10 @@ POLL_INTERVAL = 0.5
 )
 @json_option
 def bus(scan: str | None, follow: bool, to: str | None, as_json: bool) -> None:
-    """Print the messages of coordinators in order; with --json, one per line."""
+    """Print the messages of coordinators in order.
+
+    With --json, one JSON document per line.
+    """
     from qe_plugins.fleet.messaging.outbox import BATCH, Outbox
     from qe_plugins.fleet.scan import store
 

@@ -42,11 +42,12 @@ def run(
     at_once: bool,
     as_json: bool,
 ) -> None:
-    """Scan CONFIG at each tick of its `schedule:`, in UTC, until stopped.
+    """Scan CONFIG by its schedule, until stopped.
 
-    Scans never overlap: a tick that passes during a scan is missed. An unfinished scan is resumed
-    first. Once the day's budget is used up, the next scan is after midnight UTC. On SIGINT and
-    SIGTERM calls in flight are finished and the scan can be resumed; a second signal ends at once.
+    The ticks of `schedule:` are in UTC. Scans never overlap: a tick that passes during a scan is
+    missed. An unfinished scan is resumed first. Once the day's budget is used up, the next scan is
+    after midnight UTC. On SIGINT and SIGTERM calls in flight are finished and the scan can be
+    resumed; a second signal ends at once.
     """
     from qe_plugins.cli.fleet.live import watch
     from qe_plugins.fleet.loader import load

@@ -73,9 +73,10 @@ def scan(
 def resume(
     scan: str, address: str | None, namespace: str | None, queue: str, as_json: bool
 ) -> None:
-    """Finish SCAN, which was interrupted; recorded answers are not asked again.
+    """Finish SCAN, which was interrupted.
 
-    A scan that was begun on a Temporal cluster continues there.
+    Recorded answers are not requested again. A scan that was begun on a Temporal cluster continues
+    there.
     """
     from qe_plugins.fleet.scan import lifecycle
 

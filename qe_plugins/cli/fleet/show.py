@@ -98,11 +98,12 @@ def costs(by: str, scan: str | None, as_json: bool) -> None:
     help="The cost of the calls in doubt: their worst case, or nothing.",
 )
 def settle(scan: str, how: str) -> None:
-    """Settle the calls of SCAN that are in doubt, according to the provider's bill.
+    """Settle the calls of SCAN that are in doubt.
 
-    They were sent, and their process ended before the answer, or their usage was implausible. Only
-    the bill has their cost: no provider of the price list reports past calls. With `nothing`, the
-    amounts return to the budgets of the day, the scan and its ranks.
+    A person does so by the provider's bill. They were sent, and their process ended before the
+    answer, or their usage was implausible. Only the bill has their cost: no provider of the price
+    list reports past calls. With `nothing`, the amounts return to the budgets of the day, the scan
+    and its ranks.
     """
     from qe_plugins.fleet.scan import in_doubt
 
