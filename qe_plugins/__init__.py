@@ -3,7 +3,7 @@
 Authors of plugins and strategies import the names of `__all__` from here, which change only with a
 deprecation of one release. Everything else imports from its own package. The modules beside this
 one are leaves that any package may use: errors, units, bars, the project and state folders, safe
-text, stop signals, child processes, allowed hosts.
+text, stop signals, child processes, allowed hosts. ARCHITECTURE.md says where a change goes.
 """
 
 from qe_plugins.bars import Bars
