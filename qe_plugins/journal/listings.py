@@ -1,4 +1,7 @@
-"""The listings of `qe journal`: their kinds of facts and their columns."""
+"""The listings of `qe journal`: their kinds of facts and their columns.
+
+A new entry is a new `qe journal NAME`.
+"""
 
 from __future__ import annotations
 

@@ -279,9 +279,10 @@ def register_providers() -> Mapping[str, ProviderFactory] | None:
     Answers: factories by name, which `sdk` refers to; a name registered twice is an error.
     Exception: the scan does not start.
 
-    A factory takes a `ProviderSettings` and returns an object with the methods of `Provider`, both
-    in `qe_plugins.llm.providers.base`. The plugin needs no entry in a YAML file; it is found in
-    `agents/` and in installed packages.
+    A factory takes a `ProviderSettings` and returns an object with the methods of `Provider`:
+    `complete`, which raises nothing but `ProviderFailure`, and `aclose`. All of them are in
+    `qe_plugins.llm.providers.base`. The plugin needs no entry in a YAML file; it is found in
+    `agents/` and in installed packages. Its host needs `--allow-host`.
 
     Example::
 

@@ -181,7 +181,7 @@ def test_the_resolved_configuration_has_the_new_keys(
     resolved = load(write(f"{RUN}gate: {{timeout: 2s}}\n")).resolved
     capsys.readouterr()
 
-    assert resolved["risk"] == {"veto_timeout": 2}
+    assert resolved["risk"]["veto_timeout"] == 2
     assert "gate" not in resolved
     assert load(write(dump(resolved), "again.yaml")).resolved == resolved
     assert capsys.readouterr().err == ""

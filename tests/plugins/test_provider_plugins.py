@@ -128,6 +128,13 @@ def test_two_plugins_may_not_register_one_name(site: Site) -> None:
         open_providers(["mine"], prices=prices(free=True))
 
 
+def test_a_plugin_that_cannot_be_imported_is_named_with_its_reason(site: Site) -> None:
+    site.agent("models_echo", f"import not_there\n{PLUGIN}")
+
+    with pytest.raises(PluginError, match=r"models_echo: cannot be used: .*not_there"):
+        open_providers(["mine"], prices=prices(free=True))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -1,4 +1,7 @@
-"""Build the frames of a finished run, with the columns that `BacktestResult` documents."""
+"""Build the frames of a finished run, with the columns that `BacktestResult` documents.
+
+It is in `engine/results/result.py`. `positions` is written as trades.parquet.
+"""
 
 from __future__ import annotations
 

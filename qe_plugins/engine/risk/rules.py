@@ -50,6 +50,7 @@ type Violation = tuple[str, str]
 class RiskRules:
     """Checks every order that does not only reduce a position.
 
+    A new rule is an entry of `violations`; its setting is passed by `engine/running/context.py`.
     Margins, deadlines and trading windows are looked up once for as long as they are in force.
 
     Where `deny_when_closed` is set, a market order breaks a rule while the market is closed, from

@@ -2,7 +2,8 @@
 
 The engine decides *when* an order is matched, on the four prices of a bar; this model decides the
 price, or that the order does not fill yet. An order that takes the market has slippage, never past
-its limit; a resting order fills at its limit. Nothing is random.
+its limit; a resting order fills at its limit. Nothing is random. Prices are costs in ticks: more is
+worse for either side. The groups of order types are in `fill_attempt`.
 """
 
 from __future__ import annotations

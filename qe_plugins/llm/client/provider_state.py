@@ -252,7 +252,7 @@ class ProviderTrouble:
         self._since = self._since if self._unreached else now
         self._unreached += 1
         if self._unreached >= UNREACHED and now - self._since >= PATIENCE:
-            self._stop(f"cannot be reached: {ended.detail}.", LISTENS, lasting=False)
+            self._stop(f"cannot be reached: {ended.detail.rstrip('.')}.", LISTENS, lasting=False)
 
     def _stop(self, message: str, hint: str, *, lasting: bool) -> None:
         if self.halt is None:

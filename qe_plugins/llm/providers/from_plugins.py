@@ -26,7 +26,12 @@ def registered_factories() -> dict[str, ProviderFactory]:
     owners: dict[str, str] = {}
     wanted = [name for name, plugin in listed().items() if _may_register(plugin)]
     loaded = listed(wanted)
-    members = [(name, None) for name in wanted if loaded[name].cls and HOOK in loaded[name].hooks]
+    for name in wanted:
+        if error := loaded[name].error:
+            raise PluginError(
+                f"cannot be used: {error}", where=f"plugin {name}", details=loaded[name].details
+            )
+    members = [(name, None) for name in wanted if HOOK in loaded[name].hooks]
     for result in PluginManager.activate(members).call(HOOK):
         if result.error is not None:
             details = "".join(traceback.format_exception(result.error))
