@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qe_plugins import state_dir
-from qe_plugins.data.databento.importer import _root
+from qe_plugins.data.databento.importer import _root_of_file
 from qe_plugins.data.databento.manifest import open_manifest
 from qe_plugins.data.dbn.records import Header
 from qe_plugins.errors import DataError
@@ -65,4 +65,4 @@ def test_a_root_that_is_none_names_no_folder(symbol: str) -> None:
         end=None,
         names={},
     )
-    assert _root(about) == "mixed"
+    assert _root_of_file(about) == "mixed"

@@ -36,7 +36,7 @@ def test_records_come_by_time_and_at_one_time_by_contract(folder: Path) -> None:
 @pytest.mark.parametrize("chunk", [1_000, 1_700, 100_000])
 def test_chunks_of_any_size_hold_the_same_records(chunk: int) -> None:
     settings = SyntheticSettings(sessions=5)
-    chunks = [one.records for one in opened(synthetic=settings, chunk=chunk).chunks()]
+    chunks = [one.records for one in opened(synthetic=settings, chunk_size=chunk).chunks()]
     assert [str(one) for part in chunks for one in part] == [
         text for *_, text in keys(opened(synthetic=settings))
     ]

@@ -107,7 +107,7 @@ def test_being_asked_about_every_order_changes_no_fill(tape: str, golden: dict[s
 def test_the_size_of_the_pieces_changes_no_fill(
     tape: str, golden: dict[str, Any], chunk: int
 ) -> None:
-    assert trade(tape, chunk=chunk).fills_sha256 == golden["fills_sha256"]
+    assert trade(tape, chunk_size=chunk).fills_sha256 == golden["fills_sha256"]
 
 
 def test_the_first_and_the_last_fills_are_those_that_were_looked_at(

@@ -13,8 +13,24 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from qe_plugins.fleet.temporal.payloads import ScanInput, SubtreeResult
-from qe_plugins.fleet.tree import Level
+with workflow.unsafe.imports_passed_through():
+    from qe_plugins.fleet.scan.decisions import is_included, missing_children
+    from qe_plugins.fleet.scan.outcome import NodeOutcome
+    from qe_plugins.fleet.scan.store import ParentDecision
+    from qe_plugins.fleet.temporal.payloads import (
+        DECIDE,
+        DECIDED,
+        POOL,
+        PROGRESS,
+        CaptainInput,
+        ParentInput,
+        RankCount,
+        ScanInput,
+        ScanOutput,
+        SubtreeResult,
+        SupervisorInput,
+    )
+    from qe_plugins.fleet.tree import Level, Node
 
 GRACE = 1.0
 """Seconds beyond a deadline for answers that arrived in time to pass through the server."""
@@ -66,25 +82,6 @@ class WorkflowClock:
         await asyncio.gather(*pending, return_exceptions=True)
         return {name: task.result() for name, task in work.items() if task in done}
 
-
-with workflow.unsafe.imports_passed_through():
-    from qe_plugins.fleet.scan.decisions import is_included, missing_children
-    from qe_plugins.fleet.scan.outcome import NodeOutcome
-    from qe_plugins.fleet.scan.store import ParentDecision
-    from qe_plugins.fleet.temporal.payloads import (
-        DECIDE,
-        DECIDED,
-        POOL,
-        PROGRESS,
-        CaptainInput,
-        ParentInput,
-        RankCount,
-        ScanInput,
-        ScanOutput,
-        SubtreeResult,
-        SupervisorInput,
-    )
-    from qe_plugins.fleet.tree import Level, Node
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=6)
 """Time without a heartbeat after which an activity is given to another process."""

@@ -79,7 +79,7 @@ def posture(scan: str) -> Message:
 
 def relayed(url: str) -> list[Message]:
     told: list[Message] = []
-    relay(url, follow=False, sent=told.append)
+    relay(url, follow=False, on_sent=told.append)
     return told
 
 

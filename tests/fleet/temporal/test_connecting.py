@@ -47,7 +47,7 @@ def test_without_a_server_a_command_ends_with_one_line_and_writes_nothing(comman
 
 
 def test_a_port_that_says_nothing_is_given_up_soon(monkeypatch):
-    monkeypatch.setattr(connection, "SOON", 0.5)
+    monkeypatch.setattr(connection, "TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         said = refused(address=f"127.0.0.1:{silent.getsockname()[1]}")
