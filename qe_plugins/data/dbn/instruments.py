@@ -24,6 +24,7 @@ from qe_plugins.errors import DataError
 from qe_plugins.market.definitions import ContractDefinition, ContractKind, DefinitionRefusal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_TIME = 2**63 - 1  # UTC nanoseconds
 CENTS = 2  # minimum decimals of a price, as in the engine's own loader
 CLASSES = {"D": AssetClass.DEBT, "C": AssetClass.FX, "S": AssetClass.EQUITY}
 
@@ -80,8 +81,8 @@ def futures_contract(one: ContractDefinition) -> FuturesContract:
         multiplier=Quantity.from_str(f"{one.multiplier:f}"),
         lot_size=Quantity.from_int(1),
         min_quantity=Quantity.from_int(1),
-        ts_event=one.sent,
-        ts_init=one.sent,
+        ts_event=_storable(one.sent),
+        ts_init=_storable(one.sent),
         exchange=one.exchange,
         info={},
     )
@@ -102,4 +103,11 @@ def _asset_class(cfi: str) -> AssetClass:
 
 
 def _to_nanoseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1) * 1_000
+    return _storable((moment - EPOCH) // timedelta(microseconds=1) * 1_000)
+
+
+def _storable(nanoseconds: int) -> int:
+    """Return a time that Parquet can store. Raises ValueError for one after the year 2262."""
+    if nanoseconds > LAST_TIME:
+        raise ValueError(f"a time of {nanoseconds} ns is after the year 2262")
+    return nanoseconds

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from qe_plugins.data.dbn.definitions import definition_files, read_definitions
+from qe_plugins.data.dbn.instruments import read_futures
 from qe_plugins.errors import DataError
 from qe_plugins.market.definitions import ContractKind
 from tests.data.dbn_tape import globex, opened
@@ -135,6 +136,20 @@ def test_the_definition_that_was_sent_last_counts(tmp_path, names, field):
     for some in (files, files[::-1]):
         (found,) = read_definitions(some).contracts
         assert found.expiry == ES - dt.timedelta(days=1)
+
+
+def test_an_expiry_that_parquet_cannot_store_refuses_its_contract_alone(tmp_path):
+    common = {"root": "ES", "exchange": "XCME", "tick": 0.25, "quantity": 50}
+    sound = tape.definition("ESH4", expiry=ES, **common)
+    endless = tape.definition("ESM4", expiry=ES, **common)
+    endless.expiration = 2**64 - 2
+    file = tape.write(tmp_path / "d.dbn.zst", "definition", [sound, endless])
+
+    found = read_futures([file], "data")
+
+    assert list(found.contracts) == ["ESH24"]
+    [refused] = found.refused
+    assert "after the year 2262" in str(refused)
 
 
 def test_a_figure_that_was_corrected_later_is_not_held_against_a_contract(tmp_path):
