@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("desk", deadline=None)  # a busy machine is not a failure
+# A busy machine is no failure. `QE_EXAMPLES=1000 uv run pytest` tries more of each property.
+settings.register_profile(
+    "desk", deadline=None, max_examples=int(os.environ.get("QE_EXAMPLES", "50"))
+)
 settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parent.parent

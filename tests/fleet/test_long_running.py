@@ -50,7 +50,7 @@ def test_nothing_of_a_scan_is_left_when_the_next_one_begins(small, monkeypatch):
     assert [one() for one in markets[:-1]] == [None, None]
 
 
-@pytest.mark.parametrize("scans", [30, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("scans", [15, pytest.param(300, marks=pytest.mark.long)])
 def test_memory_is_flat_over_scheduled_scans(scans, small):
     clock, seen = SteppedClock(scans), []
     fleet = small(**FREQUENT, answer_ttl="1ms")

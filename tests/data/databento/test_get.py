@@ -74,7 +74,14 @@ def test_a_longer_request_buys_only_the_new_days(qe, request_file, gateway, home
     ]
 
 
-@pytest.mark.parametrize(("symbols", "count"), [("parent", 3), ("front", 6), ("[ESZ3, ESH4]", 6)])
+@pytest.mark.parametrize(
+    ("symbols", "count"),
+    [
+        ("front", 6),
+        pytest.param("parent", 3, marks=pytest.mark.long),
+        pytest.param("[ESZ3, ESH4]", 6, marks=pytest.mark.long),
+    ],
+)
 def test_a_killed_run_goes_on_and_pays_for_no_finished_file_again(
     qe, request_file, gateway, home, tmp_path, monkeypatch, symbols, count
 ):

@@ -175,7 +175,7 @@ walks = st.lists(st.integers(-8, 8), min_size=20, max_size=20)
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(steps, min_size=1, max_size=16), walks, st.integers(0, 3))
 def test_position_and_working_orders_never_exceed_the_rung(

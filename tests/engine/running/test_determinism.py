@@ -60,6 +60,7 @@ def test_two_runs_of_strategies_with_the_same_bars_are_the_same(tmp_path: Path) 
     assert_same(*(figures(file, PYTHONHASHSEED=seed) for seed in ("1", "20241123")))
 
 
+@pytest.mark.long
 def test_two_runs_of_the_desk_on_real_es_are_the_same(shared_data: Path) -> None:
     assert_same(*twice("es_2013_signals.yaml", f"data.dbn={shared_data / 'es_2013'}"))
 

@@ -116,6 +116,7 @@ def test_guardians_see_one_account_whichever_venue_they_ask_for(
         assert ids == {"XCME-001"}
 
 
+@pytest.mark.long
 def test_the_same_run_has_the_same_fills(tape: Path, outcome: BacktestResult) -> None:
     holder = {"path": "tests.engine.six:Holder", "instrument": "CL", "roll": "volume"}
     rover = {"path": "tests.engine.six:Rover"}

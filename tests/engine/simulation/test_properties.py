@@ -35,7 +35,11 @@ THROUGH = "slippage: {limit_fills: on_trade_through}"
 NEXT_OPEN = "fills: {market: next_open}"
 
 every_seed = settings(deadline=None, database=None, max_examples=60)
-every_kind = pytest.mark.parametrize("kind", KINDS)
+SAMPLE = {"market", "limit", "stop_market", "trailing_stop_market"}
+every_kind = pytest.mark.parametrize(
+    "kind", [one if one in SAMPLE else pytest.param(one, marks=pytest.mark.long) for one in KINDS]
+)
+"""All kinds in the long suite, a sample in every run."""
 
 
 class Fill(NamedTuple):

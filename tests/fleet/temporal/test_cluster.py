@@ -175,6 +175,7 @@ def test_an_error_in_a_worker_ends_the_scan_in_one_line(scan, small, monkeypatch
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.long
 def test_workflows_do_the_same_again_over_their_own_history(cluster, scan, small):
     result = scan(small())
     runner = SandboxedWorkflowRunner(restrictions=RESTRICTIONS)
