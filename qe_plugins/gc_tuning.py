@@ -13,12 +13,17 @@ second model call, and takes a fifth of a scan's processor time."""
 
 @contextmanager
 def relaxed_gc() -> Iterator[None]:
-    """Collect only objects created inside the context, and many at a time."""
-    usual = gc.get_threshold()
-    gc.freeze()
+    """Collect only objects created inside the context, and many at a time.
+
+    Objects that the caller has frozen stay frozen, and no others are.
+    """
+    usual, frozen = gc.get_threshold(), gc.get_freeze_count()
+    if not frozen:
+        gc.freeze()
     gc.set_threshold(YOUNG, *usual[1:])
     try:
         yield
     finally:
         gc.set_threshold(*usual)
-        gc.unfreeze()
+        if not frozen:
+            gc.unfreeze()

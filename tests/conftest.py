@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -40,6 +41,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no market data at {folder}")
     return folder
+
+
+def pytest_collection_finish() -> None:
+    """Let no run collect the modules of all tests again: each begins with a collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -9,6 +9,15 @@ import pytest
 from qe_plugins.gc_tuning import YOUNG, relaxed_gc
 
 
+@pytest.fixture
+def nothing_frozen():
+    """Unfreeze what the test session has frozen, until the test has ended."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("nothing_frozen")
 def test_the_collector_is_as_before_when_it_ends():
     usual = gc.get_threshold()
     with relaxed_gc():
@@ -25,3 +34,13 @@ def test_what_fails_leaves_it_so_too():
         raise ValueError("broken")
 
     assert gc.get_threshold() == usual
+
+
+def test_what_the_caller_has_frozen_stays_frozen():
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    with relaxed_gc():
+        created = [[] for _ in range(100)]
+
+    assert len(created) == 100
+    assert gc.get_freeze_count() == frozen
