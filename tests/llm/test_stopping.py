@@ -148,10 +148,10 @@ SLEEPY = """
 import asyncio, sys, uvloop
 sys.path.insert(0, ".")
 from tests.llm.asks import ask_all, client, request
-from qe_plugins.llm.client import Settings
+from qe_plugins.llm.client.client import ClientSettings
 
 async def main(url):
-    settings = Settings(timeout=3.0, backoff=0.01, hedge_share=0.2, hedge_least=0.5)
+    settings = ClientSettings(timeout=3.0, backoff=0.01, hedge_share=0.2, hedge_least=0.5)
     async with client(url, both=False, settings=settings) as asking:
         settled = await ask_all(asking, [request(n) for n in range(20)])
         print(sum(one.failure is None for one in settled), asking.stats.sent)
@@ -167,6 +167,7 @@ def test_a_process_that_was_suspended_reads_what_has_arrived(tmp_path):
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             until = time.monotonic() + 300
             while _busy(url) < 20 and time.monotonic() < until:
+                assert process.poll() is None
                 time.sleep(0.02)
             os.kill(process.pid, signal.SIGSTOP)
             while len(bill.paid(path)) < 20 and time.monotonic() < until:

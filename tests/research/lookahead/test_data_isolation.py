@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="means of Linux"
 
 READ = """
 import sys
-from qe_plugins.research.lookahead.hiding import hide
+from qe_plugins.research.lookahead.data_isolation import hide
 
 hidden = hide([(sys.argv[1], sys.argv[2])])
 import polars as pl
