@@ -47,7 +47,8 @@ def stopped(process: subprocess.Popen[str], number: int, after: float) -> str | 
     process.send_signal(number)
     said, errors = process.communicate(timeout=30)
     took = time.monotonic() - at
-    if process.returncode == 0:  # the signal came when the result was in place already
+    ended = process.returncode == -number and said  # while the interpreter was being finalized
+    if process.returncode == 0 or ended:  # the signal came when the result was in place already
         return None
     assert (process.returncode, said) == (130, ""), errors
     assert took < SOON, f"took {took:.2f} s"
