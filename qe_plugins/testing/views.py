@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model import Bar
 
 
-class TestAccount:
+class FixedAccount:
     """An account with the equity that a test sets. `missing` is a contract without a price."""
 
     def __init__(self, equity: float | str | Decimal, missing: str = "") -> None:
@@ -42,7 +42,7 @@ class TestAccount:
         return self.equity_at_least(amount)
 
 
-class TestHistory:
+class FixedHistory:
     """The closed bars that a test passes, oldest first."""
 
     def __init__(self, bars: tuple[Bar, ...]) -> None:
@@ -55,12 +55,12 @@ class TestHistory:
 
 
 @pytest.fixture
-def qe_account() -> Callable[..., TestAccount]:
+def qe_account() -> Callable[..., FixedAccount]:
     """Return a function that builds an account from its equity: `qe_account(100_000)`."""
-    return TestAccount
+    return FixedAccount
 
 
 @pytest.fixture
-def qe_history() -> Callable[..., TestHistory]:
+def qe_history() -> Callable[..., FixedHistory]:
     """Return a function that builds a history of bars, oldest first: `qe_history(*bars)`."""
-    return lambda *bars: TestHistory(bars)
+    return lambda *bars: FixedHistory(bars)

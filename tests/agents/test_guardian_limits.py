@@ -12,7 +12,7 @@ import pytest
 from agents.guardian_limits import GuardianLimits, GuardianLimitsConfig
 from qe_plugins import OrderRequest, Posture
 from qe_plugins.testing.market import nanoseconds
-from qe_plugins.testing.views import TestAccount
+from qe_plugins.testing.views import FixedAccount
 
 Orders = Callable[..., OrderRequest]
 
@@ -22,11 +22,11 @@ class Office:
 
     def __init__(self, desk: Any, order: Orders, contract: Any) -> None:
         self.desk, self.order, self.contract = desk, order, contract
-        self.account = TestAccount(100_000)
+        self.account = FixedAccount(100_000)
 
     def open(self, equity: float) -> None:
         """Open a session with so much equity."""
-        self.account = TestAccount(equity)
+        self.account = FixedAccount(equity)
         [answer] = self.desk.call("session_opened", account=self.account)
         assert answer.error is None
 
@@ -149,21 +149,21 @@ def test_how_long_before_the_break_is_a_setting(hire: Any) -> None:
 
 def test_the_daily_loss_ends_the_day(hire: Any) -> None:
     office = hire()
-    office.account = TestAccount(99_750)
+    office.account = FixedAccount(99_750)
 
     assert office.refusal() == "lost 250.00 this session, the limit is 250"
 
 
 def test_a_cent_short_of_the_daily_loss_is_not_yet_enough(hire: Any) -> None:
     office = hire()
-    office.account = TestAccount(99_750.01)
+    office.account = FixedAccount(99_750.01)
 
     assert office.refusal() is None
 
 
 def test_the_next_session_starts_from_what_the_account_is_worth_then(hire: Any) -> None:
     office = hire()
-    office.account = TestAccount(99_000)
+    office.account = FixedAccount(99_000)
     assert office.refusal() is not None
 
     office.open(99_000)
@@ -183,7 +183,7 @@ def test_a_session_that_opens_with_a_position_of_no_known_price_leaves_nothing_t
     hire: Any,
 ) -> None:
     office = hire()
-    office.desk.call("session_opened", account=TestAccount(100_000, missing="MESH24.XCME"))
+    office.desk.call("session_opened", account=FixedAccount(100_000, missing="MESH24.XCME"))
 
     with pytest.raises(LookupError, match="no session has opened"):
         office.refusal()
@@ -191,7 +191,7 @@ def test_a_session_that_opens_with_a_position_of_no_known_price_leaves_nothing_t
 
 def test_an_open_position_without_a_price_is_an_exception_and_so_a_veto(hire: Any) -> None:
     office = hire()
-    office.account = TestAccount(100_000, missing="MESH24.XCME")
+    office.account = FixedAccount(100_000, missing="MESH24.XCME")
 
     with pytest.raises(LookupError, match=r"no price for MESH24\.XCME"):
         office.refusal()
