@@ -32,7 +32,7 @@ def provider_and_model(fleet: Fleet, level: Level, prices: PriceList) -> tuple[s
     return (terms.provider, model) if fleet.provider == "models" else (NAME, MODEL)
 
 
-def refuse_missing_keys(fleet: Fleet) -> None:
+def refuse_unusable_providers(fleet: Fleet) -> None:
     """Raise ModelError where a provider of a fleet has no key, ConfigError for a foreign host."""
     known = price_list()
     for name, where in addresses(fleet).items():

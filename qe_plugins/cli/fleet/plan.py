@@ -12,6 +12,7 @@ import click
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
+    from qe_plugins.fleet.loader import LoadedFleet
     from qe_plugins.fleet.scan.estimate import ScanPlan
 
 AMOUNTS = ("now", "cheap", "peak", "cached")
@@ -29,6 +30,18 @@ OVERRIDES = click.option(
     metavar="KEY=VALUE",
     help="Override a value of the file, such as ranks.worker.count=10. Repeatable.",
 )
+PROVIDER = click.option(
+    "--provider",
+    type=click.Choice(["offline", "models"]),
+    help="Who answers: rules, or the models of CONFIG.  [default: what CONFIG says]",
+)
+
+
+def load_fleet(config: Path, overrides: tuple[str, ...], provider: str | None) -> LoadedFleet:
+    """Return the fleet of a file with overrides, where `--provider` counts last."""
+    from qe_plugins.fleet.loader import load
+
+    return load(config, (*overrides, f"provider={provider}") if provider else overrides)
 
 
 @click.command()

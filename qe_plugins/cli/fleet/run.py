@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from qe_plugins.cli.fleet.plan import FILE, OVERRIDES
+from qe_plugins.cli.fleet.plan import FILE, OVERRIDES, PROVIDER, load_fleet
 from qe_plugins.cli.fleet.scan import NO_QUORUM
 from qe_plugins.cli.output import dollars
 
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 @click.command()
 @FILE
 @OVERRIDES
-@click.option(
-    "--provider",
-    type=click.Choice(["offline", "models"]),
-    help="Who answers: rules, or the models of CONFIG.  [default: what CONFIG says]",
-)
+@PROVIDER
 @click.option("--times", type=click.IntRange(min=1), help="Stop after this many scans.")
 @click.option("--now", "at_once", is_flag=True, help="Do not wait for the first tick.")
 @click.option(
@@ -50,15 +46,13 @@ def run(
     resumed; a second signal ends at once.
     """
     from qe_plugins.cli.fleet.live import watch
-    from qe_plugins.fleet.loader import load
-    from qe_plugins.fleet.rank_models import refuse_missing_keys
+    from qe_plugins.fleet.rank_models import refuse_unusable_providers
     from qe_plugins.fleet.scan import lifecycle
     from qe_plugins.fleet.schedule.scheduler import Scheduler
     from qe_plugins.fleet.shutdown import on_signals
 
-    chosen = (*overrides, f"provider={provider}") if provider else overrides
-    loaded = load(config, chosen)
-    refuse_missing_keys(loaded.fleet)
+    loaded = load_fleet(config, overrides, provider)
+    refuse_unusable_providers(loaded.fleet)
     _log_to_standard_error()
     with on_signals() as stop:
 

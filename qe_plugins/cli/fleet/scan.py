@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.fleet.plan import FILE, OVERRIDES
+from qe_plugins.cli.fleet.plan import FILE, OVERRIDES, PROVIDER, load_fleet
 from qe_plugins.cli.fleet.temporal import cluster, cluster_options, refuse_missing_extra
 from qe_plugins.cli.output import dollars, echo, json_option, print_json
 
@@ -25,11 +25,7 @@ NO_QUORUM = 1
 @click.command()
 @FILE
 @OVERRIDES
-@click.option(
-    "--provider",
-    type=click.Choice(["offline", "models"]),
-    help="Who answers: rules, or the models of CONFIG.  [default: what CONFIG says]",
-)
+@PROVIDER
 @click.option(
     "--engine",
     type=click.Choice(["local", "temporal"]),
@@ -50,12 +46,10 @@ def scan(
     as_json: bool,
 ) -> None:
     """Run one scan of CONFIG's tree, and print its result."""
-    from qe_plugins.fleet.loader import load
     from qe_plugins.fleet.scan import timings
     from qe_plugins.fleet.tasks import snapshot_process
 
-    chosen = (*overrides, f"provider={provider}") if provider else overrides
-    loaded = load(config, chosen)
+    loaded = load_fleet(config, overrides, provider)
     where = _reach_cluster(address, namespace, queue) if engine == "temporal" else None
     reader = snapshot_process.reader(loaded)  # reads while the rest is imported
     from qe_plugins.fleet.scan import lifecycle

@@ -26,7 +26,7 @@ from qe_plugins.fleet.rank_models import (
     addresses,
     provider_and_model,
     providers,
-    refuse_missing_keys,
+    refuse_unusable_providers,
 )
 from qe_plugins.fleet.scan import in_doubt, store, timings
 from qe_plugins.fleet.scan.outcome import NodeOutcome, ScanResult
@@ -37,9 +37,10 @@ from qe_plugins.fleet.scan.store import Engine, ParentDecision, ScanDescription,
 from qe_plugins.fleet.scan.watchers import Watcher, import_ahead, run_until_stopped, with_watcher
 from qe_plugins.fleet.settings import Calls, Fleet
 from qe_plugins.fleet.shutdown import Stopped, StopRequest
+from qe_plugins.fleet.tasks import snapshot_process
 from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
-from qe_plugins.fleet.tasks.snapshot_process import LARGE, SnapshotReader, import_worker_sdk
-from qe_plugins.fleet.tree import Level, Node, tree_of
+from qe_plugins.fleet.tasks.snapshot_process import SnapshotReader, import_worker_sdk
+from qe_plugins.fleet.tree import Level, Node
 from qe_plugins.llm.client.client import Client, ClientSettings
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.pricing.price_list import price_list
@@ -68,12 +69,12 @@ def begin(
     `reader` is a process that was started earlier to read the market; it is ended here. Raises
     FleetError where a coordinator has fewer tasks than workers, ModelError where a key is missing.
     """
-    with reader or nullcontext():
-        return _begin(loaded, engine, reader)
+    with reader or snapshot_process.reader(loaded) or nullcontext() as reading:
+        return _begin(loaded, engine, reading)
 
 
 def _begin(loaded: LoadedFleet, engine: Engine, reader: SnapshotReader | None) -> Scan:
-    refuse_missing_keys(loaded.fleet)
+    refuse_unusable_providers(loaded.fleet)
     with store.staging() as folder:
         market = _load_market(loaded, folder, reader)
         timings.mark("market")
@@ -93,10 +94,9 @@ def _load_market(
     loaded: LoadedFleet, folder: Path, reader: SnapshotReader | None
 ) -> MarketSnapshot:
     """Return the market, saved in `folder`; for a large fleet another process reads it."""
-    if tree_of(loaded.fleet).size > LARGE:
-        with reader or SnapshotReader(loaded) as reading:
-            import_worker_sdk(loaded.fleet)
-            reading.save(folder)
+    if reader is not None:
+        import_worker_sdk(loaded.fleet)
+        reader.save(folder)
         return MarketSnapshot.load(folder)
     from qe_plugins.fleet.tasks import snapshot_loader
 

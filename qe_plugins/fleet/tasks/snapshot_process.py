@@ -18,7 +18,7 @@ from qe_plugins.child_processes import end_with_parent
 from qe_plugins.config.schema import DataSettings
 from qe_plugins.errors import DataError
 from qe_plugins.fleet.loader import LoadedFleet
-from qe_plugins.fleet.rank_models import provider_and_model, providers, refuse_missing_keys
+from qe_plugins.fleet.rank_models import provider_and_model, providers, refuse_unusable_providers
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tree import Level, tree_of
 from qe_plugins.llm.pricing.price_list import price_list
@@ -48,7 +48,8 @@ class SnapshotReader:
 
     def __exit__(self, *_: object) -> None:
         """End the process, whether or not the data has been read: no exit would wait for it."""
-        self._kill()
+        for process in list((self._pool._processes or {}).values()):
+            process.kill()
         self._pool.shutdown()
 
     def save(self, folder: Path) -> None:
@@ -57,23 +58,14 @@ class SnapshotReader:
         Raises DataError as `open_market` does, and where the process has died.
         """
         try:
-            with self._pool:
-                try:
-                    self._reading.result()
-                    self._pool.submit(_save_snapshot, folder).result()
-                except KeyboardInterrupt:
-                    self._kill()  # otherwise leaving the pool would wait for the read
-                    raise
+            self._reading.result()
+            self._pool.submit(_save_snapshot, folder).result()
         except BrokenProcessPool as error:
             raise DataError(
                 "the process that reads the market data has died.",
                 where=self._loaded.where("data"),
                 hint="Check whether there was enough memory.",
             ) from error
-
-    def _kill(self) -> None:
-        for process in list((self._pool._processes or {}).values()):
-            process.kill()
 
 
 def reader(loaded: LoadedFleet) -> SnapshotReader | None:
@@ -83,7 +75,7 @@ def reader(loaded: LoadedFleet) -> SnapshotReader | None:
     """
     if tree_of(loaded.fleet).size <= LARGE:
         return None
-    refuse_missing_keys(loaded.fleet)
+    refuse_unusable_providers(loaded.fleet)
     return SnapshotReader(loaded)
 
 
