@@ -42,6 +42,11 @@ VIEWS = {
         ),
         "Orders that guardians vetoed, with the plugin and the reason.",
     ),
+    "halts": Listing(
+        (FactKind.HALT, FactKind.RESUME),
+        ("time", "fact", "source", "by", "reason"),
+        "Halts and their ends, with who or what set them and why.",
+    ),
     "orders": Listing(
         (FactKind.ORDER,),
         (
@@ -109,7 +114,10 @@ LINE_COLUMNS = {
     FactKind.SIGNAL: ("side", "confidence", "entry", "stop", "target", "reason"),
     FactKind.SIZE: ("contracts", "reason"),
     FactKind.VETO: ("plugin", "reason"),
+    FactKind.HALT: ("reason", "by"),
+    FactKind.RESUME: ("reason", "by"),
     FactKind.ORDER: ("side", "quantity", "type", "price", "trigger", "status", "reason"),
+    FactKind.OUTCOME: ("status", "reason"),
     FactKind.FILL: ("side", "quantity", "price", "commission"),
     FactKind.TRADE: ("side", "quantity", "entry", "exit", "pnl", "commissions", "currency"),
     FactKind.ROLL: ("contracts", "before", "after", "prices", "outcome", "reason"),

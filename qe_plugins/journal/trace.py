@@ -11,7 +11,7 @@ from qe_plugins.errors import JournalError
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.lookup import resolve_prefix
 
-BESIDE = {FactKind.SIZE, FactKind.VETO, FactKind.FAILURE, FactKind.FILL}
+BESIDE = {FactKind.SIZE, FactKind.VETO, FactKind.OUTCOME, FactKind.FAILURE, FactKind.FILL}
 """Kinds that cause nothing in the chain and are shown below their cause."""
 
 type Effects = Mapping[str | None, Sequence[Fact]]
