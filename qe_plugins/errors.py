@@ -9,6 +9,7 @@ QeError                 anything a user can fix; `qe` prints one line and exits 
 ├── FleetError          a scan: unknown, not finished, or a message out of order
 ├── ModelError          a model or provider: unknown, without a price, without a key
 │   └── ReplayMiss      a replay of a request that was never answered
+├── Halted                trading is halted: nothing new is sent until a person resumes
 ├── ReportError         a run's folder: already there, missing, or with an ambiguous name
 └── RunError            a run that started and could not finish; exits with 1
     ├── PluginFailures plugins raised more often than `plugins.max_failures` allows
@@ -87,6 +88,10 @@ class ReplayMiss(ModelError):  # noqa: N818 - the words of the trade, not *Error
 
 class FleetError(QeError):
     """A scan is unknown or not finished, or a message is out of its sender's order."""
+
+
+class Halted(QeError):  # noqa: N818 - a state, not a mistake
+    """Trading is halted: no order adds risk and no model is called, until a person resumes."""
 
 
 class ReportError(QeError):

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from qe_plugins.engine.accounting.plugin_account import Account
     from qe_plugins.engine.recording.recorder import Recorder
     from qe_plugins.engine.signals.history import History
+    from qe_plugins.halt.latch import HaltLatch
     from qe_plugins.plugins import HookResult, PluginManager
 
 VETO = ExecAlgorithmId("VETO")
+HALT = "halt"
+"""The name of the rule that the halt latch is."""
 
 CHANGED_FIELDS = {
     "emulation_trigger",
@@ -45,7 +48,8 @@ class OrderGate:
     more than `timeout` seconds or has another type, and on a Veto without a reason.
 
     The gate itself checks the posture: a halt or an expired posture allows no new risk, whatever
-    its source and whether or not a guardian is active.
+    its source and whether or not a guardian is active. So does the halt `latch`, which a session
+    has and a backtest has not.
     """
 
     def __init__(
@@ -59,7 +63,9 @@ class OrderGate:
         account: Account,
         history: History,
         instruments: Mapping[str, Any],
+        latch: HaltLatch | None = None,
     ) -> None:
+        self._latch = latch
         self._veto_order = plugins.caller("veto_order")
         self._recorder, self._timeout = recorder, timeout
         self._instruments = instruments
@@ -72,8 +78,10 @@ class OrderGate:
         self.posture = posture
 
     def refusals(self, component: Any, request: OrderRequest) -> list[OrderRefusal]:
-        """Check an order that adds risk by the posture and every guardian; record each refusal."""
+        """Check an order that adds risk by latch, posture and guardians; record each refusal."""
         found: list[OrderRefusal] = []
+        if self._latch is not None and (halt := self._latch.read()) is not None:
+            found.append((HALT, writable(halt.line)))
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
             found.append(("posture", writable(reason)))
         if self._veto_order is not None:

@@ -107,7 +107,10 @@ def _add_components(
         "exec_algorithms": engine.add_exec_algorithm,
     }
     for component in prepared.components:
-        add[component.section](_construct(component, context, prepared))
+        instance = _construct(component, context, prepared)
+        if component.section == "strategies":
+            context.strategies.append(instance)
+        add[component.section](instance)
     return pipeline
 
 

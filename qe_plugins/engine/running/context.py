@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.running.availability import AvailableData
     from qe_plugins.engine.simulation.order_queue import OrderQueue
     from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
+    from qe_plugins.halt.latch import HaltLatch
     from qe_plugins.plugins import PluginManager
 
 BAR_HOOKS = ("contribute_signals", "session_closed")
@@ -66,7 +67,8 @@ class RunContext:
 
     `engine` must have its instruments already. `front_bar_types` are the bar types of fronts that
     the engine must process itself, since a component subscribed to them; a strategy on a root
-    receives its front's bars from its `FrontState`.
+    receives its front's bars from its `FrontState`. A session has a halt `latch`. `strategies` are
+    the hosted ones, in the order of the configuration.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class RunContext:
         available_data: AvailableData,
         terms: dict[str, ContractTerms],
         recorder: Recorder | None = None,
+        latch: HaltLatch | None = None,
     ) -> None:
         self.cache: Any = engine.cache
         self.balance = Balance(
@@ -91,6 +94,7 @@ class RunContext:
         self.veto_algorithm = VetoAlgorithm(self.exception_trap.deferred)
         self.recorder.failures.most = config.max_failures
         self.observers = Observers(plugins, self.recorder.failures)
+        self.strategies: list[Any] = []
         self.fronts: dict[str, Front] = {}
         self.front_states: list[FrontState] = []
         self.front_bar_types: set[str] = set()
@@ -125,6 +129,7 @@ class RunContext:
             account=self.account,
             history=self.history,
             instruments=self.instruments,
+            latch=latch,
         )
         self.sent_orders = SentOrders(self.cache)
         self.queue: OrderQueue | None = None

@@ -99,6 +99,15 @@ class OrderQueue(ExecutionAlgorithm):
         orders = [one.order for one in self._waiting.get(contract, ())]
         return [order for order in orders if order.strategy_id == strategy]
 
+    def all_waiting(self) -> list[Any]:
+        """Return every waiting order."""
+        return [one.order for waiting in self._waiting.values() for one in waiting]
+
+    def discard(self, client_order_id: Any) -> None:
+        """Drop a waiting order: it is never sent."""
+        for waiting in self._waiting.values():
+            waiting[:] = [one for one in waiting if one.order.client_order_id != client_order_id]
+
     def hold(self, order: Any, send: Callable[[], None]) -> None:
         """Hold an order that the engine does not have yet; `send` is called when it can trade."""
         self._hold([order], send)

@@ -1,0 +1,83 @@
+"""When a halt is noticed: cancel what could still add risk, and leave what closes positions."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.model import OrderSide
+
+from qe_plugins.engine.risk.order_request import STOPS, leaves_of, net, unfinished
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.running.context import RunContext
+
+LOG = logging.getLogger(__name__)
+
+
+def cancel_entries(context: RunContext) -> list[str]:
+    """Cancel every order that could add risk; return their client order ids.
+
+    Orders that wait count too: queued, emulated or on their way. An order against its strategy's
+    position stays, since it may be the only stop; one that is larger than the position, and so
+    would reverse it, is cancelled only where a stop for the whole position stays. An exit is
+    cancelled with its entry where nothing of that has filled.
+    """
+    orders = _unfinished(context)
+    positions = list(context.cache.positions_open())
+    cancelled: dict[Any, Any] = {}
+    for order in orders.values():
+        parent = orders.get(order.parent_order_id)
+        if parent is not None and not parent.filled_qty.as_decimal():
+            continue  # with its parent, below
+        mine = [one for one in positions if _owner(one) == _owner(order)]
+        if _adds_risk(order, net(mine), orders.values()):
+            cancelled[order.client_order_id] = order
+    for order in orders.values():
+        if order.parent_order_id in cancelled and order.client_order_id not in cancelled:
+            parent = cancelled[order.parent_order_id]
+            if not parent.filled_qty.as_decimal():
+                cancelled[order.client_order_id] = order
+    for order in cancelled.values():
+        _cancel(context, order)
+    return [name.value for name in cancelled]
+
+
+def _unfinished(context: RunContext) -> dict[Any, Any]:
+    found = unfinished(context.cache, context.sent_orders.in_flight())
+    if context.queue is not None:
+        found |= {one.client_order_id: one for one in context.queue.all_waiting()}
+    return {name: one for name, one in found.items() if not one.is_closed}
+
+
+def _adds_risk(order: Any, held: Any, orders: Any) -> bool:
+    closes = order.side == (OrderSide.SELL if held > 0 else OrderSide.BUY)
+    if not held or not closes:
+        return True
+    if leaves_of(order) <= abs(held):
+        return False
+    protected = any(
+        one is not order
+        and _owner(one) == _owner(order)
+        and (one.side, one.order_type in STOPS) == (order.side, True)
+        and leaves_of(one) == abs(held)
+        for one in orders
+    )
+    if not protected:
+        LOG.warning("halt: %s stays, the position has no other stop", order.client_order_id)
+    return protected
+
+
+def _cancel(context: RunContext, order: Any) -> None:
+    """Cancel an order wherever it is; orders that the engine does not have yet are dropped."""
+    if context.queue is not None:
+        context.queue.discard(order.client_order_id)
+    cached = context.cache.order(order.client_order_id)
+    if cached is not None and not cached.is_closed:
+        for trader in context.strategies:
+            if trader.strategy_id == order.strategy_id:
+                trader.cancel_order(order.client_order_id)
+
+
+def _owner(one: Any) -> tuple[Any, Any]:
+    return one.strategy_id, one.instrument_id
