@@ -164,6 +164,12 @@ class HaltLatch:
         return Halt(reason=reason, source=UNREADABLE, since=since)
 
 
+def refuse_if_halted() -> None:
+    """Raise Halted while the latch of the state folder is set."""
+    if (halt := HaltLatch.at_home().read()) is not None:
+        raise halt.error()
+
+
 def utc(at: datetime) -> str:
     """Return a time as `2026-01-02 14:31:00 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -41,16 +41,18 @@ def run(
     """Scan CONFIG by its schedule, until stopped.
 
     The ticks of `schedule:` are in UTC. Scans never overlap: a tick that passes during a scan is
-    missed. An unfinished scan is resumed first. Once the day's budget is used up, the next scan is
-    after midnight UTC. On SIGINT and SIGTERM calls in flight are finished and the scan can be
-    resumed; a second signal ends at once.
+    missed, and one while trading is halted is skipped. An unfinished scan is resumed first. Once
+    the day's budget is used up, the next scan is after midnight UTC. On SIGINT and SIGTERM calls in
+    flight are finished and the scan can be resumed; a second signal ends at once.
     """
     from qe_plugins.cli.fleet.live import watch
     from qe_plugins.fleet.rank_models import refuse_unusable_providers
     from qe_plugins.fleet.scan import lifecycle
     from qe_plugins.fleet.schedule.scheduler import Scheduler
     from qe_plugins.fleet.shutdown import on_signals
+    from qe_plugins.halt.latch import refuse_if_halted
 
+    refuse_if_halted()
     loaded = load_fleet(config, overrides, provider)
     refuse_unusable_providers(loaded.fleet)
     _log_to_standard_error()
@@ -60,10 +62,11 @@ def run(
             return lifecycle.run(begun, watch=watch, stop=stop)
 
         no_quorum = False
-        for ended in Scheduler(loaded, scan, stop).scans(times, at_once=at_once):
+        scheduler = Scheduler(loaded, scan, stop)
+        for ended in scheduler.scans(times, at_once=at_once):
             click.echo(_scan_json(ended) if as_json else _scan_line(ended))
             no_quorum = no_quorum or not ended.result.quorum
-    if times is not None and no_quorum and not stop.requested:
+    if times is not None and (no_quorum or scheduler.skipped) and not stop.requested:
         raise SystemExit(NO_QUORUM)
 
 

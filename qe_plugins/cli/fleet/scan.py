@@ -104,6 +104,7 @@ def _run_and_print(
 ) -> None:
     from qe_plugins.cli.fleet import temporal
     from qe_plugins.cli.fleet.live import watch
+    from qe_plugins.errors import Halted
     from qe_plugins.fleet.scan import lifecycle, timings
     from qe_plugins.fleet.shutdown import Stopped, on_signals
 
@@ -117,6 +118,9 @@ def _run_and_print(
                 again = "replay" if replay else "resume"
                 echo(f"stopped: `qe fleet {again} {begun.scan_id}` continues it", err=True)
                 raise SystemExit(INTERRUPTED) from None
+            except Halted:
+                echo(f"stopped: `qe fleet resume {begun.scan_id}` continues it", err=True)
+                raise
     if as_json:
         print_json(result)
     else:

@@ -17,7 +17,7 @@ import msgspec
 from qe_plugins import gc_tuning
 from qe_plugins.config.decoder import Decoder
 from qe_plugins.config.yaml_reader import dump, parse
-from qe_plugins.errors import FleetError, QeError
+from qe_plugins.errors import FleetError, Halted, QeError
 from qe_plugins.fleet import open_files
 from qe_plugins.fleet.loader import CURRENCY, LoadedFleet
 from qe_plugins.fleet.messaging.outbox import Outbox
@@ -41,6 +41,7 @@ from qe_plugins.fleet.tasks import snapshot_process
 from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 from qe_plugins.fleet.tasks.snapshot_process import SnapshotReader, import_worker_sdk
 from qe_plugins.fleet.tree import Level, Node
+from qe_plugins.halt.latch import refuse_if_halted
 from qe_plugins.llm.client.client import Client, ClientSettings
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.pricing.price_list import price_list
@@ -67,13 +68,15 @@ def begin(
     """Return a new scan; its folder is complete before the first call.
 
     `reader` is a process that was started earlier to read the market; it is ended here. Raises
-    FleetError where a coordinator has fewer tasks than workers, ModelError where a key is missing.
+    FleetError where a coordinator has fewer tasks than workers, ModelError where a key is missing,
+    Halted while trading is halted.
     """
     with reader or snapshot_process.reader(loaded) or nullcontext() as reading:
         return _begin(loaded, engine, reading)
 
 
 def _begin(loaded: LoadedFleet, engine: Engine, reader: SnapshotReader | None) -> Scan:
+    refuse_if_halted()
     refuse_unusable_providers(loaded.fleet)
     with store.staging() as folder:
         market = _load_market(loaded, folder, reader)
@@ -127,8 +130,11 @@ def run(
     """Run a scan to its end and return its result; a replay makes no call and writes nothing.
 
     Raises ReplayMiss where a replay lacks an answer, ModelError where a key or a price is missing,
-    FleetError where another process runs it, and Stopped once `stop` is requested.
+    FleetError where another process runs it, Stopped once `stop` is requested, and Halted once
+    trading is halted.
     """
+    if not replay:
+        refuse_if_halted()
     with nullcontext() if replay else scan.folder.exclusive():
         if not replay:
             in_doubt.settle_previous(scan)
@@ -228,7 +234,9 @@ async def _run_tree(
             try:
                 ahead = None if replay else import_ahead
                 async with with_watcher(watch, runner, client), with_watcher(ahead, runner, client):
-                    await run_until_stopped(runner, stop or StopRequest())
+                    await run_until_stopped(
+                        runner, stop or StopRequest(), None if replay else client.latch
+                    )
                     seconds = runner.seconds()
             except (Stopped, QeError) as error:
                 await _drain_in_flight(client, error)
@@ -242,8 +250,8 @@ async def _run_tree(
 
 
 async def _drain_in_flight(client: Client, error: Exception) -> None:
-    """Wait for the calls in flight, which are paid for, after a stop or a halted provider."""
-    if not isinstance(error, Stopped) and client.halt is None:
+    """Wait for the calls in flight, which are paid for, where none of them failed the scan."""
+    if not isinstance(error, Stopped | Halted) and client.halt is None:
         return
     LOG.warning("stopping once %d calls in flight have ended", client.stats.in_flight)
     await client.drain()

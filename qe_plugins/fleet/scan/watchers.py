@@ -11,6 +11,7 @@ from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.fleet.scan.runner import ScanRunner
 from qe_plugins.fleet.shutdown import Stopped, StopRequest
 from qe_plugins.fleet.tasks.snapshot_process import import_other_sdks
+from qe_plugins.halt.latch import Halt, HaltLatch
 from qe_plugins.llm.client.client import Client
 
 type Watcher = Callable[[ScanRunner, Client], Coroutine[Any, Any, None]]
@@ -44,14 +45,33 @@ async def import_ahead(runner: ScanRunner, client: Client) -> None:
     import_other_sdks(runner.fleet)
 
 
-async def run_until_stopped(runner: ScanRunner, stop: StopRequest) -> NodeOutcome:
-    """Return the desk's outcome. Raises Stopped on request; calls in flight are not cancelled."""
+async def run_until_stopped(
+    runner: ScanRunner, stop: StopRequest, latch: HaltLatch | None = None
+) -> NodeOutcome:
+    """Return the desk's outcome. Raises Stopped on request, and Halted once `latch` is set.
+
+    Calls in flight are not cancelled.
+    """
     loop, work = asyncio.get_running_loop(), asyncio.create_task(runner.run())
+    halts: list[Halt] = []
+    watching = asyncio.create_task(_cancel_when_halted(work, latch, halts)) if latch else None
     try:
         with stop.notifies(lambda: loop.call_soon_threadsafe(work.cancel)):
             return await work
     except asyncio.CancelledError:
         work.cancel()
-        if not stop.requested:
+        if not stop.requested and not halts:
             raise
-    raise Stopped
+    finally:
+        if watching is not None:
+            watching.cancel()
+    raise Stopped if stop.requested else halts[0].error()
+
+
+async def _cancel_when_halted(
+    work: asyncio.Task[NodeOutcome], latch: HaltLatch, halts: list[Halt]
+) -> None:
+    while (halt := latch.read()) is None:
+        await asyncio.sleep(POLL_INTERVAL)
+    halts.append(halt)
+    work.cancel()

@@ -18,7 +18,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from qe_plugins import state_dir
-from qe_plugins.errors import ConfigError, FleetError, ModelError, QeError
+from qe_plugins.errors import ConfigError, FleetError, Halted, ModelError, QeError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.fleet.scan.lifecycle import Scan
@@ -26,6 +26,7 @@ from qe_plugins.fleet.scan.outcome import ScanResult
 from qe_plugins.fleet.scan.store import ScanFolder
 from qe_plugins.fleet.schedule.clock import Clock, WallClock, midnight_after, next_tick, passed
 from qe_plugins.fleet.shutdown import Stopped, StopRequest
+from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.safe_text import in_words, one_line
 
 LOG = logging.getLogger(__name__)
@@ -50,7 +51,10 @@ class ScheduledScan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scheduler:
-    """Runs the scans of one fleet by its schedule, until `stop` is requested."""
+    """Runs the scans of one fleet by its schedule, until `stop` is requested.
+
+    Ticks that pass while trading is halted are skipped; `skipped` counts them.
+    """
 
     def __init__(
         self, loaded: LoadedFleet, run: Run, stop: StopRequest, *, clock: Clock | None = None
@@ -58,7 +62,8 @@ class Scheduler:
         self._loaded, self._run, self._stop = loaded, run, stop
         self._name, self._every = loaded.fleet.name, loaded.fleet.schedule.every
         self._clock = clock or WallClock()
-        self._failed = 0
+        self._failed = self.skipped = 0
+        self._latch = HaltLatch.at_home()
         self._gave_up: set[str] = set()
         self._over_budget_on: date | None = None
 
@@ -72,7 +77,8 @@ class Scheduler:
         with self._exclusive():
             self._over_budget_on = self._last_day_over_budget()
             due = self._clock.now()
-            yield from self._resume(due)
+            if not self._is_halted("resumed"):
+                yield from self._resume(due)
             due = due if at_once else next_tick(due, self._every)
             while not self._stop.requested and (times is None or times > 0):
                 due = self._within_budget(due)
@@ -80,12 +86,24 @@ class Scheduler:
                     LOG.info("next scan at %s", _format_time(due))
                 if not self._clock.wait(due, self._stop):
                     break
+                if self._is_halted("scanned"):
+                    self.skipped += 1
+                    times = times - 1 if times is not None else times
+                    due = self._next_due()
+                    continue
                 for ended in chain(self._resume(due), self._start(due)):
                     times = times - 1 if times is not None and not ended.resumed else times
                     yield ended
                 due = self._next_due()
         if self._stop.requested:
             LOG.info("stopped")
+
+    def _is_halted(self, what: str) -> bool:
+        """Return whether trading is halted, and log that nothing is done about it."""
+        halt = self._latch.read()
+        if halt is not None:
+            LOG.warning("nothing is %s: %s", what, halt.line)
+        return halt is not None
 
     def _start(self, due: datetime) -> Iterator[ScheduledScan]:
         """Yield a new scan once it has ended, or nothing where it failed or was stopped."""
@@ -115,6 +133,9 @@ class Scheduler:
         try:
             result = self._run(open_scan())
         except Stopped:
+            return
+        except Halted as halted:
+            LOG.warning("the scan was stopped, and can be resumed: %s", halted)
             return
         except PERMANENT:
             raise

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.llm.client.provider_state import (
     CircuitBreaker,
     ConcurrencyLimit,
@@ -119,7 +120,9 @@ class ProviderChannel:
         stats: ClientStats,
         trouble: ProviderTrouble,
         awake: SuspensionWatch,
+        latch: HaltLatch,
     ) -> None:
+        self._latch = latch
         self.provider, self.concurrency, self.circuit = provider, concurrency, CircuitBreaker()
         self.trouble, self._suspension = trouble, awake
         self._spending, self._ledger, self._settings, self._stats = (
@@ -178,8 +181,14 @@ class ProviderChannel:
 
         An answer concludes the request in the same transaction; so does a rejection when `last`. A
         `spare` call does not wait for its budget. The caller has acquired a slot, which is released
-        when the provider is done, so that the next reservation shares a transaction with it.
+        when the provider is done, so that the next reservation shares a transaction with it. Raises
+        Halted while trading is halted, before anything is reserved.
         """
+        if (halt := self._latch.read()) is not None:
+            self.release()
+            if spare:  # the first call is on its way, and its answer is wanted
+                return CallResult(failure=Failure.BUDGET, detail=f"not sent: {halt.line}"[:LONGEST])
+            raise halt.error()
         try:
             number, attempt = await self._spending.reserve(
                 pending.key, pending.request, self._settings.timeout, wait=not spare

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from qe_plugins.errors import ModelError, ReplayMiss
+from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.llm.client.attempt import PendingRequest, ProviderChannel
 from qe_plugins.llm.client.provider_state import (
     ConcurrencyLimit,
@@ -66,7 +67,8 @@ __all__ = ["Client", "ClientSettings", "ClientStats"]
 class Client:
     """Calls models for one scan. An async context manager for one event loop and many tasks.
 
-    It closes its `providers`, but not a `ledger` that it was given.
+    It closes its `providers`, but not a `ledger` that it was given. While the `latch` is set, by
+    default that of the state folder, it makes no call.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Client:
         settings: ClientSettings | None = None,
         prices: PriceList | None = None,
         ledger: Ledger | None = None,
+        latch: HaltLatch | None = None,
     ) -> None:
+        self.latch = latch or HaltLatch.at_home()
         self.scan, self.stats = scan, ClientStats()
         self.settings = settings or ClientSettings()
         self.ledger, self._own_ledger = ledger or Ledger(), ledger is None
@@ -100,7 +104,8 @@ class Client:
         is a time of the loop's clock, after which the failure is `late`: a call not sent by then
         is never sent, and an answer to one that was is stored for other scans. Equal requests in
         progress share one answer. Raises ReplayMiss in a replay, ModelError for an unknown provider
-        or model, JournalError where the ledger cannot be written.
+        or model, JournalError where the ledger cannot be written, Halted before a
+        call while trading is halted.
         """
         if request.provider not in self._policies:
             hint = f"Opened: {', '.join(self._policies) or 'none'}."
@@ -172,6 +177,7 @@ class Client:
             self.stats,
             trouble,
             self._suspension,
+            self.latch,
         )
         return RetryPolicy(channel, self.settings, self.stats)
 

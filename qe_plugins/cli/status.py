@@ -1,0 +1,128 @@
+"""`qe status`: halted or not, the sessions that run or died, the journal, the disk."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.output import echo, json_option, print_json
+
+if TYPE_CHECKING:
+    from qe_plugins.halt.status import SeenSession
+
+PATIENCE = 3.0
+"""Seconds to wait for the journal's answer."""
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> None:
+    """Show whether trading is halted, sessions that run or died, the journal and the disk.
+
+    A session is "silent" when its process exists and its heartbeat is late. The exit code is 0
+    whatever is shown.
+    """
+    found = collect()
+    if as_json:
+        print_json(found)
+    else:
+        for line in _lines(found):
+            echo(line)
+
+
+def collect() -> dict[str, Any]:
+    """Return what `qe status --json` prints."""
+    from qe_plugins import state_dir
+    from qe_plugins.halt.latch import HaltLatch
+    from qe_plugins.halt.status import read_sessions
+
+    halt = HaltLatch.at_home().read()
+    sessions, unreadable = read_sessions()
+    folder = state_dir.state_dir()
+    return {
+        "halted": halt is not None,
+        "halt": halt,
+        "line": None if halt is None else halt.line,
+        "sessions": sessions,
+        "unreadable": unreadable,
+        "journal": _journal(),
+        "disk": {"folder": str(folder), "free_bytes": _free(folder)},
+    }
+
+
+def _journal() -> dict[str, Any]:
+    """Return whether the journal can be written; `why` is None or the error in one line."""
+    said: list[str | None] = []
+
+    def check() -> None:
+        from qe_plugins.errors import QeError
+        from qe_plugins.journal.store import Journal
+        from qe_plugins.safe_text import in_words
+
+        try:
+            Journal.check()
+            said.append(None)
+        except (QeError, OSError) as error:
+            said.append(in_words(error))
+
+    checker = threading.Thread(target=check, daemon=True)
+    checker.start()
+    checker.join(PATIENCE)
+    why = said[0] if said else f"it did not answer within {PATIENCE:g} s."
+    return {"writable": why is None, "why": why}
+
+
+def _free(folder: Path) -> int | None:
+    """Return the free bytes of the disk of a folder, or of the nearest one above that exists."""
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            return shutil.disk_usage(place).free
+    return None
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    halt = found["halt"]
+    yield f"halt      {'none' if halt is None else halt.line}"
+    for later in [] if halt is None else halt.later:
+        yield f"          {later.since:%Y-%m-%d %H:%M:%S} UTC by {later.who}: {later.reason}"
+    if not found["sessions"]:
+        yield "sessions  none"
+    for seen in found["sessions"]:
+        yield from _session_lines(seen)
+    for line in found["unreadable"]:
+        yield f"session   cannot be read: {line}"
+    journal = found["journal"]
+    yield f"journal   {'writable' if journal['writable'] else 'NOT WRITABLE: ' + journal['why']}"
+    free = found["disk"]["free_bytes"]
+    room = "unknown" if free is None else f"{free / 2**30:.1f} GiB free"
+    yield f"disk      {room}, {found['disk']['folder']}"
+
+
+def _session_lines(seen: SeenSession) -> Iterator[str]:
+    one = seen.status
+    state = seen.state if seen.state == "running" else seen.state.upper()
+    yield (
+        f"session   {one.run_id}  {one.mode}  {state}, process {one.pid}, "
+        f"last heartbeat {seen.age:.0f} s ago"
+    )
+    yield f"          {one.name}, engine's clock {one.engine_time:%Y-%m-%d %H:%M:%S} UTC"
+    for contract in sorted({*one.last_bars, *one.positions}):
+        bar = one.last_bars.get(contract)
+        closed = "no bar yet" if bar is None else f"last bar {bar:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"          {contract}  position {one.positions.get(contract, 0):+}, {closed}"
+    money = [
+        f"{what} {amount:,.2f} {one.currency}"
+        for what, amount in (("equity", one.equity), ("P&L of the day", one.day_pnl))
+        if amount is not None
+    ]
+    if money:
+        yield f"          {', '.join(money)}"
+    if one.last_decision:
+        yield f"          last decision: {one.last_decision}"
+    for name, reading in sorted(one.readings.items()):
+        yield f"          {name}: {reading.text}{'  FIRED' if reading.fired else ''}"
