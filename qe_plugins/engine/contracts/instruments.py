@@ -79,8 +79,9 @@ class Instruments(dict[str, Any]):
         try:
             found = instrument_of(self._cache, name)
         except ValueError:
-            found = None
-        self[name] = found
+            return None
+        if found is not None:  # a session's engine has none before it is connected
+            self[name] = found
         return found
 
 

@@ -245,7 +245,7 @@ def host(author: type, context: RunContext, below: type | None = None) -> type:
         body |= {"desk": context.desk, "denials": {}} | order_callbacks(author, context)
         if "on_bar" not in written:
             context.liquidator.needs_bars = True
-        elif not context.plugins_need_bars:  # else the signal pipeline calls the liquidator
+        elif not context.needs_bars:  # else the signal pipeline calls the liquidator
             body["on_bar"] = guarded(written["on_bar"], context.exception_trap, context.liquidator)
     return type(author.__name__, (author, below), body)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nautilus_trader.model import Bar, CustomData, OrderFilled
 
 from qe_plugins.engine.contracts.instruments import SETTLES
+from qe_plugins.engine.recording.fact_forms import snapshot_id
 from qe_plugins.engine.recording.plugin_failures import PluginFailureLog
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import OrderRequest, Proposal, Review, Rolled, Signal, Size, Trade
@@ -26,6 +27,8 @@ class Recorder:
     """
 
     follows_orders: ClassVar[bool] = False
+    commits: ClassVar[bool] = False
+    """Whether `commit` must be called before an order leaves, as in a session."""
 
     def __init__(self, label: str = "") -> None:
         self._label = label
@@ -151,8 +154,11 @@ class Recorder:
         body: dict[str, Any],
     ) -> str:
         fact = Fact(id=name, kind=kind, ts_event=ts, source=source, cause=cause, body=body)
-        self.facts.append(fact)
+        self._keep(fact)
         return name
+
+    def _keep(self, fact: Fact) -> None:
+        self.facts.append(fact)
 
 
 class IdTexts(dict[Any, str]):
@@ -161,23 +167,6 @@ class IdTexts(dict[Any, str]):
     def __missing__(self, key: Any) -> str:
         text = self[key] = str(key)
         return text
-
-
-def snapshot_id(bar: Bar) -> str:
-    """Return the id of the fact of a closed bar."""
-    return f"snapshot:{bar.bar_type}@{bar.ts_event}"
-
-
-def snapshot(bar: Bar) -> Fact:
-    """Return the fact of a closed bar, with the prices that plugins received."""
-    body = {n: str(getattr(bar, n)) for n in ("open", "high", "low", "close", "volume")}
-    return Fact(
-        id=snapshot_id(bar),
-        kind=FactKind.SNAPSHOT,
-        ts_event=bar.ts_event,
-        source=str(bar.bar_type.instrument_id),
-        body=body,
-    )
 
 
 def signal_in(event: object) -> Signal | None:

@@ -267,7 +267,7 @@ def host_on_front(author: Any, context: RunContext, front_state: FrontState) -> 
 
     body |= {"on_start": on_start, "_front_state": front_state, "__module__": author.__module__}
     hosted: Any = host(type(author.__name__, (author,), body), context, FollowingStrategy)
-    bar_check = None if context.plugins_need_bars else context.liquidator
+    bar_check = None if context.needs_bars else context.liquidator
     hosted.on_bar = _receive_contracts(
         hosted.on_bar, guarded(on_front, context.exception_trap, bar_check), front_state
     )

@@ -26,6 +26,11 @@ class AvailableData:
     ) -> None:
         self._contracts, self._bar_types, self.fronts = contracts, bar_types, fronts or {}
 
+    @property
+    def instruments(self) -> list[str]:
+        """Return the ids of the contracts and of the fronts."""
+        return self._contracts
+
     def check_instrument(self, text: str, where: str) -> None:
         """Raise DataError, naming the right form, unless `text` is a contract of the data."""
         chosen_contracts([text], self._contracts, lambda _: where)

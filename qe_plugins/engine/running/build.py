@@ -1,4 +1,4 @@
-"""Build the engine of one run: venues, contracts, hosted components, the signal pipeline."""
+"""Build the engine of one backtest: venues, contracts, the simulated exchange, components."""
 
 from __future__ import annotations
 
@@ -12,24 +12,18 @@ from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, 
 
 from qe_plugins.engine.accounting.balance import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
-from qe_plugins.engine.hosting.host import host
-from qe_plugins.engine.hosting.subscriptions import DispatchedSubscriptions
 from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched_bar
-from qe_plugins.engine.rolling.front_state import FrontState
-from qe_plugins.engine.rolling.strategy import host_on_front
-from qe_plugins.engine.running.account_checks import refuse_hedging
-from qe_plugins.engine.running.context import RunContext, TradingEngine
-from qe_plugins.engine.settings.nautilus_config import cache_config, engine_config, venue_arguments
-from qe_plugins.engine.signals.pipeline import SignalPipeline
+from qe_plugins.engine.running.assembly import assemble
+from qe_plugins.engine.settings.nautilus_config import engine_config, venue_arguments
 from qe_plugins.engine.simulation.exchange import Exchange
 from qe_plugins.engine.simulation.settlement import SettlementFeeder
-from qe_plugins.safe_text import one_line
 
 if TYPE_CHECKING:
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.recording.recorder import Recorder
-    from qe_plugins.engine.running.components import Component
+    from qe_plugins.engine.running.context import RunContext
     from qe_plugins.engine.running.prepare import PreparedRun
+    from qe_plugins.engine.signals.pipeline import SignalPipeline
 
 
 @dataclass(frozen=True)
@@ -58,17 +52,19 @@ def build(prepared: PreparedRun, recorder: Recorder | None = None) -> BuiltRun:
             engine.add_instrument(without_margins(contract))
         fronts = tuple(prepared.fronts.values())
         first_bars = [_add_front(engine, front, prepared.tape) for front in fronts]
-        config, terms = prepared.loaded.config, prepared.terms
-        context = RunContext(
-            engine, prepared.plugins, config, prepared.available_data, terms, recorder
-        )
-        context.fronts = prepared.fronts
-        pipeline = _add_components(engine, context, prepared, exchange)
-        context.single_account.now = pipeline.clock.timestamp_ns
+        assembly = assemble(engine, prepared, recorder, connect=exchange.connect)
         settlement_feeder = SettlementFeeder(
             engine, prepared.tape, exchange.bars if exchange.active else None, model
         )
-        return BuiltRun(engine, context, pipeline, fronts, first_bars, settlement_feeder, exchange)
+        return BuiltRun(
+            engine,
+            assembly.context,
+            assembly.pipeline,
+            fronts,
+            first_bars,
+            settlement_feeder,
+            exchange,
+        )
     except BaseException:
         engine.dispose()
         raise
@@ -90,58 +86,6 @@ def _add_venues(engine: BacktestEngine, prepared: PreparedRun, exchange: Exchang
     for venue in sorted({one.venue for one in ids}, key=str):
         engine.add_venue(**arguments | {"venue": venue})
     return arguments["fill_model"]
-
-
-def _add_components(
-    engine: TradingEngine, context: RunContext, prepared: PreparedRun, exchange: Exchange
-) -> SignalPipeline:
-    """Add the signal pipeline and the configured components, which receive bars in this order."""
-    hosted: Any = host(SignalPipeline, context)
-    pipeline: SignalPipeline = hosted(prepared.tape.bar_types)
-    engine.add_actor(pipeline)
-    engine.add_exec_algorithm(context.veto_algorithm)
-    exchange.connect(engine, context, pipeline.clock)
-    add = {
-        "strategies": engine.add_strategy,
-        "actors": engine.add_actor,
-        "exec_algorithms": engine.add_exec_algorithm,
-    }
-    for component in prepared.components:
-        instance = _construct(component, context, prepared)
-        if component.section == "strategies":
-            context.strategies.append(instance)
-        add[component.section](instance)
-    return pipeline
-
-
-def _construct(component: Component, context: RunContext, prepared: PreparedRun) -> object:
-    """Return an instance of the class hosted for a component. Raises ConfigError with the place."""
-    try:
-        hosted = _hosted_class(component, context, prepared)
-        if (len(prepared.components) > 1 or context.plugins_need_bars) and issubclass(
-            hosted, DispatchedSubscriptions
-        ):
-            context.dispatcher.register(hosted)
-        instance = component.construct(hosted)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # `sys.exit` too: a run that did nothing is no success
-        message = f"{component.author.__name__} could not be constructed: {one_line(error)}."
-        raise prepared.loaded.error(message, component.section, component.name) from error
-    refuse_hedging(prepared.loaded, component, instance)
-    return instance
-
-
-def _hosted_class(component: Component, context: RunContext, prepared: PreparedRun) -> Any:
-    if component.roll_settings is None:
-        return host(component.author, context)
-    front, cache = (
-        prepared.fronts[component.roll_settings.instrument],
-        cache_config(prepared.loaded),
-    )
-    front_state = FrontState(front, component.roll_settings, capacity=cache.bar_capacity)
-    context.front_states.append(front_state)
-    return host_on_front(component.author, context, front_state)
 
 
 def _add_front(engine: BacktestEngine, front: Front, tape: Tape) -> Bar:

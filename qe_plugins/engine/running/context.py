@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import BarType
@@ -65,10 +66,13 @@ class TradingEngine(Protocol):
 class RunContext:
     """One run's plugins, rules, gate, accounting and recorder. For the trading thread only.
 
-    `engine` must have its instruments already. `front_bar_types` are the bar types of fronts that
-    the engine must process itself, since a component subscribed to them; a strategy on a root
-    receives its front's bars from its `FrontState`. A session has a halt `latch`. `strategies` are
-    the hosted ones, in the order of the configuration.
+    A run whose recorder commits is a session, any other a backtest. `venues` are those that
+    contracts trade on: a session's engine has no instruments before it is connected. A session has
+    a halt `latch`. `strategies` are the hosted ones, in the order of the configuration.
+    `needs_bars` says that the signal pipeline receives every bar: a session records them.
+    `front_bar_types` are the bar types of fronts that the engine must process itself, since a
+    component subscribed to them; a strategy on a root receives its front's bars from its
+    `FrontState`.
     """
 
     def __init__(
@@ -80,6 +84,8 @@ class RunContext:
         terms: dict[str, ContractTerms],
         recorder: Recorder | None = None,
         latch: HaltLatch | None = None,
+        *,
+        venues: Iterable[Any] = (),
     ) -> None:
         self.cache: Any = engine.cache
         self.balance = Balance(
@@ -90,6 +96,7 @@ class RunContext:
         )
         self.plugins, self.rung, self.available_data = plugins, config.rung, available_data
         self.exception_trap, self.recorder = ExceptionTrap(), recorder or Recorder()
+        self.in_session = self.recorder.commits
         self.dispatcher = EventDispatcher(self.exception_trap)
         self.veto_algorithm = VetoAlgorithm(self.exception_trap.deferred)
         self.recorder.failures.most = config.max_failures
@@ -102,9 +109,8 @@ class RunContext:
         self.desk = Desk(self)
         self.terms = terms
         self.margin = margin = MarginCalculator(self.cache, self.balance, terms, config.margin)
-        venues = sorted({one.id.venue for one in self.cache.instruments()}, key=str)
         self.single_account = SingleAccount(
-            config.nautilus.venue.name, venues, self.balance, margin
+            config.nautilus.venue.name, sorted(venues, key=str), self.balance, margin
         )
         self.cache_view = CacheView(self.cache, self.single_account)
         self.portfolio = PortfolioView(engine.portfolio, self.single_account)
@@ -134,7 +140,7 @@ class RunContext:
         self.sent_orders = SentOrders(self.cache)
         self.queue: OrderQueue | None = None
         self.stop_limits: StopLimitWatch | None = None
-        self.plugins_need_bars = any(plugins.caller(hook) for hook in BAR_HOOKS)
+        self.needs_bars = self.in_session or any(plugins.caller(hook) for hook in BAR_HOOKS)
 
     def request_front_bars(self, instrument: Any) -> None:
         """Have the engine process a front's bars from the next chunk on, if `instrument` is one."""

@@ -55,7 +55,7 @@ class SignalPipeline(DataActor):
         self._notify_started()
         context = self._run_context
         SessionOpenTimer(context, self.clock).start()
-        if context.plugins_need_bars or self._liquidator.needs_bars:
+        if context.needs_bars or self._liquidator.needs_bars:
             context.dispatcher.subscribe_first(self, self._bar_types)
             for bar_type in self._bar_types:
                 self._liquidator.track(bar_type.instrument_id)

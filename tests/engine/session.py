@@ -1,0 +1,106 @@
+"""A LiveNode with Nautilus' sandbox as the venue, and bars that a test feeds it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nautilus_trader.adapters.sandbox import (
+    SandboxExecutionClientConfig,
+    SandboxExecutionClientFactory,
+)
+from nautilus_trader.common import Environment, LoggerConfig, LogLevel
+from nautilus_trader.config import DataClientConfig
+from nautilus_trader.live import LiveNode, RoutingConfig
+from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
+from nautilus_trader.model import AccountType, Currency, Money, OmsType, TraderId, Venue
+
+from qe_plugins.engine.contracts.instruments import fee_model, without_margins
+from qe_plugins.engine.recording.fact_writer import FactWriter
+from qe_plugins.engine.recording.session_recorder import SessionRecorder
+from qe_plugins.engine.running.prepare import PreparedRun
+from tests.engine.recording.sinks import MemorySink
+
+
+def committed(sink: MemorySink | None = None, **more: Any) -> SessionRecorder:
+    """Return a recorder that commits to a journal in memory."""
+    return SessionRecorder(FactWriter(sink or MemorySink(), "run-1"), **more)
+
+
+class Feed(MarketDataClient):
+    """Sends `records` once bars are subscribed to; the test stops the node."""
+
+    contracts: Iterable[Any] = ()
+    records: Callable[[Feed], Any]
+
+    async def _connect(self) -> None:
+        for contract in self.contracts:
+            self._handle_instrument(contract)
+
+    async def _disconnect(self) -> None:
+        pass
+
+    async def _subscribe_instrument(self, command: Any) -> None:
+        pass
+
+    async def _subscribe_bars(self, command: Any) -> None:
+        if not self._fed:
+            type(self)._fed = True
+            self.create_task(type(self).records(self), "feed")
+
+    async def _unsubscribe_bars(self, command: Any) -> None:
+        pass
+
+    _fed = False
+
+
+def sandbox_node(prepared: PreparedRun, records: Callable[[Any], Any]) -> LiveNode:
+    """Return a node whose data client runs the coroutine function `records` with itself."""
+    contracts = [without_margins(one) for one in prepared.tape.contracts]
+    feed = type("Feed", (Feed,), {"contracts": contracts, "records": records, "_fed": False})
+
+    class Factory(DataClientFactory):
+        @staticmethod
+        def create(*, name: str, config: Any, cache: Any, clock: Any) -> Any:
+            return feed(name=name, config=config, cache=cache, clock=clock, venue=Venue("XCME"))
+
+    routing = RoutingConfig(default=True)
+    builder = LiveNode.builder("TEST", TraderId.from_str("DESK-001"), Environment.SANDBOX)
+    builder = builder.with_logging(LoggerConfig(stdout_level=LogLevel.ERROR, is_colored=False))
+    builder = builder.with_delay_post_stop_secs(0).with_reconciliation(False)
+    builder = builder.add_data_client("FEED", Factory, DataClientConfig(routing=routing), routing)
+    return builder.add_simulated_exec_client(
+        None,
+        SandboxExecutionClientFactory(),
+        SandboxExecutionClientConfig(
+            venue=Venue("XCME"),
+            starting_balances=[Money.from_str("100000 USD")],
+            base_currency=Currency.from_str("USD"),
+            oms_type=OmsType.NETTING,
+            account_type=AccountType.MARGIN,
+            bar_execution=True,
+            reject_stop_orders=False,
+            fee_model=fee_model(prepared.terms, "USD"),
+        ),
+    ).build()
+
+
+def run_node(node: LiveNode, seconds: float = 20.0) -> None:
+    """Run a node until its data client stops it, or for so many seconds at most."""
+    handle = node.handle()
+    limit = threading.Timer(seconds, handle.stop)
+    limit.start()
+    try:
+        node.run()
+    finally:
+        limit.cancel()
+
+
+async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait for a condition in the node's own loop."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        await asyncio.sleep(0.005)
