@@ -6,8 +6,11 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import yaml
 from nautilus_trader.adapters.sandbox import (
     SandboxExecutionClientConfig,
     SandboxExecutionClientFactory,
@@ -16,12 +19,24 @@ from nautilus_trader.common import Environment, LoggerConfig, LogLevel
 from nautilus_trader.config import DataClientConfig
 from nautilus_trader.live import LiveNode, RoutingConfig
 from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
-from nautilus_trader.model import AccountType, Currency, Money, OmsType, TraderId, Venue
+from nautilus_trader.model import (
+    AccountType,
+    Bar,
+    BarType,
+    Currency,
+    Money,
+    OmsType,
+    Price,
+    Quantity,
+    TraderId,
+    Venue,
+)
 
+from qe_plugins.config.loader import load
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
 from qe_plugins.engine.recording.fact_writer import FactWriter
 from qe_plugins.engine.recording.session_recorder import SessionRecorder
-from qe_plugins.engine.running.prepare import PreparedRun
+from qe_plugins.engine.running.prepare import PreparedRun, prepare
 from tests.engine.recording.sinks import MemorySink
 
 
@@ -104,3 +119,37 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         await asyncio.sleep(0.005)
+
+
+def today(tmp_path: Path, **more: Any) -> PreparedRun:
+    """Return a run of a contract that has not expired, for bars that are made at this moment."""
+    first = datetime.now(UTC).date() + timedelta(days=14)
+    config = {
+        "name": "a session",
+        "data": {"synthetic": {"root": "MES", "start": f"{first}", "sessions": 1, "contracts": 1}},
+        "fills": {"rules": "nautilus"},
+        "slippage": {"model": "none"},
+        "strategies": {},
+        **more,
+    }
+    file = tmp_path / "session.yaml"
+    file.write_text(yaml.safe_dump(config, sort_keys=False))
+    return prepare(load(file))
+
+
+class Market:
+    """Bars of a contract at this moment, sent by a `Feed`."""
+
+    def __init__(self, client: Any, prepared: PreparedRun) -> None:
+        self._client = client
+        self.type = BarType.from_str(prepared.tape.bar_types[0])
+        self._last = 0
+
+    async def bar(self, close: float, high: float | None = None, low: float | None = None) -> Bar:
+        """Send a bar and let everything happen that follows from it."""
+        ts = self._last = max(self._client.clock.timestamp_ns(), self._last + 1)
+        prices = [close, max(close, high or close), min(close, low or close), close]
+        made = Bar(self.type, *(Price(one, 2) for one in prices), Quantity.from_int(100), ts, ts)
+        self._client._handle_data(made)
+        await asyncio.sleep(0.02)
+        return made

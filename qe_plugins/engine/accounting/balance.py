@@ -12,12 +12,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from nautilus_trader.model import Currency, InstrumentId, Money, Venue
+from nautilus_trader.model import Currency, InstrumentId, Money, StrategyId, Venue
 
 from qe_plugins.engine.contracts.instruments import decimal
 
 if TYPE_CHECKING:
     from qe_plugins.config.nautilus import Venue as Settings
+    from qe_plugins.engine.accounting.trades import Fill
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
 CREDIT = Decimal(1_000_000_000)
@@ -103,6 +104,14 @@ class Balance:
             decimal(event.last_px),
             ZERO if fee is None else decimal(fee),
         )
+        self.fills += 1
+
+    def restore(self, fill: Fill) -> None:
+        """Add a fill of a continued run."""
+        contract = InstrumentId.from_str(fill.instrument_id)
+        multiplier = decimal(self._cache.instrument(contract).multiplier)
+        key = (StrategyId(fill.strategy), contract)
+        self._pnl.add_fill(key, multiplier, fill.quantity, fill.price, fill.commission)
         self.fills += 1
 
     def total(self) -> Decimal:

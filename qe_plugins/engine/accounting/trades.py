@@ -91,6 +91,24 @@ class OpenTrade:
             self._open(rest)
         return done
 
+    def abandon(self, quantity: Decimal) -> None:
+        """Take contracts out of the open trade without closing it: nobody knows their price.
+
+        `quantity` is signed against the position and at most as large. The oldest fills go first;
+        once the position is flat, the trade is none.
+        """
+        self.net += quantity
+        left = abs(quantity)
+        while left and self.fills:
+            first = self.fills[0]
+            if abs(first.quantity) > left:
+                self.fills[0] = first.split(left if first.quantity > 0 else -left)[1]
+                break
+            left -= abs(first.quantity)
+            del self.fills[0]
+        if not self.net:
+            self.fills = []
+
     def extend_range(self, high: float, low: float) -> None:
         """Extend the open trade's price range by that of bars, in points."""
         if high > self._highest:

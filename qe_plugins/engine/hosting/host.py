@@ -19,7 +19,7 @@ from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.hosting.exceptions import guarded
 from qe_plugins.engine.hosting.subscriptions import DispatchedSubscriptions, Guarded
 from qe_plugins.engine.risk.gate import OrderRefusal, denial_reason, rerouted_to_veto
-from qe_plugins.engine.risk.order_request import describe_order
+from qe_plugins.engine.risk.order_request import OrderDescription, describe_order
 from qe_plugins.engine.simulation.order_routing import (
     OrderRouting,
     prepared,
@@ -52,16 +52,32 @@ class OrderSender:
 
         An order that only reduces is checked by neither.
         """
+        described, refusals = self._checked(order, **more)
+        return (described.request, refusals) if refusals else None
+
+    def _checked(self, order: Any, **more: Any) -> tuple[OrderDescription, list[OrderRefusal]]:
+        """Describe an order and check it as `_refused` does."""
         described = describe_order(self, order, submitted=self._in_flight(), **more)
         if described.reduces:
-            return None
+            return described, []
         context, request = self._run_context, described.request
         violations = context.rules.violations(described)
         for rule, reason in violations:
             context.recorder.veto(request, rule, reason)
-        refusals = violations + context.gate.refusals(self, request)
-        return (request, refusals) if refusals else None
+        return described, violations + context.gate.refusals(self, request)
 
+    def _uncommitted(self, request: OrderRequest, *, reduces: bool) -> list[OrderRefusal]:
+        """Have the intent of an order on disk before it leaves; return why it may not leave."""
+        recorder = self._run_context.recorder
+        reason = recorder.commit(reduces=reduces)
+        if not reason:
+            return []
+        recorder.veto(request, JOURNAL, reason)
+        return [(JOURNAL, reason)]
+
+
+JOURNAL = "journal"
+"""The name of the rule that an order's intent must be in the journal before it leaves."""
 
 NOT_CALLBACKS = frozenset({"on_save", "on_load"})
 """Methods named `on_...` that the engine calls for a value, not with an event."""
@@ -86,8 +102,11 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         if simulated:
             order = prepared(self, order)
         self._note_cause(order)
-        if refused := self._refused(order):
-            self._deny(order, *refused)
+        described, refusals = self._checked(order)
+        if not refusals and self._run_context.recorder.commits:
+            refusals = self._uncommitted(described.request, reduces=described.reduces)
+        if refusals:
+            self._deny(order, described.request, refusals)
             return
         self._run_context.sent_orders[order.client_order_id] = None
         if simulated:
@@ -126,7 +145,7 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        if self._growth_refused(client_order_id, quantity):
+        if self._growth_refused(client_order_id, quantity, price, trigger_price):
             return
         order = self.cache.order(client_order_id)
         if not takes_market(self, order, quantity, price, trigger_price):
@@ -136,7 +155,7 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         passed = [
             update
             for update in updates
-            if not self._growth_refused(update[0], update[1])
+            if not self._growth_refused(*update[:4])
             and not takes_market(self, self.cache.order(update[0]), *update[1:4])
         ]
         if passed:
@@ -144,9 +163,17 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
 
     def _list_refused(self, orders: list[Any]) -> tuple[OrderRequest, list[OrderRefusal]] | None:
         """Check each order of a list; return the refusals of the first that is refused, or None."""
+        adding: OrderRequest | None = None
         for order in orders:
-            if refused := self._refused(order, sending=orders):
-                return refused
+            described, refusals = self._checked(order, sending=orders)
+            if refusals:
+                return described.request, refusals
+            if adding is None and not described.reduces:
+                adding = described.request
+        if self._run_context.recorder.commits:
+            request = adding or described.request
+            refusals = self._uncommitted(request, reduces=adding is None)
+            return (request, refusals) if refusals else None
         return None
 
     def _deny(self, order: Any, request: OrderRequest, refusals: list[OrderRefusal]) -> None:
@@ -155,19 +182,32 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         self._run_context.veto_algorithm.reasons[order.client_order_id] = reason
         Strategy.submit_order(self, rerouted_to_veto(order))
 
-    def _growth_refused(self, client_order_id: Any, quantity: Any) -> bool:
-        """Check a modification that increases an order; return whether it was refused."""
+    def _growth_refused(
+        self, client_order_id: Any, quantity: Any, price: Any = None, trigger: Any = None
+    ) -> bool:
+        """Check a modification that increases an order; return whether it was refused.
+
+        A session records every modification, and commits those that increase an order.
+        """
         order = self.cache.order(client_order_id)
-        if order is None or quantity is None:
+        if order is None:
+            return False
+        recorder = self._run_context.recorder
+        if recorder.commits:
+            changes = {"quantity": quantity, "price": price, "trigger": trigger}
+            recorder.order_changed(order, self.clock.timestamp_ns(), **changes)
+        if quantity is None:
             return False
         increase = decimal(quantity) - decimal(order.quantity)
         if increase <= 0:
             return False
         leaves = decimal(order.leaves_qty) + increase
-        refused = self._refused(order, contracts=leaves, increase_by=increase)
-        if refused:
-            self._refuse_modification(order, refused[1])
-        return refused is not None
+        described, refusals = self._checked(order, contracts=leaves, increase_by=increase)
+        if not refusals and recorder.commits:
+            refusals = self._uncommitted(described.request, reduces=described.reduces)
+        if refusals:
+            self._refuse_modification(order, refusals)
+        return bool(refusals)
 
     def _refuse_modification(self, order: Any, refusals: list[OrderRefusal]) -> None:
         now = self.clock.timestamp_ns()
@@ -196,8 +236,14 @@ class GatedAlgorithm(OrderSender, Guarded, ExecutionAlgorithm):
         return self._run_context.portfolio
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        if refused := self._refused(order):
-            request, refusals = refused
+        commits = self._run_context.recorder.commits
+        if commits:
+            self._note_cause(order)
+        described, refusals = self._checked(order)
+        request = described.request
+        if not refusals and commits:
+            refusals = self._uncommitted(request, reduces=described.reduces)
+        if refusals:
             self._note_cause(order)
             self.deny_order(order, denial_reason(refusals))
             denied = self._run_context.cache.order(order.client_order_id)
@@ -287,8 +333,15 @@ def order_callbacks(author: Any, context: RunContext) -> dict[str, Any]:
         context.recorder.order_event(event)
         author.on_order_event(self, event)
 
+    def on_session_fill(self: Any, event: Any) -> None:
+        sent_orders.pop(event.client_order_id, None)
+        if book(event):
+            count(event)
+        liquidator_on_fill(self, event)
+        author.on_order_filled(self, event)
+
     wrapped = {
-        "on_order_filled": on_order_filled,
+        "on_order_filled": on_session_fill if context.in_session else on_order_filled,
         "on_order_denied": on_order_denied,
         "on_order_updated": on_order_updated,
     }

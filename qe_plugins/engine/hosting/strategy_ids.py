@@ -37,6 +37,7 @@ def named(hosted: type, name: str) -> type:
     Their orders' ids have the name, too. A configuration's own `strategy_id` is kept.
     """
     constructor: Any = hosted.__new__
+    nautilus_constructor: Any = Strategy.__new__
     tag = re.sub(r"[^A-Za-z0-9_]", "_", name)
     strategy_id = StrategyId(f"{hosted.__name__}-{tag}")
 
@@ -47,7 +48,7 @@ def named(hosted: type, name: str) -> type:
             field: value for field in FIELDS if (value := getattr(config, field, None)) is not None
         }
         given |= {"strategy_id": strategy_id, "order_id_tag": tag}
-        return Strategy.__new__(cls, StrategyConfig(**given))
+        return nautilus_constructor(cls, StrategyConfig(**given))
 
     hosted.__new__ = new  # type: ignore[method-assign, assignment]
     return hosted

@@ -28,7 +28,7 @@ class Observers:
 
     def __init__(self, plugins: PluginManager, failures: PluginFailureLog) -> None:
         self._plugins, self._failures = plugins, failures
-        self._answers: list[ObserverAnswer] = []
+        self._answers: deque[ObserverAnswer] = deque()
         self._hooks = {
             name
             for name in ("order_denied", "trade_closed", "session_closed")
@@ -49,12 +49,19 @@ class Observers:
                 self._thread.start()
             self._jobs.append((hook, ts, arguments))
 
+    def take(self) -> list[ObserverAnswer]:
+        """Return the answers since the last call. `close` then returns only those after it."""
+        found: list[ObserverAnswer] = []
+        while self._answers:
+            found.append(self._answers.popleft())
+        return found
+
     def close(self) -> list[ObserverAnswer]:
         """Wait until every queued call has been made; return the observers' answers."""
         if self._thread.is_alive():
             self._closing.set()
             self._thread.join()
-        return self._answers
+        return list(self._answers)
 
     def _call_queued(self) -> None:
         closing = False

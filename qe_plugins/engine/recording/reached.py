@@ -1,11 +1,11 @@
-"""What an open run had reached when its process ended: numbers, fills, orders without an outcome."""
+"""What an open run had reached when its process ended: numbers, fills, open orders."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
@@ -55,7 +55,7 @@ class ReachedRun(msgspec.Struct):
             self.counts[fact.kind] = max(self.counts.get(fact.kind, 0), int(rest))
         if fact.kind is FactKind.FILL:
             self.fills.append(fact)
-        elif fact.kind is FactKind.ORDER and fact.cause != fact.id.partition("#")[0]:
+        elif fact.kind is FactKind.ORDER and "#" not in fact.id:
             self._take_order(rest, fact)
         elif fact.kind is FactKind.OUTCOME:
             name = rest.partition("#")[0]
@@ -67,12 +67,3 @@ class ReachedRun(msgspec.Struct):
         if numbers := NUMBERED.findall(name):
             number = max(self.orders.get(fact.source, 0), int(numbers[-1]))
             self.orders[fact.source] = number
-
-
-def order_facts_of(facts: Iterable[Fact]) -> dict[str, Any]:
-    """Return the intents of orders by client order id."""
-    return {
-        fact.id.partition(":")[2]: fact
-        for fact in facts
-        if fact.kind is FactKind.ORDER and "#" not in fact.id
-    }

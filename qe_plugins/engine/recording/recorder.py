@@ -42,6 +42,7 @@ class Recorder:
         self.consolidated: dict[str, Sequence[Signal]] = {}
         self.sent_on: dict[Any, object] = {}
         self._counts: dict[FactKind, int] = {}
+        self._reviewed = 0
         self._expiries: dict[str, str] = {}
 
     def order_id(self, order: Any) -> str:
@@ -58,6 +59,18 @@ class Recorder:
     def order_sent(self, order: Any, event: object) -> None:
         """Record the event that a component was handling when it sent an order."""
         self.sent_on[order.client_order_id] = event
+
+    def order_changed(self, order: Any, ts: int, **changes: Any) -> None:
+        """Do nothing with a modification: the order has its new terms at the end of the run."""
+
+    def commit(self, *, reduces: bool) -> str:
+        """Return why an order may not leave yet: never, where `commits` is false."""
+        return ""
+
+    def session_trades(self) -> list[Trade]:
+        """Return the trades closed since the last call."""
+        found, self._reviewed = self.trades[self._reviewed :], len(self.trades)
+        return found
 
     def order_event(self, event: Any) -> None:
         """Do nothing with an order event; a subclass whose `follows_orders` is true may."""

@@ -110,9 +110,10 @@ class FollowingStrategy(GatedStrategy):
         if described.reduces:
             return False
         request = described.request
-        self._run_context.recorder.veto(request, "roll", reason)
         for order in orders:
             self._note_cause(order)
+        self._run_context.recorder.veto(request, "roll", reason)
+        for order in orders:
             self._deny(order, request, [("roll", reason)])
         return True
 
@@ -192,14 +193,22 @@ class FollowingStrategy(GatedStrategy):
     def _may_enter(self, leg: Any, rolled: Rolled) -> bool:
         """Check the second leg like any order. Where it is denied, the roll only closes."""
         leaving = (self.strategy_id, InstrumentId.from_str(rolled.before))
-        refused = self._refused(leg, without=leaving)
-        if refused:
-            self._run_context.recorder.order_sent(leg, rolled)
-            self._deny(leg, *refused)
-        return refused is None
+        recorder = self._run_context.recorder
+        if recorder.commits:
+            recorder.order_sent(leg, rolled)
+        described, refusals = self._checked(leg, without=leaving)
+        if not refusals and recorder.commits:
+            refusals = self._uncommitted(described.request, reduces=False)
+        if refusals:
+            recorder.order_sent(leg, rolled)
+            self._deny(leg, described.request, refusals)
+        return not refusals
 
     def _send_leg(self, order: Any, rolled: Rolled) -> None:
-        self._run_context.recorder.order_sent(order, rolled)
+        recorder = self._run_context.recorder
+        recorder.order_sent(order, rolled)
+        if recorder.commits:
+            recorder.commit(reduces=True)
         send(self, order)
 
     def _roll_notice(self, point: RollPoint, bar: Bar) -> Rolled:

@@ -22,6 +22,7 @@ from qe_plugins.engine.running.account_checks import refuse_hedging
 from qe_plugins.engine.running.context import RunContext, TradingEngine
 from qe_plugins.engine.settings.nautilus_config import cache_config
 from qe_plugins.engine.signals.pipeline import SignalPipeline
+from qe_plugins.engine.signals.session_pipeline import SessionPipeline
 from qe_plugins.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def assemble(
 def _add_components(
     engine: TradingEngine, context: RunContext, prepared: PreparedRun, connect: Connect | None
 ) -> SignalPipeline:
-    hosted: Any = host(SignalPipeline, context)
+    hosted: Any = host(SessionPipeline if context.in_session else SignalPipeline, context)
     pipeline: SignalPipeline = hosted(prepared.tape.bar_types)
     engine.add_actor(pipeline)
     engine.add_exec_algorithm(context.veto_algorithm)

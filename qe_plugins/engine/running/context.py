@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,11 +12,13 @@ from qe_plugins.engine.accounting.account_view import CacheView, PortfolioView, 
 from qe_plugins.engine.accounting.balance import Balance, starting_balance
 from qe_plugins.engine.accounting.booking import TradeBooker
 from qe_plugins.engine.accounting.plugin_account import Account
+from qe_plugins.engine.accounting.session_booking import SessionBooker
 from qe_plugins.engine.contracts.instruments import Instruments, decimal, instrument_of
 from qe_plugins.engine.hosting.dispatch import EventDispatcher
 from qe_plugins.engine.hosting.exceptions import ExceptionTrap
 from qe_plugins.engine.recording.observers import Observers
 from qe_plugins.engine.recording.recorder import Recorder
+from qe_plugins.engine.recording.session_recorder import SessionRecorder
 from qe_plugins.engine.risk.gate import OrderGate, VetoAlgorithm
 from qe_plugins.engine.risk.liquidation import Liquidator
 from qe_plugins.engine.risk.order_request import SentOrders
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
     from qe_plugins.halt.latch import HaltLatch
     from qe_plugins.plugins import PluginManager
+
+LOG = logging.getLogger(__name__)
 
 BAR_HOOKS = ("contribute_signals", "session_closed")
 """Hooks for which the signal pipeline receives every bar."""
@@ -98,6 +103,7 @@ class RunContext:
         self.exception_trap, self.recorder = ExceptionTrap(), recorder or Recorder()
         self.in_session = self.recorder.commits
         self.dispatcher = EventDispatcher(self.exception_trap)
+        self.latch = latch
         self.veto_algorithm = VetoAlgorithm(self.exception_trap.deferred)
         self.recorder.failures.most = config.max_failures
         self.observers = Observers(plugins, self.recorder.failures)
@@ -105,7 +111,13 @@ class RunContext:
         self.fronts: dict[str, Front] = {}
         self.front_states: list[FrontState] = []
         self.front_bar_types: set[str] = set()
-        self.trade_booker = TradeBooker(self.cache, self.recorder, self.observers, available_data)
+        self.trade_booker: TradeBooker | SessionBooker
+        if isinstance(self.recorder, SessionRecorder):
+            self.trade_booker = self._session_booker(self.recorder)
+        else:
+            self.trade_booker = TradeBooker(
+                self.cache, self.recorder, self.observers, available_data
+            )
         self.desk = Desk(self)
         self.terms = terms
         self.margin = margin = MarginCalculator(self.cache, self.balance, terms, config.margin)
@@ -147,6 +159,46 @@ class RunContext:
         root = self.available_data.fronts.get(str(instrument))
         if root is not None:
             self.front_bar_types.add(self.fronts[root].bar_type)
+
+    @property
+    def session_recorder(self) -> SessionRecorder:
+        """Return the recorder of a session. Raises TypeError in a backtest."""
+        if not isinstance(self.recorder, SessionRecorder):
+            raise TypeError("a backtest commits nothing")
+        return self.recorder
+
+    def resume(self) -> None:
+        """Take up what a continued run had reached: its fills, and the numbers of its orders.
+
+        Call once the engine has its instruments, before any strategy starts.
+        """
+        recorder, booker = self.session_recorder, self.trade_booker
+        assert isinstance(booker, SessionBooker)
+        for fill, _ in booker.restore(recorder.reached.fills):
+            self.balance.restore(fill)
+        for strategy in self.strategies:
+            factory = strategy.order_factory
+            for _ in range(recorder.reached.orders.get(strategy.strategy_id.value, 0)):
+                factory.generate_client_order_id()
+                factory.generate_order_list_id()
+
+    def flush(self) -> None:
+        """Have a session's facts written soon. Call about once a second, and as it ends."""
+        recorder = self.session_recorder
+        recorder.observed(self.observers.take())
+        recorder.flush()
+
+    def _session_booker(self, recorder: SessionRecorder) -> SessionBooker:
+        booker = SessionBooker(self.cache, recorder, self.observers, self.available_data)
+        recorder.order_of, recorder.in_use = self.cache.order, booker.signals_in_use
+        recorder.on_failure = self._on_journal_failure
+        return booker
+
+    def _on_journal_failure(self, reason: str) -> None:
+        """Halt: nothing may be done that is not in the journal."""
+        LOG.error("the journal cannot be written: %s", reason)
+        if self.latch is not None:
+            self.latch.set(f"the journal cannot be written: {reason}", "journal")
 
     def notify_denial(self, request: OrderRequest | None, event: Any) -> None:
         """Notify plugins of a denial. `request` is None where the engine itself denied."""

@@ -91,7 +91,7 @@ class SessionCloseDetector:
     def __init__(self, context: RunContext) -> None:
         self._run_context = context
         self.active = context.observers.wants("session_closed")
-        self._end, self._date, self._reviewed, self._last_ts = 0, "", 0, 0
+        self._end, self._date, self._last_ts = 0, "", 0
 
     def on_bar(self, bar: Bar) -> None:
         """Close the session that is open when a bar belongs to the next."""
@@ -109,8 +109,7 @@ class SessionCloseDetector:
         """Notify plugins of the end of the open session, if any, with the trades closed in it."""
         if self._date:
             self._run_context.trade_booker.book_until(until)
-            trades = self._run_context.recorder.trades
-            new_trades, self._reviewed = trades[self._reviewed :], len(trades)
+            new_trades = self._run_context.recorder.session_trades()
             self._run_context.observers.notify(
                 "session_closed", self._last_ts, session=self._date, trades=new_trades
             )

@@ -11,7 +11,7 @@ from qe_plugins.config.loader import load
 from qe_plugins.engine.running.assembly import assemble
 from qe_plugins.engine.running.build import build
 from qe_plugins.engine.running.prepare import PreparedRun, prepare
-from tests.engine.session import sandbox_node
+from tests.engine.session import committed, sandbox_node
 
 QUICKSTART = "configs/backtest/quickstart.yaml"
 

@@ -69,6 +69,10 @@ class Context:
     def book_until(self, until: int) -> None:
         """There is nothing to book."""
 
+    def session_trades(self) -> list[Trade]:
+        found, self.trades = self.trades, []
+        return found
+
 
 def trade(number: int) -> Trade:
     return Trade(
