@@ -92,7 +92,7 @@ class OpenTrade:
         return done
 
     def abandon(self, quantity: Decimal) -> None:
-        """Take contracts out of the open trade without closing it: nobody knows their price.
+        """Take contracts out of the open trade without closing it: their price is unknown.
 
         `quantity` is signed against the position and at most as large. The oldest fills go first;
         once the position is flat, the trade is none.
