@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from qe_plugins.cli.output import echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.listings import VIEWS, Listing, cell, line, utc
 from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
-    from qe_plugins.journal.facts import Fact
+    from qe_plugins.journal.facts import Fact, OpenRun
     from qe_plugins.journal.trace import Step
 
 ROWS = 100
@@ -123,7 +123,7 @@ def verify(anchors: Path | None, as_json: bool) -> None:
     """Recompute every hash and report changes.
 
     Facts that were changed, deleted, inserted or moved are reported. Run folders are compared as
-    well: `result.json` has the hash of the run's facts.
+    well: `result.json` has the hash of the run's facts. Runs without an end are listed.
     """
     from qe_plugins.journal.anchor import read
     from qe_plugins.journal.store import Journal
@@ -134,9 +134,11 @@ def verify(anchors: Path | None, as_json: bool) -> None:
         problems = opened.verify(heads)
         runs, facts = opened.counts()
         written = {run.run_id: run.content_hash for run in opened.runs()}
+        still_open = opened.open_runs()
     problems += run_index.contradictions(written)
     if as_json:
-        print_json({"runs": runs, "facts": facts, "problems": problems})
+        counts = {"runs": runs, "facts": facts}
+        print_json({**counts, "problems": problems, "open_runs": still_open})
     else:
         for problem in problems:
             echo(str(problem))
@@ -148,6 +150,19 @@ def verify(anchors: Path | None, as_json: bool) -> None:
         )
     if not as_json:
         echo(f"verified: {runs} runs, {facts} facts, nothing changed")
+        for run in still_open:
+            echo(f"open since {run.started:%Y-%m-%d %H:%M:%S}Z: {_unended(run)}")
+
+
+def _unended(run: OpenRun) -> str:
+    from qe_plugins.journal.facts import RunState
+
+    elsewhere = f" on {run.host}" if run.state is RunState.UNKNOWN else ""
+    last = f"{run.appended:%Y-%m-%d %H:%M:%S}Z"
+    return (
+        f"run {run.run_id}, {run.state}, process {run.pid}{elsewhere}, "
+        f"{counted(run.facts, 'fact')}, the last at {last}"
+    )
 
 
 def _print_table(title: str, view: Listing, facts: Sequence[Fact], limit: int) -> None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from qe_plugins.cli.output import echo, json_option, print_json
+
+if TYPE_CHECKING:
+    from qe_plugins.journal.facts import OpenRun
 
 
 @click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
 def runs(ctx: click.Context, as_json: bool) -> None:
-    """List all runs, newest first."""
+    """List all runs, newest first, with those that have no end yet: running, or died."""
     from qe_plugins.report import run_index, terminal
 
     if ctx.invoked_subcommand is not None:
         return
-    found = run_index.listing()
+    found = run_index.with_open(_open_runs())
     if as_json:
         print_json(found)
     elif found:
@@ -31,12 +34,44 @@ def runs(ctx: click.Context, as_json: bool) -> None:
 @runs.command()
 @click.argument("names", nargs=-1, required=True)
 def remove(names: tuple[str, ...]) -> None:
-    """Remove the folders of runs NAMES (ids or prefixes). The journal keeps their facts."""
+    """Remove the folders of runs NAMES (ids or prefixes). The journal keeps their facts.
+
+    A run that died has no folder: its end is written to the journal, after its last fact, and it
+    is listed no more. Until then the next session of its id continues it.
+    """
     from qe_plugins.report import run_folder, run_index
 
-    for place in [run_index.find(name) for name in names]:  # all exist, or none is removed
-        run_index.remove(str(place), run_folder.FILES)
-        click.echo(f"removed: {place}")
+    died = {run.run_id: run for run in _open_runs()}
+    places = [name if name in died else run_index.find(name) for name in names]
+    for place in places:  # all exist, or none is removed
+        if isinstance(place, str):
+            _close(place)
+        else:
+            run_index.remove(str(place), run_folder.FILES)
+            click.echo(f"removed: {place}")
+
+
+def _open_runs() -> list[OpenRun]:
+    """Return the open runs of the journal; none, with a warning, where it cannot be read."""
+    from qe_plugins.errors import JournalError
+    from qe_plugins.journal.store import Journal
+
+    if not Journal.exists():
+        return []
+    try:
+        with Journal.open() as journal:
+            return journal.open_runs()
+    except JournalError as error:
+        click.echo(f"open runs are not listed: {error}", err=True)
+        return []
+
+
+def _close(run_id: str) -> None:
+    from qe_plugins.journal.store import Journal
+
+    with Journal.open() as journal:
+        content = journal.close_run(run_id)
+    echo(f"ended in the journal: {run_id}, facts {content[:12]}")
 
 
 @click.command()

@@ -64,6 +64,35 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
 
+class RunState(StrEnum):
+    """Whether the process that appends to an open run still exists.
+
+    UNKNOWN is a process on another host.
+    """
+
+    RUNNING = "running"
+    DIED = "died"
+    UNKNOWN = "unknown"
+
+
+class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run without its end: `facts` counts what was appended, `hash` is the last fact's.
+
+    `started` and `appended`, the time of the last append, are wall time in UTC. The process that
+    appends is `pid` on `host`.
+    """
+
+    run_id: str
+    name: str
+    started: datetime
+    facts: int
+    hash: str
+    appended: datetime
+    host: str
+    pid: int
+    state: RunState
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A failed verification. `fact_id` is None where it is about the run itself."""
 

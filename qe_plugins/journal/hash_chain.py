@@ -74,9 +74,8 @@ def run_link(
     return link(previous, seq, run_id, name, started, facts, content)
 
 
-def chained(facts: Iterable[Fact]) -> Iterator[tuple[Fact, str, str]]:
-    """Yield each fact with its body as stored and its hash."""
-    last = GENESIS
+def chained(facts: Iterable[Fact], last: str = GENESIS) -> Iterator[tuple[Fact, str, str]]:
+    """Yield each fact with its body as stored and its hash; `last` is the hash before the first."""
     for fact in facts:
         body = body_text(fact)
         last = fact_link(last, fact, body)

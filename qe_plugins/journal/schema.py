@@ -16,6 +16,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
     update,
 )
 
@@ -26,12 +27,13 @@ from qe_plugins.journal.hash_chain import GENESIS
 metadata = MetaData()
 NANOSECONDS = BigInteger().with_variant(Integer, "sqlite")  # its INTEGER has 64 bits already
 
-head = Table(  # one row; `runs` and `hash` reveal that the last run was deleted
+head = Table(  # one row; it reveals that the last run, or an open one, was deleted
     "head",
     metadata,
     Column("version", Integer, nullable=False),
     Column("runs", Integer, nullable=False),
     Column("hash", Text, nullable=False),
+    Column("open", Integer, nullable=False, server_default="0"),
     sqlite_strict=True,  # so that `verify` can rely on the types of changed values
 )
 
@@ -65,14 +67,42 @@ facts = Table(
     sqlite_strict=True,
 )
 
+open_runs = Table(  # `facts`, `hash` and `seal` are renewed in the transaction of each append
+    "open_runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("started", Text, nullable=False),
+    Column("facts", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("seal", Text, nullable=False),  # covers all columns to its left
+    Column("appended", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process", Text, nullable=False),
+    sqlite_strict=True,
+)
 
-def _first_tables(connection: Connection) -> None:
-    metadata.create_all(connection)
-    connection.execute(insert(head).values(version=0, runs=0, hash=GENESIS))
+open_ids = Table(  # the facts of open runs: finds an id or a cause without an index on all facts
+    "open_ids",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first_tables,)
-"""The migrations, oldest first. A journal's version is the number of steps applied to it."""
+def _add_open_runs(connection: Connection) -> None:
+    metadata.create_all(connection, tables=[open_runs, open_ids])
+    connection.execute(text("ALTER TABLE head ADD COLUMN open INTEGER NOT NULL DEFAULT 0"))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_add_open_runs,)
+"""The migrations, oldest first: that of version 1 to 2, and so on."""
+
+NEWEST = 1 + len(STEPS)
+"""The version of a new journal. A journal without tables has version 0."""
 
 
 def ensure_newest(engine: Engine) -> None:
@@ -81,35 +111,35 @@ def ensure_newest(engine: Engine) -> None:
     Raises JournalError where a newer program has written it.
     """
     with reading(engine) as connection:
-        steps_to_take = _missing_steps(connection)
-    if steps_to_take:
+        newest = _version(connection) == NEWEST
+    if not newest:
         with writing(engine) as connection:
             _migrate(connection)
-
-
-def _missing_steps(connection: Connection) -> tuple[Callable[[Connection], None], ...]:
-    taken = _version(connection)
-    if taken > len(STEPS):
-        raise JournalError(
-            f"the journal's schema must be at most {len(STEPS)}, was {taken}.",
-            hint="A newer version of this program wrote it: upgrade quant-engine.",
-        )
-    return STEPS[taken:]
 
 
 def _version(connection: Connection) -> int:
     if not inspect(connection).has_table(head.name):
         return 0
     version = connection.execute(select(head.c.version)).scalars().all()
-    if len(version) != 1 or not isinstance(version[0], int) or version[0] < 0:
+    if len(version) != 1 or not isinstance(version[0], int) or version[0] < 1:
         raise JournalError(
             "the journal does not say of which version it is.",
             hint="It was changed after it was written: restore it from a backup.",
+        )
+    if version[0] > NEWEST:
+        raise JournalError(
+            f"the journal's schema must be at most {NEWEST}, was {version[0]}.",
+            hint="A newer version of this program wrote it: upgrade quant-engine.",
         )
     return version[0]
 
 
 def _migrate(connection: Connection) -> None:
-    for step in _missing_steps(connection):
+    version = _version(connection)
+    if version == 0:
+        metadata.create_all(connection)
+        connection.execute(insert(head).values(version=NEWEST, runs=0, hash=GENESIS, open=0))
+        return
+    for step in STEPS[version - 1 :]:
         step(connection)
-    connection.execute(update(head).values(version=len(STEPS)))
+    connection.execute(update(head).values(version=NEWEST))

@@ -1,4 +1,4 @@
-"""The journal: append whole runs, read facts, change nothing."""
+"""The journal: append whole runs, or facts to an open one; read facts, change nothing."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from sqlalchemy.exc import ArgumentError
 
 from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-from qe_plugins.journal import schema, test_isolation
+from qe_plugins.journal import open_runs, schema, test_isolation
 from qe_plugins.journal import verify as audit
 from qe_plugins.journal.anchor import Anchor, broken
 from qe_plugins.journal.database import connect, one_line_errors, reading, spelled, writing
-from qe_plugins.journal.facts import Fact, FactKind, Problem, RunRow
+from qe_plugins.journal.facts import Fact, FactKind, OpenRun, Problem, RunRow
 from qe_plugins.journal.hash_chain import content_hash
 from qe_plugins.journal.lookup import resolve_prefix
+from qe_plugins.journal.open_runs import Appender
 from qe_plugins.journal.schema import ensure_newest
 from qe_plugins.journal.writer import insert_run
 
 __all__ = ["Journal", "content_hash"]
+
+TIMEOUT = 5.0
+"""Seconds that an append may take; after them it raises."""
 
 
 class Journal:
@@ -34,36 +38,46 @@ class Journal:
     database.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, timeout: float = TIMEOUT) -> None:
         self._engine = engine
         self._where = spelled(engine.url)
+        self._appender = Appender(engine, timeout)
 
     @classmethod
-    def open(cls, url: str | None = None) -> Self:
+    def open(cls, url: str | None = None, *, timeout: float = TIMEOUT) -> Self:
         """Open the journal at `url` (default: `state_dir.journal_url()`), created if missing.
+
+        `timeout` is the maximum of an `append` in seconds.
 
         Raises JournalError where it cannot be opened, where a newer program wrote it, and where a
         test opens the user's own.
         """
         place = _parsed(url or state_dir.journal_url())
         test_isolation.keep_tests_out(place)
-        journal = cls(connect(place))
+        journal = cls(connect(place), timeout)
         with one_line_errors(journal._where):
             ensure_newest(journal._engine)
         return journal
 
     @classmethod
+    def exists(cls) -> bool:
+        """Return whether there is a journal to open; a server is said to have one."""
+        place = _parsed(state_dir.journal_url())
+        return place.get_backend_name() != "sqlite" or Path(place.database or "").exists()
+
+    @classmethod
     def check(cls) -> None:
         """Raise JournalError where a run could not be written. A missing journal is not created."""
-        place = _parsed(state_dir.journal_url())
-        if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
+        if not cls.exists():
+            place = _parsed(state_dir.journal_url())
             state_dir.check_writable(Path(place.database or "").absolute().parent)
             return
         with cls.open() as journal:
             journal.check_writable()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database. Open runs stay open."""
+        self._appender.disconnect()
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -92,13 +106,53 @@ class Journal:
         with one_line_errors(self._where), writing(self._engine) as connection:
             yield insert_run(connection, run_id, name, started, facts)
 
+    def open_run(
+        self, run_id: str, name: str, started: datetime, *, take_over: bool = False
+    ) -> OpenRun:
+        """Begin a run that facts are appended to while it lasts, or continue one that died.
+
+        A continued run keeps its name and start. `started` is wall time with a time zone. Raises
+        JournalError for a closed run, and for one that another process still appends to; whether
+        a process on another host does is not known: `take_over` says that it has ended.
+        """
+        with one_line_errors(self._where):
+            return self._appender.begin(run_id, name, started, take_over=take_over)
+
+    def append(self, run_id: str, facts: Sequence[Fact], *, durable: bool = True) -> None:
+        """Append facts to an open run: all of them, or none; they are committed on return.
+
+        Durable facts are on the disk then, with those before them. Others outlive the process and
+        may be lost with the machine's power.
+
+        Raises JournalError for an id used twice, a cause that is not an earlier fact of the run,
+        and a run not open here: nothing is appended then. Also where the database fails or does not
+        answer within the journal's timeout: whether the facts are appended is then not known, and
+        the next append to the run finds out. Facts given to it again are not appended twice.
+        """
+        with one_line_errors(self._where):
+            self._appender.append(run_id, facts, durable=durable)
+
+    def close_run(self, run_id: str, *, take_over: bool = False) -> str:
+        """Close an open run and return its content hash, that of `write_run` of the same facts.
+
+        A run of this process, or of one that has ended; for another host's see `open_run`. Raises
+        JournalError for others.
+        """
+        with one_line_errors(self._where):
+            return self._appender.close(run_id, take_over=take_over)
+
+    def open_runs(self) -> list[OpenRun]:
+        """Return the open runs, oldest first."""
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            return open_runs.rows(connection)
+
     def check_writable(self) -> None:
         """Raise JournalError where nothing can be written, such as on a read-only disk."""
         with one_line_errors(self._where), writing(self._engine):
             pass
 
     def runs(self) -> list[RunRow]:
-        """Return the runs, oldest first."""
+        """Return the closed runs, oldest first."""
         query = select(schema.runs).order_by(schema.runs.c.seq)
         with one_line_errors(self._where), reading(self._engine) as connection:
             return [_run_of(row) for row in connection.execute(query)]
@@ -115,15 +169,21 @@ class Journal:
     def resolve(self, text: str) -> str:
         """Return the id of a run from `last`, the id, or a unique prefix of it.
 
+        The last is the one written or closed last, or one that is open and started after it.
+
         Raises JournalError where no run matches, or several do.
         """
-        known = [run.run_id for run in self.runs()]
+        closed, still_open = self.runs(), self.open_runs()
+        runs: list[RunRow | OpenRun] = [*closed, *still_open]
+        known = [run.run_id for run in runs]
         if not known:
             raise JournalError("no run yet.", where=self._where, hint="Run `qe backtest` first.")
-        return known[-1] if text == "last" else resolve_prefix(text, known, what="run")
+        if text != "last":
+            return resolve_prefix(text, known, what="run")
+        return max(runs[max(len(closed) - 1, 0) :], key=lambda run: run.started).run_id
 
     def counts(self) -> tuple[int, int]:
-        """Return the number of runs and of facts."""
+        """Return the number of closed runs, and of all facts."""
         with one_line_errors(self._where), reading(self._engine) as connection:
             return audit.counts(connection)
 

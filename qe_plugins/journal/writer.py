@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import batched
 from typing import Any
@@ -24,19 +24,29 @@ def insert_run(
     connection: Connection, run_id: str, name: str, started: datetime, facts: Iterable[Fact]
 ) -> str:
     """Insert the facts, then the run that counts and chains them. Return its content hash."""
-    _refuse_known(connection, run_id)
+    refuse_known(connection, run_id)
     count, content = _insert_facts(connection, run_id, in_causal_order(facts))
-    written, previous = connection.execute(select(schema.head.c.runs, schema.head.c.hash)).one()
-    values = (written + 1, run_id, name, _utc_text(started), count, content)
-    last = run_link(previous, *values)
-    connection.execute(insert(schema.runs).values((*values, previous, last)))
-    connection.execute(update(schema.head).values(runs=written + 1, hash=last))
+    chain_run(connection, run_id, name, utc_text(started), count, content)
     return content
 
 
-def in_causal_order(facts: Iterable[Fact]) -> Iterator[Fact]:
-    """Yield the facts. Raises JournalError for an id used twice and a cause that is not earlier."""
-    known: set[str] = set()
+def chain_run(
+    connection: Connection, run_id: str, name: str, started: str, facts: int, content: str
+) -> None:
+    """Insert the row of a run whose facts are there, as the last of the chain of runs."""
+    written, previous = connection.execute(select(schema.head.c.runs, schema.head.c.hash)).one()
+    values = (written + 1, run_id, name, started, facts, content)
+    last = run_link(previous, *values)
+    connection.execute(insert(schema.runs).values((*values, previous, last)))
+    connection.execute(update(schema.head).values(runs=written + 1, hash=last))
+
+
+def in_causal_order(facts: Iterable[Fact], earlier: Collection[str] = ()) -> Iterator[Fact]:
+    """Yield the facts; those with the ids `earlier` are before them.
+
+    Raises JournalError for an id used twice and a cause that is not earlier.
+    """
+    known = set(earlier)
     for fact in facts:
         if fact.id in known:
             raise JournalError(
@@ -54,26 +64,35 @@ def in_causal_order(facts: Iterable[Fact]) -> Iterator[Fact]:
         yield fact
 
 
-def _refuse_known(connection: Connection, run_id: str) -> None:
-    query = select(schema.runs.c.run_id).where(schema.runs.c.run_id == run_id)
-    if connection.execute(query).first() is not None:
-        raise JournalError(
-            "the run is already in the journal.",
-            where=f"run {run_id}",
-            hint="The journal only grows: give the new run another id.",
-        )
+def refuse_known(connection: Connection, run_id: str) -> None:
+    """Raise JournalError for a run in the journal, closed or open."""
+    for table in (schema.runs, schema.open_runs):
+        query = select(table.c.run_id).where(table.c.run_id == run_id)
+        if connection.execute(query).first() is not None:
+            raise JournalError(
+                "the run is already in the journal.",
+                where=f"run {run_id}",
+                hint="The journal only grows: give the new run another id.",
+            )
 
 
 def _insert_facts(connection: Connection, run_id: str, facts: Iterable[Fact]) -> tuple[int, str]:
     count, last = 0, GENESIS
     for batch in batched(chained(facts), BATCH, strict=False):
-        rows = [
-            _fact_row(run_id, seq, fact, body, last)
-            for seq, (fact, body, last) in enumerate(batch, start=count + 1)
-        ]
-        _insert_rows(connection, rows)
-        count, last = count + len(rows), rows[-1][-1]
+        insert_links(connection, run_id, batch, count)
+        count, last = count + len(batch), batch[-1][-1]
     return count, last
+
+
+def insert_links(
+    connection: Connection, run_id: str, links: Sequence[tuple[Fact, str, str]], count: int
+) -> None:
+    """Insert facts, each with its body as stored and its hash, after the first `count` of a run."""
+    rows = [
+        _fact_row(run_id, seq, fact, body, last)
+        for seq, (fact, body, last) in enumerate(links, start=count + 1)
+    ]
+    _insert_rows(connection, rows)
 
 
 def _insert_rows(connection: Connection, rows: list[Row]) -> None:
@@ -92,7 +111,8 @@ def _fact_row(run_id: str, seq: int, fact: Fact, body: str, last: str) -> Row:
     return (run_id, seq, fact.id, kind, fact.ts_event, fact.source, fact.cause, body, last)
 
 
-def _utc_text(started: datetime) -> str:
+def utc_text(started: datetime) -> str:
+    """Return a time as stored: UTC, ISO. Raises JournalError for one without a time zone."""
     if started.tzinfo is None:
         raise JournalError(
             f"the start must carry a time zone, was {started}.", hint="Use datetime.now(UTC)."

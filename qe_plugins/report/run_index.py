@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import msgspec
 
 from qe_plugins import state_dir
 from qe_plugins.errors import ReportError
-from qe_plugins.journal.facts import Problem
+from qe_plugins.journal.facts import OpenRun, Problem
 
 RESULT = "result.json"
 LAST, PREVIOUS = "last", "previous"
@@ -126,7 +126,32 @@ def listing() -> list[dict[str, Any]]:
     come last.
     """
     found = [_list_entry(*known) for known in _places().items() if (known[1] / RESULT).is_file()]
-    return sorted(found, key=lambda run: (run.get("started", ""), run["run_id"]), reverse=True)
+    return sorted(found, key=_newest_first, reverse=True)
+
+
+def with_open(runs: Iterable[OpenRun]) -> list[dict[str, Any]]:
+    """Return the listing with open runs, which have `state`, `facts` and `appended` instead of
+    figures; one that has a folder already is listed by it.
+    """
+    stored = listing()
+    known = {run["run_id"] for run in stored}
+    entries = [_open_entry(run) for run in runs if run.run_id not in known]
+    return sorted((*entries, *stored), key=_newest_first, reverse=True)
+
+
+def _open_entry(run: OpenRun) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "started": run.started.isoformat(),
+        "state": str(run.state),
+        "facts": run.facts,
+        "appended": run.appended.isoformat(),
+    }
+
+
+def _newest_first(run: dict[str, Any]) -> tuple[str, str]:
+    return run.get("started", ""), run["run_id"]
 
 
 def _list_entry(run_id: str, place: Path) -> dict[str, Any]:

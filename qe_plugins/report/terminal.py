@@ -81,7 +81,8 @@ def runs(listing: list[Figures]) -> Table:
     for one in listing:
         keys = ("trades", "net_pnl", "sharpe", "max_drawdown")
         values = (formatting.format_value(key, one.get(key)) for key in keys)
-        source = "damaged" if "damaged" in one else one.get("data_source", formatting.UNKNOWN)
+        source = one.get("state", one.get("data_source", formatting.UNKNOWN))
+        source = "damaged" if "damaged" in one else source
         shown.add_row(escape(one["run_id"]), source, *values)
     return shown
 

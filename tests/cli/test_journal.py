@@ -162,7 +162,7 @@ class TestVerify:
     def test_an_untouched_journal_verifies_as_json(self):
         told = json.loads(qe("verify", "--json").stdout)
 
-        assert told == {"runs": 1, "facts": len(small_run()), "problems": []}
+        assert told == {"runs": 1, "facts": len(small_run()), "problems": [], "open_runs": []}
 
     def test_tampering_is_told_and_is_an_error(self):
         tamper("UPDATE facts SET source = 'nobody' WHERE id = 'fill:F-1'")
