@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from qe_plugins.errors import JournalError
+
+POLL = 2
+"""Milliseconds between two looks for the lock of SQLite."""
 
 
 class AppendConnection:
@@ -53,7 +58,7 @@ class AppendConnection:
 
     def _ready(self, durable: bool) -> Connection:
         if self._connection is None:
-            self._connection = self._engine.connect().execution_options(writes=True)
+            self._connection = self._engine.connect().execution_options(begun=True)
             self._durable = None
         raw = self._connection.connection.driver_connection
         assert raw is not None
@@ -61,11 +66,26 @@ class AppendConnection:
             raw.deadline = self._deadline
             return self._connection
         if self._durable is None:
-            raw.execute(f"PRAGMA busy_timeout = {int(self._timeout * 1000)}")
+            raw.execute(f"PRAGMA busy_timeout = {POLL}")
         if self._durable != durable:
             raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable
+        self._lock(raw)
         return self._connection
+
+    def _lock(self, raw: Any) -> None:
+        """Begin a transaction as soon as no other process is in one.
+
+        SQLite itself would look ten times a second, and miss the moments between two backtests.
+        """
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or self.late:
+                    raise DBAPIError.instance("BEGIN", None, error, sqlite3.Error) from error
+            else:
+                return
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""

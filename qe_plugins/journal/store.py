@@ -23,7 +23,7 @@ from qe_plugins.journal.hash_chain import content_hash
 from qe_plugins.journal.lookup import resolve_prefix
 from qe_plugins.journal.open_runs import Appender
 from qe_plugins.journal.schema import ensure_newest
-from qe_plugins.journal.writer import insert_run
+from qe_plugins.journal.writer import insert_run, prepared
 
 __all__ = ["Journal", "content_hash"]
 
@@ -103,8 +103,10 @@ class Journal:
 
         Raises as `write_run` does.
         """
-        with one_line_errors(self._where), writing(self._engine) as connection:
-            yield insert_run(connection, run_id, name, started, facts)
+        with one_line_errors(self._where):
+            links = prepared(facts)
+            with writing(self._engine) as connection:
+                yield insert_run(connection, run_id, name, started, links)
 
     def open_run(
         self, run_id: str, name: str, started: datetime, *, take_over: bool = False

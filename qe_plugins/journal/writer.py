@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import batched
+from itertools import batched, chain, islice
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -15,17 +15,30 @@ from qe_plugins.journal.facts import Fact
 from qe_plugins.journal.hash_chain import GENESIS, chained, run_link
 
 BATCH = 5_000
+PREPARED = 50_000
+
+type Link = tuple[Fact, str, str]
+"""A fact, its body as stored, and its hash."""
 
 type Row = tuple[Any, ...]
 """A fact as the columns of its table, in their order."""
 
 
+def prepared(facts: Iterable[Fact]) -> Iterator[Link]:
+    """Return the links of a run's chain, the first PREPARED of which are computed now.
+
+    So other processes do not wait for them: see `insert_run`. Raises as `in_causal_order` does.
+    """
+    links = chained(in_causal_order(facts))
+    return chain(list(islice(links, PREPARED)), links)
+
+
 def insert_run(
-    connection: Connection, run_id: str, name: str, started: datetime, facts: Iterable[Fact]
+    connection: Connection, run_id: str, name: str, started: datetime, links: Iterable[Link]
 ) -> str:
     """Insert the facts, then the run that counts and chains them. Return its content hash."""
     refuse_known(connection, run_id)
-    count, content = _insert_facts(connection, run_id, in_causal_order(facts))
+    count, content = _insert_facts(connection, run_id, links)
     chain_run(connection, run_id, name, utc_text(started), count, content)
     return content
 
@@ -76,18 +89,16 @@ def refuse_known(connection: Connection, run_id: str) -> None:
             )
 
 
-def _insert_facts(connection: Connection, run_id: str, facts: Iterable[Fact]) -> tuple[int, str]:
+def _insert_facts(connection: Connection, run_id: str, links: Iterable[Link]) -> tuple[int, str]:
     count, last = 0, GENESIS
-    for batch in batched(chained(facts), BATCH, strict=False):
+    for batch in batched(links, BATCH, strict=False):
         insert_links(connection, run_id, batch, count)
         count, last = count + len(batch), batch[-1][-1]
     return count, last
 
 
-def insert_links(
-    connection: Connection, run_id: str, links: Sequence[tuple[Fact, str, str]], count: int
-) -> None:
-    """Insert facts, each with its body as stored and its hash, after the first `count` of a run."""
+def insert_links(connection: Connection, run_id: str, links: Sequence[Link], count: int) -> None:
+    """Insert facts after the first `count` of a run."""
     rows = [
         _fact_row(run_id, seq, fact, body, last)
         for seq, (fact, body, last) in enumerate(links, start=count + 1)
