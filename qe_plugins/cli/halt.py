@@ -48,7 +48,7 @@ def resume(reason: tuple[str, ...]) -> None:
             hint="Run `qe resume REASON` in a terminal.",
         )
     by = _login()
-    ended = HaltLatch.at_home().clear()
+    ended = HaltLatch.at_home().clear(text, by=by)
     if ended is None:
         echo("not halted")
         return

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from qe_plugins.config.nautilus import Nautilus
+from qe_plugins.halt.settings import HaltSettings
 from qe_plugins.plugins.types import SMALLEST, Posture, Rung
 from qe_plugins.units import Duration, Fraction, Money
 
@@ -205,5 +206,6 @@ class Config(Section, frozen=True, kw_only=True):
     margin: MarginSettings = MarginSettings()
     expiry: ExpirySettings = ExpirySettings()
     session: SessionSettings = SessionSettings()
+    halt: HaltSettings = HaltSettings()
     nautilus: Nautilus = Nautilus()
     logging: dict[str, Any] = {}

@@ -21,6 +21,9 @@ from qe_plugins.errors import Halted, QeError
 from qe_plugins.safe_text import in_words, writable
 
 FILE = "halt.json"
+RESUMED = "resumed.json"
+"""The file beside it that tells who ended the last halt, and why."""
+
 PERSON = "person"
 """The source of a halt that a person set; otherwise it is the name of a trigger."""
 
@@ -72,6 +75,15 @@ class Halt(HaltReason, frozen=True, kw_only=True):
         )
 
 
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a halt: why, by whom, when, and the line of the halt that it ended."""
+
+    reason: str
+    by: str
+    at: datetime
+    ended: str
+
+
 class HaltLatch:
     """The halt in `file`. Any number of processes may read and write it."""
 
@@ -117,11 +129,14 @@ class HaltLatch:
             reason=writable(reason), source=source, since=now or datetime.now(UTC), by=by
         )
         first = Halt(**msgspec.structs.asdict(new))
-        self._unwritten = self._unwritten or first
+        if self._unwritten is None:
+            self._unwritten = first
+        elif new.reason not in {self._unwritten.reason, *(o.reason for o in self._unwritten.later)}:
+            self._unwritten = _with_later(self._unwritten, new)
         try:
             with _one_writer(self.file):
                 known = self.read() if self.file.exists() else None
-                halt = first if known is None else _with_later(known, new)
+                halt = self._unwritten if known is None else _with_later(known, new)
                 _write(self.file, halt)
         except OSError as error:
             raise QeError(
@@ -132,11 +147,18 @@ class HaltLatch:
         self._unwritten = None
         return halt
 
-    def clear(self) -> Halt | None:
-        """Remove the halt and return it; None where none was in force. Raises QeError."""
+    def clear(self, reason: str = "", *, by: str = "") -> Halt | None:
+        """Remove the halt and return it; None where none was in force.
+
+        Raises QeError where it cannot be removed: it then stays in force.
+        """
         halt = self.read()
+        if halt is None:
+            return None
+        ended = Resume(reason=writable(reason), by=by, at=datetime.now(UTC), ended=halt.line)
         try:
             with _one_writer(self.file):
+                write_atomically(self._resumed, msgspec.json.encode(ended))
                 self.file.unlink(missing_ok=True)
                 if self.file.parent.is_dir():
                     _sync_folder(self.file.parent)
@@ -148,6 +170,16 @@ class HaltLatch:
             ) from error
         self._unwritten = None
         return halt
+
+    def last_resume(self) -> Resume | None:
+        """Return who ended the last halt and why; None where that is not known."""
+        with suppress(OSError, msgspec.DecodeError, UnicodeError):
+            return msgspec.json.decode(self._resumed.read_bytes(), type=Resume)
+        return None
+
+    @property
+    def _resumed(self) -> Path:
+        return self.file.with_name(RESUMED)
 
     def _load(self) -> Halt:
         try:

@@ -224,6 +224,19 @@ def trading_window(root: str, ts: int) -> tuple[int, int] | None:
     return next(span for span in spans if ts < span[1])
 
 
+def open_time(root: str, since: int, until: int) -> int:
+    """Return for how many nanoseconds a root trades between two times (UTC nanoseconds).
+
+    An unknown root, and a time outside the known sessions, counts as open.
+    """
+    total, ts = 0, since
+    while ts < until:
+        opens, closes = trading_window(root, ts) or (ts, until)
+        total += max(min(closes, until) - max(opens, ts), 0)
+        ts = closes
+    return total
+
+
 def delivery(symbol: str, expires: int) -> tuple[int, date] | None:
     """Return when positions must be closed to avoid delivery (UTC ns), and the first notice day.
 
