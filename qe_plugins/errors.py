@@ -5,6 +5,7 @@ QeError                 anything a user can fix; `qe` prints one line and exits 
 ├── DataError           market data: missing, truncated, without the requested records
 ├── PluginError         a plugin that cannot be loaded or activated
 │   └── HookError       a hook implementation that does not match its specification
+├── FeatureError        a feature is unknown, breaks a bound of its arithmetic, or looks ahead
 ├── JournalError        the journal cannot be opened, or does not verify
 ├── FleetError          a scan: unknown, not finished, or a message out of order
 ├── ModelError          a model or provider: unknown, without a price, without a key
@@ -72,6 +73,10 @@ class PluginError(QeError):
 
 class HookError(PluginError):
     """A hook implementation does not match the hook's specification."""
+
+
+class FeatureError(QeError):
+    """A feature is unknown, breaks a bound of its arithmetic, or looks ahead."""
 
 
 class JournalError(QeError):

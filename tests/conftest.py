@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Tests start hundreds of processes: each would compile everything that it imports again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# What Numba compiles is kept between runs and shared by the processes of one.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "numba"))
+
 # Started in the background, a shell's jobs are deaf to Ctrl-C, and so is all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -21,6 +21,7 @@ DOORS = {
     "openai": {"llm/providers/openai.py"},
     "anthropic": {"llm/providers/anthropic.py"},
     "temporalio": {"fleet/temporal"},
+    "numba": {"features"},
     "nats": {"fleet/messaging/jetstream.py"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
