@@ -22,6 +22,7 @@ from qe_plugins import stop_signals
 
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
+    "paper": "qe_plugins.cli.paper:paper",
     "sweep": "qe_plugins.cli.sweep:sweep",
     "lookahead": "qe_plugins.cli.lookahead:lookahead",
     "check": "qe_plugins.cli.config:check",

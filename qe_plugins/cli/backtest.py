@@ -65,15 +65,15 @@ def backtest(
     with _progress(loaded.config.name) as progress:
         outcome = run(loaded, progress=progress, log=level)
     with Journal.open() as journal:
-        run_dir = _write_run(outcome, loaded, journal, out)
+        run_dir = write_run(outcome, loaded, journal, out)
     figures = run_folder.result(run_dir)
     if as_json:
         click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
     else:
-        _print_run(figures, run_dir)
+        print_run(figures, run_dir)
 
 
-def _write_run(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
+def write_run(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
     """Write the run folder and the journal's facts, both or neither; return the folder."""
     from qe_plugins.report import run_folder
 
@@ -102,7 +102,8 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _print_run(figures: dict[str, Any], run_dir: Path) -> None:
+def print_run(figures: dict[str, Any], run_dir: Path) -> None:
+    """Print the figures of a run, where its report is, and what failed."""
     from rich.console import Console
 
     from qe_plugins.report import terminal

@@ -64,6 +64,7 @@ def _identity(outcome: BacktestResult, run_dir: Path) -> dict[str, Any]:
         "run_id": outcome.run_id,
         "run_dir": str(run_dir),
         "name": outcome.name,
+        "mode": outcome.mode,
         "started": outcome.started.astimezone(UTC).isoformat(),
         "engine": outcome.engine,
         "data_source": data.source,

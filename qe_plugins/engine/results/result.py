@@ -71,6 +71,7 @@ class BacktestResult:
                legs (price and fee of each), fees, reason, outcome
     settlements  one mapping a position held to expiry: order, instrument_id, strategy,
                contracts, price, basis (settlement, preliminary or bar), day, published, at
+    mode       backtest, or paper: a session
     log        the open file of the run's log, None without one
     marks      ts, instrument_id, close: last close of every hour in which the contract traded
     """
@@ -101,3 +102,4 @@ class BacktestResult:
     facts: list[Fact] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     log: IO[str] | None = None
+    mode: str = "backtest"

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called after each chunk with the number of records processed and the number of all records."""
 
+type Feed = Callable[[BuiltRun, Sequence[Any]], None]
+"""Passes records to the engine of a run, in time order."""
+
 
 def run(
     loaded: Loaded,
@@ -79,20 +82,25 @@ def run_id_of(started: datetime, name: str) -> str:
 
 
 @gc_tuning.relaxed_gc()
-def stream(built: BuiltRun, tape: Tape, progress: Progress | None) -> None:
-    """Process the data chunk by chunk, so that memory does not grow with it."""
-    done = 0
+def stream(
+    built: BuiltRun, tape: Tape, progress: Progress | None, feed: Feed | None = None
+) -> None:
+    """Process the data chunk by chunk, so that memory does not grow with it.
+
+    `feed` passes records to the engine in place of `process`, such as at a pace.
+    """
+    done, feed = 0, feed or process
     if built.first_bars:  # starts the strategies: their subscriptions are known only then
-        _process(built, built.first_bars)
+        process(built, built.first_bars)
     for chunk in tape.chunks([front.spliced_series for front in built.fronts]):
         records = built.exchange.records(chunk)
         _start_chunk(built.context, chunk)
         records = _with_front_bars(built.context, chunk, records)
-        built.settlement_feeder.feed(records, partial(_process, built))
+        built.settlement_feeder.feed(records, partial(feed, built))
         done += len(chunk.records)
         if progress is not None:
             progress(done, tape.records)
-    built.settlement_feeder.finish(partial(_process, built))
+    built.settlement_feeder.finish(partial(feed, built))
     _advance(built, built.engine.end)
     built.context.dispatcher.check_complete()
     built.pipeline.finish()
@@ -123,7 +131,8 @@ def _with_front_bars(context: RunContext, chunk: Chunk, records: Sequence[Any]) 
     return sorted([*records, *bars], key=attrgetter("ts_init")) if bars else records
 
 
-def _process(built: BuiltRun, records: Sequence[Any]) -> None:
+def process(built: BuiltRun, records: Sequence[Any]) -> None:
+    """Have the engine process records. Raises as `run` does where user code raised."""
     built.engine.add_data(records)
     _advance(built, partial(built.engine.run, streaming=True))
     built.engine.clear_data()

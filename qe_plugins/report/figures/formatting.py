@@ -112,8 +112,9 @@ def label(key: str) -> str:
 def caption(figures: dict[str, Any]) -> str:
     """Return the data source, the period, and how the ratios are computed."""
     period = f"{figures['start'][:10]} to {figures['end'][:10]}"
+    session = "Paper session: " if figures.get("mode") == "paper" else ""
     return (
-        f"{figures['data_label']}, {figures['bars']:,} bars, {period} (UTC)\n"
+        f"{session}{figures['data_label']}, {figures['bars']:,} bars, {period} (UTC)\n"
         f"Ratios: {figures['returns']}."
     )
 

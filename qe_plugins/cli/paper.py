@@ -1,0 +1,161 @@
+"""`qe paper`: a session on recorded data, with its progress on the terminal and a report."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins import stop_signals
+from qe_plugins.cli.backtest import print_run, write_run
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.live.pacing import Pace
+    from qe_plugins.engine.live.session import Started
+
+OWN = "config"
+"""The value of `--replay` for the configuration's own data."""
+
+AS_FAST = "max"
+FASTEST = 100_000.0
+
+
+class Speed(click.ParamType[float | str]):
+    """A number of times real time, or `max`."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float | str:
+        """Return the number, or `max`."""
+        if value == AS_FAST:
+            return AS_FAST
+        try:
+            speed = float(value)
+        except ValueError:
+            speed = 0.0
+        if not 0 < speed <= FASTEST:
+            self.fail(f"must be a number up to {FASTEST:,.0f} or `max`, was {value}.", param, ctx)
+        return speed
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--replay",
+    metavar="DATA",
+    help="The recorded data: a folder of Databento files, a catalog, or `config` for FILE's own.",
+)
+@click.option(
+    "--speed",
+    type=Speed(),
+    default=60.0,
+    show_default=True,
+    help="Times real time, or `max`.",
+)
+@click.option(
+    "--skip/--no-skip", default=True, help="Skip closed hours and holes.  [default: skip]"
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a value of the file, such as rung.risk=25. Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
+)
+@click.option(
+    "--log",
+    "level",
+    type=click.Choice(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), case_sensitive=False),
+    help="Print log messages of strategies and plugins from this level on. All are in run.log.",
+)
+def paper(
+    file: Path,
+    replay: str | None,
+    speed: float | str,
+    skip: bool,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    out: Path | None,
+    level: str | None,
+) -> None:
+    """Trade FILE's strategies on paper: recorded data at a pace, simulated fills.
+
+    Ctrl-C ends the session: it writes its report and exits with code 0. Orders that still work are
+    left as they are.
+    """
+    from qe_plugins.cli.session_screen import open_screen
+    from qe_plugins.config.loader import load
+    from qe_plugins.engine.live.session import SessionOptions, run_session
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.report import run_folder
+
+    run_folder.check_out(out)
+    loaded = load(file, (*overrides, *replayed(replay)))
+    Journal.check()
+    factor = None if isinstance(speed, str) else speed
+    with open_screen() as screen, stopping() as stops:
+
+        def begin(started: Started, pace: Pace) -> None:
+            screen.begin(started)
+            stops.append(pace)
+
+        options = SessionOptions(speed=factor, skip=skip, log=level)
+        outcome = run_session(loaded, options, show=screen.show, started=begin)
+    with Journal.open() as journal:
+        run_dir = write_run(outcome, loaded, journal, out)
+    figures = run_folder.result(run_dir)
+    if as_json:
+        click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
+    else:
+        print_run(figures, run_dir)
+
+
+def replayed(given: str | None) -> list[str]:
+    """Return the overrides that make the data of `--replay` the configuration's.
+
+    Raises DataError without it, and where it names no data.
+    """
+    from qe_plugins.errors import DataError
+
+    if given is None:
+        raise DataError(
+            "a paper session needs recorded data; live data comes with a broker.",
+            where="--replay",
+            hint="Write `--replay config` for the data that FILE names, or name a folder.",
+        )
+    if given == OWN:
+        return []
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        hint = "Name a folder of Databento files or a catalog, or write `config`."
+        raise DataError("no such folder.", where=f"--replay {given}", hint=hint)
+    dbn = any(folder.rglob("*.dbn.zst")) or any(folder.rglob("*.dbn"))
+    return [f"data.{'dbn' if dbn else 'catalog'}={folder.resolve()}"]
+
+
+@contextmanager
+def stopping() -> Iterator[list[Pace]]:
+    """Stop the paces of the yielded list at Ctrl-C and SIGTERM; a second one interrupts."""
+    paces: list[Pace] = []
+
+    def stop(number: int, _frame: object) -> None:
+        if not paces or all(pace.stopped for pace in paces):
+            raise KeyboardInterrupt
+        for pace in paces:
+            pace.stop()
+
+    before = {number: signal.signal(number, stop) for number in stop_signals.SIGNALS}
+    try:
+        yield paces
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
