@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class ExecutionBars:
     def __init__(self, bars: ChunkBars, *, gap: int, always: bool) -> None:
         self._bars, self._gap, self._always = bars, gap, always
         self._replaced: set[str] = set()
-        self._types = {text: BarType.from_str(text) for text in bars.types.values()}
+        self._types = dict(zip(bars.types.values(), bars.parsed.values(), strict=True))
         self._extras = {text: opening_types(text) for text in bars.types.values()}
 
     def with_extra_bars(self, records: Sequence[Any], columns: BarColumns) -> Sequence[Any]:
@@ -97,12 +98,11 @@ class ExecutionBars:
         return at
 
 
-def opening_types(bar_type: str) -> list[Any]:
+@cache
+def opening_types(bar_type: str) -> tuple[Any, Any]:
     """Return the types of the added bars that have the opening prices of a contract's bars."""
-    contract = bar_type.partition("-")[0]
-    return [
-        BarType.from_str(text) for text in (_opening_type(bar_type), f"{contract}-{MILLISECOND}")
-    ]
+    short = f"{bar_type.partition('-')[0]}-{MILLISECOND}"
+    return BarType.from_str(_opening_type(bar_type)), BarType.from_str(short)
 
 
 def _opening_type(bar_type: str) -> str:

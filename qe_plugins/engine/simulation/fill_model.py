@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.execution import FillModel
 from nautilus_trader.model import (
-    BarType,
     ContingencyType,
     OrderBook,
     Price,
@@ -54,7 +53,6 @@ class SlippageFillModel(FillModel):
         self.by_ticks = by_ticks
         self._through = slippage.limit_fills == "on_trade_through"
         self._by_one = (slippage.model, slippage.ticks) == ("ticks", 1) or slippage.model == "none"
-        self._types: dict[str, Any] = {}
         self._limits: dict[Any, int] = {}
 
     def is_slipped(self) -> bool:
@@ -91,10 +89,7 @@ class SlippageFillModel(FillModel):
         bar = None if self.by_ticks else self._bars.closing_at(contract, ts)
         if bar is None:
             return None, False
-        bar_type = self._types.get(contract)
-        if bar_type is None:
-            bar_type = self._types[contract] = BarType.from_str(self._bars.types[contract])
-        received = self.cache.bar(bar_type)
+        received = self.cache.bar(self._bars.parsed[contract])
         return bar, received is not None and received.ts_init >= ts
 
     def own_limit(self, order: Any) -> int | None:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import BarType
-
 from qe_plugins.market.sessions import next_session, trading_window
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ class MarketState:
         """Return whether a bar of a contract closes at `ts` that strategies have not received."""
         if self.bars is None or (row := self.bars.closing_at(str(contract), ts)) is None:
             return False
-        received = self.cache.bar(BarType.from_str(self.bars.types[str(contract)]))
+        received = self.cache.bar(self.bars.parsed[str(contract)])
         return received is None or received.ts_init < row.ts
 
     def session_ends(self, contract: Any, ts: int) -> int | None:

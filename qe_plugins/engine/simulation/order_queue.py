@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from nautilus_trader.common import DataActor
-from nautilus_trader.model import Bar, BarType, ExecAlgorithmId
+from nautilus_trader.model import Bar, ExecAlgorithmId
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from qe_plugins.engine.contracts.order_copies import rebuilt
 from qe_plugins.engine.simulation.execution_bars import opening_types
-from qe_plugins.engine.simulation.fill_attempt import expiry_of
+from qe_plugins.engine.simulation.fill_attempt import TRAILING, expiry_of
 from qe_plugins.engine.simulation.market_state import SECOND, MarketState
 from qe_plugins.engine.simulation.order_terms import (
     acts_at_once,
     good_till,
     is_beyond,
+    rests_for_day,
     with_trigger,
 )
 
@@ -60,14 +61,18 @@ class OrderQueue(ExecutionAlgorithm):
 
     def prepared(self, order: Any, ts: int) -> Any:
         """Return an order on terms that the engine can simulate; `ts` is now (UTC ns)."""
-        instrument = self._market.cache.instrument(order.instrument_id)
+        contract = order.instrument_id
+        instrument = self._market.cache.instrument(contract)
         if instrument is None:
             return order
-        known = self._market.price(order.instrument_id, ts, buys=order.is_buy)
-        if known is not None:
-            order = with_trigger(order, known[0], instrument.price_increment)
-        ends = self._market.session_ends(order.instrument_id, ts)
-        return order if ends is None else good_till(order, ends)
+        if order.order_type in TRAILING:
+            known = self._market.price(contract, ts, buys=order.is_buy)
+            if known is not None:
+                order = with_trigger(order, known[0], instrument.price_increment)
+        if rests_for_day(order):
+            ends = self._market.session_ends(contract, ts)
+            order = order if ends is None else good_till(order, ends)
+        return order
 
     def must_wait(self, order: Any, ts: int) -> bool:
         """Return whether an order cannot reach the market at `ts` (UTC nanoseconds)."""
@@ -164,8 +169,8 @@ class OrderQueue(ExecutionAlgorithm):
     def _bar_types(self, contract: Any) -> list[Any]:
         if self._market.bars is None:
             return []
-        own = self._market.bars.types[str(contract)]
-        return [*opening_types(own), BarType.from_str(own)]
+        bars, name = self._market.bars, str(contract)
+        return [*opening_types(bars.types[name]), bars.parsed[name]]
 
 
 class OpeningListener(DataActor):

@@ -15,7 +15,7 @@ from nautilus_trader.model import (
 )
 
 from qe_plugins.engine.contracts.order_copies import rebuilt
-from qe_plugins.engine.simulation.fill_attempt import TOUCHED, TRAILING
+from qe_plugins.engine.simulation.fill_attempt import TOUCHED
 
 PLAIN = {
     OrderType.TRAILING_STOP_MARKET: (OrderType.STOP_MARKET, StopMarketOrder),
@@ -49,12 +49,12 @@ def is_beyond(order: Any, trigger: Price, price: Decimal) -> bool:
 
 
 def with_trigger(order: Any, price: Decimal, tick: Price) -> Any:
-    """Return a trailing stop with its first trigger at `price`; any other order unchanged.
+    """Return a trailing stop with its first trigger at `price`.
 
     A trailing stop that the market has passed becomes a plain stop, which takes the market: the
     engine would reject it. One with an activation price is unchanged.
     """
-    if order.order_type not in TRAILING or getattr(order, "activation_price", None) is not None:
+    if getattr(order, "activation_price", None) is not None:
         return order
     trigger = order.trigger_price
     if trigger is None:
@@ -69,10 +69,13 @@ def with_trigger(order: Any, price: Decimal, tick: Price) -> Any:
     return rebuilt(order, kind, order_type=order_type, trigger_price=trigger, **untrailed)
 
 
+def rests_for_day(order: Any) -> bool:
+    """Return whether an order may rest until its session ends."""
+    return bool(order.time_in_force == TimeInForce.DAY and order.order_type != OrderType.MARKET)
+
+
 def good_till(order: Any, ends: int) -> Any:
-    """Return an order for the day as one that is good till `ends` (UTC nanoseconds)."""
-    if order.time_in_force != TimeInForce.DAY or order.order_type == OrderType.MARKET:
-        return order
+    """Return an order as one that is good till `ends` (UTC nanoseconds)."""
     return rebuilt(order, time_in_force=TimeInForce.GTD, expire_time=ends)
 
 
