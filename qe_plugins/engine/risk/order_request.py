@@ -100,18 +100,19 @@ def _owner(one: Any) -> tuple[Any, Any]:
 
 def net(positions: Iterable[Any]) -> Decimal:
     """Return the net number of contracts of some positions, shorts negative."""
-    found = ZERO
-    for one in positions:
-        size = one.quantity.as_decimal()
-        found += size if one.is_long else -size
-    return found
+    return sum(map(_signed_size, positions), ZERO)
+
+
+def _signed_size(one: Any) -> Decimal:
+    size: Decimal = one.quantity.as_decimal()
+    return size if one.is_long else -size
 
 
 def net_by_contract(positions: Iterable[Any]) -> dict[Any, Decimal]:
     """Return the net position in each contract, in contracts, negative when short."""
     found: dict[Any, Decimal] = defaultdict(Decimal)
     for one in positions:
-        found[one.instrument_id] += net([one])
+        found[one.instrument_id] += _signed_size(one)
     return found
 
 
@@ -144,12 +145,14 @@ def leaves_of(order: Any) -> Decimal:
     return leaves
 
 
-def fillable(orders: Iterable[Leaves], parents: Mapping[Any, Decimal]) -> Decimal:
+def fillable(orders: Sequence[Leaves], parents: Mapping[Any, Decimal]) -> Decimal:
     """Return how many contracts fill on one side if everything there fills.
 
     `parents` are the contracts left of each order on the other side: an exit that waits for one of
     them to fill only closes the parent's contracts, and counts where it has more of them.
     """
+    if not orders:
+        return ZERO
     alone: list[Leaves] = []
     waiting: dict[Any, list[Leaves]] = defaultdict(list)
     for order, leaves in orders:
@@ -158,8 +161,10 @@ def fillable(orders: Iterable[Leaves], parents: Mapping[Any, Decimal]) -> Decima
             waiting[parent].append((order, leaves))
         else:
             alone.append((order, leaves))
-    excess = (max(at_risk(each) - parents[one], ZERO) for one, each in waiting.items())
-    return at_risk(alone) + sum(excess, ZERO)
+    found = at_risk(alone)
+    for one, each in waiting.items():
+        found += max(at_risk(each) - parents[one], ZERO)
+    return found
 
 
 def at_risk(orders: Iterable[Leaves]) -> Decimal:
@@ -192,8 +197,13 @@ def exposures(nets: Mapping[Any, Decimal], orders: Iterable[Leaves]) -> dict[Any
         by_contract[order.instrument_id].append((order, leaves))
     found: dict[Any, Decimal] = defaultdict(Decimal)
     for contract in {*nets, *by_contract}:
-        found[contract] = max(sides(nets.get(contract, ZERO), by_contract[contract]))
+        found[contract] = exposure(nets.get(contract, ZERO), by_contract.get(contract, ()))
     return found
+
+
+def exposure(net: Decimal, orders: Sequence[Leaves]) -> Decimal:
+    """Return the exposure in one instrument: the larger of both sides' largest positions."""
+    return max(sides(net, orders)) if orders else abs(net)
 
 
 def sides(net: Decimal, orders: Sequence[Leaves]) -> tuple[Decimal, Decimal]:

@@ -18,6 +18,7 @@ from qe_plugins.engine.risk.order_request import (
     OrderContext,
     OrderDescription,
     at_risk,
+    exposure,
     exposures,
     fills_at_once,
     leaves_of,
@@ -266,16 +267,16 @@ class MarginCalculator:
         """Return why equity does not cover `contracts` more of an order; empty where it does."""
         nets = net_by_contract(context.positions)
         working = [(one, leaves_of(one)) for one in context.others(order)]
-        before, after = exposures(nets, working), exposures(nets, [*working, (order, contracts)])
-        contract = order.instrument_id
-        increase = after[contract] - before[contract]
-        required = self._initial(before, ts)
+        before, contract = exposures(nets, working), order.instrument_id
+        own = [pair for pair in working if pair[0].instrument_id == contract]
+        after = exposure(nets.get(contract, ZERO), [*own, (order, contracts)])
+        increase, required = after - before[contract], self._initial(before, ts)
         equity, each = self.equity(), self.rates(contract, ts).initial
         if (increase <= 0 and not reverses(nets, order)) or required + increase * each <= equity:
             return ""
         return (
             f"{contracts:f} {contract} at {each:,} {self._balance.currency.code} each would bring "
-            f"initial margin to {self._initial(after, ts):,}, equity is {equity:,.2f} "
+            f"initial margin to {required + increase * each:,}, equity is {equity:,.2f} "
             f"({equity - required:,.2f} free)"
         )
 
