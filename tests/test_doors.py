@@ -23,6 +23,8 @@ DOORS = {
     "temporalio": {"fleet/temporal"},
     "numba": {"features"},
     "nats": {"fleet/messaging/jetstream.py"},
+    "ibapi": {"testing/tws/wire"},
+    "ib_async": {"engine/live", "cli/watch"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
 

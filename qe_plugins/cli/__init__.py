@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "plugins": "qe_plugins.cli.plugins:plugins",
     "hooks": "qe_plugins.cli.hooks:hooks",
     "new": "qe_plugins.cli.new:new",
+    "rehearse": "qe_plugins.cli.rehearse:rehearse",
 }
 
 

@@ -1,49 +1,6 @@
-"""Fixtures for plugin authors, loaded by pytest through the `pytest11` entry point.
+"""What plugin authors test with: pytest fixtures, and a simulated TWS to trade against.
 
-qe_contract   a MES contract of Nautilus
-qe_bar        build a one-minute bar of it: `qe_bar(4750, at="2024-01-03 15:00")`
-qe_signal     build a signal: `qe_signal(side="SHORT", entry="4750", stop="4755")`
-qe_order      build an order request: `qe_order(quantity=2)`
-qe_trade      build a closed trade: `qe_trade(pnl="-12.50")`
-qe_account    build an account: `qe_account(100_000)`
-qe_history    build a history of bars, oldest first: `qe_history(qe_bar(4750), qe_bar(4751))`
-qe_plugins    activate plugins: `qe_plugins(Mine()).call("veto_order", order=qe_order())`
-
-Fixtures may change alone, but plugin authors use their names and arguments in their projects.
+pytest loads the fixtures of `fixtures.py` by itself; `tws/` runs without pytest too, as in
+`qe rehearse`. Fixtures may change alone, but other projects use their names and arguments. It may
+import every package below; nothing imports it but the command line.
 """
-
-from __future__ import annotations
-
-import os
-
-import pytest
-
-from qe_plugins import project, state_dir
-from qe_plugins.errors import PluginError
-from qe_plugins.testing.market import qe_bar, qe_contract
-from qe_plugins.testing.plugins import qe_plugins
-from qe_plugins.testing.records import qe_order, qe_signal, qe_trade
-from qe_plugins.testing.views import qe_account, qe_history
-
-__all__ = [
-    "qe_account",
-    "qe_bar",
-    "qe_contract",
-    "qe_history",
-    "qe_order",
-    "qe_plugins",
-    "qe_signal",
-    "qe_trade",
-]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Put the project root first on `sys.path`, as `qe` does, and remember the user's journal.
-
-    `journal/test_isolation.py` keeps tests out of the journal that is remembered here.
-    """
-    os.environ.setdefault("QE_USERS_JOURNAL", state_dir.journal_url())
-    try:
-        project.enter(config.rootpath)
-    except PluginError as error:
-        raise pytest.UsageError(str(error)) from error

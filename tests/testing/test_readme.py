@@ -30,6 +30,6 @@ def test_the_agent_of_the_readme_passes_the_test_of_the_readme(tmp_path: Path):
 
 
 def test_the_readme_names_every_fixture():
-    from qe_plugins import testing
+    from qe_plugins.testing import fixtures
 
-    assert all(f"`{fixture}" in README for fixture in testing.__all__)
+    assert all(f"`{fixture}" in README for fixture in fixtures.__all__)
