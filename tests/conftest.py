@@ -5,10 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.postgres import PostgresServer
 
 # A busy machine is no failure. `QE_EXAMPLES=1000 uv run pytest` tries more of each property.
 settings.register_profile(
@@ -33,6 +38,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test an empty state folder, so that no test can reach a user's journal."""
     monkeypatch.setenv("QE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("QE_JOURNAL_URL", raising=False)
+    monkeypatch.delenv("QE_LEDGER_URL", raising=False)
     monkeypatch.delenv("DATABENTO_API_KEY", raising=False)
     monkeypatch.setattr("qe_plugins.safe_text._secrets", {})
 
@@ -44,6 +50,29 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no market data at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Return a running Postgres server, or skip where Debian's `postgresql` is not installed."""
+    from tests import postgres
+
+    if postgres.programs() is None:
+        pytest.skip("Postgres is not installed")
+    server = postgres.PostgresServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test twice: with journal and ledger in SQLite, and on a Postgres server."""
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        url = server.url()
+        monkeypatch.setenv("QE_JOURNAL_URL", url)
+        monkeypatch.setenv("QE_LEDGER_URL", url)
+    return str(request.param)
 
 
 def pytest_collection_finish() -> None:

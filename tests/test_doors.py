@@ -18,6 +18,7 @@ DOORS = {
     "databento": {"data/databento"},
     "databento_dbn": {"data"},
     "sqlalchemy": {"journal", "llm/ledger"},
+    "psycopg": {"journal/postgres.py"},
     "openai": {"llm/providers/openai.py"},
     "anthropic": {"llm/providers/anthropic.py"},
     "temporalio": {"fleet/temporal"},

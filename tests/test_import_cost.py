@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 HEAVY = {
     *("aiohttp", "anthropic", "databento", "databento_dbn", "jinja2", "nautilus_trader"),
-    *("numpy", "openai", "pandas", "uvloop"),
+    *("numpy", "openai", "pandas", "psycopg", "uvloop"),
     *("pandas_market_calendars", "plotly", "polars", "pyarrow", "requests", "rich", "sqlalchemy"),
     *("nats", "temporalio", "ib_async", "ibapi"),
 }

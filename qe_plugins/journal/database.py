@@ -7,30 +7,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from qe_plugins.errors import JournalError
 
 WAIT = 60_000
 """Maximum wait of a writer for another, in ms (SQLite; Postgres waits as configured)."""
 
+CONNECT_TIMEOUT = 5
+"""Seconds to connect to Postgres, unless the URL says `connect_timeout`."""
+
 WRITER = 0x716A
 """Key of the advisory lock that a writer holds on Postgres."""
 
 
-def connect(url: URL) -> Engine:
-    """Return an engine for `url`; the folder of a SQLite file is created.
+def connect(url: URL, where: str) -> Engine:
+    """Return an engine for `url`; the folder of a SQLite file is created. `where` is for errors.
 
     Raises JournalError for a folder that cannot be created and a driver that is not installed.
     """
     try:
+        if is_postgres(url):
+            return _postgres(url)
         engine = create_engine(url)
         if engine.dialect.name == "sqlite" and url.database:
             _private(Path(url.database))
     except (SQLAlchemyError, OSError, ImportError) as error:
-        raise _refusal(error, spelled(url)) from error
+        raise _refusal(error, where) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -49,9 +54,40 @@ def _private(file: Path) -> None:
             file.chmod(0o600)
 
 
-def spelled(url: URL) -> str:
+def is_postgres(url: URL) -> bool:
+    """Return whether a URL names a Postgres server."""
+    return url.get_backend_name() in ("postgresql", "postgres")
+
+
+def _postgres(url: URL) -> Engine:
+    timeout = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT}
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), connect_args=timeout, pool_pre_ping=True
+    )
+    from qe_plugins.journal import postgres  # after SQLAlchemy has looked for the driver
+
+    postgres.prepare(engine, CONNECT_TIMEOUT)
+    return engine
+
+
+def parsed(text: str, variable: str) -> URL:
+    """Return the database URL that `text` is; `variable` is the one that names it.
+
+    Raises JournalError, without the text, which may hold a password.
+    """
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
+        name = variable.removeprefix("QE_").removesuffix("_URL").lower()
+        raise JournalError(
+            f"{variable} is not a database URL.",
+            hint=f"Write it as sqlite:///path/to/{name}.sqlite or postgresql://user@host/name.",
+        ) from error
+
+
+def spelled(url: URL, what: str = "journal") -> str:
     """Return the URL for messages, without its password."""
-    return f"journal {url.render_as_string(hide_password=True)}"
+    return f"{what} {url.render_as_string(hide_password=True)}"
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
@@ -104,4 +140,10 @@ def one_line_errors(where: str) -> Iterator[None]:
 
 def _refusal(error: BaseException, where: str) -> JournalError:
     said = " ".join(str(error).split()).rstrip(".")
-    return JournalError(f"{said}.", where=where, hint="Look at QE_HOME and QE_JOURNAL_URL.")
+    hint = "Look at QE_HOME and QE_JOURNAL_URL."
+    if isinstance(error, ModuleNotFoundError):
+        hint = "Install the driver: `uv sync --extra postgres`."
+    elif "postgres" in where.partition(":")[0]:
+        variable = f"QE_{where.partition(' ')[0].upper()}_URL"
+        hint = f"Look at {variable}, and whether the server runs."
+    return JournalError(f"{said}.", where=where, hint=hint)

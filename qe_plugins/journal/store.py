@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import URL, Engine, Row, make_url, select
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Engine, Row, select
 
 from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
 from qe_plugins.journal import open_runs, schema, test_isolation
 from qe_plugins.journal import verify as audit
 from qe_plugins.journal.anchor import Anchor, broken
-from qe_plugins.journal.database import connect, one_line_errors, reading, spelled, writing
+from qe_plugins.journal.database import connect, one_line_errors, parsed, reading, spelled, writing
 from qe_plugins.journal.facts import Fact, FactKind, OpenRun, Problem, RunRow
 from qe_plugins.journal.hash_chain import content_hash
 from qe_plugins.journal.lookup import resolve_prefix
@@ -38,9 +37,9 @@ class Journal:
     database.
     """
 
-    def __init__(self, engine: Engine, timeout: float = TIMEOUT) -> None:
+    def __init__(self, engine: Engine, where: str, timeout: float = TIMEOUT) -> None:
         self._engine = engine
-        self._where = spelled(engine.url)
+        self._where = where
         self._appender = Appender(engine, timeout)
 
     @classmethod
@@ -52,9 +51,10 @@ class Journal:
         Raises JournalError where it cannot be opened, where a newer program wrote it, and where a
         test opens the user's own.
         """
-        place = _parsed(url or state_dir.journal_url())
+        place = _url(url)
         test_isolation.keep_tests_out(place)
-        journal = cls(connect(place), timeout)
+        where = spelled(place)
+        journal = cls(connect(place, where), where, timeout)
         with one_line_errors(journal._where):
             ensure_newest(journal._engine)
         return journal
@@ -62,14 +62,14 @@ class Journal:
     @classmethod
     def exists(cls) -> bool:
         """Return whether there is a journal to open; a server is said to have one."""
-        place = _parsed(state_dir.journal_url())
+        place = _url()
         return place.get_backend_name() != "sqlite" or Path(place.database or "").exists()
 
     @classmethod
     def check(cls) -> None:
         """Raise JournalError where a run could not be written. A missing journal is not created."""
         if not cls.exists():
-            place = _parsed(state_dir.journal_url())
+            place = _url()
             state_dir.check_writable(Path(place.database or "").absolute().parent)
             return
         with cls.open() as journal:
@@ -234,11 +234,5 @@ def _unreadable(where: str, error: Exception) -> JournalError:
     )
 
 
-def _parsed(url: str) -> URL:
-    try:
-        return make_url(url)
-    except ArgumentError as error:
-        raise JournalError(
-            "QE_JOURNAL_URL is not a database URL.",
-            hint="Write it as sqlite:///path/to/journal.sqlite or postgresql://user@host/name.",
-        ) from error
+def _url(text: str | None = None) -> URL:
+    return parsed(text or state_dir.journal_url(), "QE_JOURNAL_URL")

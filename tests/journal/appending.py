@@ -1,6 +1,6 @@
 """A process that appends numbered facts to an open run, and prints the number of each.
 
-`python -m tests.journal.appending RUN LAST [URL]` continues the run where its chain ends, and
+`python -m tests.journal.appending RUN LAST` continues the run where its chain ends, and
 closes it after the fact LAST. It prints `NUMBER SECONDS` once an append has returned, and at the
 end `closed HASH`.
 """
@@ -20,9 +20,9 @@ def numbered(number: int) -> Fact:
     return fact(f"vote:{number}", f"vote:{number - 1}" if number else None, reason="a breakout")
 
 
-def main(run_id: str, last: str, url: str | None = None) -> None:
+def main(run_id: str, last: str) -> None:
     """Append facts until `last`."""
-    with Journal.open(url) as journal:
+    with Journal.open() as journal:
         run = journal.open_run(run_id, "numbered", STARTED)
         for number in range(run.facts, int(last) + 1):
             began = time.perf_counter()

@@ -25,7 +25,7 @@ LATER = STARTED + timedelta(days=1)
 
 
 @pytest.fixture
-def journal():
+def journal(database):
     with Journal.open() as opened:
         yield opened
 
@@ -287,8 +287,9 @@ CREATE TABLE facts (run_id TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL
 """
 
 
-def test_a_journal_from_before_open_runs_is_migrated(journal):
-    journal.write_run("r1", "small", STARTED, small_run())
+def test_a_journal_from_before_open_runs_is_migrated():
+    with Journal.open() as journal:
+        journal.write_run("r1", "small", STARTED, small_run())
     file = state_dir.state_dir() / "journal.sqlite"
     old = state_dir.state_dir() / "old.sqlite"
     with sqlite3.connect(old) as raw:
@@ -312,14 +313,14 @@ def test_an_error_of_the_database_leaves_no_fact_lost_or_doubled(journal, monkey
     journal.open_run("r1", "small", STARTED)
     journal.append("r1", small_run()[:3])
     dialect = journal._engine.dialect
-    commit = type(dialect).do_commit
+    commit, failures = dialect.do_commit, iter(["disk I/O error"])
 
-    def lose_the_answer(self, connection):
-        commit(self, connection)
-        monkeypatch.undo()
-        raise sqlite3.OperationalError("disk I/O error")
+    def lose_the_answer(connection):
+        commit(connection)
+        for one in failures:
+            raise dialect.dbapi.OperationalError(one)
 
-    monkeypatch.setattr(type(dialect), "do_commit", lose_the_answer)
+    monkeypatch.setattr(dialect, "do_commit", lose_the_answer)
     with pytest.raises(JournalError, match="disk I/O error"):
         journal.append("r1", small_run()[3:6])
 

@@ -59,16 +59,16 @@ def kill_often(seed: int, kills: int) -> None:
         assert journal.verify() == []
 
 
-def test_a_session_killed_at_any_moment_loses_no_fact_and_goes_on():
+def test_a_session_killed_at_any_moment_loses_no_fact_and_goes_on(database):
     kill_often(seed=random.randrange(2**32), kills=2)
 
 
 @pytest.mark.long
-def test_a_session_killed_thirty_times_loses_no_fact():
+def test_a_session_killed_thirty_times_loses_no_fact(database):
     kill_often(seed=random.randrange(2**32), kills=30)
 
 
-def test_a_session_appends_while_backtests_write_their_runs():
+def test_a_session_appends_while_backtests_write_their_runs(database):
     facts = [fact(f"vote:{n}", reason="a breakout", confidence=n / 7) for n in range(5_000)]
     with Journal.open() as journal, appending("r1", 60) as process:
         printed = lines(process)

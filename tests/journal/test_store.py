@@ -18,7 +18,7 @@ from tests.journal.facts import STARTED, fact, small_run
 
 
 @pytest.fixture
-def journal():
+def journal(database):
     with Journal.open() as opened:
         yield opened
 
@@ -27,14 +27,6 @@ def test_facts_come_out_as_they_went_in(journal):
     journal.write_run("r1", "small", STARTED, small_run())
 
     assert journal.facts("r1") == small_run()
-
-
-def test_facts_go_in_alike_where_the_driver_is_not_sqlites(journal, monkeypatch):
-    monkeypatch.setattr(journal._engine.dialect, "name", "another")
-    content = journal.write_run("r1", "small", STARTED, small_run())
-
-    assert journal.facts("r1") == small_run()
-    assert content == content_hash(small_run())
 
 
 def test_facts_can_be_asked_for_by_kind(journal):
@@ -75,8 +67,9 @@ def test_every_field_of_a_fact_is_in_the_hash(other):
     assert content_hash([fact("vote:1", a=1)]) != content_hash([other])
 
 
-def test_the_journal_is_sqlite_in_wal_under_the_state_folder(journal):
-    journal.write_run("r1", "small", STARTED, [])
+def test_the_journal_is_sqlite_in_wal_under_the_state_folder():
+    with Journal.open() as journal:
+        journal.write_run("r1", "small", STARTED, [])
 
     file = state_dir.state_dir() / "journal.sqlite"
     with sa.create_engine(f"sqlite:///{file}").connect() as raw:
@@ -113,14 +106,15 @@ def test_a_start_without_a_time_zone_is_refused(journal):
         journal.write_run("r1", "small", datetime(2024, 5, 6), [])
 
 
-def test_a_hundred_thousand_facts_take_seconds(journal):
+def test_a_hundred_thousand_facts_take_seconds():
     facts = [fact(f"vote:{n}", reason="a breakout", confidence=n / 1e5) for n in range(100_000)]
 
-    began = time.perf_counter()
-    journal.write_run("r1", "big", STARTED, facts)
+    with Journal.open() as journal:
+        began = time.perf_counter()
+        journal.write_run("r1", "big", STARTED, facts)
 
-    assert time.perf_counter() - began < 15
-    assert journal.verify() == []
+        assert time.perf_counter() - began < 15
+        assert journal.verify() == []
 
 
 class TestResolve:

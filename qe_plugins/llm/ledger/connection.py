@@ -30,7 +30,8 @@ class LedgerFile:
     def __init__(self, path: Path | None = None) -> None:
         url = URL.create("sqlite", database=str(path or state_dir.state_dir() / "ledger.sqlite"))
         test_isolation.keep_tests_out(url)
-        self.engine, self.where = connect(url), spelled(url)
+        self.where = spelled(url)
+        self.engine = connect(url, self.where)
         event.listen(self.engine, "connect", _commit_without_waiting_for_the_disk)
         with one_line_errors(self.where), writing(self.engine) as connection:
             schema.metadata.create_all(connection)
