@@ -337,7 +337,7 @@ def order_callbacks(author: Any, context: RunContext) -> dict[str, Any]:
         sent_orders.pop(event.client_order_id, None)
         if book(event):
             count(event)
-        liquidator_on_fill(self, event)
+        context.liquidator.adopt(context.strategies)
         author.on_order_filled(self, event)
 
     wrapped = {

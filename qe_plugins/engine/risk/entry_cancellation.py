@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import OrderSide
 
-from qe_plugins.engine.risk.order_request import STOPS, leaves_of, net, unfinished
+from qe_plugins.engine.accounting.holdings import net
+from qe_plugins.engine.risk.order_request import STOPS, leaves_of, unfinished
 
 if TYPE_CHECKING:
     from qe_plugins.engine.running.context import RunContext
@@ -24,7 +25,7 @@ def cancel_entries(context: RunContext) -> list[str]:
     cancelled with its entry where nothing of that has filled.
     """
     orders = _unfinished(context)
-    positions = list(context.cache.positions_open())
+    positions = context.holdings.positions()
     cancelled: dict[Any, Any] = {}
     for order in orders.values():
         parent = orders.get(order.parent_order_id)

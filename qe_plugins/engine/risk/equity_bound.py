@@ -18,21 +18,8 @@ SLACK = 5.0
 """Dollars by which the bound may be wrong."""
 
 
-class StrategyPosition(msgspec.Struct, eq=False):
-    """The position of a strategy that has traded a contract. `net` is in contracts, negative short.
-
-    `expiry_timer_set` says that a timer will close it at the contract's deadline.
-    """
-
-    trader: Any
-    strategy: str
-    contract: str
-    net: float = 0.0
-    expiry_timer_set: bool = False
-
-
 class ContractExposure(msgspec.Struct, eq=False):
-    """A contract that was traded, and its positions by strategy id.
+    """A contract that was traded.
 
     `multiplier` is in dollars a point. `maintenance` is the largest maintenance margin of the
     contract in the whole run, in dollars; infinite where no bars price the contract.
@@ -41,7 +28,6 @@ class ContractExposure(msgspec.Struct, eq=False):
     contract: Any
     multiplier: float
     maintenance: float
-    positions: dict[Any, StrategyPosition]
 
 
 class EquityBound:

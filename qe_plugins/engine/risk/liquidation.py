@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from qe_plugins.engine.risk.equity_bound import ContractExposure, StrategyPosition
-from qe_plugins.engine.risk.order_request import position
-from qe_plugins.errors import RunError
+from nautilus_trader.model import InstrumentId
+
+from qe_plugins.engine.risk.equity_bound import ContractExposure
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.plugins.types import Posture
 
 if TYPE_CHECKING:
+    from qe_plugins.engine.accounting.holdings import FillCount, Holdings
     from qe_plugins.engine.recording.recorder import Recorder
     from qe_plugins.engine.risk.rules import MarginCalculator, RiskRules
 
@@ -31,13 +32,16 @@ class Liquidator:
     def __init__(
         self,
         cache: Any,
+        holdings: Holdings,
         margin: MarginCalculator,
         rules: RiskRules,
         recorder: Recorder,
         policy: str,
         set_posture: Callable[[Posture], None],
+        in_session: bool = False,
     ) -> None:
         self._cache, self._margin, self._rules = cache, margin, rules
+        self._holdings, self._in_session = holdings, in_session
         self._recorder, self._policy, self._set_posture = recorder, policy, set_posture
         self._bound = margin.equity_bound
         self._exposures: dict[Any, ContractExposure] = {}
@@ -46,15 +50,6 @@ class Liquidator:
         self._breached = self.needs_bars = False
         self.active = True
         self.warnings: list[str] = []
-
-    def verify(self) -> None:
-        """Raise RunError where a strategy's position differs from the sum of its fills."""
-        for contract, exposure in self._exposures.items():
-            for strategy, expected in exposure.positions.items():
-                net = position(self._cache, contract, strategy)
-                if net != expected.net:
-                    actual = f"{strategy} holds {net:f} {contract}"
-                    raise RunError(f"{actual}, its fills come to {expected.net:g}.")
 
     def track(self, instrument: Any) -> None:
         """Note that `on_bar` will be called with the bars of a contract or of a front."""
@@ -80,22 +75,20 @@ class Liquidator:
         size, price, fee = event.last_qty.as_double(), event.last_px.as_double(), event.commission
         if not event.is_buy:
             size = -size
-        owned = exposure.positions.get(strategy := event.strategy_id)
-        if owned is None:
-            owned = StrategyPosition(trader, str(strategy), str(contract))
-            exposure.positions[strategy] = owned
-        owned.net += size
-        if not owned.expiry_timer_set:
-            self._set_expiry_timer(owned, exposure)
+        count = self._holdings.add_fill(trader, event, size)
+        if not count.expiry_timer_set:
+            self._set_expiry_timer(count, contract)
         self._bound.apply_fill(exposure, size, price, 0.0 if fee is None else fee.as_double())
         self.active = not self._bound.is_flat
 
-    def position_of(self, strategy: Any, contract: Any) -> StrategyPosition | None:
-        """Return a strategy's position in a contract, None where it never traded that."""
-        exposure = self._last_exposure
-        if exposure is None or exposure.contract != contract:
-            exposure = self._exposures.get(contract)
-        return None if exposure is None else exposure.positions.get(strategy)
+    def adopt(self, traders: Iterable[Any]) -> None:
+        """Read what a session's strategies hold, and have it closed at its deadline.
+
+        Call as the session starts and whenever positions may have changed.
+        """
+        for count in self._holdings.recount(traders):
+            if not count.expiry_timer_set:
+                self._set_expiry_timer(count, InstrumentId.from_str(count.contract))
 
     def on_bar(self, bar: Any) -> None:
         """Compare equity with the maintenance margin at a bar's close. Call while `active`."""
@@ -112,6 +105,8 @@ class Liquidator:
             self._on_breach(bar.ts_init, reason)
             return
         self._breached = False
+        if self._in_session:
+            return  # another's fills move the account, too: every bar is a query
         if not nets:
             self._bound.reset(float(equity))
         elif len(nets) == 1:
@@ -136,7 +131,7 @@ class Liquidator:
         if exposure is None:
             multiplier = self._cache.instrument(contract).multiplier.as_double()
             largest = self._largest_maintenance(contract)
-            exposure = ContractExposure(contract, multiplier, largest, {})
+            exposure = ContractExposure(contract, multiplier, largest)
             self._exposures[contract] = exposure
         return exposure
 
@@ -153,30 +148,30 @@ class Liquidator:
         if self._policy == "halt":
             self._set_posture(Posture(reason=f"margin: {reason}", halt=True, source="margin"))
             return
-        for contract, exposure in self._exposures.items():
-            for owned in exposure.positions.values():
-                self._close(owned.trader, contract, "margin", ts)
+        for contract, counts in self._holdings.counts.items():
+            for count in counts.values():
+                self._close(count.trader, contract, "margin", ts)
 
-    def _set_expiry_timer(self, owned: StrategyPosition, exposure: ContractExposure) -> None:
+    def _set_expiry_timer(self, count: FillCount, contract: Any) -> None:
         """Set a timer that closes the strategy's position at the contract's deadline."""
-        owned.expiry_timer_set, contract = True, exposure.contract
+        count.expiry_timer_set = True
         if (deadline := self._rules.flat_at(contract)) is None:
             return
-        clock = owned.trader.clock
+        clock = count.trader.clock
         when = max(deadline, clock.timestamp_ns() + 1)
-        clock.set_time_alert_ns(f"EXPIRY-{contract}", when, self._expiry_callback(owned, contract))
+        clock.set_time_alert_ns(f"EXPIRY-{contract}", when, self._expiry_callback(count, contract))
 
-    def _expiry_callback(self, owned: StrategyPosition, contract: Any) -> Callable[[Any], None]:
+    def _expiry_callback(self, count: FillCount, contract: Any) -> Callable[[Any], None]:
         def close(event: Any) -> None:
-            self._close(owned.trader, contract, "expiry", event.ts_event)
-            owned.expiry_timer_set = False  # a later fill sets the next
+            self._close(count.trader, contract, "expiry", event.ts_event)
+            count.expiry_timer_set = False  # a later fill sets the next
 
         return close
 
     def _close(self, trader: Any, contract: Any, rule: str, ts: int) -> None:
         """Cancel a strategy's orders in a contract, close its position and record that."""
         strategy = trader.strategy_id
-        net = position(self._cache, contract, strategy)
+        net = self._holdings.net(strategy, contract)
         trader.cancel_all_orders(contract)
         if net:
             trader.close_all_positions(contract, tags=[rule.upper()])

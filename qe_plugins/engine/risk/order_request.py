@@ -17,6 +17,7 @@ from nautilus_trader.model import (
     TimeInForce,
 )
 
+from qe_plugins.engine.accounting.holdings import net
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.recording.recorder import signal_id_of
 from qe_plugins.plugins.types import OrderRequest
@@ -24,6 +25,8 @@ from qe_plugins.plugins.types import OrderRequest
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
     from nautilus_trader.model import ClientOrderId, InstrumentId, StrategyId
+
+    from qe_plugins.engine.accounting.holdings import Holdings
 
 ZERO = Decimal(0)
 ALTERNATIVES = (ContingencyType.OCO, ContingencyType.OUO)
@@ -45,13 +48,14 @@ class OrderContext:
     def __init__(
         self,
         cache: Cache,
+        holdings: Holdings,
         submitted: Iterable[Any] = (),
         sending: Iterable[Any] = (),
         without: tuple[Any, Any] | None = None,
     ) -> None:
         self.orders = unfinished(cache, submitted)
         self.orders |= {order.client_order_id: order for order in sending}
-        self.positions = list(cache.positions_open())
+        self.positions = holdings.positions()
         if without is not None:
             others = [o for o in self.orders.values() if _owner(o) != without]
             self.orders = {order.client_order_id: order for order in others}
@@ -96,29 +100,6 @@ class SentOrders(dict[Any, None]):
 def _owner(one: Any) -> tuple[Any, Any]:
     """Return the strategy and the contract of an order or a position."""
     return one.strategy_id, one.instrument_id
-
-
-def net(positions: Iterable[Any]) -> Decimal:
-    """Return the net number of contracts of some positions, shorts negative."""
-    return sum(map(_signed_size, positions), ZERO)
-
-
-def _signed_size(one: Any) -> Decimal:
-    size: Decimal = one.quantity.as_decimal()
-    return size if one.is_long else -size
-
-
-def net_by_contract(positions: Iterable[Any]) -> dict[Any, Decimal]:
-    """Return the net position in each contract, in contracts, negative when short."""
-    found: dict[Any, Decimal] = defaultdict(Decimal)
-    for one in positions:
-        found[one.instrument_id] += _signed_size(one)
-    return found
-
-
-def position(cache: Cache, instrument_id: InstrumentId, strategy_id: StrategyId) -> Decimal:
-    """Return the strategy's net position in contracts, negative when short."""
-    return net(cache.positions_open(instrument_id=instrument_id, strategy_id=strategy_id))
 
 
 def unfinished(
@@ -298,7 +279,7 @@ def describe_order(
     difference. `submitted`, `sending` and `without` are those of OrderContext.
     """
     run_context, contract, side = component._run_context, order.instrument_id, order.side
-    context = OrderContext(run_context.cache, submitted, sending, without)
+    context = OrderContext(run_context.cache, run_context.holdings, submitted, sending, without)
     context.orders.pop(order.client_order_id, None)
     leaves = leaves_of(order) if contracts is None else contracts
     net_position = context.net_position(contract, order.strategy_id)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from nautilus_trader.model import AggregationSource, Bar, OrderSide, OrderType, PriceType
 
+from qe_plugins.engine.accounting.holdings import Held, Holdings, net_by_contract
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.risk.equity_bound import EquityBound
 from qe_plugins.engine.risk.order_request import (
@@ -22,7 +23,6 @@ from qe_plugins.engine.risk.order_request import (
     exposures,
     fills_at_once,
     leaves_of,
-    net_by_contract,
     optional,
     reverses,
     stop_of,
@@ -205,11 +205,11 @@ class RungRule:
         points = price - stop if order.side == OrderSide.BUY else stop - price
         return max(points, ZERO) * contracts * self._multiplier(order.instrument_id)
 
-    def _position_loss(self, position: Any, orders: Iterable[Any]) -> Decimal:
+    def _position_loss(self, position: Held, orders: Iterable[Any]) -> Decimal:
         """Return the loss of a position from its entry to its working stops, in dollars."""
-        sign, rest = (1 if position.is_long else -1), position.quantity.as_decimal()
-        closing = OrderSide.SELL if position.is_long else OrderSide.BUY
-        entry, lost = Decimal(str(position.avg_px_open)), ZERO
+        sign, rest = (1 if position.net > 0 else -1), abs(position.net)
+        closing = OrderSide.SELL if position.net > 0 else OrderSide.BUY
+        entry, lost = position.entry, ZERO
         stops = [
             (trigger, leaves_of(one))
             for one in orders
@@ -253,11 +253,13 @@ class MarginCalculator:
     def __init__(
         self,
         cache: Any,
+        holdings: Holdings,
         balance: Balance,
         terms: Mapping[str, ContractTerms],
         settings: MarginSettings,
     ) -> None:
         self._cache, self._balance, self._terms_by_root = cache, balance, terms
+        self._holdings = holdings
         self._settings = settings
         self._terms: dict[Any, ContractTerms] = {}
         self._in_force: dict[Any, tuple[int, float, MarginRates | None]] = {}
@@ -329,7 +331,7 @@ class MarginCalculator:
 
     def net_positions(self) -> dict[Any, Decimal]:
         """Return the net position in each contract, in contracts, negative when short."""
-        return net_by_contract(self._cache.positions_open())
+        return self._holdings.by_contract()
 
     def _terms_of(self, contract: Any) -> ContractTerms:
         terms = self._terms.get(contract)

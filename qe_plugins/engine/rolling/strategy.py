@@ -20,7 +20,7 @@ from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.contracts.order_copies import dated, moved_exits
 from qe_plugins.engine.hosting.exceptions import guarded
 from qe_plugins.engine.hosting.host import GatedStrategy, callbacks, host
-from qe_plugins.engine.risk.order_request import describe_order, position, unfinished
+from qe_plugins.engine.risk.order_request import describe_order, unfinished
 from qe_plugins.engine.rolling.front import adjusted
 from qe_plugins.engine.rolling.front_state import FrontState, FrontView
 from qe_plugins.engine.simulation.order_routing import send
@@ -145,7 +145,7 @@ class FollowingStrategy(GatedStrategy):
         return any(net == 0 or o.side != closing for o in self._working_orders())
 
     def _net_position(self) -> Any:
-        return position(self._run_context.cache, self._front_state.contract, self.strategy_id)
+        return self._run_context.holdings.net(self.strategy_id, self._front_state.contract)
 
     def _roll_position(self, point: RollPoint, bar: Bar) -> None:
         """Close the old contract and, where there are prices and no veto, enter the new one."""

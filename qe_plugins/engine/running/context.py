@@ -11,6 +11,7 @@ from nautilus_trader.model import BarType
 from qe_plugins.engine.accounting.account_view import CacheView, PortfolioView, SingleAccount
 from qe_plugins.engine.accounting.balance import Balance, starting_balance
 from qe_plugins.engine.accounting.booking import TradeBooker
+from qe_plugins.engine.accounting.holdings import Holdings
 from qe_plugins.engine.accounting.plugin_account import Account
 from qe_plugins.engine.accounting.session_booking import SessionBooker
 from qe_plugins.engine.contracts.instruments import Instruments, decimal, instrument_of
@@ -120,7 +121,14 @@ class RunContext:
             )
         self.desk = Desk(self)
         self.terms = terms
-        self.margin = margin = MarginCalculator(self.cache, self.balance, terms, config.margin)
+        self.holdings = Holdings(
+            self.cache,
+            lambda: [one.strategy_id for one in self.strategies],
+            in_session=self.in_session,
+        )
+        self.margin = margin = MarginCalculator(
+            self.cache, self.holdings, self.balance, terms, config.margin
+        )
         self.single_account = SingleAccount(
             config.nautilus.venue.name, sorted(venues, key=str), self.balance, margin
         )
@@ -129,11 +137,13 @@ class RunContext:
         self.rules = _rules(self.cache, config, margin, self.exception_trap)
         self.liquidator = Liquidator(
             self.cache,
+            self.holdings,
             margin,
             self.rules,
             self.recorder,
             config.margin.on_breach,
             lambda posture: self.gate.set_posture(posture),
+            self.in_session,
         )
         self.account = Account(self.balance)
         self.history = History(self.cache)

@@ -24,12 +24,14 @@ class SessionPipeline(SignalPipeline):
         self._recorder: SessionRecorder = context.session_recorder
         self._booker: SessionBooker = context.trade_booker  # type: ignore[assignment]
         context.resume()
+        self._liquidator.adopt(context.strategies)
         self.clock.set_timer_ns("FLUSH", FLUSH, callback=self._on_flush)
         super().on_start()
 
     def on_bar(self, bar: Bar) -> None:
         self._recorder.bar(bar)
         self._booker.on_bar(bar)
+        self._liquidator.adopt(self._run_context.strategies)
         super().on_bar(bar)
 
     def on_stop(self) -> None:

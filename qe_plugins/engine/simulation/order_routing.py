@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nautilus_trader.core import UUID4
-from nautilus_trader.model import ContingencyType, OrderSide, PositionSide, TimeInForce
+from nautilus_trader.model import ContingencyType, OrderSide, PositionSide, Quantity, TimeInForce
 from nautilus_trader.trading import Strategy
 
 from qe_plugins.engine.contracts.order_copies import rebuilt
@@ -56,12 +56,49 @@ class OrderRouting(Strategy):
         *args: Any,
         **kwargs: Any,
     ) -> None:
+        if self._run_context.in_session and self._holds_others(instrument_id):
+            self._close_net(instrument_id, position_side, client_id, *args, **kwargs)
+            return
         held = self._run_context.cache.positions_open(
             instrument_id=instrument_id, strategy_id=self.strategy_id
         )
         for position in held:
             if position_side in (None, PositionSide.NO_POSITION_SIDE, position.side):
                 OrderRouting.close_position(self, position, client_id, *args, **kwargs)
+
+    def _holds_others(self, contract: Any) -> bool:
+        """Return whether a position of no hosted strategy counts as this strategy's."""
+        return any(
+            held.instrument_id == contract and held.position.strategy_id != self.strategy_id
+            for held in self._run_context.holdings.positions()
+            if held.strategy_id == self.strategy_id
+        )
+
+    def _close_net(
+        self,
+        contract: Any,
+        position_side: Any,
+        client_id: Any = None,
+        tags: Sequence[str] | None = None,
+        time_in_force: Any = None,
+        reduce_only: bool | None = None,
+        quote_quantity: bool | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        """Close what counts as this strategy's in a contract by one order over the net."""
+        net = self._run_context.holdings.net(self.strategy_id, contract)
+        held = PositionSide.LONG if net > 0 else PositionSide.SHORT
+        if not net or position_side not in (None, PositionSide.NO_POSITION_SIDE, held):
+            return
+        order = self.order_factory.market(
+            contract,
+            OrderSide.SELL if net > 0 else OrderSide.BUY,
+            Quantity.from_int(int(abs(net))),
+            time_in_force=time_in_force or TimeInForce.GTC,
+            reduce_only=False,  # it would be compared with this strategy's own position
+            tags=list(tags) if tags else None,
+        )
+        self._submit_to_gate(order, None, client_id, params)
 
     def market_exit(self) -> None:
         """Cancel every order of the strategy and close every position."""

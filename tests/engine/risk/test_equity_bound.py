@@ -20,7 +20,7 @@ def fill(size: int, price: float) -> tuple[float, float, float]:
 
 
 def exposure(contract: str = "MES") -> ContractExposure:
-    return ContractExposure(contract, MULTIPLIER, MAINTENANCE, {})
+    return ContractExposure(contract, MULTIPLIER, MAINTENANCE)
 
 
 def fresh_bound() -> EquityBound:

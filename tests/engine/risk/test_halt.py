@@ -21,8 +21,8 @@ Trade = Callable[..., BacktestResult]
 @pytest.fixture
 def session(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> Trade:
     """Return a function that runs a trader of this module with the latch of a session."""
-    with_latch = partial(build.RunContext, latch=HaltLatch.at_home())
-    monkeypatch.setattr(build, "RunContext", with_latch)
+    with_latch = partial(build.assemble, latch=HaltLatch.at_home())
+    monkeypatch.setattr(build, "assemble", with_latch)
 
     def run(trader: type, **more: Any) -> BacktestResult:
         path = {"path": f"{halting.__name__}:{trader.__name__}"}

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nautilus_trader.model import OrderSide, Quantity, StrategyId
+from nautilus_trader.trading import Strategy, StrategyConfig
 
+from qe_plugins.engine.recording.reached import ReachedRun
 from qe_plugins.engine.running.assembly import Assembly, assemble
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.plugins import PluginManager
@@ -18,10 +21,19 @@ from tests.engine.session import Market, committed, run_node, sandbox_node, toda
 TRADER = {"trader": {"path": "tests.engine.session_traders:Obedient"}}
 
 
+class ByHand(Strategy):
+    """A strategy of plain Nautilus, which the session does not host."""
+
+    contract: Any
+
+
 class Desk:
     """A session of one strategy that does what the test says, bar by bar."""
 
-    def __init__(self, folder: Path, *plugins: Plugin, reached: Any = None) -> None:
+    def __init__(
+        self, folder: Path, *plugins: Plugin, reached: Any = None, by_hand: bool = False
+    ) -> None:
+        self.by_hand = by_hand
         self.sink = MemorySink()
         self.prepared = today(folder, strategies=TRADER)
         self.latch = HaltLatch(folder / "halt.json")
@@ -44,6 +56,11 @@ class Desk:
         node = sandbox_node(prepared, records)
         recorder = committed(self.sink, reached=self.reached)
         made = assemble(node, prepared, recorder, latch=self.latch)
+        if self.by_hand:
+            hand = ByHand(StrategyConfig(strategy_id=StrategyId("MANUAL-007")))
+            hand.contract = prepared.tape.contracts[0].id
+            node.add_strategy(hand)
+            object.__setattr__(made, "hand", hand)
         handle = node.handle()
         run_node(node)
         recorder.close()
@@ -86,3 +103,168 @@ def test_a_session_commits_what_happens_in_causal_order(desk: Callable[..., Desk
     first = session.sink.of("order")[0]
     assert "status" not in first.body
     assert first.cause in {fact.id for fact in session.sink.of("snapshot")}
+
+
+class Snooper(MemorySink):
+    """Notes what had been filled when each intent was committed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: Assembly | None = None
+        self.statuses: list[str] = []
+
+    def append(self, run_id: str, facts: Any, *, durable: bool = True) -> None:
+        super().append(run_id, facts, durable=durable)
+        self.statuses += [fact.id for fact in facts if fact.kind == "order" and durable]
+
+
+def test_the_intent_is_durable_before_the_order_leaves(desk: Callable[..., Desk]) -> None:
+    session = desk()
+    session.sink = sink = Snooper()
+    session.run(buy_and_sell)
+    assert sink.statuses == [fact.id for fact in sink.of("order")]
+
+
+async def buy_without_a_journal(market: Market, made: Assembly) -> None:
+    [trader] = made.context.strategies
+    await market.bar(6000)
+    trader.say("buy")
+    await market.bar(6001)
+    await until(lambda: trader.denied)
+
+
+def test_an_entry_whose_intent_cannot_be_committed_is_denied_and_halts(
+    desk: Callable[..., Desk],
+) -> None:
+    session = desk()
+    session.sink.failure = OSError("no space left on device")
+    made = session.run(buy_without_a_journal)
+    [reason] = made.context.strategies[0].denied
+    assert "journal: its intent could not be recorded: no space left" in reason
+    assert not made.context.cache.positions()
+    halt = session.latch.read()
+    assert halt is not None
+    assert halt.source == "journal"
+    assert session.sink.facts == []
+    assert made.context.session_recorder.waiting > 0
+
+
+async def sell_without_a_journal(market: Market, made: Assembly, sink: MemorySink) -> None:
+    [trader] = made.context.strategies
+    await market.bar(6000)
+    trader.say("buy")
+    await market.bar(6001)
+    await until(lambda: trader.net() == 1)
+    sink.failure = OSError("server closed the connection")
+    trader.say("sell")
+    await market.bar(6002)
+    await until(lambda: trader.net() == 0)
+    assert trader.net() == 0
+    sink.failure = None
+    made.context.flush()
+    trader.say("buy")
+    await market.bar(6003)
+    await until(lambda: trader.denied)
+
+
+def test_an_exit_leaves_without_a_journal_and_its_facts_are_written_later(
+    desk: Callable[..., Desk],
+) -> None:
+    session = desk()
+    made = session.run(lambda market, made: sell_without_a_journal(market, made, session.sink))
+    assert [fact.body["side"] for fact in session.sink.of("fill")] == ["BUY", "SELL"]
+    assert [fact.body["status"] for fact in session.sink.of("outcome")][:2] == ["FILLED", "FILLED"]
+    assert len(session.sink.of("trade")) == 1
+    [reason] = made.context.strategies[0].denied
+    assert reason.startswith("halt: ")
+
+
+async def buy(market: Market, made: Assembly) -> None:
+    [trader] = made.context.strategies
+    await market.bar(6000)
+    trader.say("buy")
+    await market.bar(6001)
+    await until(lambda: trader.net() == 1)
+
+
+def test_a_continued_run_repeats_no_id(desk: Callable[..., Desk]) -> None:
+    first = desk()
+    first.run(buy_and_sell)
+    second = desk(reached=ReachedRun.of(first.sink.facts))
+    second.sink = MemorySink(first.sink.facts)  # refuses an id that is taken
+    made = second.run(buy_and_sell)
+    trades = [fact.id for fact in second.sink.of("trade")]
+    assert [name.rpartition("-")[2] for name in trades] == ["1", "2"]
+    assert len({fact.id for fact in second.sink.of("order")}) == 4
+    assert made.context.balance.fills == 4
+    assert made.context.session_recorder.waiting == 0
+
+
+def by_hand(made: Assembly, side: OrderSide) -> Any:
+    """Have a strategy that is not hosted trade, as a person would beside the session."""
+    hand = made.hand
+    hand.submit_order(hand.order_factory.market(hand.contract, side, Quantity.from_int(1)))
+    return hand
+
+
+async def exit_a_manual_trade(market: Market, made: Assembly, latch: HaltLatch) -> None:
+    [trader] = made.context.strategies
+    contract = market.type.instrument_id
+    holdings = made.context.holdings
+    await market.bar(6000)
+    by_hand(made, OrderSide.BUY)
+    await until(lambda: holdings.net(trader.strategy_id, contract) == 1)
+    latch.set("a test", "person")
+    trader.say("buy")
+    await market.bar(6001)
+    await until(lambda: trader.denied)
+    trader.say("sell")
+    await market.bar(6002)
+    await until(lambda: holdings.by_contract().get(contract, 0) == 0)
+    assert holdings.by_contract() == {contract: 0}
+
+
+def test_under_a_halt_a_manual_trade_may_be_closed_and_not_added_to(
+    desk: Callable[..., Desk],
+) -> None:
+    session = desk(by_hand=True)
+    made = session.run(lambda market, made: exit_a_manual_trade(market, made, session.latch))
+    assert len(made.context.strategies[0].denied) == 1
+
+
+async def liquidate_a_manual_trade(market: Market, made: Assembly) -> None:
+    [trader] = made.context.strategies
+    holdings, contract = made.context.holdings, market.type.instrument_id
+    await market.bar(6000)
+    by_hand(made, OrderSide.BUY)
+    await until(lambda: holdings.by_contract())
+    trader.close_all_positions(contract)
+    await until(lambda: holdings.net(trader.strategy_id, contract) == 0)
+    assert holdings.net(trader.strategy_id, contract) == 0
+
+
+def test_closing_all_positions_closes_what_counts_as_the_strategys(
+    desk: Callable[..., Desk],
+) -> None:
+    desk(by_hand=True).run(liquidate_a_manual_trade)
+
+
+def test_a_trade_that_was_open_is_closed_after_a_restart(desk: Callable[..., Desk]) -> None:
+    first = desk()
+    first.run(buy)
+    second = desk(reached=ReachedRun.of(first.sink.facts), by_hand=True)
+    second.sink = MemorySink(first.sink.facts)
+
+    async def script(market: Market, made: Assembly) -> None:
+        [trader] = made.context.strategies
+        await market.bar(6002)  # the sandbox has lost the position: bring it back
+        by_hand(made, OrderSide.BUY)
+        await until(lambda: made.context.holdings.by_contract())
+        trader.say("sell")
+        await market.bar(6004)
+        await until(lambda: second.sink.of("trade"))
+
+    second.run(script)
+    [trade] = second.sink.of("trade")
+    assert (trade.body["entry"], trade.body["exit"]) == ("6001.00", "6004.00")
+    assert trade.body["orders"][0] == first.sink.of("order")[0].id.partition(":")[2]

@@ -1,0 +1,176 @@
+"""What is held: the net position by strategy and contract, as the engine's cache has it.
+
+Rules, gate, liquidation and margin read it here and nowhere else. The fills that a strategy
+received are no measure of it: after a restart there were none, and a manual trade or a position
+that the engine takes over from a broker has others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from qe_plugins.errors import RunError
+
+ZERO = Decimal(0)
+
+
+class Held(msgspec.Struct, frozen=True, eq=False):
+    """An open position: `net` signed contracts, negative when short, that count as a strategy's.
+
+    `position` is the engine's own object.
+    """
+
+    strategy_id: Any
+    instrument_id: Any
+    net: Decimal
+    position: Any
+
+    @property
+    def entry(self) -> Decimal:
+        """Return the average price of the open contracts, in points."""
+        return Decimal(str(self.position.avg_px_open))
+
+
+class FillCount(msgspec.Struct, eq=False):
+    """The sum of a strategy's fills in a contract: the position, without a query of the engine.
+
+    `net` is in contracts, negative short. `expiry_timer_set` says that a timer will close the
+    position at the contract's deadline.
+    """
+
+    trader: Any
+    strategy: str
+    contract: str
+    net: float = 0.0
+    expiry_timer_set: bool = False
+
+
+class Holdings:
+    """The open positions of a run.
+
+    `hosted` returns the ids of the run's strategies. In a session a position of any other strategy
+    (a manual trade, one taken over without a claim) counts as that of the hosted strategy that
+    trades its contract, where only one does. A backtest has no such positions, and also sums fills
+    (`add_fill`), for the checks at every bar; `verify` compares the sums with the cache.
+    """
+
+    def __init__(
+        self,
+        cache: Any,
+        hosted: Callable[[], Iterable[Any]] = tuple,
+        *,
+        in_session: bool = False,
+    ) -> None:
+        self._cache, self._hosted, self._in_session = cache, hosted, in_session
+        self.counts: dict[Any, dict[Any, FillCount]] = {}
+
+    def positions(self) -> list[Held]:
+        """Return the open positions, each under the strategy that it counts as."""
+        found = [
+            Held(
+                one.strategy_id,
+                one.instrument_id,
+                one.quantity.as_decimal() if one.is_long else -one.quantity.as_decimal(),
+                one,
+            )
+            for one in self._cache.positions_open()
+        ]
+        return self._owned(found) if self._in_session and found else found
+
+    def net(self, strategy: Any, contract: Any) -> Decimal:
+        """Return a strategy's net position in a contract, in contracts, negative when short."""
+        return net(
+            one
+            for one in self.positions()
+            if one.strategy_id == strategy and one.instrument_id == contract
+        )
+
+    def by_contract(self) -> dict[Any, Decimal]:
+        """Return the net position in each contract, in contracts, negative when short."""
+        return net_by_contract(self.positions())
+
+    def add_fill(self, trader: Any, event: Any, size: float) -> FillCount:
+        """Add a fill of `size` signed contracts to the sum of its strategy and contract."""
+        counts = self.counts.get(event.instrument_id)
+        if counts is None:
+            counts = self.counts[event.instrument_id] = {}
+        count = counts.get(strategy := event.strategy_id)
+        if count is None:
+            count = FillCount(trader, str(strategy), str(event.instrument_id))
+            counts[strategy] = count
+        count.net += size
+        return count
+
+    def recount(self, traders: Iterable[Any]) -> list[FillCount]:
+        """Replace the sums by the positions of a session's cache; return those that are open.
+
+        `traders` are the hosted strategies. A position that counts as none of them is left out.
+        """
+        for counts in self.counts.values():
+            for count in counts.values():
+                count.net = 0.0
+        by_id = {trader.strategy_id: trader for trader in traders}
+        found: dict[int, FillCount] = {}
+        for held in self.positions():
+            trader = by_id.get(held.strategy_id)
+            if trader is None:
+                continue
+            counts = self.counts.setdefault(held.instrument_id, {})
+            if held.strategy_id not in counts:
+                name, contract = str(held.strategy_id), str(held.instrument_id)
+                counts[held.strategy_id] = FillCount(trader, name, contract)
+            counts[held.strategy_id].net += float(held.net)
+            found[id(counts[held.strategy_id])] = counts[held.strategy_id]
+        return [count for count in found.values() if count.net]
+
+    def verify(self) -> None:
+        """Raise RunError where a strategy's position differs from the sum of its fills."""
+        for contract, counts in self.counts.items():
+            for strategy, count in counts.items():
+                held = self.net(strategy, contract)
+                if held != count.net:
+                    actual = f"{strategy} holds {held:f} {contract}"
+                    raise RunError(f"{actual}, its fills come to {count.net:g}.")
+
+    def _owned(self, found: list[Held]) -> list[Held]:
+        """Return positions, those of strategies that are not hosted under the one they count as."""
+        hosted = set(self._hosted())
+        foreign = [one for one in found if one.strategy_id not in hosted]
+        if not foreign:
+            return found
+        return [
+            one
+            if one.strategy_id in hosted
+            else msgspec.structs.replace(one, strategy_id=self._owner(one, found, hosted))
+            for one in found
+        ]
+
+    def _owner(self, foreign: Held, found: list[Held], hosted: set[Any]) -> Any:
+        """Return the hosted strategy that alone trades a contract, else the position's own."""
+        if len(hosted) == 1:
+            return next(iter(hosted))
+        contract = foreign.instrument_id
+        trading = {
+            one.strategy_id
+            for one in (*found, *self._cache.orders_open(), *self._cache.orders_inflight())
+            if one.instrument_id == contract and one.strategy_id in hosted
+        }
+        return trading.pop() if len(trading) == 1 else foreign.strategy_id
+
+
+def net(positions: Iterable[Held]) -> Decimal:
+    """Return the net number of contracts of some positions, shorts negative."""
+    return sum((one.net for one in positions), ZERO)
+
+
+def net_by_contract(positions: Iterable[Held]) -> dict[Any, Decimal]:
+    """Return the net position in each contract, in contracts, negative when short."""
+    found: dict[Any, Decimal] = defaultdict(Decimal)
+    for one in positions:
+        found[one.instrument_id] += one.net
+    return found
