@@ -25,7 +25,7 @@ from nautilus_trader.model import (
     Venue,
 )
 
-from qe_plugins.engine.accounting.balance import ZERO, Balance
+from qe_plugins.engine.accounting.holdings import ZERO, Balance
 
 if TYPE_CHECKING:
     from qe_plugins.engine.risk.rules import MarginCalculator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from warnings import deprecated
 
-from qe_plugins.engine.accounting.balance import CENT, Balance
+from qe_plugins.engine.accounting.holdings import CENT, Balance
 
 
 class Account:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from qe_plugins.engine.accounting.balance import RealisedPnl
+from qe_plugins.engine.accounting.holdings import RealisedPnl
 from qe_plugins.engine.accounting.trades import Fill, OpenTrade, fill_totals
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.recording.recorder import Recorder

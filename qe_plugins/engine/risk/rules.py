@@ -32,7 +32,7 @@ from qe_plugins.market.sessions import closed_until, delivery, next_session, tra
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import MarginSettings
-    from qe_plugins.engine.accounting.balance import Balance
+    from qe_plugins.engine.accounting.holdings import Balance
     from qe_plugins.engine.contracts.terms import ContractTerms, MarginRates
     from qe_plugins.engine.hosting.exceptions import ExceptionTrap
     from qe_plugins.plugins.types import Rung

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from nautilus_trader.backtest import BacktestEngine
 from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, Price
 
-from qe_plugins.engine.accounting.balance import credit
+from qe_plugins.engine.accounting.holdings import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
 from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched_bar
 from qe_plugins.engine.running.assembly import assemble

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nautilus_trader.model import BarType
 
 from qe_plugins.engine.accounting.account_view import CacheView, PortfolioView, SingleAccount
-from qe_plugins.engine.accounting.balance import Balance, starting_balance
 from qe_plugins.engine.accounting.booking import TradeBooker
-from qe_plugins.engine.accounting.holdings import Holdings
+from qe_plugins.engine.accounting.holdings import Balance, Holdings, starting_balance
 from qe_plugins.engine.accounting.plugin_account import Account
 from qe_plugins.engine.accounting.session_booking import SessionBooker
 from qe_plugins.engine.contracts.instruments import Instruments, decimal, instrument_of

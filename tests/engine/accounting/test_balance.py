@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qe_plugins.engine.accounting.balance import Balance, RealisedPnl
+from qe_plugins.engine.accounting.holdings import Balance, RealisedPnl
 from qe_plugins.engine.accounting.trades import Fill, OpenTrade, build_trade
 from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.market.specs import markets
