@@ -17,7 +17,7 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-class Role(StrEnum):
+class OrderRole(StrEnum):
     """What an order is for. `exit` and `stop` are the strategy's own, in the old contract."""
 
     EXIT = "exit"
@@ -30,8 +30,8 @@ class Role(StrEnum):
     UNDO = "undo"
 
 
-OLD = (Role.EXIT, Role.STOP)
-NEW = (Role.NEW_EXIT, Role.NEW_STOP)
+OLD = (OrderRole.EXIT, OrderRole.STOP)
+NEW = (OrderRole.NEW_EXIT, OrderRole.NEW_STOP)
 
 type OrderState = Literal["intended", "working", "closed"]
 type Outcome = Literal["rolled", "flat", "kept"]
@@ -44,7 +44,7 @@ class RollOrder(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    role: Role
+    role: OrderRole
     quantity: int
     of: str = ""
     filled: int = 0
@@ -81,7 +81,7 @@ class RollState(msgspec.Struct, frozen=True, kw_only=True):
     halted: str = ""
     outcome: Outcome | None = None
 
-    def of(self, *roles: Role) -> list[RollOrder]:
+    def of(self, *roles: OrderRole) -> list[RollOrder]:
         """Return the orders of some roles."""
         return [one for one in self.orders if one.role in roles]
 
@@ -90,14 +90,14 @@ class RollState(msgspec.Struct, frozen=True, kw_only=True):
         """Return how many contracts are still held in the old contract, negative if too many were
         closed.
         """
-        out = self.of(Role.EXIT, Role.STOP, Role.CLOSE, Role.RESTORE)
+        out = self.of(OrderRole.EXIT, OrderRole.STOP, OrderRole.CLOSE, OrderRole.RESTORE)
         return self.quantity - sum(one.filled for one in out)
 
     @property
     def held_after(self) -> int:
         """Return how many contracts are held in the new contract."""
-        entered = sum(one.filled for one in self.of(Role.ENTRY))
-        return entered - sum(one.filled for one in self.of(*NEW, Role.UNDO))
+        entered = sum(one.filled for one in self.of(OrderRole.ENTRY))
+        return entered - sum(one.filled for one in self.of(*NEW, OrderRole.UNDO))
 
     @property
     def where(self) -> str:

@@ -18,11 +18,11 @@ from qe_plugins.engine.rolling.roll_state import (
     OLD,
     Action,
     Cancel,
+    OrderRole,
     OrderUpdate,
     Outcome,
     Phase,
     Resize,
-    Role,
     RollOrder,
     RollState,
     Send,
@@ -47,7 +47,9 @@ def begin(
     position is only closed. `name` must be another one for each roll ever begun.
     """
     orders = tuple(
-        RollOrder(id=i, role=Role.STOP if stop else Role.EXIT, quantity=n, state="working")
+        RollOrder(
+            id=i, role=OrderRole.STOP if stop else OrderRole.EXIT, quantity=n, state="working"
+        )
         for i, stop, n in exits
     )
     state = RollState(
@@ -114,7 +116,7 @@ def _cancels_again(state: RollState) -> tuple[Cancel, ...]:
     """Return the cancellations that may have been lost with the process."""
     wanted = state.of(*OLD) if state.phase in (Phase.CANCELLING, Phase.CLOSING) else []
     if state.phase is Phase.CLOSING:
-        wanted = [*wanted, *state.of(Role.ENTRY, *NEW)]
+        wanted = [*wanted, *state.of(OrderRole.ENTRY, *NEW)]
     return tuple(Cancel(one.id) for one in wanted if one.is_open)
 
 
@@ -138,7 +140,7 @@ def _advance(state: RollState, now: int) -> Step:
 def _cancelling(state: RollState) -> Step:
     """Wait for the exits. Once a stop is gone, the position is being closed."""
     exits = state.of(*OLD)
-    stopless = not any(one.is_open for one in exits if one.role is Role.STOP)
+    stopless = not any(one.is_open for one in exits if one.role is OrderRole.STOP)
     if stopless or state.held_before <= 0:
         return replace(state, phase=Phase.CLOSING), ()
     return state, ()
@@ -148,13 +150,13 @@ def _closing(state: RollState) -> Step:
     """Close what is held in the old contract, or undo an entry that cannot be protected."""
     if any(one.is_open for one in state.of(*OLD)):
         return state, ()
-    if state.of(Role.ENTRY):
+    if state.of(OrderRole.ENTRY):
         return _undo(state)
-    closes = state.of(Role.CLOSE)
+    closes = state.of(OrderRole.CLOSE)
     if not closes:
         if state.held_before <= 0:
             return _ended(state, "flat")
-        return _send(state, _order(state, Role.CLOSE, state.held_before))
+        return _send(state, _order(state, OrderRole.CLOSE, state.held_before))
     if closes[0].is_open:
         return state, ()
     if state.held_before > 0:
@@ -162,9 +164,14 @@ def _closing(state: RollState) -> Step:
     if not state.enters or state.halted or not closes[0].filled:
         return _ended(state, "flat")
     size = closes[0].filled
-    entry = _order(state, Role.ENTRY, size)
+    entry = _order(state, OrderRole.ENTRY, size)
     exits = [
-        _order(state, Role.NEW_STOP if one.role is Role.STOP else Role.NEW_EXIT, size, one.id)
+        _order(
+            state,
+            OrderRole.NEW_STOP if one.role is OrderRole.STOP else OrderRole.NEW_EXIT,
+            size,
+            one.id,
+        )
         for one in state.of(*OLD)
     ]
     return _send(replace(state, phase=Phase.OPENING), entry, *exits)
@@ -172,10 +179,10 @@ def _closing(state: RollState) -> Step:
 
 def _protect_again(state: RollState) -> Step:
     """Protect what could not be closed by a copy of its stop, and wait until that works."""
-    stops, restored = state.of(Role.STOP), state.of(Role.RESTORE)
+    stops, restored = state.of(OrderRole.STOP), state.of(OrderRole.RESTORE)
     state, actions = _halted(state, f"the close was refused: {state.where}")
     if not restored and stops:
-        stop = _order(state, Role.RESTORE, state.held_before, stops[0].id)
+        stop = _order(state, OrderRole.RESTORE, state.held_before, stops[0].id)
         state, more = _send(state, stop)
     elif not stops or restored[0].state == "working":
         state, more = _ended(state, "kept")
@@ -195,7 +202,7 @@ def _without_stop(state: RollState) -> Step:
 
 def _opening(state: RollState) -> Step:
     """Wait for the entry and its stop. Without a stop the entry is undone."""
-    entry, stops = state.of(Role.ENTRY)[0], state.of(Role.NEW_STOP)
+    entry, stops = state.of(OrderRole.ENTRY)[0], state.of(OrderRole.NEW_STOP)
     if entry.is_open:
         if _failed_entry(state):
             return _begin_undo(state)
@@ -220,7 +227,7 @@ def _opening(state: RollState) -> Step:
 
 def _failed_entry(state: RollState) -> bool:
     """Return whether an entry has, or may get, contracts that no stop protects."""
-    stops, entry = state.of(Role.NEW_STOP), state.of(Role.ENTRY)
+    stops, entry = state.of(OrderRole.NEW_STOP), state.of(OrderRole.ENTRY)
     if not stops or not entry or (not entry[0].is_open and state.held_after <= 0):
         return False
     filled = sum(one.filled for one in stops)
@@ -228,18 +235,18 @@ def _failed_entry(state: RollState) -> bool:
 
 
 def _begin_undo(state: RollState) -> Step:
-    cancels = tuple(Cancel(one.id) for one in state.of(Role.ENTRY, *NEW) if one.is_open)
+    cancels = tuple(Cancel(one.id) for one in state.of(OrderRole.ENTRY, *NEW) if one.is_open)
     state, actions = _halted(state, f"the new stop was refused: {state.where}")
     return replace(state, phase=Phase.CLOSING), (*actions, *cancels)
 
 
 def _undo(state: RollState) -> Step:
     """Close what was entered, once entry and exits are confirmed as closed."""
-    if any(one.is_open for one in state.of(Role.ENTRY, *NEW)):
+    if any(one.is_open for one in state.of(OrderRole.ENTRY, *NEW)):
         return state, ()
-    undo = state.of(Role.UNDO)
+    undo = state.of(OrderRole.UNDO)
     if not undo and state.held_after > 0:
-        return _send(state, _order(state, Role.UNDO, state.held_after))
+        return _send(state, _order(state, OrderRole.UNDO, state.held_after))
     if undo and undo[0].is_open:
         return state, ()
     if state.held_after <= 0:
@@ -257,7 +264,7 @@ def _halted(state: RollState, reason: str) -> Step:
     return replace(state, halted=reason), (SetHalt(reason),)
 
 
-def _order(state: RollState, role: Role, quantity: int, of: str = "") -> RollOrder:
+def _order(state: RollState, role: OrderRole, quantity: int, of: str = "") -> RollOrder:
     suffix = f"-{of}" if of else ""
     return RollOrder(id=f"{state.name}-{role}{suffix}", role=role, quantity=quantity, of=of)
 

@@ -8,18 +8,18 @@ from qe_plugins.engine.rolling import session_roll as roll
 from qe_plugins.engine.rolling.roll_state import (
     Action,
     Cancel,
+    OrderRole,
     OrderUpdate,
     Phase,
     Resize,
-    Role,
     RollState,
     Send,
     SetHalt,
 )
 
 LIMIT = 100
-OLD_SIDE = (Role.EXIT, Role.STOP, Role.CLOSE, Role.RESTORE)
-STOPS = (Role.STOP, Role.NEW_STOP, Role.RESTORE)
+OLD_SIDE = (OrderRole.EXIT, OrderRole.STOP, OrderRole.CLOSE, OrderRole.RESTORE)
+STOPS = (OrderRole.STOP, OrderRole.NEW_STOP, OrderRole.RESTORE)
 
 
 class Died(Exception):  # noqa: N818 - no mistake
@@ -29,7 +29,7 @@ class Died(Exception):  # noqa: N818 - no mistake
 @dataclass
 class VenueOrder:
     id: str
-    role: Role
+    role: OrderRole
     quantity: int
     filled: int = 0
     accepted: bool = False
@@ -50,7 +50,7 @@ class Venue:
     orders: dict[str, VenueOrder] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
 
-    def take(self, order_id: str, role: Role, quantity: int) -> None:
+    def take(self, order_id: str, role: OrderRole, quantity: int) -> None:
         self.sent.append(order_id)
         self.orders[order_id] = VenueOrder(order_id, role, quantity)
 
@@ -60,10 +60,10 @@ class Venue:
 
     @property
     def after(self) -> int:
-        out = self._filled(Role.NEW_EXIT, Role.NEW_STOP, Role.UNDO)
-        return self._filled(Role.ENTRY) - out
+        out = self._filled(OrderRole.NEW_EXIT, OrderRole.NEW_STOP, OrderRole.UNDO)
+        return self._filled(OrderRole.ENTRY) - out
 
-    def _filled(self, *roles: Role) -> int:
+    def _filled(self, *roles: OrderRole) -> int:
         return sum(one.filled for one in self.orders.values() if one.role in roles)
 
     @property
@@ -73,7 +73,7 @@ class Venue:
     def held_for(self, order: VenueOrder) -> int:
         """Return how many contracts an order may still fill."""
         left = order.quantity - order.filled
-        if order.role is Role.ENTRY:
+        if order.role is OrderRole.ENTRY:
             return left
         return min(left, self.before if order.role in OLD_SIDE else self.after)
 
@@ -82,14 +82,21 @@ class Venue:
         order.filled += contracts
         order.closed = order.filled == order.quantity
         held = self.before if order.role in OLD_SIDE else self.after
-        entry = [one for one in self.open if one.role is Role.ENTRY]
-        if order.role in (Role.EXIT, Role.STOP, Role.NEW_EXIT, Role.NEW_STOP) and not held:
-            siblings = OLD_SIDE if order.role in OLD_SIDE else (Role.NEW_EXIT, Role.NEW_STOP)
+        entry = [one for one in self.open if one.role is OrderRole.ENTRY]
+        if (
+            order.role in (OrderRole.EXIT, OrderRole.STOP, OrderRole.NEW_EXIT, OrderRole.NEW_STOP)
+            and not held
+        ):
+            siblings = (
+                OLD_SIDE if order.role in OLD_SIDE else (OrderRole.NEW_EXIT, OrderRole.NEW_STOP)
+            )
             for one in self.open:  # of orders that cancel one another
                 one.closed = one.closed or (one.role in siblings and not entry)
 
     def protected(self, contract: str) -> bool:
-        roles = (Role.STOP, Role.RESTORE) if contract == "before" else (Role.NEW_STOP,)
+        roles = (
+            (OrderRole.STOP, OrderRole.RESTORE) if contract == "before" else (OrderRole.NEW_STOP,)
+        )
         return any(one.role in roles for one in self.open)
 
 
@@ -120,7 +127,7 @@ class Process:
         match action:
             case Send(orders):
                 for one in orders:
-                    if one.role is Role.ENTRY:
+                    if one.role is OrderRole.ENTRY:
                         assert self.venue.before == 0
                         assert not self.state.halted
                     self.venue.take(one.id, one.role, one.quantity)
@@ -161,7 +168,7 @@ def begun(quantity: int, *, stop: bool = True, target: bool = True, enters: bool
     exits = [("S", True)] * stop + [("T", False)] * target
     for name, is_stop in exits:
         venue.orders[name] = VenueOrder(
-            name, Role.STOP if is_stop else Role.EXIT, quantity, accepted=True
+            name, OrderRole.STOP if is_stop else OrderRole.EXIT, quantity, accepted=True
         )
     step = roll.begin(
         "R1", "ESZ13.XCME", "ESH14.XCME",
@@ -180,7 +187,7 @@ def settle(process: Process) -> None:
     for _ in range(50):
         for order in process.venue.open:
             order.accepted = True
-            market = order.role in (Role.CLOSE, Role.ENTRY, Role.UNDO)
+            market = order.role in (OrderRole.CLOSE, OrderRole.ENTRY, OrderRole.UNDO)
             if market and process.venue.held_for(order):
                 process.venue.fill(order, process.venue.held_for(order))
             elif order.cancelled:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.engine.rolling import session_roll as roll
-from qe_plugins.engine.rolling.roll_state import OrderUpdate, Phase, Role
+from qe_plugins.engine.rolling.roll_state import OrderRole, OrderUpdate, Phase
 from tests.engine.rolling.roll_venue import LIMIT, Process, begun, settle
 
 ENTRY = "R1-entry"
@@ -267,7 +267,7 @@ def test_a_venue_that_does_what_it_is_asked_ends_every_roll(quantity, stop, targ
     assert (process.state.phase, process.state.outcome) == (Phase.ENDED, "rolled")
     assert (process.venue.before, process.venue.after) == (0, quantity)
     assert process.halts == []
-    wanted = [Role.NEW_STOP] * stop + [Role.NEW_EXIT] * target
+    wanted = [OrderRole.NEW_STOP] * stop + [OrderRole.NEW_EXIT] * target
     assert [one.role for one in process.venue.open] == wanted
 
 
