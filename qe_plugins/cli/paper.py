@@ -13,10 +13,11 @@ import click
 
 from qe_plugins import stop_signals
 from qe_plugins.cli.backtest import print_run, write_run
+from qe_plugins.cli.output import echo
 
 if TYPE_CHECKING:
     from qe_plugins.engine.live.pacing import Pace
-    from qe_plugins.engine.live.session import Started
+    from qe_plugins.engine.live.session import Engine, Started
 
 OWN = "config"
 """The value of `--replay` for the configuration's own data."""
@@ -61,6 +62,11 @@ class Speed(click.ParamType[float | str]):
     "--skip/--no-skip", default=True, help="Skip closed hours and holes.  [default: skip]"
 )
 @click.option(
+    "--engine",
+    type=click.Choice(("node", "stream")),
+    help="A live node with the sandbox, or a paced backtest engine.  [default: node]",
+)
+@click.option(
     "--set",
     "overrides",
     multiple=True,
@@ -82,6 +88,7 @@ def paper(
     replay: str | None,
     speed: float | str,
     skip: bool,
+    engine: str | None,
     overrides: tuple[str, ...],
     as_json: bool,
     out: Path | None,
@@ -100,6 +107,7 @@ def paper(
 
     run_folder.check_out(out)
     loaded = load(file, (*overrides, *replayed(replay)))
+    chosen = clock_for(engine)
     Journal.check()
     factor = None if isinstance(speed, str) else speed
     with open_screen() as screen, stopping() as stops:
@@ -108,7 +116,7 @@ def paper(
             screen.begin(started)
             stops.append(pace)
 
-        options = SessionOptions(speed=factor, skip=skip, log=level)
+        options = SessionOptions(speed=factor, skip=skip, engine=chosen, log=level)
         outcome = run_session(loaded, options, show=screen.show, started=begin)
     with Journal.open() as journal:
         run_dir = write_run(outcome, loaded, journal, out)
@@ -117,6 +125,23 @@ def paper(
         click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
     else:
         print_run(figures, run_dir)
+
+
+def clock_for(engine: str | None) -> Engine:
+    """Return the engine to use. For a node the process starts again where it can set its clock."""
+    from qe_plugins.engine.live import faked_clock
+
+    if engine == "stream":
+        return "stream"
+    if faked_clock.is_active():
+        faked_clock.begin()
+        return "node"
+    if faked_clock.library() is not None:
+        echo("The node's clock is the data's: qe starts again under libfaketime.", err=True)
+        faked_clock.start_again()
+    missing = "A live node needs the data's clock: Debian's package `faketime` is not installed."
+    echo(f"{missing} Using --engine stream.", err=True)
+    return "stream"
 
 
 def replayed(given: str | None) -> list[str]:

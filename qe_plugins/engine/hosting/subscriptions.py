@@ -19,8 +19,11 @@ class Guarded:
 
     @property
     def clock(self) -> Any:
-        engine_clock = super().clock  # type: ignore[misc]  # the engine's class comes after this one
-        return GuardedClock(engine_clock, self, self._run_context.exception_trap)
+        clock = super().clock  # type: ignore[misc]  # the engine's class comes after this one
+        context = self._run_context
+        if context.timers is not None:
+            clock = context.timers.clock(self, clock)
+        return GuardedClock(clock, self, context.exception_trap)
 
     @property
     def log(self) -> Any:

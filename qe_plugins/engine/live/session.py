@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from qe_plugins.engine.live.node import NodeVenue, unsuitable
 from qe_plugins.engine.live.pacing import Pace
 from qe_plugins.engine.live.stream import StreamVenue
 from qe_plugins.engine.live.view import Show, Viewer
@@ -27,13 +28,20 @@ if TYPE_CHECKING:
 
 PAPER = "paper"
 
+type Engine = Literal["node", "stream"]
+
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """How a session runs: `speed` times real time (None: without waiting), `skip` holes, `log`."""
+    """How a session runs: `speed` times real time (None: without waiting), `skip` holes, `log`.
+
+    `engine` is `node`, a live node whose process must be able to set its clock, or `stream`, a
+    backtest engine.
+    """
 
     speed: float | None = 60.0
     skip: bool = True
+    engine: Engine = "stream"
     log: str | None = None
 
     @property
@@ -85,9 +93,9 @@ def _run(
     prepared = prepare(loaded)
     run_id = run_id_of(at, f"{loaded.config.name}-{PAPER}")
     pace = Pace(options.speed, skip=options.skip)
-    venue = StreamVenue(prepared)
+    venue = _venue(prepared, options)
     context = venue.context
-    run_log.clock = venue.built.pipeline.clock.timestamp_ns
+    run_log.clock = venue.assembly.pipeline.clock.timestamp_ns
     ready = perf_counter()
     try:
         started(_started(prepared, run_id, options), pace)
@@ -104,6 +112,18 @@ def _run(
     if not venue.complete:
         note = f"{note} It was stopped before its data ended; what it held is open."
     return replace(result, log=run_log.file, mode=PAPER, assumptions=[note, *result.assumptions])
+
+
+def _venue(prepared: PreparedRun, options: SessionOptions) -> NodeVenue | StreamVenue:
+    if options.engine == "stream":
+        return StreamVenue(prepared)
+    if why := unsuitable(prepared):
+        raise prepared.loaded.error(
+            f"cannot run on a live node with the sandbox: {why}.",
+            "data",
+            hint="Use `--engine stream`.",
+        )
+    return NodeVenue(prepared)
 
 
 def seen_until(tape: Tape, last: int) -> Tape:

@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from qe_plugins.engine.running.assembly import Assembly
 from qe_plugins.engine.running.backtest import process, stream
 from qe_plugins.engine.running.build import BuiltRun, build
 
@@ -38,6 +39,11 @@ class StreamVenue:
     def context(self) -> RunContext:
         """Return what the parts of the session share."""
         return self.built.context
+
+    @property
+    def assembly(self) -> Assembly:
+        """Return the session's components."""
+        return Assembly(self.built.context, self.built.pipeline)
 
     def run(self, pace: Pace, viewer: Viewer) -> None:
         """Process the data until it ends, or until `pace` says that the session shall end."""

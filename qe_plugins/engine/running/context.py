@@ -68,6 +68,13 @@ class TradingEngine(Protocol):
         """Add an execution algorithm."""
 
 
+class ComponentClocks(Protocol):
+    """Clocks in place of the engine's, such as those whose timers go by recorded data."""
+
+    def clock(self, component: Any, engine_clock: Any, /) -> Any:
+        """Return the clock of a component."""
+
+
 class RunContext:
     """One run's plugins, rules, gate, accounting and recorder. For the trading thread only.
 
@@ -159,6 +166,7 @@ class RunContext:
             latch=latch,
         )
         self.sent_orders = SentOrders(self.cache)
+        self.timers: ComponentClocks | None = None
         self.queue: OrderQueue | None = None
         self.stop_limits: StopLimitWatch | None = None
         self.needs_bars = self.in_session or any(plugins.caller(hook) for hook in BAR_HOOKS)
