@@ -18,7 +18,7 @@ OWN = ("--replay", "config")
 
 
 def test_a_session_shows_its_decisions_and_writes_its_report() -> None:
-    done = qe("paper", QUICKSTART, *OWN, *FEW, "--speed", "max")
+    done = qe("paper", QUICKSTART, *OWN, *FEW, "--speed", "max", "--engine", "stream")
     assert done.returncode == 0, done.stderr
     assert "paper session" in done.stderr
     assert "Chicago" in done.stderr

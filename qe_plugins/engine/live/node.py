@@ -183,6 +183,9 @@ class NodeVenue:
                     if not await self._moment(client, ts, at_once):
                         return
             self.complete = True
+        except asyncio.CancelledError:  # the node handles stop signals itself
+            self._pace.stop()
+            raise
         except BaseException as error:
             self._failure = error
             raise
