@@ -15,7 +15,7 @@ from nautilus_trader.execution import DefaultFillModel
 from nautilus_trader.live import LiveExecutionEngineConfig, LiveNode, LiveRiskEngineConfig
 from nautilus_trader.model import BarType, Currency, TraderId
 
-from qe_plugins.engine.accounting.balance import credit
+from qe_plugins.engine.accounting.holdings import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
 from qe_plugins.engine.live import faked_clock
 from qe_plugins.engine.live.kept_contracts import NodeEngine

@@ -43,6 +43,7 @@ def test_the_quickstart_fills_the_same() -> None:
     assert session == backtest
 
 
+@pytest.mark.long
 def test_the_quickstart_fills_within_the_tick_of_its_slippage() -> None:
     backtest, session = both(QUICKSTART, *FEW)
     assert [(*one[:4], one[5]) for one in session] == [(*one[:4], one[5]) for one in backtest]
