@@ -123,6 +123,11 @@ class HookImpl:
         if missing := [name for name in self.names if name not in given]:
             raise TypeError(f"{self.hook} needs {missing[0]!r}, which {self.plugin} names")
 
+    def invoke(self, given: Mapping[str, Any]) -> object:
+        """Call the method and return its checked answer. Raises what the method raises."""
+        value = self.method(given[self.single]) if self.single else self.method(*self.pick(given))
+        return None if value is None else self.checked(value)
+
     def checked(self, value: object) -> object:
         """Return an answer that the journal can store: several signals as a tuple, none as None.
 
@@ -146,7 +151,7 @@ class HookCaller:
     """
 
     def __init__(self, implementations: Sequence[HookImpl], *, first: bool) -> None:
-        self.implementations, self._first = tuple(implementations), first
+        self.implementations, self.first = tuple(implementations), first
 
     def __call__(self, **given: Any) -> list[HookResult]:
         """Return one result a plugin, in call order."""
@@ -181,6 +186,6 @@ class HookCaller:
             decided = value is not None or error is not None
             if decided or seconds > beyond:
                 results.append(HookResult(one.plugin, value, error, seconds))
-                if decided and self._first:
+                if decided and self.first:
                     break
         return results

@@ -25,6 +25,7 @@ from qe_plugins.engine.recording.fact_writer import FactWriter
 from qe_plugins.engine.recording.reached import ReachedRun, RecentIds
 from qe_plugins.engine.recording.recorder import Recorder, cause_of
 from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.plugins.deadline import HookTimeoutError
 from qe_plugins.plugins.types import Posture, Proposal, Review, Signal, Trade
 
 if TYPE_CHECKING:
@@ -207,6 +208,11 @@ class SessionRecorder(Recorder):
         del self.trades[:-TRADES]
         fact = trade_fact(trade, last.trade_id)
         self._keep(fact if self._if_known(fact.cause) else _without_cause(fact))
+
+    def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
+        """Record that a plugin failed; one that is suspended has failed before."""
+        if not (isinstance(error, HookTimeoutError) and error.again):
+            super().failure(plugin, hook, error, ts)
 
     def session_trades(self) -> list[Trade]:
         """Return the trades closed since the last call, at most TRADES."""

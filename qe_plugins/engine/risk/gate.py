@@ -15,6 +15,7 @@ from nautilus_trader.model import ExecAlgorithmId, OrderInitialized
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from qe_plugins.plugins.caller import NO_REASON
+from qe_plugins.plugins.deadline import HookTimeoutError
 from qe_plugins.plugins.types import OrderRequest, Posture, Rung, Veto
 from qe_plugins.safe_text import named, writable
 
@@ -105,6 +106,8 @@ class OrderGate:
 
     def _reason(self, answer: HookResult) -> str | None:
         """Return why an answer vetoes an order, None where it does not."""
+        if isinstance(answer.error, HookTimeoutError):
+            return str(answer.error)
         if answer.error is not None:
             return f"raised {named(answer.error)}"
         if answer.seconds > self._timeout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import BarType
@@ -27,6 +27,7 @@ from qe_plugins.engine.signals.history import History
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import sessions_left
 from qe_plugins.market.sessions import Session, next_session
+from qe_plugins.plugins.deadline import HookDeadlines, against_deadline
 from qe_plugins.plugins.types import OrderRequest, Signal, Size
 from qe_plugins.safe_text import in_words
 
@@ -106,9 +107,13 @@ class RunContext:
             config.nautilus.venue.base_currency or "USD",
             starting_balance(config.nautilus.venue),
         )
-        self.plugins, self.rung, self.available_data = plugins, config.rung, available_data
         self.exception_trap, self.recorder = ExceptionTrap(), recorder or Recorder()
         self.in_session = self.recorder.commits
+        self.on_hook_timeout: Callable[[str, str, float], None] | None = None
+        self.hook_deadlines = HookDeadlines(config.risk.veto_timeout, self._on_overdue)
+        if self.in_session:
+            plugins = against_deadline(plugins, self.hook_deadlines)
+        self.plugins, self.rung, self.available_data = plugins, config.rung, available_data
         self.dispatcher = EventDispatcher(self.exception_trap)
         self.latch = latch
         self.veto_algorithm = VetoAlgorithm(self.exception_trap.deferred)
@@ -216,6 +221,15 @@ class RunContext:
         LOG.error("the journal cannot be written: %s", reason)
         if self.latch is not None:
             self.latch.set(f"the journal cannot be written: {reason}", "journal")
+
+    def _on_overdue(self, plugin: str, hook: str, limit: float) -> None:
+        """Halt: a plugin that is silent may have been the one to object."""
+        reason = f"{plugin} did not answer {hook} within {limit:g} s"
+        LOG.error("%s", reason)
+        if self.on_hook_timeout is not None:
+            self.on_hook_timeout(plugin, hook, limit)
+        if self.latch is not None:
+            self.latch.set(reason, "hook_timeout")
 
     def notify_denial(self, request: OrderRequest | None, event: Any) -> None:
         """Notify plugins of a denial. `request` is None where the engine itself denied."""

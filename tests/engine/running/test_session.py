@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nautilus_trader.model import OrderSide, Quantity, StrategyId
+from nautilus_trader.model import BarType, OrderSide, Quantity, StrategyId, Venue
 from nautilus_trader.trading import Strategy, StrategyConfig
 
+from qe_plugins import OrderRequest, hookimpl
 from qe_plugins.engine.recording.reached import ReachedRun
 from qe_plugins.engine.running.assembly import Assembly, assemble
 from qe_plugins.halt.latch import HaltLatch
@@ -31,11 +35,16 @@ class Desk:
     """A session of one strategy that does what the test says, bar by bar."""
 
     def __init__(
-        self, folder: Path, *plugins: Plugin, reached: Any = None, by_hand: bool = False
+        self,
+        folder: Path,
+        *plugins: Plugin,
+        reached: Any = None,
+        by_hand: bool = False,
+        **more: Any,
     ) -> None:
         self.by_hand = by_hand
         self.sink = MemorySink()
-        self.prepared = today(folder, strategies=TRADER)
+        self.prepared = today(folder, strategies=TRADER, **more)
         self.latch = HaltLatch(folder / "halt.json")
         self.plugins = PluginManager([(type(one).__name__, one) for one in plugins])
         self.reached = reached
@@ -268,3 +277,115 @@ def test_a_trade_that_was_open_is_closed_after_a_restart(desk: Callable[..., Des
     [trade] = second.sink.of("trade")
     assert (trade.body["entry"], trade.body["exit"]) == ("6001.00", "6004.00")
     assert trade.body["orders"][0] == first.sink.of("order")[0].id.partition(":")[2]
+
+
+class Sleeper(Plugin):
+    """A guardian that sleeps until the test ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.awake = threading.Event()
+
+    @hookimpl
+    def veto_order(self, order: OrderRequest) -> None:
+        self.calls += 1
+        self.awake.wait(20)
+
+
+async def trade_past_a_sleeper(market: Market, made: Assembly, latch: HaltLatch) -> None:
+    [trader] = made.context.strategies
+    holdings, contract = made.context.holdings, market.type.instrument_id
+    await market.bar(6000)
+    by_hand(made, OrderSide.BUY)  # a position that may be closed
+    await until(lambda: holdings.by_contract())
+    trader.say("buy")
+    began = time.perf_counter()
+    await market.bar(6001)
+    assert 0.2 <= time.perf_counter() - began < 1.5
+    await until(lambda: trader.denied)
+    latch.clear()
+    trader.say("buy")
+    began = time.perf_counter()
+    await market.bar(6002)
+    await until(lambda: len(trader.denied) == 2)
+    trader.say("sell")
+    await market.bar(6003)
+    await until(lambda: not holdings.by_contract().get(contract))
+    assert time.perf_counter() - began < 1.0
+    assert len(trader.received) == 4
+
+
+def test_a_sleeping_guardian_delays_nothing_beyond_its_limit(desk: Callable[..., Desk]) -> None:
+    guardian = Sleeper()
+    session = desk(guardian, by_hand=True, risk={"veto_timeout": "200ms"})
+    made = session.run(lambda market, made: trade_past_a_sleeper(market, made, session.latch))
+    guardian.awake.set()
+    first, second = made.context.strategies[0].denied
+    assert first == "Sleeper: did not answer veto_order within 0.2 s"
+    assert "is not called until it is resumed" in second
+    assert guardian.calls == 1
+    assert [fact.body["plugin"] for fact in session.sink.of("veto")] == ["Sleeper", "Sleeper"]
+    [failure] = session.sink.of("failure")
+    assert failure.source == "Sleeper"
+
+
+def test_a_sleeping_guardian_halts(desk: Callable[..., Desk]) -> None:
+    guardian = Sleeper()
+    session = desk(guardian, risk={"veto_timeout": "200ms"})
+    session.run(buy_without_a_journal)
+    guardian.awake.set()
+    halt = session.latch.read()
+    assert halt is not None
+    assert halt.source == "hook_timeout"
+
+
+class Reader(Plugin):
+    """Reads everything that a guardian, a hunter or a sizer is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, Any] = {}
+
+    @hookimpl
+    def engine_started(self, cache: Any, portfolio: Any) -> None:
+        self.cache = cache
+
+    @hookimpl
+    def veto_order(
+        self,
+        order: OrderRequest,
+        cache: Any,
+        portfolio: Any,
+        account: Any,
+        history: Any,
+        instrument: Any,
+    ) -> None:
+        kind = f"{order.instrument_id}-1-MINUTE-LAST-EXTERNAL"
+        self.seen = {
+            "thread": threading.current_thread().name,
+            "equity": account.equity(),
+            "bars": len(history.last(kind, 10)),
+            "close": str(cache.bar(BarType.from_str(kind)).close),
+            "started": len(self.cache.instruments()),
+            "account": str(portfolio.account(Venue("XCME")).id),
+            "positions": [one.is_long for one in cache.positions_open()],
+            "multiplier": str(instrument.multiplier),
+        }
+
+
+def test_a_guardian_reads_account_prices_and_positions_on_its_worker(
+    desk: Callable[..., Desk],
+) -> None:
+    reader = Reader()
+    desk(reader).run(buy_and_sell)
+    assert reader.seen == {
+        "thread": "qe-Reader",
+        "equity": Decimal(100_000),
+        "bars": 2,
+        "close": "6001.00",
+        "started": 1,
+        "account": "XCME-001",
+        "positions": [],
+        "multiplier": "5",
+    }
