@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from warnings import deprecated
 
 import msgspec
 
 from qe_plugins.units import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from qe_plugins.bars import Bars
 
 
 class Role(StrEnum):
@@ -259,3 +266,20 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     reason: str
     change: dict[str, Any] = {}
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin's own feature, in every timeframe: `1m.NAME`, `5m.NAME`, `1h.NAME`, `1d.NAME`.
+
+    `function` takes bars, oldest first, and returns one number for each, NaN for none; it may use
+    a bar and those before it. `lookback` is how many bars it needs, that one included: in a run it
+    gets these and no others. `unit`, `low` and `high` describe it in listings.
+    """
+
+    name: str
+    function: Callable[[Bars], np.ndarray]
+    lookback: int
+    meaning: str
+    unit: str = ""
+    low: float = float("-inf")
+    high: float = float("inf")
