@@ -7,9 +7,10 @@ text, stop signals, child processes, allowed hosts. ARCHITECTURE.md says where a
 """
 
 from qe_plugins.bars import Bars
-from qe_plugins.plugins.base import Account, History, Plugin, PluginConfig, hookimpl
+from qe_plugins.plugins.base import Account, Features, History, Plugin, PluginConfig, hookimpl
 from qe_plugins.plugins.types import (
     Excursion,
+    Family,
     OrderRequest,
     Posture,
     Proposal,
@@ -30,6 +31,8 @@ __all__ = [
     "Bars",
     "Duration",
     "Excursion",
+    "Family",
+    "Features",
     "Fraction",
     "History",
     "Money",

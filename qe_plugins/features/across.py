@@ -49,7 +49,7 @@ class AcrossValues:
         self._days: dict[int, float] = {}
 
     def add_following(self, bars: Bars) -> None:
-        """Add bars of the next contract. The last two of before stay: one may be of this instant."""
+        """Add bars of the next contract. The last two stay: one may be of this instant."""
         self._stamps = np.concatenate([self._stamps[-2:], bars.ts_event])
         self._prices = np.concatenate([self._prices[-2:], bars.close])
 

@@ -18,7 +18,7 @@ from qe_plugins.features.chain import DailyChain
 from qe_plugins.features.columns import FrameColumns, OwnColumns
 from qe_plugins.features.frames import DAY, FrameBuilder
 from qe_plugins.features.names import Wanted
-from qe_plugins.features.trigger import Trigger
+from qe_plugins.features.trigger import FeatureTrigger
 
 
 class ListedContract:
@@ -38,7 +38,7 @@ class FeatureFeed:
         wanted: Wanted,
         contracts: Iterable[ListedContract],
         base: str,
-        triggers: Mapping[str, Trigger] | None = None,
+        triggers: Mapping[str, FeatureTrigger] | None = None,
     ) -> None:
         """Take what is wanted, and the timeframe of the bars, such as `1m`."""
         self.wanted, self._triggers = wanted, dict(triggers or {})
@@ -52,7 +52,6 @@ class FeatureFeed:
             for one in ordered
         }
         self._root_of = {one.id: one.root for one in ordered}
-        self._views: dict[object, FeatureView] = {}
 
     def start_chunk(self, bars: Mapping[str, Bars]) -> None:
         """Compute the features of a chunk's bars, by contract. None of them is known yet."""
@@ -67,21 +66,6 @@ class FeatureFeed:
             self._roots[root].start_chunk(found_bars)
             for contract in found_bars:
                 self.views[contract].start_chunk(self._triggers)
-
-    def advance(self, key: object, contract: str, ts: int) -> FeatureView | None:
-        """Make the next bar of a contract the present one; None for an unknown contract.
-
-        `key` is any object that stands for the contract. Raises FeatureError where its time is not
-        that of the next bar.
-        """
-        view = self._views.get(key)
-        if view is None:
-            view = self.views.get(contract)
-            if view is None:
-                return None
-            self._views[key] = view
-        view.advance(ts)
-        return view
 
 
 class RootFeed:
@@ -230,6 +214,11 @@ class FeatureView:
         """Return whether features have a value at the present bar; all declared ones by default."""
         return all(self[name] == self[name] for name in names or self._wanted.names)
 
+    @property
+    def computed(self) -> bool:
+        """Return whether the features of the next bar are computed."""
+        return self._at + 1 < len(self._stamps)
+
     def keep_last(self) -> None:
         """Remember the present values, which stay until the first bar of the next chunk.
 
@@ -241,7 +230,7 @@ class FeatureView:
         self._last = {name: self[name] for name in self._wanted.names}
         self._columns, self._at = {}, -1
 
-    def start_chunk(self, triggers: Mapping[str, Trigger]) -> None:
+    def start_chunk(self, triggers: Mapping[str, FeatureTrigger]) -> None:
         """Take the columns of the next chunk; none of its bars is the present one yet."""
         self._stamps = self._feed.stamps
         for key, trigger in triggers.items():

@@ -38,7 +38,7 @@ type Typed = tuple[bool, Operation]
 """Whether an operation gives yes or no, and not a number; and the operation."""
 
 
-class Trigger:
+class FeatureTrigger:
     """A parsed expression. `names` are the features in it, in order."""
 
     def __init__(self, text: str, where: str) -> None:

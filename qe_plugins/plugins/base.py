@@ -16,7 +16,13 @@ hookimpl = pluggy.HookimplMarker("qe")
 
 
 class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of a plugin, decoded from its YAML mapping. An unknown key is an error."""
+    """The settings of a plugin, decoded from its YAML mapping. An unknown key is an error.
+
+    `features` are named beside those of the plugin's class, `trigger` replaces that of its class.
+    """
+
+    features: tuple[str, ...] = ()
+    trigger: str | None = None
 
 
 class Plugin:
@@ -24,9 +30,14 @@ class Plugin:
 
     Its name in YAML is the module's file name in `agents/`, or the entry point's name. There is one
     instance a run; state belongs on `self`.
+
+    `features` are the names that its hooks read, such as `1m.velocity.30`. With a `trigger`, such
+    as `abs(1m.velocity.30) > 2`, `contribute_signals` is called only at bars where it holds.
     """
 
     role: ClassVar[Role] = Role.SYSTEM
+    features: ClassVar[tuple[str, ...]] = ()
+    trigger: ClassVar[str | None] = None
     Config: ClassVar[type[PluginConfig]] = PluginConfig
 
     def __init__(self, config: PluginConfig | None = None) -> None:
@@ -65,3 +76,13 @@ class History(Protocol):
 
         `bar_type` is as in Nautilus: `MESH25.XCME-1-MINUTE-LAST-EXTERNAL`.
         """
+
+
+class Features(Protocol):
+    """The features of one contract at its last bar: `features["1m.temperature.60"]`."""
+
+    def __getitem__(self, name: str) -> float:
+        """Return a feature, NaN where it is null. Raises FeatureError where it is not declared."""
+
+    def known(self, *names: str) -> bool:
+        """Return whether features have a value; all that the run's plugins declare by default."""

@@ -23,6 +23,7 @@ ANSWERS: dict[str, type] = {
     "trade_closed": Review,
     "session_closed": Proposal,
     "register_providers": Mapping,
+    "register_features": Iterable,
 }
 """The type that an implementation of a hook may return besides None. Others return None."""
 
@@ -105,15 +106,28 @@ def _shown_answer(value: object) -> str:
 
 
 class HookImpl:
-    """One plugin's method for one hook, and the names of the arguments that it takes."""
+    """One plugin's method for one hook, and the names of the arguments that it takes.
 
-    __slots__ = ("expected", "hook", "method", "names", "pick", "plugin", "single", "stats")
+    It is called only while `active`, which a trigger sets at each bar.
+    """
+
+    __slots__ = (
+        "active",
+        "expected",
+        "hook",
+        "method",
+        "names",
+        "pick",
+        "plugin",
+        "single",
+        "stats",
+    )
 
     def __init__(
         self, plugin: str, hook: str, method: Callable[..., Any], names: Sequence[str]
     ) -> None:
         self.plugin, self.hook, self.method, self.stats = plugin, hook, method, CallStats()
-        self.names = names
+        self.names, self.active = names, True
         self.single = names[0] if len(names) == 1 else None
         self.pick = itemgetter(*names) if len(names) > 1 else lambda _: ()
         self.expected = ANSWERS.get(hook, type(None))
@@ -166,6 +180,8 @@ class HookCaller:
         results: list[HookResult] = []
         began = perf_counter()
         for one in self.implementations:
+            if not one.active:
+                continue
             error, stats = None, one.stats
             stats.asked += 1
             try:

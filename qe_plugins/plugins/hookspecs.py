@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from nautilus_trader.model import Bar, FuturesContract
     from nautilus_trader.portfolio import Portfolio
 
-    from qe_plugins.plugins.base import Account, History
+    from qe_plugins.plugins.base import Account, Features, History
     from qe_plugins.plugins.types import (
+        Family,
         OrderRequest,
         Posture,
         Proposal,
@@ -34,6 +35,33 @@ type ProviderFactory = Callable[[Any], Any]
 """Builds a provider from `qe_plugins.llm.providers.base.ProviderSettings`."""
 
 hookspec = pluggy.HookspecMarker("qe")
+
+
+@hookspec
+def register_features() -> Iterable[Family] | None:
+    """Register families of features of your own.
+
+    Called: before a run that names the plugin, and by `qe features`.
+    Thread: main.
+    Answers: families by name; a name registered twice, or of the catalogue, is an error.
+    Exception: the run does not start.
+
+    A family is a feature of every timeframe: `squeeze` is read as `1m.squeeze` or `1h.squeeze`. Its
+    function takes bars as NumPy columns and returns one number for each. In a run it gets its
+    lookback of bars and no others, so that it sees neither the future nor the start of the data.
+    `qe features check NAME` calls it on whole series and says where the numbers differ.
+
+    Example::
+
+        class Squeeze(Plugin):
+            @hookimpl
+            def register_features(self):
+                meaning = "range of a bar over its close"
+                return [Family(name="squeeze", function=self.squeeze, lookback=1, meaning=meaning)]
+
+            def squeeze(self, bars):
+                return (bars.high - bars.low) / bars.close
+    """
 
 
 @hookspec
@@ -84,11 +112,11 @@ def session_opened(session: str, account: Account, cache: Cache, portfolio: Port
 
 @hookspec
 def contribute_signals(
-    bar: Bar, cache: Cache, history: History
+    bar: Bar, cache: Cache, history: History, features: Features
 ) -> Signal | Iterable[Signal] | None:
     """Propose a position (HUNTER).
 
-    Called: at the close of every bar.
+    Called: at the close of every bar; with a `trigger`, of those where it holds.
     Thread: trading.
     Answers: all are passed to `resolve_signals`.
     Exception: no signal from this plugin, counted and journaled.
@@ -97,6 +125,7 @@ def contribute_signals(
         bar: the bar that has just closed, of a dated contract.
         cache: instruments, earlier bars, orders and positions, as Nautilus holds them.
         history: the bars that have closed so far, as NumPy columns.
+        features: the declared features of the bar's contract, this bar included.
 
     Example::
 
@@ -140,7 +169,11 @@ def resolve_signals(
 
 @hookspec(firstresult=True)
 def size_order(
-    signal: Signal, instrument: FuturesContract, portfolio: Portfolio, rung: Rung
+    signal: Signal,
+    instrument: FuturesContract,
+    portfolio: Portfolio,
+    rung: Rung,
+    features: Features,
 ) -> Size | None:
     """Return the number of contracts to trade for a signal (position sizing).
 
@@ -154,6 +187,7 @@ def size_order(
         instrument: the contract to trade; its multiplier is currency a point.
         portfolio: balances, margins and profits, as Nautilus holds them.
         rung: the limits of contracts and of risk on one trade.
+        features: the declared features of the contract at its last bar.
 
     Example::
 
@@ -167,7 +201,7 @@ def size_order(
 @hookspec
 def veto_order(
     order: OrderRequest, instrument: FuturesContract, portfolio: Portfolio, cache: Cache,
-    posture: Posture | None, rung: Rung, account: Account, history: History,
+    posture: Posture | None, rung: Rung, account: Account, history: History, features: Features,
 ) -> Veto | None:  # fmt: skip
     """Veto an order (GUARDIAN). Not called for orders that only reduce the position.
 
@@ -185,6 +219,7 @@ def veto_order(
         rung: the limits of contracts and of risk on one trade.
         account: the account's equity at this moment.
         history: the bars that have closed so far, as NumPy columns.
+        features: the declared features of the contract at its last bar.
 
     Example::
 
@@ -299,6 +334,7 @@ def register_providers() -> Mapping[str, ProviderFactory] | None:
 
 
 __all__ = [
+    "register_features",
     "engine_started",
     "session_opened",
     "contribute_signals",

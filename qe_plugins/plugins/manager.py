@@ -84,6 +84,20 @@ class PluginManager:
         """Return `call(hook, ...)`. Deprecated: removed in the next release."""
         return self.call(hook, **given)
 
+    def wanted_features(self) -> list[tuple[str, tuple[str, ...], str | None]]:
+        """Return (name, features, trigger) of each plugin, in call order.
+
+        Raises PluginError for a trigger without the hook that it is for.
+        """
+        found: list[tuple[str, tuple[str, ...], str | None]] = []
+        for name, plugin in self._members.items():
+            trigger = plugin.config.trigger or plugin.trigger
+            if trigger and "contribute_signals" not in validation.hooks_of(type(plugin)):
+                message = "a trigger says when `contribute_signals` is called, and it has none."
+                raise PluginError(message, where=f"plugin {name}", hint="Remove the trigger.")
+            found.append((name, (*plugin.features, *plugin.config.features), trigger))
+        return found
+
     def failed(self, name: str, hook: str) -> None:
         """Count the last answer of a plugin as a failure, because it proved unusable."""
         caller = self.caller(hook)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from warnings import deprecated
@@ -10,6 +10,7 @@ from warnings import deprecated
 import pytest
 
 from qe_plugins.bars import Bars, columns_of
+from qe_plugins.errors import FeatureError
 
 if TYPE_CHECKING:
     from nautilus_trader.model import Bar
@@ -52,6 +53,28 @@ class FixedHistory:
         """Return the last `count` bars of a type."""
         known = [bar for bar in self.bars if str(bar.bar_type) == bar_type]
         return columns_of(bar_type, known[len(known) - min(count, len(known)) :])
+
+
+class FixedFeatures:
+    """The features that a test sets, by name; any other name is an error."""
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self.values = dict(values)
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.values:
+            raise FeatureError(f"the feature '{name}' is not declared.")
+        return self.values[name]
+
+    def known(self, *names: str) -> bool:
+        """Return whether features are no NaN; all of them by default."""
+        return all(self[name] == self[name] for name in names or self.values)
+
+
+@pytest.fixture
+def qe_features() -> Callable[[Mapping[str, float]], FixedFeatures]:
+    """Return a function that builds features: `qe_features({"1m.velocity.30": 2.5})`."""
+    return FixedFeatures
 
 
 @pytest.fixture

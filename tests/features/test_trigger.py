@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.errors import FeatureError
-from qe_plugins.features.trigger import Trigger
+from qe_plugins.features.trigger import FeatureTrigger
 
 A, B = "1m.velocity.30", "1h.temperature.60"
 
 
 def held(text: str, a: float, b: float = 0.0) -> bool:
     columns = {A: np.array([a]), B: np.array([b])}
-    return bool(Trigger(text, "test").holds(columns)[0])
+    return bool(FeatureTrigger(text, "test").holds(columns)[0])
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_it_does_not_hold_where_a_feature_is_null():
 
 
 def test_it_knows_the_features_that_it_names():
-    assert Trigger(f"{A} > {B} and {A} < 3", "test").names == (A, B)
+    assert FeatureTrigger(f"{A} > {B} and {A} < 3", "test").names == (A, B)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_it_knows_the_features_that_it_names():
 )
 def test_a_wrong_expression_is_one_line(text: str, says: str):
     with pytest.raises(FeatureError) as error:
-        Trigger(text, "plugin hunter")
+        FeatureTrigger(text, "plugin hunter")
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40))
 def test_rows_are_evaluated_alone_as_together(values: list[float]):
-    trigger = Trigger(f"({A} * 3 - {B}) / 7 > abs({A}) / 3 or {A} < {B}", "test")
+    trigger = FeatureTrigger(f"({A} * 3 - {B}) / 7 > abs({A}) / 3 or {A} < {B}", "test")
     a, b = np.array(values), np.array(values[::-1])
 
     together = trigger.holds({A: a, B: b})

@@ -18,7 +18,7 @@ HOOKS = pytest.mark.parametrize("hook", SPECS)
 
 
 @pytest.fixture
-def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade, qe_account, qe_history):
+def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade, qe_account, qe_history, qe_features):
     """Return whatever any hook brings; two of each where a hook brings a list."""
     return {
         "bar": qe_bar(4755, open=4750),
@@ -26,6 +26,7 @@ def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade, qe_account, qe_his
         "portfolio": None,
         "account": qe_account(100_000),
         "history": qe_history(),
+        "features": qe_features({}),
         "bars": columns_of("MESH24.XCME-1-MINUTE-LAST-EXTERNAL", [qe_bar(4755, open=4750)]),
         "posture": None,
         "rung": Rung(),
@@ -81,13 +82,18 @@ def test_an_example_implements_the_hook_it_explains(hook, qe_plugins, given):
 
 def test_the_reference_is_in_the_order_of_a_trading_day():
     assert [hook.name for hook in reference()] == list(SPECS)
-    assert next(iter(SPECS)) == "engine_started"
+    assert list(SPECS)[:2] == ["register_features", "engine_started"]
     assert list(SPECS)[-2:] == ["session_closed", "register_providers"]
 
 
 def test_an_unknown_hook_is_named_with_its_neighbour():
     with pytest.raises(HookError, match=r"'veto_ordr'\. Did you mean 'veto_order'\?"):
         reference("veto_ordr")
+
+
+def test_the_family_example_computes_a_number_a_bar(qe_plugins, given):
+    _, [family] = answer(qe_plugins, given, "register_features")
+    assert family.function(given["bars"]).shape == (1,)
 
 
 def test_the_start_up_example_looks_around(qe_plugins, given):

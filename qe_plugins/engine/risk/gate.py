@@ -22,6 +22,7 @@ from qe_plugins.safe_text import named, writable
 if TYPE_CHECKING:
     from qe_plugins.engine.accounting.plugin_account import Account
     from qe_plugins.engine.recording.recorder import Recorder
+    from qe_plugins.engine.signals.features import RunFeatures
     from qe_plugins.engine.signals.history import History
     from qe_plugins.halt.latch import HaltLatch
     from qe_plugins.plugins import HookResult, PluginManager
@@ -64,12 +65,13 @@ class OrderGate:
         account: Account,
         history: History,
         instruments: Mapping[str, Any],
+        features: RunFeatures | None = None,
         latch: HaltLatch | None = None,
     ) -> None:
         self._latch = latch
         self._veto_order = plugins.caller("veto_order")
         self._recorder, self._timeout = recorder, timeout
-        self._instruments = instruments
+        self._instruments, self._features = instruments, features
         self._constant = {"rung": rung, "account": account, "history": history}
         self._arguments: dict[int, dict[str, Any]] = {}
         self.posture = posture
@@ -89,6 +91,8 @@ class OrderGate:
             given = self._arguments.get(id(component)) or self._arguments_for(component)
             given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
+            if self._features is not None:
+                given["features"] = self._features.of(request.instrument_id)
             for answer in self._veto_order.call_quietly(given, self._timeout):
                 if answer.error is not None:
                     self._recorder.failure(answer.plugin, "veto_order", answer.error, request.ts)

@@ -69,6 +69,8 @@ def assemble(
         recorder,
         latch,
         venues={InstrumentId.from_str(name).venue for name in prepared.available_data.instruments},
+        features=prepared.features.feed(prepared.tape) if prepared.features else None,
+        triggered=frozenset(prepared.features.triggers) if prepared.features else frozenset(),
     )
     context.fronts = prepared.fronts
     pipeline = _add_components(engine, context, prepared, connect)

@@ -23,6 +23,7 @@ from qe_plugins.engine.risk.gate import OrderGate, VetoAlgorithm
 from qe_plugins.engine.risk.liquidation import Liquidator
 from qe_plugins.engine.risk.order_request import SentOrders
 from qe_plugins.engine.risk.rules import SECOND, MarginCalculator, RiskRules, RungRule
+from qe_plugins.engine.signals.features import RunFeatures
 from qe_plugins.engine.signals.history import History
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import sessions_left
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
     from qe_plugins.engine.running.availability import AvailableData
     from qe_plugins.engine.simulation.order_queue import OrderQueue
     from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
+    from qe_plugins.features.feed import FeatureFeed
     from qe_plugins.halt.latch import HaltLatch
     from qe_plugins.plugins import PluginManager
+    from qe_plugins.plugins.base import Features
 
 LOG = logging.getLogger(__name__)
 
@@ -99,6 +102,8 @@ class RunContext:
         latch: HaltLatch | None = None,
         *,
         venues: Iterable[Any] = (),
+        features: FeatureFeed | None = None,
+        triggered: frozenset[str] = frozenset(),
     ) -> None:
         self.cache: Any = engine.cache
         self.balance = Balance(
@@ -158,6 +163,7 @@ class RunContext:
         )
         self.account = Account(self.balance)
         self.history = History(self.cache)
+        self.features, self.triggered = RunFeatures(features), triggered
         self.instruments = Instruments(self.cache)
         self.gate = OrderGate(
             plugins,
@@ -167,6 +173,7 @@ class RunContext:
             timeout=config.risk.veto_timeout,
             account=self.account,
             history=self.history,
+            features=self.features,
             instruments=self.instruments,
             latch=latch,
         )
@@ -174,7 +181,11 @@ class RunContext:
         self.timers: ComponentClocks | None = None
         self.queue: OrderQueue | None = None
         self.stop_limits: StopLimitWatch | None = None
-        self.needs_bars = self.in_session or any(plugins.caller(hook) for hook in BAR_HOOKS)
+        self.needs_bars = (
+            self.in_session
+            or self.features.active
+            or any(plugins.caller(hook) for hook in BAR_HOOKS)
+        )
 
     def request_front_bars(self, instrument: Any) -> None:
         """Have the engine process a front's bars from the next chunk on, if `instrument` is one."""
@@ -289,6 +300,10 @@ class Desk:
         context.recorder.size(signal, size, plugin, signal.ts_event)
         return size.contracts
 
+    def features(self, instrument_id: str) -> Features:
+        """Return the declared features of a contract at its last bar."""
+        return self._run_context.features.of(instrument_id)
+
     def session(self, instrument_id: str, ts: int) -> Session:
         """Return the session of a contract at `ts` (UTC nanoseconds), or the one that opens next.
 
@@ -319,6 +334,7 @@ class Desk:
             instrument=instrument_of(context.cache, signal.instrument_id),
             portfolio=context.portfolio,
             rung=context.rung,
+            features=context.features.of(signal.instrument_id),
         )
         for answer in answers:
             if answer.error is not None:

@@ -16,6 +16,7 @@ from qe_plugins.engine.rolling.roll_points import roll_points
 from qe_plugins.engine.running.account_checks import check_currency, check_netting
 from qe_plugins.engine.running.availability import AvailableData
 from qe_plugins.engine.running.components import KINDS, Component, components
+from qe_plugins.engine.running.feature_plan import FeaturePlan, feature_plan
 from qe_plugins.engine.settings.entries import entries, front_id, texts
 from qe_plugins.engine.settings.nautilus_config import check_account
 from qe_plugins.errors import DataError
@@ -38,6 +39,7 @@ class PreparedRun:
     components: list[Component]
     plugins: PluginManager
     fronts: dict[str, Front]
+    features: FeaturePlan | None = None
 
 
 def prepare(
@@ -55,6 +57,7 @@ def prepare(
     plugins = activated(loaded) if plugins is None else plugins
     every_component = [one for section in KINDS for one in components(loaded, section)]
     check_netting(loaded, every_component)
+    features = feature_plan(plugins, every_component, loaded.config.data.bars)
     if tape is None:
         tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
     check_currency(loaded, tape.contracts)
@@ -75,7 +78,9 @@ def prepare(
     sized = {one.name for one in every_component if getattr(one.author, "sized_by_desk", False)}
     check_rung(loaded, roots | available_data.fronts, sized)
     terms = contract_terms(loaded, tape.contracts, tape.start, tape.end)
-    return PreparedRun(loaded, tape, available_data, terms, every_component, plugins, fronts)
+    return PreparedRun(
+        loaded, tape, available_data, terms, every_component, plugins, fronts, features
+    )
 
 
 def _check_slippage(loaded: Loaded) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from nautilus_trader.common import DataActor
 from nautilus_trader.model import Bar, BarType, CustomData, DataType
 
+from qe_plugins.engine.signals.features import NO_FEATURES, TriggeredHunters
 from qe_plugins.engine.signals.session_events import SessionCloseDetector, SessionOpenTimer
 from qe_plugins.errors import StrategyError, did_you_mean
 from qe_plugins.journal.facts import FactKind
@@ -47,7 +48,13 @@ class SignalPipeline(DataActor):
         self._sessions = SessionCloseDetector(self._run_context)
         self._liquidator = self._run_context.liquidator
         cache, history = self._run_context.cache_view, self._run_context.history
-        self._arguments: dict[str, Any] = {"cache": cache, "history": history}
+        self._arguments: dict[str, Any] = {
+            "cache": cache,
+            "history": history,
+            "features": NO_FEATURES,
+        }
+        self._features = self._run_context.features
+        self._hunters = TriggeredHunters(self._contribute_signals, self._run_context.triggered)
         self._instruments = self._run_context.instruments
         self._unknown_contracts: set[tuple[str, str]] = set()
 
@@ -65,6 +72,11 @@ class SignalPipeline(DataActor):
             self._liquidator.on_bar(bar)
         if self._sessions.active:
             self._sessions.on_bar(bar)
+        if self._features.active:
+            view = self._features.advance(bar)
+            self._arguments["features"] = NO_FEATURES if view is None else view
+            if not self._hunters.set_active(view):
+                return
         if self._contribute_signals is not None:
             self._arguments["bar"] = bar
             answers = self._contribute_signals.call_quietly(self._arguments)
