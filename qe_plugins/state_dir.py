@@ -56,6 +56,13 @@ def journal_url() -> str:
     return f"sqlite:///{quote(str(state_dir() / 'journal.sqlite'))}"
 
 
+def ledger_url() -> str | None:
+    """Return the database URL of the ledger of model calls: `$QE_LEDGER_URL`, also of `.env`; None
+    for SQLite under the state folder.
+    """
+    return os.environ.get("QE_LEDGER_URL") or project.dotenv().get("QE_LEDGER_URL")
+
+
 def check_writable(folder: Path) -> None:
     """Raise QeError where `folder` could not be created or written. The check leaves no files."""
     if len(os.fsencode(folder.name)) > LONGEST:

@@ -35,7 +35,7 @@ def connect(url: URL, where: str) -> Engine:
         if engine.dialect.name == "sqlite" and url.database:
             _private(Path(url.database))
     except (SQLAlchemyError, OSError, ImportError) as error:
-        raise _refusal(error, where) from error
+        raise refusal(error, where) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -133,12 +133,13 @@ def one_line_errors(where: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _refusal(error.orig or error, where) from error
+        raise refusal(error.orig or error, where) from error
     except (SQLAlchemyError, UnicodeError) as error:  # the driver raises the latter as it is
-        raise _refusal(error, where) from error
+        raise refusal(error, where) from error
 
 
-def _refusal(error: BaseException, where: str) -> JournalError:
+def refusal(error: BaseException, where: str) -> JournalError:
+    """Return an error of the database as one line; `where` begins with `journal` or `ledger`."""
     said = " ".join(str(error).split()).rstrip(".")
     hint = "Look at QE_HOME and QE_JOURNAL_URL."
     if isinstance(error, ModuleNotFoundError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -19,7 +20,8 @@ def keep_tests_out(url: URL) -> None:
     """Raise JournalError where pytest runs and `url` is the user's own journal.
 
     That is any journal in `state_dir.users_home()`, and the one that `QE_HOME` and `QE_JOURNAL_URL`
-    named before the tests began, which `qe_plugins.testing` stores in `$QE_USERS_JOURNAL`.
+    named before the tests began, which `qe_plugins.testing` stores in `$QE_USERS_JOURNAL`. So it is
+    with the ledger of model calls.
     """
     if any(name in os.environ for name in IN_TESTS) and _is_the_users(url):
         raise JournalError(
@@ -30,20 +32,21 @@ def keep_tests_out(url: URL) -> None:
 
 
 def _is_the_users(url: URL) -> bool:
-    users = _users_url()
+    every = _users_urls()
     if url.get_backend_name() != "sqlite" or not url.database:
-        return url == users
+        return url in every
     file = _file(url)
     if file.is_relative_to(state_dir.users_home().resolve()):
         return True
-    return users is not None and users.database is not None and file == _file(users)
+    return any(one.database is not None and file == _file(one) for one in every)
 
 
-def _users_url() -> URL | None:
-    try:
-        return make_url(os.environ.get("QE_USERS_JOURNAL", ""))
-    except ArgumentError:  # none was named, or one that cannot be opened
-        return None
+def _users_urls() -> list[URL]:
+    found = []
+    for name in ("QE_USERS_JOURNAL", "QE_USERS_LEDGER"):
+        with suppress(ArgumentError):  # none was named, or one that cannot be opened
+            found.append(make_url(os.environ.get(name, "")))
+    return found
 
 
 def _file(url: URL) -> Path:

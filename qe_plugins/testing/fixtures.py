@@ -64,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     `journal/test_isolation.py` keeps tests out of the journal that is remembered here.
     """
     os.environ.setdefault("QE_USERS_JOURNAL", state_dir.journal_url())
+    os.environ.setdefault("QE_USERS_LEDGER", state_dir.ledger_url() or "")
     try:
         project.enter(config.rootpath)
     except PluginError as error:

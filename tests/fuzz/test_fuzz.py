@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from qe_plugins.journal.store import Journal
-from qe_plugins.llm.ledger.connection import LedgerFile
+from qe_plugins.llm.ledger.server import open_ledger
 from tests.command import ROOT, qe
 from tests.data.dbn_tape import opened, written
 from tests.fakes.databento_server.tape import december, weekdays
@@ -43,7 +43,7 @@ def seed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     with Journal.open(f"sqlite:///{seed / 'journal.sqlite'}") as journal:
         journal.write_run("20240506-small", "small", STARTED, small_run())
-    LedgerFile(seed / "ledger.sqlite")
+    open_ledger(seed / "ledger.sqlite")
     with sqlite3.connect(seed / "ledger.sqlite") as ledger:
         ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     sound(seed)

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from qe_plugins.llm.ledger import Ledger
 from tests.fakes.model_server import bill
 from tests.fakes.model_server.profile import Profile
@@ -31,6 +33,15 @@ def killed_once_paid_for(url: str, paid: int, path: Path) -> None:
 
 
 def test_two_kills_cost_no_more_than_what_was_in_flight(tmp_path):
+    kill_twice(tmp_path)
+
+
+@pytest.mark.long
+def test_so_it_is_with_the_ledger_on_a_server(tmp_path, database):
+    kill_twice(tmp_path)
+
+
+def kill_twice(tmp_path: Path) -> None:
     path = bill_of(tmp_path)
     with spawned(path, Profile(latency=0.3)) as url:
         for paid in (60, 150):

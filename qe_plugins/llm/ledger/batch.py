@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +11,7 @@ import msgspec
 
 from qe_plugins.llm.ledger import queries as read
 from qe_plugins.llm.ledger import statements as write
+from qe_plugins.llm.ledger.cursor import Cursor
 from qe_plugins.llm.ledger.records import Attempt, OverBudget
 from qe_plugins.llm.ledger.statements import ChargeRecord, FinalAnswer, Intent, ScopeTotals
 from qe_plugins.llm.requests import REJECTED, Answer
@@ -42,7 +42,7 @@ class Batch:
         """Return whether there is nothing to do."""
         return not (self.settlements or self.intents or self.conclusions or self.lookups)
 
-    def run(self, cursor: sqlite3.Cursor) -> Callable[[], None]:
+    def run(self, cursor: Cursor) -> Callable[[], None]:
         """Do all of it; return a function that sets the futures, to be called after the commit."""
         self.intents = [(one, future) for one, future in self.intents if not future.cancelled()]
         results: Results = []
@@ -65,7 +65,7 @@ class Batch:
                 getattr(batch, name).append(one)
                 yield batch
 
-    def _charge_and_admit(self, cursor: sqlite3.Cursor, results: Results) -> None:
+    def _charge_and_admit(self, cursor: Cursor, results: Results) -> None:
         moved = [settlement.attempt for settlement, _ in self.settlements]
         moved += [intent.attempt for intent, _ in self.intents]
         if not moved:
@@ -92,7 +92,7 @@ class Batch:
                 admitted.append((intent.attempt, future))
         return admitted
 
-    def _look_up(self, cursor: sqlite3.Cursor, results: Results) -> None:
+    def _look_up(self, cursor: Cursor, results: Results) -> None:
         by_scan = defaultdict(list)
         for lookup, future in self.lookups:
             by_scan[lookup.scan].append((lookup, future))
@@ -100,7 +100,7 @@ class Batch:
             _look_up(cursor, scan, asked, results)
 
 
-def _look_up(cursor: sqlite3.Cursor, scan: str, asked: Queue[Lookup], results: Results) -> None:
+def _look_up(cursor: Cursor, scan: str, asked: Queue[Lookup], results: Results) -> None:
     own = read.used_by(cursor, scan, {lookup.key for lookup, _ in asked})
     elsewhere = {lookup.key for lookup, _ in asked if not _final(own.get(lookup.key))}
     others = read.latest(cursor, elsewhere)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, event
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-from qe_plugins.journal import test_isolation
-from qe_plugins.journal.database import connect, one_line_errors, spelled, writing
+from qe_plugins.journal.database import one_line_errors, writing
 from qe_plugins.llm.ledger import schema
+from qe_plugins.llm.ledger.cursor import Cursor
 
 PAGES_BETWEEN_CHECKPOINTS = 8_000
 """About 32 MB, so that a page that many transactions change is copied to the file only once."""
@@ -27,18 +26,14 @@ PAGES_BETWEEN_CHECKPOINTS = 8_000
 class LedgerFile:
     """An open ledger file. Several processes may share it."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        url = URL.create("sqlite", database=str(path or state_dir.state_dir() / "ledger.sqlite"))
-        test_isolation.keep_tests_out(url)
-        self.where = spelled(url)
-        self.engine = connect(url, self.where)
+    def __init__(self, engine: Engine, where: str) -> None:
+        self.engine, self.where = engine, where
         event.listen(self.engine, "connect", _commit_without_waiting_for_the_disk)
-        with one_line_errors(self.where), writing(self.engine) as connection:
-            schema.metadata.create_all(connection)
+        create_tables(engine, where)
         self._connection = self.engine.raw_connection()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Cursor]:
+    def transaction(self) -> Iterator[Cursor]:
         """Yield a cursor in a transaction that no other writer shares, and commit it at the end.
 
         Raises JournalError where the file cannot be read or written; nothing of it is then there.
@@ -49,14 +44,14 @@ class LedgerFile:
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
-                if cursor.connection.in_transaction:
+                if self._connection.driver_connection.in_transaction:  # type: ignore[union-attr]
                     cursor.execute("ROLLBACK")
                 raise
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Cursor]:
+    def reading(self) -> Iterator[Cursor]:
         """Yield a cursor to read with, while others write. Raises JournalError."""
-        cursor: sqlite3.Cursor = self._connection.cursor()  # type: ignore[assignment]  # SQLite's own
+        cursor: Any = self._connection.cursor()
         try:
             yield cursor
         except sqlite3.Error as error:
@@ -72,6 +67,12 @@ class LedgerFile:
         """Close the file."""
         self._connection.close()
         self.engine.dispose()
+
+
+def create_tables(engine: Engine, where: str) -> None:
+    """Create the tables that are missing. Raises JournalError."""
+    with one_line_errors(where), writing(engine) as connection:
+        schema.metadata.create_all(connection)
 
 
 def _commit_without_waiting_for_the_disk(connection: DBAPIConnection, _record: object) -> None:

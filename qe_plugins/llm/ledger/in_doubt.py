@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
+from qe_plugins.llm.ledger.cursor import Cursor
 from qe_plugins.llm.ledger.records import dollars
 from qe_plugins.llm.ledger.statements import IN_FLIGHT
 from qe_plugins.llm.requests import scopes
@@ -33,7 +33,7 @@ SETTLE = "UPDATE attempts SET status = ?, usd = ?, finished_ns = ? WHERE id = ?"
 MOVE = "UPDATE spending SET spent = spent + ?, reserved = reserved + ? WHERE scope = ?"
 
 
-def settle_dead(cursor: sqlite3.Cursor, scan: str, before_ns: int, now_ns: int) -> InDoubt:
+def settle_dead(cursor: Cursor, scan: str, before_ns: int, now_ns: int) -> InDoubt:
     """Settle calls of dead processes; see `Ledger.settle_dead`."""
     query = f"{FIND.format(statuses='?')} AND started_ns < ?"
     rows = cursor.execute(query, (scan, IN_FLIGHT, before_ns)).fetchall()
@@ -48,7 +48,7 @@ def settle_dead(cursor: sqlite3.Cursor, scan: str, before_ns: int, now_ns: int) 
     return InDoubt(calls=len(rows), usd=dollars(sum(row[4] for row in rows)))
 
 
-def settle_doubt(cursor: sqlite3.Cursor, scan: str, now_ns: int, *, nothing: bool) -> InDoubt:
+def settle_doubt(cursor: Cursor, scan: str, now_ns: int, *, nothing: bool) -> InDoubt:
     """Settle all calls in doubt; see `Ledger.settle_doubt`."""
     query = FIND.format(statuses="?, ?, ?")
     rows = cursor.execute(query, (scan, IN_FLIGHT, DIED, IN_DOUBT)).fetchall()
@@ -67,13 +67,13 @@ def settle_doubt(cursor: sqlite3.Cursor, scan: str, now_ns: int, *, nothing: boo
     return InDoubt(calls=len(rows), usd=dollars(sum(cost for _, cost, _, _ in settled)))
 
 
-def taken(cursor: sqlite3.Cursor, scope: str) -> Decimal:
+def taken(cursor: Cursor, scope: str) -> Decimal:
     """Return what a scope has spent and reserved, in USD."""
     query = "SELECT spent + reserved FROM spending WHERE scope = ?"
     row = cursor.execute(query, (scope,)).fetchone()
     return dollars(row[0]) if row else Decimal(0)
 
 
-def _move(cursor: sqlite3.Cursor, spent: Counter[str], held: Counter[str]) -> None:
+def _move(cursor: Cursor, spent: Counter[str], held: Counter[str]) -> None:
     every: Iterable[str] = {*spent, *held}
     cursor.executemany(MOVE, [(spent[scope], held[scope], scope) for scope in sorted(every)])

@@ -14,9 +14,9 @@ from qe_plugins.journal.database import one_line_errors, reading
 from qe_plugins.llm.ledger import in_doubt
 from qe_plugins.llm.ledger import queries as read
 from qe_plugins.llm.ledger.batch import Batch, Lookup
-from qe_plugins.llm.ledger.connection import LedgerFile
 from qe_plugins.llm.ledger.in_doubt import InDoubt
 from qe_plugins.llm.ledger.records import Attempt, CostRow, ScanUsage
+from qe_plugins.llm.ledger.server import open_ledger
 from qe_plugins.llm.ledger.statements import ChargeRecord, FinalAnswer, Intent
 from qe_plugins.llm.requests import Answer, Request, Usage
 
@@ -25,14 +25,14 @@ WINDOW = 0.003
 
 
 class Ledger:
-    """An open ledger, for one event loop; several processes may share the file.
+    """An open ledger, for one event loop; several processes may share its database.
 
     Its commits survive the death of the process, and the last few may be lost with the machine's
     power. What `intend`, `settle`, `conclude` and `look_up` return is done once it is committed.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._file = LedgerFile(path)
+        self._file = open_ledger(path)
         self._batch = Batch()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -102,7 +102,7 @@ class Ledger:
             self._commit(batch)
         except JournalError as error:
             batch.fail(error)
-        except Exception:  # one part cannot be written, such as a number beyond SQLite's
+        except Exception:  # one part cannot be written, such as a number beyond the database's
             for one in batch.singly():
                 try:
                     self._commit(one)

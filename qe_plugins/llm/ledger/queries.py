@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, case, func, select
+from sqlalchemy import Connection, Row, and_, case, cast, func, select
 
 from qe_plugins.llm.ledger import schema
+from qe_plugins.llm.ledger.cursor import Cursor
 from qe_plugins.llm.ledger.in_doubt import DIED
 from qe_plugins.llm.ledger.records import CostRow, ScanUsage, dollars
 from qe_plugins.llm.ledger.statements import IN_FLIGHT, chunks, marks
@@ -30,17 +30,17 @@ REASONS = """SELECT answers.failure, answers.detail, count(*) AS often FROM uses
     GROUP BY answers.failure, answers.detail ORDER BY often DESC, answers.detail LIMIT 20"""
 
 
-def used(cursor: sqlite3.Cursor, scan: str) -> dict[str, Answer]:
+def used(cursor: Cursor, scan: str) -> dict[str, Answer]:
     """Return all the answers and failures that a scan uses, by key."""
     return {row[1]: settled(*row) for row in cursor.execute(USED, [scan])}
 
 
-def reasons(cursor: sqlite3.Cursor, scan: str) -> list[tuple[str, str, int]]:
+def reasons(cursor: Cursor, scan: str) -> list[tuple[str, str, int]]:
     """Return why a scan lacks answers: failure, detail, how often; the commonest first."""
     return cursor.execute(REASONS, [scan]).fetchall()
 
 
-def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str, Answer]:
+def used_by(cursor: Cursor, scan: str, keys: Iterable[str]) -> dict[str, Answer]:
     """Return the answers and failures that a scan uses for `keys`, by key."""
     found: dict[str, Answer] = {}
     for names in chunks(list(keys)):
@@ -49,7 +49,7 @@ def used_by(cursor: sqlite3.Cursor, scan: str, keys: Iterable[str]) -> dict[str,
     return found
 
 
-def latest(cursor: sqlite3.Cursor, keys: Iterable[str]) -> dict[str, tuple[int, Answer]]:
+def latest(cursor: Cursor, keys: Iterable[str]) -> dict[str, tuple[int, Answer]]:
     """Return the youngest final answer to each key, with its id."""
     found: dict[str, tuple[int, Answer]] = {}
     for names in chunks(list(keys)):
@@ -144,7 +144,10 @@ def costs(connection: Connection, by: str, scan: str | None) -> list[CostRow]:
             func.sum(case((is_open, 1), else_=0)).label("open"),
             func.coalesce(func.sum(sent.usd), 0).label("usd"),
             func.sum(case((_unsettled(sent), sent.reserved), else_=0)).label("in_doubt"),
-            *(func.sum(sent[name]).label(name) for name in Usage.__struct_fields__),
+            *(
+                cast(func.sum(sent[name]), schema.WHOLE).label(name)
+                for name in Usage.__struct_fields__
+            ),
         )
         .where(sent.scan == scan if scan is not None else and_(True))
         .group_by(group)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -12,10 +11,12 @@ import msgspec
 from sqlalchemy import Table
 
 from qe_plugins.llm.ledger import schema
+from qe_plugins.llm.ledger.cursor import Cursor
 from qe_plugins.llm.ledger.records import Attempt, OverBudget, pico
 from qe_plugins.llm.requests import REJECTED, Answer, Request, Usage
 
 IN_FLIGHT = "in_flight"
+KEEP, REPLACE = "keep", "replace"
 CHUNK = 500  # values in one query that every build of SQLite accepts
 
 
@@ -47,7 +48,7 @@ class FinalAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class ScopeTotals:
     """Sums spent and reserved in the scopes of one transaction, read once and written once."""
 
-    def __init__(self, cursor: sqlite3.Cursor, scopes: Iterable[str]) -> None:
+    def __init__(self, cursor: Cursor, scopes: Iterable[str]) -> None:
         self._cursor = cursor
         self._sums = {scope: [0, 0] for scope in scopes}
         for names in chunks(list(self._sums)):
@@ -79,10 +80,10 @@ class ScopeTotals:
     def write(self) -> None:
         """Write the sums back."""
         rows = [(scope, *sums) for scope, sums in self._sums.items()]
-        self._cursor.executemany(insert(schema.spending, "OR REPLACE"), rows)
+        self._cursor.executemany(insert(schema.spending, REPLACE), rows)
 
 
-def write_settlements(cursor: sqlite3.Cursor, settlements: Sequence[ChargeRecord]) -> None:
+def write_settlements(cursor: Cursor, settlements: Sequence[ChargeRecord]) -> None:
     """Close the rows of calls that have ended."""
     cursor.executemany(SETTLED, map(_settled_row, settlements))
 
@@ -97,7 +98,7 @@ def _settled_row(one: ChargeRecord) -> tuple[object, ...]:
     return one.status, pico(one.usd), one.finished_ns, *tokens, one.id
 
 
-def write_intents(cursor: sqlite3.Cursor, attempts: Sequence[Attempt]) -> range:
+def write_intents(cursor: Cursor, attempts: Sequence[Attempt]) -> range:
     """Open a row for each call about to be sent, and return their ids."""
     first = next_id(cursor, schema.attempts)
     numbers = range(first, first + len(attempts))
@@ -116,7 +117,7 @@ def _attempt_row(number: int, one: Attempt) -> tuple[object, ...]:
 UNSETTLED = (None, None, 0, 0, 0, 0)
 
 
-def _write_requests(cursor: sqlite3.Cursor, attempts: Sequence[Attempt]) -> None:
+def _write_requests(cursor: Cursor, attempts: Sequence[Attempt]) -> None:
     prefixes: dict[tuple[str, str], None] = {}
     rows = []
     for one in attempts:
@@ -124,8 +125,8 @@ def _write_requests(cursor: sqlite3.Cursor, attempts: Sequence[Attempt]) -> None
         prefix = _prefix(*(getattr(asked, name) for name in SHARED))
         prefixes[prefix] = None
         rows.append((one.key, prefix[0], asked.prompt))
-    cursor.executemany(insert(schema.requests, "OR IGNORE"), rows)
-    cursor.executemany(insert(schema.prefixes, "OR IGNORE"), prefixes)
+    cursor.executemany(insert(schema.requests, KEEP), rows)
+    cursor.executemany(insert(schema.prefixes, KEEP), prefixes)
 
 
 SHARED = ("provider", "model", "system", "schema_name", "schema", "max_tokens", "sample")
@@ -138,7 +139,7 @@ def _prefix(*shared: str | int) -> tuple[str, str]:
     return hashlib.sha256(body).hexdigest(), body.decode()
 
 
-def write_conclusions(cursor: sqlite3.Cursor, conclusions: Sequence[FinalAnswer]) -> None:
+def write_conclusions(cursor: Cursor, conclusions: Sequence[FinalAnswer]) -> None:
     """Write the answers to requests, and which scan uses each."""
     if not conclusions:
         return
@@ -148,9 +149,9 @@ def write_conclusions(cursor: sqlite3.Cursor, conclusions: Sequence[FinalAnswer]
     write_uses(cursor, [(one.scan, one.settled.key, n) for n, one in numbered if one.scan])
 
 
-def write_uses(cursor: sqlite3.Cursor, used: Sequence[tuple[str, str, int]]) -> None:
+def write_uses(cursor: Cursor, used: Sequence[tuple[str, str, int]]) -> None:
     """Write that scans use answers: scan, key, the answer's id."""
-    cursor.executemany(insert(schema.uses, "OR REPLACE"), used)
+    cursor.executemany(insert(schema.uses, REPLACE), used)
 
 
 def _answer_row(number: int, one: Answer) -> tuple[object, ...]:
@@ -162,17 +163,26 @@ def _answer_row(number: int, one: Answer) -> tuple[object, ...]:
     return number, one.key, final, one.provider, one.model, *said, pico(one.usd), *tokens, *ended
 
 
-def next_id(cursor: sqlite3.Cursor, table: Table) -> int:
+def next_id(cursor: Cursor, table: Table) -> int:
     """Return the first free id, which stays free for others within this transaction."""
     (last,) = cursor.execute(f"SELECT max(id) FROM {table.name}").fetchone()
     return (last or 0) + 1
 
 
 @lru_cache
-def insert(table: Table, how: str = "") -> str:
-    """Return the statement that inserts rows of all columns of a table, in their order."""
+def insert(table: Table, known: str = "") -> str:
+    """Return the statement that inserts rows of all columns of a table, in their order.
+
+    `known` is what becomes of a row whose key is there already: KEEP or REPLACE.
+    """
     names = [column.name for column in table.columns]
-    return f"INSERT {how} INTO {table.name} ({', '.join(names)}) VALUES ({marks(names)})"
+    text = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks(names)})"
+    if not known:
+        return text
+    keys = [column.name for column in table.primary_key]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
+    what = "NOTHING" if known == KEEP else f"UPDATE SET {changes}"
+    return f"{text} ON CONFLICT ({', '.join(keys)}) DO {what}"
 
 
 def marks(values: Sequence[object]) -> str:
