@@ -31,6 +31,9 @@ VETO = ExecAlgorithmId("VETO")
 HALT = "halt"
 """The name of the rule that the halt latch is."""
 
+WARM_UP = "warm_up"
+"""The name of the rule that a session's components have their history before risk is added."""
+
 CHANGED_FIELDS = {
     "emulation_trigger",
     "exec_algorithm_id",
@@ -51,7 +54,8 @@ class OrderGate:
 
     The gate itself checks the posture: a halt or an expired posture allows no new risk, whatever
     its source and whether or not a guardian is active. So does the halt `latch`, which a session
-    has and a backtest has not.
+    has and a backtest has not. A session sets `not_ready`, which returns why no risk may be added
+    yet, empty where it may.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class OrderGate:
         latch: HaltLatch | None = None,
     ) -> None:
         self._latch = latch
+        self.not_ready: Callable[[], str] | None = None
         self._veto_order = plugins.caller("veto_order")
         self._recorder, self._timeout = recorder, timeout
         self._instruments, self._features = instruments, features
@@ -85,6 +90,8 @@ class OrderGate:
         found: list[OrderRefusal] = []
         if self._latch is not None and (halt := self._latch.read()) is not None:
             found.append((HALT, writable(halt.line)))
+        if self.not_ready is not None and (waits := self.not_ready()):
+            found.append((WARM_UP, waits))
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
             found.append(("posture", writable(reason)))
         if self._veto_order is not None:

@@ -10,7 +10,7 @@ import pytest
 from nautilus_trader.model import OrderModifyRejected
 
 from qe_plugins.engine.results.result import BacktestResult
-from qe_plugins.engine.running import build
+from qe_plugins.engine.running import assembly, build
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import FactKind
 from tests.engine import halting
@@ -113,3 +113,17 @@ def test_a_bracket_whose_entry_has_not_filled_is_cancelled_whole(session):
 
     assert statuses(outcome) == ["CANCELED"] * 3
     assert outcome.fills.is_empty()
+
+
+def test_no_risk_is_added_while_a_session_warms_up(trade, monkeypatch):
+    def warming(*args: Any, **more: Any) -> Any:
+        context = made(*args, **more)
+        context.gate.not_ready = lambda: "no history yet of MES"
+        return context
+
+    made = assembly.RunContext
+    monkeypatch.setattr(assembly, "RunContext", warming)
+    outcome = trade("BuysAtMarket")
+
+    assert statuses(outcome) == ["DENIED"]
+    assert outcome.orders["reason"].to_list() == ["warm_up: no history yet of MES"]
