@@ -110,14 +110,13 @@ def unfinished(
     `submitted` are orders that left a strategy within the callback now running: the cache does
     not list them as in flight yet. Orders on their way to be cancelled are left out.
     """
-    found: dict[ClientOrderId, Any] = {}
-    for listing in (cache.orders_open, cache.orders_inflight, cache.orders_emulated):
-        found |= {order.client_order_id: order for order in listing(**mine)}
+    listings = (cache.orders_open, cache.orders_inflight, cache.orders_emulated)
+    listed: list[Any] = [order for listing in listings for order in listing(**mine)]
     for client_order_id in submitted:
         sent: Any = cache.order(client_order_id)
         if sent is not None and sent.status == OrderStatus.INITIALIZED:
-            found[client_order_id] = sent
-    return {i: order for i, order in found.items() if not order.is_pending_cancel}
+            listed.append(sent)
+    return {order.client_order_id: order for order in listed if not order.is_pending_cancel}
 
 
 def leaves_of(order: Any) -> Decimal:

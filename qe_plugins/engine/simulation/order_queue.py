@@ -21,9 +21,10 @@ from qe_plugins.engine.simulation.execution_bars import opening_types
 from qe_plugins.engine.simulation.fill_attempt import TRAILING, expiry_of
 from qe_plugins.engine.simulation.market_state import SECOND, MarketState
 from qe_plugins.engine.simulation.order_terms import (
-    acts_at_once,
+    acts_at_price,
     good_till,
     is_beyond,
+    never_rests,
     rests_for_day,
     with_trigger,
 )
@@ -77,11 +78,12 @@ class OrderQueue(ExecutionAlgorithm):
     def must_wait(self, order: Any, ts: int) -> bool:
         """Return whether an order cannot reach the market at `ts` (UTC nanoseconds)."""
         contract = order.instrument_id
-        known = self._market.price(contract, ts, buys=order.is_buy)
-        price = None if known is None else known[0]
         later = self._market.next_open or self._market.closes_now(contract, ts)
-        if not acts_at_once(order, price, limits=later):
-            return False
+        if not never_rests(order):
+            known = self._market.price(contract, ts, buys=order.is_buy)
+            price = None if known is None else known[0]
+            if not acts_at_price(order, price, limits=later):
+                return False
         if later:
             return True
         if self._market.is_tradable(contract, ts):

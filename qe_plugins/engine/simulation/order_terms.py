@@ -26,14 +26,17 @@ IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 POINT = Decimal(10_000)  # basis points in a whole
 
 
-def acts_at_once(order: Any, price: Decimal | None, *, limits: bool) -> bool:
-    """Return whether an order that reaches the exchange would trade or trigger now.
+def never_rests(order: Any) -> bool:
+    """Return whether an order trades when it reaches the exchange, or not at all."""
+    return order.order_type in AT_ONCE or order.time_in_force in IMMEDIATE
+
+
+def acts_at_price(order: Any, price: Decimal | None, *, limits: bool) -> bool:
+    """Return whether an order that reaches the exchange would trade or trigger at a price.
 
     `price` is the market's for the order's side in points, None where none is known. A limit order
     that crosses it counts only where `limits` is true: it may rest at the exchange as well.
     """
-    if order.order_type in AT_ONCE or order.time_in_force in IMMEDIATE:
-        return True
     trigger = getattr(order, "trigger_price", None)
     if trigger is None and limits and price is not None:
         limit: Decimal = order.price.as_decimal()
