@@ -1,6 +1,6 @@
 """`python model_calls.py HOW URL CALLS FLIGHT`: ask a model server, and print what a call cost.
 
-HOW is `bare` (aiohttp alone), `client` (all of ours through the SDK) or `replay` (no call at all).
+HOW is `bare` (aiohttp alone), `client` (all of ours) or `replay` (no call at all).
 CPU is this process's, in milliseconds a call.
 """
 

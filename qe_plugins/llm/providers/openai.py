@@ -1,20 +1,17 @@
-"""Any service that speaks OpenAI's chat completions, by its own SDK over aiohttp."""
+"""Any service that speaks OpenAI's chat completions, with its own SDK's address and headers."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-import httpx2
 import msgspec
-from openai import AsyncOpenAI, RequestOptions, omit
+from openai import AsyncOpenAI, omit
 
 from qe_plugins.llm.providers import http_errors
 from qe_plugins.llm.providers.base import Completion, Refusal, Truncated
 from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient, envelope
 from qe_plugins.llm.requests import Request, Usage, again, json_only
 
-NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
-JSON: RequestOptions = {"headers": {"Content-Type": "application/json"}}
 BROKEN_OFF = ("insufficient_system_resource", "error")
 """Why a service ended a completion that is not to be used."""
 
@@ -83,18 +80,19 @@ class OpenAI:
         base_url: str,
         *,
         connections: int,
-        timeout: float = 600.0,
         extra_body: dict[str, Any] | None = None,
     ) -> None:
         self._key, self._extra = key, extra_body or {}
-        self._client = AsyncOpenAI(
+        self._client = DirectClient(connections)
+        sdk = AsyncOpenAI(
             api_key=key,
             base_url=base_url,
-            max_retries=NO_RETRIES,
-            timeout=timeout,
             default_headers=cast(dict[str, str], dict.fromkeys(DROPPED_HEADERS, omit)),
-            http_client=DirectClient(connections),
+            http_client=self._client,
         )
+        given = {**sdk.auth_headers, **sdk.default_headers}
+        self._url = str(sdk.base_url.join("chat/completions"))
+        self._headers = {name: value for name, value in given.items() if isinstance(value, str)}
 
     async def complete(self, request: Request, feedback: str = "") -> Completion:
         """Return one completion in JSON mode. Raises ProviderFailure."""
@@ -103,21 +101,20 @@ class OpenAI:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._client.close()
+        await self._client.aclose()
 
     async def _posted(self, request: Request, feedback: str) -> bytes:
-        """Return the body of the response to one POST.
+        """Return the body of the response to one POST: the bytes that the SDK would send.
 
-        The SDK's method for undocumented endpoints takes bytes; its typed methods validate both
-        bodies with pydantic, which takes twice the time of the call.
+        The SDK's own methods build address, headers and options again for each call, which takes
+        more than twice the processor time of sending it.
         """
         try:
             content = body(request, feedback, self._extra)
-            response = await self._client.post(
-                "/chat/completions", cast_to=httpx2.Response, content=content, options=JSON
+            return await self._client.fetch(
+                "POST", self._url, content=content, headers=self._headers
             )
-            return response.content
-        except Exception as error:  # an SDK may raise anything for an unexpected response
+        except Exception as error:  # a library may raise anything for an unexpected response
             failure = http_errors.of_error(error, self._key)
         raise failure  # without its cause, which holds the request's headers and so the key
 

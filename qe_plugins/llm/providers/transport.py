@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,9 @@ DROPPED_HEADERS = (
 )
 """Headers about this machine that the SDKs add and no service needs."""
 
+
+type Headers = Sequence[tuple[str, str]]
+"""Names and values of HTTP headers."""
 
 OK = 200
 LENGTH = "content-length"  # aiohttp sets it
@@ -41,30 +45,38 @@ class DirectClient(httpx2.AsyncClient):
         return httpx2.Request(method, url, headers=given.get("headers"), **body)
 
     async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
-        """Return the response, its body read, to a request with status 200.
+        """Return the response to a request with status 200, its body read.
 
-        Raises Answered for another status, TooLong for a body larger than LONGEST, and httpx2's
-        errors for a connection that fails.
+        Raises as `fetch` does, but httpx2's errors for a connection that fails.
         """
         headers = [one for one in request.headers.multi_items() if one[0].lower() != LENGTH]
         try:
-            async with self._opened().request(
-                request.method,
-                str(request.url),
-                data=request.content,
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
-                content = await _whole(response)
-                if response.status != OK:
-                    raise Answered(response.status, response.headers, content)
-                return httpx2.Response(OK, content=content, request=request)
+            content = await self.fetch(
+                request.method, str(request.url), content=request.content, headers=headers
+            )
+            return httpx2.Response(OK, content=content, request=request)
         except aiohttp.ClientConnectorError as error:
             raise httpx2.ConnectError(str(error), request=request) from error
         except TimeoutError as error:
             raise httpx2.ReadTimeout(str(error), request=request) from error
         except (aiohttp.ClientError, OSError) as error:
             raise httpx2.ReadError(str(error), request=request) from error
+
+    async def fetch(
+        self, method: str, url: str, *, content: bytes, headers: Mapping[str, str] | Headers
+    ) -> bytes:
+        """Return the body of the response with status 200.
+
+        Raises Answered for another status, TooLong for a body larger than LONGEST, and aiohttp's
+        errors for a connection that fails.
+        """
+        async with self._opened().request(
+            method, url, data=content, headers=headers, allow_redirects=False
+        ) as response:
+            body = await _whole(response)
+            if response.status != OK:
+                raise Answered(response.status, response.headers, body)
+            return body
 
     async def aclose(self) -> None:
         """Close every connection."""
