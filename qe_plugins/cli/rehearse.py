@@ -40,6 +40,9 @@ UNDER_FAKETIME = "QE_REHEARSAL_CLOCK"
     show_default=True,
     help="Trade always, or in CME's hours with the maintenance break.",
 )
+@click.option(
+    "--restart-at", metavar="CHICAGO", help="Be down for 2 minutes daily, from e.g. 16:15."
+)
 @click.option("--speed", default=1, show_default=True, help="How fast time passes, by faketime.")
 @click.option("--at", metavar="UTC", help="Begin at a time, e.g. '2026-12-01 14:00'.")
 @click.option(
@@ -62,6 +65,7 @@ def rehearse(
     seed: int,
     bars: Path | None,
     hours: str,
+    restart_at: str | None,
     speed: int,
     at: str | None,
     state: Path | None,
@@ -78,7 +82,14 @@ def rehearse(
     from qe_plugins.testing.tws import GatewayServer, GatewaySettings, RandomWalk, RecordedBars
 
     settings = GatewaySettings(
-        account=account, cash=cash, start=price, seed=seed, hours=hours, state=state, ledger=ledger
+        account=account,
+        cash=cash,
+        start=price,
+        seed=seed,
+        hours=hours,
+        restart_at=restart_at,
+        state=state,
+        ledger=ledger,
     )
     now = datetime.now(UTC).timestamp()
     feed = RecordedBars(bars, start=now) if bars else RandomWalk(seed)

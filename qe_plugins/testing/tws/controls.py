@@ -80,12 +80,13 @@ class Controls:
         gateway.book.add(order, gateway.now())
         return order.perm_id
 
-    def cancel_as_broker(self, order_id: int, client_id: int) -> None:
-        """Cancel a client's order as a person in TWS or the exchange does."""
-        order = self._gateway.book.find(client_id, order_id)
-        if order is None:
-            raise ValueError(f"client {client_id} has no order {order_id}")
-        self._gateway.book.cancel(order, self._gateway.now(), "by the exchange")
+    def cancel_as_person(self, perm_id: int) -> None:
+        """Cancel any order as a person in TWS does. Raises `ValueError` if it is not open."""
+        for order in self._gateway.book.open_orders():
+            if order.perm_id == perm_id:
+                self._gateway.book.cancel(order, self._gateway.now())
+                return
+        raise ValueError(f"no open order has perm id {perm_id}")
 
     def hold_fills(self, hold: bool = True) -> None:
         """Keep orders from filling, or let them fill again."""

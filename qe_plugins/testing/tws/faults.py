@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 NOTICES = {
-    399: "Order Message:\nWarning: Your order will not be placed at the exchange until "
-    "2026-11-30 17:00:00 US/Central.",
+    399: "Order Message:\nYour order will not be placed at the exchange until 2026-11-30 17:00:00 "
+    "US/Central.",  # without the word Warning, rc7's adapter takes it for a rejection
     10349: "Order TIF was set to GTC based on order preset.",
     2109: "Order Event Warning: Attribute 'Outside Regular Trading Hours' is ignored based on the "
     "order type and destination. PlaceOrder is now being processed.",

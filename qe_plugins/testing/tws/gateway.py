@@ -37,7 +37,8 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     `seed` what its random walk and its history come from. `hours` is `always` or `cme`. `state` is
     the file that survives a restart, `ledger` a file of everything received. `fill_seconds` is how
     long a market order takes. `last_trade_time` adds the time to the expiry in contract details.
-    `master_id` is the client that is told about every order.
+    `master_id` is the client that is told about every order. `restart_at` is when the gateway
+    restarts every day, a time in Chicago like `16:15`, and `restart_seconds` how long it is down.
     """
 
     account: str = "DU1234567"
@@ -51,6 +52,8 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     time_zone: str = "UTC"
     fill_seconds: float = 0.0
     master_id: int | None = None
+    restart_at: str | None = None
+    restart_seconds: float = 120.0
     state: Path | None = None
     ledger: Path | None = None
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from qe_plugins.errors import PluginError
 from qe_plugins.testing.tws.connections import GatewayConnection
 from qe_plugins.testing.tws.controls import COMMANDS, Controls
+from qe_plugins.testing.tws.exchange.hours import CHICAGO
 from qe_plugins.testing.tws.exchange.prices import PriceFeed
 from qe_plugins.testing.tws.gateway import Gateway, GatewaySettings
 from qe_plugins.testing.tws.timetable import GatewayClock, SystemClock
@@ -55,7 +57,8 @@ class GatewayServer:
         await self._open()
 
     async def run(self) -> None:
-        """Run what is due until cancelled."""
+        """Run what is due until cancelled. Raises `PluginError` if `restart_at` is no time."""
+        nightly = self._keep(asyncio.create_task(self._restart_nightly()))
         try:
             while True:
                 self.gateway.timetable.added = self._wake.set
@@ -65,6 +68,8 @@ class GatewayServer:
                 wait = LONGEST_WAIT if due is None else max(due - self._clock.now(), 0)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), min(wait, LONGEST_WAIT))
+                if nightly.done():
+                    nightly.result()
         finally:
             await self.stop()
 
@@ -97,6 +102,13 @@ class GatewayServer:
             self._api.close()
         self.drop(None)
         self._keep(asyncio.create_task(self._come_back(seconds)))
+
+    async def _restart_nightly(self) -> None:
+        if self.settings.restart_at is None:
+            await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(_until(self.settings.restart_at or "", self._clock.now()))
+            self.restart(self.settings.restart_seconds)
 
     async def _come_back(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -143,10 +155,11 @@ class GatewayServer:
             return {"ok": False, "error": f"{type(error).__name__}: {error}"}
         return {"ok": True, "answer": msgspec.to_builtins(answer)}
 
-    def _keep(self, task: asyncio.Task[None] | None) -> None:
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _keep(self, task: asyncio.Task[None] | None) -> asyncio.Task[None]:
+        assert task is not None  # there is a current task in a coroutine
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -157,6 +170,20 @@ async def _listen(serve: Serve, port: int) -> asyncio.Server:
         return await asyncio.start_server(serve, HOST, port)
     except OSError as error:
         raise PluginError(f"port {port} on {HOST} is taken: give another one: {error}") from error
+
+
+def _until(time_of_day: str, now: float) -> float:
+    """Return the seconds from `now` to the next such time in Chicago."""
+    local = datetime.fromtimestamp(now, CHICAGO)
+    try:
+        at = time.fromisoformat(time_of_day)
+    except ValueError as error:
+        message = f"the nightly restart must be a time like 16:15, was {time_of_day!r}"
+        raise PluginError(message) from error
+    due = datetime.combine(local.date(), at, CHICAGO)
+    if due.timestamp() <= now + 1:
+        due = datetime.combine(local.date() + timedelta(1), at, CHICAGO)
+    return due.timestamp() - now
 
 
 def _port_of(server: asyncio.Server) -> int:

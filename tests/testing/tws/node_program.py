@@ -179,11 +179,15 @@ class Driven(Strategy):
 
     def market(self, side: str = "BUY", quantity: int = 1) -> None:
         size = Quantity.from_int(quantity)
-        self.submit_order(self.order_factory.market(self.instrument, OrderSide[side], size))
+        self.submit_order(
+            self.order_factory.market(self.instrument, OrderSide.from_str(side), size)
+        )
 
     def limit(self, price: float, side: str = "BUY") -> None:
         size = Quantity.from_int(1)
-        order = self.order_factory.limit(self.instrument, OrderSide[side], size, Price(price, 2))
+        order = self.order_factory.limit(
+            self.instrument, OrderSide.from_str(side), size, Price(price, 2)
+        )
         self.submit_order(order)
 
     def cancel(self, role: str) -> None:
@@ -196,6 +200,19 @@ class Driven(Strategy):
 
     def close_all(self) -> None:
         self.close_all_positions(self.instrument)
+
+    def exit_market(self) -> None:
+        self.market_exit()
+
+    def factory_bracket(self) -> None:
+        orders = self.order_factory.bracket(
+            instrument_id=self.instrument,
+            order_side=OrderSide.BUY,
+            quantity=Quantity.from_int(1),
+            sl_trigger_price=Price(6490.0, 2),
+            tp_price=Price(6515.0, 2),
+        )
+        self.submit_order_list(orders)
 
     def history(self, minutes: int) -> None:
         from datetime import UTC, datetime, timedelta

@@ -293,6 +293,17 @@ def test_a_manual_order_is_of_no_client(gateway, client, control):
     assert client.ask("ExecutionRequest", reqId=4)[0][1]["execution"]["clientId"] == 0
 
 
+def test_a_person_cancels_the_order_of_a_client(client, control):
+    order = client.place("BUY", "LMT", price=6400)
+    (listed,) = control.open_orders()
+
+    control.cancel_as_person(listed["perm_id"])
+
+    assert client.status(order) == "Cancelled"
+    with pytest.raises(ValueError, match="no open order has perm id"):
+        control.cancel_as_person(listed["perm_id"])
+
+
 def test_executions_are_repeated_on_reconnect(gateway, client, control):
     client.place("BUY")
     control.repeat_executions()

@@ -217,11 +217,16 @@ class OrderBook:
         for other in self.orders:
             if other is order or not other.is_open or other.con_id != order.con_id:
                 continue
+            if order.order_id and (other.client_id, other.order_id) == (
+                order.client_id,
+                order.order_id,
+            ):
+                continue  # another incarnation of it
             siblings = order.parent_id and (
                 (other.client_id, other.parent_id) == (order.client_id, order.parent_id)
             )
             grouped = order.oca_group and other.oca_group == order.oca_group
-            if other.perm_id != order.perm_id and (siblings or grouped):
+            if siblings or grouped:
                 yield other
 
     def _parent(self, order: GatewayOrder) -> GatewayOrder | None:
