@@ -67,6 +67,7 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
 class RollState(msgspec.Struct, frozen=True, kw_only=True):
     """A roll of `quantity` contracts. `since` is when its phase began (UTC nanoseconds).
 
+    New exits are those of the old contract, moved by `spread`, a number of points.
     `halted` is why it needs a person, empty where it does not. `outcome` is None until its end.
     """
 
@@ -77,6 +78,8 @@ class RollState(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[RollOrder, ...]
     since: int
     enters: bool
+    long: bool = True
+    spread: str = "0"
     phase: Phase = Phase.CANCELLING
     halted: str = ""
     outcome: Outcome | None = None

@@ -40,11 +40,14 @@ def begin(
     exits: Iterable[tuple[str, bool, int]],
     enters: bool,
     now: int,
+    long: bool = True,
+    spread: str = "0",
 ) -> Step:
     """Begin to roll `quantity` contracts of a position, which is not flat.
 
     `exits` are the working exits: id, whether it is a stop, contracts. With `enters` false the
-    position is only closed. `name` must be another one for each roll ever begun.
+    position is only closed. `spread` is by how many points the new exits are moved. `name` must be
+    another one for each roll ever begun.
     """
     orders = tuple(
         RollOrder(
@@ -60,6 +63,8 @@ def begin(
         orders=orders,
         since=now,
         enters=enters,
+        long=long,
+        spread=spread,
     )
     cancels = tuple(Cancel(order.id) for order in orders)
     state, actions = _advance(state, now)
