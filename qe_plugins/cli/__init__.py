@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "show": "qe_plugins.cli.config:show",
     "schema": "qe_plugins.cli.config:schema",
     "data": "qe_plugins.cli.data:data",
+    "features": "qe_plugins.cli.features:features",
     "fleet": "qe_plugins.cli.fleet:fleet",
     "status": "qe_plugins.cli.status:status",
     "halt": "qe_plugins.cli.halt:halt",

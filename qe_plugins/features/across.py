@@ -11,9 +11,9 @@ import numpy as np
 
 from qe_plugins.bars import Bars
 from qe_plugins.errors import DataError
-from qe_plugins.features import prefix
 from qe_plugins.features.catalogue import TIMEFRAMES
 from qe_plugins.features.frames import MINUTE, session_closes, session_edges
+from qe_plugins.features.kernel import prefix
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import sessions_left
 from qe_plugins.market.sessions import CHICAGO

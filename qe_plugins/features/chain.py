@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qe_plugins.bars import Bars
-from qe_plugins.features import prefix
+from qe_plugins.features.kernel import prefix
 
 
 class DailyChain:

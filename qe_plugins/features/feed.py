@@ -53,6 +53,10 @@ class FeatureFeed:
         }
         self._root_of = {one.id: one.root for one in ordered}
 
+    def column(self, contract: str, name: str) -> np.ndarray:
+        """Return a feature of a contract at each of its bars in the chunk, null as NaN."""
+        return self._roots[self._root_of[contract]].contracts[contract].column(name)
+
     def start_chunk(self, bars: Mapping[str, Bars]) -> None:
         """Compute the features of a chunk's bars, by contract. None of them is known yet."""
         by_root: dict[str, dict[str, Bars]] = {}
@@ -103,12 +107,15 @@ class RootFeed:
     def _extend_chain(self, latest: int, bars: Mapping[str, Bars]) -> None:
         ready: dict[str, Bars] = {}
         for contract, waiting in self._waiting.items():
-            complete = [one for one in waiting if one.ts_event[-1] < latest]
-            self._waiting[contract] = [one for one in waiting if one.ts_event[-1] >= latest]
-            if complete:
-                columns = {n: np.concatenate([b.columns[n] for b in complete])
-                           for n in complete[0].columns}  # fmt: skip
-                ready[contract] = Bars(complete[0].bar_type, columns)
+            if not waiting:
+                continue
+            columns = {
+                n: np.concatenate([one.columns[n] for one in waiting]) for n in waiting[0].columns
+            }
+            sessions = Bars(waiting[0].bar_type, columns)
+            complete = int(np.searchsorted(sessions.ts_event, latest, "left"))
+            ready[contract] = sessions[:complete]
+            self._waiting[contract] = [sessions[complete:]] if complete < len(sessions) else []
         stamps, fixed, volumes = self._chain.extend(ready)
         self._columns.start(len(stamps))
         if len(stamps):
@@ -242,6 +249,10 @@ class FeatureView:
         self._at += 1
         if self._at >= len(self._stamps) or self._stamps[self._at] != ts:
             raise FeatureError("features were computed for other bars.", where=self.contract)
+
+    def skip(self, count: int) -> None:
+        """Pass over bars of the chunk."""
+        self._at += count
 
     def triggered(self, key: str) -> bool:
         """Return whether a trigger holds at the present bar."""

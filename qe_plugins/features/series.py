@@ -14,8 +14,8 @@ import numpy as np
 
 from qe_plugins.bars import Bars
 from qe_plugins.errors import FeatureError
-from qe_plugins.features import kernel, prefix
 from qe_plugins.features.catalogue import FAMILIES, WINDOWS, family_number
+from qe_plugins.features.kernel import loop, prefix
 
 KEPT = 640
 """Bars that remain when older ones are dropped: more than the longest lookback."""
@@ -33,13 +33,13 @@ class Program:
         self.windows = np.array(WINDOWS, np.int64)
         self.slots = np.full((len(WINDOWS), len(FAMILIES)), -1, np.int64)
         self.needs = np.array([[w + one.extra for one in FAMILIES] for w in WINDOWS], np.int64)
-        self.groups = np.zeros((len(WINDOWS), len(kernel.GROUPS) + 1), np.int64)
+        self.groups = np.zeros((len(WINDOWS), len(loop.GROUPS) + 1), np.int64)
         self.passes = np.zeros(len(WINDOWS), np.int64)
         for place, name in enumerate(self.names):
             family, _, window = name.partition(".")
             f, k = family_number(family), WINDOWS.index(int(window))
             self.slots[k, f] = place
-            group = next(g for g, (a, b) in enumerate(kernel.GROUPS, 1) if a <= f < b)
+            group = next(g for g, (a, b) in enumerate(loop.GROUPS, 1) if a <= f < b)
             self.groups[k, 0] = self.groups[k, group] = 1
             self.passes[: k + 1] |= FAMILIES[f].pass_
         self.arguments = (self.windows, self.needs, self.slots, self.groups, self.passes)
@@ -92,7 +92,7 @@ class Series:
             self._drop(1)
         t = self._end
         self._stamps[t], self._prices[t], self._volume[t] = ts, prices, volume
-        broken = kernel.step(t, self._prices, self._volume, self._fixed, self._sums,
+        broken = loop.step(t, self._prices, self._volume, self._fixed, self._sums,
                              *program.arguments, out)  # fmt: skip
         if broken:
             raise self._broken(broken, t)
@@ -125,7 +125,7 @@ class Series:
         return int(self._fixed[max(self._end - bars, 0) : self._end, 5].sum())
 
     def _compute(self, program: Program, first: int, last: int, out: np.ndarray) -> None:
-        broken, t = kernel.rows(
+        broken, t = loop.rows(
             first, last, self._sums, self._fixed, self._volume, *program.arguments, out
         )
         if broken:

@@ -132,6 +132,17 @@ def test_a_later_start_gives_the_same_bits_from_the_lookback_on(whole: dict[str,
     assert len(found) > settled // 2
 
 
+def test_data_that_ends_with_a_session_has_its_earlier_sessions(whole: dict[str, np.ndarray]):
+    close = 1_382_130_900_000_000_000  # Friday 2013-10-18 16:15 in Chicago
+    tapes = {name: between(bars, 0, close + 1)
+             for name, bars in {"ESZ3.XCME": near(), "ESH4.XCME": far()}.items()}  # fmt: skip
+
+    found = fed(100_000, tapes, Wanted(NAMES))["ESH4.XCME"]
+
+    assert far().ts_event[len(found) - 1] == close
+    assert same_bits(found, whole["ESH4.XCME"][: len(found)])
+
+
 def test_values_stay_until_the_next_bar_of_the_contract():
     bars = walk(100, seed=2)
     feed = FeatureFeed(Wanted(["1m.velocity.5"]), [NEAR], "1m")

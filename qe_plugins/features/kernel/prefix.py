@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from qe_plugins.features.compiled import compiled
+from qe_plugins.features.kernel.compiled import compiled
 
 FINE_BITS, COARSE_BITS = 27, 5
 FINE = math.log(2.0) / 2**FINE_BITS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from qe_plugins.features.compiled import compiled
-from qe_plugins.features.energy import slope
-from qe_plugins.features.motion import put
-from qe_plugins.features.prefix import RR, RR1, T, W
+from qe_plugins.features.kernel.compiled import compiled
+from qe_plugins.features.kernel.energy import slope
+from qe_plugins.features.kernel.motion import put
+from qe_plugins.features.kernel.prefix import RR, RR1, T, W
 
 SLOWEST = 1e-4
 """Reversion per bar below which a half-life is not told apart from none."""

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from qe_plugins.features.compiled import compiled
-from qe_plugins.features.disorder import disorder
-from qe_plugins.features.energy import energy
-from qe_plugins.features.friction import friction
-from qe_plugins.features.memory import memory
-from qe_plugins.features.motion import level, motion, returns
-from qe_plugins.features.prefix import AR, BAD, LEVEL_BOUND, YY, V, Y, add_sums, to_units
+from qe_plugins.features.kernel.compiled import compiled
+from qe_plugins.features.kernel.disorder import disorder
+from qe_plugins.features.kernel.energy import energy
+from qe_plugins.features.kernel.friction import friction
+from qe_plugins.features.kernel.memory import memory
+from qe_plugins.features.kernel.motion import level, motion, returns
+from qe_plugins.features.kernel.prefix import AR, BAD, LEVEL_BOUND, YY, V, Y, add_sums, to_units
 
 MOST_PATH = 4.3e9
 """Units of the longest path in a window: 480 squared levels, counted coarsely, still fit."""

@@ -18,7 +18,7 @@ from numba import config
 
 from qe_plugins.state_dir import cache_dir
 
-SOURCES = ("prefix.py", "kernel.py", "motion.py", "energy.py", "memory.py", "disorder.py",
+SOURCES = ("prefix.py", "loop.py", "motion.py", "energy.py", "memory.py", "disorder.py",
            "friction.py")  # fmt: skip
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from qe_plugins.features.compiled import compiled
-from qe_plugins.features.motion import BPS, log1p, put
-from qe_plugins.features.prefix import (
+from qe_plugins.features.kernel.compiled import compiled
+from qe_plugins.features.kernel.motion import BPS, log1p, put
+from qe_plugins.features.kernel.prefix import (
     ASV,
     HH,
     ILL,

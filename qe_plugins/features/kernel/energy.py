@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from qe_plugins.features.compiled import compiled
-from qe_plugins.features.motion import BPS, level, log1p, put
-from qe_plugins.features.prefix import COARSE, LD, LL, VR, VX, L, V, Y
+from qe_plugins.features.kernel.compiled import compiled
+from qe_plugins.features.kernel.motion import BPS, level, log1p, put
+from qe_plugins.features.kernel.prefix import COARSE, LD, LL, VR, VX, L, V, Y
 
 BPS_COARSE = 1e4 * COARSE
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from qe_plugins.features.compiled import compiled
-from qe_plugins.features.motion import put
-from qe_plugins.features.prefix import BV, DN, ORDER, RR, SYMBOL, W
+from qe_plugins.features.kernel.compiled import compiled
+from qe_plugins.features.kernel.motion import put
+from qe_plugins.features.kernel.prefix import BV, DN, ORDER, RR, SYMBOL, W
 
 TIMES_LOG = np.array([n * math.log(max(n, 1)) for n in range(513)])
 

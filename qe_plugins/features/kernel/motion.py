@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from qe_plugins.features.compiled import compiled
-from qe_plugins.features.prefix import AR, FINE, RR, R
+from qe_plugins.features.kernel.compiled import compiled
+from qe_plugins.features.kernel.prefix import AR, FINE, RR, R
 
 BPS = 1e4 * FINE
 """Basis points of a unit."""

@@ -1,0 +1,48 @@
+"""`qe features compute`: a store of features, by root, timeframe and month."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qe_plugins.cli.features.bars import named, tape_of
+from qe_plugins.cli.output import echo
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--columns",
+    multiple=True,
+    metavar="NAME",
+    help="A feature or a pattern such as 1m.*. Repeatable.  [default: all 1,291]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of the store.  [default: features/NAME in the state folder]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of worker processes.",
+)
+def compute(config: Path, columns: tuple[str, ...], out: Path | None, workers: int) -> None:
+    """Compute features of the data of CONFIG into Parquet files.
+
+    Files of an earlier computation with the same data, catalogue and formulas are used again, so
+    that one that was stopped continues.
+    """
+    from qe_plugins.features.store import compute_store
+    from qe_plugins.state_dir import check_writable, state_dir
+
+    names = named(columns, not columns)
+    folder = out or state_dir() / "features" / config.stem
+    check_writable(folder)
+    tape = tape_of(config)
+    manifest = compute_store(folder, names, tape.bars, tape.contracts, workers, echo)
+    rows = sum(part.rows for part in manifest.files.values())
+    echo(f"{rows:,} rows in {len(manifest.files)} files below {folder}")

@@ -1,0 +1,101 @@
+"""`qe features list` and `qe features show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
+
+if TYPE_CHECKING:
+    from qe_plugins.features.catalogue import FeatureEntry
+    from qe_plugins.plugins.types import Family
+
+
+@click.command("list")
+@click.option("--all", "every", is_flag=True, help="Print every feature, not only the families.")
+@click.option("--page", "as_page", is_flag=True, help="Print the page configs/FEATURES.md.")
+@json_option
+def list_(every: bool, as_page: bool, as_json: bool) -> None:
+    """List the features, and the families that plugins register."""
+    from qe_plugins.features.catalogue import EQUATION, FAMILIES, catalogue
+    from qe_plugins.features.families import registered_families
+
+    if as_page:
+        from qe_plugins.features.page import page
+
+        click.echo(page(), nl=False)
+        return
+    own = registered_families()
+    if as_json:
+        entries = [_document(one) for one in catalogue().values()]
+        print_json([*entries, *(_family_document(one) for one in own.values())])
+        return
+    if every:
+        rows = [(e.name, e.meaning, e.unit, e.lookback) for e in catalogue().values()]
+        print_rows(("feature", "meaning", "unit", "lookback"), rows)
+    else:
+        families = [(f.group, f.name, f.meaning, f.unit, f.source) for f in FAMILIES]
+        across = [
+            ("across", e.name, e.meaning, e.unit, e.source)
+            for e in catalogue().values()
+            if e.timeframe == "across"
+        ]
+        print_rows(("group", "name", "meaning", "unit", "source"), [*families, *across])
+    for one in own.values():
+        echo(f"registered: {one.name}, {one.meaning}, lookback {one.lookback}")
+    echo(EQUATION + (f", and {counted(len(own), 'registered family')}" if own else ""))
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Explain one feature: meaning, unit, range, lookback, source."""
+    from qe_plugins.features.catalogue import entry_of
+    from qe_plugins.features.families import registered_families
+
+    own = registered_families()
+    family = own.get(name) or own.get(name.partition(".")[2])
+    others = [f"1m.{one}" for one in own]
+    document = _family_document(family) if family else _document(entry_of(name, others))
+    if as_json:
+        print_json(document)
+        return
+    for key, value in document.items():
+        echo(f"{key:<10} {'-' if value is None else value}")
+
+
+def _document(entry: FeatureEntry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "meaning": entry.meaning,
+        "unit": entry.unit,
+        "low": _finite(entry.low),
+        "high": _finite(entry.high),
+        "lookback": entry.lookback,
+        "source": entry.source,
+        "timeframe": entry.timeframe,
+        "window": entry.window,
+        "scale_free": entry.scale_free,
+    }
+
+
+def _family_document(family: Family) -> dict[str, Any]:
+    return {
+        "name": family.name,
+        "meaning": family.meaning,
+        "unit": family.unit,
+        "low": _finite(family.low),
+        "high": _finite(family.high),
+        "lookback": family.lookback,
+        "source": "registered by a plugin",
+        "timeframe": None,
+        "window": None,
+        "scale_free": None,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) != float("inf") else None

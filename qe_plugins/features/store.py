@@ -1,0 +1,260 @@
+"""Features on disk: Parquet by root, timeframe and month, each file whole or not there.
+
+`ROOT/FRAME/YYYY-MM.parquet` has the closes of that month's bars (`ts`, UTC ns), their contract, and
+the features in single precision. `manifest.json` has the hashes by which a file is used again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from qe_plugins.bars import Bars
+from qe_plugins.features.catalogue import MOST_LOOKBACK, catalogue
+from qe_plugins.features.chain import DailyChain
+from qe_plugins.features.check import CheckTape, computed
+from qe_plugins.features.feed import ListedContract
+from qe_plugins.features.frames import DAY, FrameBuilder
+from qe_plugins.features.kernel.compiled import kernel_hash
+from qe_plugins.features.names import Wanted
+from qe_plugins.features.series import Program, Series
+from qe_plugins.features.source import source_hash
+
+MANIFEST = "manifest.json"
+WARM = 200 * 86_400_000_000_000
+"""Nanoseconds of bars before a month that features across timeframes are given."""
+
+type Said = Callable[[str], None]
+
+
+class StoredPart(msgspec.Struct, frozen=True):
+    """One file of the store: what it was computed from, and its rows."""
+
+    key: str
+    rows: int
+
+
+class StoreManifest(msgspec.Struct, frozen=True):
+    """The files of a store by path, and the hashes of what they were computed with."""
+
+    catalogue: str
+    kernel: str
+    source: str
+    files: dict[str, StoredPart] = {}
+
+
+class _Unit(msgspec.Struct, frozen=True):
+    """One file to compute: names are without their timeframe."""
+
+    root: str
+    frame: str
+    month: str
+    names: tuple[str, ...]
+
+
+def catalogue_hash() -> str:
+    """Return the first 16 hex digits of the SHA-256 of the catalogue."""
+    rows = [msgspec.structs.replace(one, low=0.0, high=0.0) for one in catalogue().values()]
+    return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()[:16]
+
+
+def compute_store(
+    out: Path,
+    names: Sequence[str],
+    bars: Mapping[str, Bars],
+    contracts: Sequence[ListedContract],
+    workers: int = 1,
+    said: Said = lambda _: None,
+) -> StoreManifest:
+    """Compute features into a folder; return its manifest. Files that are there are used again.
+
+    A process that is killed leaves no short file, and the next one continues. `said` is called with
+    what a person should know.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    manifest = _opened(out, source_hash(bars), said)
+    wanted, parts = Wanted(names), dict(manifest.files)
+    units = [
+        unit
+        for unit in _units(wanted, bars, contracts)
+        if not _is_there(out, unit, manifest, parts)
+    ]
+    listed = [(one.id, one.root, one.expires) for one in contracts]
+    if workers > 1 and len(units) > 1:
+        arguments = (dict(bars), listed, out)
+        pool = ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_start, initargs=arguments
+        )
+        with pool:
+            for unit, rows in pool.map(_written, units):
+                manifest = _noted(out, manifest, unit, rows)
+    else:
+        _start(dict(bars), listed, out)
+        for unit in units:
+            manifest = _noted(out, manifest, *_written(unit))
+    said(f"{len(units)} files computed, {len(parts)} used again")
+    return manifest
+
+
+def _opened(out: Path, source: str, said: Said) -> StoreManifest:
+    fresh = StoreManifest(catalogue_hash(), kernel_hash(), source)
+    try:
+        known = msgspec.json.decode((out / MANIFEST).read_bytes(), type=StoreManifest)
+    except (OSError, msgspec.DecodeError):
+        return fresh
+    for what in ("catalogue", "kernel", "source"):
+        if getattr(known, what) != getattr(fresh, what):
+            word = {"source": "data", "kernel": "formulas"}.get(what, what)
+            said(f"the store was made with another {word}: it is computed again")
+            return fresh
+    return known
+
+
+def _units(
+    wanted: Wanted, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
+) -> Iterator[_Unit]:
+    roots = {one.id: one.root for one in contracts}
+    for root in dict.fromkeys(one.root for one in contracts):
+        months: set[str] = set()
+        for name, found in bars.items():
+            if roots[name] == root and len(found):
+                stamps = found.ts_event.view("datetime64[ns]").astype("datetime64[M]")
+                months |= {str(month) for month in np.unique(stamps)}
+        named = {**wanted.windows, "across": wanted.across}
+        asked = {name.partition(".")[0] for name in wanted.names}
+        for frame, names in named.items():
+            own = [n for n in names if f"{frame}.{n}" in wanted.names]
+            if frame in asked and own:
+                yield from (_Unit(root, frame, m, tuple(own)) for m in sorted(months))
+
+
+def _key(unit: _Unit, manifest: StoreManifest) -> str:
+    parts = (*msgspec.structs.astuple(unit), manifest.catalogue, manifest.kernel, manifest.source)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _path(unit: _Unit) -> str:
+    return f"{unit.root}/{unit.frame}/{unit.month}.parquet"
+
+
+def _is_there(
+    out: Path, unit: _Unit, manifest: StoreManifest, parts: Mapping[str, StoredPart]
+) -> bool:
+    known = parts.get(_path(unit))
+    return known is not None and known.key == _key(unit, manifest) and (out / _path(unit)).exists()
+
+
+def _noted(out: Path, manifest: StoreManifest, unit: _Unit, rows: int) -> StoreManifest:
+    part = StoredPart(_key(unit, manifest), rows)
+    files = {**manifest.files, _path(unit): part}
+    made = StoreManifest(manifest.catalogue, manifest.kernel, manifest.source, files)
+    staged = out / f".{MANIFEST}.part"
+    staged.write_bytes(msgspec.json.format(msgspec.json.encode(made)))
+    os.replace(staged, out / MANIFEST)
+    return made
+
+
+_shared: dict[str, object] = {}
+"""What a worker process computes from."""
+
+
+def _start(bars: dict[str, Bars], listed: list[tuple[str, str, int]], out: Path) -> None:
+    _shared.update(bars=bars, contracts=[ListedContract(*one) for one in listed], out=out)
+    _frames.clear()
+
+
+_frames: dict[tuple[str, str], Bars] = {}
+
+
+def _written(unit: _Unit) -> tuple[_Unit, int]:
+    """Write one file; return how many rows it has."""
+    out, bars, contracts = _shared["out"], _shared["bars"], _shared["contracts"]
+    assert isinstance(out, Path)
+    assert isinstance(bars, dict)
+    assert isinstance(contracts, list)
+    of_root = [one for one in contracts if one.root == unit.root and one.id in bars]
+    if unit.frame == "across":
+        parts = list(_across(unit, bars, of_root))
+    elif unit.frame == DAY:
+        parts = list(_sessions(unit, bars, of_root))
+    else:
+        parts = [part for one in of_root for part in _of_contract(unit, bars[one.id], one)]
+    frames = [
+        pl.DataFrame({"ts": ts}).with_columns(
+            pl.lit(contract).alias("contract"),
+            *(pl.Series(n, values[:, k]) for k, n in enumerate(unit.names)),
+        )
+        for contract, ts, values in parts
+    ]
+    file = out / _path(unit)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame = pl.concat(frames) if frames else pl.DataFrame({"ts": [], "contract": []})
+    staged = file.with_name(f".{file.name}.{os.getpid()}.part")
+    frame.write_parquet(staged, compression="uncompressed", statistics=False)
+    os.replace(staged, file)
+    return unit, frame.height
+
+
+type _Part = tuple[str, np.ndarray, np.ndarray]
+
+
+def _of_contract(unit: _Unit, bars: Bars, contract: ListedContract) -> Iterator[_Part]:
+    key = contract.id, unit.frame
+    if key not in _frames:
+        builder = FrameBuilder(unit.frame, contract.root, f"{contract.id}-{unit.frame}")
+        _frames[key] = bars if unit.frame == "1m" else builder.extend(bars)[0]
+    found = _frames[key]
+    a, b = np.searchsorted(found.ts_event, _span(unit.month)).tolist()
+    if b > a:
+        begin = max(a - MOST_LOOKBACK, 0)
+        series = Series(contract.id, b - begin + 1)
+        series.append(found[begin:b])
+        values = series.values(Program(unit.names), a - begin, b - begin)
+        yield contract.id, found.ts_event[a:b], values.astype(np.float32)
+
+
+def _sessions(
+    unit: _Unit, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
+) -> Iterator[_Part]:
+    sessions = {}
+    for one in contracts:
+        builder = FrameBuilder(DAY, one.root, f"{one.id}-1d")
+        sessions[one.id] = builder.extend(bars[one.id])[0]
+    stamps, fixed, volume = DailyChain([one.id for one in contracts]).extend(sessions)
+    a, b = np.searchsorted(stamps, _span(unit.month)).tolist()
+    if b > a:
+        series = Series(f"{unit.root} sessions", len(stamps) + 1)
+        series.append_units(stamps, fixed, volume)
+        values = series.values(Program(unit.names), a, b)
+        yield unit.root, stamps[a:b], values.astype(np.float32)
+
+
+def _across(
+    unit: _Unit, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
+) -> Iterator[_Part]:
+    first, last = _span(unit.month)
+    tape = CheckTape({one.id: bars[one.id] for one in contracts}, contracts)
+    wanted = Wanted([f"across.{name}" for name in unit.names])
+    for contract, (stamps, columns) in computed(wanted, tape.cut(first - WARM, last)).items():
+        a = int(np.searchsorted(stamps, first))
+        if a < len(stamps):
+            values = np.column_stack([columns[name][a:] for name in wanted.names])
+            yield contract, stamps[a:], values.astype(np.float32)
+
+
+def _span(month: str) -> tuple[int, int]:
+    """Return when a month of UTC begins and when the next one does (ns)."""
+    year, number = (int(part) for part in month.split("-"))
+    following = (year + number // 12, number % 12 + 1)
+    edges = [datetime(y, m, 1, tzinfo=UTC) for y, m in ((year, number), following)]
+    first, last = (int(one.timestamp()) * 1_000_000_000 for one in edges)
+    return first, last

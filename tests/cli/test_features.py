@@ -1,0 +1,82 @@
+"""`qe features`: what it prints, and one line for what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from qe_plugins.cli import cli
+from qe_plugins.errors import QeError
+
+CONFIG = """
+name: small
+data:
+  synthetic: {root: MES, sessions: 3, contracts: 1, start: 2024-01-02}
+strategies: {}
+"""
+
+
+def qe(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["features", *arguments], catch_exceptions=True)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    file = tmp_path / "small.yaml"
+    file.write_text(CONFIG)
+    return str(file)
+
+
+def test_the_list_prints_the_equation():
+    assert "40 families x 8 windows x 4 timeframes + 11 across timeframes = 1,291" in (
+        qe("list").output
+    )
+
+
+def test_the_list_as_json_has_every_feature():
+    entries = json.loads(qe("list", "--json").output)
+
+    assert len(entries) == 1_291
+    assert entries[0]["name"] == "1m.velocity.5"
+    assert set(entries[0]) >= {"meaning", "unit", "low", "high", "lookback", "source"}
+
+
+def test_a_feature_is_explained():
+    assert "lookback   76" in qe("show", "1m.hurst.60").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "1m.hrst.60"), "Did you mean '1m.hurst.60'?"),
+        (("check", "1m.velocity.31"), "there is no feature '1m.velocity.31'"),
+        (("check", "7m.*"), "no feature matches '7m.*'"),
+        (("check",), "no feature was named"),
+    ],
+)
+def test_what_is_wrong_is_one_line(arguments: tuple[str, ...], says: str):
+    error = qe(*arguments).exception
+
+    assert isinstance(error, QeError)
+    assert error.exit_code == 2
+    assert says in str(error)
+    assert "\n" not in str(error)
+
+
+def test_features_are_checked_on_a_configurations_data(config: str):
+    result = qe("check", "1m.velocity.5", "1h.place.5", "--data", config, "--streamed", "5")
+
+    assert result.exit_code == 0, result.output
+    assert result.output.endswith("bars: all is well\n")
+
+
+def test_features_are_computed_and_used_again(config: str, tmp_path: Path):
+    arguments = ("compute", config, "--columns", "5m.velocity.*", "--out", str(tmp_path / "out"))
+    first, second = qe(*arguments), qe(*arguments)
+
+    assert "1 files computed, 0 used again" in first.output
+    assert "0 files computed, 1 used again" in second.output
+    assert (tmp_path / "out" / "MES" / "5m" / "2024-01.parquet").exists()
