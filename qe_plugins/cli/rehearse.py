@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NO_FAKETIME = "--speed and --at need Debian's faketime: apt install faketime"
 UNDER_FAKETIME = "QE_REHEARSAL_CLOCK"
+PORT, CONTROL_PORT = "QE_TWS_PORT", "QE_TWS_CONTROL_PORT"
+"""Where COMMAND finds the ports."""
 
 
 @click.command()
@@ -76,6 +78,7 @@ def rehearse(
 
     Real clients connect to it: Nautilus' adapter and ib_async. COMMAND, behind `--`, runs beside it
     on the same clock, and ends it: `qe rehearse --speed 30 -- qe live configs/live/mes_paper.yaml`.
+    It finds the ports in $QE_TWS_PORT and $QE_TWS_CONTROL_PORT.
     """
     if (speed != 1 or at) and UNDER_FAKETIME not in os.environ:
         _restart_under_faketime(speed, at)
@@ -108,7 +111,9 @@ def _serve(server: GatewayServer, command: tuple[str, ...]) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, serving.cancel)
-        child = await asyncio.create_subprocess_exec(*command) if command else None
+        ports = {PORT: str(server.port), CONTROL_PORT: str(server.control_port)}
+        environment = os.environ | ports
+        child = await asyncio.create_subprocess_exec(*command, env=environment) if command else None
         ends = [serving, *([asyncio.create_task(child.wait())] if child else [])]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if child and child.returncode is None:

@@ -48,6 +48,8 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.trading import Strategy, StrategyConfig
 
+from qe_plugins.engine.live.ib_settings import STRATEGY, BrokerAddress, node_builder
+
 SPEC: dict[str, Any] = {
     "instrument": "MESZ6.CME",
     "account": "DU1234567",
@@ -61,6 +63,7 @@ SPEC: dict[str, Any] = {
     "data_type": "REALTIME",
     "log": "OFF",
     "run": "1",
+    "ours": False,
 }
 ROLES = {"1": "entry", "2": "stop", "3": "target"}
 OUTSIDE = 'IBOrderTags:{"outsideRth":true,"ocaGroup":"%s","ocaType":1}'
@@ -249,8 +252,18 @@ def role(order_id: object) -> str:
     )
 
 
+def build_ours() -> LiveNode:
+    """Return the node with the settings of a live session."""
+    broker = BrokerAddress(SPEC["account"], SPEC["port"])
+    builder = node_builder("N", "TESTER-001", broker, [SPEC["instrument"]])
+    level = getattr(LogLevel, SPEC["log"])
+    return builder.with_logging(LoggerConfig(stdout_level=level, is_colored=False)).build()
+
+
 def build() -> LiveNode:
     """Return the node, its clients not yet connected."""
+    if SPEC["ours"]:
+        return build_ours()
     provider = InteractiveBrokersInstrumentProviderConfig(
         load_ids={InstrumentId.from_str(SPEC["instrument"])}
     )
@@ -308,6 +321,7 @@ def main() -> None:
     config = StrategyConfig(
         strategy_id=StrategyId.from_str("S-001"),
         order_id_tag="001",
+        **(STRATEGY if SPEC["ours"] else {}),
         **(claims if SPEC["claims"] else {}),
     )
     node.add_strategy(Driven(config))
