@@ -113,7 +113,12 @@ class GatewayConnection:
             log.warning("%s", error)
             self.session.error(320, f"Error reading request. {error}")
             return
-        self._gateway.receive(self.session, name, body)
+        try:
+            self._gateway.receive(self.session, name, body)
+        except Exception as error:  # a client must not end the gateway; its owner is told
+            log.exception("cannot answer %s", name)
+            self._gateway.failures.append(f"{name} {body}: {error!r}")
+            self.session.error(320, f"Error reading request. {error!r}", body.get("reqId", -1))
 
     def _decode(self, frame: bytes) -> tuple[str, Body]:
         if self._version < OLDEST_PROTOBUF:

@@ -70,6 +70,7 @@ class Gateway:
         self.timetable = Timetable(clock)
         self.sessions: list[ClientSession] = []
         self.faults = Faults()
+        self.failures: list[str] = []
         self.ledger = GatewayLedger(settings.ledger)
         self.hours = GatewayHours(always=settings.hours == "always")
         now = clock.now()

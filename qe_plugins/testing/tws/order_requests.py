@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +11,7 @@ from qe_plugins.testing.tws.exchange.hours import trading_date
 from qe_plugins.testing.tws.exchange.orders import ENDED, GatewayOrder
 from qe_plugins.testing.tws.sessions import ClientSession
 from qe_plugins.testing.tws.wire.messages import Body
-from qe_plugins.testing.tws.wire.times import parse, server_time
+from qe_plugins.testing.tws.wire.times import midnight, parse, server_time
 
 if TYPE_CHECKING:
     from qe_plugins.testing.tws.gateway import Gateway, Handler
@@ -130,8 +129,7 @@ def completed_orders(gateway: Gateway, session: ClientSession, body: Body) -> No
 def executions(gateway: Gateway, session: ClientSession, body: Body) -> None:
     """Answer the executions since midnight that the filter lets through, with their commissions."""
     req_id, wanted = body["reqId"], body.get("executionFilter", {})
-    midnight = datetime.fromtimestamp(gateway.now(), UTC).replace(hour=0, minute=0, second=0)
-    since = midnight.timestamp() - 1
+    since = midnight(gateway.now(), gateway.settings.time_zone)
     if wanted.get("time"):
         since = max(since, parse(wanted["time"]))
     if not gateway.faults.take(gateway.faults.empty, "ExecutionRequest"):

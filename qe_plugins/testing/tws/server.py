@@ -113,11 +113,10 @@ class GatewayServer:
     async def _come_back(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         if self.settings.state:
-            ledger = self.gateway.ledger
-            market, faults = self.gateway.market, self.gateway.faults
-            self.gateway = Gateway(self.settings, self._clock, self._feed)
-            self.gateway.ledger, self.gateway.faults = ledger, faults
-            self.gateway.market.series = market.series
+            old, self.gateway = self.gateway, Gateway(self.settings, self._clock, self._feed)
+            self.gateway.ledger, self.gateway.faults = old.ledger, old.faults
+            self.gateway.failures = old.failures
+            self.gateway.market.series = old.market.series
         self._wake.set()
         await self._open()
 

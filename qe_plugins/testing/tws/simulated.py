@@ -29,7 +29,8 @@ class SimulatedTws:
 
     `with SimulatedTws() as tws:` gives `tws.port` for clients and `tws.control` for the test, whose
     methods are those of `Controls`. Prices stand still unless a `feed` is given; quotes are
-    published four times a second all the same.
+    published four times a second all the same. At the end it raises `RuntimeError` if the gateway
+    could not answer a request, and `PluginError` at the start if its port is taken.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class SimulatedTws:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="simulated-tws", daemon=True)
         self._main: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
         self._ready: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     def __enter__(self) -> Self:
@@ -59,9 +61,15 @@ class SimulatedTws:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._main is not None:
+        if self._main is not None and not self._main.done():
             self._loop.call_soon_threadsafe(self._main.cancel)
         self._thread.join(SECONDS)
+        failures = [
+            *([repr(self._failure)] if self._failure else []),
+            *self.server.gateway.failures,
+        ]
+        if failures and kind is None:
+            raise RuntimeError(f"the simulated TWS failed: {'; '.join(failures)}")
 
     @property
     def port(self) -> int:
@@ -97,7 +105,7 @@ class SimulatedTws:
                 await self.server.start()
             except BaseException as error:
                 self._ready.set_exception(error)
-                raise
+                return
             self._ready.set_result(None)
             await self.server.run()
 
@@ -105,8 +113,8 @@ class SimulatedTws:
         try:
             self._loop.run_until_complete(self._main)
         except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError) and not self._ready.done():
-                self._ready.set_exception(error)
+            if not isinstance(error, asyncio.CancelledError):
+                self._failure = error
         finally:
             self._loop.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import pytest
@@ -26,6 +27,20 @@ def test_without_ibs_classes_one_error_says_what_to_install(monkeypatch):
     with pytest.raises(PluginError, match="pip install nautilus-ibapi protobuf"):
         SimulatedTws()
     messages.message_class.cache_clear()
+
+
+def test_a_request_that_cannot_be_answered_fails_the_test():
+    with pytest.raises(RuntimeError, match="CurrentTimeRequest"):
+        ask_a_broken_gateway()
+
+
+def ask_a_broken_gateway() -> None:
+    with SimulatedTws() as tws, socket.create_connection(("127.0.0.1", tws.port)) as client:
+        tws.server.gateway.handlers["CurrentTimeRequest"] = lambda *asked: 1 / 0
+        for payload in (b"v178", b"71\x002\x005\x00\x00", b"49\x001\x00"):
+            greeting = b"API\0" if payload == b"v178" else b""
+            client.sendall(greeting + len(payload).to_bytes(4, "big") + payload)
+        tws.wait_until(lambda control: control.received("CurrentTimeRequest"))
 
 
 def test_a_port_in_use_is_one_error(qe_tws):

@@ -307,6 +307,17 @@ def test_half_a_fill_is_a_fill_seconds_later(tws, mode, commission, reconciled):
         assert time.monotonic() - began > 0.5
 
 
+def test_an_order_is_modified_and_cancelled(tws):
+    with DrivenNode(tws.port) as node:
+        enter(node)
+        node.do("modify", role=STOP, price=6495.0)
+        node.settle(lambda now: "6495.00" in [one["stop"] for one in now["orders"]])
+        assert {one["stop"] for one in tws.control.open_orders()} == {6495.0, None}
+        node.do("cancel", role=TARGET)
+        node.wait("canceled", role=TARGET)
+        assert [one["type"] for one in tws.control.open_orders()] == ["STP"]
+
+
 def test_partial_fills_are_counted(tws):
     with DrivenNode(tws.port) as node:
         node.wait("quote")

@@ -28,6 +28,12 @@ def bar_time(start: float, zone: str, *, seconds: bool, daily: bool) -> str:
     return str(int(start)) if seconds else server_time(start, zone)
 
 
+def midnight(now: float, zone: str) -> float:
+    """Return when the day of `now` began in a zone, in seconds since 1970."""
+    local = datetime.fromtimestamp(now, ZoneInfo(ZONES[zone]))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
 def parse(text: str) -> float:
     """Return a time of a request in seconds since 1970. Raises `ValueError`."""
     zone = "UTC"
