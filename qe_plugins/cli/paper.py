@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qe_plugins import stop_signals
-from qe_plugins.cli.backtest import print_run, write_run
+from qe_plugins.cli.backtest import print_run
 from qe_plugins.cli.output import echo
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Speed(click.ParamType[float | str]):
     metavar="KEY=VALUE",
     help="Override a value of the file, such as rung.risk=25. Repeatable.",
 )
+@click.option("--resume", metavar="RUN", help="Continue a session that died: its id, or `last`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
@@ -90,6 +91,7 @@ def paper(
     skip: bool,
     engine: str | None,
     overrides: tuple[str, ...],
+    resume: str | None,
     as_json: bool,
     out: Path | None,
     level: str | None,
@@ -102,6 +104,7 @@ def paper(
     from qe_plugins.cli.session_screen import open_screen
     from qe_plugins.config.loader import load
     from qe_plugins.engine.live.session import SessionOptions, run_session
+    from qe_plugins.engine.live.session_journal import died_run, open_run
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import run_folder
 
@@ -109,6 +112,12 @@ def paper(
     loaded = load(file, (*overrides, *replayed(replay)))
     chosen = clock_for(engine)
     Journal.check()
+    resumed = None if resume is None else open_run(resume)
+    if resumed is None and (died := died_run(loaded)) is not None:
+        echo(
+            f"A session of this configuration died: `--resume {died.run_id}` continues it.",
+            err=True,
+        )
     factor = None if isinstance(speed, str) else speed
     with open_screen() as screen, stopping() as stops:
 
@@ -116,10 +125,10 @@ def paper(
             screen.begin(started)
             stops.append(pace)
 
-        options = SessionOptions(speed=factor, skip=skip, engine=chosen, log=level)
-        outcome = run_session(loaded, options, show=screen.show, started=begin)
-    with Journal.open() as journal:
-        run_dir = write_run(outcome, loaded, journal, out)
+        options = SessionOptions(factor, skip, chosen, level, resumed)
+        finished = run_session(loaded, options, show=screen.show, started=begin)
+        with run_folder.draft(finished.result, loaded.resolved, out) as publish:
+            run_dir = publish(finished.close_run())
     figures = run_folder.result(run_dir)
     if as_json:
         click.echo(json.dumps(figures, indent=2, ensure_ascii=False))

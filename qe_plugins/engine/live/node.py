@@ -222,6 +222,7 @@ class NodeVenue:
         end = loop.time() + left
         while left > 0 and not self._pace.stopped:
             await asyncio.sleep(min(left, STEP))
+            self._viewer.idle()
             left = end - loop.time()
         return not self._pace.stopped
 

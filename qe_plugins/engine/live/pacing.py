@@ -10,6 +10,9 @@ SECOND = 1_000_000_000
 HOLE = 600 * SECOND
 """Market time without a record that is skipped: closed hours, holidays, missing data."""
 
+IDLE = 0.25
+"""Seconds of waiting after which the session is shown again."""
+
 AFTER_HOLE = 1 * SECOND
 """Market time that a skipped hole takes."""
 
@@ -17,7 +20,8 @@ AFTER_HOLE = 1 * SECOND
 class Pace:
     """Waits until a moment of the data is due, at `speed` times real time; None is without waiting.
 
-    With `skip` a hole of more than ten minutes takes one second of market time. A session that
+    Moments up to `until` (UTC nanoseconds) are due at once: a session that died catches up. With
+    `skip` a hole of more than ten minutes takes one second of market time. A session that
     falls behind does not catch up: each step begins when the one before is done.
     """
 
@@ -26,9 +30,11 @@ class Pace:
         speed: float | None,
         *,
         skip: bool = True,
+        until: int = 0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._speed, self._skip, self._now = speed, skip, now
+        self._until = until
         self._stop = threading.Event()
         self._at: int | None = None
         self._due = 0.0
@@ -46,7 +52,7 @@ class Pace:
         """Return the seconds to wait until a moment (UTC nanoseconds); the step begins now."""
         before, self._at = self._at, moment
         now = self._now()
-        if self._speed is None or before is None:
+        if self._speed is None or before is None or moment <= self._until:
             self._due = now
             return 0.0
         step = max(moment - before, 0)
@@ -55,9 +61,14 @@ class Pace:
         self._due = max(self._due + step / SECOND / self._speed, now)
         return self._due - now
 
-    def wait(self, moment: int) -> bool:
-        """Wait until a moment is due; return False where the session shall end instead."""
-        seconds = self.seconds_to(moment)
-        if seconds > 0:
-            self._stop.wait(seconds)
+    def wait(self, moment: int, idle: Callable[[], None] = lambda: None) -> bool:
+        """Wait until a moment is due; return False where the session shall end instead.
+
+        `idle` is called a few times a second meanwhile.
+        """
+        left = self.seconds_to(moment)
+        end = self._now() + left
+        while left > 0 and not self._stop.wait(min(left, IDLE)):
+            idle()
+            left = end - self._now()
         return not self._stop.is_set()

@@ -6,24 +6,39 @@ import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.live.heartbeat import Heartbeat
+from qe_plugins.engine.live.journalled_result import read_run
 from qe_plugins.engine.live.node import NodeVenue, unsuitable
 from qe_plugins.engine.live.pacing import Pace
+from qe_plugins.engine.live.recorded_halts import RecordedHalts
+from qe_plugins.engine.live.session_journal import SessionJournal, config_sha256
 from qe_plugins.engine.live.stream import StreamVenue
 from qe_plugins.engine.live.view import Show, Viewer
+from qe_plugins.engine.recording.fact_writer import FactWriter
 from qe_plugins.engine.recording.run_log import RunLog, logged
-from qe_plugins.engine.results.collect import collect_result
+from qe_plugins.engine.recording.session_recorder import SessionRecorder
+from qe_plugins.engine.results.collect import ENGINE, result_of
+from qe_plugins.engine.risk.entry_cancellation import cancel_entries
 from qe_plugins.engine.running.backtest import run_id_of
 from qe_plugins.engine.running.prepare import prepare
+from qe_plugins.errors import JournalError
+from qe_plugins.halt.latch import HaltLatch
+from qe_plugins.halt.status import remove_status
+from qe_plugins.journal.facts import FactKind, OpenRun
+from qe_plugins.safe_text import in_words
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.results.result import BacktestResult
+    from qe_plugins.engine.running.context import RunContext
     from qe_plugins.engine.running.prepare import PreparedRun
 
 PAPER = "paper"
@@ -36,13 +51,14 @@ class SessionOptions:
     """How a session runs: `speed` times real time (None: without waiting), `skip` holes, `log`.
 
     `engine` is `node`, a live node whose process must be able to set its clock, or `stream`, a
-    backtest engine.
+    backtest engine. `resume` is the open run of a session that died.
     """
 
     speed: float | None = 60.0
     skip: bool = True
     engine: Engine = "stream"
     log: str | None = None
+    resume: OpenRun | None = None
 
     @property
     def words(self) -> str:
@@ -65,73 +81,167 @@ class Started:
     how: str
 
 
+type Begin = Callable[[Started, Pace], None]
+"""Called before the first record, with the pace that can stop the session."""
+
+
+@dataclass(frozen=True)
+class FinishedSession:
+    """A session whose facts are in its open run. `close_run` closes that and returns its hash."""
+
+    result: BacktestResult
+    close_run: Callable[[], str]
+
+
 def run_session(
     loaded: Loaded,
     options: SessionOptions,
     *,
     show: Show,
-    started: Callable[[Started, Pace], None] = lambda _started, _pace: None,
-) -> BacktestResult:
+    started: Begin = lambda _started, _pace: None,
+) -> FinishedSession:
     """Run a paper session until its data ends or it is stopped; return its result.
 
-    `started` is called before the first record, with the pace that can stop the session, and `show`
-    while it runs. Raises as `running.backtest.run` does: such a session has no result.
+    Raises as `running.backtest.run` does: such a session has no result, and its run is closed with
+    a fact that says why. Raises JournalError where a continued session is not the one that died.
     """
     gc.collect()
     with logged(loaded, options.log) as run_log:
-        return _run(loaded, options, show, started, run_log)
+        return _Session(loaded, options, run_log).run(show, started)
 
 
-def _run(
-    loaded: Loaded,
-    options: SessionOptions,
-    show: Show,
-    started: Callable[[Started, Pace], None],
-    run_log: RunLog,
-) -> BacktestResult:
-    began, at = perf_counter(), datetime.now(UTC)
-    prepared = prepare(loaded)
-    run_id = run_id_of(at, f"{loaded.config.name}-{PAPER}")
-    pace = Pace(options.speed, skip=options.skip)
-    venue = _venue(prepared, options)
-    context = venue.context
-    run_log.clock = venue.assembly.pipeline.clock.timestamp_ns
-    ready = perf_counter()
-    try:
-        started(_started(prepared, run_id, options), pace)
-        venue.run(pace, Viewer(context, show))
-        answers = context.observers.close()
-        done = perf_counter()
-        tape = prepared.tape if venue.complete else seen_until(prepared.tape, venue.last)
-        result = collect_result(loaded, tape, context, run_id, at, answers)
-    finally:
-        run_log.clock = None
-        venue.dispose()
-    result.seconds.update(load=ready - began, run=done - ready)
-    note = f"A paper session: {tape.label}, replayed {options.words}."
-    if not venue.complete:
-        note = f"{note} It was stopped before its data ended; what it held is open."
-    return replace(result, log=run_log.file, mode=PAPER, assumptions=[note, *result.assumptions])
+class _Session:
+    """One session while it runs."""
+
+    def __init__(self, loaded: Loaded, options: SessionOptions, run_log: RunLog) -> None:
+        self._loaded, self._options, self._log = loaded, options, run_log
+        self._began = perf_counter()
+        self._prepared = prepare(loaded)
+        _check(self._prepared, options.engine)
+        resume, name = options.resume, loaded.config.name
+        if resume is None:
+            at = datetime.now(UTC)
+            self._journal = SessionJournal.begin(run_id_of(at, f"{name}-{PAPER}"), name, at)
+        else:
+            self._journal = SessionJournal.continued(resume, loaded)
+        journal = self._journal
+        self._latch = RecordedHalts(HaltLatch.at_home(), journal.recorded, self._is_catching_up)
+        self._recorder = SessionRecorder(FactWriter(journal, journal.run_id))
+        self._pace = Pace(options.speed, skip=options.skip, until=journal.reached if resume else 0)
+
+    def run(self, show: Show, started: Begin) -> FinishedSession:
+        """Run the session; see `run_session`."""
+        try:
+            return self._run(show, started)
+        except BaseException as error:
+            self._end_with(error)
+            raise
+        finally:
+            self._log.clock = None
+            remove_status(self._journal.run_id)
+
+    def _run(self, show: Show, started: Begin) -> FinishedSession:
+        prepared, recorder, journal = self._prepared, self._recorder, self._journal
+        self._record_run()
+        venue = _venue(prepared, recorder, self._latch, self._options.engine)
+        try:
+            context = venue.context
+            context.timed_flush = False
+            name = prepared.loaded.config.name
+            heart = Heartbeat(context, journal, self._latch, datetime.now(UTC), name)
+            viewer = Viewer(context, show, heart.beat)
+            viewer.catching_up = self._is_catching_up
+            recorder.on_fact = viewer.on_fact
+            viewer.passed = partial(self._after, context)
+            self._log.clock = venue.assembly.pipeline.clock.timestamp_ns
+            ready = perf_counter()
+            started(self._started(), self._pace)
+            venue.run(self._pace, viewer)
+            recorder.observed(context.observers.close())
+            done = perf_counter()
+            result = self._result(venue)
+        finally:
+            venue.dispose()
+        result.seconds.update(load=ready - self._began, run=done - ready)
+        result = replace(result, log=self._log.file, mode=PAPER)
+        return FinishedSession(result, journal.close_run)
+
+    def _after(self, context: RunContext, ts: int) -> None:
+        """Do after a moment (UTC ns) what a halt of then did."""
+        if self._latch.passed(ts):
+            cancel_entries(context)
+
+    def _is_catching_up(self) -> bool:
+        return self._journal.catching_up
+
+    def _record_run(self) -> None:
+        tape, loaded = self._prepared.tape, self._loaded
+        body = {
+            "name": loaded.config.name,
+            "mode": PAPER,
+            "engine": ENGINE,
+            "session_engine": self._options.engine,
+            "data": tape.label,
+            "records": tape.records,
+            "end": tape.end,
+            "plugins": self._prepared.plugins.names,
+            "config_sha256": config_sha256(loaded),
+        }
+        self._recorder.numbered(FactKind.RUN, tape.start, "quant-engine", None, body)
+
+    def _started(self) -> Started:
+        tape, run_id = self._prepared.tape, self._journal.run_id
+        name, how = self._loaded.config.name, self._options.words
+        return Started(run_id, name, tape.label, tape.start, tape.end, how)
+
+    def _result(self, venue: NodeVenue | StreamVenue) -> BacktestResult:
+        """Have every fact in the journal, and return the result that they give."""
+        context, recorder, tape = venue.context, self._recorder, self._prepared.tape
+        recorder.flush()
+        if error := recorder.close():
+            raise JournalError(error, where=f"run {self._journal.run_id}")
+        if not venue.complete:
+            tape = seen_until(tape, venue.last)
+        multipliers = {str(one.id): decimal(one.multiplier) for one in tape.contracts}
+        read, orders = read_run(self._journal.facts(), multipliers)
+        run_id, started = self._journal.run_id, self._journal.started
+        result = result_of(self._loaded, tape, context, read, orders, run_id, started)
+        note = f"A paper session ({self._options.engine}): {tape.label}, {self._options.words}."
+        if not venue.complete:
+            note = f"{note} It was stopped before its data ended; what it held is open."
+        return replace(result, assumptions=[note, *result.assumptions])
+
+    def _end_with(self, error: BaseException) -> None:
+        """Close the run of a session that failed, with why; one that can be continued stays."""
+        recorder, journal = self._recorder, self._journal
+        if isinstance(error, JournalError | KeyboardInterrupt):
+            journal.close()
+            return
+        body = {"reason": f"the session ended: {in_words(error)}"}
+        ts = max(journal.reached, self._prepared.tape.start)
+        recorder.numbered(FactKind.FAILURE, ts, "quant-engine", None, body)
+        if not recorder.close():
+            journal.close_run()
+        journal.close()
 
 
-def _venue(prepared: PreparedRun, options: SessionOptions) -> NodeVenue | StreamVenue:
-    if options.engine == "stream":
-        return StreamVenue(prepared)
-    if why := unsuitable(prepared):
+def _check(prepared: PreparedRun, engine: Engine) -> None:
+    if engine == "node" and (why := unsuitable(prepared)):
         raise prepared.loaded.error(
             f"cannot run on a live node with the sandbox: {why}.",
             "data",
             hint="Use `--engine stream`.",
         )
-    return NodeVenue(prepared)
+
+
+def _venue(
+    prepared: PreparedRun, recorder: SessionRecorder, latch: HaltLatch, engine: Engine
+) -> NodeVenue | StreamVenue:
+    make = NodeVenue if engine == "node" else StreamVenue
+    return make(prepared, recorder, latch)
 
 
 def seen_until(tape: Tape, last: int) -> Tape:
     """Return the tape as far as a session has seen it: until `last` (UTC nanoseconds)."""
     since, until = tape.asked
     return msgspec.structs.replace(tape, end=last, asked=(since, min(until, last + 1)))
-
-
-def _started(prepared: PreparedRun, run_id: str, options: SessionOptions) -> Started:
-    tape, config = prepared.tape, prepared.loaded.config
-    return Started(run_id, config.name, tape.label, tape.start, tape.end, options.words)

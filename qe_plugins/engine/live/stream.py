@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.recording.recorder import Recorder
     from qe_plugins.engine.running.context import RunContext
     from qe_plugins.engine.running.prepare import PreparedRun
+    from qe_plugins.halt.latch import HaltLatch
 
 
 class SessionEnded(Exception):  # noqa: N818 - it is no error
@@ -29,9 +30,14 @@ class StreamVenue:
     Records of one moment are processed together, since a strategy receives them so in a backtest.
     """
 
-    def __init__(self, prepared: PreparedRun, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self,
+        prepared: PreparedRun,
+        recorder: Recorder | None = None,
+        latch: HaltLatch | None = None,
+    ) -> None:
         self._prepared = prepared
-        self.built: BuiltRun = build(prepared, recorder)
+        self.built: BuiltRun = build(prepared, recorder, latch)
         self.last = prepared.tape.start
         self.complete = False
 
@@ -50,7 +56,7 @@ class StreamVenue:
 
         def feed(built: BuiltRun, records: Sequence[Any]) -> None:
             for ts, at_once in moments(records):
-                if not pace.wait(ts):
+                if not pace.wait(ts, viewer.idle):
                     raise SessionEnded
                 process(built, at_once)
                 self.last = max(self.last, ts)

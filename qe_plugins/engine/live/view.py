@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +22,18 @@ LAST = 8
 EVERY = 0.25
 """Seconds between two views, unless something was decided."""
 
-SHOWN_KINDS = frozenset({FactKind.VETO, FactKind.CLOSING, FactKind.ROLL, FactKind.POSTURE})
+SHOWN_KINDS = frozenset(
+    {
+        FactKind.SIGNAL,
+        FactKind.VETO,
+        FactKind.FILL,
+        FactKind.CLOSING,
+        FactKind.ROLL,
+        FactKind.POSTURE,
+        FactKind.HALT,
+        FactKind.RESUME,
+    }
+)
 
 
 class SessionEvent(msgspec.Struct, frozen=True):
@@ -39,7 +49,8 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
 
     `positions` are net contracts by contract; money is in `currency`: `realised` is net of fees,
     `equity` includes what is open, at the last prices. `new` are the decisions since the view
-    before, `last` the newest ones.
+    before, `last` the newest ones. `catching_up` says that a session that is continued has not
+    reached the moment at which it died.
     """
 
     ts: int
@@ -49,6 +60,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     starting: Decimal
     currency: str
     working: int
+    catching_up: bool = False
     new: list[SessionEvent] = []
     last: list[SessionEvent] = []
 
@@ -58,26 +70,48 @@ type Show = Callable[[SessionView], None]
 
 
 class Viewer:
-    """Passes views of a run to `show`: at every decision, and otherwise a few times a second."""
+    """Passes views of a run to `show`: at every decision, and otherwise a few times a second.
 
-    def __init__(self, context: RunContext, show: Show) -> None:
-        self._context, self._show = context, show
-        self._signals = self._facts = self._fills = 0
+    `on_fact` is the recorder's; `beat` is called with every view.
+    """
+
+    def __init__(
+        self, context: RunContext, show: Show, beat: Callable[[SessionView], None]
+    ) -> None:
+        self._context, self._show, self._beat = context, show, beat
+        self._new: list[SessionEvent] = []
         self._last: deque[SessionEvent] = deque(maxlen=LAST)
         self._next = 0.0
+        self._ts = 0
+        self.catching_up: Callable[[], bool] = lambda: False
+        self.passed: Callable[[int], None] = lambda _: None
+
+    def on_fact(self, fact: Fact) -> None:
+        """Note a fact that a view shows."""
+        if fact.kind in SHOWN_KINDS:
+            self._new.append(SessionEvent(fact.ts_event, str(fact.kind), _words(fact)))
 
     def at(self, ts: int, *, now: bool = False) -> None:
         """Show the run at a moment (UTC nanoseconds) if it is time to, or `now`."""
-        context = self._context
-        context.trade_booker.book_until(ts + 1)
-        new = list(self._decided())
-        if not (new or now or time.monotonic() >= self._next):
-            return
-        self._next = time.monotonic() + EVERY
-        self._last.extend(new)
-        self._show(self._view(ts, new))
+        self._ts = ts
+        self.passed(ts)
+        if self._new or now or time.monotonic() >= self._next:
+            self._show_now()
 
-    def _view(self, ts: int, new: list[SessionEvent]) -> SessionView:
+    def idle(self) -> None:
+        """Show the run again while it waits, if it is time to."""
+        if self._ts and time.monotonic() >= self._next:
+            self._show_now()
+
+    def _show_now(self) -> None:
+        self._next = time.monotonic() + EVERY
+        new, self._new = self._new, []
+        self._last.extend(new)
+        view = self._view(new)
+        self._show(view)
+        self._beat(view)
+
+    def _view(self, new: list[SessionEvent]) -> SessionView:
         balance, cache = self._context.balance, self._context.cache
         positions: dict[str, Decimal] = {}
         for one in cache.positions_open():
@@ -85,41 +119,28 @@ class Viewer:
             signed = one.quantity.as_decimal() * (1 if one.is_long else -1)
             positions[name] = positions.get(name, Decimal(0)) + signed
         return SessionView(
-            ts=ts,
+            ts=self._ts,
             positions=positions,
             realised=balance.total() - balance.starting,
             equity=balance.equity(),
             starting=balance.starting,
             currency=balance.currency.code,
             working=len(cache.orders_open()),
+            catching_up=self.catching_up(),
             new=new,
             last=list(self._last),
         )
 
-    def _decided(self) -> Iterator[SessionEvent]:
-        """Yield the decisions since the last call, oldest first."""
-        recorder = self._context.recorder
-        found: list[SessionEvent] = []
-        for name in islice(recorder.consolidated, self._signals, None):
-            signal = recorder.signals[name]
-            what = f"{signal.side} {signal.instrument_id}: {signal.reason}"
-            found.append(SessionEvent(signal.ts_event, "signal", what))
-        found += [
-            SessionEvent(fact.ts_event, str(fact.kind), _words(fact))
-            for fact in recorder.facts[self._facts :]
-            if fact.kind in SHOWN_KINDS
-        ]
-        for fill in recorder.fills[self._fills :]:
-            what = f"{fill.side} {abs(fill.quantity)} {fill.instrument_id} at {fill.price}"
-            found.append(SessionEvent(fill.ts, "fill", f"{what}, fee {fill.commission}"))
-        self._signals, self._facts = len(recorder.consolidated), len(recorder.facts)
-        self._fills = len(recorder.fills)
-        yield from sorted(found, key=lambda one: one.ts)
-
 
 def _words(fact: Fact) -> str:
     body = fact.body
-    if fact.kind is FactKind.VETO:
-        what = f"{body['side']} {body['quantity']} {body['instrument_id']}"
-        return f"{body['plugin']} refused {what}: {body['reason']}"
+    match fact.kind:
+        case FactKind.SIGNAL:
+            return f"{body['side']} {body['instrument_id']}: {body['reason']}"
+        case FactKind.VETO:
+            what = f"{body['side']} {body['quantity']} {body['instrument_id']}"
+            return f"{body['plugin']} refused {what}: {body['reason']}"
+        case FactKind.FILL:
+            what = f"{body['side']} {body['quantity']} {body['instrument_id']} at {body['price']}"
+            return f"{what}, fee {body['commission']}"
     return str(body.get("reason") or fact.id)

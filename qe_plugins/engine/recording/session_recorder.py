@@ -47,7 +47,8 @@ class SessionRecorder(Recorder):
 
     `reached` is what a continued run had reached. `on_failure` is called with the reason, on the
     trading thread, when the journal cannot be written. `in_use` returns the ids of the signals
-    behind open trades; `order_of` returns an order by its client order id.
+    behind open trades; `order_of` returns an order by its client order id. `on_fact` is called with
+    every fact, on the trading thread.
     """
 
     follows_orders: ClassVar[bool] = True
@@ -65,6 +66,7 @@ class SessionRecorder(Recorder):
         self.reached, self.on_failure = reached, on_failure
         self.order_of: Callable[[Any], Any] = lambda _: None
         self.in_use: Callable[[], set[str]] = set
+        self.on_fact: Callable[[Fact], None] = lambda _: None
         self._writer, self._known = writer, reached.known
         self._counts = dict(reached.counts)
         self._outcomes = Counter(reached.outcomes)
@@ -306,6 +308,7 @@ class SessionRecorder(Recorder):
     def _keep(self, fact: Fact) -> None:
         self._known.note(fact.id, str(fact.body.get("client_order_id", "")))
         self._pending.append(fact)
+        self.on_fact(fact)
 
 
 def _intent(order: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.accounting.trades import Fill
     from qe_plugins.engine.recording.observers import ObserverAnswer
+    from qe_plugins.engine.recording.recorder import Recorder
     from qe_plugins.engine.running.context import RunContext
 
 DIGITS = 6
@@ -49,11 +50,29 @@ def collect_result(
     it. Raises RunError where the engine's accounts and the fills disagree.
     """
     context.trade_booker.book_until()
-    recorder, currency = context.recorder, loaded.config.nautilus.venue.base_currency or "USD"
-    balance = context.balance
-    if wrong := balance.differs(context.single_account.engines):
+    if wrong := context.balance.differs(context.single_account.engines):
         raise RunError(f"{wrong}: nothing of this run can be believed.")
     orders = _orders_by_submission(context)
+    result = result_of(loaded, tape, context, context.recorder, orders, run_id, started)
+    settlements = settlement.settlement_records(context.recorder.fills, tape.settlements)
+    result.facts[:] = _collect_facts(loaded, tape, context, orders, settlements, answers)
+    return result
+
+
+def result_of(
+    loaded: Loaded,
+    tape: Tape,
+    context: RunContext,
+    recorder: Recorder,
+    orders: Sequence[Any],
+    run_id: str,
+    started: datetime,
+) -> BacktestResult:
+    """Return the result of a run without its facts, from what `recorder` has.
+
+    `orders` are the engine's, or have its names. `seconds` stays empty.
+    """
+    balance, currency = context.balance, loaded.config.nautilus.venue.base_currency or "USD"
     open_trades = reference_prices.complete(recorder, orders, tape)
     settlements = settlement.settlement_records(recorder.fills, tape.settlements)
     ids = {str(contract.id): contract.id for contract in tape.contracts}
@@ -87,7 +106,7 @@ def collect_result(
         marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
         fills_sha256=fills_sha256(recorder.fills),
         plugins=context.plugins.stats(),
-        failures=recorder.failures.to_plain(),
+        failures=context.recorder.failures.to_plain(),
         rolls=rolls_of(recorder),
         settlements=[msgspec.to_builtins(one) for one in settlements],
         assumptions=[
@@ -98,7 +117,6 @@ def collect_result(
             ),
             *assumptions(loaded, context.terms, tape),
         ],
-        facts=_collect_facts(loaded, tape, context, orders, settlements, answers),
     )
 
 

@@ -109,7 +109,8 @@ def stream(
 def _start_chunk(context: RunContext, chunk: Chunk) -> None:
     """Give the next chunk to the accounting and the fronts. Nothing else knows it in advance."""
     context.holdings.verify()
-    context.trade_booker.start_chunk(chunk.columns)
+    if not context.in_session:
+        context.trade_booker.start_chunk(chunk.columns)
     context.features.start_chunk(chunk.columns)
     for front_state in context.front_states:
         front_state.start_chunk(chunk.spliced_bars)

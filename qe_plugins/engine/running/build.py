@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.running.context import RunContext
     from qe_plugins.engine.running.prepare import PreparedRun
     from qe_plugins.engine.signals.pipeline import SignalPipeline
+    from qe_plugins.halt.latch import HaltLatch
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,12 @@ class BuiltRun:
     exchange: Exchange
 
 
-def build(prepared: PreparedRun, recorder: Recorder | None = None) -> BuiltRun:
+def build(
+    prepared: PreparedRun, recorder: Recorder | None = None, latch: HaltLatch | None = None
+) -> BuiltRun:
     """Return an engine that is ready to process its data. Dispose of it before building another.
 
-    `recorder` stores the run's facts, by default a new one.
+    `recorder` stores the run's facts, by default a new one; a session has a halt `latch`.
     """
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
@@ -52,7 +55,7 @@ def build(prepared: PreparedRun, recorder: Recorder | None = None) -> BuiltRun:
             engine.add_instrument(without_margins(contract))
         fronts = tuple(prepared.fronts.values())
         first_bars = [_add_front(engine, front, prepared.tape) for front in fronts]
-        assembly = assemble(engine, prepared, recorder, connect=exchange.connect)
+        assembly = assemble(engine, prepared, recorder, latch=latch, connect=exchange.connect)
         settlement_feeder = SettlementFeeder(
             engine, prepared.tape, exchange.bars if exchange.active else None, model
         )

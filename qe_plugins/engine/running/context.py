@@ -85,6 +85,7 @@ class RunContext:
     A run whose recorder commits is a session, any other a backtest. `venues` are those that
     contracts trade on: a session's engine has no instruments before it is connected. A session has
     a halt `latch`. `strategies` are the hosted ones, in the order of the configuration.
+    A replayed session calls `flush` itself, without `timed_flush`: its clock is the data's.
     `needs_bars` says that the signal pipeline receives every bar: a session records them.
     `front_bar_types` are the bar types of fronts that the engine must process itself, since a
     component subscribed to them; a strategy on a root receives its front's bars from its
@@ -179,6 +180,7 @@ class RunContext:
         )
         self.sent_orders = SentOrders(self.cache)
         self.timers: ComponentClocks | None = None
+        self.timed_flush = True
         self.queue: OrderQueue | None = None
         self.stop_limits: StopLimitWatch | None = None
         self.needs_bars = (

@@ -25,7 +25,8 @@ class SessionPipeline(SignalPipeline):
         self._booker: SessionBooker = context.trade_booker  # type: ignore[assignment]
         context.resume()
         self._liquidator.adopt(context.strategies)
-        self.clock.set_timer_ns("FLUSH", FLUSH, callback=self._on_flush)
+        if context.timed_flush:
+            self.clock.set_timer_ns("FLUSH", FLUSH, callback=self._on_flush)
         super().on_start()
 
     def on_bar(self, bar: Bar) -> None:

@@ -1,0 +1,149 @@
+"""The journal of a session: its open run, and how one that died is continued.
+
+A replayed session is continued by running it again on the same data at full speed up to where it
+died: the facts that come again must be those of the journal, and only later ones are appended. So
+book, working orders, indicators and plugins are what they were, and no order is sent twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from qe_plugins.errors import JournalError
+from qe_plugins.journal.facts import Fact, FactKind, OpenRun, RunState
+from qe_plugins.journal.store import Journal
+
+if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
+
+ASYNCHRONOUS = frozenset(
+    {
+        FactKind.REVIEW,
+        FactKind.PROPOSAL,
+        FactKind.FAILURE,
+        FactKind.HALT,
+        FactKind.RESUME,
+    }
+)
+"""Kinds whose place among the other facts is not the same in every run."""
+
+MICROSECOND = 1_000
+
+
+class SessionJournal:
+    """An open run of the journal, as a sink of facts. `reached` is the time of its last fact.
+
+    A continued run's facts are compared first, by id, kind, time to the microsecond, and body.
+    """
+
+    def __init__(self, journal: Journal, run: OpenRun, recorded: Sequence[Fact]) -> None:
+        self._journal, self.run_id, self.started = journal, run.run_id, run.started
+        self.recorded = list(recorded)
+        self._due = deque(one for one in recorded if one.kind not in ASYNCHRONOUS)
+        self._known = {one.id for one in recorded if one.kind in ASYNCHRONOUS}
+        self.reached = max((one.ts_event for one in self._due), default=0)
+
+    @classmethod
+    def begin(cls, run_id: str, name: str, started: datetime) -> Self:
+        """Begin a run."""
+        journal = Journal.open()
+        return cls(journal, journal.open_run(run_id, name, started), ())
+
+    @classmethod
+    def continued(cls, run: OpenRun, loaded: Loaded) -> Self:
+        """Continue a run that died. Raises JournalError for one of another configuration."""
+        journal = Journal.open()
+        facts = journal.facts(run.run_id)
+        if facts and facts[0].body.get("config_sha256") != config_sha256(loaded):
+            journal.close()
+            raise JournalError(
+                "the run has another configuration or other data.",
+                where=f"run {run.run_id}",
+                hint="Continue it with the file and the settings that it was started with.",
+            )
+        return cls(journal, journal.open_run(run.run_id, run.name, run.started), facts)
+
+    @property
+    def catching_up(self) -> bool:
+        """Return whether facts of the journal have not come again yet."""
+        return bool(self._due)
+
+    def append(self, run_id: str, facts: Sequence[Fact], *, durable: bool = True) -> None:
+        """Append facts that the run does not have. Raises JournalError where one differs."""
+        new = [fact for fact in facts if self._is_new(fact)]
+        if new:
+            self._journal.append(run_id, new, durable=durable)
+
+    def facts(self) -> list[Fact]:
+        """Return the facts of the run in their order."""
+        return self._journal.facts(self.run_id)
+
+    def close_run(self) -> str:
+        """Close the run into the chain of runs; return its content hash."""
+        return self._journal.close_run(self.run_id)
+
+    def close(self) -> None:
+        """Close the database. A run that is not closed can be continued."""
+        self._journal.close()
+
+    def _is_new(self, fact: Fact) -> bool:
+        if fact.kind in ASYNCHRONOUS:
+            known = fact.id in self._known
+            self._known.add(fact.id)
+            return not known
+        if not self._due:
+            return True
+        expected = self._due[0]
+        if _comparable(expected) != _comparable(fact):
+            raise JournalError(
+                f"{fact.id} is not what the session recorded, {expected.id}.",
+                where=f"run {self.run_id}",
+                hint="Strategies, plugins or data have changed: start a new session.",
+            )
+        self._due.popleft()
+        return False
+
+
+def died_run(loaded: Loaded) -> OpenRun | None:
+    """Return the last paper session of a configuration that died, None without one."""
+    wanted = config_sha256(loaded)
+    if not Journal.exists():
+        return None
+    with Journal.open() as journal:
+        for run in reversed(journal.open_runs()):
+            if run.state is not RunState.DIED:
+                continue
+            first = journal.facts(run.run_id, [FactKind.RUN])
+            if first and first[0].body.get("config_sha256") == wanted:
+                return run
+    return None
+
+
+def open_run(text: str) -> OpenRun:
+    """Return the open run of an id, a prefix of it, or `last`. Raises JournalError."""
+    with Journal.open() as journal:
+        runs = journal.open_runs()
+    found = [run for run in runs if run.run_id.startswith(text)] if text != "last" else runs[-1:]
+    if len(found) != 1:
+        names = ", ".join(run.run_id for run in runs) or "none"
+        raise JournalError(
+            "no open run of this id." if not found else "several runs begin like this.",
+            where=f"--resume {text}",
+            hint=f"Open: {names}.",
+        )
+    return found[0]
+
+
+def config_sha256(loaded: Loaded) -> str:
+    """Return the SHA-256 (hex) of a resolved configuration."""
+    return hashlib.sha256(msgspec.json.encode(loaded.resolved, order="sorted")).hexdigest()
+
+
+def _comparable(fact: Fact) -> tuple[Any, ...]:
+    return (fact.id, fact.kind, fact.ts_event // MICROSECOND, fact.source, fact.cause, fact.body)
