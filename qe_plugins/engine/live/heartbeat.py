@@ -62,7 +62,7 @@ class Heartbeat:
             on_halt=lambda _halt: cancel_entries(context),
         )
 
-    def beat(self, view: SessionView, *, now: bool = False) -> None:
+    def beat(self, view: SessionView, now: bool) -> None:
         """Do what is due, or all of it `now`."""
         if time.monotonic() < self._next and not now:
             return

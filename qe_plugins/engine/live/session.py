@@ -22,6 +22,7 @@ from qe_plugins.engine.live.session_journal import SessionJournal, config_sha256
 from qe_plugins.engine.live.stream import StreamVenue
 from qe_plugins.engine.live.view import Show, Viewer
 from qe_plugins.engine.recording.fact_writer import FactWriter
+from qe_plugins.engine.recording.reached import ReachedRun
 from qe_plugins.engine.recording.run_log import RunLog, logged
 from qe_plugins.engine.recording.session_recorder import SessionRecorder
 from qe_plugins.engine.results.collect import ENGINE, result_of
@@ -31,7 +32,7 @@ from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.errors import JournalError
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.halt.status import remove_status
-from qe_plugins.journal.facts import FactKind, OpenRun
+from qe_plugins.journal.facts import Fact, FactKind, OpenRun
 from qe_plugins.safe_text import in_words
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class _Session:
             self._journal = SessionJournal.continued(resume, loaded)
         journal = self._journal
         self._latch = RecordedHalts(HaltLatch.at_home(), journal.recorded, self._is_catching_up)
-        self._recorder = SessionRecorder(FactWriter(journal, journal.run_id))
+        reached = ReachedRun(counts=journal.counts())
+        self._recorder = SessionRecorder(FactWriter(journal, journal.run_id), reached)
         self._pace = Pace(options.speed, skip=options.skip, until=journal.reached if resume else 0)
 
     def run(self, show: Show, started: Begin) -> FinishedSession:
@@ -142,6 +144,7 @@ class _Session:
 
     def _run(self, show: Show, started: Begin) -> FinishedSession:
         prepared, recorder, journal = self._prepared, self._recorder, self._journal
+        recorder.on_fact = journal.compare
         self._record_run()
         venue = _venue(prepared, recorder, self._latch, self._options.engine)
         try:
@@ -150,8 +153,8 @@ class _Session:
             name = prepared.loaded.config.name
             heart = Heartbeat(context, journal, self._latch, datetime.now(UTC), name)
             viewer = Viewer(context, show, heart.beat)
+            recorder.on_fact = partial(self._on_fact, viewer)
             viewer.catching_up = self._is_catching_up
-            recorder.on_fact = viewer.on_fact
             viewer.passed = partial(self._after, context)
             self._log.clock = venue.assembly.pipeline.clock.timestamp_ns
             ready = perf_counter()
@@ -165,6 +168,10 @@ class _Session:
         result.seconds.update(load=ready - self._began, run=done - ready)
         result = replace(result, log=self._log.file, mode=PAPER)
         return FinishedSession(result, journal.close_run)
+
+    def _on_fact(self, viewer: Viewer, fact: Fact) -> None:
+        self._journal.compare(fact)
+        viewer.on_fact(fact)
 
     def _after(self, context: RunContext, ts: int) -> None:
         """Do after a moment (UTC ns) what a halt of then did."""

@@ -46,7 +46,7 @@ class SessionJournal:
         self._journal, self.run_id, self.started = journal, run.run_id, run.started
         self.recorded = list(recorded)
         self._due = deque(one for one in recorded if one.kind not in ASYNCHRONOUS)
-        self._known = {one.id for one in recorded if one.kind in ASYNCHRONOUS}
+        self._known = {one.id for one in recorded}
         self.reached = max((one.ts_event for one in self._due), default=0)
 
     @classmethod
@@ -74,9 +74,30 @@ class SessionJournal:
         """Return whether facts of the journal have not come again yet."""
         return bool(self._due)
 
+    def counts(self) -> dict[FactKind, int]:
+        """Return the numbers reached by facts that do not come again."""
+        kinds = (FactKind.HALT, FactKind.RESUME)
+        return {kind: sum(one.kind is kind for one in self.recorded) for kind in kinds}
+
+    def compare(self, fact: Fact) -> None:
+        """Take a fact of the session as it happens. Raises JournalError where it differs.
+
+        Call on the trading thread: what is sent next depends on whether the session catches up.
+        """
+        if not self._due or fact.kind in ASYNCHRONOUS:
+            return
+        expected = self._due.popleft()
+        if _comparable(expected) != _comparable(fact):
+            self._due.appendleft(expected)
+            raise JournalError(
+                f"{fact.id} is not what the session recorded, {expected.id}.",
+                where=f"run {self.run_id}",
+                hint="Strategies, plugins or data have changed: start a new session.",
+            )
+
     def append(self, run_id: str, facts: Sequence[Fact], *, durable: bool = True) -> None:
-        """Append facts that the run does not have. Raises JournalError where one differs."""
-        new = [fact for fact in facts if self._is_new(fact)]
+        """Append the facts that the run does not have."""
+        new = [fact for fact in facts if fact.id not in self._known]
         if new:
             self._journal.append(run_id, new, durable=durable)
 
@@ -91,23 +112,6 @@ class SessionJournal:
     def close(self) -> None:
         """Close the database. A run that is not closed can be continued."""
         self._journal.close()
-
-    def _is_new(self, fact: Fact) -> bool:
-        if fact.kind in ASYNCHRONOUS:
-            known = fact.id in self._known
-            self._known.add(fact.id)
-            return not known
-        if not self._due:
-            return True
-        expected = self._due[0]
-        if _comparable(expected) != _comparable(fact):
-            raise JournalError(
-                f"{fact.id} is not what the session recorded, {expected.id}.",
-                where=f"run {self.run_id}",
-                hint="Strategies, plugins or data have changed: start a new session.",
-            )
-        self._due.popleft()
-        return False
 
 
 def died_run(loaded: Loaded) -> OpenRun | None:

@@ -72,11 +72,11 @@ type Show = Callable[[SessionView], None]
 class Viewer:
     """Passes views of a run to `show`: at every decision, and otherwise a few times a second.
 
-    `on_fact` is the recorder's; `beat` is called with every view.
+    `on_fact` is the recorder's; `beat` is called with every view, and whether it is the last.
     """
 
     def __init__(
-        self, context: RunContext, show: Show, beat: Callable[[SessionView], None]
+        self, context: RunContext, show: Show, beat: Callable[[SessionView, bool], None]
     ) -> None:
         self._context, self._show, self._beat = context, show, beat
         self._new: list[SessionEvent] = []
@@ -96,20 +96,20 @@ class Viewer:
         self._ts = ts
         self.passed(ts)
         if self._new or now or time.monotonic() >= self._next:
-            self._show_now()
+            self._show_now(last=now)
 
     def idle(self) -> None:
         """Show the run again while it waits, if it is time to."""
         if self._ts and time.monotonic() >= self._next:
             self._show_now()
 
-    def _show_now(self) -> None:
+    def _show_now(self, *, last: bool = False) -> None:
         self._next = time.monotonic() + EVERY
         new, self._new = self._new, []
         self._last.extend(new)
         view = self._view(new)
         self._show(view)
-        self._beat(view)
+        self._beat(view, last)
 
     def _view(self, new: list[SessionEvent]) -> SessionView:
         balance, cache = self._context.balance, self._context.cache
