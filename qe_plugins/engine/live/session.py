@@ -167,7 +167,7 @@ class _Session:
             venue.dispose()
         result.seconds.update(load=ready - self._began, run=done - ready)
         result = replace(result, log=self._log.file, mode=PAPER)
-        return FinishedSession(result, journal.close_run)
+        return FinishedSession(result, journal.finish)
 
     def _on_fact(self, viewer: Viewer, fact: Fact) -> None:
         self._journal.compare(fact)
@@ -222,6 +222,7 @@ class _Session:
         """Close the run of a session that failed, with why; one that can be continued stays."""
         recorder, journal = self._recorder, self._journal
         if isinstance(error, JournalError | KeyboardInterrupt):
+            recorder.close()  # its thread must be done before the database is closed
             journal.close()
             return
         body = {"reason": f"the session ended: {in_words(error)}"}

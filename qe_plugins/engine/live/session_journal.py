@@ -109,6 +109,12 @@ class SessionJournal:
         """Close the run into the chain of runs; return its content hash."""
         return self._journal.close_run(self.run_id)
 
+    def finish(self) -> str:
+        """Close the run and the database; return the run's content hash."""
+        content = self.close_run()
+        self.close()
+        return content
+
     def close(self) -> None:
         """Close the database. A run that is not closed can be continued."""
         self._journal.close()
