@@ -56,7 +56,7 @@ def bar_of(bar_type: BarType, ts: int, close: int = 4750, length: int = MINUTE) 
 class HistoryClient(MarketDataClient):
     """Answers with `history(now)` after `streamed(now)` came by stream; `silent` never answers."""
 
-    history: ClassVar[Callable[[int], list[Bar]]]
+    history: ClassVar[Callable[[int], list[Bar]]] = staticmethod(lambda now: [])
     streamed: ClassVar[Callable[[int], list[Bar]]] = staticmethod(lambda now: [])
     later: ClassVar[Callable[[int], list[Bar]]] = staticmethod(lambda now: [])
     silent: ClassVar[bool] = False

@@ -107,9 +107,15 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], int]:
     return lambda now: now // MINUTE
 
 
-def test_a_strategy_receives_history_then_the_stream_and_counts_each_bar_once(minute):
-    HistoryClient.history = staticmethod(lambda n: closes([minute(n) + k for k in range(-5, 2)]))
-    HistoryClient.later = staticmethod(lambda n: closes([minute(n), minute(n) + 1]))
+def streams(minute: Callable[[int], int], minutes: range) -> Any:
+    """Return the method that gives the bars of some minutes from now."""
+    return staticmethod(lambda now: closes([minute(now) + each for each in minutes]))
+
+
+def test_a_strategy_receives_history_then_the_stream_and_counts_each_bar_once(monkeypatch, minute):
+    before, after = range(-5, 2), range(2)
+    monkeypatch.setattr(HistoryClient, "history", streams(minute, before))
+    monkeypatch.setattr(HistoryClient, "later", streams(minute, after))
     warm_up = WarmUp(6)
 
     strategy = run(warm_up, lambda one: one.seen[-1][0] == "stream")
