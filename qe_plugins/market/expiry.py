@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from qe_plugins.errors import DataError
 from qe_plugins.market import holidays
-from qe_plugins.market.contract_key import MONTH_LETTERS, ContractKey
-from qe_plugins.market.specs import FirstNotice, LastTrade, market
+from qe_plugins.market.contract_key import MONTH_LETTERS, ContractKey, dated_key
+from qe_plugins.market.specs import FirstNotice, LastTrade, market, markets
 
 FIRST, LAST = date(2009, 1, 1), date(2037, 12, 31)
 FRIDAY = 4
+CHICAGO, SECOND = ZoneInfo("America/Chicago"), 1_000_000_000
 DAY = timedelta(days=1)
 
 
@@ -25,6 +27,18 @@ def last_trade(key: ContractKey) -> date:
     terms = market(key.root)
     known = terms.expiries.get(key.name)
     return known.last_trade if known else LAST_TRADE[terms.last_trade](key)
+
+
+def stops_trading(symbol: str, defined: int) -> int:
+    """Return when a contract stops trading by the exchange's rules (UTC nanoseconds).
+
+    `defined` is the expiry of its definition, and is returned for an unknown root.
+    """
+    key = dated_key(symbol, datetime.fromtimestamp(defined // SECOND, CHICAGO).date())
+    if key is None or key.root not in markets().roots:
+        return defined
+    at = LAST_TRADE_TIMES[market(key.root).last_trade]
+    return int(datetime.combine(last_trade(key), at, CHICAGO).timestamp()) * SECOND
 
 
 def first_notice(key: ContractKey) -> date | None:
@@ -81,6 +95,14 @@ def _second_after_last_trade(key: ContractKey) -> date:
 def _last_of_month_before(key: ContractKey) -> date:
     return _on_or_before(date(key.year, key.month, 1) - DAY)
 
+
+LAST_TRADE_TIMES: dict[LastTrade, time] = {
+    "third_friday": time(8, 30),
+    "third_business_day_before_25th": time(13, 30),
+    "third_last_business_day": time(12, 30),
+    "seventh_business_day_before_last": time(12, 1),
+}
+"""When trading stops on the last trading day, in Chicago, by the CME's rulebook."""
 
 LAST_TRADE: dict[LastTrade, Callable[[ContractKey], date]] = {
     "third_friday": _third_friday,

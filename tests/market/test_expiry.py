@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.market.contract_key import ContractKey
-from qe_plugins.market.expiry import first_notice, last_trade, limit, listed
+from qe_plugins.market.expiry import first_notice, last_trade, limit, listed, stops_trading
 
 ROOTS = st.sampled_from(["ES", "CL", "GC", "ZN"])
 DISAGREEING: set[tuple[str, str]] = set()  # (contract, published last trade), from 2010 on
@@ -76,3 +76,22 @@ def test_contracts_are_listed_in_the_order_of_their_limits(root, start):
     assert keys == sorted(keys)
     assert limits == sorted(set(limits))
     assert limits[0] > start
+
+
+@pytest.mark.parametrize(
+    ("symbol", "defined", "stops"),
+    [
+        ("MESZ6", "2026-12-18 22:00", "2026-12-18 14:30"),  # as Interactive Brokers defines it
+        ("ESH25", "2025-03-21 13:30", "2025-03-21 13:30"),
+        ("CLF25", "2024-12-20 04:00", "2024-12-19 19:30"),
+        ("XYZH25", "2025-03-21 13:30", "2025-03-21 13:30"),
+    ],
+)
+def test_a_contract_stops_trading_when_the_exchange_says(
+    symbol: str, defined: str, stops: str
+) -> None:
+    def nanoseconds(text: str) -> int:
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return int(moment.timestamp()) * 1_000_000_000
+
+    assert stops_trading(symbol, nanoseconds(defined)) == nanoseconds(stops)

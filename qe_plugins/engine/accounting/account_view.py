@@ -25,9 +25,10 @@ from nautilus_trader.model import (
     Venue,
 )
 
-from qe_plugins.engine.accounting.holdings import ZERO, Balance
+from qe_plugins.engine.accounting.holdings import ZERO
 
 if TYPE_CHECKING:
+    from qe_plugins.engine.accounting.account_equity import AccountEquity
     from qe_plugins.engine.risk.rules import MarginCalculator
 
 FILTER = "account_id"
@@ -36,16 +37,22 @@ FILTER = "account_id"
 class SingleAccount:
     """The account as Nautilus' own `MarginAccount`, brought up to date when it is read.
 
-    `name` is the venue of the configuration, `venues` are those that contracts trade on. `engines`
-    are the venues for which the engine has an account of its own, `now` returns UTC nanoseconds.
+    `name` is the venue of the configuration, `account_id` the id at a broker; `venues` are those
+    that contracts trade on. `engines` are the venues for which the engine has an account of its
+    own, `now` returns UTC nanoseconds.
     """
 
     def __init__(
-        self, name: str, venues: Iterable[Venue], balance: Balance, margin: MarginCalculator
+        self,
+        name: str,
+        venues: Iterable[Venue],
+        balance: AccountEquity,
+        margin: MarginCalculator,
+        account_id: AccountId | None = None,
     ):
         self.balance, self._margin, self.engines = balance, margin, list(venues)
         self.venues = dict.fromkeys([Venue(name), *self.engines])
-        self.id = AccountId(f"{name}-001")
+        self.id = account_id or AccountId(f"{name}-001")
         self.ids = {self.id, *(AccountId(f"{venue}-001") for venue in self.venues)}
         self.now: Callable[[], int] = lambda: 0
         self._state: tuple[Any, ...] | None = None

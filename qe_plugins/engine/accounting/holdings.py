@@ -289,6 +289,10 @@ class Balance:
         amounts = (self._open_pnl(contract) for contract in self.open_contracts())
         return self.total() + sum((one for one in amounts if one is not None), ZERO)
 
+    def unknown(self) -> str:
+        """Return why the equity is unknown: never, since it is that of the fills."""
+        return ""
+
     def unpriced(self) -> list[Any]:
         """Return the contracts with a position and without a price."""
         return [one for one in self.open_contracts() if self._open_pnl(one) is None]

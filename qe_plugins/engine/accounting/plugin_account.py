@@ -5,13 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from warnings import deprecated
 
-from qe_plugins.engine.accounting.holdings import CENT, Balance
+from qe_plugins.engine.accounting.account_equity import AccountEquity
+from qe_plugins.engine.accounting.holdings import CENT
 
 
 class Account:
     """The account as it stands at this moment."""
 
-    def __init__(self, balance: Balance) -> None:
+    def __init__(self, balance: AccountEquity) -> None:
         self._balance = balance
 
     def equity(self) -> Decimal:

@@ -270,7 +270,7 @@ class SessionRecorder(Recorder):
     def _forget(self) -> None:
         """Drop the oldest signals and orders that nothing needs any more."""
         if len(self.signals) > 2 * KEPT:
-            kept = self.in_use() | set(list(self.signals)[-KEPT:])
+            kept = {*self.in_use(), *self._tags.values(), *list(self.signals)[-KEPT:]}
             kept |= {v.id for name in kept for v in self.consolidated.get(name, ())}
             self.signals = {n: signal for n, signal in self.signals.items() if n in kept}
             self.consolidated = {n: v for n, v in self.consolidated.items() if n in kept}

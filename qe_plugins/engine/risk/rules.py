@@ -28,11 +28,12 @@ from qe_plugins.engine.risk.order_request import (
     stop_of,
     unfinished,
 )
+from qe_plugins.market.expiry import stops_trading
 from qe_plugins.market.sessions import closed_until, delivery, next_session, trading_window
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import MarginSettings
-    from qe_plugins.engine.accounting.holdings import Balance
+    from qe_plugins.engine.accounting.account_equity import AccountEquity
     from qe_plugins.engine.contracts.terms import ContractTerms, MarginRates
     from qe_plugins.engine.hosting.exceptions import ExceptionTrap
     from qe_plugins.plugins.types import Rung
@@ -56,7 +57,8 @@ class RiskRules:
 
     Where `deny_when_closed` is set, a market order breaks a rule while the market is closed, from
     `grace` nanoseconds after the close. `flat_before` is in seconds: how long before expiry (or
-    delivery) positions must be closed; 0 lets them expire.
+    delivery) positions must be closed; 0 lets them expire. `by_exchange` takes the expiry from the
+    exchange's rules, where they are known, and not from the instrument: a broker's has another.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class RiskRules:
         flat_before: float,
         deny_when_closed: bool,
         grace: int = 0,
+        by_exchange: bool = False,
     ) -> None:
+        self._by_exchange = by_exchange
         self._cache, self._margin, self._rung, self._grace = cache, margin, rung, grace
         self._flat_before, self._deny_when_closed = int(flat_before * SECOND), deny_when_closed
         self._deadlines: dict[Any, int] = {}
@@ -94,6 +98,8 @@ class RiskRules:
         """
         if contract not in self._deadlines:
             ends: int = self._cache.instrument(contract).expiration_ns
+            if self._by_exchange:
+                ends = stops_trading(contract.symbol.value, ends)
             if self._flat_before and (delivered := delivery(contract.symbol.value, ends)):
                 ends, self._notices[contract] = delivered
             self._deadlines[contract] = ends - self._flat_before
@@ -254,7 +260,7 @@ class MarginCalculator:
         self,
         cache: Any,
         holdings: Holdings,
-        balance: Balance,
+        balance: AccountEquity,
         terms: Mapping[str, ContractTerms],
         settings: MarginSettings,
     ) -> None:
@@ -267,6 +273,8 @@ class MarginCalculator:
 
     def violation(self, order: Any, contracts: Decimal, context: OrderContext, ts: int) -> str:
         """Return why equity does not cover `contracts` more of an order; empty where it does."""
+        if unknown := self._balance.unknown():
+            return f"the equity is unknown, so no new risk is taken: {unknown}"
         nets = net_by_contract(context.positions)
         working = [(one, leaves_of(one)) for one in context.others(order)]
         before, contract = exposures(nets, working), order.instrument_id

@@ -52,12 +52,14 @@ def assemble(
     recorder: Recorder | None = None,
     *,
     latch: HaltLatch | None = None,
+    account_id: Any = None,
     connect: Connect | None = None,
 ) -> Assembly:
     """Add the signal pipeline, the VetoAlgorithm and the configured components to an engine.
 
     Components receive bars in this order: the pipeline, then those of the configuration. With a
-    `SessionRecorder` the run is a session, which has a halt `latch`. Raises ConfigError with the
+    `SessionRecorder` the run is a session, which has a halt `latch`; `account_id` is its account at
+    a broker, None where the fills are its account. Raises ConfigError with the
     place where a component cannot be constructed.
     """
     context = RunContext(
@@ -71,6 +73,7 @@ def assemble(
         venues={InstrumentId.from_str(name).venue for name in prepared.available_data.instruments},
         features=prepared.features.feed(prepared.tape) if prepared.features else None,
         triggered=frozenset(prepared.features.triggers) if prepared.features else frozenset(),
+        account_id=account_id,
     )
     context.fronts = prepared.fronts
     pipeline = _add_components(engine, context, prepared, connect)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import BarType
 
+from qe_plugins.engine.accounting.account_equity import AccountEquity, BrokerEquity
 from qe_plugins.engine.accounting.account_view import CacheView, PortfolioView, SingleAccount
 from qe_plugins.engine.accounting.booking import TradeBooker
 from qe_plugins.engine.accounting.holdings import Balance, Holdings, starting_balance
@@ -83,7 +84,8 @@ class RunContext:
     """One run's plugins, rules, gate, accounting and recorder. For the trading thread only.
 
     A run whose recorder commits is a session, any other a backtest. `venues` are those that
-    contracts trade on: a session's engine has no instruments before it is connected. A session has
+    contracts trade on: a session's engine has no instruments before it is connected. `account_id`
+    is the account at a broker whose balance is the equity, by default the fills are. A session has
     a halt `latch`. `strategies` are the hosted ones, in the order of the configuration.
     A replayed session calls `flush` itself, without `timed_flush`: its clock is the data's.
     `needs_bars` says that the signal pipeline receives every bar: a session records them.
@@ -105,6 +107,7 @@ class RunContext:
         venues: Iterable[Any] = (),
         features: FeatureFeed | None = None,
         triggered: frozenset[str] = frozenset(),
+        account_id: Any = None,
     ) -> None:
         self.cache: Any = engine.cache
         self.balance = Balance(
@@ -138,20 +141,25 @@ class RunContext:
             )
         self.desk = Desk(self)
         self.terms = terms
+        self.equity: AccountEquity = self.balance
+        if account_id is not None:
+            self.equity = BrokerEquity(
+                self.cache, account_id, self.balance, lambda: self.single_account.now()
+            )
         self.holdings = Holdings(
             self.cache,
             lambda: [one.strategy_id for one in self.strategies],
             in_session=self.in_session,
         )
         self.margin = margin = MarginCalculator(
-            self.cache, self.holdings, self.balance, terms, config.margin
+            self.cache, self.holdings, self.equity, terms, config.margin
         )
         self.single_account = SingleAccount(
-            config.nautilus.venue.name, sorted(venues, key=str), self.balance, margin
+            config.nautilus.venue.name, sorted(venues, key=str), self.equity, margin, account_id
         )
         self.cache_view = CacheView(self.cache, self.single_account)
         self.portfolio = PortfolioView(engine.portfolio, self.single_account)
-        self.rules = _rules(self.cache, config, margin, self.exception_trap)
+        self.rules = _rules(self.cache, config, margin, self.exception_trap, self.in_session)
         self.liquidator = Liquidator(
             self.cache,
             self.holdings,
@@ -162,7 +170,7 @@ class RunContext:
             lambda posture: self.gate.set_posture(posture),
             self.in_session,
         )
-        self.account = Account(self.balance)
+        self.account = Account(self.equity)
         self.history = History(self.cache)
         self.features, self.triggered = RunFeatures(features), triggered
         self.instruments = Instruments(self.cache)
@@ -219,6 +227,7 @@ class RunContext:
 
     def flush(self) -> None:
         """Have a session's facts written soon. Call about once a second, and as it ends."""
+        self.equity.unknown()  # reads a broker's newest figure
         recorder = self.session_recorder
         recorder.observed(self.observers.take())
         recorder.flush()
@@ -264,7 +273,9 @@ class RunContext:
         )
 
 
-def _rules(cache: Any, config: Config, margin: MarginCalculator, trap: ExceptionTrap) -> RiskRules:
+def _rules(
+    cache: Any, config: Config, margin: MarginCalculator, trap: ExceptionTrap, in_session: bool
+) -> RiskRules:
     """Return the rules of a run."""
     length = BarType.from_str(f"ES.XCME-{config.data.bars}-EXTERNAL").spec.timedelta
     grace = 0 if config.session.when_closed == "refuse" else int(length.total_seconds() * SECOND)
@@ -278,6 +289,7 @@ def _rules(cache: Any, config: Config, margin: MarginCalculator, trap: Exception
         flat_before=flat_before,
         deny_when_closed=deny_when_closed,
         grace=grace,
+        by_exchange=in_session,
     )
 
 

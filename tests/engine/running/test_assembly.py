@@ -38,6 +38,7 @@ def test_the_quickstarts_desk_is_built_by_the_same_code_on_both_engines(
     assert backtest == live == {"SignalFollower", "OpeningRange"}
     assert session.context.plugins.names == hooks
     node.dispose()
+    del node, session
     gc.collect()
 
 
@@ -49,6 +50,8 @@ def test_a_sessions_strategies_have_the_ids_of_their_names(quickstart: PreparedR
         "OpeningRange-opening_range",
     ]
     node.dispose()
+    del node, context
+    gc.collect()
 
 
 def test_a_backtests_strategies_keep_the_numbers_of_nautilus(quickstart: PreparedRun) -> None:

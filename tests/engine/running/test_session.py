@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -71,10 +72,14 @@ class Desk:
             node.add_strategy(hand)
             object.__setattr__(made, "hand", hand)
         handle = node.handle()
-        run_node(node)
-        recorder.close()
-        made.context.observers.close()
-        node.dispose()
+        try:
+            run_node(node)
+        finally:
+            recorder.close()
+            made.context.observers.close()
+            node.dispose()
+            del node
+            gc.collect()  # a thread may have one node at a time
         if errors:
             raise errors[0]
         made.context.exception_trap.reraise()
