@@ -218,6 +218,8 @@ class DeadlineCaller(HookCaller):
             return super().call_quietly(given, beyond)
         results: list[HookResult] = []
         for one in self.implementations:
+            if not one.active:
+                continue
             one.check(given)
             began = perf_counter()
             value, error = self._deadlines.run(one, given)
