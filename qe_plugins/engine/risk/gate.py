@@ -77,7 +77,9 @@ class OrderGate:
         self._veto_order = plugins.caller("veto_order")
         self._recorder, self._timeout = recorder, timeout
         self._instruments, self._features = instruments, features
-        self._constant = {"rung": rung, "account": account, "history": history}
+        self._constant: dict[str, Any] = {"rung": rung, "account": account, "history": history}
+        if features is not None:
+            self._constant["features"] = features.of("")
         self._arguments: dict[int, dict[str, Any]] = {}
         self.posture = posture
 
@@ -98,7 +100,7 @@ class OrderGate:
             given = self._arguments.get(id(component)) or self._arguments_for(component)
             given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
-            if self._features is not None:
+            if self._features is not None and self._features.active:
                 given["features"] = self._features.of(request.instrument_id)
             for answer in self._veto_order.call_quietly(given, self._timeout):
                 if answer.error is not None:
