@@ -29,6 +29,8 @@ ELSEWHERE = {
     "uv run qe data verify": "needs bought data: tests/data/databento",
     "uv run qe data rolls ES": "needs bought data: tests/data/databento",
     "uv run qe backtest configs/backtest/es_hold.yaml": "needs bought data",
+    "uv run qe paper": "at a pace: tests/cli/test_paper.py",
+    "uv run qe halt": "the commands after it would be refused: tests/cli/test_halt.py",
     "uv sync --extra temporal": "installs",
     "uv run temporal": "a server: tests/fleet/temporal",
     "uv run qe fleet worker": "needs a server: tests/fleet/temporal",

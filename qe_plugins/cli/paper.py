@@ -73,6 +73,9 @@ class Speed(click.ParamType[float | str]):
     metavar="KEY=VALUE",
     help="Override a value of the file, such as rung.risk=25. Repeatable.",
 )
+@click.option(
+    "--triggers", is_flag=True, help="Let losses, rejected orders and an expired posture halt it."
+)
 @click.option("--resume", metavar="RUN", help="Continue a session that died: its id, or `last`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
 @click.option(
@@ -91,6 +94,7 @@ def paper(
     skip: bool,
     engine: str | None,
     overrides: tuple[str, ...],
+    triggers: bool,
     resume: str | None,
     as_json: bool,
     out: Path | None,
@@ -125,7 +129,7 @@ def paper(
             screen.begin(started)
             stops.append(pace)
 
-        options = SessionOptions(factor, skip, chosen, level, resumed)
+        options = SessionOptions(factor, skip, chosen, level, resumed, triggers)
         finished = run_session(loaded, options, show=screen.show, started=begin)
         with run_folder.draft(finished.result, loaded.resolved, out) as publish:
             run_dir = publish(finished.close_run())

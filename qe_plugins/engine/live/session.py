@@ -52,7 +52,8 @@ class SessionOptions:
     """How a session runs: `speed` times real time (None: without waiting), `skip` holes, `log`.
 
     `engine` is `node`, a live node whose process must be able to set its clock, or `stream`, a
-    backtest engine. `resume` is the open run of a session that died.
+    backtest engine. `resume` is the open run of a session that died. With `triggers` those of the
+    halt that judge trading may halt it.
     """
 
     speed: float | None = 60.0
@@ -60,6 +61,7 @@ class SessionOptions:
     engine: Engine = "stream"
     log: str | None = None
     resume: OpenRun | None = None
+    triggers: bool = False
 
     @property
     def words(self) -> str:
@@ -116,13 +118,13 @@ class _Session:
 
     def __init__(self, loaded: Loaded, options: SessionOptions, run_log: RunLog) -> None:
         self._loaded, self._options, self._log = loaded, options, run_log
-        self._began = perf_counter()
+        self._began, self._now = perf_counter(), datetime.now(UTC)
         self._prepared = prepare(loaded)
         _check(self._prepared, options.engine)
         resume, name = options.resume, loaded.config.name
         if resume is None:
-            at = datetime.now(UTC)
-            self._journal = SessionJournal.begin(run_id_of(at, f"{name}-{PAPER}"), name, at)
+            run_id = run_id_of(self._now, f"{name}-{PAPER}")
+            self._journal = SessionJournal.begin(run_id, name, self._now)
         else:
             self._journal = SessionJournal.continued(resume, loaded)
         journal = self._journal
@@ -150,10 +152,17 @@ class _Session:
         try:
             context = venue.context
             context.timed_flush = False
-            name = prepared.loaded.config.name
-            heart = Heartbeat(context, journal, self._latch, datetime.now(UTC), name)
+            heart = Heartbeat(
+                context,
+                journal,
+                self._latch,
+                self._now,
+                self._loaded,
+                prepared.tape.bar_types,
+                triggers=self._options.triggers,
+            )
             viewer = Viewer(context, show, heart.beat)
-            recorder.on_fact = partial(self._on_fact, viewer)
+            recorder.on_fact = partial(self._on_fact, viewer, heart)
             viewer.catching_up = self._is_catching_up
             viewer.passed = partial(self._after, context)
             self._log.clock = venue.assembly.pipeline.clock.timestamp_ns
@@ -169,8 +178,9 @@ class _Session:
         result = replace(result, log=self._log.file, mode=PAPER)
         return FinishedSession(result, journal.finish)
 
-    def _on_fact(self, viewer: Viewer, fact: Fact) -> None:
+    def _on_fact(self, viewer: Viewer, heart: Heartbeat, fact: Fact) -> None:
         self._journal.compare(fact)
+        heart.on_fact(fact)
         viewer.on_fact(fact)
 
     def _after(self, context: RunContext, ts: int) -> None:
@@ -207,10 +217,12 @@ class _Session:
         recorder.flush()
         if error := recorder.close():
             raise JournalError(error, where=f"run {self._journal.run_id}")
+        facts = self._journal.facts()
         if not venue.complete:
-            tape = seen_until(tape, venue.last)
+            bars = sum(one.kind is FactKind.SNAPSHOT for one in facts)
+            tape = seen_until(tape, venue.last, bars)
         multipliers = {str(one.id): decimal(one.multiplier) for one in tape.contracts}
-        read, orders = read_run(self._journal.facts(), multipliers)
+        read, orders = read_run(facts, multipliers)
         run_id, started = self._journal.run_id, self._journal.started
         result = result_of(self._loaded, tape, context, read, orders, run_id, started)
         note = f"A paper session ({self._options.engine}): {tape.label}, {self._options.words}."
@@ -249,7 +261,8 @@ def _venue(
     return make(prepared, recorder, latch)
 
 
-def seen_until(tape: Tape, last: int) -> Tape:
-    """Return the tape as far as a session has seen it: until `last` (UTC nanoseconds)."""
+def seen_until(tape: Tape, last: int, bars: int) -> Tape:
+    """Return the tape as far as a session has seen it: `bars` until `last` (UTC nanoseconds)."""
     since, until = tape.asked
-    return msgspec.structs.replace(tape, end=last, asked=(since, min(until, last + 1)))
+    asked = (since, min(until, last + 1))
+    return msgspec.structs.replace(tape, end=last, asked=asked, bars=bars, records=bars)
