@@ -212,6 +212,7 @@ class Controls:
     def roll_back_order_ids(self) -> None:
         """Begin again at order id 1, as after a reset of the order id sequence."""
         self._gateway.next_order_id = 1
+        self._gateway.mark_changed()
 
     def heal(self) -> None:
         """End all faults, without notices."""

@@ -71,6 +71,7 @@ class Gateway:
         self.sessions: list[ClientSession] = []
         self.faults = Faults()
         self.failures: list[str] = []
+        self._has_changed = True
         self.ledger = GatewayLedger(settings.ledger)
         self.hours = GatewayHours(always=settings.hours == "always")
         now = clock.now()
@@ -145,6 +146,7 @@ class Gateway:
                 session.release()
         traded = self.market.step(now)
         self.trade(publish=traded)
+        self.save()
 
     def trade(self, *, publish: bool = True) -> None:
         """Fill what the current prices fill, and publish them."""
@@ -160,9 +162,14 @@ class Gateway:
         return self.market.quote(future).last
 
     def save(self) -> None:
-        """Write the state that survives a restart."""
-        if self.settings.state:
+        """Write the state that survives a restart, if it has changed."""
+        if self.settings.state and self._has_changed:
             state.save(self, self.settings.state)
+        self._has_changed = False
+
+    def mark_changed(self) -> None:
+        """Have the state written with the next tick."""
+        self._has_changed = True
 
     def started(self) -> list[ClientSession]:
         """Return the clients that have started their API."""
@@ -218,7 +225,7 @@ class Gateway:
 
         if not order.hidden:
             self._when_connected(tell)
-        self.save()
+        self._has_changed = True
 
     def noticed(self, order: GatewayOrder, code: int, text: str) -> None:
         """Send a notice about an order."""
@@ -242,7 +249,7 @@ class Gateway:
         if not execution.lost:
             self._when_connected(tell)
         self._when_connected(lambda: self._publish_positions(order.con_id))
-        self.save()
+        self._has_changed = True
 
     def reconnect(self) -> None:
         """Be connected to IB again, and send what clients have missed."""

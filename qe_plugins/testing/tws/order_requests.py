@@ -61,13 +61,13 @@ def place_order(gateway: Gateway, session: ClientSession, body: Body) -> None:
         _modify(gateway, known, fields)
     else:
         if known is not None:
-            gateway.book.orders.remove(known)
+            gateway.book.forget(known)
         gateway.book.add(order, now)
         if gateway.book.delay:
             gateway.timetable.after(gateway.book.delay, gateway.trade)
     for notice in gateway.faults.take_notices("after"):
         session.error(notice.code, notice.text, order_id)
-    gateway.save()
+    gateway.mark_changed()
 
 
 def cancel_order(gateway: Gateway, session: ClientSession, body: Body) -> None:
@@ -81,7 +81,7 @@ def cancel_order(gateway: Gateway, session: ClientSession, body: Body) -> None:
         text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: "
         session.error(10148, text + f"{order.status}.", order_id)
     elif not order.transmitted:
-        gateway.book.orders.remove(order)
+        gateway.book.forget(order)
         session.error(202, "Order Canceled - reason:", order_id)
     else:
         gateway.book.cancel(order, gateway.now())
@@ -160,7 +160,7 @@ def next_id(gateway: Gateway, session: ClientSession, body: Body) -> None:
 def _modify(gateway: Gateway, order: GatewayOrder, fields: Body) -> None:
     if gateway.faults.incarnations:
         old = msgspec.structs.replace(order, fields=copy.deepcopy(order.fields), hidden=True)
-        gateway.book.orders.insert(gateway.book.orders.index(order), old)
+        gateway.book.keep_incarnation(old)
         order.perm_id = gateway.new_perm_id()
     gateway.book.modify(order, fields, gateway.now())
 

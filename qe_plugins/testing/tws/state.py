@@ -64,6 +64,6 @@ def load(gateway: Gateway, path: Path) -> None:
     account = gateway.account
     account.cash, account.realized = state.cash, state.realized
     account.positions, account.executions = state.positions, state.executions
-    gateway.book.orders = state.orders
+    gateway.book.restore(state.orders)
     gateway.next_order_id, gateway.next_perm_id = state.next_order_id, state.next_perm_id
     gateway.market.restart_at(state.ticks)

@@ -7,6 +7,7 @@ from typing import Any
 
 from qe_plugins.testing.tws import Gateway, GatewaySettings, SteppedClock, StillPrice
 from qe_plugins.testing.tws.sessions import ClientSession
+from qe_plugins.testing.tws.wire import messages, text_answers
 
 MES = {"symbol": "MES", "secType": "FUT", "exchange": "CME", "localSymbol": "MESZ6"}
 TUESDAY = datetime(2026, 12, 1, 15, 0, tzinfo=UTC).timestamp()
@@ -93,6 +94,10 @@ class PlainClient:
         return found[-1]["status"] if found else ""
 
     def _keep(self, name: str, body: dict[str, Any]) -> None:
+        """Keep a message, if both dialects can write it."""
+        assert messages.encode(name, body)
+        for version in (157, 178):
+            text_answers.write(name, body, version)
         self.messages.append((name, body))
 
     def _hang_up(self) -> None:

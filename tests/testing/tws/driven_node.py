@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -109,6 +110,14 @@ class DrivenNode:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def hang(self) -> None:
+        """Stop the process from running, its sockets open."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let a hung process run again."""
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End the process at once."""

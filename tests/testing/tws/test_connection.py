@@ -359,8 +359,10 @@ def test_margin_can_be_zero(client, control):
 
 def test_orders_positions_executions_and_ids_survive_a_restart(tmp_path: Path):
     state = tmp_path / "tws.json"
-    client = PlainClient(SteppedGateway(state=state))
+    before = SteppedGateway(state=state)
+    client = PlainClient(before)
     client.bracket(6490, 6515)
+    before.pass_time(0.25)
 
     gateway = SteppedGateway(state=state)
     again = PlainClient(gateway)

@@ -70,7 +70,7 @@ def test_contract_details_quotes_and_bars_are_read(tws):
         bars = await client.reqHistoricalDataAsync(
             details.contract, "", "600 S", "1 min", "TRADES", False, formatDate=2
         )
-        assert len(bars) == 11
+        assert len(bars) in (10, 11)  # ten whole minutes, and a part of one that traded
 
     run(tws, script)
 
@@ -86,6 +86,56 @@ def test_an_order_is_placed_filled_and_seen_in_position_and_executions(tws):
         await until(client, lambda: [one.position for one in client.positions()] == [1])
         fills = await client.reqExecutionsAsync()
         assert [one.execution.permId for one in fills] == [trade.order.permId]
+
+    run(tws, script)
+
+
+@pytest.mark.parametrize("version", [157, 158, 160, 163, 166, 169, 176, 177])
+def test_older_clients_read_the_same(tws, version, monkeypatch):
+    monkeypatch.setattr(ib_async.Client, "MaxClientVersion", version)
+
+    async def script(client):
+        assert client.client.serverVersion() == version
+        wanted = ib_async.Future(localSymbol=symbol(tws), exchange="CME", currency="USD")
+        (contract,) = await client.qualifyContractsAsync(wanted)
+        entry = client.placeOrder(contract, ib_async.MarketOrder("BUY", 1))
+        stop = ib_async.StopOrder("SELL", 1, 6400.25, tif="GTC", outsideRth=True, ocaType=2)
+        resting = client.placeOrder(contract, stop)
+        await until(client, entry.isDone)
+        await until(client, lambda: resting.orderStatus.status == "PreSubmitted")
+        (listed,) = await client.reqAllOpenOrdersAsync()
+        order = listed.order
+        assert (order.auxPrice, order.outsideRth, order.ocaType) == (6400.25, True, 2)
+        assert len(await client.reqCompletedOrdersAsync(False)) == 1
+
+    run(tws, script)
+
+
+def test_a_question_about_margin_places_nothing(tws):
+    async def script(client):
+        wanted = ib_async.Future(localSymbol=symbol(tws), exchange="CME", currency="USD")
+        (contract,) = await client.qualifyContractsAsync(wanted)
+        state = await client.whatIfOrderAsync(contract, ib_async.MarketOrder("BUY", 1))
+        assert float(state.initMarginChange) == 2640
+
+    run(tws, script)
+
+    assert (tws.control.orders(), tws.control.net(symbol(tws))) == ([], 0)
+
+
+def test_a_bracket_of_ib_async_trades(tws):
+    async def script(client):
+        wanted = ib_async.Future(localSymbol=symbol(tws), exchange="CME", currency="USD")
+        (contract,) = await client.qualifyContractsAsync(wanted)
+        trades = [
+            client.placeOrder(contract, one)
+            for one in client.bracketOrder("BUY", 1, 6510.0, 6515.0, 6490.0)
+        ]
+        await until(client, lambda: trades[0].orderStatus.status == "Filled")
+        await until(client, lambda: trades[2].orderStatus.status == "PreSubmitted")
+        await asyncio.get_running_loop().run_in_executor(None, tws.control.move, 6515.25)
+        await until(client, lambda: trades[1].orderStatus.status == "Filled")
+        await until(client, lambda: trades[2].orderStatus.status == "Cancelled")
 
     run(tws, script)
 

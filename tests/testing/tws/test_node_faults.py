@@ -5,9 +5,11 @@ A change of any of these after an update of Nautilus is news: read why before yo
 
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import product
 
+import ib_async
 import pytest
 
 from qe_plugins.testing.tws import RandomWalk, SimulatedTws
@@ -316,6 +318,32 @@ def test_an_order_is_modified_and_cancelled(tws):
         node.do("cancel", role=TARGET)
         node.wait("canceled", role=TARGET)
         assert [one["type"] for one in tws.control.open_orders()] == ["STP"]
+
+
+def test_another_client_flattens_while_the_node_hangs(tws):
+    async def flatten() -> float:
+        client = await ib_async.IB().connectAsync("127.0.0.1", tws.port, 31)
+        began = time.monotonic()
+        client.reqGlobalCancel()
+        while await client.reqAllOpenOrdersAsync():
+            await asyncio.sleep(0)
+        (held,) = await client.reqPositionsAsync()
+        held.contract.exchange = "CME"
+        client.placeOrder(held.contract, ib_async.MarketOrder("SELL", held.position))
+        while [one for one in await client.reqPositionsAsync() if one.position]:
+            await asyncio.sleep(0)
+        client.disconnect()
+        return time.monotonic() - began
+
+    with DrivenNode(tws.port) as node:
+        enter(node)
+        node.hang()
+        seconds = asyncio.run(flatten())
+        assert (tws.control.net(), tws.control.open_orders(), seconds < 2) == (0, [], True)
+        node.wake()
+        for role in (STOP, TARGET):
+            node.wait("canceled", role=role)
+        node.settle(lambda now: now["net"] == 0, 40)
 
 
 def test_partial_fills_are_counted(tws):

@@ -100,9 +100,9 @@ class GatewayAccount:
         realized = self._change(future, quantity if order.is_buy else -quantity, price)
         if realized is not None:
             self.realized += realized
-        number = sum(one.perm_id == order.perm_id for one in self.executions) + 1
+        order.fills += 1
         execution = GatewayExecution(
-            exec_id=f"0000e0d5.{order.perm_id:08x}.{number:02d}.01",
+            exec_id=f"0000e0d5.{order.perm_id:08x}.{order.fills:02d}.01",
             con_id=order.con_id,
             order_id=order.order_id,
             client_id=order.client_id,

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from qe_plugins.testing.tws.exchange.futures import FutureListing
 from qe_plugins.testing.tws.exchange.hours import GatewayHours, trading_date
-from qe_plugins.testing.tws.exchange.orders import STOPS, TYPES, GatewayOrder
+from qe_plugins.testing.tws.exchange.orders import ENDED, STOPS, TYPES, GatewayOrder
 from qe_plugins.testing.tws.exchange.prices import GatewayQuote, Market, is_on_tick
 
 MOST_ACTIVE = 20
@@ -37,22 +37,39 @@ class OrderBook:
         self, futures: FutureListing, market: Market, hours: GatewayHours, reports: OrderReports
     ) -> None:
         self.orders: list[GatewayOrder] = []
+        self._live: list[GatewayOrder] = []
+        self._newest: dict[tuple[int, int], GatewayOrder] = {}
         self.hold_fills = False
         self.most_per_fill = 0
         self.delay = 0.0
         self._futures, self._market, self._hours = futures, market, hours
         self._reports = reports
 
+    def restore(self, orders: list[GatewayOrder]) -> None:
+        """Continue with the orders of before a restart."""
+        self.orders, self._live, self._newest = [], [], {}
+        for order in orders:
+            self._keep(order)
+
     def open_orders(self) -> list[GatewayOrder]:
         """Return the orders that work or wait to."""
-        return [one for one in self.orders if one.is_open]
+        self._live = [one for one in self._live if one.status not in ENDED]
+        return [one for one in self._live if one.transmitted]
 
     def find(self, client_id: int, order_id: int) -> GatewayOrder | None:
         """Return a client's newest order of this id."""
-        for order in reversed(self.orders):
-            if (order.client_id, order.order_id) == (client_id, order_id):
-                return order
-        return None
+        return self._newest.get((client_id, order_id))
+
+    def forget(self, order: GatewayOrder) -> None:
+        """Drop an order that was never transmitted."""
+        self.orders.remove(order)
+        self._live.remove(order)
+        del self._newest[order.client_id, order.order_id]
+
+    def keep_incarnation(self, order: GatewayOrder) -> None:
+        """Let an older state of an order live on; `find` returns the newer one still."""
+        self.orders.append(order)
+        self._live.append(order)
 
     def refusal(self, order: GatewayOrder) -> tuple[int, str] | None:
         """Return the code and text with which IB rejects `order`, or None."""
@@ -82,7 +99,7 @@ class OrderBook:
 
     def add(self, order: GatewayOrder, now: float) -> None:
         """Take an order that is not refused, and transmit its family if it says so."""
-        self.orders.append(order)
+        self._keep(order)
         if not order.fields.get("transmit", True):
             return
         family = [one for one in self._family(order) if not one.transmitted]
@@ -130,6 +147,12 @@ class OrderBook:
         for order in self.open_orders():
             if order.is_day_order and trading_date(order.placed) < today:
                 self.cancel(order, now, "expired")
+
+    def _keep(self, order: GatewayOrder) -> None:
+        self.orders.append(order)
+        if order.status not in ENDED:
+            self._live.append(order)
+        self._newest[order.client_id, order.order_id] = order
 
     def _activate(self, order: GatewayOrder, now: float) -> None:
         parent = self._parent(order)
@@ -214,8 +237,8 @@ class OrderBook:
 
     def _one_cancels(self, order: GatewayOrder) -> Iterator[GatewayOrder]:
         """Yield the open orders that a fill of `order` reduces or ends."""
-        for other in self.orders:
-            if other is order or not other.is_open or other.con_id != order.con_id:
+        for other in self.open_orders():
+            if other is order or other.con_id != order.con_id:
                 continue
             if order.order_id and (other.client_id, other.order_id) == (
                 order.client_id,
@@ -237,8 +260,8 @@ class OrderBook:
             return []
         return [
             one
-            for one in self.orders
-            if one.client_id == order.client_id and one.parent_id == order.order_id and one.is_open
+            for one in self.open_orders()
+            if one.client_id == order.client_id and one.parent_id == order.order_id
         ]
 
     def _family(self, order: GatewayOrder) -> list[GatewayOrder]:
@@ -246,7 +269,7 @@ class OrderBook:
         head = order.parent_id or order.order_id
         return [
             one
-            for one in self.orders
+            for one in self._live
             if one.client_id == order.client_id
             and (one is order or (head and head in (one.order_id, one.parent_id)))
         ]

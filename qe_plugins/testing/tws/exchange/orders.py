@@ -39,6 +39,7 @@ class GatewayOrder(msgspec.Struct):
     completed: float = 0.0
     reason: str = ""
     warning: str = ""
+    fills: int = 0
 
     @property
     def is_buy(self) -> bool:
