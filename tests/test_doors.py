@@ -23,6 +23,8 @@ DOORS = {
     "anthropic": {"llm/providers/anthropic.py"},
     "temporalio": {"fleet/temporal"},
     "numba": {"features"},
+    "talib": {"features"},
+    "pandas_ta_classic": {"features"},
     "nats": {"fleet/messaging/jetstream.py"},
     "ibapi": {"testing/tws/wire"},
     "ib_async": {"engine/live", "cli/watch"},

@@ -1,4 +1,4 @@
-"""`qe new`: write the draft of an agent or a strategy with its test."""
+"""`qe new`: write the draft of an agent, a strategy or a feature with its test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGE_DOCSTRINGS = {
 
 @click.group()
 def new() -> None:
-    """Write the draft of an agent or a strategy.
+    """Write the draft of an agent, a strategy or a feature.
 
     Each comes with a passing test and YAML to paste.
     """
@@ -49,6 +49,14 @@ def agent(name: str, role: str) -> None:
 def strategy(name: str) -> None:
     """Write strategies/NAME.py, a strategy, and its test."""
     _write_draft("strategy", "strategies", name)
+
+
+@new.command()
+@click.argument("name")
+def feature(name: str) -> None:
+    """Write agents/feature_NAME.py, a plugin with a family of features, and its three tests."""
+    scaffold.check_name(name)
+    _write_draft("feature", "agents", name if name.startswith("feature_") else f"feature_{name}")
 
 
 def _write_draft(kind: str, package: str, module: str) -> None:

@@ -114,11 +114,13 @@ def check(
     return found
 
 
-def check_family(name: str, family: Family, bars: Bars) -> list[BrokenInvariance]:
+def check_family(
+    name: str, family: Family, bars: Bars, moments: int = MOMENTS
+) -> list[BrokenInvariance]:
     """Return how a registered family's function breaks prefix, start or poison on bars."""
     if (count := len(bars)) <= family.lookback:
         return []
-    at = np.unique(np.linspace(family.lookback, count - 1, MOMENTS).astype(int)).tolist()
+    at = np.unique(np.linspace(family.lookback, count - 1, moments).astype(int)).tolist()
     poisoned = CheckTape({"x": bars}, []).poisoned(int(bars.ts_event[at[len(at) // 2]])).bars["x"]
     half = at[: len(at) // 2 + 1]
     # shorter ones first: a cache that was filled by the whole would give its future to them

@@ -8,6 +8,7 @@ qe_trade      build a closed trade: `qe_trade(pnl="-12.50")`
 qe_account    build an account: `qe_account(100_000)`
 qe_history    build a history of bars, oldest first: `qe_history(qe_bar(4750), qe_bar(4751))`
 qe_features   build features: `qe_features({"1m.velocity.30": 2.5})`
+qe_walk       build bars of a random walk as columns: `qe_walk(600, seed=3)`
 qe_plugins    activate plugins: `qe_plugins(Mine()).call("veto_order", order=qe_order())`
 qe_tws        a simulated TWS that real clients connect to: `qe_tws.port`, `qe_tws.control`
 
@@ -27,7 +28,7 @@ from qe_plugins.errors import PluginError
 from qe_plugins.testing.market import qe_bar, qe_contract
 from qe_plugins.testing.plugins import qe_plugins
 from qe_plugins.testing.records import qe_order, qe_signal, qe_trade
-from qe_plugins.testing.views import qe_account, qe_features, qe_history
+from qe_plugins.testing.views import qe_account, qe_features, qe_history, qe_walk
 
 if TYPE_CHECKING:
     from qe_plugins.testing.tws import SimulatedTws
@@ -43,6 +44,7 @@ __all__ = [
     "qe_signal",
     "qe_trade",
     "qe_tws",
+    "qe_walk",
 ]
 
 

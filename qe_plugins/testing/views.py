@@ -78,6 +78,33 @@ def qe_features() -> Callable[[Mapping[str, float]], FixedFeatures]:
 
 
 @pytest.fixture
+def qe_walk() -> Callable[..., Bars]:
+    """Return a function that builds one-minute bars of a random walk: `qe_walk(600, seed=3)`."""
+    return random_walk
+
+
+def random_walk(count: int, seed: int = 1) -> Bars:
+    """Return one-minute bars of MES that follow a random walk on its ticks."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    close = 4750 + 0.25 * np.cumsum(random.integers(-4, 5, count))
+    open_ = np.concatenate([close[:1], close[:-1]])
+    reach = 0.25 * random.integers(0, 5, (2, count))
+    stamps = 1_704_294_000_000_000_000 + 60_000_000_000 * np.arange(1, count + 1, dtype=np.int64)
+    columns = {
+        "ts_event": stamps,
+        "ts_init": stamps,
+        "open": open_,
+        "high": np.maximum(open_, close) + reach[0],
+        "low": np.minimum(open_, close) - reach[1],
+        "close": close,
+        "volume": random.integers(1, 500, count).astype(np.float64),
+    }
+    return Bars("MESH24.XCME-1-MINUTE-LAST-EXTERNAL", columns)
+
+
+@pytest.fixture
 def qe_account() -> Callable[..., FixedAccount]:
     """Return a function that builds an account from its equity: `qe_account(100_000)`."""
     return FixedAccount

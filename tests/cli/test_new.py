@@ -72,6 +72,16 @@ def test_a_strategy_has_its_own_name(folder):
     assert (folder / "tests/strategies/test_morning_range.py").is_file()
 
 
+def test_a_feature_is_a_plugin_with_three_tests(folder):
+    new("feature", "squeeze")
+
+    assert files(folder)[1:] == [
+        "agents/feature_squeeze.py",
+        "tests/agents/test_feature_squeeze.py",
+    ]
+    assert (folder / files(folder)[2]).read_text().count("def test_") == 3
+
+
 def test_what_was_written_is_said_with_the_yaml_to_paste():
     said = new("agent", "calm", "--role", "GUARDIAN").output
 
@@ -154,7 +164,7 @@ def test_an_unknown_role_is_refused():
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project of everything that `qe new` can write, with short names and with long."""
     root = tmp_path_factory.mktemp("project")
-    for kind in (*map(str.lower, ROLES), "strategy"):
+    for kind in (*map(str.lower, ROLES), "strategy", "feature"):
         package = "strategies" if kind == "strategy" else "agents"
         for module in (f"{kind}_x", f"{kind}_{LONG}"[: scaffold.LONGEST].rstrip("_")):
             written, _ = scaffold.render(kind, package, module)
@@ -184,6 +194,7 @@ def test_what_is_written_is_typed(project):
 
 def test_the_yaml_to_paste_is_accepted(project):
     pasted = [scaffold.render(role.lower(), "agents", f"{role.lower()}_x")[1] for role in ROLES]
+    pasted.append(scaffold.render("feature", "agents", "feature_x")[1])
     plugins = "".join(yaml.partition("\n")[2] for yaml in pasted)
     _, strategy = scaffold.render("strategy", "strategies", "strategy_x")
     (project / "run.yaml").write_text(f"{RUN}{strategy}plugins:\n{plugins}")
