@@ -129,7 +129,9 @@ def paper(
             screen.begin(started)
             stops.append(pace)
 
-        options = SessionOptions(factor, skip, chosen, level, resumed, triggers)
+        options = SessionOptions(
+            factor, skip, chosen, level, resumed, triggers, None if engine else streams_because
+        )
         finished = run_session(loaded, options, show=screen.show, started=begin)
         with run_folder.draft(finished.result, loaded.resolved, out) as publish:
             run_dir = publish(finished.close_run())
@@ -155,6 +157,11 @@ def clock_for(engine: str | None) -> Engine:
     missing = "A live node needs the data's clock: Debian's package `faketime` is not installed."
     echo(f"{missing} Using --engine stream.", err=True)
     return "stream"
+
+
+def streams_because(why: str) -> None:
+    """Say why a session runs on a backtest engine."""
+    echo(f"No live node: {why}. Using --engine stream.", err=True)
 
 
 def replayed(given: str | None) -> list[str]:

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from qe_plugins.cli import paper
+from qe_plugins.engine.live import faked_clock
 from tests.command import ROOT, qe
 
 QUICKSTART = "configs/backtest/quickstart.yaml"
@@ -71,3 +73,13 @@ def test_a_stop_signal_ends_it_with_a_report(number: signal.Signals) -> None:
     assert session.returncode == 0
     assert "Paper session: " in printed
     assert qe("journal", "verify").returncode == 0
+
+
+def test_without_faketime_it_says_so_and_streams(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(faked_clock, "library", lambda: None)
+    assert paper.clock_for(None) == "stream"
+    said = capsys.readouterr().err
+    assert "faketime" in said
+    assert said.count("\n") == 1

@@ -52,8 +52,9 @@ class SessionOptions:
     """How a session runs: `speed` times real time (None: without waiting), `skip` holes, `log`.
 
     `engine` is `node`, a live node whose process must be able to set its clock, or `stream`, a
-    backtest engine. `resume` is the open run of a session that died. With `triggers` those of the
-    halt that judge trading may halt it.
+    backtest engine. With `fall_back` a session that a node does not suit runs on a backtest engine;
+    it is called with the reason. `resume` is the open run of a session that died. With `triggers`
+    those of the halt that judge trading may halt it.
     """
 
     speed: float | None = 60.0
@@ -62,6 +63,7 @@ class SessionOptions:
     log: str | None = None
     resume: OpenRun | None = None
     triggers: bool = False
+    fall_back: Callable[[str], None] | None = None
 
     @property
     def words(self) -> str:
@@ -117,10 +119,10 @@ class _Session:
     """One session while it runs."""
 
     def __init__(self, loaded: Loaded, options: SessionOptions, run_log: RunLog) -> None:
-        self._loaded, self._options, self._log = loaded, options, run_log
+        self._loaded, self._log = loaded, run_log
         self._began, self._now = perf_counter(), datetime.now(UTC)
         self._prepared = prepare(loaded)
-        _check(self._prepared, options.engine)
+        self._options = options = _suitable(self._prepared, options)
         resume, name = options.resume, loaded.config.name
         if resume is None:
             run_id = run_id_of(self._now, f"{name}-{PAPER}")
@@ -245,13 +247,16 @@ class _Session:
         journal.close()
 
 
-def _check(prepared: PreparedRun, engine: Engine) -> None:
-    if engine == "node" and (why := unsuitable(prepared)):
-        raise prepared.loaded.error(
-            f"cannot run on a live node with the sandbox: {why}.",
-            "data",
-            hint="Use `--engine stream`.",
-        )
+def _suitable(prepared: PreparedRun, options: SessionOptions) -> SessionOptions:
+    """Return the options with an engine that the run can use. Raises ConfigError without one."""
+    why = unsuitable(prepared) if options.engine == "node" else ""
+    if not why:
+        return options
+    if options.fall_back is None:
+        message = f"cannot run on a live node with the sandbox: {why}."
+        raise prepared.loaded.error(message, "data", hint="Use `--engine stream`.")
+    options.fall_back(why)
+    return replace(options, engine="stream")
 
 
 def _venue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from qe_plugins.engine.live.session import SessionOptions, Started, run_session
 from qe_plugins.engine.live.view import SessionView
 from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.running.backtest import run
-from qe_plugins.errors import StrategyError
+from qe_plugins.errors import ConfigError, StrategyError
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.halt.status import read_sessions
 from qe_plugins.journal.facts import FactKind, RunState
@@ -190,3 +191,23 @@ def died_at_once(loaded: Loaded) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_session(loaded, FAST, show=kill)
+
+
+def test_a_strategy_on_a_root_streams_where_no_node_suits(shared_data: Path) -> None:
+    said: list[str] = []
+    loaded = load(
+        ROOT / "configs/backtest/es_roll_2013.yaml", (f"data.dbn={shared_data / 'es_2013'}",)
+    )
+    options = SessionOptions(speed=None, engine="node", fall_back=said.append)
+    finished = run_session(loaded, options, show=unseen)
+    finished.close_run()
+    assert said == ["strategies on a root are rolled by the tape"]
+    assert finished.result.fills.height == 3
+
+
+def test_a_node_that_was_asked_for_is_refused_where_it_does_not_suit(shared_data: Path) -> None:
+    loaded = load(
+        ROOT / "configs/backtest/es_roll_2013.yaml", (f"data.dbn={shared_data / 'es_2013'}",)
+    )
+    with pytest.raises(ConfigError, match="--engine stream"):
+        run_session(loaded, SessionOptions(speed=None, engine="node"), show=unseen)
