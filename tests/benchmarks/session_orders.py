@@ -62,7 +62,7 @@ def main(mode: str, folder: Path) -> None:
         handle.stop()
 
     node = sandbox_node(prepared, records)
-    close: Any = lambda: None
+    journal: Any = None
     if mode == "plain":
         strategy = Timed(StrategyConfig())
         node.add_strategy(strategy)
@@ -72,7 +72,7 @@ def main(mode: str, folder: Path) -> None:
         else:
             journal = Journal.open(f"sqlite:///{folder / 'journal.sqlite'}")
             journal.open_run("run", "benchmark", datetime.now(UTC))
-            recorder, close = SessionRecorder(FactWriter(journal, "run")), journal.close
+            recorder = SessionRecorder(FactWriter(journal, "run"))
         made = assemble(node, prepared, recorder)
         [strategy] = made.context.strategies
     handle = node.handle()
@@ -80,7 +80,8 @@ def main(mode: str, folder: Path) -> None:
     if mode != "plain":
         recorder.close()
         made.context.exception_trap.reraise()
-    close()
+    if journal is not None:
+        journal.close()
     node.dispose()
     times = sorted(TIMES)
     p50, p95 = (times[len(times) * share // 100] for share in (50, 95))
