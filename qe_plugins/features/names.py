@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from qe_plugins.errors import FeatureError
 from qe_plugins.features.catalogue import OTHER_TIMEFRAMES, TIMEFRAMES, USES, entry_of
-from qe_plugins.features.frames import MINUTES
+from qe_plugins.features.frames import MINUTE, MINUTES
 from qe_plugins.plugins.types import Family
+
+DAY_LENGTH = 1_440 * MINUTE
 
 
 class Wanted:
@@ -53,6 +56,34 @@ class Wanted:
                     f"features of {frame} cannot be computed from bars of {minutes} minutes.",
                     hint="Run on one-minute bars, or name a longer timeframe.",
                 )
+
+    def check_length(self, start: int, end: int) -> None:
+        """Raise FeatureError where a feature needs more bars than data from `start` to `end` has.
+
+        Both are UTC nanoseconds. What trades round the clock has the most bars that there can be.
+        """
+        needs = {
+            name: one.lookback if (one := self._own_family(name)) else entry_of(name).lookback
+            for name in self.names
+        }
+        for name, need in needs.items():
+            frame = name.partition(".")[0]
+            if frame == "across":
+                continue
+            if frame in MINUTES:
+                most = (end - start) // (MINUTES[frame] * MINUTE) + 1
+            else:
+                most = (end - start) * 5 // (7 * DAY_LENGTH) + 2
+            if need > most:
+                first, last = (f"{datetime.fromtimestamp(t / 1e9, UTC):%Y-%m-%d}"
+                               for t in (start, end))  # fmt: skip
+                message = f"{name} needs {need} bars of {frame}, the data has at most {most}"
+                hint = "Start the data earlier, or name a shorter window."
+                raise FeatureError(f"{message}, from {first} to {last}.", hint=hint)
+
+    def _own_family(self, name: str) -> Family | None:
+        found = self.own.get(name)
+        return found[1] if found else None
 
     def _add(self, name: str) -> None:
         frame, _, rest = name.partition(".")

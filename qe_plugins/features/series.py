@@ -5,7 +5,7 @@ All doors call the same compiled function at a bar, so they give the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -184,11 +184,17 @@ def moment(ts: int) -> str:
     return f"{datetime.fromtimestamp(ts / 1e9, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def compute(bars: Bars, names: Sequence[str], where: str = "bars", threads: int = 1) -> np.ndarray:
-    """Return features of every bar by names without a timeframe; one row a bar, null as NaN."""
+def computed(
+    bars: Bars, names: Sequence[str], where: str = "bars", threads: int = 1
+) -> Iterator[np.ndarray]:
+    """Yield features of consecutive bars, a few ten thousand bars at a time, as `compute`."""
     program, series = Program(names), Series(where, min(len(bars), CHUNK) + KEPT)
-    parts = []
     for begin in range(0, len(bars), CHUNK):
         first, last = series.append(bars[begin : begin + CHUNK])
-        parts.append(series.values(program, first, last, threads))
-    return np.concatenate(parts) if parts else np.empty((0, len(program)))
+        yield series.values(program, first, last, threads)
+
+
+def compute(bars: Bars, names: Sequence[str], where: str = "bars", threads: int = 1) -> np.ndarray:
+    """Return features of every bar by names without a timeframe; one row a bar, null as NaN."""
+    parts = list(computed(bars, names, where, threads))
+    return np.concatenate(parts) if parts else np.empty((0, len(names)))

@@ -170,6 +170,14 @@ def test_an_unknown_feature_is_an_error_with_a_suggestion():
         Wanted(["1m.velocty.30"])
 
 
+def test_a_window_longer_than_the_data_is_an_error():
+    start = 1_381_698_000_000_000_000
+
+    Wanted(["1m.velocity.480", "1d.velocity.5"]).check_length(start, start + 30 * DAY)
+    with pytest.raises(FeatureError, match=r"1d\.velocity\.480 needs 481 bars of 1d, the data has"):
+        Wanted(["1d.velocity.480"]).check_length(start, start + 30 * DAY)
+
+
 def test_bars_out_of_step_are_an_error():
     feed = FeatureFeed(Wanted(["1m.velocity.5"]), [NEAR], "1m")
     feed.start_chunk({"ESZ3.XCME": walk(10)})
@@ -226,3 +234,31 @@ def test_every_feature_of_the_catalogue_can_be_fed():
 
     assert 500 < len(known) < 1_291
     assert {name.partition(".")[0] for name in known} == {"1m", "5m", "1h", "across"}
+
+
+def test_a_restart_with_only_the_lookback_gives_the_same_bits_and_the_same_signals():
+    """A session that was killed reads the last bars again, as many as the longest lookback."""
+    trigger = FeatureTrigger("abs(1m.drift.30) > 1 and 5m.efficiency.10 > 0.3", "test")
+    names = [*(f"1m.{n}.60" for n in ("hurst", "echo", "kyle_lambda", "place", "inertia")),
+             "5m.velocity.30", "5m.wavelet_slope.20", *trigger.names]  # fmt: skip
+    bars = walk(2_600, seed=8, quiet=0.0)
+    killed, lookback = 2_500, 5 * 62
+    alive = session(bars, names, trigger)
+
+    restarted = session(bars[killed - lookback :], names, trigger)
+
+    assert same_bits(restarted[0][-100:].copy(), alive[0][-100:].copy())
+    assert restarted[1][-100:] == alive[1][-100:]
+    assert 0 < sum(alive[1][-100:]) < 100
+
+
+def session(bars: Bars, names: list[str], trigger: FeatureTrigger) -> tuple[np.ndarray, list[bool]]:
+    """Return the features of each bar, fed one by one, and whether a trigger held."""
+    feed = FeatureFeed(Wanted(names), [NEAR], "1m", {"it": trigger})
+    view, rows, held = feed.views["ESZ3.XCME"], [], []
+    for n, ts in enumerate(bars.ts_event.tolist()):
+        feed.start_chunk({"ESZ3.XCME": bars[n : n + 1]})
+        view.advance(ts)
+        rows.append([view[name] for name in names])
+        held.append(view.triggered("it"))
+    return np.array(rows), held

@@ -61,6 +61,8 @@ def prepare(
     if tape is None:
         tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
     check_currency(loaded, tape.contracts)
+    if features is not None:
+        features.wanted.check_length(tape.start, tape.end)
     fronts = _fronts(loaded, tape, every_component, files_of(loaded) if files is None else files)
     available_data = AvailableData(
         [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],
