@@ -62,6 +62,8 @@ class Lines:
 
     def show(self, view: SessionView) -> None:
         """Print the new decisions, and the account once a day."""
+        if view.catching_up:
+            return
         for one in view.new:
             self._print(decision(one))
         day = f"{exchange_time(view.ts):%Y-%m-%d}"
@@ -92,9 +94,10 @@ class Panel:
         rows = Table(box=None, show_header=False, pad_edge=False)
         rows.add_column(style="bold", no_wrap=True)
         rows.add_column()
-        rows.add_row("time", moment(view.ts))
+        again = ", running again to where it died" if view.catching_up else ""
+        rows.add_row("time", f"{moment(view.ts)}{again}")
         rows.add_row("position", position(view))
-        rows.add_row("P&L", profit(view))
+        rows.add_row("account", profit(view))
         rows.add_row("orders", f"{view.working} working")
         lines = [
             Text(decision(one), style=KINDS.get(one.kind, ""), no_wrap=True, overflow="ellipsis")
@@ -111,8 +114,9 @@ def heading(started: Started) -> str:
 
 def period(started: Started) -> str:
     """Return the second line: the data, its period and the speed."""
-    label = shown(started.label)
-    return f"{label}, {moment(started.start)} to {moment(started.end)}, {started.how}"
+    again = f"; continued, it runs again to {moment(started.reached)}" if started.reached else ""
+    when = f"{moment(started.start)} to {moment(started.end)}"
+    return f"{shown(started.label)}, {when}, {started.how}{again}"
 
 
 def exchange_time(ts: int) -> datetime:

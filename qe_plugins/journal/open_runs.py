@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import batched
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from qe_plugins import wall_clock
 from qe_plugins.errors import JournalError
 from qe_plugins.journal import owner
 from qe_plugins.journal.append_connection import AppendConnection
@@ -180,7 +181,7 @@ def _insert(connection: Connection, run_id: str, name: str, started: datetime) -
             facts=0,
             hash=GENESIS,
             seal=link(GENESIS, run_id, name, begun, 0),
-            appended=utc_text(datetime.now(UTC)),
+            appended=utc_text(wall_clock.now()),
             **msgspec.structs.asdict(owner.this_process()),
         )
     )
@@ -236,7 +237,7 @@ def _extend(connection: Connection, run: Appending, facts: Sequence[Fact]) -> tu
             facts=count,
             hash=last,
             seal=link(last, run.run_id, run.name, run.started, count),
-            appended=utc_text(datetime.now(UTC)),
+            appended=utc_text(wall_clock.now()),
         )
     )
     if changed.rowcount != 1:

@@ -11,10 +11,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+
+from qe_plugins import wall_clock
 
 FAKETIME = "FAKETIME"
 REAL = "+0"
@@ -65,6 +65,7 @@ def begin() -> None:
     """
     for name in ("LD_PRELOAD", MARK):
         os.environ.pop(name, None)
+    wall_clock.keep()
     time.sleep = _sleep  # a function like the one that it replaces
 
 
@@ -87,12 +88,9 @@ def step(ts: int) -> None:
     os.environ[FAKETIME] = f"{ts // SECOND}.{ts % SECOND:09d}"
 
 
-@contextmanager
-def stepped() -> Iterator[None]:
-    """Let the body set the clock; afterwards it is the real one."""
-    try:
-        yield
-    finally:
+def end() -> None:
+    """Set the clock to the real one again, if it was faked."""
+    if FAKETIME in os.environ:
         os.environ[FAKETIME] = REAL
 
 

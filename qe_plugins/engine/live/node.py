@@ -133,7 +133,8 @@ class NodeVenue:
         viewer.at(self.last, now=True)
 
     def dispose(self) -> None:
-        """Free the node."""
+        """Free the node, and set the clock to the real one."""
+        faked_clock.end()
         self.context.observers.close()
 
     def _built(self) -> LiveNode:

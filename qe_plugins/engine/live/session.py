@@ -76,7 +76,10 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class Started:
-    """A session that is about to begin: what its screen shows first."""
+    """A session that is about to begin: what its screen shows first.
+
+    Times are UTC nanoseconds; `reached` is where a session that is continued died, 0 for a new one.
+    """
 
     run_id: str
     name: str
@@ -84,6 +87,7 @@ class Started:
     start: int
     end: int
     how: str
+    reached: int = 0
 
 
 type Begin = Callable[[Started, Pace], None]
@@ -211,7 +215,8 @@ class _Session:
     def _started(self) -> Started:
         tape, run_id = self._prepared.tape, self._journal.run_id
         name, how = self._loaded.config.name, self._options.words
-        return Started(run_id, name, tape.label, tape.start, tape.end, how)
+        reached = self._journal.reached
+        return Started(run_id, name, tape.label, tape.start, tape.end, how, reached)
 
     def _result(self, venue: NodeVenue | StreamVenue) -> BacktestResult:
         """Have every fact in the journal, and return the result that they give."""
