@@ -20,8 +20,8 @@ from qe_plugins.features.kernel import loop, prefix
 KEPT = 640
 """Bars that remain when older ones are dropped: more than the longest lookback."""
 
-CHUNK = 32_768
-"""Bars computed at once in a batch, so that memory does not grow with the data."""
+CHUNK = 8_192
+"""Bars computed at once in a batch: few, so that their memory is small and used again."""
 
 
 class Program:
@@ -99,9 +99,19 @@ class Series:
         self._end += 1
         self.count += 1
 
-    def values(self, program: Program, first: int, last: int, threads: int = 1) -> np.ndarray:
-        """Return the features of rows `first` up to `last`, one row a bar, float64, null as NaN."""
-        out = np.empty((last - first, len(program)), np.float64)
+    def values(
+        self,
+        program: Program,
+        first: int,
+        last: int,
+        threads: int = 1,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the features of rows `first` up to `last`, one row a bar, float64, null as NaN.
+
+        They are written into `out` where it is given.
+        """
+        out = np.empty((last - first, len(program)), np.float64) if out is None else out
         cuts = np.linspace(first, last, threads + 1).astype(int).tolist()
         parts = list(pairwise(cuts))
         if len(parts) == 1 or last - first < 64 * threads:
@@ -187,7 +197,7 @@ def moment(ts: int) -> str:
 def computed(
     bars: Bars, names: Sequence[str], where: str = "bars", threads: int = 1
 ) -> Iterator[np.ndarray]:
-    """Yield features of consecutive bars, a few ten thousand bars at a time, as `compute`."""
+    """Yield features of consecutive bars, a few thousand bars at a time, as `compute`."""
     program, series = Program(names), Series(where, min(len(bars), CHUNK) + KEPT)
     for begin in range(0, len(bars), CHUNK):
         first, last = series.append(bars[begin : begin + CHUNK])
@@ -196,5 +206,10 @@ def computed(
 
 def compute(bars: Bars, names: Sequence[str], where: str = "bars", threads: int = 1) -> np.ndarray:
     """Return features of every bar by names without a timeframe; one row a bar, null as NaN."""
-    parts = list(computed(bars, names, where, threads))
-    return np.concatenate(parts) if parts else np.empty((0, len(names)))
+    program, series = Program(names), Series(where, min(len(bars), CHUNK) + KEPT)
+    found = np.empty((len(bars), len(program)), np.float64)
+    for begin in range(0, len(bars), CHUNK):
+        first, last = series.append(bars[begin : begin + CHUNK])
+        out = found[begin : begin + last - first]
+        series.values(program, first, last, threads, out)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from qe_plugins.features.catalogue import FAMILIES, WINDOWS
-from qe_plugins.features.series import Program, Series, compute
+from qe_plugins.features.series import Program, Series, compute, computed
 from tests.benchmarks.test_hosting import DENSE, FIVE, TRADER, share
 from tests.features.tapes import walk as walk_of
 
@@ -47,8 +48,12 @@ def test_a_value_costs_about_what_it_costs_in_talib() -> None:
     functions = [abstract.Function(name, timeperiod=w) for name in TALIB for w in WINDOWS]
     compute(bars[:2_000], ALL)
 
-    ours = best(lambda: compute(bars, ALL)) / len(bars) / len(ALL)
-    theirs = best(lambda: [one(columns) for one in functions]) / len(bars) / len(functions)
+    ours = best(lambda: deque(computed(bars, ALL), maxlen=0)) / len(bars) / len(ALL)
+    theirs = (
+        best(lambda: deque((one(columns) for one in functions), maxlen=0))
+        / len(bars)
+        / len(functions)
+    )
 
     print(f"\n{ours * 1e9:.1f} ns a value, TA-Lib {theirs * 1e9:.1f}: {ours / theirs:.2f}")
     assert ours <= 1.25 * theirs

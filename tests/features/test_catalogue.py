@@ -44,6 +44,7 @@ def test_families_are_in_the_order_of_the_kernel():
 
     for name, (first, last) in zip(names, loop.GROUPS, strict=True):
         assert set(groups[first:last]) == {name}
+    assert max(WINDOWS) + max(one.extra for one in FAMILIES) < loop.LONGEST_LOOKBACK < KEPT
     assert {FAMILIES[n].name for n in loop.VOLUME_ONLY} == {"volume_surge", "volume_dispersion"}
 
 

@@ -19,6 +19,9 @@ MOST_PATH = 4.3e9
 
 MOST_WEIGHTED = 9e18
 GROUPS = ((0, 7), (7, 14), (14, 22), (22, 29), (29, 40))
+LONGEST_LOOKBACK = 600
+"""Bars after which no feature lacks any; a test compares it with the catalogue."""
+
 VOLUME_ONLY = (36, 37)
 """Families that need no price: they remain where a bar has none."""
 
@@ -32,8 +35,9 @@ def at(t, sums, fixed, volume, windows, needs, slots, groups, passes, out):
     group 0 being all of them,
     `passes[window]` what is summed bar by bar for it or a longer one: 1 highs and lows, 2 powers.
     """
-    for k in range(out.shape[0]):
-        out[k] = np.nan
+    if t < LONGEST_LOOKBACK:  # later every wanted feature is written below
+        for k in range(out.shape[0]):
+            out[k] = np.nan
     e = t + 1
     a, x, y = sums[e], fixed[t, 0], fixed[t, 4]
     high, low, former = fixed[t, 2], fixed[t, 3], np.int64(-(2**62))
@@ -82,8 +86,8 @@ def at(t, sums, fixed, volume, windows, needs, slots, groups, passes, out):
             disorder(w, a, b, mean, variance, (cubes, quartics), wanted, out)
         if groups[k, 5]:
             friction(w, a, h, b, x, mean, sd, (high, low, former), wanted, out)
-    seldom = sums[e, BAD] > sums[max(e - 600, 0), BAD]
-    if t < 600 or seldom:
+    seldom = sums[e, BAD] > sums[max(e - LONGEST_LOOKBACK, 0), BAD]
+    if t < LONGEST_LOOKBACK or seldom:
         for k in range(windows.shape[0]):
             for f in range(slots.shape[1]):
                 place = slots[k, f]
