@@ -23,6 +23,7 @@ from qe_plugins import stop_signals
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
     "paper": "qe_plugins.cli.paper:paper",
+    "parity": "qe_plugins.cli.parity:parity",
     "sweep": "qe_plugins.cli.sweep:sweep",
     "lookahead": "qe_plugins.cli.lookahead:lookahead",
     "check": "qe_plugins.cli.config:check",

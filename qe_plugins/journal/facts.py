@@ -31,6 +31,7 @@ class FactKind(StrEnum):
     PROPOSAL = "proposal"
     FAILURE = "failure"
     TRIAL = "trial"
+    PARITY = "parity"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

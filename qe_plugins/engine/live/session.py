@@ -29,6 +29,7 @@ from qe_plugins.engine.results.collect import ENGINE, result_of
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
 from qe_plugins.engine.running.backtest import run_id_of
 from qe_plugins.engine.running.prepare import prepare
+from qe_plugins.engine.running.source_hashes import source_hashes
 from qe_plugins.errors import JournalError
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.halt.status import remove_status
@@ -209,6 +210,8 @@ class _Session:
             "end": tape.end,
             "plugins": self._prepared.plugins.names,
             "config_sha256": config_sha256(loaded),
+            "config": loaded.resolved,
+            "code": source_hashes(self._prepared),
         }
         self._recorder.numbered(FactKind.RUN, tape.start, "quant-engine", None, body)
 
