@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.engine.contracts.instruments import SETTLES
 from qe_plugins.journal.facts import Fact, FactKind
 
 type Key = tuple[Any, ...]
@@ -29,6 +30,12 @@ KINDS = (
 """The kinds of items, in causal order."""
 
 WORKING = "WORKING"
+HALT = "halt"
+"""The plugin that vetoes of the halt latch name; later reasons may have joined the first."""
+
+SETTLEMENT = "settlement"
+"""The source of the facts of settlements."""
+
 ENDED = frozenset({"FILLED", "CANCELED", "DENIED", "REJECTED", "EXPIRED"})
 
 
@@ -120,6 +127,8 @@ class Reader:
     def _order(self, fact: Fact) -> None:
         name, _, change = fact.id.partition(":")[2].partition("#")
         body = fact.body
+        if name.startswith(SETTLES):  # the engine's own, which a session does not record
+            return
         if change:
             self._changed(name, fact)
             return
@@ -164,11 +173,13 @@ class Reader:
         order = self._by_fact.get(f"order:{name}", ())
         label = f"of {body['side']} {body['quantity']}"
         about = ("veto", order, body["plugin"])
-        values = {"reason": body["reason"]}
+        values = {"reason": HALT if body["plugin"] == HALT else body["reason"]}
         item = self._add(about, fact, body["plugin"], values, label, [f"order:{name}"])
         self._vetoes[name].append(item.key)
 
     def _closing(self, fact: Fact) -> None:
+        if fact.source == SETTLEMENT:  # a session has its fill alone
+            return
         strategy = self._name(fact.body.get("strategy", ""))
         contract = fact.body.get("instrument_id", "")
         about = ("closing", self.moment(fact.ts_event), strategy, contract)
@@ -189,7 +200,7 @@ class Reader:
             "fee": Decimal(body["commission"]),
         }
         label = f"{body['side']} {body['quantity']}"
-        about = ("fill", self._by_fact.get(f"order:{name}", ("none", contract, source)))
+        about = ("fill", self._by_fact.get(f"order:{name}", ("settlement", contract, source)))
         item = self._add(about, fact, source, values, label, [f"order:{name}"])
         if (outcome := self._outcomes.get(name)) is not None:
             item.causes.append(outcome.key)
@@ -284,4 +295,6 @@ def _number(text: str | None) -> Decimal | None:
 
 def _ended(status: str, reason: str | None) -> dict[str, Any]:
     ended = status in ENDED
+    if reason is not None and reason.startswith(f"{HALT}: "):
+        reason = HALT
     return {"status": status if ended else WORKING, "reason": reason if ended else None}

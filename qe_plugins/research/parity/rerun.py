@@ -12,7 +12,7 @@ import msgspec
 
 from qe_plugins.config.loader import Loaded
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine.live.recorded_halts import RecordedHalts
+from qe_plugins.engine.live.recorded_halts import GATE, RecordedHalt
 from qe_plugins.engine.live.stream import moments
 from qe_plugins.engine.results.collect import collect_result
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
@@ -24,7 +24,6 @@ from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import Posture
 
-UNDER = (FactKind.HALT, FactKind.RESUME, FactKind.POSTURE)
 NO_POSTURE = "no posture"
 
 
@@ -46,11 +45,11 @@ def rerun(loaded: Loaded, tape: Tape, under: Sequence[Fact], files: Sequence[Pat
     `running.backtest.run` does.
     """
     prepared = prepare(loaded, tape=tape, files=files)
-    under = [fact for fact in under if fact.kind in UNDER]
-    latch = _RecordedLatch(HaltLatch.at_home(), under, lambda: True)
-    built = build(prepared, latch=latch if under else None)
+    latch = _RecordedLatch(under)
+    changes = latch.used or any(fact.kind is FactKind.POSTURE for fact in under)
+    built = build(prepared, latch=latch if latch.used else None)
     try:
-        stream(built, tape, None, _feed_under(latch, under) if under else None)
+        stream(built, tape, None, _feed_under(latch, under) if changes else None)
         answers = built.context.observers.close()
         started = datetime.now(UTC)
         result = collect_result(loaded, tape, built.context, "parity", started, answers)
@@ -61,21 +60,70 @@ def rerun(loaded: Loaded, tape: Tape, under: Sequence[Fact], files: Sequence[Pat
     return Rerun(facts=result.facts, code=source_hashes(prepared), strategies=strategies)
 
 
-class _RecordedLatch(RecordedHalts):
-    """The latch of a rerun: it answers as it did then, and is never set."""
+class _RecordedLatch(HaltLatch):
+    """The latch of a rerun: set when it was set then, and by nothing else.
+
+    A file holds before its fact is written: a halt begins with its first veto, or after its fact.
+    """
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        super().__init__(HaltLatch.at_home().file)
+        self._changes: deque[tuple[int, RecordedHalt | None]] = deque()
+        self._halts: deque[int] = deque()
+        self._then: RecordedHalt | None = None
+        halted = False
+        for fact in facts:
+            vetoed = fact.kind is FactKind.VETO and fact.body.get("plugin") == GATE
+            if fact.kind is FactKind.HALT:
+                self._halts.append(fact.ts_event)
+            if not halted and (vetoed or fact.kind is FactKind.HALT):
+                halted = True
+                since = fact.ts_event if vetoed else fact.ts_event + 1
+                self._changes.append((since, _halt(fact)))
+            elif halted and fact.kind is FactKind.RESUME:
+                halted = False
+                self._changes.append((fact.ts_event + 1, None))
+
+    @property
+    def used(self) -> bool:
+        """Return whether there was a halt."""
+        return bool(self._changes)
+
+    def read(self) -> RecordedHalt | None:
+        """Return the halt that was in force, or None."""
+        return self._then
 
     def set(self, *_: Any, **__: Any) -> Any:
         """Do nothing: a rerun halts nothing."""
 
+    def begin(self, ts: int) -> None:
+        """Take what was in force at a moment (UTC ns), before it is processed."""
+        while self._changes and self._changes[0][0] <= ts:
+            self._then = self._changes.popleft()[1]
+
+    def passed(self, ts: int) -> bool:
+        """Return whether entries were cancelled for a halt up to a moment (UTC ns)."""
+        before = len(self._halts)
+        while self._halts and self._halts[0] <= ts:
+            self._halts.popleft()
+        return len(self._halts) < before
+
+
+def _halt(fact: Fact) -> RecordedHalt:
+    reason = str(fact.body.get("reason", ""))
+    since = datetime.fromtimestamp(fact.ts_event / 1e9, UTC)
+    return RecordedHalt(reason=reason, source=fact.source, since=since, text=reason)
+
 
 def _feed_under(
-    latch: RecordedHalts, under: Iterable[Fact]
+    latch: _RecordedLatch, facts: Iterable[Fact]
 ) -> Callable[[BuiltRun, Sequence[Any]], None]:
     """Return what passes records to the engine, moment by moment, with halts and postures."""
-    postures = deque(fact for fact in under if fact.kind is FactKind.POSTURE)
+    postures = deque(fact for fact in facts if fact.kind is FactKind.POSTURE)
 
     def feed(built: BuiltRun, records: Sequence[Any]) -> None:
         for ts, at_once in moments(records):
+            latch.begin(ts)
             process(built, at_once)
             if latch.passed(ts):
                 cancel_entries(built.context)
