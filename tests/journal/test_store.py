@@ -106,6 +106,7 @@ def test_a_start_without_a_time_zone_is_refused(journal):
         journal.write_run("r1", "small", datetime(2024, 5, 6), [])
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_facts_take_seconds():
     facts = [fact(f"vote:{n}", reason="a breakout", confidence=n / 1e5) for n in range(100_000)]
 

@@ -46,7 +46,7 @@ def parity(**how: Any) -> Parity:
     return check_parity(find_session("last"), **how)
 
 
-def test_a_session_is_clean_and_a_changed_limit_is_red_and_named() -> None:
+def test_a_session_is_clean_and_a_changed_limit_is_red_and_named_where_it_matters() -> None:
     run_id = trade(load(QUICKSTART, FEW))
     found = parity()
     assert found.clean, messages.rows(found)
@@ -58,20 +58,16 @@ def test_a_session_is_clean_and_a_changed_limit_is_red_and_named() -> None:
     assert cause.text == "plugins.guardian_volatility.multiple: 5.0 then, 3 now"
     assert cause.first.startswith("veto of ")
     assert cause.following["fill"] > 0
+    unchanged = parity(overrides=["plugins.guardian_limits.daily_loss=99 USD"])
+    assert unchanged.clean, messages.rows(unchanged)
+    [note] = messages.notes(unchanged)
+    assert "plugins.guardian_limits.daily_loss" in note
     record(changed)
     with Journal.open() as journal:
         [fact] = journal.facts(journal.resolve("last"), [FactKind.PARITY])
         assert journal.verify() == []
     assert (fact.body["session"], fact.body["clean"]) == (run_id, False)
     assert find_session("last").run_id == run_id
-
-
-def test_a_setting_that_changes_nothing_is_clean_and_said() -> None:
-    trade(load(QUICKSTART, FEW))
-    found = parity(overrides=["plugins.guardian_limits.daily_loss=99 USD"])
-    assert found.clean, messages.rows(found)
-    [note] = messages.notes(found)
-    assert "plugins.guardian_limits.daily_loss" in note
 
 
 def test_a_bar_that_was_received_differently_is_red_and_named(tmp_path: Path) -> None:
