@@ -208,6 +208,9 @@ def utc(at: datetime) -> str:
 
 
 def _with_later(halt: Halt, new: HaltReason) -> Halt:
+    """Return a halt with one more reason; what one source said already is not repeated."""
+    if (new.source, new.reason) in {(one.source, one.reason) for one in (halt, *halt.later)}:
+        return halt
     return msgspec.structs.replace(halt, later=[*halt.later, new][-MOST_LATER:])
 
 

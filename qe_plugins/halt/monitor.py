@@ -45,7 +45,8 @@ class HaltMonitor:
 
     A trigger sets the latch once, and again only after its condition has ended in between. Halts
     that a person or another session set are noticed and recorded, too. `on_halt` is called once a
-    halt; it cancels what waits. Not thread-safe: for the trading thread.
+    halt; it cancels what waits. `on_resume` is called once a resume. Not thread-safe: for the
+    trading thread.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class HaltMonitor:
         rung: Rung,
         open_time: OpenTime,
         on_halt: Callable[[Halt], object] = lambda halt: None,
+        on_resume: Callable[[], object] = lambda: None,
     ) -> None:
+        self._on_resume = on_resume
         self._latch, self._recorder, self._on_halt = latch, recorder, on_halt
         self.daily_loss = DailyLoss(
             settings.loss_limit(rung), settings.loss_readings, rung.currency
@@ -136,6 +139,7 @@ class HaltMonitor:
         self._known.clear()
         for trigger in self._triggers:
             trigger.resumed()
+        self._on_resume()
         ended = self._latch.last_resume()
         by, reason = ("", "") if ended is None else (ended.by, ended.reason)
         LOG.warning("resumed by %s: %s", by or "a person", reason or "no reason is known")

@@ -7,6 +7,8 @@ from typing import Any
 from nautilus_trader.model import Bar, BarType, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
+from tests.engine import traders
+
 
 class Obedient(Strategy):
     """Buys or sells one contract at market at the bar after it was told so."""
@@ -37,3 +39,26 @@ class Obedient(Strategy):
 
     def net(self) -> int:
         return int(self.portfolio.net_position(self.contract))
+
+
+class ExitsAndEntersLater(traders.Trader):
+    """Buys at its first bar, sells at its eighth, and buys again at its tenth."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(traders.BUY))
+
+    def bar_8(self) -> None:
+        self.submit_order(self.market(traders.SELL))
+
+    def bar_10(self) -> None:
+        self.submit_order(self.market(traders.BUY))
+
+
+class IsRejected(ExitsAndEntersLater):
+    """Sends three orders that no venue takes, in three bars."""
+
+    def bar_3(self) -> None:
+        tif = traders.TimeInForce.AT_THE_OPEN
+        self.submit_order(self.market(traders.BUY, time_in_force=tif))
+
+    bar_4 = bar_5 = bar_3

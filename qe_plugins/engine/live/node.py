@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from qe_plugins.engine.running.prepare import PreparedRun
     from qe_plugins.halt.latch import HaltLatch
 
+SECOND = 1_000_000_000
+
 STEP = 0.05
 """Seconds after which a wait looks whether the session shall end."""
 
@@ -96,10 +98,11 @@ class NodeVenue:
         self.last = prepared.tape.start
         self.complete = False
         self._failure: BaseException | None = None
-        faked_clock.step(prepared.tape.start)
+        self._expected = 0
+        self._step(prepared.tape.start)
         self._exchange = _exchange(prepared)
         self._actor = MarkerActor()
-        self._timers = TapeTimers(faked_clock.step)
+        self._timers = TapeTimers(self._step)
         self._pace: Pace
         self._viewer: Viewer
         self._contracts = [without_margins(one) for one in prepared.tape.contracts]
@@ -115,6 +118,10 @@ class NodeVenue:
     def context(self) -> RunContext:
         """Return what the parts of the session share."""
         return self.assembly.context
+
+    def skew(self) -> float:
+        """Return the seconds by which the node's clock is past the moment that it was set to."""
+        return (self._actor.clock.timestamp_ns() - self._expected) / SECOND
 
     def run(self, pace: Pace, viewer: Viewer) -> None:
         """Run the node until the data ends, or until `pace` says that the session shall end.
@@ -136,6 +143,10 @@ class NodeVenue:
         """Free the node, and set the clock to the real one."""
         faked_clock.end()
         self.context.observers.close()
+
+    def _step(self, ts: int) -> None:
+        self._expected = ts
+        faked_clock.step(ts)
 
     def _built(self) -> LiveNode:
         loaded = self._prepared.loaded
@@ -209,7 +220,7 @@ class NodeVenue:
             await client.processed()
         if not await self._wait(ts):
             return False
-        faked_clock.step(ts)
+        self._step(ts)
         for record in records:
             client.feed([record])
             await client.processed()

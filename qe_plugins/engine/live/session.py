@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.live.halt_watch import OF_A_FEED, OF_TRADING, HaltWatch, Watched
 from qe_plugins.engine.live.heartbeat import Heartbeat
+from qe_plugins.engine.live.journal_probe import JournalProbe
 from qe_plugins.engine.live.journalled_result import read_run
 from qe_plugins.engine.live.node import NodeVenue, unsuitable
 from qe_plugins.engine.live.pacing import Pace
@@ -138,6 +140,7 @@ class _Session:
         self._latch = RecordedHalts(HaltLatch.at_home(), journal.recorded, self._is_catching_up)
         reached = ReachedRun(counts=journal.counts())
         self._recorder = SessionRecorder(FactWriter(journal, journal.run_id), reached)
+        self._probe = JournalProbe(journal.check_writable)
         self._pace = Pace(options.speed, skip=options.skip, until=journal.reached if resume else 0)
 
     def run(self, show: Show, started: Begin) -> FinishedSession:
@@ -159,19 +162,13 @@ class _Session:
         try:
             context = venue.context
             context.timed_flush = False
-            heart = Heartbeat(
-                context,
-                journal,
-                self._latch,
-                self._now,
-                self._loaded,
-                prepared.tape.bar_types,
-                triggers=self._options.triggers,
-            )
+            watch = self._watch(venue)
+            name, bars = self._loaded.config.name, prepared.tape.bar_types
+            heart = Heartbeat(context, journal, watch, self._now, name, bars)
             viewer = Viewer(context, show, heart.beat)
-            recorder.on_fact = partial(self._on_fact, viewer, heart)
+            recorder.on_fact = partial(self._on_fact, viewer, watch)
             viewer.catching_up = self._is_catching_up
-            viewer.passed = partial(self._after, context)
+            viewer.passed = partial(self._after, context, watch)
             self._log.clock = venue.assembly.pipeline.clock.timestamp_ns
             ready = perf_counter()
             started(self._started(), self._pace)
@@ -180,20 +177,38 @@ class _Session:
             done = perf_counter()
             result = self._result(venue)
         finally:
+            self._probe.close()
             venue.dispose()
         result.seconds.update(load=ready - self._began, run=done - ready)
         result = replace(result, log=self._log.file, mode=PAPER)
         return FinishedSession(result, journal.finish)
 
-    def _on_fact(self, viewer: Viewer, heart: Heartbeat, fact: Fact) -> None:
+    def _on_fact(self, viewer: Viewer, watch: HaltWatch, fact: Fact) -> None:
         self._journal.compare(fact)
-        heart.on_fact(fact)
+        watch.on_fact(fact)
         viewer.on_fact(fact)
 
-    def _after(self, context: RunContext, ts: int) -> None:
-        """Do after a moment (UTC ns) what a halt of then did."""
+    def _after(self, context: RunContext, watch: HaltWatch, ts: int) -> None:
+        """Do after a moment (UTC ns) what a halt of then did, and check the triggers."""
         if self._latch.passed(ts):
             cancel_entries(context)
+        watch.at(ts, catching_up=self._journal.catching_up)
+
+    def _watch(self, venue: NodeVenue | StreamVenue) -> HaltWatch:
+        """Return what checks the triggers that a replay has."""
+        recorder, probe = self._recorder, self._probe
+        return HaltWatch(
+            venue.context,
+            self._latch,
+            self._loaded.config.halt,
+            self._prepared.tape,
+            Watched(
+                venue.assembly.pipeline.clock.timestamp_ns,
+                venue.skew,
+                lambda: recorder.error or probe.error,
+            ),
+            (*OF_A_FEED, *(() if self._options.triggers else OF_TRADING)),
+        )
 
     def _is_catching_up(self) -> bool:
         return self._journal.catching_up
@@ -243,6 +258,7 @@ class _Session:
     def _end_with(self, error: BaseException) -> None:
         """Close the run of a session that failed, with why; one that can be continued stays."""
         recorder, journal = self._recorder, self._journal
+        self._probe.close()
         if isinstance(error, JournalError | KeyboardInterrupt):
             recorder.close()  # its thread must be done before the database is closed
             journal.close()

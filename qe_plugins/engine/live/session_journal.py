@@ -101,6 +101,10 @@ class SessionJournal:
         if new:
             self._journal.append(run_id, new, durable=durable)
 
+    def check_writable(self) -> None:
+        """Raise JournalError where nothing can be written. May be called on any thread."""
+        self._journal.check_writable()
+
     def facts(self) -> list[Fact]:
         """Return the facts of the run in their order."""
         return self._journal.facts(self.run_id)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from qe_plugins.halt.latch import HaltLatch
 
 
+SECOND = 1_000_000_000
+
+
 class SessionEnded(Exception):  # noqa: N818 - it is no error
     """The session was asked to end."""
 
@@ -50,6 +53,10 @@ class StreamVenue:
     def assembly(self) -> Assembly:
         """Return the session's components."""
         return Assembly(self.built.context, self.built.pipeline)
+
+    def skew(self) -> float:
+        """Return the seconds by which the engine's clock is past the last record."""
+        return (self.built.pipeline.clock.timestamp_ns() - self.last) / SECOND
 
     def run(self, pace: Pace, viewer: Viewer) -> None:
         """Process the data until it ends, or until `pace` says that the session shall end."""

@@ -82,6 +82,11 @@ class SessionRecorder(Recorder):
         """Return the number of facts that the journal does not have yet."""
         return len(self._pending) + self._writer.waiting
 
+    @property
+    def error(self) -> str | None:
+        """Return why the last append failed, None where it did not."""
+        return self._writer.error or None
+
     def bar(self, bar: Bar) -> None:
         """Record a closed bar. A second bar of the same type and close is not recorded."""
         if snapshot_id(bar) not in self._known:

@@ -27,6 +27,7 @@ from qe_plugins.engine.risk.rules import SECOND, MarginCalculator, RiskRules, Ru
 from qe_plugins.engine.running.desk import Desk
 from qe_plugins.engine.signals.features import RunFeatures
 from qe_plugins.engine.signals.history import History
+from qe_plugins.errors import QeError
 from qe_plugins.plugins.deadline import HookDeadlines, against_deadline
 from qe_plugins.plugins.types import OrderRequest
 
@@ -237,8 +238,7 @@ class RunContext:
     def _on_journal_failure(self, reason: str) -> None:
         """Halt: nothing may be done that is not in the journal."""
         LOG.error("the journal cannot be written: %s", reason)
-        if self.latch is not None:
-            self.latch.set(f"the journal cannot be written: {reason}", "journal")
+        self._halt(f"the journal cannot be written: {reason}", "journal")
 
     def _on_overdue(self, plugin: str, hook: str, limit: float) -> None:
         """Halt: a plugin that is silent may have been the one to object."""
@@ -246,8 +246,16 @@ class RunContext:
         LOG.error("%s", reason)
         if self.on_hook_timeout is not None:
             self.on_hook_timeout(plugin, hook, limit)
-        if self.latch is not None:
-            self.latch.set(reason, "hook_timeout")
+        self._halt(reason, "hook_timeout")
+
+    def _halt(self, reason: str, source: str) -> None:
+        """Set the latch. Where its file cannot be written either, this process is halted."""
+        if self.latch is None:
+            return
+        try:
+            self.latch.set(reason, source)
+        except QeError as error:
+            LOG.error("halt: %s", error)
 
     def notify_denial(self, request: OrderRequest | None, event: Any) -> None:
         """Notify plugins of a denial. `request` is None where the engine itself denied."""
