@@ -10,7 +10,7 @@ import pytest
 from nautilus_trader.model import OrderModifyRejected
 
 from qe_plugins.engine.results.result import BacktestResult
-from qe_plugins.engine.running import assembly, build
+from qe_plugins.engine.running import assembly, backtest, build
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import FactKind
 from tests.engine import halting
@@ -21,8 +21,8 @@ Trade = Callable[..., BacktestResult]
 @pytest.fixture
 def session(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> Trade:
     """Return a function that runs a trader of this module with the latch of a session."""
-    with_latch = partial(build.assemble, latch=HaltLatch.at_home())
-    monkeypatch.setattr(build, "assemble", with_latch)
+    with_latch = partial(build.build, latch=HaltLatch.at_home())
+    monkeypatch.setattr(backtest, "build", with_latch)
 
     def run(trader: type, **more: Any) -> BacktestResult:
         path = {"path": f"{halting.__name__}:{trader.__name__}"}

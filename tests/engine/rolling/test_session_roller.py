@@ -15,7 +15,7 @@ from qe_plugins import state_dir
 from qe_plugins.config.loader import load
 from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.engine.rolling.session_roller import SessionRoller
-from qe_plugins.engine.running import build
+from qe_plugins.engine.running import backtest, build
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import RunError
 from qe_plugins.halt.latch import HaltLatch
@@ -85,8 +85,8 @@ def test_a_roll_that_does_not_enter_ends_flat(rolled):
 
 
 def test_under_a_halt_the_old_contract_is_closed_and_the_new_one_is_not_opened(rolled, monkeypatch):
-    with_latch = partial(build.assemble, latch=HaltLatch.at_home())
-    monkeypatch.setattr(build, "assemble", with_latch)
+    with_latch = partial(build.build, latch=HaltLatch.at_home())
+    monkeypatch.setattr(backtest, "build", with_latch)
     outcome = rolled(roll_traders.IsHaltedBefore)
 
     assert [(name, side) for name, side, _ in filled(outcome)] == [(OLD, "BUY"), (OLD, "SELL")]
