@@ -182,7 +182,7 @@ type Values = dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]
 def computed(wanted: Wanted, tape: CheckTape) -> Values:
     """Return the features of every bar, computed in one batch."""
     feed = FeatureFeed(wanted, tape.contracts, tape.base)
-    feed.start_chunk(tape.bars)
+    feed.compute(tape.bars)
     return {
         name: (bars.ts_event, {one: feed.column(name, one) for one in wanted.names})
         for name, bars in tape.bars.items()
@@ -195,14 +195,14 @@ def fed(wanted: Wanted, tape: CheckTape, streamed: int) -> Values:
     cut = last - streamed * MINUTE
     feed = FeatureFeed(wanted, tape.contracts, tape.base)
     before, coming = tape.cut(0, cut), tape.cut(cut, 2**62)
-    feed.start_chunk(before.bars)
+    feed.compute(before.bars)
     for name, bars in before.bars.items():
         feed.views[name].skip(len(bars))
     order = sorted((int(ts), name) for name, bars in coming.bars.items() for ts in bars.ts_event)
     rows: dict[str, list[list[float]]] = {name: [] for name in coming.bars}
     at = dict.fromkeys(coming.bars, 0)
     for ts, name in order:
-        feed.start_chunk({name: coming.bars[name][at[name] : at[name] + 1]})
+        feed.compute({name: coming.bars[name][at[name] : at[name] + 1]})
         feed.views[name].advance(ts)
         at[name] += 1
         rows[name].append([feed.column(name, one)[0] for one in wanted.names])

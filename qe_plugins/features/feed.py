@@ -57,7 +57,7 @@ class FeatureFeed:
         """Return a feature of a contract at each of its bars in the chunk, null as NaN."""
         return self._roots[self._root_of[contract]].contracts[contract].column(name)
 
-    def start_chunk(self, bars: Mapping[str, Bars]) -> None:
+    def compute(self, bars: Mapping[str, Bars]) -> None:
         """Compute the features of a chunk's bars, by contract. None of them is known yet."""
         by_root: dict[str, dict[str, Bars]] = {}
         for contract, found in bars.items():

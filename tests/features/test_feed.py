@@ -54,7 +54,7 @@ def fed(size: int, tapes: dict[str, Bars], wanted: Wanted, **more: object) -> di
     for start in range(first, last + 1, size * MINUTE):
         chunk = {name: between(bars, start, start + size * MINUTE) for name, bars in tapes.items()}
         chunk = {name: bars for name, bars in chunk.items() if len(bars)}
-        feed.start_chunk(chunk)
+        feed.compute(chunk)
         order = [(ts, name) for name, bars in chunk.items() for ts in bars.ts_event.tolist()]
         for ts, name in sorted(order):
             view = feed.views[name]
@@ -146,13 +146,13 @@ def test_data_that_ends_with_a_session_has_its_earlier_sessions(whole: dict[str,
 def test_values_stay_until_the_next_bar_of_the_contract():
     bars = walk(100, seed=2)
     feed = FeatureFeed(Wanted(["1m.velocity.5"]), [NEAR], "1m")
-    feed.start_chunk({"ESZ3.XCME": bars[:50]})
+    feed.compute({"ESZ3.XCME": bars[:50]})
     view = feed.views["ESZ3.XCME"]
     for ts in bars.ts_event[:50].tolist():
         view.advance(ts)
     before = view["1m.velocity.5"]
 
-    feed.start_chunk({"ESZ3.XCME": bars[50:]})
+    feed.compute({"ESZ3.XCME": bars[50:]})
 
     assert math.isfinite(before)
     assert view["1m.velocity.5"] == before
@@ -180,7 +180,7 @@ def test_a_window_longer_than_the_data_is_an_error():
 
 def test_bars_out_of_step_are_an_error():
     feed = FeatureFeed(Wanted(["1m.velocity.5"]), [NEAR], "1m")
-    feed.start_chunk({"ESZ3.XCME": walk(10)})
+    feed.compute({"ESZ3.XCME": walk(10)})
 
     with pytest.raises(FeatureError, match="computed for other bars"):
         feed.views["ESZ3.XCME"].advance(5)
@@ -213,7 +213,7 @@ def test_a_trigger_holds_at_the_same_bars_in_one_chunk_and_bar_by_bar():
         feed = FeatureFeed(Wanted(trigger.names), [NEAR], "1m", {"it": trigger})
         held[size] = []
         for start in range(0, len(bars), size):
-            feed.start_chunk({"ESZ3.XCME": bars[start : start + size]})
+            feed.compute({"ESZ3.XCME": bars[start : start + size]})
             for ts in bars.ts_event[start : start + size].tolist():
                 view = feed.views["ESZ3.XCME"]
                 view.advance(ts)
@@ -225,7 +225,7 @@ def test_a_trigger_holds_at_the_same_bars_in_one_chunk_and_bar_by_bar():
 
 def test_every_feature_of_the_catalogue_can_be_fed():
     feed = FeatureFeed(Wanted(catalogue()), [NEAR, FAR], "1m")
-    feed.start_chunk({"ESZ3.XCME": near()[:2_000], "ESH4.XCME": far()[:2_000]})
+    feed.compute({"ESZ3.XCME": near()[:2_000], "ESH4.XCME": far()[:2_000]})
     view = feed.views["ESZ3.XCME"]
     for ts in near().ts_event[:2_000].tolist():
         view.advance(ts)
@@ -257,7 +257,7 @@ def session(bars: Bars, names: list[str], trigger: FeatureTrigger) -> tuple[np.n
     feed = FeatureFeed(Wanted(names), [NEAR], "1m", {"it": trigger})
     view, rows, held = feed.views["ESZ3.XCME"], [], []
     for n, ts in enumerate(bars.ts_event.tolist()):
-        feed.start_chunk({"ESZ3.XCME": bars[n : n + 1]})
+        feed.compute({"ESZ3.XCME": bars[n : n + 1]})
         view.advance(ts)
         rows.append([view[name] for name in names])
         held.append(view.triggered("it"))

@@ -107,11 +107,13 @@ def stream(
 
 
 def _start_chunk(context: RunContext, chunk: Chunk) -> None:
-    """Give the next chunk to the accounting and the fronts. Nothing else knows it in advance."""
+    """Give the next chunk to the accounting, the fronts and the features, and to nothing else."""
     context.holdings.verify()
     if not context.in_session:
         context.trade_booker.start_chunk(chunk.columns)
-    context.features.start_chunk(chunk.columns)
+    if context.features.active:
+        bars = {one.partition("-")[0]: chunk.columns.of(one) for one in chunk.columns.bar_types}
+        context.features.compute(bars)
     for front_state in context.front_states:
         front_state.start_chunk(chunk.spliced_bars)
 

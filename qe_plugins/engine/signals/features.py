@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qe_plugins.bars import columns_of
@@ -10,7 +11,7 @@ from qe_plugins.errors import FeatureError
 if TYPE_CHECKING:
     from nautilus_trader.model import Bar
 
-    from qe_plugins.data.catalog.reader import BarColumns
+    from qe_plugins.bars import Bars
     from qe_plugins.features.feed import FeatureFeed, FeatureView
     from qe_plugins.plugins import HookCaller
     from qe_plugins.plugins.base import Features
@@ -39,11 +40,10 @@ class RunFeatures:
         self._views: dict[Any, FeatureView | None] = {}
         self.active = feed is not None
 
-    def start_chunk(self, columns: BarColumns) -> None:
-        """Compute the features of the bars to come. No plugin sees one before its bar."""
+    def compute(self, bars: Mapping[str, Bars]) -> None:
+        """Compute the features of bars, by contract. No plugin sees one before its bar."""
         if self._feed is not None:
-            found = {one.partition("-")[0]: columns.of(one) for one in columns.bar_types}
-            self._feed.start_chunk(found)
+            self._feed.compute(bars)
 
     def of(self, contract: str) -> Features:
         """Return the features of a contract (id) at its last bar."""
@@ -61,7 +61,7 @@ class RunFeatures:
                 return None
         if not view.computed:
             assert self._feed is not None
-            self._feed.start_chunk({view.contract: columns_of(str(kind), [bar])})
+            self._feed.compute({view.contract: columns_of(str(kind), [bar])})
         view.advance(bar.ts_event)
         return view
 
