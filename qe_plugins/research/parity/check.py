@@ -63,10 +63,11 @@ def check_parity(
         else:
             used, differing = cut_to(tape, bars, whole=whole), differing_bars(bars, tape)
         again = rerun(loaded, used, session.facts, files_of(source))
-    compared = _compared(session, bars, again, loaded, tape)
+    settings = _differing_settings(session.config, loaded.resolved)
+    figures = session.engine == "stream" or bool(settings)
+    compared = _compared(session, bars, again, loaded, tape, figures=figures)
     differences = _bar_differences(differing) | compared.differences
     differences = dict(sorted(differences.items(), key=lambda one: one[1].ts))
-    settings = _differing_settings(session.config, loaded.resolved)
     keys = dict.fromkeys([*session.code, *again.code])
     code = [key for key in keys if session.code.get(key) != again.code.get(key)]
     ticks = {str(one.id): decimal(one.price_increment) for one in tape.contracts}
@@ -87,14 +88,20 @@ def check_parity(
 
 
 def _compared(
-    session: RecordedSession, bars: Sequence[Fact], again: Rerun, loaded: Loaded, tape: Tape
+    session: RecordedSession,
+    bars: Sequence[Fact],
+    again: Rerun,
+    loaded: Loaded,
+    tape: Tape,
+    *,
+    figures: bool,
 ) -> Compared:
     closes = sorted({fact.ts_event for fact in bars})
     names = session_strategies(session.facts, session.config["strategies"])
     then = Reader(closes, names).read(session.facts)
     now = Reader(closes, again.strategies).read(again.facts)
     until = session.last if session.still_open else None
-    return compare(then, now, _tolerances(session, tape), until)
+    return compare(then, now, _tolerances(session, tape), until, figures=figures)
 
 
 def _tolerances(session: RecordedSession, tape: Tape) -> dict[str, Decimal]:
