@@ -64,7 +64,8 @@ class Speed(click.ParamType[float | str]):
 @click.option(
     "--engine",
     type=click.Choice(("node", "stream")),
-    help="A live node with the sandbox, or a paced backtest engine.  [default: node]",
+    help="A live node with the sandbox, or a paced backtest engine.  "
+    "[default: node, where its fills are a backtest's]",
 )
 @click.option(
     "--set",

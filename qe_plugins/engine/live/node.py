@@ -85,6 +85,17 @@ def unsuitable(prepared: PreparedRun) -> str:
     return ""
 
 
+def inexact(prepared: PreparedRun) -> str:
+    """Return why a session on a node has other fills than a backtest; empty where it has the same.
+
+    The sandbox slips limit orders, too, and a fill that slipped may come after its bar's signal.
+    """
+    config = prepared.loaded.config
+    if config.fills.rules == "exchange" and config.slippage.model != "none":
+        return f"the sandbox slips otherwise than `slippage: {config.slippage.model}`"
+    return ""
+
+
 class NodeVenue:
     """The live node of a session. `last` is the time of the last record processed (UTC ns)."""
 

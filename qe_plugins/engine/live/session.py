@@ -17,7 +17,7 @@ from qe_plugins.engine.live.halt_watch import OF_A_FEED, OF_TRADING, HaltWatch, 
 from qe_plugins.engine.live.heartbeat import Heartbeat
 from qe_plugins.engine.live.journal_probe import JournalProbe
 from qe_plugins.engine.live.journalled_result import read_run
-from qe_plugins.engine.live.node import NodeVenue, unsuitable
+from qe_plugins.engine.live.node import NodeVenue, inexact, unsuitable
 from qe_plugins.engine.live.pacing import Pace
 from qe_plugins.engine.live.recorded_halts import RecordedHalts
 from qe_plugins.engine.live.session_journal import SessionJournal, config_sha256
@@ -272,8 +272,15 @@ class _Session:
 
 
 def _suitable(prepared: PreparedRun, options: SessionOptions) -> SessionOptions:
-    """Return the options with an engine that the run can use. Raises ConfigError without one."""
-    why = unsuitable(prepared) if options.engine == "node" else ""
+    """Return the options with an engine that the run can use. Raises ConfigError without one.
+
+    A node that was not asked for by name must have a backtest's fills.
+    """
+    if options.engine == "stream":
+        return options
+    why = unsuitable(prepared)
+    if not why and options.fall_back is not None:
+        why = inexact(prepared)
     if not why:
         return options
     if options.fall_back is None:

@@ -43,6 +43,13 @@ def test_the_quickstart_fills_the_same() -> None:
     assert session == backtest
 
 
+def test_a_session_with_slippage_runs_on_a_node_only_by_name() -> None:
+    day = ("--set", "data.synthetic.sessions=1", "--set", "data.synthetic.contracts=1")
+    done = qe("paper", QUICKSTART, *day, "--replay", "config", "--speed", "max")
+    assert done.returncode == 0, done.stderr
+    assert "No live node: the sandbox slips otherwise than `slippage: ticks`." in done.stderr
+
+
 @pytest.mark.long
 def test_the_quickstart_fills_within_the_tick_of_its_slippage() -> None:
     backtest, session = both(QUICKSTART, *FEW)
