@@ -31,12 +31,20 @@ def _keys(monkeypatch):
 
 
 def no_room_in(limit):
-    """Return whether a day of so many dollars cannot reserve another call like the open ones."""
+    """Return whether a day of so many dollars cannot reserve another call like the open ones.
+
+    Smaller ones may still fit: a scan that has sent none for a second has found none that does.
+    """
+    known, since = None, 0.0
 
     def full():
+        nonlocal known, since
         spent, reserved = spending().get("day", (0, 0))
         calls = open_calls()
-        return calls > 0 and spent + reserved + reserved / calls > Decimal(limit) * PICODOLLARS
+        if known != (spent, reserved, calls):
+            known, since = (spent, reserved, calls), time.monotonic()
+        left = Decimal(limit) * PICODOLLARS - spent - reserved
+        return calls > 0 and left < reserved / calls and time.monotonic() > since + 1
 
     return full
 
