@@ -100,7 +100,7 @@ class SessionRecorder(Recorder):
 
     def signal(self, signal: Signal, votes: Sequence[Signal]) -> None:
         super().signal(signal, votes)
-        cause = self._if_known(votes[0].id) if votes else None
+        cause = votes[0].id if votes else None
         more = {"votes": [vote.id for vote in votes]}
         self._keep(signal_fact(signal, FactKind.SIGNAL, cause, more))
 
@@ -126,13 +126,11 @@ class SessionRecorder(Recorder):
             self.bar(event)
         if signal := self.tagged(order) or self._tags.get(order.parent_order_id):
             self._tags[order.client_order_id] = signal
-        cause = self._if_known(signal or self._cause(event))
-        self._keep(order_fact(order, name, cause, _intent(order)))
+        self._keep(order_fact(order, name, signal or self._cause(event), _intent(order)))
 
     def order_changed(self, order: Any, ts: int, **changes: Any) -> None:
         """Record the intent to modify an order: its new `quantity`, `price` or `trigger`."""
         name = self.order_id(order)
-        self._changes[name] += 1
         body = {
             "instrument_id": str(order.instrument_id),
             "side": order.side.name,
@@ -140,12 +138,11 @@ class SessionRecorder(Recorder):
             "quantity": str(order.quantity),
             **{key: str(value) for key, value in changes.items() if value is not None},
         }
-        cause = self._if_known(f"order:{name}")
-        fact = f"order:{name}#{self._changes[name] + 1}"
-        while fact in self._known:
+        intent, fact = f"order:{name}", ""
+        while not fact or fact in self._known:
             self._changes[name] += 1
-            fact = f"order:{name}#{self._changes[name] + 1}"
-        self._add(fact, FactKind.ORDER, ts, order.strategy_id.value, cause, body)
+            fact = f"{intent}#{self._changes[name] + 1}"
+        self._add(fact, FactKind.ORDER, ts, order.strategy_id.value, intent, body)
 
     def commit(self, *, reduces: bool) -> str:
         """Have everything recorded so far on disk; return why an order may not leave.
@@ -177,12 +174,11 @@ class SessionRecorder(Recorder):
             body["filled"] = str(order.filled_qty)
         if reason := getattr(event, "reason", None):
             body["reason"] = str(reason)
-        cause = self._if_known(f"order:{name}")
         self._outcomes[name] += 1
         number = self._outcomes[name]
         fact = f"outcome:{name}" if number == 1 else f"outcome:{name}#{number}"
         source = event.strategy_id.value
-        self._add(fact, FactKind.OUTCOME, event.ts_event, source, cause, body)
+        self._add(fact, FactKind.OUTCOME, event.ts_event, source, f"order:{name}", body)
 
     def fill(self, fill: Fill, *, synthetic: bool) -> Fill | None:
         """Record a fill; return it under the id that it has in this run.
@@ -207,14 +203,13 @@ class SessionRecorder(Recorder):
             body["signal"] = fill.signal
         if synthetic:
             body["synthetic"] = True
-        self._add(fact.id, fact.kind, fact.ts_event, fact.source, self._if_known(fact.cause), body)
+        self._keep(msgspec.structs.replace(fact, body=body))
         return fill
 
     def trade(self, trade: Trade, last: Fill) -> None:
         self.trades.append(trade)
         del self.trades[:-TRADES]
-        fact = trade_fact(trade, last.trade_id)
-        self._keep(fact if self._if_known(fact.cause) else _without_cause(fact))
+        self._keep(trade_fact(trade, last.trade_id))
 
     def failure(self, plugin: str, hook: str, error: BaseException, ts: int) -> None:
         """Record that a plugin failed; one that is suspended has failed before."""
@@ -295,22 +290,10 @@ class SessionRecorder(Recorder):
             return f"fill:{self._fill_names.get(f'{name} {handling.client_order_id.value}', name)}"
         return cause_of(handling)
 
-    def _if_known(self, cause: str | None) -> str | None:
-        """Return a cause that the journal has or gets before what it caused, else None."""
-        return cause if cause in self._known else None
-
-    def _add(
-        self,
-        name: str,
-        kind: FactKind,
-        ts: int,
-        source: str,
-        cause: str | None,
-        body: dict[str, Any],
-    ) -> str:
-        return super()._add(name, kind, ts, source, self._if_known(cause), body)
-
     def _keep(self, fact: Fact) -> None:
+        """Keep a fact for the journal, without a cause that the journal does not have before it."""
+        if fact.cause is not None and fact.cause not in self._known:
+            fact = msgspec.structs.replace(fact, cause=None)
         self._known.note(fact.id, str(fact.body.get("client_order_id", "")))
         self._pending.append(fact)
         self.on_fact(fact)
@@ -326,7 +309,3 @@ def _intent(order: Any) -> dict[str, Any]:
     if order.is_reduce_only:
         found["reduce_only"] = True
     return found
-
-
-def _without_cause(fact: Fact) -> Fact:
-    return msgspec.structs.replace(fact, cause=None)
