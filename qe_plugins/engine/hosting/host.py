@@ -47,16 +47,11 @@ class OrderSender:
         """Return the client order ids of orders just sent that the cache does not list yet."""
         return self._run_context.sent_orders.in_flight()
 
-    def _refused(self, order: Any, **more: Any) -> tuple[OrderRequest, list[OrderRefusal]] | None:
-        """Check an order by the rules and the gate; return the refusals, None where it passes.
+    def _checked(self, order: Any, **more: Any) -> tuple[OrderDescription, list[OrderRefusal]]:
+        """Describe an order, and check it by the rules and the gate; return the refusals, too.
 
         An order that only reduces is checked by neither.
         """
-        described, refusals = self._checked(order, **more)
-        return (described.request, refusals) if refusals else None
-
-    def _checked(self, order: Any, **more: Any) -> tuple[OrderDescription, list[OrderRefusal]]:
-        """Describe an order and check it as `_refused` does."""
         described = describe_order(self, order, submitted=self._in_flight(), **more)
         if described.reduces:
             return described, []
@@ -65,6 +60,13 @@ class OrderSender:
         for rule, reason in violations:
             context.recorder.veto(request, rule, reason)
         return described, violations + context.gate.refusals(self, request)
+
+    def _cleared(self, order: Any, **more: Any) -> tuple[OrderRequest, list[OrderRefusal]]:
+        """Check an order as `_checked` does; commit the intent of one that passes."""
+        described, refusals = self._checked(order, **more)
+        if not refusals and self._run_context.recorder.commits:
+            refusals = self._uncommitted(described.request, reduces=described.reduces)
+        return described.request, refusals
 
     def _uncommitted(self, request: OrderRequest, *, reduces: bool) -> list[OrderRefusal]:
         """Have the intent of an order on disk before it leaves; return why it may not leave."""
@@ -102,11 +104,9 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         if simulated:
             order = prepared(self, order)
         self._note_cause(order)
-        described, refusals = self._checked(order)
-        if not refusals and self._run_context.recorder.commits:
-            refusals = self._uncommitted(described.request, reduces=described.reduces)
+        request, refusals = self._cleared(order)
         if refusals:
-            self._deny(order, described.request, refusals)
+            self._deny(order, request, refusals)
             return
         self._run_context.sent_orders[order.client_order_id] = None
         if simulated:
@@ -202,9 +202,7 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
         if increase <= 0:
             return False
         leaves = decimal(order.leaves_qty) + increase
-        described, refusals = self._checked(order, contracts=leaves, increase_by=increase)
-        if not refusals and recorder.commits:
-            refusals = self._uncommitted(described.request, reduces=described.reduces)
+        _, refusals = self._cleared(order, contracts=leaves, increase_by=increase)
         if refusals:
             self._refuse_modification(order, refusals)
         return bool(refusals)
@@ -236,13 +234,9 @@ class GatedAlgorithm(OrderSender, Guarded, ExecutionAlgorithm):
         return self._run_context.portfolio
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
-        commits = self._run_context.recorder.commits
-        if commits:
+        if self._run_context.recorder.commits:
             self._note_cause(order)
-        described, refusals = self._checked(order)
-        request = described.request
-        if not refusals and commits:
-            refusals = self._uncommitted(request, reduces=described.reduces)
+        request, refusals = self._cleared(order)
         if refusals:
             self._note_cause(order)
             self.deny_order(order, denial_reason(refusals))
