@@ -18,7 +18,6 @@ from qe_plugins.engine.accounting.trades import ZERO, Fill, OpenTrade, build_tra
 from qe_plugins.journal.facts import Fact
 
 if TYPE_CHECKING:
-    from qe_plugins.data.catalog.reader import BarColumns
     from qe_plugins.engine.recording.observers import Observers
     from qe_plugins.engine.recording.session_recorder import SessionRecorder
     from qe_plugins.engine.running.availability import AvailableData
@@ -52,10 +51,6 @@ class SessionBooker:
         self._read = FillReader(cache, recorder, listings).read
         self.open_trades: dict[Key, OpenTrade] = {}
         self.unbooked: dict[Key, Decimal] = {}
-
-    def start_chunk(self, columns: BarColumns) -> None:
-        """Raise NotImplementedError: a session has no chunks."""
-        raise NotImplementedError("a session has no chunks")
 
     def book_until(self, until: int = 0) -> None:
         """Do nothing: every fill is booked when it happens."""
@@ -107,7 +102,7 @@ class SessionBooker:
         """Change what is held by a synthetic fill: first the open trade, then what is unbooked."""
         size = fill.quantity
         if trade.net * size < 0:
-            closing = min(abs(size), abs(trade.net)) * (1 if size > 0 else -1)
+            closing = _closing(trade.net, size)
             LOG.warning("%s %s: a synthetic fill of %s ends its trade", *key, size)
             trade.abandon(closing)
             size -= closing
@@ -118,7 +113,7 @@ class SessionBooker:
         held = self.unbooked.get(key, ZERO)
         if held * fill.quantity >= 0:
             return fill
-        closing = min(abs(held), abs(fill.quantity)) * (1 if fill.quantity > 0 else -1)
+        closing = _closing(held, fill.quantity)
         self.unbooked[key] = held + closing
         return None if closing == fill.quantity else fill.split(closing)[1]
 
@@ -140,6 +135,11 @@ class SessionBooker:
         trade = build_trade(fills, closed.closed, closed.multiplier, closed.range, votes)
         recorder.trade(trade, fills[-1])
         self._observers.notify("trade_closed", trade.closed, trade=trade)
+
+
+def _closing(held: Decimal, size: Decimal) -> Decimal:
+    """Return how many of `size` signed contracts, against those held, close what is held."""
+    return min(abs(size), abs(held)) * (1 if size > 0 else -1)
 
 
 def fill_of(fact: Fact) -> Fill:

@@ -15,6 +15,7 @@ from nautilus_trader.execution import DefaultFillModel
 from nautilus_trader.live import LiveExecutionEngineConfig, LiveNode, LiveRiskEngineConfig
 from nautilus_trader.model import BarType, Currency, TraderId
 
+from qe_plugins.engine.accounting.booking import TradeBooker
 from qe_plugins.engine.accounting.holdings import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
 from qe_plugins.engine.live import faked_clock
@@ -200,7 +201,7 @@ class NodeVenue:
             await self._started(client, handle)
             for chunk in self._prepared.tape.chunks([]):
                 records = self._exchange.records(chunk)
-                if not self.context.in_session:
+                if isinstance(self.context.trade_booker, TradeBooker):
                     self.context.trade_booker.start_chunk(chunk.columns)
                 for ts, at_once in moments(records):
                     if not await self._moment(client, ts, at_once):

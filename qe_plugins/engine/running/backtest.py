@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from qe_plugins import gc_tuning
+from qe_plugins.engine.accounting.booking import TradeBooker
 from qe_plugins.engine.recording.run_log import RunLog, logged
 from qe_plugins.engine.results.collect import collect_result
 from qe_plugins.engine.running.build import BuiltRun, build
@@ -109,7 +110,7 @@ def stream(
 def _start_chunk(context: RunContext, chunk: Chunk) -> None:
     """Give the next chunk to the accounting, the fronts and the features, and to nothing else."""
     context.holdings.verify()
-    if not context.in_session:
+    if isinstance(context.trade_booker, TradeBooker):  # a session books each fill at once
         context.trade_booker.start_chunk(chunk.columns)
     if context.features.active:
         bars = {one.partition("-")[0]: chunk.columns.of(one) for one in chunk.columns.bar_types}
