@@ -127,7 +127,6 @@ class Holdings:
             for count in counts.values():
                 count.net = 0.0
         by_id = {trader.strategy_id: trader for trader in traders}
-        found: dict[int, FillCount] = {}
         for held in self.positions():
             trader = by_id.get(held.strategy_id)
             if trader is None:
@@ -137,8 +136,7 @@ class Holdings:
                 name, contract = str(held.strategy_id), str(held.instrument_id)
                 counts[held.strategy_id] = FillCount(trader, name, contract)
             counts[held.strategy_id].net += float(held.net)
-            found[id(counts[held.strategy_id])] = counts[held.strategy_id]
-        return [count for count in found.values() if count.net]
+        return [one for counts in self.counts.values() for one in counts.values() if one.net]
 
     def verify(self) -> None:
         """Raise RunError where a strategy's position differs from the sum of its fills."""
