@@ -69,7 +69,7 @@ class OrderGate:
         account: Account,
         history: History,
         instruments: Mapping[str, Any],
-        features: RunFeatures | None = None,
+        features: RunFeatures,
         latch: HaltLatch | None = None,
     ) -> None:
         self._latch = latch
@@ -77,9 +77,12 @@ class OrderGate:
         self._veto_order = plugins.caller("veto_order")
         self._recorder, self._timeout = recorder, timeout
         self._instruments, self._features = instruments, features
-        self._constant: dict[str, Any] = {"rung": rung, "account": account, "history": history}
-        if features is not None:
-            self._constant["features"] = features.of("")
+        self._constant = {
+            "rung": rung,
+            "account": account,
+            "history": history,
+            "features": features.of(""),
+        }
         self._arguments: dict[int, dict[str, Any]] = {}
         self.posture = posture
 
@@ -100,7 +103,7 @@ class OrderGate:
             given = self._arguments.get(id(component)) or self._arguments_for(component)
             given["order"], given["instrument"] = request, self._instruments[request.instrument_id]
             given["posture"] = self.posture
-            if self._features is not None and self._features.active:
+            if self._features.active:
                 given["features"] = self._features.of(request.instrument_id)
             for answer in self._veto_order.call_quietly(given, self._timeout):
                 if answer.error is not None:
