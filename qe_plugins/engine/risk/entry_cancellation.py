@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.model import OrderSide
 
 from qe_plugins.engine.accounting.holdings import net
-from qe_plugins.engine.risk.order_request import STOPS, leaves_of, unfinished
+from qe_plugins.engine.risk.order_request import STOPS, leaves_of, owner_of, unfinished
 
 if TYPE_CHECKING:
     from qe_plugins.engine.running.context import RunContext
@@ -17,12 +17,13 @@ LOG = logging.getLogger(__name__)
 
 
 def cancel_entries(context: RunContext) -> list[str]:
-    """Cancel every order that could add risk; return their client order ids.
+    """Cancel the run's orders that could add risk; return their client order ids.
 
     Orders that wait count too: queued, emulated or on their way. An order against its strategy's
     position stays, since it may be the only stop; one that is larger than the position, and so
     would reverse it, is cancelled only where a stop for the whole position stays. An exit is
-    cancelled with its entry where nothing of that has filled.
+    cancelled with its entry where nothing of that has filled. An order of a strategy that the run
+    does not host, such as a manual one, stays and is not returned.
     """
     orders = _unfinished(context)
     positions = context.holdings.positions()
@@ -31,7 +32,7 @@ def cancel_entries(context: RunContext) -> list[str]:
         parent = orders.get(order.parent_order_id)
         if parent is not None and not parent.filled_qty.as_decimal():
             continue  # with its parent, below
-        mine = [one for one in positions if _owner(one) == _owner(order)]
+        mine = [one for one in positions if owner_of(one) == owner_of(order)]
         if _adds_risk(order, net(mine), orders.values()):
             cancelled[order.client_order_id] = order
     for order in orders.values():
@@ -39,9 +40,7 @@ def cancel_entries(context: RunContext) -> list[str]:
             parent = cancelled[order.parent_order_id]
             if not parent.filled_qty.as_decimal():
                 cancelled[order.client_order_id] = order
-    for order in cancelled.values():
-        _cancel(context, order)
-    return [name.value for name in cancelled]
+    return [name.value for name, order in cancelled.items() if _cancel(context, order)]
 
 
 def _unfinished(context: RunContext) -> dict[Any, Any]:
@@ -59,7 +58,7 @@ def _adds_risk(order: Any, held: Any, orders: Any) -> bool:
         return False
     protected = any(
         one is not order
-        and _owner(one) == _owner(order)
+        and owner_of(one) == owner_of(order)
         and (one.side, one.order_type in STOPS) == (order.side, True)
         and leaves_of(one) == abs(held)
         for one in orders
@@ -69,16 +68,20 @@ def _adds_risk(order: Any, held: Any, orders: Any) -> bool:
     return protected
 
 
-def _cancel(context: RunContext, order: Any) -> None:
-    """Cancel an order wherever it is; orders that the engine does not have yet are dropped."""
+def _cancel(context: RunContext, order: Any) -> bool:
+    """Cancel an order wherever it is; orders that the engine does not have yet are dropped.
+
+    Return False where no strategy of the run can cancel it.
+    """
     if context.queue is not None:
         context.queue.discard(order.client_order_id)
     cached = context.cache.order(order.client_order_id)
-    if cached is not None and not cached.is_closed:
-        for trader in context.strategies:
-            if trader.strategy_id == order.strategy_id:
-                trader.cancel_order(order.client_order_id)
-
-
-def _owner(one: Any) -> tuple[Any, Any]:
-    return one.strategy_id, one.instrument_id
+    if cached is None or cached.is_closed:
+        return True
+    for trader in context.strategies:
+        if trader.strategy_id == order.strategy_id:
+            trader.cancel_order(order.client_order_id)
+            return True
+    name, strategy = order.client_order_id, order.strategy_id
+    LOG.warning("halt: %s stays, %s is no strategy of this run", name, strategy)
+    return False

@@ -57,13 +57,13 @@ class OrderContext:
         self.orders |= {order.client_order_id: order for order in sending}
         self.positions = holdings.positions()
         if without is not None:
-            others = [o for o in self.orders.values() if _owner(o) != without]
+            others = [o for o in self.orders.values() if owner_of(o) != without]
             self.orders = {order.client_order_id: order for order in others}
-            self.positions = [one for one in self.positions if _owner(one) != without]
+            self.positions = [one for one in self.positions if owner_of(one) != without]
 
     def net_position(self, contract: InstrumentId, strategy: StrategyId) -> Decimal:
         """Return a strategy's net position in contracts, negative when short."""
-        return net(one for one in self.positions if _owner(one) == (strategy, contract))
+        return net(one for one in self.positions if owner_of(one) == (strategy, contract))
 
     def others(self, order: Any) -> list[Any]:
         """Return the other orders, without the exits that wait for the order's fill."""
@@ -76,8 +76,8 @@ class OrderContext:
 
     def same_owner(self, order: Any) -> list[Any]:
         """Return the other orders of the same strategy and contract."""
-        owner = _owner(order)
-        return [one for one in self.orders.values() if one is not order and _owner(one) == owner]
+        owner = owner_of(order)
+        return [one for one in self.orders.values() if one is not order and owner_of(one) == owner]
 
 
 class SentOrders(dict[Any, None]):
@@ -97,7 +97,8 @@ class SentOrders(dict[Any, None]):
         return list(self)
 
 
-def _owner(one: Any) -> tuple[Any, Any]:
+def owner_of(one: Any) -> tuple[Any, Any]:
+    """Return the strategy and the contract of an order or a position."""
     """Return the strategy and the contract of an order or a position."""
     return one.strategy_id, one.instrument_id
 

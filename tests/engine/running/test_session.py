@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nautilus_trader.model import BarType, OrderSide, Quantity, StrategyId, Venue
+from nautilus_trader.model import BarType, OrderSide, Price, Quantity, StrategyId, Venue
 from nautilus_trader.trading import Strategy, StrategyConfig
 
 from qe_plugins import OrderRequest, hookimpl
 from qe_plugins.engine.recording.reached import ReachedRun
+from qe_plugins.engine.risk.entry_cancellation import cancel_entries
 from qe_plugins.engine.running.assembly import Assembly, assemble
+from qe_plugins.engine.simulation.order_routing import OrderRouting
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.plugins import PluginManager
 from qe_plugins.plugins.base import Plugin
@@ -120,23 +122,32 @@ def test_a_session_commits_what_happens_in_causal_order(desk: Callable[..., Desk
 
 
 class Snooper(MemorySink):
-    """Notes what had been filled when each intent was committed."""
+    """Notes the intents that were synced to disk."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.made: Assembly | None = None
-        self.statuses: list[str] = []
+        self.durable: list[str] = []
 
     def append(self, run_id: str, facts: Any, *, durable: bool = True) -> None:
         super().append(run_id, facts, durable=durable)
-        self.statuses += [fact.id for fact in facts if fact.kind == "order" and durable]
+        self.durable += [fact.id for fact in facts if fact.kind == "order" and durable]
 
 
-def test_the_intent_is_durable_before_the_order_leaves(desk: Callable[..., Desk]) -> None:
+def test_the_intent_is_durable_before_the_order_leaves(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = desk()
     session.sink = sink = Snooper()
+    left: list[bool] = []
+
+    def leave(self: Strategy, order: Any, *args: Any, **kwargs: Any) -> None:
+        left.append(f"order:{order.client_order_id}" in sink.durable)
+        Strategy.submit_order(self, order, *args, **kwargs)
+
+    monkeypatch.setattr(OrderRouting, "submit_order", leave, raising=False)
     session.run(buy_and_sell)
-    assert sink.statuses == [fact.id for fact in sink.of("order")]
+    assert left == [True, True]
+    assert sink.durable == [fact.id for fact in sink.of("order")]
 
 
 async def buy_without_a_journal(market: Market, made: Assembly) -> None:
@@ -261,6 +272,21 @@ def test_closing_all_positions_closes_what_counts_as_the_strategys(
     desk: Callable[..., Desk],
 ) -> None:
     desk(by_hand=True).run(liquidate_a_manual_trade)
+
+
+async def halt_beside_a_manual_order(market: Market, made: Assembly) -> None:
+    hand, cache = made.hand, made.context.cache  # type: ignore[attr-defined]
+    await market.bar(6000)
+    size, price = Quantity.from_int(1), Price.from_str("5000.00")
+    hand.submit_order(hand.order_factory.limit(hand.contract, OrderSide.BUY, size, price))
+    await until(cache.orders_open)
+    assert cancel_entries(made.context) == []
+    await market.bar(6001)
+    assert len(cache.orders_open()) == 1
+
+
+def test_a_halt_does_not_report_a_manual_order_as_cancelled(desk: Callable[..., Desk]) -> None:
+    desk(by_hand=True).run(halt_beside_a_manual_order)
 
 
 def test_a_trade_that_was_open_is_closed_after_a_restart(desk: Callable[..., Desk]) -> None:
