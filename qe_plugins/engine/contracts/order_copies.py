@@ -42,10 +42,18 @@ def moved_exits(
     return [_moved(order, contract, prices[1] - prices[0], ids, now) for order in orders]
 
 
+def moved_prices(order: Any, by: Decimal) -> dict[str, Price]:
+    """Return the prices of an order by field, moved by a number of points."""
+    return {
+        name: Price.from_decimal_dp(price.as_decimal() + by, price.precision)
+        for name in PRICES
+        if (price := getattr(order, name, None)) is not None
+    }
+
+
 def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any], now: int) -> Any:
-    fields: dict[str, Any] = {}
     linked = [ids[other] for other in order.linked_order_ids or () if other in ids]
-    fields |= {
+    fields = {
         "instrument_id": contract,
         "client_order_id": ids[order.client_order_id],
         "quantity": order.leaves_qty,
@@ -57,11 +65,7 @@ def _moved(order: Any, contract: InstrumentId, by: Decimal, ids: dict[Any, Any],
         "ts_event": now,
         "ts_init": now,
     }
-    for name in PRICES:
-        if (price := getattr(order, name, None)) is not None:
-            moved = price.as_decimal() + by
-            fields[name] = Price.from_decimal_dp(moved, price.precision)
-    return rebuilt(order, **fields)
+    return rebuilt(order, **fields | moved_prices(order, by))
 
 
 def _initial_fields(order: Any) -> dict[str, Any]:

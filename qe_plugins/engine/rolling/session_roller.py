@@ -20,11 +20,10 @@ from nautilus_trader.model import (
     InstrumentId,
     OrderSide,
     OrderStatus,
-    Price,
     Quantity,
 )
 
-from qe_plugins.engine.contracts.order_copies import PRICES, rebuilt
+from qe_plugins.engine.contracts.order_copies import moved_prices, rebuilt
 from qe_plugins.engine.hosting.host import GatedStrategy
 from qe_plugins.engine.risk.order_request import STOPS, unfinished
 from qe_plugins.engine.rolling import session_roll
@@ -246,7 +245,4 @@ class SessionRoller:
             "ts_event": now,
             "ts_init": now,
         }
-        for name in PRICES:
-            if (price := getattr(source, name, None)) is not None:
-                fields[name] = Price.from_decimal_dp(price.as_decimal() + by, price.precision)
-        return rebuilt(source, **fields)
+        return rebuilt(source, **fields | moved_prices(source, by))
