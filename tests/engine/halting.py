@@ -40,14 +40,12 @@ class BuysBeforeAndAfterAHalt(Halts):
         self.submit_order(self.market(BUY))
 
 
-class ClosesUnderAHalt(BuysBeforeAndAfterAHalt):
-    def bar_3(self) -> None:
-        self.submit_order(self.market(SELL))
+class ClosesUnderAHalt(Halts, traders.BuysThenSells):
+    pass
 
 
-class ReversesUnderAHalt(BuysBeforeAndAfterAHalt):
-    def bar_3(self) -> None:
-        self.submit_order(self.market(SELL, TWO))
+class ReversesUnderAHalt(Halts, traders.BuysThenReverses):
+    pass
 
 
 class BracketsUnderAHalt(Halts):

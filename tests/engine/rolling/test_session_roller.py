@@ -98,7 +98,8 @@ def test_a_process_that_begins_again_after_every_event_sends_no_order_twice(roll
     restarted = rolled(roll_traders.RestartsInTheMiddle)
 
     assert len(roll_traders.RollsItsBracket.rollers) > 1
-    ids = restarted.orders["id"].to_list() if "id" in restarted.orders.columns else []
+    assert filled(restarted) == filled(calm)[:2]
+    ids = restarted.orders["client_order_id"].to_list()
     assert len(set(ids)) == len(ids)
     assert len(restarted.orders) <= len(calm.orders)
     long = sum(int(float(q)) * (1 if s == "BUY" else -1) for _, s, q in filled(restarted))

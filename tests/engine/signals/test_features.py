@@ -106,7 +106,7 @@ def test_a_hunter_reads_the_features_of_each_bar(trade: Run) -> None:
     assert (changed % (5 * minute) == 0).all()
 
 
-def test_the_size_of_a_chunk_changes_no_bit(trade: Run, settings: Any) -> None:
+def test_a_run_reads_the_same_bits_as_a_batch(trade: Run) -> None:
     reader = Reader()
     trade(None, reader, **DATA)
     alone = compute(_bars(), ["velocity.5"])[:, 0]
