@@ -62,3 +62,12 @@ class IsRejected(ExitsAndEntersLater):
         self.submit_order(self.market(traders.BUY, time_in_force=tif))
 
     bar_4 = bar_5 = bar_3
+
+
+class EntersAtEveryBar(traders.Trader):
+    """Buys at each of its first ten bars."""
+
+    def bar_1(self) -> None:
+        self.submit_order(self.market(traders.BUY))
+
+    bar_2 = bar_3 = bar_4 = bar_5 = bar_6 = bar_7 = bar_8 = bar_9 = bar_10 = bar_1

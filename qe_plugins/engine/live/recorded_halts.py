@@ -5,62 +5,62 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Self
 
+from qe_plugins.engine.risk.gate import HALT
 from qe_plugins.halt.latch import Halt, HaltLatch
 from qe_plugins.journal.facts import Fact, FactKind
 
-GATE = "halt"
-"""The plugin that vetoes of the latch name."""
-
 
 class RecordedHalt(Halt, frozen=True, kw_only=True):
-    """A halt that was in force then; `text` is how its vetoes said it."""
+    """A halt that was in force then; its line is what was recorded."""
 
-    text: str = ""
+    @classmethod
+    def of(cls, fact: Fact) -> Self:
+        """Return the halt behind the fact of a halt, or of a veto by one."""
+        since = datetime.fromtimestamp(fact.ts_event / 1e9, UTC)
+        return cls(reason=str(fact.body.get("reason", "")), source=fact.source, since=since)
 
     @property
     def line(self) -> str:
-        """Return it as its vetoes said it."""
-        return self.text
+        """Return the recorded reason; that of a veto is the line of the halt then."""
+        return self.reason
 
 
 class RecordedHalts(HaltLatch):
-    """A latch that answers as it did then, for as long as `catching_up` returns true.
+    """A latch that answers as it did then, for as long as facts of the journal are `due` again.
 
-    The file counts again from the moment at which the session died.
+    `due` returns the next of them, None once the session is where it died: the file counts again.
+    A veto was recorded as soon as the latch was read, so it says for each order what was read: a
+    halt vetoes before its own fact is recorded, and its line changes with each later reason.
     """
 
     def __init__(
-        self, latch: HaltLatch, recorded: Sequence[Fact], catching_up: Callable[[], bool]
+        self, latch: HaltLatch, recorded: Sequence[Fact], due: Callable[[], Fact | None]
     ) -> None:
         super().__init__(latch.file)
-        self._catching_up = catching_up
-        self._due = deque(one for one in recorded if one.kind in (FactKind.HALT, FactKind.RESUME))
-        self._vetoes = [
-            one for one in recorded if one.kind is FactKind.VETO and one.body.get("plugin") == GATE
-        ]
-        self._then: RecordedHalt | None = None
+        self._due = due
+        self._changes = deque(
+            one for one in recorded if one.kind in (FactKind.HALT, FactKind.RESUME)
+        )
+        self._halted = False
 
     def read(self) -> Halt | None:
         """Return the halt in force, or None."""
-        return self._then if self._catching_up() else super().read()
+        if (due := self._due()) is None:
+            return super().read()
+        return RecordedHalt.of(due) if is_halt_veto(due) else None
 
     def passed(self, ts: int) -> bool:
         """Take the recorded halts up to a moment (UTC ns); return whether one began."""
         began = False
-        while self._due and self._due[0].ts_event <= ts:
-            fact = self._due.popleft()
-            if fact.kind is FactKind.RESUME:
-                self._then = None
-            elif self._then is None:
-                self._then, began = self._of(fact), True
+        while self._changes and self._changes[0].ts_event <= ts:
+            halts = self._changes.popleft().kind is FactKind.HALT
+            began = began or (halts and not self._halted)
+            self._halted = halts
         return began
 
-    def _of(self, fact: Fact) -> RecordedHalt:
-        said = [one.body["reason"] for one in self._vetoes if one.ts_event >= fact.ts_event]
-        return RecordedHalt(
-            reason=str(fact.body.get("reason", "")),
-            source=fact.source,
-            since=datetime.fromtimestamp(fact.ts_event / 1e9, UTC),
-            text=str(said[0]) if said else str(fact.body.get("reason", "")),
-        )
+
+def is_halt_veto(fact: Fact) -> bool:
+    """Return whether a fact is a veto by the halt latch."""
+    return fact.kind is FactKind.VETO and fact.body.get("plugin") == HALT

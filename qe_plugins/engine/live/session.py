@@ -137,7 +137,7 @@ class _Session:
         else:
             self._journal = SessionJournal.continued(resume, loaded)
         journal = self._journal
-        self._latch = RecordedHalts(HaltLatch.at_home(), journal.recorded, self._is_catching_up)
+        self._latch = RecordedHalts(HaltLatch.at_home(), journal.recorded, lambda: journal.due)
         reached = ReachedRun(counts=journal.counts())
         self._recorder = SessionRecorder(FactWriter(journal, journal.run_id), reached)
         self._probe = JournalProbe(journal.check_writable)

@@ -74,6 +74,11 @@ class SessionJournal:
         """Return whether facts of the journal have not come again yet."""
         return bool(self._due)
 
+    @property
+    def due(self) -> Fact | None:
+        """Return the next fact of the journal that must come again; None once all have."""
+        return self._due[0] if self._due else None
+
     def counts(self) -> dict[FactKind, int]:
         """Return the numbers reached by facts that do not come again."""
         kinds = (FactKind.HALT, FactKind.RESUME)

@@ -12,7 +12,7 @@ import msgspec
 
 from qe_plugins.config.loader import Loaded
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine.live.recorded_halts import GATE, RecordedHalt
+from qe_plugins.engine.live.recorded_halts import RecordedHalt, is_halt_veto
 from qe_plugins.engine.live.stream import moments
 from qe_plugins.engine.results.collect import collect_result
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
@@ -73,13 +73,13 @@ class _RecordedLatch(HaltLatch):
         self._then: RecordedHalt | None = None
         halted = False
         for fact in facts:
-            vetoed = fact.kind is FactKind.VETO and fact.body.get("plugin") == GATE
+            vetoed = is_halt_veto(fact)
             if fact.kind is FactKind.HALT:
                 self._halts.append(fact.ts_event)
             if not halted and (vetoed or fact.kind is FactKind.HALT):
                 halted = True
                 since = fact.ts_event if vetoed else fact.ts_event + 1
-                self._changes.append((since, _halt(fact)))
+                self._changes.append((since, RecordedHalt.of(fact)))
             elif halted and fact.kind is FactKind.RESUME:
                 halted = False
                 self._changes.append((fact.ts_event + 1, None))
@@ -107,12 +107,6 @@ class _RecordedLatch(HaltLatch):
         while self._halts and self._halts[0] <= ts:
             self._halts.popleft()
         return len(self._halts) < before
-
-
-def _halt(fact: Fact) -> RecordedHalt:
-    reason = str(fact.body.get("reason", ""))
-    since = datetime.fromtimestamp(fact.ts_event / 1e9, UTC)
-    return RecordedHalt(reason=reason, source=fact.source, since=since, text=reason)
 
 
 def _feed_under(

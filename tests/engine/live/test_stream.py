@@ -182,6 +182,34 @@ def test_a_halt_after_a_restart_is_a_fact_beside_the_halt_before_it() -> None:
     assert halts == ["the first", "the second"]
 
 
+def test_a_session_that_died_under_a_halt_with_two_reasons_is_continued(
+    settings: Callable[..., Loaded],
+) -> None:
+    path = {"trader": {"path": "tests.engine.session_traders:EntersAtEveryBar"}}
+    loaded = settings(None, (4750,) * 14, strategies=path)
+    latch, kinds = HaltLatch.at_home(), list[str]()
+
+    def halt_twice_and_kill(view: SessionView) -> None:
+        kinds.extend(one.kind for one in view.new)
+        if kinds.count("fill") == 2 and latch.read() is None:
+            latch.set("the first", "person", by="ann")
+        if kinds.count("veto") == 2:
+            latch.set("the second", "person", by="ann")
+        if kinds.count("veto") == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_session(loaded, FAST, show=halt_twice_and_kill)
+    with Journal.open() as journal:
+        [left] = journal.open_runs()
+        recorded = journal.facts(left.run_id, [FactKind.HALT, FactKind.VETO])
+    session = continued(loaded)
+    assert [str(one.kind) for one in recorded][:2] == ["veto", "halt"]
+    assert len({one.body["reason"] for one in recorded if one.kind is FactKind.VETO}) == 2
+    assert session.fills.height == 2
+    assert session.vetoes.height == 8
+
+
 def died_at_once(loaded: Loaded) -> None:
     """Leave a session when it has recorded a halt."""
 
