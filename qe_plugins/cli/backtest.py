@@ -6,12 +6,19 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from qe_plugins import gc_tuning, stop_signals
-from qe_plugins.cli.output import echo
+from qe_plugins.cli.output import (
+    echo,
+    file_argument,
+    json_option,
+    log_option,
+    out_option,
+    set_option,
+)
 
 FAILURES = 5
 """Maximum number of plugin failures printed after a run; all are in its report."""
@@ -23,24 +30,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a value of the file, such as rung.risk=25. Repeatable.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
-)
-@click.option(
-    "--log",
-    "level",
-    type=click.Choice(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), case_sensitive=False),
-    help="Print log messages of strategies and plugins from this level on. All are in run.log.",
-)
+@file_argument
+@set_option
+@json_option
+@out_option
+@log_option
 @gc_tuning.relaxed_gc()
 def backtest(
     file: Path,
@@ -65,15 +59,11 @@ def backtest(
     with _progress(loaded.config.name) as progress:
         outcome = run(loaded, progress=progress, log=level)
     with Journal.open() as journal:
-        run_dir = write_run(outcome, loaded, journal, out)
-    figures = run_folder.result(run_dir)
-    if as_json:
-        click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
-    else:
-        print_run(figures, run_dir)
+        run_dir = _write_run(outcome, loaded, journal, out)
+    print_run(run_dir, as_json=as_json)
 
 
-def write_run(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
+def _write_run(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
     """Write the run folder and the journal's facts, both or neither; return the folder."""
     from qe_plugins.report import run_folder
 
@@ -102,8 +92,14 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def print_run(figures: dict[str, Any], run_dir: Path) -> None:
-    """Print the figures of a run, where its report is, and what failed."""
+def print_run(run_dir: Path, *, as_json: bool) -> None:
+    """Print the figures of a run as JSON; or as tables, with its report and what failed."""
+    from qe_plugins.report import run_folder
+
+    figures = run_folder.result(run_dir)
+    if as_json:
+        click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
+        return
     from rich.console import Console
 
     from qe_plugins.report import terminal

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins.cli.output import echo
+from qe_plugins.cli.output import echo, file_argument, json_option, set_option
 from qe_plugins.safe_text import json_shown, shown
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
 
-type Command = Callable[..., None]
-
-
-def _file_options(command: Command) -> Command:
-    override = click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Override a value of the file, such as rung.risk=25. Repeatable.",
-    )
-    return click.argument("file", type=click.Path(path_type=Path))(override(command))
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
-
 
 @click.command()
-@_file_options
-@_json_option
+@file_argument
+@set_option
+@json_option
 def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Build the run of FILE and print it, without running."""
     from qe_plugins.config.loader import load
@@ -55,8 +38,9 @@ def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@_file_options
-@_json_option
+@file_argument
+@set_option
+@json_option
 def show(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print FILE resolved, with bases, overrides and defaults. Secrets stay ${NAME}."""
     from qe_plugins.config.loader import load

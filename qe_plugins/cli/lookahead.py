@@ -8,18 +8,12 @@ from pathlib import Path
 
 import click
 
-from qe_plugins.cli.output import json_option, print_json
+from qe_plugins.cli.output import file_argument, json_option, print_json, set_option
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a value of the file, such as rung.risk=25. Repeatable.",
-)
+@file_argument
+@set_option
 @click.option(
     "--samples",
     type=click.IntRange(1),

@@ -1,16 +1,35 @@
-"""Print listings: aligned columns, or one JSON document."""
+"""What commands share: their options, and listings as aligned columns or one JSON document."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
 from qe_plugins.safe_text import json_shown, shown, with_uv
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
+)
+log_option = click.option(
+    "--log",
+    "level",
+    type=click.Choice(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), case_sensitive=False),
+    help="Print log messages of strategies and plugins from this level on. All are in run.log.",
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a value of the file, such as rung.risk=25. Repeatable.",
+)
 
 
 class DateParam(click.ParamType[date]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import click
 
 from qe_plugins import stop_signals
 from qe_plugins.cli.backtest import print_run
-from qe_plugins.cli.output import echo
+from qe_plugins.cli.output import echo, file_argument, log_option, out_option, set_option
 
 if TYPE_CHECKING:
     from qe_plugins.engine.live.pacing import Pace
@@ -45,7 +44,7 @@ class Speed(click.ParamType[float | str]):
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@file_argument
 @click.option(
     "--replay",
     metavar="DATA",
@@ -58,36 +57,21 @@ class Speed(click.ParamType[float | str]):
     show_default=True,
     help="Times real time, or `max`.",
 )
-@click.option(
-    "--skip/--no-skip", default=True, help="Skip closed hours and holes.  [default: skip]"
-)
+@click.option("--skip/--no-skip", default=True, help="Skip closed hours and gaps.  [default: skip]")
 @click.option(
     "--engine",
     type=click.Choice(("node", "stream")),
     help="A live node with the sandbox, or a paced backtest engine.  "
     "[default: node, where its fills are a backtest's]",
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a value of the file, such as rung.risk=25. Repeatable.",
-)
+@set_option
 @click.option(
     "--triggers", is_flag=True, help="Let losses, rejected orders and an expired posture halt it."
 )
 @click.option("--resume", metavar="RUN", help="Continue a session that died: its id, or `last`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
-)
-@click.option(
-    "--log",
-    "level",
-    type=click.Choice(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), case_sensitive=False),
-    help="Print log messages of strategies and plugins from this level on. All are in run.log.",
-)
+@out_option
+@log_option
 def paper(
     file: Path,
     replay: str | None,
@@ -136,11 +120,7 @@ def paper(
         finished = run_session(loaded, options, show=screen.show, started=begin)
         with run_folder.draft(finished.result, loaded.resolved, out) as publish:
             run_dir = publish(finished.close_run())
-    figures = run_folder.result(run_dir)
-    if as_json:
-        click.echo(json.dumps(figures, indent=2, ensure_ascii=False))
-    else:
-        print_run(figures, run_dir)
+    print_run(run_dir, as_json=as_json)
 
 
 def clock_for(engine: str | None) -> Engine:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 OF_A_FEED: tuple[TriggerName, ...] = ("stale_data",)
 """Triggers that no replay has. A bar that is late by the data's own clock is one that the recording
-does not have: the market was quiet, or the recording has a hole, which `qe data` lists. A backtest
+does not have: the market was quiet, or the recording has a gap, which `qe data` lists. A backtest
 trades on after it, and so does its replay."""
 
 OF_TRADING: tuple[TriggerName, ...] = ("daily_loss", "rejected_orders", "expired_posture")

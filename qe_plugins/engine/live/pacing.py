@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable
 
 SECOND = 1_000_000_000
-HOLE = 600 * SECOND
+GAP = 600 * SECOND
 """Market time without a record that is skipped: closed hours, holidays, missing data."""
 
 IDLE = 0.25
 """Seconds of waiting after which the session is shown again."""
 
-AFTER_HOLE = 1 * SECOND
-"""Market time that a skipped hole takes."""
+AFTER_GAP = 1 * SECOND
+"""Market time that a skipped gap takes."""
 
 
 class Pace:
     """Waits until a moment of the data is due, at `speed` times real time; None is without waiting.
 
     Moments up to `until` (UTC nanoseconds) are due at once: a session that died catches up. With
-    `skip` a hole of more than ten minutes takes one second of market time. A session that
+    `skip` a gap of more than ten minutes takes one second of market time. A session that
     falls behind does not catch up: each step begins when the one before is done.
     """
 
@@ -56,8 +56,8 @@ class Pace:
             self._due = now
             return 0.0
         step = max(moment - before, 0)
-        if self._skip and step > HOLE:
-            step = AFTER_HOLE
+        if self._skip and step > GAP:
+            step = AFTER_GAP
         self._due = max(self._due + step / SECOND / self._speed, now)
         return self._due - now
 

@@ -71,7 +71,7 @@ def test_the_report_and_the_last_lines_name_a_failure(
     trade: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = run_folder.write(trade("BuysAtMarket", Broken()), {}, tmp_path / "run")
-    backtest.print_run(run_folder.result(place), place)
+    backtest.print_run(place, as_json=False)
     last = capsys.readouterr().out.splitlines()[-8:]
     assert "Traceback (most recent call last):" in last
     line = f"Broken failed 10 times in contribute_signals, first at {HERE}:"
@@ -83,7 +83,7 @@ def test_a_run_in_which_every_order_was_denied_names_who_denied_them(
     trade: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = run_folder.write(trade("BuysAtMarket", Refuses()), {}, tmp_path / "run")
-    backtest.print_run(run_folder.result(place), place)
+    backtest.print_run(place, as_json=False)
     said = "Every order was denied, 1 in all: Refuses (1)."
     assert capsys.readouterr().out.splitlines()[-1] == said
     assert said in (place / "report.html").read_text()
