@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,23 +56,10 @@ def collect() -> dict[str, Any]:
 
 def _journal() -> dict[str, Any]:
     """Return whether the journal can be written; `why` is None or the error in one line."""
-    said: list[str | None] = []
+    from qe_plugins.halt.facts import error_within
+    from qe_plugins.journal.store import Journal
 
-    def check() -> None:
-        from qe_plugins.errors import QeError
-        from qe_plugins.journal.store import Journal
-        from qe_plugins.safe_text import in_words
-
-        try:
-            Journal.check()
-            said.append(None)
-        except (QeError, OSError) as error:
-            said.append(in_words(error))
-
-    checker = threading.Thread(target=check, daemon=True)
-    checker.start()
-    checker.join(PATIENCE)
-    why = said[0] if said else f"it did not answer within {PATIENCE:g} s."
+    why = error_within(PATIENCE, Journal.check, who="it")
     return {"writable": why is None, "why": why}
 
 

@@ -6,6 +6,7 @@ The latch holds without them. A journal that is locked or down costs a warning, 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from qe_plugins.errors import QeError
@@ -38,24 +39,36 @@ def record_run(kind: FactKind, source: str, body: dict[str, object]) -> str | No
 
     Returns after PATIENCE at the latest: the fact may then still be written, or be lost.
     """
-    said: list[str | None] = []
 
     def write() -> None:
         from qe_plugins.journal.store import Journal
 
+        with Journal.open() as journal:
+            started = datetime.now(UTC)
+            run_id = f"{started:%Y%m%d-%H%M%S-%f}-{kind}"
+            journal.write_run(run_id, str(kind), started, _facts(started, kind, source, body))
+
+    return error_within(PATIENCE, write, who="the journal")
+
+
+def error_within(seconds: float, use: Callable[[], object], *, who: str) -> str | None:
+    """Use the journal on a thread of its own; return None, or in one line why it failed.
+
+    Returns after so many seconds at the latest; the message then says that `who` did not answer.
+    """
+    said: list[str | None] = []
+
+    def run() -> None:
         try:
-            with Journal.open() as journal:
-                started = datetime.now(UTC)
-                run_id = f"{started:%Y%m%d-%H%M%S-%f}-{kind}"
-                journal.write_run(run_id, str(kind), started, _facts(started, kind, source, body))
+            use()
             said.append(None)
         except (QeError, OSError) as error:
             said.append(in_words(error))
 
-    writer = threading.Thread(target=write, name="journal of the halt", daemon=True)
-    writer.start()
-    writer.join(PATIENCE)
-    return said[0] if said else f"the journal did not answer within {PATIENCE:g} s."
+    thread = threading.Thread(target=run, name="qe-journal-use", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return said[0] if said else f"{who} did not answer within {seconds:g} s."
 
 
 def _facts(at: datetime, kind: FactKind, source: str, body: dict[str, object]) -> list[Fact]:
