@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qe_plugins.config import yaml_reader
+from qe_plugins.config.differences import differing
 from qe_plugins.report import run_index
 
 FIGURES = (
@@ -23,32 +24,15 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
     A setting or figure that one run lacks is None; older runs have fewer.
     """
     one, other = run_index.figures(first), run_index.figures(second)
+    settings = (yaml_reader.read(run / "config.yaml").to_plain() for run in (first, second))
     return {
         "runs": [one["run_id"], other["run_id"]],
         "same_fills": one["fills_sha256"] == other["fills_sha256"],
         "figures": {key: _difference(one.get(key), other.get(key)) for key in FIGURES.split()},
-        "settings": _settings(first, second),
+        "settings": differing(*settings),
     }
 
 
 def _difference(one: float | None, other: float | None) -> list[float | None]:
     known = one is not None and other is not None
     return [one, other, round(other - one, 10) if known else None]  # type: ignore[operator]
-
-
-def _settings(first: Path, second: Path) -> dict[str, list[Any]]:
-    one, other = (
-        _flat(yaml_reader.read(run / "config.yaml").to_plain()) for run in (first, second)
-    )
-    keys = [*one, *(key for key in other if key not in one)]
-    return {key: [one.get(key), other.get(key)] for key in keys if one.get(key) != other.get(key)}
-
-
-def _flat(value: Any, key: str = "") -> dict[str, Any]:
-    """Return every leaf under its dotted key; a list counts as one leaf."""
-    if not isinstance(value, dict) or not value:
-        return {key: value}
-    leaves: dict[str, Any] = {}
-    for name, item in value.items():
-        leaves |= _flat(item, f"{key}.{name}" if key else str(name))
-    return leaves

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from qe_plugins.config.differences import differing
 from qe_plugins.config.loader import Loaded, load
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.engine.contracts.instruments import decimal
@@ -29,6 +30,9 @@ from qe_plugins.research.parity.recorded_session import RecordedSession, own_con
 from qe_plugins.research.parity.rerun import Rerun, rerun
 
 RECORDED = "the bars that the session recorded"
+
+APART = ("data", "name")
+"""Settings that change no decision where the bars are the same."""
 
 
 def check_parity(
@@ -143,18 +147,5 @@ def _bar_item(one: BarDifference, key: Key, values: dict[str, str] | None) -> Pa
 
 def _differing_settings(then: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:
     """Return the settings that differ by dotted key, without those of data and name."""
-    one, other = _flat(then), _flat(now)
-    return {
-        key: [one.get(key), other.get(key)]
-        for key in dict.fromkeys([*one, *other])
-        if one.get(key) != other.get(key) and key.partition(".")[0] not in ("data", "name")
-    }
-
-
-def _flat(value: Any, key: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict) or not value:
-        return {key: value}
-    leaves: dict[str, Any] = {}
-    for name, item in value.items():
-        leaves |= _flat(item, f"{key}.{name}" if key else str(name))
-    return leaves
+    found = differing(then, now)
+    return {key: pair for key, pair in found.items() if key.partition(".")[0] not in APART}
