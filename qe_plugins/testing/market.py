@@ -20,9 +20,8 @@ MICROSECOND = timedelta(microseconds=1)
 type Number = int | float | str | Decimal
 
 
-@pytest.fixture(scope="session")
-def qe_contract() -> FuturesContract:
-    """Return the Micro E-mini S&P 500 of March 2024: ticks of 0.25, 5 USD a point."""
+def micro_future(instrument_id: str, since: int, until: int) -> FuturesContract:
+    """Return a micro S&P future of a March that trades from `since` to `until` (UTC ns)."""
     from nautilus_trader.model import (
         AssetClass,
         Currency,
@@ -34,12 +33,12 @@ def qe_contract() -> FuturesContract:
     )
 
     return FuturesContract(
-        instrument_id=InstrumentId.from_str(CONTRACT),
+        instrument_id=InstrumentId.from_str(instrument_id),
         raw_symbol=Symbol("MESH4"),
         asset_class=AssetClass.INDEX,
         underlying="MES",
-        activation_ns=nanoseconds("2022-12-16 14:30"),
-        expiration_ns=nanoseconds("2024-03-15 13:30"),
+        activation_ns=since,
+        expiration_ns=until,
         currency=Currency.from_str("USD"),
         price_precision=2,
         price_increment=Price.from_str("0.25"),
@@ -48,6 +47,12 @@ def qe_contract() -> FuturesContract:
         ts_event=0,
         ts_init=0,
     )
+
+
+@pytest.fixture(scope="session")
+def qe_contract() -> FuturesContract:
+    """Return the Micro E-mini S&P 500 of March 2024: ticks of 0.25, 5 USD a point."""
+    return micro_future(CONTRACT, nanoseconds("2022-12-16 14:30"), nanoseconds("2024-03-15 13:30"))
 
 
 @pytest.fixture

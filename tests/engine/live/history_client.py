@@ -11,19 +11,17 @@ from nautilus_trader.config import DataClientConfig
 from nautilus_trader.live import BarsResponse, LiveNode, RoutingConfig
 from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
 from nautilus_trader.model import (
-    AssetClass,
     Bar,
     BarType,
     ClientId,
-    Currency,
     FuturesContract,
-    InstrumentId,
     Price,
     Quantity,
-    Symbol,
     TraderId,
     Venue,
 )
+
+from qe_plugins.testing.market import micro_future
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -31,21 +29,7 @@ MINUTE = 60 * SECOND
 
 def contract() -> FuturesContract:
     """Return a contract of the far future: a node forgets one that has expired."""
-    return FuturesContract(
-        instrument_id=InstrumentId.from_str("MESH34.XCME"),
-        raw_symbol=Symbol("MESH4"),
-        asset_class=AssetClass.INDEX,
-        underlying="MES",
-        activation_ns=0,
-        expiration_ns=2_026_000_000 * SECOND,
-        currency=Currency.from_str("USD"),
-        price_precision=2,
-        price_increment=Price.from_str("0.25"),
-        multiplier=Quantity.from_int(5),
-        lot_size=Quantity.from_int(1),
-        ts_event=0,
-        ts_init=0,
-    )
+    return micro_future("MESH34.XCME", 0, 2_026_000_000 * SECOND)
 
 
 def bar_of(bar_type: BarType, ts: int, close: int = 4750, length: int = MINUTE) -> Bar:
