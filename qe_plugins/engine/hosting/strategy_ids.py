@@ -31,6 +31,11 @@ FIELDS = (
 """Settings of Nautilus that an author's configuration may have, besides the id."""
 
 
+def order_id_tag(name: str) -> str:
+    """Return a name of the configuration as it ends strategy ids: `es trend` is `es_trend`."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)
+
+
 def named(hosted: type, name: str) -> type:
     """Have instances of a hosted class get the id `<Class>-<name>`; return the class.
 
@@ -38,7 +43,7 @@ def named(hosted: type, name: str) -> type:
     """
     constructor: Any = hosted.__new__
     nautilus_constructor: Any = Strategy.__new__
-    tag = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    tag = order_id_tag(name)
     strategy_id = StrategyId(f"{hosted.__name__}-{tag}")
 
     def new(cls: type, config: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -14,6 +14,7 @@ from nautilus_trader.model import OrderType
 
 from qe_plugins.engine.accounting.session_booking import fill_of
 from qe_plugins.engine.accounting.trades import Fill, OpenTrade, build_trade
+from qe_plugins.engine.recording.fact_forms import decimal_or_none, order_of
 from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import Signal
@@ -106,8 +107,8 @@ def _extend(trades: Mapping[Key, OpenTrade | None], fact: Fact) -> None:
 
 
 def _take_order(orders: dict[str, JournalledOrder], fact: Fact) -> None:
-    name, _, change = fact.id.partition(":")[2].partition("#")
-    price, trigger = (_decimal(fact.body.get(key)) for key in ("price", "trigger"))
+    name, change = order_of(fact)
+    price, trigger = (decimal_or_none(fact.body.get(key)) for key in ("price", "trigger"))
     quantity = Decimal(fact.body["quantity"])
     if change and (order := orders.get(name)) is not None:
         order.quantity = quantity
@@ -130,7 +131,7 @@ def _take_order(orders: dict[str, JournalledOrder], fact: Fact) -> None:
 
 
 def _take_outcome(orders: Mapping[str, JournalledOrder], fact: Fact) -> None:
-    order = orders.get(fact.id.partition(":")[2].partition("#")[0])
+    order = orders.get(order_of(fact)[0])
     if order is not None:
         order.status = SimpleNamespace(name=fact.body["status"])
         order.last_event = SimpleNamespace(reason=fact.body.get("reason"))
@@ -154,7 +155,3 @@ def _take_fill(
         votes = recorder.votes_behind(closed[0].signal)
         found = build_trade(closed, trade.closed, trade.multiplier, trade.range, votes)
         recorder.trade(found, closed[-1])
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)

@@ -71,7 +71,7 @@ def unsuitable(prepared: PreparedRun) -> str:
     config, tape = prepared.loaded.config, prepared.tape
     slippage = config.slippage
     if prepared.fronts:
-        return "strategies on a root are rolled by the tape"
+        return "strategies on a root are rolled by the recorded data"
     if len({one.id.venue for one in tape.contracts}) > 1:
         return "the data has contracts of several venues"
     if config.fills.rules == "exchange" and (slippage.model, slippage.ticks) not in (

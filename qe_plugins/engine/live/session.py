@@ -52,7 +52,7 @@ type Engine = Literal["node", "stream"]
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """How a session runs: `speed` times real time (None: without waiting), `skip` holes, `log`.
+    """How a session runs: `speed` times real time (None: without waiting), `skip` gaps, `log`.
 
     `engine` is `node`, a live node whose process must be able to set its clock, or `stream`, a
     backtest engine. With `fall_back` a session that a node does not suit runs on a backtest engine;
@@ -73,8 +73,8 @@ class SessionOptions:
         """Return the speed in words, such as `1,800 times real time`."""
         if self.speed is None:
             return "as fast as it can"
-        holes = ", closed hours skipped" if self.skip else ""
-        return f"{self.speed:,g} times real time{holes}"
+        gaps = ", closed hours skipped" if self.skip else ""
+        return f"{self.speed:,g} times real time{gaps}"
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class _Session:
         facts = self._journal.facts()
         if not venue.complete:
             bars = sum(one.kind is FactKind.SNAPSHOT for one in facts)
-            tape = seen_until(tape, venue.last, bars)
+            tape = _seen_until(tape, venue.last, bars)
         multipliers = {str(one.id): decimal(one.multiplier) for one in tape.contracts}
         read, orders = read_run(facts, multipliers)
         run_id, started = self._journal.run_id, self._journal.started
@@ -297,7 +297,7 @@ def _venue(
     return make(prepared, recorder, latch)
 
 
-def seen_until(tape: Tape, last: int, bars: int) -> Tape:
+def _seen_until(tape: Tape, last: int, bars: int) -> Tape:
     """Return the tape as far as a session has seen it: `bars` until `last` (UTC nanoseconds)."""
     since, until = tape.asked
     asked = (since, min(until, last + 1))

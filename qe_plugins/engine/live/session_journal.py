@@ -17,6 +17,7 @@ import msgspec
 
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.facts import Fact, FactKind, OpenRun, RunState
+from qe_plugins.journal.lookup import resolve_prefix
 from qe_plugins.journal.store import Journal
 
 if TYPE_CHECKING:
@@ -148,15 +149,10 @@ def open_run(text: str) -> OpenRun:
     """Return the open run of an id, a prefix of it, or `last`. Raises JournalError."""
     with Journal.open() as journal:
         runs = journal.open_runs()
-    found = [run for run in runs if run.run_id.startswith(text)] if text != "last" else runs[-1:]
-    if len(found) != 1:
-        names = ", ".join(run.run_id for run in runs) or "none"
-        raise JournalError(
-            "no open run of this id." if not found else "several runs begin like this.",
-            where=f"--resume {text}",
-            hint=f"Open: {names}.",
-        )
-    return found[0]
+    if text == "last" and runs:
+        return runs[-1]
+    found = {run.run_id: run for run in runs}
+    return found[resolve_prefix(text, list(found), what="open run")]
 
 
 def config_sha256(loaded: Loaded) -> str:

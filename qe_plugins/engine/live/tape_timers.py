@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 from nautilus_trader.common import TimeEvent
 from nautilus_trader.core import UUID4
 
+from qe_plugins.data.catalog.selection import nanoseconds
 from qe_plugins.errors import RunError
 
-MICROSECOND = 1_000
 SECOND = 1_000_000_000
 
 
@@ -163,7 +163,7 @@ class TapeClock:
     def set_timer_zoned(self, name: str, *_args: Any, **_kwargs: Any) -> None:
         """Raise RunError: the engine alone knows the calendar of such a timer."""
         raise RunError(
-            f"timer {name} goes by a zone's calendar, which a replay on a live node has not.",
+            f"timer {name} goes by a zone's calendar, which a replay on a live node does not have.",
             hint="Use `--engine stream`.",
         )
 
@@ -186,10 +186,3 @@ class TapeClock:
         if callback is not None:
             return callback
         return self._default or self._component.on_time_event
-
-
-def nanoseconds(moment: datetime) -> int:
-    """Return a time as UTC nanoseconds; without a zone it is UTC."""
-    at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    since = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since // timedelta(microseconds=1)) * MICROSECOND

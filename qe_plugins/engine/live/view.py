@@ -113,14 +113,10 @@ class Viewer:
 
     def _view(self, new: list[SessionEvent]) -> SessionView:
         balance, cache = self._context.balance, self._context.cache
-        positions: dict[str, Decimal] = {}
-        for one in cache.positions_open():
-            name = str(one.instrument_id)
-            signed = one.quantity.as_decimal() * (1 if one.is_long else -1)
-            positions[name] = positions.get(name, Decimal(0)) + signed
+        net = self._context.holdings.by_contract()
         return SessionView(
             ts=self._ts,
-            positions=positions,
+            positions={str(contract): count for contract, count in net.items()},
             realised=balance.total() - balance.starting,
             equity=balance.equity(),
             starting=balance.starting,
@@ -139,7 +135,7 @@ def _words(fact: Fact) -> str:
             return f"{body['side']} {body['instrument_id']}: {body['reason']}"
         case FactKind.VETO:
             what = f"{body['side']} {body['quantity']} {body['instrument_id']}"
-            return f"{body['plugin']} refused {what}: {body['reason']}"
+            return f"{body['plugin']} vetoed {what}: {body['reason']}"
         case FactKind.FILL:
             what = f"{body['side']} {body['quantity']} {body['instrument_id']} at {body['price']}"
             return f"{what}, fee {body['commission']}"

@@ -20,6 +20,11 @@ def snapshot_id(bar: Bar) -> str:
     return f"snapshot:{bar.bar_type}@{bar.ts_event}"
 
 
+def bar_type_of(fact: Fact) -> str:
+    """Return the bar type of the fact of a closed bar."""
+    return fact.id.partition(":")[2].rpartition("@")[0]
+
+
 def snapshot(bar: Bar) -> Fact:
     """Return the fact of a closed bar, with the prices that plugins received."""
     body = {n: str(getattr(bar, n)) for n in ("open", "high", "low", "close", "volume")}
@@ -71,6 +76,20 @@ def order_fact(order: Any, name: str, cause: str | None, more: dict[str, Any]) -
         cause=cause,
         body=body | more,
     )
+
+
+def order_of(fact: Fact) -> tuple[str, str]:
+    """Return the id of the order of a fact, `order:ID#N` or `outcome:ID#N`, and N.
+
+    N numbers changes of an order and later outcomes; it is empty for the first fact.
+    """
+    name, _, number = fact.id.partition(":")[2].partition("#")
+    return name, number
+
+
+def decimal_or_none(text: str | None) -> Decimal | None:
+    """Return a value of a body as a number, None where the body does not have it."""
+    return None if text is None else Decimal(text)
 
 
 def final_state(order: Any) -> dict[str, Any]:

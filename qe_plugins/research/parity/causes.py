@@ -9,12 +9,12 @@ from decimal import Decimal
 
 import msgspec
 
+from qe_plugins.engine.risk.gate import HALT
 from qe_plugins.research.parity.comparison import ParityDifference
 from qe_plugins.research.parity.items import Key
 from qe_plugins.research.parity.words import bar_words, difference_words, short
 
 LATE_HOOK = re.compile(r"\bto answer\b|\bdid not answer\b|\bno answer\b|timed out", re.IGNORECASE)
-HALT = "halt"
 BY_PLUGINS = ("vote", "signal", "size", "veto")
 GENERAL = ("order", "outcome", "fill", "closing")
 
@@ -96,7 +96,7 @@ class _Grouping:
                 return self._cause[key]
         return (
             self._own(one)
-            or (self._of_fill(one) if one.then is not None and one.now is not None else None)
+            or self._of_fill(one)
             or self._from_state(one)
             or self._from_bar(one)
             or self._from_settings(one)
@@ -121,7 +121,7 @@ class _Grouping:
         return None
 
     def _of_fill(self, one: ParityDifference) -> Found | None:
-        """Return why the fill of an order that is the same differs."""
+        """Return why a fill that both runs have differs."""
         if one.item.kind != "fill" or one.then is None or one.now is None:
             return None
         for bar in reversed(self._bars):

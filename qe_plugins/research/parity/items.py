@@ -16,6 +16,9 @@ from typing import Any
 import msgspec
 
 from qe_plugins.engine.contracts.instruments import SETTLES
+from qe_plugins.engine.hosting.strategy_ids import order_id_tag
+from qe_plugins.engine.recording.fact_forms import decimal_or_none, order_of
+from qe_plugins.engine.risk.gate import HALT
 from qe_plugins.journal.facts import Fact, FactKind
 
 type Key = tuple[Any, ...]
@@ -30,9 +33,6 @@ KINDS = (
 """The kinds of items, in causal order."""
 
 WORKING = "WORKING"
-HALT = "halt"
-"""The plugin that vetoes of the halt latch name; later reasons may have joined the first."""
-
 SETTLEMENT = "settlement"
 """The source of the facts of settlements."""
 
@@ -125,7 +125,7 @@ class Reader:
         self._add(about, fact, fact.source, values, "of a signal", [fact.cause], contract=contract)
 
     def _order(self, fact: Fact) -> None:
-        name, _, change = fact.id.partition(":")[2].partition("#")
+        name, change = order_of(fact)
         body = fact.body
         if name.startswith(SETTLES):  # the engine's own, which a session does not record
             return
@@ -137,7 +137,7 @@ class Reader:
             *("order", self.moment(fact.ts_event), source),
             *(body["instrument_id"], body["side"], body["type"]),
         )
-        values = {key: _number(body.get(key)) for key in ("quantity", "price", "trigger")}
+        values = {key: decimal_or_none(body.get(key)) for key in ("quantity", "price", "trigger")}
         label = f"{body['side']} {body['quantity']} {body['type']}"
         item = self._add(about, fact, source, values, label, [fact.cause])
         self._by_fact[f"order:{name}"] = item.key
@@ -159,10 +159,10 @@ class Reader:
             return
         for term in ("quantity", "price", "trigger"):
             if fact.body.get(term) is not None:
-                item.values[term] = _number(fact.body[term])
+                item.values[term] = decimal_or_none(fact.body[term])
 
     def _outcome(self, fact: Fact) -> None:
-        name = fact.id.partition(":")[2].partition("#")[0]
+        name, _ = order_of(fact)
         if (item := self._outcomes.get(name)) is not None:
             item.values = _ended(fact.body["status"], fact.body.get("reason"))
             item.ts = fact.ts_event
@@ -173,6 +173,7 @@ class Reader:
         order = self._by_fact.get(f"order:{name}", ())
         label = f"of {body['side']} {body['quantity']}"
         about = ("veto", order, body["plugin"])
+        # later reasons may have joined that of a halt
         values = {"reason": HALT if body["plugin"] == HALT else body["reason"]}
         item = self._add(about, fact, body["plugin"], values, label, [f"order:{name}"])
         self._vetoes[name].append(item.key)
@@ -200,7 +201,7 @@ class Reader:
             "fee": Decimal(body["commission"]),
         }
         label = f"{body['side']} {body['quantity']}"
-        about = ("fill", self._by_fact.get(f"order:{name}", ("settlement", contract, source)))
+        about = ("fill", self._by_fact.get(f"order:{name}", (SETTLEMENT, contract, source)))
         item = self._add(about, fact, source, values, label, [f"order:{name}"])
         if (outcome := self._outcomes.get(name)) is not None:
             item.causes.append(outcome.key)
@@ -275,22 +276,14 @@ def session_strategies(facts: Iterable[Fact], names: Iterable[str]) -> dict[str,
 
     A session's ids end with that name, see `engine.hosting.strategy_ids`.
     """
-    tags = {_tag(name): name for name in names}
+    tags = {order_id_tag(name): name for name in names}
     ids = {fact.source for fact in facts if fact.kind in (FactKind.ORDER, FactKind.FILL)}
     return {one: tags[tag] for one in ids if (tag := one.partition("-")[2]) in tags}
-
-
-def _tag(name: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
 
 
 def _proposed(body: Mapping[str, Any]) -> dict[str, Any]:
     known = ("side", "confidence", "entry", "stop", "target", "reason")
     return {key: body.get(key) for key in known}
-
-
-def _number(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _ended(status: str, reason: str | None) -> dict[str, Any]:

@@ -84,7 +84,12 @@ def parity_facts(found: Parity) -> list[Fact]:
         "settings": {key: [str(one) for one in pair] for key, pair in found.settings.items()},
         "code": found.code,
         "causes": [
-            {"kind": one.kind, "cause": one.text, "first": one.first, "follow": _following(one)}
+            {
+                "kind": one.kind,
+                "cause": one.text,
+                "first": one.first,
+                "follow": len(one.differences) - 1,
+            }
             for one in found.causes[:MOST]
         ],
     }
@@ -97,7 +102,3 @@ def parity_facts(found: Parity) -> list[Fact]:
         body=body,
     )
     return [run, fact]
-
-
-def _following(cause: ParityCause) -> int:
-    return len(cause.differences) - 1

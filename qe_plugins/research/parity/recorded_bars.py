@@ -14,7 +14,7 @@ from nautilus_trader.model import Bar
 from qe_plugins.data.catalog import row_groups, writer
 from qe_plugins.data.catalog.catalog import CatalogSeries, RecordKind
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine.recording.fact_forms import snapshot_id
+from qe_plugins.engine.recording.fact_forms import bar_type_of, snapshot_id
 from qe_plugins.errors import DataError
 from qe_plugins.journal.facts import Fact
 
@@ -46,12 +46,11 @@ class RecordedTape(Tape, frozen=True):
 
 
 def recorded_tape(bars: Sequence[Fact], source: Tape, folder: Path, *, whole: bool) -> Tape:
-    """Return the tape of a session's bars, written as a catalog to `folder`.
+    """Return the tape of the bars that a session received, written as a catalog to `folder`.
 
     Contracts and settlements are those of `source`, the session's own data; `whole` says that the
-    session reached their end. Raises DataError where none of the bars is of that data.
+    session reached their end.
     """
-    bars = received(bars, source)
     by_type: defaultdict[str, list[Fact]] = defaultdict(list)
     for fact in bars:
         by_type[bar_type_of(fact)].append(fact)
@@ -143,11 +142,6 @@ def differing_bars(bars: Sequence[Fact], tape: Tape) -> list[BarDifference]:
         for fact in left.values()
     ]
     return sorted(found, key=lambda one: (one.ts, one.bar_type))
-
-
-def bar_type_of(fact: Fact) -> str:
-    """Return the bar type of the fact of a bar."""
-    return fact.id.partition(":")[2].rpartition("@")[0]
 
 
 def _difference(

@@ -24,8 +24,6 @@ from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import Posture
 
-NO_POSTURE = "no posture"
-
 
 class Rerun(msgspec.Struct, frozen=True, kw_only=True):
     """A backtest of a session: its facts, and the hash of each source.
@@ -128,12 +126,13 @@ def _feed_under(
 
 
 def _posture(fact: Fact) -> Posture | None:
+    """Return the posture of a fact; None where its body has only a reason: there was none then."""
     body = fact.body
-    if body.get("reason") == NO_POSTURE:
+    if "halt" not in body:
         return None
     return Posture(
         reason=body["reason"],
-        halt=body.get("halt", False),
+        halt=body["halt"],
         max_contracts=body.get("max_contracts"),
         valid_until=body.get("valid_until"),
         source=fact.source,

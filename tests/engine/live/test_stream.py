@@ -229,7 +229,7 @@ def test_a_strategy_on_a_root_streams_where_no_node_suits(shared_data: Path) -> 
     options = SessionOptions(speed=None, engine="node", fall_back=said.append)
     finished = run_session(loaded, options, show=unseen)
     finished.close_run()
-    assert said == ["strategies on a root are rolled by the tape"]
+    assert said == ["strategies on a root are rolled by the recorded data"]
     assert finished.result.fills.height == 3
 
 
