@@ -33,7 +33,7 @@ MANIFEST = "manifest.json"
 WARM = 200 * 86_400_000_000_000
 """Nanoseconds of bars before a month that features across timeframes are given."""
 
-type Said = Callable[[str], None]
+type Report = Callable[[str], None]
 
 
 class StoredPart(msgspec.Struct, frozen=True):
@@ -73,21 +73,17 @@ def compute_store(
     bars: Mapping[str, Bars],
     contracts: Sequence[ListedContract],
     workers: int = 1,
-    said: Said = lambda _: None,
+    report: Report = lambda _: None,
 ) -> StoreManifest:
     """Compute features into a folder; return its manifest. Files that are there are used again.
 
-    A process that is killed leaves no short file, and the next one continues. `said` is called with
-    what a person should know.
+    A process that is killed leaves no short file, and the next one continues. `report` is called
+    with each line for a person to read.
     """
     out.mkdir(parents=True, exist_ok=True)
-    manifest = _opened(out, source_hash(bars), said)
-    wanted, parts = Wanted(names), dict(manifest.files)
-    units = [
-        unit
-        for unit in _units(wanted, bars, contracts)
-        if not _is_there(out, unit, manifest, parts)
-    ]
+    manifest = _opened(out, source_hash(bars), report)
+    asked = list(_units(Wanted(names), bars, contracts))
+    units = [unit for unit in asked if not _is_there(out, unit, manifest)]
     listed = [(one.id, one.root, one.expires) for one in contracts]
     if workers > 1 and len(units) > 1:
         arguments = (dict(bars), listed, out)
@@ -101,11 +97,11 @@ def compute_store(
         _start(dict(bars), listed, out)
         for unit in units:
             manifest = _noted(out, manifest, *_written(unit))
-    said(f"{len(units)} files computed, {len(parts)} used again")
+    report(f"{len(units)} files computed, {len(asked) - len(units)} used again")
     return manifest
 
 
-def _opened(out: Path, source: str, said: Said) -> StoreManifest:
+def _opened(out: Path, source: str, report: Report) -> StoreManifest:
     fresh = StoreManifest(catalogue_hash(), kernel_hash(), source)
     try:
         known = msgspec.json.decode((out / MANIFEST).read_bytes(), type=StoreManifest)
@@ -114,7 +110,7 @@ def _opened(out: Path, source: str, said: Said) -> StoreManifest:
     for what in ("catalogue", "kernel", "source"):
         if getattr(known, what) != getattr(fresh, what):
             word = {"source": "data", "kernel": "formulas"}.get(what, what)
-            said(f"the store was made with another {word}: it is computed again")
+            report(f"the store was made with another {word}: it is computed again")
             return fresh
     return known
 
@@ -146,10 +142,8 @@ def _path(unit: _Unit) -> str:
     return f"{unit.root}/{unit.frame}/{unit.month}.parquet"
 
 
-def _is_there(
-    out: Path, unit: _Unit, manifest: StoreManifest, parts: Mapping[str, StoredPart]
-) -> bool:
-    known = parts.get(_path(unit))
+def _is_there(out: Path, unit: _Unit, manifest: StoreManifest) -> bool:
+    known = manifest.files.get(_path(unit))
     return known is not None and known.key == _key(unit, manifest) and (out / _path(unit)).exists()
 
 
@@ -170,9 +164,14 @@ _shared: dict[str, object] = {}
 def _start(bars: dict[str, Bars], listed: list[tuple[str, str, int]], out: Path) -> None:
     _shared.update(bars=bars, contracts=[ListedContract(*one) for one in listed], out=out)
     _frames.clear()
+    _chains.clear()
 
 
 _frames: dict[tuple[str, str], Bars] = {}
+"""The bars of a contract and timeframe, built once for all months."""
+
+_chains: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+"""The sessions of a root as `DailyChain` returns them, chained once for all months."""
 
 
 def _written(unit: _Unit) -> tuple[_Unit, int]:
@@ -225,11 +224,13 @@ def _of_contract(unit: _Unit, bars: Bars, contract: ListedContract) -> Iterator[
 def _sessions(
     unit: _Unit, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
 ) -> Iterator[_Part]:
-    sessions = {}
-    for one in contracts:
-        builder = FrameBuilder(DAY, one.root, f"{one.id}-1d")
-        sessions[one.id] = builder.extend(bars[one.id])[0]
-    stamps, fixed, volume = DailyChain([one.id for one in contracts]).extend(sessions)
+    if unit.root not in _chains:
+        sessions = {}
+        for one in contracts:
+            builder = FrameBuilder(DAY, one.root, f"{one.id}-1d")
+            sessions[one.id] = builder.extend(bars[one.id])[0]
+        _chains[unit.root] = DailyChain([one.id for one in contracts]).extend(sessions)
+    stamps, fixed, volume = _chains[unit.root]
     a, b = np.searchsorted(stamps, _span(unit.month)).tolist()
     if b > a:
         series = Series(f"{unit.root} sessions", len(stamps) + 1)
