@@ -58,7 +58,6 @@ class FeatureEntry(msgspec.Struct, frozen=True):
 
 INF = float("inf")
 OWN = "definition in this catalogue"
-AFML = "Lopez de Prado 2018, ch. 19"
 
 
 def _entries() -> Iterator[FamilyEntry]:

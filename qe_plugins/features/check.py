@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from qe_plugins.bars import Bars
-from qe_plugins.features.catalogue import entry_of
+from qe_plugins.features.catalogue import OTHER_TIMEFRAMES, TIMEFRAMES, USES, entry_of
 from qe_plugins.features.columns import values_of
 from qe_plugins.features.feed import FeatureFeed, ListedContract
 from qe_plugins.features.frames import MINUTE, FrameBuilder
@@ -92,20 +92,18 @@ def check(
     tape: CheckTape,
     families: Mapping[str, Family] | None = None,
     *,
-    cuts: int = CUTS,
     streamed: int = STREAMED,
 ) -> list[BrokenInvariance]:
     """Return what breaks an invariance, none where all is well.
 
-    `cuts` is at how many moments the data is cut, `streamed` how many bars are fed one by one.
+    The data is cut at CUTS moments; `streamed` is how many minutes are fed bar by bar.
     Raises FeatureError for an unknown feature and for bars that break a bound.
     """
     wanted = Wanted(names, families)
-    own = {name: wanted.own[name] for name in wanted.own}
-    ours = Wanted([name for name in wanted.names if name not in own])
-    found = list(_check_ours(ours, tape, cuts, streamed)) if ours.names else []
+    ours = Wanted([name for name in wanted.names if name not in wanted.own])
+    found = list(_check_ours(ours, tape, streamed)) if ours.names else []
     contract = max(tape.bars, key=lambda name: len(tape.bars[name]))
-    for name, (frame, family) in own.items():
+    for name, (frame, family) in wanted.own.items():
         bars = tape.bars[contract]
         if frame != tape.base:
             root = next(one.root for one in tape.contracts if one.id == contract)
@@ -157,12 +155,10 @@ def _close(one: float, other: float, tolerance: float) -> bool:
     return not np.isfinite(one) or abs(one - other) <= tolerance * max(abs(one), abs(other), 1e-9)
 
 
-def _check_ours(
-    wanted: Wanted, tape: CheckTape, cuts: int, streamed: int
-) -> Iterator[BrokenInvariance]:
+def _check_ours(wanted: Wanted, tape: CheckTape, streamed: int) -> Iterator[BrokenInvariance]:
     whole = computed(wanted, tape)
     stamps = np.unique(np.concatenate([bars.ts_event for bars in tape.bars.values()]))
-    parts = [stamps[len(stamps) * (n + 1) // (cuts + 1)] for n in range(cuts)]
+    parts = [stamps[len(stamps) * (n + 1) // (CUTS + 1)] for n in range(CUTS)]
     for cut in parts:
         yield from compared("prefix", wanted, tape, computed(wanted, tape.cut(0, cut)), whole)
     for cut in parts:
@@ -170,9 +166,8 @@ def _check_ours(
         yield from compared("start", wanted, late, computed(wanted, late), whole, start=int(cut))
     yield from compared("stream", wanted, tape, fed(wanted, tape, streamed), whole)
     yield from compared("scale", wanted, tape, computed(wanted, tape.scaled(8.0)), whole)
-    for cut in parts[-1:]:
-        poisoned = computed(wanted, tape.poisoned(int(cut)))
-        yield from compared("poison", wanted, tape.cut(0, int(cut) + 1), poisoned, whole)
+    poisoned = computed(wanted, tape.poisoned(int(parts[-1])))
+    yield from compared("poison", wanted, tape.cut(0, int(parts[-1]) + 1), poisoned, whole)
 
 
 type Values = dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]
@@ -244,7 +239,7 @@ def _settled(wanted: Wanted, tape: CheckTape) -> dict[tuple[str, str], int]:
     roots = {one.id: one.root for one in tape.contracts}
     closes: dict[tuple[str, str], np.ndarray] = {}
     for contract, bars in tape.bars.items():
-        for frame in ("1m", "5m", "15m", "1h", "1d"):
+        for frame in (*TIMEFRAMES, *OTHER_TIMEFRAMES):
             built, _ = FrameBuilder(frame, roots[contract], contract).extend(bars)
             closes[contract, frame] = built.ts_event
     for contract in tape.bars:
@@ -252,9 +247,8 @@ def _settled(wanted: Wanted, tape: CheckTape) -> dict[tuple[str, str], int]:
             np.concatenate([closes[c, "1d"] for c in tape.bars if roots[c] == roots[contract]])
         )
         for name in wanted.names:
-            parts = [*_parts(name)]
             moments = [0]
-            for frame, lookback in parts:
+            for frame, lookback in _parts(name):
                 ends = days if frame == "1d" else closes[contract, frame]
                 need = lookback + 2 if frame != "1m" else lookback
                 moments.append(int(ends[need]) if need < len(ends) else 2**62)
@@ -264,8 +258,6 @@ def _settled(wanted: Wanted, tape: CheckTape) -> dict[tuple[str, str], int]:
 
 def _parts(name: str) -> Iterator[tuple[str, int]]:
     """Yield timeframe and lookback of a feature, or of those that it is made of."""
-    from qe_plugins.features.catalogue import USES
-
     frame, _, rest = name.partition(".")
     if frame != "across":
         yield frame, entry_of(name).lookback

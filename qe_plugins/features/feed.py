@@ -92,10 +92,7 @@ class RootFeed:
         for contract, found in bars.items():
             self.contracts[contract].start_chunk(found)
         for contract, feed in self.contracts.items():
-            if feed.day is not None:
-                sessions = [*feed.closed_days, feed.day.finish(latest)]
-                feed.close_days(latest)
-                self._waiting[contract] += [one for one in sessions if len(one)]
+            self._waiting[contract] += feed.take_sessions(latest)
         if self._daily:
             self._extend_chain(latest, bars)
         for contract, feed in self.contracts.items():
@@ -143,7 +140,7 @@ class ContractFeed:
             for frame in frames
             if frame not in (base, DAY)
         }
-        self.day = FrameBuilder(DAY, contract.root, f"{contract.id}-1d") if DAY in frames else None
+        self._day = FrameBuilder(DAY, contract.root, f"{contract.id}-1d") if DAY in frames else None
         self._columns = {
             frame: FrameColumns(f"{contract.id} {frame}", wanted.windows.get(frame, []))
             for frame in frames
@@ -152,7 +149,7 @@ class ContractFeed:
         self.own = OwnColumns(wanted.own)
         self.frames: dict[str, FrameColumns] = {}
         self.across = AcrossValues(contract, following, wanted.across)
-        self.closed_days: list[Bars] = []
+        self._closed_days: list[Bars] = []
         self.stamps: list[int] = []
 
     def start_chunk(self, bars: Bars) -> None:
@@ -168,15 +165,19 @@ class ContractFeed:
                 columns.extend(closed)
             self.frames[frame] = columns.seen_by(index)
             self.own.extend(frame, closed, index)
-        if self.day is not None:
-            closed, index = self.day.extend(bars)
-            self.closed_days.append(closed)
+        if self._day is not None:
+            closed, index = self._day.extend(bars)
+            self._closed_days.append(closed)
             self.own.extend(DAY, closed, index)
-            self.across.frame = (self.day.opens, self.day.before)
+            self.across.frame = (self._day.opens, self._day.before)
 
-    def close_days(self, latest: int) -> None:
-        """Forget the sessions that the chain of the root has taken."""
-        self.closed_days = []
+    def take_sessions(self, latest: int) -> list[Bars]:
+        """Return the sessions that have ended by `latest` (UTC ns) since the last call."""
+        if self._day is None:
+            return []
+        ended = [*self._closed_days, self._day.finish(latest)]
+        self._closed_days = []
+        return [one for one in ended if len(one)]
 
     def column(self, name: str) -> np.ndarray:
         """Return a feature at each bar of the chunk, null as NaN."""
@@ -231,7 +232,7 @@ class FeatureView:
 
         Raises FeatureError where bars of the chunk never came.
         """
-        if self._at + 1 < len(self._stamps):
+        if self.computed:
             message = "features were computed for bars that never came."
             raise FeatureError(message, where=self.contract)
         self._last = {name: self[name] for name in self._wanted.names}

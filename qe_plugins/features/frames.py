@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from qe_plugins.bars import Bars
-from qe_plugins.market.sessions import FIRST, LAST, MARGIN, sessions
+from qe_plugins.bars import NUMBERS, Bars
+from qe_plugins.market.sessions import CHICAGO, FIRST, LAST, MARGIN, sessions
 from qe_plugins.market.specs import markets
 
 MINUTE = 60_000_000_000
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}
 DAY = "1d"
-PARTS = ("open", "high", "low", "close", "volume")
 SECOND = 1_000_000_000
-CHICAGO = ZoneInfo("America/Chicago")
 SESSION_ENDS = 17
 
 
@@ -42,7 +39,7 @@ class FrameBuilder:
             return self._bars([], _empty()), np.zeros(0, np.int64)
         ends = frame_ends(self._timeframe, self._root, bars.ts_event)
         had = len(self._rest["open"])
-        columns = {n: np.concatenate([self._rest[n], bars.columns[n]]) for n in PARTS}
+        columns = {n: np.concatenate([self._rest[n], bars.columns[n]]) for n in NUMBERS}
         all_ends = np.concatenate([np.full(had, self._rest_end, np.int64), ends])
         starts = np.flatnonzero(np.concatenate([[True], all_ends[1:] != all_ends[:-1]]))
         group = np.cumsum(np.concatenate([[0], all_ends[1:] != all_ends[:-1]]))[had:]
@@ -51,9 +48,9 @@ class FrameBuilder:
         self.opens, self.before = built["open"][group], closes[group]
         complete = len(starts) - int(bars.ts_event[-1] != ends[-1])
         self._last_close = float(closes[complete])
-        self._rest = {n: built[n][complete:] for n in PARTS}
+        self._rest = {n: built[n][complete:] for n in NUMBERS}
         self._rest_end = int(ends[-1])
-        closed = self._bars(all_ends[starts[:complete]], {n: built[n][:complete] for n in PARTS})
+        closed = self._bars(all_ends[starts[:complete]], {n: built[n][:complete] for n in NUMBERS})
         return closed, group + (bars.ts_event == ends)
 
     def finish(self, until: int) -> Bars:
@@ -115,7 +112,7 @@ def session_edges(root: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _empty() -> dict[str, np.ndarray]:
-    return {name: np.zeros(0, np.float64) for name in PARTS}
+    return {name: np.zeros(0, np.float64) for name in NUMBERS}
 
 
 def _grouped(columns: dict[str, np.ndarray], starts: np.ndarray) -> dict[str, np.ndarray]:

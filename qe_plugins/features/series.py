@@ -125,15 +125,6 @@ class Series:
                 done.result()
         return out
 
-    @property
-    def last_ts(self) -> int:
-        """Return when the last bar closed (UTC ns), 0 before the first."""
-        return int(self._stamps[self._end - 1]) if self._end else 0
-
-    def undefined(self, bars: int) -> int:
-        """Return how many of the last `bars` bars have no log price."""
-        return int(self._fixed[max(self._end - bars, 0) : self._end, 5].sum())
-
     def _compute(self, program: Program, first: int, last: int, out: np.ndarray) -> None:
         broken, t = loop.rows(
             first, last, self._sums, self._fixed, self._volume, *program.arguments, out

@@ -93,7 +93,7 @@ def at(t, sums, fixed, volume, windows, needs, slots, groups, passes, out):
                 place = slots[k, f]
                 if place >= 0:
                     missing = e < needs[k, f]
-                    if seldom and not missing and f != 36 and f != 37:
+                    if seldom and not missing and f not in VOLUME_ONLY:
                         missing = sums[e, BAD] > sums[max(e - needs[k, f], 0), BAD]
                     if missing:
                         out[place] = math.nan
