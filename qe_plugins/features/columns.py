@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from qe_plugins.bars import NUMBERS, STAMPS, Bars
+from qe_plugins.bars import Bars
 from qe_plugins.errors import FeatureError
+from qe_plugins.features.frames import joined
 from qe_plugins.features.series import Program, Series, moment
 from qe_plugins.plugins.types import Family
 from qe_plugins.safe_text import named
@@ -79,12 +80,10 @@ class OwnColumns:
         if most is None:
             return
         before = self._bars.get(frame)
-        kept = before[max(len(before) - most, 0) :] if before is not None else None
-        had = len(kept) if kept is not None else 0
-        if kept is not None and had:
-            names = (*STAMPS, *NUMBERS)
-            columns = {n: np.concatenate([kept.columns[n], closed.columns[n]]) for n in names}
-            closed = Bars(closed.bar_type, columns)
+        had = 0
+        if before is not None and len(before):
+            kept = before[max(len(before) - most, 0) :]
+            had, closed = len(kept), joined([kept, closed])
         self._bars[frame], self._counts[frame] = closed, index + had
 
     def value(self, name: str, at: int) -> float:

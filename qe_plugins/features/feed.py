@@ -16,7 +16,7 @@ from qe_plugins.errors import FeatureError, did_you_mean
 from qe_plugins.features.across import AcrossValues
 from qe_plugins.features.chain import DailyChain
 from qe_plugins.features.columns import FrameColumns, OwnColumns
-from qe_plugins.features.frames import DAY, FrameBuilder
+from qe_plugins.features.frames import DAY, FrameBuilder, joined
 from qe_plugins.features.names import Wanted
 from qe_plugins.features.trigger import FeatureTrigger
 
@@ -106,10 +106,7 @@ class RootFeed:
         for contract, waiting in self._waiting.items():
             if not waiting:
                 continue
-            columns = {
-                n: np.concatenate([one.columns[n] for one in waiting]) for n in waiting[0].columns
-            }
-            sessions = Bars(waiting[0].bar_type, columns)
+            sessions = joined(waiting)
             complete = int(np.searchsorted(sessions.ts_event, latest, "left"))
             ready[contract] = sessions[:complete]
             self._waiting[contract] = [sessions[complete:]] if complete < len(sessions) else []

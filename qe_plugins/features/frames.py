@@ -6,6 +6,7 @@ UTC, a day is the exchange's session.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -68,6 +69,13 @@ class FrameBuilder:
     def _bars(self, ends: object, columns: dict[str, np.ndarray]) -> Bars:
         stamps = np.asarray(ends, np.int64)
         return Bars(self._bar_type, {"ts_event": stamps, "ts_init": stamps, **columns})
+
+
+def joined(parts: Sequence[Bars]) -> Bars:
+    """Return consecutive bars of one type as one; there is at least one part."""
+    names = parts[0].columns
+    columns = {name: np.concatenate([one.columns[name] for one in parts]) for name in names}
+    return Bars(parts[0].bar_type, columns)
 
 
 def frame_ends(timeframe: str, root: str, ts: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,13 +24,16 @@ from qe_plugins.features.catalogue import MOST_LOOKBACK, catalogue
 from qe_plugins.features.chain import DailyChain
 from qe_plugins.features.check import CheckTape, computed
 from qe_plugins.features.feed import ListedContract
-from qe_plugins.features.frames import DAY, FrameBuilder
+from qe_plugins.features.frames import DAY, FrameBuilder, joined
 from qe_plugins.features.kernel.compiled import kernel_hash
 from qe_plugins.features.names import Wanted
 from qe_plugins.features.series import Program, Series
 from qe_plugins.features.source import source_hash
 
 MANIFEST = "manifest.json"
+FORMULAS = ("across.py", "chain.py", "columns.py", "feed.py", "frames.py", "series.py", "store.py")
+"""The modules whose change may change a number of the store, besides those of the kernel."""
+
 WARM = 200 * 86_400_000_000_000
 """Nanoseconds of bars before a month that features across timeframes are given."""
 
@@ -44,7 +48,10 @@ class StoredPart(msgspec.Struct, frozen=True):
 
 
 class StoreManifest(msgspec.Struct, frozen=True):
-    """The files of a store by path, and the hashes of what they were computed with."""
+    """The files of a store by path, and the hashes of what they were computed with.
+
+    `kernel` is `formulas_hash`, `source` that of the bars.
+    """
 
     catalogue: str
     kernel: str
@@ -65,6 +72,15 @@ def catalogue_hash() -> str:
     """Return the first 16 hex digits of the SHA-256 of the catalogue."""
     rows = [msgspec.structs.replace(one, low=0.0, high=0.0) for one in catalogue().values()]
     return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()[:16]
+
+
+@cache
+def formulas_hash() -> str:
+    """Return the first 16 hex digits of the SHA-256 of the kernel and of what prepares its bars."""
+    digest = hashlib.sha256(kernel_hash().encode())
+    for name in FORMULAS:
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def compute_store(
@@ -102,15 +118,15 @@ def compute_store(
 
 
 def _opened(out: Path, source: str, report: Report) -> StoreManifest:
-    fresh = StoreManifest(catalogue_hash(), kernel_hash(), source)
+    fresh = StoreManifest(catalogue_hash(), formulas_hash(), source)
     try:
         known = msgspec.json.decode((out / MANIFEST).read_bytes(), type=StoreManifest)
     except (OSError, msgspec.DecodeError):
         return fresh
-    for what in ("catalogue", "kernel", "source"):
-        if getattr(known, what) != getattr(fresh, what):
-            word = {"source": "data", "kernel": "formulas"}.get(what, what)
-            report(f"the store was made with another {word}: it is computed again")
+    words = {"catalogue": "another catalogue", "kernel": "other formulas", "source": "another data"}
+    for name, what in words.items():
+        if getattr(known, name) != getattr(fresh, name):
+            report(f"the store was made with {what}: it is computed again")
             return fresh
     return known
 
@@ -225,11 +241,13 @@ def _sessions(
     unit: _Unit, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
 ) -> Iterator[_Part]:
     if unit.root not in _chains:
+        latest = max(int(bars[one.id].ts_event[-1]) for one in contracts if len(bars[one.id]))
         sessions = {}
-        for one in contracts:
+        for one in sorted(contracts, key=lambda one: (one.expires, one.id)):
             builder = FrameBuilder(DAY, one.root, f"{one.id}-1d")
-            sessions[one.id] = builder.extend(bars[one.id])[0]
-        _chains[unit.root] = DailyChain([one.id for one in contracts]).extend(sessions)
+            closed, _ = builder.extend(bars[one.id])
+            sessions[one.id] = joined([closed, builder.finish(latest)])
+        _chains[unit.root] = DailyChain(list(sessions)).extend(sessions)
     stamps, fixed, volume = _chains[unit.root]
     a, b = np.searchsorted(stamps, _span(unit.month)).tolist()
     if b > a:

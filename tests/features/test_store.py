@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from qe_plugins.features import store
-from qe_plugins.features.feed import ListedContract
+from qe_plugins.features.feed import FeatureFeed, ListedContract
+from qe_plugins.features.names import Wanted
 from qe_plugins.features.series import compute
 from qe_plugins.features.store import compute_store
 from tests.features.tapes import replaced, walk
@@ -36,6 +37,25 @@ def test_rows_are_those_of_a_whole_computation(tmp_path: Path):
     assert frame["ts"].to_list() == BARS["ESZ3.XCME"].ts_event.tolist()
     assert np.array_equal(frame["velocity.30"].to_numpy(), whole[:, 0], equal_nan=True)
     assert np.array_equal(frame["hurst.60"].to_numpy(), whole[:, 1], equal_nan=True)
+
+
+def test_sessions_are_those_of_a_run_where_a_contract_ends_within_one(tmp_path: Path):
+    far = ListedContract("ESH4.XCME", "ES", 1_395_408_600_000_000_000)
+    near = BARS["ESZ3.XCME"][:20_300]  # it ends within its session, and no other bar closes that
+    later = walk(30_000, seed=2)
+    bars = {"ESZ3.XCME": near, "ESH4.XCME": replaced(later, volume=np.ones(30_000))}
+    compute_store(tmp_path, ["1d.velocity.5"], bars, [CONTRACT, far])
+    files = sorted((tmp_path / "ES" / "1d").glob("*.parquet"))
+    frame = pl.concat([pl.read_parquet(file) for file in files])
+
+    feed = FeatureFeed(Wanted(["1d.velocity.5"]), [CONTRACT, far], "1m")
+    feed.compute(bars)
+    known = np.searchsorted(later.ts_event, frame["ts"].to_numpy(), "right")  # the bar after it
+    seen = feed.column("ESH4.XCME", "1d.velocity.5")[known[known < len(later)]]
+
+    stored = frame["velocity.5"].to_numpy()[: len(seen)]
+    assert np.isfinite(stored[-5:]).all()
+    assert np.array_equal(stored, seen.astype(np.float32), equal_nan=True)
 
 
 def test_files_are_used_again(tmp_path: Path):
@@ -84,6 +104,13 @@ def test_another_catalogue_is_computed_again_and_that_is_said(tmp_path: Path, mo
     assert computed(tmp_path)[0] == (
         "the store was made with another catalogue: it is computed again"
     )
+
+
+def test_other_formulas_are_computed_again_and_that_is_said(tmp_path: Path, monkeypatch):
+    computed(tmp_path)
+    monkeypatch.setattr(store, "formulas_hash", lambda: "other")
+
+    assert computed(tmp_path)[0] == ("the store was made with other formulas: it is computed again")
 
 
 @pytest.mark.long
