@@ -154,7 +154,8 @@ def publish_portfolio(gateway: Gateway, con_id: int) -> None:
 
 
 def _send_summary(gateway: Gateway, session: ClientSession, req_id: int) -> None:
-    values = gateway.account.values(gateway.mark)
+    figures = gateway.account.values(gateway.mark)
+    values = {"AccountType": "INDIVIDUAL"} | {tag: _text(one) for tag, one in figures.items()}
     for tag in session.summaries[req_id]:
         if tag in values:
             session.send(
@@ -162,17 +163,8 @@ def _send_summary(gateway: Gateway, session: ClientSession, req_id: int) -> None
                 reqId=req_id,
                 account=gateway.account.id,
                 tag=tag,
-                value=_text(values[tag]),
-                currency="" if tag == "Cushion" else "USD",
-            )
-        elif tag == "AccountType":
-            session.send(
-                "AccountSummary",
-                reqId=req_id,
-                account=gateway.account.id,
-                tag=tag,
-                value="INDIVIDUAL",
-                currency="",
+                value=values[tag],
+                currency="" if tag in ("AccountType", "Cushion") else "USD",
             )
 
 

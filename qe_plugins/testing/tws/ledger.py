@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -55,14 +54,6 @@ class GatewayLedger:
         """Return the requests `name`, of one client if it is given."""
         return [
             one for one in self.received if one.name == name and client_id in (None, one.client_id)
-        ]
-
-    def answers(self, name: str, **fields: Any) -> list[LedgerEntry]:
-        """Return what was sent as `name` with these fields."""
-        return [
-            one
-            for one in self.sent
-            if one.name == name and all(one.body.get(k) == v for k, v in fields.items())
         ]
 
     def close(self) -> None:

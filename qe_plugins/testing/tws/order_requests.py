@@ -9,6 +9,7 @@ import msgspec
 
 from qe_plugins.testing.tws.exchange.hours import trading_date
 from qe_plugins.testing.tws.exchange.orders import ENDED, GatewayOrder
+from qe_plugins.testing.tws.faults import text_of
 from qe_plugins.testing.tws.sessions import ClientSession
 from qe_plugins.testing.tws.wire.messages import Body
 from qe_plugins.testing.tws.wire.times import midnight, parse, server_time
@@ -22,11 +23,11 @@ def place_order(gateway: Gateway, session: ClientSession, body: Body) -> None:
     order_id, fields = int(body["orderId"]), dict(body.get("order", {}))
     known = gateway.book.find(session.client_id, order_id)
     if known is not None and known.status in ENDED:
-        session.error(103, "Duplicate order id", order_id)
+        session.error(103, text_of(103), order_id)
         return
     found = gateway.futures.find(body.get("contract", {}))
     if len(found) != 1:
-        session.error(200, "No security definition has been found for the request", order_id)
+        session.error(200, text_of(200), order_id)
         return
     if (account := fields.get("account")) and account != gateway.account.id:
         session.error(321, f"Invalid account code '{account}'.", order_id)

@@ -90,10 +90,6 @@ class BarSeries:
         found = self.bars(seconds, now // seconds * seconds, now + BASE_SECONDS)
         return found[-1] if found else None
 
-    def last_close(self) -> int:
-        """Return the price of the last trade in ticks."""
-        return self._bars[-1].close if self._bars else self._back_ticks
-
     def _between(self, first: float, last: float) -> Iterator[TickBar]:
         while self._back_start > first:
             self._extend_back()

@@ -130,11 +130,6 @@ class OrderBook:
                 child.reduce_to(order.filled)
                 self._reports.status_changed(child)
 
-    def reject(self, order: GatewayOrder, now: float, text: str) -> None:
-        """End the order as IB does after an error 201."""
-        order.status, order.completed, order.reason = "Inactive", now, text
-        self._reports.status_changed(order)
-
     def match(self, now: float) -> None:
         """Fill what the current prices fill."""
         for order in self.open_orders():

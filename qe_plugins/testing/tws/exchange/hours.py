@@ -6,7 +6,7 @@ each day; the regular session is 08:30 to 16:00. Holidays are not simulated.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -70,11 +70,6 @@ class GatewayHours:
             return at >= OPEN, False
         is_open = at < CLOSE or (at >= OPEN and day != FRIDAY)
         return is_open, REGULAR_OPEN <= at < REGULAR_CLOSE
-
-
-def utc(seconds: float) -> datetime:
-    """Return a time in seconds since 1970 as a datetime in UTC."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def trading_date(now: float) -> date:

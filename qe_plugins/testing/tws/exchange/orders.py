@@ -38,7 +38,6 @@ class GatewayOrder(msgspec.Struct):
     hidden: bool = False
     completed: float = 0.0
     reason: str = ""
-    warning: str = ""
     fills: int = 0
 
     @property
@@ -111,14 +110,11 @@ class GatewayOrder(msgspec.Struct):
 
     def open_order(self, future: ListedFuture, account: str, margin: Body) -> Body:
         """Return the message that lists the order as open."""
-        state: Body = {"status": self.status, **margin}
-        if self.warning:
-            state["warningText"] = self.warning
         return {
             "orderId": self.order_id,
             "contract": future.contract(),
             "order": self.order(account),
-            "orderState": state,
+            "orderState": {"status": self.status, **margin},
         }
 
     def completed_order(self, future: ListedFuture, account: str, time: str) -> Body:
