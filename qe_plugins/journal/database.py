@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -21,6 +31,12 @@ CONNECT_TIMEOUT = 5
 
 WRITER = 0x716A
 """Key of the advisory lock that a writer holds on Postgres."""
+
+MOST_VALUES = 500
+"""Values in one query that every build of SQLite accepts."""
+
+INT64 = BigInteger().with_variant(Integer, "sqlite")
+"""A column of whole numbers of 64 bits, which SQLite's INTEGER has already."""
 
 
 def connect(url: URL, where: str) -> Engine:
@@ -141,10 +157,10 @@ def one_line_errors(where: str) -> Iterator[None]:
 def refusal(error: BaseException, where: str) -> JournalError:
     """Return an error of the database as one line; `where` begins with `journal` or `ledger`."""
     said = " ".join(str(error).split()).rstrip(".")
-    hint = "Look at QE_HOME and QE_JOURNAL_URL."
+    variable = f"QE_{where.partition(' ')[0].upper()}_URL"
+    hint = f"Look at QE_HOME and {variable}."
     if isinstance(error, ModuleNotFoundError):
         hint = "Install the driver: `uv sync --extra postgres`."
     elif "postgres" in where.partition(":")[0]:
-        variable = f"QE_{where.partition(' ')[0].upper()}_URL"
         hint = f"Look at {variable}, and whether the server runs."
     return JournalError(f"{said}.", where=where, hint=hint)

@@ -21,7 +21,7 @@ from qe_plugins import wall_clock
 from qe_plugins.errors import JournalError
 from qe_plugins.journal import owner
 from qe_plugins.journal.append_connection import AppendConnection
-from qe_plugins.journal.database import writing
+from qe_plugins.journal.database import MOST_VALUES, writing
 from qe_plugins.journal.facts import Fact, OpenRun, RunState
 from qe_plugins.journal.hash_chain import GENESIS, chained, link
 from qe_plugins.journal.schema import head, open_ids, open_runs, runs
@@ -32,8 +32,6 @@ from qe_plugins.journal.writer import (
     refuse_known,
     utc_text,
 )
-
-CHUNK = 500  # values in one query that every build of SQLite accepts
 
 
 class Attempted(msgspec.Struct, frozen=True):
@@ -252,7 +250,7 @@ def _known(connection: Connection, run_id: str, facts: Sequence[Fact]) -> set[st
     """Return which of the facts' ids and causes the run has."""
     names = {fact.id for fact in facts} | {fact.cause for fact in facts if fact.cause is not None}
     found: set[str] = set()
-    for some in batched(names, CHUNK, strict=False):
+    for some in batched(names, MOST_VALUES, strict=False):
         query = select(open_ids.c.id).where(open_ids.c.run_id == run_id, open_ids.c.id.in_(some))
         found.update(connection.execute(query).scalars())
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Engine,
@@ -21,11 +20,10 @@ from sqlalchemy import (
 )
 
 from qe_plugins.errors import JournalError
-from qe_plugins.journal.database import reading, writing
+from qe_plugins.journal.database import INT64, reading, writing
 from qe_plugins.journal.hash_chain import GENESIS
 
 metadata = MetaData()
-NANOSECONDS = BigInteger().with_variant(Integer, "sqlite")  # its INTEGER has 64 bits already
 
 head = Table(  # one row; it reveals that the last run, or an open one, was deleted
     "head",
@@ -58,7 +56,7 @@ facts = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("ts_event", NANOSECONDS, nullable=False),
+    Column("ts_event", INT64, nullable=False),
     Column("source", Text, nullable=False),
     Column("cause", Text),
     Column("body", Text, nullable=False),

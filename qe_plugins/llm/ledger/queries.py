@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, and_, case, cast, func, select
 
+from qe_plugins.journal.database import INT64
 from qe_plugins.llm.ledger import schema
 from qe_plugins.llm.ledger.cursor import Cursor
 from qe_plugins.llm.ledger.in_doubt import DIED
@@ -144,10 +145,7 @@ def costs(connection: Connection, by: str, scan: str | None) -> list[CostRow]:
             func.sum(case((is_open, 1), else_=0)).label("open"),
             func.coalesce(func.sum(sent.usd), 0).label("usd"),
             func.sum(case((_unsettled(sent), sent.reserved), else_=0)).label("in_doubt"),
-            *(
-                cast(func.sum(sent[name]), schema.WHOLE).label(name)
-                for name in Usage.__struct_fields__
-            ),
+            *(cast(func.sum(sent[name]), INT64).label(name) for name in Usage.__struct_fields__),
         )
         .where(sent.scan == scan if scan is not None else and_(True))
         .group_by(group)

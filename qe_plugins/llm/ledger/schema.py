@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Index, MetaData, Table, Text
+
+from qe_plugins.journal.database import INT64
 
 metadata = MetaData()
-WHOLE = BigInteger().with_variant(Integer, "sqlite")  # its INTEGER has 64 bits already
 
 prefixes = Table(  # what many requests share: all but the prompt
     "prefixes",
@@ -25,7 +26,7 @@ requests = Table(
 attempts = Table(  # one row a call, written before it is sent; `usd` is null until it is settled
     "attempts",
     metadata,
-    Column("id", WHOLE, primary_key=True, autoincrement=False),
+    Column("id", INT64, primary_key=True, autoincrement=False),
     Column("key", Text, nullable=False),
     Column("scan", Text, nullable=False),
     Column("day", Text, nullable=False),
@@ -35,22 +36,22 @@ attempts = Table(  # one row a call, written before it is sent; `usd` is null un
     Column("role", Text, nullable=False),
     Column("node", Text, nullable=False),
     Column("task_id", Text, nullable=False),
-    Column("started_ns", WHOLE, nullable=False),
-    Column("reserved", WHOLE, nullable=False),
+    Column("started_ns", INT64, nullable=False),
+    Column("reserved", INT64, nullable=False),
     Column("status", Text, nullable=False),
-    Column("finished_ns", WHOLE),
-    Column("usd", WHOLE),
-    Column("input", WHOLE, nullable=False, default=0),
-    Column("cached", WHOLE, nullable=False, default=0),
-    Column("output", WHOLE, nullable=False, default=0),
-    Column("written", WHOLE, nullable=False, default=0),
+    Column("finished_ns", INT64),
+    Column("usd", INT64),
+    Column("input", INT64, nullable=False, default=0),
+    Column("cached", INT64, nullable=False, default=0),
+    Column("output", INT64, nullable=False, default=0),
+    Column("written", INT64, nullable=False, default=0),
     Index("attempts_of_a_scan", "scan", "status"),
 )
 
 answers = Table(  # only a `final` one answers the same request in another scan
     "answers",
     metadata,
-    Column("id", WHOLE, primary_key=True, autoincrement=False),
+    Column("id", INT64, primary_key=True, autoincrement=False),
     Column("key", Text, nullable=False),
     Column("final", Boolean, nullable=False),
     Column("provider", Text, nullable=False),
@@ -59,14 +60,14 @@ answers = Table(  # only a `final` one answers the same request in another scan
     Column("failure", Text),
     Column("detail", Text, nullable=False),
     Column("cutoff", Text),
-    Column("usd", WHOLE, nullable=False),
-    Column("input", WHOLE, nullable=False),
-    Column("cached", WHOLE, nullable=False),
-    Column("output", WHOLE, nullable=False),
-    Column("written", WHOLE, nullable=False),
-    Column("attempts", WHOLE, nullable=False),
-    Column("started_ns", WHOLE, nullable=False),
-    Column("finished_ns", WHOLE, nullable=False),
+    Column("usd", INT64, nullable=False),
+    Column("input", INT64, nullable=False),
+    Column("cached", INT64, nullable=False),
+    Column("output", INT64, nullable=False),
+    Column("written", INT64, nullable=False),
+    Column("attempts", INT64, nullable=False),
+    Column("started_ns", INT64, nullable=False),
+    Column("finished_ns", INT64, nullable=False),
     Index("answers_to_a_request", "key", "finished_ns"),
 )
 
@@ -75,7 +76,7 @@ uses = Table(  # which answer a scan went by, whether it asked for it or found i
     metadata,
     Column("scan", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("answer", WHOLE, nullable=False),
+    Column("answer", INT64, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -83,6 +84,6 @@ spending = Table(  # of a day, a scan, a rank of a scan: settled, and in flight 
     "spending",
     metadata,
     Column("scope", Text, primary_key=True),
-    Column("spent", WHOLE, nullable=False),
-    Column("reserved", WHOLE, nullable=False),
+    Column("spent", INT64, nullable=False),
+    Column("reserved", INT64, nullable=False),
 )

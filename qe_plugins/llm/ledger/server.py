@@ -16,7 +16,10 @@ from qe_plugins.journal.database import connect, is_postgres, parsed, refusal, s
 from qe_plugins.llm.ledger.connection import LedgerFile, create_tables
 from qe_plugins.llm.ledger.cursor import Cursor, ServerCursor
 
-BEGIN = "BEGIN; SELECT pg_advisory_xact_lock(29035)"
+WRITER = 0x716B
+"""Key of the advisory lock that a writer holds: not the journal's, so that neither waits."""
+
+BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({WRITER})"
 """The beginning of a transaction, in one round trip: writers exclude each other."""
 
 ANSWER = 30.0

@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import batched
 
 import msgspec
 from sqlalchemy import Table
 
+from qe_plugins.journal.database import MOST_VALUES
 from qe_plugins.llm.ledger import schema
 from qe_plugins.llm.ledger.cursor import Cursor
 from qe_plugins.llm.ledger.records import Attempt, OverBudget, pico
@@ -17,7 +19,6 @@ from qe_plugins.llm.requests import REJECTED, Answer, Request, Usage
 
 IN_FLIGHT = "in_flight"
 KEEP, REPLACE = "keep", "replace"
-CHUNK = 500  # values in one query that every build of SQLite accepts
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,5 +192,5 @@ def marks(values: Sequence[object]) -> str:
 
 
 def chunks(names: list[str]) -> Iterable[list[str]]:
-    """Return the names in lists of at most CHUNK."""
-    return (names[first : first + CHUNK] for first in range(0, len(names), CHUNK))
+    """Return the names in lists of at most MOST_VALUES."""
+    return map(list, batched(names, MOST_VALUES, strict=False))
