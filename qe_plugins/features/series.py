@@ -1,6 +1,6 @@
-"""One series of bars with its running sums: the doors of the kernel for batch, chunk and stream.
+"""One series of bars with its running sums: how batch, chunk and stream call the kernel.
 
-All doors call the same compiled function at a bar, so they give the same bits.
+All of them call the same compiled function at a bar, so they give the same bits.
 """
 
 from __future__ import annotations

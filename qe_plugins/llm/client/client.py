@@ -104,8 +104,8 @@ class Client:
         is a time of the loop's clock, after which the failure is `late`: a call not sent by then
         is never sent, and an answer to one that was is stored for other scans. Equal requests in
         progress share one answer. Raises ReplayMiss in a replay, ModelError for an unknown provider
-        or model, JournalError where the ledger cannot be written, Halted before a
-        call while trading is halted.
+        or model, JournalError where the ledger cannot be written, and Halted before a call
+        while trading is halted.
         """
         if request.provider not in self._policies:
             hint = f"Opened: {', '.join(self._policies) or 'none'}."
