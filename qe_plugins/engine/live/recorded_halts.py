@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Self
 
@@ -27,7 +27,28 @@ class RecordedHalt(Halt, frozen=True, kw_only=True):
         return self.reason
 
 
-class RecordedHalts(HaltLatch):
+class RecordedLatch(HaltLatch):
+    """A latch that knows when the halts among recorded facts began; a subclass reads them."""
+
+    def __init__(self, latch: HaltLatch, recorded: Iterable[Fact]) -> None:
+        super().__init__(latch.file)
+        self._begins: deque[int] = deque()
+        halted = False
+        for fact in recorded:
+            if fact.kind is FactKind.HALT and not halted:
+                self._begins.append(fact.ts_event)
+            if fact.kind in (FactKind.HALT, FactKind.RESUME):
+                halted = fact.kind is FactKind.HALT
+
+    def passed(self, ts: int) -> bool:
+        """Return whether a halt began since the last call, up to a moment (UTC ns)."""
+        before = len(self._begins)
+        while self._begins and self._begins[0] <= ts:
+            self._begins.popleft()
+        return len(self._begins) < before
+
+
+class RecordedHalts(RecordedLatch):
     """A latch that answers as it did then, for as long as facts of the journal are `due` again.
 
     `due` returns the next of them, None once the session is where it died: the file counts again.
@@ -36,29 +57,16 @@ class RecordedHalts(HaltLatch):
     """
 
     def __init__(
-        self, latch: HaltLatch, recorded: Sequence[Fact], due: Callable[[], Fact | None]
+        self, latch: HaltLatch, recorded: Iterable[Fact], due: Callable[[], Fact | None]
     ) -> None:
-        super().__init__(latch.file)
+        super().__init__(latch, recorded)
         self._due = due
-        self._changes = deque(
-            one for one in recorded if one.kind in (FactKind.HALT, FactKind.RESUME)
-        )
-        self._halted = False
 
     def read(self) -> Halt | None:
         """Return the halt in force, or None."""
         if (due := self._due()) is None:
             return super().read()
         return RecordedHalt.of(due) if is_halt_veto(due) else None
-
-    def passed(self, ts: int) -> bool:
-        """Take the recorded halts up to a moment (UTC ns); return whether one began."""
-        began = False
-        while self._changes and self._changes[0].ts_event <= ts:
-            halts = self._changes.popleft().kind is FactKind.HALT
-            began = began or (halts and not self._halted)
-            self._halted = halts
-        return began
 
 
 def is_halt_veto(fact: Fact) -> bool:

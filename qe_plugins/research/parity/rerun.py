@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import msgspec
 
 from qe_plugins.config.loader import Loaded
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine.live.recorded_halts import RecordedHalt, is_halt_veto
+from qe_plugins.engine.live.recorded_halts import RecordedHalt, RecordedLatch, is_halt_veto
 from qe_plugins.engine.live.stream import moments
 from qe_plugins.engine.results.collect import collect_result
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
@@ -43,7 +43,7 @@ def rerun(loaded: Loaded, tape: Tape, under: Sequence[Fact], files: Sequence[Pat
     `running.backtest.run` does.
     """
     prepared = prepare(loaded, tape=tape, files=files)
-    latch = _RecordedLatch(under)
+    latch = _HaltsOfThen(under)
     changes = latch.used or any(fact.kind is FactKind.POSTURE for fact in under)
     built = build(prepared, latch=latch if latch.used else None)
     try:
@@ -58,22 +58,19 @@ def rerun(loaded: Loaded, tape: Tape, under: Sequence[Fact], files: Sequence[Pat
     return Rerun(facts=result.facts, code=source_hashes(prepared), strategies=strategies)
 
 
-class _RecordedLatch(HaltLatch):
+class _HaltsOfThen(RecordedLatch):
     """The latch of a rerun: set when it was set then, and by nothing else.
 
     A file holds before its fact is written: a halt begins with its first veto, or after its fact.
     """
 
-    def __init__(self, facts: Iterable[Fact]) -> None:
-        super().__init__(HaltLatch.at_home().file)
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        super().__init__(HaltLatch.at_home(), facts)
         self._changes: deque[tuple[int, RecordedHalt | None]] = deque()
-        self._halts: deque[int] = deque()
         self._then: RecordedHalt | None = None
         halted = False
         for fact in facts:
             vetoed = is_halt_veto(fact)
-            if fact.kind is FactKind.HALT:
-                self._halts.append(fact.ts_event)
             if not halted and (vetoed or fact.kind is FactKind.HALT):
                 halted = True
                 since = fact.ts_event if vetoed else fact.ts_event + 1
@@ -99,16 +96,9 @@ class _RecordedLatch(HaltLatch):
         while self._changes and self._changes[0][0] <= ts:
             self._then = self._changes.popleft()[1]
 
-    def passed(self, ts: int) -> bool:
-        """Return whether entries were cancelled for a halt up to a moment (UTC ns)."""
-        before = len(self._halts)
-        while self._halts and self._halts[0] <= ts:
-            self._halts.popleft()
-        return len(self._halts) < before
-
 
 def _feed_under(
-    latch: _RecordedLatch, facts: Iterable[Fact]
+    latch: _HaltsOfThen, facts: Sequence[Fact]
 ) -> Callable[[BuiltRun, Sequence[Any]], None]:
     """Return what passes records to the engine, moment by moment, with halts and postures."""
     postures = deque(fact for fact in facts if fact.kind is FactKind.POSTURE)

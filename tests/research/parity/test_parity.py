@@ -115,6 +115,8 @@ def test_a_session_under_a_halt_is_clean_under_the_same_halt() -> None:
     def halt(view: SessionView) -> None:
         if any(one.kind == "fill" for one in view.new) and latch.read() is None:
             latch.set("a test", "person", by="ann")
+        elif any(one.kind == "veto" for one in view.new) and latch.read() is not None:
+            latch.set("another", "person", by="bob")
 
     trade(load(QUICKSTART, FEW), halt)
     latch.clear("over", by="ann")
