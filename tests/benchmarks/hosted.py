@@ -1,4 +1,4 @@
-"""The same job as plain.py, by the house: `python hosted.py CONFIG` prints JSON.
+"""The same job as plain.py, hosted: `python hosted.py CONFIG` prints JSON.
 
 `seconds` is processor time of reading the catalog and running, the observers' thread included,
 which other programs on the machine hardly change.

@@ -1,4 +1,4 @@
-"""What the house costs: bars a second, hosted, as a share of plain Nautilus on the same catalog.
+"""What hosting costs: bars a second, hosted, as a share of plain Nautilus on the same catalog.
 
 Plain Nautilus fills by rules of its own. So a share is measured twice: with Nautilus' rules in
 both, which is what hosting costs, and with the exchange's rules, which are simulated in Python.
