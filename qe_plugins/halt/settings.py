@@ -32,7 +32,8 @@ class HaltSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `loss_readings` readings in a row show it. `rejections` rejected orders within
     `rejections_within` halt; so does a bar that is `stale_after` late while its market is open, a
     clock that is off by more than `clock_skew`, and less than `min_free_gib` GiB on the disk.
-    Triggers in `disabled` never halt.
+    Triggers in `disabled` do not halt; a session still halts when a hook does not answer or its
+    journal cannot be written.
     """
 
     daily_loss: Money | None = None

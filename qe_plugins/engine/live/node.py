@@ -89,7 +89,7 @@ def unsuitable(prepared: PreparedRun) -> str:
 def inexact(prepared: PreparedRun) -> str:
     """Return why a session on a node has other fills than a backtest; empty where it has the same.
 
-    The sandbox slips limit orders, too, and a fill that slipped may come after its bar's signal.
+    The sandbox slips each order by one tick or none, limit orders too.
     """
     config = prepared.loaded.config
     if config.fills.rules == "exchange" and config.slippage.model != "none":

@@ -54,8 +54,8 @@ class OrderGate:
 
     The gate itself checks the posture: a halt or an expired posture allows no new risk, whatever
     its source and whether or not a guardian is active. So does the halt `latch`, which a session
-    has and a backtest has not. A session sets `not_ready`, which returns why no risk may be added
-    yet, empty where it may.
+    has and a backtest has not. `not_ready`, where it is set, returns why no risk may be added yet,
+    empty where it may.
     """
 
     def __init__(
