@@ -83,22 +83,6 @@ class Series:
         self._volume[first:last] = volume
         return self._sum(first, last)
 
-    def push(self, ts: int, prices: Sequence[float], volume: float, program: Program,
-             out: np.ndarray) -> None:  # fmt: skip
-        """Add one bar (open, high, low, close) and write its features into `out`."""
-        if self._end and ts <= self._stamps[self._end - 1]:
-            raise self._out_of_order(ts)
-        if self._end == len(self._stamps):
-            self._drop(1)
-        t = self._end
-        self._stamps[t], self._prices[t], self._volume[t] = ts, prices, volume
-        broken = loop.step(t, self._prices, self._volume, self._fixed, self._sums,
-                             *program.arguments, out)  # fmt: skip
-        if broken:
-            raise self._broken(broken, t)
-        self._end += 1
-        self.count += 1
-
     def values(
         self,
         program: Program,

@@ -12,7 +12,7 @@ from qe_plugins.features.kernel.energy import energy
 from qe_plugins.features.kernel.friction import friction
 from qe_plugins.features.kernel.memory import memory
 from qe_plugins.features.kernel.motion import level, motion, returns
-from qe_plugins.features.kernel.prefix import AR, BAD, LEVEL_BOUND, YY, V, Y, add_sums, to_units
+from qe_plugins.features.kernel.prefix import AR, BAD, LEVEL_BOUND, YY, V, Y
 
 MOST_PATH = 4.3e9
 """Units of the longest path in a window: 480 squared levels, counted coarsely, still fit."""
@@ -111,13 +111,3 @@ def rows(first, last, sums, fixed, volume, windows, needs, slots, groups, passes
         if broken != 0:
             return broken, t
     return 0, 0
-
-
-@compiled
-def step(t, prices, volume, fixed, sums, windows, needs, slots, groups, passes, out):
-    """Add bar `t`, whose prices and volume are written, and write its features into `out`."""
-    to_units(prices, t, t + 1, fixed)
-    broken, _ = add_sums(fixed, volume, t, t + 1, sums)
-    if broken != 0:
-        return broken
-    return at(t, sums, fixed, volume, windows, needs, slots, groups, passes, out)
