@@ -22,19 +22,19 @@ from qe_plugins import stop_signals
 
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
-    "paper": "qe_plugins.cli.paper:paper",
-    "parity": "qe_plugins.cli.parity:parity",
-    "sweep": "qe_plugins.cli.sweep:sweep",
-    "lookahead": "qe_plugins.cli.lookahead:lookahead",
+    "paper": "qe_plugins.cli.live.paper:paper",
+    "parity": "qe_plugins.cli.live.parity:parity",
+    "sweep": "qe_plugins.cli.research.sweep:sweep",
+    "lookahead": "qe_plugins.cli.research.lookahead:lookahead",
     "check": "qe_plugins.cli.config:check",
     "show": "qe_plugins.cli.config:show",
     "schema": "qe_plugins.cli.config:schema",
     "data": "qe_plugins.cli.data:data",
     "features": "qe_plugins.cli.features:features",
     "fleet": "qe_plugins.cli.fleet:fleet",
-    "status": "qe_plugins.cli.status:status",
-    "halt": "qe_plugins.cli.halt:halt",
-    "resume": "qe_plugins.cli.halt:resume",
+    "status": "qe_plugins.cli.live.status:status",
+    "halt": "qe_plugins.cli.live.halt:halt",
+    "resume": "qe_plugins.cli.live.halt:resume",
     "runs": "qe_plugins.cli.runs:runs",
     "report": "qe_plugins.cli.runs:report",
     "compare": "qe_plugins.cli.runs:compare",
@@ -42,7 +42,7 @@ COMMANDS: dict[str, str] = {
     "plugins": "qe_plugins.cli.plugins:plugins",
     "hooks": "qe_plugins.cli.hooks:hooks",
     "new": "qe_plugins.cli.new:new",
-    "rehearse": "qe_plugins.cli.rehearse:rehearse",
+    "rehearse": "qe_plugins.cli.live.rehearse:rehearse",
 }
 
 

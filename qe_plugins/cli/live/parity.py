@@ -46,7 +46,7 @@ def parity(
     session was under. The exit code is 0 where nothing differs ("clean") and 1 otherwise. The
     result is recorded in the journal.
     """
-    from qe_plugins.cli.paper import replayed
+    from qe_plugins.cli.live.paper import replayed
     from qe_plugins.report import run_index
     from qe_plugins.research.parity import messages
     from qe_plugins.research.parity.check import check_parity

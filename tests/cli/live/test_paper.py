@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from qe_plugins.cli import paper
+from qe_plugins.cli.live import paper
 from qe_plugins.engine.live import faked_clock
 from tests.command import ROOT, qe
 

@@ -90,7 +90,7 @@ def paper(
     Ctrl-C ends the session: it writes its report and exits with code 0. Orders that still work are
     left as they are.
     """
-    from qe_plugins.cli.session_screen import open_screen
+    from qe_plugins.cli.live.session_screen import open_screen
     from qe_plugins.config.loader import load
     from qe_plugins.engine.live.session import SessionOptions, run_session
     from qe_plugins.engine.live.session_journal import died_run, open_run

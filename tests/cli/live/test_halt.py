@@ -250,7 +250,7 @@ def test_a_session_that_ended_is_not_listed_and_a_broken_file_is_said():
 
 
 def test_the_status_answers_while_the_journal_is_locked(monkeypatch):
-    monkeypatch.setattr("qe_plugins.cli.status.PATIENCE", 0.2)
+    monkeypatch.setattr("qe_plugins.cli.live.status.PATIENCE", 0.2)
     with locked_journal():
         result = qe("status")
 
