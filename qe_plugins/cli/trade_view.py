@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from qe_plugins.cli.output import echo, print_rows
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.report.figures import formatting
 
-CHICAGO = ZoneInfo("America/Chicago")
 FILLS = (
     "time (Chicago)", "leg", "order", "type", "side", "contracts", "order price", "reference",
     "fill price", "slippage", "fee",

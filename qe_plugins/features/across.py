@@ -15,8 +15,8 @@ from qe_plugins.features.catalogue import TIMEFRAMES
 from qe_plugins.features.frames import MINUTE, session_closes, session_edges
 from qe_plugins.features.kernel import prefix
 from qe_plugins.market.contract_key import dated_key
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.roll_calendar import sessions_left
-from qe_plugins.market.sessions import CHICAGO
 from qe_plugins.market.specs import markets
 
 if TYPE_CHECKING:

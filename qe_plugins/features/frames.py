@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 
 from qe_plugins.bars import NUMBERS, Bars
-from qe_plugins.market.sessions import CHICAGO, FIRST, LAST, MARGIN, sessions
+from qe_plugins.market.exchange_zone import CHICAGO
+from qe_plugins.market.sessions import FIRST, LAST, MARGIN, sessions
 from qe_plugins.market.specs import markets
 
 MINUTE = 60_000_000_000

@@ -9,16 +9,16 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from qe_plugins.errors import DataError
 from qe_plugins.market import holidays
 from qe_plugins.market.contract_key import MONTH_LETTERS, ContractKey, dated_key
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.specs import FirstNotice, LastTrade, market, markets
 
 FIRST, LAST = date(2009, 1, 1), date(2037, 12, 31)
 FRIDAY = 4
-CHICAGO, SECOND = ZoneInfo("America/Chicago"), 1_000_000_000
+SECOND = 1_000_000_000
 DAY = timedelta(days=1)
 
 

@@ -8,13 +8,11 @@ from contextlib import suppress
 from datetime import date, time
 from functools import lru_cache
 from importlib.metadata import version
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from qe_plugins import state_dir
-
-CHICAGO = ZoneInfo("America/Chicago")
+from qe_plugins.market.exchange_zone import CHICAGO
 
 
 @lru_cache(maxsize=8)

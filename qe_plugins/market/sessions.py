@@ -11,17 +11,16 @@ from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from qe_plugins.errors import DataError
 from qe_plugins.market import holidays
 from qe_plugins.market.contract_key import dated_key
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.expiry import first_notice, position_day
 from qe_plugins.market.specs import SpecFamily, SpecialDay, latest, market, markets
 
-CHICAGO = ZoneInfo("America/Chicago")
 FIRST, LAST = date(2009, 12, 1), date(2035, 12, 31)
 CALENDAR_CLOSE = time(16)  # close of a regular day in all of the calendars, Chicago time
 DAY = timedelta(days=1)

@@ -98,14 +98,15 @@ def _session_document(root: str, day: date, session: Session | None) -> dict[str
 
 
 def _next_open(root: str, day: date, session: Session | None) -> datetime:
-    from qe_plugins.market.sessions import CHICAGO, next_session
+    from qe_plugins.market.exchange_zone import CHICAGO
+    from qe_plugins.market.sessions import next_session
 
     noon = datetime.combine(day, time(12), CHICAGO)
     return next_session(root, session.close if session else noon).open
 
 
 def _in_both_zones(moment: datetime) -> dict[str, str]:
-    from qe_plugins.market.sessions import CHICAGO
+    from qe_plugins.market.exchange_zone import CHICAGO
 
     chicago = moment.astimezone(CHICAGO)
     return {"chicago": chicago.isoformat(), "utc": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
@@ -127,13 +128,13 @@ def _print_session(root: str, day: date, session: Session | None) -> None:
 
 
 def _moment_row(what: str, moment: datetime) -> tuple[str, str, str]:
-    from qe_plugins.market.sessions import CHICAGO
+    from qe_plugins.market.exchange_zone import CHICAGO
 
     return what, f"{moment.astimezone(CHICAGO):%a %Y-%m-%d %H:%M}", f"{moment:%a %Y-%m-%d %H:%M}"
 
 
 def _print_sessions(listed: list[Session]) -> None:
-    from qe_plugins.market.sessions import CHICAGO
+    from qe_plugins.market.exchange_zone import CHICAGO
 
     def chicago(moment: datetime) -> str:
         return f"{moment.astimezone(CHICAGO):%a %H:%M}"

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
-from zoneinfo import ZoneInfo
 
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from qe_plugins.engine.live.session import Started
     from qe_plugins.engine.live.view import SessionEvent, SessionView
 
-EXCHANGE = ZoneInfo("America/Chicago")
 """The zone of CME's sessions."""
 
 KINDS = {"signal": "cyan", "fill": "green", "veto": "yellow"}
@@ -121,7 +120,7 @@ def period(started: Started) -> str:
 
 def exchange_time(ts: int) -> datetime:
     """Return UTC nanoseconds as Chicago's time."""
-    return datetime.fromtimestamp(ts // 10**9, UTC).astimezone(EXCHANGE)
+    return datetime.fromtimestamp(ts // 10**9, UTC).astimezone(CHICAGO)
 
 
 def moment(ts: int) -> str:

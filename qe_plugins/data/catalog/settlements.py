@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 import polars as pl
 
 from qe_plugins.errors import DataError
+from qe_plugins.market.exchange_zone import CHICAGO
 
-CHICAGO = ZoneInfo("America/Chicago")
 SECOND = 1_000_000_000
 FILE = "settlements.parquet"
 COLUMNS: dict[str, pl.DataType] = {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
 from qe_plugins.market.contract_key import ContractKey
+from qe_plugins.market.exchange_zone import CHICAGO
 
-CHICAGO = ZoneInfo("America/Chicago")
 OPEN, MINUTES = time(17), 23 * 60  # 17:00 to 16:00, then an hour of maintenance
 DAY = timedelta(days=1)
 MONDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = 0, 3, 4, 5, 6

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from qe_plugins.errors import DataError, did_you_mean
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.specs import FILE, market
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from qe_plugins.config.schema import ContractSettings
     from qe_plugins.market.specs import RootSpec
 
-CHICAGO = ZoneInfo("America/Chicago")
 OPENS = time(17)  # in Chicago on the evening before: a session's date begins
 CONFIGURED = "`contracts:`"
 

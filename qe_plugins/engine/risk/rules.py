@@ -7,7 +7,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from math import inf
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from nautilus_trader.model import AggregationSource, Bar, OrderSide, OrderType, PriceType
 
@@ -28,6 +27,7 @@ from qe_plugins.engine.risk.order_request import (
     stop_of,
     unfinished,
 )
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.expiry import stops_trading
 from qe_plugins.market.sessions import closed_until, delivery, next_session, trading_window
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from qe_plugins.engine.hosting.exceptions import ExceptionTrap
     from qe_plugins.plugins.types import Rung
 
-CHICAGO = ZoneInfo("America/Chicago")
 SECOND = 1_000_000_000
 NO_WINDOW = (0, 0)
 """The trading window of a root without known sessions: it is taken to be open."""

@@ -22,6 +22,7 @@ from qe_plugins.data.rolls.activity import open_activity
 from qe_plugins.data.rolls.calendars import clip, load_if_current, rolls_of, save
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import dated_key
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.roll_calendar import Figures, Roll, RollCalendar, Rule, roll_calendar
 from qe_plugins.market.sessions import next_session, session_on, sessions, shifted
 
@@ -171,11 +172,7 @@ def _closes_between(frame: pl.LazyFrame | None, start: int, end: int) -> pl.Data
 
 
 def _is_regular() -> pl.Expr:
-    local = (
-        pl.from_epoch("ts", "ns")
-        .dt.replace_time_zone("UTC")
-        .dt.convert_time_zone("America/Chicago")
-    )
+    local = pl.from_epoch("ts", "ns").dt.replace_time_zone("UTC").dt.convert_time_zone(CHICAGO.key)
     return local.dt.time().is_between(*REGULAR, closed="right")
 
 

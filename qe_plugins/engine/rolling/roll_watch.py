@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from qe_plugins.engine.rolling.roll_points import DAY, REGULAR, RollPoint
 from qe_plugins.market.contract_key import ContractKey, dated_key
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.roll_calendar import Figures, Roll, Rule, roll_calendar
 from qe_plugins.market.sessions import next_session, sessions
 
-CHICAGO = ZoneInfo("America/Chicago")
 SECOND = 1_000_000_000
 
 

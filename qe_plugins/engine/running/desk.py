@@ -79,4 +79,4 @@ class Desk:
                 return answer.plugin, Size(0, f"{answer.plugin} failed: {in_words(answer.error)}")
             if answer.value is not None:
                 return answer.plugin, answer.value
-        return "house", Size(0, "no plugin answered size_order")
+        return "engine", Size(0, "no plugin answered size_order")

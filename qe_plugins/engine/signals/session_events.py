@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from nautilus_trader.model import Bar, BarAggregation
 
 from qe_plugins.engine.accounting.booking import END_OF_TIME
+from qe_plugins.market.exchange_zone import CHICAGO
 
 if TYPE_CHECKING:
     from qe_plugins.engine.running.context import RunContext
 
-CHICAGO = ZoneInfo("America/Chicago")
 OPENS_AT = 17
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 DAILY = (BarAggregation.DAY, BarAggregation.WEEK, BarAggregation.MONTH, BarAggregation.YEAR)

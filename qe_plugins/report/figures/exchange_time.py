@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-ZONE = "America/Chicago"
+from qe_plugins.market.exchange_zone import CHICAGO
+
+ZONE = CHICAGO.key
 SATURDAY, SUNDAY = 6, 7  # ISO weekdays
 UNTIL_MIDNIGHT = pl.duration(hours=7)
 """From the evening open at 17:00 to the midnight at which the session's date begins."""
