@@ -27,7 +27,7 @@ DOORS = {
     "pandas_ta_classic": {"features"},
     "nats": {"fleet/messaging/jetstream.py"},
     "ibapi": {"testing/tws/wire"},
-    "ib_async": {"engine/live", "cli/watch"},
+    "ib_async": {"ib_client"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
 
