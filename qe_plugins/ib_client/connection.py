@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import importlib
 import logging
-import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
-
+from qe_plugins.ib_client.loop_thread import LoopThread
 from qe_plugins.ib_client.records import (
+    BrokerEndpoint,
     BrokerEvent,
     BrokerPosition,
     BrokerQuote,
@@ -24,8 +23,9 @@ from qe_plugins.ib_client.records import (
 )
 
 if TYPE_CHECKING:
-    from ib_async import Contract, Ticker
+    from ib_async import Contract
 
+    from qe_plugins.ib_client.quotes import QuoteBook
     from qe_plugins.ib_client.reading import ListingClient
 
 LOST, RESTORED_WITHOUT_DATA, RESTORED, TAKEN = 1100, 1101, 1102, 326
@@ -33,9 +33,6 @@ GONE = 0
 """The code of the event that the connection to the gateway is lost."""
 
 TIMEOUT = 5.0
-GRACE = 1.0
-"""Seconds that a caller waits beyond the time-out which the connection's own thread keeps."""
-
 HINTS: dict[BrokerState, str] = {
     "down": "Start the gateway, or look at host and port.",
     "not_logged_in": "Log in at the gateway: it waits for a person.",
@@ -45,15 +42,6 @@ HINTS: dict[BrokerState, str] = {
 }
 
 type Listener = Callable[[BrokerEvent], object]
-
-
-class BrokerEndpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the gateway is, as which client to connect, and the one account to look at."""
-
-    account: str
-    port: int
-    client_id: int
-    host: str = "127.0.0.1"
 
 
 class BrokerConnection:
@@ -69,14 +57,13 @@ class BrokerConnection:
         self._on_event = on_event
         self._state: BrokerState = "closed"
         self._client: ListingClient | None = None
-        self._lock: asyncio.Lock | None = None
-        self._tickers: dict[str, Ticker] = {}
-        self._quoted: dict[str, float] = {}
+        self._quotes: QuoteBook | None = None
         self._asked: set[str] = set()
         self._codes: list[int] = []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="qe-ib-client", daemon=True)
-        self._thread.start()
+        self._refuse: Callable[[], object] = lambda: None
+        importlib.import_module("ib_async")  # it takes a while, which is no part of a time-out
+        logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+        self._thread = LoopThread("qe-ib-client")
 
     def __enter__(self) -> Self:
         return self
@@ -171,16 +158,7 @@ class BrokerConnection:
 
         A quote that is repeated unchanged is a new one: its age is that of the connection.
         """
-        from ib_async import Ticker
-
-        from qe_plugins.ib_client.reading import quote_of
-
-        now, found = time.monotonic(), {}
-        for name in sorted(self._asked):
-            quoted = self._quoted.get(name)
-            age = None if quoted is None else now - quoted
-            found[name] = quote_of(self._tickers.get(name) or Ticker(), name, age)
-        return found
+        return {} if self._quotes is None else self._quotes.quotes(sorted(self._asked))
 
     def server_time(self, timeout: float = TIMEOUT) -> float:
         """Return the gateway's time in seconds since 1970, to the second. Raises BrokerUnknown."""
@@ -194,65 +172,24 @@ class BrokerConnection:
 
     def close(self) -> None:
         """Disconnect and end the thread. A second call does nothing."""
-        if not self._loop.is_closed():
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._stop)
-        self._thread.join(TIMEOUT)
-
-    def _run(self) -> None:
-        logging.getLogger("ib_async").setLevel(logging.CRITICAL)
-        asyncio.set_event_loop(self._loop)
-        self._lock = asyncio.Lock()
-        try:
-            self._loop.run_forever()
-        finally:
-            with suppress(RuntimeError):
-                self._loop.run_until_complete(asyncio.sleep(0))  # sockets close
-            self._loop.close()
-
-    def _stop(self) -> None:
-        self._drop("closed")
-        self._loop.stop()
+        self._thread.close(lambda: self._drop("closed"))
 
     def _call[T](self, work: Coroutine[Any, Any, T], timeout: float) -> T:
         """Run a coroutine on the connection's thread, one at a time, and return its answer."""
-        alone = self._alone(work, timeout)
         try:
-            future = asyncio.run_coroutine_threadsafe(alone, self._loop)
-        except RuntimeError:
-            alone.close()
-            work.close()
-            raise self._unknown("the connection is closed") from None
-        try:
-            return future.result(2 * timeout + GRACE)
-        except concurrent.futures.TimeoutError:
-            future.cancel()
-            raise self._unknown(f"it did not answer within {timeout:g} s") from None
-
-    async def _alone[T](self, work: Coroutine[Any, Any, T], timeout: float) -> T:
-        """Await a coroutine after those before it, each for `timeout` seconds at most."""
-        assert self._lock is not None
-        try:
-            async with asyncio.timeout(timeout):
-                await self._lock.acquire()
+            return self._thread.call(work, timeout, lambda: self._drop("closed"))
         except TimeoutError:
-            work.close()
-            raise self._unknown("it has not answered an earlier question") from None
-        try:
-            async with asyncio.timeout(timeout):
-                return await work
-        except TimeoutError:
-            self._drop("closed")
             raise self._unknown(f"it did not answer within {timeout:g} s") from None
         except OSError as error:
             raise self._unknown(str(error) or type(error).__name__) from error
-        finally:
-            self._lock.release()
+        except RuntimeError as error:
+            raise self._unknown("the connection is closed") from error
 
     async def _opened(self, timeout: float) -> ListingClient:
         """Return the connected client, connecting where it is not."""
         if self._client is not None and self._client.isConnected():
             return self._client
+        from qe_plugins.ib_client.quotes import QuoteBook
         from qe_plugins.ib_client.reading import ListingClient
 
         self._drop("closed")
@@ -271,7 +208,8 @@ class BrokerConnection:
             self._drop("wrong_account")
             raise self._unknown(f"account {at.account} is not of this login, which has {logins}")
         self._state = "cut" if LOST in self._codes else "connected"
-        client.pendingTickersEvent += self._on_tickers
+        self._quotes = self._quotes or QuoteBook()
+        client.pendingTickersEvent += self._quotes.note
         for name in sorted(self._asked):
             with suppress(BrokerUnknown):
                 await self._subscribed(client, name, "CME", timeout)
@@ -281,8 +219,8 @@ class BrokerConnection:
         from ib_async import StartupFetchNONE
 
         at = self.endpoint
-        try:
-            await client.connectAsync(
+        connecting = asyncio.ensure_future(
+            client.connectAsync(
                 at.host,
                 at.port,
                 at.client_id,
@@ -290,7 +228,13 @@ class BrokerConnection:
                 raiseSyncErrors=True,
                 fetchFields=StartupFetchNONE,
             )
-        except (OSError, TimeoutError) as error:
+        )
+        self._refuse = connecting.cancel
+        try:
+            await connecting
+        except (OSError, TimeoutError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and TAKEN not in self._codes:
+                raise
             if TAKEN in self._codes:
                 self._state, message = "client_id_taken", f"client id {at.client_id} is in use"
             elif client.is_reached:
@@ -353,33 +297,21 @@ class BrokerConnection:
         found = await self._answer(client.reqContractDetailsAsync(asked), local_symbol, timeout)
         if len(found) != 1 or found[0].contract is None:
             raise self._unknown(f"it knows {len(found)} contracts named {local_symbol}")
-        self._tickers[local_symbol] = client.reqMktData(found[0].contract)
-
-    def _on_tickers(self, tickers: set[Ticker]) -> None:
-        now = time.monotonic()
-        for name, ticker in self._tickers.items():
-            if ticker in tickers:
-                self._quoted[name] = now
+        assert self._quotes is not None
+        self._quotes.ask(client, local_symbol, found[0].contract)
 
     def _on_code(self, order_id: int, code: int, text: str, *_: object) -> None:
         self._codes = [*self._codes[-20:], code]
+        if code == TAKEN:
+            self._refuse()
         if code == LOST:
             self._state = "cut"
         elif code in (RESTORED, RESTORED_WITHOUT_DATA) and self._state == "cut":
             self._state = "connected"
-        if code == RESTORED_WITHOUT_DATA and self._client is not None:
-            self._ask_again(self._client)
+        if code == RESTORED_WITHOUT_DATA and self._client and self._quotes:
+            self._quotes.ask_again(self._client)
         about = None if order_id < 0 else order_id
         self._tell(BrokerEvent(code=code, text=text, at_ns=time.time_ns(), order_id=about))
-
-    def _ask_again(self, client: ListingClient) -> None:
-        """Ask for all quotes again: after a 1101 no stream goes on by itself."""
-        for ticker in self._tickers.values():
-            if ticker.contract is not None:
-                client.cancelMktData(ticker.contract)
-        for name, ticker in list(self._tickers.items()):
-            if ticker.contract is not None:
-                self._tickers[name] = client.reqMktData(ticker.contract)
 
     def _on_lost(self, client: ListingClient) -> None:
         if client is self._client:
@@ -396,7 +328,8 @@ class BrokerConnection:
     def _drop(self, state: BrokerState) -> None:
         client, self._client = self._client, None
         self._state = state
-        self._tickers.clear()
+        if self._quotes is not None:
+            self._quotes.forget()
         if client is not None:
             client.disconnect()
 

@@ -33,6 +33,15 @@ class BrokerUnknown(QeError):  # noqa: N818 - an answer that is missing, not a m
     """The broker did not answer, so its orders and positions are not known: never "nothing"."""
 
 
+class BrokerEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the gateway is, as which client to connect, and the one account to look at."""
+
+    account: str
+    port: int
+    client_id: int
+    host: str = "127.0.0.1"
+
+
 class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order that IB lists as open, of any client id.
 
