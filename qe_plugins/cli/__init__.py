@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "paper": "qe_plugins.cli.live.paper:paper",
     "parity": "qe_plugins.cli.live.parity:parity",
     "sweep": "qe_plugins.cli.research.sweep:sweep",
+    "factors": "qe_plugins.cli.research.factors:factors",
     "lookahead": "qe_plugins.cli.research.lookahead:lookahead",
     "check": "qe_plugins.cli.config:check",
     "show": "qe_plugins.cli.config:show",

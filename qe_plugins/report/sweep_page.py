@@ -35,24 +35,32 @@ def render(swept: SweepResult) -> str:
     axes = swept.spec.axes
     finished = [result for result in swept.results if result.state is VariantState.FINISHED]
     about = finished[0].figures if finished else {}
-    pages = Environment(
+    return (
+        pages()
+        .get_template("sweep.html")
+        .render(
+            spec=swept.spec,
+            failed=swept.failed,
+            source=about.get("data_source"),
+            label=about.get("data_label"),
+            currency=about.get("currency", ""),
+            names=short([axis.key for axis in axes]),
+            figures=[(name, formatting.label(name)) for name in FIGURES],
+            rows=[_variant_row(swept, result) for result in swept.results],
+            drawn=_heat_map(swept) if len(axes) == 2 and finished else None,
+            plotly=Markup(get_plotlyjs()) if len(axes) == 2 and finished else "",
+        )
+    )
+
+
+def pages() -> Environment:
+    """Return the templates of pages, which escape what they show."""
+    return Environment(
         loader=PackageLoader("qe_plugins.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    return pages.get_template("sweep.html").render(
-        spec=swept.spec,
-        failed=swept.failed,
-        source=about.get("data_source"),
-        label=about.get("data_label"),
-        currency=about.get("currency", ""),
-        names=short([axis.key for axis in axes]),
-        figures=[(name, formatting.label(name)) for name in FIGURES],
-        rows=[_variant_row(swept, result) for result in swept.results],
-        drawn=_heat_map(swept) if len(axes) == 2 and finished else None,
-        plotly=Markup(get_plotlyjs()) if len(axes) == 2 and finished else "",
     )
 
 

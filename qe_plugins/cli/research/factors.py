@@ -1,0 +1,171 @@
+"""`qe factors`: test features as factors, and show what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.output import (
+    echo,
+    file_argument,
+    json_option,
+    print_json,
+    print_rows,
+    set_option,
+)
+
+if TYPE_CHECKING:
+    from qe_plugins.research.factors.factor_test import Factor, FactorResult
+
+MOST_ROWS = 20
+HEAD = (
+    *("factor", "state", "t explore", "t confirm", "IC explore", "IC confirm"),
+    *("p all", "p FDR", "turnover", "pays", "cluster"),
+)
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of worker processes that compute features.",
+)
+
+
+@click.group()
+def factors() -> None:
+    """Test features as factors: odd months propose them, even months confirm them."""
+
+
+@factors.command()
+@file_argument
+@set_option
+@workers_option
+@json_option
+def test(file: Path, overrides: tuple[str, ...], workers: int, as_json: bool) -> None:
+    """Test the features of FILE in both halves of its months.
+
+    Features are computed into a store, which later tests use again. Every feature that is tested is
+    recorded in the journal as a trial. Exit code 0 whatever was found.
+    """
+    from datetime import UTC, datetime
+
+    from qe_plugins.cli.features.bars import named
+    from qe_plugins.data.tape import open_tape
+    from qe_plugins.engine.running.backtest import run_id_of
+    from qe_plugins.features.source import bars_of, contracts_of
+    from qe_plugins.features.store import compute_store
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.report import factor_page
+    from qe_plugins.research.factors import factor_test, result_store
+    from qe_plugins.research.factors.settings import load
+    from qe_plugins.state_dir import check_writable, state_dir
+
+    started = datetime.now(UTC)
+    loaded = load(file, overrides)
+    settings = loaded.settings
+    Journal.check()
+    listed = settings.features
+    names = named(() if listed == "all" else listed, listed == "all")
+    store = state_dir() / "features" / settings.name
+    check_writable(store)
+    tape = open_tape(settings.data, lambda key: loaded.where("data", key))
+    bars, contracts = bars_of(tape), contracts_of(tape)
+    factor_test.prepare(settings, bars, contracts)  # refused before features are computed
+    echo(f"computing {len(names):,} features of {sum(map(len, bars.values())):,} bars", err=True)
+    compute_store(store, names, bars, contracts, workers, lambda line: echo(line, err=True))
+    result = factor_test.run(settings, names, bars, contracts, store)
+    run = run_id_of(started, settings.name)
+    place = result_store.write(run, result, factor_page.render(run, result))
+    result_store.register(run, started, result, str(file))
+    _print(run, place, result, as_json)
+
+
+@factors.command()
+@click.argument("run", default="last")
+@click.argument("factor", required=False)
+@json_option
+def show(run: str, factor: str | None, as_json: bool) -> None:
+    """Show a test: `last`, its id or a prefix; or one FACTOR of it."""
+    from qe_plugins.errors import ReportError
+    from qe_plugins.research.factors import result_store
+
+    place = result_store.find(run)
+    result = result_store.read(place)
+    if factor is None:
+        _print(place.name, place, result, as_json)
+        return
+    found = [one for one in result.factors if one.name == factor]
+    if not found:
+        reason = result.untested.get(factor)
+        message = f"'{factor}' was not tested" + (f": {reason}." if reason else ".")
+        raise ReportError(message, hint="`qe factors show --json` lists what was.")
+    if as_json:
+        print_json(found[0])
+    else:
+        print_rows(HEAD, [_row(found[0])])
+
+
+@factors.command()
+@json_option
+def trials(as_json: bool) -> None:
+    """Count the trials of the journal: sweeps and factor tests together."""
+    from qe_plugins.journal.facts import FactKind
+    from qe_plugins.journal.store import Journal
+
+    rows = []
+    if Journal.exists():
+        with Journal.open() as journal:
+            for run in journal.runs():
+                count = sum(1 for _ in journal.facts(run.run_id, [FactKind.TRIAL]))
+                if count:
+                    rows.append((run.run_id, count))
+    total = sum(count for _, count in rows)
+    if as_json:
+        print_json({"trials": total, "runs": [{"run": r, "trials": n} for r, n in rows]})
+    elif rows:
+        print_rows(("run", "trials"), rows)
+        echo(f"{total:,} trials: a significance test has to count them all")
+    else:
+        echo("no trial yet: `qe factors test FILE` and `qe sweep FILE` record them")
+
+
+def _print(run: str, place: Path, result: FactorResult, as_json: bool) -> None:
+    from qe_plugins.research.factors.result_store import PAGE
+    from qe_plugins.research.factors.verdict import caution, sentence
+
+    if as_json:
+        document: dict[str, Any] = {"test": run, "verdict": sentence(result), "result": result}
+        print_json(document | {"report": str(place / PAGE)})
+        return
+    paid = result.economics
+    echo(f"{result.name}  {run}")
+    echo(
+        f"{', '.join(result.roots)} {result.first} to {result.last}: {result.decisions:,} decisions"
+    )
+    echo(
+        f"{result.explore_sessions} sessions explore, {result.confirm_sessions} confirm; left out: "
+        f"{result.purged} across months, {result.embargoed} at their start, {result.locked} locked"
+    )
+    echo(
+        f"cost of a round trip {paid.cost:.3f} points ({paid.contract}), one deviation "
+        f"{paid.deviation:.2f} points: break-even IC {paid.break_even:.4f}"
+    )
+    echo(
+        f"survivors {len(result.survivors)}; chance: arithmetic {result.yardstick.arithmetic:.2f}, "
+        f"bootstrap {result.yardstick.mean:.2f} ± {result.yardstick.spread:.2f}; with overlapping "
+        f"labels counted {result.naive_survivors}"
+    )
+    if result.survivors:
+        print_rows(HEAD, [_row(one) for one in result.survivors[:MOST_ROWS]])
+    for text in (sentence(result), *caution(result)):
+        echo(text)
+    echo(f"report  {place / PAGE}")
+
+
+def _row(one: Factor) -> tuple[object, ...]:
+    numbers = (*(f"{t:+.2f}" for t in one.t), *(f"{ic:+.4f}" for ic in one.ic))
+    shares = (f"{one.adjusted:.3f}", f"{one.fdr:.3f}", f"{one.turnover:.2f}")
+    return (one.name, one.state, *numbers, *shares, "yes" if one.pays else "no", one.cluster)

@@ -1,0 +1,68 @@
+"""`factors.html`: explore against confirm t of every factor, survivors, and the verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from qe_plugins.report.sweep_page import pages
+from qe_plugins.research.factors.factor_test import Factor, FactorResult
+from qe_plugins.research.factors.verdict import caution, sentence
+
+MOST_ROWS = 60
+
+
+def render(test: str, result: FactorResult) -> str:
+    """Return the page as self-contained HTML; it needs no network."""
+    return (
+        pages()
+        .get_template("factors.html")
+        .render(
+            test=test,
+            result=result,
+            verdict=sentence(result),
+            cautions=caution(result),
+            rows=[_row(one) for one in result.survivors[:MOST_ROWS]],
+            more=max(0, len(result.survivors) - MOST_ROWS),
+            drawn=_scatter(result),
+            plotly=Markup(get_plotlyjs()),
+        )
+    )
+
+
+def _row(one: Factor) -> list[str]:
+    return [
+        one.name,
+        one.state,
+        f"{one.t[0]:+.2f}",
+        f"{one.t[1]:+.2f}",
+        f"{one.naive[0]:+.1f}",
+        f"{one.naive[1]:+.1f}",
+        f"{one.ic[0]:+.4f}",
+        f"{one.ic[1]:+.4f}",
+        f"{one.adjusted:.3f}",
+        f"{one.fdr:.3f}",
+        f"{one.turnover:.2f}",
+        "yes" if one.pays else "no",
+        one.cluster,
+    ]
+
+
+def _scatter(result: FactorResult) -> dict[str, Any]:
+    groups = {"chance": [], "survivor": [], "family-wise": []}  # type: dict[str, list[Factor]]
+    for one in result.factors:
+        groups[one.state].append(one)
+    return {
+        "critical": result.yardstick.critical,
+        "groups": [
+            {
+                "name": name,
+                "x": [round(one.t[0], 3) for one in found],
+                "y": [round(one.t[1], 3) for one in found],
+                "text": [one.name for one in found],
+            }
+            for name, found in groups.items()
+        ],
+    }

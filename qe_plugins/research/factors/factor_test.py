@@ -1,0 +1,296 @@
+"""One test of many factors: decisions, labels, halves, session scores, and what survives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from qe_plugins.bars import Bars
+from qe_plugins.errors import DataError
+from qe_plugins.features.catalogue import TIMEFRAMES, catalogue
+from qe_plugins.features.feed import ListedContract
+from qe_plugins.research.factors.decisions import SECOND, DecisionRows, decide
+from qe_plugins.research.factors.economics import Economics, economics, round_trip, t_per_ic
+from qe_plugins.research.factors.feature_matrix import blocks
+from qe_plugins.research.factors.session_scores import BlockScores, score_block
+from qe_plugins.research.factors.settings import FactorSettings
+from qe_plugins.research.factors.significance import Significance, Yardstick, examine
+from qe_plugins.research.factors.split import Halves, check_months, divide
+
+LEAST_WINDOWS = 20
+"""A feature with fewer windows in a half that do not overlap is listed and not tested."""
+
+CLUSTER = 0.5
+"""Session scores that correlate more than this belong to one cluster."""
+
+MONTH_MINUTES = 21 * 1_380
+SESSION_MINUTES = {"1m": 1_380, "5m": 276, "1h": 23, "1d": 1}
+
+
+class Factor(msgspec.Struct, frozen=True):
+    """A feature under test. t, IC and naive t are of the explore and of the confirm half.
+
+    `state` is family-wise, survivor or chance. `adjusted` and `fdr` are p-values. `cluster` names
+    the strongest survivor that its session scores correlate with. `shares` says that its lookback
+    exceeds a month, so that both halves see the same bars.
+    """
+
+    name: str
+    state: str
+    t: tuple[float, float]
+    naive: tuple[float, float]
+    ic: tuple[float, float]
+    adjusted: float
+    bh: float
+    fdr: float
+    turnover: float
+    cluster: str
+    pays: bool
+    shares: bool
+
+
+class FactorResult(msgspec.Struct, frozen=True):
+    """A test's outcome. `factors` are sorted by strength; `untested` has a reason by feature."""
+
+    name: str
+    roots: list[str]
+    first: str
+    last: str
+    decisions: int
+    explore_sessions: int
+    confirm_sessions: int
+    purged: int
+    embargoed: int
+    locked: int
+    without_label: int
+    naive_survivors: int
+    yardstick: Yardstick
+    economics: Economics
+    factors: list[Factor]
+    untested: dict[str, str]
+
+    @property
+    def survivors(self) -> list[Factor]:
+        """Return the factors that hold in both halves, the strongest first."""
+        return [one for one in self.factors if one.state != "chance"]
+
+    @property
+    def family_wise(self) -> list[Factor]:
+        """Return the factors that are significant among all that were tested."""
+        return [one for one in self.factors if one.state == "family-wise"]
+
+
+class ScoreMatrix(msgspec.Struct, frozen=True):
+    """Session scores of all tested features in both halves, with what was measured beside them."""
+
+    names: list[str]
+    explore: np.ndarray
+    confirm: np.ndarray
+    naive: np.ndarray
+    ic: np.ndarray
+    turnover: np.ndarray
+    untested: dict[str, str]
+
+
+class FactorData(msgspec.Struct, frozen=True):
+    """The decisions of all roots of a test, joined in the order of roots, and their halves."""
+
+    rows: list[DecisionRows]
+    halves: Halves
+    label: np.ndarray
+    session: np.ndarray
+
+
+def prepare(
+    settings: FactorSettings, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
+) -> FactorData:
+    """Return decisions and halves of a test. Raises DataError for data that cannot be divided."""
+    roots = settings.data.roots or list(dict.fromkeys(one.root for one in contracts))
+    rows = [decide(one, bars, contracts, settings.decisions, settings.label) for one in roots]
+    session = np.concatenate([one.session for one in rows])
+    ends = np.concatenate([one.label_session for one in rows])
+    check_months(session, settings.split)
+    return FactorData(
+        rows=rows,
+        halves=divide(session, ends, settings.split),
+        label=np.concatenate([one.label for one in rows]),
+        session=session,
+    )
+
+
+def score(
+    data: FactorData,
+    found: Iterable[tuple[list[str], np.ndarray]],
+    progress: Callable[[int], None] = lambda _: None,
+) -> ScoreMatrix:
+    """Return the session scores of blocks of features; `progress` receives how many are done."""
+    order = np.argsort(data.session, kind="stable")
+    explore, confirm = data.halves.explore[order], data.halves.confirm[order]
+    sessions = [len(np.unique(data.session[half])) for half in _both(data.halves)]
+    names: list[str] = []
+    parts: list[tuple[BlockScores, np.ndarray]] = []
+    untested: dict[str, str] = {}
+    done = 0
+    for block, values in found:
+        scored = score_block(
+            values[order], data.label[order], data.session[order], explore, confirm
+        )
+        kept = np.ones(len(block), dtype=bool)
+        for k, name in enumerate(block):
+            reason = _reason(name, scored, k, min(sessions))
+            if reason is not None:
+                untested[name], kept[k] = reason, False
+        names += [name for name, keep in zip(block, kept, strict=True) if keep]
+        parts.append((scored, kept))
+        done += len(block)
+        progress(done)
+    if not names:
+        raise DataError("no feature can be tested.", hint="`--json` lists why.")
+    return ScoreMatrix(
+        names=names,
+        explore=np.concatenate([one.explore.scores[:, kept] for one, kept in parts], axis=1),
+        confirm=np.concatenate([one.confirm.scores[:, kept] for one, kept in parts], axis=1),
+        naive=_pairs([(s.explore.naive[k], s.confirm.naive[k]) for s, k in parts]),
+        ic=_pairs([(s.explore.ic[k], s.confirm.ic[k]) for s, k in parts]),
+        turnover=np.concatenate([one.turnover[kept] for one, kept in parts]),
+        untested=untested,
+    )
+
+
+def judge(settings: FactorSettings, data: FactorData, matrix: ScoreMatrix) -> FactorResult:
+    """Return the outcome of a test. Raises DataError for halves that are too short."""
+    level = settings.level
+    found = examine(
+        matrix.explore,
+        matrix.confirm,
+        survive=level.survive,
+        family_wise=level.family_wise,
+        draws=settings.draws,
+    )
+    slope = t_per_ic(np.r_[found.explore, found.confirm], np.r_[matrix.ic[0], matrix.ic[1]])
+    stamps = np.concatenate([one.ts for one in data.rows])
+    last = datetime.fromtimestamp(int(stamps.max()) // SECOND, UTC)
+    cost = round_trip(settings.costs.contract, last.date(), settings.costs.slippage_ticks)
+    paid = economics(
+        settings.costs.contract,
+        cost,
+        np.concatenate([one.deviation for one in data.rows]),
+        found.yardstick,
+        slope,
+    )
+    explore, confirm = _both(data.halves)
+    return FactorResult(
+        name=settings.name,
+        roots=[one.root for one in data.rows],
+        first=str(data.session.min()),
+        last=str(data.session.max()),
+        decisions=int(explore.sum() + confirm.sum()),
+        explore_sessions=len(matrix.explore),
+        confirm_sessions=len(matrix.confirm),
+        purged=data.halves.purged,
+        embargoed=data.halves.embargoed,
+        locked=data.halves.locked,
+        without_label=sum(one.without_label for one in data.rows),
+        naive_survivors=_naive(matrix, level.survive),
+        yardstick=found.yardstick,
+        economics=paid,
+        factors=_factors(settings, matrix, found, paid),
+        untested=matrix.untested,
+    )
+
+
+def run(
+    settings: FactorSettings,
+    names: Sequence[str],
+    bars: Mapping[str, Bars],
+    contracts: Sequence[ListedContract],
+    store: Path,
+    progress: Callable[[int], None] = lambda _: None,
+) -> FactorResult:
+    """Test the features `names` of a store. Raises DataError where the data does not allow it."""
+    data = prepare(settings, bars, contracts)
+    return judge(settings, data, score(data, blocks(store, names, data.rows), progress))
+
+
+def _factors(
+    settings: FactorSettings, matrix: ScoreMatrix, found: Significance, paid: Economics
+) -> list[Factor]:
+    survivors = found.survivors(settings.level.survive)
+    significant = found.family_wise(settings.level.family_wise)
+    order = np.argsort(-found.statistic, kind="stable")
+    clusters = _clusters(matrix, [int(k) for k in order if survivors[k]])
+    listed = []
+    for k in order.tolist():
+        name = matrix.names[k]
+        state = "family-wise" if significant[k] else "survivor" if survivors[k] else "chance"
+        ic = float(matrix.ic[0, k]), float(matrix.ic[1, k])
+        listed.append(
+            Factor(
+                name=name,
+                state=state,
+                t=(float(found.explore[k]), float(found.confirm[k])),
+                naive=(float(matrix.naive[0, k]), float(matrix.naive[1, k])),
+                ic=ic,
+                adjusted=float(found.adjusted[k]),
+                bh=float(found.bh[k]),
+                fdr=float(found.fdr[k]),
+                turnover=float(matrix.turnover[k]),
+                cluster=clusters.get(k, ""),
+                pays=min(abs(ic[0]), abs(ic[1])) > paid.break_even and ic[0] * ic[1] > 0,
+                shares=_minutes(name) > MONTH_MINUTES,
+            )
+        )
+    return listed
+
+
+def _clusters(matrix: ScoreMatrix, survivors: Sequence[int]) -> dict[int, str]:
+    """Return the head of each survivor's cluster: the strongest one that it correlates with."""
+    scores = np.concatenate([matrix.explore, matrix.confirm])
+    heads: list[int] = []
+    found: dict[int, str] = {}
+    for k in survivors:
+        for head in heads:
+            if abs(float(np.corrcoef(scores[:, k], scores[:, head])[0, 1])) > CLUSTER:
+                found[k] = matrix.names[head]
+                break
+        else:
+            heads.append(k)
+            found[k] = matrix.names[k]
+    return found
+
+
+def _naive(matrix: ScoreMatrix, survive: float) -> int:
+    first, second = matrix.naive
+    held = (np.abs(first) > survive) & (np.abs(second) > survive) & (first * second > 0)
+    return int(held.sum())
+
+
+def _reason(name: str, scored: BlockScores, column: int, sessions: int) -> str | None:
+    if scored.untested[column]:
+        missing = float(scored.missing[column])
+        return f"{missing:.0%} of decisions have no value" if missing > 0.2 else "does not vary"
+    frame = name.partition(".")[0]
+    window = catalogue()[name].lookback if name in catalogue() else 1
+    if frame in TIMEFRAMES and window * LEAST_WINDOWS > sessions * SESSION_MINUTES[frame]:
+        return f"fewer than {LEAST_WINDOWS} windows of {window} bars in a half"
+    return None
+
+
+def _minutes(name: str) -> float:
+    """Return the trading minutes that a feature looks back."""
+    frame = name.partition(".")[0]
+    if name not in catalogue() or frame not in SESSION_MINUTES:
+        return 0.0
+    return catalogue()[name].lookback * 1_380 / SESSION_MINUTES[frame]
+
+
+def _both(halves: Halves) -> tuple[np.ndarray, np.ndarray]:
+    return halves.explore, halves.confirm
+
+
+def _pairs(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    return np.stack([np.concatenate([part[k] for part in parts]) for k in range(2)])

@@ -1,0 +1,80 @@
+"""The features of decisions, read from a store of Parquet files, a timeframe at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from qe_plugins.errors import DataError
+from qe_plugins.features.frames import DAY
+from qe_plugins.research.factors.decisions import DecisionRows
+
+BLOCK = 160
+"""Features that are in memory at once."""
+
+
+def blocks(
+    store: Path, names: Sequence[str], rows: Sequence[DecisionRows]
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Yield features in blocks: their names, and their values by decision, root after root.
+
+    A value is that of the latest bar of its timeframe that closed at or before the decision; NaN
+    where there is none. Raises DataError for a file that the store lacks.
+    """
+    frames: dict[str, list[str]] = {}
+    for name in names:
+        frame, _, rest = name.partition(".")
+        frames.setdefault(frame, []).append(rest)
+    for frame, features in frames.items():
+        for at in range(0, len(features), BLOCK):
+            part = features[at : at + BLOCK]
+            values = np.concatenate([_of_root(store, frame, part, one) for one in rows])
+            yield [f"{frame}.{name}" for name in part], values
+
+
+def _of_root(store: Path, frame: str, names: Sequence[str], rows: DecisionRows) -> np.ndarray:
+    """Return the values of features of one timeframe at the decisions of one root."""
+    contract = np.full(len(rows.ts), rows.root) if frame == DAY else rows.contract
+    decisions = pl.DataFrame({"ts": rows.ts, "contract": contract, "row": np.arange(len(rows.ts))})
+    decisions = decisions.with_columns(
+        pl.from_epoch("ts", time_unit="ns").dt.strftime("%Y-%m").alias("month")
+    )
+    found = np.full((len(rows.ts), len(names)), np.nan, dtype=np.float32)
+    before: pl.DataFrame | None = None
+    for file in _files(store, rows.root, frame):
+        month = pl.read_parquet(file, columns=["ts", "contract", *names])
+        latest = month.group_by("contract", maintain_order=True).last().select(month.columns)
+        known = month if before is None else pl.concat([before, month])
+        before = latest if before is None else _latest(before, latest)
+        _fill(found, decisions.filter(pl.col("month") == file.stem), known, names)
+    return found
+
+
+def _fill(
+    found: np.ndarray, decisions: pl.DataFrame, known: pl.DataFrame, names: Sequence[str]
+) -> None:
+    joined = decisions.join_asof(
+        known.sort("ts"), on="ts", by="contract", strategy="backward", check_sortedness=False
+    )
+    values = joined.select(pl.col(names).cast(pl.Float32).fill_null(np.nan)).to_numpy()
+    found[joined["row"].to_numpy()] = values
+
+
+def _latest(before: pl.DataFrame, month: pl.DataFrame) -> pl.DataFrame:
+    """Return the last row of each contract, of this month where it traded."""
+    kept = before.filter(~pl.col("contract").is_in(month["contract"].to_list()))
+    return pl.concat([kept, month])
+
+
+def _files(store: Path, root: str, frame: str) -> list[Path]:
+    files = sorted((store / root / frame).glob("????-??.parquet"))
+    if not files:
+        raise DataError(
+            f"has no features of {frame}.",
+            where=str(store / root),
+            hint="Compute them with `qe features compute`.",
+        )
+    return files

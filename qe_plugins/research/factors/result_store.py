@@ -1,0 +1,96 @@
+"""Results of factor tests: a folder each, and a trial a factor in the journal."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qe_plugins import state_dir
+from qe_plugins.errors import ReportError
+from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.store import Journal
+from qe_plugins.research.factors.factor_test import FactorResult
+
+RESULT, PAGE = "factors.json", "factors.html"
+SOURCE = "quant-engine"
+
+
+def folder(test: str) -> Path:
+    """Return the folder of a test, by id."""
+    return state_dir.state_dir() / "factors" / test
+
+
+def known() -> list[str]:
+    """Return the ids of all tests, oldest first."""
+    return sorted(place.parent.name for place in folder("").glob(f"*/{RESULT}"))
+
+
+def find(text: str) -> Path:
+    """Return the folder of a test: `last`, its id or a unique prefix. Raises ReportError."""
+    names = known()
+    found = names[-1:] if text == "last" else [name for name in names if name.startswith(text)]
+    found = [name for name in found if name == text] or found
+    if len(found) == 1:
+        return folder(found[0])
+    hint = f"There are {', '.join(names[-5:])}." if names else "Start one: `qe factors test FILE`."
+    what = f"'{text}' is the prefix of {len(found)} tests." if found else f"no test '{text}'."
+    raise ReportError(what, hint=hint)
+
+
+def write(test: str, result: FactorResult, page: str) -> Path:
+    """Write a test's result and page, each whole or not at all, and return its folder."""
+    place = folder(test)
+    place.mkdir(parents=True, exist_ok=True)
+    content = msgspec.json.format(msgspec.json.encode(result))
+    for name, data in ((PAGE, page.encode()), (RESULT, content)):
+        part = place / f".{name}.part"
+        part.write_bytes(data)
+        os.replace(part, place / name)
+    return place
+
+
+def read(place: Path) -> FactorResult:
+    """Return the result in a folder. Raises ReportError for one that cannot be read."""
+    file = place / RESULT
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=FactorResult)
+    except (OSError, msgspec.DecodeError) as error:
+        hint = "Run the test again."
+        raise ReportError(f"cannot be read: {error}.", where=str(file), hint=hint) from error
+
+
+def register(test: str, started: datetime, result: FactorResult, config: str) -> str:
+    """Write every tested factor to the journal as a trial; return the content hash of its run."""
+    ts = int(started.timestamp()) * 1_000_000_000
+    head = Fact(
+        id="run:1",
+        kind=FactKind.RUN,
+        ts_event=ts,
+        source=SOURCE,
+        body={"name": result.name, "config": config, "tried": len(result.factors)},
+    )
+    trials = [
+        Fact(
+            id=f"trial:{number}",
+            kind=FactKind.TRIAL,
+            ts_event=ts,
+            source=SOURCE,
+            cause=head.id,
+            body=_body(one),
+        )
+        for number, one in enumerate(result.factors, 1)
+    ]
+    with Journal.open() as journal:
+        return journal.write_run(test, result.name, started, [head, *trials])
+
+
+def _body(factor: Any) -> dict[str, Any]:
+    return {
+        "key": factor.name,
+        "state": factor.state,
+        "figures": {"t": list(factor.t), "ic": list(factor.ic), "adjusted": factor.adjusted},
+    }

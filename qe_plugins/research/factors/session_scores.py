@@ -1,0 +1,110 @@
+"""Session scores: the sum over a session of a factor's z times the label, a number a factor.
+
+A score is the profit of holding the factor's z through the session's labels. Labels of one session
+overlap and depend on each other, so a session counts once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+Z_CLIP = 3.0
+NORMAL_QUARTILES = 1.3489795003921634
+"""The distance of the quartiles of a normal distribution, in deviations."""
+
+MOST_MISSING = 0.2
+
+
+class HalfScores(msgspec.Struct, frozen=True):
+    """Scores of a block of factors in one half: `scores` has a row a session.
+
+    `naive` is the t that counts every overlapping label as an observation of its own; `ic` the
+    correlation of z and label.
+    """
+
+    scores: np.ndarray
+    naive: np.ndarray
+    ic: np.ndarray
+
+
+class BlockScores(msgspec.Struct, frozen=True):
+    """Both halves of a block of factors, the share of decisions without a value, and turnover.
+
+    `untested` says which factors have too few values, or do not vary, in the explore half.
+    `turnover` is the mean absolute change of z from one decision of a session to the next.
+    """
+
+    explore: HalfScores
+    confirm: HalfScores
+    missing: np.ndarray
+    untested: np.ndarray
+    turnover: np.ndarray
+
+
+def score_block(
+    values: np.ndarray,
+    label: np.ndarray,
+    session: np.ndarray,
+    explore: np.ndarray,
+    confirm: np.ndarray,
+) -> BlockScores:
+    """Score a block of factors: `values` has a row a decision and a column a factor.
+
+    Decisions are in the order of their sessions. Centre and scale of z come from the explore half
+    alone, by median and quartiles; z is clipped at 3, and 0 where a value is missing.
+    """
+    finite = np.isfinite(values)
+    missing = 1 - finite.mean(axis=0)
+    z, flat = _standardized(values, finite, explore)
+    untested = flat | (missing > MOST_MISSING)
+    z[:, untested] = 0
+    z -= z[explore].mean(axis=0)
+    z[:, untested] = 0
+    return BlockScores(
+        explore=_half(z[explore], label[explore], session[explore]),
+        confirm=_half(z[confirm], label[confirm], session[confirm]),
+        missing=missing,
+        untested=untested,
+        turnover=_turnover(z, session),
+    )
+
+
+def session_sums(values: np.ndarray, session: np.ndarray) -> np.ndarray:
+    """Return the sums of consecutive rows of one session."""
+    first = np.flatnonzero(np.r_[True, session[1:] != session[:-1]])
+    return np.asarray(np.add.reduceat(values, first, axis=0))
+
+
+def _standardized(
+    values: np.ndarray, finite: np.ndarray, explore: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    known = np.where(finite[explore], values[explore], np.nan)
+    empty = ~finite[explore].any(axis=0)
+    known[:, empty] = 0
+    low, centre, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=0)
+    scale = (high - low) / NORMAL_QUARTILES
+    flat = empty | ~(scale > 0)
+    z = (np.where(finite, values, centre) - centre) / np.where(flat, 1.0, scale)
+    return np.clip(z, -Z_CLIP, Z_CLIP).astype(np.float32), flat
+
+
+def _half(z: np.ndarray, label: np.ndarray, session: np.ndarray) -> HalfScores:
+    centred = (label - label.mean()).astype(np.float32)
+    products = z * centred[:, None]
+    squares = np.einsum("ij,ij->j", z, z, dtype=np.float64)
+    total = products.sum(axis=0, dtype=np.float64)
+    variance = float((centred.astype(np.float64) ** 2).mean())
+    scale = np.sqrt(squares * variance)
+    deviation = z.std(axis=0, dtype=np.float64) * np.sqrt(variance) * len(z)
+    return HalfScores(
+        scores=session_sums(products, session).astype(np.float64),
+        naive=np.where(scale > 0, total / np.where(scale > 0, scale, 1), 0.0),
+        ic=np.where(deviation > 0, total / np.where(deviation > 0, deviation, 1), 0.0),
+    )
+
+
+def _turnover(z: np.ndarray, session: np.ndarray) -> np.ndarray:
+    same = session[1:] == session[:-1]
+    steps = np.abs(np.diff(z, axis=0))[same]
+    return np.asarray(steps.mean(axis=0)) if len(steps) else np.zeros(z.shape[1])

@@ -1,0 +1,143 @@
+"""Schema of a factor test: `configs/research/es_factors.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from qe_plugins.config.decoder import Decoder
+from qe_plugins.config.loader import read_tree
+from qe_plugins.config.nodes import YamlNode
+from qe_plugins.config.schema import DataSettings, Section
+from qe_plugins.errors import ConfigError
+from qe_plugins.units import Duration, Fraction
+
+MONTH = 30 * 86_400.0
+CURRENCY = "USD"
+
+Positive = Annotated[Duration, Meta(gt=0)]
+
+
+class Decisions(Section, frozen=True, kw_only=True):
+    """When a position may change: every so often while the market is open.
+
+    `session` limits it to hours of a day in Chicago, such as 08:30-15:00, which `rth` is short for.
+    """
+
+    every: Positive = 900.0
+    session: Annotated[str, Meta(pattern=r"^(all|rth|\d\d:\d\d-\d\d:\d\d)$")] = "rth"
+
+
+class Label(Section, frozen=True, kw_only=True):
+    """What is predicted: the return over `horizon`, from the close of the next bar.
+
+    In deviations known at the decision (`volatility`), or as a logarithm (`return`).
+    """
+
+    horizon: Positive = 3_600.0
+    enter: Literal["next_bar"] = "next_bar"
+    unit: Literal["volatility", "return"] = "volatility"
+
+
+class Split(Section, frozen=True, kw_only=True):
+    """Which months propose factors and which confirm them.
+
+    The first `embargo` sessions of each month are left out. `lockbox` is a span, its end excluded,
+    that no test reads.
+    """
+
+    explore: Literal["odd", "even"] = "odd"
+    confirm: Literal["odd", "even"] = "even"
+    embargo: Annotated[int, Meta(ge=0, le=10)] = 1
+    lockbox: tuple[date, date] | None = None
+
+    def __post_init__(self) -> None:
+        if self.explore == self.confirm:
+            raise ValueError(f"explore and confirm must be different months, was {self.explore}")
+        if self.lockbox and self.lockbox[0] >= self.lockbox[1]:
+            raise ValueError(f"the lockbox must end after it begins, was {self.lockbox[0]}")
+
+
+class Levels(Section, frozen=True, kw_only=True):
+    """The |t| that a survivor has in both halves, and the family-wise error rate."""
+
+    survive: Annotated[float, Meta(gt=0)] = 2.0
+    family_wise: Annotated[Fraction, Meta(gt=0, lt=1)] = 0.05
+
+
+class Costs(Section, frozen=True, kw_only=True):
+    """The root whose fees a trade pays, and slippage a side in ticks."""
+
+    contract: str = "MES"
+    slippage_ticks: Annotated[float, Meta(ge=0)] = 0.5
+
+
+class Combination(Section, frozen=True, kw_only=True):
+    """How forecasts are combined: average and cap of a forecast, largest multiplier, weights."""
+
+    cap: Annotated[float, Meta(gt=0)] = 20.0
+    average: Annotated[float, Meta(gt=0)] = 10.0
+    dm_max: Annotated[float, Meta(ge=1)] = 2.5
+    weights: Literal["equal"] = "equal"
+
+
+class FactorSettings(Section, frozen=True, kw_only=True):
+    """A test of features as factors. `features` is `all`, or names and patterns such as 1h.*."""
+
+    name: str
+    data: DataSettings
+    features: Literal["all"] | list[str] = "all"
+    decisions: Decisions = Decisions()
+    label: Label = Label()
+    split: Split = Split()
+    level: Levels = Levels()
+    costs: Costs = Costs()
+    combine: Combination = Combination()
+    draws: Annotated[int, Meta(ge=100, le=100_000)] = 2_000
+
+
+@dataclass(frozen=True)
+class LoadedFactors:
+    """A factor test, its file, and the location of each value."""
+
+    settings: FactorSettings
+    file: Path
+    _tree: YamlNode
+
+    def where(self, *keys: str) -> str:
+        """Return the nearest known location of `keys`, such as `configs/research/x.yaml:12`."""
+        return self._tree.nearest(keys).location
+
+    def error(self, message: str, *keys: str, hint: str | None = None) -> ConfigError:
+        """Return a ConfigError of one line at the location of `keys`, for the caller to raise."""
+        return ConfigError(message, where=self.where(*keys), hint=hint)
+
+
+def load(path: Path | str, overrides: Sequence[str] = ()) -> LoadedFactors:
+    """Read the file at `path` with `--set` overrides. Raise ConfigError with file and line.
+
+    Refused are a horizon longer than a month, a root without fees, costs of zero, and a lockbox
+    that covers all data.
+    """
+    file, tree = read_tree(path, overrides)
+    loaded = LoadedFactors(Decoder(CURRENCY).decode(FactorSettings, tree), file, tree)
+    settings = loaded.settings
+    if settings.label.horizon > MONTH:
+        hint = "Halves alternate by month, and a label may not reach into the next one."
+        raise loaded.error("a horizon is at most 30 days.", "label", "horizon", hint=hint)
+    _check_costs(loaded)
+    return loaded
+
+
+def _check_costs(loaded: LoadedFactors) -> None:
+    from qe_plugins.market.specs import markets
+
+    costs, known = loaded.settings.costs, markets().roots
+    if costs.contract not in known:
+        hint = f"configs/markets.yaml has {', '.join(known)}."
+        raise loaded.error(f"'{costs.contract}' has no fees.", "costs", "contract", hint=hint)

@@ -1,0 +1,41 @@
+"""A test's outcome in words."""
+
+from __future__ import annotations
+
+from qe_plugins.research.factors.factor_test import FactorResult
+
+
+def sentence(result: FactorResult) -> str:
+    """Return the verdict on a test in one sentence."""
+    tested, survivors, sure = len(result.factors), result.survivors, result.family_wise
+    yardstick = result.yardstick
+    chance = f"chance alone leaves {yardstick.mean:.1f} ± {yardstick.spread:.1f}"
+    if not survivors:
+        return f"None of {tested:,} features holds in both halves; {chance}."
+    held = f"{len(survivors)} of {tested:,} features hold in both halves, where {chance}"
+    if not sure:
+        return f"{held}; none is significant among all that were tested."
+    paying = [one for one in sure if one.pays]
+    heads = len({one.cluster for one in sure})
+    found = f"{held}; {len(sure)} in {heads} clusters are significant among all that were tested"
+    if not paying:
+        return f"{found}, and none of them pays its costs: true and useless."
+    return f"{found}, and {len(paying)} of them predict more than their costs."
+
+
+def caution(result: FactorResult) -> list[str]:
+    """Return what a reader must know before using the result."""
+    found = []
+    paid = result.economics
+    if paid.confirmable > paid.break_even:
+        found.append(
+            f"This history confirms an IC of {paid.confirmable:.3f} in 80% of cases and costs need "
+            f"{paid.break_even:.3f}: a factor between them pays and cannot be told from chance."
+        )
+    shared = [one.name for one in result.survivors if one.shares]
+    if shared:
+        names = ", ".join(shared[:3])
+        found.append(f"Both halves see the same bars through a lookback over a month: {names}.")
+    if result.untested:
+        found.append(f"{len(result.untested):,} features were not tested; `--json` has why.")
+    return found
