@@ -26,6 +26,8 @@ DOORS = {
     "talib": {"features"},
     "pandas_ta_classic": {"features"},
     "nats": {"fleet/messaging/jetstream.py"},
+    "starlette": {"observatory"},
+    "uvicorn": {"observatory/serving"},
     "ibapi": {"testing/tws/wire"},
     "ib_async": {"ib_client"},
 }

@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "hooks": "qe_plugins.cli.hooks:hooks",
     "new": "qe_plugins.cli.new:new",
     "rehearse": "qe_plugins.cli.live.rehearse:rehearse",
+    "observatory": "qe_plugins.cli.live.observatory:observatory",
 }
 
 

@@ -1,0 +1,156 @@
+"""The state strip: one word, one glyph and one sentence, from the halt and the heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from qe_plugins.halt.latch import Halt, HaltLatch
+from qe_plugins.halt.status import Reading, SeenSession, read_sessions
+
+LATE = 5.0
+"""Seconds without a heartbeat after which the strip says that a node is silent."""
+
+type Tone = Literal["idle", "calm", "open", "halted", "lost"]
+
+
+class StripFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """A value of the strip: its name, its text, and when it was read (Unix ms)."""
+
+    name: str
+    text: str
+    read_ms: int
+
+
+class StripEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes next, `break` or `roll of ES`, and when (Unix ms)."""
+
+    name: str
+    at_ms: int
+
+
+class StripState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the strip says. `tone` chooses colour and glyph; `word` and `sentence` say the same.
+
+    `read_ms` is when the newest heartbeat was written, or, without a session, when the state was
+    read (Unix ms); `since_ms`, where it is set, is what the sentence counts from. `more` are
+    sentences about other sessions. `holds` are the contracts held.
+    """
+
+    tone: Tone
+    word: str
+    sentence: str
+    read_ms: int
+    since_ms: int | None = None
+    more: tuple[str, ...] = ()
+    figures: tuple[StripFigure, ...] = ()
+    holds: tuple[str, ...] = ()
+    events: tuple[StripEvent, ...] = ()
+
+
+GLYPHS: dict[Tone, str] = {
+    "idle": "○",
+    "calm": "●",
+    "open": "◆",
+    "halted": "■",
+    "lost": "▲",
+}
+
+
+def read_strip(latch: HaltLatch, now: datetime | None = None) -> StripState:
+    """Return what the strip says now."""
+    sessions, unreadable = read_sessions()
+    return strip_state(latch.read(), sessions, unreadable, now or datetime.now(UTC))
+
+
+def strip_state(
+    halt: Halt | None, sessions: Sequence[SeenSession], unreadable: Sequence[str], now: datetime
+) -> StripState:
+    """Return what the strip says of a halt and of sessions; the worst of them comes first."""
+    now_ms = int(now.timestamp() * 1000)
+    told = sorted(
+        (_of_session(one, now_ms) for one in sessions), key=lambda one: ORDER.index(one.tone)
+    )
+    told += [
+        StripState(tone="lost", word="UNREADABLE", sentence=text, read_ms=now_ms)
+        for text in unreadable
+    ]
+    holds = tuple(name for one in told for name in one.holds)
+    if halt is not None:
+        first = StripState(
+            tone="halted",
+            word=f"HALTED {halt.since.astimezone(UTC):%H:%M}",
+            sentence=f"by {halt.who}: {halt.reason}",
+            read_ms=now_ms,
+            since_ms=int(halt.since.timestamp() * 1000),
+        )
+        told.insert(0, first)
+    if not told:
+        return StripState(
+            tone="idle",
+            word="NO SESSION",
+            sentence="no node runs on this machine; nothing is traded from here.",
+            read_ms=now_ms,
+        )
+    main = told[0]
+    figures = next((one.figures for one in told if one.figures), ())
+    more = tuple(f"{one.word} {one.sentence}" for one in told[1:])
+    return msgspec.structs.replace(main, more=more, figures=figures, holds=holds)
+
+
+ORDER: tuple[Tone, ...] = ("halted", "lost", "open", "calm", "idle")
+
+
+def _of_session(seen: SeenSession, now_ms: int) -> StripState:
+    """Return what the strip would say if there were only this session, and no halt."""
+    one = seen.status
+    read_ms = now_ms - int(seen.age * 1000)
+    held = {name: count for name, count in sorted(one.positions.items()) if count}
+    position = ", ".join(
+        f"{'LONG' if count > 0 else 'SHORT'} {abs(count):f} {name.partition('.')[0]}"
+        for name, count in held.items()
+    )
+    tone, word, text, since_ms = _told(seen, position, read_ms)
+    return StripState(
+        tone=tone,
+        word=word,
+        sentence=text,
+        read_ms=read_ms,
+        since_ms=since_ms,
+        figures=tuple(_figures(seen, read_ms)),
+        holds=tuple(held),
+    )
+
+
+def _told(seen: SeenSession, position: str, read_ms: int) -> tuple[Tone, str, str, int | None]:
+    """Return tone, word and sentence of a session, and from when the sentence counts."""
+    one = seen.status
+    if seen.state == "died" or seen.age > LATE:
+        word = "NODE DIED" if seen.state == "died" else "NODE SILENT"
+        last = f"{one.name}, process {one.pid}; held when last seen: {position or 'nothing'}."
+        return "lost", word, last, read_ms
+    if position:
+        last = one.last_decision or "in the market"
+        return "open", position, f"{one.mode}, {one.name}: {last}", None
+    return "calm", "FLAT", f"{one.mode}, {one.name}: nothing is held.", None
+
+
+def _figures(seen: SeenSession, read_ms: int) -> list[StripFigure]:
+    one = seen.status
+    found = []
+    loss: Reading | None = one.readings.get("daily_loss")
+    if loss is not None:
+        found.append(StripFigure(name="today", text=loss.text, read_ms=read_ms))
+    elif one.day_pnl is not None:
+        text = f"{one.day_pnl:+,.2f} {one.currency}"
+        found.append(StripFigure(name="today", text=text, read_ms=read_ms))
+    if one.equity is not None:
+        text = f"{one.equity:,.2f} {one.currency}"
+        found.append(StripFigure(name="equity", text=text, read_ms=read_ms))
+    fired = sorted(name for name, reading in one.readings.items() if reading.fired)
+    if fired:
+        found.append(StripFigure(name="fired", text=", ".join(fired), read_ms=read_ms))
+    return found

@@ -1,0 +1,40 @@
+"""What pages read: the halt latch, sessions, and the journal, opened once and only if it exists."""
+
+from __future__ import annotations
+
+import threading
+
+from qe_plugins.halt.latch import HaltLatch
+from qe_plugins.journal.store import Journal
+from qe_plugins.observatory.live.strip import StripState, read_strip
+from qe_plugins.observatory.settings import ObservatorySettings
+
+
+class Sources:
+    """The readers that pages share. Every method may be called from any thread."""
+
+    def __init__(self, settings: ObservatorySettings) -> None:
+        self.settings = settings
+        self._journal: Journal | None = None
+        self._lock = threading.Lock()
+
+    def strip(self) -> StripState:
+        """Return what the state strip says now."""
+        return read_strip(HaltLatch.at_home())
+
+    def journal(self) -> Journal | None:
+        """Return the open journal, or None where there is none yet: reading does not create it.
+
+        Raises JournalError where it cannot be opened.
+        """
+        with self._lock:
+            if self._journal is None and Journal.exists():
+                self._journal = Journal.open()
+            return self._journal
+
+    def close(self) -> None:
+        """Close the journal."""
+        with self._lock:
+            if self._journal is not None:
+                self._journal.close()
+            self._journal = None
