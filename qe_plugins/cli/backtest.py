@@ -46,6 +46,7 @@ def backtest(
     """Run the backtest in FILE; write a report and the journal."""
     from qe_plugins.config.loader import load
     from qe_plugins.engine.running.backtest import run
+    from qe_plugins.journal.activity.report import reported
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import run_folder
 
@@ -56,10 +57,12 @@ def backtest(
         hint = "Omit --json, or use --log, which writes to standard error."
         raise loaded.error(message, "logging", "stdout_level", hint=hint)
     Journal.check()
-    with _progress(loaded.config.name) as progress:
-        outcome = run(loaded, progress=progress, log=level)
-    with Journal.open() as journal:
-        run_dir = _write_run(outcome, loaded, journal, out)
+    with reported("backtest", f"{loaded.config.name}, {file}") as report:
+        with _progress(loaded.config.name) as progress:
+            outcome = run(loaded, progress=progress, log=level)
+        report.run_id, report.href = outcome.run_id, f"/run/{outcome.run_id}"
+        with Journal.open() as journal:
+            run_dir = _write_run(outcome, loaded, journal, out)
     print_run(run_dir, as_json=as_json)
 
 

@@ -125,6 +125,7 @@ def verify(anchors: Path | None, as_json: bool) -> None:
     Facts that were changed, deleted, inserted or moved are reported. Run folders are compared as
     well: `result.json` has the hash of the run's facts. Runs without an end are listed.
     """
+    from qe_plugins.journal.activity.store import ActivityJournal
     from qe_plugins.journal.anchor import read
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import run_index
@@ -135,6 +136,8 @@ def verify(anchors: Path | None, as_json: bool) -> None:
         runs, facts = opened.counts()
         written = {run.run_id: run.content_hash for run in opened.runs()}
         still_open = opened.open_runs()
+    with ActivityJournal.open() as activity:
+        problems += activity.verify()
     problems += run_index.contradictions(written)
     if as_json:
         counts = {"runs": runs, "facts": facts}

@@ -24,6 +24,8 @@ from qe_plugins.halt.triggers import (
     StaleData,
     Trigger,
 )
+from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry, Severity
+from qe_plugins.journal.activity.report import record_aside
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.plugins.types import Rung
 from qe_plugins.safe_text import in_words
@@ -120,6 +122,15 @@ class HaltMonitor:
             self._latch.set(reason, name)
             del self._unset[name]
             self._complained.discard(name)
+            record_aside(
+                PipelineEntry(
+                    process="session",
+                    kind=ActivityKind.HALT,
+                    text=reason,
+                    severity=Severity.ALARM,
+                    actor=name,
+                )
+            )
         except QeError as error:
             if name not in self._complained:
                 LOG.error("halt: %s", error)

@@ -138,9 +138,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         connection.execution_options(writes=True)
         with connection.begin():
-            if engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITER})
+            lock_writers(connection)
             yield connection
+
+
+def lock_writers(connection: Connection) -> None:
+    """Exclude other writers until the end of the transaction; on SQLite its start has done so."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITER})
 
 
 @contextmanager

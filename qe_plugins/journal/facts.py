@@ -104,3 +104,33 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         who = f"run {self.run_id}, fact {self.fact_id}" if self.fact_id else f"run {self.run_id}"
         return f"{who}: {self.what}"
+
+
+class FactKey(msgspec.Struct, frozen=True, order=True):
+    """Where a page of facts ends: the time in UTC nanoseconds, the run and the number in it."""
+
+    ts_event: int
+    run_id: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.ts_event}.{self.seq}.{self.run_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> FactKey:
+        """Return the key that `str` wrote. Raises ValueError for other text."""
+        ts_event, seq, run_id = text.split(".", 2)
+        return cls(int(ts_event), run_id, int(seq))
+
+
+class RunFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact with the run that it is of, and its number in it."""
+
+    run_id: str
+    seq: int
+    fact: Fact
+
+    @property
+    def key(self) -> FactKey:
+        """Return where a page that ends with this fact ends."""
+        return FactKey(self.fact.ts_event, self.run_id, self.seq)

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -32,6 +33,8 @@ head = Table(  # one row; it reveals that the last run, or an open one, was dele
     Column("runs", Integer, nullable=False),
     Column("hash", Text, nullable=False),
     Column("open", Integer, nullable=False, server_default="0"),
+    Column("pipeline", Integer, nullable=False, server_default="0"),
+    Column("pipeline_hash", Text, nullable=False, server_default=GENESIS),
     sqlite_strict=True,  # so that `verify` can rely on the types of changed values
 )
 
@@ -90,13 +93,67 @@ open_ids = Table(  # the facts of open runs: finds an id or a cause without an i
     sqlite_strict=True,
 )
 
+pipeline_journal = Table(  # what processes did, by wall time, which facts do not have
+    "pipeline_journal",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at_ns", INT64, nullable=False),
+    Column("process", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("actor", Text),
+    Column("run_id", Text),
+    Column("fact_id", Text),
+    Column("scan_id", Text),
+    Column("href", Text),
+    Column("hash", Text, nullable=False),  # covers all columns to its left and the row before
+    sqlite_strict=True,
+)
+
+mission_control = Table(  # one row for each change of an item's state
+    "mission_control",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("item", Text, nullable=False),
+    Column("at_ns", INT64, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("href", Text),
+    Column("minutes", Integer),
+    Column("until_ns", INT64),
+    Index("mission_control_item", "item", "seq"),
+    sqlite_strict=True,
+)
+
+INDEXES = (
+    Index("facts_kind_ts_event", facts.c.kind, facts.c.ts_event),
+    Index("facts_ts_event", facts.c.ts_event),
+    Index("pipeline_journal_at", pipeline_journal.c.at_ns),
+)
+"""Indexes by which pages of facts are read; SQLite adds the primary key to each."""
+
 
 def _add_open_runs(connection: Connection) -> None:
     metadata.create_all(connection, tables=[open_runs, open_ids])
     connection.execute(text("ALTER TABLE head ADD COLUMN open INTEGER NOT NULL DEFAULT 0"))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_add_open_runs,)
+def _add_activity(connection: Connection) -> None:
+    """Add the tables of the Observatory, and the indexes of its pages."""
+    metadata.create_all(connection, tables=[pipeline_journal, mission_control])
+    connection.execute(text("ALTER TABLE head ADD COLUMN pipeline INTEGER NOT NULL DEFAULT 0"))
+    connection.execute(
+        text(f"ALTER TABLE head ADD COLUMN pipeline_hash TEXT NOT NULL DEFAULT '{GENESIS}'")
+    )
+    for index in INDEXES[:2]:
+        index.create(connection, checkfirst=True)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_add_open_runs, _add_activity)
 """The migrations, oldest first: that of version 1 to 2, and so on."""
 
 NEWEST = 1 + len(STEPS)

@@ -13,11 +13,18 @@ from sqlalchemy import URL, Engine, Row, select
 
 from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-from qe_plugins.journal import open_runs, schema, test_isolation
+from qe_plugins.journal import fact_pages, open_runs, schema, test_isolation
 from qe_plugins.journal import verify as audit
 from qe_plugins.journal.anchor import Anchor, broken
-from qe_plugins.journal.database import connect, one_line_errors, parsed, reading, spelled, writing
-from qe_plugins.journal.facts import Fact, FactKind, OpenRun, Problem, RunRow
+from qe_plugins.journal.database import (
+    connect,
+    one_line_errors,
+    parsed,
+    reading,
+    spelled,
+    writing,
+)
+from qe_plugins.journal.facts import Fact, FactKey, FactKind, OpenRun, Problem, RunFact, RunRow
 from qe_plugins.journal.hash_chain import content_hash
 from qe_plugins.journal.lookup import resolve_prefix
 from qe_plugins.journal.open_runs import Appender
@@ -51,7 +58,7 @@ class Journal:
         Raises JournalError where it cannot be opened, where a newer program wrote it, and where a
         test opens the user's own.
         """
-        place = _url(url)
+        place = journal_place(url)
         test_isolation.keep_tests_out(place)
         where = spelled(place)
         journal = cls(connect(place, where), where, timeout)
@@ -62,14 +69,14 @@ class Journal:
     @classmethod
     def exists(cls) -> bool:
         """Return whether there is a journal to open; a server is said to have one."""
-        place = _url()
+        place = journal_place()
         return place.get_backend_name() != "sqlite" or Path(place.database or "").exists()
 
     @classmethod
     def check(cls) -> None:
         """Raise JournalError where a run could not be written. A missing journal is not created."""
         if not cls.exists():
-            place = _url()
+            place = journal_place()
             state_dir.check_writable(Path(place.database or "").absolute().parent)
             return
         with cls.open() as journal:
@@ -168,6 +175,37 @@ class Journal:
         with one_line_errors(self._where), reading(self._engine) as connection:
             return [_fact_of(row) for row in connection.execute(query)]
 
+    def page(
+        self,
+        after: FactKey | None = None,
+        kinds: Collection[FactKind] | None = None,
+        run: str | None = None,
+        limit: int = 200,
+        *,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        word: str | None = None,
+        newest_first: bool = False,
+    ) -> list[RunFact]:
+        """Return at most `limit` facts after a key, of all runs by time or of one in its order.
+
+        `kinds` none is all; from `since_ns` to before `until_ns` in UTC nanoseconds of the market's
+        clock. `word` is part of the body, source or id, in any case: it is looked for fact by fact.
+        """
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            found = fact_pages.page(
+                connection,
+                after=after,
+                kinds=kinds,
+                run=run,
+                since_ns=since_ns,
+                until_ns=until_ns,
+                word=word,
+                newest_first=newest_first,
+                limit=limit,
+            )
+        return [RunFact(run_id=row.run_id, seq=row.seq, fact=_fact_of(row)) for row in found]
+
     def resolve(self, text: str) -> str:
         """Return the id of a run from `last`, the id, or a unique prefix of it.
 
@@ -234,5 +272,6 @@ def _unreadable(where: str, error: Exception) -> JournalError:
     )
 
 
-def _url(text: str | None = None) -> URL:
+def journal_place(text: str | None = None) -> URL:
+    """Return the database of the journal at `text`, by default the user's."""
     return parsed(text or state_dir.journal_url(), "QE_JOURNAL_URL")

@@ -16,6 +16,7 @@ from qe_plugins import state_dir
 from qe_plugins.cli import cli
 from qe_plugins.errors import JournalError
 from qe_plugins.journal import owner
+from qe_plugins.journal.activity.store import ActivityJournal
 from qe_plugins.journal.anchor import Anchor
 from qe_plugins.journal.facts import RunState
 from qe_plugins.journal.store import Journal, content_hash
@@ -302,10 +303,13 @@ def test_a_journal_from_before_open_runs_is_migrated():
     with Journal.open(f"sqlite:///{old}") as migrated:
         assert migrated.verify() == []
         assert migrated.facts("r1") == small_run()
+        assert [one.fact for one in migrated.page(run="r1")] == small_run()
         migrated.open_run("r2", "small", STARTED)
         migrated.append("r2", small_run())
         assert migrated.close_run("r2") == content_hash(small_run())
         assert migrated.verify() == []
+    with ActivityJournal.open(f"sqlite:///{old}") as activity:
+        assert activity.rows() == activity.mission() == activity.verify() == []
 
 
 def test_an_error_of_the_database_leaves_no_fact_lost_or_doubled(journal, monkeypatch):

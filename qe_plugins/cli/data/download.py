@@ -129,6 +129,8 @@ def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
     terminal. After Ctrl-C it finishes the files in transfer: they are paid for.
     """
     from qe_plugins.data.databento import service
+    from qe_plugins.data.databento.budget import usd
+    from qe_plugins.journal.activity.report import reported
 
     with service.open_session(config) as session:
         with asking() as started:
@@ -136,8 +138,9 @@ def get(config: Path, max_cost: Decimal | None, as_json: bool) -> None:
         if not as_json:
             _print_estimate(estimated)
         limit = service.spending_limit(estimated, max_cost, _confirm if _is_terminal() else None)
-        with downloading(estimated) as watch:
+        with reported("data get", str(config)) as report, downloading(estimated) as watch:
             bought = session.download(estimated, limit, watch)
+            report.outcome = f"{bought.files} files, {usd(bought.dollars)}"
     if as_json:
         print_json(bought)
     else:

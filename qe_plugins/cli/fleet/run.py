@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from qe_plugins.cli.fleet.plan import FILE, OVERRIDES, PROVIDER, load_fleet
-from qe_plugins.cli.fleet.scan import NO_QUORUM
+from qe_plugins.cli.fleet.scan import NO_QUORUM, outcome_line
 from qe_plugins.cli.output import dollars
 
 if TYPE_CHECKING:
@@ -51,15 +51,21 @@ def run(
     from qe_plugins.fleet.schedule.scheduler import Scheduler
     from qe_plugins.fleet.shutdown import on_signals
     from qe_plugins.halt.latch import refuse_if_halted
+    from qe_plugins.journal.activity.records import ActivityKind
+    from qe_plugins.journal.activity.report import reported
 
     refuse_if_halted()
     loaded = load_fleet(config, overrides, provider)
     refuse_unusable_providers(loaded.fleet)
     _log_to_standard_error()
-    with on_signals() as stop:
+    with reported("fleet run", f"{loaded.fleet.name}, {config}") as report, on_signals() as stop:
 
         def scan(begun: Scan) -> ScanResult:
-            return lifecycle.run(begun, watch=watch, stop=stop)
+            report.scan_id, report.href = begun.scan_id, f"/orchestration/{begun.scan_id}"
+            report.write(ActivityKind.JOB, f"scan {begun.scan_id} begins")
+            result = lifecycle.run(begun, watch=watch, stop=stop)
+            report.write(ActivityKind.JOB, f"scan {begun.scan_id} ended: {outcome_line(result)}")
+            return result
 
         no_quorum = False
         scheduler = Scheduler(loaded, scan, stop)

@@ -107,20 +107,25 @@ def _run_and_print(
     from qe_plugins.errors import Halted
     from qe_plugins.fleet.scan import lifecycle, timings
     from qe_plugins.fleet.shutdown import Stopped, on_signals
+    from qe_plugins.journal.activity.report import reported
 
-    if where is not None:
-        result = temporal.run(begun, where)
-    else:
-        with on_signals() as stop:
-            try:
-                result = lifecycle.run(begun, replay=replay, watch=watch, stop=stop)
-            except Stopped:
-                again = "replay" if replay else "resume"
-                echo(f"stopped: `qe fleet {again} {begun.scan_id}` continues it", err=True)
-                raise SystemExit(INTERRUPTED) from None
-            except Halted:
-                echo(f"stopped: `qe fleet resume {begun.scan_id}` continues it", err=True)
-                raise
+    what = f"{'replay' if replay else 'scan'} of {begun.fleet.name}, {begun.scan_id}"
+    with reported("fleet scan", what) as report:
+        report.scan_id, report.href = begun.scan_id, f"/orchestration/{begun.scan_id}"
+        if where is not None:
+            result = temporal.run(begun, where)
+        else:
+            with on_signals() as stop:
+                try:
+                    result = lifecycle.run(begun, replay=replay, watch=watch, stop=stop)
+                except Stopped:
+                    again = "replay" if replay else "resume"
+                    echo(f"stopped: `qe fleet {again} {begun.scan_id}` continues it", err=True)
+                    raise SystemExit(INTERRUPTED) from None
+                except Halted:
+                    echo(f"stopped: `qe fleet resume {begun.scan_id}` continues it", err=True)
+                    raise
+        report.outcome = outcome_line(result)
     if as_json:
         print_json(result)
     else:
@@ -130,6 +135,12 @@ def _run_and_print(
         echo(f"took      {', '.join(took)}")
     if not result.quorum and not replay:
         raise SystemExit(NO_QUORUM)
+
+
+def outcome_line(found: ScanResult) -> str:
+    """Return coverage, quorum and cost of a scan as one line."""
+    quorum = "with its quorum" if found.quorum else "NO QUORUM"
+    return f"{found.coverage:.1%} of the workers, {quorum}, {dollars(found.usd)}"
 
 
 def _print_result(found: ScanResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from typing import Literal
 
 import click
 
@@ -30,6 +31,7 @@ def halt(reason: tuple[str, ...]) -> None:
     sys.stdout.flush()
     newest = in_force.later[-1] if in_force.later else in_force
     _warn(record_run(FactKind.HALT, PERSON, halt_body(newest)), "The halt is in force.")
+    _report("halt", text, set_by)
 
 
 @click.command()
@@ -57,6 +59,7 @@ def resume(reason: tuple[str, ...]) -> None:
     sys.stdout.flush()
     body = resume_body(text, by, ended)
     _warn(record_run(FactKind.RESUME, PERSON, body), "The halt has ended.")
+    _report("resume", text, by)
 
 
 def _required(words: tuple[str, ...]) -> str:
@@ -72,6 +75,15 @@ def _login() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return "unknown user"
+
+
+def _report(command: Literal["halt", "resume"], text: str, by: str) -> None:
+    from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry, Severity
+    from qe_plugins.journal.activity.report import record
+
+    kind = ActivityKind(command)
+    severity = Severity.ALARM if kind is ActivityKind.HALT else Severity.WARNING
+    record(PipelineEntry(process=command, kind=kind, text=text, severity=severity, actor=by))
 
 
 def _warn(why: str | None, state: str) -> None:

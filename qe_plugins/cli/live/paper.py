@@ -94,6 +94,7 @@ def paper(
     from qe_plugins.config.loader import load
     from qe_plugins.engine.live.session import SessionOptions, run_session
     from qe_plugins.engine.live.session_journal import died_run, open_run
+    from qe_plugins.journal.activity.report import reported
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import run_folder
 
@@ -108,9 +109,12 @@ def paper(
             err=True,
         )
     factor = None if isinstance(speed, str) else speed
-    with open_screen() as screen, stopping() as stops:
+    text = f"{loaded.config.name}, {file}, on paper"
+    with reported("paper", text) as report, open_screen() as screen, stopping() as stops:
 
         def begin(started: Started, pace: Pace) -> None:
+            report.run_id = started.run_id
+            report.href = f"/run/{started.run_id}"
             screen.begin(started)
             stops.append(pace)
 

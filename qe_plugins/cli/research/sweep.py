@@ -71,15 +71,17 @@ def sweep(
     import os
     import sys
 
+    from qe_plugins.journal.activity.report import reported
     from qe_plugins.report.sweep_job import measure
     from qe_plugins.research import sweep_runner
 
     spec, place = _sweep_spec(file, grid, overrides, out, resume)
     try:
-        with _live(spec) as on_update:
+        with reported("sweep", f"{spec.name}, {spec.sweep}") as report, _live(spec) as on_update:
             swept = sweep_runner.sweep(
                 spec, place, measure, workers=workers or os.cpu_count() or 1, on_update=on_update
             )
+            report.outcome = f"{len(swept.results)} variants, {swept.failed} failed"
     except KeyboardInterrupt:
         echo(f"resume it with: qe sweep {file} --resume {spec.sweep}", err=True)
         raise
