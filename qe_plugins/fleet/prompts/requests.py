@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -19,11 +17,12 @@ from qe_plugins.errors import FleetError
 from qe_plugins.fleet.aggregate import Aggregate
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.answers import AnswerType, NodeAnswer, answer_type
+from qe_plugins.fleet.prompts.masking import Mask
 from qe_plugins.fleet.prompts.system import system_prompt
 from qe_plugins.fleet.rank_models import provider_and_model
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.news import read_news
-from qe_plugins.fleet.tasks.snapshot import PRICES, MarketSnapshot
+from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 from qe_plugins.fleet.tasks.task_list import BacktestTask, OptionTask, Task, TaskList, WindowTask
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
 from qe_plugins.llm.pricing.price_list import price_list
@@ -32,9 +31,6 @@ from qe_plugins.plugins.types import Role
 
 NEWS, NAME, REASON = 200, 40, 280
 """The most characters of a headline, a name and a reason in a prompt."""
-
-MASKED_LEVEL = 100.0
-"""The price that a masked prompt starts at."""
 
 OPEN, CLOSE = "«", "»"
 
@@ -121,37 +117,6 @@ def _fixed_part(fleet: Fleet, level: Level, role: Role) -> FixedPart:
     return FixedPart(provider, model, system_prompt(level, role), kind, schema_text(kind))
 
 
-class Mask(msgspec.Struct, frozen=True):
-    """How prompts show names, times and prices. Masked names are letters in the given order."""
-
-    instruments: Sequence[str]
-    enabled: bool = True
-
-    def name(self, instrument: str) -> str:
-        """Return the name of an instrument in a prompt."""
-        if not self.enabled:
-            return instrument
-        return f"instrument {_letters(list(self.instruments).index(instrument))}"
-
-    def shown(self, target: str) -> str:
-        """Return a target, as `Task.target` names it, in the form for a prompt."""
-        instrument = next(one for one in self.instruments if target.startswith(f"{one} "))
-        return f"{self.name(instrument)}{target.removeprefix(instrument)}"
-
-    def times(self, closes: Sequence[int]) -> list[str] | range:
-        """Return the close times of bars (UTC ns): masked, as bars before the last."""
-        if self.enabled:
-            return range(1 - len(closes), 1)
-        return [
-            datetime.fromtimestamp(ts // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M")
-            for ts in closes
-        ]
-
-    def scale(self, level: float) -> float:
-        """Return the factor for prices: masked, the one that makes `level` 100."""
-        return MASKED_LEVEL / level if self.enabled else 1.0
-
-
 class Renderer:
     """Writes prompts. `mask` hides what could be recognised; `news` are headlines from outside."""
 
@@ -161,7 +126,9 @@ class Renderer:
 
     def task(self, task: Task) -> str:
         """Return a worker's prompt."""
-        figures = "\n".join(f"{name}: {value:g}" for name, value in task.facts.items())
+        figures = "\n".join(
+            f"{name}: {value:g}" for name, value in self.mask.facts(task.facts).items()
+        )
         return f"{self._subject(task)}\n{figures}{self._news}"
 
     def table(self, rows: Sequence[TableRow], total: Aggregate) -> str:
@@ -209,28 +176,22 @@ class Renderer:
         raise TypeError(f"no text for {type(task).__name__}")
 
     def _window(self, task: WindowTask) -> str:
-        bars = task.bars
-        scale = self.mask.scale(float(bars.open[0]))
-        mean = bars.volume.sum() / len(bars) or 1.0  # `mean()` takes NumPy three times as long
-        volumes = bars.volume / mean if self.mask.enabled else bars.volume
-        prices = (getattr(bars, name) * scale for name in PRICES)
-        columns = [self.mask.times(bars.ts.tolist()), *(one.tolist() for one in prices)]
-        rows = zip(*columns, volumes.tolist(), strict=True)
-        text = (_BAR * len(bars)) % tuple(chain.from_iterable(rows))
-        return f"Window of {self._name(task.target)}, {len(bars)} bars\n{text[:-1]}"
+        bars, mask = task.bars, self.mask
+        title = f"Window of {self._name(task.target)}, {len(bars)} bars"
+        return f"{title}\n{mask.time_of_day(task.ends)}{mask.table(bars)}"
 
     def _option(self, task: OptionTask) -> str:
-        strike = task.level * task.moneyness * self.mask.scale(task.level)
-        name = self.mask.name(task.instrument)
-        shown = name if self.mask.enabled else quoted("name", name, NAME)
-        return f"European {task.right} on {shown}, strike {strike:.2f}, {task.days} days left"
+        name, left = self.mask.name(task.instrument), f"{task.days} days left"
+        if self.mask.enabled:
+            return f"European {task.right} on {name}, {left}"
+        strike = task.level * task.moneyness
+        return f"European {task.right} on {quoted('name', name, NAME)}, strike {strike:.2f}, {left}"
 
     def _backtest(self, task: BacktestTask) -> str:
         averages = f"averages of {task.fast} and {task.slow}"
         return f"Cross of {averages} on {self._name(task.target)}, {task.bars} bars"
 
 
-_BAR = "%s %.3f %.3f %.3f %.3f %.2f\n"
 _HEAD = "group expected answered score spread conflict effective confidence"
 
 
@@ -250,16 +211,6 @@ def _plain(letter: str) -> str:
     if letter in (OPEN, CLOSE):
         return "'"
     return letter if unicodedata.category(letter)[0] in "LNPSM" else " "
-
-
-def _letters(number: int) -> str:
-    """Return A, B, ... Z, AA, AB, ... for 0, 1, ..."""
-    text = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        text = chr(ord("A") + rest) + text
-    return text
 
 
 def _table_line(group: str, one: Aggregate) -> str:

@@ -44,21 +44,26 @@ QUESTIONS = {
     Role.HUNTER: "Which way is the better bet over the next few bars? 1 is up, -1 is down.",
     Role.GUARDIAN: "How dangerous is it to hold a position here? 1 is wild, -1 is calm.",
     Role.ANALYST: "Would this rule go on earning? 1 is a lasting edge, -1 is a fluke or a loss.",
-    Role.ARBITER: "Is this priced against what the market does? 1 is too cheap, -1 is too dear.",
+    Role.ARBITER: "Will this move more or less than it is valued for? 1 is more, -1 is less.",
     Role.SYNTHESIS: "What kind of market is this? 1 is trending, -1 is reverting to its mean.",
 }
 
 READING = """\
 How to read the figures:
-- Windows: rows are bars, the last row the newest: time, open, high, low, close, volume. Masked
-  prices are rebased so that the first open is 100, masked times count bars before the last, and
-  volume is relative to the window's mean. `momentum` is the move in its own deviations, `trend_t`
-  the t statistic of a straight line, `place` where the close lies between low (0) and high (1),
-  `echo` the first autocorrelation of moves, `volume_ratio` the last fifth against the mean.
-- Options: value and Greeks per 100 of the future, at realised volatility; `edge` is how far the
-  recent volatility is above it. `vega` is per point of volatility, `theta` per day.
-- Backtests: net of costs, in basis points; both halves apart; `edge_t` is the t statistic of a
-  bar's result. Two good halves are worth more than one great one, few trades are worth little."""
+- Windows: rows are bars, the last row the newest: time, open, high, low, close, volume. Where
+  rows have two numbers after the time, the market is masked: the time counts bars before the last,
+  the first number is the mean price of neighbouring bars in deviations of the window, with a little
+  noise, the second is 1 for the quietest fifth of the rows to 5 for the busiest. `momentum` is the
+  move in its own deviations, `trend_t` the t statistic of a straight line, `place` where the close
+  lies between low (0) and high (1), `echo` the first autocorrelation of moves, `volume_ratio` the
+  last fifth against the mean.
+- Options: valued at realised volatility; no market price of them is known. `edge` is how far the
+  recent volatility is above it, `distance` how many deviations the strike is above the future.
+  Value and Greeks, where shown, are per 100 of the future, `vega` per point of volatility, `theta`
+  per day.
+- Backtests: net of costs, in basis points, or in deviations of holding one contract for all bars;
+  both halves apart; `edge_t` is the t statistic of a bar's result. Two good halves are worth more
+  than one great one, few trades are worth little."""
 
 PARENTS = """\
 How to read the table: each row is the aggregate of one group under you. `answered` of `expected`

@@ -1,6 +1,7 @@
 """The market at one moment: bars by instrument, and the figures that tasks compute from them.
 
-A snapshot is stored with its scan. The figures show neither price level nor date.
+A snapshot is stored with its scan. `fleet/prompts/masking.py` says which of the figures a masked
+prompt shows.
 """
 
 from __future__ import annotations
@@ -175,7 +176,8 @@ class CrossBacktests:
     def backtest(self, fast: int, slow: int, cost: float) -> dict[str, float]:
         """Return the results of one cross: long above, short below, decided at the bar before.
 
-        `cost` is a part of the price per side. Results are net, in basis points.
+        `cost` is a part of the price per side. Results are net, in basis points, and without
+        `_bps` in deviations of holding one contract for all bars.
         """
         position = np.sign(self._average(fast)[slow - fast :] - self._average(slow))[:-1]
         traded = np.abs(position)
@@ -184,12 +186,17 @@ class CrossBacktests:
         curve = earned.cumsum()
         deviation = float(earned.std()) or 1e-12
         half = float(earned[: len(earned) // 2].sum())
-        net = float(curve[-1])
+        net, held = float(curve[-1]), float(self._moves.std()) * math.sqrt(len(earned)) or 1e-12
+        drawdown = float((np.maximum.accumulate(curve) - curve).max())
         return {
+            "net": round(net / held, 2),
+            "first_half": round(half / held, 2),
+            "second_half": round((net - half) / held, 2),
+            "drawdown": round(drawdown / held, 2),
             "net_bps": _bps(net),
             "first_half_bps": _bps(half),
             "second_half_bps": _bps(net - half),
-            "drawdown_bps": _bps(float((np.maximum.accumulate(curve) - curve).max())),
+            "drawdown_bps": _bps(drawdown),
             "trades": float(np.count_nonzero(traded)),
             "edge_t": round(net / deviation / math.sqrt(len(earned)), 2),
         }

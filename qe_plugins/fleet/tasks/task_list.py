@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any, Literal
@@ -197,7 +198,14 @@ def _option_task(
     bars = market.bars(name, "1m")
     long, short = shared.volatility(name, lookback)
     priced = black_76(right, 100 * moneyness, days / DAYS, long)
-    facts = {"volatility": long, "recent_volatility": short, "edge": short / long - 1, **priced}
+    distance = math.log(moneyness) / (long * math.sqrt(days / DAYS))
+    facts = {
+        "volatility": long,
+        "recent_volatility": short,
+        "edge": short / long - 1,
+        "distance": distance,
+        **priced,
+    }
     return OptionTask(
         id=f"option {name} {right} {moneyness:g} {days}d, over {lookback}m",
         instrument=name,

@@ -16,12 +16,12 @@ from qe_plugins.fleet.prompts.answers import (
     Verdict,
     answer_type,
 )
+from qe_plugins.fleet.prompts.masking import Mask
 from qe_plugins.fleet.prompts.requests import (
     CLOSE,
     NEWS,
     OPEN,
     REASON,
-    Mask,
     Renderer,
     RequestBuilder,
     TableRow,
