@@ -1,0 +1,68 @@
+"""What a comparison with the broker causes, as data; `engine/live/` carries it out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from qe_plugins.ib_client.records import Side
+
+
+class Tell(msgspec.Struct, frozen=True, tag=True):
+    """An alarm for a person; `key` is the same while it is about the same thing."""
+
+    key: str
+    text: str
+
+
+class Halt(msgspec.Struct, frozen=True, tag=True):
+    """Set the latch: no new risk until a person resumes."""
+
+    key: str
+    reason: str
+
+
+class PlaceStop(msgspec.Struct, frozen=True, tag=True):
+    """Place the one stop of a position, good until cancelled and outside regular hours."""
+
+    contract: str
+    side: Side
+    quantity: Decimal
+    trigger: Decimal
+
+
+class ClosePosition(msgspec.Struct, frozen=True, tag=True):
+    """Close a position at the market: it has no stop, and its price is not known or passed."""
+
+    contract: str
+    net: Decimal
+    why: str
+
+
+class CancelOrder(msgspec.Struct, frozen=True, tag=True):
+    """Cancel one order at the broker. `ref` is its reference, empty for a person's."""
+
+    perm_id: int
+    ref: str
+    contract: str
+    why: str
+
+
+class AdoptOrder(msgspec.Struct, frozen=True, tag=True):
+    """Count an order at the broker as ours, though our book has it as ended or not at all."""
+
+    perm_id: int
+    ref: str
+    contract: str
+    why: str
+
+
+class Resubscribe(msgspec.Struct, frozen=True, tag=True):
+    """Unsubscribe from the market data of a contract and subscribe to it again, once."""
+
+    contract: str
+    why: str
+
+
+type Action = Tell | Halt | PlaceStop | ClosePosition | CancelOrder | AdoptOrder | Resubscribe

@@ -1,0 +1,293 @@
+"""That our book is the broker's, or trading is halted: what each answer of the broker causes.
+
+Pure: it is given times, both books and events, and returns actions. A rejection is a rumour until
+two looks a second apart say the same; nothing is ever sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from qe_plugins.engine.reconciliation.actions import (
+    Action,
+    AdoptOrder,
+    CancelOrder,
+    Halt,
+    Tell,
+)
+from qe_plugins.engine.reconciliation.answers import Answer, Unknown
+from qe_plugins.engine.reconciliation.book import Book
+from qe_plugins.engine.reconciliation.comparison import (
+    Comparison,
+    Finding,
+    Scope,
+    Verdict,
+    compare,
+)
+from qe_plugins.engine.reconciliation.degraded import DegradedState, Doubt
+from qe_plugins.engine.reconciliation.protection import ProtectionWatch, stops_of
+from qe_plugins.ib_client.records import BrokerSnapshot
+
+SECOND = 1_000_000_000
+LOST, DATA_LOST, RESTORED, GONE = 1100, 1101, 1102, 0
+"""IB's codes, and 0 for a connection to the gateway that is lost."""
+
+type OrphanPolicy = Literal["adopt", "cancel"]
+
+
+class TruthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds.
+
+    every       between two looks while nothing is held, working or in doubt
+    exposed     between two looks while something is held or working
+    gap         between the two looks that a difference needs to count
+    heal        for which the engine may correct a difference by itself before the session halts
+    unresolved  for which an order may be sent and unknown at the broker before the session halts
+    blind       without a complete answer, while a contract trades, before the session halts
+    protect     for which a position may be without its stop before one is placed
+    """
+
+    every: float = 3.0
+    exposed: float = 2.0
+    gap: float = 1.0
+    heal: float = 8.0
+    unresolved: float = 30.0
+    blind: float = 12.0
+    protect: float = 5.0
+    orphans: OrphanPolicy = "adopt"
+
+
+class _Look(msgspec.Struct):
+    """A rumour that is checked: the differences of its first answer, and when that was."""
+
+    why: str
+    since: int
+    first: frozenset[str] | None = None
+    at: int = 0
+
+
+class _Once:
+    """Returns each action when its cause begins, and again only once that has ended."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[str]] = {}
+
+    def new(self, group: str, actions: list[Action]) -> list[Action]:
+        """Return what is new among all actions that hold now in a group."""
+        holding = {_key(action): action for action in actions}
+        known, self._known[group] = self._known.get(group, set()), set(holding)
+        return [action for key, action in holding.items() if key not in known]
+
+    def forget(self) -> None:
+        """Have every action whose cause still holds returned again."""
+        self._known.clear()
+
+
+class TruthLoop:
+    """The state between looks. Not thread-safe: for the trading thread.
+
+    `degraded` says whether entries and modifications are refused. `is_open(contract, at)` says
+    whether a contract trades: without an answer of the broker a session halts only then.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        settings: TruthSettings | None = None,
+        *,
+        is_open: Callable[[str, int], bool] = lambda contract, at: True,
+        now: int = 0,
+    ) -> None:
+        self.scope, self.settings = scope, settings or TruthSettings()
+        self.degraded = DegradedState(now)
+        self.last: Comparison | None = None
+        self.known_executions: set[str] = set()
+        self.adopted: set[int] = set()
+        self._is_open = is_open
+        self._protection = ProtectionWatch(self.settings.protect)
+        self._is_exposed = False
+        self._foreign: set[str] = set()
+        self._seen: dict[str, int] = {}
+        self._once = _Once()
+        self._looks: list[_Look] = []
+        self._asked: int | None = None
+        self._answered = now
+
+    def rumour(self, why: str, now: int) -> None:
+        """Note a rejection, a time-out, an unknown id or a synthetic fill: look twice."""
+        self._looks.append(_Look(why, now))
+        self.degraded.set(Doubt.LOOK, now)
+        self._asked = None
+
+    def event(self, code: int, now: int) -> list[Action]:
+        """Note what the broker said by itself, such as 1100; return what it causes."""
+        if code in (LOST, GONE):
+            self.degraded.set(Doubt.CONNECTION, now)
+            what = "the gateway lost IB (1100)" if code == LOST else "the gateway is gone"
+            tell = Tell(
+                "connection", f"{what}: no entry and no modification until both books agree"
+            )
+            return self._once.new("connection", [tell])
+        if code in (DATA_LOST, RESTORED):
+            self.rumour(f"reconnected ({code})", now)
+        return []
+
+    def due(self, now: int) -> bool:
+        """Return whether the broker shall be asked now; note that it is."""
+        settings = self.settings
+        step = settings.exposed if self._is_exposed else settings.every
+        if self._looks or self._seen or self.degraded.doubts or self._protection.problems:
+            step = settings.gap
+        if self._asked is not None and now - self._asked < int(step * SECOND):
+            return False
+        self._asked = now
+        return True
+
+    def take(
+        self,
+        book: Book,
+        answer: Answer[BrokerSnapshot],
+        now: int,
+        prices: dict[str, Decimal] | None = None,
+    ) -> list[Action]:
+        """Return what the broker's answer causes. `book` is ours at the time of the answer."""
+        if isinstance(answer, Unknown):
+            self.degraded.set(Doubt.NO_ANSWER, now)
+            told = self._once.new("no answer", [Tell("no answer", answer.reason)])
+            return told + self.tick(now)
+        snapshot = answer.value
+        self._answered = max(self._answered, answer.at)
+        self.degraded.clear(Doubt.NO_ANSWER)
+        self.degraded.clear(Doubt.CONNECTION)
+        for group in ("no answer", "connection", "blind"):
+            self._once.new(group, [])
+        comparison = compare(
+            book,
+            snapshot,
+            self.scope,
+            known_executions=self.known_executions,
+            adopted=self.adopted,
+        )
+        self.last = comparison
+        self._is_exposed = bool(snapshot.open_orders or any(book.nets.values()))
+        self._note_executions(book, snapshot)
+        found = self._once.new("findings", self._differences(comparison, now))
+        found += self._conclude(comparison, answer.at, now)
+        return found + self._protect(book, snapshot, now, prices or {})
+
+    def tick(self, now: int) -> list[Action]:
+        """Return what the time causes by itself. Call about once a second."""
+        silent = (now - self._answered) / SECOND
+        if silent <= self.settings.blind:
+            return []
+        self.degraded.set(Doubt.NO_ANSWER, now)
+        if not any(self._is_open(contract, now) for contract in self.scope.contracts):
+            return []
+        text = f"the broker has not answered for {self.settings.blind:g} s: its book is unknown"
+        return self._once.new("blind", [Halt("blind", text)])
+
+    def resumed(self) -> None:
+        """Note that a person ended a halt: what still holds is told, and halts, again."""
+        self._once.forget()
+
+    @property
+    def is_equal(self) -> bool:
+        """Return whether our book was the broker's at the last complete look."""
+        return self.last is not None and self.last.verdict is Verdict.MATCHED
+
+    def _differences(self, comparison: Comparison, now: int) -> list[Action]:
+        """Return what the differences cause that an earlier look has seen, too."""
+        self._seen = {key: self._seen.get(key, now) for key in comparison.keys}
+        verdicts = {one.verdict for one in comparison.findings}
+        is_different = bool(verdicts - {Verdict.UNRESOLVED})
+        self.degraded.put(Doubt.DIFFERENCE, is_different, now)
+        self.degraded.put(Doubt.UNRESOLVED, Verdict.UNRESOLVED in verdicts, now)
+        if not verdicts:
+            self.degraded.clear(Doubt.START)
+        found: list[Action] = []
+        for finding in comparison.findings:
+            age = now - self._seen[finding.key]
+            if age >= int(self.settings.gap * SECOND):
+                found += self._about(finding, age / SECOND)
+        since = self.degraded.since(Doubt.DIFFERENCE)
+        if since is not None and now - since >= int(self.settings.heal * SECOND):
+            what = f"for {self.settings.heal:g} s, one way or another: {comparison.text}"
+            found.append(Halt("differs", f"our book is not the broker's {what}"))
+        return found
+
+    def _about(self, finding: Finding, age: float) -> list[Action]:
+        """Return what a difference causes that has been there for `age` seconds."""
+        verdict = finding.verdict
+        tell = Tell(finding.key, finding.what)
+        halt = Halt(finding.key, f"our book is not the broker's: {finding.what}")
+        if verdict is Verdict.ORPHAN:
+            return [tell, self._orphan(finding), halt]
+        if verdict is Verdict.FOREIGN and finding.exec_id:
+            self._foreign.add(finding.contract)
+        if verdict is Verdict.FOREIGN or finding.key.startswith("twice:"):
+            return [tell, halt]
+        is_late = verdict is Verdict.UNRESOLVED and age >= self.settings.unresolved
+        return [tell, halt] if is_late else [tell]  # the engine may correct it: `_differences`
+
+    def _orphan(self, finding: Finding) -> Action:
+        """Return the adoption or the cancellation of an order that our book has as ended."""
+        why = "our book has it as ended"
+        if self.settings.orphans == "cancel":
+            return CancelOrder(finding.perm_id, finding.ref, finding.contract, why)
+        self.adopted.add(finding.perm_id)
+        return AdoptOrder(finding.perm_id, finding.ref, finding.contract, why)
+
+    def _conclude(self, comparison: Comparison, asked: int, now: int) -> list[Action]:
+        """End the looks that two answers after the rumour, a gap apart, have settled.
+
+        `asked` is when the broker was asked (UTC ns): an answer from before a rumour settles
+        nothing.
+        """
+        left: list[_Look] = []
+        found: list[Action] = []
+        for look in self._looks:
+            if asked < look.since:
+                left.append(look)
+            elif look.first is None or look.first != comparison.keys:
+                look.first, look.at = comparison.keys, now
+                left.append(look)
+            elif now - look.at < int(self.settings.gap * SECOND):
+                left.append(look)
+            else:
+                text = f"checked twice with the broker: {look.why}: {comparison.text}"
+                found.append(Tell(f"look:{look.why}", text))
+        self._looks = left
+        self.degraded.put(Doubt.LOOK, bool(left), now)
+        return found
+
+    def _protect(
+        self, book: Book, snapshot: BrokerSnapshot, now: int, prices: dict[str, Decimal]
+    ) -> list[Action]:
+        found: list[Action] = []
+        for contract in sorted(self.scope.contracts):
+            stops = stops_of(contract, snapshot, book)
+            if not stops.net:
+                self._foreign.discard(contract)
+            actions = self._protection.check(stops, book, now, prices.get(contract))
+            told: list[Action] = [one for one in actions if isinstance(one, Tell | Halt)]
+            found += self._once.new(f"protection:{contract}", told)
+            if contract not in self._foreign:  # a person's trade is left to the person
+                found += [one for one in actions if not isinstance(one, Tell | Halt)]
+        return found
+
+    def _note_executions(self, book: Book, snapshot: BrokerSnapshot) -> None:
+        """Count the executions of a contract as known while both books hold the same of it."""
+        for contract in self.scope.contracts:
+            if book.net(contract) == snapshot.position(contract):
+                self.known_executions |= {
+                    one.exec_id for one in snapshot.executions if one.local_symbol == contract
+                }
+
+
+def _key(action: Action) -> str:
+    key = getattr(action, "key", "") or getattr(action, "perm_id", "")
+    return f"{type(action).__name__}:{key}"
