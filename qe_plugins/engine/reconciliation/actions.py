@@ -9,14 +9,14 @@ import msgspec
 from qe_plugins.ib_client.records import Side
 
 
-class Tell(msgspec.Struct, frozen=True, tag=True):
+class Alarm(msgspec.Struct, frozen=True, tag=True):
     """An alarm for a person; `key` is the same while it is about the same thing."""
 
     key: str
     text: str
 
 
-class Halt(msgspec.Struct, frozen=True, tag=True):
+class HaltTrading(msgspec.Struct, frozen=True, tag=True):
     """Set the latch: no new risk until a person resumes."""
 
     key: str
@@ -65,4 +65,6 @@ class Resubscribe(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-type Action = Tell | Halt | PlaceStop | ClosePosition | CancelOrder | AdoptOrder | Resubscribe
+type Action = (
+    Alarm | HaltTrading | PlaceStop | ClosePosition | CancelOrder | AdoptOrder | Resubscribe
+)

@@ -46,4 +46,4 @@ class Unknown(msgspec.Struct, frozen=True):
     at: int
 
 
-type Answer[T] = Known[T] | Unknown
+type BrokerAnswer[T] = Known[T] | Unknown

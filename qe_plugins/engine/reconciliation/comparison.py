@@ -13,7 +13,7 @@ from qe_plugins.engine.reconciliation.book import Book, BookOrder, BookState
 from qe_plugins.ib_client.records import BrokerExecution, BrokerOrder, BrokerSnapshot
 
 
-class Verdict(StrEnum):
+class BookVerdict(StrEnum):
     """What a comparison found, from harmless to worst.
 
     MATCHED      go on
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
-class Scope(msgspec.Struct, frozen=True):
+class BookScope(msgspec.Struct, frozen=True):
     """What is compared: the orders of `client_id` in `contracts`; others are foreign.
 
     `contracts` are local symbols such as `MESZ6`; what the account holds of others is not touched.
@@ -42,10 +42,10 @@ class Scope(msgspec.Struct, frozen=True):
     client_id: int
 
 
-class Finding(msgspec.Struct, frozen=True):
+class BookDifference(msgspec.Struct, frozen=True):
     """One difference. `key` is the same as long as it is the same difference."""
 
-    verdict: Verdict
+    verdict: BookVerdict
     key: str
     contract: str
     what: str
@@ -58,13 +58,15 @@ class Comparison(msgspec.Struct, frozen=True):
     """All differences at one moment (UTC nanoseconds). None means the books are equal."""
 
     at: int
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[BookDifference, ...] = ()
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> BookVerdict:
         """Return the worst verdict."""
-        order = list(Verdict)
-        return max((one.verdict for one in self.findings), key=order.index, default=Verdict.MATCHED)
+        order = list(BookVerdict)
+        return max(
+            (one.verdict for one in self.findings), key=order.index, default=BookVerdict.MATCHED
+        )
 
     @property
     def keys(self) -> frozenset[str]:
@@ -80,7 +82,7 @@ class Comparison(msgspec.Struct, frozen=True):
 def compare(
     book: Book,
     snapshot: BrokerSnapshot,
-    scope: Scope,
+    scope: BookScope,
     *,
     known_executions: Collection[str] = (),
     adopted: Collection[int] = (),
@@ -107,40 +109,40 @@ def compare(
     return Comparison(book.at, tuple(findings))
 
 
-def _duplicates(live: Iterable[BrokerOrder]) -> Iterable[Finding]:
+def _duplicates(live: Iterable[BrokerOrder]) -> Iterable[BookDifference]:
     counts = Counter(one.ref for one in live if one.ref)
     for ref, count in counts.items():
         if count > 1:
             perm_ids = sorted(one.perm_id for one in live if one.ref == ref)
             contract = next(one.local_symbol for one in live if one.ref == ref)
             what = f"{count} live orders have the reference {ref} (perm ids {perm_ids})"
-            yield Finding(Verdict.AMBIGUOUS, f"twice:{ref}", contract, what, ref=ref)
+            yield BookDifference(BookVerdict.AMBIGUOUS, f"twice:{ref}", contract, what, ref=ref)
 
 
 def _live_orders(
-    book: Book, live: Iterable[BrokerOrder], scope: Scope, adopted: frozenset[int]
-) -> Iterable[Finding]:
+    book: Book, live: Iterable[BrokerOrder], scope: BookScope, adopted: frozenset[int]
+) -> Iterable[BookDifference]:
     for one in live:
         ours = book.orders.get(one.ref) if one.ref else None
         if ours is not None and ours.state is not BookState.ENDED:
             if what := _differs(ours, one):
-                yield _about(Verdict.AMBIGUOUS, "changed", one, what)
+                yield _about(BookVerdict.AMBIGUOUS, "changed", one, what)
         elif one.perm_id in adopted:
             continue
         elif ours is not None:
             what = f"{_named(one)} is live at the broker, our book has it as ended"
-            yield _about(Verdict.ORPHAN, "orphan", one, what)
+            yield _about(BookVerdict.ORPHAN, "orphan", one, what)
         elif one.client_id == scope.client_id:
             what = f"{_named(one)} is live at the broker, our book does not have it"
-            yield _about(Verdict.ORPHAN, "orphan", one, what)
+            yield _about(BookVerdict.ORPHAN, "orphan", one, what)
         else:
             what = f"{_named(one)} of client {one.client_id} is no strategy's"
-            yield _about(Verdict.FOREIGN, "foreign", one, what)
+            yield _about(BookVerdict.FOREIGN, "foreign", one, what)
 
 
 def _missing_orders(
-    book: Book, live: Iterable[BrokerOrder], executions: Iterable[BrokerExecution], scope: Scope
-) -> Iterable[Finding]:
+    book: Book, live: Iterable[BrokerOrder], executions: Iterable[BrokerExecution], scope: BookScope
+) -> Iterable[BookDifference]:
     refs = {one.ref for one in live}
     executed: dict[str, Decimal] = defaultdict(Decimal)
     for execution in executions:
@@ -150,19 +152,25 @@ def _missing_orders(
             continue
         if executed[ref] > ours.filled:
             what = f"{ref} is open in our book, and has filled at the broker"
-            yield Finding(Verdict.AMBIGUOUS, f"filled:{ref}", ours.contract, what, ref=ref)
+            yield BookDifference(
+                BookVerdict.AMBIGUOUS, f"filled:{ref}", ours.contract, what, ref=ref
+            )
             continue
         if ours.state is BookState.IN_FLIGHT:
             what = f"{ref} was sent, and the broker does not list it"
-            yield Finding(Verdict.UNRESOLVED, f"unresolved:{ref}", ours.contract, what, ref=ref)
+            yield BookDifference(
+                BookVerdict.UNRESOLVED, f"unresolved:{ref}", ours.contract, what, ref=ref
+            )
         elif not ours.is_cancelling:
             what = f"{ref} is working in our book, and the broker does not list it"
-            yield Finding(Verdict.AMBIGUOUS, f"missing:{ref}", ours.contract, what, ref=ref)
+            yield BookDifference(
+                BookVerdict.AMBIGUOUS, f"missing:{ref}", ours.contract, what, ref=ref
+            )
 
 
 def _positions(
-    book: Book, snapshot: BrokerSnapshot, fresh: list[BrokerExecution], scope: Scope
-) -> Iterable[Finding]:
+    book: Book, snapshot: BrokerSnapshot, fresh: list[BrokerExecution], scope: BookScope
+) -> Iterable[BookDifference]:
     for contract in sorted(scope.contracts):
         ours, held = book.net(contract), snapshot.position(contract)
         if ours == held:
@@ -171,14 +179,14 @@ def _positions(
         difference = f"the broker holds {held:+f} {contract}, our book {ours:+f}"
         if not news or ours + sum(map(signed, news)) != held:
             key = f"position:{contract}:{ours}:{held}"
-            yield Finding(Verdict.AMBIGUOUS, key, contract, difference)
+            yield BookDifference(BookVerdict.AMBIGUOUS, key, contract, difference)
             continue
         for one in news:
             owned = one.client_id == scope.client_id or one.ref in book.orders
-            verdict = Verdict.UNKNOWN_FILL if owned else Verdict.FOREIGN
+            verdict = BookVerdict.UNKNOWN_FILL if owned else BookVerdict.FOREIGN
             what = f"{difference}: the fill {one.exec_id} of {one.ref or 'a person'} is not booked"
             key = f"fill:{one.exec_id}"
-            yield Finding(verdict, key, contract, what, one.perm_id, one.ref, one.exec_id)
+            yield BookDifference(verdict, key, contract, what, one.perm_id, one.ref, one.exec_id)
 
 
 def _differs(ours: BookOrder, theirs: BrokerOrder) -> str:
@@ -203,9 +211,9 @@ def _differs(ours: BookOrder, theirs: BrokerOrder) -> str:
     return f"{ours.ref} differs at the broker: {', '.join(parts)}" if parts else ""
 
 
-def _about(verdict: Verdict, kind: str, one: BrokerOrder, what: str) -> Finding:
+def _about(verdict: BookVerdict, kind: str, one: BrokerOrder, what: str) -> BookDifference:
     key = f"{kind}:{one.perm_id}"
-    return Finding(verdict, key, one.local_symbol, what, one.perm_id, one.ref)
+    return BookDifference(verdict, key, one.local_symbol, what, one.perm_id, one.ref)
 
 
 def _named(one: BrokerOrder) -> str:

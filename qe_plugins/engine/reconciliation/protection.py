@@ -12,11 +12,11 @@ import msgspec
 
 from qe_plugins.engine.reconciliation.actions import (
     Action,
+    Alarm,
     CancelOrder,
     ClosePosition,
-    Halt,
+    HaltTrading,
     PlaceStop,
-    Tell,
 )
 from qe_plugins.engine.reconciliation.book import Book, BookOrder
 from qe_plugins.ib_client.records import BrokerOrder, BrokerSnapshot, Side
@@ -127,7 +127,7 @@ class ProtectionWatch:
             since = self._since[contract] = now
         if now - since < SECOND:
             return []
-        tell = Tell(f"protection:{contract}", stops.problem)
+        tell = Alarm(f"protection:{contract}", stops.problem)
         if len(stops.good) > 1:
             return [tell, *self._cancel(stops.good[1:], "the position has an earlier stop")]
         if now - since < self._grace:
@@ -139,9 +139,15 @@ class ProtectionWatch:
         if acted is not None:
             if now - acted[1] < self._patience:
                 return [tell]
-            return [tell, Halt(f"protection:{contract}", f"{stops.problem}; a repair did not help")]
+            return [
+                tell,
+                HaltTrading(f"protection:{contract}", f"{stops.problem}; a repair did not help"),
+            ]
         if stops.closing:
-            return [tell, Halt(f"closing:{contract}", f"{stops.problem}, its close is not filled")]
+            return [
+                tell,
+                HaltTrading(f"closing:{contract}", f"{stops.problem}, its close is not filled"),
+            ]
         self._acted[contract] = stops.net, now
         return [tell, self._repair(stops, book, price)]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from qe_plugins.engine.reconciliation.actions import Action, Halt, Resubscribe, Tell
+from qe_plugins.engine.reconciliation.actions import Action, Alarm, HaltTrading, Resubscribe
 
 SECOND = 1_000_000_000
 
@@ -89,7 +89,9 @@ class StaleWatch:
                 found += self._ask(name, stream, now, why)
             elif now - stream.asked > wait and not stream.halted:
                 stream.halted = True
-                found.append(Halt(f"stale:{name}", f"{name}: {why}, also after asking again"))
+                found.append(
+                    HaltTrading(f"stale:{name}", f"{name}: {why}, also after asking again")
+                )
         return found
 
     def is_stale(self, contract: str, now: int) -> bool:
@@ -109,7 +111,7 @@ class StaleWatch:
     def _ask(self, contract: str, stream: _Stream, now: int, why: str) -> list[Action]:
         stream.asked = now
         text = f"{contract}: {why}; its market data are asked for again"
-        return [Resubscribe(contract, why), Tell(f"stale:{contract}", text)]
+        return [Resubscribe(contract, why), Alarm(f"stale:{contract}", text)]
 
     def _stale(self, stream: _Stream, now: int) -> tuple[str, int]:
         """Return why a stream is stale, empty if it is not, and how long to wait after asking."""

@@ -15,17 +15,17 @@ import msgspec
 from qe_plugins.engine.reconciliation.actions import (
     Action,
     AdoptOrder,
+    Alarm,
     CancelOrder,
-    Halt,
-    Tell,
+    HaltTrading,
 )
-from qe_plugins.engine.reconciliation.answers import Answer, Unknown
+from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Unknown
 from qe_plugins.engine.reconciliation.book import Book
 from qe_plugins.engine.reconciliation.comparison import (
+    BookDifference,
+    BookScope,
+    BookVerdict,
     Comparison,
-    Finding,
-    Scope,
-    Verdict,
     compare,
 )
 from qe_plugins.engine.reconciliation.degraded import DegradedState, Doubt
@@ -96,7 +96,7 @@ class TruthLoop:
 
     def __init__(
         self,
-        scope: Scope,
+        scope: BookScope,
         settings: TruthSettings | None = None,
         *,
         is_open: Callable[[str, int], bool] = lambda contract, at: True,
@@ -128,7 +128,7 @@ class TruthLoop:
         if code in (LOST, GONE):
             self.degraded.set(Doubt.CONNECTION, now)
             what = "the gateway lost IB (1100)" if code == LOST else "the gateway is gone"
-            tell = Tell(
+            tell = Alarm(
                 "connection", f"{what}: no entry and no modification until both books agree"
             )
             return self._once.new("connection", [tell])
@@ -150,14 +150,14 @@ class TruthLoop:
     def take(
         self,
         book: Book,
-        answer: Answer[BrokerSnapshot],
+        answer: BrokerAnswer[BrokerSnapshot],
         now: int,
         prices: dict[str, Decimal] | None = None,
     ) -> list[Action]:
         """Return what the broker's answer causes. `book` is ours at the time of the answer."""
         if isinstance(answer, Unknown):
             self.degraded.set(Doubt.NO_ANSWER, now)
-            told = self._once.new("no answer", [Tell("no answer", answer.reason)])
+            told = self._once.new("no answer", [Alarm("no answer", answer.reason)])
             return told + self.tick(now)
         snapshot = answer.value
         self._answered = max(self._answered, answer.at)
@@ -188,7 +188,7 @@ class TruthLoop:
         if not any(self._is_open(contract, now) for contract in self.scope.contracts):
             return []
         text = f"the broker has not answered for {self.settings.blind:g} s: its book is unknown"
-        return self._once.new("blind", [Halt("blind", text)])
+        return self._once.new("blind", [HaltTrading("blind", text)])
 
     def resumed(self) -> None:
         """Note that a person ended a halt: what still holds is told, and halts, again."""
@@ -197,15 +197,15 @@ class TruthLoop:
     @property
     def is_equal(self) -> bool:
         """Return whether our book was the broker's at the last complete look."""
-        return self.last is not None and self.last.verdict is Verdict.MATCHED
+        return self.last is not None and self.last.verdict is BookVerdict.MATCHED
 
     def _differences(self, comparison: Comparison, now: int) -> list[Action]:
         """Return what the differences cause that an earlier look has seen, too."""
         self._seen = {key: self._seen.get(key, now) for key in comparison.keys}
         verdicts = {one.verdict for one in comparison.findings}
-        is_different = bool(verdicts - {Verdict.UNRESOLVED})
+        is_different = bool(verdicts - {BookVerdict.UNRESOLVED})
         self.degraded.put(Doubt.DIFFERENCE, is_different, now)
-        self.degraded.put(Doubt.UNRESOLVED, Verdict.UNRESOLVED in verdicts, now)
+        self.degraded.put(Doubt.UNRESOLVED, BookVerdict.UNRESOLVED in verdicts, now)
         if not verdicts:
             self.degraded.clear(Doubt.START)
         found: list[Action] = []
@@ -216,24 +216,24 @@ class TruthLoop:
         since = self.degraded.since(Doubt.DIFFERENCE)
         if since is not None and now - since >= int(self.settings.heal * SECOND):
             what = f"for {self.settings.heal:g} s, one way or another: {comparison.text}"
-            found.append(Halt("differs", f"our book is not the broker's {what}"))
+            found.append(HaltTrading("differs", f"our book is not the broker's {what}"))
         return found
 
-    def _about(self, finding: Finding, age: float) -> list[Action]:
+    def _about(self, finding: BookDifference, age: float) -> list[Action]:
         """Return what a difference causes that has been there for `age` seconds."""
         verdict = finding.verdict
-        tell = Tell(finding.key, finding.what)
-        halt = Halt(finding.key, f"our book is not the broker's: {finding.what}")
-        if verdict is Verdict.ORPHAN:
+        tell = Alarm(finding.key, finding.what)
+        halt = HaltTrading(finding.key, f"our book is not the broker's: {finding.what}")
+        if verdict is BookVerdict.ORPHAN:
             return [tell, self._orphan(finding), halt]
-        if verdict is Verdict.FOREIGN and finding.exec_id:
+        if verdict is BookVerdict.FOREIGN and finding.exec_id:
             self._foreign.add(finding.contract)
-        if verdict is Verdict.FOREIGN or finding.key.startswith("twice:"):
+        if verdict is BookVerdict.FOREIGN or finding.key.startswith("twice:"):
             return [tell, halt]
-        is_late = verdict is Verdict.UNRESOLVED and age >= self.settings.unresolved
+        is_late = verdict is BookVerdict.UNRESOLVED and age >= self.settings.unresolved
         return [tell, halt] if is_late else [tell]  # the engine may correct it: `_differences`
 
-    def _orphan(self, finding: Finding) -> Action:
+    def _orphan(self, finding: BookDifference) -> Action:
         """Return the adoption or the cancellation of an order that our book has as ended."""
         why = "our book has it as ended"
         if self.settings.orphans == "cancel":
@@ -259,7 +259,7 @@ class TruthLoop:
                 left.append(look)
             else:
                 text = f"checked twice with the broker: {look.why}: {comparison.text}"
-                found.append(Tell(f"look:{look.why}", text))
+                found.append(Alarm(f"look:{look.why}", text))
         self._looks = left
         self.degraded.put(Doubt.LOOK, bool(left), now)
         return found
@@ -273,10 +273,10 @@ class TruthLoop:
             if not stops.net:
                 self._foreign.discard(contract)
             actions = self._protection.check(stops, book, now, prices.get(contract))
-            told: list[Action] = [one for one in actions if isinstance(one, Tell | Halt)]
+            told: list[Action] = [one for one in actions if isinstance(one, Alarm | HaltTrading)]
             found += self._once.new(f"protection:{contract}", told)
             if contract not in self._foreign:  # a person's trade is left to the person
-                found += [one for one in actions if not isinstance(one, Tell | Halt)]
+                found += [one for one in actions if not isinstance(one, Alarm | HaltTrading)]
         return found
 
     def _note_executions(self, book: Book, snapshot: BrokerSnapshot) -> None:

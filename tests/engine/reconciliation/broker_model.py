@@ -15,15 +15,15 @@ from typing import Any
 
 from qe_plugins.engine.reconciliation.actions import (
     AdoptOrder,
+    Alarm,
     CancelOrder,
     ClosePosition,
-    Halt,
+    HaltTrading,
     PlaceStop,
-    Tell,
 )
-from qe_plugins.engine.reconciliation.answers import Answer, Known, Unknown
+from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Known, Unknown
 from qe_plugins.engine.reconciliation.book import Book, BookOrder, BookState
-from qe_plugins.engine.reconciliation.comparison import Scope
+from qe_plugins.engine.reconciliation.comparison import BookScope
 from qe_plugins.engine.reconciliation.protection import stops_of
 from qe_plugins.engine.reconciliation.truth import TruthLoop, TruthSettings
 from qe_plugins.ib_client.records import (
@@ -54,7 +54,7 @@ class LookClient:
         self.gateway = gateway
         self.client = PlainClient(gateway, LOOK_ID)
 
-    def look(self) -> Answer[BrokerSnapshot]:
+    def look(self) -> BrokerAnswer[BrokerSnapshot]:
         gateway = self.gateway
         at = int(gateway.now() * SECOND)
         if not gateway.faults.is_connected:
@@ -243,9 +243,9 @@ class ModelNode:
                 done = {o.fields.get("orderRef") for o in gateway.book.orders if o.completed}
                 for ref, one in self.orders.items():
                     ended = one.state is BookState.WORKING and ref not in listed and ref in done
-                    if ended and one.filled == one.quantity:
-                        self._change(ref, state=BookState.ENDED)
-                    elif ended and not self._has_filled(ref):
+                    if (ended and one.filled == one.quantity) or (
+                        ended and not self._has_filled(ref)
+                    ):
                         self._change(ref, state=BookState.ENDED)
         if now >= self._checked_positions + 10:
             self._checked_positions = now
@@ -291,7 +291,7 @@ class World:
         self.node = ModelNode(self.gateway, run)
         self.look = LookClient(self.gateway)
         self.truth = TruthLoop(
-            Scope(frozenset({CONTRACT}), EXEC_ID), TruthSettings(), now=self.node.now
+            BookScope(frozenset({CONTRACT}), EXEC_ID), TruthSettings(), now=self.node.now
         )
         self._told = 0
         self._mute_from: float | None = None
@@ -349,10 +349,10 @@ class World:
     def _carry_out(self, actions: list[Any]) -> None:
         for action in actions:
             self.trace.append(f"{self.gateway.now() % 100_000:.2f}   {action}")
-            if isinstance(action, Halt):
+            if isinstance(action, HaltTrading):
                 self.halts.append(action.reason)
                 self.tells.append((self.gateway.now(), action.reason))
-            elif isinstance(action, Tell):
+            elif isinstance(action, Alarm):
                 self.tells.append((self.gateway.now(), action.text))
             elif isinstance(action, PlaceStop):
                 ref = f"R-{self.runs}-{len(self.trace)}"

@@ -1,0 +1,152 @@
+"""What the broker's answers cause over time."""
+
+from __future__ import annotations
+
+import pytest
+
+from qe_plugins.engine.reconciliation.actions import AdoptOrder, Alarm, CancelOrder, HaltTrading
+from qe_plugins.engine.reconciliation.answers import Unknown
+from qe_plugins.engine.reconciliation.book import BookState
+from qe_plugins.engine.reconciliation.truth import TruthLoop, TruthSettings
+from tests.engine.reconciliation.made import (
+    SCOPE,
+    SECOND,
+    book,
+    execution,
+    known,
+    order,
+    ours,
+)
+
+
+def loop(**settings):
+    return TruthLoop(SCOPE, TruthSettings(**settings))
+
+
+def take(truth, at, mine, *orders, **fields):
+    """Return what an answer at so many seconds causes."""
+    now = int(at * SECOND)
+    return truth.take(mine, known(now, *orders, **fields), now)
+
+
+def halts(actions):
+    return [one.key for one in actions if isinstance(one, HaltTrading)]
+
+
+def test_nothing_is_entered_before_the_books_were_equal():
+    truth = loop()
+    assert "not been compared" in truth.degraded.refusal
+    assert take(truth, 0, book()) == []
+    assert truth.degraded.refusal == ""
+    assert truth.is_equal
+
+
+def test_a_difference_of_one_look_causes_nothing():
+    truth = loop()
+    mine = book(ours(order(1), BookState.ENDED))
+    assert take(truth, 0, mine, order(1)) == []
+    assert "not the broker's" in truth.degraded.refusal
+    assert take(truth, 1, mine) == []
+    assert truth.degraded.refusal == ""
+
+
+@pytest.mark.parametrize(("policy", "kind"), [("adopt", AdoptOrder), ("cancel", CancelOrder)])
+def test_an_orphan_is_adopted_or_cancelled_once_and_halts(policy, kind):
+    truth = loop(orphans=policy)
+    mine = book(ours(order(1), BookState.ENDED, is_exit=False))
+    found = [one for at in range(5) for one in take(truth, at, mine, order(1))]
+    assert [one.perm_id for one in found if isinstance(one, kind)] == [1]
+    assert halts(found) == ["orphan:1"]
+
+
+def test_a_manual_trade_halts_at_the_second_look_and_is_not_closed():
+    truth = loop()
+    deal = (execution("e1", ref="", client_id=0),)
+    found = [one for at in range(7) for one in take(truth, at, book(), net=1, executions=deal)]
+    assert halts(found) == ["fill:e1"]
+    assert {type(one) for one in found} == {Alarm, HaltTrading}
+
+
+def test_our_own_unknown_fill_halts_only_where_the_engine_does_not_book_it():
+    truth, deal = loop(), (execution("e1"),)
+    stop = order(1)
+    mine = book(ours(stop), net=0)
+    seen = [take(truth, at, mine, stop, net=1, executions=deal) for at in range(8)]
+    assert [halts(one) for one in seen] == [[]] * 8
+    assert halts(take(truth, 8, mine, stop, net=1, executions=deal)) == ["differs"]
+
+
+def test_differences_that_change_all_the_time_halt_too():
+    truth = loop()
+    seen = [take(truth, at, book(net=at % 3 + 1), net=0) for at in range(9)]
+    assert halts(seen[8]) == ["differs"]
+
+
+def test_an_order_that_is_lost_refuses_entries_and_halts_later():
+    truth = loop()
+    mine = book(ours(order(1), BookState.IN_FLIGHT))
+    found = {at: halts(take(truth, at, mine)) for at in range(32)}
+    assert [at for at, keys in found.items() if keys] == [30]
+    assert "not acknowledged" in truth.degraded.refusal
+
+
+def test_a_rumour_is_settled_by_two_equal_looks_after_it_a_second_apart():
+    truth = loop()
+    take(truth, 0, book())
+    truth.rumour("O-1 rejected (399)", 5 * SECOND)
+    take(truth, 4, book())  # asked before it
+    assert "checked with the broker" in truth.degraded.refusal
+    assert take(truth, 5, book()) == []
+    assert take(truth, 5.5, book()) == []
+    (tell,) = take(truth, 6, book())
+    assert "checked twice" in tell.text
+    assert truth.degraded.refusal == ""
+
+
+def test_no_answer_is_not_nothing():
+    truth = loop()
+    take(truth, 0, book(net=1), order(1), net=1)
+    mine = book(ours(order(1)), net=1)
+    told = truth.take(mine, Unknown("it did not answer", SECOND), SECOND)
+    assert [type(one) for one in told] == [Alarm]
+    assert truth.degraded.refusal
+    assert halts(truth.tick(13 * SECOND)) == ["blind"]
+    assert truth.tick(14 * SECOND) == []
+
+
+def test_a_silent_broker_halts_only_while_the_contract_trades():
+    truth = TruthLoop(SCOPE, is_open=lambda contract, at: at > 60 * SECOND)
+    assert truth.tick(50 * SECOND) == []
+    assert halts(truth.tick(61 * SECOND)) == ["blind"]
+
+
+@pytest.mark.parametrize("code", [1100, 0])
+def test_a_lost_connection_refuses_entries_until_the_books_agree(code):
+    truth = loop()
+    take(truth, 0, book())
+    assert [type(one) for one in truth.event(code, SECOND)] == [Alarm]
+    assert "connection" in truth.degraded.refusal
+    truth.event(1102, 2 * SECOND)
+    for at in (2, 3):
+        take(truth, at, book())
+    assert truth.degraded.refusal == ""
+
+
+def test_what_still_holds_after_a_resume_halts_again():
+    truth = loop()
+    mine, twice = book(ours(order(1, ref="A"))), [order(1, ref="A"), order(2, ref="A")]
+    for at in range(3):
+        take(truth, at, mine, *twice)
+    assert halts(take(truth, 3, mine, *twice)) == []
+    truth.resumed()
+    assert halts(take(truth, 4, mine, *twice)) == ["twice:A"]
+
+
+def test_it_asks_more_often_while_something_is_held_or_in_doubt():
+    def questions(truth):
+        return sum(truth.due(SECOND * n // 2) for n in range(120))
+
+    idle, exposed, in_doubt = loop(), loop(), loop()
+    take(idle, 0, book())
+    take(exposed, 0, book(ours(order(1)), net=1), order(1), net=1)
+    assert (questions(idle), questions(exposed), questions(in_doubt)) == (20, 30, 60)
