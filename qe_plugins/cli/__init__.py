@@ -23,6 +23,7 @@ from qe_plugins import stop_signals
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
     "paper": "qe_plugins.cli.live.paper:paper",
+    "live": "qe_plugins.cli.live.live:live",
     "parity": "qe_plugins.cli.live.parity:parity",
     "sweep": "qe_plugins.cli.research.sweep:sweep",
     "factors": "qe_plugins.cli.research.factors:factors",

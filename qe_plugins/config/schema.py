@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from qe_plugins.config.broker import BrokerSettings
 from qe_plugins.config.nautilus import Nautilus
 from qe_plugins.halt.settings import HaltSettings
 from qe_plugins.plugins.types import SMALLEST, Posture, Rung
@@ -187,6 +188,7 @@ class Config(Section, frozen=True, kw_only=True):
     `max_failures`: more failures of plugins than that end the run. `logging` takes the fields of
     the engine's `LoggerConfig`; `stdout_level` and `fileout_level` also apply to the terminal and
     to `run.log`. Without a `rung`, sizes are limited by the smallest one and no order is denied.
+    `broker` is the account of a live session, which a backtest does not use.
     """
 
     name: Annotated[str, msgspec.Meta(max_length=100)]
@@ -207,5 +209,6 @@ class Config(Section, frozen=True, kw_only=True):
     expiry: ExpirySettings = ExpirySettings()
     session: SessionSettings = SessionSettings()
     halt: HaltSettings = HaltSettings()
+    broker: BrokerSettings | None = None
     nautilus: Nautilus = Nautilus()
     logging: dict[str, Any] = {}

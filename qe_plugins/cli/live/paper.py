@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -172,10 +172,21 @@ def replayed(given: str | None) -> list[str]:
     return [f"data.{'dbn' if dbn else 'catalog'}={folder.resolve()}"]
 
 
+class Stoppable(Protocol):
+    """What ends at a signal."""
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether it shall end."""
+
+    def stop(self) -> None:
+        """End it. May be called by a signal's handler."""
+
+
 @contextmanager
-def stopping() -> Iterator[list[Pace]]:
+def stopping() -> Iterator[list[Stoppable]]:
     """Stop the paces of the yielded list at Ctrl-C and SIGTERM; a second one interrupts."""
-    paces: list[Pace] = []
+    paces: list[Stoppable] = []
 
     def stop(number: int, _frame: object) -> None:
         if not paces or all(pace.stopped for pace in paces):

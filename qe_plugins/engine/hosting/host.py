@@ -101,8 +101,7 @@ class GatedStrategy(OrderSender, DispatchedSubscriptions, OrderRouting):
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         simulated = self._run_context.queue is not None
-        if simulated:
-            order = prepared(self, order)
+        order = prepared(self, order)
         self._note_cause(order)
         request, refusals = self._cleared(order)
         if refusals:

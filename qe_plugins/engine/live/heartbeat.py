@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nautilus_trader.model import BarType
 
-from qe_plugins.halt.status import SessionStatus, this_process, write_status
+from qe_plugins.halt.status import Mode, SessionStatus, this_process, write_status
 
 if TYPE_CHECKING:
     from qe_plugins.engine.live.halt_watch import HaltWatch
@@ -32,9 +32,11 @@ class Heartbeat:
         started: datetime,
         name: str,
         bars: Iterable[str],
+        *,
+        mode: Mode = "paper",
     ) -> None:
         self._context, self._journal, self._started = context, journal, started
-        self._watch, self._name = watch, name
+        self._watch, self._name, self._mode = watch, name, mode
         self._bar_types = [BarType.from_str(one) for one in bars]
         self._next, self._began = 0.0, time.monotonic()
 
@@ -54,7 +56,7 @@ class Heartbeat:
         return SessionStatus(
             run_id=self._journal.run_id,
             name=self._name,
-            mode="paper",
+            mode=self._mode,
             pid=pid,
             host=host,
             started=self._started,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from qe_plugins.engine.recording.reached import ReachedRun
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.facts import Fact, FactKind, OpenRun, RunState
 from qe_plugins.journal.lookup import resolve_prefix
@@ -22,6 +23,7 @@ from qe_plugins.journal.store import Journal
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
+    from qe_plugins.halt.status import Mode
 
 ASYNCHRONOUS = frozenset(
     {
@@ -69,6 +71,17 @@ class SessionJournal:
                 hint="Continue it with the file and the settings that it was started with.",
             )
         return cls(journal, journal.open_run(run.run_id, run.name, run.started), facts)
+
+    @classmethod
+    def taken_up(cls, run: OpenRun) -> tuple[Self, ReachedRun]:
+        """Take up the run of a live session that died; return what it had reached, too.
+
+        Nothing comes again: what happened meanwhile is what the broker says.
+        """
+        journal = Journal.open()
+        facts = journal.facts(run.run_id)
+        opened = journal.open_run(run.run_id, run.name, run.started)
+        return cls(journal, opened, ()), ReachedRun.of(facts)
 
     @property
     def catching_up(self) -> bool:
@@ -130,8 +143,8 @@ class SessionJournal:
         self._journal.close()
 
 
-def died_run(loaded: Loaded) -> OpenRun | None:
-    """Return the last paper session of a configuration that died, None without one."""
+def died_run(loaded: Loaded, mode: Mode = "paper") -> OpenRun | None:
+    """Return the last session of a configuration that died, None without one."""
     wanted = config_sha256(loaded)
     if not Journal.exists():
         return None
@@ -140,7 +153,9 @@ def died_run(loaded: Loaded) -> OpenRun | None:
             if run.state is not RunState.DIED:
                 continue
             first = journal.facts(run.run_id, [FactKind.RUN])
-            if first and first[0].body.get("config_sha256") == wanted:
+            if not first or first[0].body.get("mode") != mode:
+                continue
+            if first[0].body.get("config_sha256") == wanted:
                 return run
     return None
 

@@ -172,9 +172,8 @@ class Liquidator:
         """Cancel a strategy's orders in a contract, close its position and record that."""
         strategy = trader.strategy_id
         net = self._holdings.net(strategy, contract)
-        trader.cancel_all_orders(contract)
+        trader._close_contract(contract, [rule.upper()])
         if net:
-            trader.close_all_positions(contract, tags=[rule.upper()])
             reason = f"closes {int(net):+d} {contract} of {strategy}"
             self._record(rule, ts, reason, strategy=str(strategy), instrument_id=str(contract))
 

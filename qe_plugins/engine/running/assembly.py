@@ -39,6 +39,19 @@ It is called with the engine, the run context and the pipeline's clock.
 
 
 @dataclass(frozen=True)
+class Hosting:
+    """The classes that a session's components are derived from, in place of a backtest's.
+
+    `strategy` is inserted below an author's strategy, None is the host's own; `adapted` derives
+    from an author's class of strategies the one to host.
+    """
+
+    pipeline: type[SignalPipeline] = SessionPipeline
+    strategy: type | None = None
+    adapted: Callable[[type], type] = lambda author: author
+
+
+@dataclass(frozen=True)
 class Assembly:
     """The shared components of a run, added to an engine."""
 
@@ -54,13 +67,14 @@ def assemble(
     latch: HaltLatch | None = None,
     account_id: Any = None,
     connect: Connect | None = None,
+    hosting: Hosting | None = None,
 ) -> Assembly:
     """Add the signal pipeline, the VetoAlgorithm and the configured components to an engine.
 
     Components receive bars in this order: the pipeline, then those of the configuration. With a
     `SessionRecorder` the run is a session, which has a halt `latch`; `account_id` is its account at
-    a broker, None where the fills are its account. Raises ConfigError with the
-    place where a component cannot be constructed.
+    a broker, None where the fills are its account, and `hosting` has the classes of its components.
+    Raises ConfigError with the place where a component cannot be constructed.
     """
     context = RunContext(
         engine,
@@ -76,15 +90,20 @@ def assemble(
         account_id=account_id,
     )
     context.fronts = prepared.fronts
-    pipeline = _add_components(engine, context, prepared, connect)
+    hosting = hosting or Hosting(SessionPipeline if context.in_session else SignalPipeline)
+    pipeline = _add_components(engine, context, prepared, connect, hosting)
     context.single_account.now = pipeline.clock.timestamp_ns
     return Assembly(context, pipeline)
 
 
 def _add_components(
-    engine: TradingEngine, context: RunContext, prepared: PreparedRun, connect: Connect | None
+    engine: TradingEngine,
+    context: RunContext,
+    prepared: PreparedRun,
+    connect: Connect | None,
+    hosting: Hosting,
 ) -> SignalPipeline:
-    hosted: Any = host(SessionPipeline if context.in_session else SignalPipeline, context)
+    hosted: Any = host(hosting.pipeline, context)
     pipeline: SignalPipeline = hosted(prepared.tape.bar_types)
     engine.add_actor(pipeline)
     engine.add_exec_algorithm(context.veto_algorithm)
@@ -96,17 +115,19 @@ def _add_components(
         "exec_algorithms": engine.add_exec_algorithm,
     }
     for component in prepared.components:
-        instance = _construct(component, context, prepared)
+        instance = _construct(component, context, prepared, hosting)
         if component.section == "strategies":
             context.strategies.append(instance)
         add[component.section](instance)
     return pipeline
 
 
-def _construct(component: Component, context: RunContext, prepared: PreparedRun) -> object:
+def _construct(
+    component: Component, context: RunContext, prepared: PreparedRun, hosting: Hosting
+) -> object:
     """Return an instance of the class hosted for a component. Raises ConfigError with the place."""
     try:
-        hosted = _hosted_class(component, context, prepared)
+        hosted = _hosted_class(component, context, prepared, hosting)
         if context.in_session and issubclass(hosted, Strategy):
             hosted = named(hosted, component.name)
         if (len(prepared.components) > 1 or context.needs_bars) and issubclass(
@@ -123,9 +144,13 @@ def _construct(component: Component, context: RunContext, prepared: PreparedRun)
     return instance
 
 
-def _hosted_class(component: Component, context: RunContext, prepared: PreparedRun) -> Any:
-    if component.roll_settings is None:
+def _hosted_class(
+    component: Component, context: RunContext, prepared: PreparedRun, hosting: Hosting
+) -> Any:
+    if component.section != "strategies":
         return host(component.author, context)
+    if component.roll_settings is None:
+        return host(hosting.adapted(component.author), context, hosting.strategy)
     front = prepared.fronts[component.roll_settings.instrument]
     capacity = cache_config(prepared.loaded).bar_capacity
     front_state = FrontState(front, component.roll_settings, capacity=capacity)

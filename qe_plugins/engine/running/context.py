@@ -86,6 +86,7 @@ class RunContext:
     a halt `latch`. `strategies` are the hosted ones, in the order of the configuration.
     A replayed session calls `flush` itself, without `timed_flush`: its clock is the data's.
     `needs_bars` says that the signal pipeline receives every bar: a session records them.
+    `order_terms` puts an order on the terms of a broker, None where orders are simulated.
     `front_bar_types` are the bar types of fronts that the engine must process itself, since a
     component subscribed to them; a strategy on a root receives its front's bars from its
     `FrontState`.
@@ -187,6 +188,7 @@ class RunContext:
         self.timers: ComponentClocks | None = None
         self.timed_flush = True
         self.queue: OrderQueue | None = None
+        self.order_terms: Callable[[Any], Any] | None = None
         self.stop_limits: StopLimitWatch | None = None
         self.needs_bars = (
             self.in_session

@@ -63,9 +63,7 @@ class SignalPipeline(DataActor):
         context = self._run_context
         SessionOpenTimer(context, self.clock).start()
         if context.needs_bars or self._liquidator.needs_bars:
-            context.dispatcher.subscribe_first(self, self._bar_types)
-            for bar_type in self._bar_types:
-                self._liquidator.track(bar_type.instrument_id)
+            self._receive_bars()
 
     def on_bar(self, bar: Bar) -> None:
         if self._liquidator.active:
@@ -89,6 +87,15 @@ class SignalPipeline(DataActor):
         if context.observers.wants("trade_closed"):
             context.trade_booker.book_until()
         self._sessions.close()
+
+    def _receive_bars(self) -> None:
+        self._subscribe(self._bar_types)
+
+    def _subscribe(self, bar_types: list[BarType]) -> None:
+        """Receive bars before every other component."""
+        self._run_context.dispatcher.subscribe_first(self, bar_types)
+        for bar_type in bar_types:
+            self._liquidator.track(bar_type.instrument_id)
 
     def _notify_started(self) -> None:
         """Call `engine_started`. Raises StrategyError where a plugin fails."""

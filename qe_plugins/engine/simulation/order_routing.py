@@ -110,6 +110,12 @@ class OrderRouting(Strategy):
         for position in positions:
             OrderRouting.close_position(self, position)
 
+    def _close_contract(self, contract: Any, tags: Sequence[str] = ()) -> None:
+        """Cancel the strategy's orders in a contract and close its position."""
+        self.cancel_all_orders(contract)
+        if self._run_context.holdings.net(self.strategy_id, contract):
+            self.close_all_positions(contract, tags=list(tags))
+
     def cancel_all_orders(
         self, instrument_id: Any, order_side: Any = None, *args: Any, **kwargs: Any
     ) -> None:
@@ -124,7 +130,9 @@ class OrderRouting(Strategy):
 
 
 def prepared(trader: Any, order: Any) -> Any:
-    """Return a strategy's order on terms that the engine can simulate."""
+    """Return a strategy's order on terms that a broker takes, or that the engine can simulate."""
+    if (terms := trader._run_context.order_terms) is not None:
+        return terms(order)
     queue = trader._run_context.queue
     return order if queue is None else queue.prepared(order, trader.clock.timestamp_ns())
 

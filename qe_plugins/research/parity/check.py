@@ -12,6 +12,7 @@ from qe_plugins.config.differences import differing
 from qe_plugins.config.loader import Loaded, load
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.live.recorded_tape import recorded_tape
 from qe_plugins.engine.running.prepare import files_of
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.facts import Fact
@@ -24,7 +25,6 @@ from qe_plugins.research.parity.recorded_bars import (
     cut_to,
     differing_bars,
     received,
-    recorded_tape,
 )
 from qe_plugins.research.parity.recorded_session import RecordedSession, own_configuration
 from qe_plugins.research.parity.rerun import Rerun, rerun

@@ -48,7 +48,7 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.trading import Strategy, StrategyConfig
 
-from qe_plugins.engine.live.ib_settings import STRATEGY, BrokerAddress, node_builder
+from qe_plugins.engine.broker.ib_settings import STRATEGY, BrokerAddress, node_builder
 
 SPEC: dict[str, Any] = {
     "instrument": "MESZ6.CME",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qe_plugins.engine.live import ib_settings
-from qe_plugins.engine.live.ib_settings import BrokerAddress, node_builder
+from qe_plugins.engine.broker import ib_settings
+from qe_plugins.engine.broker.ib_settings import BrokerAddress, node_builder
 from qe_plugins.testing.tws import SimulatedTws
 from tests.testing.tws.driven_node import DrivenNode
 

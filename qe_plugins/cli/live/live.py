@@ -1,0 +1,84 @@
+"""`qe live`: trade a configuration at a broker, on a paper account unless told otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qe_plugins.cli.backtest import print_run
+from qe_plugins.cli.live.paper import stopping
+from qe_plugins.cli.output import echo, file_argument, log_option, out_option, set_option
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.broker.session import LiveSession
+    from qe_plugins.engine.broker.supervision import Supervisor
+
+
+@click.command()
+@file_argument
+@set_option
+@click.option("--real-money", is_flag=True, help="Trade an account that has real money.")
+@click.option("--new", is_flag=True, help="Begin a new run where an earlier session has died.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
+@out_option
+@log_option
+def live(
+    file: Path,
+    overrides: tuple[str, ...],
+    real_money: bool,
+    new: bool,
+    as_json: bool,
+    out: Path | None,
+    level: str | None,
+) -> None:
+    """Trade FILE's strategies at its broker, around the clock, until Ctrl-C.
+
+    Positions and their stops stay at the broker when the session ends. A session that died is taken
+    up again: its run goes on, with what the broker holds.
+    """
+    from qe_plugins.cli.live.live_screen import open_live_screen
+    from qe_plugins.engine.broker.preparation import prepare_live
+    from qe_plugins.engine.broker.session import LiveOptions, run_live
+    from qe_plugins.engine.live.session_journal import died_run
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.report import run_folder
+
+    run_folder.check_out(out)
+    prepared = prepare_live(file, overrides, real_money=real_money)
+    Journal.check()
+    died = None if new else died_run(prepared.loaded, "live")
+    if died is not None:
+        echo(f"Taking up run {died.run_id}, whose session died.", err=True)
+    options = LiveOptions(level, died)
+    with open_live_screen() as screen, stopping() as stops:
+
+        def begin(session: LiveSession, run_id: str) -> None:
+            screen.begin(prepared, run_id)
+            stops.append(Stopper(session))
+
+        finished = run_live(
+            prepared, options, show=screen.show, begin=begin, supervisors=supervisors()
+        )
+        with run_folder.draft(finished.result, prepared.loaded.resolved, out) as publish:
+            run_dir = publish(finished.close_run())
+    print_run(run_dir, as_json=as_json)
+
+
+class Stopper:
+    """Ends a session at the first signal."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self._session = session
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Have the node stop."""
+        self.stopped = True
+        self._session.stop()
+
+
+def supervisors() -> list[Supervisor]:
+    """Return what watches every live session from inside its process."""
+    return []

@@ -1,0 +1,118 @@
+"""Put a strategy's orders on the terms that Interactive Brokers needs, so that no author has to.
+
+Exits are good till cancelled, on the tick, not reduce-only, and live outside regular hours: a stop
+on a US future triggers in regular hours only unless it is told otherwise. Exits of one list share
+an OCA group, so that the broker itself cancels the sibling of one that filled, also for orders that
+were sent apart, and while this process is dead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.model import OrderSide, OrderType, Price, TimeInForce
+
+from qe_plugins.engine.contracts.order_copies import rebuilt
+from qe_plugins.engine.risk.order_request import owner_of, unfinished
+
+if TYPE_CHECKING:
+    from qe_plugins.engine.running.context import RunContext
+
+TAG = "IBOrderTags:"
+CANCEL_ALL = 1
+"""The OCA type that cancels the other orders of a group, and lets none of them overfill it."""
+
+
+def order_tag(group: str | None) -> str:
+    """Return the tag of an order that is live outside regular hours, in an OCA group or in none."""
+    fields: dict[str, Any] = {"outsideRth": True}
+    if group is not None:
+        fields |= {"ocaGroup": group, "ocaType": CANCEL_ALL}
+    return TAG + json.dumps(fields, separators=(",", ":"))
+
+
+def group_of(order: Any) -> str | None:
+    """Return the OCA group that an order is tagged with, None without one."""
+    for tag in order.tags or ():
+        if tag.startswith(TAG):
+            found = json.loads(tag.removeprefix(TAG)).get("ocaGroup")
+            return None if found is None else str(found)
+    return None
+
+
+class OrderTerms:
+    """Rewrites orders before they are checked and sent. Their ids stay."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._run_context = context
+
+    def prepared(self, order: Any) -> Any:
+        """Return an order as it is to leave."""
+        tick = self._run_context.cache.instrument(order.instrument_id).price_increment.as_decimal()
+        changes: dict[str, Any] = {"reduce_only": False} | prices_on_tick(order, tick)
+        if getattr(order, "is_post_only", False):
+            changes["post_only"] = False
+        is_exit, group = self._exit_group(order)
+        kept = [tag for tag in order.tags or () if not tag.startswith(TAG)]
+        if is_exit:
+            changes["tags"] = [*kept, order_tag(group)]
+            if order.order_type != OrderType.MARKET:
+                changes["time_in_force"] = TimeInForce.GTC
+        elif order.order_type != OrderType.MARKET:
+            changes["tags"] = [*kept, order_tag(None)]
+            if order.time_in_force == TimeInForce.GTC:
+                changes["time_in_force"] = TimeInForce.DAY  # an entry does not outlive its session
+        return rebuilt(order, **changes)
+
+    def _exit_group(self, order: Any) -> tuple[bool, str | None]:
+        """Return whether an order only closes, and the OCA group that it belongs to.
+
+        An order that closes the whole position joins the group of the exits that work, so that one
+        of them and it cannot both fill.
+        """
+        if order.parent_order_id is not None:
+            group = order.order_list_id
+            return True, (order.parent_order_id if group is None else group).value
+        net = self._run_context.holdings.net(order.strategy_id, order.instrument_id)
+        closes = net and order.side == (OrderSide.SELL if net > 0 else OrderSide.BUY)
+        if not closes:
+            return False, None
+        if order.quantity.as_decimal() != abs(net):
+            return True, None
+        return True, group_among(working_exits(self._run_context, owner_of(order), net))
+
+
+def group_among(orders: Iterable[Any]) -> str | None:
+    """Return the OCA group of some exits, None where none has one."""
+    return next((group for one in orders if (group := group_of(one)) is not None), None)
+
+
+def working_exits(context: RunContext, owner: tuple[Any, Any], net: Decimal) -> list[Any]:
+    """Return the unfinished orders of a strategy in a contract against its position."""
+    strategy, contract = owner
+    side = OrderSide.SELL if net > 0 else OrderSide.BUY
+    found = unfinished(context.cache, instrument_id=contract)
+    hosted = {one.strategy_id for one in context.strategies} - {strategy}
+    return [o for o in found.values() if o.side == side and o.strategy_id not in hosted]
+
+
+def prices_on_tick(order: Any, tick: Decimal) -> dict[str, Price]:
+    """Return the prices of an order that are off the tick, moved to it.
+
+    A stop moves nearer to the market, so that it loses less; a limit away from it.
+    """
+    found: dict[str, Price] = {}
+    sells = order.side == OrderSide.SELL
+    for name in ("price", "trigger_price"):
+        price = getattr(order, name, None)
+        if price is None:
+            continue
+        ticks = price.as_decimal() / tick
+        sign = 1 if sells else -1
+        rounded = sign * (sign * ticks).to_integral_value(ROUND_CEILING)
+        if rounded != ticks:
+            found[name] = Price.from_decimal_dp(rounded * tick, price.precision)
+    return found
