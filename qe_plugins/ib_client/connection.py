@@ -154,10 +154,7 @@ class BrokerConnection:
         self._call(ask(), timeout)
 
     def quotes(self) -> dict[str, BrokerQuote]:
-        """Return the last quote of each contract that was subscribed to, with its age in seconds.
-
-        A quote that is repeated unchanged is a new one: its age is that of the connection.
-        """
+        """Return the last quote of each contract that was subscribed to, with its age."""
         return {} if self._quotes is None else self._quotes.quotes(sorted(self._asked))
 
     def server_time(self, timeout: float = TIMEOUT) -> float:
@@ -251,8 +248,7 @@ class BrokerConnection:
             raise self._unknown("it has lost its connection to IB (1100)")
         at_ns = time.time_ns()
         client.wrapper.listed.clear()
-        orders = client.reqAllOpenOrdersAsync()
-        await self._answer(orders, "the open orders", timeout)
+        await self._answer(client.reqAllOpenOrdersAsync(), "the open orders", timeout)
         listed = list(client.wrapper.listed.values())
         held = await self._answer(client.reqPositionsAsync(), "the positions", timeout)
         known = {one.contract.conId for one in client.positions(account)}
@@ -261,9 +257,11 @@ class BrokerConnection:
             raise self._unknown("it does not list a position that it has said there is")
         fills = await self._answer(client.reqExecutionsAsync(), "the executions", timeout)
         self._forget(client)
+        orders = orders_of(listed, account)
         return BrokerSnapshot(
             account=account,
-            orders=orders_of(listed, account),
+            orders=orders,
+            elsewhere=len(listed) - len(orders),
             positions=positions_of(held, account),
             executions=[
                 execution_of(one.contract, one.execution)

@@ -125,6 +125,7 @@ class BrokerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The account at one moment: open orders of all client ids, positions, executions of the day.
 
     `at_ns` (UTC nanoseconds) is when the first question was sent: the answers are not older.
+    `elsewhere` is the number of open orders in other accounts of the login.
     """
 
     account: str
@@ -132,6 +133,7 @@ class BrokerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     positions: list[BrokerPosition]
     executions: list[BrokerExecution]
     at_ns: int
+    elsewhere: int = 0
 
     @property
     def open_orders(self) -> list[BrokerOrder]:
