@@ -30,6 +30,7 @@ DOORS = {
     "uvicorn": {"observatory/serving"},
     "ibapi": {"testing/tws/wire"},
     "ib_async": {"ib_client"},
+    "apprise": {"alarms"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
 

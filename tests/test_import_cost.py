@@ -17,7 +17,7 @@ HEAVY = {
     *("aiohttp", "anthropic", "databento", "databento_dbn", "jinja2", "nautilus_trader"),
     *("numpy", "openai", "pandas", "psycopg", "uvloop"),
     *("pandas_market_calendars", "plotly", "polars", "pyarrow", "requests", "rich", "sqlalchemy"),
-    *("nats", "starlette", "temporalio", "ib_async", "ibapi", "uvicorn"),
+    *("nats", "starlette", "temporalio", "ib_async", "ibapi", "uvicorn", "apprise"),
 }
 
 PROGRAM = """

@@ -32,6 +32,8 @@ class FactKind(StrEnum):
     FAILURE = "failure"
     TRIAL = "trial"
     PARITY = "parity"
+    ALARM = "alarm"
+    FLATTEN = "flatten"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

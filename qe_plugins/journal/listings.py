@@ -47,6 +47,16 @@ VIEWS = {
         ("time", "fact", "source", "by", "reason"),
         "Halts and their ends, with who or what set them and why.",
     ),
+    "alarms": Listing(
+        (FactKind.ALARM,),
+        ("time", "severity", "kind", "about", "account", "since", "ended", "text"),
+        "Alarms of the watcher: each incident when it begins and when it is over.",
+    ),
+    "flattens": Listing(
+        (FactKind.FLATTEN,),
+        ("time", "source", "account", "is_flat", "closed", "cancelled", "left", "problem"),
+        "Ways to flat: what was closed and cancelled, and whether it was verified.",
+    ),
     "orders": Listing(
         (FactKind.ORDER,),
         (
@@ -116,6 +126,8 @@ LINE_COLUMNS = {
     FactKind.VETO: ("plugin", "reason"),
     FactKind.HALT: ("reason", "by"),
     FactKind.RESUME: ("reason", "by"),
+    FactKind.ALARM: ("severity", "kind", "about", "text"),
+    FactKind.FLATTEN: ("is_flat", "closed", "problem"),
     FactKind.ORDER: ("side", "quantity", "type", "price", "trigger", "status", "reason"),
     FactKind.OUTCOME: ("status", "reason"),
     FactKind.FILL: ("side", "quantity", "price", "commission"),
