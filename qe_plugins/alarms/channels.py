@@ -25,7 +25,7 @@ class ChannelFailed(Exception):  # noqa: N818 - it is tried again
     """An alarm did not go out. The message has no secret."""
 
 
-class Channel(Protocol):
+class AlarmChannel(Protocol):
     """One way to a person. `name` has no secret in it."""
 
     name: str
@@ -34,9 +34,9 @@ class Channel(Protocol):
         """Send an alarm. Raises ChannelFailed."""
 
 
-def channels_of(settings: AlarmSettings) -> list[Channel]:
+def channels_of(settings: AlarmSettings) -> list[AlarmChannel]:
     """Return the journal, and the channels of the settings."""
-    found: list[Channel] = [JournalChannel()]
+    found: list[AlarmChannel] = [JournalChannel()]
     if settings.command:
         found.append(CommandChannel(settings.command, settings.timeout))
     if settings.webhook:

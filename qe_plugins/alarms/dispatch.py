@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from qe_plugins.alarms.channels import Channel, ChannelFailed
+from qe_plugins.alarms.channels import AlarmChannel, ChannelFailed
 from qe_plugins.alarms.incidents import Alarm
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class AlarmDispatch:
 
     def __init__(
         self,
-        channels: Sequence[Channel],
+        channels: Sequence[AlarmChannel],
         *,
         retry_for: float,
         complain: Complaint = lambda name, why: None,
@@ -75,7 +75,7 @@ class _ChannelQueue:
     """The alarms of one channel, in order."""
 
     def __init__(
-        self, channel: Channel, retry_for: float, complain: Complaint, waits: Sequence[float]
+        self, channel: AlarmChannel, retry_for: float, complain: Complaint, waits: Sequence[float]
     ) -> None:
         self._channel, self._retry_for, self._complain = channel, retry_for, complain
         self._waits = waits

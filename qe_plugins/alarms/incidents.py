@@ -1,6 +1,6 @@
-"""Incidents: what is wrong now, since when, and whether it has been told.
+"""Incidents: what is wrong now, and since when.
 
-They are kept in a file, so that a watcher that is started again does not repeat what it has told.
+They are kept in a file, so that a watcher that is started again repeats no alarm.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ type Severity = Literal["critical", "warning"]
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person is told of an incident, when it begins and when it is over.
+    """What a person receives when an incident begins, and when it is over.
 
     `incident` is its id, the same for both; `kind` is what it is, such as `unprotected`, and
     `about` what it is of, such as a contract. `link` leads to the Observatory's page of it, None

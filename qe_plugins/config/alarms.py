@@ -1,4 +1,4 @@
-"""`alarms:` of a configuration: through which channels a person is told of an incident."""
+"""`alarms:` of a configuration: the channels through which alarms go out."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class NamedContracts(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join([*sorted(self.symbols), *(f"every {one}" for one in sorted(self.roots))])
 
 
-class Guarded(msgspec.Struct, frozen=True, kw_only=True):
+class GuardedAccount(msgspec.Struct, frozen=True, kw_only=True):
     """What one configuration guards: where the broker is, and which contracts are its own."""
 
     name: str
