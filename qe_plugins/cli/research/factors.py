@@ -17,7 +17,8 @@ from qe_plugins.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from qe_plugins.research.factors.factor_test import Factor, FactorResult
+    from qe_plugins.research.factors.factor_test import Factor, FactorData, FactorResult
+    from qe_plugins.research.factors.settings import FactorSettings
 
 MOST_ROWS = 20
 HEAD = (
@@ -52,35 +53,65 @@ def test(file: Path, overrides: tuple[str, ...], workers: int, as_json: bool) ->
     """
     from datetime import UTC, datetime
 
-    from qe_plugins.cli.features.bars import named
-    from qe_plugins.data.tape import open_tape
     from qe_plugins.engine.running.backtest import run_id_of
-    from qe_plugins.features.source import bars_of, contracts_of
-    from qe_plugins.features.store import compute_store
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import factor_page
     from qe_plugins.research.factors import factor_test, result_store
-    from qe_plugins.research.factors.settings import load
-    from qe_plugins.state_dir import check_writable, state_dir
 
     started = datetime.now(UTC)
-    loaded = load(file, overrides)
-    settings = loaded.settings
     Journal.check()
-    listed = settings.features
-    names = named(() if listed == "all" else listed, listed == "all")
-    store = state_dir() / "features" / settings.name
-    check_writable(store)
-    tape = open_tape(settings.data, lambda key: loaded.where("data", key))
-    bars, contracts = bars_of(tape), contracts_of(tape)
-    factor_test.prepare(settings, bars, contracts)  # refused before features are computed
-    echo(f"computing {len(names):,} features of {sum(map(len, bars.values())):,} bars", err=True)
-    compute_store(store, names, bars, contracts, workers, lambda line: echo(line, err=True))
-    result = factor_test.run(settings, names, bars, contracts, store)
+    settings, names, data, store = _prepared(file, overrides, workers)
+    result = factor_test.run(settings, names, data, store)
     run = run_id_of(started, settings.name)
     place = result_store.write(run, result, factor_page.render(run, result))
     result_store.register(run, started, result, str(file))
     _print(run, place, result, as_json)
+
+
+@factors.command()
+@file_argument
+@set_option
+@workers_option
+@click.option(
+    "--rotations",
+    type=click.IntRange(20, 10_000),
+    default=200,
+    show_default=True,
+    help="How many times labels are moved by whole sessions.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Draws other rotations.")
+@json_option
+def placebo(
+    file: Path,
+    overrides: tuple[str, ...],
+    workers: int,
+    rotations: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Repeat the test of FILE with labels that no feature can predict.
+
+    Labels are moved by whole sessions within each half, so that what survives is chance. Nothing is
+    recorded as a trial.
+    """
+    import numpy as np
+
+    from qe_plugins.research.factors.factor_test import standardized
+    from qe_plugins.research.factors.placebo import rotate
+
+    settings, names, data, store = _prepared(file, overrides, workers)
+    tested, z = standardized(data, names, store)
+    found = rotate(data, tested, z, rotations, settings.level.survive, seed)
+    if as_json:
+        print_json({"p_value": found.p_value, "placebo": found})
+        return
+    low, middle, high = np.quantile(found.counts, [0.05, 0.5, 0.95])
+    echo(f"{settings.name}: {found.observed} of {len(tested):,} features hold in both halves")
+    echo(
+        f"with labels moved by whole sessions {np.mean(found.counts):.2f} do (median {middle:.0f}, "
+        f"5% to 95%: {low:.0f} to {high:.0f}; {rotations} rotations)"
+    )
+    echo(f"as many or more in {found.p_value:.1%} of rotations")
 
 
 @factors.command()
@@ -130,6 +161,32 @@ def trials(as_json: bool) -> None:
         echo(f"{total:,} trials: a significance test has to count them all")
     else:
         echo("no trial yet: `qe factors test FILE` and `qe sweep FILE` record them")
+
+
+def _prepared(
+    file: Path, overrides: tuple[str, ...], workers: int
+) -> tuple[FactorSettings, list[str], FactorData, Path]:
+    """Return settings, features and decisions of FILE, and the store with their values."""
+    from qe_plugins.cli.features.bars import named
+    from qe_plugins.data.tape import open_tape
+    from qe_plugins.features.source import bars_of, contracts_of
+    from qe_plugins.features.store import compute_store
+    from qe_plugins.research.factors.factor_test import prepare
+    from qe_plugins.research.factors.settings import load
+    from qe_plugins.state_dir import check_writable, state_dir
+
+    loaded = load(file, overrides)
+    settings = loaded.settings
+    listed = settings.features
+    names = named(() if listed == "all" else listed, listed == "all")
+    store = state_dir() / "features" / settings.name
+    check_writable(store)
+    tape = open_tape(settings.data, lambda key: loaded.where("data", key))
+    bars, contracts = bars_of(tape), contracts_of(tape)
+    data = prepare(settings, bars, contracts)  # refused before features are computed
+    echo(f"{len(names):,} features of {sum(map(len, bars.values())):,} bars", err=True)
+    compute_store(store, names, bars, contracts, workers, lambda line: echo(line, err=True))
+    return settings, names, data, store
 
 
 def _print(run: str, place: Path, result: FactorResult, as_json: bool) -> None:

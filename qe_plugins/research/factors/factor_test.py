@@ -16,7 +16,7 @@ from qe_plugins.features.feed import ListedContract
 from qe_plugins.research.factors.decisions import SECOND, DecisionRows, decide
 from qe_plugins.research.factors.economics import Economics, economics, round_trip, t_per_ic
 from qe_plugins.research.factors.feature_matrix import blocks
-from qe_plugins.research.factors.session_scores import BlockScores, score_block
+from qe_plugins.research.factors.session_scores import BlockScores, score_block, standardize
 from qe_plugins.research.factors.settings import FactorSettings
 from qe_plugins.research.factors.significance import Significance, Yardstick, examine
 from qe_plugins.research.factors.split import Halves, check_months, divide
@@ -206,14 +206,27 @@ def judge(settings: FactorSettings, data: FactorData, matrix: ScoreMatrix) -> Fa
 def run(
     settings: FactorSettings,
     names: Sequence[str],
-    bars: Mapping[str, Bars],
-    contracts: Sequence[ListedContract],
+    data: FactorData,
     store: Path,
     progress: Callable[[int], None] = lambda _: None,
 ) -> FactorResult:
     """Test the features `names` of a store. Raises DataError where the data does not allow it."""
-    data = prepare(settings, bars, contracts)
     return judge(settings, data, score(data, blocks(store, names, data.rows), progress))
+
+
+def standardized(
+    data: FactorData, names: Sequence[str], store: Path
+) -> tuple[list[str], np.ndarray]:
+    """Return the features that can be tested and their z, a row a decision in order of sessions."""
+    order = np.argsort(data.session, kind="stable")
+    explore = data.halves.explore[order]
+    kept: list[str] = []
+    columns = []
+    for block, values in blocks(store, names, data.rows):
+        found = standardize(values[order], explore)
+        columns.append(found.z[:, ~found.untested])
+        kept += [name for name, out in zip(block, found.untested, strict=True) if not out]
+    return kept, np.concatenate(columns, axis=1)
 
 
 def _factors(

@@ -28,6 +28,21 @@ class HalfScores(msgspec.Struct, frozen=True):
     ic: np.ndarray
 
 
+class Standardized(msgspec.Struct, frozen=True):
+    """z of a block of factors: a row a decision, clipped at 3, and 0 where a value is missing.
+
+    `centre` and `scale` are those of the explore half, by median and quartiles; `mean` is the mean
+    of z there, already subtracted. `missing` and `untested` are as in `BlockScores`.
+    """
+
+    z: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+    mean: np.ndarray
+    missing: np.ndarray
+    untested: np.ndarray
+
+
 class BlockScores(msgspec.Struct, frozen=True):
     """Both halves of a block of factors, the share of decisions without a value, and turnover.
 
@@ -54,20 +69,34 @@ def score_block(
     Decisions are in the order of their sessions. Centre and scale of z come from the explore half
     alone, by median and quartiles; z is clipped at 3, and 0 where a value is missing.
     """
-    finite = np.isfinite(values)
-    missing = 1 - finite.mean(axis=0)
-    z, flat = _standardized(values, finite, explore)
-    untested = flat | (missing > MOST_MISSING)
-    z[:, untested] = 0
-    z -= z[explore].mean(axis=0)
-    z[:, untested] = 0
+    found = standardize(values, explore)
+    z = found.z
     return BlockScores(
-        explore=_half(z[explore], label[explore], session[explore]),
-        confirm=_half(z[confirm], label[confirm], session[confirm]),
-        missing=missing,
-        untested=untested,
+        explore=score_half(z[explore], label[explore], session[explore]),
+        confirm=score_half(z[confirm], label[confirm], session[confirm]),
+        missing=found.missing,
+        untested=found.untested,
         turnover=_turnover(z, session),
     )
+
+
+def standardize(values: np.ndarray, explore: np.ndarray) -> Standardized:
+    """Return z of a block of factors; centre, scale and mean come from the explore half alone."""
+    finite = np.isfinite(values)
+    missing = 1 - finite.mean(axis=0)
+    known = np.where(finite[explore], values[explore], np.nan)
+    empty = ~finite[explore].any(axis=0)
+    known[:, empty] = 0
+    low, centre, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=0)
+    scale = (high - low) / NORMAL_QUARTILES
+    untested = empty | ~(scale > 0) | (missing > MOST_MISSING)
+    scale = np.where(untested, 1.0, scale)
+    z = np.clip((np.where(finite, values, centre) - centre) / scale, -Z_CLIP, Z_CLIP)
+    z = z.astype(np.float32)
+    z[:, untested] = 0
+    mean = z[explore].mean(axis=0)
+    z -= mean
+    return Standardized(z, centre, scale, mean, missing, untested)
 
 
 def session_sums(values: np.ndarray, session: np.ndarray) -> np.ndarray:
@@ -76,20 +105,8 @@ def session_sums(values: np.ndarray, session: np.ndarray) -> np.ndarray:
     return np.asarray(np.add.reduceat(values, first, axis=0))
 
 
-def _standardized(
-    values: np.ndarray, finite: np.ndarray, explore: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    known = np.where(finite[explore], values[explore], np.nan)
-    empty = ~finite[explore].any(axis=0)
-    known[:, empty] = 0
-    low, centre, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=0)
-    scale = (high - low) / NORMAL_QUARTILES
-    flat = empty | ~(scale > 0)
-    z = (np.where(finite, values, centre) - centre) / np.where(flat, 1.0, scale)
-    return np.clip(z, -Z_CLIP, Z_CLIP).astype(np.float32), flat
-
-
-def _half(z: np.ndarray, label: np.ndarray, session: np.ndarray) -> HalfScores:
+def score_half(z: np.ndarray, label: np.ndarray, session: np.ndarray) -> HalfScores:
+    """Return the scores of one half, whose decisions are in the order of their sessions."""
     centred = (label - label.mean()).astype(np.float32)
     products = z * centred[:, None]
     squares = np.einsum("ij,ij->j", z, z, dtype=np.float64)

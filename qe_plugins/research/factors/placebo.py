@@ -1,0 +1,103 @@
+"""Placebo: the same test with labels moved by whole sessions, which no feature can predict.
+
+Moving keeps what overlaps within a session, the features' own persistence and the distribution of
+labels; only the connection between features and returns is cut. What survives then is chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from qe_plugins.errors import DataError
+from qe_plugins.research.factors.factor_test import FactorData
+from qe_plugins.research.factors.session_scores import session_sums
+from qe_plugins.research.factors.significance import held_twice, t_values
+
+LEAST_SHIFT = 5
+"""Sessions by which labels are moved at least."""
+
+
+class Placebo(msgspec.Struct, frozen=True):
+    """How many factors survive in each rotation. `p_values` has for each factor the share of
+    rotations in which the t of both halves together is at least as large as the observed one.
+    """
+
+    observed: int
+    counts: list[int]
+    p_values: dict[str, float]
+
+    @property
+    def p_value(self) -> float:
+        """Return the share of rotations that leave at least as many survivors as were observed."""
+        at_least = sum(count >= self.observed for count in self.counts)
+        return (1 + at_least) / (1 + len(self.counts))
+
+
+def rotate(
+    data: FactorData,
+    names: Sequence[str],
+    z: np.ndarray,
+    rotations: int,
+    survive: float,
+    seed: int = 1,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Placebo:
+    """Test features with rotated labels. `z` has a row a decision, in the order of sessions.
+
+    Each half is rotated within itself. Raises DataError where a half has fewer sessions than twice
+    the rotations need.
+    """
+    order = np.argsort(data.session, kind="stable")
+    session, label, ts = data.session[order], data.label[order], _time_of_day(data, order)
+    halves = [half[order] for half in (data.halves.explore, data.halves.confirm)]
+    prepared = [_Half(z[half], label[half], session[half], ts[half]) for half in halves]
+    fewest = min(one.sessions for one in prepared)
+    if fewest <= 2 * LEAST_SHIFT:
+        raise DataError(f"{fewest} sessions a half are too few to rotate labels by whole sessions.")
+    random = np.random.default_rng(seed)
+    first, second = (t_values(one.scores(0)) for one in prepared)
+    together = np.abs(first + second)
+    counts: list[int] = []
+    exceeded = np.zeros(len(names))
+    for done in range(rotations):
+        shifts = [int(random.integers(LEAST_SHIFT, one.sessions - LEAST_SHIFT)) for one in prepared]
+        one, other = (t_values(h.scores(by)) for h, by in zip(prepared, shifts, strict=True))
+        counts.append(int((held_twice(one, other) > survive).sum()))
+        exceeded += np.abs(one + other) >= together
+        progress(done + 1)
+    return Placebo(
+        observed=int((held_twice(first, second) > survive).sum()),
+        counts=counts,
+        p_values=dict(
+            zip(names, ((1 + exceeded) / (1 + rotations)).astype(float).tolist(), strict=True)
+        ),
+    )
+
+
+class _Half:
+    """The decisions of a half, with labels on a grid of session and time of day."""
+
+    def __init__(
+        self, z: np.ndarray, label: np.ndarray, session: np.ndarray, time: np.ndarray
+    ) -> None:
+        days, self._row = np.unique(session, return_inverse=True)
+        times, self._slot = np.unique(time, return_inverse=True)
+        self.sessions = len(days)
+        self._z, self._session = z, session
+        self._grid = np.zeros((len(days), len(times)), dtype=np.float32)
+        self._grid[self._row, self._slot] = label - label.mean()
+
+    def scores(self, shift: int) -> np.ndarray:
+        """Return the session scores with labels of `shift` sessions later."""
+        moved = self._grid[(self._row + shift) % self.sessions, self._slot]
+        return session_sums(self._z * moved[:, None], self._session).astype(np.float64)
+
+
+def _time_of_day(data: FactorData, order: np.ndarray) -> np.ndarray:
+    """Return a number for each decision's root and time of day."""
+    day = 86_400_000_000_000
+    parts = [one.ts % day + number * day for number, one in enumerate(data.rows)]
+    return np.asarray(np.concatenate(parts)[order])
