@@ -31,6 +31,7 @@ class FactKind(StrEnum):
     PROPOSAL = "proposal"
     FAILURE = "failure"
     TRIAL = "trial"
+    LOCKBOX = "lockbox"
     PARITY = "parity"
     ALARM = "alarm"
     FLATTEN = "flatten"

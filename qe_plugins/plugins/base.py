@@ -36,7 +36,7 @@ class Plugin:
     """
 
     role: ClassVar[Role] = Role.SYSTEM
-    features: ClassVar[tuple[str, ...]] = ()
+    features: tuple[str, ...] = ()
     trigger: ClassVar[str | None] = None
     Config: ClassVar[type[PluginConfig]] = PluginConfig
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from qe_plugins.cli.output import (
     echo,
@@ -17,6 +18,10 @@ from qe_plugins.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
     from qe_plugins.research.factors.factor_test import Factor, FactorData, FactorResult
     from qe_plugins.research.factors.settings import FactorSettings
 
@@ -62,9 +67,10 @@ def test(file: Path, overrides: tuple[str, ...], workers: int, as_json: bool) ->
     Journal.check()
     settings, names, data, store = _prepared(file, overrides, workers)
     result = factor_test.run(settings, names, data, store)
+    result = msgspec.structs.replace(result, config=str(file), overrides=list(overrides))
     run = run_id_of(started, settings.name)
     place = result_store.write(run, result, factor_page.render(run, result))
-    result_store.register(run, started, result, str(file))
+    result_store.register(run, started, result)
     _print(run, place, result, as_json)
 
 
@@ -140,6 +146,73 @@ def show(run: str, factor: str | None, as_json: bool) -> None:
 
 
 @factors.command()
+@click.argument("run", default="last")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The book's file.  [default: books/NAME.yaml in the state folder]",
+)
+@click.option("--accept", multiple=True, metavar="FACTOR", help="Take a factor all the same.")
+@click.option("--because", metavar="REASON", help="Why; needed with --accept.")
+@json_option
+def combine(
+    run: str, out: Path | None, accept: tuple[str, ...], because: str | None, as_json: bool
+) -> None:
+    """Freeze the factors of test RUN with their weights in a book, one of each cluster.
+
+    Only factors that are significant among all that were tested enter a book by themselves.
+    """
+    from qe_plugins.errors import ReportError
+    from qe_plugins.research.factors import book, result_store
+    from qe_plugins.state_dir import state_dir
+
+    if bool(accept) != bool(because):
+        raise ReportError("--accept and --because go together.", hint="Give both, or neither.")
+    place = result_store.find(run)
+    result = result_store.read(place)
+    accepted = dict.fromkeys(accept, because or "")
+    chosen = book.names(result, accept)
+    settings, _, data, store = _prepared(Path(result.config), result.overrides, 1)
+    made = book.combine(settings, place.name, result, data, _values(store, chosen, data), accepted)
+    file = out or state_dir() / "books" / f"{result.name}.yaml"
+    book.write(made, file)
+    if as_json:
+        print_json({"book": made, "hash": made.hash, "file": str(file)})
+        return
+    rows = [(one.name, one.sign, f"{one.weight:.2f}", f"{one.scalar:.2f}") for one in made.factors]
+    print_rows(("factor", "sign", "weight", "scalar"), rows)
+    echo(f"multiplier {made.multiplier:.2f}, book {made.hash}  {file}")
+
+
+@factors.command("open-lockbox")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def open_lockbox(file: Path, as_json: bool) -> None:
+    """Show what the book in FILE predicted in its lockbox. Possible once for a book.
+
+    The result is written to the journal and cannot be taken back.
+    """
+    from datetime import UTC, datetime
+
+    from qe_plugins.research.factors import book, lockbox
+
+    made = book.load(file)
+    book.check_current(made, file)
+    names = [one.name for one in made.factors]
+    _, _, data, store = _prepared(Path(made.config), made.overrides, 1)
+    found = lockbox.open_lockbox(made, data, _values(store, names, data), datetime.now(UTC))
+    if as_json:
+        print_json(found)
+        return
+    echo(
+        f"book {found.book} from {found.span[0]} to {found.span[1]}: t {found.t:+.2f} over "
+        f"{found.sessions} sessions, IC {found.ic:+.4f}"
+    )
+    if found.spent:
+        echo(f"spent: opened before by {', '.join(found.spent)}, which may have led to this book")
+
+
+@factors.command()
 @json_option
 def trials(as_json: bool) -> None:
     """Count the trials of the journal: sweeps and factor tests together."""
@@ -164,7 +237,7 @@ def trials(as_json: bool) -> None:
 
 
 def _prepared(
-    file: Path, overrides: tuple[str, ...], workers: int
+    file: Path, overrides: Sequence[str], workers: int
 ) -> tuple[FactorSettings, list[str], FactorData, Path]:
     """Return settings, features and decisions of FILE, and the store with their values."""
     from qe_plugins.cli.features.bars import named
@@ -187,6 +260,14 @@ def _prepared(
     echo(f"{len(names):,} features of {sum(map(len, bars.values())):,} bars", err=True)
     compute_store(store, names, bars, contracts, workers, lambda line: echo(line, err=True))
     return settings, names, data, store
+
+
+def _values(store: Path, names: list[str], data: FactorData) -> dict[str, np.ndarray]:
+    """Return the values of features at all decisions."""
+    from qe_plugins.research.factors.feature_matrix import blocks
+
+    found = blocks(store, names, data.rows)
+    return {name: values[:, k] for listed, values in found for k, name in enumerate(listed)}
 
 
 def _print(run: str, place: Path, result: FactorResult, as_json: bool) -> None:

@@ -175,6 +175,11 @@ def _deviations(logs: np.ndarray) -> np.ndarray:
     return found
 
 
+def is_decision(ts: int, every: float, session: str) -> bool:
+    """Say whether a position may change at the close of a bar (UTC ns)."""
+    return ts % int(every * SECOND) == 0 and bool(_within(np.array([ts]), session)[0])
+
+
 def _within(ts: np.ndarray, hours: str) -> np.ndarray:
     """Say which moments lie in hours of a day in Chicago, their end excluded."""
     if hours == "all":

@@ -54,7 +54,10 @@ class Factor(msgspec.Struct, frozen=True):
 
 
 class FactorResult(msgspec.Struct, frozen=True):
-    """A test's outcome. `factors` are sorted by strength; `untested` has a reason by feature."""
+    """A test's outcome. `factors` are sorted by strength; `untested` has a reason by feature.
+
+    `config` is the file of the test and `overrides` what was set over it.
+    """
 
     name: str
     roots: list[str]
@@ -72,6 +75,8 @@ class FactorResult(msgspec.Struct, frozen=True):
     economics: Economics
     factors: list[Factor]
     untested: dict[str, str]
+    config: str = ""
+    overrides: list[str] = []
 
     @property
     def survivors(self) -> list[Factor]:

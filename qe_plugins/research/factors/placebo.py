@@ -16,7 +16,7 @@ from qe_plugins.research.factors.factor_test import FactorData
 from qe_plugins.research.factors.session_scores import session_sums
 from qe_plugins.research.factors.significance import held_twice, t_values
 
-LEAST_SHIFT = 5
+LEAST_MOVE = 5
 """Sessions by which labels are moved at least."""
 
 
@@ -53,18 +53,18 @@ def rotate(
     order = np.argsort(data.session, kind="stable")
     session, label, ts = data.session[order], data.label[order], _time_of_day(data, order)
     halves = [half[order] for half in (data.halves.explore, data.halves.confirm)]
-    prepared = [_Half(z[half], label[half], session[half], ts[half]) for half in halves]
-    fewest = min(one.sessions for one in prepared)
-    if fewest <= 2 * LEAST_SHIFT:
+    fewest = min(len(np.unique(session[half])) for half in halves)
+    if fewest <= 2 * LEAST_MOVE:
         raise DataError(f"{fewest} sessions a half are too few to rotate labels by whole sessions.")
+    prepared = [_Half(z[half], label[half], session[half], ts[half]) for half in halves]
     random = np.random.default_rng(seed)
     first, second = (t_values(one.scores(0)) for one in prepared)
     together = np.abs(first + second)
     counts: list[int] = []
     exceeded = np.zeros(len(names))
     for done in range(rotations):
-        shifts = [int(random.integers(LEAST_SHIFT, one.sessions - LEAST_SHIFT)) for one in prepared]
-        one, other = (t_values(h.scores(by)) for h, by in zip(prepared, shifts, strict=True))
+        moves = [int(random.integers(LEAST_MOVE, one.sessions - LEAST_MOVE)) for one in prepared]
+        one, other = (t_values(h.scores(by)) for h, by in zip(prepared, moves, strict=True))
         counts.append(int((held_twice(one, other) > survive).sum()))
         exceeded += np.abs(one + other) >= together
         progress(done + 1)
@@ -90,9 +90,9 @@ class _Half:
         self._grid = np.zeros((len(days), len(times)), dtype=np.float32)
         self._grid[self._row, self._slot] = label - label.mean()
 
-    def scores(self, shift: int) -> np.ndarray:
-        """Return the session scores with labels of `shift` sessions later."""
-        moved = self._grid[(self._row + shift) % self.sessions, self._slot]
+    def scores(self, move: int) -> np.ndarray:
+        """Return the session scores with labels of `move` sessions later."""
+        moved = self._grid[(self._row + move) % self.sessions, self._slot]
         return session_sums(self._z * moved[:, None], self._session).astype(np.float64)
 
 

@@ -63,7 +63,7 @@ def read(place: Path) -> FactorResult:
         raise ReportError(f"cannot be read: {error}.", where=str(file), hint=hint) from error
 
 
-def register(test: str, started: datetime, result: FactorResult, config: str) -> str:
+def register(test: str, started: datetime, result: FactorResult) -> str:
     """Write every tested factor to the journal as a trial; return the content hash of its run."""
     ts = int(started.timestamp()) * 1_000_000_000
     head = Fact(
@@ -71,7 +71,7 @@ def register(test: str, started: datetime, result: FactorResult, config: str) ->
         kind=FactKind.RUN,
         ts_event=ts,
         source=SOURCE,
-        body={"name": result.name, "config": config, "tried": len(result.factors)},
+        body={"name": result.name, "config": result.config, "tried": len(result.factors)},
     )
     trials = [
         Fact(

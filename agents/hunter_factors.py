@@ -1,0 +1,91 @@
+"""Factors: follow the combined forecast of a book that a factor test has frozen.
+
+No claim beyond the book's own: `qe factors test` says what chance would have left. The hunter is
+called at every bar and proposes only at the book's decisions.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from qe_plugins import Features, Plugin, PluginConfig, Role, Side, Signal, hookimpl
+
+if TYPE_CHECKING:
+    from nautilus_trader.common import Cache
+    from nautilus_trader.model import Bar
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+SECOND = 1_000_000_000
+DEVIATION = "1m.temperature.240"
+
+
+class HunterFactorsConfig(PluginConfig, frozen=True):
+    """`book` is the file of `qe factors combine`.
+
+    It proposes where the forecast reaches `enter`, and to be flat where it falls below `leave`; 10
+    is an average forecast. `stop` is a distance in deviations of the book's horizon.
+    """
+
+    book: str = ""
+    enter: Positive = 10.0
+    leave: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+    stop: Positive = 2.0
+
+
+class HunterFactors(Plugin):
+    """Proposes the side of a book's forecast."""
+
+    role = Role.HUNTER
+    Config = HunterFactorsConfig
+    config: HunterFactorsConfig
+
+    def __init__(self, config: HunterFactorsConfig) -> None:
+        from qe_plugins.research.factors import book
+
+        super().__init__(config)
+        self.book = book.load(Path(config.book))
+        book.check_current(self.book, Path(config.book))
+        self.features = (*(one.name for one in self.book.factors), DEVIATION)
+        self.last: dict[str, Side] = {}
+
+    @hookimpl
+    def contribute_signals(self, bar: Bar, cache: Cache, features: Features) -> Signal | None:
+        """Return a signal at a decision where the forecast asks for another side than the last."""
+        from qe_plugins.research.factors.decisions import is_decision
+
+        if not is_decision(bar.ts_event, self.book.every, self.book.session):
+            return None
+        contract = str(bar.bar_type.instrument_id)
+        forecast = self.book.forecast(features.__getitem__)
+        if not math.isfinite(forecast) or math.isnan(features[DEVIATION]):
+            return None
+        side = self._side(forecast)
+        if side is None or side is self.last.get(contract, Side.FLAT):
+            return None
+        self.last[contract] = side
+        instrument = cache.instrument(bar.bar_type.instrument_id)
+        assert instrument is not None
+        tick, entry = instrument.price_increment.as_decimal(), bar.close.as_decimal()
+        deviation = math.exp(features[DEVIATION] / 2) / 1e4 * math.sqrt(self.book.horizon / 60)
+        ticks = max(math.ceil(self.config.stop * deviation * float(entry) / float(tick)), 1)
+        up = 1 if side is Side.LONG else -1
+        return Signal(
+            instrument_id=contract,
+            side=side,
+            reason=f"a forecast of {forecast:+.1f} by book {self.book.hash}",
+            confidence=min(1.0, abs(forecast) / self.book.cap),
+            entry=entry,
+            stop=None if side is Side.FLAT else entry - up * ticks * tick,
+            facts={"forecast": round(forecast, 3), "book": self.book.hash},
+        )
+
+    def _side(self, forecast: float) -> Side | None:
+        """Return the side that a forecast asks for, None between `leave` and `enter`."""
+        if abs(forecast) >= self.config.enter:
+            return Side.LONG if forecast > 0 else Side.SHORT
+        return Side.FLAT if abs(forecast) < self.config.leave else None
