@@ -91,6 +91,10 @@ class ReplayMiss(ModelError):  # noqa: N818 - the words of the trade, not *Error
     """A replay of a request that was never answered. A replay makes no call."""
 
 
+class LadderError(QeError):
+    """A rung cannot be changed: a criterion is not met, or something is in doubt."""
+
+
 class FleetError(QeError):
     """A scan is unknown or not finished, or a message is out of its sender's order."""
 

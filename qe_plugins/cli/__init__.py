@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "sweep": "qe_plugins.cli.research.sweep:sweep",
     "factors": "qe_plugins.cli.research.factors:factors",
     "lookahead": "qe_plugins.cli.research.lookahead:lookahead",
+    "ladder": "qe_plugins.cli.ladder:ladder",
     "check": "qe_plugins.cli.config:check",
     "show": "qe_plugins.cli.config:show",
     "schema": "qe_plugins.cli.config:schema",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from qe_plugins.config.broker import BrokerSettings
+from qe_plugins.config.ladder import LadderSettings
 from qe_plugins.config.nautilus import Nautilus
 from qe_plugins.halt.settings import HaltSettings
 from qe_plugins.plugins.types import SMALLEST, Posture, Rung
@@ -189,6 +190,7 @@ class Config(Section, frozen=True, kw_only=True):
     the engine's `LoggerConfig`; `stdout_level` and `fileout_level` also apply to the terminal and
     to `run.log`. Without a `rung`, sizes are limited by the smallest one and no order is denied.
     `broker` is the account of a live session, which a backtest does not use.
+    With a `ladder`, a session takes its rung from the ladder's state.
     """
 
     name: Annotated[str, msgspec.Meta(max_length=100)]
@@ -200,6 +202,7 @@ class Config(Section, frozen=True, kw_only=True):
     plugins: dict[str, dict[str, Any] | None] = {}
     max_failures: Annotated[int, msgspec.Meta(ge=0)] = 100
     rung: Rung = SMALLEST
+    ladder: LadderSettings | None = None
     posture: Posture | None = None
     risk: RiskSettings = RiskSettings()
     contracts: dict[str, ContractSettings] = {}

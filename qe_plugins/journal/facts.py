@@ -35,6 +35,8 @@ class FactKind(StrEnum):
     PARITY = "parity"
     ALARM = "alarm"
     FLATTEN = "flatten"
+    RUNG = "rung"
+    LADDER = "ladder"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

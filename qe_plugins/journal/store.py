@@ -206,6 +206,19 @@ class Journal:
             )
         return [RunFact(run_id=row.run_id, seq=row.seq, fact=_fact_of(row)) for row in found]
 
+    def first_facts(self) -> dict[str, Fact]:
+        """Return the first fact of every run by the run's id: closed runs, then open ones."""
+        found: dict[str, Fact] = {}
+        with one_line_errors(self._where), reading(self._engine) as connection:
+            for table, order in (
+                (schema.runs, schema.runs.c.seq),
+                (schema.open_runs, schema.open_runs.c.started),
+            ):
+                first = (schema.facts.c.run_id == table.c.run_id) & (schema.facts.c.seq == 1)
+                query = select(schema.facts).join(table, first).order_by(order)
+                found |= {row.run_id: _fact_of(row) for row in connection.execute(query)}
+        return found
+
     def resolve(self, text: str) -> str:
         """Return the id of a run from `last`, the id, or a unique prefix of it.
 
