@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": "qe_plugins.cli.fleet.temporal:worker",
     "replay": "qe_plugins.cli.fleet.scan:replay",
     "scans": "qe_plugins.cli.fleet.show:scans",
+    "progress": "qe_plugins.cli.fleet.progress:progress",
     "show": "qe_plugins.cli.fleet.show:show",
     "costs": "qe_plugins.cli.fleet.show:costs",
     "settle": "qe_plugins.cli.fleet.show:settle",

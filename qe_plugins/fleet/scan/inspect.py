@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from qe_plugins.errors import FleetError
+from qe_plugins.fleet.prompts.answers import NodeAnswer
 from qe_plugins.fleet.scan.lifecycle import Scan
 from qe_plugins.fleet.scan.outcome import NodeOutcome
+from qe_plugins.fleet.scan.progress import state_of
+from qe_plugins.fleet.scan.store import DecisionLog
 from qe_plugins.fleet.tree import Level, Node, tree_of
-from qe_plugins.llm.ledger import Ledger
+from qe_plugins.llm.ledger import Ledger, NodeCalls
 from qe_plugins.llm.requests import request_key
 from qe_plugins.plugins.types import Role
 
 
 def node_view(scan: Scan, text: str) -> dict[str, Any]:
-    """Return all that is stored about a node. Raises FleetError where the tree has no such node."""
+    """Return all that is stored about a node, also while its scan runs.
+
+    Raises FleetError where the tree has no such node.
+    """
     node = tree_of(scan.fleet).find(text)
     if node is None:
         raise FleetError(
@@ -22,29 +31,57 @@ def node_view(scan: Scan, text: str) -> dict[str, Any]:
             where=f"scan {scan.scan_id}",
             hint="Write desk, 2, 2.4, 2.4.1 or 2.4.1.37: a number a rank.",
         )
-    known = scan.folder.outcomes()
-    if not known:
-        raise FleetError(
-            "has not finished.",
-            where=f"scan {scan.scan_id}",
-            hint=f"Run `qe fleet resume {scan.scan_id}` first."
-            if scan.folder.abandoned()
-            else "It is running: wait for its end.",
-        )
-    outcome = known[node.id]
+    known = scan.folder.outcomes() or _so_far(scan)
+    outcome = known.get(node.id, NodeOutcome(node=node.id))
     return {
         "scan_id": scan.scan_id,
         "node": node.id,
         "rank": node.level,
         "role": scan.requests.role(node),
+        "state": state_of(scan.folder),
         **_answer_fields(outcome),
         "task": _task(scan, node),
         "children": [
-            _child_row(known[child.id], scan.requests.role(child))
+            _child_row(known.get(child.id, NodeOutcome(node=child.id)), scan.requests.role(child))
             for child in tree_of(scan.fleet).children(node)
         ],
         **_request_fields(scan, node, outcome),
     }
+
+
+def _so_far(scan: Scan) -> dict[str, NodeOutcome]:
+    """Return what a scan that runs or was interrupted has so far; no aggregate is among it."""
+    with Ledger() as ledger:
+        calls = ledger.nodes(scan.scan_id)
+    return _outcomes(calls, scan.folder.decisions(write=False))
+
+
+def _outcomes(calls: Mapping[str, NodeCalls], decisions: DecisionLog) -> dict[str, NodeOutcome]:
+    given_up = {node: why for some in decisions.missing.values() for node, why in some.items()}
+    found = {}
+    for node in [*calls, *(given_up.keys() - calls.keys())]:
+        call = calls.get(node)
+        failure = decisions.failures.get(node)
+        missing = given_up.get(node)
+        if call is not None and call.answer is None and call.failure is not None:
+            failure = failure or call.failure
+            missing = missing or (call.failure if node.count(".") == 3 else None)
+        answer = None if call is None or call.answer is None else _answer(call.answer)
+        found[node] = NodeOutcome(
+            node=node,
+            answer=None if missing else answer,
+            missing=missing,
+            failure=failure,
+            key=None if call is None else call.key,
+        )
+    return found
+
+
+def _answer(text: str) -> NodeAnswer | None:
+    try:
+        return msgspec.json.decode(text, type=NodeAnswer)
+    except msgspec.DecodeError:  # recorded as it came, and not an answer of the type
+        return None
 
 
 def _answer_fields(outcome: NodeOutcome) -> dict[str, Any]:

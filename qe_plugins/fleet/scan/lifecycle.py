@@ -112,12 +112,18 @@ def reopen(text: str) -> Scan:
     """Return an existing scan with its stored inputs. Raises FleetError for an unknown one."""
     scan_id, folder = store.find(text)
     description = folder.description()
-    fleet: Fleet = Decoder(CURRENCY).decode(
-        Fleet, parse(dump(description.fleet), lambda line: f"{scan_id}, {store.DESCRIPTION}")
-    )
+    fleet = fleet_of(scan_id, description)
     market = MarketSnapshot.load(folder.path)
     requests = RequestBuilder(fleet, market, description.news)
     return Scan(scan_id, folder, fleet, requests, description.engine)
+
+
+def fleet_of(scan_id: str, description: ScanDescription) -> Fleet:
+    """Return the fleet of a scan as its folder describes it."""
+    fleet: Fleet = Decoder(CURRENCY).decode(
+        Fleet, parse(dump(description.fleet), lambda line: f"{scan_id}, {store.DESCRIPTION}")
+    )
+    return fleet
 
 
 def run(

@@ -15,7 +15,7 @@ from qe_plugins.llm.ledger import in_doubt
 from qe_plugins.llm.ledger import queries as read
 from qe_plugins.llm.ledger.batch import Batch, Lookup
 from qe_plugins.llm.ledger.in_doubt import InDoubt
-from qe_plugins.llm.ledger.records import Attempt, CostRow, ScanUsage
+from qe_plugins.llm.ledger.records import Attempt, CostRow, NodeCalls, ScanUsage
 from qe_plugins.llm.ledger.server import open_ledger
 from qe_plugins.llm.ledger.statements import ChargeRecord, FinalAnswer, Intent
 from qe_plugins.llm.requests import Answer, Request, Usage
@@ -123,6 +123,19 @@ class Ledger:
         """Return all answers and failures that a scan used, by key."""
         with self._file.reading() as cursor:
             return read.used(cursor, scan)
+
+    def nodes(self, scan: str, node: str | None = None) -> dict[str, NodeCalls]:
+        """Return what each node of a scan sent so far, or only `node`, by its id.
+
+        Also while the scan runs. Nodes whose answer was found in the ledger sent nothing.
+        """
+        with self._file.reading() as cursor:
+            return read.nodes(cursor, scan, node)
+
+    def states(self, scan: str) -> list[read.NodeCall]:
+        """Return every call that a scan sent so far, in no order; see `queries.NodeCall`."""
+        with self._file.reading() as cursor:
+            return read.states(cursor, scan)
 
     def request(self, key: str) -> Request | None:
         """Return the exact request of a key, without rank, role and node; None if unknown."""

@@ -73,6 +73,33 @@ class ScanUsage(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: Decimal
 
 
+class NodeCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node of a scan sent: its last call, and what all of them cost so far.
+
+    `key` is that of its request, `status` that of the last call (`in_flight` while it runs). Times
+    are wall time in UTC nanoseconds, `finished_ns` is None while it runs. `answer` is the text of
+    the answer that the scan goes by, `failure` and `detail` why it has none.
+    """
+
+    node: str
+    rank: str
+    role: str
+    task_id: str
+    key: str
+    status: str
+    usd: Decimal
+    started_ns: int
+    finished_ns: int | None
+    answer: str | None
+    failure: str | None
+    detail: str
+
+    @property
+    def in_flight(self) -> bool:
+        """Return whether its last call has not ended."""
+        return self.finished_ns is None
+
+
 def pico(usd: Decimal) -> int:
     """Return an amount in picodollars, rounded up."""
     return int((usd * PICO).to_integral_value(ROUND_CEILING))
