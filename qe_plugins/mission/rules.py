@@ -127,6 +127,15 @@ def follow(rows: Rows, holding: Sequence[DeskItem], at_ns: int) -> list[MissionR
     return board.changes()
 
 
+def after(rows: Rows, changes: Rows) -> list[MissionRow]:
+    """Return the last row of each item once `changes` are written."""
+    held = {row.item: row for row in (*rows, *changes)}
+    return sorted(
+        (row for row in held.values() if row.state is not MissionState.GONE),
+        key=lambda row: row.seq,
+    )
+
+
 class _Board:
     """The present rows, and those that follow; numbers after the last order the new ones."""
 
