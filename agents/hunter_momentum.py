@@ -5,6 +5,10 @@ A rule and not a model; no claim of edge.
 The move over the last bars is measured in units of the move expected of a random walk with the same
 noise: the mean true range times the square root of the number of bars. There is one signal when a
 move begins, and the next one only after the move has faded or reversed.
+
+Without a trigger it is called at every bar. A trigger, such as `abs(1m.drift.30) > 1` in YAML, is
+part of the rule: a move also has to be large for the deviation of its returns. The bars at which it was
+not called are then read from history.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ from qe_plugins import Plugin, PluginConfig, Role, Side, Signal, hookimpl
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import Bar
+    from nautilus_trader.model import Bar, BarType
+
+    from qe_plugins import History
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=2)]
@@ -52,17 +58,30 @@ class Move:
         self._ranges: deque[float] = deque(maxlen=config.noise_bars)
         self._volumes: deque[float] = deque(maxlen=config.bars)
         self._threshold, self._expected = config.threshold, math.sqrt(config.bars)
-        self._side = 0
+        self._needed = max(config.bars, config.noise_bars) + 2
+        self._side = self._newest = 0
         self.size = self.noise = 0.0
         self.begins = False
 
     def add_bar(self, bar: Bar) -> None:
         """Add the bar that has just closed."""
-        close = bar.close.as_double()
+        numbers = (bar.high, bar.low, bar.close, bar.volume)
+        self._add(*(one.as_double() for one in numbers))
+
+    def catch_up(self, kind: BarType, history: History) -> None:
+        """Add the bars of a type that have closed since the last call, as many as matter."""
+        bars = history.last(str(kind), self._needed)
+        new = slice(int(bars.ts_event.searchsorted(self._newest, "right")), None)
+        columns = (bars.high[new], bars.low[new], bars.close[new], bars.volume[new])
+        for numbers in zip(*(one.tolist() for one in columns), strict=True):
+            self._add(*numbers)
+        self._newest = int(bars.ts_event[-1]) if len(bars) else 0
+
+    def _add(self, high: float, low: float, close: float, volume: float) -> None:
         before = self._closes[-1] if self._closes else close
         self._closes.append(close)
-        self._ranges.append(max(bar.high.as_double(), before) - min(bar.low.as_double(), before))
-        self._volumes.append(bar.volume.as_double())
+        self._ranges.append(max(high, before) - min(low, before))
+        self._volumes.append(volume)
         if len(self._closes) == self._closes.maxlen and len(self._ranges) == self._ranges.maxlen:
             self.noise = sum(self._ranges) / len(self._ranges)
             expected = self.noise * self._expected
@@ -89,19 +108,32 @@ class HunterMomentum(Plugin):
         self.moves: dict[object, Move] = {}
 
     @hookimpl
-    def contribute_signals(self, bar: Bar, cache: Cache) -> Signal | None:
+    def contribute_signals(self, bar: Bar, cache: Cache, history: History) -> Signal | None:
         """Return a signal at the bar where a move begins."""
         kind = bar.bar_type
-        move = self.moves.get(kind)
-        if move is None:
-            move = self.moves[kind] = Move(self.config)
-        move.add_bar(bar)
-        if not move.begins or any(one.volume > move.volume for one in self.moves.values()):
+        move = self._move(kind)
+        if self.config.trigger is None:
+            move.add_bar(bar)
+        else:
+            move.catch_up(kind, history)
+        if not move.begins:
+            return None
+        if self.config.trigger is not None:
+            for other in cache.bar_types(kind.aggregation_source):
+                if other.spec == kind.spec:
+                    self._move(other).catch_up(other, history)
+        if any(one.volume > move.volume for one in self.moves.values()):
             return None
         contract = kind.instrument_id
         instrument = cache.instrument(contract)
         assert instrument is not None
         return self.signal(str(contract), instrument.price_increment.as_decimal(), bar, move)
+
+    def _move(self, kind: BarType) -> Move:
+        move = self.moves.get(kind)
+        if move is None:
+            move = self.moves[kind] = Move(self.config)
+        return move
 
     def signal(self, contract: str, tick: Decimal, bar: Bar, move: Move) -> Signal:
         """Return the signal for a move, with stop and target on the tick grid."""

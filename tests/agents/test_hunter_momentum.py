@@ -8,6 +8,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ def hear(qe_plugins: Make, qe_bar: Make, qe_contract: Any) -> Hear:
         start, heard = datetime.fromisoformat("2024-01-03 15:00"), []
         for minute, close in enumerate(closes):
             bar = qe_bar(close, open=close - 0.25, at=str(start + timedelta(minutes=minute)))
-            [answer] = desk.call("contribute_signals", bar=bar, cache=cache)
+            [answer] = desk.call("contribute_signals", bar=bar, cache=cache, history=None)
             assert answer.error is None
             heard.append(answer.value)
         return [signal for signal in heard if signal]
@@ -129,6 +130,32 @@ def test_of_two_contracts_the_one_that_trades_more_is_followed(
         prices = (near.open, near.high, near.low, near.close)
         far = Bar(kind, *prices, Quantity.from_int(100), near.ts_event, near.ts_init)
         for bar in (near, far):
-            [answer] = desk.call("contribute_signals", bar=bar, cache=cache)
+            [answer] = desk.call("contribute_signals", bar=bar, cache=cache, history=None)
             heard += [answer.value] if answer.value else []
     assert [signal.instrument_id for signal in heard] == ["MESM24.XCME"]
+
+
+def test_called_where_a_trigger_holds_it_sees_the_moves_that_it_sees_at_every_bar(
+    qe_plugins: Make, qe_bar: Make, qe_contract: Any, qe_history: Make
+) -> None:
+    random = np.random.default_rng(5)
+    closes = 4750 + 0.25 * np.cumsum(random.integers(-4, 5, 400))
+    start = datetime.fromisoformat("2024-01-03 01:00")
+    bars = [qe_bar(c, open=c, at=str(start + timedelta(minutes=n))) for n, c in enumerate(closes)]
+    kind = bars[0].bar_type
+    cache = SimpleNamespace(instrument=lambda _: qe_contract, bar_types=lambda _: [kind])
+    called = {None: range(400), "1m.drift.5 > 1": np.flatnonzero(random.random(400) < 0.3)}
+    found = {}
+    for trigger, numbers in called.items():
+        settings = {"bars": 4, "noise_bars": 6, "threshold": 1.0, "trigger": trigger}
+        desk = qe_plugins(HunterMomentum(HunterMomentumConfig(**settings)))
+        found[trigger] = {}
+        for n in map(int, numbers):
+            history = qe_history(*bars[: n + 1])
+            [answer] = desk.call("contribute_signals", bar=bars[n], cache=cache, history=history)
+            assert answer.error is None
+            found[trigger][n] = answer.value
+
+    seldom = found["1m.drift.5 > 1"]
+    assert sum(one is not None for one in seldom.values()) > 5
+    assert seldom == {n: found[None][n] for n in seldom}
