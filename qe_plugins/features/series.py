@@ -96,11 +96,11 @@ class Series:
         They are written into `out` where it is given.
         """
         out = np.empty((last - first, len(program)), np.float64) if out is None else out
-        cuts = np.linspace(first, last, threads + 1).astype(int).tolist()
-        parts = list(pairwise(cuts))
-        if len(parts) == 1 or last - first < 64 * threads:
+        if threads == 1 or last - first < 64 * threads:
             self._compute(program, first, last, out)
             return out
+        cuts = np.linspace(first, last, threads + 1).astype(int).tolist()
+        parts = list(pairwise(cuts))
         with ThreadPoolExecutor(threads) as pool:
             for done in [
                 pool.submit(self._compute, program, a, b, out[a - first : b - first])
@@ -124,9 +124,10 @@ class Series:
         return first, last
 
     def _place(self, ts: np.ndarray) -> tuple[int, int]:
-        before = np.concatenate([self._stamps[max(self._end - 1, 0) : self._end], ts])
-        if (wrong := np.flatnonzero(np.diff(before) <= 0)).size:
-            raise self._out_of_order(int(before[wrong[0] + 1]))
+        if len(ts) and self._end and ts[0] <= self._stamps[self._end - 1]:
+            raise self._out_of_order(int(ts[0]))
+        if len(ts) > 1 and (wrong := np.flatnonzero(ts[1:] <= ts[:-1])).size:
+            raise self._out_of_order(int(ts[wrong[0] + 1]))
         if self._end + len(ts) > len(self._stamps):
             self._drop(len(ts))
         first = self._end

@@ -22,8 +22,8 @@ import polars as pl
 from qe_plugins.bars import Bars
 from qe_plugins.features.catalogue import MOST_LOOKBACK, catalogue
 from qe_plugins.features.chain import DailyChain
-from qe_plugins.features.check import CheckTape, computed
-from qe_plugins.features.feed import ListedContract
+from qe_plugins.features.check import CheckTape
+from qe_plugins.features.feed import FeatureFeed, ListedContract
 from qe_plugins.features.frames import DAY, FrameBuilder, joined
 from qe_plugins.features.kernel.compiled import kernel_hash
 from qe_plugins.features.names import Wanted
@@ -36,6 +36,9 @@ FORMULAS = ("across.py", "chain.py", "columns.py", "feed.py", "frames.py", "seri
 
 WARM = 200 * 86_400_000_000_000
 """Nanoseconds of bars before a month that features across timeframes are given."""
+
+CONSECUTIVE = 12
+"""Months at most that one process computes after each other, going on with the same sums."""
 
 type Report = Callable[[str], None]
 
@@ -103,11 +106,12 @@ def compute_store(
     listed = [(one.id, one.root, one.expires) for one in contracts]
     if workers > 1 and len(units) > 1:
         arguments = (dict(bars), listed, out)
+        each = min(CONSECUTIVE, -(-len(units) // workers))
         pool = ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=_start, initargs=arguments
         )
         with pool:
-            for unit, rows in pool.map(_written, units):
+            for unit, rows in pool.map(_written, units, chunksize=each):
                 manifest = _noted(out, manifest, unit, rows)
     else:
         _start(dict(bars), listed, out)
@@ -180,11 +184,15 @@ _shared: dict[str, object] = {}
 def _start(bars: dict[str, Bars], listed: list[tuple[str, str, int]], out: Path) -> None:
     _shared.update(bars=bars, contracts=[ListedContract(*one) for one in listed], out=out)
     _frames.clear()
+    _feeds.clear()
     _chains.clear()
 
 
 _frames: dict[tuple[str, str], Bars] = {}
 """The bars of a contract and timeframe, built once for all months."""
+
+_feeds: dict[tuple[str, tuple[str, ...]], tuple[FeatureFeed, int]] = {}
+"""What computes the features across timeframes of a root, and up to when it has bars (UTC ns)."""
 
 _chains: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 """The sessions of a root as `DailyChain` returns them, chained once for all months."""
@@ -203,13 +211,7 @@ def _written(unit: _Unit) -> tuple[_Unit, int]:
         parts = list(_sessions(unit, bars, of_root))
     else:
         parts = [part for one in of_root for part in _of_contract(unit, bars[one.id], one)]
-    frames = [
-        pl.DataFrame({"ts": ts}).with_columns(
-            pl.lit(contract).alias("contract"),
-            *(pl.Series(n, values[:, k]) for k, n in enumerate(unit.names)),
-        )
-        for contract, ts, values in parts
-    ]
+    frames = [frame_of(unit.names, *part) for part in parts]
     file = out / _path(unit)
     file.parent.mkdir(parents=True, exist_ok=True)
     frame = pl.concat(frames) if frames else pl.DataFrame({"ts": [], "contract": []})
@@ -220,6 +222,22 @@ def _written(unit: _Unit) -> tuple[_Unit, int]:
 
 
 type _Part = tuple[str, np.ndarray, np.ndarray]
+"""A contract, the closes of its bars, and features in double precision, one row a bar."""
+
+ROWS = 256
+"""Rows that are turned into columns at once: as many as the processor's cache holds."""
+
+
+def frame_of(
+    names: Sequence[str], contract: str, stamps: np.ndarray, values: np.ndarray
+) -> pl.DataFrame:
+    """Return rows of features as the table that is stored, in single precision."""
+    columns = np.empty((len(names), len(stamps)), np.float32)
+    for begin in range(0, len(stamps), ROWS):
+        columns[:, begin : begin + ROWS] = values[begin : begin + ROWS].T
+    features = dict(zip(names, columns, strict=True))
+    return pl.DataFrame({"ts": stamps, "contract": pl.repeat(contract, len(stamps), eager=True)}
+                        | features)  # fmt: skip
 
 
 def _of_contract(unit: _Unit, bars: Bars, contract: ListedContract) -> Iterator[_Part]:
@@ -234,7 +252,7 @@ def _of_contract(unit: _Unit, bars: Bars, contract: ListedContract) -> Iterator[
         series = Series(contract.id, b - begin + 1)
         series.append(found[begin:b])
         values = series.values(Program(unit.names), a - begin, b - begin)
-        yield contract.id, found.ts_event[a:b], values.astype(np.float32)
+        yield contract.id, found.ts_event[a:b], values
 
 
 def _sessions(
@@ -254,7 +272,7 @@ def _sessions(
         series = Series(f"{unit.root} sessions", len(stamps) + 1)
         series.append_units(stamps, fixed, volume)
         values = series.values(Program(unit.names), a, b)
-        yield unit.root, stamps[a:b], values.astype(np.float32)
+        yield unit.root, stamps[a:b], values
 
 
 def _across(
@@ -262,12 +280,24 @@ def _across(
 ) -> Iterator[_Part]:
     first, last = _span(unit.month)
     tape = CheckTape({one.id: bars[one.id] for one in contracts}, contracts)
-    wanted = Wanted([f"across.{name}" for name in unit.names])
-    for contract, (stamps, columns) in computed(wanted, tape.cut(first - WARM, last)).items():
-        a = int(np.searchsorted(stamps, first))
-        if a < len(stamps):
-            values = np.column_stack([columns[name][a:] for name in wanted.names])
-            yield contract, stamps[a:], values.astype(np.float32)
+    names = [f"across.{name}" for name in unit.names]
+    key = unit.root, unit.names
+    feed, reached = _feeds.pop(key, (None, 0))
+    if feed is None or reached != first:
+        feed = FeatureFeed(Wanted(names), contracts, tape.base)
+        _fed(feed, tape.cut(first - WARM, first))
+    month = tape.cut(first, last)
+    _fed(feed, month)
+    _feeds[key] = feed, last
+    for contract, found in month.bars.items():
+        values = np.column_stack([feed.column(contract, name) for name in names])
+        yield contract, found.ts_event, values
+
+
+def _fed(feed: FeatureFeed, tape: CheckTape) -> None:
+    feed.compute(tape.bars)
+    for contract, found in tape.bars.items():
+        feed.views[contract].skip(len(found))
 
 
 def _span(month: str) -> tuple[int, int]:

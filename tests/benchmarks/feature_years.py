@@ -14,12 +14,12 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import polars as pl
 
 from qe_plugins.bars import Bars
 from qe_plugins.features.catalogue import FAMILIES, WINDOWS
 from qe_plugins.features.frames import FrameBuilder
 from qe_plugins.features.series import compute, computed
+from qe_plugins.features.store import frame_of
 from tests.features.tapes import walk
 
 MINUTES = 3_500_000
@@ -35,8 +35,7 @@ def frames(bars: Bars) -> list[Bars]:
 
 def write(values: np.ndarray, folder: Path, number: int) -> None:
     """Write a chunk as the store does."""
-    single = values.astype(np.float32)
-    frame = pl.DataFrame({name: single[:, k] for k, name in enumerate(ALL)})
+    frame = frame_of(ALL, "ES", np.arange(len(values)), values)
     frame.write_parquet(folder / f"{number}.parquet", compression="uncompressed", statistics=False)
     (folder / f"{number}.parquet").unlink()
 

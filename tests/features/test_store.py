@@ -58,6 +58,25 @@ def test_sessions_are_those_of_a_run_where_a_contract_ends_within_one(tmp_path: 
     assert np.array_equal(stored, seen.astype(np.float32), equal_nan=True)
 
 
+def test_months_across_timeframes_go_on_from_each_other(tmp_path: Path):
+    far = ListedContract("ESH4.XCME", "ES", 1_395_408_600_000_000_000)
+    bars = {"ESZ3.XCME": BARS["ESZ3.XCME"], "ESH4.XCME": walk(30_000, seed=2)}
+    names = ["across.carry", "across.overnight_gap", "across.entropy_gradient"]
+    compute_store(tmp_path, names, bars, [CONTRACT, far])
+    files = sorted((tmp_path / "ES" / "across").glob("*.parquet"))
+    frame = pl.concat([pl.read_parquet(file) for file in files])
+    feed = FeatureFeed(Wanted(names), [CONTRACT, far], "1m")
+    feed.compute(bars)
+
+    for contract in bars:
+        rows = frame.filter(contract=contract)
+        for name in names:
+            whole = feed.column(contract, name).astype(np.float32)
+            stored = rows[name.removeprefix("across.")].to_numpy()
+            assert np.array_equal(stored, whole, equal_nan=True)
+    assert (~np.isnan(frame["entropy_gradient"].to_numpy())).sum() > 20_000
+
+
 def test_files_are_used_again(tmp_path: Path):
     first, second = computed(tmp_path), computed(tmp_path)
 
