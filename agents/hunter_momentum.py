@@ -7,8 +7,8 @@ noise: the mean true range times the square root of the number of bars. There is
 move begins, and the next one only after the move has faded or reversed.
 
 Without a trigger it is called at every bar. A trigger, such as `abs(1m.drift.30) > 1` in YAML, is
-part of the rule: a move also has to be large for the deviation of its returns. The bars at which it was
-not called are then read from history.
+part of the rule: a move also has to be large for the deviation of its returns. The bars at which it
+was not called are then read from history.
 """
 
 from __future__ import annotations
