@@ -25,7 +25,7 @@ class Wanted:
         self.windows: dict[str, list[str]] = {}
         self.across: list[str] = []
         self.own: dict[str, tuple[str, Family]] = {}
-        families = families or {}
+        self.families = families = families or {}
         others = [f"1m.{name}" for name in families]
         for name in self.names:
             frame, _, rest = name.partition(".")

@@ -34,7 +34,8 @@ class Calm(Plugin):
 ```
 
 `contribute_signals` is then called only at bars where the trigger holds; both may be set in YAML, as `features:` and
-`trigger:` of the plugin. `size_order` and `veto_order` take `features` too, and strategies call `self.desk.features(ID)`.
+`trigger:` of the plugin. A vote is recorded with the features that its plugin declares; `qe features parity RUN` computes them
+again from a session's bars, in a batch and from the lookback alone, and says where a bit differs. `size_order` and `veto_order` take `features` too, and strategies call `self.desk.features(ID)`.
 A family of your own is registered with `register_features` (`qe hooks register_features`, `qe new feature NAME`), and
 `qe features check NAME` says whether it looks ahead.
 """  # noqa: E501

@@ -22,7 +22,7 @@ import polars as pl
 from qe_plugins.bars import Bars
 from qe_plugins.features.catalogue import MOST_LOOKBACK, catalogue
 from qe_plugins.features.chain import DailyChain
-from qe_plugins.features.check import CheckTape
+from qe_plugins.features.checks.tape import CheckTape
 from qe_plugins.features.feed import FeatureFeed, ListedContract
 from qe_plugins.features.frames import DAY, FrameBuilder, joined
 from qe_plugins.features.kernel.compiled import kernel_hash

@@ -11,7 +11,7 @@ import pytest
 
 from qe_plugins.errors import FeatureError
 from qe_plugins.features.adapters import pandas_ta_families, polars_family, talib_families
-from qe_plugins.features.check import check_family
+from qe_plugins.features.checks.invariances import check_family
 from tests.features.tapes import walk
 
 BARS = walk(1_500, seed=3)

@@ -1,8 +1,8 @@
 """`qe features`: list, explain, check and compute features.
 
-`listing.py` has `list` and `show`, `checking.py` has `check`, `computing.py` has `compute`. Options
-and JSON output stay, since scripts rely on them. The commands only call `features/` and print; they
-import it when they run.
+`listing.py` has `list` and `show`, `checking.py` has `check`, `computing.py` has `compute`,
+`parity.py` has `parity`. Options and JSON output stay, since scripts rely on them. The commands
+only call `features/`, `research/parity/` and `report/`, and print; they import them when they run.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ COMMANDS: dict[str, str] = {
     "show": "qe_plugins.cli.features.listing:show",
     "check": "qe_plugins.cli.features.checking:check",
     "compute": "qe_plugins.cli.features.computing:compute",
+    "parity": "qe_plugins.cli.features.parity:parity",
 }
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS)
 def features() -> None:
-    """List, explain, check and compute features of bars."""
+    """List, explain, check, compute and compare features of bars."""

@@ -31,7 +31,7 @@ def check(
     A name is a feature, a pattern such as `1m.*`, or a registered family. Each feature that breaks
     an invariance is one line with the bar; the exit code is then 1.
     """
-    from qe_plugins.features.check import check as run_check
+    from qe_plugins.features.checks.invariances import check as run_check
     from qe_plugins.features.families import registered_families
     from qe_plugins.features.series import moment
 

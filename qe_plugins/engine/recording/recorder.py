@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nautilus_trader.model import Bar, CustomData, OrderFilled
 
 from qe_plugins.engine.contracts.instruments import SETTLES
-from qe_plugins.engine.recording.fact_forms import snapshot_id
+from qe_plugins.engine.recording.fact_forms import signal_fact, snapshot_id
 from qe_plugins.engine.recording.plugin_failures import PluginFailureLog
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import OrderRequest, Proposal, Review, Rolled, Signal, Size, Trade
@@ -21,7 +21,8 @@ class Recorder:
     """Facts in the order they happened. Ids are the same in every run of the same data.
 
     `votes` are the proposals at each bar, `consolidated` the votes behind each signal by its id,
-    `signals` votes and signals by id. `sent_on` is the event that a strategy was handling when it
+    `signals` votes and signals by id, `features` those that the plugin of a vote declares, by the
+    vote's id. `sent_on` is the event that a strategy was handling when it
     sent an order, by client order id; `closing_fill` the id of the fill that closed each trade.
     `label` tells ids of facts that are recorded after the run from those of the run itself.
     """
@@ -39,6 +40,7 @@ class Recorder:
         self.closing_fill: dict[str, str] = {}
         self.signals: dict[str, Signal] = {}
         self.votes: list[tuple[Bar, Sequence[Signal]]] = []
+        self.features: dict[str, dict[str, float | None]] = {}
         self.consolidated: dict[str, Sequence[Signal]] = {}
         self.sent_on: dict[Any, object] = {}
         self._counts: dict[FactKind, int] = {}
@@ -80,6 +82,13 @@ class Recorder:
         self.votes.append((bar, votes))
         for vote in votes:
             self.signals[vote.id] = vote
+
+    def vote_facts(self, bar: Bar, votes: Iterable[Signal]) -> Iterator[Fact]:
+        """Yield the facts of votes at a bar, each with the features that its plugin declares."""
+        for vote in votes:
+            read = self.features.get(vote.id)
+            more = {"features": read} if read else {}
+            yield signal_fact(vote, FactKind.VOTE, snapshot_id(bar), more)
 
     def signal(self, signal: Signal, votes: Sequence[Signal]) -> None:
         """Record the signal that the arbiter returned for some votes."""

@@ -94,9 +94,10 @@ class SessionRecorder(Recorder):
 
     def voted(self, bar: Bar, votes: Sequence[Signal]) -> None:
         self.bar(bar)
-        for vote in votes:
+        for vote, fact in zip(votes, self.vote_facts(bar, votes), strict=True):
             self.signals[vote.id] = vote
-            self._keep(signal_fact(vote, FactKind.VOTE, snapshot_id(bar), {}))
+            self._keep(fact)
+        self.features.clear()
 
     def signal(self, signal: Signal, votes: Sequence[Signal]) -> None:
         super().signal(signal, votes)

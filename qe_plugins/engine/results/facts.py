@@ -13,7 +13,6 @@ from qe_plugins.engine.recording.fact_forms import (
     order_fact,
     signal_fact,
     snapshot,
-    snapshot_id,
     trade_fact,
 )
 from qe_plugins.engine.recording.recorder import Recorder, cause_of
@@ -55,8 +54,7 @@ def signal_facts(recorder: Recorder) -> Iterator[Fact]:
     """Yield the votes, each caused by its bar, and the signals, each caused by its first vote."""
     for bar, votes in recorder.votes:
         yield snapshot(bar)
-        for vote in votes:
-            yield signal_fact(vote, FactKind.VOTE, snapshot_id(bar), {})
+        yield from recorder.vote_facts(bar, votes)
     for name, votes in recorder.consolidated.items():
         extra = {"votes": [vote.id for vote in votes]}
         yield signal_fact(recorder.signals[name], FactKind.SIGNAL, votes[0].id, extra)

@@ -87,6 +87,7 @@ def assemble(
         venues={InstrumentId.from_str(name).venue for name in prepared.available_data.instruments},
         features=prepared.features.feed(prepared.tape) if prepared.features else None,
         triggered=frozenset(prepared.features.triggers) if prepared.features else frozenset(),
+        declared=prepared.features.declared if prepared.features else None,
         account_id=account_id,
     )
     context.fronts = prepared.fronts

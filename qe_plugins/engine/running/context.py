@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import BarType
@@ -105,6 +105,7 @@ class RunContext:
         venues: Iterable[Any] = (),
         features: FeatureFeed | None = None,
         triggered: frozenset[str] = frozenset(),
+        declared: Mapping[str, tuple[str, ...]] | None = None,
         account_id: Any = None,
     ) -> None:
         self.cache: Any = engine.cache
@@ -170,7 +171,7 @@ class RunContext:
         )
         self.account = Account(self.equity)
         self.history = History(self.cache)
-        self.features, self.triggered = RunFeatures(features), triggered
+        self.features, self.triggered = RunFeatures(features, declared), triggered
         self.instruments = Instruments(self.cache)
         self.gate = OrderGate(
             plugins,

@@ -22,11 +22,15 @@ TIMEFRAMES = {("1", "MINUTE"): "1m", ("5", "MINUTE"): "5m", ("15", "MINUTE"): "1
 
 @dataclass(frozen=True)
 class FeaturePlan:
-    """What a run computes: features, triggers by plugin, and the timeframe of its bars."""
+    """What a run computes: features, triggers by plugin, and the timeframe of its bars.
+
+    `declared` are the names that each plugin declares, those of its trigger included.
+    """
 
     wanted: Wanted
     triggers: Mapping[str, FeatureTrigger]
     base: str
+    declared: Mapping[str, tuple[str, ...]]
 
     def feed(self, tape: Tape) -> FeatureFeed:
         """Return a feed for the contracts of a tape. Imports Numba, which takes a second."""
@@ -68,7 +72,11 @@ def feature_plan(
         except FeatureError as error:
             raise FeatureError(error.message, where=where, hint=error.hint) from error
     every = [name for _, names in by_owner for name in names]
-    return FeaturePlan(Wanted(every, families), triggers, _base(bars))
+    declared = {
+        name: tuple(dict.fromkeys([*names, *(triggers[name].names if name in triggers else ())]))
+        for name, names, _ in named
+    }
+    return FeaturePlan(Wanted(every, families), triggers, _base(bars), declared)
 
 
 def _minutes(bars: str) -> int:

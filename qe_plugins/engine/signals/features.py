@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,17 @@ NO_FEATURES = NoFeatures()
 
 
 class RunFeatures:
-    """The features of a run: computed for a chunk in advance, or at each bar of a session."""
+    """The features of a run: computed for a chunk in advance, or at each bar of a session.
 
-    def __init__(self, feed: FeatureFeed | None = None) -> None:
-        self._feed = feed
+    `declared` are the names that each plugin declares.
+    """
+
+    def __init__(
+        self,
+        feed: FeatureFeed | None = None,
+        declared: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        self._feed, self._declared = feed, declared or {}
         self._views: dict[Any, FeatureView | None] = {}
         self.active = feed is not None
 
@@ -49,6 +57,13 @@ class RunFeatures:
         """Return the features of a contract (id) at its last bar."""
         found = self._feed.views.get(contract) if self._feed is not None else None
         return NO_FEATURES if found is None else found
+
+    def declared_by(self, plugin: str, contract: str) -> dict[str, float | None]:
+        """Return what a plugin declares at the last bar of a contract (id), null as None."""
+        view, names = self.of(contract), self._declared.get(plugin, ())
+        if view is NO_FEATURES:
+            return {}
+        return {name: None if math.isnan(value := view[name]) else value for name in names}
 
     def advance(self, bar: Bar) -> FeatureView | None:
         """Make a bar the present one of its contract; compute its features if they are not yet."""

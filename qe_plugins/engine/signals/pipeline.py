@@ -129,8 +129,12 @@ class SignalPipeline(DataActor):
             for vote in (value,) if isinstance(value, Signal) else value:
                 if self._instruments[vote.instrument_id] is None:
                     self._reject_unknown(answer.plugin, vote.instrument_id, ts)
-                else:
-                    votes.append(stamped(vote, recorder.new_id(FactKind.VOTE), answer.plugin, ts))
+                    continue
+                votes.append(stamped(vote, recorder.new_id(FactKind.VOTE), answer.plugin, ts))
+                if self._features.active:
+                    contract = str(bar.bar_type.instrument_id)
+                    read = self._features.declared_by(answer.plugin, contract)
+                    recorder.features[votes[-1].id] = read
         if votes:
             recorder.voted(bar, votes)
         return votes

@@ -7,16 +7,16 @@ multiplied by a power of two change nothing. poison: garbage after a bar changes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 import numpy as np
 
 from qe_plugins.bars import Bars
-from qe_plugins.features.catalogue import OTHER_TIMEFRAMES, TIMEFRAMES, USES, entry_of
+from qe_plugins.features.checks.lookback import settled
+from qe_plugins.features.checks.tape import CheckTape, Values, computed, fed
 from qe_plugins.features.columns import values_of
-from qe_plugins.features.feed import FeatureFeed, ListedContract
-from qe_plugins.features.frames import MINUTE, FrameBuilder
+from qe_plugins.features.frames import FrameBuilder
 from qe_plugins.features.names import Wanted
 from qe_plugins.plugins.types import Family
 
@@ -36,55 +36,6 @@ class BrokenInvariance(msgspec.Struct, frozen=True):
     ts: int
     expected: float
     found: float
-
-
-class CheckTape(msgspec.Struct, frozen=True):
-    """The bars of a root's contracts, and the timeframe that they have."""
-
-    bars: Mapping[str, Bars]
-    contracts: Sequence[ListedContract]
-    base: str = "1m"
-
-    def cut(self, first: int, last: int) -> CheckTape:
-        """Return the bars that close from `first` up to `last`, not included (UTC ns)."""
-        found = {}
-        for name, bars in self.bars.items():
-            a, b = np.searchsorted(bars.ts_event, [first, last])
-            if b > a:
-                found[name] = bars[int(a) : int(b)]
-        return CheckTape(found, self.contracts, self.base)
-
-    def scaled(self, factor: float) -> CheckTape:
-        """Return the bars with prices multiplied."""
-        prices = ("open", "high", "low", "close")
-        return CheckTape(
-            {
-                name: Bars(
-                    bars.bar_type,
-                    {n: c * factor if n in prices else c for n, c in bars.columns.items()},
-                )
-                for name, bars in self.bars.items()
-            },
-            self.contracts,
-            self.base,
-        )
-
-    def poisoned(self, after: int) -> CheckTape:
-        """Return the bars with garbage in place of those that close after a time (UTC ns)."""
-        random = np.random.default_rng(1)
-        found = {}
-        for name, bars in self.bars.items():
-            wrong, columns = bars.ts_event > after, {n: c.copy() for n, c in bars.columns.items()}
-            factor = np.exp(random.normal(0, 0.02, len(bars)))
-            for n in ("open", "high", "low", "close"):
-                columns[n][wrong] = (columns[n] * factor)[wrong]
-            high, low = columns["high"].copy(), columns["low"].copy()
-            edges = [columns["open"], columns["close"], high, low]
-            columns["high"][wrong] = np.maximum.reduce(edges)[wrong]
-            columns["low"][wrong] = np.minimum.reduce(edges)[wrong]
-            columns["volume"][wrong] = np.floor(random.random(len(bars)) * 9_999)[wrong]
-            found[name] = Bars(bars.bar_type, columns)
-        return CheckTape(found, self.contracts, self.base)
 
 
 def check(
@@ -170,48 +121,11 @@ def _check_ours(wanted: Wanted, tape: CheckTape, streamed: int) -> Iterator[Brok
     yield from compared("poison", wanted, tape.cut(0, int(parts[-1]) + 1), poisoned, whole)
 
 
-type Values = dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]
-"""By contract: when its bars closed, and its features at them."""
-
-
-def computed(wanted: Wanted, tape: CheckTape) -> Values:
-    """Return the features of every bar, computed in one batch."""
-    feed = FeatureFeed(wanted, tape.contracts, tape.base)
-    feed.compute(tape.bars)
-    return {
-        name: (bars.ts_event, {one: feed.column(name, one) for one in wanted.names})
-        for name, bars in tape.bars.items()
-    }
-
-
-def fed(wanted: Wanted, tape: CheckTape, streamed: int) -> Values:
-    """Return the features of the last `streamed` minutes' bars, fed one by one."""
-    last = max(int(bars.ts_event[-1]) for bars in tape.bars.values())
-    cut = last - streamed * MINUTE
-    feed = FeatureFeed(wanted, tape.contracts, tape.base)
-    before, coming = tape.cut(0, cut), tape.cut(cut, 2**62)
-    feed.compute(before.bars)
-    for name, bars in before.bars.items():
-        feed.views[name].skip(len(bars))
-    order = sorted((int(ts), name) for name, bars in coming.bars.items() for ts in bars.ts_event)
-    rows: dict[str, list[list[float]]] = {name: [] for name in coming.bars}
-    at = dict.fromkeys(coming.bars, 0)
-    for ts, name in order:
-        feed.compute({name: coming.bars[name][at[name] : at[name] + 1]})
-        feed.views[name].advance(ts)
-        at[name] += 1
-        rows[name].append([feed.column(name, one)[0] for one in wanted.names])
-    return {
-        name: (bars.ts_event, dict(zip(wanted.names, np.array(rows[name]).T, strict=True)))
-        for name, bars in coming.bars.items()
-    }
-
-
 def compared(
     kind: str, wanted: Wanted, tape: CheckTape, values: Values, whole: Values, start: int = 0
 ) -> Iterator[BrokenInvariance]:
     """Yield the features whose bits differ at bars that both have and that `tape` has."""
-    settled = _settled(wanted, tape) if start else {}
+    known_from = settled(wanted, tape) if start else {}
     worst: dict[str, BrokenInvariance] = {}
     for contract, (stamps, columns) in values.items():
         if contract not in tape.bars:
@@ -224,45 +138,10 @@ def compared(
             one, other = column[rows], whole[contract][1][name][of_whole]
             differ = one.view(np.int64) != other.view(np.int64)
             if start:
-                differ &= both >= settled[contract, name]
+                differ &= both >= known_from[contract, name]
             if differ.any() and name not in worst:
                 t = int(np.flatnonzero(differ)[0])
                 worst[name] = BrokenInvariance(
                     name, kind, int(differ.sum()), int(both[t]), float(other[t]), float(one[t])
                 )
     yield from worst.values()
-
-
-def _settled(wanted: Wanted, tape: CheckTape) -> dict[tuple[str, str], int]:
-    """Return from when on each feature of each contract has its lookback in a tape (UTC ns)."""
-    found: dict[tuple[str, str], int] = {}
-    roots = {one.id: one.root for one in tape.contracts}
-    closes: dict[tuple[str, str], np.ndarray] = {}
-    for contract, bars in tape.bars.items():
-        for frame in (*TIMEFRAMES, *OTHER_TIMEFRAMES):
-            built, _ = FrameBuilder(frame, roots[contract], contract).extend(bars)
-            closes[contract, frame] = built.ts_event
-    for contract in tape.bars:
-        days = np.unique(
-            np.concatenate([closes[c, "1d"] for c in tape.bars if roots[c] == roots[contract]])
-        )
-        for name in wanted.names:
-            moments = [0]
-            for frame, lookback in _parts(name):
-                ends = days if frame == "1d" else closes[contract, frame]
-                need = lookback + 2 if frame != "1m" else lookback
-                moments.append(int(ends[need]) if need < len(ends) else 2**62)
-            found[contract, name] = max(moments)
-    return found
-
-
-def _parts(name: str) -> Iterator[tuple[str, int]]:
-    """Yield timeframe and lookback of a feature, or of those that it is made of."""
-    frame, _, rest = name.partition(".")
-    if frame != "across":
-        yield frame, entry_of(name).lookback
-        return
-    for part in USES.get(rest, ()):
-        yield part.partition(".")[0], entry_of(part).lookback
-    if rest in ("overnight_gap", "carry"):
-        yield "1d", 2
