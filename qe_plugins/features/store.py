@@ -22,13 +22,13 @@ import polars as pl
 from qe_plugins.bars import Bars
 from qe_plugins.features.catalogue import MOST_LOOKBACK, catalogue
 from qe_plugins.features.chain import DailyChain
-from qe_plugins.features.checks.tape import CheckTape
 from qe_plugins.features.feed import FeatureFeed, ListedContract
 from qe_plugins.features.frames import DAY, FrameBuilder, joined
 from qe_plugins.features.kernel.compiled import kernel_hash
 from qe_plugins.features.names import Wanted
 from qe_plugins.features.series import Program, Series
 from qe_plugins.features.source import source_hash
+from qe_plugins.features.tape import CheckTape
 
 MANIFEST = "manifest.json"
 FORMULAS = ("across.py", "chain.py", "columns.py", "feed.py", "frames.py", "series.py", "store.py")

@@ -9,8 +9,8 @@ from qe_plugins.bars import Bars
 from qe_plugins.errors import FeatureError
 from qe_plugins.features.catalogue import FAMILIES, catalogue
 from qe_plugins.features.checks.invariances import check, check_family
-from qe_plugins.features.checks.tape import CheckTape
 from qe_plugins.features.feed import ListedContract
+from qe_plugins.features.tape import CheckTape
 from qe_plugins.plugins.types import Family
 from tests.features.tapes import walk
 

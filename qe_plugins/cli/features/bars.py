@@ -12,7 +12,7 @@ import click
 from qe_plugins.errors import DataError, FeatureError
 
 if TYPE_CHECKING:
-    from qe_plugins.features.checks.tape import CheckTape
+    from qe_plugins.features.tape import CheckTape
     from qe_plugins.plugins.types import Family
 
 GENERATED = 40
@@ -65,8 +65,8 @@ def tape_of(data: Path | None) -> CheckTape:
     from qe_plugins.config.loader import load
     from qe_plugins.config.schema import DataSettings, SyntheticSettings
     from qe_plugins.data.tape import open_tape
-    from qe_plugins.features.checks.tape import CheckTape
     from qe_plugins.features.source import bars_of, contracts_of
+    from qe_plugins.features.tape import CheckTape
 
     if data is None:
         settings = DataSettings(synthetic=SyntheticSettings(sessions=GENERATED))

@@ -1,6 +1,6 @@
 """Checks of features: the five invariances, and the parity of what a session recorded.
 
-`invariances.py` has the checks, `tape.py` the bars that they cut, scale and poison, `lookback.py`
-from when on a feature depends on no earlier bar, `restart.py` compares recorded values. An
-invariance may be added in `invariances.py` alone. Imports the features beside it.
+`invariances.py` has the checks, `lookback.py` says from when on a feature depends on no earlier
+bar, `restart.py` compares recorded values. An invariance may be added in `invariances.py` alone.
+Imports the features beside it.
 """

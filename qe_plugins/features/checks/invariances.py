@@ -14,10 +14,10 @@ import numpy as np
 
 from qe_plugins.bars import Bars
 from qe_plugins.features.checks.lookback import settled
-from qe_plugins.features.checks.tape import CheckTape, Values, computed, fed
 from qe_plugins.features.columns import values_of
 from qe_plugins.features.frames import FrameBuilder
 from qe_plugins.features.names import Wanted
+from qe_plugins.features.tape import CheckTape, Values, computed, fed
 from qe_plugins.plugins.types import Family
 
 CUTS = 3

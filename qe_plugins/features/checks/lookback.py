@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from qe_plugins.features.catalogue import OTHER_TIMEFRAMES, TIMEFRAMES, USES, entry_of
-from qe_plugins.features.checks.tape import CheckTape
 from qe_plugins.features.frames import DAY, FrameBuilder
 from qe_plugins.features.names import Wanted
+from qe_plugins.features.tape import CheckTape
 
 NEVER = 2**62
 

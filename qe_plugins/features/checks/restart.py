@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from qe_plugins.features.checks.lookback import FrameCloses
-from qe_plugins.features.checks.tape import CheckTape, computed
 from qe_plugins.features.names import Wanted
+from qe_plugins.features.tape import CheckTape, computed
 
 RESTARTS = 50
 """Moments at most that are computed from the lookback's bars alone, evenly over the session."""

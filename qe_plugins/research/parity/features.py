@@ -14,9 +14,9 @@ from qe_plugins.features.checks.restart import (
     RecordedFeatures,
     compare_recorded,
 )
-from qe_plugins.features.checks.tape import CheckTape
 from qe_plugins.features.names import Wanted
 from qe_plugins.features.source import bars_of, contracts_of
+from qe_plugins.features.tape import CheckTape
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.research.parity.recorded_bars import received, recorded_tape
 from qe_plugins.research.parity.recorded_session import RecordedSession, own_configuration

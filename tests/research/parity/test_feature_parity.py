@@ -19,9 +19,9 @@ from qe_plugins.engine.live.session import SessionOptions, run_session
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import FeatureError
 from qe_plugins.features.checks.restart import RecordedFeatures, compare_recorded
-from qe_plugins.features.checks.tape import CheckTape, computed
 from qe_plugins.features.feed import ListedContract
 from qe_plugins.features.names import Wanted
+from qe_plugins.features.tape import CheckTape, computed
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.research.parity.features import feature_parity
 from qe_plugins.research.parity.recorded_session import find_session
