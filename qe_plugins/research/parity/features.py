@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qe_plugins.data.tape import open_tape
+from qe_plugins.engine.live.recorded_tape import recorded_tape
 from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.errors import FeatureError
 from qe_plugins.features.checks.restart import (
@@ -18,7 +19,7 @@ from qe_plugins.features.names import Wanted
 from qe_plugins.features.source import bars_of, contracts_of
 from qe_plugins.features.tape import CheckTape
 from qe_plugins.journal.facts import FactKind
-from qe_plugins.research.parity.recorded_bars import received, recorded_tape
+from qe_plugins.research.parity.recorded_bars import received
 from qe_plugins.research.parity.recorded_session import RecordedSession, own_configuration
 
 
