@@ -69,6 +69,8 @@ def _identity(outcome: BacktestResult, run_dir: Path) -> dict[str, Any]:
         "engine": outcome.engine,
         "data_source": data.source,
         "data_label": data.label,
+        "catalog": str(outcome.catalog),
+        "bar_spec": outcome.bar_spec,
         "instruments": [contract.id for contract in data.contracts],
         "bars": data.bars,
         "start": iso(data.start),

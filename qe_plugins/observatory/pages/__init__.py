@@ -4,7 +4,7 @@
 module is found by being here; nothing else lists it. A view returns `Shown(template, values)`;
 the template extends `base.html`, takes its parts from `parts.html` and adds no script and no
 style. A form sends `{{ parts.token(asked) }}` along, and its view returns the path that the browser
-goes to. Pages are changed without reading elsewhere; they import `sources.py`, not each other.
+goes to. Pages are changed without reading elsewhere; they do not import each other.
 """
 
 from __future__ import annotations

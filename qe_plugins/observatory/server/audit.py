@@ -1,22 +1,22 @@
-"""Refused requests and actions, as facts of the journal, without making the answer wait."""
+"""Refused requests as rows of `pipeline_journal`, without making the answer wait."""
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
 
 import msgspec
 
-from qe_plugins.safe_text import writable
+from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry, Severity
+from qe_plugins.journal.activity.report import record
 
-LOG = logging.getLogger(__name__)
+PROCESS = "observatory"
 EVERY = 10.0
-"""Seconds between two facts of one kind of refusal; those between are counted in the next one."""
+"""Seconds between two rows of one kind of refusal; those between are counted in the next one."""
 
 LONGEST = 200
-"""Characters of outside text in a fact."""
+"""Characters of outside text in a row."""
 
 
 class RefusedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,14 +34,14 @@ class Audit:
 
     def __init__(self, every: float = EVERY) -> None:
         self._every = every
-        self._waiting: queue.SimpleQueue[dict[str, object] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._last: dict[str, float] = {}
         self._unwritten: dict[str, int] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def refused(self, refusal: RefusedRequest) -> None:
-        """Note a refused request. The first of its kind is a fact at once, later ones a count."""
+        """Note a refused request. The first of its kind is a row at once, later ones a count."""
         with self._lock:
             now = time.monotonic()
             last = self._last.get(refusal.why)
@@ -53,9 +53,10 @@ class Audit:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write, name="qe-audit", daemon=True)
                 self._thread.start()
-        asked = msgspec.structs.asdict(refusal)
-        body: dict[str, object] = {name: writable(text)[:LONGEST] for name, text in asked.items()}
-        self._waiting.put(body | {"more_before": before} if before else body)
+        asked = f"{refusal.method} {refusal.path[:LONGEST]} of host {refusal.host[:LONGEST]!r}"
+        origin = f", origin {refusal.origin[:LONGEST]!r}" if refusal.origin else ""
+        more = f"; {before} like it before" if before else ""
+        self._waiting.put(f"refused ({refusal.why}): {asked}{origin}{more}")
 
     def flush(self, seconds: float = 5.0) -> None:
         """Return when all that was noted is written, or after so many seconds."""
@@ -65,5 +66,12 @@ class Audit:
             self._thread = None
 
     def _write(self) -> None:
-        while (body := self._waiting.get()) is not None:
-            LOG.warning("refused: %s", body)
+        while (text := self._waiting.get()) is not None:
+            record(
+                PipelineEntry(
+                    process=PROCESS,
+                    kind=ActivityKind.REFUSED,
+                    text=text,
+                    severity=Severity.WARNING,
+                )
+            )
