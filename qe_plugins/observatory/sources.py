@@ -6,13 +6,22 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
+import msgspec
+
+from qe_plugins.errors import JournalError
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.activity.changes import DatabaseVersion, journal_version
 from qe_plugins.journal.activity.store import ActivityJournal
 from qe_plugins.journal.store import Journal
-from qe_plugins.observatory.live.strip import StripState, read_strip
+from qe_plugins.observatory.live.events import next_events
+from qe_plugins.observatory.live.positions import KINDS, HeldPosition, position_of
+from qe_plugins.observatory.live.strip import StripEvent, StripState, read_strip
 from qe_plugins.observatory.settings import ObservatorySettings
+
+EVENTS_FOR = timedelta(seconds=20)
+"""How long what comes next is remembered."""
 
 
 class Sources:
@@ -23,11 +32,45 @@ class Sources:
         self._journal: Journal | None = None
         self._activity: ActivityJournal | None = None
         self._version: DatabaseVersion | None = None
+        self._events: tuple[tuple[str, ...], datetime, tuple[StripEvent, ...]] = (
+            (),
+            datetime.min.replace(tzinfo=UTC),
+            (),
+        )
+        self._positions: dict[tuple[str, str], tuple[str, HeldPosition]] = {}
         self._lock = threading.Lock()
 
     def strip(self) -> StripState:
-        """Return what the state strip says now."""
-        return read_strip(HaltLatch.at_home())
+        """Return what the state strip says now, with what comes next."""
+        now = datetime.now(UTC)
+        state = read_strip(HaltLatch.at_home(), now, self._prices)
+        return msgspec.structs.replace(state, events=self._next_events(state.watched, now))
+
+    def _next_events(self, watched: tuple[str, ...], now: datetime) -> tuple[StripEvent, ...]:
+        with self._lock:
+            contracts, until, found = self._events
+        if contracts != watched or now >= until:
+            found = next_events(watched, now)
+            with self._lock:
+                self._events = (watched, now + EVENTS_FOR, found)
+        return found
+
+    def _prices(self, run_id: str, contract: str) -> str:
+        """Return entry and stop of a position, as the session's own facts have them."""
+        try:
+            version, journal = self.version(), self.journal()
+            known = self._positions.get((run_id, contract))
+            if known is None or known[0] != version:
+                facts = [] if journal is None else journal.facts(run_id, KINDS)
+                known = (version, position_of(facts, contract))
+                self._positions = {(run_id, contract): known}
+        except JournalError:
+            return ""
+        held = known[1]
+        if held.entry is None:
+            return ""
+        stop = "no stop known" if held.stop is None else f"stop {held.stop:,.2f}"
+        return f"from {held.entry:,.2f}, {stop}"
 
     def journal(self) -> Journal | None:
         """Return the open journal, or None where there is none yet: reading does not create it.

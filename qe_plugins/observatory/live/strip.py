@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -37,7 +37,7 @@ class StripState(msgspec.Struct, frozen=True, kw_only=True):
 
     `read_ms` is when the newest heartbeat was written, or, without a session, when the state was
     read (Unix ms); `since_ms`, where it is set, is what the sentence counts from. `more` are
-    sentences about other sessions. `holds` are the contracts held.
+    sentences about other sessions. `holds` are the contracts held, `watched` those with bars.
     """
 
     tone: Tone
@@ -48,6 +48,7 @@ class StripState(msgspec.Struct, frozen=True, kw_only=True):
     more: tuple[str, ...] = ()
     figures: tuple[StripFigure, ...] = ()
     holds: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
     events: tuple[StripEvent, ...] = ()
 
 
@@ -60,25 +61,37 @@ GLYPHS: dict[Tone, str] = {
 }
 
 
-def read_strip(latch: HaltLatch, now: datetime | None = None) -> StripState:
+type Details = Callable[[str, str], str]
+"""Returns, for a run and a contract that it holds, `from 6,500.25, stop 6,490.00`, or nothing."""
+
+
+def read_strip(latch: HaltLatch, now: datetime, details: Details) -> StripState:
     """Return what the strip says now."""
     sessions, unreadable = read_sessions()
-    return strip_state(latch.read(), sessions, unreadable, now or datetime.now(UTC))
+    return strip_state(latch.read(), sessions, unreadable, now, details)
 
 
 def strip_state(
-    halt: Halt | None, sessions: Sequence[SeenSession], unreadable: Sequence[str], now: datetime
+    halt: Halt | None,
+    sessions: Sequence[SeenSession],
+    unreadable: Sequence[str],
+    now: datetime,
+    details: Details = lambda run_id, contract: "",
 ) -> StripState:
     """Return what the strip says of a halt and of sessions; the worst of them comes first."""
     now_ms = int(now.timestamp() * 1000)
     told = sorted(
-        (_of_session(one, now_ms) for one in sessions), key=lambda one: ORDER.index(one.tone)
+        (_of_session(one, now_ms, details) for one in sessions),
+        key=lambda one: ORDER.index(one.tone),
     )
     told += [
         StripState(tone="lost", word="UNREADABLE", sentence=text, read_ms=now_ms)
         for text in unreadable
     ]
     holds = tuple(name for one in told for name in one.holds)
+    watched = tuple(
+        sorted({name for one in sessions if _on_time(one) for name in one.status.last_bars})
+    )
     if halt is not None:
         first = StripState(
             tone="halted",
@@ -98,13 +111,18 @@ def strip_state(
     main = told[0]
     figures = next((one.figures for one in told if one.figures), ())
     more = tuple(f"{one.word} {one.sentence}" for one in told[1:])
-    return msgspec.structs.replace(main, more=more, figures=figures, holds=holds)
+    return msgspec.structs.replace(main, more=more, figures=figures, holds=holds, watched=watched)
 
 
 ORDER: tuple[Tone, ...] = ("halted", "lost", "open", "calm", "idle")
 
 
-def _of_session(seen: SeenSession, now_ms: int) -> StripState:
+def _on_time(seen: SeenSession) -> bool:
+    """Return whether a session runs on the present, not on recorded data."""
+    return abs((seen.status.engine_time - seen.status.wall_time).total_seconds()) < 3600
+
+
+def _of_session(seen: SeenSession, now_ms: int, details: Details) -> StripState:
     """Return what the strip would say if there were only this session, and no halt."""
     one = seen.status
     read_ms = now_ms - int(seen.age * 1000)
@@ -113,7 +131,8 @@ def _of_session(seen: SeenSession, now_ms: int) -> StripState:
         f"{'LONG' if count > 0 else 'SHORT'} {abs(count):f} {name.partition('.')[0]}"
         for name, count in held.items()
     )
-    tone, word, text, since_ms = _told(seen, position, read_ms)
+    prices = "; ".join(text for name in held if (text := details(one.run_id, name)))
+    tone, word, text, since_ms = _told(seen, position, prices, read_ms)
     return StripState(
         tone=tone,
         word=word,
@@ -125,16 +144,17 @@ def _of_session(seen: SeenSession, now_ms: int) -> StripState:
     )
 
 
-def _told(seen: SeenSession, position: str, read_ms: int) -> tuple[Tone, str, str, int | None]:
+def _told(
+    seen: SeenSession, position: str, prices: str, read_ms: int
+) -> tuple[Tone, str, str, int | None]:
     """Return tone, word and sentence of a session, and from when the sentence counts."""
     one = seen.status
     if seen.state == "died" or seen.age > LATE:
         word = "NODE DIED" if seen.state == "died" else "NODE SILENT"
-        last = f"{one.name}, process {one.pid}; held when last seen: {position or 'nothing'}."
-        return "lost", word, last, read_ms
+        last = f"{one.name}, process {one.pid}; held when last seen: {position or 'nothing'}"
+        return "lost", word, f"{last} {prices}".rstrip() + ".", read_ms
     if position:
-        last = one.last_decision or "in the market"
-        return "open", position, f"{one.mode}, {one.name}: {last}", None
+        return "open", position, prices or f"{one.mode}, {one.name}", None
     return "calm", "FLAT", f"{one.mode}, {one.name}: nothing is held.", None
 
 

@@ -59,6 +59,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     `path` is its first one, `key` the letter after `g` that opens it, `order` its place in the
     navigation; without an order it is not in it. `views` and `forms` map paths, as Starlette writes
     them (`/trade/{trade}`), to functions, which are called on a thread and may take their time.
+    `warm` is called once, on a thread, when the server starts, for what is slow the first time.
     """
 
     title: str
@@ -68,6 +69,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     views: Mapping[str, View]
     forms: Mapping[str, FormView] = {}
     feeds: Iterable[Feed] = ()
+    warm: Callable[[], object] | None = None
 
 
 def all_pages(sources: Sources) -> list[Page]:

@@ -106,7 +106,7 @@ def page(sources: Sources) -> Page:
 
     def note(asked: Asked) -> str:
         text, href = asked.form.get("text", "").strip()[:1000], asked.form.get("href", "")
-        if not text or not href.startswith(("/line/", "/fact/", "/run/", "/trade/")):
+        if not text or not href.startswith(("/line/", "/fact/", "/run/", "/trade/", "/incident/")):
             raise QeError("a note has words and a line that it is on.", where="note")
         with ActivityJournal.open() as journal:
             journal.record(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import subprocess
+import sys
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -14,13 +17,19 @@ from qe_plugins.errors import QeError
 from qe_plugins.halt.facts import halt_body, record_run
 from qe_plugins.halt.latch import PERSON, HaltLatch, utc
 from qe_plugins.halt.status import read_sessions
+from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry, Severity
+from qe_plugins.journal.activity.report import record
 from qe_plugins.journal.facts import FactKind
+from qe_plugins.safe_text import in_words
 
 APART = 1.0
 """Seconds between two actions."""
 
 SAME = 10.0
 """Seconds within which a form that is sent again is the same press, not another action."""
+
+FLATTEN_WITHIN = 40.0
+"""Seconds that `qe flatten`, which gives up after 20 by itself, may take."""
 
 KEPT = 64
 """Outcomes that are kept, so that a form sent twice is one action."""
@@ -55,7 +64,8 @@ class Actions:
                 return number
             if since < APART:
                 raise QeError("an action less than a second ago.", where="observatory")
-            self._outcomes[number] = act()
+            self._outcomes[number] = outcome = act()
+            _note(outcome)
             self._last = self._clock()
             while len(self._outcomes) > KEPT:
                 self._outcomes.popitem(last=False)
@@ -64,6 +74,19 @@ class Actions:
     def outcome(self, number: str) -> ActionOutcome | None:
         """Return what an action did, or None for an unknown number."""
         return self._outcomes.get(number)
+
+
+def _note(outcome: ActionOutcome) -> None:
+    """Write what an action did to the journal's lines."""
+    record(
+        PipelineEntry(
+            process="observatory",
+            kind=ActivityKind.ACTION,
+            text=f"{outcome.title}: {outcome.lines[0] if outcome.lines else ''}",
+            severity=Severity.INFO if outcome.done else Severity.ALARM,
+            actor=actor(),
+        )
+    )
 
 
 def actor() -> str:
@@ -105,10 +128,46 @@ def halt(reason: str) -> ActionOutcome:
 
 
 def flatten(contract: str, reason: str) -> ActionOutcome:
-    """Say which command flattens: no session here can be told to."""
-    return ActionOutcome(
-        title="NOT flattened",
-        lines=(f"The Observatory cannot reach the node to flatten {contract}.",),
-        command="qe flatten",
-        done=False,
+    """Run `qe flatten`, which halts, asks the watcher or connects itself, and verifies twice.
+
+    What it printed is what happened. It closes every contract that the watched configuration
+    names, so `contract` is only the reason's.
+    """
+    words = ["flatten", "--json", "--reason", f"{reason}: {contract}"]
+    typed = "qe flatten"
+    began = time.perf_counter()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "qe_plugins.cli", *words],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=FLATTEN_WITHIN,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        latched = halt(f"{reason}: {contract}")
+        lines = (f"`qe flatten` gave no answer: {in_words(error)}", *latched.lines)
+        return ActionOutcome(title="NOT KNOWN to be flat", lines=lines, command=typed, done=False)
+    took = time.perf_counter() - began
+    said = [one for one in done.stderr.splitlines() if one.strip()][-8:]
+    try:
+        report = msgspec.json.decode(done.stdout.encode(), type=dict[str, Any])
+    except msgspec.DecodeError:
+        latched = halt(f"{reason}: {contract}")
+        lines = (*said, *latched.lines)
+        return ActionOutcome(title="NOT flattened", lines=lines, command=typed, done=False)
+    is_flat = done.returncode == 0 and report.get("is_flat") is True
+    how = f"{report.get('seconds', took):.2f} s, by {report.get('by', 'alone')}"
+    lines = (
+        f"Account {report.get('account', '')}: flat, verified 2x, in {how}."
+        if is_flat
+        else f"Account {report.get('account', '')}: {report.get('problem')} ({how}).",
+        *(f"closed {one}" for one in report.get("closed", ())),
+        *(f"cancelled {one}" for one in report.get("cancelled", ())),
+        *(f"left as it is, not named: {one}" for one in report.get("left", ())),
+        *said,
+        "The halt is in force.",
     )
+    title = "Flat" if is_flat else "NOT flat"
+    return ActionOutcome(title=title, lines=lines, command=None if is_flat else typed, done=is_flat)

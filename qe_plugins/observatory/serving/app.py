@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -81,10 +82,20 @@ class Observatory:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        threading.Thread(target=self._warm, name="qe-warm", daemon=True).start()
         yield
         await run_in_threadpool(self.audit.flush)
         self.sources.close()
         self.key.drop()
+
+    def _warm(self) -> None:
+        """Do what is slow the first time, before a page asks for it."""
+        for warm in (self._strip, *(page.warm for page in self.pages)):
+            try:
+                if warm is not None:
+                    warm()
+            except Exception as error:  # the page itself will say so
+                LOG.info("warming up: %s", named(error))
 
     def _view(self, page: Page, view: View) -> Callable[[Request], Any]:
         async def show(request: Request) -> Response:

@@ -1,0 +1,57 @@
+"""What comes next on the calendar: break, close or open, last trading day, weekly approval.
+
+Roots are those of the contracts that sessions watch, else of the run that was started last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
+
+from qe_plugins.errors import QeError
+from qe_plugins.market.contract_key import dated_key
+from qe_plugins.market.exchange_zone import CHICAGO
+from qe_plugins.market.expiry import limit
+from qe_plugins.market.sessions import next_session
+from qe_plugins.observatory.live.strip import StripEvent
+
+DEFAULT_ROOT = "ES"
+SUNDAY = 6
+APPROVAL = time(12, 0)
+"""When the weekly approval is due, on Sunday in Chicago: five hours before the open."""
+
+
+def next_events(contracts: Iterable[str], now: datetime) -> tuple[StripEvent, ...]:
+    """Return the next stop or open of trading, and the nearest deadline of what is watched."""
+    names = sorted({one.partition(".")[0] for one in contracts})
+    keys = [key for name in names if (key := dated_key(name, now.date())) is not None]
+    root = keys[0].root if keys else DEFAULT_ROOT
+    found: list[StripEvent] = []
+    try:
+        session = next_session(root, now)
+        if session.trades_at(now):
+            stop = session.next_stop(now)
+            found.append(_event(f"{root} stops", stop))
+        else:
+            starts = [one.end for one in session.breaks if one.start <= now < one.end]
+            found.append(_event(f"{root} opens", starts[0] if starts else session.open))
+        for key in keys:
+            last = datetime.combine(limit(key), time(16, 0), CHICAGO)
+            found.append(_event(f"{key.name} is held until", last))
+    except QeError:
+        return tuple(found)  # no markets.yaml here, or a root that it does not have
+    return tuple(sorted(found, key=lambda one: one.at_ms)[:2])
+
+
+def next_approval(now: datetime) -> StripEvent:
+    """Return when the gateway's login is to be approved next."""
+    local = now.astimezone(CHICAGO)
+    day = local.date() + timedelta(days=(SUNDAY - local.weekday()) % 7)
+    due = datetime.combine(day, APPROVAL, CHICAGO)
+    if due < local:
+        due = datetime.combine(day + timedelta(days=7), APPROVAL, CHICAGO)
+    return _event("weekly approval", due)
+
+
+def _event(name: str, at: datetime) -> StripEvent:
+    return StripEvent(name=name, at_ms=int(at.astimezone(UTC).timestamp() * 1000))
