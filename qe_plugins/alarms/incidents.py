@@ -6,6 +6,7 @@ They are kept in a file, so that a watcher that is started again repeats no alar
 from __future__ import annotations
 
 import re
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,14 +51,29 @@ class Incidents:
         self._account, self._file = account, file
         self._observatory = observatory.rstrip("/") if observatory else None
         self._open: dict[str, Alarm] = _read(file)
+        self._lock = threading.RLock()
 
     @property
     def open(self) -> list[Alarm]:
         """Return those that have not ended, oldest first."""
-        return sorted(self._open.values(), key=lambda one: one.since)
+        with self._lock:
+            return sorted(self._open.values(), key=lambda one: one.since)
 
     def begin(self, kind: str, about: str, severity: Severity, text: str) -> Alarm | None:
         """Note that something is wrong; return the alarm, None where it is known already."""
+        with self._lock:
+            return self._begun(kind, about, severity, text)
+
+    def end(self, kind: str, about: str) -> Alarm | None:
+        """Note that something is right again; return the alarm, None where it never was wrong."""
+        with self._lock:
+            alarm = self._open.pop(f"{kind} {about}", None)
+            if alarm is None:
+                return None
+            self._keep()
+        return msgspec.structs.replace(alarm, ended=datetime.now(UTC))
+
+    def _begun(self, kind: str, about: str, severity: Severity, text: str) -> Alarm | None:
         if (key := f"{kind} {about}") in self._open:
             return None
         since = datetime.now(UTC)
@@ -76,14 +92,6 @@ class Incidents:
         self._open[key] = alarm
         self._keep()
         return alarm
-
-    def end(self, kind: str, about: str) -> Alarm | None:
-        """Note that something is right again; return the alarm, None where it never was wrong."""
-        alarm = self._open.pop(f"{kind} {about}", None)
-        if alarm is None:
-            return None
-        self._keep()
-        return msgspec.structs.replace(alarm, ended=datetime.now(UTC))
 
     def _keep(self) -> None:
         with suppress(OSError):  # a full disk is told, too: it must not end the watcher

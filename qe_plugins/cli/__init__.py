@@ -38,6 +38,8 @@ COMMANDS: dict[str, str] = {
     "status": "qe_plugins.cli.live.status:status",
     "halt": "qe_plugins.cli.live.halt:halt",
     "resume": "qe_plugins.cli.live.halt:resume",
+    "flatten": "qe_plugins.cli.live.flatten:flatten",
+    "watch": "qe_plugins.cli.live.watch:watch",
     "runs": "qe_plugins.cli.runs:runs",
     "report": "qe_plugins.cli.runs:report",
     "compare": "qe_plugins.cli.runs:compare",

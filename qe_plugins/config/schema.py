@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from qe_plugins.config.alarms import AlarmSettings
 from qe_plugins.config.broker import BrokerSettings
 from qe_plugins.config.ladder import LadderSettings
 from qe_plugins.config.nautilus import Nautilus
+from qe_plugins.config.watch import WatchSettings
 from qe_plugins.halt.settings import HaltSettings
 from qe_plugins.plugins.types import SMALLEST, Posture, Rung
 from qe_plugins.units import Duration, Fraction, Money
@@ -189,8 +191,8 @@ class Config(Section, frozen=True, kw_only=True):
     `max_failures`: more failures of plugins than that end the run. `logging` takes the fields of
     the engine's `LoggerConfig`; `stdout_level` and `fileout_level` also apply to the terminal and
     to `run.log`. Without a `rung`, sizes are limited by the smallest one and no order is denied.
-    `broker` is the account of a live session, which a backtest does not use.
-    With a `ladder`, a session takes its rung from the ladder's state.
+    `broker` is the account of a live session, `watch` and `alarms` are for `qe watch`, which guards
+    one; a backtest uses none of them. With a `ladder`, a session takes its rung from its state.
     """
 
     name: Annotated[str, msgspec.Meta(max_length=100)]
@@ -213,5 +215,7 @@ class Config(Section, frozen=True, kw_only=True):
     session: SessionSettings = SessionSettings()
     halt: HaltSettings = HaltSettings()
     broker: BrokerSettings | None = None
+    watch: WatchSettings = WatchSettings()
+    alarms: AlarmSettings = AlarmSettings()
     nautilus: Nautilus = Nautilus()
     logging: dict[str, Any] = {}

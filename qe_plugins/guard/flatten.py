@@ -15,7 +15,7 @@ from qe_plugins.ib_client.records import BrokerOrder, BrokerPosition
 POLL = 0.12
 """Seconds between two looks: three questions each, and IB takes 50 a second."""
 
-VERIFY_AFTER = 0.25
+VERIFY_AFTER = 0.15
 """Seconds between the two looks that verify."""
 
 CANCEL_AGAIN = 2.0

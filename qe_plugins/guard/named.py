@@ -30,8 +30,14 @@ class NamedContracts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuardedAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What one configuration guards: where the broker is, and which contracts are its own."""
+    """What one configuration guards: where the broker is, and which contracts are its own.
+
+    `quoted` are the local symbols whose quotes are watched, `quoted_roots` the roots whose hours
+    count.
+    """
 
     name: str
     endpoint: BrokerEndpoint
     contracts: NamedContracts
+    quoted: tuple[str, ...] = ()
+    quoted_roots: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ def halt(reason: tuple[str, ...]) -> None:
     from qe_plugins.journal.facts import FactKind
 
     text = _required(reason)
-    set_by = _login()
+    set_by = login()
     in_force = HaltLatch.at_home().set(text, PERSON, by=set_by)
     echo(in_force.line)
     sys.stdout.flush()
@@ -49,7 +49,7 @@ def resume(reason: tuple[str, ...]) -> None:
             where="resume",
             hint="Run `qe resume REASON` in a terminal.",
         )
-    by = _login()
+    by = login()
     ended = HaltLatch.at_home().clear(text, by=by)
     if ended is None:
         echo("not halted")
@@ -70,7 +70,8 @@ def _required(words: tuple[str, ...]) -> str:
     return text
 
 
-def _login() -> str:
+def login() -> str:
+    """Return the login name of the person, for the journal."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
