@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from qe_plugins.guard.named import MONTH_AND_YEAR, GuardedAccount, NamedContracts
 from qe_plugins.ib_client.records import BrokerEndpoint
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.exchange_zone import CHICAGO
-from qe_plugins.market.expiry import listed
-from qe_plugins.market.roll_calendar import last_session
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
@@ -33,19 +33,14 @@ def guarded_of(loaded: Loaded) -> GuardedAccount:
             "broker",
             hint="Name the configuration of a live session, such as configs/live/mes_paper.yaml.",
         )
-    today = datetime.fromtimestamp(time.time(), UTC).astimezone(CHICAGO).date()
     symbols = set()
     for text in broker.contracts:
-        key = dated_key(text.partition(".")[0], today)
+        key = dated_key(text.partition(".")[0], today())
         if key is None:
             message = f"'{text}' is no dated contract."
             raise loaded.error(message, "broker", "contracts", hint="Write it as MESZ26.XCME.")
         symbols.add(key.raw)
     root = loaded.config.rung.root
-    quoted, roots = set(symbols), {MONTH_AND_YEAR.sub("", one) for one in symbols}
-    if not symbols and root is not None:
-        current = next(key for key in listed(root, today) if last_session(key) >= today)
-        quoted, roots = {current.raw}, {root}
     if not symbols and root is None:
         message = "no `contracts:`, and the rung names no root."
         raise loaded.error(message, "broker", hint="Write contracts: [MESZ26.XCME].")
@@ -62,6 +57,28 @@ def guarded_of(loaded: Loaded) -> GuardedAccount:
             symbols=frozenset(symbols),
             roots=frozenset() if symbols or root is None else frozenset({root}),
         ),
-        quoted=tuple(sorted(quoted)),
-        quoted_roots=tuple(sorted(roots)),
     )
+
+
+def with_quotes(guarded: GuardedAccount) -> GuardedAccount:
+    """Return what is guarded with the contracts whose quotes to watch.
+
+    They are those that are named, or the current one of each root. Imports the exchange's
+    calendars, which takes seconds: it is not for a way to flat.
+    """
+    from qe_plugins.market.expiry import listed
+    from qe_plugins.market.roll_calendar import last_session
+
+    day, named = today(), guarded.contracts
+    quoted = set(named.symbols)
+    for root in named.roots:
+        quoted.add(next(key for key in listed(root, day) if last_session(key) >= day).raw)
+    roots = named.roots | {MONTH_AND_YEAR.sub("", one) for one in named.symbols}
+    return msgspec.structs.replace(
+        guarded, quoted=tuple(sorted(quoted)), quoted_roots=tuple(sorted(roots))
+    )
+
+
+def today() -> date:
+    """Return the date in Chicago."""
+    return datetime.fromtimestamp(time.time(), UTC).astimezone(CHICAGO).date()

@@ -16,7 +16,7 @@ from qe_plugins.alarms.channels import channels_of
 from qe_plugins.config.loader import Loaded
 from qe_plugins.errors import QeError
 from qe_plugins.guard.checks import OF_THE_BROKER, Finding, Seen, findings
-from qe_plugins.guard.configured import guarded_of
+from qe_plugins.guard.configured import guarded_of, with_quotes
 from qe_plugins.guard.door import Door, Say
 from qe_plugins.guard.flatten import FlattenReport, flatten
 from qe_plugins.guard.looking import Looks
@@ -44,7 +44,7 @@ class Watcher:
         self, loaded: Loaded, config: Path, show: Callable[[str], object] = lambda line: None
     ) -> None:
         watch, alarms, ib = loaded.config.watch, loaded.config.alarms, _ib(loaded)
-        self.guarded = guarded_of(loaded)
+        self.guarded = with_quotes(guarded_of(loaded))
         self._settings, self._show = watch, show
         account = self.guarded.endpoint.account
         folder = state_dir.state_dir() / "watch"
