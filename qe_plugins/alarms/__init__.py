@@ -6,6 +6,6 @@ thread a channel. A channel is added in `channels.py` and in `config/alarms.py`.
 """
 
 from qe_plugins.alarms.dispatch import AlarmDispatch, ChannelState
-from qe_plugins.alarms.incidents import Alarm, Incidents, Severity
+from qe_plugins.alarms.incidents import IncidentAlarm, Incidents, Severity
 
-__all__ = ["Alarm", "AlarmDispatch", "ChannelState", "Incidents", "Severity"]
+__all__ = ["IncidentAlarm", "AlarmDispatch", "ChannelState", "Incidents", "Severity"]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from qe_plugins.alarms.incidents import Alarm
+from qe_plugins.alarms.incidents import IncidentAlarm
 from qe_plugins.config.alarms import AlarmSettings
 from qe_plugins.halt.facts import record_run
 from qe_plugins.journal.facts import FactKind
@@ -30,7 +30,7 @@ class AlarmChannel(Protocol):
 
     name: str
 
-    def send(self, alarm: Alarm) -> None:
+    def send(self, alarm: IncidentAlarm) -> None:
         """Send an alarm. Raises ChannelFailed."""
 
 
@@ -51,7 +51,7 @@ class JournalChannel:
 
     name = "journal"
 
-    def send(self, alarm: Alarm) -> None:
+    def send(self, alarm: IncidentAlarm) -> None:
         """Write the fact, in a small run of its own."""
         body = msgspec.to_builtins(alarm)
         if (why := record_run(FactKind.ALARM, "watch", body)) is not None:
@@ -64,7 +64,7 @@ class CommandChannel:
     def __init__(self, command: list[str], timeout: float) -> None:
         self.name, self._command, self._timeout = f"command {command[0]}", command, timeout
 
-    def send(self, alarm: Alarm) -> None:
+    def send(self, alarm: IncidentAlarm) -> None:
         """Run it. It fails with another exit code than 0, and where it takes too long."""
         try:
             done = subprocess.run(
@@ -90,7 +90,7 @@ class WebhookChannel:
         self.name = f"webhook {urlsplit(address).hostname}"
         self._address, self._timeout = address, timeout
 
-    def send(self, alarm: Alarm) -> None:
+    def send(self, alarm: IncidentAlarm) -> None:
         """Post it. It fails with another status than 2xx; redirects are not followed."""
         import requests
 
@@ -115,7 +115,7 @@ class NotifyChannel:
         self.name = f"notify {number} ({address.partition(':')[0]})"
         self._address = address
 
-    def send(self, alarm: Alarm) -> None:
+    def send(self, alarm: IncidentAlarm) -> None:
         """Send it. Raises ChannelFailed where the address is none, or the service refuses."""
         from apprise import Apprise, NotifyType
 
@@ -140,5 +140,5 @@ def _without_log() -> Iterator[None]:
         logger.disabled = before
 
 
-def _document(alarm: Alarm) -> dict[str, object]:
+def _document(alarm: IncidentAlarm) -> dict[str, object]:
     return {"title": alarm.title, **msgspec.to_builtins(alarm)}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from qe_plugins.alarms.channels import AlarmChannel, ChannelFailed
-from qe_plugins.alarms.incidents import Alarm
+from qe_plugins.alarms.incidents import IncidentAlarm
 
 LOG = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class AlarmDispatch:
     ) -> None:
         self._queues = [_ChannelQueue(one, retry_for, complain, waits) for one in channels]
 
-    def send(self, alarm: Alarm) -> None:
+    def send(self, alarm: IncidentAlarm) -> None:
         """Have an alarm sent through every channel. Returns at once."""
         for queue in self._queues:
             queue.put(alarm)
@@ -79,7 +79,7 @@ class _ChannelQueue:
     ) -> None:
         self._channel, self._retry_for, self._complain = channel, retry_for, complain
         self._waits = waits
-        self._alarms: deque[tuple[float, Alarm]] = deque()
+        self._alarms: deque[tuple[float, IncidentAlarm]] = deque()
         self._changed = threading.Condition()
         self._sent = self._given_up = 0
         self._problem: str | None = None
@@ -88,7 +88,7 @@ class _ChannelQueue:
         self.idle.set()
         threading.Thread(target=self._run, name=f"qe-alarm-{channel.name}", daemon=True).start()
 
-    def put(self, alarm: Alarm) -> None:
+    def put(self, alarm: IncidentAlarm) -> None:
         with self._changed:
             if len(self._alarms) >= MOST_WAITING:
                 self._alarms.popleft()
@@ -130,19 +130,19 @@ class _ChannelQueue:
             if problem is not None:
                 self._pause(self._waits[min(attempts, len(self._waits)) - 1])
 
-    def _next(self) -> tuple[float, Alarm] | None:
+    def _next(self) -> tuple[float, IncidentAlarm] | None:
         with self._changed:
             while not self._alarms and not self._stopped:
                 self._changed.wait()
             return None if self._stopped else self._alarms[0]
 
-    def _done(self, alarm: Alarm) -> None:
+    def _done(self, alarm: IncidentAlarm) -> None:
         if self._alarms and self._alarms[0][1] is alarm:
             self._alarms.popleft()
         if not self._alarms:
             self.idle.set()
 
-    def _try(self, alarm: Alarm) -> str | None:
+    def _try(self, alarm: IncidentAlarm) -> str | None:
         try:
             self._channel.send(alarm)
         except ChannelFailed as error:

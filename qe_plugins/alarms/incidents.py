@@ -19,7 +19,7 @@ from qe_plugins.halt.latch import write_atomically
 type Severity = Literal["critical", "warning"]
 
 
-class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+class IncidentAlarm(msgspec.Struct, frozen=True, kw_only=True):
     """What a person receives when an incident begins, and when it is over.
 
     `incident` is its id, the same for both; `kind` is what it is, such as `unprotected`, and
@@ -50,21 +50,21 @@ class Incidents:
     def __init__(self, account: str, file: Path, observatory: str | None = None) -> None:
         self._account, self._file = account, file
         self._observatory = observatory.rstrip("/") if observatory else None
-        self._open: dict[str, Alarm] = _read(file)
+        self._open: dict[str, IncidentAlarm] = _read(file)
         self._lock = threading.RLock()
 
     @property
-    def open(self) -> list[Alarm]:
+    def open(self) -> list[IncidentAlarm]:
         """Return those that have not ended, oldest first."""
         with self._lock:
             return sorted(self._open.values(), key=lambda one: one.since)
 
-    def begin(self, kind: str, about: str, severity: Severity, text: str) -> Alarm | None:
+    def begin(self, kind: str, about: str, severity: Severity, text: str) -> IncidentAlarm | None:
         """Note that something is wrong; return the alarm, None where it is known already."""
         with self._lock:
             return self._begun(kind, about, severity, text)
 
-    def end(self, kind: str, about: str) -> Alarm | None:
+    def end(self, kind: str, about: str) -> IncidentAlarm | None:
         """Note that something is right again; return the alarm, None where it never was wrong."""
         with self._lock:
             alarm = self._open.pop(f"{kind} {about}", None)
@@ -73,13 +73,13 @@ class Incidents:
             self._keep()
         return msgspec.structs.replace(alarm, ended=datetime.now(UTC))
 
-    def _begun(self, kind: str, about: str, severity: Severity, text: str) -> Alarm | None:
+    def _begun(self, kind: str, about: str, severity: Severity, text: str) -> IncidentAlarm | None:
         if (key := f"{kind} {about}") in self._open:
             return None
         since = datetime.now(UTC)
         stamp = f"{since:%Y%m%d-%H%M%S}"
         incident = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{stamp}-{kind}-{about}").strip("-")
-        alarm = Alarm(
+        alarm = IncidentAlarm(
             incident=incident,
             kind=kind,
             about=about,
@@ -99,8 +99,8 @@ class Incidents:
             write_atomically(self._file, msgspec.json.encode(self._open))
 
 
-def _read(file: Path) -> dict[str, Alarm]:
+def _read(file: Path) -> dict[str, IncidentAlarm]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Alarm])
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, IncidentAlarm])
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         return {}

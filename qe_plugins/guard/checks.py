@@ -65,7 +65,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         return next((one for one in self.sessions if one.state == "running"), None)
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class WatchFinding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is wrong; `after` is how long it must last, in seconds."""
 
     kind: str
@@ -75,7 +75,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     after: float = 0.0
 
 
-def findings(seen: Seen, named: NamedContracts, settings: WatchSettings) -> list[Finding]:
+def findings(seen: Seen, named: NamedContracts, settings: WatchSettings) -> list[WatchFinding]:
     """Return all that is wrong."""
     return [
         *_broker(seen, settings),
@@ -85,47 +85,49 @@ def findings(seen: Seen, named: NamedContracts, settings: WatchSettings) -> list
     ]
 
 
-def _broker(seen: Seen, settings: WatchSettings) -> Iterator[Finding]:
+def _broker(seen: Seen, settings: WatchSettings) -> Iterator[WatchFinding]:
     after = settings.restart_lasts if seen.is_restarting else settings.gateway_after
     match seen.state:
         case "not_logged_in":
             text = "The gateway is up and not logged in: the weekly approval is a person's."
-            yield Finding(kind="not_logged_in", text=text, after=after)
+            yield WatchFinding(kind="not_logged_in", text=text, after=after)
         case "client_id_taken":
             text = f"Another program uses the watcher's client id. {seen.unknown}"
-            yield Finding(kind="client_id_taken", text=text, after=after)
+            yield WatchFinding(kind="client_id_taken", text=text, after=after)
         case "wrong_account":
-            yield Finding(kind="wrong_account", text=seen.unknown or "wrong account")
+            yield WatchFinding(kind="wrong_account", text=seen.unknown or "wrong account")
         case "cut":
             text = "The gateway has lost its connection to IB (1100)."
-            yield Finding(kind="connectivity_lost", text=text, after=after)
+            yield WatchFinding(kind="connectivity_lost", text=text, after=after)
         case _ if seen.unknown:
             text = f"The broker's book is not known: {seen.unknown}"
-            yield Finding(kind="broker_unknown", text=text, after=after)
+            yield WatchFinding(kind="broker_unknown", text=text, after=after)
     if seen.state == "connected" and seen.is_open:
         for name, quote in seen.quotes.items():
             if quote.age is None or quote.age > settings.quotes_after:
                 old = "none yet" if quote.age is None else f"the last {quote.age:.0f} s ago"
                 text = f"No quote of {name} in an open market, {old}."
                 after = settings.quotes_after if quote.age is None else 0.0
-                yield Finding(kind="quotes_stale", about=name, text=text, after=after)
+                yield WatchFinding(kind="quotes_stale", about=name, text=text, after=after)
 
 
-def _node(seen: Seen, named: NamedContracts, settings: WatchSettings) -> Iterator[Finding]:
+def _node(seen: Seen, named: NamedContracts, settings: WatchSettings) -> Iterator[WatchFinding]:
     for one in seen.sessions:
         who = f"session {one.status.run_id}, process {one.status.pid}"
         if one.state == "died" and seen.running is None:
-            yield Finding(kind="node_died", about=one.status.name, text=f"The node died: {who}.")
+            yield WatchFinding(
+                kind="node_died", about=one.status.name, text=f"The node died: {who}."
+            )
         elif one.state == "silent":
             late = max(settings.heartbeat_after - one.age, 0.0)
             text = f"The node is silent for {one.age:.0f} s: {who}."
-            yield Finding(kind="node_silent", about=one.status.name, text=text, after=late)
+            yield WatchFinding(kind="node_silent", about=one.status.name, text=text, after=late)
     snapshot = seen.snapshot
     if snapshot is None:
         return
     if not seen.sessions and (held := [p for p in snapshot.positions if named.covers(p)]):
         text = f"No node runs, and the account holds {', '.join(map(position_words, held))}."
-        yield Finding(kind="no_node", text=text, after=settings.book_after)
+        yield WatchFinding(kind="no_node", text=text, after=settings.book_after)
     if (running := seen.running) is not None:
         ours = Counter[str]()
         for contract, net in running.status.positions.items():
@@ -134,10 +136,14 @@ def _node(seen: Seen, named: NamedContracts, settings: WatchSettings) -> Iterato
         for name in sorted({*ours, *theirs}):
             if ours[name] != theirs.get(name, 0):
                 text = f"{name}: the node holds {ours[name]:+}, IB {theirs.get(name, 0):+f}."
-                yield Finding(kind="book_differs", about=name, text=text, after=settings.book_after)
+                yield WatchFinding(
+                    kind="book_differs", about=name, text=text, after=settings.book_after
+                )
 
 
-def _protection(seen: Seen, named: NamedContracts, settings: WatchSettings) -> Iterator[Finding]:
+def _protection(
+    seen: Seen, named: NamedContracts, settings: WatchSettings
+) -> Iterator[WatchFinding]:
     if (snapshot := seen.snapshot) is None:
         return
     orders = snapshot.open_orders
@@ -147,7 +153,7 @@ def _protection(seen: Seen, named: NamedContracts, settings: WatchSettings) -> I
         else:
             text = f"The account holds {position_words(position)}, which is not named: left alone."
             about = position.local_symbol
-            yield Finding(kind="not_named", about=about, severity="warning", text=text)
+            yield WatchFinding(kind="not_named", about=about, severity="warning", text=text)
     held = {one.con_id for one in snapshot.positions}
     parents = {(one.client_id, one.order_id) for one in orders}
     for order in orders:
@@ -156,18 +162,18 @@ def _protection(seen: Seen, named: NamedContracts, settings: WatchSettings) -> I
         is_exit = bool(order.parent_id or order.oca_group)
         if is_exit and (order.client_id, order.parent_id) not in parents:
             text = f"An exit without a position could open one: {order_words(order)}."
-            yield Finding(kind="orphan", about=str(order.perm_id), text=text, after=15.0)
+            yield WatchFinding(kind="orphan", about=str(order.perm_id), text=text, after=15.0)
     ids = Counter((o.client_id, o.order_id) for o in orders if o.order_id > 0 and named.covers(o))
     for (client_id, order_id), count in ids.items():
         if count > 1:
             text = f"Order {order_id} of client {client_id} works {count} times at IB."
             about = f"{client_id}-{order_id}"
-            yield Finding(kind="two_orders_of_one_id", about=about, text=text, after=5.0)
+            yield WatchFinding(kind="two_orders_of_one_id", about=about, text=text, after=5.0)
 
 
 def _stops_of(
     position: BrokerPosition, orders: list[BrokerOrder], after: float
-) -> Iterator[Finding]:
+) -> Iterator[WatchFinding]:
     """Yield what is wrong with the stops of a position: there must be exactly one, of its size."""
     side = "SELL" if position.quantity > 0 else "BUY"
     name, held = position.local_symbol, position_words(position)
@@ -176,33 +182,33 @@ def _stops_of(
     ]
     if not stops:
         text = f"{held} has no stop at the broker."
-        yield Finding(kind="unprotected", about=name, text=text, after=after)
+        yield WatchFinding(kind="unprotected", about=name, text=text, after=after)
         return
     if len(stops) > 1:
         text = f"{held} has {len(stops)} stops: {', '.join(map(order_words, stops))}."
-        yield Finding(kind="two_stops", about=name, text=text, after=after)
+        yield WatchFinding(kind="two_stops", about=name, text=text, after=after)
     elif stops[0].remaining != abs(position.quantity):
         text = f"{held} has a stop of another size: {order_words(stops[0])}."
-        yield Finding(kind="stop_size", about=name, text=text, after=after)
+        yield WatchFinding(kind="stop_size", about=name, text=text, after=after)
     for one in stops:
         if not one.outside_rth or one.time_in_force != "GTC":
             text = f"The stop does not hold through the night: {order_words(one)}."
-            yield Finding(kind="weak_stop", about=name, text=text, after=after)
+            yield WatchFinding(kind="weak_stop", about=name, text=text, after=after)
 
 
-def _machine(seen: Seen, settings: WatchSettings) -> Iterator[Finding]:
+def _machine(seen: Seen, settings: WatchSettings) -> Iterator[WatchFinding]:
     if seen.halt is not None:
-        yield Finding(kind="halted", severity="warning", text=f"Trading is {seen.halt}")
+        yield WatchFinding(kind="halted", severity="warning", text=f"Trading is {seen.halt}")
     if seen.free_bytes is not None and seen.free_bytes < settings.min_free_gib * GIB:
         text = f"{seen.free_bytes / GIB:.2f} GiB are free on the disk."
-        yield Finding(kind="disk", text=text)
+        yield WatchFinding(kind="disk", text=text)
     if seen.skew is not None and abs(seen.skew) > settings.clock_skew:
         text = f"The clock is off by {seen.skew:+.1f} s or more against the gateway's."
-        yield Finding(kind="clock", text=text)
+        yield WatchFinding(kind="clock", text=text)
     if seen.journal_error is not None:
         text = f"The journal cannot be written: {seen.journal_error}"
-        yield Finding(kind="journal", text=text, after=10.0)
+        yield WatchFinding(kind="journal", text=text, after=10.0)
     budget = settings.model_budget
     if budget is not None and seen.spent is not None and seen.spent >= budget * BUDGET_NEARLY:
         text = f"Model calls cost {seen.spent:.2f} USD this day, of {budget:.2f} USD."
-        yield Finding(kind="budget", severity="warning", text=text)
+        yield WatchFinding(kind="budget", severity="warning", text=text)

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from qe_plugins import state_dir
-from qe_plugins.alarms import Alarm, AlarmDispatch, Incidents
+from qe_plugins.alarms import AlarmDispatch, IncidentAlarm, Incidents
 from qe_plugins.alarms.channels import channels_of
 from qe_plugins.config.loader import Loaded
 from qe_plugins.errors import QeError
-from qe_plugins.guard.checks import OF_THE_BROKER, Finding, Seen, findings
+from qe_plugins.guard.checks import OF_THE_BROKER, Seen, WatchFinding, findings
 from qe_plugins.guard.configured import guarded_of, with_quotes
 from qe_plugins.guard.door import Door, Say
 from qe_plugins.guard.flatten import FlattenReport, flatten
@@ -103,7 +103,7 @@ class Watcher:
             self._check_parity(self._nightly, seen)
         return seen
 
-    def _judge(self, seen: Seen, found: list[Finding]) -> None:
+    def _judge(self, seen: Seen, found: list[WatchFinding]) -> None:
         """Begin incidents that have lasted, and end those that are over."""
         now = time.monotonic()
         current = {(one.kind, one.about): one for one in found}
@@ -122,7 +122,7 @@ class Watcher:
             if state.problem is None:
                 self._tell(self._incidents.end("channel", state.name))
 
-    def _tell(self, alarm: Alarm | None) -> None:
+    def _tell(self, alarm: IncidentAlarm | None) -> None:
         if alarm is not None:
             self._show(f"{alarm.title}: {alarm.text}")
             self.dispatch.send(alarm)

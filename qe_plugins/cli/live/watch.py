@@ -55,11 +55,11 @@ def _begin(watcher: Watcher) -> None:
 
 
 def _test(watcher: Watcher) -> None:
-    from qe_plugins.alarms import Alarm
+    from qe_plugins.alarms import IncidentAlarm
 
     now = datetime.now(UTC)
     watcher.dispatch.send(
-        Alarm(
+        IncidentAlarm(
             incident=f"{now:%Y%m%d-%H%M%S}-test",
             kind="test",
             about="",
