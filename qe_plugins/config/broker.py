@@ -18,12 +18,14 @@ class BrokerSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ClientIds(BrokerSection, frozen=True, kw_only=True):
     """The ids under which the parts of a session connect: fixed, different, at least 1.
 
-    `data` and `exec` are the node's two connections, `watch` that of `qe watch`.
+    `data` and `exec` are the node's two connections, `watch` that of `qe watch`, and `look` that
+    with which the session compares its book with the broker's.
     """
 
     data: ClientId = 11
     exec: ClientId = 21
     watch: ClientId = 31
+    look: ClientId = 41
 
 
 class IbSettings(BrokerSection, frozen=True, kw_only=True):

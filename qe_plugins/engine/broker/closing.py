@@ -7,7 +7,7 @@ first, which leaves the position without a stop for as long as the close is unde
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +37,15 @@ class PositionCloser:
     """The closes of a session that are under way: at most one a strategy and contract.
 
     `on_failed` is called with the reason where a close ended without a fill: the stop works on, and
-    nothing is sent again by itself.
+    nothing is sent again by itself. `in_doubt` returns why no order may be modified, empty where it
+    may: of an order that is modified while the connection is in doubt, two may be live.
     """
 
     def __init__(self, context: RunContext) -> None:
         self._run_context = context
         self._under_way: dict[tuple[Any, Any], Any] = {}
         self.on_failed: Any = lambda reason: LOG.error("%s", reason)
+        self.in_doubt: Callable[[], str] = lambda: ""
 
     def close(self, trader: Any, contract: Any, tags: Sequence[str] = ()) -> None:
         """Close what counts as a strategy's position in a contract, sized from the holdings.
@@ -168,6 +170,8 @@ class BrokerStrategy(GatedStrategy):
         return super()._growth_refused(client_order_id, quantity, price, trigger)
 
     def _modification_refused(self, order: Any, quantity: Any, trigger: Any) -> str:
+        if doubt := self._closer.in_doubt():
+            return doubt
         context = self._run_context
         net = context.holdings.net(self.strategy_id, order.instrument_id)
         closes = net and order.side == (OrderSide.SELL if net > 0 else OrderSide.BUY)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+import msgspec
 from nautilus_trader.trading import Strategy
 
 from qe_plugins.config.broker import BrokerSettings, IbSettings
@@ -122,15 +123,15 @@ def check_account_id(loaded: Loaded, ib: IbSettings, *, real_money: bool) -> Non
 
 def check_client_ids(loaded: Loaded, ib: IbSettings) -> None:
     """Raise ConfigError where client ids are equal or 0."""
-    ids = {"data": ib.client_ids.data, "exec": ib.client_ids.exec, "watch": ib.client_ids.watch}
+    ids: dict[str, int] = msgspec.to_builtins(ib.client_ids)
     for name, number in ids.items():
         if number == 0:
             message = "client id 0 takes over the orders of a person in TWS."
-            raise loaded.error(message, *IB, "client_ids", name, hint="Write 11, 21 and 31.")
+            raise loaded.error(message, *IB, "client_ids", name, hint="Write 11, 21, 31 and 41.")
     if len(set(ids.values())) < len(ids):
         was = ", ".join(f"{name} {number}" for name, number in ids.items())
         message = f"client ids must differ, was {was}: the broker refuses a second connection."
-        raise loaded.error(message, *IB, "client_ids", hint="Write 11, 21 and 31.")
+        raise loaded.error(message, *IB, "client_ids", hint="Write 11, 21, 31 and 41.")
 
 
 def _contracts(loaded: Loaded, settings: BrokerSettings, now: int) -> tuple[LiveContract, ...]:

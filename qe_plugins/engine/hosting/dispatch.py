@@ -135,6 +135,14 @@ class EventDispatcher:
             if not subscription.subscribers:
                 pipeline.subscribe_bars(bar_type)
 
+    def components(self, name: str, key: Any) -> list[Any]:
+        """Return the components that the bus calls for the events of a key."""
+        subscription = self._channels[name].subscriptions.get(key)
+        if subscription is None:
+            return []
+        found = [one.component for one in subscription.subscribers]
+        return found or ([] if subscription.first is None else [subscription.first])
+
     def subscribe(self, name: str, key: Any, component: Any) -> None:
         """Add a component to the subscribers of a key, for its callback `name`.
 

@@ -9,11 +9,15 @@ import msgspec
 from qe_plugins.ib_client.records import Side
 
 
-class Alarm(msgspec.Struct, frozen=True, tag=True):
-    """An alarm for a person; `key` is the same while it is about the same thing."""
+class RaiseAlarm(msgspec.Struct, frozen=True, tag=True):
+    """An alarm for a person; `key` is the same while it is about the same thing.
+
+    One that is not urgent tells that something is right again.
+    """
 
     key: str
     text: str
+    is_urgent: bool = True
 
 
 class HaltTrading(msgspec.Struct, frozen=True, tag=True):
@@ -66,5 +70,5 @@ class Resubscribe(msgspec.Struct, frozen=True, tag=True):
 
 
 type Action = (
-    Alarm | HaltTrading | PlaceStop | ClosePosition | CancelOrder | AdoptOrder | Resubscribe
+    RaiseAlarm | HaltTrading | PlaceStop | ClosePosition | CancelOrder | AdoptOrder | Resubscribe
 )

@@ -57,7 +57,7 @@ class BookOrder(msgspec.Struct, frozen=True, kw_only=True):
         return self.trigger is not None
 
 
-class Book(msgspec.Struct, frozen=True, kw_only=True):
+class OwnBook(msgspec.Struct, frozen=True, kw_only=True):
     """Our book at one moment: orders by ref, signed contracts by local symbol, fills by id.
 
     `executions` are the broker's execution ids that are booked. A synthetic fill has none.

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from qe_plugins.engine.reconciliation.book import Book, BookOrder, BookState
+from qe_plugins.engine.reconciliation.book import BookOrder, BookState, OwnBook
 from qe_plugins.ib_client.records import BrokerExecution, BrokerOrder, BrokerSnapshot
 
 
@@ -80,7 +80,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(
-    book: Book,
+    book: OwnBook,
     snapshot: BrokerSnapshot,
     scope: BookScope,
     *,
@@ -120,7 +120,7 @@ def _duplicates(live: Iterable[BrokerOrder]) -> Iterable[BookDifference]:
 
 
 def _live_orders(
-    book: Book, live: Iterable[BrokerOrder], scope: BookScope, adopted: frozenset[int]
+    book: OwnBook, live: Iterable[BrokerOrder], scope: BookScope, adopted: frozenset[int]
 ) -> Iterable[BookDifference]:
     for one in live:
         ours = book.orders.get(one.ref) if one.ref else None
@@ -141,7 +141,10 @@ def _live_orders(
 
 
 def _missing_orders(
-    book: Book, live: Iterable[BrokerOrder], executions: Iterable[BrokerExecution], scope: BookScope
+    book: OwnBook,
+    live: Iterable[BrokerOrder],
+    executions: Iterable[BrokerExecution],
+    scope: BookScope,
 ) -> Iterable[BookDifference]:
     refs = {one.ref for one in live}
     executed: dict[str, Decimal] = defaultdict(Decimal)
@@ -169,7 +172,7 @@ def _missing_orders(
 
 
 def _positions(
-    book: Book, snapshot: BrokerSnapshot, fresh: list[BrokerExecution], scope: BookScope
+    book: OwnBook, snapshot: BrokerSnapshot, fresh: list[BrokerExecution], scope: BookScope
 ) -> Iterable[BookDifference]:
     for contract in sorted(scope.contracts):
         ours, held = book.net(contract), snapshot.position(contract)

@@ -12,13 +12,13 @@ import msgspec
 
 from qe_plugins.engine.reconciliation.actions import (
     Action,
-    Alarm,
     CancelOrder,
     ClosePosition,
     HaltTrading,
     PlaceStop,
+    RaiseAlarm,
 )
-from qe_plugins.engine.reconciliation.book import Book, BookOrder
+from qe_plugins.engine.reconciliation.book import BookOrder, OwnBook
 from qe_plugins.ib_client.records import BrokerOrder, BrokerSnapshot, Side
 
 SECOND = 1_000_000_000
@@ -66,7 +66,7 @@ class Stops(msgspec.Struct, frozen=True, kw_only=True):
         return f"{held} has no live stop"
 
 
-def stops_of(contract: str, snapshot: BrokerSnapshot, book: Book) -> Stops:
+def stops_of(contract: str, snapshot: BrokerSnapshot, book: OwnBook) -> Stops:
     """Return the stops of a contract as the broker lists them."""
     net = snapshot.position(contract)
     orders = [one for one in snapshot.open_orders if one.local_symbol == contract]
@@ -111,7 +111,7 @@ class ProtectionWatch:
         self._cancelled: set[int] = set()
 
     def check(
-        self, stops: Stops, book: Book, now: int, price: Decimal | None = None
+        self, stops: Stops, book: OwnBook, now: int, price: Decimal | None = None
     ) -> list[Action]:
         """Return what the stops of a contract cause at `now` (UTC ns); `price` is the last one."""
         contract = stops.contract
@@ -127,7 +127,7 @@ class ProtectionWatch:
             since = self._since[contract] = now
         if now - since < SECOND:
             return []
-        tell = Alarm(f"protection:{contract}", stops.problem)
+        tell = RaiseAlarm(f"protection:{contract}", stops.problem)
         if len(stops.good) > 1:
             return [tell, *self._cancel(stops.good[1:], "the position has an earlier stop")]
         if now - since < self._grace:
@@ -156,7 +156,7 @@ class ProtectionWatch:
         """Return the contracts whose stops are not right."""
         return list(self._since)
 
-    def _repair(self, stops: Stops, book: Book, price: Decimal | None) -> Action:
+    def _repair(self, stops: Stops, book: OwnBook, price: Decimal | None) -> Action:
         """Return the stop at the trade's own price, or the close where it has none or is passed."""
         trigger = own_stop_price(stops.contract, stops.net, book)
         if trigger is None:
@@ -173,7 +173,7 @@ class ProtectionWatch:
         return [CancelOrder(one.perm_id, one.ref, one.local_symbol, why) for one in fresh]
 
 
-def own_stop_price(contract: str, net: Decimal, book: Book) -> Decimal | None:
+def own_stop_price(contract: str, net: Decimal, book: OwnBook) -> Decimal | None:
     """Return the trigger of the newest stop that our book had for a position; None without one."""
     side = exit_side(net)
     stops = [
@@ -189,7 +189,7 @@ def exit_side(net: Decimal) -> Side:
     return "SELL" if net > 0 else "BUY"
 
 
-def is_exit(order: BrokerOrder, book: Book) -> bool:
+def is_exit(order: BrokerOrder, book: OwnBook) -> bool:
     """Return whether an order only ever closes a position."""
     ours: BookOrder | None = book.orders.get(order.ref)
     return order.parent_id != 0 or (ours is not None and ours.is_exit)

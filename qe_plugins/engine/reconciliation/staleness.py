@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from qe_plugins.engine.reconciliation.actions import Action, Alarm, HaltTrading, Resubscribe
+from qe_plugins.engine.reconciliation.actions import Action, HaltTrading, RaiseAlarm, Resubscribe
 
 SECOND = 1_000_000_000
 
@@ -111,7 +111,7 @@ class StaleWatch:
     def _ask(self, contract: str, stream: _Stream, now: int, why: str) -> list[Action]:
         stream.asked = now
         text = f"{contract}: {why}; its market data are asked for again"
-        return [Resubscribe(contract, why), Alarm(f"stale:{contract}", text)]
+        return [Resubscribe(contract, why), RaiseAlarm(f"stale:{contract}", text)]
 
     def _stale(self, stream: _Stream, now: int) -> tuple[str, int]:
         """Return why a stream is stale, empty if it is not, and how long to wait after asking."""

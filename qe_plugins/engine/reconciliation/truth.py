@@ -15,12 +15,12 @@ import msgspec
 from qe_plugins.engine.reconciliation.actions import (
     Action,
     AdoptOrder,
-    Alarm,
     CancelOrder,
     HaltTrading,
+    RaiseAlarm,
 )
 from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Unknown
-from qe_plugins.engine.reconciliation.book import Book
+from qe_plugins.engine.reconciliation.book import OwnBook
 from qe_plugins.engine.reconciliation.comparison import (
     BookDifference,
     BookScope,
@@ -128,7 +128,7 @@ class TruthLoop:
         if code in (LOST, GONE):
             self.degraded.set(Doubt.CONNECTION, now)
             what = "the gateway lost IB (1100)" if code == LOST else "the gateway is gone"
-            tell = Alarm(
+            tell = RaiseAlarm(
                 "connection", f"{what}: no entry and no modification until both books agree"
             )
             return self._once.new("connection", [tell])
@@ -149,7 +149,7 @@ class TruthLoop:
 
     def take(
         self,
-        book: Book,
+        book: OwnBook,
         answer: BrokerAnswer[BrokerSnapshot],
         now: int,
         prices: dict[str, Decimal] | None = None,
@@ -157,7 +157,7 @@ class TruthLoop:
         """Return what the broker's answer causes. `book` is ours at the time of the answer."""
         if isinstance(answer, Unknown):
             self.degraded.set(Doubt.NO_ANSWER, now)
-            told = self._once.new("no answer", [Alarm("no answer", answer.reason)])
+            told = self._once.new("no answer", [RaiseAlarm("no answer", answer.reason)])
             return told + self.tick(now)
         snapshot = answer.value
         self._answered = max(self._answered, answer.at)
@@ -222,7 +222,7 @@ class TruthLoop:
     def _about(self, finding: BookDifference, age: float) -> list[Action]:
         """Return what a difference causes that has been there for `age` seconds."""
         verdict = finding.verdict
-        tell = Alarm(finding.key, finding.what)
+        tell = RaiseAlarm(finding.key, finding.what)
         halt = HaltTrading(finding.key, f"our book is not the broker's: {finding.what}")
         if verdict is BookVerdict.ORPHAN:
             return [tell, self._orphan(finding), halt]
@@ -259,13 +259,14 @@ class TruthLoop:
                 left.append(look)
             else:
                 text = f"checked twice with the broker: {look.why}: {comparison.text}"
-                found.append(Alarm(f"look:{look.why}", text))
+                is_urgent = bool(comparison.findings)
+                found.append(RaiseAlarm(f"look:{look.why}", text, is_urgent))
         self._looks = left
         self.degraded.put(Doubt.LOOK, bool(left), now)
         return found
 
     def _protect(
-        self, book: Book, snapshot: BrokerSnapshot, now: int, prices: dict[str, Decimal]
+        self, book: OwnBook, snapshot: BrokerSnapshot, now: int, prices: dict[str, Decimal]
     ) -> list[Action]:
         found: list[Action] = []
         for contract in sorted(self.scope.contracts):
@@ -273,13 +274,15 @@ class TruthLoop:
             if not stops.net:
                 self._foreign.discard(contract)
             actions = self._protection.check(stops, book, now, prices.get(contract))
-            told: list[Action] = [one for one in actions if isinstance(one, Alarm | HaltTrading)]
+            told: list[Action] = [
+                one for one in actions if isinstance(one, RaiseAlarm | HaltTrading)
+            ]
             found += self._once.new(f"protection:{contract}", told)
             if contract not in self._foreign:  # a person's trade is left to the person
-                found += [one for one in actions if not isinstance(one, Alarm | HaltTrading)]
+                found += [one for one in actions if not isinstance(one, RaiseAlarm | HaltTrading)]
         return found
 
-    def _note_executions(self, book: Book, snapshot: BrokerSnapshot) -> None:
+    def _note_executions(self, book: OwnBook, snapshot: BrokerSnapshot) -> None:
         """Count the executions of a contract as known while both books hold the same of it."""
         for contract in self.scope.contracts:
             if book.net(contract) == snapshot.position(contract):

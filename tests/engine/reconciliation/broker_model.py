@@ -15,14 +15,14 @@ from typing import Any
 
 from qe_plugins.engine.reconciliation.actions import (
     AdoptOrder,
-    Alarm,
     CancelOrder,
     ClosePosition,
     HaltTrading,
     PlaceStop,
+    RaiseAlarm,
 )
 from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Known, Unknown
-from qe_plugins.engine.reconciliation.book import Book, BookOrder, BookState
+from qe_plugins.engine.reconciliation.book import BookOrder, BookState, OwnBook
 from qe_plugins.engine.reconciliation.comparison import BookScope
 from qe_plugins.engine.reconciliation.protection import stops_of
 from qe_plugins.engine.reconciliation.truth import TruthLoop, TruthSettings
@@ -129,8 +129,8 @@ class ModelNode:
     def now(self) -> int:
         return int(self.gateway.now() * SECOND)
 
-    def book(self) -> Book:
-        return Book(
+    def book(self) -> OwnBook:
+        return OwnBook(
             at=self.now,
             orders=dict(self.orders),
             nets=dict(self.nets),
@@ -352,7 +352,7 @@ class World:
             if isinstance(action, HaltTrading):
                 self.halts.append(action.reason)
                 self.tells.append((self.gateway.now(), action.reason))
-            elif isinstance(action, Alarm):
+            elif isinstance(action, RaiseAlarm):
                 self.tells.append((self.gateway.now(), action.text))
             elif isinstance(action, PlaceStop):
                 ref = f"R-{self.runs}-{len(self.trace)}"

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from qe_plugins.engine.reconciliation.answers import Known
-from qe_plugins.engine.reconciliation.book import Book, BookOrder, BookState
+from qe_plugins.engine.reconciliation.book import BookOrder, BookState, OwnBook
 from qe_plugins.engine.reconciliation.comparison import BookScope
 from qe_plugins.ib_client.records import (
     BrokerExecution,
@@ -115,9 +115,11 @@ def known(at: int, *orders: BrokerOrder, **fields: Any) -> Known[BrokerSnapshot]
     return Known(snapshot(*orders, at=at, **fields), at)
 
 
-def book(*orders: BookOrder, net: int = 0, at: int = 0, executions: tuple[str, ...] = ()) -> Book:
+def book(
+    *orders: BookOrder, net: int = 0, at: int = 0, executions: tuple[str, ...] = ()
+) -> OwnBook:
     """Return our book."""
-    return Book(
+    return OwnBook(
         at=at,
         orders={one.ref: one for one in orders},
         nets={MES: Decimal(net)},

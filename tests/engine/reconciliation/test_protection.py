@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.engine.reconciliation.actions import (
-    Alarm,
     CancelOrder,
     ClosePosition,
     HaltTrading,
     PlaceStop,
+    RaiseAlarm,
 )
 from qe_plugins.engine.reconciliation.book import BookState
 from qe_plugins.engine.reconciliation.protection import ProtectionWatch, stops_of
@@ -79,7 +79,7 @@ def test_it_is_closed_where_the_price_of_the_stop_is_unknown_or_passed(mine, pri
 
 def test_nothing_is_sent_a_second_time():
     ticks = run(ProtectionWatch(), stops(net=1), 60)
-    sent = [one for tick in ticks for one in tick if not isinstance(one, Alarm)]
+    sent = [one for tick in ticks for one in tick if not isinstance(one, RaiseAlarm)]
     assert [type(one) for one in sent[:2]] == [ClosePosition, HaltTrading]
     assert {type(one) for one in sent[1:]} == {HaltTrading}
 

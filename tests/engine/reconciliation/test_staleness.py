@@ -28,7 +28,7 @@ def run(found, seconds, quoted=lambda second: False):
 
 
 def test_quotes_older_than_5_s_are_asked_for_once_then_it_halts():
-    assert run(watch(), 60) == {"Resubscribe": [6], "Alarm": [6], "HaltTrading": [17]}
+    assert run(watch(), 60) == {"Resubscribe": [6], "RaiseAlarm": [6], "HaltTrading": [17]}
 
 
 def test_data_that_come_back_start_again():

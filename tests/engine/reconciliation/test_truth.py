@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from qe_plugins.engine.reconciliation.actions import AdoptOrder, Alarm, CancelOrder, HaltTrading
+from qe_plugins.engine.reconciliation.actions import (
+    AdoptOrder,
+    CancelOrder,
+    HaltTrading,
+    RaiseAlarm,
+)
 from qe_plugins.engine.reconciliation.answers import Unknown
 from qe_plugins.engine.reconciliation.book import BookState
 from qe_plugins.engine.reconciliation.truth import TruthLoop, TruthSettings
@@ -64,7 +69,7 @@ def test_a_manual_trade_halts_at_the_second_look_and_is_not_closed():
     deal = (execution("e1", ref="", client_id=0),)
     found = [one for at in range(7) for one in take(truth, at, book(), net=1, executions=deal)]
     assert halts(found) == ["fill:e1"]
-    assert {type(one) for one in found} == {Alarm, HaltTrading}
+    assert {type(one) for one in found} == {RaiseAlarm, HaltTrading}
 
 
 def test_our_own_unknown_fill_halts_only_where_the_engine_does_not_book_it():
@@ -108,7 +113,7 @@ def test_no_answer_is_not_nothing():
     take(truth, 0, book(net=1), order(1), net=1)
     mine = book(ours(order(1)), net=1)
     told = truth.take(mine, Unknown("it did not answer", SECOND), SECOND)
-    assert [type(one) for one in told] == [Alarm]
+    assert [type(one) for one in told] == [RaiseAlarm]
     assert truth.degraded.refusal
     assert halts(truth.tick(13 * SECOND)) == ["blind"]
     assert truth.tick(14 * SECOND) == []
@@ -124,7 +129,7 @@ def test_a_silent_broker_halts_only_while_the_contract_trades():
 def test_a_lost_connection_refuses_entries_until_the_books_agree(code):
     truth = loop()
     take(truth, 0, book())
-    assert [type(one) for one in truth.event(code, SECOND)] == [Alarm]
+    assert [type(one) for one in truth.event(code, SECOND)] == [RaiseAlarm]
     assert "connection" in truth.degraded.refusal
     truth.event(1102, 2 * SECOND)
     for at in (2, 3):

@@ -1,0 +1,124 @@
+"""Looks at the broker on a thread of its own, so that the trading thread never waits for it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Known, Unknown
+from qe_plugins.ib_client import (
+    BrokerConnection,
+    BrokerEndpoint,
+    BrokerEvent,
+    BrokerPosition,
+    BrokerSnapshot,
+    BrokerUnknown,
+)
+
+LOG = logging.getLogger(__name__)
+
+TIMEOUT, TO_CONNECT = 2.0, 4.0
+"""Seconds until an answer counts as missing, and until a connection does."""
+
+CLOCK_EVERY = 30
+"""Answers between two readings of the gateway's clock."""
+
+
+class BrokerLook:
+    """A connection with a client id of its own. Methods are for the trading thread, and return.
+
+    `skew` is how far our clock is past the gateway's, in seconds, None where it is not known; the
+    gateway tells whole seconds.
+    """
+
+    def __init__(self, endpoint: BrokerEndpoint) -> None:
+        self._connection = BrokerConnection(endpoint, self._on_event)
+        self._events: deque[BrokerEvent] = deque(maxlen=1_000)
+        self._answers: deque[BrokerAnswer[BrokerSnapshot]] = deque(maxlen=10)
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._is_asked = False
+        self._answered = 0
+        self.skew: float | None = None
+        self._thread = threading.Thread(target=self._run, name="qe-broker-look", daemon=True)
+        self._thread.start()
+
+    def ask(self, now: int) -> bool:
+        """Have the broker asked at `now` (UTC ns); return False where it is being asked already."""
+        if self._is_asked:
+            return False
+        self._is_asked = True
+        self._work.put(lambda: self._look(now))
+        return True
+
+    def answers(self) -> list[BrokerAnswer[BrokerSnapshot]]:
+        """Return the answers since the last call, oldest first."""
+        return _drained(self._answers)
+
+    def events(self) -> list[BrokerEvent]:
+        """Return what the broker said by itself since the last call, oldest first."""
+        return _drained(self._events)
+
+    def cancel_all(self, done: Callable[[str], object]) -> None:
+        """Cancel every order of the account; `done` is called with why it failed, or with ""."""
+        self._work.put(lambda: self._try(self._connection.cancel_all, done))
+
+    def close_position(
+        self, position: BrokerPosition, ref: str, done: Callable[[str], object]
+    ) -> None:
+        """Close a position at the market past the node; `done` as in `cancel_all`."""
+        close = self._connection.market_close
+        self._work.put(lambda: self._try(lambda: close(position, ref=ref), done))
+
+    def stop(self) -> None:
+        """End the connection."""
+        self._work.put(None)
+        self._thread.join(TO_CONNECT)
+        self._connection.close()
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+    def _look(self, asked: int) -> None:
+        timeout = TIMEOUT if self._connection.state == "connected" else TO_CONNECT
+        try:
+            snapshot = self._connection.snapshot(timeout)
+            answer: BrokerAnswer[BrokerSnapshot] = Known(snapshot, asked)
+        except BrokerUnknown as error:
+            answer = Unknown(str(error), asked)
+        except Exception as error:  # an answer that cannot be read is none
+            LOG.exception("the broker's answer cannot be read")
+            answer = Unknown(f"its answer cannot be read: {error!r}", asked)
+        self._answers.append(answer)
+        self._is_asked = False
+        if isinstance(answer, Known) and self._answered % CLOCK_EVERY == 0:
+            self._read_clock()
+        self._answered += 1
+
+    def _read_clock(self) -> None:
+        from qe_plugins.engine.supervision.clock_reading import skew_of
+
+        try:
+            self.skew = skew_of(lambda: self._connection.server_time(TIMEOUT))
+        except BrokerUnknown:
+            self.skew = None
+
+    def _try(self, act: Callable[[], object], done: Callable[[str], object]) -> None:
+        try:
+            act()
+            done("")
+        except BrokerUnknown as error:
+            done(str(error))
+
+    def _on_event(self, event: BrokerEvent) -> None:
+        self._events.append(event)
+
+
+def _drained[T](found: deque[T]) -> list[T]:
+    taken: list[T] = []
+    while found:
+        taken.append(found.popleft())
+    return taken
