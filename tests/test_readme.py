@@ -36,6 +36,7 @@ ELSEWHERE = {
     "uv run qe fleet worker": "needs a server: tests/fleet/temporal",
     "uv run qe fleet scan configs/fleet/full.yaml --engine temporal": "tests/fleet/temporal",
     "uv run qe rehearse": "until Ctrl-C: tests/testing/tws/test_rehearse.py",
+    "uv run qe walkforward": "takes minutes: tests/research/walkforward",
     "uv run qe fleet run": "around the clock: tests/fleet/schedule/test_run.py",
 }
 """How the commands begin that are not run here, and why."""

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "live": "qe_plugins.cli.live.live:live",
     "parity": "qe_plugins.cli.live.parity:parity",
     "sweep": "qe_plugins.cli.research.sweep:sweep",
+    "walkforward": "qe_plugins.cli.research.walkforward:walkforward",
     "factors": "qe_plugins.cli.research.factors:factors",
     "lookahead": "qe_plugins.cli.research.lookahead:lookahead",
     "ladder": "qe_plugins.cli.ladder:ladder",

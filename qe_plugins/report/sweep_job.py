@@ -13,9 +13,18 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
 
     Exceptions become `error`, one line. Writes no run folder and no journal.
     """
+    return _measured(job, False)
+
+
+def measure_sessions(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of `measure`, its figures with `session_pnl`: net P&L by session date."""
+    return _measured(job, True)
+
+
+def _measured(job: dict[str, Any], sessions: bool) -> dict[str, Any]:
     began = perf_counter()
     try:
-        answer: dict[str, Any] = {"figures": _run_variant(job)}
+        answer: dict[str, Any] = {"figures": _run_variant(job, sessions)}
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -23,15 +32,20 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "seconds": round(perf_counter() - began, 3)}
 
 
-def _run_variant(job: dict[str, Any]) -> dict[str, Any]:
+def _run_variant(job: dict[str, Any], sessions: bool) -> dict[str, Any]:
     from qe_plugins import project
     from qe_plugins.config.loader import load
     from qe_plugins.engine.running.backtest import run
+    from qe_plugins.report.figures.equity import AccountHistory
     from qe_plugins.report.summary import summarize
 
     project.enter(Path.cwd())
     outcome = run(load(job["config"], job["overrides"]))
-    figures = summarize(outcome, Path())
+    history = AccountHistory.of(outcome)
+    figures = summarize(outcome, Path(), history)
+    if sessions:
+        rows = history.sessions.select("session", "pnl").iter_rows()
+        figures["session_pnl"] = {day.isoformat(): pnl for day, pnl in rows}
     not_compared = ("run_id", "run_dir", "started", "seconds", "plugins", "bars_per_second")
     return {name: value for name, value in figures.items() if name not in not_compared}
 

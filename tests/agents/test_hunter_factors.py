@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> Path:
     factor = book.BookFactor(
         name=NAME, sign=-1, weight=1.0, centre=0.0, scale=1.0, mean=0.0, scalar=12.0
     )
-    made = book.Book(
+    made = book.FactorBook(
         name="made",
         test="test-1",
         config="made.yaml",

@@ -75,9 +75,12 @@ def sweep(
     from qe_plugins.report.sweep_job import measure
     from qe_plugins.research import sweep_runner
 
-    spec, place = _sweep_spec(file, grid, overrides, out, resume)
+    spec, place = sweep_spec(file, grid, overrides, out, resume)
     try:
-        with reported("sweep", f"{spec.name}, {spec.sweep}") as report, _live(spec) as on_update:
+        with (
+            reported("sweep", f"{spec.name}, {spec.sweep}") as report,
+            live_view(spec) as on_update,
+        ):
             swept = sweep_runner.sweep(
                 spec, place, measure, workers=workers or os.cpu_count() or 1, on_update=on_update
             )
@@ -94,7 +97,7 @@ def sweep(
         sys.exit(1)
 
 
-def _sweep_spec(
+def sweep_spec(
     file: Path,
     grid: tuple[str, ...],
     overrides: tuple[str, ...],
@@ -191,7 +194,7 @@ def _variant_cells(result: VariantResult, keys: list[str]) -> list[str]:
 
 
 @contextmanager
-def _live(spec: SweepSpec) -> Iterator[Callable[[Variant, VariantResult | None], None]]:
+def live_view(spec: SweepSpec) -> Iterator[Callable[[Variant, VariantResult | None], None]]:
     """Show variants and results if standard error is a terminal; yield the update function."""
     from math import prod
 

@@ -37,7 +37,7 @@ class BookFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accepted: str = ""
 
 
-class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FactorBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Factors with weights, and hashes of what they were found with.
 
     `every` and `horizon` are seconds; `lockbox` is a span of dates that the test did not read.
@@ -87,7 +87,7 @@ def combine(
     data: FactorData,
     values: dict[str, np.ndarray],
     accepted: dict[str, str],
-) -> Book:
+) -> FactorBook:
     """Return a book of a test's factors. `values` has each chosen feature at the decisions.
 
     Weights, scalars and the diversification multiplier come from the explore half alone. Raises
@@ -102,7 +102,7 @@ def combine(
     scalars = settings.combine.average / np.abs(z).mean(axis=0)
     weights = np.full(len(chosen), 1 / len(chosen))
     forecasts = z * signs * scalars
-    return Book(
+    return FactorBook(
         name=settings.name,
         test=test,
         config=result.config,
@@ -153,7 +153,7 @@ def choose(result: FactorResult, accepted: dict[str, str]) -> list[Any]:
     return [one for one in result.factors if one.name in chosen]
 
 
-def write(book: Book, file: Path) -> None:
+def write(book: FactorBook, file: Path) -> None:
     """Write a book as YAML with its hash. Raises DataError where another book is there."""
     if file.exists() and load(file).hash != book.hash:
         raise DataError(
@@ -166,7 +166,7 @@ def write(book: Book, file: Path) -> None:
     part.replace(file)
 
 
-def load(file: Path) -> Book:
+def load(file: Path) -> FactorBook:
     """Return the book in a file. Raises ConfigError for another content than its hash says."""
     if not file.exists():
         hint = "Make one with `qe factors combine`."
@@ -174,7 +174,7 @@ def load(file: Path) -> Book:
     content = read(file).to_plain()
     written = content.pop(HASH, None)
     try:
-        book = msgspec.convert(content, Book)
+        book = msgspec.convert(content, FactorBook)
     except msgspec.ValidationError as error:
         raise ConfigError(f"is not a book: {error}.", where=str(file)) from error
     if book.hash != written:
@@ -184,7 +184,7 @@ def load(file: Path) -> Book:
     return book
 
 
-def check_current(book: Book, file: Path) -> None:
+def check_current(book: FactorBook, file: Path) -> None:
     """Raise ConfigError where features are computed otherwise than when the book was made."""
     for what, made, now in (
         ("another catalogue of features", book.catalogue, catalogue_hash()),

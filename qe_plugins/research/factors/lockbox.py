@@ -10,7 +10,7 @@ import numpy as np
 from qe_plugins.errors import DataError, JournalError
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
-from qe_plugins.research.factors.book import Book
+from qe_plugins.research.factors.book import FactorBook
 from qe_plugins.research.factors.factor_test import FactorData
 from qe_plugins.research.factors.session_scores import score_half
 
@@ -33,7 +33,7 @@ class LockboxResult(msgspec.Struct, frozen=True):
 
 
 def open_lockbox(
-    book: Book, data: FactorData, values: dict[str, np.ndarray], started: datetime
+    book: FactorBook, data: FactorData, values: dict[str, np.ndarray], started: datetime
 ) -> LockboxResult:
     """Return a book's result in its lockbox, and write it to the journal for good.
 
@@ -71,11 +71,11 @@ def open_lockbox(
     return result
 
 
-def _forecast(book: Book, values: dict[str, np.ndarray], row: int) -> float:
+def _forecast(book: FactorBook, values: dict[str, np.ndarray], row: int) -> float:
     return book.forecast(lambda name: float(values[name][row]))
 
 
-def _opened(book: Book) -> list[str]:
+def _opened(book: FactorBook) -> list[str]:
     """Return the books whose lockbox overlaps this one. Raises DataError if it is this book's."""
     found = []
     with Journal.open() as journal:
@@ -97,7 +97,7 @@ def _opened(book: Book) -> list[str]:
     return found
 
 
-def _write(result: LockboxResult, book: Book, started: datetime) -> None:
+def _write(result: LockboxResult, book: FactorBook, started: datetime) -> None:
     ends = datetime.combine(date.fromisoformat(result.span[1]), datetime.min.time(), UTC)
     body = msgspec.to_builtins(result) | {"roots": book.roots, "test": book.test}
     fact = Fact(

@@ -28,7 +28,7 @@ def found() -> tuple[FactorResult, FactorData, dict[str, np.ndarray]]:
     return result, data, {name: values[:, k] for k, name in enumerate(FEATURES)}
 
 
-def combined(found, accepted=None) -> book.Book:
+def combined(found, accepted=None) -> book.FactorBook:
     result, data, values = found
     return book.combine(settings(split=SPLIT), "test-1", result, data, values, accepted or {})
 

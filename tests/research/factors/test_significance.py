@@ -6,18 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.errors import DataError
-from qe_plugins.research.factors.overfitting import (
-    deflated_sharpe,
-    expected_best_sharpe,
-    probabilistic_sharpe,
-    probability_of_overfitting,
-)
 from qe_plugins.research.factors.significance import (
     LEAST_SESSIONS,
     examine,
     held_twice,
     step_up,
     t_values,
+)
+from qe_plugins.research.overfitting import (
+    deflated_sharpe,
+    expected_best_sharpe,
+    probabilistic_sharpe,
+    probability_of_overfitting,
 )
 
 FACTORS = 1_291

@@ -84,21 +84,22 @@ def probability_of_overfitting(returns: np.ndarray, parts: int = 16) -> float:
     blocks = np.array_split(returns, parts)
     sums = np.array([block.sum(axis=0) for block in blocks])
     squares = np.array([(block**2).sum(axis=0) for block in blocks])
-    counts = np.array([len(block) for block in blocks])
-    below = 0
-    choices = list(combinations(range(parts), parts // 2))
-    for chosen in choices:
-        inside = np.zeros(parts, dtype=bool)
-        inside[list(chosen)] = True
-        best = int(np.argmax(_sharpes(sums[inside], squares[inside], counts[inside])))
-        outside = _sharpes(sums[~inside], squares[~inside], counts[~inside])
-        rank = ((outside < outside[best]).sum() + 0.5 * (outside == outside[best]).sum()) / variants
-        below += rank <= 0.5
-    return below / len(choices)
+    counts = np.array([len(block) for block in blocks], dtype=np.float64)
+    choices = np.array(list(combinations(range(parts), parts // 2)))
+    inside = np.zeros((len(choices), parts))
+    inside[np.arange(len(choices))[:, None], choices] = 1
+    best = np.argmax(_sharpes(inside, sums, squares, counts), axis=1)
+    outside = _sharpes(1 - inside, sums, squares, counts)
+    chosen = outside[np.arange(len(best)), best][:, None]
+    ranks = ((outside < chosen).sum(axis=1) + 0.5 * (outside == chosen).sum(axis=1)) / variants
+    return float((ranks <= 0.5).mean())
 
 
-def _sharpes(sums: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    total = counts.sum()
-    mean = sums.sum(axis=0) / total
-    variance = squares.sum(axis=0) / total - mean**2
+def _sharpes(
+    chosen: np.ndarray, sums: np.ndarray, squares: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """Return the Sharpe ratio of each variant on each choice of parts; 0 where it does not vary."""
+    total = (chosen @ counts)[:, None]
+    mean = chosen @ sums / total
+    variance = chosen @ squares / total - mean**2
     return np.asarray(np.where(variance > 0, mean / np.sqrt(np.maximum(variance, 1e-300)), 0.0))

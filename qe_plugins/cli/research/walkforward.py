@@ -1,0 +1,174 @@
+"""`qe walkforward`: choose a variant on past months, judge it on the months after them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qe_plugins.cli.output import echo, file_argument, json_option, print_json, print_rows
+from qe_plugins.cli.research.sweep import live_view, sweep_spec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from qe_plugins.research.sweep_runner import SweepResult
+    from qe_plugins.research.walkforward.selection import Walk
+
+HEAD = ("train from", "judged from", "to", "#", "objective", "train P&L", "P&L", "rank")
+
+
+@click.command()
+@file_argument
+@click.option(
+    "--train",
+    default="24M",
+    metavar="MONTHS",
+    show_default=True,
+    help="Months to choose on, such as 24M or 2Y.",
+)
+@click.option(
+    "--test",
+    default="3M",
+    metavar="MONTHS",
+    show_default=True,
+    help="Months after them to judge the choice on.",
+)
+@click.option(
+    "--grid",
+    "grid",
+    multiple=True,
+    metavar="KEY=ONE,ANOTHER",
+    help="An axis of the grid, such as strategies.ema_cross.fast=5,10,20. Repeatable.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a value of the file in every variant. Repeatable.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(("sharpe", "net_pnl")),
+    default="sharpe",
+    show_default=True,
+    help="The figure by which a variant is chosen.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of worker processes.  [default: one per processor]",
+)
+@click.option("--resume", metavar="SWEEP", help="Reuse the variants of a sweep: `last`, or its id.")
+@json_option
+def walkforward(
+    file: Path,
+    train: str,
+    test: str,
+    grid: tuple[str, ...],
+    overrides: tuple[str, ...],
+    objective: Any,
+    workers: int | None,
+    resume: str | None,
+    as_json: bool,
+) -> None:
+    """Judge the choice among the variants of a grid of FILE out of sample.
+
+    Each variant runs once over the whole history. In each window the best variant of its training
+    months is judged on the sessions of the months after them. A position that is open where a
+    window begins counts from that session on. Every variant is recorded in the journal as a trial.
+    """
+    import os
+    import sys
+
+    from qe_plugins.report.sweep_job import measure_sessions
+    from qe_plugins.research import sweep_runner
+    from qe_plugins.research.walkforward.selection import walk
+    from qe_plugins.research.walkforward.session_pnl import session_matrix
+    from qe_plugins.research.walkforward.windows import months, windows
+
+    spans = months(train), months(test)
+    windows(_days(file, overrides), *spans)  # refused before variants run
+    spec, place = sweep_spec(file, grid, overrides, None, resume)
+    with live_view(spec) as on_update:
+        swept = sweep_runner.sweep(
+            spec,
+            place,
+            measure_sessions,
+            workers=workers or os.cpu_count() or 1,
+            on_update=on_update,
+        )
+    matrix = session_matrix(swept.results)
+    found = walk(matrix.pnl, matrix.sessions, windows(matrix.sessions, *spans), objective)
+    _print(swept, found, matrix.currency, matrix.numbers, as_json)
+    if swept.failed:
+        sys.exit(1)
+
+
+def _days(file: Path, overrides: tuple[str, ...]) -> np.ndarray:
+    """Return the days from the first to the last record of the data of FILE."""
+    import numpy as np
+
+    from qe_plugins.config.loader import load
+    from qe_plugins.data.tape import open_tape
+
+    loaded = load(file, overrides)
+    tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
+    first, last = np.array([tape.start, tape.end]).astype("datetime64[ns]").astype("datetime64[D]")
+    return np.arange(first, last + np.timedelta64(1, "D"))
+
+
+def _print(
+    swept: SweepResult, found: Walk, currency: str, numbers: list[int], as_json: bool
+) -> None:
+    from qe_plugins.research.walkforward.selection import sentence
+
+    settings = {one.variant.number: one.variant.settings for one in swept.results}
+    chosen = [numbers[one.variant - 1] for one in found.windows]
+    if as_json:
+        document = {
+            "sweep": swept.spec.sweep,
+            "verdict": sentence(found, currency),
+            "positive": found.positive,
+            "chosen": [settings[number] for number in chosen],
+            "failed": swept.failed,
+            "walk": found,
+        }
+        print_json(document)
+        return
+    rows = [
+        (
+            one.train_from,
+            one.test_from,
+            one.test_to,
+            number,
+            f"{one.objective:,.3f}",
+            f"{one.train_pnl:,.2f}",
+            f"{one.test_pnl:,.2f}",
+            f"{one.rank}/{found.variants}",
+        )
+        for one, number in zip(found.windows, chosen, strict=True)
+    ]
+    print_rows(HEAD, rows)
+    for number in sorted(set(chosen)):
+        words = ", ".join(f"{key}={value}" for key, value in settings[number].items())
+        echo(f"# {number}: {words}")
+    echo(f"P&L of the choices {found.test_pnl:,.2f} {currency} in {found.sessions:,} sessions")
+    if found.efficiency is not None:
+        echo(f"efficiency {found.efficiency:.0%}: P&L a session judged, over that of training")
+    if found.deflated is not None:
+        echo(
+            f"best variant of the whole history: Sharpe {found.deflated.sharpe:.3f} a session, the "
+            f"best of {found.variants} without skill {found.deflated.expected_best:.3f}, "
+            f"deflated {found.deflated.probability:.0%}"
+        )
+    if found.overfitting is not None:
+        echo(f"probability of overfitting {found.overfitting:.0%}")
+    if swept.failed:
+        echo(f"{swept.failed} variants failed and were not chosen from")
+    echo(sentence(found, currency))
+    echo(
+        f"resume or extend it with: qe walkforward {swept.spec.config} --resume {swept.spec.sweep}"
+    )
