@@ -25,7 +25,8 @@ JSON_OTHERWISE = re.compile(SHOWN_OTHERWISE.pattern.replace("\x00-\x1f", ""))
 
 COMMAND = re.compile(
     r"(?<!uv run )(?<![\w./-])(qe (?:backtest|sweep|check|show|schema|data|fleet|runs|report"
-    r"|compare|journal|plugins|hooks|new|lookahead|halt|resume|status|paper) "
+    r"|compare|journal|plugins|hooks|new|lookahead|halt|resume|status|paper|live"
+    r"|parity|observatory) "
     r"|qe (?:runs|hooks|plugins|schema|status)\b"
     r"|pytest tests)"
 )

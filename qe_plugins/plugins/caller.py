@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from qe_plugins.journal.hash_chain import encodable
-from qe_plugins.plugins.types import Proposal, Review, Signal, Size, Veto
+from qe_plugins.plugins.types import Panel, Proposal, Review, Signal, Size, Veto
 from qe_plugins.safe_text import in_words, writable, written
 
 ANSWERS: dict[str, type] = {
@@ -24,6 +24,7 @@ ANSWERS: dict[str, type] = {
     "session_closed": Proposal,
     "register_providers": Mapping,
     "register_features": Iterable,
+    "dashboard_panels": Panel,
 }
 """The type that an implementation of a hook may return besides None. Others return None."""
 

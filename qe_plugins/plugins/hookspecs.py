@@ -1,8 +1,7 @@
 """Every hook, in the order of a trading day. `qe hooks` prints them.
 
-A docstring states when the hook is called, on which thread, how answers combine and what an
-exception does, and ends with an example that a test runs. An implementation names only the
-arguments it uses.
+A docstring states when the hook is called, on which thread, how answers combine, what an exception
+does, and ends with an example that a test runs. An implementation names only what it uses.
 """
 
 from __future__ import annotations
@@ -18,18 +17,8 @@ if TYPE_CHECKING:
     from nautilus_trader.portfolio import Portfolio
 
     from qe_plugins.plugins.base import Account, Features, History
-    from qe_plugins.plugins.types import (
-        Family,
-        OrderRequest,
-        Posture,
-        Proposal,
-        Review,
-        Rung,
-        Signal,
-        Size,
-        Trade,
-        Veto,
-    )
+    from qe_plugins.plugins.types import Family, OrderRequest, Panel, Posture, Proposal, Review
+    from qe_plugins.plugins.types import Rung, Signal, Size, Trade, Veto  # isort: skip
 
 type ProviderFactory = Callable[[Any], Any]
 """Builds a provider from `qe_plugins.llm.providers.base.ProviderSettings`."""
@@ -333,16 +322,29 @@ def register_providers() -> Mapping[str, ProviderFactory] | None:
     """
 
 
+@hookspec
+def dashboard_panels(page: str) -> Panel | None:
+    """Add a panel to a page of the Observatory.
+
+    Called: when the page is asked for, at most once in 5 s; an entry in a YAML file is not needed.
+    Thread: its own.
+    Answers: all are shown below the page, in the order of the plugins' names.
+    Exception: the panel is a line that says so; so is one that takes longer than a second.
+
+    Args:
+        page: `mission_control`, `orchestration` or `launchpad`.
+
+    Example::
+
+        class Rules(Plugin):
+            @hookimpl
+            def dashboard_panels(self, page):
+                return Panel(title="Rules of the desk", markdown="- trade small")
+    """
+
+
 __all__ = [
-    "register_features",
-    "engine_started",
-    "session_opened",
-    "contribute_signals",
-    "resolve_signals",
-    "size_order",
-    "veto_order",
-    "order_denied",
-    "trade_closed",
-    "session_closed",
-    "register_providers",
-]
+    "register_features", "engine_started", "session_opened", "contribute_signals",
+    "resolve_signals", "size_order", "veto_order", "order_denied", "trade_closed",
+    "session_closed", "register_providers", "dashboard_panels",
+]  # fmt: skip

@@ -134,6 +134,20 @@ class Veto(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
+class Panel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a plugin adds to a page of the Observatory: data, which is shown as text, never as HTML.
+
+    Give one of them: `rows` under `columns`, `figures` by name, or `markdown`, of which paragraphs
+    and lists are shown.
+    """
+
+    title: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    figures: dict[str, str] = {}
+    markdown: str = ""
+
+
 class Size(msgspec.Struct, frozen=True, omit_defaults=True):
     """The number of contracts to trade. Zero means no order; `reason` says why."""
 

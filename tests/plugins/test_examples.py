@@ -38,6 +38,7 @@ def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade, qe_account, qe_his
         "trade": qe_trade(),
         "trades": [qe_trade(), qe_trade(id="T-2", pnl="-40")],
         "session": "2024-01-03",
+        "page": "mission_control",
     }
 
 
@@ -70,7 +71,7 @@ def test_a_hook_says_when_where_and_what_it_means(hook):
     [documented] = reference(hook)
 
     assert documented.summary.endswith(".")
-    assert documented.thread in {"trading.", "observers.", "main."}
+    assert documented.thread in {"trading.", "observers.", "main.", "its own."}
     assert all([documented.called, documented.answers, documented.exception])
     assert (documented.thread == "observers.") == (hook in OBSERVERS)
 
@@ -83,7 +84,7 @@ def test_an_example_implements_the_hook_it_explains(hook, qe_plugins, given):
 def test_the_reference_is_in_the_order_of_a_trading_day():
     assert [hook.name for hook in reference()] == list(SPECS)
     assert list(SPECS)[:2] == ["register_features", "engine_started"]
-    assert list(SPECS)[-2:] == ["session_closed", "register_providers"]
+    assert list(SPECS)[-2:] == ["register_providers", "dashboard_panels"]
 
 
 def test_an_unknown_hook_is_named_with_its_neighbour():
@@ -131,6 +132,11 @@ def test_the_denial_example_listens(qe_plugins, given):
 
 def test_the_review_example_says_who_won(qe_plugins, given):
     assert answer(qe_plugins, given, "trade_closed")[1] == Review(trade_id="T-1", summary="won")
+
+
+def test_the_panel_example_is_data(qe_plugins, given):
+    panel = answer(qe_plugins, given, "dashboard_panels")[1]
+    assert (panel.title, panel.markdown) == ("Rules of the desk", "- trade small")
 
 
 def test_the_session_example_stands_aside_after_a_loss(qe_plugins, given):

@@ -9,7 +9,7 @@ import click
 from qe_plugins.cli.output import dollars, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
-    from qe_plugins.fleet.scan.progress import ScanProgress
+    from qe_plugins.fleet.scan.progress import ScanNow
 
 
 @click.command()
@@ -33,7 +33,7 @@ def progress(scan: str, as_json: bool) -> None:
         _print(found)
 
 
-def _print(found: ScanProgress) -> None:
+def _print(found: ScanNow) -> None:
     from qe_plugins.fleet.scan.progress import WorkerState, counts_of
 
     echo(f"scan      {found.scan_id}, {found.state}, {found.nodes:,} nodes")

@@ -45,7 +45,7 @@ def open_screen() -> Iterator[Screen]:
     from rich.live import Live
 
     with Live(console=console, refresh_per_second=8, transient=True) as live:
-        yield Panel(live)
+        yield SessionPanel(live)
 
 
 class Lines:
@@ -74,7 +74,7 @@ class Lines:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class Panel:
+class SessionPanel:
     """A screen that is drawn again with every view."""
 
     def __init__(self, live: Any) -> None:

@@ -172,6 +172,10 @@ class Outbox:
         rows = self._db.execute(f"{query} ORDER BY cursor LIMIT ?", chosen)
         return [_decode_message(cursor, text) for cursor, text in rows]
 
+    def last(self) -> int:
+        """Return the cursor of the newest message, 0 where there is none."""
+        return int(self._db.execute("SELECT coalesce(max(cursor), 0) FROM outbox").fetchone()[0])
+
     def unread(self, reader: str, limit: int | None = None) -> list[Message]:
         """Return a reader's unacknowledged messages, at most `limit`, by default all."""
         row = self._db.execute("SELECT cursor FROM readers WHERE name = ?", (reader,)).fetchone()

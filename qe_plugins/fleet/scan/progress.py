@@ -70,7 +70,7 @@ class CoordinatorPart(msgspec.Struct, frozen=True, kw_only=True):
     strips: tuple[SupervisorStrip, ...]
 
 
-class ScanProgress(msgspec.Struct, frozen=True, kw_only=True):
+class ScanNow(msgspec.Struct, frozen=True, kw_only=True):
     """A scan on one screen. `usd` is what it cost so far, `in_doubt` what may be added to it.
 
     `asked` counts the nodes of all ranks that sent a call, `in_flight` those that wait for one.
@@ -109,7 +109,7 @@ def state_of(folder: ScanFolder) -> ScanState:
     return ScanState.INTERRUPTED if folder.abandoned() else ScanState.RUNNING
 
 
-def progress(scan_id: str, folder: ScanFolder, ledger: Ledger) -> ScanProgress:
+def progress(scan_id: str, folder: ScanFolder, ledger: Ledger) -> ScanNow:
     """Return a scan as it stands. Raises FleetError where its files cannot be read."""
     fleet, started = _described(scan_id, folder.path)
     tree, state, result = tree_of(fleet), state_of(folder), folder.result()
@@ -118,7 +118,7 @@ def progress(scan_id: str, folder: ScanFolder, ledger: Ledger) -> ScanProgress:
     parts = tuple(_parts(fleet, tree, nodes))
     workers = tuple(state for part in parts for strip in part.strips for state in strip.workers)
     counts = counts_of(workers)
-    return ScanProgress(
+    return ScanNow(
         scan_id=scan_id,
         name=fleet.name,
         state=state,
