@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from time import sleep
 
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
@@ -80,3 +86,37 @@ def test_features_are_computed_and_used_again(config: str, tmp_path: Path):
     assert "1 files computed, 0 used again" in first.output
     assert "0 files computed, 1 used again" in second.output
     assert (tmp_path / "out" / "MES" / "5m" / "2024-01.parquet").exists()
+
+
+FEW = ("--columns", "1m.velocity.*", "--columns", "5m.hurst.*", "--columns", "across.carry")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [pytest.param(0, marks=pytest.mark.long), 2, pytest.param(4, marks=pytest.mark.long)],
+)
+def test_a_computation_that_was_killed_leaves_whole_files_and_is_continued(
+    tmp_path: Path, files: int
+) -> None:
+    config, out = tmp_path / "year.yaml", tmp_path / "store"
+    config.write_text(CONFIG.replace("sessions: 3", "sessions: 45"))
+    command = [sys.executable, "-m", "qe_plugins.cli", "features", "compute", str(config), *FEW]
+    with subprocess.Popen([*command, "--out", str(out)], env=os.environ) as computing:
+        while not out.exists() or len(list(out.rglob("2*.parquet"))) < files:
+            assert computing.poll() is None
+            sleep(0.001)
+        computing.send_signal(signal.SIGKILL)
+
+    there = sorted(out.rglob("2*.parquet"))
+    assert all(pl.read_parquet(file).height > 0 for file in there)
+    known = json.loads((out / "manifest.json").read_bytes())["files"] if files > 1 else {}
+    again = qe("compute", str(config), *FEW, "--out", str(out))
+    undisturbed = qe("compute", str(config), *FEW, "--out", str(tmp_path / "other"))
+
+    assert again.exit_code == undisturbed.exit_code == 0
+    assert len(known) >= files - 1
+    assert f"{len(known)} used again" in again.output or files == 0
+    stored = {file.relative_to(out): file.read_bytes() for file in out.rglob("2*.parquet")}
+    other = tmp_path / "other"
+    assert stored == {f.relative_to(other): f.read_bytes() for f in other.rglob("2*.parquet")}
+    assert len(stored) > 4
