@@ -50,6 +50,14 @@ def test_the_list_as_json_has_every_feature():
     assert set(entries[0]) >= {"meaning", "unit", "low", "high", "lookback", "source"}
 
 
+def test_the_dimensions_that_features_span_are_printed(config: str):
+    [one] = json.loads(qe("list", "--rank", "--data", config, "--json").output)
+
+    assert (one["timeframe"], one["features"], one["rows"]) == ("1m", 320, 2_923)
+    assert 10 < one["participation"] < 60
+    assert "span" in qe("list", "--rank", "--data", config).output
+
+
 def test_a_feature_is_explained():
     assert "lookback   76" in qe("show", "1m.hurst.60").output
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from qe_plugins.cli.features.bars import data_option, tape_of
 from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -16,9 +18,14 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.option("--all", "every", is_flag=True, help="Print every feature, not only the families.")
 @click.option("--page", "as_page", is_flag=True, help="Print the page configs/FEATURES.md.")
+@click.option("--rank", is_flag=True, help="Print how many dimensions the features span on --data.")
+@data_option
 @json_option
-def list_(every: bool, as_page: bool, as_json: bool) -> None:
+def list_(every: bool, as_page: bool, rank: bool, data: Path | None, as_json: bool) -> None:
     """List the features, and the families that plugins register."""
+    if rank:
+        _print_spans(data, as_json)
+        return
     from qe_plugins.features.catalogue import EQUATION, FAMILIES, catalogue
     from qe_plugins.features.families import registered_families
 
@@ -46,6 +53,23 @@ def list_(every: bool, as_page: bool, as_json: bool) -> None:
     for one in own.values():
         echo(f"registered: {one.name}, {one.meaning}, lookback {one.lookback}")
     echo(EQUATION + (f", and {counted(len(own), 'registered family')}" if own else ""))
+
+
+def _print_spans(data: Path | None, as_json: bool) -> None:
+    from qe_plugins.features.dimensions import SHARE, spans
+
+    found = list(spans(tape_of(data)))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        echo("the data has too few bars for it: about 1,200 of a contract are needed")
+    for one in found:
+        echo(
+            f"{one.features} features of {one.timeframe} span {one.participation:.1f} dimensions"
+            f" (participation ratio) on {counted(one.rows, 'bar')} of {one.contract};"
+            f" {one.most} have {SHARE:.0%} of the variance"
+        )
 
 
 @click.command()
