@@ -25,6 +25,7 @@ DOORS = {
     "numba": {"features"},
     "talib": {"features"},
     "pandas_ta_classic": {"features"},
+    "matplotlib": {"report/feature_chart.py"},
     "nats": {"fleet/messaging/jetstream.py"},
     "starlette": {"observatory"},
     "uvicorn": {"observatory/serving"},

@@ -38,6 +38,21 @@ class Calm(Plugin):
 again from a session's bars, in a batch and from the lookback alone, and says where a bit differs. `size_order` and `veto_order` take `features` too, and strategies call `self.desk.features(ID)`.
 A family of your own is registered with `register_features` (`qe hooks register_features`, `qe new feature NAME`), and
 `qe features check NAME` says whether it looks ahead.
+
+## On the command line
+
+```sh
+uv run qe features list                                        # families; --all, --json; --page is this page
+uv run qe features list --rank --data DATA                     # how many dimensions they span: 23 for 320 on ES 2013
+uv run qe features show 1m.temperature.60                      # meaning, unit, range, lookback, source
+uv run qe features show 1m.temperature.60 --plot --data DATA   # 1m.temperature.60.png, below the price
+uv run qe features check '1m.*' --data DATA                    # look-ahead, start, stream, scale, poison; --all
+uv run qe features compute configs/research/es_features.yaml --workers 2   # Parquet by root, timeframe, month
+uv run qe features parity last                                 # bits of the last session, computed again
+```
+
+DATA is a configuration with `data:`, or a DBN file or folder; without it bars are generated. Drawings need Matplotlib,
+`pip install 'quant-engine[plot]'`.
 """  # noqa: E501
 
 

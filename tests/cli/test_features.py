@@ -96,6 +96,38 @@ def test_features_are_computed_and_used_again(config: str, tmp_path: Path):
     assert (tmp_path / "out" / "MES" / "5m" / "2024-01.parquet").exists()
 
 
+def test_a_feature_is_drawn_below_its_price(config: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "drift.png"
+    done = qe("show", "1m.drift.30", "--plot", "--data", config, "--out", str(file), "--json")
+
+    assert json.loads(done.output)["plot"] == str(file)
+    drawn = file.read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+    assert len(drawn) > 20_000
+
+
+def test_a_feature_that_is_null_everywhere_is_not_drawn(config: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "drift.png"
+    done = qe("show", "1d.drift.30", "--plot", "--data", config, "--out", str(file))
+
+    assert isinstance(done.exception, QeError)
+    assert "1d.drift.30 is null at every bar" in str(done.exception)
+    assert not file.exists()
+
+
+def test_a_drawing_without_matplotlib_says_how_to_get_it(
+    config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+
+    done = qe("show", "1m.drift.30", "--plot", "--data", config)
+
+    assert isinstance(done.exception, QeError)
+    assert "pip install 'quant-engine[plot]'" in str(done.exception.hint)
+
+
 FEW = ("--columns", "1m.velocity.*", "--columns", "5m.hurst.*", "--columns", "across.carry")
 
 

@@ -11,7 +11,10 @@ from qe_plugins.cli.features.bars import data_option, tape_of
 from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qe_plugins.features.catalogue import FeatureEntry
+    from qe_plugins.features.tape import CheckTape
     from qe_plugins.plugins.types import Family
 
 
@@ -74,9 +77,25 @@ def _print_spans(data: Path | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name")
+@click.option("--plot", is_flag=True, help="Draw it below the price of --data as a PNG.")
+@data_option
+@click.option(
+    "--bars",
+    type=click.IntRange(10),
+    default=1_500,
+    show_default=True,
+    help="How many bars at the end of the data are drawn.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of the drawing.  [default: NAME.png]",
+)
 @json_option
-def show(name: str, as_json: bool) -> None:
-    """Explain one feature: meaning, unit, range, lookback, source."""
+def show(
+    name: str, plot: bool, data: Path | None, bars: int, out: Path | None, as_json: bool
+) -> None:
+    """Explain one feature: meaning, unit, range, lookback, source; draw it with --plot."""
     from qe_plugins.features.catalogue import entry_of
     from qe_plugins.features.families import registered_families
 
@@ -84,11 +103,37 @@ def show(name: str, as_json: bool) -> None:
     family = own.get(name) or own.get(name.partition(".")[2])
     others = [f"1m.{one}" for one in own]
     document = _family_document(family) if family else _document(entry_of(name, others))
+    if plot:
+        name = f"1m.{name}" if name in own else name
+        document["plot"] = str(_drawn(name, document, own, tape_of(data), bars, out))
     if as_json:
         print_json(document)
         return
     for key, value in document.items():
         echo(f"{key:<10} {'-' if value is None else value}")
+
+
+def _drawn(
+    name: str,
+    document: Mapping[str, Any],
+    families: Mapping[str, Family],
+    tape: CheckTape,
+    count: int,
+    out: Path | None,
+) -> Path:
+    """Draw a feature of the contract with the most bars; return the file."""
+    from qe_plugins.features.names import Wanted
+    from qe_plugins.features.tape import computed
+    from qe_plugins.report.feature_chart import FeatureOverPrice, draw
+
+    contract = max(tape.bars, key=lambda one: len(tape.bars[one]))
+    _, columns = computed(Wanted([name], families), tape)[contract]
+    bars, values = tape.bars[contract], columns[name]
+    first = max(len(bars) - count, 0)
+    file = out or Path(f"{name}.png")
+    about = (document["meaning"], document["unit"])
+    draw(FeatureOverPrice(name, *about, contract, bars[first:], values[first:]), file)
+    return file
 
 
 def _document(entry: FeatureEntry) -> dict[str, Any]:
