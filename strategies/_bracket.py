@@ -3,7 +3,8 @@
 Nautilus' own `order_factory.bracket` marks the exits reduce-only, which Interactive Brokers does
 not support and the sandbox rejects. Here the same three orders are sent without that mark: the
 exits wait for the entry (OTO) and shrink with one another (OUO), so together they never close more
-than the entry opened. For the same reason a position is closed only after its exits are cancelled.
+than the entry opened. For the same reason a position is closed only after its exits are cancelled,
+but at a broker, where the host closes it under its stop.
 """
 
 from __future__ import annotations
@@ -107,6 +108,10 @@ class Bracketed(Strategy):
 
     def _continue(self, contract: InstrumentId) -> None:
         """Take the next step of leaving. Called at every event until the position is flat."""
+        close = getattr(self, "close_under_stop", None)
+        if close is not None and self.net_position(contract):
+            close(contract)
+            return
         working = self.working(contract)
         for order in working:
             if order.is_open and not order.is_pending_cancel and not self._is_close(order):

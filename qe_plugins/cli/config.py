@@ -29,7 +29,12 @@ def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     run_folder.check_out(None)
     loaded = load(file, overrides)
     Journal.check()
-    rows = describe(loaded)
+    if loaded.config.broker is None:
+        rows = describe(loaded)
+    else:
+        from qe_plugins.engine.broker.describe import describe_live
+
+        rows = describe_live(file, overrides)
     if as_json:
         would_run = [{"label": label, "value": value} for label, value in rows]
         _print_json({"name": loaded.config.name, "would_run": would_run, "ran": False})

@@ -170,9 +170,17 @@ class Loaded:
         return decoded
 
 
-def load(path: Path | str, overrides: Sequence[str] = ()) -> Loaded:
-    """Read the file at `path` with `--set` overrides. Raise ConfigError with file and line."""
-    file, tree = read_tree(path, overrides, aliases=RUN_ALIASES)
+def load(
+    path: Path | str,
+    overrides: Sequence[str] = (),
+    *,
+    prepare: Callable[[YamlNode], YamlNode] = lambda tree: tree,
+) -> Loaded:
+    """Read the file at `path` with `--set` overrides. Raise ConfigError with file and line.
+
+    `prepare` rewrites the tree before it is decoded.
+    """
+    file, tree = read_tree(path, overrides, aliases=RUN_ALIASES, prepare=prepare)
     _check_sections(tree)
     if (name := tree.find(("name",))) is not None and name.shown is not None:
         message = f"a run cannot be named after a secret, was {name.shown}."

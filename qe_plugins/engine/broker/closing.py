@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import (
+    OrderFilled,
     OrderSide,
     OrderStatus,
     PositionSide,
@@ -27,6 +28,7 @@ from qe_plugins.engine.risk.order_request import STOPS, owner_of, unfinished
 
 if TYPE_CHECKING:
     from qe_plugins.engine.broker.entry_rules import BrokerRules
+    from qe_plugins.engine.broker.order_terms import OrderTerms
     from qe_plugins.engine.running.context import RunContext
 
 LOG = logging.getLogger(__name__)
@@ -41,24 +43,26 @@ class PositionCloser:
     may: of an order that is modified while the connection is in doubt, two may be live.
     """
 
-    def __init__(self, context: RunContext) -> None:
-        self._run_context = context
+    def __init__(self, context: RunContext, terms: OrderTerms) -> None:
+        self._run_context, self._terms = context, terms
+        self._filled: set[tuple[Any, Any]] = set()
         self._under_way: dict[tuple[Any, Any], Any] = {}
         self.on_failed: Any = lambda reason: LOG.error("%s", reason)
         self.in_doubt: Callable[[], str] = lambda: ""
 
-    def close(self, trader: Any, contract: Any, tags: Sequence[str] = ()) -> None:
+    def close(self, trader: Any, contract: Any, tags: Sequence[str] = ()) -> bool:
         """Close what counts as a strategy's position in a contract, sized from the holdings.
 
-        Entries that work are cancelled at once, exits once the position is flat.
+        Entries that work are cancelled at once, exits once the position is flat. Return whether a
+        close was sent.
         """
         owner = trader.strategy_id, contract
         net = self._run_context.holdings.net(*owner)
         if self._is_under_way(owner):
-            return
+            return False
         self._cancel(trader, self._entries(owner, net))
         if not net:
-            return
+            return False
         order = trader.order_factory.market(
             contract,
             OrderSide.SELL if net > 0 else OrderSide.BUY,
@@ -68,11 +72,32 @@ class PositionCloser:
         )
         self._under_way[owner] = order.client_order_id
         GatedStrategy.submit_order(trader, order)
+        return True
+
+    def on_order_event(self, event: Any) -> None:
+        """Note a fill: what closed the position may not have been the close, or not by us."""
+        if isinstance(event, OrderFilled):
+            self._filled.add((event.strategy_id, event.instrument_id))
+            self._run_context.exception_trap.deferred.append(self.check)
 
     def check(self) -> None:
-        """Cancel the exits of positions that are flat by now. Call at events and once a second."""
+        """Cancel the exits of positions that are flat by now. Call at events and ticks."""
         for owner in list(self._under_way):
             self._check(owner)
+        for owner in list(self._filled):
+            self._check_flat(owner)
+
+    def _check_flat(self, owner: tuple[Any, Any]) -> None:
+        """Cancel the exits that outlived a position: each of them could open another one."""
+        if self._run_context.holdings.net(*owner):
+            self._filled.discard(owner)
+            return
+        left = [one for one in self._working(owner) if self._terms.outlived(one)]
+        if not left:
+            self._filled.discard(owner)
+        for trader in self._run_context.strategies:
+            if trader.strategy_id == owner[0]:
+                self._cancel(trader, left)
 
     def _check(self, owner: tuple[Any, Any]) -> None:
         strategy, contract = owner
@@ -148,8 +173,8 @@ class BrokerStrategy(GatedStrategy):
         for contract in self._contracts():
             self.close_under_stop(contract)
 
-    def _close_contract(self, contract: Any, tags: Sequence[str] = ()) -> None:
-        self.close_under_stop(contract, tags)
+    def _close_contract(self, contract: Any, tags: Sequence[str] = ()) -> bool:
+        return self._closer.close(self, contract, tags)
 
     def _contracts(self) -> list[Any]:
         """Return the contracts in which the strategy has a position or an order that works."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from nautilus_trader.common import DataActor
-from nautilus_trader.model import BarType, InstrumentId
+from nautilus_trader.model import BarType, InstrumentId, OrderFilled
 
 from qe_plugins.engine.broker.supervision import Listeners, notify
 from qe_plugins.engine.live.warm_up import SECOND, BarCount, WarmUp
@@ -30,6 +31,16 @@ class LivePipeline(SessionPipeline):
         self._counts: dict[BarType, BarCount] = {}
         self._asked_at: dict[BarType, int] = {}
         super().on_start()
+        self._book_missed_fills()
+
+    def _book_missed_fills(self) -> None:
+        """Book what filled while no process was there: the engine has it of the broker."""
+        context = self._run_context
+        events = [event for order in context.cache.orders() for event in order.events()]
+        fills = [event for event in events if isinstance(event, OrderFilled)]
+        for event in sorted(fills, key=attrgetter("ts_event")):
+            if context.trade_booker.on_fill(event):
+                context.balance.on_fill(event)
 
     def _receive_bars(self) -> None:
         if not self.warm_up.count:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 from nautilus_trader.model import (
@@ -24,8 +24,8 @@ from nautilus_trader.model import (
     Symbol,
 )
 
+from qe_plugins.config.nodes import YamlNode
 from qe_plugins.data.tape import Tape
-from qe_plugins.engine.settings.entries import entries
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import ContractKey, dated_key
 from qe_plugins.market.exchange_zone import CHICAGO
@@ -33,9 +33,6 @@ from qe_plugins.market.expiry import listed, stops_trading
 from qe_plugins.market.roll_calendar import last_session
 from qe_plugins.market.sessions import shifted
 from qe_plugins.market.specs import market
-
-if TYPE_CHECKING:
-    from qe_plugins.config.loader import Loaded
 
 SECOND = 1_000_000_000
 FAR = 370 * 86_400 * SECOND
@@ -107,20 +104,16 @@ def day_of(now: int) -> date:
     return datetime.fromtimestamp(now // SECOND, CHICAGO).date()
 
 
-def short_names(loaded: Loaded, now: int) -> list[str]:
-    """Return the overrides that write the engine's names in the settings of components.
+def short_names(tree: YamlNode, now: int) -> YamlNode:
+    """Return a configuration's tree with the engine's names in the settings of components.
 
     Users may write `MESZ26.XCME`; the broker's adapter knows `MESZ6.XCME` only.
     """
-    found: list[str] = []
-    for section in SECTIONS:
-        for entry in entries(loaded, section):
-            for key, value in entry.settings.items():
-                short = _shortened(value, now)
-                if short != value:
-                    path = ".".join(f'"{part}"' for part in (*entry.keys, key))
-                    found.append(f"{path}={msgspec.json.encode(short).decode()}")
-    return found
+    sections = {
+        name: _shortened(node, now) if name in SECTIONS else node
+        for name, node in tree.value.items()
+    }
+    return replace(tree, value=sections)
 
 
 def definition(contract: LiveContract) -> FuturesContract:
@@ -163,17 +156,20 @@ def live_tape(contracts: Sequence[LiveContract], spec: str, now: int) -> Tape:
     )
 
 
-def _shortened(value: Any, now: int) -> Any:
+def _shortened(node: YamlNode, now: int) -> YamlNode:
+    value = node.value
+    if isinstance(value, dict):
+        return replace(node, value={key: _shortened(one, now) for key, one in value.items()})
     if isinstance(value, list):
-        return [_shortened(one, now) for one in value]
+        return replace(node, value=[_shortened(one, now) for one in value])
     if not isinstance(value, str):
-        return value
+        return node
 
     def short(match: re.Match[str]) -> str:
         key = dated_key(match[1], day_of(now))
         assert key is not None
         if dated_key(key.raw, day_of(now)) != key:
-            raise DataError(f"{match[0]} is no contract that trades now.")
+            raise DataError(f"{match[0]} is no contract that trades now.", where=node.location)
         return f"{key.raw}.{match[2]}"
 
-    return LONG_NAME.sub(short, value)
+    return replace(node, value=LONG_NAME.sub(short, value))

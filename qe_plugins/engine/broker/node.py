@@ -50,8 +50,10 @@ class BrokerNode:
             hosting=Hosting(pipeline, strategy, partial(warmed, warm_up=warm_up)),
         )
         context = self.context
-        self.closer = strategy._closer = PositionCloser(context)  # type: ignore[attr-defined]
-        context.order_terms = OrderTerms(context).prepared
+        terms = OrderTerms(context)
+        context.order_terms = terms.prepared
+        self.closer = strategy._closer = PositionCloser(context, terms)  # type: ignore[attr-defined]
+        session.listeners.order_events.append(self.closer.on_order_event)
         times = NoEntryTimes(live.contracts, live.settings)
         config = live.loaded.config
         context.rules = BrokerRules(  # type: ignore[assignment]

@@ -34,9 +34,9 @@ def order_tag(group: str | None) -> str:
     return TAG + json.dumps(fields, separators=(",", ":"))
 
 
-def group_of(order: Any) -> str | None:
-    """Return the OCA group that an order is tagged with, None without one."""
-    for tag in order.tags or ():
+def group_in(tags: Iterable[str]) -> str | None:
+    """Return the OCA group in the tags of an order, None without one."""
+    for tag in tags:
         if tag.startswith(TAG):
             found = json.loads(tag.removeprefix(TAG)).get("ocaGroup")
             return None if found is None else str(found)
@@ -44,10 +44,31 @@ def group_of(order: Any) -> str | None:
 
 
 class OrderTerms:
-    """Rewrites orders before they are checked and sent. Their ids stay."""
+    """Rewrites orders before they are checked and sent. Their ids stay.
+
+    It is made before the node connects, of what the journal says works at the broker.
+    """
 
     def __init__(self, context: RunContext) -> None:
         self._run_context = context
+        intents = context.session_recorder.reached.open_orders
+        self._tags = {name: list(one.body.get("tags", ())) for name, one in intents.items()}
+        self._exits = {name for name, one in intents.items() if "parent" in one.body}
+
+    def group_of(self, order: Any) -> str | None:
+        """Return the OCA group of an order, None without one.
+
+        Orders of an earlier process come back from the broker without their tags: the journal has
+        them.
+        """
+        return group_in(order.tags or self._tags.get(order.client_order_id.value, ()))
+
+    def outlived(self, order: Any) -> bool:
+        """Return whether an order is an exit whose entry works no more."""
+        if order.parent_order_id is None:
+            return order.client_order_id.value in self._exits
+        parent = self._run_context.cache.order(order.parent_order_id)
+        return parent is None or bool(parent.is_closed)
 
     def prepared(self, order: Any) -> Any:
         """Return an order as it is to leave."""
@@ -82,12 +103,9 @@ class OrderTerms:
             return False, None
         if order.quantity.as_decimal() != abs(net):
             return True, None
-        return True, group_among(working_exits(self._run_context, owner_of(order), net))
-
-
-def group_among(orders: Iterable[Any]) -> str | None:
-    """Return the OCA group of some exits, None where none has one."""
-    return next((group for one in orders if (group := group_of(one)) is not None), None)
+        exits = working_exits(self._run_context, owner_of(order), net)
+        groups = (self.group_of(one) for one in exits)
+        return True, next((group for group in groups if group is not None), None)
 
 
 def working_exits(context: RunContext, owner: tuple[Any, Any], net: Decimal) -> list[Any]:

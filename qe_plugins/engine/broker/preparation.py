@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -65,20 +66,24 @@ def is_paper(account: str) -> bool:
 
 
 def prepare_live(
-    file: Path, overrides: Sequence[str] = (), *, real_money: bool = False, now: int | None = None
+    file: Path,
+    overrides: Sequence[str] = (),
+    *,
+    real_money: bool | None = False,
+    now: int | None = None,
 ) -> PreparedLive:
     """Return a session that may connect. Raises QeError with the place for one that may not.
 
-    `now` is UTC nanoseconds, by default the present.
+    `real_money` says whether the user allows it; None describes the session only. `now` is UTC
+    nanoseconds, by default the present.
     """
     now = int(datetime.now(UTC).timestamp() * 1e9) if now is None else now
-    loaded = load(file, overrides)
+    loaded = load(file, overrides, prepare=partial(short_names, now=now))
     if loaded.config.broker is None:
         raise loaded.error(
             "no `broker:`, so there is no account to trade.",
             hint="configs/live/mes_paper.yaml is an example.",
         )
-    loaded = load(file, [*overrides, *short_names(loaded, now)])
     settings = loaded.config.broker
     assert settings is not None
     check_account_id(loaded, settings.ib, real_money=real_money)
@@ -94,7 +99,7 @@ def prepare_live(
     return PreparedLive(prepared, settings, contracts, now)
 
 
-def check_account_id(loaded: Loaded, ib: IbSettings, *, real_money: bool) -> None:
+def check_account_id(loaded: Loaded, ib: IbSettings, *, real_money: bool | None) -> None:
     """Raise ConfigError where an account may not be traded."""
     account = ib.account
     if ACCOUNT.fullmatch(account) is None:
@@ -115,7 +120,7 @@ def check_account_id(loaded: Loaded, ib: IbSettings, *, real_money: bool) -> Non
             *(*IB, "account"),
             hint="Paper accounts begin with DU. To trade this one, list it in the file.",
         )
-    if not real_money:
+    if real_money is False:
         raise loaded.error(
             f"{account} has real money.", *IB, "account", hint=f"Give {REAL_MONEY} to trade it."
         )

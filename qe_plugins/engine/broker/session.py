@@ -42,6 +42,7 @@ from qe_plugins.safe_text import in_words
 
 if TYPE_CHECKING:
     from qe_plugins.data.tape import Tape
+    from qe_plugins.engine.accounting.trades import Fill
     from qe_plugins.engine.broker.preparation import PreparedLive
     from qe_plugins.engine.results.result import BacktestResult
     from qe_plugins.engine.running.context import RunContext
@@ -76,12 +77,20 @@ class LiveRecorder(SessionRecorder):
         super().order_event(event)
         notify(self.listeners.order_events, event)
 
+    def fill(self, fill: Fill, *, synthetic: bool) -> Fill | None:
+        """Record a fill, and have the journal write it at once: it moved money."""
+        found = super().fill(fill, synthetic=synthetic)
+        if found is not None:
+            self.flush()
+        return found
+
 
 class LiveSession:
     """A live session while it runs: what supervisors see and use. For the trading thread only.
 
     `context` has the cache, the holdings, the gate, the latch and the recorder, `node` Nautilus'
-    node, `strategies` the hosted ones. Listeners are called with order events, quotes and bars.
+    node, `strategies` the hosted ones. Listeners are called with order events, quotes and bars;
+    `conditions` say why no order may add risk yet. `trading_since` is 0 until none does.
     """
 
     def __init__(self, live: PreparedLive, recorder: LiveRecorder, latch: HaltLatch) -> None:
@@ -90,9 +99,9 @@ class LiveSession:
         self.conditions: list[Condition] = []
         self.supervisors: list[Supervisor] = []
         self.warm_up = WarmUp(live.settings.warm_up)
-        self.conditions.append(self._not_started)
-        self.conditions.append(self.warm_up.refusal)
-        self.trading_since = 0
+        self.trading_since = self._running_since = 0
+        self.on_start: list[Callable[[], object]] = []
+        self.on_tick: list[Callable[[int], object]] = []
         self._actor: Any = None
         self._timers = 0
         self._broker = BrokerNode(self)
@@ -101,7 +110,7 @@ class LiveSession:
         self.closer = self._broker.closer
         self.closer.on_failed = partial(self.halt, source="close")
         self.context.gate.not_ready = self.not_ready
-        self.on_tick: list[Callable[[int], object]] = []
+        self.conditions += (self._not_started, self.context.equity.unknown, self.warm_up.refusal)
 
     @property
     def account(self) -> str:
@@ -117,6 +126,12 @@ class LiveSession:
     def actor(self) -> Any:
         """Return the session's own actor, which can subscribe to data."""
         return self._actor
+
+    @property
+    def pipeline_clock(self) -> Callable[[], int]:
+        """Return the time by the signal pipeline's clock, which exists before the session runs."""
+        now: Callable[[], int] = self._broker.assembly.pipeline.clock.timestamp_ns
+        return now
 
     @property
     def strategies(self) -> list[Any]:
@@ -152,10 +167,8 @@ class LiveSession:
 
     def tick(self, ts: int) -> None:
         """Do what is due four times a second."""
-        if not self.trading_since and self._running_since is None:
-            self._running_since = ts
-            for supervisor in self.supervisors:
-                supervisor.start(self)
+        if not self._running_since:
+            self._start(ts)
         if not self.trading_since and not self.not_ready():
             self.trading_since = ts
             LOG.info("trading: history is there, account and orders are the broker's")
@@ -163,17 +176,27 @@ class LiveSession:
         for call in self.on_tick:
             call(ts)
 
-    _running_since: int | None = None
+    def _start(self, ts: int) -> None:
+        """Begin, once the account has been reported: what it holds, and what it is worth."""
+        if self.context.equity.unknown():
+            return
+        self._running_since = ts
+        balance = self.context.balance
+        balance.starting += self.context.equity.equity() - balance.equity()
+        for call in self.on_start:
+            call()
+        for supervisor in self.supervisors:
+            supervisor.start(self)
 
     def _not_started(self) -> str:
-        return "the session is starting" if self._running_since is None else ""
+        return "" if self._running_since else "the session is starting"
 
     def run(self) -> None:
         """Run the node until it is stopped. Raises what user code raised."""
         try:
             self.node.run()
         finally:
-            for supervisor in self.supervisors:
+            for supervisor in self.supervisors if self._running_since else ():
                 supervisor.stop()
         self.context.exception_trap.reraise()
 
@@ -248,7 +271,8 @@ class _Run:
         session = LiveSession(self._live, self._recorder, self._latch)
         session.supervisors += supervisors
         try:
-            self._attach(session, show)
+            session.on_start.append(partial(self._attach, session, show))
+            self._log.clock = session.pipeline_clock
             begin(session, self._journal.run_id)
             ready = perf_counter()
             session.run()
@@ -281,7 +305,6 @@ class _Run:
 
         recorder.on_fact = on_fact
         session.on_tick.append(viewer.at)
-        self._log.clock = session._broker.assembly.pipeline.clock.timestamp_ns
 
     def _record_run(self) -> None:
         live, tape, loaded = self._live, self._live.prepared.tape, self._live.loaded

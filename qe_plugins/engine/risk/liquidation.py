@@ -172,8 +172,7 @@ class Liquidator:
         """Cancel a strategy's orders in a contract, close its position and record that."""
         strategy = trader.strategy_id
         net = self._holdings.net(strategy, contract)
-        trader._close_contract(contract, [rule.upper()])
-        if net:
+        if trader._close_contract(contract, [rule.upper()]):
             reason = f"closes {int(net):+d} {contract} of {strategy}"
             self._record(rule, ts, reason, strategy=str(strategy), instrument_id=str(contract))
 

@@ -110,11 +110,16 @@ class OrderRouting(Strategy):
         for position in positions:
             OrderRouting.close_position(self, position)
 
-    def _close_contract(self, contract: Any, tags: Sequence[str] = ()) -> None:
-        """Cancel the strategy's orders in a contract and close its position."""
+    def _close_contract(self, contract: Any, tags: Sequence[str] = ()) -> bool:
+        """Cancel the strategy's orders in a contract and close its position.
+
+        Return whether a position is closed now: there is one, and its close is not under way.
+        """
+        held = self._run_context.holdings.net(self.strategy_id, contract)
         self.cancel_all_orders(contract)
-        if self._run_context.holdings.net(self.strategy_id, contract):
+        if held:
             self.close_all_positions(contract, tags=list(tags))
+        return bool(held)
 
     def cancel_all_orders(
         self, instrument_id: Any, order_side: Any = None, *args: Any, **kwargs: Any

@@ -20,6 +20,7 @@ from qe_plugins.testing.tws.exchange.prices import PriceFeed, StillPrice
 from qe_plugins.testing.tws.gateway import GatewaySettings
 from qe_plugins.testing.tws.ledger import LedgerEntry
 from qe_plugins.testing.tws.server import HOST, GatewayServer
+from qe_plugins.testing.tws.timetable import GatewayClock
 
 SECONDS = 10.0
 
@@ -29,8 +30,9 @@ class SimulatedTws:
 
     `with SimulatedTws() as tws:` gives `tws.port` for clients and `tws.control` for the test, whose
     methods are those of `Controls`. Prices stand still unless a `feed` is given; quotes are
-    published four times a second all the same. At the end it raises `RuntimeError` if the gateway
-    could not answer a request, and `PluginError` at the start if its port is taken.
+    published four times a second all the same. `clock` is by default the machine's. At the end it
+    raises `RuntimeError` if the gateway could not answer a request, and `PluginError` at the start
+    if its port is taken.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class SimulatedTws:
         *,
         feed: PriceFeed | None = None,
         port: int = 0,
+        clock: GatewayClock | None = None,
     ) -> None:
         self.server = GatewayServer(
-            settings or GatewaySettings(), port=port, feed=feed or StillPrice()
+            settings or GatewaySettings(), port=port, clock=clock, feed=feed or StillPrice()
         )
         self.control = cast(Controls, _Caller(self.call))
         self._loop = asyncio.new_event_loop()

@@ -1,57 +1,137 @@
-"""Strategies that trade a live session at the simulated TWS."""
+"""A strategy of a live session that does what a file of commands says."""
 
 from __future__ import annotations
 
+import json
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from nautilus_trader.model import BarType, InstrumentId
+from nautilus_trader.model import (
+    BarType,
+    ClientOrderId,
+    InstrumentId,
+    OrderSide,
+    OrderType,
+    Price,
+    Quantity,
+)
 
 from qe_plugins import Side, Signal
 from strategies._bracket import Bracketed, bracket
 
+EVENTS = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "modify_rejected")
+POLL = 20_000_000
 
-class OneBracketConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`stop` and `target` are distances in points from the price when it enters."""
+
+class DrivenConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`folder` has the file of `commands`, and gets that of `events`."""
 
     instrument_id: str
+    folder: str
     bars: str = "5-SECOND-LAST"
-    stop: float = 5.0
-    target: float = 15.0
-    entries: int = 1
     contracts: int = 1
 
 
-class OneBracket(Bracketed):
-    """Buys with a bracket as soon as it may, `entries` times."""
+class Driven(Bracketed):
+    """Reads a command a line; writes an event a line."""
 
-    sent: list[int]
-
-    def __init__(self, config: OneBracketConfig) -> None:
+    def __init__(self, config: DrivenConfig) -> None:
         super().__init__(config)
         self.contract = InstrumentId.from_str(config.instrument_id)
-        self.left = config.entries
+        self.read = 0
+        self.ready = False
 
     def on_start(self) -> None:
         self.subscribe_bars(BarType.from_str(f"{self.contract}-{self.config.bars}-EXTERNAL"))
-        self.subscribe_quotes(self.contract)
+        self.clock.set_timer_ns("COMMANDS", POLL, callback=self.on_poll)
 
-    def on_quote(self, quote: Any) -> None:
-        if self.left <= 0 or self.net_position(self.contract) or self.working(self.contract):
-            return
-        if self._run_context.gate.not_ready():  # type: ignore[attr-defined]
-            return
-        self.left -= 1
+    def tell(self, event: str, **fields: Any) -> None:
+        with (Path(self.config.folder) / "events").open("a") as file:
+            file.write(
+                json.dumps({"event": event, "at": time.time(), **fields}, default=str) + "\n"
+            )
+
+    def on_historical_bars(self, bars: Any) -> None:
+        self.tell("history", closes=[bar.ts_event for bar in bars], now=self.clock.timestamp_ns())
+
+    def on_bar(self, bar: Any) -> None:
+        self.tell("bar", close_ns=bar.ts_event)
+
+    def on_poll(self, _event: Any) -> None:
+        quoted = self.cache.quote(self.contract) is not None
+        if not self.ready and quoted and not self._run_context.gate.not_ready():
+            self.ready = True
+            self.tell("ready", net=int(self.net_position(self.contract)))
+        file = Path(self.config.folder) / "commands"
+        lines = file.read_text().splitlines() if file.exists() else []
+        new, self.read = lines[self.read :], len(lines)
+        for line in new:
+            command = json.loads(line)
+            getattr(self, command.pop("do"))(**command)
+
+    def enter(self, stop: float = 5.0, target: float = 15.0, contracts: int = 1) -> None:  # type: ignore[override]
+        """Buy with a bracket, `stop` and `target` points from the price."""
+        quote: Any = self.cache.quote(self.contract)
         price = Decimal(str(quote.ask_price))
         signal = Signal(
             instrument_id=str(self.contract),
             side=Side.LONG,
             entry=price,
-            stop=price - Decimal(str(self.config.stop)),
-            target=price + Decimal(str(self.config.target)),
+            stop=price - Decimal(str(stop)),
+            target=price + Decimal(str(target)),
             reason="a test",
         )
-        self.submit_order_list(bracket(self, signal, self.config.contracts))
-        self.log.info(f"sent {time.time_ns()}")
+        orders = bracket(self, signal, contracts)
+        began = time.time()
+        self.submit_order_list(orders)
+        self.tell("sent", began=began, took=time.time() - began)
+
+    def naked(self) -> None:
+        """Buy without a stop."""
+        self.submit_order(self.order_factory.market(self.contract, OrderSide.BUY, Quantity(1, 0)))
+
+    def close(self, way: str) -> None:
+        """Close the position in one of Nautilus' ways, or in the project's."""
+        positions = self.cache.positions_open(instrument_id=self.contract)
+        match way:
+            case "position":
+                self.close_position(positions[0])
+            case "all":
+                self.close_all_positions(self.contract)
+            case "exit":
+                self.market_exit()
+            case "leave":
+                self.leave(self.contract)
+            case "order":
+                sell = self.order_factory.market(self.contract, OrderSide.SELL, Quantity(1, 0))
+                self.submit_order(sell)
+
+    def move_stop(self, points: float) -> None:
+        """Move the stop that works by some points."""
+        [stop] = [o for o in self.working(self.contract) if o.order_type == OrderType.STOP_MARKET]
+        trigger = stop.trigger_price.as_decimal() + Decimal(str(points))
+        name: ClientOrderId = stop.client_order_id
+        self.modify_order(name, trigger_price=Price.from_decimal_dp(trigger, 2))
+
+    def snapshot(self) -> None:
+        self.tell("snapshot", net=int(self.net_position(self.contract)))
+
+
+def _teller(kind: str) -> Any:
+    name = f"on_order_{kind}"
+
+    def call(self: Any, event: Any) -> None:
+        order = self.cache.order(event.client_order_id)
+        what = order.order_type.name if order is not None else ""
+        self.tell(kind, type=what, reason=str(getattr(event, "reason", "")))
+        if handler := getattr(Bracketed, name, None):
+            handler(self, event)
+
+    return call
+
+
+for _kind in EVENTS:
+    setattr(Driven, f"on_order_{_kind}", _teller(_kind))

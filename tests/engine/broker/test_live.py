@@ -1,0 +1,167 @@
+"""`qe live` against the simulated TWS: from connection to report, restarts, and closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from qe_plugins.engine.live import faked_clock
+from qe_plugins.journal.facts import FactKind
+from qe_plugins.testing.tws import SimulatedTws
+from tests.engine.broker.live_process import AheadClock, LiveProcess, types, write_config
+
+LAST_TRADE = datetime(2026, 12, 18, 14, 30, tzinfo=UTC)
+
+pytestmark = pytest.mark.skipif(
+    faked_clock.library() is None, reason="Debian's faketime is not installed"
+)
+
+
+@pytest.fixture
+def clock() -> AheadClock:
+    return AheadClock()
+
+
+@pytest.fixture
+def tws(clock: AheadClock) -> Iterator[SimulatedTws]:
+    with SimulatedTws(clock=clock) as running:
+        yield running
+
+
+def test_a_session_connects_warms_up_trades_and_writes_its_report(
+    tws: SimulatedTws, clock: AheadClock, tmp_path: Path
+):
+    with LiveProcess(write_config(tmp_path, tws.port), clock) as live:
+        live.wait("ready")
+        history = live.wait("history")
+        live.do("enter")
+        live.wait("filled", type="MARKET")
+        live.wait("accepted", type="LIMIT")
+        working = tws.control.open_orders()
+        tws.control.move(6494.75)
+        live.wait("filled", type="STOP_MARKET")
+        tws.wait_until(lambda now: not now.open_orders())
+        figures = live.stop()
+
+        assert len(history["closes"]) == 10
+        assert max(history["closes"]) <= history["now"]
+        assert types(working) == ["LMT", "STP"]
+        for order in working:
+            fields = order["fields"]
+            assert (fields["tif"], fields["outsideRth"], fields["ocaType"]) == ("GTC", True, 1)
+        assert len({order["fields"]["ocaGroup"] for order in working}) == 1
+        assert figures["mode"] == "live"
+        intents = [one.id for one in live.facts(FactKind.ORDER)]
+        assert len(intents) == 3
+        assert [one.body["price"] for one in live.facts(FactKind.FILL)] == ["6500.25", "6494.75"]
+
+
+def test_after_a_restart_under_a_halt_an_exit_passes_and_an_entry_does_not(
+    tws: SimulatedTws, clock: AheadClock, tmp_path: Path
+):
+    file = write_config(tmp_path, tws.port)
+    with LiveProcess(file, clock) as live:
+        live.wait("ready")
+        live.do("enter")
+        live.wait("accepted", type="LIMIT")
+        tws.wait_until(lambda now: now.net() == 1)
+        live.kill()
+    live.qe("halt", "a person said so")
+
+    with LiveProcess(file, clock) as live:
+        live.wait("ready", net=1)
+        live.do("close", way="order")
+        live.wait("filled", type="MARKET")
+        tws.wait_until(lambda now: now.net() == 0 and not now.open_orders())
+        live.do("enter")
+        denied = live.wait("denied", type="MARKET")
+        assert "halt: HALTED" in denied["reason"] or "a person said so" in denied["reason"]
+        live.stop()
+        [run] = live.facts(FactKind.RUN)
+        assert run.body["account"] == "DU1234567"
+        assert len(live.facts(FactKind.FILL)) == 2
+        assert len(live.facts(FactKind.TRADE)) == 1
+
+
+def test_a_stop_that_filled_while_no_process_was_there_is_booked_once(
+    tws: SimulatedTws, clock: AheadClock, tmp_path: Path
+):
+    file = write_config(tmp_path, tws.port)
+    with LiveProcess(file, clock) as live:
+        live.wait("ready")
+        live.do("enter")
+        live.wait("accepted", type="LIMIT")
+        tws.wait_until(lambda now: now.net() == 1)
+    tws.control.move(6494.75)
+    with LiveProcess(file, clock) as live:
+        live.wait("ready", net=0)
+        live.until(lambda: len(live.facts(FactKind.TRADE)) == 1)
+    with LiveProcess(file, clock) as live:
+        live.wait("ready", net=0)
+        live.stop()
+        assert [one.body["side"] for one in live.facts(FactKind.FILL)] == ["BUY", "SELL"]
+        assert len(live.facts(FactKind.TRADE)) == 1
+
+
+def test_every_way_to_close_keeps_the_stop_until_the_close_has_filled(
+    tws: SimulatedTws, clock: AheadClock, tmp_path: Path
+):
+    with LiveProcess(write_config(tmp_path, tws.port), clock) as live:
+        live.wait("ready")
+        for number, way in enumerate(("position", "all", "exit", "leave", "order"), start=1):
+            live.do("enter")
+            live.wait("accepted", number, type="LIMIT")
+            tws.wait_until(lambda now: now.net() == 1)
+            tws.control.hold_fills()
+            live.do("close", way=way)
+            tws.wait_until(lambda now: "MKT" in types(now.open_orders()), what=way)
+            assert types(tws.control.open_orders()) == ["LMT", "MKT", "STP"], way
+            tws.control.hold_fills(False)
+            tws.wait_until(lambda now: now.net() == 0 and not now.open_orders(), what=way)
+            live.wait("canceled", number, type="STOP_MARKET")
+        assert not [one for one in live.events() if one["event"] in ("denied", "rejected")]
+
+
+def test_entries_without_a_stop_or_beyond_the_rung_never_reach_the_broker(
+    tws: SimulatedTws, clock: AheadClock, tmp_path: Path
+):
+    with LiveProcess(write_config(tmp_path, tws.port), clock) as live:
+        live.wait("ready")
+        live.do("naked")
+        assert "one stop-market order in its list" in live.wait("denied", 1)["reason"]
+        live.do("enter", stop=10)
+        assert "would lose 52.50 with slippage" in live.wait("denied", 2, type="MARKET")["reason"]
+        live.do("enter", contracts=2)
+        live.wait("denied", 3, type="MARKET")
+        live.do("enter", stop=9)
+        live.wait("accepted", type="LIMIT")
+        live.do("move_stop", points=-3)
+        assert "would lose" in live.wait("modify_rejected")["reason"]
+        assert len(tws.control.received("PlaceOrderRequest")) == 3
+
+
+def test_a_forced_close_keeps_the_stop_until_it_has_filled(
+    tws: SimulatedTws, clock: AheadClock, tmp_path: Path
+):
+    soon = f"{round(LAST_TRADE.timestamp() - clock.now()) - 25}s"
+    file = write_config(
+        tmp_path,
+        tws.port,
+        expiry={"flat_before": soon},
+        halt={"disabled": ["stale_data"]},
+    )
+    with LiveProcess(file, clock) as live:
+        live.wait("ready")
+        live.do("enter")
+        live.wait("accepted", type="LIMIT")
+        tws.control.hold_fills()
+        tws.wait_until(lambda now: "MKT" in types(now.open_orders()), 40, what="the close")
+        assert types(tws.control.open_orders()) == ["LMT", "MKT", "STP"]
+        tws.control.hold_fills(False)
+        tws.wait_until(lambda now: now.net() == 0 and not now.open_orders())
+        live.until(lambda: live.facts(FactKind.TRADE))
+        [closing] = live.facts(FactKind.CLOSING)
+        assert closing.body["reason"] == "closes +1 MESZ6.XCME of Driven-driven"
