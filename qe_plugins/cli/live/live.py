@@ -40,7 +40,7 @@ def live(
     """
     from qe_plugins.cli.live.live_screen import open_live_screen
     from qe_plugins.engine.broker.preparation import prepare_live
-    from qe_plugins.engine.broker.session import LiveOptions, run_live
+    from qe_plugins.engine.broker.run import LiveOptions, run_live
     from qe_plugins.engine.live.session_journal import died_run
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import run_folder
