@@ -50,9 +50,9 @@ class BrokerNode:
             hosting=Hosting(pipeline, strategy, partial(warmed, warm_up=warm_up)),
         )
         context = self.context
-        terms = OrderTerms(context)
-        context.order_terms = terms.prepared
-        self.closer = strategy._closer = PositionCloser(context, terms)  # type: ignore[attr-defined]
+        self.order_terms = OrderTerms(context)
+        context.order_terms = self.order_terms.prepared
+        self.closer = strategy._closer = PositionCloser(context, self.order_terms)  # type: ignore[attr-defined]
         session.listeners.order_events.append(self.closer.on_order_event)
         times = NoEntryTimes(live.contracts, live.settings)
         config = live.loaded.config

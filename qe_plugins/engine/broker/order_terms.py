@@ -63,6 +63,10 @@ class OrderTerms:
         """
         return group_in(order.tags or self._tags.get(order.client_order_id.value, ()))
 
+    def group_among(self, orders: Iterable[Any]) -> str | None:
+        """Return the OCA group of some exits, None where none has one."""
+        return next((group for one in orders if (group := self.group_of(one)) is not None), None)
+
     def outlived(self, order: Any) -> bool:
         """Return whether an order is an exit whose entry works no more."""
         if order.parent_order_id is None:
@@ -103,9 +107,7 @@ class OrderTerms:
             return False, None
         if order.quantity.as_decimal() != abs(net):
             return True, None
-        exits = working_exits(self._run_context, owner_of(order), net)
-        groups = (self.group_of(one) for one in exits)
-        return True, next((group for group in groups if group is not None), None)
+        return True, self.group_among(working_exits(self._run_context, owner_of(order), net))
 
 
 def working_exits(context: RunContext, owner: tuple[Any, Any], net: Decimal) -> list[Any]:

@@ -61,7 +61,7 @@ class LiveSession:
         self._broker = BrokerNode(self)
         self.context: RunContext = self._broker.context
         self.node = self._broker.node
-        self.closer = self._broker.closer
+        self.closer, self.order_terms = self._broker.closer, self._broker.order_terms
         self.closer.on_failed = partial(self.halt, source="close")
         self.context.gate.not_ready = self.not_ready
         self.conditions += (self._not_started, self.context.equity.unknown, self.warm_up.refusal)

@@ -19,7 +19,7 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.trading import Strategy
 
-from qe_plugins.engine.broker.order_terms import group_among, order_tag, working_exits
+from qe_plugins.engine.broker.order_terms import order_tag, working_exits
 from qe_plugins.engine.reconciliation.actions import (
     Action,
     AdoptOrder,
@@ -92,7 +92,8 @@ class Repairs:
         context = self._session.context
         instrument = context.cache.instrument(contract)
         net = action.quantity if action.side == "SELL" else -action.quantity
-        group = group_among(working_exits(context, (trader.strategy_id, contract), net))
+        exits = working_exits(context, (trader.strategy_id, contract), net)
+        group = self._session.order_terms.group_among(exits)
         order = trader.order_factory.stop_market(
             contract,
             OrderSide.from_str(action.side),
