@@ -37,6 +37,13 @@ ELSEWHERE = {
     "uv run qe fleet scan configs/fleet/full.yaml --engine temporal": "tests/fleet/temporal",
     "uv run qe rehearse": "until Ctrl-C: tests/testing/tws/test_rehearse.py",
     "uv run qe walkforward": "takes minutes: tests/research/walkforward",
+    "uv run qe watch": "until Ctrl-C: tests/guard/test_rehearsal.py",
+    "uv run qe live": "until Ctrl-C: tests/guard/test_rehearsal.py",
+    "uv run qe check configs/live/mes_paper.yaml": "tests/guard/test_rehearsal.py",
+    "uv run qe status": "tests/guard/test_rehearsal.py",
+    "bash -c": "needs what runs until Ctrl-C: tests/guard/test_rehearsal.py",
+    "uv run qe flatten": "halts: tests/guard/test_rehearsal.py",
+    "uv run qe resume": "needs a terminal: tests/guard/test_rehearsal.py",
     "uv run qe fleet run": "around the clock: tests/fleet/schedule/test_run.py",
 }
 """How the commands begin that are not run here, and why."""

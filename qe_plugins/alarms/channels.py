@@ -41,7 +41,7 @@ def channels_of(settings: AlarmSettings) -> list[AlarmChannel]:
         found.append(CommandChannel(settings.command, settings.timeout))
     if settings.webhook:
         found.append(WebhookChannel(settings.webhook, settings.timeout))
-    for number, address in enumerate(settings.notify, 1):
+    for number, address in enumerate(filter(None, settings.notify), 1):
         found.append(NotifyChannel(address, number))
     return found
 

@@ -81,6 +81,7 @@ class Stopper:
 
 def supervisors() -> list[Supervisor]:
     """Return what watches every live session from inside its process."""
+    from qe_plugins.engine.broker.watched import WatcherRequired
     from qe_plugins.engine.supervision.attached import live_supervisors
 
-    return live_supervisors()
+    return [WatcherRequired(), *live_supervisors()]
