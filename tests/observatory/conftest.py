@@ -64,7 +64,7 @@ class Client:
 
     def fields(self, path: str = "/") -> dict[str, str]:
         """Return the hidden fields of the first form of a page."""
-        found = re.findall(r'name="(token|once)" value="(\w[\w-]*)"', self.get(path).text)
+        found = re.findall(r'name="(token|once)" value="([\w-]+)"', self.get(path).text)
         return dict(found[:2])
 
     def post(

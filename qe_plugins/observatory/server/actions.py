@@ -35,6 +35,10 @@ KEPT = 64
 """Outcomes that are kept, so that a form sent twice is one action."""
 
 
+class TooSoon(QeError):  # noqa: N818 - a state, not a mistake
+    """An action came less than a second after another one."""
+
+
 class ActionOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What happened, in lines; `command` is what a person types where it did not."""
 
@@ -56,14 +60,16 @@ class Actions:
     def once(self, number: str, act: Callable[[], ActionOutcome]) -> str:
         """Act, or do nothing where a form with this number just did; return its number.
 
-        Raises QeError for an action less than a second after another one.
+        Raises TooSoon for an action less than a second after another one.
         """
         with self._lock:
             since = self._clock() - self._last
             if number in self._outcomes and since < SAME:
                 return number
             if since < APART:
-                raise QeError("an action less than a second ago.", where="observatory")
+                raise TooSoon(
+                    "an action less than a second ago.", where="observatory", hint="Press again."
+                )
             self._outcomes[number] = outcome = act()
             _note(outcome)
             self._last = self._clock()

@@ -26,6 +26,7 @@ from qe_plugins.observatory.live.strip import GLYPHS, StripState
 from qe_plugins.observatory.pages import Asked, FormView, Page, Shown, View, all_pages
 from qe_plugins.observatory.render import environment
 from qe_plugins.observatory.server.access import BrowserSessions, EntryKey
+from qe_plugins.observatory.server.actions import TooSoon
 from qe_plugins.observatory.server.audit import Audit
 from qe_plugins.observatory.server.guard import FRAMING, Guard, session_of
 from qe_plugins.observatory.settings import ObservatorySettings
@@ -167,7 +168,8 @@ class Observatory:
     async def _failed(self, request: Request, error: Exception) -> Response:
         if isinstance(error, QeError):
             where = f"{error.where}: " if error.where else ""
-            return await self._problem(request, 404, f"{where}{error.message}", error.hint)
+            status = 429 if isinstance(error, TooSoon) else 404
+            return await self._problem(request, status, f"{where}{error.message}", error.hint)
         LOG.error("%s", named(error), exc_info=error)
         return await self._problem(request, 500, f"This page failed: {named(error)}", None)
 

@@ -1,0 +1,278 @@
+"""The Observatory in Chromium: it says the state, goes grey alone, halts, fits, runs no text."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from qe_plugins.halt.latch import PERSON, HaltLatch
+from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry
+from qe_plugins.journal.activity.store import ActivityJournal
+from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.store import Journal
+from tests.browser.conftest import look
+from tests.observatory.conftest import Client, serving
+
+PATHS = ("/", "/journal", "/foundation", "/facts/all?run=all", "/runs", "/flatten", "/style")
+INJECTED = [
+    f"{one}{two}"
+    for one in ("", '">', "'>", "</td>", "</script>", "<!--")
+    for two in (
+        "<script>window.hurt=1</script>",
+        "<img src=x onerror=window.hurt=1>",
+        "<svg onload=window.hurt=1>",
+        "<b hx-get=/journal hx-trigger=load>x</b>",
+        "<a href=javascript:window.hurt=1>x</a>",
+        "{{ 7*7 }} ${window.hurt=1} <hx-partial hx-target='#main'>gone</hx-partial>",
+    )
+]
+"""36 texts that would act if they were more than text."""
+
+CONTRAST = """
+const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
+const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+  .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+  .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((m, n) => n - m);
+                          return (x + .05) / (y + .05); };
+const behind = e => { for (; e; e = e.parentElement) {
+  const c = rgb(getComputedStyle(e).backgroundColor);
+  if (c.length === 3 || c[3] === 1) return c; } return [255, 255, 255]; };
+return [...document.querySelectorAll("body *")].filter(e =>
+  e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+  .map(e => { const s = getComputedStyle(e), o = Number(s.opacity), b = behind(e);
+              const c = rgb(s.color).slice(0, 3).map((v, i) => v * o + b[i] * (1 - o));
+              return [ratio(c, b), e.tagName + "." + e.className, e.textContent.slice(0, 30)]; })
+  .filter(([r]) => r < 4.5);
+"""
+SMALL = """
+const pressed = "button, .button, nav a, input, select, summary, td a, .lines a";
+return [...document.querySelectorAll(pressed)]
+  .filter(e => e.type !== "hidden" && e.checkVisibility())
+  .filter(e => e.getBoundingClientRect().height < 43.9).map(e => e.outerHTML.slice(0, 90));
+"""
+STICKS_OUT = "return document.documentElement.scrollWidth - window.innerWidth"
+
+
+@pytest.fixture(scope="module")
+def online(_chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """Return the browser with a connection, which other tests of pages do not have."""
+    set_offline(_chromium, False)
+    yield _chromium
+    _chromium.get("about:blank")
+    set_offline(_chromium, True)
+    for kind in ("browser", "performance"):
+        _chromium.get_log(kind)
+
+
+def set_offline(driver: webdriver.Chrome, offline: bool) -> None:
+    speed = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    if offline:
+        speed = {"latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": offline, **speed})
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Return an Observatory with nothing to show."""
+    with serving(tmp_path_factory.mktemp("bare"), "--development") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("full")
+    started = datetime(2026, 11, 27, 15, tzinfo=UTC)
+    run = Fact(id="run:1", kind=FactKind.RUN, ts_event=1, source="s", body={"name": "hostile"})
+    facts = [run]
+    for number, text in enumerate(INJECTED):
+        body: dict[str, Any] = {"reason": text, "plugin": text, "client_order_id": text}
+        facts.append(
+            Fact(id=f"veto:{number}", kind=FactKind.VETO, ts_event=2 + number, source=text,
+                 cause="run:1", body=body)
+        )  # fmt: skip
+    with Journal.open(url(folder)) as journal:
+        journal.write_run("hostile", "hostile", started, facts)
+    with ActivityJournal.open(url(folder)) as activity:
+        for text in INJECTED:
+            activity.record(PipelineEntry(process=text, kind=ActivityKind.NOTE, text=text))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def full(home: Path) -> Iterator[Client]:
+    """Return an Observatory with a run and lines whose every outside text is an attack."""
+    with serving(home, "--development") as client:
+        yield client
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder}/journal.sqlite"
+
+
+def enter(driver: webdriver.Chrome, client: Client, path: str = "/") -> str:
+    """Give the browser a session, once, and open a page; return the address of the server."""
+    base = f"http://{client.netloc}"
+    look(driver)
+    if not client.cookie:
+        driver.get(client.entry)
+        client.cookie = "; ".join(f"{c['name']}={c['value']}" for c in driver.get_cookies())
+    driver.get(base + path)
+    return base
+
+
+def until(driver: webdriver.Chrome, holds: Callable[[webdriver.Chrome], object], seconds: float):
+    WebDriverWait(driver, seconds, poll_frequency=0.05).until(holds)
+
+
+def shown(driver: webdriver.Chrome, css: str) -> str:
+    return driver.execute_script(
+        "return (document.querySelector(arguments[0]) || {}).textContent || ''", css
+    )
+
+
+def connected(driver: webdriver.Chrome) -> bool:
+    return driver.execute_script("return document.body.dataset.connected") == "yes"
+
+
+def complaints(driver: webdriver.Chrome, base: str) -> list[str]:
+    """Return console errors, violations of the policy, and requests to other hosts."""
+    logged = [one["message"] for one in driver.get_log("browser") if one["level"] == "SEVERE"]
+    for entry in driver.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            asked = message["params"]["request"]["url"]
+            if not asked.startswith((base, "data:", "about:")):
+                logged.append(asked)
+    return logged
+
+
+def test_every_page_of_an_empty_home_opens_and_says_what_is_missing(online, bare):
+    base = enter(online, bare)
+    complaints(online, base)
+    for path in PATHS:
+        online.get(base + path)
+        assert shown(online, "h1"), path
+    for path in ("/journal", "/facts/trades", "/runs"):
+        online.get(base + path)
+        assert "uv run qe backtest" in shown(online, ".empty code"), path
+
+    assert complaints(online, base) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])
+def test_pages_fit_can_be_touched_and_read(online, full, width, scheme):
+    base = enter(online, full)
+    look(online, width=width, scheme=scheme)
+    for path in (*PATHS, "/fact/hostile/veto:1", "/line/3"):
+        online.get(base + path)
+        assert online.execute_script(STICKS_OUT) <= 0, path
+        assert online.execute_script(CONTRAST) == [], path
+        if width < 600:
+            assert online.execute_script(SMALL) == [], path
+
+
+def test_text_from_outside_is_text(online, full):
+    base = enter(online, full)
+    complaints(online, base)
+    for path in ("/journal", "/facts/vetoes?run=hostile", "/fact/hostile/veto:7", "/line/2"):
+        online.get(base + path)
+        until(online, lambda d: d.execute_script("return !!window.htmx"), 20)
+        found = online.execute_script(
+            "return [window.hurt, document.querySelectorAll('main img, main svg, main script, "
+            "main [hx-get], main [onerror], main a[href^=javascript]').length]"
+        )
+        assert found == [None, 0], path
+        assert "<script>" in shown(online, "main") or "<img" in shown(online, "main"), path
+
+    assert complaints(online, base) == []
+
+
+def test_the_strip_says_a_halt_and_its_end_within_two_seconds(online, full, home):
+    enter(online, full)
+    latch = HaltLatch(home / "halt.json")
+    until(online, connected, 20)
+    assert shown(online, ".strip-body strong") == "NO SESSION"
+
+    latch.set("a test", PERSON)
+    until(online, lambda d: shown(d, ".strip-body strong").startswith("HALTED"), 2)
+    latch.clear()
+    until(online, lambda d: shown(d, ".strip-body strong") == "NO SESSION", 2)
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard", "double click"])
+def test_a_halt_by(online, full, home, how):
+    base = enter(online, full)
+    with Journal.open(url(home)) as journal:
+        before = len(journal.page(kinds=[FactKind.HALT]))
+    button = online.find_element(By.ID, "halt")
+    if how == "mouse":
+        button.click()
+    elif how == "keyboard":
+        ActionChains(online).key_down(Keys.SHIFT).send_keys("h").key_up(Keys.SHIFT).perform()
+    else:
+        ActionChains(online).double_click(button).perform()
+    until(online, lambda d: shown(d, "h1") == "Halted", 15)
+    HaltLatch(home / "halt.json").clear()
+
+    with Journal.open(url(home)) as journal:
+        assert len(journal.page(kinds=[FactKind.HALT])) == before + 1
+    assert online.current_url.startswith(f"{base}/done/")
+    time.sleep(1)  # two actions within a second are refused
+
+
+def test_everything_is_reached_by_keyboard(online, full):
+    base = enter(online, full)
+    for key, path in (("j", "/journal"), ("f", "/foundation"), ("m", "/")):
+        ActionChains(online).send_keys("g", key).perform()
+        until(online, lambda d, path=path: d.current_url == base + path, 20)
+    online.get(f"{base}/journal")
+    ActionChains(online).send_keys("?").perform()
+    assert online.execute_script("return document.getElementById('keys').open")
+    ActionChains(online).send_keys(Keys.ESCAPE).perform()
+    ActionChains(online).send_keys("/").perform()
+    assert online.switch_to.active_element.get_attribute("name") == "word"
+    ActionChains(online).send_keys(Keys.ESCAPE, "j", "j", "k", Keys.ENTER).perform()
+    until(online, lambda d: "/line/" in d.current_url, 20)
+
+
+def test_a_page_of_another_origin_cannot_frame_or_post(online, full, bare):
+    enter(online, full)
+    base = f"http://{full.netloc}"
+    online.get(f"http://localhost:{bare.netloc.partition(':')[2]}/")  # another origin
+    online.execute_script(
+        "const f = document.createElement('form'); f.method = 'post'; f.action = arguments[0];"
+        "document.body.append(f); f.submit();",
+        f"{base}/halt",
+    )
+    until(online, lambda d: d.execute_script("return document.readyState") == "complete", 20)
+
+    assert shown(online, "h1") != "Halted"
+
+
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_page_whose_server_is_gone_goes_grey_by_itself(online, tmp_path, how):
+    with serving(tmp_path) as client:
+        enter(online, client)
+        until(
+            online,
+            lambda d: d.execute_script("return document.body.dataset.connected") == "yes",
+            10,
+        )
+        os.kill(client.process.pid, how)
+        until(online, lambda d: d.find_element(By.ID, "strip-lost").is_displayed(), 7)
+        assert "NOT CONNECTED" in shown(online, "#strip-lost")
+        os.kill(client.process.pid, signal.SIGCONT)

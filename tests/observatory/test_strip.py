@@ -1,0 +1,134 @@
+"""The state strip: one word for each state, the worst first, from heartbeats and facts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from qe_plugins.halt.latch import Halt
+from qe_plugins.halt.status import Reading, SeenSession, SessionStatus
+from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.observatory.live.events import next_approval, next_events
+from qe_plugins.observatory.live.positions import position_of
+from qe_plugins.observatory.live.strip import strip_state
+
+NOW = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
+CONTRACT = "MESZ26.XCME"
+HALT = Halt(reason="data stale for 40 s", source="stale_data", since=NOW - timedelta(minutes=8))
+
+
+def seen(state: str = "running", age: float = 0.5, held: int = 0, **changes: Any) -> SeenSession:
+    status = SessionStatus(
+        run_id="r1",
+        name="mes",
+        mode="live",
+        pid=4711,
+        host="desk",
+        started=NOW,
+        engine_time=NOW,
+        wall_time=NOW,
+        last_bars={CONTRACT: NOW},
+        positions={CONTRACT: Decimal(held)} if held else {},
+        **changes,
+    )
+    return SeenSession(state=state, age=age, status=status)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("halt", "sessions", "tone", "word"),
+    [
+        (None, [], "idle", "NO SESSION"),
+        (None, [seen()], "calm", "FLAT"),
+        (None, [seen(held=1)], "open", "LONG 1 MESZ26"),
+        (None, [seen(held=-2)], "open", "SHORT 2 MESZ26"),
+        (None, [seen(age=14.0, held=1)], "lost", "NODE SILENT"),
+        (None, [seen("died", 1.0)], "lost", "NODE DIED"),
+        (HALT, [], "halted", "HALTED 14:52"),
+        (HALT, [seen(held=1)], "halted", "HALTED 14:52"),
+        (None, [seen(held=1), seen("died", 9.0)], "lost", "NODE DIED"),
+    ],
+)
+def test_a_state_has_its_word(
+    halt: Halt | None, sessions: list[SeenSession], tone: str, word: str
+) -> None:
+    state = strip_state(halt, sessions, [], NOW)
+
+    assert (state.tone, state.word) == (tone, word)
+
+
+def test_what_is_behind_the_first_word_is_said_as_well() -> None:
+    state = strip_state(
+        HALT,
+        [seen("died", 9.0, held=1)],
+        ["a file: broken"],
+        NOW,
+        lambda run, name: "from 6,500.25",
+    )
+
+    assert state.sentence == "by trigger stale_data: data stale for 40 s"
+    assert len(state.more) == 2
+    assert "LONG 1 MESZ26 from 6,500.25" in state.more[0]
+    assert state.holds == (CONTRACT,)
+
+
+def test_a_loss_is_shown_against_its_limit_with_its_age() -> None:
+    reading = {"daily_loss": Reading(text="-120 of -150 USD")}
+    state = strip_state(None, [seen(age=2.0, readings=reading)], [], NOW)
+
+    assert [(one.name, one.text) for one in state.figures] == [("today", "-120 of -150 USD")]
+    assert state.figures[0].read_ms == int(NOW.timestamp() * 1000) - 2000
+
+
+def facts(*rows: tuple[str, dict[str, Any]]) -> list[Fact]:
+    return [
+        Fact(
+            id=f"{kind}:{body.get('id', number)}",
+            kind=FactKind(kind),
+            ts_event=number,
+            source="s",
+            cause=body.get("cause"),
+            body=body if kind == "outcome" else {"instrument_id": CONTRACT, **body},
+        )
+        for number, (kind, body) in enumerate(rows)
+    ]
+
+
+BOUGHT = ("fill", {"side": "BUY", "quantity": "1", "price": "6500.25", "client_order_id": "1"})
+STOP = ("order", {"id": "2", "side": "SELL", "type": "STOP_MARKET", "trigger": "6490.00"})
+
+
+def test_a_position_has_its_average_entry_and_the_stop_that_works() -> None:
+    again = ("fill", {"side": "BUY", "quantity": "1", "price": "6502.25", "client_order_id": "3"})
+    held = position_of(facts(BOUGHT, STOP, again), CONTRACT)
+
+    assert (held.contracts, held.entry, held.stop) == (2, Decimal("6501.25"), Decimal("6490.00"))
+
+
+@pytest.mark.parametrize("status", ["CANCELED", "REJECTED", "EXPIRED"])
+def test_a_stop_that_ended_protects_nothing(status: str) -> None:
+    ended = ("outcome", {"cause": "order:2", "status": status})
+
+    assert position_of(facts(BOUGHT, STOP, ended), CONTRACT).stop is None
+
+
+def test_a_reversed_position_is_entered_where_it_was_reversed() -> None:
+    sold = ("fill", {"side": "SELL", "quantity": "3", "price": "6480.00", "client_order_id": "4"})
+    held = position_of(facts(BOUGHT, STOP, sold), CONTRACT)
+
+    assert (held.contracts, held.entry, held.stop) == (-2, Decimal("6480"), None)
+
+
+def test_what_comes_next_is_the_break_and_the_deadline_of_what_is_watched() -> None:
+    events = next_events([CONTRACT], NOW)
+
+    assert [one.name for one in events] == ["MES stops", "MESZ26 is held until"]
+    assert all(one.at_ms > NOW.timestamp() * 1000 for one in events)
+
+
+def test_the_approval_is_on_the_next_sunday() -> None:
+    at = datetime.fromtimestamp(next_approval(NOW).at_ms / 1000, UTC)
+
+    assert (at.isoweekday(), at > NOW, at - NOW < timedelta(days=8)) == (7, True, True)
