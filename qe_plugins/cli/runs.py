@@ -76,15 +76,28 @@ def _close(run_id: str) -> None:
 
 @click.command()
 @click.argument("run", default="last")
-@click.option("--open", "show", is_flag=True, help="Open report.html in the browser.")
+@click.argument("day", required=False)
+@click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
 @click.option("--trade", metavar="TRADE", help="Show one trade: fills, rolls, margin and costs.")
+@click.option("--of", metavar="RUN", help="With `day`: only this run, also of a backtest.")
 @json_option
-def report(run: str, show: bool, trade: str | None, as_json: bool) -> None:
-    """Show the figures of RUN and the path of its report.
+def report(
+    run: str, day: str | None, show: bool, trade: str | None, of: str | None, as_json: bool
+) -> None:
+    """Show the figures of RUN and the path of its report; or, with `day`, the report of a DAY.
 
     RUN is "last", a run's id or a prefix of it, or its folder. TRADE is a trade's id, a prefix of
-    it, its number, or "last".
+    it, its number, or "last". `qe report day [DAY]` is the morning page of the paper and live
+    sessions of a trading day, from 17:00 Chicago of the day before to 17:00: DAY is a date, today
+    (the default) or yesterday. It is written to `QE_HOME/reports`.
     """
+    if run == "day":
+        from qe_plugins.cli.day_report import show_day
+
+        show_day(day, of, show=show, as_json=as_json)
+        return
+    if day is not None or of is not None:
+        raise click.UsageError("a day and --of belong to `qe report day`.")
     from qe_plugins.report import run_folder, run_index, terminal
 
     place = run_index.find(run)

@@ -1,0 +1,304 @@
+"""A session day as a record: its sentence, trades, refusals, costs, and what needs a person."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from qe_plugins import state_dir
+from qe_plugins.errors import ReportError
+from qe_plugins.journal.activity.store import ActivityJournal
+from qe_plugins.journal.facts import FactKind, RunFact
+from qe_plugins.journal.listings import line
+from qe_plugins.journal.store import Journal
+from qe_plugins.llm.ledger import Ledger
+from qe_plugins.market import sessions
+from qe_plugins.market.exchange_zone import CHICAGO
+from qe_plugins.mission import board, desk
+from qe_plugins.mission.rules import DAY_ENDS, trading_day
+from qe_plugins.report.day.marks import chart_marks
+from qe_plugins.report.day.records import (
+    DayEvent,
+    DayLine,
+    DayNeed,
+    DayRefusal,
+    DayReport,
+    DayTrade,
+)
+
+KINDS = (
+    *(FactKind.ORDER, FactKind.FILL, FactKind.TRADE, FactKind.VETO, FactKind.VOTE),
+    *(FactKind.SIGNAL, FactKind.HALT, FactKind.RESUME, FactKind.CLOSING, FactKind.ROLL),
+    *(FactKind.PROPOSAL, FactKind.FAILURE, FactKind.ALARM),
+)
+SESSIONS = ("paper", "live")
+MOST = 20_000
+"""Facts of a day that are read."""
+
+SHOWN = 12
+"""Lines of a list; the rest is counted."""
+
+NEEDS = 3
+
+
+def day_of(text: str | None, now: datetime) -> date:
+    """Return the day that a person means: a date, `today` or nothing, or `yesterday`.
+
+    Raises ReportError for other text.
+    """
+    today = trading_day(int(now.timestamp()) * 1_000_000_000)
+    if text in (None, "today"):
+        return today
+    if text == "yesterday":
+        before = today - timedelta(days=1)
+        return before - timedelta(days=max(before.weekday() - 4, 0))
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        hint = "Write it as 2024-01-03, today or yesterday."
+        raise ReportError(f"'{str(text)[:40]}' is no day.", where="report", hint=hint) from None
+
+
+def window(day: date) -> tuple[datetime, datetime]:
+    """Return when a trading day begins and ends, in UTC."""
+    begin, end = (
+        datetime.combine(one, DAY_ENDS, CHICAGO) for one in (day - timedelta(days=1), day)
+    )
+    return begin.astimezone(UTC), end.astimezone(UTC)
+
+
+def day_report(
+    day: date,
+    now: datetime,
+    journal: Journal | None,
+    activity: ActivityJournal | None = None,
+    run: str | None = None,
+) -> DayReport:
+    """Return the report of a day: of its paper and live sessions, or of one run.
+
+    Raises JournalError where the journal cannot be read.
+    """
+    begin, end = window(day)
+    facts = _facts(journal, begin, end, run)
+    runs = sorted({one.run_id for one in facts})
+    by_kind: dict[FactKind, list[RunFact]] = defaultdict(list)
+    for one in facts:
+        by_kind[one.fact.kind].append(one)
+    trades = [_trade(one) for one in by_kind[FactKind.TRADE]]
+    net: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for trade in trades:
+        net[trade.currency] += trade.pnl
+    held = _held(journal, runs, end)
+    calls, usd = _model_costs(day)
+    parity = _parity(journal, runs)
+    needs = _needs(day, now, journal, activity)
+    decisions = [_line(one) for one in by_kind[FactKind.SIGNAL]]
+    disagreements = _disagreements(by_kind[FactKind.VOTE])
+    other = [
+        _line(one)
+        for kind in (FactKind.HALT, FactKind.RESUME, FactKind.CLOSING, FactKind.ROLL)
+        for one in by_kind[kind]
+    ]
+    other += [_line(one) for one in (*by_kind[FactKind.PROPOSAL], *by_kind[FactKind.FAILURE])]
+    other += [_line(one) for one in by_kind[FactKind.ALARM]]
+    other.sort(key=lambda one: one.at)
+    whole: dict[str, Sequence[object]] = {
+        "trades": trades,
+        "decisions": decisions,
+        "disagreements": disagreements,
+    }
+    return DayReport(
+        day=day,
+        begin=begin,
+        end=end,
+        sentence=_sentence(runs, trades, net, held, parity, usd),
+        runs=runs,
+        trades=trades[-SHOWN:],
+        net=dict(net),
+        open=held,
+        parity=parity,
+        decisions=decisions[-SHOWN:],
+        refusals=_refusals(by_kind[FactKind.VETO]),
+        disagreements=disagreements[-SHOWN:],
+        events=other[-SHOWN:],
+        model_usd=usd,
+        model_calls=calls,
+        needs=needs,
+        next=_next(end),
+        left_out={name: len(rows) - SHOWN for name, rows in whole.items() if len(rows) > SHOWN},
+        marks=chart_marks(journal, by_kind, _nanos(begin), _nanos(end)),
+    )
+
+
+def _facts(
+    journal: Journal | None, begin: datetime, end: datetime, run: str | None
+) -> list[RunFact]:
+    if journal is None:
+        return []
+    found = journal.page(
+        kinds=None if run else KINDS,
+        run=run,
+        since_ns=_nanos(begin),
+        until_ns=_nanos(end),
+        limit=MOST,
+    )
+    if run:
+        return [one for one in found if one.fact.kind in KINDS]
+    names = {one.run_id for one in found}
+    of_sessions = {name for name in names if _mode(journal, name) in SESSIONS}
+    loose = (FactKind.HALT, FactKind.RESUME, FactKind.ALARM)
+    return [one for one in found if one.run_id in of_sessions or one.fact.kind in loose]
+
+
+def _mode(journal: Journal, run_id: str) -> str:
+    first = journal.page(run=run_id, limit=1)
+    return str(first[0].fact.body.get("mode", "")) if first else ""
+
+
+def _trade(one: RunFact) -> DayTrade:
+    body = one.fact.body
+    return DayTrade(
+        run_id=one.run_id,
+        trade=one.fact.id.removeprefix("trade:"),
+        strategy=str(body.get("strategy", one.fact.source)),
+        instrument=str(body.get("instrument_id", "")),
+        side=str(body.get("side", "")),
+        quantity=str(body.get("quantity", "")),
+        opened=int(body.get("opened", one.fact.ts_event)),
+        closed=int(body.get("closed", one.fact.ts_event)),
+        entry=str(body.get("entry", "")),
+        exit=str(body.get("exit", "")),
+        pnl=Decimal(str(body.get("pnl", "0"))),
+        currency=str(body.get("currency", "")),
+    )
+
+
+def _held(journal: Journal | None, runs: Sequence[str], end: datetime) -> dict[str, Decimal]:
+    """Return the net contracts of the runs' fills up to the end of the day."""
+    net: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for run in runs if journal else ():
+        assert journal is not None
+        for one in journal.page(
+            kinds=[FactKind.FILL], run=run, until_ns=_nanos(end), limit=1_000_000
+        ):
+            body = one.fact.body
+            sign = 1 if body.get("side") == "BUY" else -1
+            net[str(body.get("instrument_id"))] += sign * Decimal(str(body.get("quantity", 0)))
+    return {name: count for name, count in sorted(net.items()) if count}
+
+
+def _sentence(
+    runs: Sequence[str],
+    trades: Sequence[DayTrade],
+    net: dict[str, Decimal],
+    held: dict[str, Decimal],
+    parity: str | None,
+    usd: Decimal,
+) -> str:
+    if not runs:
+        return "No session traded."
+    count = {0: "No trade", 1: "One trade", 2: "Two trades", 3: "Three trades"}
+    said = count.get(len(trades), f"{len(trades):,} trades")
+    money = ", ".join(f"{amount:+,.2f} {currency}" for currency, amount in sorted(net.items()))
+    first = f"{said}, {money}" if money else said
+    if usd:
+        first += f", and {usd:,.2f} USD of models"
+    position = ", ".join(
+        f"{abs(count):f} {name} {'long' if count > 0 else 'short'}" for name, count in held.items()
+    )
+    parts = [first, f"open at the end: {position}" if held else "nothing is open"]
+    parts.append(f"parity {parity}" if parity else "parity was not checked")
+    return "; ".join(parts) + "."
+
+
+def _refusals(vetoes: Iterable[RunFact]) -> list[DayRefusal]:
+    counts: Counter[str] = Counter()
+    last: dict[str, str] = {}
+    for one in vetoes:
+        plugin = str(one.fact.body.get("plugin", one.fact.source))
+        counts[plugin] += 1
+        last[plugin] = str(one.fact.body.get("reason", ""))
+    return [
+        DayRefusal(plugin=plugin, count=count, last=last[plugin])
+        for plugin, count in counts.most_common()
+    ]
+
+
+def _disagreements(votes: Iterable[RunFact]) -> list[DayLine]:
+    """Return the moments at which plugins voted for both sides of a contract."""
+    moments: defaultdict[tuple[str, int, str], list[RunFact]] = defaultdict(list)
+    for one in votes:
+        instrument = str(one.fact.body.get("instrument_id", ""))
+        moments[one.run_id, one.fact.ts_event, instrument].append(one)
+    found = []
+    for (_, at, instrument), group in moments.items():
+        sides = {str(one.fact.body.get("side")) for one in group}
+        if {"LONG", "SHORT"} <= sides:
+            text = ", ".join(f"{one.fact.source} {one.fact.body.get('side')}" for one in group)
+            found.append(DayLine(at=at, source=instrument, text=text))
+    return sorted(found, key=lambda one: one.at)
+
+
+def _line(one: RunFact) -> DayLine:
+    return DayLine(at=one.fact.ts_event, source=one.fact.source, text=line(one.fact))
+
+
+def _parity(journal: Journal | None, runs: Sequence[str]) -> str | None:
+    if journal is None or not runs:
+        return None
+    clean: dict[str, bool] = {}
+    for one in journal.page(kinds=[FactKind.PARITY], limit=200, newest_first=True):
+        session = str(one.fact.body.get("session", ""))
+        if session in runs:
+            clean.setdefault(session, bool(one.fact.body.get("clean", False)))
+    if not clean:
+        return None
+    return "clean" if all(clean.values()) else "red"
+
+
+def _model_costs(day: date) -> tuple[int, Decimal]:
+    known = state_dir.ledger_url() or (state_dir.state_dir() / "ledger.sqlite").exists()
+    if not known:
+        return 0, Decimal(0)
+    with Ledger() as ledger:
+        rows = [row for row in ledger.costs("day") if row.group == day.isoformat()]
+    return sum(row.calls for row in rows), sum((row.usd for row in rows), Decimal(0))
+
+
+def _needs(
+    day: date, now: datetime, journal: Journal | None, activity: ActivityJournal | None
+) -> list[DayNeed]:
+    at_ns = _nanos(now)
+    if day != trading_day(at_ns):
+        return []
+    found = board.board(activity, desk.asked_of_a_person(journal, now), at_ns)
+    rows = [found.now, *found.next] if found.now else []
+    return [
+        DayNeed(title=row.title, why=row.why, href=row.href)
+        for row in rows[:NEEDS]
+        if row is not None
+    ]
+
+
+def _next(end: datetime) -> list[DayEvent]:
+    """Return the next session of the equity indices, and the gateway's approval on Sunday."""
+    opens = sessions.next_session("ES", end).open
+    sunday = end.astimezone(CHICAGO)
+    sunday += timedelta(days=(6 - sunday.weekday()) % 7)
+    approval = datetime.combine(sunday.date(), DAY_ENDS, CHICAGO) - timedelta(hours=2)
+    events = [
+        DayEvent(name="session of ES opens", at=opens),
+        DayEvent(name="approve the gateway, before the week's first session", at=approval),
+    ]
+    return sorted(
+        (msgspec.structs.replace(one, at=one.at.astimezone(UTC)) for one in events),
+        key=lambda one: one.at,
+    )
+
+
+def _nanos(at: datetime) -> int:
+    return int(at.timestamp() * 1_000_000) * 1_000
