@@ -14,6 +14,8 @@ import msgspec
 from qe_plugins.alarms.incidents import IncidentAlarm
 from qe_plugins.config.alarms import AlarmSettings
 from qe_plugins.halt.facts import record_run
+from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry, Severity
+from qe_plugins.journal.activity.report import record
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.safe_text import in_words
 
@@ -56,6 +58,15 @@ class JournalChannel:
         body = msgspec.to_builtins(alarm)
         if (why := record_run(FactKind.ALARM, "watch", body)) is not None:
             raise ChannelFailed(why)
+        record(
+            PipelineEntry(
+                process="watch",
+                kind=ActivityKind.ALARM,
+                text=f"{alarm.title}: {alarm.text}",
+                severity=Severity.INFO if alarm.ended else Severity.ALARM,
+                href=f"/incident/{alarm.incident}",
+            )
+        )
 
 
 class CommandChannel:

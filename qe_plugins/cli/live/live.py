@@ -42,6 +42,7 @@ def live(
     from qe_plugins.engine.broker.preparation import prepare_live
     from qe_plugins.engine.broker.run import LiveOptions, run_live
     from qe_plugins.engine.live.session_journal import died_run
+    from qe_plugins.journal.activity.report import reported
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import run_folder
 
@@ -52,9 +53,11 @@ def live(
     if died is not None:
         echo(f"Taking up run {died.run_id}, whose session died.", err=True)
     options = LiveOptions(level, died)
-    with open_live_screen() as screen, stopping() as stops:
+    text = f"{prepared.loaded.config.name}, {file}, at a broker"
+    with reported("live", text) as report, open_live_screen() as screen, stopping() as stops:
 
         def begin(session: LiveSession, run_id: str) -> None:
+            report.run_id, report.href = run_id, f"/run/{run_id}"
             screen.begin(prepared, run_id)
             stops.append(Stopper(session))
 

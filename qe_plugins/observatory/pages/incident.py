@@ -28,7 +28,7 @@ from qe_plugins.observatory.sources import Sources
 from qe_plugins.state_dir import NAME
 from qe_plugins.wall_clock import now
 
-DONE = (FactKind.HALT, FactKind.FLATTEN, FactKind.CLOSING, FactKind.RESUME)
+DONE = (FactKind.FLATTEN, FactKind.CLOSING)
 MOST = 20
 HALT = "halt-"
 
@@ -173,9 +173,7 @@ def _deeds(sources: Sources, found: Incident) -> list[Deed]:
     journal, activity = sources.journal(), sources.activity()
     since = int(found.since.timestamp()) * 1_000_000_000
     deeds = [
-        Deed(
-            at=one.fact.ts_event, source=one.fact.source, text=f"{one.fact.kind}: {line(one.fact)}"
-        )
+        Deed(at=one.fact.ts_event, source=one.fact.source, text=line(one.fact))
         for one in (journal.page(kinds=DONE, since_ns=since, limit=MOST) if journal else ())
     ]
     kinds = (ActivityKind.HALT, ActivityKind.ACTION, ActivityKind.RESUME, ActivityKind.NOTE)

@@ -41,6 +41,5 @@ def page(sources: Sources) -> Page:
     return Page(
         title="Reports",
         path="/reports",
-        order=6,
         views={"/reports": every, "/report/{day}": show},
     )
