@@ -20,6 +20,7 @@ from qe_plugins.fleet.tree import Level
 from qe_plugins.llm.pricing.price_list import price_list
 
 CURRENCY = "USD"
+WORDS = {"news": "headlines", "lessons": "lessons"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class LoadedFleet:
     def where(self, *keys: str) -> str:
         """Return the nearest known location of `keys`, such as `configs/fleet/team.yaml:12`."""
         return self._tree.nearest(keys).location
+
+    def with_fleet(self, fleet: Fleet) -> LoadedFleet:
+        """Return the same file with another fleet, such as one with other paths."""
+        return LoadedFleet(fleet, self.resolved, self._tree)
 
     def data_places(self) -> dict[str, str]:
         """Return the location of each key of `data:`."""
@@ -56,7 +61,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> LoadedFleet:
 
 
 def _refuse_contradictions(loaded: LoadedFleet) -> None:
-    """Raise ConfigError for an unknown name, a bad URL, a negative budget, or news while masked."""
+    """Raise ConfigError for an unknown name, a bad URL or a budget, or texts while masked."""
     fleet = loaded.fleet
     for name, url in fleet.base_urls.items():
         _refuse_unknown(loaded, "provider", name, price_list().providers, "base_urls", name)
@@ -67,12 +72,13 @@ def _refuse_contradictions(loaded: LoadedFleet) -> None:
         if limit is not None and not (limit.is_finite() and limit >= 0):
             message = f"'{'.'.join(keys)}' must not be negative, was {limit}."
             raise loaded.error(message, *keys)
-    if fleet.news and fleet.mask_market:
-        raise loaded.error(
-            "headlines name the instruments and the days that 'mask_market: true' hides.",
-            "news",
-            hint="Leave 'news:' out, or write 'mask_market: false'.",
-        )
+    for name in ("news", "lessons"):
+        if getattr(fleet, name) and fleet.mask_market:
+            raise loaded.error(
+                f"{WORDS[name]} name the instruments and the days that 'mask_market: true' hides.",
+                name,
+                hint=f"Leave '{name}:' out, or write 'mask_market: false'.",
+            )
 
 
 def _budget_limits(fleet: Fleet) -> Iterator[tuple[tuple[str, ...], Decimal | None]]:

@@ -124,6 +124,20 @@ class Schedule(Section, frozen=True, kw_only=True):
     every: Span = 300.0
 
 
+class DecisionPoints(Section, frozen=True, kw_only=True):
+    """When `qe fleet record` asks: `every` so many seconds of a session, or `on` an event.
+
+    `session_open` is when the first minute of a session has closed.
+    """
+
+    every: Annotated[Duration, Meta(ge=60)] | None = None
+    on: Literal["session_open"] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.every is None) == (self.on is None):
+            raise ValueError("decisions must have one of every, on")
+
+
 class Calls(Section, frozen=True, kw_only=True):
     """Calls in flight per provider, timeout in seconds, and retries of a call.
 
@@ -142,7 +156,8 @@ class Fleet(Section, frozen=True, kw_only=True):
     `provider` is `offline`, where rules answer in place of every model, or `models`: those named
     in the ranks, each through its own provider, at `base_urls` where given. An answer younger than
     `answer_ttl` is reused. `mask_market` hides instrument, dates and price level. `news` is a file
-    of JSON lines, each with `ts` (an ISO time) and `text`. `assumed_correlation` is the lower
+    of JSON lines, each with `ts` (an ISO time) and `text`, `lessons` one with `known` and `text`.
+    `decisions` are the moments at which a recording asks. `assumed_correlation` is the lower
     bound of the correlation between two workers' errors, for the effective number of votes.
     """
 
@@ -154,8 +169,10 @@ class Fleet(Section, frozen=True, kw_only=True):
     base_urls: dict[str, str] = field(default_factory=dict)
     budgets: Budgets = NONE
     schedule: Schedule = Schedule()
+    decisions: DecisionPoints = DecisionPoints(every=900.0)
     mask_market: bool = True
     news: str | None = None
+    lessons: str | None = None
     calls: Calls = Calls()
     answer_ttl: Span = 86_400.0
     assumed_correlation: Part = 0.44

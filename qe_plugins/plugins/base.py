@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar, Protocol
 from warnings import deprecated
@@ -39,6 +40,8 @@ class Plugin:
     features: tuple[str, ...] = ()
     trigger: ClassVar[str | None] = None
     Config: ClassVar[type[PluginConfig]] = PluginConfig
+    inputs: Mapping[str, str] = {}
+    """What the plugin has read besides market data, name to SHA-256; `result.json` has them."""
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         self.config = config if config is not None else self.Config()

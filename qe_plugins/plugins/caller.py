@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.errors import ReplayMiss
 from qe_plugins.journal.hash_chain import encodable
 from qe_plugins.plugins.types import Panel, Proposal, Review, Signal, Size, Veto
 from qe_plugins.safe_text import in_words, writable, written
@@ -191,7 +192,7 @@ class HookCaller:
                 if value is not None:
                     value = one.checked(value)
                     stats.answered += value is not None
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, ReplayMiss):  # without its recorded answer no run is right
                 raise
             except BaseException as raised:  # a panic in Nautilus' Rust code is not an `Exception`
                 one.check(given)

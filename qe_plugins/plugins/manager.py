@@ -10,7 +10,7 @@ from warnings import deprecated
 import msgspec
 import pluggy
 
-from qe_plugins.errors import PluginError
+from qe_plugins.errors import PluginError, QeError
 from qe_plugins.plugins import hookspecs, validation
 from qe_plugins.plugins.base import Plugin, PluginConfig
 from qe_plugins.plugins.caller import HookCaller, HookImpl, HookResult
@@ -19,7 +19,10 @@ from qe_plugins.safe_text import one_line
 
 
 class PluginStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counters of one active plugin. `seconds` is its time on the trading thread."""
+    """Counters of one active plugin. `seconds` is its time on the trading thread.
+
+    `inputs` is what it has read besides market data, name to SHA-256.
+    """
 
     name: str
     role: str
@@ -28,16 +31,18 @@ class PluginStats(msgspec.Struct, frozen=True, kw_only=True):
     vetoed: int = 0
     failed: int = 0
     seconds: float = 0.0
+    inputs: dict[str, str] = {}
 
     @classmethod
-    def of(cls, name: str, role: str, implementations: Sequence[HookImpl]) -> Self:
+    def of(cls, name: str, plugin: Plugin, implementations: Sequence[HookImpl]) -> Self:
         """Return the sum over one plugin's hooks."""
         every = [implementation.stats for implementation in implementations]
         vetoes = [i.stats for i in implementations if i.hook == "veto_order"]
         trading = [i.stats for i in implementations if i.hook not in validation.OBSERVERS]
         return cls(
             name=name,
-            role=role,
+            role=plugin.role,
+            inputs=dict(plugin.inputs),
             asked=sum(stats.asked for stats in every),
             answered=sum(stats.answered for stats in every),
             vetoed=sum(stats.answered for stats in vetoes),
@@ -117,7 +122,7 @@ class PluginManager:
         """Return the counters of each plugin so far, in call order."""
         every = [i for caller in self._callers.values() if caller for i in caller.implementations]
         return [
-            PluginStats.of(name, plugin.role, [i for i in every if i.plugin == name])
+            PluginStats.of(name, plugin, [i for i in every if i.plugin == name])
             for name, plugin in self._members.items()
         ]
 
@@ -129,6 +134,9 @@ def _instantiated(name: str, config: PluginConfig | None) -> Plugin:
         return plugin(config)
     except KeyboardInterrupt:
         raise
+    except QeError as error:  # what a user can fix needs no traceback
+        where = f"plugin {name}" + (f", {error.where}" if error.where else "")
+        raise PluginError(error.message, where=where, hint=error.hint) from error
     except BaseException as error:  # `sys.exit` too: a run without its plugin is no success
         message = f"could not be instantiated: {one_line(error)}"
         raise PluginError(

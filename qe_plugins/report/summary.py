@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from qe_plugins.report.figures import capacity, costs, data_coverage, margin, metrics
+from qe_plugins.report.figures import capacity, contamination, costs, data_coverage, margin, metrics
 from qe_plugins.report.figures.equity import AccountHistory
 
 if TYPE_CHECKING:
     from qe_plugins.engine.results.result import BacktestResult
+    from qe_plugins.plugins import PluginStats
 
 RETURNS = "returns on equity marked to market at each Chicago session's last mark, "
 RUINED = "undefined, since equity was zero or negative at some mark"
@@ -42,12 +43,14 @@ def summarize(
         "capacity": capacity.document(capacity.estimate(outcome, history)),
         **data_coverage.figures(outcome.data.present, outcome.positions, contracts),
         "fills_sha256": outcome.fills_sha256,
+        "inputs": {name: sha for one in outcome.plugins for name, sha in one.inputs.items()},
+        "by_contamination": contamination.split(outcome),
         "bars_per_second": _rate(outcome.data.bars, outcome.seconds.get("run")),
         "rolls": costs.priced(outcome.rolls, contracts),
         "settlements": outcome.settlements,
         "assumptions": outcome.assumptions,
         "seconds": dict(outcome.seconds),
-        "plugins": msgspec.to_builtins(outcome.plugins),
+        "plugins": [_counters(one) for one in outcome.plugins],
         "failures": outcome.failures,
         "refused_by": denials_by_reason(outcome),
     }
@@ -152,6 +155,12 @@ def _performance(outcome: BacktestResult, history: AccountHistory) -> dict[str, 
         "longest_drawdown_sessions": metrics.longest_drawdown(history.depths),
         "exposure": history.exposure,
     }
+
+
+def _counters(stats: PluginStats) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(stats)
+    del plain["inputs"]  # those of all plugins are in `inputs`
+    return plain
 
 
 def _rate(bars: int, seconds: float | None) -> float | None:

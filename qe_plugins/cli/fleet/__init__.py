@@ -16,6 +16,7 @@ COMMANDS = {
     "scan": "qe_plugins.cli.fleet.scan:scan",
     "run": "qe_plugins.cli.fleet.run:run",
     "resume": "qe_plugins.cli.fleet.scan:resume",
+    "record": "qe_plugins.cli.fleet.record:record",
     "worker": "qe_plugins.cli.fleet.temporal:worker",
     "replay": "qe_plugins.cli.fleet.scan:replay",
     "scans": "qe_plugins.cli.fleet.show:scans",
@@ -27,6 +28,6 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, keyed={"scan", "run", "resume", "worker"})
+@click.group(cls=LazyGroup, lazy=COMMANDS, keyed={"scan", "run", "resume", "record", "worker"})
 def fleet() -> None:
     """Ask a tree of models about the market, within a budget."""

@@ -1,5 +1,6 @@
 """What a fleet's requests give away: the market behind the mask, and what happened later.
 
-`attackers.py` guesses level, date and instrument from masked prompts. A mask passes where they
-do not guess better than by chance. Imports `fleet/prompts` and `fleet/tasks`.
+`attackers.py` guesses level, date and instrument from masked prompts; a mask holds where they do
+not guess better than by chance. `later.py` changes the future and looks for it in requests. Imports
+`fleet/recording`, `fleet/prompts` and `fleet/tasks`.
 """

@@ -21,6 +21,7 @@ from qe_plugins.fleet.prompts.masking import Mask
 from qe_plugins.fleet.prompts.system import system_prompt
 from qe_plugins.fleet.rank_models import provider_and_model
 from qe_plugins.fleet.settings import Fleet
+from qe_plugins.fleet.tasks.lessons import read_lessons
 from qe_plugins.fleet.tasks.news import read_news
 from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 from qe_plugins.fleet.tasks.task_list import BacktestTask, OptionTask, Task, TaskList, WindowTask
@@ -75,6 +76,12 @@ class RequestBuilder:
     def role(self, node: Node) -> Role:
         """Return a node's role: that of its coordinator; the desk's is SYNTHESIS."""
         return self._roles[node.path[0] - 1] if node.path else Role.SYNTHESIS
+
+    def node(self, node_id: str) -> Node:
+        """Return the node of an id. Raises KeyError where the tree has none."""
+        if (found := self._tree.find(node_id)) is None:
+            raise KeyError(node_id)
+        return found
 
     def answer_type(self, node: Node) -> AnswerType:
         """Return the type that a node's answer must have."""
@@ -226,9 +233,11 @@ def _guardian_fields(answer: NodeAnswer) -> str:
     return f" halt={str(answer.halt).lower()} risk={answer.risk:.2f}"
 
 
-def headlines(fleet: Fleet, market: MarketSnapshot) -> tuple[str, ...]:
-    """Return the newest headlines of a fleet's `news:` as of the market's moment."""
-    return read_news(Path(fleet.news), market.as_of) if fleet.news else ()
+def outside_texts(fleet: Fleet, moment: int) -> tuple[str, ...]:
+    """Return the newest headlines and lessons of a fleet that were known at a moment (UTC ns)."""
+    news = read_news(Path(fleet.news), moment) if fleet.news else ()
+    lessons = read_lessons(Path(fleet.lessons), moment) if fleet.lessons else ()
+    return (*news, *lessons)
 
 
 def refuse_short_lists(loaded: LoadedFleet, requests: RequestBuilder) -> None:

@@ -21,7 +21,7 @@ from qe_plugins.errors import FleetError, Halted, QeError
 from qe_plugins.fleet import open_files
 from qe_plugins.fleet.loader import CURRENCY, LoadedFleet
 from qe_plugins.fleet.messaging.outbox import Outbox
-from qe_plugins.fleet.prompts.requests import RequestBuilder, headlines, refuse_short_lists
+from qe_plugins.fleet.prompts.requests import RequestBuilder, outside_texts, refuse_short_lists
 from qe_plugins.fleet.rank_models import (
     addresses,
     provider_and_model,
@@ -81,7 +81,7 @@ def _begin(loaded: LoadedFleet, engine: Engine, reader: SnapshotReader | None) -
     with store.staging() as folder:
         market = _load_market(loaded, folder, reader)
         timings.mark("market")
-        news = headlines(loaded.fleet, market)
+        news = outside_texts(loaded.fleet, market.as_of)
         requests = RequestBuilder(loaded.fleet, market, news)
         refuse_short_lists(loaded, requests)
         started, name = datetime.now(UTC), loaded.fleet.name

@@ -137,6 +137,11 @@ class Ledger:
         with self._file.reading() as cursor:
             return read.states(cursor, scan)
 
+    def first_served(self, model: str) -> int | None:
+        """Return the wall time (UTC ns) of the first answer of a model, None without one."""
+        with self._file.reading() as cursor:
+            return read.first_served(cursor, model)
+
     def request(self, key: str) -> Request | None:
         """Return the exact request of a key, without rank, role and node; None if unknown."""
         with one_line_errors(self._file.where), reading(self._file.engine) as connection:

@@ -97,6 +97,13 @@ def reasons(cursor: Cursor, scan: str) -> list[tuple[str, str, int]]:
     return cursor.execute(REASONS, [scan]).fetchall()
 
 
+def first_served(cursor: Cursor, model: str) -> int | None:
+    """Return when a model first answered, UTC ns of wall time; None where it never did."""
+    query = "SELECT min(started_ns) FROM answers WHERE model = ? AND failure IS NULL"
+    found: int | None = cursor.execute(query, [model]).fetchall()[0][0]
+    return found
+
+
 def used_by(cursor: Cursor, scan: str, keys: Iterable[str]) -> dict[str, Answer]:
     """Return the answers and failures that a scan uses for `keys`, by key."""
     found: dict[str, Answer] = {}

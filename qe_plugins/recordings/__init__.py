@@ -1,0 +1,7 @@
+"""Recorded decisions of a fleet: what it answered, at which moment of the data, and when.
+
+`records.py` has the types, `folder.py` the files, `contamination.py` says what an answer may be
+used for, `delivery.py` and `arms.py` when and in which form a run receives answers,
+`effective_votes.py` and `calibration.py` measure them. The files of a recording stay readable;
+the rest may be changed here alone. Imports: `llm` for prices and cutoffs, `market` for sessions.
+"""
