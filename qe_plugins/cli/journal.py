@@ -52,6 +52,10 @@ def journal() -> None:
 
 
 def _add_listing(name: str, view: Listing) -> None:
+    if view.own_runs:
+        _add_listing_of_runs(name, view)
+        return
+
     @journal.command(name, help=view.about)
     @_run_option
     @_limit_option
@@ -66,6 +70,22 @@ def _add_listing(name: str, view: Listing) -> None:
             print_json([{"run_id": run_id, **msgspec.structs.asdict(fact)} for fact in facts])
         else:
             _print_table(f"{name} of {run_id}", view, facts, limit)
+
+
+def _add_listing_of_runs(name: str, view: Listing) -> None:
+    @journal.command(name, help=view.about)
+    @_limit_option
+    @json_option
+    def listing(limit: int, as_json: bool) -> None:
+        from qe_plugins.journal.store import Journal
+
+        with Journal.open() as opened:
+            runs = [one.run_id for one in opened.runs() if one.name in view.kinds]
+            facts = [(run, fact) for run in runs for fact in opened.facts(run, view.kinds)]
+        if as_json:
+            print_json([{"run_id": run, **msgspec.structs.asdict(fact)} for run, fact in facts])
+        else:
+            _print_table(name, view, [fact for _, fact in facts], limit)
 
 
 for _name, _view in VIEWS.items():

@@ -14,11 +14,15 @@ from qe_plugins.journal.facts import Fact, FactKind
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A listing: its kinds of facts, its columns, and its description."""
+    """A listing: its kinds of facts, its columns, and its description.
+
+    With `own_runs` each fact is a small run of its own, and the listing is of all of them.
+    """
 
     kinds: tuple[FactKind, ...]
     columns: tuple[str, ...]
     about: str
+    own_runs: bool = False
 
 
 PROPOSED = ("instrument_id", "side", "confidence", "entry", "stop", "target", "reason")
@@ -51,11 +55,13 @@ VIEWS = {
         (FactKind.ALARM,),
         ("time", "severity", "kind", "about", "account", "since", "ended", "text"),
         "Alarms of the watcher: each incident when it begins and when it is over.",
+        own_runs=True,
     ),
     "flattens": Listing(
         (FactKind.FLATTEN,),
         ("time", "source", "account", "is_flat", "closed", "cancelled", "left", "problem"),
         "Ways to flat: what was closed and cancelled, and whether it was verified.",
+        own_runs=True,
     ),
     "orders": Listing(
         (FactKind.ORDER,),

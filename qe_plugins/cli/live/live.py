@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qe_plugins.cli.backtest import print_run
-from qe_plugins.cli.live.paper import stopping
+from qe_plugins.cli.live.stopping import stopping
 from qe_plugins.cli.output import echo, file_argument, log_option, out_option, set_option
 
 if TYPE_CHECKING:
@@ -38,6 +38,25 @@ def live(
     Positions and their stops stay at the broker when the session ends. A session that died is taken
     up again: its run goes on, with what the broker holds.
     """
+    trade(file, overrides, real_money=real_money, new=new, as_json=as_json, out=out, level=level)
+
+
+def trade(
+    file: Path,
+    overrides: tuple[str, ...],
+    *,
+    real_money: bool = False,
+    new: bool = False,
+    sandbox: bool = False,
+    as_json: bool,
+    out: Path | None,
+    level: str | None,
+) -> None:
+    """Run a session until Ctrl-C and print its result.
+
+    With `sandbox` the broker gives its data and receives no order; what a sandbox holds is lost
+    with its process, so that such a session is not taken up again.
+    """
     from qe_plugins.cli.live.live_screen import open_live_screen
     from qe_plugins.engine.broker.preparation import prepare_live
     from qe_plugins.engine.broker.run import LiveOptions, run_live
@@ -47,9 +66,9 @@ def live(
     from qe_plugins.report import run_folder
 
     run_folder.check_out(out)
-    prepared = prepare_live(file, overrides, real_money=real_money)
+    prepared = prepare_live(file, overrides, real_money=real_money, sandbox=sandbox)
     Journal.check()
-    died = None if new else died_run(prepared.loaded, "live")
+    died = None if new or sandbox else died_run(prepared.loaded, "live")
     if died is not None:
         echo(f"Taking up run {died.run_id}, whose session died.", err=True)
     options = LiveOptions(level, died)
@@ -61,9 +80,8 @@ def live(
             screen.begin(prepared, run_id)
             stops.append(Stopper(session))
 
-        finished = run_live(
-            prepared, options, show=screen.show, begin=begin, supervisors=supervisors()
-        )
+        watching = [] if sandbox else supervisors()
+        finished = run_live(prepared, options, show=screen.show, begin=begin, supervisors=watching)
         with run_folder.draft(finished.result, prepared.loaded.resolved, out) as publish:
             run_dir = publish(finished.close_run())
     print_run(run_dir, as_json=as_json)

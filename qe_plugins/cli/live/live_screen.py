@@ -26,8 +26,10 @@ class LiveScreen:
         """Print the account, the contracts and the limits."""
         ib, rung = live.settings.ib, live.loaded.config.rung
         kind = "paper account" if live.is_paper else "REAL MONEY, account"
+        kind = "simulated fills, data of account" if live.sandbox else kind
         names = ", ".join(f"{one.long_id} ({one.broker_name})" for one in live.contracts)
-        echo(f"{live.loaded.config.name}: live session {run_id}", err=True)
+        session = "paper" if live.sandbox else "live"
+        echo(f"{live.loaded.config.name}: {session} session {run_id}", err=True)
         echo(
             f"{kind} {ib.account} at {ib.host}:{ib.port}, {names}, "
             f"at most {rung.risk} {rung.currency} a trade, {rung.max_contracts} contract(s)",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from qe_plugins import stop_signals
 from qe_plugins.cli.backtest import print_run
+from qe_plugins.cli.live.stopping import stopping
 from qe_plugins.cli.output import echo, file_argument, log_option, out_option, set_option
 
 if TYPE_CHECKING:
@@ -87,6 +84,7 @@ def paper(
 ) -> None:
     """Trade FILE's strategies on paper: recorded data at a pace, simulated fills.
 
+    Without --replay the data is that of FILE's broker as it comes, and no order is sent to it.
     Ctrl-C ends the session: it writes its report and exits with code 0. Orders that still work are
     left as they are.
     """
@@ -99,6 +97,11 @@ def paper(
     from qe_plugins.report import run_folder
 
     run_folder.check_out(out)
+    if replay is None and load(file, overrides).config.broker is not None:
+        from qe_plugins.cli.live.live import trade
+
+        trade(file, overrides, as_json=as_json, out=out, level=level, sandbox=True)
+        return
     loaded = load(file, (*overrides, *replayed(replay)))
     chosen = clock_for(engine)
     Journal.check()
@@ -158,7 +161,7 @@ def replayed(given: str | None) -> list[str]:
 
     if given is None:
         raise DataError(
-            "a paper session needs recorded data; live data comes with a broker.",
+            "a paper session needs recorded data, or a `broker:` in FILE for its data.",
             where="--replay",
             hint="Write `--replay config` for the data that FILE names, or name a folder.",
         )
@@ -181,22 +184,3 @@ class Stoppable(Protocol):
 
     def stop(self) -> None:
         """End it. May be called by a signal's handler."""
-
-
-@contextmanager
-def stopping() -> Iterator[list[Stoppable]]:
-    """Stop the paces of the yielded list at Ctrl-C and SIGTERM; a second one interrupts."""
-    paces: list[Stoppable] = []
-
-    def stop(number: int, _frame: object) -> None:
-        if not paces or all(pace.stopped for pace in paces):
-            raise KeyboardInterrupt
-        for pace in paces:
-            pace.stop()
-
-    before = {number: signal.signal(number, stop) for number in stop_signals.SIGNALS}
-    try:
-        yield paces
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -113,26 +113,57 @@ def node_builder(
     Logging, cache and risk engine are the caller's. `shutdown_on_error` stays False, its default:
     Nautilus logs 1100, a connection that was lost for a moment, as an error.
     """
+    execution = InteractiveBrokersExecutionClientConfig(
+        client_id=broker.exec_id, account_id=broker.account, **_common(broker, contracts)
+    )
+    return (
+        _with_data(name, trader_id, Environment.LIVE, broker, contracts)
+        .with_reconciliation(True)
+        .with_exec_engine_config(LiveExecutionEngineConfig(**EXECUTION))
+        .add_exec_client(None, InteractiveBrokersExecutionClientFactory(), execution, ROUTING)
+    )
+
+
+def data_node_builder(
+    name: str, trader_id: str, broker: BrokerAddress, contracts: Collection[str]
+) -> LiveNodeBuilder:
+    """Return the builder of a node that has the broker's data and can send it no order."""
+    return (
+        _with_data(name, trader_id, Environment.SANDBOX, broker, contracts)
+        .with_reconciliation(False)
+        .with_exec_engine_config(LiveExecutionEngineConfig(reconciliation=False))
+    )
+
+
+ROUTING = RoutingConfig(default=True)
+"""IB's clients are under venue IB, contracts under XCME."""
+
+
+def _with_data(
+    name: str,
+    trader_id: str,
+    environment: Environment,
+    broker: BrokerAddress,
+    contracts: Collection[str],
+) -> LiveNodeBuilder:
+    data = InteractiveBrokersDataClientConfig(
+        client_id=broker.data_id, **_common(broker, contracts), **DATA
+    )
+    return (
+        LiveNode.builder(name, TraderId.from_str(trader_id), environment)
+        .with_timeout_connection(SECONDS_TO_CONNECT)
+        .with_delay_post_stop_secs(SECONDS_AFTER_STOP)
+        .add_data_client(None, InteractiveBrokersDataClientFactory(), data, ROUTING)
+    )
+
+
+def _common(broker: BrokerAddress, contracts: Collection[str]) -> Settings:
     provider = InteractiveBrokersInstrumentProviderConfig(
         load_ids={InstrumentId.from_str(one) for one in contracts}, **PROVIDER
     )
-    common: Settings = {
+    return {
         "host": broker.host,
         "port": broker.port,
         "instrument_provider": provider,
         **CLIENT,
     }
-    data = InteractiveBrokersDataClientConfig(client_id=broker.data_id, **common, **DATA)
-    execution = InteractiveBrokersExecutionClientConfig(
-        client_id=broker.exec_id, account_id=broker.account, **common
-    )
-    routing = RoutingConfig(default=True)  # IB's clients are under venue IB, contracts under XCME
-    return (
-        LiveNode.builder(name, TraderId.from_str(trader_id), Environment.LIVE)
-        .with_reconciliation(True)
-        .with_timeout_connection(SECONDS_TO_CONNECT)
-        .with_delay_post_stop_secs(SECONDS_AFTER_STOP)
-        .with_exec_engine_config(LiveExecutionEngineConfig(**EXECUTION))
-        .add_data_client(None, InteractiveBrokersDataClientFactory(), data, routing)
-        .add_exec_client(None, InteractiveBrokersExecutionClientFactory(), execution, routing)
-    )

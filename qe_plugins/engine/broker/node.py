@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.live import LiveNode, LiveRiskEngineConfig
+from nautilus_trader.adapters.sandbox import SandboxExecutionClientFactory
+from nautilus_trader.live import LiveNode, LiveNodeBuilder, LiveRiskEngineConfig
 from nautilus_trader.model import AccountId, InstrumentId
 
 from qe_plugins.engine.broker.closing import BrokerStrategy, PositionCloser
 from qe_plugins.engine.broker.components import LivePipeline, SessionActor
 from qe_plugins.engine.broker.entry_rules import BrokerRules
-from qe_plugins.engine.broker.ib_settings import BrokerAddress, node_builder
+from qe_plugins.engine.broker.ib_settings import BrokerAddress, data_node_builder, node_builder
 from qe_plugins.engine.broker.no_entry import NoEntryTimes
 from qe_plugins.engine.broker.order_terms import OrderTerms
 from qe_plugins.engine.broker.preparation import traded_by
 from qe_plugins.engine.hosting.host import host
+from qe_plugins.engine.live.node import sandbox_config
 from qe_plugins.engine.live.warm_up import warmed
 from qe_plugins.engine.running.assembly import Assembly, Hosting, assemble
 from qe_plugins.engine.settings.nautilus_config import cache_config, logger_config
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 ISSUER = "IB"
 """The prefix of the account's id in the engine."""
 
+PAPER_OFFSET = 1
+"""A session with the sandbox connects under the data client's id plus this: a node may run, too."""
+
 
 class BrokerNode:
     """Nautilus' node of a session, built and not connected."""
@@ -35,7 +40,8 @@ class BrokerNode:
         self._session, live = session, session.live
         self.node: LiveNode = self._built()
         self.handle = self.node.handle()
-        self.account_id = AccountId(f"{ISSUER}-{live.settings.ib.account}")
+        broker_account = AccountId(f"{ISSUER}-{live.settings.ib.account}")
+        self.account_id = None if live.sandbox else broker_account
         listeners, warm_up = session.listeners, session.warm_up
         pipeline: Any = type(
             "LivePipeline", (LivePipeline,), {"listeners": listeners, "warm_up": warm_up}
@@ -76,18 +82,13 @@ class BrokerNode:
             account=ib.account,
             port=ib.port,
             host=ib.host,
-            data_id=ib.client_ids.data,
+            data_id=ib.client_ids.data + (PAPER_OFFSET if live.sandbox else 0),
             exec_id=ib.client_ids.exec,
         )
         most = {name: str(one) for name, one in risk.max_notional_per_order.items()}
+        builder = self._sandbox(address) if live.sandbox else self._broker(address)
         return (
-            node_builder(
-                f"{loaded.config.name}-live",
-                section.trader_id,
-                address,
-                [one.id for one in live.contracts],
-            )
-            .with_logging(logger_config(loaded))
+            builder.with_logging(logger_config(loaded))
             .with_cache_config(cache_config(loaded))
             .with_risk_engine_config(
                 LiveRiskEngineConfig(
@@ -98,6 +99,20 @@ class BrokerNode:
                 )
             )
             .build()
+        )
+
+    def _broker(self, address: BrokerAddress) -> LiveNodeBuilder:
+        loaded, contracts = self._session.live.loaded, self._session.live.contracts
+        name, trader = f"{loaded.config.name}-live", loaded.config.nautilus.trader_id
+        return node_builder(name, trader, address, [one.id for one in contracts])
+
+    def _sandbox(self, address: BrokerAddress) -> LiveNodeBuilder:
+        live = self._session.live
+        name, trader = f"{live.loaded.config.name}-paper", live.loaded.config.nautilus.trader_id
+        return data_node_builder(
+            name, trader, address, [one.id for one in live.contracts]
+        ).add_simulated_exec_client(
+            None, SandboxExecutionClientFactory(), sandbox_config(live.prepared)
         )
 
     def _claim(self) -> None:

@@ -42,12 +42,16 @@ ORDER_LISTS = "submit_order_list"
 
 @dataclass(frozen=True)
 class PreparedLive:
-    """A live session that could connect. `now` is when it was prepared (UTC nanoseconds)."""
+    """A live session that could connect. `now` is when it was prepared (UTC nanoseconds).
+
+    With `sandbox` only the broker's data is used: orders are filled by Nautilus' sandbox.
+    """
 
     prepared: PreparedRun
     settings: BrokerSettings
     contracts: tuple[LiveContract, ...]
     now: int
+    sandbox: bool = False
 
     @property
     def loaded(self) -> Loaded:
@@ -70,6 +74,7 @@ def prepare_live(
     overrides: Sequence[str] = (),
     *,
     real_money: bool | None = False,
+    sandbox: bool = False,
     now: int | None = None,
 ) -> PreparedLive:
     """Return a session that may connect. Raises QeError with the place for one that may not.
@@ -86,7 +91,8 @@ def prepare_live(
         )
     settings = loaded.config.broker
     assert settings is not None
-    check_account_id(loaded, settings.ib, real_money=real_money)
+    if not sandbox:  # which sends no order to any account
+        check_account_id(loaded, settings.ib, real_money=real_money)
     check_client_ids(loaded, settings.ib)
     contracts = _contracts(loaded, settings, now)
     _check_rung(loaded, contracts)
@@ -96,7 +102,7 @@ def prepare_live(
     prepared = prepare(loaded, tape=tape)
     _check_owners(loaded, prepared, contracts)
     _check_stops(loaded, prepared.components)
-    return PreparedLive(prepared, settings, contracts, now)
+    return PreparedLive(prepared, settings, contracts, now, sandbox)
 
 
 def check_account_id(loaded: Loaded, ib: IbSettings, *, real_money: bool | None) -> None:

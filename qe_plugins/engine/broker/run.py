@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 
 LIVE: Mode = "live"
+PAPER: Mode = "paper"
 PAPER_ACCOUNT = "live session on a paper account"
 
 
@@ -82,8 +83,9 @@ def run_live(
     """
     options = options or LiveOptions()
     gc.collect()
+    account = live.settings.ib.account
     with (
-        locked(live.settings.ib.account),
+        locked(f"{account}-paper" if live.sandbox else account),
         logged(live.loaded, options.log) as run_log,
     ):
         return _Run(live, options, run_log).run(show, begin, list(supervisors))
@@ -95,10 +97,10 @@ class _Run:
     def __init__(self, live: PreparedLive, options: LiveOptions, run_log: RunLog) -> None:
         self._live, self._log = live, run_log
         self._began, self._now = perf_counter(), datetime.now(UTC)
-        self._name = live.loaded.config.name
+        self._name, self._mode = live.loaded.config.name, PAPER if live.sandbox else LIVE
         reached = ReachedRun()
         if options.resume is None:
-            run_id = run_id_of(self._now, f"{self._name}-{LIVE}")
+            run_id = run_id_of(self._now, f"{self._name}-{self._mode}")
             self._journal = SessionJournal.begin(run_id, self._name, self._now)
         else:
             self._journal, reached = SessionJournal.taken_up(options.resume)
@@ -136,7 +138,7 @@ class _Run:
             self._probe.close()
             session.dispose()
         result.seconds.update(load=ready - self._began, run=done - ready)
-        result = replace(result, log=self._log.file, mode=LIVE)
+        result = replace(result, log=self._log.file, mode=self._mode)
         return FinishedLive(result, self._journal.finish)
 
     def _attach(self, session: LiveSession, show: Show) -> None:
@@ -146,7 +148,7 @@ class _Run:
         watched = Watched(session.now, lambda: 0.0, lambda: recorder.error or probe.error)
         watch = HaltWatch(context, self._latch, self._live.loaded.config.halt, tape, watched, ())
         heart = Heartbeat(
-            context, self._journal, watch, self._now, self._name, tape.bar_types, mode=LIVE
+            context, self._journal, watch, self._now, self._name, tape.bar_types, mode=self._mode
         )
         viewer = Viewer(context, show, heart.beat)
         viewer.passed = lambda ts: watch.at(ts, catching_up=False)
@@ -163,7 +165,7 @@ class _Run:
         live, tape, loaded = self._live, self._live.prepared.tape, self._live.loaded
         body = {
             "name": loaded.config.name,
-            "mode": LIVE,
+            "mode": self._mode,
             "engine": ENGINE,
             "session_engine": "broker",
             "account": live.settings.ib.account,
@@ -192,6 +194,8 @@ class _Run:
         result = result_of(self._live.loaded, tape, context, read, orders, run_id, started)
         kind = PAPER_ACCOUNT if self._live.is_paper else "live session"
         note = f"A {kind}, {self._live.settings.ib.account}: {tape.label}."
+        if self._live.sandbox:
+            note = f"A paper session: {tape.label}, orders filled by Nautilus' sandbox."
         return replace(result, assumptions=[note, *context.liquidator.warnings])
 
     def _end_with(self, error: BaseException) -> None:

@@ -189,7 +189,7 @@ class NodeVenue:
             .with_exec_engine_config(LiveExecutionEngineConfig(reconciliation=False))
             .add_data_client(NAME, factory, *routing())
             .add_simulated_exec_client(
-                None, SandboxExecutionClientFactory(), _sandbox(self._prepared)
+                None, SandboxExecutionClientFactory(), sandbox_config(self._prepared)
             )
             .build()
         )
@@ -262,7 +262,7 @@ def _exchange(prepared: PreparedRun) -> Exchange:
     return exchange
 
 
-def _sandbox(prepared: PreparedRun) -> SandboxExecutionClientConfig:
+def sandbox_config(prepared: PreparedRun) -> SandboxExecutionClientConfig:
     """Return the sandbox's settings: those of the configuration's venue."""
     loaded = prepared.loaded
     venue = venue_arguments(loaded)

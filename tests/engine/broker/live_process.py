@@ -68,7 +68,14 @@ def write_config(folder: Path, port: int, **changes: Any) -> Path:
 class LiveProcess:
     """A running `qe live`, its strategy's events, and its journal."""
 
-    def __init__(self, file: Path, clock: AheadClock, *more: str, home: Path | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        clock: AheadClock,
+        *more: str,
+        home: Path | None = None,
+        command: str = "live",
+    ) -> None:
         self.folder = file.parent
         self.home = home or self.folder / "home"
         self.errors = self.folder / f"stderr-{time.monotonic_ns()}.txt"
@@ -84,7 +91,7 @@ class LiveProcess:
         (self.folder / "events").unlink(missing_ok=True)
         self._stderr = self.errors.open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "qe_plugins.cli", "live", str(file), "--json", *more],
+            [sys.executable, "-m", "qe_plugins.cli", command, str(file), "--json", *more],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
