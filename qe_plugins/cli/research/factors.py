@@ -32,11 +32,7 @@ HEAD = (
 )
 
 workers_option = click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Number of worker processes that compute features.",
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes."
 )
 
 
@@ -143,6 +139,51 @@ def show(run: str, factor: str | None, as_json: bool) -> None:
         print_json(found[0])
     else:
         print_rows(HEAD, [_row(found[0])])
+
+
+@factors.command()
+@file_argument
+@set_option
+@workers_option
+@click.option(
+    "--tapes",
+    type=click.IntRange(2, 1_000),
+    default=20,
+    show_default=True,
+    help="How many generated histories to test.",
+)
+@json_option
+def calibrate(
+    file: Path, overrides: tuple[str, ...], workers: int, tapes: int, as_json: bool
+) -> None:
+    """Run the test of FILE on generated histories that have no edge.
+
+    FILE must have generated data; each history has a seed of its own. A family-wise factor in many
+    of them would mean that the test finds what is not there. No trial is recorded.
+    """
+    from qe_plugins.research.factors import factor_test
+    from qe_plugins.research.factors.settings import load
+
+    loaded = load(file, overrides)
+    made = loaded.settings.data.synthetic
+    if made is None:
+        raise loaded.error("calibration needs generated data.", "data", hint="Name 'synthetic:'.")
+    found = []
+    for seed in range(made.seed, made.seed + tapes):
+        own = (f"data.synthetic.seed={seed}", f"name={loaded.settings.name}-{seed}")
+        settings, names, data, store = _prepared(file, (*overrides, *own), workers)
+        result = factor_test.run(settings, names, data, store)
+        found.append((seed, len(result.survivors), len(result.family_wise), result.naive_survivors))
+    mean = sum(row[1] for row in found) / tapes
+    wrong = sum(row[2] > 0 for row in found)
+    if as_json:
+        rows = [
+            dict(zip(("seed", "survivors", "family_wise", "naive"), r, strict=True)) for r in found
+        ]
+        print_json({"mean_survivors": mean, "with_family_wise": wrong, "tapes": rows})
+        return
+    print_rows(("seed", "survivors", "family-wise", "overlapping labels counted"), found)
+    echo(f"mean {mean:.2f} survivors; {wrong} of {tapes} have a family-wise factor")
 
 
 @factors.command()

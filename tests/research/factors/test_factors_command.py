@@ -135,3 +135,20 @@ def test_a_test_that_cannot_be_made_is_one_line_and_exit_code_2(
 def blocks_by_name(store, names, rows):
     for listed, values in blocks(store, names, [rows]):
         yield from ((name, values[:, k]) for k, name in enumerate(listed))
+
+
+def test_calibration_needs_generated_data(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "real.yaml"
+    file.write_text(f"name: real\ndata: {{catalog: {tmp_path}, roots: [ES]}}\n")
+    monkeypatch.setattr("sys.argv", ["qe", "factors", "calibrate", str(file)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "calibration needs generated data" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_generated_histories_without_an_edge_have_few_family_wise_factors(tested, home):
+    found = json.loads(run("calibrate", str(tested["file"]), "--tapes", "6", "--json"))
+    print(found)
+    assert found["with_family_wise"] <= 1
