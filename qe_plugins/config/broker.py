@@ -56,14 +56,13 @@ class BrokerSettings(BrokerSection, frozen=True, kw_only=True):
     """The broker of a live session.
 
     `contracts` are the dated contracts to trade, `MESZ26.XCME` or `MESZ6.XCME`; without them, the
-    rung's root by the roll calendar. `warm_up` is how many bars of history components receive
+    rung's root by the roll calendar: on a roll day the session begins anew in the next contract
+    as soon as it is flat. `warm_up` is how many bars of history components receive
     before any order adds risk. With `start: now` a session begins only while the market is open.
-    `roll` says whether a position is moved to the next contract, or closed before (`flat`).
     """
 
     ib: IbSettings
     contracts: list[str] = []
     warm_up: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = 120
     start: Literal["open", "now"] = "open"
-    roll: Literal["flat", "position"] = "flat"
     no_entry: NoEntry = NoEntry()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -85,6 +87,16 @@ def trade(
         with run_folder.draft(finished.result, prepared.loaded.resolved, out) as publish:
             run_dir = publish(finished.close_run())
     print_run(run_dir, as_json=as_json)
+    if finished.rolled:
+        begin_again()
+
+
+def begin_again() -> NoReturn:
+    """Replace this process by the same command: a process has one node, of one contract."""
+    echo("The next contract is current: the session begins again in it.", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "qe_plugins.cli", *sys.argv[1:]])
 
 
 class Stopper:

@@ -58,7 +58,7 @@ def _contract_rows(live: PreparedLive, contract: LiveContract) -> Iterator[Row]:
     expires = datetime.fromtimestamp(contract.expires / 1e9, CHICAGO)
     days = timedelta(seconds=(contract.expires - live.now) // SECOND).days
     yield "expires", f"{expires:%a %Y-%m-%d %H:%M} Chicago, in {days} days"
-    how = "the position is moved" if live.settings.roll == "position" else "only when flat"
+    how = "stays, as `contracts` says" if live.settings.contracts else "once flat"
     yield "rolls", f"{contract.roll_day:%a %Y-%m-%d}, {how}"
     session = next_session(contract.root, live.now)
     opens, closes = (at.astimezone(CHICAGO) for at in (session.open, session.close))

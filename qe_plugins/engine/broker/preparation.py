@@ -148,15 +148,22 @@ def check_client_ids(loaded: Loaded, ib: IbSettings) -> None:
 def _contracts(loaded: Loaded, settings: BrokerSettings, now: int) -> tuple[LiveContract, ...]:
     """Return the contracts to trade: those that are named, else the current one of the rung's root.
 
-    Where a strategy trades a root, the next contract is there for its roll.
+    Raises ConfigError for a strategy on a root.
     """
+    for entry in entries(loaded, "strategies"):
+        if entry.roll_settings is not None:
+            root = entry.roll_settings.instrument
+            raise loaded.error(
+                f"a live session has no series of front months of {root}.",
+                *("strategies", entry.name),
+                hint="Name a contract, or take signals; the session itself rolls once it is flat.",
+            )
     if not settings.contracts:
         root = loaded.config.rung.root
         if root is None:
             message = "no `contracts:`, and the rung names no root."
             raise loaded.error(message, "broker", hint="Write contracts: [MESZ26.XCME].")
-        rolls = any(one.roll_settings for one in entries(loaded, "strategies"))
-        return tuple(next_contracts(root, now, 2 if rolls else 1))
+        return tuple(next_contracts(root, now, 1))
     return tuple(_named(loaded, text, now) for text in settings.contracts)
 
 
@@ -224,14 +231,10 @@ def traded_by(prepared: PreparedRun, contracts: Sequence[LiveContract]) -> dict[
     One whose settings name no contract of the session may trade any of them.
     """
     loaded, ids = prepared.loaded, [one.id for one in contracts]
-    fronts = {front.id: front.root for front in prepared.fronts.values()}
     found: dict[str, list[str]] = defaultdict(list)
     for entry in entries(loaded, "strategies"):
         named = [text.partition("-")[0] for _, text in texts(entry.settings)]
-        own = [one for one in ids if one in named]
-        roots = {fronts[text] for text in named if text in fronts}
-        own += [one.id for one in contracts if one.root in roots and one.id not in own]
-        for contract in own or ids:
+        for contract in [one for one in ids if one in named] or ids:
             found[contract].append(entry.name)
     return dict(found)
 

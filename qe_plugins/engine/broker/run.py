@@ -58,10 +58,14 @@ class LiveOptions:
 
 @dataclass(frozen=True)
 class FinishedLive:
-    """A session that has ended. `close_run` closes its open run and returns its hash."""
+    """A session that has ended. `close_run` closes its open run and returns its hash.
+
+    `rolled` says that it ended to go on in the next contract.
+    """
 
     result: BacktestResult
     close_run: Callable[[], str]
+    rolled: bool = False
 
 
 type Begin = Callable[[LiveSession, str], None]
@@ -139,7 +143,7 @@ class _Run:
             session.dispose()
         result.seconds.update(load=ready - self._began, run=done - ready)
         result = replace(result, log=self._log.file, mode=self._mode)
-        return FinishedLive(result, self._journal.finish)
+        return FinishedLive(result, self._journal.finish, session.rolled)
 
     def _attach(self, session: LiveSession, show: Show) -> None:
         """Have screen, status and triggers of the halt follow the session."""

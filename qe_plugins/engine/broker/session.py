@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qe_plugins.engine.broker.contracts import SECOND, next_contracts
 from qe_plugins.engine.broker.node import BrokerNode
 from qe_plugins.engine.broker.supervision import Condition, Listeners, Supervisor, notify
 from qe_plugins.engine.live.warm_up import WarmUp
@@ -44,7 +45,8 @@ class LiveSession:
 
     `context` has the cache, the holdings, the gate, the latch and the recorder, `node` Nautilus'
     node, `strategies` the hosted ones. Listeners are called with order events, quotes and bars;
-    `conditions` say why no order may add risk yet. `trading_since` is 0 until none does.
+    `conditions` say why no order may add risk yet. `trading_since` is 0 until none does, `rolled`
+    says that the session ended to go on in the next contract.
     """
 
     def __init__(self, live: PreparedLive, recorder: LiveRecorder, latch: HaltLatch) -> None:
@@ -53,7 +55,8 @@ class LiveSession:
         self.conditions: list[Condition] = []
         self.supervisors: list[Supervisor] = []
         self.warm_up = WarmUp(live.settings.warm_up)
-        self.trading_since = self._running_since = 0
+        self.trading_since = self._running_since = self._roll_due = 0
+        self.rolled = False
         self.on_start: list[Callable[[], object]] = []
         self.on_tick: list[Callable[[int], object]] = []
         self._actor: Any = None
@@ -127,6 +130,9 @@ class LiveSession:
             self.trading_since = ts
             LOG.info("trading: history is there, account and orders are the broker's")
         self.closer.check()
+        if self._rolls_now(ts):
+            self.rolled = True
+            self.stop()
         for call in self.on_tick:
             call(ts)
 
@@ -141,6 +147,21 @@ class LiveSession:
             call()
         for supervisor in self.supervisors:
             supervisor.start(self)
+
+    def _rolls_now(self, ts: int) -> bool:
+        """Return whether the next contract is current and nothing is held or works in this one."""
+        if self.live.settings.contracts or self.rolled or ts < self._roll_due:
+            return False
+        self._roll_due = ts + SECOND
+        [contract] = self.live.contracts
+        if next_contracts(contract.root, ts, 1)[0].key == contract.key:
+            return False
+        cache = self.context.cache
+        return not (
+            any(self.context.holdings.by_contract().values())
+            or cache.orders_open()
+            or cache.orders_inflight()
+        )
 
     def _not_started(self) -> str:
         return "" if self._running_since else "the session is starting"

@@ -160,7 +160,7 @@ class LiveProcess:
         """Return the facts of the newest run, of some kinds."""
         with Journal.open(f"sqlite:///{self.home / 'journal.sqlite'}") as journal:
             runs = sorted(one.run_id for one in (*journal.runs(), *journal.open_runs()))
-            return journal.facts(runs[-1], kinds or None)
+            return journal.facts(runs[-1], kinds or None) if runs else []
 
     def qe(self, *arguments: str) -> None:
         """Run another command on the same state folder."""

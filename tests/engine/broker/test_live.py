@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,3 +166,56 @@ def test_a_forced_close_keeps_the_stop_until_it_has_filled(
         live.until(lambda: live.facts(FactKind.TRADE))
         [closing] = live.facts(FactKind.CLOSING)
         assert closing.body["reason"] == "closes +1 MESZ6.XCME of Driven-driven"
+
+
+def test_the_quickstarts_plugins_trade_through_the_broker_by_the_backtests_code(
+    tws: SimulatedTws, clock: AheadClock, tmp_path: Path
+):
+    hunter = {"bars": 2, "noise_bars": 3, "threshold": 0.5, "stop": 3.0, "reward": 2.0}
+    file = write_config(
+        tmp_path,
+        tws.port,
+        extends=str(Path("configs/backtest/quickstart.yaml").resolve()),
+        broker={"warm_up": 70},
+        strategies={"driven": None, "opening_range": None},
+        plugins={
+            "hunter_momentum": hunter,
+            "guardian_limits": {"before_break": "1m"},
+            "guardian_volatility": {"bar": "5-SECOND-LAST", "multiple": 100.0},
+        },
+    )
+    with LiveProcess(file, clock) as live:
+        live.until(lambda: live.facts(FactKind.SNAPSHOT))
+        price = 6500.0
+        while not tws.control.executions():
+            price += 0.25
+            tws.control.move(price)
+            time.sleep(0.25)
+            assert price < 6560, live.errors.read_text()
+        tws.wait_until(lambda now: types(now.open_orders()) == ["LMT", "STP"])
+        stops = [one["stop"] for one in tws.control.open_orders() if one["type"] == "STP"]
+        tws.control.move(stops[0])
+        tws.wait_until(lambda now: now.net() == 0)
+        live.until(lambda: live.facts(FactKind.TRADE))
+        figures = live.stop()
+        kinds = {one.kind for one in live.facts()}
+        chain = {FactKind.VOTE, FactKind.SIGNAL, FactKind.SIZE, FactKind.ORDER, FactKind.FILL}
+        assert chain <= kinds
+        assert figures["trades"] >= 1
+        assert figures["net_pnl"] > -50
+
+
+def test_a_flat_session_goes_on_in_the_next_contract_on_the_roll_day(tmp_path: Path):
+    clock = AheadClock(datetime(2026, 12, 18, 5, 59, 45, tzinfo=UTC))
+    with SimulatedTws(clock=clock) as tws:
+        file = write_config(
+            tmp_path,
+            tws.port,
+            strategies={"driven": None, "signal_follower": {}},
+            broker={"contracts": [], "warm_up": 0},
+        )
+        with LiveProcess(file, clock) as live:
+            live.until(lambda: "MESH27.XCME (MESH7)" in live.errors.read_text(), 60)
+            said = live.errors.read_text()
+            assert "MESZ26.XCME (MESZ6)" in said
+            assert "The next contract is current" in said
