@@ -152,9 +152,8 @@ def _contracts(loaded: Loaded, settings: BrokerSettings, now: int) -> tuple[Live
     """
     for entry in entries(loaded, "strategies"):
         if entry.roll_settings is not None:
-            root = entry.roll_settings.instrument
             raise loaded.error(
-                f"a live session has no series of front months of {root}.",
+                f"a live session has no series of {entry.roll_settings.instrument}'s front months.",
                 *("strategies", entry.name),
                 hint="Name a contract, or take signals; the session itself rolls once it is flat.",
             )

@@ -12,8 +12,10 @@ from qe_plugins.engine.broker.node import BrokerNode
 from qe_plugins.engine.broker.supervision import Condition, Listeners, Supervisor, notify
 from qe_plugins.engine.live.warm_up import WarmUp
 from qe_plugins.engine.recording.session_recorder import SessionRecorder
+from qe_plugins.errors import RunError
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import FactKind
+from qe_plugins.safe_text import in_words
 
 if TYPE_CHECKING:
     from qe_plugins.engine.accounting.trades import Fill
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from qe_plugins.engine.running.context import RunContext
 
 LOG = logging.getLogger(__name__)
+PATIENCE = 20
+"""Seconds within which the broker must have reported the account."""
 
 
 class LiveRecorder(SessionRecorder):
@@ -55,7 +59,7 @@ class LiveSession:
         self.conditions: list[Condition] = []
         self.supervisors: list[Supervisor] = []
         self.warm_up = WarmUp(live.settings.warm_up)
-        self.trading_since = self._running_since = self._roll_due = 0
+        self.trading_since = self._running_since = self._first_tick = self._roll_due = 0
         self.rolled = False
         self.on_start: list[Callable[[], object]] = []
         self.on_tick: list[Callable[[int], object]] = []
@@ -138,7 +142,14 @@ class LiveSession:
 
     def _start(self, ts: int) -> None:
         """Begin, once the account has been reported: what it holds, and what it is worth."""
-        if self.context.equity.unknown():
+        self._first_tick = self._first_tick or ts
+        if unknown := self.context.equity.unknown():
+            if ts - self._first_tick > PATIENCE * SECOND:
+                raise RunError(
+                    f"{unknown} within {PATIENCE} s.",
+                    where=f"account {self.account}",
+                    hint="Is the gateway logged in to this account?",
+                )
             return
         self._running_since = ts
         balance = self.context.balance
@@ -170,6 +181,13 @@ class LiveSession:
         """Run the node until it is stopped. Raises what user code raised."""
         try:
             self.node.run()
+        except RuntimeError as error:
+            ib = self.live.settings.ib
+            raise RunError(
+                f"the session could not connect to {ib.host}:{ib.port}: {in_words(error)}.",
+                where=f"account {ib.account}",
+                hint="Is the gateway up and logged in, and are its client ids free?",
+            ) from error
         finally:
             for supervisor in self.supervisors if self._running_since else ():
                 supervisor.stop()
