@@ -56,7 +56,7 @@ class BrokerSettings(BrokerSection, frozen=True, kw_only=True):
     """The broker of a live session.
 
     `contracts` are the dated contracts to trade, `MESZ26.XCME` or `MESZ6.XCME`; without them, the
-    rung's root by the roll calendar: on a roll day the session begins anew in the next contract
+    rung's root by the roll calendar: on a roll day the session begins again in the next contract
     as soon as it is flat. `warm_up` is how many bars of history components receive
     before any order adds risk. With `start: now` a session begins only while the market is open.
     """
