@@ -15,6 +15,7 @@ from nautilus_trader.model import (
     OrderFilled,
     OrderSide,
     OrderStatus,
+    OrderType,
     PositionSide,
     Quantity,
     TimeInForce,
@@ -58,7 +59,7 @@ class PositionCloser:
         """
         owner = trader.strategy_id, contract
         net = self._run_context.holdings.net(*owner)
-        if self._is_under_way(owner):
+        if self._is_under_way(owner, net):
             return False
         self._cancel(trader, self._entries(owner, net))
         if not net:
@@ -108,17 +109,22 @@ class PositionCloser:
             self._cancel(trader, [one for one in self._working(owner) if one is not order])
             if order is None or order.is_closed:
                 del self._under_way[owner]
-        elif order is not None and order.is_closed:
+        elif order is None or order.is_closed:
             del self._under_way[owner]
-            if order.status in FAILED:
+            if order is not None and order.status in FAILED:
                 self.on_failed(
                     f"the close of {net:+f} {contract} ended {order.status.name}: its exits work on"
                 )
 
-    def _is_under_way(self, owner: tuple[Any, Any]) -> bool:
+    def _is_under_way(self, owner: tuple[Any, Any], net: Decimal) -> bool:
+        """Return whether a close was sent and has not ended, by this or by the strategy itself."""
         name = self._under_way.get(owner)
-        order = self._run_context.cache.order(name) if name is not None else None
-        return order is not None and not order.is_closed
+        if name is not None:
+            order = self._run_context.cache.order(name)
+            if order is None or not order.is_closed:
+                return True
+        exits = working_exits(self._run_context, owner, net) if net else []
+        return any(one.order_type == OrderType.MARKET for one in exits)
 
     def _entries(self, owner: tuple[Any, Any], net: Decimal) -> list[Any]:
         exits = working_exits(self._run_context, owner, net) if net else []

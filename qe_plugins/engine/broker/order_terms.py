@@ -114,9 +114,14 @@ def working_exits(context: RunContext, owner: tuple[Any, Any], net: Decimal) -> 
     """Return the unfinished orders of a strategy in a contract against its position."""
     strategy, contract = owner
     side = OrderSide.SELL if net > 0 else OrderSide.BUY
-    found = unfinished(context.cache, instrument_id=contract)
+    sent = context.sent_orders.in_flight()
+    found = unfinished(context.cache, sent, instrument_id=contract)
     hosted = {one.strategy_id for one in context.strategies} - {strategy}
-    return [o for o in found.values() if o.side == side and o.strategy_id not in hosted]
+    return [
+        one
+        for one in found.values()
+        if one.side == side and one.instrument_id == contract and one.strategy_id not in hosted
+    ]
 
 
 def prices_on_tick(order: Any, tick: Decimal) -> dict[str, Price]:

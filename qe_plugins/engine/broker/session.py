@@ -27,6 +27,10 @@ PATIENCE = 20
 """Seconds within which the broker must have reported the account."""
 
 
+NOTE_EVERY = 30 * SECOND
+"""Nanoseconds between two lines about why a session that has begun does not trade yet."""
+
+
 class LiveRecorder(SessionRecorder):
     """A session's recorder that also passes order events on to listeners."""
 
@@ -60,6 +64,7 @@ class LiveSession:
         self.supervisors: list[Supervisor] = []
         self.warm_up = WarmUp(live.settings.warm_up)
         self.trading_since = self._running_since = self._first_tick = self._roll_due = 0
+        self._note_due = 0
         self.rolled = False
         self.on_start: list[Callable[[], object]] = []
         self.on_tick: list[Callable[[int], object]] = []
@@ -134,6 +139,9 @@ class LiveSession:
             self.trading_since = ts
             LOG.info("trading: history is there, account and orders are the broker's")
         self.closer.check()
+        if not self.trading_since and ts >= self._note_due:
+            self._note_due = ts + NOTE_EVERY
+            LOG.warning("not trading yet: %s", self.not_ready())
         if self._rolls_now(ts):
             self.rolled = True
             self.stop()
@@ -142,7 +150,8 @@ class LiveSession:
 
     def _start(self, ts: int) -> None:
         """Begin, once the account has been reported: what it holds, and what it is worth."""
-        self._first_tick = self._first_tick or ts
+        if not self._first_tick:
+            self._first_tick, self._note_due = ts, ts + NOTE_EVERY
         if unknown := self.context.equity.unknown():
             if ts - self._first_tick > PATIENCE * SECOND:
                 raise RunError(

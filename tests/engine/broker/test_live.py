@@ -87,6 +87,7 @@ def test_after_a_restart_under_a_halt_an_exit_passes_and_an_entry_does_not(
         assert len(live.facts(FactKind.TRADE)) == 1
 
 
+@pytest.mark.long
 def test_a_stop_that_filled_while_no_process_was_there_is_booked_once(
     tws: SimulatedTws, clock: AheadClock, tmp_path: Path
 ):
@@ -144,6 +145,7 @@ def test_entries_without_a_stop_or_beyond_the_rung_never_reach_the_broker(
         assert len(tws.control.received("PlaceOrderRequest")) == 3
 
 
+@pytest.mark.long
 def test_a_forced_close_keeps_the_stop_until_it_has_filled(
     tws: SimulatedTws, clock: AheadClock, tmp_path: Path
 ):
@@ -205,6 +207,7 @@ def test_the_quickstarts_plugins_trade_through_the_broker_by_the_backtests_code(
         assert figures["net_pnl"] > -50
 
 
+@pytest.mark.long
 def test_a_flat_session_goes_on_in_the_next_contract_on_the_roll_day(tmp_path: Path):
     clock = AheadClock(datetime(2026, 12, 18, 5, 59, 45, tzinfo=UTC))
     with SimulatedTws(clock=clock) as tws:
