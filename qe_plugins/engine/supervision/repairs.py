@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 SOURCE = "truth"
+SOURCES = {"blind": "broker_silent", "protection": "protection", "closing": "protection"}
+"""The source of a halt by the kind of its key; otherwise our book is not the broker's."""
 
 
 class Repairs:
@@ -64,7 +66,7 @@ class Repairs:
                 case RaiseAlarm(key, text, is_urgent):
                     self.alarm(key, text, "critical" if is_urgent else "warning")
                 case HaltTrading(key, reason):
-                    self._session.halt(reason, key.partition(":")[0].replace(" ", "_"))
+                    self._session.halt(reason, SOURCES.get(key.partition(":")[0], "book"))
                     self.alarm(key, f"HALTED: {reason}")
                 case PlaceStop():
                     self._place_stop(action)

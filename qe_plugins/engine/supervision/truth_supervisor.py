@@ -64,6 +64,7 @@ class TruthSupervisor:
         )
         self._halted = False
         session.conditions.append(lambda: self.truth.degraded.refusal)
+        session.skew = lambda: self.look.skew
         session.closer.in_doubt = lambda: self.truth.degraded.refusal
         session.listeners.order_events.append(self._on_order_event)
         session.on_tick.append(self._on_tick)
