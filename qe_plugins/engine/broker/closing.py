@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from qe_plugins.engine.running.context import RunContext
 
 LOG = logging.getLogger(__name__)
+CANCEL_AGAIN = 60 * 1_000_000_000
+"""Nanoseconds until an order is cancelled again. The engine leaves an order alone that has just had
+an event, also one that the broker has not any more: asked at every tick, it would never see that.
+"""
+
 FAILED = (OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.CANCELED, OrderStatus.EXPIRED)
 
 
@@ -49,6 +54,7 @@ class PositionCloser:
         self._filled: set[tuple[Any, Any]] = set()
         self._under_way: dict[tuple[Any, Any], Any] = {}
         self.on_failed: Any = lambda reason: LOG.error("%s", reason)
+        self._cancelled: dict[Any, int] = {}
         self.in_doubt: Callable[[], str] = lambda: ""
 
     def close(self, trader: Any, contract: Any, tags: Sequence[str] = ()) -> bool:
@@ -136,9 +142,14 @@ class PositionCloser:
         return [one for one in found.values() if owner_of(one) == owner]
 
     def _cancel(self, trader: Any, orders: Sequence[Any]) -> None:
+        now = trader.clock.timestamp_ns()
         for order in orders:
-            if order.parent_order_id is None or not self._waits_for_parent(order):
-                trader.cancel_order(order.client_order_id)
+            if order.parent_order_id is not None and self._waits_for_parent(order):
+                continue
+            name = order.client_order_id
+            if now - self._cancelled.get(name, -CANCEL_AGAIN) >= CANCEL_AGAIN:
+                self._cancelled[name] = now
+                trader.cancel_order(name)
 
     def _waits_for_parent(self, order: Any) -> bool:
         """Return whether the broker cancels an exit itself, with the entry that it waits for."""

@@ -149,7 +149,9 @@ class _Run:
         """Have screen, status and triggers of the halt follow the session."""
         context, recorder, probe = session.context, self._recorder, self._probe
         tape = self._live.prepared.tape
-        watched = Watched(session.now, lambda: 0.0, lambda: recorder.error or probe.error)
+        watched = Watched(
+            session.now, lambda: session.skew(), lambda: recorder.error or probe.error
+        )
         watch = HaltWatch(context, self._latch, self._live.loaded.config.halt, tape, watched, ())
         heart = Heartbeat(
             context, self._journal, watch, self._now, self._name, tape.bar_types, mode=self._mode

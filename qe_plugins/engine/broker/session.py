@@ -54,7 +54,8 @@ class LiveSession:
     `context` has the cache, the holdings, the gate, the latch and the recorder, `node` Nautilus'
     node, `strategies` the hosted ones. Listeners are called with order events, quotes and bars;
     `conditions` say why no order may add risk yet. `trading_since` is 0 until none does, `rolled`
-    says that the session ended to go on in the next contract.
+    says that the session ended to go on in the next contract. `skew` returns how many seconds the
+    clock is past the broker's, None where that is not known.
     """
 
     def __init__(self, live: PreparedLive, recorder: LiveRecorder, latch: HaltLatch) -> None:
@@ -66,6 +67,7 @@ class LiveSession:
         self.trading_since = self._running_since = self._first_tick = self._roll_due = 0
         self._note_due = 0
         self.rolled = False
+        self.skew: Callable[[], float | None] = lambda: None
         self.on_start: list[Callable[[], object]] = []
         self.on_tick: list[Callable[[int], object]] = []
         self._actor: Any = None

@@ -164,7 +164,7 @@ def _missing_orders(
             yield BookDifference(
                 BookVerdict.UNRESOLVED, f"unresolved:{ref}", ours.contract, what, ref=ref
             )
-        elif not ours.is_cancelling:
+        else:
             what = f"{ref} is working in our book, and the broker does not list it"
             yield BookDifference(
                 BookVerdict.AMBIGUOUS, f"missing:{ref}", ours.contract, what, ref=ref

@@ -36,6 +36,9 @@ SECOND = 1_000_000_000
 LOST, DATA_LOST, RESTORED, GONE = 1100, 1101, 1102, 0
 """IB's codes, and 0 for a connection to the gateway that is lost."""
 
+REPEAT = 600 * SECOND
+"""Nanoseconds in which the same rumour is told of once."""
+
 type OrphanPolicy = Literal["adopt", "cancel"]
 
 
@@ -45,7 +48,7 @@ class TruthSettings(msgspec.Struct, frozen=True, kw_only=True):
     every       between two looks while nothing is held, working or in doubt
     exposed     between two looks while something is held or working
     gap         between the two looks that a difference needs to count
-    heal        for which the engine may correct a difference by itself before the session halts
+    heal        since both books were equal, for which the engine may correct a difference by itself
     unresolved  for which an order may be sent and unknown at the broker before the session halts
     blind       without a complete answer, while a contract trades, before the session halts
     protect     for which a position may be without its stop before one is placed
@@ -54,7 +57,7 @@ class TruthSettings(msgspec.Struct, frozen=True, kw_only=True):
     every: float = 3.0
     exposed: float = 2.0
     gap: float = 1.0
-    heal: float = 8.0
+    heal: float = 13.0
     unresolved: float = 30.0
     blind: float = 12.0
     protect: float = 5.0
@@ -114,11 +117,14 @@ class TruthLoop:
         self._seen: dict[str, int] = {}
         self._once = _Once()
         self._looks: list[_Look] = []
+        self._looked: dict[str, int] = {}
         self._asked: int | None = None
-        self._answered = now
+        self._answered = self._equal_at = now
 
     def rumour(self, why: str, now: int) -> None:
         """Note a rejection, a time-out, an unknown id or a synthetic fill: look twice."""
+        if any(one.why == why for one in self._looks):
+            return  # it is being checked
         self._looks.append(_Look(why, now))
         self.degraded.set(Doubt.LOOK, now)
         self._asked = None
@@ -213,9 +219,10 @@ class TruthLoop:
             age = now - self._seen[finding.key]
             if age >= int(self.settings.gap * SECOND):
                 found += self._about(finding, age / SECOND)
-        since = self.degraded.since(Doubt.DIFFERENCE)
-        if since is not None and now - since >= int(self.settings.heal * SECOND):
-            what = f"for {self.settings.heal:g} s, one way or another: {comparison.text}"
+        if not is_different:
+            self._equal_at = now
+        elif now - self._equal_at >= int(self.settings.heal * SECOND):
+            what = f"for {self.settings.heal:g} s: {comparison.text}"
             found.append(HaltTrading("differs", f"our book is not the broker's {what}"))
         return found
 
@@ -260,7 +267,10 @@ class TruthLoop:
             else:
                 text = f"checked twice with the broker: {look.why}: {comparison.text}"
                 is_urgent = bool(comparison.findings)
-                found.append(RaiseAlarm(f"look:{look.why}", text, is_urgent))
+                if now - self._looked.get(look.why, -REPEAT) >= REPEAT:
+                    found.append(RaiseAlarm(f"look:{look.why}", text, is_urgent))
+                self._looked = {w: at for w, at in self._looked.items() if now - at < REPEAT}
+                self._looked[look.why] = now
         self._looks = left
         self.degraded.put(Doubt.LOOK, bool(left), now)
         return found

@@ -14,6 +14,7 @@ from nautilus_trader.model import (
     OrderRejected,
 )
 
+from qe_plugins.engine.broker.entry_rules import LIVE
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.reconciliation.answers import Known
 from qe_plugins.engine.reconciliation.comparison import BookScope
@@ -96,6 +97,8 @@ class TruthSupervisor:
     def _on_order_event(self, event: Any) -> None:
         """Take what an event says of an order for a rumour, where it can be wrong."""
         name = event.client_order_id.value
+        if isinstance(event, OrderModifyRejected) and event.reason.startswith(f"{LIVE}: "):
+            return  # refused by our own rule: it never left
         if isinstance(event, REJECTIONS):
             self._rumour(f"{name}: {event.reason}")
         elif isinstance(event, OrderFilled) and event.reconciliation:

@@ -73,7 +73,7 @@ def test_a_manual_trade_halts_at_the_second_look_and_is_not_closed():
 
 
 def test_our_own_unknown_fill_halts_only_where_the_engine_does_not_book_it():
-    truth, deal = loop(), (execution("e1"),)
+    truth, deal = loop(heal=8.0), (execution("e1"),)
     stop = order(1)
     mine = book(ours(stop), net=0)
     seen = [take(truth, at, mine, stop, net=1, executions=deal) for at in range(8)]
@@ -82,7 +82,7 @@ def test_our_own_unknown_fill_halts_only_where_the_engine_does_not_book_it():
 
 
 def test_differences_that_change_all_the_time_halt_too():
-    truth = loop()
+    truth = loop(heal=8.0)
     seen = [take(truth, at, book(net=at % 3 + 1), net=0) for at in range(9)]
     assert halts(seen[8]) == ["differs"]
 

@@ -65,7 +65,8 @@ class FaultyDesk:
         return {"at": 0.0, "net": 0, "orders": {}, "refusal": "no session"}
 
     def begin(self) -> None:
-        """Begin a test: only what is told from now on counts."""
+        """Begin a test once the session may enter: only what is told from now on counts."""
+        self.until(lambda: not self.book()["refusal"], "may enter", 60)
         self._told = len(self.live.facts(FactKind.ALARM))
         self._seen = len(self.live.events())
         self.orders_before = len(self.tws.control.received("PlaceOrderRequest", 21))
