@@ -158,7 +158,6 @@ class Watcher:
         done = self._restarts.act(seen.sessions, halted=seen.halt is not None)
         if done is not None:
             self._show(done)
-            LOG.warning(done)
         died = any(one.state == "died" for one in seen.sessions) and seen.running is None
         if died and self._restarts.exhausted:
             text = f"The node died {len(self._restarts.recent)} times within an hour: left so."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -173,14 +173,3 @@ def replayed(given: str | None) -> list[str]:
         raise DataError("no such folder.", where=f"--replay {given}", hint=hint)
     dbn = any(folder.rglob("*.dbn.zst")) or any(folder.rglob("*.dbn"))
     return [f"data.{'dbn' if dbn else 'catalog'}={folder.resolve()}"]
-
-
-class Stoppable(Protocol):
-    """What ends at a signal."""
-
-    @property
-    def stopped(self) -> bool:
-        """Return whether it shall end."""
-
-    def stop(self) -> None:
-        """End it. May be called by a signal's handler."""

@@ -11,6 +11,7 @@ from typing import Any
 from qe_plugins.config.differences import differing
 from qe_plugins.config.loader import Loaded, load
 from qe_plugins.data.tape import Tape, open_tape
+from qe_plugins.engine.broker.contracts import live_tape, named_contract
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.live.recorded_tape import recorded_tape
 from qe_plugins.engine.running.prepare import files_of
@@ -58,7 +59,10 @@ def check_parity(
             hint="Compare it on its data: `--data config`.",
         )
     source = own if not data else own_configuration(session, data)
-    tape = open_tape(source.config.data, lambda key: source.where("data", key))
+    if data is None and session.contracts:
+        tape = _brokers_tape(session, own.config.data.bars)
+    else:
+        tape = open_tape(source.config.data, lambda key: source.where("data", key))
     bars = received(session.bars, tape)
     whole = not session.still_open and session.last >= session.data_end
     with tempfile.TemporaryDirectory(prefix="qe-parity-") as folder:
@@ -89,6 +93,16 @@ def check_parity(
         differences=differences,
         causes=causes_of(differences, evidence),
     )
+
+
+def _brokers_tape(session: RecordedSession, bars: str) -> Tape:
+    """Return the contracts that a session traded at a broker, by the exchange's rules, no records.
+
+    The data of its configuration is that of the backtest which it extends.
+    """
+    began = session.facts[0].ts_event
+    found = [named_contract(one, began) for one in session.contracts]
+    return live_tape([one for one in found if one is not None], bars, began)
 
 
 def _compared(

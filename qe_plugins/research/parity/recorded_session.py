@@ -23,8 +23,9 @@ LAST = "last"
 class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
     """A session of the journal. `mode` is `paper` or `live`, `still_open` says it has no end.
 
-    `config` is its resolved configuration, `code` the hash of the source of each component and
-    plugin by its key in the configuration, `data_end` the time of the last record of its data
+    `contracts` are those that it traded at a broker, `MESZ26.XCME`, none for a session on recorded
+    data. `config` is its resolved configuration, `code` the hash of the source of each component
+    and plugin by its key in the configuration, `data_end` the time of the last record of its data
     (UTC ns). `content_hash` is that of its facts, empty while it is open.
     """
 
@@ -38,6 +39,7 @@ class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
     code: dict[str, str]
     data_end: int
     facts: list[Fact]
+    contracts: tuple[str, ...] = ()
 
     @property
     def bars(self) -> list[Fact]:
@@ -82,6 +84,7 @@ def find_session(text: str) -> RecordedSession:
         code=first.body.get("code", {}),
         data_end=first.body["end"],
         facts=facts,
+        contracts=tuple(first.body.get("contracts", ())),
     )
 
 
