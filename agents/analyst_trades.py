@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from qe_plugins import Plugin, Review, Role, Trade, hookimpl
+from qe_plugins import Plugin, Review, Role, Rung, Trade, hookimpl
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
@@ -26,6 +26,7 @@ class AnalystTrades(Plugin):
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
         self.multipliers: dict[str, Decimal] = {}
+        self.rung = ""
 
     @hookimpl
     def engine_started(self, cache: Cache) -> None:
@@ -34,12 +35,19 @@ class AnalystTrades(Plugin):
             self.multipliers[str(contract.id)] = contract.multiplier.as_decimal()
 
     @hookimpl
+    def rung_changed(self, after: Rung) -> None:
+        """Store the rung that a demotion led to: later reviews name it."""
+        self.rung = after.name
+
+    @hookimpl
     def trade_closed(self, trade: Trade) -> Review:
         """Return the review of the trade."""
         risk = self.risk(trade)
         facts = figures(trade)
         if risk:
             facts |= in_risk(trade, risk)
+        if self.rung:
+            facts["rung"] = self.rung
         parts = [result(trade, facts), excursion(trade, facts), costs(trade), votes(trade)]
         summary = "; ".join([part for part in parts if part]) + "."
         return Review(trade_id=trade.id, summary=summary, facts=facts)

@@ -223,11 +223,11 @@ def _count(name: str, needed: int, found: int) -> Criterion:
 def account_needed(rung: LadderRung, on: date) -> tuple[Decimal, str]:
     """Return the least equity in USD for a rung, and why: the ladder's figure, or its margin."""
     if rung.root is None:
-        return rung.account, f"{rung.name} asks for {rung.account:,f} USD"
+        return rung.account, f"{rung.name} asks for {rung.account:,.0f} USD"
     margin = margins(rung.root, on).initial * rung.max_contracts
     if margin > rung.account:
-        return margin, f"the initial margin of {rung.name} is {margin:,f} USD"
-    return rung.account, f"{rung.name} asks for {rung.account:,f} USD"
+        return margin, f"the initial margin of {rung.name} is {margin:,.0f} USD"
+    return rung.account, f"{rung.name} asks for {rung.account:,.0f} USD"
 
 
 def missing(criteria: list[Criterion]) -> list[str]:

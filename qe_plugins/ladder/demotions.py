@@ -12,6 +12,7 @@ import msgspec
 from qe_plugins.errors import LadderError
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.on_ladder import OnLadder, halt_cause, read, record, transition
+from qe_plugins.ladder.outcomes import NO_FACTS, FreshFacts, LadderSession
 from qe_plugins.ladder.rungs import Ladder
 from qe_plugins.ladder.state import ITSELF, Event, Recorded
 from qe_plugins.ladder.versions import SHOWN
@@ -31,15 +32,21 @@ def demote(journal: Journal, ladder: Ladder, name: str, because: str, by: str) -
 
 
 def settle(
-    journal: Journal, ladder: Ladder, name: str, *, version: str | None = None
+    journal: Journal,
+    ladder: Ladder,
+    name: str,
+    *,
+    version: str | None = None,
+    fresh: FreshFacts = NO_FACTS,
 ) -> list[Recorded]:
     """Execute what the journal calls for: demotions and pauses. Return what was executed.
 
-    `version` is that of the session about to begin, where one is.
+    `version` is that of the session about to begin, where one is; `fresh` are facts of sessions, by
+    run, that the journal may not have yet.
     """
     done: list[Recorded] = []
-    found = read(journal, ladder, name)
-    external = _new(found, (each.external for each in found.records.sessions))
+    found = read(journal, ladder, name, fresh=fresh)
+    external = _new(found, (each.external for each in _own(found)))
     if external and found.place > 0 and not found.standing.paused:
         text = "; ".join(external.values())
         made = transition(
@@ -47,7 +54,7 @@ def settle(
         )
         made = msgspec.structs.replace(made, handled=sorted(external))
         done.append(record(journal, found, made))
-        found = read(journal, ladder, name)
+        found = read(journal, ladder, name, fresh=fresh)
     causes = causes_of(found, version)
     if causes and found.place > 0:
         text = "; ".join(causes.values())
@@ -68,7 +75,7 @@ def causes_of(found: OnLadder, version: str | None = None) -> dict[str, str]:
     if changed and version and standing.versions and rules.is_at_once(CHANGED):
         was = standing.version[:SHOWN]
         causes[CHANGED] = f"{CHANGED}: {was} is now {version[:SHOWN]}"
-    for session in found.records.sessions:
+    for session in _own(found):
         if session.parity == "red" and rules.is_at_once("parity_red"):
             key = f"parity_red:{session.parity_id}"
             causes[key] = f"parity_red: session {session.run_id}"
@@ -80,6 +87,12 @@ def causes_of(found: OnLadder, version: str | None = None) -> dict[str, str]:
     if found.measured.on_rung and (decayed := found.measured.decay.cause):
         causes[DECAY] = decayed
     return causes
+
+
+def _own(found: OnLadder) -> list[LadderSession]:
+    """Return the sessions of the versions on the rung; others say nothing about it."""
+    versions = found.standing.versions
+    return [one for one in found.records.sessions if one.version in versions]
 
 
 def _new(found: OnLadder, facts: Iterable[Mapping[str, str]]) -> dict[str, str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from qe_plugins import wall_clock
 from qe_plugins.config.loader import Loaded, load
 from qe_plugins.config.yaml_reader import display
 from qe_plugins.errors import LadderError
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.claims import Claim, book_claim, claim_of
 from qe_plugins.ladder.criteria import Criterion, Measured, as_data, criteria_of, measure
-from qe_plugins.ladder.outcomes import StrategyRecords, records_of
+from qe_plugins.ladder.outcomes import NO_FACTS, FreshFacts, StrategyRecords, records_of
 from qe_plugins.ladder.rungs import Ladder, LadderRung, WrittenClaim, load_ladder
 from qe_plugins.ladder.state import (
     Event,
@@ -93,13 +93,19 @@ def claim_in(loaded: Loaded, ladder: Ladder) -> Claim | None:
     return book_claim(ladder.rules, settings.book)
 
 
-def read(journal: Journal, ladder: Ladder, name: str, claim: Claim | None = None) -> OnLadder:
-    """Return a strategy on its ladder. Raises LadderError for a rung that the file does not have.
+def read(
+    journal: Journal,
+    ladder: Ladder,
+    name: str,
+    claim: Claim | None = None,
+    fresh: FreshFacts = NO_FACTS,
+) -> OnLadder:
+    """Return a strategy on its ladder; `claim` is its book's, `fresh` as in `records_of`.
 
-    Raises JournalError for a journal that cannot be read.
+    Raises LadderError for a rung that the file does not have, JournalError for a journal that
+    cannot be read.
     """
-    history = histories(journal).get(name, [])
-    standing = standing_of(name, history)
+    standing = standing_of(name, histories(journal).get(name, []))
     try:
         ladder.rules.index(standing.rung)
     except KeyError:
@@ -108,7 +114,7 @@ def read(journal: Journal, ladder: Ladder, name: str, claim: Claim | None = None
             where=str(ladder.file),
             hint="Restore the file.",
         ) from None
-    records = records_of(journal, name, ladder.rules.model_cost)
+    records = records_of(journal, name, ladder.rules.model_cost, fresh)
     measured = measure(ladder, standing, records, claim)
     criteria = criteria_of(ladder, standing, records, measured)
     return OnLadder(
@@ -170,6 +176,6 @@ def halt_cause(text: str) -> str:
 
 def record(journal: Journal, found: OnLadder, made: Transition) -> Recorded:
     """Write a transition of a strategy to the journal."""
-    now = datetime.now(UTC)
+    now = wall_clock.now()
     ts = found.records.last or int(now.timestamp() * 1e9)
     return write(journal, made, now, ts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +15,11 @@ from qe_plugins.journal.store import Journal
 LIVE, PAPER, PARITY = "live", "paper", "parity"
 PRACTICE = ("DU", "DF")
 """How the ids of paper accounts at the broker begin."""
+
+type FreshFacts = Mapping[str, Sequence[Fact]]
+"""Facts of sessions, by run, that the journal may not have yet."""
+
+NO_FACTS: FreshFacts = MappingProxyType({})
 
 type Checked = Literal["clean", "red", "explained", "unchecked"]
 
@@ -88,8 +94,22 @@ def is_evidence(body: Mapping[str, Any]) -> bool:
     return account in ib.get("live_accounts", []) and not account.startswith(PRACTICE)
 
 
-def records_of(journal: Journal, strategy: str, model_cost: Decimal) -> StrategyRecords:
+def named(body: Mapping[str, Any]) -> str:
+    """Return the name of a session's strategy on its ladder, empty where it is on none."""
+    config = body.get("config") or {}
+    settings = config.get("ladder")
+    return str(settings.get("name") or config.get("name")) if settings else ""
+
+
+def records_of(
+    journal: Journal,
+    strategy: str,
+    model_cost: Decimal,
+    fresh: FreshFacts = NO_FACTS,
+) -> StrategyRecords:
     """Return what the journal has of a strategy. `model_cost` is that of a trade without its own.
+
+    `fresh` are facts of sessions, by run, that the journal may not have yet.
 
     Raises JournalError for a journal that cannot be read.
     """
@@ -97,10 +117,13 @@ def records_of(journal: Journal, strategy: str, model_cost: Decimal) -> Strategy
     checks = _parity_checks(journal, firsts)
     sessions = []
     for run_id, first in firsts.items():
-        about = first.body.get("ladder") or {}
-        if first.body.get("mode") in (LIVE, PAPER) and about.get("name") == strategy:
+        if first.body.get("mode") in (LIVE, PAPER) and named(first.body) == strategy:
             facts = journal.facts(run_id, READ)
+            known = {fact.id for fact in facts}
+            facts += [one for one in fresh.get(run_id, ()) if one.id not in known]
             found = session_of(run_id, first, facts, model_cost)
+            if found is None:
+                continue
             parity, parity_id = checks.get(run_id, ("unchecked", ""))
             sessions.append(msgspec.structs.replace(found, parity=parity, parity_id=parity_id))
     return StrategyRecords(sessions=sorted(sessions, key=lambda one: one.run_id))
@@ -111,25 +134,27 @@ READ = (FactKind.TRADE, FactKind.FILL, FactKind.HALT, FactKind.RUNG)
 
 
 def session_of(
-    run_id: str, first: Fact, facts: Iterable[Fact], model_cost: Decimal
-) -> LadderSession:
-    """Return a session from its first fact, the run, and the facts of the kinds that are read."""
-    about, config = first.body["ladder"], first.body.get("config") or {}
-    rung = dict(config.get("rung") or {})
-    rungs = [(first.ts_event, str(rung.get("name", "")), Decimal(str(rung.get("risk", 0))))]
-    counts = is_evidence(first.body)
+    run_id: str, first: Fact, facts: Sequence[Fact], model_cost: Decimal
+) -> LadderSession | None:
+    """Return a session from its first fact, the run, and the facts of the kinds that are read.
+
+    None for a session that did not begin on its ladder.
+    """
+    changes = [fact for fact in facts if fact.kind is FactKind.RUNG]
+    if not changes:
+        return None
+    version = str(changes[0].body["version"])
+    rungs = [
+        (one.ts_event, str(one.body["after"]["name"]), Decimal(one.body["after"]["risk"]))
+        for one in changes
+    ]
     trades: list[LadderTrade] = []
     halts: dict[str, str] = {}
     external: dict[str, str] = {}
-    last = first.ts_event
     for fact in facts:
-        last = max(last, fact.ts_event)
         match fact.kind:
-            case FactKind.RUNG:
-                after = fact.body["after"]
-                rungs.append((fact.ts_event, str(after["name"]), Decimal(str(after["risk"]))))
             case FactKind.TRADE:
-                if (made := _trade(run_id, fact, rungs, about["version"], model_cost)) is not None:
+                if (made := _trade(run_id, fact, rungs, version, model_cost)) is not None:
                     trades.append(made)
             case FactKind.HALT if fact.source != "person":
                 halts[f"{run_id}/{fact.id}"] = f"{fact.source}: {fact.body.get('reason', '')}"
@@ -139,14 +164,14 @@ def session_of(
     return LadderSession(
         run_id=run_id,
         mode=str(first.body["mode"]),
-        version=str(about["version"]),
+        version=version,
         rung=rungs[0][1],
-        counts=counts,
+        counts=is_evidence(first.body),
         trades=trades,
         halts=halts,
         external=external,
-        allowed_slippage=_allowed_slippage(config),
-        last=last,
+        allowed_slippage=_allowed_slippage(first.body.get("config") or {}),
+        last=max([first.ts_event, *(fact.ts_event for fact in facts)]),
     )
 
 

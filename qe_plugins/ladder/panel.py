@@ -81,9 +81,8 @@ def row_of(found: OnLadder) -> LadderRow:
     needed = to = None
     if promotion is not None and promotion.evidence is not None:
         needed = evidence_needed(promotion.evidence, standing.starts)
-        to = to_go(measured.evidence, measured.claim, needed)
         least = (promotion.trades or 0) - len(measured.on_rung)
-        to = None if to is None else max(to, least, 0)
+        to = to_go(measured.evidence, measured.claim, needed, least)
     above = found.above
     pending = standing.pending
     return LadderRow(

@@ -119,10 +119,11 @@ def _steps(rules: LadderFile, claim: Claim) -> list[PlanStep]:
     return steps
 
 
-def to_go(evidence: EdgeEvidence, claim: Claim, needed: float) -> int | None:
+def to_go(evidence: EdgeEvidence, claim: Claim, needed: float, least: int) -> int | None:
     """Return the median number of trades until an e-value is `needed`, if the claim is true.
 
-    None where fewer than half of the simulated ones reach it within `TRADES`.
+    `least` is the smallest number that counts. None where fewer than half of the simulated ones
+    reach it within `TRADES`.
     """
     if claim.edge <= 0:
         return None
@@ -134,7 +135,8 @@ def to_go(evidence: EdgeEvidence, claim: Claim, needed: float) -> int | None:
         if reached.mean() >= 0.5:
             return at
         value = capital.add(bracket_outcomes(generator, claim.edge, (paths,)))
-        reached |= value >= np.log(needed)
+        if at + 1 >= least:
+            reached |= value >= np.log(needed)
     return None
 
 

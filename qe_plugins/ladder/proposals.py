@@ -6,12 +6,12 @@ A promotion is refused wherever something is in doubt; a demotion never is.
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
+from qe_plugins import wall_clock
 from qe_plugins.config.loader import Loaded
 from qe_plugins.errors import LadderError
 from qe_plugins.journal.store import Journal
@@ -145,7 +145,7 @@ def _refuse_doubt(journal: Journal, found: OnLadder) -> None:
             hint="Nothing is promoted on it; a demotion is. `qe journal verify` lists all.",
         )
     last = found.standing.last
-    if last is not None and datetime.now(UTC) < last.at:
+    if last is not None and wall_clock.now() < last.at:
         raise LadderError(
             f"the clock is before the last change of its rung, {last.at:%Y-%m-%d %H:%M:%S} UTC.",
             where=found.name,
@@ -164,9 +164,9 @@ def _check_account(loaded: Loaded, rung: LadderRung, equity: Decimal | None) -> 
     if equity is None:
         balances = loaded.config.nautilus.venue.starting_balances
         equity = Decimal(str(balances[0]).split(" ")[0].replace("_", "")) if balances else None
-    least, why = account_needed(rung, datetime.now(UTC).date())
+    least, why = account_needed(rung, wall_clock.now().date())
     if equity is None or equity < least:
-        has = "is not known" if equity is None else f"has {equity:,f} USD"
+        has = "is not known" if equity is None else f"has {equity:,.0f} USD"
         raise LadderError(
             f"{why}, the account {has}.",
             where=f"rung {rung.name}",

@@ -6,8 +6,8 @@ does, and ends with an example that a test runs. An implementation names only wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from nautilus_trader.portfolio import Portfolio
 
     from qe_plugins.plugins.base import Account, Features, History
-    from qe_plugins.plugins.types import Family, OrderRequest, Panel, Posture, Proposal, Review
+    from qe_plugins.plugins.types import Family, OrderRequest, Posture, Proposal, Review
     from qe_plugins.plugins.types import Rung, Signal, Size, Trade, Veto  # isort: skip
-
-type ProviderFactory = Callable[[Any], Any]
-"""Builds a provider from `qe_plugins.llm.providers.base.ProviderSettings`."""
 
 hookspec = pluggy.HookspecMarker("qe")
 
@@ -295,56 +292,37 @@ def session_closed(session: str, trades: list[Trade]) -> Proposal | None:
 
 
 @hookspec
-def register_providers() -> Mapping[str, ProviderFactory] | None:
-    """Register providers of language models, for the fleet.
+def rung_changed(before: Rung, after: Rung, reason: str) -> None:
+    """Receive a change of the rung that a session trades on.
 
-    Called: when a scan opens a provider whose `sdk` in `configs/prices.yaml` is not built in.
-    Thread: main.
-    Answers: factories by name, which `sdk` refers to; a name registered twice is an error.
-    Exception: the scan does not start.
-
-    A factory takes a `ProviderSettings` and returns an object with the methods of `Provider`:
-    `complete`, which raises nothing but `ProviderFailure`, and `aclose`. All of them are in
-    `qe_plugins.llm.providers.base`. The plugin needs no entry in a YAML file; it is found in
-    `agents/` and in installed packages. Its host needs `--allow-host`.
-
-    Example::
-
-        class LocalModels(Plugin):
-            @hookimpl
-            def register_providers(self):
-                return {"local": self.open_provider}
-
-            def open_provider(self, settings):
-                from local_models import Model
-
-                return Model(settings.base_url, settings.concurrency)
-    """
-
-
-@hookspec
-def dashboard_panels(page: str) -> Panel | None:
-    """Add a panel to a page of the Observatory.
-
-    Called: when the page is asked for, at most once in 5 s; an entry in a YAML file is not needed.
-    Thread: its own.
-    Answers: all are shown below the page, in the order of the plugins' names.
-    Exception: the panel is a line that says so; so is one that takes longer than a second.
+    Called: after the entries of the strategy were cancelled.
+    Thread: observers.
+    Answers: none.
+    Exception: logged and journaled.
 
     Args:
-        page: `mission_control`, `orchestration` or `launchpad`.
+        before: the limits until now.
+        after: the limits from now on; no contract at all on the rung `backtest`.
+        reason: the cause of the demotion.
 
     Example::
 
-        class Rules(Plugin):
+        class Demotions(Plugin):
+            seen = ()
+
             @hookimpl
-            def dashboard_panels(self, page):
-                return Panel(title="Rules of the desk", markdown="- trade small")
+            def rung_changed(self, before, after, reason):
+                self.seen = [*self.seen, (before.name, after.name, reason)]
     """
 
+
+from qe_plugins.plugins.hookspecs_outside import (  # noqa: E402 - after those of a run
+    dashboard_panels,
+    register_providers,
+)
 
 __all__ = [
     "register_features", "engine_started", "session_opened", "contribute_signals",
     "resolve_signals", "size_order", "veto_order", "order_denied", "trade_closed",
-    "session_closed", "register_providers", "dashboard_panels",
+    "session_closed", "rung_changed", "register_providers", "dashboard_panels",
 ]  # fmt: skip

@@ -11,11 +11,11 @@ from qe_plugins.plugins import hookspecs
 from qe_plugins.plugins.base import Plugin
 
 SPECS: dict[str, Callable[..., Any]] = {
-    name: spec for name, spec in vars(hookspecs).items() if hasattr(spec, "qe_spec")
+    name: getattr(hookspecs, name) for name in hookspecs.__all__
 }
 """Every hook specification by name, in the order of a trading day."""
 
-OBSERVERS = ("order_denied", "trade_closed", "session_closed")
+OBSERVERS = ("order_denied", "trade_closed", "session_closed", "rung_changed")
 """Hooks called after the event, on the observers' thread. Others run on the trading thread."""
 
 

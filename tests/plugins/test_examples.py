@@ -39,6 +39,8 @@ def given(qe_contract, qe_bar, qe_signal, qe_order, qe_trade, qe_account, qe_his
         "trades": [qe_trade(), qe_trade(id="T-2", pnl="-40")],
         "session": "2024-01-03",
         "page": "mission_control",
+        "before": Rung(name="5 MES"),
+        "after": Rung(name="1 MES"),
     }
 
 
@@ -143,6 +145,11 @@ def test_the_session_example_stands_aside_after_a_loss(qe_plugins, given):
     _, proposal = answer(qe_plugins, given, "session_closed")
     assert isinstance(proposal, Proposal)
     assert proposal.title == "stand aside after 2024-01-03"
+
+
+def test_the_rung_example_keeps_what_changed(qe_plugins, given):
+    plugin, value = answer(qe_plugins, given, "rung_changed")
+    assert (plugin.seen, value) == ([("5 MES", "1 MES", "too many")], None)
 
 
 def test_the_provider_example_registers_a_factory(qe_plugins, given):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -65,24 +66,34 @@ def trade(
     from qe_plugins.engine.live.session_journal import died_run
     from qe_plugins.journal.activity.report import reported
     from qe_plugins.journal.store import Journal
+    from qe_plugins.ladder.guard import LadderSupervisor, guard_of
     from qe_plugins.report import run_folder
 
     run_folder.check_out(out)
-    prepared = prepare_live(file, overrides, real_money=real_money, sandbox=sandbox)
+    guard, settings = guard_of(file, overrides, "paper" if sandbox else "live")
+    prepared = prepare_live(file, settings, real_money=real_money, sandbox=sandbox)
     Journal.check()
     died = None if new or sandbox else died_run(prepared.loaded, "live")
     if died is not None:
         echo(f"Taking up run {died.run_id}, whose session died.", err=True)
     options = LiveOptions(level, died)
     text = f"{prepared.loaded.config.name}, {file}, at a broker"
-    with reported("live", text) as report, open_live_screen() as screen, stopping() as stops:
+    ladder = None if guard is None else LadderSupervisor(guard)
+    watching = [*([] if sandbox else supervisors()), *([] if ladder is None else [ladder])]
+    with (
+        guard or nullcontext(),
+        reported("live", text) as report,
+        open_live_screen() as screen,
+        stopping() as stops,
+    ):
 
         def begin(session: LiveSession, run_id: str) -> None:
             report.run_id, report.href = run_id, f"/run/{run_id}"
             screen.begin(prepared, run_id)
             stops.append(Stopper(session))
+            if ladder is not None:
+                ladder.run_id = run_id
 
-        watching = [] if sandbox else supervisors()
         finished = run_live(prepared, options, show=screen.show, begin=begin, supervisors=watching)
         with run_folder.draft(finished.result, prepared.loaded.resolved, out) as publish:
             run_dir = publish(finished.close_run())

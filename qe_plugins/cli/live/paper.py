@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,7 @@ def paper(
     from qe_plugins.engine.live.session_journal import died_run, open_run
     from qe_plugins.journal.activity.report import reported
     from qe_plugins.journal.store import Journal
+    from qe_plugins.ladder.guard import guard_of
     from qe_plugins.report import run_folder
 
     run_folder.check_out(out)
@@ -102,10 +104,15 @@ def paper(
 
         trade(file, overrides, as_json=as_json, out=out, level=level, sandbox=True)
         return
-    loaded = load(file, (*overrides, *replayed(replay)))
+    settings = [*overrides, *replayed(replay)]
+    loaded = load(file, settings)
     chosen = clock_for(engine)
     Journal.check()
     resumed = None if resume is None else open_run(resume)
+    guard = None
+    if loaded.config.ladder is not None:
+        guard, settings = guard_of(file, settings, "paper", resumed)
+        loaded = load(file, settings)
     if resumed is None and (died := died_run(loaded)) is not None:
         echo(
             f"A session of this configuration died: `--resume {died.run_id}` continues it.",
@@ -113,7 +120,12 @@ def paper(
         )
     factor = None if isinstance(speed, str) else speed
     text = f"{loaded.config.name}, {file}, on paper"
-    with reported("paper", text) as report, open_screen() as screen, stopping() as stops:
+    with (
+        guard or nullcontext(),
+        reported("paper", text) as report,
+        open_screen() as screen,
+        stopping() as stops,
+    ):
 
         def begin(started: Started, pace: Pace) -> None:
             report.run_id = started.run_id
@@ -122,7 +134,14 @@ def paper(
             stops.append(pace)
 
         options = SessionOptions(
-            factor, skip, chosen, level, resumed, triggers, None if engine else streams_because
+            factor,
+            skip,
+            chosen,
+            level,
+            resumed,
+            triggers,
+            None if engine else streams_because,
+            guard,
         )
         finished = run_session(loaded, options, show=screen.show, started=begin)
         with run_folder.draft(finished.result, loaded.resolved, out) as publish:

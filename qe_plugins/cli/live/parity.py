@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,13 +58,42 @@ def parity(
     session = find_session(run)
     replay = None if data is None else replayed(data)
     found = check_parity(session, against=against, overrides=overrides, data=replay)
-    found.parity_id = record(found)
+    found.parity_id = record(found, _version(against))
     if as_json:
         print_json(messages.document(found))
     else:
         _print(found)
+    _settle(session.config, quiet=as_json)
     if not found.clean:
         sys.exit(1)
+
+
+def _version(against: Path | None) -> dict[str, str]:
+    """Return the version of a strategy on a ladder, which `qe ladder carry` asks for."""
+    from qe_plugins.config.loader import load
+    from qe_plugins.ladder.versions import version_of
+
+    if against is None or (loaded := load(against)).config.ladder is None:
+        return {}
+    return {"ladder_version": version_of(loaded)}
+
+
+def _settle(config: dict[str, Any], *, quiet: bool) -> None:
+    """Demote the session's strategy where the check calls for it."""
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.ladder.demotions import settle
+    from qe_plugins.ladder.rungs import load_ladder
+
+    settings = config.get("ladder")
+    if not settings:
+        return
+    name = settings.get("name") or config["name"]
+    with Journal.open() as journal:
+        for made in settle(journal, load_ladder(settings["file"]), name):
+            change = made.transition
+            if not quiet:
+                step = f"{change.before} -> {change.after}"
+                echo(f"{name}: {change.event}, {step}: {change.because}")
 
 
 def _print(found: Parity) -> None:

@@ -72,7 +72,7 @@ class HaltWatch:
         watched: Watched,
         without: tuple[TriggerName, ...],
     ) -> None:
-        self._context, self._watched = context, watched
+        self._context, self._watched, self._settings = context, watched, settings
         self._now = tape.start
         self._day: object = None
         self._last_equity = self._day_equity = context.balance.starting
@@ -98,12 +98,14 @@ class HaltWatch:
         return self._last_equity - self._day_equity
 
     def on_fact(self, fact: Fact) -> None:
-        """Note a bar, and a rejected order."""
+        """Note a bar, a rejected order, and a change of the rung."""
         if fact.kind is FactKind.SNAPSHOT:
             self._monitor.stale_data.bar(fact.source, fact.ts_event)
         elif fact.kind is FactKind.OUTCOME and fact.body.get("status") == "REJECTED":
             reason = str(fact.body.get("reason", ""))
             self._monitor.rejected_orders.rejected(fact.ts_event, reason)
+        elif fact.kind is FactKind.RUNG:
+            self._monitor.daily_loss.limit = self._settings.loss_limit(self._context.rung)
 
     def at(self, ts: int, *, catching_up: bool) -> None:
         """Read what a moment of the data (UTC ns) brought. No halt while it catches up."""

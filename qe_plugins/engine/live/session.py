@@ -20,6 +20,7 @@ from qe_plugins.engine.live.journalled_result import read_run
 from qe_plugins.engine.live.node import NodeVenue, inexact, unsuitable
 from qe_plugins.engine.live.pacing import Pace
 from qe_plugins.engine.live.recorded_halts import RecordedHalts
+from qe_plugins.engine.live.rung_watch import RungSource, RungWatch
 from qe_plugins.engine.live.session_journal import SessionJournal, config_sha256
 from qe_plugins.engine.live.stream import StreamVenue
 from qe_plugins.engine.live.view import Show, Viewer
@@ -57,7 +58,7 @@ class SessionOptions:
     `engine` is `node`, a live node whose process must be able to set its clock, or `stream`, a
     backtest engine. With `fall_back` a session that a node does not suit runs on a backtest engine;
     it is called with the reason. `resume` is the open run of a session that died. With `triggers`
-    those of the halt that judge trading may halt it.
+    those of the halt that judge trading may halt it. `rungs` is the ladder that its rung is on.
     """
 
     speed: float | None = 60.0
@@ -67,6 +68,7 @@ class SessionOptions:
     resume: OpenRun | None = None
     triggers: bool = False
     fall_back: Callable[[str], None] | None = None
+    rungs: RungSource | None = None
 
     @property
     def words(self) -> str:
@@ -166,9 +168,11 @@ class _Session:
             name, bars = self._loaded.config.name, prepared.tape.bar_types
             heart = Heartbeat(context, journal, watch, self._now, name, bars)
             viewer = Viewer(context, show, heart.beat)
-            recorder.on_fact = partial(self._on_fact, viewer, watch)
             viewer.catching_up = self._is_catching_up
-            viewer.passed = partial(self._after, context, watch)
+            recorder.on_fact = partial(self._on_fact, viewer, watch, None)
+            rungs = self._rungs(context)
+            recorder.on_fact = partial(self._on_fact, viewer, watch, rungs)
+            viewer.passed = partial(self._after, context, watch, rungs)
             self._log.clock = venue.assembly.pipeline.clock.timestamp_ns
             ready = perf_counter()
             started(self._started(), self._pace)
@@ -183,16 +187,33 @@ class _Session:
         result = replace(result, log=self._log.file, mode=PAPER)
         return FinishedSession(result, journal.finish)
 
-    def _on_fact(self, viewer: Viewer, watch: HaltWatch, fact: Fact) -> None:
+    def _on_fact(
+        self, viewer: Viewer, watch: HaltWatch, rungs: RungWatch | None, fact: Fact
+    ) -> None:
         self._journal.compare(fact)
         watch.on_fact(fact)
         viewer.on_fact(fact)
+        if rungs is not None:
+            rungs.on_fact(fact)
 
-    def _after(self, context: RunContext, watch: HaltWatch, ts: int) -> None:
-        """Do after a moment (UTC ns) what a halt of then did, and check the triggers."""
+    def _after(
+        self, context: RunContext, watch: HaltWatch, rungs: RungWatch | None, ts: int
+    ) -> None:
+        """Do after a moment (UTC ns) what a halt of then did; check triggers and rung."""
         if self._latch.passed(ts):
             cancel_entries(context)
         watch.at(ts, catching_up=self._journal.catching_up)
+        if rungs is not None:
+            rungs.at(ts)
+
+    def _rungs(self, context: RunContext) -> RungWatch | None:
+        """Return what binds the session to its ladder, where it is on one."""
+        source, journal = self._options.rungs, self._journal
+        if source is None:
+            return None
+        rungs = RungWatch(context, source, journal.run_id, journal.recorded, lambda: journal.due)
+        rungs.begin(self._prepared.tape.start)
+        return rungs
 
     def _watch(self, venue: NodeVenue | StreamVenue) -> HaltWatch:
         """Return what checks the triggers that a replay has."""

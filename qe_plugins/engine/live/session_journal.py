@@ -32,6 +32,7 @@ ASYNCHRONOUS = frozenset(
         FactKind.FAILURE,
         FactKind.HALT,
         FactKind.RESUME,
+        FactKind.RUNG,
     }
 )
 """Kinds whose place among the other facts is not the same in every run."""
@@ -95,7 +96,7 @@ class SessionJournal:
 
     def counts(self) -> dict[FactKind, int]:
         """Return the numbers reached by facts that do not come again."""
-        kinds = (FactKind.HALT, FactKind.RESUME)
+        kinds = (FactKind.HALT, FactKind.RESUME, FactKind.RUNG)
         return {kind: sum(one.kind is kind for one in self.recorded) for kind in kinds}
 
     def compare(self, fact: Fact) -> None:

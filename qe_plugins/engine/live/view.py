@@ -32,6 +32,7 @@ SHOWN_KINDS = frozenset(
         FactKind.POSTURE,
         FactKind.HALT,
         FactKind.RESUME,
+        FactKind.RUNG,
     }
 )
 

@@ -24,14 +24,14 @@ type ObserverAnswer = tuple[str, int, HookResult]
 
 
 class Observers:
-    """Calls `order_denied`, `trade_closed` and `session_closed` in the order they are queued."""
+    """Calls the hooks that only observe, such as `trade_closed`, in the order they are queued."""
 
     def __init__(self, plugins: PluginManager, failures: PluginFailureLog) -> None:
         self._plugins, self._failures = plugins, failures
         self._answers: deque[ObserverAnswer] = deque()
         self._hooks = {
             name
-            for name in ("order_denied", "trade_closed", "session_closed")
+            for name in ("order_denied", "trade_closed", "session_closed", "rung_changed")
             if plugins.caller(name) is not None
         }
         self._jobs: deque[tuple[str, int, dict[str, Any]]] = deque()

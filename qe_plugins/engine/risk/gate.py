@@ -34,6 +34,9 @@ HALT = "halt"
 WARM_UP = "warm_up"
 """The name of the rule that a session's components have their history before risk is added."""
 
+LADDER = "ladder"
+"""The name of the rule that the rung in force is the one that binds the run."""
+
 CHANGED_FIELDS = {
     "emulation_trigger",
     "exec_algorithm_id",
@@ -55,7 +58,7 @@ class OrderGate:
     The gate itself checks the posture: a halt or an expired posture allows no new risk, whatever
     its source and whether or not a guardian is active. So does the halt `latch`, which a session
     has and a backtest has not. `not_ready`, where it is set, returns why no risk may be added yet,
-    empty where it may.
+    empty where it may; so does `rung_refusal` for an order, in a session on a ladder.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class OrderGate:
     ) -> None:
         self._latch = latch
         self.not_ready: Callable[[], str] | None = None
+        self.rung_refusal: Callable[[OrderRequest], str] | None = None
         self._veto_order = plugins.caller("veto_order")
         self._recorder, self._timeout = recorder, timeout
         self._instruments, self._features = instruments, features
@@ -90,6 +94,11 @@ class OrderGate:
         """Replace the posture in force."""
         self.posture = posture
 
+    def set_rung(self, rung: Rung) -> None:
+        """Replace the rung that guardians are given."""
+        self._constant["rung"] = rung
+        self._arguments.clear()
+
     def refusals(self, component: Any, request: OrderRequest) -> list[OrderRefusal]:
         """Check an order that adds risk by latch, posture and guardians; record each refusal."""
         found: list[OrderRefusal] = []
@@ -97,6 +106,8 @@ class OrderGate:
             found.append((HALT, writable(halt.line)))
         if self.not_ready is not None and (waits := self.not_ready()):
             found.append((WARM_UP, waits))
+        if self.rung_refusal is not None and (changed := self.rung_refusal(request)):
+            found.append((LADDER, writable(changed)))
         if self.posture is not None and (reason := self.posture.refuses(request.ts)):
             found.append(("posture", writable(reason)))
         if self._veto_order is not None:

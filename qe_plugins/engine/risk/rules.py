@@ -72,7 +72,7 @@ class RiskRules:
         by_exchange: bool = False,
     ) -> None:
         self._by_exchange = by_exchange
-        self._cache, self._margin, self._rung, self._grace = cache, margin, rung, grace
+        self._cache, self._margin, self.rung_rule, self._grace = cache, margin, rung, grace
         self._flat_before, self._deny_when_closed = int(flat_before * SECOND), deny_when_closed
         self._deadlines: dict[Any, int] = {}
         self._notices: dict[Any, date] = {}
@@ -83,7 +83,7 @@ class RiskRules:
         order, ts = described.order, described.request.ts
         contract = order.instrument_id
         reasons = {
-            "rung": self._rung.violation(described),
+            "rung": self.rung_rule.violation(described),
             "margin": self._margin.violation(order, described.contracts, described.context, ts),
             "expiry": self._expiry_violation(contract, ts),
             "session": self._session_violation(order, ts),
@@ -138,15 +138,15 @@ class RungRule:
     """
 
     def __init__(self, cache: Any, rung: Rung, trap: ExceptionTrap) -> None:
-        self._cache, self._rung, self._trap = cache, rung, trap
+        self._cache, self.limits, self._trap = cache, rung, trap
 
     def violation(self, described: OrderDescription) -> str:
         """Return why the rung does not allow an order; empty where it does."""
-        if not self._rung.enforced:
+        if not self.limits.enforced:
             return ""
         root = self._cache.instrument(described.order.instrument_id).underlying
-        if self._rung.root not in (None, root):
-            return f"{self._rung.title} holds {self._rung.root}, not {root}"
+        if self.limits.root not in (None, root):
+            return f"{self.limits.title} holds {self.limits.root}, not {root}"
         return self._contracts_violation(described) or self._loss_violation(described)
 
     def _contracts_violation(self, described: OrderDescription) -> str:
@@ -154,7 +154,7 @@ class RungRule:
 
         Resting orders on one side count in full, too: the position may be closed before they fill.
         """
-        order, most, context = described.order, self._rung.max_contracts, described.context
+        order, most, context = described.order, self.limits.max_contracts, described.context
         strategy, contract = order.strategy_id, order.instrument_id
         mine = [one for one in context.orders.values() if one.strategy_id == strategy]
         pair = (order, described.contracts)
@@ -172,7 +172,7 @@ class RungRule:
         total = largest + sum(by_contract.values(), ZERO)
         if total <= most:
             return ""
-        return f"{self._rung.title} allows {most} held and working, this would make {total:f}"
+        return f"{self.limits.title} allows {most} held and working, this would make {total:f}"
 
     def _loss_violation(self, described: OrderDescription) -> str:
         """Compare the loss if every stop is hit with the rung's risk."""
@@ -195,7 +195,7 @@ class RungRule:
             ),
             ZERO,
         )
-        rung = self._rung
+        rung = self.limits
         if lost <= rung.risk:
             return ""
         return f"{rung.title} risks {rung.risk:f} {rung.currency}, the stops would lose {lost:f}"

@@ -29,7 +29,7 @@ from qe_plugins.engine.signals.features import RunFeatures
 from qe_plugins.engine.signals.history import History
 from qe_plugins.errors import QeError
 from qe_plugins.plugins.deadline import HookDeadlines, against_deadline
-from qe_plugins.plugins.types import OrderRequest
+from qe_plugins.plugins.types import OrderRequest, Rung
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import Config
@@ -202,6 +202,11 @@ class RunContext:
         root = self.available_data.fronts.get(str(instrument))
         if root is not None:
             self.front_bar_types.add(self.fronts[root].bar_type)
+
+    def set_rung(self, rung: Rung) -> None:
+        """Have rules, guardians and position sizing go by another rung from now on."""
+        self.rung = self.rules.rung_rule.limits = rung
+        self.gate.set_rung(rung)
 
     @property
     def session_recorder(self) -> SessionRecorder:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -48,16 +50,19 @@ class Parity(msgspec.Struct, kw_only=True):
         return not self.differences
 
 
-def record(found: Parity) -> str:
-    """Write a result to the journal as a run of its own; return its id."""
+def record(found: Parity, about: Mapping[str, Any] | None = None) -> str:
+    """Write a result to the journal as a run of its own; return its id.
+
+    `about` is added to the body of the run's fact.
+    """
     started = datetime.now(UTC)
     run_id = run_id_of(started, f"{found.session.name}-{MODE}")
     with Journal.open() as journal:
-        journal.write_run(run_id, found.session.name, started, parity_facts(found))
+        journal.write_run(run_id, found.session.name, started, parity_facts(found, about or {}))
     return run_id
 
 
-def parity_facts(found: Parity) -> list[Fact]:
+def parity_facts(found: Parity, about: Mapping[str, Any] = MappingProxyType({})) -> list[Fact]:
     """Return the facts of a result: the run, and the result caused by it."""
     session = found.session
     run = Fact(
@@ -72,6 +77,7 @@ def parity_facts(found: Parity) -> list[Fact]:
             "session_sha256": session.content_hash,
             "data": found.data,
             "end": found.end,
+            **about,
         },
     )
     body = {

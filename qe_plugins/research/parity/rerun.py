@@ -13,16 +13,21 @@ import msgspec
 from qe_plugins.config.loader import Loaded
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine.live.recorded_halts import RecordedHalt, RecordedLatch, is_halt_veto
+from qe_plugins.engine.live.rung_watch import apply_rung
 from qe_plugins.engine.live.stream import moments
 from qe_plugins.engine.results.collect import collect_result
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
+from qe_plugins.engine.risk.gate import LADDER
 from qe_plugins.engine.running.backtest import process, stream
 from qe_plugins.engine.running.build import BuiltRun, build
 from qe_plugins.engine.running.prepare import PreparedRun, prepare
 from qe_plugins.engine.running.source_hashes import source_hashes
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import Fact, FactKind
-from qe_plugins.plugins.types import Posture
+from qe_plugins.plugins.types import OrderRequest, Posture
+
+CHANGES = frozenset({FactKind.POSTURE, FactKind.RUNG})
+"""Kinds of facts that a rerun is under, beside halts."""
 
 
 class Rerun(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,13 +44,14 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True):
 def rerun(loaded: Loaded, tape: Tape, under: Sequence[Fact], files: Sequence[Path]) -> Rerun:
     """Run a backtest of a configuration on a tape; `files` are the Databento files behind it.
 
-    Halts and postures among the facts `under` take effect when they did. Raises as
-    `running.backtest.run` does.
+    Halts, postures and changes of the rung among the facts `under` take effect when they did.
+    Raises as `running.backtest.run` does.
     """
     prepared = prepare(loaded, tape=tape, files=files)
     latch = _HaltsOfThen(under)
-    changes = latch.used or any(fact.kind is FactKind.POSTURE for fact in under)
+    changes = latch.used or any(fact.kind in CHANGES for fact in under)
     built = build(prepared, latch=latch if latch.used else None)
+    built.context.gate.rung_refusal = _ladder_of_then(under)
     try:
         stream(built, tape, None, _feed_under(latch, under) if changes else None)
         answers = built.context.observers.close()
@@ -102,6 +108,7 @@ def _feed_under(
 ) -> Callable[[BuiltRun, Sequence[Any]], None]:
     """Return what passes records to the engine, moment by moment, with halts and postures."""
     postures = deque(fact for fact in facts if fact.kind is FactKind.POSTURE)
+    rungs = deque(fact for fact in facts if fact.kind is FactKind.RUNG)
 
     def feed(built: BuiltRun, records: Sequence[Any]) -> None:
         for ts, at_once in moments(records):
@@ -111,8 +118,20 @@ def _feed_under(
                 cancel_entries(built.context)
             while postures and postures[0].ts_event <= ts:
                 built.context.gate.set_posture(_posture(postures.popleft()))
+            while rungs and rungs[0].ts_event <= ts:
+                apply_rung(built.context, rungs.popleft())
 
     return feed
+
+
+def _ladder_of_then(facts: Sequence[Fact]) -> Callable[[OrderRequest], str]:
+    """Return what refuses the orders that the ladder refused then, between two moments."""
+    reasons = {
+        str(fact.body["client_order_id"]): str(fact.body["reason"])
+        for fact in facts
+        if fact.kind is FactKind.VETO and fact.body.get("plugin") == LADDER
+    }
+    return lambda request: reasons.get(request.client_order_id, "")
 
 
 def _posture(fact: Fact) -> Posture | None:

@@ -1,0 +1,237 @@
+"""The guard of a strategy's rung: what binds a paper or live session to its ladder.
+
+A session takes its rung when it begins. While it runs, the guard reads the journal's head at every
+moment and every order, so that a demotion by a person, by a parity check or by its own trades binds
+at once. A rung up waits for the next session.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from qe_plugins import state_dir
+from qe_plugins.config.loader import Loaded, load
+from qe_plugins.config.yaml_reader import display
+from qe_plugins.engine.live.rung_watch import RungInForce, RungWatch
+from qe_plugins.errors import LadderError
+from qe_plugins.journal.facts import Fact, FactKind, OpenRun
+from qe_plugins.journal.store import Journal
+from qe_plugins.ladder.demotions import settle
+from qe_plugins.ladder.on_ladder import OnLadder, ladder_of, read
+from qe_plugins.ladder.outcomes import LIVE, is_evidence
+from qe_plugins.ladder.rungs import BACKTEST, Ladder
+from qe_plugins.ladder.versions import version_of
+from qe_plugins.plugins.types import Rung
+
+EVERY = 0.25
+"""Seconds between two reads of the journal's head, unless an order is checked."""
+
+TIMEOUT = 1.0
+"""Seconds that a read may take on the trading thread; then the rung is not known."""
+
+NOTED = (FactKind.TRADE, FactKind.HALT, FactKind.FILL)
+
+
+class RungGuard:
+    """The rung of one session, from the ladder's state. Holds a lock until it is closed."""
+
+    def __init__(self, loaded: Loaded, mode: str) -> None:
+        self._mode = mode
+        self._ladder, self.name = ladder_of(loaded)
+        self._lock = _locked(self.name)
+        self._journal = Journal.open(timeout=TIMEOUT)
+        self._head: object = None
+        self._next = 0.0
+        self._fresh: dict[str, list[Fact]] = {}
+        self._noted = False
+        self._counts: bool | None = None
+        self.version = version_of(loaded)
+        try:
+            found = self._begun()
+        except BaseException:
+            self.close()
+            raise
+        own = self.version in found.standing.versions
+        self._place = max(found.place, 1) if own else 1
+        self._off = found.standing.rung == BACKTEST
+        limits = self._ladder.rules.rungs[self._place].as_limits
+        self._found = RungInForce(limits, "the session begins")
+        self.about: dict[str, Any] = {
+            "strategy": self.name,
+            "version": self.version,
+            "ladder": display(self._ladder.file),
+            "ladder_sha256": self._ladder.sha256,
+            "on_paper": self._off,
+        }
+
+    def _begun(self) -> OnLadder:
+        """Return where the strategy stands, after the demotions that the session calls for.
+
+        Only a live session demotes a version that is not the one on the rung: another one may be
+        tried on paper.
+        """
+        version = self.version if self._mode == LIVE else None
+        settle(self._journal, self._ladder, self.name, version=version)
+        found = read(self._journal, self._ladder, self.name)
+        _refuse(found, self._ladder, self._mode)
+        return found
+
+    @property
+    def rung(self) -> Rung:
+        """Return the limits that the session begins with."""
+        return self._found.rung
+
+    @property
+    def override(self) -> str:
+        """Return the rung as an override of the session's configuration."""
+        rung = self.rung
+        return (
+            f"rung={{name: {rung.name}, root: {rung.root}, max_contracts: {rung.max_contracts}, "
+            f"risk: {rung.risk}, enforced: true}}"
+        )
+
+    def in_force(self, *, fresh: bool) -> RungInForce:
+        """Return the rung in force. Raises JournalError where that cannot be read."""
+        if not fresh and time.monotonic() < self._next:
+            return self._found
+        self._next = time.monotonic() + EVERY
+        head = self._journal.head()
+        if head == self._head and not self._noted:
+            return self._found
+        made = settle(self._journal, self._ladder, self.name, fresh=self._fresh)
+        found = read(self._journal, self._ladder, self.name, fresh=self._fresh)
+        self._head, self._noted = (None if made else head), False
+        self._found = self._allowed(found)
+        return self._found
+
+    def _allowed(self, found: OnLadder) -> RungInForce:
+        last = found.standing.last
+        why = "" if last is None else last.transition.because
+        off = found.standing.rung == BACKTEST
+        if found.standing.paused:
+            return RungInForce(self._ladder.rules.rungs[0].as_limits, f"paused: {why}")
+        if (self._off and off) or found.place >= self._place:
+            return self._found
+        self._place, self._off = found.place, False
+        return RungInForce(found.rung.as_limits, why)
+
+    def note(self, run_id: str, fact: Fact) -> None:
+        """Note a trade, a halt or a fill of the session; the next look at the rung counts it."""
+        if fact.kind not in NOTED or (
+            fact.kind is FactKind.FILL and not fact.body.get("synthetic")
+        ):
+            return
+        if fact.kind is FactKind.TRADE and not self._is_evidence(run_id):
+            return
+        self._fresh.setdefault(run_id, []).append(fact)
+        self._noted = True
+
+    def _is_evidence(self, run_id: str) -> bool:
+        """Return whether the session's trades count."""
+        if self._counts is None:
+            first = self._journal.facts(run_id, [FactKind.RUN])
+            self._counts = bool(first) and is_evidence(first[0].body)
+        return self._counts
+
+    def close(self) -> None:
+        """Free the strategy for another session."""
+        self._journal.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LadderSupervisor:
+    """Binds a live session to its ladder from its first moment on. `run_id` is set before that."""
+
+    def __init__(self, guard: RungGuard) -> None:
+        self._guard, self.run_id = guard, ""
+
+    def start(self, session: Any) -> None:
+        """Record the rung, and look at it at every tick and every order."""
+        watch = RungWatch(session.context, self._guard, self.run_id)
+        watch.begin(session.now())
+        session.on_tick.append(watch.at)
+        session.listeners.facts.append(watch.on_fact)
+
+    def stop(self) -> None:
+        """Do nothing: the guard is closed by who opened it."""
+
+
+def guard_of(
+    file: Path, overrides: Sequence[str], mode: str, resumed: OpenRun | None = None
+) -> tuple[RungGuard | None, list[str]]:
+    """Return the guard of a session, and the overrides with its rung; no guard without a ladder.
+
+    A session that is continued begins with the rung of its run. Raises QeError: for a strategy that
+    another session holds, one that is paused, and live for one that is on no rung.
+    """
+    loaded = load(file, overrides)
+    if loaded.config.ladder is None:
+        return None, list(overrides)
+    guard = RungGuard(loaded, mode)
+    if resumed is None:
+        return guard, [*overrides, guard.override]
+    return guard, [*overrides, *_recorded(resumed)]
+
+
+def _recorded(run: OpenRun) -> list[str]:
+    """Return the override with the rung that a run began with."""
+    with Journal.open() as journal:
+        first = journal.facts(run.run_id, [FactKind.RUN])
+    if not first:
+        return []
+    rung = first[0].body["config"]["rung"]
+    parts = (f"{key}: {value}" for key, value in rung.items() if value not in (None, ""))
+    return [f"rung={{{', '.join(parts)}}}"]
+
+
+def _refuse(found: OnLadder, ladder: Ladder, mode: str) -> None:
+    """Raise LadderError where no session of a strategy may begin."""
+    standing = found.standing
+    if standing.paused:
+        why = "" if standing.last is None else standing.last.transition.because
+        raise LadderError(
+            f"{found.name} is paused: {why}.",
+            where=found.name,
+            hint="`qe ladder propose` and `confirm` end the pause.",
+        )
+    if standing.rung != BACKTEST and standing.ladder_sha256 != ladder.sha256:
+        raise LadderError(
+            f"{display(ladder.file)} has changed since {found.name} came on {standing.rung}.",
+            where=found.name,
+            hint="Restore the file, or demote the strategy and propose it again.",
+        )
+    if mode == LIVE and standing.rung == BACKTEST:
+        raise LadderError(
+            f"{found.name} is on no rung, so no order may leave.",
+            where=found.name,
+            hint="`qe ladder propose FILE` says what is missing; `qe paper` needs no rung.",
+        )
+
+
+def _locked(name: str) -> FileLock:
+    """Return the lock of a strategy, held. Raises LadderError where another process has it."""
+    folder = state_dir.state_dir() / "ladder"
+    folder.mkdir(parents=True, exist_ok=True)
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", name)
+    lock = FileLock(folder / f"{slug}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LadderError(
+            f"another session trades {name}: one strategy is held by one session.",
+            where=name,
+            hint="`qe status` lists the sessions that run.",
+        ) from None
+    return lock
