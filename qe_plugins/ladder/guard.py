@@ -39,9 +39,13 @@ NOTED = (FactKind.TRADE, FactKind.HALT, FactKind.FILL)
 
 
 class RungGuard:
-    """The rung of one session, from the ladder's state. Holds a lock until it is closed."""
+    """The rung of one session, from the ladder's state. Holds a lock until it is closed.
 
-    def __init__(self, loaded: Loaded, mode: str) -> None:
+    On paper a strategy without a rung has the lowest one, but not in a session that was demoted
+    while it ran: that `stays_down` when it is continued.
+    """
+
+    def __init__(self, loaded: Loaded, mode: str, *, stays_down: bool = False) -> None:
         self._mode = mode
         self._ladder, self.name = ladder_of(loaded)
         self._lock = _locked(self.name)
@@ -58,8 +62,9 @@ class RungGuard:
             self.close()
             raise
         own = self.version in found.standing.versions
-        self._place = max(found.place, 1) if own else 1
-        self._off = found.standing.rung == BACKTEST
+        self._off = found.standing.rung == BACKTEST and not stays_down
+        lowest = 0 if stays_down else 1
+        self._place = max(found.place, lowest) if own or stays_down else 1
         limits = self._ladder.rules.rungs[self._place].as_limits
         self._found = RungInForce(limits, "the session begins")
         self.about: dict[str, Any] = {
@@ -179,21 +184,21 @@ def guard_of(
     loaded = load(file, overrides)
     if loaded.config.ladder is None:
         return None, list(overrides)
-    guard = RungGuard(loaded, mode)
     if resumed is None:
+        guard = RungGuard(loaded, mode)
         return guard, [*overrides, guard.override]
-    return guard, [*overrides, *_recorded(resumed)]
-
-
-def _recorded(run: OpenRun) -> list[str]:
-    """Return the override with the rung that a run began with."""
     with Journal.open() as journal:
-        first = journal.facts(run.run_id, [FactKind.RUN])
-    if not first:
-        return []
-    rung = first[0].body["config"]["rung"]
+        facts = journal.facts(resumed.run_id, [FactKind.RUN, FactKind.RUNG])
+    on_paper = [fact.body.get("on_paper") for fact in facts if fact.kind is FactKind.RUNG]
+    guard = RungGuard(loaded, mode, stays_down=on_paper != [True])
+    return guard, [*overrides, *(_override(fact) for fact in facts[:1])]
+
+
+def _override(run: Fact) -> str:
+    """Return the override with the rung that a run began with."""
+    rung = run.body["config"]["rung"]
     parts = (f"{key}: {value}" for key, value in rung.items() if value not in (None, ""))
-    return [f"rung={{{', '.join(parts)}}}"]
+    return f"rung={{{', '.join(parts)}}}"
 
 
 def _refuse(found: OnLadder, ladder: Ladder, mode: str) -> None:

@@ -51,6 +51,7 @@ class Climber:
         self.configure()
         self.journal = Journal.open()
         self._ts = 1_700_000_000_000_000_000
+        self.journal_has_red = False
 
     def configure(self, **settings: Any) -> None:
         """Write the configuration, with other settings of its strategy."""
@@ -62,7 +63,7 @@ class Climber:
             "plugins": {
                 "hunter_momentum": {"bars": 30, "threshold": 2.0, "stop": 3.0, "reward": 2.0},
                 "arbiter_vote": {"quorum": 1, "majority": 0.5},
-                "dollar_risk": None,
+                "dollar_risk": {},
             },
             "nautilus": {"venue": {"starting_balances": ["400_000 USD"]}},
             "ladder": {"file": str(self.ladder_file), "book": str(self.book)},

@@ -1,0 +1,271 @@
+"""The whole path in replay: proposed, refused, on a rung, demoted by itself, and up again.
+
+A process that is killed in a transition finds the state before it or after it, never another.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from qe_plugins.config.loader import load
+from qe_plugins.engine.live.session import SessionOptions, run_session
+from qe_plugins.engine.live.view import SessionView
+from qe_plugins.errors import LadderError
+from qe_plugins.journal.facts import Fact, FactKind, RunState
+from qe_plugins.journal.store import Journal
+from qe_plugins.ladder.guard import guard_of
+from qe_plugins.ladder.panel import demotion_line, ladder_panel
+from qe_plugins.research.parity.check import check_parity
+from qe_plugins.research.parity.recorded_session import find_session
+from tests.command import ROOT, qe
+from tests.ladder.climber import NAME, Climber
+
+KILLED = """
+import os, signal, sys
+from qe_plugins import project
+from qe_plugins.journal import store
+from qe_plugins.ladder import proposals, demotions
+from qe_plugins.ladder.rungs import load_ladder
+
+moment, action, file, ladder = sys.argv[1:]
+insert = store.insert_run
+
+def killed_inside(*given):
+    insert(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+write = store.Journal.write_run
+
+def killed_after(*given):
+    write(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if moment == "inside":
+    store.insert_run = killed_inside
+else:
+    store.Journal.write_run = killed_after
+with store.Journal.open() as journal:
+    if action == "propose":
+        proposals.propose(journal, file)
+    elif action.startswith("confirm"):
+        proposals.confirm(journal, action.partition(" ")[2])
+    else:
+        demotions.settle(journal, load_ladder(ladder), "climber")
+"""
+
+
+def killed(climber: Climber, moment: str, action: str) -> None:
+    """Make a transition in a process that is killed inside or after its transaction."""
+    given = (moment, action, str(climber.file), str(climber.ladder_file))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *given],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def state(climber: Climber) -> tuple[str, str]:
+    found = climber.now().standing
+    return found.rung, found.state
+
+
+def test_a_killed_process_leaves_the_state_before_or_after_a_transition(climber: Climber) -> None:
+    killed(climber, "inside", "propose")
+    assert state(climber) == ("backtest", "off")
+    killed(climber, "after", "propose")
+    assert state(climber) == ("backtest", "proposed")
+    pending = climber.now().standing.pending
+    assert pending is not None
+    killed(climber, "inside", f"confirm {pending.id}")
+    assert state(climber) == ("backtest", "proposed")
+    killed(climber, "after", f"confirm {pending.id}")
+    assert state(climber) == ("1 MES", "on rung")
+    climber.session([1.0], parity="red")
+    killed(climber, "inside", "settle")
+    assert state(climber) == ("1 MES", "on rung")
+    killed(climber, "after", "settle")
+    assert state(climber) == ("backtest", "demoted")
+    assert climber.settle() == []
+    assert climber.journal.verify() == []
+
+
+class Replay:
+    """A paper session on its ladder; `when` is called with every view until it returns True."""
+
+    def __init__(self, climber: Climber, when: Any = lambda _: True) -> None:
+        self._when, self._done = when, False
+        self.climber = climber
+
+    def run(self, resume: Any = None) -> list[Fact]:
+        """Run it to its end and return its facts."""
+        guard, settings = guard_of(self.climber.file, [], "paper", resume)
+        assert guard is not None
+        with guard:
+            options = SessionOptions(speed=None, resume=resume, rungs=guard)
+            finished = run_session(load(self.climber.file, settings), options, show=self._show)
+        finished.close_run()
+        return self.climber.journal.facts(finished.result.run_id)
+
+    def _show(self, view: SessionView) -> None:
+        if not self._done:
+            self._done = bool(self._when(view))
+
+
+@pytest.fixture
+def every_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a session read its rung at every moment: replayed, a quarter second is hours."""
+    monkeypatch.setattr("qe_plugins.ladder.guard.EVERY", 0.0)
+
+
+def holds(view: SessionView) -> bool:
+    return any(view.positions.values())
+
+
+def test_a_red_check_during_a_session_stops_entries_and_leaves_the_bracket(
+    climber: Climber, every_moment: None
+) -> None:
+    climber.up()
+    earlier = climber.session([], mode="paper")
+
+    def red(view: SessionView) -> bool:
+        if holds(view) and not view.catching_up:
+            climber.parity(earlier, "red")
+            return True
+        return False
+
+    facts = Replay(climber, red).run()
+    begun, changed = [fact for fact in facts if fact.kind is FactKind.RUNG]
+    assert (begun.body["after"]["name"], changed.body["after"]["name"]) == ("1 MES", "backtest")
+    assert changed.body["reason"] == f"parity_red: session {earlier}"
+    assert climber.rung == "backtest"
+    later = [fact for fact in facts if fact.ts_event > changed.ts_event]
+    closing = [fact for fact in later if fact.kind is FactKind.FILL]
+    assert len(closing) == 1, "the bracket closes the position and nothing opens another"
+    assert [fact.kind for fact in later if fact.kind is FactKind.TRADE] == [FactKind.TRADE]
+    sizes = {fact.body["contracts"] for fact in later if fact.kind is FactKind.SIZE}
+    assert sizes == {0}, "signals go on, and none is traded"
+    assert check_parity(find_session("last")).clean, "the rerun is under the same rungs"
+    with pytest.raises(LadderError, match="parity: red"):
+        climber.up()
+    climber.parity(earlier, "clean")
+    assert climber.up() == "1 MES"
+
+
+def test_a_session_that_died_goes_on_with_the_rungs_that_it_had(
+    climber: Climber, every_moment: None
+) -> None:
+    climber.up()
+    earlier = climber.session([], mode="paper")
+    views = 0
+
+    def dies(view: SessionView) -> bool:
+        nonlocal views
+        views += 1
+        if views == 1:
+            return False
+        if holds(view) and not climber.journal_has_red:
+            climber.parity(earlier, "red")
+            climber.journal_has_red = True
+        elif climber.journal_has_red and climber.rung == "backtest" and not holds(view):
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        Replay(climber, dies).run()
+    [run] = climber.journal.open_runs()
+    assert run.state in (RunState.RUNNING, RunState.DIED)
+    facts = Replay(climber).run(resume=run)
+    rungs = [fact.body["after"]["name"] for fact in facts if fact.kind is FactKind.RUNG]
+    assert rungs == ["1 MES", "backtest"]
+    assert climber.rung == "backtest"
+
+
+def test_two_sessions_cannot_hold_one_strategy(climber: Climber) -> None:
+    guard, _ = guard_of(climber.file, [], "paper")
+    assert guard is not None
+    with guard, pytest.raises(LadderError, match="another session trades climber"):
+        guard_of(climber.file, [], "paper")
+
+
+def test_live_without_a_rung_is_refused(climber: Climber) -> None:
+    with pytest.raises(LadderError, match="is on no rung, so no order may leave"):
+        guard_of(climber.file, [], "live")
+
+
+def test_a_session_takes_the_rung_of_the_ladder(climber: Climber) -> None:
+    climber.up()
+    climber.session([2.0] * 60, parity="clean")
+    climber.session([2.0] * 60, parity="clean")
+    climber.up()
+    guard, settings = guard_of(climber.file, [], "live")
+    assert guard is not None
+    guard.close()
+    rung = load(climber.file, settings).config.rung
+    limits = (rung.name, rung.root, rung.max_contracts, rung.risk, rung.enforced)
+    assert limits == ("5 MES", "MES", 5, Decimal(250), True)
+
+
+def test_commands_say_where_a_strategy_stands(climber: Climber) -> None:
+    climber.up()
+    climber.session([1.0, -1.0], parity="clean")
+    status = qe("ladder", "status").stdout
+    assert "climber: 1 MES, on rung" in status
+    assert "live trades        2" in status
+    assert "evidence           " in status
+    assert "trades: 2, needs 60" in status
+    demoted = qe("ladder", "demote", NAME, "--because", "a holiday")
+    assert "demoted, 1 MES -> backtest: a holiday" in demoted.stdout
+    history = qe("ladder", "history").stdout
+    assert [line.split()[3] for line in history.splitlines()[1:]] == [
+        "proposed",
+        "confirmed",
+        "demoted",
+    ]
+    refused = qe("ladder", "confirm", "2026")
+    assert (refused.returncode, "by a person at a terminal" in refused.stderr) == (2, True)
+
+
+def test_the_panel_has_rung_evidence_what_is_missing_and_the_demotion_line(
+    climber: Climber,
+) -> None:
+    climber.up()
+    climber.session([1.0, -1.0], parity="clean")
+    [row] = ladder_panel(climber.journal)
+    assert (row.name, row.rung, row.above, row.needed) == (NAME, "1 MES", "5 MES", 3.0)
+    assert row.evidence == pytest.approx(1, abs=0.2)
+    assert "trades: 2, needs 60" in row.missing
+    assert demotion_line(row).startswith("drawdown 1.0R of 30.5R, decay ")
+    assert row.trades_to_go is not None
+
+
+def test_a_plan_of_a_losing_strategy_is_one_sentence(climber: Climber) -> None:
+    more = ("--set", "data.synthetic.sessions=3")
+    done = qe("ladder", "plan", "configs/backtest/quickstart.yaml", *more)
+    [line] = done.stdout.splitlines()
+    assert line.startswith("quickstart: the edge is negative, -0.")
+    assert line.endswith("; no rung is open to it.")
+
+
+def test_a_plan_of_a_claim_has_trades_and_calendar_to_each_rung(climber: Climber) -> None:
+    done = qe("ladder", "plan", climber.book)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "book: 316 trades tell 0.20R from nothing, 8 months."
+    assert [line[:5].strip() for line in lines[3:]] == ["1 MES", "5 MES", "1 ES", "5 ES"]
+    assert "months" in lines[4]
+
+
+def test_the_journal_of_a_path_verifies(climber: Climber) -> None:
+    climber.up()
+    climber.session([1.0], parity="red")
+    climber.settle()
+    with Journal.open() as journal:
+        assert journal.verify() == []
