@@ -56,7 +56,7 @@ def halt_in_force(view: DeskView) -> Iterator[DeskItem]:
         yield DeskItem(
             source=f"halt:{halt.since.astimezone(UTC):%Y%m%d-%H%M%S}",
             title=f"Halted: {halt.reason}",
-            why=f"by {halt.who}; no new risk and no model call until `qe resume` at a terminal",
+            why=f"by {halt.who}; no new risk and no model call until qe resume at a terminal",
             href=f"/incident/halt-{halt.since.astimezone(UTC):%Y%m%d-%H%M%S}",
         )
 
@@ -95,8 +95,8 @@ def dead_sessions(view: DeskView) -> Iterator[DeskItem]:
             yield DeskItem(
                 source=f"session:{run.run_id}",
                 title=f"The session of {run.name} died",
-                why=f"`qe paper FILE --resume {run.run_id}` continues it, "
-                f"`qe runs remove {run.run_id}` ends it",
+                why=f"qe paper FILE --resume {run.run_id} continues it, "
+                f"qe runs remove {run.run_id} ends it",
                 href=f"/run/{run.run_id}",
             )
 
@@ -156,7 +156,7 @@ def failed_scans(view: DeskView) -> Iterator[DeskItem]:
             yield _scan_item(scan_id, f"Scan of {name} cannot be read", str(error))
             continue
         if state is ScanState.INTERRUPTED:
-            why = f"`qe fleet resume {scan_id}` finishes it; what is answered is not asked again"
+            why = f"qe fleet resume {scan_id} finishes it; what is answered is not asked again"
             yield _scan_item(scan_id, f"Scan of {name} was interrupted", why)
         elif result is not None and not result.quorum:
             why = result.reason or f"{result.coverage:.0%} of the workers answered"

@@ -115,13 +115,17 @@ def follow(rows: Rows, holding: Sequence[DeskItem], at_ns: int) -> list[MissionR
         if row.source != PERSON and row.source not in asked:
             board.put(row, MissionState.GONE)
     known = {row.source for row in board.rows()}
-    for one in asked.values():
-        if one.source not in known:
-            entry = board.new(one.source, one.title, one.why, one.source, one.href)
-            if _urgent(entry):
-                board.make_now(entry)
-            else:
-                board.enter(entry)
+    entries = [
+        board.new(one.source, one.title, one.why, one.source, one.href)
+        for one in asked.values()
+        if one.source not in known
+    ]
+    for entry in entries:
+        if not _urgent(entry):
+            board.enter(entry)
+    for entry in reversed(entries):  # the first of them is now in the end
+        if _urgent(entry):
+            board.make_now(entry)
     board.fill_now()
     board.bring_back()
     return board.changes()

@@ -69,11 +69,27 @@ def page(sources: Sources) -> Page:
             raise QeError("the form names no change.", where="MissionControl", hint="Reload it.")
         return write(partial(_applied, rule, item, _nanos(now())))
 
+    followed: list[str] = [""]
+
+    def follow(key: str) -> None:
+        """Write what follows from the desk, once a change, while a person looks."""
+        if key == followed[0] or sources.settings.read_only or sources.activity() is None:
+            return
+        followed[0] = key
+        at = now()
+        holding = desk.asked_of_a_person(sources.journal(), at)
+        with ActivityJournal.open() as journal:
+            rows = journal.mission()
+            if rules.follow(rows, holding, _nanos(at)):
+                board.change(journal, holding, _nanos(at))
+
     def cursor(_argument: str) -> str:
         halt = HaltLatch.at_home().read()
         states = [(one.status.run_id, one.state) for one in read_sessions()[0]]
         said = (sources.version(), halt and (halt.since, halt.reason), states, _minute())
-        return f"{hash(repr(said)) & 0xFFFFFFFFFFFF:x}"
+        key = f"{hash(repr(said)) & 0xFFFFFFFFFFFF:x}"
+        follow(key)
+        return key
 
     def render(_argument: str, _since: str, _until: str) -> str:
         return templates.get_template("mission_change.html").render(board=read())

@@ -41,7 +41,11 @@ def chart_marks(
             marks.append(DayMark(kind="exit", at=int(body["closed"]), price=float(body["exit"])))
     for one in by_kind[FactKind.ORDER]:
         body = one.fact.body
-        if body.get("instrument_id") == instrument and body.get("trigger"):
+        if (
+            body.get("instrument_id") == instrument
+            and body.get("trigger")
+            and body.get("status") != "DENIED"
+        ):
             ends = [m.at for m in marks if m.kind == "exit" and m.at >= one.fact.ts_event]
             until = min(ends, default=until_ns)
             price = float(body["trigger"])
