@@ -146,11 +146,16 @@ class Watcher:
                 self._since[key] = time.monotonic()
 
     def _halt_and_flatten(self, reason: str, within: float, say: Say) -> FlattenReport:
-        halt = HaltLatch.at_home().set(reason, SOURCE)
+        try:
+            halt = HaltLatch.at_home().set(reason, SOURCE)
+            record = halt.later[-1] if halt.later else halt
+        except QeError as error:  # a full disk must not keep a position open
+            say(f"NOT HALTED: {error}")
+            record = None
         report = flatten(self.broker, self.guarded.contracts, within=within, say=say)
         report = msgspec.structs.replace(report, by=SOURCE)
-        newest = halt.later[-1] if halt.later else halt
-        record_run(FactKind.HALT, SOURCE, halt_body(newest))
+        if record is not None:
+            record_run(FactKind.HALT, SOURCE, halt_body(record))
         record_run(FactKind.FLATTEN, SOURCE, msgspec.to_builtins(report))
         return report
 

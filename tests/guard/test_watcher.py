@@ -313,3 +313,14 @@ def test_qe_flatten_that_cannot_says_so(home, overrides):
     assert done.returncode == 1
     assert "NOT FLAT" in done.stdout
     assert HaltLatch.at_home().read() is not None
+
+
+def test_qe_flatten_closes_also_where_the_halt_cannot_be_written(home, qe_tws, overrides):
+    home.write_text("a file in place of the folder: nothing can be written below it")
+    qe_tws.control.manual_order("BUY", symbol=front(qe_tws))
+
+    done = flatten("configs/live/mes_paper.yaml", "--set", overrides[0])
+
+    assert done.returncode == 0, done.stderr
+    assert "NOT HALTED" in done.stderr
+    assert qe_tws.control.net(front(qe_tws)) == 0

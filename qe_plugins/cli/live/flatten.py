@@ -50,10 +50,13 @@ def flatten(
     from qe_plugins.journal.facts import FactKind
     from qe_plugins.safe_text import writable
 
-    by = login()
-    halt = HaltLatch.at_home().set(writable(reason), PERSON, by=by)
+    by, halt = login(), None
     say = _say if not as_json else lambda line: echo(line, err=True)
-    say(halt.line)
+    try:
+        halt = HaltLatch.at_home().set(writable(reason), PERSON, by=by)
+        say(halt.line)
+    except QeError as error:  # a full disk must not keep a position open
+        echo(f"warning: NOT HALTED: {error}", err=True)
     found = _flattened(file, overrides, within, alone, say)
     if as_json:
         print_json(found)
@@ -62,12 +65,11 @@ def flatten(
     sys.stdout.flush()
     from msgspec import to_builtins
 
-    newest = halt.later[-1] if halt.later else halt
-    for why in (
-        record_run(FactKind.HALT, PERSON, halt_body(newest)),
-        record_run(FactKind.FLATTEN, PERSON, {**to_builtins(found), "who": by}),
-    ):
-        if why is not None:
+    facts = [(FactKind.FLATTEN, {**to_builtins(found), "who": by})]
+    if halt is not None:
+        facts.insert(0, (FactKind.HALT, halt_body(halt.later[-1] if halt.later else halt)))
+    for kind, body in facts:
+        if (why := record_run(kind, PERSON, body)) is not None:
             echo(f"warning: not in the journal: {why}", err=True)
     if not found.is_flat:
         sys.exit(1)
