@@ -84,6 +84,8 @@ class OrderTerms:
         kept = [tag for tag in order.tags or () if not tag.startswith(TAG)]
         if is_exit:
             changes["tags"] = [*kept, order_tag(group)]
+            if order.emulation_trigger is not None:
+                changes["emulation_trigger"] = None  # the broker holds it, not this process
             if order.order_type != OrderType.MARKET:
                 changes["time_in_force"] = TimeInForce.GTC
         elif order.order_type != OrderType.MARKET:

@@ -96,6 +96,9 @@ def prepare_live(
     check_client_ids(loaded, settings.ib)
     contracts = _contracts(loaded, settings, now)
     _check_rung(loaded, contracts)
+    if loaded.config.exec_algorithms:
+        message = "an execution algorithm sends its orders one by one, without their stop."
+        raise loaded.error(message, "exec_algorithms", hint="Take it out of a live session.")
     if settings.start == "now":
         _check_open(loaded, contracts, now)
     tape = live_tape(contracts, loaded.config.data.bars, now)

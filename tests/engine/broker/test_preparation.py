@@ -109,6 +109,12 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "Plain never sends its orders as a list",
     ),
     (
+        "an execution algorithm",
+        {"exec_algorithms": {"slices": {"path": "somewhere:Slices"}}},
+        {},
+        "an execution algorithm sends its orders one by one",
+    ),
+    (
         "a wrong contract in a setting",
         {"strategies": {"driven": {"config": {"instrument_id": "MESH27.XCME"}}}},
         {},
