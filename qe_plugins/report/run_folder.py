@@ -27,7 +27,7 @@ from qe_plugins.safe_text import redacted
 if TYPE_CHECKING:
     from qe_plugins.engine.results.result import BacktestResult
 
-PAGE = "report.html"
+PAGE = run_index.PAGE
 LOG = "run.log"
 FRAMES = ("orders", "fills", "positions", "account", "signals", "vetoes", "marks")
 FILES = {f"{one}.parquet" for one in (*FRAMES, "equity")} | {

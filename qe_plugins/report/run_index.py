@@ -16,6 +16,7 @@ from qe_plugins.errors import ReportError
 from qe_plugins.journal.facts import OpenRun, Problem
 
 RESULT = "result.json"
+PAGE = "report.html"
 LAST, PREVIOUS = "last", "previous"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.responses import FileResponse, Response
@@ -13,13 +13,14 @@ from qe_plugins.errors import QeError
 from qe_plugins.journal.facts import Fact, FactKind, OpenRun
 from qe_plugins.journal.listings import VIEWS, line, utc
 from qe_plugins.journal.trace import causal_chain, find_trade
-from qe_plugins.observatory import charting
 from qe_plugins.observatory.pages import Asked, Page, Shown
 from qe_plugins.observatory.server.guard import FRAMED
 from qe_plugins.observatory.sources import Sources
-from qe_plugins.report import comparison, run_folder, run_index
+from qe_plugins.report import comparison, run_index
 from qe_plugins.report.figures import formatting
-from qe_plugins.report.trade_report import describe_trade
+
+if TYPE_CHECKING:
+    from qe_plugins.observatory.charting import ChartData
 
 SHOWN_RUNS = 200
 SHOWN_TRADES = 100
@@ -69,14 +70,14 @@ def page(sources: Sources) -> Page:
                 "trades": [_trade_row(figures["run_id"], one) for one in trades[-SHOWN_TRADES:]],
                 "earlier": max(len(trades) - SHOWN_TRADES, 0),
                 "vetoes": _by_reason(vetoes),
-                "has_report": (place / run_folder.PAGE).is_file(),
+                "has_report": (place / run_index.PAGE).is_file(),
             }
         return Shown(template="run.html", values=values, framing=True, chart=True)
 
     def report(asked: Asked) -> Response:
         place = run_index.find(asked.path["run"])
         return FileResponse(
-            place / run_folder.PAGE,
+            place / run_index.PAGE,
             media_type="text/html",
             headers={"Content-Security-Policy": FRAMED, "X-Frame-Options": "SAMEORIGIN"},
         )
@@ -87,6 +88,9 @@ def page(sources: Sources) -> Page:
         return Shown(template="framed_report.html", values=values, framing=True)
 
     def chart(asked: Asked) -> Response:
+        from qe_plugins.observatory import charting  # Polars: 25 MB that other pages do without
+        from qe_plugins.report.trade_report import describe_trade
+
         place = run_index.find(asked.path["run"])
         figures = {**run_index.figures(place), "run_dir": str(place)}
         if named := asked.query.get("trade"):
@@ -102,6 +106,8 @@ def page(sources: Sources) -> Page:
         return Response(msgspec.json.encode(data), media_type="application/json")
 
     def trade(asked: Asked) -> Shown:
+        from qe_plugins.report.trade_report import describe_trade
+
         journal = sources.journal()
         if journal is None:
             raise QeError("there is no journal yet.", hint="Start a run with `qe backtest FILE`.")
@@ -158,10 +164,10 @@ def page(sources: Sources) -> Page:
     )
 
 
-def _with_overlays(
-    data: charting.ChartData, names: str, run_name: str, contract: str
-) -> charting.ChartData:
+def _with_overlays(data: ChartData, names: str, run_name: str, contract: str) -> ChartData:
     """Return a chart with features over it; one that is not known is a sentence of its note."""
+    from qe_plugins.observatory import charting
+
     overlays, notes = [], [data.note] if data.note else []
     for name in [one.strip() for one in names.split(",") if one.strip()][:4]:
         try:
