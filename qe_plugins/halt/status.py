@@ -42,7 +42,7 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `engine_time` is the node's clock, `wall_time` the process's. `last_bars` are the closes of the
     last bar of each contract, `positions` the net contracts held, negative when short. None means
-    not known.
+    not known. `waits` is why no order may add risk yet, empty where it may.
     """
 
     run_id: str
@@ -59,6 +59,7 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
     day_pnl: Decimal | None = None
     currency: str = "USD"
     last_decision: str = ""
+    waits: str = ""
     readings: dict[str, Reading] = {}
 
 

@@ -51,7 +51,7 @@ def test_the_strip_says_each_state_of_a_live_session(tmp_path: Path) -> None:
         live.do("enter")
         live.wait("accepted", type="LIMIT")
         began = time.monotonic()
-        took["fill"] = said(client, began, lambda text: "LONG 1 MESZ26" in text)
+        took["fill"] = said(client, began, lambda text: "LONG 1 MESZ6" in text)
         took["stop"] = said(client, began, lambda text: "from 6,500.25, stop 6,495.25" in text)
 
         tws.control.move(6494.75)
@@ -61,6 +61,11 @@ def test_the_strip_says_each_state_of_a_live_session(tmp_path: Path) -> None:
         HaltLatch(live.home / "halt.json").set("a test", PERSON)
         took["halt"] = said(client, time.monotonic(), lambda text: "HALTED" in text)
         HaltLatch(live.home / "halt.json").clear()
+
+        tws.control.log_out()
+        took["gateway gone"] = said(client, time.monotonic(), lambda text: "No new risk" in text)
+        tws.control.log_in()
+        said(client, time.monotonic(), lambda text: "No new risk" not in text)
 
         os.kill(live.process.pid, signal.SIGSTOP)
         took["hung"] = said(client, time.monotonic(), lambda text: "NODE SILENT" in text)

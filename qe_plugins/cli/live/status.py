@@ -110,5 +110,7 @@ def _session_lines(seen: SeenSession) -> Iterator[str]:
         yield f"          {', '.join(money)}"
     if one.last_decision:
         yield f"          last decision: {one.last_decision}"
+    if one.waits:
+        yield f"          no new risk: {one.waits}"
     for name, reading in sorted(one.readings.items()):
         yield f"          {name}: {reading.text}{'  FIRED' if reading.fired else ''}"

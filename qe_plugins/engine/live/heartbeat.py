@@ -68,8 +68,14 @@ class Heartbeat:
             day_pnl=self._watch.day_pnl,
             currency=view.currency,
             last_decision=view.last[-1].text if view.last else "",
+            waits=self._waits(),
             readings=self._watch.readings(),
         )
+
+    def _waits(self) -> str:
+        """Return why no order may add risk yet, empty where it may."""
+        not_ready = self._context.gate.not_ready
+        return "" if not_ready is None else not_ready()
 
     def _last_bars(self) -> dict[str, datetime]:
         """Return the close of the last bar of each contract."""

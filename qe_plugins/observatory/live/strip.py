@@ -153,9 +153,10 @@ def _told(
         word = "NODE DIED" if seen.state == "died" else "NODE SILENT"
         last = f"{one.name}, process {one.pid}; held when last seen: {position or 'nothing'}"
         return "lost", word, f"{last} {prices}".rstrip() + ".", read_ms
+    waits = f" No new risk: {one.waits}." if one.waits else ""
     if position:
-        return "open", position, prices or f"{one.mode}, {one.name}", None
-    return "calm", "FLAT", f"{one.mode}, {one.name}: nothing is held.", None
+        return "open", position, f"{prices or f'{one.mode}, {one.name}'}{waits}", None
+    return "calm", "FLAT", f"{one.mode}, {one.name}: nothing is held.{waits}", None
 
 
 def _figures(seen: SeenSession, read_ms: int) -> list[StripFigure]:
