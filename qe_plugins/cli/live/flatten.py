@@ -87,7 +87,7 @@ def _flattened(
 
     config, account = _configuration(file)
     guarded = None
-    if account is None or alone:
+    if account is None or alone or overrides:  # an override may name another account
         guarded = guarded_of(load(config, overrides))
         account = guarded.endpoint.account
     if not alone:
