@@ -48,7 +48,13 @@ uv run qe features show 1m.temperature.60                      # meaning, unit, 
 uv run qe features show 1m.temperature.60 --plot --data DATA   # 1m.temperature.60.png, below the price
 uv run qe features check '1m.*' --data DATA                    # look-ahead, start, stream, scale, poison; --all
 uv run qe features compute configs/research/es_features.yaml --workers 2   # Parquet by root, timeframe, month
-uv run qe features parity last                                 # bits of the last session, computed again
+```
+
+What a session's hunters read is compared with its bars afterwards:
+
+```sh
+uv run qe paper configs/backtest/quickstart.yaml --replay config --speed max --set plugins.hunter_physics={} --set data.synthetic.sessions=2 --set data.synthetic.contracts=1
+uv run qe features parity last                                 # the same bits in a batch and from the lookback
 ```
 
 DATA is a configuration with `data:`, or a DBN file or folder; without it bars are generated. Drawings need Matplotlib,

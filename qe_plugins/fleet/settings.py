@@ -8,6 +8,8 @@ from msgspec import Meta, field
 
 from qe_plugins.config.aliases import RUN_ALIASES, Alias
 from qe_plugins.config.schema import DataSettings, Section
+from qe_plugins.errors import FeatureError
+from qe_plugins.features.catalogue import entry_of
 from qe_plugins.llm.settings import NONE, Budgets
 from qe_plugins.plugins.types import Role
 from qe_plugins.units import Duration, Fraction
@@ -64,12 +66,23 @@ class Windows(Section, frozen=True, kw_only=True):
     """Tasks: a window of bars and features of one instrument and timeframe.
 
     `back` is how many windows end at the latest bar, at `stride` bars before it, at twice that ...
+    `features` are further ones of `configs/FEATURES.md` at a window's last bar, each named by its
+    family and bars: `temperature.60`.
     """
 
     timeframes: list[Timeframe]
     bars: list[Annotated[int, Meta(ge=10, le=200)]]
     back: Count = 1
     stride: Count = 5
+    features: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in self.features:
+            try:
+                entry_of(f"1m.{name}")
+            except FeatureError as error:
+                hint = (error.hint or "").replace("'1m.", "'")
+                raise ValueError(f"there is no feature '{name[:80]}'. {hint}") from error
 
 
 class Options(Section, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Literal
@@ -110,35 +109,6 @@ def resample(frame: pl.DataFrame, minutes: int, as_of: int) -> pl.DataFrame:
     )
 
 
-def features_of_windows(
-    bars: SnapshotBars, count: int, shifts: Sequence[int]
-) -> list[dict[str, float]]:
-    """Return the features of windows of `count` bars; each shift is a window's end before the last.
-
-    Moves are in basis points of the first open, `momentum` in deviations, `place` is 0 at the low.
-    All windows at once: NumPy's overhead for arrays as short as one window exceeds the arithmetic.
-    """
-    rows = len(bars) - count - np.asarray(shifts)[:, None] + np.arange(count)
-    logs, volume = np.log(bars.close[rows]), bars.volume[rows]
-    moves = np.diff(logs, axis=1)
-    deviation = _or_tiny(moves.std(axis=1))
-    first, low, high = bars.open[rows[:, 0]], bars.low[rows].min(1), bars.high[rows].max(1)
-    width = high - low
-    recent = volume[:, -max(count // 5, 1) :].mean(axis=1)
-    columns = {
-        "move_bps": (BPS * (logs[:, -1] - np.log(first)), 1),
-        "deviation_bps": (BPS * deviation, 1),
-        "momentum": ((logs[:, -1] - logs[:, 0]) / (deviation * math.sqrt(count - 1)), 2),
-        "trend_t": (_trend_t(logs), 1),
-        "place": ((bars.close[rows[:, -1]] - low) / np.where(width, width, 1.0), 2),
-        "range_bps": (BPS * width / first, 1),
-        "volume_ratio": (_ratio(recent, volume.mean(axis=1)), 2),
-        "echo": (_echo(moves), 2),
-    }
-    rounded = [[round(one, digits) for one in of.tolist()] for of, digits in columns.values()]
-    return [dict(zip(columns, each, strict=True)) for each in zip(*rounded, strict=True)]
-
-
 def annual_volatility(closes: np.ndarray, minutes: int = 1) -> float:
     """Return the annualised volatility of closes that are `minutes` apart; 0.16 is 16%."""
     return float(np.diff(np.log(closes)).std()) * math.sqrt(YEAR_MINUTES / minutes)
@@ -209,33 +179,3 @@ class CrossBacktests:
 
 def _bps(part: float) -> float:
     return round(part * BPS, 1)
-
-
-def _or_tiny(values: np.ndarray) -> np.ndarray:
-    """Return divisors: 1e-12 in place of 0."""
-    return np.where(values, values, 1e-12)
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.where(below, above, 0.0) / np.where(below, below, 1.0)
-
-
-def _trend_t(logs: np.ndarray) -> np.ndarray:
-    """Return the t statistic of a straight line through the closes of each window."""
-    count = logs.shape[1]
-    at = np.arange(count) - (count - 1) / 2
-    width = float(at @ at)
-    centred = logs - logs.mean(axis=1, keepdims=True)
-    slope = (centred * at).sum(axis=1) / width
-    rest = centred - slope[:, None] * at
-    error = np.sqrt((rest * rest).sum(axis=1) / max(count - 2, 1) / width)
-    found: np.ndarray = slope / _or_tiny(error)
-    return found
-
-
-def _echo(moves: np.ndarray) -> np.ndarray:
-    """Return the first autocorrelation of the moves of each window."""
-    centred = moves - moves.mean(axis=1, keepdims=True)
-    next_to = (centred[:, 1:] * centred[:, :-1]).sum(axis=1)
-    found: np.ndarray = next_to / _or_tiny((centred * centred).sum(axis=1))
-    return found

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from qe_plugins.bars import NUMBERS, Bars
+from qe_plugins.features.windows import features_of_windows, named_features
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
 from qe_plugins.fleet.tasks.snapshot import (
     CrossBacktests,
@@ -16,7 +18,6 @@ from qe_plugins.fleet.tasks.snapshot import (
     SnapshotBars,
     annual_volatility,
     black_76,
-    features_of_windows,
 )
 
 
@@ -59,7 +60,19 @@ class SharedComputations:
     def _features(self, name: str, frame: str, count: int) -> dict[int, dict[str, float]]:
         bars = self._market.bars(name, frame)
         shifts = self.shifts(bars, count)
-        return dict(zip(shifts, features_of_windows(bars, count, shifts), strict=True))
+        found = dict(zip(shifts, features_of_windows(bars, count, shifts), strict=True))
+        if self._tasks.windows is not None and self._tasks.windows.features and shifts:
+            named = self._once(self._named, name, frame)
+            return {back: figures | named[back] for back, figures in found.items()}
+        return found
+
+    def _named(self, name: str, frame: str) -> list[dict[str, float]]:
+        """Return the features that the file names at every bar, the last one first."""
+        wanted, bars = self._tasks.windows, self._market.bars(name, frame)
+        assert wanted is not None
+        columns = {one: getattr(bars, one) for one in NUMBERS}
+        closed = Bars(f"{name} {frame}", {"ts_event": bars.ts, "ts_init": bars.ts, **columns})
+        return named_features(closed, wanted.features, range(len(bars)))
 
     def _crosses(self, name: str, frame: str, count: int) -> CrossBacktests:
         return CrossBacktests(self._market.bars(name, frame).window(count).close)

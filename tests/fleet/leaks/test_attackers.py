@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 from qe_plugins.config.schema import DataSettings, SyntheticSettings
+from qe_plugins.features.windows import features_of_windows
 from qe_plugins.fleet.leaks.attackers import level_attack, told_apart
 from qe_plugins.fleet.prompts.masking import Mask, group_size, hidden_rows
 from qe_plugins.fleet.prompts.requests import Renderer
-from qe_plugins.fleet.tasks.snapshot import PRICES, MarketSnapshot, features_of_windows
+from qe_plugins.fleet.tasks.snapshot import PRICES, MarketSnapshot
 from qe_plugins.fleet.tasks.snapshot_loader import market_of
 from qe_plugins.fleet.tasks.task_list import WindowTask
 

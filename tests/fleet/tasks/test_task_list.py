@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.errors import DataError, FleetError
+from qe_plugins.features.windows import features_of_windows
 from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.prompts.requests import RequestBuilder, refuse_short_lists
 from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
@@ -20,7 +21,6 @@ from qe_plugins.fleet.tasks.snapshot import (
     MarketSnapshot,
     SnapshotBars,
     black_76,
-    features_of_windows,
 )
 from qe_plugins.fleet.tasks.snapshot_loader import open_market
 from qe_plugins.fleet.tasks.task_list import TaskList
@@ -103,6 +103,29 @@ def test_a_drawn_window_has_the_features_of_its_own_bars():
 
     for task in (tasks[n] for n in range(12)):
         assert task.facts == window_features(task.bars)
+
+
+def test_a_window_has_the_features_that_the_file_names():
+    wanted = Windows(
+        timeframes=["30m"], bars=[10], back=2, features=["temperature.10", "place.5", "hurst.480"]
+    )
+    state = market(minutes=1_200)
+    last, before = list(TaskList(Tasks(windows=wanted), state))[:2]
+    bars = state.bars("MESH24.XCME", "30m")
+    moves = 1e4 * np.diff(np.log(bars.close[-11:]))
+    low, high = bars.low[-5:].min(), bars.high[-5:].max()
+
+    assert set(last.facts) - set(window_features(last.bars)) == {"temperature.10_bps", "place.5"}
+    assert last.facts["temperature.10_bps"] == pytest.approx(math.log(moves.var()), abs=1e-3)
+    assert last.facts["place.5"] == pytest.approx((bars.close[-1] - low) / (high - low), abs=1e-3)
+    assert before.facts["temperature.10_bps"] != last.facts["temperature.10_bps"]
+
+
+def test_a_feature_that_does_not_exist_is_an_error_with_a_suggestion():
+    with pytest.raises(
+        ValueError, match=r"no feature 'temprature\.10'\. Did you mean 'temperature"
+    ):
+        Windows(timeframes=["1m"], bars=[20], features=["temprature.10"])
 
 
 def test_features_are_what_their_names_say():
