@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from qe_plugins.bars import Bars
+from qe_plugins.bars import NUMBERS, Bars
 from qe_plugins.errors import FeatureError
 from qe_plugins.features.catalogue import FAMILIES, WINDOWS, family_number
 from qe_plugins.features.kernel import loop, prefix
@@ -189,3 +189,10 @@ def compute(bars: Bars, names: Sequence[str], where: str = "bars", threads: int 
         out = found[begin : begin + last - first]
         series.values(program, first, last, threads, out)
     return found
+
+
+def load_kernel() -> None:
+    """Load the compiled code, which takes a second, so that the first bar need not wait for it."""
+    stamps, prices = np.arange(3, dtype=np.int64), np.full(3, 100.0)
+    columns = {"ts_event": stamps, **dict.fromkeys(NUMBERS, prices)}
+    compute(Bars("no bars", columns), ["velocity.5"])

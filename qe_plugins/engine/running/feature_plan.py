@@ -33,9 +33,11 @@ class FeaturePlan:
     declared: Mapping[str, tuple[str, ...]]
 
     def feed(self, tape: Tape) -> FeatureFeed:
-        """Return a feed for the contracts of a tape. Imports Numba, which takes a second."""
+        """Return a feed for the contracts of a tape. Loads the kernel, which takes a second."""
         from qe_plugins.features.feed import FeatureFeed, ListedContract
+        from qe_plugins.features.series import load_kernel
 
+        load_kernel()
         contracts = [
             ListedContract(str(one.id), one.underlying, one.expiration_ns) for one in tape.contracts
         ]
