@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from qe_plugins.engine.broker.preparation import prepare_live, traded_by
 from qe_plugins.engine.results.collect import ENGINE
 from qe_plugins.engine.running.describe import LABELS
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import msgspec
+
     from qe_plugins.engine.broker.contracts import LiveContract
-    from qe_plugins.engine.broker.preparation import PreparedLive
+
+from qe_plugins.engine.broker.preparation import PreparedLive
 
 type Row = tuple[str, str]
 SECOND = 1_000_000_000
@@ -47,8 +52,8 @@ def _account_rows(live: PreparedLive) -> Iterator[Row]:
     kind = "paper" if live.is_paper else "REAL MONEY: `qe live` needs --real-money"
     yield "account", f"{ib.account} ({kind})"
     yield "gateway", f"{ib.host}:{ib.port}"
-    ids = ib.client_ids
-    yield "client ids", f"data {ids.data}, exec {ids.exec}, watch {ids.watch}"
+    ids = msgspec.to_builtins(ib.client_ids)
+    yield "client ids", ", ".join(f"{name} {number}" for name, number in ids.items())
     if ib.restart_at is not None:
         yield "gateway restarts", f"daily at {ib.restart_at} Chicago"
 

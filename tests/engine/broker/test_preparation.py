@@ -178,7 +178,7 @@ def test_check_shows_both_names_the_expiry_and_the_risk(tmp_path: Path):
     assert shown["contract"] == "MESZ26.XCME, at the broker MESZ6"
     assert shown["expires"] == "Fri 2026-12-18 08:30 Chicago, in 16 days"
     assert shown["risk"] == "50 USD a trade: 40 ticks of one MES"
-    assert shown["client ids"] == "data 11, exec 21, watch 31"
+    assert shown["client ids"] == "data 11, exec 21, watch 31, look 41"
     assert shown["traded by"] == "driven"
 
 
