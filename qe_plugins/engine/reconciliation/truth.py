@@ -37,7 +37,7 @@ LOST, DATA_LOST, RESTORED, GONE = 1100, 1101, 1102, 0
 """IB's codes, and 0 for a connection to the gateway that is lost."""
 
 REPEAT = 600 * SECOND
-"""Nanoseconds in which the same rumour is told of once."""
+"""Nanoseconds in which the same rumour is reported once."""
 
 type OrphanPolicy = Literal["adopt", "cancel"]
 

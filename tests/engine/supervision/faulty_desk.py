@@ -22,11 +22,18 @@ SLACK = 2.0
 class FaultyDesk:
     """A gateway, and a session that is started again where it dies."""
 
-    def __init__(self, tws: SimulatedTws, clock: AheadClock, folder: Path, **changes: Any) -> None:
+    def __init__(
+        self,
+        tws: SimulatedTws,
+        clock: AheadClock,
+        folder: Path,
+        trader: str = TRADER,
+        **changes: Any,
+    ) -> None:
         self.tws, self.clock, self.folder = tws, clock, folder
         self.file = write_config(folder, tws.port, **changes)
         self.file.write_text(
-            self.file.read_text().replace("tests.engine.broker.live_traders:Driven", TRADER)
+            self.file.read_text().replace("tests.engine.broker.live_traders:Driven", trader)
         )
         self.latch = HaltLatch(folder / "home" / "halt.json")
         self._told = self._seen = self.orders_before = 0
@@ -56,6 +63,7 @@ class FaultyDesk:
         self.live.do("enter")
         self.tws.wait_until(lambda now: now.net() == 1 and len(now.open_orders()) == 2, 20)
         self.until(lambda: self.book()["net"] == 1 and len(self.book()["orders"]) == 2, "entered")
+        self.settled(0.5)
 
     def book(self) -> dict[str, Any]:
         """Return our book, as the session last wrote it."""
@@ -66,10 +74,20 @@ class FaultyDesk:
 
     def begin(self) -> None:
         """Begin a test once the session may enter: only what is told from now on counts."""
-        self.until(lambda: not self.book()["refusal"], "may enter", 60)
+        self.settled()
         self._told = len(self.live.facts(FactKind.ALARM))
         self._seen = len(self.live.events())
         self.orders_before = len(self.tws.control.received("PlaceOrderRequest", 21))
+
+    def settled(self, seconds: float = 1.5) -> None:
+        """Wait until the session may enter, and could for so many seconds."""
+        since = time.monotonic()
+        end = since + 90
+        while time.monotonic() - since < seconds:
+            assert time.monotonic() < end, f"it may not enter\n{self.story()}"
+            if self.book()["refusal"]:
+                since = time.monotonic()
+            time.sleep(0.1)
 
     def alarms(self) -> list[Fact]:
         """Return the alarms since the test began."""
@@ -159,7 +177,7 @@ class FaultyDesk:
         """End all faults, close everything at the broker and resume, as a person does."""
         control = self.tws.control
         control.heal()
-        with suppress(ValueError):
+        if "gateway lost IB" in self.texts():
             control.restore_connectivity()
         for one in control.open_orders():
             with suppress(ValueError):
@@ -169,7 +187,6 @@ class FaultyDesk:
         control.move(6500)
         self.until(lambda: self.is_equal() and not self.book()["orders"], "recovered", 60)
         self.latch.clear("a test")
-        self.until(lambda: not self.book()["refusal"], "may enter", 60)
 
     def story(self) -> str:
         """Return what is known of both books and what was told."""
