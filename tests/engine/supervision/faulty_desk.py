@@ -15,6 +15,9 @@ from tests.engine.broker.live_process import AheadClock, LiveProcess, write_conf
 
 TRADER = "tests.engine.supervision.watched_trader:Watched"
 EQUAL_WITHIN, PROTECTED_WITHIN = 15.0, 5.0
+UNWATCHED = 3.0
+"""Seconds without a check after which a difference counts as a new one."""
+
 SLACK = 2.0
 """Seconds that a busy machine may add to either."""
 
@@ -37,6 +40,7 @@ class FaultyDesk:
         )
         self.latch = HaltLatch(folder / "home" / "halt.json")
         self._told = self._seen = self.orders_before = 0
+        self._checked = 0.0
         self._differs: float | None = None
         self._naked: float | None = None
         self.live = self._started()
@@ -53,6 +57,16 @@ class FaultyDesk:
     def kill(self) -> None:
         """End the session as kill -9 does."""
         self.live.kill()
+
+    def ready_again(self) -> None:
+        """Wait until a session that was started again has a book."""
+        self.live.until(lambda: self.book()["at"] > 0, 90, "a book")
+        self._differs = self._naked = None  # while it was dead there was none to compare
+
+    def resume(self) -> None:
+        """End a halt as a person does; what still holds halts again."""
+        self.latch.clear("a test")
+        self._differs = self._naked = None
 
     def ready(self, seconds: float = 90.0) -> None:
         """Wait until the session may enter."""
@@ -156,6 +170,9 @@ class FaultyDesk:
     def check(self) -> None:
         """Books equal within 15 s or halted; one live stop within 5 s or an alarm."""
         now = time.monotonic()
+        if now - self._checked > UNWATCHED:
+            self._differs = self._naked = None  # nothing is known of the time between
+        self._checked = now
         if self.is_equal():
             self._differs = None
         elif self._differs is None:
