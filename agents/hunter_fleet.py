@@ -25,7 +25,7 @@ from qe_plugins import (
     hookimpl,
 )
 from qe_plugins.errors import ReplayMiss
-from qe_plugins.recordings.arms import Arm, changed, with_workers
+from qe_plugins.recordings.arms import Arm, changed, raw_name, with_workers
 from qe_plugins.recordings.delivery import DeliveredOpinion, OpinionQueue, deliveries
 from qe_plugins.recordings.folder import read, shown
 
@@ -68,10 +68,11 @@ class HunterFleet(Plugin):
 
     def __init__(self, config: HunterFleetConfig) -> None:
         super().__init__(config)
-        whole = read(config.recording)
+        raw = config.arm is Arm.UNMASKED
+        whole = read(raw_name(config.recording) if raw else config.recording)
         recording = with_workers(whole, config.arm, config.seed)
         opinions = deliveries(recording, config.latency, config.deliver_as)
-        self.inputs = {f"recording {config.recording}": whole.sha256}
+        self.inputs = {f"recording {whole.info.name}": whole.sha256}
         self.queue = OpinionQueue(changed(opinions, config.arm, config.seed), config.longest)
         points = whole.info.points
         self.ends = points[-1] + 2 * min((b - a for a, b in pairwise(points)), default=DAY)

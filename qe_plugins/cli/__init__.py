@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "walkforward": "qe_plugins.cli.research.walkforward:walkforward",
     "factors": "qe_plugins.cli.research.factors:factors",
     "lookahead": "qe_plugins.cli.research.lookahead:lookahead",
+    "ablate": "qe_plugins.cli.research.ablate:ablate",
     "ladder": "qe_plugins.cli.ladder:ladder",
     "check": "qe_plugins.cli.config:check",
     "show": "qe_plugins.cli.config:show",

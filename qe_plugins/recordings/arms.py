@@ -36,9 +36,15 @@ class Arm(StrEnum):
     ONE = "one"
     FIVE = "5"
     THIRTY = "30"
+    UNMASKED = "unmasked"
 
 
 WORKERS = {Arm.ONE: 1, Arm.FIVE: 5, Arm.THIRTY: 30}
+
+
+def raw_name(name: str) -> str:
+    """Return the name of the recording of the same fleet without a mask."""
+    return f"{name}-raw"
 
 
 def with_workers(recording: FleetRecording, arm: Arm, seed: int) -> FleetRecording:

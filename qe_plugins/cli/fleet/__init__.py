@@ -17,6 +17,8 @@ COMMANDS = {
     "run": "qe_plugins.cli.fleet.run:run",
     "resume": "qe_plugins.cli.fleet.scan:resume",
     "record": "qe_plugins.cli.fleet.record:record",
+    "leaks": "qe_plugins.cli.fleet.measure:leaks",
+    "votes": "qe_plugins.cli.fleet.measure:votes",
     "worker": "qe_plugins.cli.fleet.temporal:worker",
     "replay": "qe_plugins.cli.fleet.scan:replay",
     "scans": "qe_plugins.cli.fleet.show:scans",
