@@ -88,7 +88,7 @@ def _print_leaks(found: dict[str, Any]) -> None:
     for one in attacks:
         state = "held" if one.held else "LEAK"
         echo(
-            f"{one.what:10}{one.right:.1%} right of {one.count}, chance {one.chance:.1%} "
+            f"{one.what:12}{one.right:.1%} right of {one.count}, chance {one.chance:.1%} "
             f"+- {one.error:.1%}: {state}"
         )
     if not attacks:
