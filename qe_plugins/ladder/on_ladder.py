@@ -27,8 +27,8 @@ from qe_plugins.ladder.state import (
 
 HALTS = {
     "expired_posture": "posture_expired",
-    "book_not_equal": "unexplained_position",
-    "position_unprotected": "stop_missing",
+    "book": "unexplained_position",
+    "protection": "stop_missing",
 }
 """Causes of a demotion by the source of a halt, where it has another name."""
 

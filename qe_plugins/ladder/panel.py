@@ -49,10 +49,13 @@ class LadderRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-def ladder_panel(journal: Journal, name: str | None = None) -> list[LadderRow]:
+def ladder_panel(
+    journal: Journal, name: str | None = None, *, expected: bool = True
+) -> list[LadderRow]:
     """Return where every strategy of the journal stands, or the one of a name.
 
-    A strategy whose ladder's file cannot be read is a row with its error. Raises JournalError.
+    Without `expected` the trades to go, which are simulated, are left out. A strategy whose
+    ladder's file cannot be read is a row with its error. Raises JournalError.
     """
     rows = []
     for strategy, history in histories(journal).items():
@@ -60,7 +63,8 @@ def ladder_panel(journal: Journal, name: str | None = None) -> list[LadderRow]:
             continue
         last = history[-1].transition
         try:
-            rows.append(row_of(read(journal, load_ladder(last.ladder), strategy)))
+            found = read(journal, load_ladder(last.ladder), strategy)
+            rows.append(row_of(found, expected=expected))
         except QeError as error:
             rows.append(
                 LadderRow(
@@ -74,15 +78,16 @@ def ladder_panel(journal: Journal, name: str | None = None) -> list[LadderRow]:
     return rows
 
 
-def row_of(found: OnLadder) -> LadderRow:
-    """Return a strategy on its ladder as plain data."""
+def row_of(found: OnLadder, *, expected: bool = True) -> LadderRow:
+    """Return a strategy on its ladder as plain data; `expected` as in `ladder_panel`."""
     measured, standing = found.measured, found.standing
     promotion = found.ladder.rules.promotion(found.place)
     needed = to = None
     if promotion is not None and promotion.evidence is not None:
         needed = evidence_needed(promotion.evidence, standing.starts)
         least = (promotion.trades or 0) - len(measured.on_rung)
-        to = to_go(measured.evidence, measured.claim, needed, least)
+        if expected:
+            to = to_go(measured.evidence, measured.claim, needed, least)
     above = found.above
     pending = standing.pending
     return LadderRow(

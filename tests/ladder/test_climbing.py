@@ -169,15 +169,18 @@ def test_a_restart_begins_at_one_and_needs_more(climber: Climber) -> None:
     ("halt", "cause"),
     [
         ("daily_loss", "daily_loss"),
-        ("unexplained_position", "unexplained_position"),
-        ("stop_missing", "stop_missing"),
+        ("book", "unexplained_position"),
+        ("protection", "stop_missing"),
     ],
 )
 def test_a_halt_of_a_session_demotes(climber: Climber, halt: str, cause: str) -> None:
     climber.up()
     climber.session([1.0], halt=halt)
-    assert climber.settle() == [f"{cause}: a test"]
+    assert climber.settle() == [f"{halt}: a test"]
     assert climber.rung == "backtest"
+    last = climber.now().standing.last
+    assert last is not None
+    assert last.transition.handled[0].startswith(f"{cause}:")
 
 
 def test_a_halt_by_a_person_does_not(climber: Climber) -> None:

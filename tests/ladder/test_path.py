@@ -20,6 +20,7 @@ from qe_plugins.errors import LadderError
 from qe_plugins.journal.facts import Fact, FactKind, RunState
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.guard import guard_of
+from qe_plugins.ladder.page_panel import LadderPanel
 from qe_plugins.ladder.panel import demotion_line, ladder_panel
 from qe_plugins.research.parity.check import check_parity
 from qe_plugins.research.parity.recorded_session import find_session
@@ -245,6 +246,10 @@ def test_the_panel_has_rung_evidence_what_is_missing_and_the_demotion_line(
     assert "trades: 2, needs 60" in row.missing
     assert demotion_line(row).startswith("drawdown 1.0R of 30.5R, decay ")
     assert row.trades_to_go is not None
+    panel = LadderPanel().dashboard_panels("mission_control")
+    assert panel is not None
+    assert panel.rows[0][:2] == (NAME, "1 MES, on rung")
+    assert LadderPanel().dashboard_panels("launchpad") is None
 
 
 def test_a_plan_of_a_losing_strategy_is_one_sentence(climber: Climber) -> None:
