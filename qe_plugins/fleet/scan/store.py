@@ -27,6 +27,8 @@ from qe_plugins.fleet.scan.outcome import NodeOutcome, ScanResult
 DESCRIPTION, DECISIONS = "scan.json", "decisions.jsonl"
 OUTCOMES, RESULT = "outcomes.jsonl", "result.json"
 LOCK, WORKERS = "lock", "workers"
+PATIENCE = 0.5
+"""Seconds that a process waits for a scan's lock."""
 
 
 type Engine = Literal["local", "temporal"]
@@ -99,10 +101,13 @@ class ScanFolder:
         return _read_record(self.path / DESCRIPTION, ScanDescription)
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the scan's lock within the block. Raises FleetError where another process has it."""
+    def exclusive(self, patience: float = PATIENCE) -> Iterator[None]:
+        """Hold the scan's lock within the block. Raises FleetError where another process has it.
+
+        `patience` in seconds lets a look at its state, which takes the lock for a moment, pass.
+        """
         try:
-            with FileLock(self.path / LOCK, timeout=0):
+            with FileLock(self.path / LOCK, timeout=patience):
                 yield
         except Timeout as error:
             raise FleetError(
@@ -132,7 +137,7 @@ class ScanFolder:
         if self.result() is not None:
             return False
         try:
-            with self.exclusive():
+            with self.exclusive(0.0):
                 return self.result() is None
         except FleetError:
             return False

@@ -178,7 +178,10 @@ def _deeds(sources: Sources, found: Incident) -> list[Deed]:
     ]
     kinds = (ActivityKind.HALT, ActivityKind.ACTION, ActivityKind.RESUME, ActivityKind.NOTE)
     rows = activity.rows(kinds=kinds, since_ns=since, limit=MOST) if activity else []
-    deeds += [Deed(at=row.at_ns, source=row.actor or row.process, text=row.text) for row in rows]
+    deeds += [
+        Deed(at=row.at_ns, source=row.actor or row.process, text=f"{row.kind}: {row.text}")
+        for row in rows
+    ]
     return sorted(deeds, key=lambda one: one.at)[:MOST]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from qe_plugins.fleet.scan.progress import ScanNow, ScanState, WorkerState, counts_of
@@ -15,6 +16,9 @@ from qe_plugins.observatory.sources import Sources
 from qe_plugins.wall_clock import now
 
 MOST_POSTURES = 10
+
+EVERY = 1.0
+"""Seconds between two looks at a running scan, which writes many times a second."""
 
 STEP = 4
 """Width of a worker in a strip, in units of its drawing."""
@@ -63,8 +67,14 @@ def page(sources: Sources) -> Page:
         found = fleet.node(asked.path["scan"], asked.path["node"])
         return Shown(template="node.html", values={"found": found, "above": _above(found["node"])})
 
+    seen: dict[str, tuple[float, str]] = {}
+
     def cursor(scan_id: str) -> str:
-        return f"{hash(fleet.version('ledger', 'bus') + scan_id) & 0xFFFFFFFFFFFF:x}"
+        at, found = seen.get(scan_id, (0.0, ""))
+        if time.monotonic() - at >= EVERY:
+            found = f"{hash(fleet.version('ledger', 'bus') + scan_id) & 0xFFFFFFFFFFFF:x}"
+            seen[scan_id] = (time.monotonic(), found)
+        return found
 
     def render_scan(scan_id: str, _since: str, _until: str) -> str:
         values = _fleet_values(fleet.progress(scan_id))
