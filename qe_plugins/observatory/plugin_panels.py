@@ -30,20 +30,29 @@ class ShownPanel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PanelReader:
-    """Asks the plugins that have the hook. They are looked for once, at the first page."""
+    """Asks the plugins that have the hook. They are imported once, after the first page."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._managers: dict[str, PluginManager | str] | None = None
+        self._importing: threading.Thread | None = None
         self._kept: dict[str, tuple[float, list[ShownPanel]]] = {}
 
     def of(self, page: str) -> list[ShownPanel]:
-        """Return the panels of a page. A plugin that fails or hangs costs a line, and no page."""
+        """Return the panels of a page, none while plugins are being imported.
+
+        A plugin that fails or hangs costs a line, and no page.
+        """
         with self._lock:
+            if self._importing is None:
+                self._importing = threading.Thread(
+                    target=self._import, name="qe-panels", daemon=True
+                )
+                self._importing.start()
+            if self._managers is None:
+                return []
             at, found = self._kept.get(page, (0.0, []))
             if not at or time.monotonic() - at > KEPT:
-                if self._managers is None:
-                    self._managers = _managers()
                 found = [
                     shown
                     for name, manager in self._managers.items()
@@ -51,6 +60,9 @@ class PanelReader:
                 ]
                 self._kept[page] = (time.monotonic(), found)
             return found
+
+    def _import(self) -> None:
+        self._managers = _managers()
 
 
 def _managers() -> dict[str, PluginManager | str]:
