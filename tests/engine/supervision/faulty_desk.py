@@ -102,6 +102,7 @@ class FaultyDesk:
             if self.book()["refusal"]:
                 since = time.monotonic()
             time.sleep(0.1)
+        self._differs = self._naked = None  # both books were equal meanwhile
 
     def alarms(self) -> list[Fact]:
         """Return the alarms since the test began."""
