@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 
 from qe_plugins.engine.live import faked_clock
 from qe_plugins.halt.latch import PERSON, HaltLatch
+from qe_plugins.journal.facts import FactKind
+from qe_plugins.journal.store import Journal
 from qe_plugins.testing.tws import SimulatedTws
 from tests.engine.broker.live_process import AheadClock, LiveProcess, write_config
 from tests.observatory.conftest import Client, serving
@@ -80,3 +84,42 @@ def test_the_strip_says_each_state_of_a_live_session(tmp_path: Path) -> None:
 
     assert {name: one for name, one in took.items() if one > WITHIN} == {}
     assert hung < 7.0  # five seconds of silence are what makes a node silent
+
+
+def test_flatten_with_the_node_hung_says_what_happened(tmp_path: Path) -> None:
+    clock = AheadClock()
+    with (
+        SimulatedTws(clock=clock) as tws,
+        LiveProcess(file := write_config(tmp_path, tws.port), clock) as live,
+        serving(live.home) as client,
+    ):
+        client.enter()
+        live.wait("ready")
+        watcher = subprocess.Popen(
+            [sys.executable, "-m", "qe_plugins.cli", "watch", str(file)],
+            env=os.environ | {"QE_HOME": str(live.home), "PYTHONPATH": str(Path.cwd())},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            live.do("enter")
+            live.wait("accepted", type="LIMIT")
+            live.until(lambda: list((live.home / "watch").glob("*.json")))
+            said(client, time.monotonic(), lambda text: "LONG 1 MESZ6" in text)
+            os.kill(live.process.pid, signal.SIGSTOP)
+            fields = client.fields("/flatten")
+            wrong = client.post("/flatten", {**fields, "contract": "MES"})
+            sent = client.post("/flatten", {**fields, "contract": "MESZ6.XCME"})
+            told = client.get(sent.headers["location"]).text
+        finally:
+            watcher.terminate()
+            watcher.wait(30)
+
+        assert wrong.status == 404
+        assert "<h1 hx-ignore>Flat</h1>" in told, told
+        assert "flat, verified 2x, in" in told
+        assert tws.control.net() == 0
+        assert tws.control.open_orders() == []
+        with Journal.open(f"sqlite:///{live.home}/journal.sqlite") as journal:
+            facts = journal.page(kinds=[FactKind.FLATTEN])
+        assert [one.fact.body["is_flat"] for one in facts] == [True]

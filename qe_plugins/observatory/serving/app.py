@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -35,6 +36,9 @@ from qe_plugins.safe_text import named
 from qe_plugins.wall_clock import now
 
 LOG = logging.getLogger(__name__)
+THREADS = 8
+"""Pages that are made at once; more wait. Each thread keeps memory of its own."""
+
 STATIC = Path(__file__).parent.parent / "static"
 
 
@@ -83,6 +87,7 @@ class Observatory:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         threading.Thread(target=self._warm, name="qe-warm", daemon=True).start()
         yield
         await run_in_threadpool(self.audit.flush)
