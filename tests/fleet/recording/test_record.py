@@ -14,7 +14,9 @@ import pytest
 from qe_plugins.config.loader import load as load_run
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import FleetError, QeError
+from qe_plugins.fleet.leaks.check import check
 from qe_plugins.fleet.leaks.later import changed_after, later_leaks, worker_requests
+from qe_plugins.fleet.leaks.outcomes import measured
 from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.recording.as_of import HistoricMarket
 from qe_plugins.fleet.recording.estimate import price_of
@@ -267,3 +269,31 @@ def test_a_deleted_answer_stops_the_run_and_names_it(es_2013):
 def test_a_run_that_goes_on_after_the_recording_is_stopped(es_2013, monkeypatch):
     with pytest.raises(QeError, match="and the run goes on"):
         in_process(es_2013, monkeypatch, end="2013-10-10")
+
+
+def test_the_requests_and_the_votes_of_a_recording_are_measured(es_2013, monkeypatch):
+    monkeypatch.setenv("QE_HOME", es_2013[0])
+    report = check("es-2013", 3).document()
+    found = measured("es-2013", 15)
+
+    assert (report["points"], report["changed"], report["canaries"]) == (3, 0, 0)
+    assert [one.held for one in report["attacks"]] == [True, True]
+    assert found["votes"].workers == 20
+    assert not found["votes"].measured
+    assert found["calibration"].count > 500
+
+
+@pytest.mark.long
+def test_an_ablation_runs_every_arm_as_a_trial_and_says_one_sentence(es_2013):
+    home, data, _ = es_2013
+    arguments = (*data, "--set", "data.end=2013-10-09", "--rotations", "0", "--workers", "2")
+    done = qe("ablate", BACKTEST, *arguments, "--json", QE_HOME=home)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+
+    assert [row["arm"] for row in document["rows"]] == [
+        *("full", "none", "rotated", "random", "inverted", "delayed_bar", "delayed_session"),
+        *("one", "5"),
+    ]
+    assert document["sentence"].startswith("cannot say: ")
+    assert "<circle" in Path(document["page"]).read_text()
