@@ -1,8 +1,8 @@
 """Alarms: one for each incident, through every channel until it has gone out.
 
 `incidents.py` says what is new, `channels.py` has a class a channel, and `dispatch.py` sends, on a
-thread a channel. A channel is added in `channels.py` and in `config/alarms.py`. The one door for
-`apprise`. Imports config, halt (which writes facts) and the modules below.
+thread a channel. A channel is added in `channels.py` and in `config/alarms.py`. The only package
+that imports `apprise`. Imports config, halt (which writes facts) and the modules below.
 """
 
 from qe_plugins.alarms.dispatch import AlarmDispatch, ChannelState

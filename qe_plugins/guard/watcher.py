@@ -17,11 +17,11 @@ from qe_plugins.config.loader import Loaded
 from qe_plugins.errors import QeError
 from qe_plugins.guard.checks import OF_THE_BROKER, Seen, WatchFinding, findings
 from qe_plugins.guard.configured import guarded_of, with_quotes
-from qe_plugins.guard.door import Door, Say
 from qe_plugins.guard.flatten import FlattenReport, flatten
 from qe_plugins.guard.looking import Looks
 from qe_plugins.guard.nightly import NightlyParity
 from qe_plugins.guard.restarts import NodeRestarts
+from qe_plugins.guard.watcher_socket import Say, WatcherSocket
 from qe_plugins.halt import watcher_heartbeat
 from qe_plugins.halt.facts import halt_body, record_run
 from qe_plugins.halt.latch import HaltLatch
@@ -65,7 +65,7 @@ class Watcher:
         self._since: dict[tuple[str, str], float] = {}
         self._stopped = False
         self._last: Seen | None = None
-        self._door = Door(account, str(config.resolve()), self._answer)
+        self._socket = WatcherSocket(account, str(config.resolve()), self._answer)
 
     def run(self) -> None:
         """Watch until `stop` is called."""
@@ -84,7 +84,7 @@ class Watcher:
     def close(self) -> list[str]:
         """End everything; return the channels that could not send what they had."""
         watcher_heartbeat.stop_beating(self.guarded.endpoint.account)
-        self._door.close()
+        self._socket.close()
         self.broker.close()
         return [f"{one.name}: {one.problem}" for one in self.dispatch.close()]
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import pytest
 
-from qe_plugins.guard.door import DoorFile, WatcherAway, ask, doors
+from qe_plugins.guard.watcher_socket import SocketFile, WatcherAway, ask, listening
 from qe_plugins.halt import watcher_heartbeat
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.halt.status import SessionStatus, this_process, write_status
@@ -264,11 +264,11 @@ def test_the_door_answers_who_has_its_token(watcher, home):
     assert ask(ACCOUNT, {"do": "status"}, timeout=5, say=print)["broker"] == "connected"
 
     file = home / "watch" / f"{ACCOUNT}.json"
-    (found,) = doors()
+    (found,) = listening()
     assert file.stat().st_mode & 0o077 == 0
     import msgspec
 
-    wrong = DoorFile(**{**msgspec.structs.asdict(found), "token": "wrong"})
+    wrong = SocketFile(**{**msgspec.structs.asdict(found), "token": "wrong"})
     file.write_bytes(msgspec.json.encode(wrong))
     with pytest.raises(WatcherAway):
         ask(ACCOUNT, {"do": "status"}, timeout=5, say=print)

@@ -82,8 +82,8 @@ def _flattened(
 
     from qe_plugins.config.loader import load
     from qe_plugins.guard.configured import guarded_of
-    from qe_plugins.guard.door import WatcherAway, ask
     from qe_plugins.guard.flatten import FlattenReport
+    from qe_plugins.guard.watcher_socket import WatcherAway, ask
 
     config, account = _configuration(file)
     guarded = None
@@ -116,9 +116,9 @@ def _alone(guarded: Any, within: float, say: Any) -> FlattenReport:
 
 def _configuration(file: Path | None) -> tuple[Path, str | None]:
     """Return the configuration, and its account where a watcher runs that says it."""
-    from qe_plugins.guard.door import doors
+    from qe_plugins.guard.watcher_socket import listening
 
-    found = doors()
+    found = listening()
     if file is not None:  # a watcher's file says its account, without the configuration being read
         of_file = [one.account for one in found if one.config == str(file.resolve())]
         return file, of_file[0] if len(of_file) == 1 else None

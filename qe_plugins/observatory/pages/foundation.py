@@ -16,7 +16,7 @@ from qe_plugins.config.differences import differing
 from qe_plugins.config.loader import load
 from qe_plugins.data.databento.manifest import manifest_stores
 from qe_plugins.errors import QeError
-from qe_plugins.guard.door import doors
+from qe_plugins.guard.watcher_socket import listening
 from qe_plugins.halt.status import read_sessions
 from qe_plugins.market.contract_key import ContractKey
 from qe_plugins.market.expiry import first_notice, last_trade, limit, listed
@@ -60,7 +60,7 @@ def page(sources: Sources) -> Page:
             "versions": list(_versions()),
             "machine": _machine(),
             "sessions": [_session_rows(one.status.readings) for one in read_sessions()[0]],
-            "watchers": [_watcher(one.account) for one in doors()],
+            "watchers": [_watcher(one.account) for one in listening()],
             "journal": _journal(sources),
         }
         return Shown(template="foundation.html", values=values)
@@ -212,7 +212,7 @@ def _session_rows(readings: Any) -> list[tuple[str, str]]:
 
 
 def _watcher(account: str) -> tuple[str, str]:
-    return f"watcher of {account}", "has a door"
+    return f"watcher of {account}", "listens"
 
 
 def _journal(sources: Sources) -> dict[str, Any] | None:

@@ -36,7 +36,7 @@ class WatcherAway(QeError):  # noqa: N818 - a state, not a mistake
     """No watcher answers for an account."""
 
 
-class DoorFile(msgspec.Struct, frozen=True, kw_only=True):
+class SocketFile(msgspec.Struct, frozen=True, kw_only=True):
     """Where a watcher listens: its port, the token to send, its process, its configuration."""
 
     account: str
@@ -46,7 +46,7 @@ class DoorFile(msgspec.Struct, frozen=True, kw_only=True):
     config: str
 
 
-class Door:
+class WatcherSocket:
     """Listens for requests on a thread of its own, until closed. Raises OSError at the start."""
 
     def __init__(self, account: str, config: str, handler: Handler) -> None:
@@ -70,10 +70,12 @@ class Door:
         self._server.daemon_threads = True
         self._file = _file(account)
         port = int(self._server.server_address[1])
-        found = DoorFile(account=account, port=port, token=token, pid=os.getpid(), config=config)
+        found = SocketFile(account=account, port=port, token=token, pid=os.getpid(), config=config)
         self._file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self._file, msgspec.json.encode(found))  # readable by its owner alone
-        threading.Thread(target=self._server.serve_forever, name="qe-door", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, name="qe-watcher-socket", daemon=True
+        ).start()
 
     def close(self) -> None:
         """Listen no more."""
@@ -84,7 +86,7 @@ class Door:
         self._server.server_close()
 
 
-def doors() -> list[DoorFile]:
+def listening() -> list[SocketFile]:
     """Return the watchers that have a file, running or not, by account."""
     files = sorted((state_dir.state_dir() / "watch").glob("*.json"))
     return [found for file in files if (found := _read(file)) is not None]
@@ -141,8 +143,8 @@ def _file(account: str) -> Path:
     return state_dir.inside(state_dir.state_dir() / "watch", f"{account}.json")
 
 
-def _read(file: Path) -> DoorFile | None:
+def _read(file: Path) -> SocketFile | None:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=DoorFile)
+        return msgspec.json.decode(file.read_bytes(), type=SocketFile)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         return None
