@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from nautilus_trader.model import Price, TriggerType
 
-from qe_plugins.engine.risk.entry_cancellation import cancel_entries
+from qe_plugins.engine.risk.entry_cancellation import cancel_entries, cancel_resolved
 from qe_plugins.halt.latch import HaltLatch
 from tests.engine import traders
 from tests.engine.traders import BUY, MES, ONE, SELL, THREE, TWO, Trader
@@ -127,3 +127,38 @@ class QueuesAnEntry(Halts):
     def ring(self, event: Any) -> None:
         self.halt()
         self.cancel()
+
+
+class States:
+    """What is known of orders at a broker: no entry's state until `known`."""
+
+    def __init__(self) -> None:
+        self.known = False
+
+    def is_unresolved(self, order: Any) -> bool:
+        return not self.known
+
+    def is_exit(self, order: Any) -> bool:
+        return order.parent_order_id is not None
+
+
+class HasABracketInDoubt(HasABracketThatWaits):
+    """The state of its entry is known from the third bar on."""
+
+    cancelled_later: ClassVar[list[list[str]]] = []
+
+    def bar_2(self) -> None:
+        context = self._run_context  # type: ignore[attr-defined]
+        self.states = context.order_states = States()
+        HasABracketInDoubt.cancelled_later.clear()
+        super().bar_2()
+        self.later()
+
+    def bar_3(self) -> None:
+        self.states.known = True
+        self.later()
+        self.later()
+
+    def later(self) -> None:
+        context = self._run_context  # type: ignore[attr-defined]
+        HasABracketInDoubt.cancelled_later.append(cancel_resolved(context))

@@ -67,6 +67,10 @@ class OrderTerms:
         """Return the OCA group of some exits, None where none has one."""
         return next((group for one in orders if (group := self.group_of(one)) is not None), None)
 
+    def is_exit(self, order: Any) -> bool:
+        """Return whether an order is an exit of a bracket, by the order or by the journal."""
+        return order.parent_order_id is not None or order.client_order_id.value in self._exits
+
     def outlived(self, order: Any) -> bool:
         """Return whether an order is an exit whose entry works no more."""
         if order.parent_order_id is None:

@@ -20,7 +20,7 @@ from qe_plugins.engine.reconciliation.actions import (
     RaiseAlarm,
 )
 from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Unknown
-from qe_plugins.engine.reconciliation.book import OwnBook
+from qe_plugins.engine.reconciliation.book import BookOrder, BookState, OwnBook
 from qe_plugins.engine.reconciliation.comparison import (
     BookDifference,
     BookScope,
@@ -120,6 +120,7 @@ class TruthLoop:
         self._looked: dict[str, int] = {}
         self._asked: int | None = None
         self._answered = self._equal_at = now
+        self._live: frozenset[str] = frozenset()
 
     def rumour(self, why: str, now: int) -> None:
         """Note a rejection, a time-out, an unknown id or a synthetic fill: look twice."""
@@ -167,6 +168,7 @@ class TruthLoop:
             return told + self.tick(now)
         snapshot = answer.value
         self._answered = max(self._answered, answer.at)
+        self._live = frozenset(one.ref for one in snapshot.open_orders if one.ref)
         self.degraded.clear(Doubt.NO_ANSWER)
         self.degraded.clear(Doubt.CONNECTION)
         for group in ("no answer", "connection", "blind"):
@@ -199,6 +201,19 @@ class TruthLoop:
     def resumed(self) -> None:
         """Note that a person ended a halt: what still holds is told, and halts, again."""
         self._once.forget()
+
+    def is_unresolved(self, order: BookOrder) -> bool:
+        """Return whether an order that our book has as unfinished may have ended at the broker.
+
+        It is resolved where the last complete answer lists it as live, or where it was acknowledged
+        after the broker was asked. What was sent and not acknowledged is never resolved, nor is
+        anything while the broker does not answer.
+        """
+        if order.state is BookState.IN_FLIGHT:
+            return True
+        if Doubt.CONNECTION in self.degraded or Doubt.NO_ANSWER in self.degraded:
+            return True
+        return order.since <= self._answered and order.ref not in self._live
 
     @property
     def is_equal(self) -> bool:

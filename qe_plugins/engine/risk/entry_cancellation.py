@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import OrderSide
 
@@ -16,31 +17,61 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def cancel_entries(context: RunContext) -> list[str]:
+class OrderStates(Protocol):
+    """What a session knows of its orders at a broker."""
+
+    def is_unresolved(self, order: Any) -> bool:
+        """Return whether an order may have filled at the broker without our book knowing it."""
+
+    def is_exit(self, order: Any) -> bool:
+        """Return whether an order was placed to close a position, ours by the book or not yet."""
+
+
+def cancel_entries(context: RunContext, only: Collection[Any] | None = None) -> list[str]:
     """Cancel the run's orders that could add risk; return their client order ids.
+
+    `only` limits them to some client order ids.
 
     Orders that wait count too: queued, emulated or on their way. An order against its strategy's
     position stays, since it may be the only stop; one that is larger than the position, and so
     would reverse it, is cancelled only where a stop for the whole position stays. An exit is
-    cancelled with its entry where nothing of that has filled. An order of a strategy that the run
-    does not host, such as a manual one, stays and is not returned.
+    cancelled with its entry where nothing of that has filled; a broker does that by itself, and
+    only if it is so: there an exit stays also while our book is flat. An entry whose state at the
+    broker is not known stays in `context.unresolved_entries`, for `cancel_resolved`. An order
+    of a strategy that the run does not host, such as a manual one, stays and is not returned.
     """
     orders = _unfinished(context)
     positions = context.holdings.positions()
     cancelled: dict[Any, Any] = {}
+    at_broker = context.order_states
+    context.unresolved_entries.clear()
     for order in orders.values():
         parent = orders.get(order.parent_order_id)
         if parent is not None and not parent.filled_qty.as_decimal():
             continue  # with its parent, below
-        mine = [one for one in positions if owner_of(one) == owner_of(order)]
-        if _adds_risk(order, net(mine), orders.values()):
+        if only is not None and order.client_order_id not in only:
+            continue
+        held = net(one for one in positions if owner_of(one) == owner_of(order))
+        if at_broker is not None and not held and at_broker.is_exit(order):
+            continue  # the entry may have filled there
+        if not _adds_risk(order, held, orders.values()):
+            continue
+        if at_broker is not None and at_broker.is_unresolved(order):
+            context.unresolved_entries.add(order.client_order_id)
+        else:
             cancelled[order.client_order_id] = order
-    for order in orders.values():
+    for order in () if at_broker is not None else orders.values():
         if order.parent_order_id in cancelled and order.client_order_id not in cancelled:
             parent = cancelled[order.parent_order_id]
             if not parent.filled_qty.as_decimal():
                 cancelled[order.client_order_id] = order
     return [name.value for name, order in cancelled.items() if _cancel(context, order)]
+
+
+def cancel_resolved(context: RunContext) -> list[str]:
+    """Cancel the entries that were spared until the broker's word on them; return their ids."""
+    waiting = frozenset(context.unresolved_entries)
+    return cancel_entries(context, waiting) if waiting else []
 
 
 def _unfinished(context: RunContext) -> dict[Any, Any]:

@@ -34,6 +34,7 @@ from qe_plugins.plugins.types import OrderRequest, Rung
 if TYPE_CHECKING:
     from qe_plugins.config.schema import Config
     from qe_plugins.engine.contracts.terms import ContractTerms
+    from qe_plugins.engine.risk.entry_cancellation import OrderStates
     from qe_plugins.engine.rolling.front import Front
     from qe_plugins.engine.rolling.front_state import FrontState
     from qe_plugins.engine.running.availability import AvailableData
@@ -87,6 +88,8 @@ class RunContext:
     A replayed session calls `flush` itself, without `timed_flush`: its clock is the data's.
     `needs_bars` says that the signal pipeline receives every bar: a session records them.
     `order_terms` puts an order on the terms of a broker, None where orders are simulated.
+    `order_states` is what is known of orders at a broker, likewise; `unresolved_entries` are ids of
+    entries to be cancelled once their state there is known.
     `front_bar_types` are the bar types of fronts that the engine must process itself, since a
     component subscribed to them; a strategy on a root receives its front's bars from its
     `FrontState`.
@@ -190,6 +193,8 @@ class RunContext:
         self.timed_flush = True
         self.queue: OrderQueue | None = None
         self.order_terms: Callable[[Any], Any] | None = None
+        self.order_states: OrderStates | None = None
+        self.unresolved_entries: set[Any] = set()
         self.stop_limits: StopLimitWatch | None = None
         self.needs_bars = (
             self.in_session

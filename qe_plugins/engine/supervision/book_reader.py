@@ -27,7 +27,7 @@ def read_book(cache: Any, contracts: Mapping[Any, str], now: int) -> OwnBook:
         for order in cache.orders(instrument_id=contract):
             executions.update(trade.value for trade in order.trade_ids)
             if order.status not in NOT_SENT:
-                orders[order.client_order_id.value] = _order(order, name)
+                orders[order.client_order_id.value] = book_order(order, name)
         nets[name] = sum(
             (
                 decimal(one.quantity) if one.is_long else -decimal(one.quantity)
@@ -38,7 +38,8 @@ def read_book(cache: Any, contracts: Mapping[Any, str], now: int) -> OwnBook:
     return OwnBook(at=now, orders=orders, nets=nets, executions=frozenset(executions))
 
 
-def _order(order: Any, contract: str) -> BookOrder:
+def book_order(order: Any, contract: str) -> BookOrder:
+    """Return an order of the engine as our book has it; `contract` is the broker's name."""
     trigger, limit = getattr(order, "trigger_price", None), getattr(order, "price", None)
     parent = order.parent_order_id
     return BookOrder(

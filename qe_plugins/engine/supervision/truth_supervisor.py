@@ -12,6 +12,7 @@ from nautilus_trader.model import (
     OrderFilled,
     OrderModifyRejected,
     OrderRejected,
+    OrderStatus,
 )
 
 from qe_plugins.engine.broker.entry_rules import LIVE
@@ -19,7 +20,8 @@ from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.reconciliation.answers import Known
 from qe_plugins.engine.reconciliation.comparison import BookScope
 from qe_plugins.engine.reconciliation.truth import DATA_LOST, TruthLoop, TruthSettings
-from qe_plugins.engine.supervision.book_reader import read_book
+from qe_plugins.engine.risk.entry_cancellation import cancel_resolved
+from qe_plugins.engine.supervision.book_reader import book_order, is_repair, read_book
 from qe_plugins.engine.supervision.broker_look import BrokerLook
 from qe_plugins.engine.supervision.repairs import Repairs
 from qe_plugins.ib_client import BrokerEndpoint
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from qe_plugins.engine.broker.session import LiveSession
 
 REJECTIONS = (OrderRejected, OrderModifyRejected, OrderCancelRejected)
+ON_ITS_WAY = (OrderStatus.INITIALIZED, OrderStatus.RELEASED, OrderStatus.SUBMITTED)
+"""States in which the broker may have an order already."""
+
 DUPLICATE = "DUP-"
 """How Nautilus names a second order of one reference."""
 
@@ -67,12 +72,26 @@ class TruthSupervisor:
         session.conditions.append(lambda: self.truth.degraded.refusal)
         session.skew = lambda: self.look.skew
         session.closer.in_doubt = lambda: self.truth.degraded.refusal
+        session.context.order_states = self
         session.listeners.order_events.append(self._on_order_event)
         session.on_tick.append(self._on_tick)
 
     def stop(self) -> None:
         """End the connection."""
         self.look.stop()
+
+    def is_exit(self, order: Any) -> bool:
+        """Return whether an order was placed to close a position, ours by the book or not yet."""
+        return is_repair(order) or self._session.order_terms.is_exit(order)
+
+    def is_unresolved(self, order: Any) -> bool:
+        """Return whether an order may have filled at the broker without our book knowing it."""
+        if order.status == OrderStatus.EMULATED:
+            return False
+        name = self._names.get(order.instrument_id)
+        if order.status in ON_ITS_WAY or name is None:
+            return True
+        return self.truth.is_unresolved(book_order(order, name))
 
     def _on_tick(self, ts: int) -> None:
         session, truth, look = self._session, self.truth, self.look
@@ -87,6 +106,7 @@ class TruthSupervisor:
             book = read_book(session.context.cache, self._names, now)
             self._repairs.carry_out(truth.take(book, answer, now, self._prices(book.nets)))
         self._repairs.carry_out(truth.tick(now))
+        cancel_resolved(session.context)
         if truth.due(now):
             look.ask(now)
         halted = session.latch.read() is not None

@@ -155,3 +155,38 @@ def test_it_asks_more_often_while_something_is_held_or_in_doubt():
     take(idle, 0, book())
     take(exposed, 0, book(ours(order(1)), net=1), order(1), net=1)
     assert (questions(idle), questions(exposed), questions(in_doubt)) == (20, 30, 60)
+
+
+def is_unresolved(truth, state=BookState.WORKING, since=0.0):
+    return truth.is_unresolved(ours(order(1), state, since=int(since * SECOND)))
+
+
+def test_an_order_that_was_not_acknowledged_is_unresolved_even_where_the_broker_lists_it():
+    truth = loop()
+    take(truth, 1, book(ours(order(1), BookState.IN_FLIGHT)), order(1))
+    assert is_unresolved(truth, BookState.IN_FLIGHT)
+    assert not is_unresolved(truth)
+
+
+def test_an_order_that_the_broker_no_longer_lists_is_unresolved():
+    truth = loop()
+    take(truth, 1, book(ours(order(1))))
+    assert is_unresolved(truth)
+
+
+def test_an_order_that_was_acknowledged_after_the_last_look_is_resolved():
+    truth = loop()
+    take(truth, 1, book())
+    assert not is_unresolved(truth, since=1.5)
+
+
+@pytest.mark.parametrize("code", [1100, 0])
+def test_every_order_is_unresolved_while_the_broker_does_not_answer(code):
+    truth = loop()
+    take(truth, 1, book(ours(order(1))), order(1))
+    truth.event(code, 2 * SECOND)
+    assert is_unresolved(truth)
+    take(truth, 3, book(ours(order(1))), order(1))
+    assert not is_unresolved(truth)
+    truth.take(book(), Unknown("it did not answer", 4 * SECOND), 4 * SECOND)
+    assert is_unresolved(truth)

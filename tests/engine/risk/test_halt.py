@@ -115,6 +115,18 @@ def test_a_bracket_whose_entry_has_not_filled_is_cancelled_whole(session):
     assert outcome.fills.is_empty()
 
 
+def test_an_entry_in_doubt_is_cancelled_once_its_state_is_known_and_its_exits_are_the_brokers(
+    session,
+):
+    outcome = session(halting.HasABracketInDoubt)
+
+    entry = halting.HasABracketInDoubt.cancelled_later[1]
+    assert halting.HasABracketInDoubt.cancelled == []
+    assert halting.HasABracketInDoubt.cancelled_later == [[], entry, []]
+    assert len(entry) == 1
+    assert statuses(outcome)[0] == "CANCELED"
+
+
 def test_no_risk_is_added_while_a_session_warms_up(trade, monkeypatch):
     def warming(*args: Any, **more: Any) -> Any:
         context = made(*args, **more)

@@ -83,6 +83,35 @@ def test_an_acknowledgement_that_is_lost_is_waited_for_and_nothing_is_sent_again
     assert len(desk.tws.control.received("PlaceOrderRequest", 21)) - desk.orders_before == 3
 
 
+def test_a_halt_while_an_acknowledgement_is_lost_leaves_the_exits_of_what_filled(
+    desk: FaultyDesk,
+):
+    cancelled = len(desk.tws.control.received("CancelOrderRequest", 21))
+    desk.tws.control.lose_acknowledgements(6)
+    desk.live.do("enter")
+    desk.until(lambda: desk.tws.control.net() == 1, "filled")
+    assert desk.book()["net"] == 0
+    desk.latch.set("a test", "person")
+    desk.until(lambda: desk.book()["net"] == 1 and desk.is_equal(), "equal")
+    desk.watch(3)
+    assert len(desk.tws.control.received("CancelOrderRequest", 21)) == cancelled
+    assert len(desk.stops()) == 1
+
+
+def test_an_entry_that_is_not_acknowledged_is_cancelled_once_the_broker_answers(desk: FaultyDesk):
+    control = desk.tws.control
+    control.hold_fills()
+    control.lose_acknowledgements(4)
+    desk.live.do("enter")
+    desk.until(lambda: len(control.open_orders()) == 3, "waits")
+    desk.latch.set("a test", "person")
+    desk.until(lambda: not control.open_orders(), "cancelled")
+    control.hold_fills(False)
+    desk.watch(3)
+    assert control.net() == 0
+    assert desk.is_equal()
+
+
 def test_streams_are_asked_for_again_after_a_1101(desk: FaultyDesk):
     asked = len(desk.tws.control.received("MarketDataRequest", 11))
     desk.tws.control.lose_connectivity()
