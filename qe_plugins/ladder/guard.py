@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from qe_plugins import state_dir
 from qe_plugins.config.loader import Loaded, load
 from qe_plugins.config.yaml_reader import display
-from qe_plugins.engine.live.rung_watch import RungInForce, RungWatch
+from qe_plugins.engine.live.rung_watch import RungInForce, RungWatch, rung_of
 from qe_plugins.errors import LadderError
 from qe_plugins.journal.facts import Fact, FactKind, OpenRun
 from qe_plugins.journal.store import Journal
@@ -32,10 +32,13 @@ from qe_plugins.plugins.types import Rung
 EVERY = 0.25
 """Seconds between two reads of the journal's head, unless an order is checked."""
 
+LOOK = 60.0
+"""Seconds after which causes that come with time are looked for, though no fact is new."""
+
 TIMEOUT = 1.0
 """Seconds that a read may take on the trading thread; then the rung is not known."""
 
-NOTED = (FactKind.TRADE, FactKind.HALT, FactKind.FILL)
+NOTED = (FactKind.TRADE, FactKind.HALT, FactKind.RESUME, FactKind.FILL)
 
 
 class RungGuard:
@@ -51,7 +54,7 @@ class RungGuard:
         self._lock = _locked(self.name)
         self._journal = Journal.open(timeout=TIMEOUT)
         self._head: object = None
-        self._next = 0.0
+        self._next = self._look = 0.0
         self._fresh: dict[str, list[Fact]] = {}
         self._noted = False
         self._counts: bool | None = None
@@ -105,10 +108,12 @@ class RungGuard:
         """Return the rung in force. Raises JournalError where that cannot be read."""
         if not fresh and time.monotonic() < self._next:
             return self._found
-        self._next = time.monotonic() + EVERY
+        now = time.monotonic()
+        self._next = now + EVERY
         head = self._journal.head()
-        if head == self._head and not self._noted:
+        if head == self._head and not self._noted and now < self._look:
             return self._found
+        self._look = now + LOOK
         made = settle(self._journal, self._ladder, self.name, fresh=self._fresh)
         found = read(self._journal, self._ladder, self.name, fresh=self._fresh)
         self._head, self._noted = (None if made else head), False
@@ -125,6 +130,11 @@ class RungGuard:
             return self._found
         self._place, self._off = found.place, False
         return RungInForce(found.rung.as_limits, why)
+
+    def recorded(self, run_id: str) -> Rung | None:
+        """Return the last rung of a run that is taken up; None for a new one."""
+        facts = self._journal.facts(run_id, [FactKind.RUNG])
+        return rung_of(facts[-1]) if facts else None
 
     def note(self, run_id: str, fact: Fact) -> None:
         """Note a trade, a halt or a fill of the session; the next look at the rung counts it."""
@@ -165,7 +175,7 @@ class LadderSupervisor:
     def start(self, session: Any) -> None:
         """Record the rung, and look at it at every tick and every order."""
         watch = RungWatch(session.context, self._guard, self.run_id)
-        watch.begin(session.now())
+        watch.begin(session.now(), self._guard.recorded(self.run_id))
         session.on_tick.append(watch.at)
         session.listeners.facts.append(watch.on_fact)
 

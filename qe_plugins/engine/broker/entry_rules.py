@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from qe_plugins.config.schema import SlippageSettings
     from qe_plugins.engine.risk.order_request import OrderDescription
     from qe_plugins.engine.risk.rules import RiskRules, Violation
-    from qe_plugins.plugins.types import Rung
 
 LIVE = "live"
 """The name of the rule that an entry leaves with its stop, and of when none may leave."""
@@ -46,18 +45,18 @@ def slippage_points(settings: SlippageSettings, tick: Decimal) -> Decimal:
 class BrokerRules:
     """The always-on rules of a run, and those of a broker's account.
 
-    `stop_loss` is also how a stop that is moved is checked.
+    `stop_loss` is also how a stop that is moved is checked. The rung is that of `rung_rule`, which
+    a demotion changes while the session runs.
     """
 
     def __init__(
         self,
         rules: RiskRules,
         cache: Any,
-        rung: Rung,
         slippage: SlippageSettings,
         no_entry: NoEntryReason,
     ) -> None:
-        self._rules, self._cache, self._rung = rules, cache, rung
+        self._rules, self._cache, self.rung_rule = rules, cache, rules.rung_rule
         self._slippage, self._no_entry = slippage, no_entry
         self.deadline, self.flat_at = rules.deadline, rules.flat_at
 
@@ -98,9 +97,9 @@ class BrokerRules:
             return f"its stop at {trigger} is not beyond the price {price}"
         legs = 1 if order.order_type == OrderType.LIMIT else 2
         lost = self.stop_loss(order.instrument_id, price, trigger, contracts, legs=legs)
-        if lost <= self._rung.risk:
+        rung = self.rung_rule.limits
+        if lost <= rung.risk:
             return ""
-        rung = self._rung
         return (
             f"{rung.title} risks {rung.risk:f} {rung.currency}, "
             f"the stop would lose {lost:.2f} with slippage"

@@ -63,7 +63,7 @@ class BrokerNode:
         times = NoEntryTimes(live.contracts, live.settings)
         config = live.loaded.config
         context.rules = BrokerRules(  # type: ignore[assignment]
-            context.rules, context.cache, config.rung, config.slippage, times.reason
+            context.rules, context.cache, config.slippage, times.reason
         )
         self._claim()
         self.node.add_actor(self._actor())

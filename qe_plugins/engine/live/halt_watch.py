@@ -104,7 +104,7 @@ class HaltWatch:
         elif fact.kind is FactKind.OUTCOME and fact.body.get("status") == "REJECTED":
             reason = str(fact.body.get("reason", ""))
             self._monitor.rejected_orders.rejected(fact.ts_event, reason)
-        elif fact.kind is FactKind.RUNG:
+        elif fact.kind is FactKind.RUNG and self._context.rung.risk > 0:
             self._monitor.daily_loss.limit = self._settings.loss_limit(self._context.rung)
 
     def at(self, ts: int, *, catching_up: bool) -> None:

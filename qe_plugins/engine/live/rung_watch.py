@@ -66,11 +66,17 @@ class RungWatch:
         self._complaint = ""
         context.gate.rung_refusal = self.refusal
 
-    def begin(self, ts: int) -> None:
-        """Record the rung that the session begins on, at the market's time (UTC ns)."""
-        if not self._begun:
-            rung = self._context.rung
-            self._record(ts, None, rung, f"{rung.title} binds the session")
+    def begin(self, ts: int, before: Rung | None = None) -> None:
+        """Record the rung that the session begins on, at the market's time (UTC ns).
+
+        `before` is the rung of a run that is taken up: entries that still work on another one are
+        cancelled.
+        """
+        rung = self._context.rung
+        if self._begun or before == rung:
+            return
+        cancelled = [] if before is None else cancel_entries(self._context)
+        self._record(ts, before, rung, f"{rung.title} binds the session", cancelled)
 
     def refusal(self, request: OrderRequest) -> str:
         """Return why an order may not add risk: the rung has just changed, or is not known."""

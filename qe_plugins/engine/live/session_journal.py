@@ -172,8 +172,14 @@ def open_run(text: str) -> OpenRun:
 
 
 def config_sha256(loaded: Loaded) -> str:
-    """Return the SHA-256 (hex) of a resolved configuration."""
-    return hashlib.sha256(msgspec.json.encode(loaded.resolved, order="sorted")).hexdigest()
+    """Return the SHA-256 (hex) of a resolved configuration.
+
+    A rung that comes from a ladder is left out: it may change while the session is dead.
+    """
+    resolved = dict(loaded.resolved)
+    if loaded.config.ladder is not None:
+        resolved.pop("rung", None)
+    return hashlib.sha256(msgspec.json.encode(resolved, order="sorted")).hexdigest()
 
 
 def _comparable(fact: Fact) -> tuple[Any, ...]:

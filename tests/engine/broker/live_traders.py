@@ -89,6 +89,22 @@ class Driven(Bracketed):
         self.submit_order_list(orders)
         self.tell("sent", began=began, took=time.time() - began)
 
+    def rest(self, below: float = 20.0, stop: float = 5.0, contracts: int = 1) -> None:
+        """Buy with a bracket whose entry is a limit order, `below` points under the price."""
+        quote: Any = self.cache.quote(self.contract)
+        price = quote.ask_price.as_decimal() - Decimal(str(below))
+        make: Any = self.order_factory
+        orders = make.bracket(
+            self.contract,
+            OrderSide.BUY,
+            Quantity.from_int(contracts),
+            entry_order_type=OrderType.LIMIT,
+            entry_price=Price.from_decimal_dp(price, 2),
+            tp_price=Price.from_decimal_dp(price + 15, 2),
+            sl_trigger_price=Price.from_decimal_dp(price - Decimal(str(stop)), 2),
+        )
+        self.submit_order_list(orders)
+
     def naked(self) -> None:
         """Buy without a stop."""
         self.submit_order(self.order_factory.market(self.contract, OrderSide.BUY, Quantity(1, 0)))
