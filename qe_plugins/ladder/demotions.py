@@ -11,7 +11,7 @@ import msgspec
 
 from qe_plugins.errors import LadderError
 from qe_plugins.journal.store import Journal
-from qe_plugins.ladder.on_ladder import OnLadder, halt_cause, read, record, transition
+from qe_plugins.ladder.on_ladder import OnLadder, due_halts, halt_cause, read, record, transition
 from qe_plugins.ladder.outcomes import NO_FACTS, FreshFacts, LadderSession
 from qe_plugins.ladder.rungs import Ladder
 from qe_plugins.ladder.state import ITSELF, Event, Recorded
@@ -79,10 +79,8 @@ def causes_of(found: OnLadder, version: str | None = None) -> dict[str, str]:
         if session.parity == "red" and rules.is_at_once("parity_red"):
             key = f"parity_red:{session.parity_id}"
             causes[key] = f"parity_red: session {session.run_id}"
-        for fact, text in session.halts.items():
-            name = halt_cause(text)
-            if rules.is_at_once(name):
-                causes[f"{name}:{fact}"] = text
+        due = due_halts(found.ladder, found.records, session)
+        causes |= {key: text for key, text in due.items() if rules.is_at_once(halt_cause(text))}
     causes = {key: text for key, text in causes.items() if key not in standing.handled}
     if found.measured.on_rung and (decayed := found.measured.decay.cause):
         causes[DECAY] = decayed

@@ -13,7 +13,13 @@ from qe_plugins.errors import LadderError
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.claims import Claim, book_claim, claim_of
 from qe_plugins.ladder.criteria import Criterion, Measured, as_data, criteria_of, measure
-from qe_plugins.ladder.outcomes import NO_FACTS, FreshFacts, StrategyRecords, records_of
+from qe_plugins.ladder.outcomes import (
+    NO_FACTS,
+    FreshFacts,
+    LadderSession,
+    StrategyRecords,
+    records_of,
+)
 from qe_plugins.ladder.rungs import Ladder, LadderRung, WrittenClaim, load_ladder
 from qe_plugins.ladder.state import (
     Event,
@@ -139,7 +145,7 @@ def transition(
         for session in found.records.sessions:
             known |= {
                 *session.external,
-                *(f"{halt_cause(text)}:{k}" for k, text in session.halts.items()),
+                *due_halts(found.ladder, found.records, session),
             }
             if session.parity == "red":
                 known.add(f"parity_red:{session.parity_id}")
@@ -172,6 +178,21 @@ def halt_cause(text: str) -> str:
     """Return the cause of a demotion that a halt, `source: reason`, is."""
     source = text.partition(":")[0]
     return HALTS.get(source, source)
+
+
+def due_halts(ladder: Ladder, records: StrategyRecords, session: LadderSession) -> dict[str, str]:
+    """Return the halts of a session that have lasted for as long as the ladder allows, by cause.
+
+    How long is measured by the wall clock, in a replay by the newest fact.
+    """
+    now = int(wall_clock.now().timestamp() * 1e9) if session.by_the_clock else records.last
+    found = {}
+    for fact, text in session.halts.items():
+        name = halt_cause(text)
+        begun, ended = session.halted[fact]
+        if (now if ended is None else ended) - begun >= ladder.rules.demote.delay(name):
+            found[f"{name}:{fact}"] = text
+    return found
 
 
 def record(journal: Journal, found: OnLadder, made: Transition) -> Recorded:

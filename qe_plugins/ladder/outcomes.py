@@ -13,6 +13,9 @@ from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
 
 LIVE, PAPER, PARITY = "live", "paper", "parity"
+RESUMED = str(FactKind.RESUME)
+"""The name of a run that is the end of a halt."""
+
 PRACTICE = ("DU", "DF")
 """How the ids of paper accounts at the broker begin."""
 
@@ -52,7 +55,8 @@ class LadderSession(msgspec.Struct, frozen=True, kw_only=True):
     `counts` says that its trades are evidence: a live session with real money, whose recordings are
     not contaminated. `parity` is its last check with its own settings, `parity_id` the run of that.
     `halts` are halts that no person set, `external` fills that no strategy of it caused; each is
-    the id of a fact with its text.
+    the id of a fact with its text. `halted` has the time of each halt and of the resume that ended
+    it (UTC ns), None while it lasts; `by_the_clock` says that the session ran by the wall clock.
     """
 
     run_id: str
@@ -62,6 +66,8 @@ class LadderSession(msgspec.Struct, frozen=True, kw_only=True):
     counts: bool
     trades: list[LadderTrade] = []
     halts: dict[str, str] = {}
+    halted: dict[str, tuple[int, int | None]] = {}
+    by_the_clock: bool = False
     external: dict[str, str] = {}
     parity: Checked = "unchecked"
     parity_id: str = ""
@@ -115,13 +121,14 @@ def records_of(
     """
     firsts = journal.first_facts()
     checks = _parity_checks(journal, firsts)
+    resumes = [one.ts_event for one in firsts.values() if one.body.get("name") == RESUMED]
     sessions = []
     for run_id, first in firsts.items():
         if first.body.get("mode") in (LIVE, PAPER) and named(first.body) == strategy:
             facts = journal.facts(run_id, READ)
             known = {fact.id for fact in facts}
             facts += [one for one in fresh.get(run_id, ()) if one.id not in known]
-            found = session_of(run_id, first, facts, model_cost)
+            found = session_of(run_id, first, facts, model_cost, resumes)
             if found is None:
                 continue
             parity, parity_id = checks.get(run_id, ("unchecked", ""))
@@ -129,15 +136,20 @@ def records_of(
     return StrategyRecords(sessions=sorted(sessions, key=lambda one: one.run_id))
 
 
-READ = (FactKind.TRADE, FactKind.FILL, FactKind.HALT, FactKind.RUNG)
+READ = (FactKind.TRADE, FactKind.FILL, FactKind.HALT, FactKind.RESUME, FactKind.RUNG)
 """The kinds of facts of a session that are read."""
 
 
 def session_of(
-    run_id: str, first: Fact, facts: Sequence[Fact], model_cost: Decimal
+    run_id: str,
+    first: Fact,
+    facts: Sequence[Fact],
+    model_cost: Decimal,
+    resumes: Sequence[int] = (),
 ) -> LadderSession | None:
     """Return a session from its first fact, the run, and the facts of the kinds that are read.
 
+    `resumes` are times (UTC ns of the wall clock) at which a halt was ended outside of a session.
     None for a session that did not begin on its ladder.
     """
     changes = [fact for fact in facts if fact.kind is FactKind.RUNG]
@@ -150,7 +162,11 @@ def session_of(
     ]
     trades: list[LadderTrade] = []
     halts: dict[str, str] = {}
+    halted: dict[str, tuple[int, int | None]] = {}
     external: dict[str, str] = {}
+    by_the_clock = first.body["mode"] == LIVE or first.body.get("session_engine") == "broker"
+    ends = [one.ts_event for one in facts if one.kind is FactKind.RESUME]
+    ends += resumes if by_the_clock else ()
     for fact in facts:
         match fact.kind:
             case FactKind.TRADE:
@@ -158,6 +174,10 @@ def session_of(
                     trades.append(made)
             case FactKind.HALT if fact.source != "person":
                 halts[f"{run_id}/{fact.id}"] = f"{fact.source}: {fact.body.get('reason', '')}"
+                halted[f"{run_id}/{fact.id}"] = (
+                    fact.ts_event,
+                    min((ts for ts in ends if ts >= fact.ts_event), default=None),
+                )
             case FactKind.FILL if fact.body.get("synthetic") or fact.source == "EXTERNAL":
                 what = f"{fact.body.get('side')} {fact.body.get('quantity')}"
                 external[f"{run_id}/{fact.id}"] = f"{what} {fact.body.get('instrument_id')}"
@@ -169,6 +189,8 @@ def session_of(
         counts=is_evidence(first.body),
         trades=trades,
         halts=halts,
+        halted=halted,
+        by_the_clock=by_the_clock,
         external=external,
         allowed_slippage=_allowed_slippage(first.body.get("config") or {}),
         last=max([first.ts_event, *(fact.ts_event for fact in facts)]),

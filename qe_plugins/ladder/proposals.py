@@ -194,13 +194,14 @@ def _proposed(journal: Journal, text: str) -> Recorded:
 
 def _identical(journal: Journal, found: OnLadder, version: str) -> str:
     """Return the parity check that proves a version trade-identical. Raises LadderError."""
+    sessions = {one.run_id for one in found.records.sessions}
     for run_id, first in reversed(journal.first_facts().items()):
         if first.body.get("mode") == "parity" and first.body.get("ladder_version") == version:
             facts = [fact for fact in journal.facts(run_id) if fact.kind == "parity"]
-            if facts and facts[0].body["clean"]:
+            if facts and facts[0].body["clean"] and facts[0].body["session"] in sessions:
                 return run_id
     raise LadderError(
-        f"no clean parity check of version {version[:SHOWN]} against a session.",
+        f"no clean parity check of version {version[:SHOWN]} against a session of it.",
         where=found.name,
         hint="Run `qe parity RUN --against FILE` first.",
     )

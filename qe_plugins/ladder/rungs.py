@@ -17,18 +17,20 @@ from qe_plugins.config.loader import read_tree
 from qe_plugins.errors import ConfigError
 from qe_plugins.market.specs import market, markets
 from qe_plugins.plugins.types import Rung
-from qe_plugins.units import Fraction, Money
+from qe_plugins.units import Fraction, Money, parse_duration
 
 CURRENCY = "USD"
 BACKTEST = "backtest"
 """The name of the lowest rung: no order leaves, except on paper."""
+
+POSTURE_EXPIRED = "posture_expired"
 
 AT_ONCE = (
     "parity_red",
     "unexplained_position",
     "stop_missing",
     "daily_loss",
-    "posture_expired",
+    POSTURE_EXPIRED,
     "code_or_config_changed",
 )
 
@@ -127,9 +129,12 @@ class Demotion(LadderSection, frozen=True, kw_only=True):
         if not ONE_IN.fullmatch(self.decay):
             raise ValueError(f"decay must be like 1 in 1_000 trades, was {self.decay}")
         for cause in self.at_once:
-            if cause.split(" ")[0] not in AT_ONCE:
+            name, _, delay = cause.partition(" ")
+            if name not in AT_ONCE or (delay and name != POSTURE_EXPIRED):
                 known = ", ".join(AT_ONCE)
                 raise ValueError(f"at_once knows {known}; was {cause}")
+            if delay:
+                parse_duration(delay)
 
     @property
     def false_alarm_trades(self) -> int:
@@ -141,6 +146,12 @@ class Demotion(LadderSection, frozen=True, kw_only=True):
     def is_at_once(self, cause: str) -> bool:
         """Return whether a cause demotes at once."""
         return any(one.split(" ")[0] == cause for one in self.at_once)
+
+    def delay(self, cause: str) -> int:
+        """Return for how long a cause must last until it demotes, in nanoseconds."""
+        written = next((one for one in self.at_once if one.split(" ")[0] == cause), "")
+        delay = written.partition(" ")[2]
+        return int(parse_duration(delay) * 1_000_000_000) if delay else 0
 
 
 class WrittenClaim(LadderSection, frozen=True, kw_only=True):

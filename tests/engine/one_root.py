@@ -27,7 +27,7 @@ from qe_plugins.engine.running.backtest import run
 from qe_plugins.market.specs import market
 
 CHICAGO = ZoneInfo("America/Chicago")
-PRICES = {"ES": "1800.00", "CL": "93.00", "GC": "1250.0", "ZN": "125.500000"}
+PRICES = {"ES": "1800.00", "MES": "1800.00", "CL": "93.00", "GC": "1250.0", "ZN": "125.500000"}
 
 
 def ns(moment: str) -> int:
@@ -39,7 +39,28 @@ def trade(
     folder: Path, symbol: str, expires: int, times: tuple[str, ...], trader: str, **more: Any
 ) -> BacktestResult:
     """Run `trader` on `GCZ13` or another contract; `times` in Chicago are when its bars close."""
-    root, stamps = symbol[:-3], [ns(at) for at in times]
+    catalog = ParquetDataCatalog(str(folder))
+    contract, bars = market_of(symbol, expires, times)
+    catalog.write_instruments([contract])
+    catalog.write_bars(bars)
+    venue = {"name": market(symbol[:-3]).exchange, "starting_balances": ["1_000_000 USD"]}
+    config: dict[str, Any] = {
+        "name": f"{symbol} alone",
+        "data": {"catalog": str(folder)},
+        "strategies": {"trader": {"path": f"tests.engine.traders:{trader}"}},
+        "nautilus": {"venue": venue},
+        **more,
+    }
+    file = folder / "run.yaml"
+    file.write_text(yaml.safe_dump(config))
+    return run(load(file))
+
+
+def market_of(
+    symbol: str, expires: int, times: tuple[str, ...]
+) -> tuple[FuturesContract, list[Bar]]:
+    """Return a contract, and its bars of one price that close at `times` in Chicago."""
+    root = symbol[:-3]
     terms, price = market(root), Price.from_str(PRICES[root])
     name = InstrumentId.from_str(f"{symbol}.{terms.exchange}")
     contract = FuturesContract(
@@ -59,17 +80,5 @@ def trade(
     )
     kind = BarType.from_str(f"{name}-1-MINUTE-LAST-EXTERNAL")
     many = Quantity.from_int(1_000)
-    catalog = ParquetDataCatalog(str(folder))
-    catalog.write_instruments([contract])
-    catalog.write_bars([Bar(kind, price, price, price, price, many, t, t) for t in stamps])
-    venue = {"name": terms.exchange, "starting_balances": ["1_000_000 USD"]}
-    config: dict[str, Any] = {
-        "name": f"{symbol} alone",
-        "data": {"catalog": str(folder)},
-        "strategies": {"trader": {"path": f"tests.engine.traders:{trader}"}},
-        "nautilus": {"venue": venue},
-        **more,
-    }
-    file = folder / "run.yaml"
-    file.write_text(yaml.safe_dump(config))
-    return run(load(file))
+    stamps = [ns(at) for at in times]
+    return contract, [Bar(kind, price, price, price, price, many, t, t) for t in stamps]

@@ -58,7 +58,7 @@ class Climber:
         config = {
             "extends": str(ROOT / "configs/base/cme.yaml"),
             "name": NAME,
-            "data": {"synthetic": {"root": "MES", "sessions": 2, "contracts": 1}},
+            "data": {"synthetic": {"root": "MES", "sessions": 1, "contracts": 1}},
             "strategies": {"signal_follower": {"reward": 2.0} | settings},
             "plugins": {
                 "hunter_momentum": {"bars": 30, "threshold": 2.0, "stop": 3.0, "reward": 2.0},
@@ -96,6 +96,10 @@ class Climber:
         done = settle(self.journal, self.ladder, NAME, **more)
         return [one.transition.because for one in done]
 
+    def at(self, moment: datetime) -> None:
+        """Have the next session begin at a moment."""
+        self._ts = int(moment.timestamp()) * 1_000_000_000
+
     def session(
         self,
         outcomes: Sequence[float] = (),
@@ -104,6 +108,7 @@ class Climber:
         account: str = "U1234567",
         parity: str | None = None,
         halt: str | None = None,
+        resumed_after: int | None = None,
         external: bool = False,
         contaminated: bool = False,
         slippage: str = "0.25",
@@ -145,6 +150,9 @@ class Climber:
         if halt is not None:
             reason = {"reason": "a test"}
             facts.append(self._fact("halt:1", FactKind.HALT, reason, source=halt))
+        if resumed_after is not None:
+            self._ts += resumed_after * 1_000_000_000
+            facts.append(self._fact("resume:1", FactKind.RESUME, {}, source="person"))
         if external:
             body = {"synthetic": True, "side": "BUY", "quantity": "1", "instrument_id": "MESH24"}
             facts.append(self._fact("fill:1", FactKind.FILL, body))

@@ -12,6 +12,8 @@ from sqlalchemy import make_url
 
 from qe_plugins import state_dir, wall_clock
 from qe_plugins.errors import ConfigError, LadderError
+from qe_plugins.halt.facts import record_run
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.ladder.criteria import missing
 from qe_plugins.ladder.decay import bracket_outcomes
 from qe_plugins.ladder.demotions import demote
@@ -181,6 +183,42 @@ def test_a_halt_of_a_session_demotes(climber: Climber, halt: str, cause: str) ->
     last = climber.now().standing.last
     assert last is not None
     assert last.transition.handled[0].startswith(f"{cause}:")
+
+
+HOUR = 3_600
+
+
+def test_a_posture_that_stays_expired_demotes_after_a_day(climber: Climber) -> None:
+    climber.up()
+    climber.at(later(-23 * HOUR))
+    climber.session([1.0], halt="expired_posture")
+    assert climber.settle() == []
+    assert climber.rung == "1 MES"
+    climber.at(later(-25 * HOUR))
+    climber.session([1.0], halt="expired_posture")
+    assert climber.settle() == ["expired_posture: a test"]
+    assert climber.rung == "backtest"
+
+
+def test_a_posture_that_was_renewed_within_a_day_does_not(climber: Climber) -> None:
+    climber.up()
+    climber.at(later(-48 * HOUR))
+    climber.session([1.0], halt="expired_posture", resumed_after=23 * HOUR)
+    assert climber.settle() == []
+    climber.at(later(-48 * HOUR))
+    climber.session([1.0], halt="expired_posture", resumed_after=24 * HOUR)
+    assert climber.settle() == ["expired_posture: a test"]
+
+
+def test_a_resume_by_the_command_ends_an_expired_posture(climber: Climber) -> None:
+    climber.up()
+    climber.at(later(-2 * HOUR))
+    climber.session([1.0], halt="expired_posture")
+    assert record_run(FactKind.RESUME, "person", {"reason": "renewed"}) is None
+    [session] = climber.now().records.sessions
+    [(begun, ended)] = session.halted.values()
+    assert ended is not None
+    assert HOUR <= (ended - begun) // 1_000_000_000 < 24 * HOUR
 
 
 def test_a_halt_by_a_person_does_not(climber: Climber) -> None:

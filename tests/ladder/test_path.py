@@ -5,14 +5,19 @@ A process that is killed in a transition finds the state before it or after it, 
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import yaml
+from click.testing import CliRunner, Result
 
+from qe_plugins.cli import cli
 from qe_plugins.config.loader import load
 from qe_plugins.engine.live.session import SessionOptions, run_session
 from qe_plugins.engine.live.view import SessionView
@@ -24,54 +29,84 @@ from qe_plugins.ladder.page_panel import LadderPanel
 from qe_plugins.ladder.panel import demotion_line, ladder_panel
 from qe_plugins.research.parity.check import check_parity
 from qe_plugins.research.parity.recorded_session import find_session
-from tests.command import ROOT, qe
+from tests.command import ROOT
 from tests.ladder.climber import NAME, Climber
 
 KILLED = """
 import os, signal, sys
-from qe_plugins import project
 from qe_plugins.journal import store
 from qe_plugins.ladder import proposals, demotions
 from qe_plugins.ladder.rungs import load_ladder
 
-moment, action, file, ladder = sys.argv[1:]
-insert = store.insert_run
+file, ladder = sys.argv[1:]
+insert, write = store.insert_run, store.Journal.write_run
 
 def killed_inside(*given):
     insert(*given)
     os.kill(os.getpid(), signal.SIGKILL)
 
-write = store.Journal.write_run
-
 def killed_after(*given):
     write(*given)
     os.kill(os.getpid(), signal.SIGKILL)
 
-if moment == "inside":
-    store.insert_run = killed_inside
-else:
-    store.Journal.write_run = killed_after
-with store.Journal.open() as journal:
-    if action == "propose":
-        proposals.propose(journal, file)
-    elif action.startswith("confirm"):
-        proposals.confirm(journal, action.partition(" ")[2])
+def make(moment, action):
+    if moment == "inside":
+        store.insert_run = killed_inside
     else:
-        demotions.settle(journal, load_ladder(ladder), "climber")
+        store.Journal.write_run = killed_after
+    with store.Journal.open() as journal:
+        if action == "propose":
+            proposals.propose(journal, file)
+        elif action.startswith("confirm"):
+            proposals.confirm(journal, action.partition(" ")[2])
+        else:
+            demotions.settle(journal, load_ladder(ladder), "climber")
+
+for line in sys.stdin:
+    if not (child := os.fork()):
+        make(*line.strip().split(" ", 1))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""Makes each transition in a child that is killed inside or after its transaction."""
 
 
-def killed(climber: Climber, moment: str, action: str) -> None:
-    """Make a transition in a process that is killed inside or after its transaction."""
-    given = (moment, action, str(climber.file), str(climber.ladder_file))
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, *given],
-        cwd=ROOT,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+class Killer:
+    """Makes transitions of a strategy in processes that are killed while they write."""
+
+    def __init__(self, climber: Climber) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(climber.file), str(climber.ladder_file)],
+            cwd=ROOT,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def kill(self, moment: str, action: str) -> None:
+        """Make a transition and be killed `inside` or `after` its transaction."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{moment} {action}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline().strip() == str(-signal.SIGKILL)
+
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
+        assert self._process.returncode == 0
+
+
+@pytest.fixture
+def killer(climber: Climber) -> Iterator[Killer]:
+    made = Killer(climber)
+    yield made
+    made.close()
+
+
+def ladder(*arguments: object) -> Result:
+    """Return the result of `qe ladder` in this process."""
+    return CliRunner(env={"COLUMNS": "200"}).invoke(cli, ["ladder", *map(str, arguments)])
 
 
 def state(climber: Climber) -> tuple[str, str]:
@@ -79,21 +114,23 @@ def state(climber: Climber) -> tuple[str, str]:
     return found.rung, found.state
 
 
-def test_a_killed_process_leaves_the_state_before_or_after_a_transition(climber: Climber) -> None:
-    killed(climber, "inside", "propose")
+def test_a_killed_process_leaves_the_state_before_or_after_a_transition(
+    climber: Climber, killer: Killer
+) -> None:
+    killer.kill("inside", "propose")
     assert state(climber) == ("backtest", "off")
-    killed(climber, "after", "propose")
+    killer.kill("after", "propose")
     assert state(climber) == ("backtest", "proposed")
     pending = climber.now().standing.pending
     assert pending is not None
-    killed(climber, "inside", f"confirm {pending.id}")
+    killer.kill("inside", f"confirm {pending.id}")
     assert state(climber) == ("backtest", "proposed")
-    killed(climber, "after", f"confirm {pending.id}")
+    killer.kill("after", f"confirm {pending.id}")
     assert state(climber) == ("1 MES", "on rung")
     climber.session([1.0], parity="red")
-    killed(climber, "inside", "settle")
+    killer.kill("inside", "settle")
     assert state(climber) == ("1 MES", "on rung")
-    killed(climber, "after", "settle")
+    killer.kill("after", "settle")
     assert state(climber) == ("backtest", "demoted")
     assert climber.settle() == []
     assert climber.journal.verify() == []
@@ -190,6 +227,32 @@ def test_a_session_that_died_goes_on_with_the_rungs_that_it_had(
     assert climber.rung == "backtest"
 
 
+def test_rung_and_evidence_are_carried_to_a_version_whose_trades_are_the_same(
+    climber: Climber,
+) -> None:
+    climber.up()
+    climber.session([1.0, -1.0], parity="clean")
+    Replay(climber).run()
+    before = climber.now()
+    config = yaml.safe_load(climber.file.read_text())
+    config["expiry"] = {"flat_before": "45m"}
+    climber.file.write_text(yaml.safe_dump(config))
+    assert climber.version not in before.standing.versions
+    refused = ladder("carry", climber.file, "--because", "an earlier exit")
+    assert "no clean parity check of version" in str(refused.exception)
+    checked = CliRunner().invoke(cli, ["parity", "last", "--against", str(climber.file)])
+    assert checked.exit_code == 0, checked.output
+    carried = ladder("carry", climber.file, "--because", "an earlier exit")
+    assert carried.output.startswith(f"{NAME}: carried, 1 MES: an earlier exit\n")
+    after = climber.now()
+    assert (after.standing.rung, after.standing.version) == ("1 MES", climber.version)
+    assert after.standing.starts == 1
+    assert after.measured.evidence.log_value == before.measured.evidence.log_value != 0
+    assert climber.settle(version=climber.version) == [], "the new version does not demote"
+    climber.session([1.0], parity="clean")
+    assert len(climber.now().measured.outcomes) == 3, "its trades count with the earlier ones"
+
+
 def test_two_sessions_cannot_hold_one_strategy(climber: Climber) -> None:
     guard, _ = guard_of(climber.file, [], "paper")
     assert guard is not None
@@ -218,21 +281,22 @@ def test_a_session_takes_the_rung_of_the_ladder(climber: Climber) -> None:
 def test_commands_say_where_a_strategy_stands(climber: Climber) -> None:
     climber.up()
     climber.session([1.0, -1.0], parity="clean")
-    status = qe("ladder", "status").stdout
+    status = ladder("status").stdout
     assert "climber: 1 MES, on rung" in status
     assert "live trades        2" in status
     assert "evidence           " in status
     assert "trades: 2, needs 60" in status
-    demoted = qe("ladder", "demote", NAME, "--because", "a holiday")
+    demoted = ladder("demote", NAME, "--because", "a holiday")
     assert "demoted, 1 MES -> backtest: a holiday" in demoted.stdout
-    history = qe("ladder", "history").stdout
+    history = ladder("history").stdout
     assert [line.split()[3] for line in history.splitlines()[1:]] == [
         "proposed",
         "confirmed",
         "demoted",
     ]
-    refused = qe("ladder", "confirm", "2026")
-    assert (refused.returncode, "by a person at a terminal" in refused.stderr) == (2, True)
+    refused = ladder("confirm", "2026")
+    assert isinstance(refused.exception, LadderError)
+    assert "by a person at a terminal" in str(refused.exception)
 
 
 def test_the_panel_has_rung_evidence_what_is_missing_and_the_demotion_line(
@@ -254,14 +318,14 @@ def test_the_panel_has_rung_evidence_what_is_missing_and_the_demotion_line(
 
 def test_a_plan_of_a_losing_strategy_is_one_sentence(climber: Climber) -> None:
     more = ("--set", "data.synthetic.sessions=3")
-    done = qe("ladder", "plan", "configs/backtest/quickstart.yaml", *more)
+    done = ladder("plan", "configs/backtest/quickstart.yaml", *more)
     [line] = done.stdout.splitlines()
     assert line.startswith("quickstart: the edge is negative, -0.")
     assert line.endswith("; no rung is open to it.")
 
 
 def test_a_plan_of_a_claim_has_trades_and_calendar_to_each_rung(climber: Climber) -> None:
-    done = qe("ladder", "plan", climber.book)
+    done = ladder("plan", climber.book)
     lines = done.stdout.splitlines()
     assert lines[0] == "book: 316 trades tell 0.20R from nothing, 8 months."
     assert [line[:5].strip() for line in lines[3:]] == ["1 MES", "5 MES", "1 ES", "5 ES"]
