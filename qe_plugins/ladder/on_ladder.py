@@ -11,7 +11,7 @@ from qe_plugins.config.loader import Loaded, load
 from qe_plugins.config.yaml_reader import display
 from qe_plugins.errors import LadderError
 from qe_plugins.journal.store import Journal
-from qe_plugins.ladder.claims import Claim, book_claim, claim_of
+from qe_plugins.ladder.claims import Claim, claim_of, filed_claim
 from qe_plugins.ladder.criteria import Criterion, Measured, as_data, criteria_of, measure
 from qe_plugins.ladder.outcomes import (
     NO_FACTS,
@@ -89,14 +89,14 @@ def ladder_of(loaded: Loaded) -> tuple[Ladder, str]:
     return ladder, settings.name or loaded.config.name
 
 
-def claim_in(loaded: Loaded, ladder: Ladder) -> Claim | None:
-    """Return the claim that a configuration comes with: its book's; None where none is named."""
+def claim_in(journal: Journal, loaded: Loaded, ladder: Ladder) -> Claim | None:
+    """Return the claim that a configuration comes with, None where it names no file of one."""
     settings, written = loaded.config.ladder, ladder.rules.claim
     if isinstance(written, WrittenClaim):
         return claim_of(ladder.rules, written)
-    if settings is None or not settings.book:
+    if settings is None or not settings.claim:
         return None
-    return book_claim(ladder.rules, settings.book)
+    return filed_claim(journal, ladder.rules, settings.claim)
 
 
 def read(

@@ -38,7 +38,7 @@ def propose(journal: Journal, file: Path | str) -> Recorded:
     """
     loaded, ladder, name = configured(file)
     settle(journal, ladder, name)
-    found = read(journal, ladder, name, claim_in(loaded, ladder))
+    found = read(journal, ladder, name, claim_in(journal, loaded, ladder))
     standing, version = found.standing, version_of(loaded)
     _refuse_doubt(journal, found)
     if standing.rung != BACKTEST and version != standing.version:
@@ -78,7 +78,7 @@ def confirm(journal: Journal, proposal: str, *, equity: Decimal | None = None) -
     name = made.transition.strategy
     loaded, ladder, _ = configured(made.transition.config)
     settle(journal, ladder, name)
-    found = read(journal, ladder, name, claim_in(loaded, ladder))
+    found = read(journal, ladder, name, claim_in(journal, loaded, ladder))
     pending = found.standing.pending
     if pending is None or pending.id != made.id:
         raise LadderError(

@@ -155,9 +155,10 @@ class Demotion(LadderSection, frozen=True, kw_only=True):
 
 
 class WrittenClaim(LadderSection, frozen=True, kw_only=True):
-    """A claim in the ladder's file or a book's: `edge` and `sd` in R a trade, before it is shrunk.
+    """A claim, in a file of its own or the ladder's: `edge` and `sd` in R a trade, not yet shrunk.
 
     `a_day` is the number of trades a day, `capacity` in contracts of the root that is asked for.
+    `book` is a book of factors that the strategy trades: `lockbox` and `family_wise` are then its.
     """
 
     edge: float
@@ -169,13 +170,14 @@ class WrittenClaim(LadderSection, frozen=True, kw_only=True):
     capacity: Annotated[int, msgspec.Meta(ge=0)] = 0
     contaminated: bool = False
     options_backtest: Literal["passed", "missing"] = "missing"
+    book: str = ""
 
 
 class LadderFile(LadderSection, frozen=True, kw_only=True):
     """A ladder: its rungs from the lowest up, promotions by `from NAME`, and demotion."""
 
     rungs: list[LadderRung]
-    claim: Literal["from_book"] | WrittenClaim = "from_book"
+    claim: Literal["from_file"] | WrittenClaim = "from_file"
     shrink: Annotated[Fraction, msgspec.Meta(gt=0, le=1)] = 0.5
     model_cost: Money = Decimal(0)
     promote: dict[str, Promotion]
@@ -195,6 +197,8 @@ class LadderFile(LadderSection, frozen=True, kw_only=True):
                     f"rungs must not fall: {rung.name} ({rung.risk} USD, {rung.exposure} USD a "
                     f"point) is below {below.name} ({below.risk} USD, {below.exposure} USD)"
                 )
+        if isinstance(self.claim, WrittenClaim) and self.claim.book:
+            raise ValueError("claim: a book is named by a claim in a file of its own")
         wanted = {f"{FROM}{name}" for name in names[:-1]}
         if set(self.promote) != wanted:
             odd = sorted(set(self.promote) ^ wanted)

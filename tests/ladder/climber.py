@@ -43,11 +43,11 @@ class Climber:
 
     def __init__(self, folder: Path, **claim: Any) -> None:
         self.folder = folder
-        self.book, self.file = folder / "book.yaml", folder / f"{NAME}.yaml"
+        self.claim, self.file = folder / "claim.yaml", folder / f"{NAME}.yaml"
         self.ladder_file = folder / "ladder.yaml"
         text = LADDER.read_text().replace("sessions: 20,", "sessions: 2,")
         self.ladder_file.write_text(text.replace("parity_clean: 20 ", "parity_clean: 2 "))
-        self.book.write_text(yaml.safe_dump({"claim": CLAIM | claim}))
+        self.claim.write_text(yaml.safe_dump({"claim": CLAIM | claim}))
         self.configure()
         self.journal = Journal.open()
         self._ts = 1_700_000_000_000_000_000
@@ -66,7 +66,7 @@ class Climber:
                 "dollar_risk": {},
             },
             "nautilus": {"venue": {"starting_balances": ["400_000 USD"]}},
-            "ladder": {"file": str(self.ladder_file), "book": str(self.book)},
+            "ladder": {"file": str(self.ladder_file), "claim": str(self.claim)},
         }
         self.file.write_text(yaml.safe_dump(config))
 

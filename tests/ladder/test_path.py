@@ -325,9 +325,9 @@ def test_a_plan_of_a_losing_strategy_is_one_sentence(climber: Climber) -> None:
 
 
 def test_a_plan_of_a_claim_has_trades_and_calendar_to_each_rung(climber: Climber) -> None:
-    done = ladder("plan", climber.book)
+    done = ladder("plan", climber.claim)
     lines = done.stdout.splitlines()
-    assert lines[0] == "book: 316 trades tell 0.20R from nothing, 8 months."
+    assert lines[0] == "claim: 316 trades tell 0.20R from nothing, 8 months."
     assert [line[:5].strip() for line in lines[3:]] == ["1 MES", "5 MES", "1 ES", "5 ES"]
     assert "months" in lines[4]
 

@@ -147,18 +147,21 @@ def _print_edges(found: Tables, rows: Sequence[EdgeRow]) -> None:
 def plan(file: Path, ladder_file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Say how many trades, and how long, each rung would take FILE's strategy.
 
-    FILE is a run's configuration, which is run as a backtest, or a book with a `claim:`. What was
-    measured is shrunk as the ladder says; the table is for that edge, as if it were true.
+    FILE is a run's configuration, which is run as a backtest, or a file with a `claim:`. What
+    was measured is shrunk as the ladder says; the table is for that edge, as if it were true.
     """
     from qe_plugins.config.loader import load, read_tree
-    from qe_plugins.ladder.claims import book_claim
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.ladder.claims import filed_claim
     from qe_plugins.ladder.plan import backtest_outcomes, plan_of, plan_of_claim
     from qe_plugins.ladder.rungs import load_ladder
 
     _, tree = read_tree(file)
     if tree.find(("claim",)) is not None and tree.find(("strategies",)) is None:
         rules = load_ladder(ladder_file or DEFAULT).rules
-        found = plan_of_claim(rules, file.stem, book_claim(rules, str(file)))
+        with Journal.open() as journal:
+            claim = filed_claim(journal, rules, str(file))
+        found = plan_of_claim(rules, file.stem, claim)
     else:
         loaded = load(file, overrides)
         own = loaded.config.ladder
@@ -172,10 +175,10 @@ def plan(file: Path, ladder_file: Path | None, overrides: tuple[str, ...], as_js
     if not found.steps:
         return
     measured = f"measured {found.edge:+.3f}R over {found.count:,} trades, " if found.count else ""
-    claim = found.claim
+    believed = found.claim
     echo(
-        f"{measured}believed {claim.edge:+.3f}R a trade, sd {claim.sd:.2f}R, "
-        f"{claim.a_day:.1f} trades a day"
+        f"{measured}believed {believed.edge:+.3f}R a trade, sd {believed.sd:.2f}R, "
+        f"{believed.a_day:.1f} trades a day"
     )
     print_rows(
         ("rung", "evidence", "reached in 5,000 trades", "median trade", "calendar"),

@@ -154,7 +154,7 @@ def _rows(name: str | None) -> list[LadderRow]:
         if name is not None and Path(name).is_file():
             loaded, rules, strategy = configured(name)
             settle(journal, rules, strategy)
-            return [row_of(read(journal, rules, strategy, claim_in(loaded, rules)))]
+            return [row_of(read(journal, rules, strategy, claim_in(journal, loaded, rules)))]
         for strategy, changes in histories(journal).items():
             try:
                 settle(journal, load_ladder(changes[-1].transition.ladder), strategy)
