@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 TIMEOUT, TO_CONNECT = 2.0, 4.0
 """Seconds until an answer counts as missing, and until a connection does."""
 
-CLOCK_EVERY = 30
+CLOCK_EVERY = 5
 """Answers between two readings of the gateway's clock."""
 
 

@@ -112,6 +112,17 @@ def test_an_entry_that_is_not_acknowledged_is_cancelled_once_the_broker_answers(
     assert desk.is_equal()
 
 
+def test_a_clock_that_jumps_halts_within_a_minute(desk: FaultyDesk):
+    desk.live.do("jump", seconds=6)
+    desk.until(lambda: desk.halted, "halted")
+    halt = desk.latch.read()
+    assert halt is not None
+    assert "the clock is off by" in halt.reason
+    desk.live.do("enter")
+    desk.until(lambda: desk.denied("halt"), "denied")
+    desk.live.do("jump", seconds=-6)
+
+
 def test_streams_are_asked_for_again_after_a_1101(desk: FaultyDesk):
     asked = len(desk.tws.control.received("MarketDataRequest", 11))
     desk.tws.control.lose_connectivity()

@@ -22,6 +22,11 @@ class Watched(Driven):
         super().on_start()
         self.clock.set_timer_ns("BOOK", EVERY, callback=self.on_book)
 
+    def jump(self, seconds: float) -> None:
+        """Have the clock of this process jump, as a wrong time server would."""
+        ahead = float(os.environ["FAKETIME"].removesuffix("s")) + seconds
+        os.environ["FAKETIME"] = f"{ahead:+.3f}s"
+
     def on_book(self, event: Any) -> None:
         orders = {
             one.client_order_id.value: one.status.name
