@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qe_plugins.engine.broker.contracts import SECOND, next_contracts
 from qe_plugins.engine.broker.node import BrokerNode
+from qe_plugins.engine.broker.not_connected import not_connected
 from qe_plugins.engine.broker.supervision import Condition, Listeners, Supervisor, notify
 from qe_plugins.engine.live.warm_up import WarmUp
 from qe_plugins.engine.recording.session_recorder import SessionRecorder
@@ -66,7 +67,7 @@ class LiveSession:
         self.warm_up = WarmUp(live.settings.warm_up)
         self.trading_since = self._running_since = self._first_tick = self._roll_due = 0
         self._note_due = 0
-        self.rolled = False
+        self.rolled = self._disposed = False
         self.skew: Callable[[], float | None] = lambda: None
         self.on_start: list[Callable[[], object]] = []
         self.on_tick: list[Callable[[int], object]] = []
@@ -194,11 +195,8 @@ class LiveSession:
             self.node.run()
         except RuntimeError as error:
             ib = self.live.settings.ib
-            raise RunError(
-                f"the session could not connect to {ib.host}:{ib.port}: {in_words(error)}.",
-                where=f"account {ib.account}",
-                hint="Is the gateway up and logged in, and are its client ids free?",
-            ) from error
+            self._dispose_node()
+            raise not_connected(ib, in_words(error)) from error
         finally:
             for supervisor in self.supervisors if self._running_since else ():
                 supervisor.stop()
@@ -211,4 +209,9 @@ class LiveSession:
     def dispose(self) -> None:
         """Free the node."""
         self.context.observers.close()
-        self.node.dispose()
+        self._dispose_node()
+
+    def _dispose_node(self) -> None:
+        if not self._disposed:
+            self._disposed = True
+            self.node.dispose()
