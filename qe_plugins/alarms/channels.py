@@ -1,4 +1,4 @@
-"""The channels of an alarm. Each sends one alarm, or raises ChannelFailed with the reason."""
+"""The channels of alarms and notices. Each sends one, or raises ChannelFailed with the reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from qe_plugins.alarms.incidents import IncidentAlarm
+from qe_plugins.alarms.incidents import IncidentAlarm, Sendable
 from qe_plugins.config.alarms import AlarmSettings
 from qe_plugins.halt.facts import record_run
 from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry, Severity
@@ -32,7 +32,7 @@ class AlarmChannel(Protocol):
 
     name: str
 
-    def send(self, alarm: IncidentAlarm) -> None:
+    def send(self, alarm: Sendable) -> None:
         """Send an alarm. Raises ChannelFailed."""
 
 
@@ -53,8 +53,9 @@ class JournalChannel:
 
     name = "journal"
 
-    def send(self, alarm: IncidentAlarm) -> None:
-        """Write the fact, in a small run of its own."""
+    def send(self, alarm: Sendable) -> None:
+        """Write the fact, in a small run of its own; only incidents are facts."""
+        assert isinstance(alarm, IncidentAlarm)
         body = msgspec.to_builtins(alarm)
         if (why := record_run(FactKind.ALARM, "watch", body)) is not None:
             raise ChannelFailed(why)
@@ -75,7 +76,7 @@ class CommandChannel:
     def __init__(self, command: list[str], timeout: float) -> None:
         self.name, self._command, self._timeout = f"command {command[0]}", command, timeout
 
-    def send(self, alarm: IncidentAlarm) -> None:
+    def send(self, alarm: Sendable) -> None:
         """Run it. It fails with another exit code than 0, and where it takes too long."""
         try:
             done = subprocess.run(
@@ -101,7 +102,7 @@ class WebhookChannel:
         self.name = f"webhook {urlsplit(address).hostname}"
         self._address, self._timeout = address, timeout
 
-    def send(self, alarm: IncidentAlarm) -> None:
+    def send(self, alarm: Sendable) -> None:
         """Post it. It fails with another status than 2xx; redirects are not followed."""
         import requests
 
@@ -126,12 +127,14 @@ class NotifyChannel:
         self.name = f"notify {number} ({address.partition(':')[0]})"
         self._address = address
 
-    def send(self, alarm: IncidentAlarm) -> None:
+    def send(self, alarm: Sendable) -> None:
         """Send it. Raises ChannelFailed where the address is none, or the service refuses."""
         from apprise import Apprise, NotifyType
 
         sender = Apprise()
         kind = NotifyType.SUCCESS if alarm.ended else NotifyType.FAILURE
+        if not isinstance(alarm, IncidentAlarm):
+            kind = NotifyType.INFO
         link = f"\n{alarm.link}" if alarm.link else ""
         with _without_log():
             if not sender.add(self._address):
@@ -151,5 +154,5 @@ def _without_log() -> Iterator[None]:
         logger.disabled = before
 
 
-def _document(alarm: IncidentAlarm) -> dict[str, object]:
+def _document(alarm: Sendable) -> dict[str, object]:
     return {"title": alarm.title, **msgspec.to_builtins(alarm)}

@@ -44,6 +44,23 @@ class IncidentAlarm(msgspec.Struct, frozen=True, kw_only=True):
         return f"{state} {self.account}: {self.kind.replace('_', ' ')} {self.about}".strip()
 
 
+class DayNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person receives of a day: its title, its lines, and the page as HTML text.
+
+    `link` leads to the Observatory's page of the day, None without an Observatory.
+    """
+
+    title: str
+    text: str
+    page: str
+    link: str | None = None
+    ended: None = None
+
+
+type Sendable = IncidentAlarm | DayNotice
+"""What a channel sends."""
+
+
 class Incidents:
     """The incidents of one account that have begun and not ended. `file` keeps them."""
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from qe_plugins.cli.output import counted, dollars, echo, print_json
+from qe_plugins.errors import QeError
 from qe_plugins.journal.listings import utc
 
 if TYPE_CHECKING:
     from qe_plugins.report.day.records import DayReport
 
 
-def show_day(day: str | None, run: str | None, *, show: bool, as_json: bool) -> None:
-    """Write the page of a day, and print what it says."""
+def show_day(
+    day: str | None, run: str | None, send: str | None, *, show: bool, as_json: bool
+) -> None:
+    """Write the page of a day, print what it says, and send it where `send` says.
+
+    Raises QeError where a channel did not take it, after all have been tried.
+    """
     from datetime import UTC, datetime
 
     from qe_plugins.journal.activity.store import ActivityJournal
@@ -33,23 +41,57 @@ def show_day(day: str | None, run: str | None, *, show: bool, as_json: bool) -> 
     if as_json:
         print_json({"file": str(file), **{n: getattr(found, n) for n in found.__struct_fields__}})
     else:
-        _print(found)
+        for line in _lines(found):
+            echo(line)
         echo(str(file))
     if show:
         click.launch(file.as_uri())
+    if send is not None:
+        _send(found, page.render(found).decode(), Path(send))
 
 
-def _print(found: DayReport) -> None:
-    echo(f"{found.day}  {found.sentence}")
+def _send(found: DayReport, page: str, file: Path) -> None:
+    from qe_plugins.alarms import DayNotice
+    from qe_plugins.alarms.notices import send_notice
+    from qe_plugins.config.loader import load
+
+    settings = load(file).config.alarms
+    place = settings.observatory.rstrip("/") if settings.observatory else None
+    notice = DayNotice(
+        title=f"{found.day}: {found.sentence}",
+        text="\n".join(_lines(found)),
+        page=page,
+        link=f"{place}/report/{found.day}" if place else None,
+    )
+    tried = list(send_notice(settings, notice))
+    if not tried:
+        hint = "Give `alarms:` a command, a webhook or notify there."
+        raise QeError(
+            "no channel is configured, so the page was not sent.", where=str(file), hint=hint
+        )
+    for one in tried:
+        echo(
+            f"sent by {one.channel}" if one.problem is None else f"not sent by {one.channel}",
+            err=True,
+        )
+    if failed := [f"{one.channel}: {one.problem}" for one in tried if one.problem]:
+        raise QeError(
+            f"the page was not sent by {'; '.join(failed)}.", where=str(file), hint="Send it again."
+        )
+
+
+def _lines(found: DayReport) -> Iterator[str]:
+    """Yield what the page says, a line each, for a terminal or a message."""
+    yield f"{found.day}  {found.sentence}"
     for need in found.needs:
-        echo(f"needs you   {need.title}: {need.why}")
+        yield f"needs you   {need.title}: {need.why}"
     if not found.needs:
-        echo("Nothing needs you.")
+        yield "Nothing needs you."
     for refusal in found.refusals:
         orders = counted(refusal.count, "order")
-        echo(f"refused     {refusal.plugin}: {orders}, the last: {refusal.last}")
+        yield f"refused     {refusal.plugin}: {orders}, the last: {refusal.last}"
     for line in found.disagreements:
-        echo(f"disagreed   {utc(line.at)} UTC  {line.text}")
-    echo(f"models      {counted(found.model_calls, 'call')}, {dollars(found.model_usd)}")
+        yield f"disagreed   {utc(line.at)} UTC  {line.text}"
+    yield f"models      {counted(found.model_calls, 'call')}, {dollars(found.model_usd)}"
     for event in found.next:
-        echo(f"next        {event.at:%Y-%m-%d %H:%M} UTC  {event.name}")
+        yield f"next        {event.at:%Y-%m-%d %H:%M} UTC  {event.name}"

@@ -80,9 +80,20 @@ def _close(run_id: str) -> None:
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
 @click.option("--trade", metavar="TRADE", help="Show one trade: fills, rolls, margin and costs.")
 @click.option("--of", metavar="RUN", help="With `day`: only this run, also of a backtest.")
+@click.option(
+    "--send",
+    metavar="FILE",
+    help="With `day`: send it by the `alarms:` of FILE too.",
+)
 @json_option
 def report(
-    run: str, day: str | None, show: bool, trade: str | None, of: str | None, as_json: bool
+    run: str,
+    day: str | None,
+    show: bool,
+    trade: str | None,
+    of: str | None,
+    send: str | None,
+    as_json: bool,
 ) -> None:
     """Show the figures of RUN and the path of its report; or, with `day`, the report of a DAY.
 
@@ -94,10 +105,10 @@ def report(
     if run == "day":
         from qe_plugins.cli.day_report import show_day
 
-        show_day(day, of, show=show, as_json=as_json)
+        show_day(day, of, send, show=show, as_json=as_json)
         return
-    if day is not None or of is not None:
-        raise click.UsageError("a day and --of belong to `qe report day`.")
+    if day is not None or of is not None or send is not None:
+        raise click.UsageError("a day, --of and --send belong to `qe report day`.")
     from qe_plugins.report import run_folder, run_index, terminal
 
     place = run_index.find(run)

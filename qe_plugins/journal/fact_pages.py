@@ -62,11 +62,21 @@ def page(
 
 
 def _of_kinds(query: Any, kinds: Collection[FactKind], bounded: Any, by_time: Any) -> Any:
-    """Return the query of each kind, which an index answers in order, merged."""
+    """Return the query of one kind, or of the earliest or latest of several.
+
+    An index has the keys of each kind in order, so only the facts of the page are read from the
+    table, and no query sorts what it does not return.
+    """
+    table = facts.c
+    if len(set(kinds)) == 1:
+        return bounded(query.where(table.kind == str(next(iter(kinds)))), by_time)
+    keys = query.with_only_columns(*by_time)
     each = [
-        select(bounded(query.where(facts.c.kind == str(kind)), by_time).subquery())
+        select(bounded(keys.where(table.kind == str(kind)), by_time).subquery())
         for kind in sorted(set(kinds))
     ]
-    merged = (union_all(*each) if len(each) > 1 else each[0]).subquery()
+    merged = union_all(*each).subquery()
     order = tuple(merged.c[column.name] for column in by_time)
-    return bounded(select(merged), order)
+    chosen = bounded(select(merged), order).subquery()
+    same = (table.run_id == chosen.c.run_id) & (table.seq == chosen.c.seq)
+    return bounded(select(facts).join(chosen, same), by_time)

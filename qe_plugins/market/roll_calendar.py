@@ -131,6 +131,23 @@ def _first_front(
     return front if front == nearest else next(one for one in contracts if one == front)
 
 
+def next_deadline(root: str, day: Date) -> Roll:
+    """Return the first roll after a day that the exchange's dates force; figures may come sooner.
+
+    Raises DataError for a root or a day that is not known.
+    """
+    contracts = listed(root, day)
+    front = next(one for one in contracts if last_session(one) >= day)
+    last = last_session(front)
+    return Roll(
+        date=shifted(root, last, 1),
+        known=last,
+        before=contract_id(front),
+        after=contract_id(next(contracts)),
+        reason=_deadline_reason(Rule.VOLUME, front),
+    )
+
+
 def last_session(key: ContractKey) -> Date:
     """Return the last session on which a contract may be the front month.
 

@@ -25,9 +25,11 @@ from qe_plugins.fleet.scan.outcome import ScanResult
 from qe_plugins.fleet.scan.progress import ScanNow, ScanState, progress, state_of
 from qe_plugins.journal.activity.changes import DatabaseVersion, SqliteVersion
 from qe_plugins.llm.ledger import CostRow, Ledger
+from qe_plugins.wall_clock import now
 
 MOST_SCANS = 50
 MOST_MESSAGES = 40
+ZERO = Decimal(0)
 
 
 class ListedScan(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,22 @@ class ListedScan(msgspec.Struct, frozen=True, kw_only=True):
     result: ScanResult | None
     usd: Decimal
     problem: str | None = None
+
+
+class BudgetRow(msgspec.Struct, frozen=True):
+    """A budget: what it is of, what was spent of it, and its limit in USD, None where none is set.
+
+    `share` is the part that is spent, None without a limit.
+    """
+
+    name: str
+    spent: Decimal
+    limit: Decimal | None
+
+    @property
+    def share(self) -> float | None:
+        """Return how much of the limit is spent, 1 for all of it."""
+        return float(self.spent / self.limit) if self.limit else None
 
 
 class FleetReader:
@@ -84,6 +102,21 @@ class FleetReader:
             return []
         return self._with_ledger(lambda ledger: ledger.costs(by, scan))
 
+    def budgets(self, text: str) -> list[BudgetRow]:
+        """Return what was spent of each budget of a scan's fleet. Raises FleetError."""
+        scan_id, folder = store.find(text)
+        budgets = lifecycle.fleet_of(scan_id, folder.description()).budgets
+        today = f"{now():%Y-%m-%d}"
+        spent = {row.group: row.usd for row in self.costs("rank", scan_id)}
+        days = {row.group: row.usd for row in self.costs("day")}
+        found = [BudgetRow(f"day {today} (UTC), all scans", days.get(today, ZERO), budgets.day)]
+        found += [BudgetRow("this scan", sum(spent.values(), ZERO), budgets.scan)]
+        found += [
+            BudgetRow(f"rank {rank} of this scan", spent.get(rank, ZERO), limit)
+            for rank, limit in budgets.ranks.items()
+        ]
+        return found
+
     def messages(self, scan: str | None = None) -> list[Message]:
         """Return the newest messages of the bus, newest first."""
         file = _bus_file()
@@ -120,7 +153,7 @@ class FleetReader:
 
 def _listed(scan_id: str, spent: dict[str, Decimal]) -> ListedScan:
     folder = store.find(scan_id)[1]
-    usd = spent.get(scan_id, Decimal(0))
+    usd = spent.get(scan_id, ZERO)
     try:
         result = folder.result()
         return ListedScan(

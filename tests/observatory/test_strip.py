@@ -124,7 +124,8 @@ def test_a_reversed_position_is_entered_where_it_was_reversed() -> None:
 def test_what_comes_next_is_the_break_and_the_deadline_of_what_is_watched() -> None:
     events = next_events([CONTRACT], NOW)
 
-    assert [one.name for one in events] == ["MES stops", "MESZ26 is held until"]
+    assert [one.name for one in events] == ["MES stops", "MESZ26 is held until", "weekly approval"]
+    assert "weekly approval" not in [one.name for one in next_events([], NOW)]
     assert all(one.at_ms > NOW.timestamp() * 1000 for one in events)
 
 

@@ -10,13 +10,15 @@ import math
 import os
 from pathlib import Path
 from statistics import NormalDist
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
-import polars as pl
 
 from qe_plugins.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MINUTE = 60_000_000_000
 DAY = 1_440 * MINUTE
@@ -58,6 +60,8 @@ class MarketSnapshot:
     """
 
     def __init__(self, frame: pl.DataFrame) -> None:
+        import polars as pl  # pages that open a scan to show it must not carry it
+
         self.frame = frame
         self.as_of = int(frame["ts"].max())  # type: ignore[arg-type]
         recent = frame.filter(pl.col("ts") > self.as_of - DAY)
@@ -68,6 +72,8 @@ class MarketSnapshot:
         """Return the complete bars of an instrument in a timeframe."""
         key = (instrument, timeframe)
         if key not in self._bars:
+            import polars as pl
+
             of_one = self.frame.filter(pl.col("instrument") == instrument)
             frame = resample(of_one, TIMEFRAME_MINUTES[timeframe], self.as_of)
             self._bars[key] = SnapshotBars(*(frame[name].to_numpy() for name in COLUMNS))
@@ -82,6 +88,8 @@ class MarketSnapshot:
     @classmethod
     def load(cls, folder: Path) -> MarketSnapshot:
         """Return the snapshot that `save` wrote. Raises DataError for a missing or damaged file."""
+        import polars as pl
+
         try:
             return cls(pl.read_parquet(folder / FILE, glob=False))
         except (OSError, pl.exceptions.PolarsError) as error:
@@ -94,6 +102,8 @@ class MarketSnapshot:
 
 def resample(frame: pl.DataFrame, minutes: int, as_of: int) -> pl.DataFrame:
     """Return minute bars resampled to longer bars that are complete at `as_of`."""
+    import polars as pl
+
     span = minutes * MINUTE
     ends = ((pl.col("ts") - 1) // span + 1) * span
     return (

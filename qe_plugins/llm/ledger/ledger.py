@@ -16,6 +16,7 @@ from qe_plugins.llm.ledger import queries as read
 from qe_plugins.llm.ledger.batch import Batch, Lookup
 from qe_plugins.llm.ledger.in_doubt import InDoubt
 from qe_plugins.llm.ledger.records import Attempt, CostRow, NodeCalls, ScanUsage
+from qe_plugins.llm.ledger.scan_calls import ScanCalls
 from qe_plugins.llm.ledger.server import open_ledger
 from qe_plugins.llm.ledger.statements import ChargeRecord, FinalAnswer, Intent
 from qe_plugins.llm.requests import Answer, Request, Usage
@@ -35,6 +36,7 @@ class Ledger:
         self._file = open_ledger(path)
         self._batch = Batch()
         self._timer: asyncio.TimerHandle | None = None
+        self._watched: ScanCalls | None = None
 
     def intend(
         self, attempt: Attempt, limits: Mapping[str, Decimal] | None = None
@@ -133,9 +135,14 @@ class Ledger:
             return read.nodes(cursor, scan, node)
 
     def states(self, scan: str) -> list[read.NodeCall]:
-        """Return every call that a scan sent so far, in no order; see `queries.NodeCall`."""
+        """Return every call that a scan sent so far, in their order; see `queries.NodeCall`.
+
+        Asked again, it reads only those that have changed. For one thread at a time.
+        """
+        if self._watched is None or self._watched.scan != scan:
+            self._watched = ScanCalls(scan)
         with self._file.reading() as cursor:
-            return read.states(cursor, scan)
+            return self._watched.read(cursor)
 
     def first_served(self, model: str) -> int | None:
         """Return the wall time (UTC ns) of the first answer of a model, None without one."""

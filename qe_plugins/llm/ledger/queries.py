@@ -82,11 +82,6 @@ type NodeCall = tuple[str, str | None, str | None, int | None, int, int]
 it runs), its cost and what is in doubt (picodollars)."""
 
 
-def states(cursor: Cursor, scan: str) -> list[NodeCall]:
-    """Return the calls of a scan in no order: less than `nodes`, in a third of the time."""
-    return cursor.execute(STATES, [scan]).fetchall()
-
-
 def used(cursor: Cursor, scan: str) -> dict[str, Answer]:
     """Return all the answers and failures that a scan uses, by key."""
     return {row[1]: settled(*row) for row in cursor.execute(USED, [scan])}

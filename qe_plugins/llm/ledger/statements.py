@@ -191,6 +191,6 @@ def marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def chunks(names: list[str]) -> Iterable[list[str]]:
-    """Return the names in lists of at most MOST_VALUES."""
+def chunks[T](names: list[T]) -> Iterable[list[T]]:
+    """Return the values in lists of at most MOST_VALUES."""
     return map(list, batched(names, MOST_VALUES, strict=False))

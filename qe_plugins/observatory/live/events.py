@@ -1,4 +1,4 @@
-"""What comes next on the calendar: break, close or open, last trading day, weekly approval.
+"""What comes next on the calendar: break, close or open, the roll's deadline, weekly approval.
 
 Roots are those of the contracts that sessions watch, else of the run that was started last.
 """
@@ -22,7 +22,10 @@ APPROVAL = time(12, 0)
 
 
 def next_events(contracts: Iterable[str], now: datetime) -> tuple[StripEvent, ...]:
-    """Return the next stop or open of trading, and the nearest deadline of what is watched."""
+    """Return the next stop or open of trading, and of what is watched the nearest deadline.
+
+    While a session watches contracts, the weekly approval is the last of them.
+    """
     names = sorted({one.partition(".")[0] for one in contracts})
     keys = [key for name in names if (key := dated_key(name, now.date())) is not None]
     root = keys[0].root if keys else DEFAULT_ROOT
@@ -40,7 +43,8 @@ def next_events(contracts: Iterable[str], now: datetime) -> tuple[StripEvent, ..
             found.append(_event(f"{key.name} is held until", last))
     except QeError:
         return tuple(found)  # no markets.yaml here, or a root that it does not have
-    return tuple(sorted(found, key=lambda one: one.at_ms)[:2])
+    nearest = sorted(found, key=lambda one: one.at_ms)[:2]
+    return (*nearest, *([next_approval(now)] if keys else []))
 
 
 def next_approval(now: datetime) -> StripEvent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,11 @@ from qe_plugins import state_dir
 from qe_plugins.config import yaml_reader
 from qe_plugins.config.differences import differing
 from qe_plugins.config.loader import load
-from qe_plugins.data.databento.manifest import manifest_stores
+from qe_plugins.data.databento.manifest import ManifestStore, manifest_stores
 from qe_plugins.errors import QeError
 from qe_plugins.guard.watcher_socket import listening
 from qe_plugins.halt.status import read_sessions
-from qe_plugins.market.contract_key import ContractKey
-from qe_plugins.market.expiry import first_notice, last_trade, limit, listed
+from qe_plugins.market.roll_calendar import next_deadline
 from qe_plugins.market.sessions import next_session
 from qe_plugins.market.specs import fees, margins, markets
 from qe_plugins.observatory.pages import Asked, Page, Shown
@@ -95,9 +94,21 @@ def _stores() -> Iterator[dict[str, Any]]:
             "rows": sum(entry.rows for entry in known),
             "bytes": sum(entry.size for entry in known),
             "degraded": degraded,
+            "failed": len(store.manifest.aside) + _changed_files(store),
             "got": max((entry.got for entry in known), default=None),
             "spent": store.spent,
         }
+
+
+def _changed_files(store: ManifestStore) -> int:
+    """Return how many files are gone, or have another size than when they were written."""
+    found = 0
+    for name, entry in store.manifest.files.items():
+        try:
+            found += store.path(name).stat().st_size != entry.size
+        except OSError:
+            found += 1
+    return found
 
 
 def _data_row(entry: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +122,7 @@ def _data_row(entry: dict[str, Any]) -> dict[str, Any]:
             f"{entry['rows']:,}",
             f"{entry['bytes'] / 2**20:,.1f} MiB",
             f"{entry['degraded']:,}",
+            f"{entry['failed']:,}",
             f"{got:%Y-%m-%d %H:%M} UTC" if got else "—",
             f"{entry['spent']:,.2f} USD",
         ]
@@ -118,32 +130,27 @@ def _data_row(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _root_rows(now: datetime) -> Iterator[dict[str, Any]]:
-    """Yield a row a root: open or not until when, front by dates, its deadline, fees, margins."""
+    """Yield a row a root: open or not until when, its roll, fees, margins."""
     today = now.date()
     for root, terms in markets().roots.items():
         session = next_session(root, now)
         trades = session.trades_at(now)
         until = session.next_stop(now) if trades else session.open
-        front = next(listed(root, today))
+        roll = next_deadline(root, today)
+        after = roll.after.partition(".")[0]
         fee, margin = fees(root, today), margins(root, today)
         yield {
             "cells": [
                 root,
                 terms.name,
                 f"{'open until' if trades else 'closed until'} {until:%a %H:%M} UTC",
-                front.name,
-                f"{limit(front)} ({_why(front)})",
+                f"{roll.date} to {after}, {roll.reason}",
                 f"{terms.tick.normalize():f}",
                 f"{terms.multiplier.normalize():f}",
                 f"{fee.total:.2f} since {fee.since}",
                 f"{margin.initial:,.0f} / {margin.maintenance:,.0f} since {margin.since}",
             ]
         }
-
-
-def _why(front: ContractKey) -> str:
-    notice: date | None = first_notice(front)
-    return "first notice" if notice is not None and notice <= last_trade(front) else "last trade"
 
 
 def _files() -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from qe_plugins.fleet.scan.progress import ScanNow, ScanState, WorkerState, counts_of
 from qe_plugins.journal.facts import FactKind
-from qe_plugins.observatory.fleet_reader import FleetReader
+from qe_plugins.observatory.fleet_reader import BudgetRow, FleetReader, ListedScan
 from qe_plugins.observatory.live.feeds import Feed
 from qe_plugins.observatory.pages import Asked, Page, Shown
 from qe_plugins.observatory.plugin_panels import PanelReader
@@ -43,6 +43,7 @@ def page(sources: Sources) -> Page:
             "scans": found,
             "older": older,
             "costs": {by: fleet.costs(by) for by in ("rank", "model", "day")},
+            "budgets": _budgets(fleet, found),
             "messages": fleet.messages(),
             "postures": _postures(sources),
             "now_ns": int(now().timestamp() * 1e9),
@@ -56,6 +57,7 @@ def page(sources: Sources) -> Page:
         values = {
             **_fleet_values(found),
             "costs": {by: fleet.costs(by, found.scan_id) for by in ("rank", "model")},
+            "budgets": fleet.budgets(found.scan_id),
             "messages": fleet.messages(found.scan_id),
         }
         live = found.state is not ScanState.FINISHED
@@ -99,6 +101,12 @@ def page(sources: Sources) -> Page:
             Feed(name="scans", cursor=cursor, render=render_scans),
         ),
     )
+
+
+def _budgets(fleet: FleetReader, scans: list[ListedScan]) -> list[BudgetRow]:
+    """Return the budgets of the newest scan that can be read."""
+    newest = next((one.scan_id for one in scans if one.problem is None), None)
+    return fleet.budgets(newest) if newest else []
 
 
 def _fleet_values(found: ScanNow) -> dict[str, Any]:

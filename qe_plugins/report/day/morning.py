@@ -17,7 +17,10 @@ from qe_plugins.journal.listings import line
 from qe_plugins.journal.store import Journal
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.market import sessions
+from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.exchange_zone import CHICAGO
+from qe_plugins.market.roll_calendar import next_deadline
+from qe_plugins.market.specs import markets
 from qe_plugins.mission import board, desk
 from qe_plugins.mission.rules import DAY_ENDS, trading_day
 from qe_plugins.report.day.marks import chart_marks
@@ -128,7 +131,7 @@ def day_report(
         model_usd=usd,
         model_calls=calls,
         needs=needs,
-        next=_next(end),
+        next=_next(end, {*held, *(one.instrument for one in trades)}),
         left_out={name: len(rows) - SHOWN for name, rows in whole.items() if len(rows) > SHOWN},
         marks=chart_marks(journal, by_kind, _nanos(begin), _nanos(end)),
     )
@@ -284,8 +287,11 @@ def _needs(
     ]
 
 
-def _next(end: datetime) -> list[DayEvent]:
-    """Return the next session of the equity indices, and the gateway's approval on Sunday."""
+def _next(end: datetime, instruments: Iterable[str]) -> list[DayEvent]:
+    """Return the next session of the equity indices, the gateway's approval, and rolls.
+
+    Rolls are of the roots that were traded or are held, by default ES, with their reason.
+    """
     opens = sessions.next_session("ES", end).open
     sunday = end.astimezone(CHICAGO)
     sunday += timedelta(days=(6 - sunday.weekday()) % 7)
@@ -294,9 +300,21 @@ def _next(end: datetime) -> list[DayEvent]:
         DayEvent(name="session of ES opens", at=opens),
         DayEvent(name="approve the gateway, before the week's first session", at=approval),
     ]
+    names = (one.partition(".")[0] for one in instruments)
+    roots = {key.root for name in names if (key := dated_key(name, end.date()))} or {"ES"}
+    events += [_roll(root, end) for root in sorted(roots & markets().roots.keys())]
     return sorted(
         (msgspec.structs.replace(one, at=one.at.astimezone(UTC)) for one in events),
         key=lambda one: one.at,
+    )
+
+
+def _roll(root: str, end: datetime) -> DayEvent:
+    roll = next_deadline(root, end.date() + timedelta(days=1))
+    before, after = (one.partition(".")[0] for one in (roll.before, roll.after))
+    session = sessions.next_session(root, datetime.combine(roll.known, DAY_ENDS, CHICAGO))
+    return DayEvent(
+        name=f"{before} is rolled to {after} at the latest, {roll.reason}", at=session.open
     )
 
 

@@ -6,11 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from qe_plugins.report.figures import exchange_time
-
 if TYPE_CHECKING:
+    import polars as pl
+
     from qe_plugins.data.checks.completeness import PresentData
     from qe_plugins.engine.results.result import ContractInfo
 
@@ -37,6 +35,8 @@ def held_over_gaps(
     last = {one.root: one.last for one in present}
     if not missing or not positions.height:
         return 0
+    from qe_plugins.report.figures import exchange_time
+
     days = positions.select(
         "instrument_id", exchange_time.session("opened"), exchange_time.session("closed")
     )
