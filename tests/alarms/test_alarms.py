@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
-from qe_plugins.alarms import AlarmDispatch, Incidents
+from qe_plugins.alarms import AlarmDispatch, DayNotice, Incidents
 from qe_plugins.alarms.channels import channels_of
+from qe_plugins.alarms.notices import send_notice
 from qe_plugins.config.alarms import AlarmSettings
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.journal.store import Journal
@@ -164,3 +165,16 @@ def test_a_disk_that_is_full_does_not_keep_an_alarm(home):
     incidents = Incidents("DU1", home.parent / "file" / "incidents.json")
 
     assert incidents.begin("disk", "", "warning", "full") is not None
+
+
+def test_the_page_of_a_day_goes_once_to_each_channel_and_a_failure_is_said(home, receiver):
+    settings = AlarmSettings(
+        webhook=f"http://127.0.0.1:{receiver.port}/hook", command=[sys.executable, "-c", "exit(3)"]
+    )
+    notice = DayNotice(title="2024-01-03: No trade.", text="next", page="<p>No trade.</p>")
+
+    tried = {one.channel.partition(" ")[0]: one.problem for one in send_notice(settings, notice)}
+
+    assert tried == {"command": "exit code 3", "webhook": None}
+    assert [one["page"] for one in receiver.bodies] == ["<p>No trade.</p>"]
+    assert not Journal.exists()

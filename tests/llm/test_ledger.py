@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
@@ -69,3 +70,21 @@ async def test_a_file_that_is_no_ledger_is_one_line(tmp_path: Path):
 
     with pytest.raises(JournalError, match="not a database"):
         Ledger(file)
+
+
+async def test_a_scan_read_again_has_what_changed_since(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        first, second = attempt(1), attempt(2)
+        number = await ledger.intend(first)
+        assert [(call[1], call[3]) for call in ledger.states("s")] == [(None, None)]
+        await ledger.intend(second)
+        charge = ledger.settle(
+            number, first, status="answered", usd=Decimal("0.0005"), usage=Usage(), finished_ns=9
+        )
+        await asyncio.gather(charge, ledger.conclude("s", settled(first)))
+        again = ledger.states("s")
+
+        assert [(call[1], call[3]) for call in again] == [("{}", 9), (None, None)]
+        assert [call[4] > 0 for call in again] == [True, False]
+    with Ledger(tmp_path / "ledger.sqlite") as fresh:
+        assert fresh.states("s") == again

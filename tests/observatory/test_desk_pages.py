@@ -98,6 +98,12 @@ class TestOrchestration:
         for row in said("fleet", "costs", "--by", "rank"):
             assert re.search(rf"{row['group']}</td><td class=\"right\">{row['calls']:,}<", page)
 
+    def test_spend_is_shown_against_the_budgets_of_the_newest_scan(self, desk):
+        page = text_of(desk, "/orchestration")
+
+        assert "Spend against the budgets of the newest scan" in page
+        assert re.search(r"this scan</td><td class=\"right\">\$0\.0000<", page)
+
     def test_a_scan_shows_every_supervisor_with_the_counts_of_the_command(self, desk):
         found = said("fleet", "progress")
         page = text_of(desk, f"/orchestration/{found['scan_id']}")
