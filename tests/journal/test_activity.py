@@ -137,7 +137,13 @@ class TestReports:
 
         assert self.kinds() == ["start", "end"]
 
+    def test_bad_input_leaves_no_journal_where_there_was_none(self):
+        with pytest.raises(ConfigError), reported("backtest", "quickstart"):
+            raise ConfigError("no such file.")
+        assert not Journal.exists()
+
     def test_an_error_of_the_user_is_a_warning_and_a_bug_an_alarm(self):
+        Journal.open().close()
         for error in (ConfigError("no such file."), RuntimeError("boom")):
             with pytest.raises(type(error)), reported("backtest", "quickstart"):
                 raise error

@@ -33,7 +33,16 @@ def test_money_names_its_currency():
 def test_every_number_in_a_summary_can_be_written(tmp_path):
     told = {"currency", "returns", "reconciles", "seconds", "plugins", "fills_sha256"}
     told |= {"capacity", "rolls", "settlements", "assumptions"}
-    told |= {"coverage", "failures", "refused_by", "engine", "catalog", "bar_spec"}
+    told |= {
+        "inputs",
+        "by_contamination",
+        "coverage",
+        "failures",
+        "refused_by",
+        "engine",
+        "catalog",
+        "bar_spec",
+    }
     identity = "run_id mode run_dir name started data_source data_label instruments start end"
     figures = summarize(bare(tmp_path), tmp_path)
     assert set(figures) - told - set(identity.split()) <= set(formatting.FORMATTERS)

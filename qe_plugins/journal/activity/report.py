@@ -34,9 +34,14 @@ class CommandReport:
         self.outcome: str | None = None
         self._started = time.monotonic()
         self._ended = False
+        self._waiting: list[PipelineEntry] = []
 
     def write(self, kind: ActivityKind, text: str, severity: Severity = Severity.INFO) -> None:
-        """Write one row; a failure to do so is logged."""
+        """Write one row; a failure to do so is logged.
+
+        Rows wait until there is a journal, or the command ends: one that is refused for bad input
+        leaves no journal behind.
+        """
         row = PipelineEntry(
             process=self.process,
             kind=kind,
@@ -47,7 +52,11 @@ class CommandReport:
             scan_id=self.scan_id,
             href=self.href,
         )
-        record(row)
+        self._waiting.append(row)
+        if self._ended or _has_journal():
+            for one in self._waiting:
+                record(one)
+            self._waiting.clear()
 
     def end(self, text: str | None = None) -> None:
         """Write the end, once; the default is the outcome, or how long it took."""
@@ -63,10 +72,16 @@ class CommandReport:
     def failed(self, error: BaseException) -> None:
         """Write that it failed: a warning where a person can mend it, otherwise an alarm."""
         if not self._ended:
-            self._ended = True
             known = isinstance(error, QeError)
+            self._ended = not known or _has_journal()
             text = in_words(error) if known else named(error)
             self.write(ActivityKind.FAILURE, text, Severity.WARNING if known else Severity.ALARM)
+
+
+def _has_journal() -> bool:
+    from qe_plugins.journal.store import Journal
+
+    return Journal.exists()
 
 
 def record(activity: PipelineEntry) -> None:

@@ -64,7 +64,7 @@ def test_contract_details_quotes_and_bars_are_read(tws):
         (details,) = await client.reqContractDetailsAsync(wanted)
         assert (details.lastTradeTime, details.contract.multiplier) == ("08:30:00", "5")
         ticker = client.reqMktData(details.contract)
-        await until(client, lambda: ticker.bid > 0)
+        await until(client, lambda: ticker.bid > 0 and ticker.ask > 0)
         assert ticker.ask == ticker.bid + 0.25
         assert await client.reqMarketRuleAsync(67) == [ib_async.PriceIncrement(0.0, 0.25)]
         bars = await client.reqHistoricalDataAsync(
