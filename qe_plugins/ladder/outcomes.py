@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
+from qe_plugins.recordings.contamination import is_evidence as may_promote
 
 LIVE, PAPER, PARITY = "live", "paper", "parity"
 RESUMED = str(FactKind.RESUME)
@@ -21,6 +23,9 @@ PRACTICE = ("DU", "DF")
 
 type FreshFacts = Mapping[str, Sequence[Fact]]
 """Facts of sessions, by run, that the journal may not have yet."""
+
+LABEL = "contamination"
+"""What a vote's facts say of its model's knowledge; `recordings.contamination` has the labels."""
 
 NO_FACTS: FreshFacts = MappingProxyType({})
 
@@ -131,9 +136,26 @@ def records_of(
             found = session_of(run_id, first, facts, model_cost, resumes)
             if found is None:
                 continue
+            if found.counts and not _votes_are_evidence(journal, run_id, len(found.trades)):
+                found = msgspec.structs.replace(found, counts=False)
             parity, parity_id = checks.get(run_id, ("unchecked", ""))
             sessions.append(msgspec.structs.replace(found, parity=parity, parity_id=parity_id))
     return StrategyRecords(sessions=sorted(sessions, key=lambda one: one.run_id))
+
+
+_VOTES: WeakKeyDictionary[Journal, dict[tuple[str, int], bool]] = WeakKeyDictionary()
+"""What was found of a run's votes at so many trades: a ladder is read after every bar."""
+
+
+def _votes_are_evidence(journal: Journal, run_id: str, trades: int) -> bool:
+    """Return whether every recorded vote of a session, before its last trade, may promote."""
+    known = _VOTES.setdefault(journal, {})
+    if trades and (run_id, trades) not in known:
+        labels = {
+            fact.body.get("facts", {}).get(LABEL) for fact in journal.facts(run_id, [FactKind.VOTE])
+        }
+        known[run_id, trades] = all(may_promote(str(one)) for one in labels - {None})
+    return known.get((run_id, trades), True)
 
 
 READ = (FactKind.TRADE, FactKind.FILL, FactKind.HALT, FactKind.RESUME, FactKind.RUNG)

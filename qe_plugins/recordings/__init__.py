@@ -2,6 +2,7 @@
 
 `records.py` has the types, `folder.py` the files, `contamination.py` says what an answer may be
 used for, `delivery.py` and `arms.py` when and in which form a run receives answers,
-`effective_votes.py` and `calibration.py` measure them. The files of a recording stay readable;
-the rest may be changed here alone. Imports: `llm` for prices and cutoffs, `market` for sessions.
+`effective_votes.py`, `calibration.py` and `vote_groups.py` measure them, `trials.py` registers what
+was measured. The files of a recording stay readable; the rest may be changed here alone. Imports:
+`llm` for prices and cutoffs, `market` for sessions, `journal`.
 """

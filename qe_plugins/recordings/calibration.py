@@ -52,8 +52,14 @@ def probability_up(score: float, confidence: float) -> float:
     return right if score > 0 else 1 - right if score < 0 else 0.5
 
 
-def calibration(said: np.ndarray, happened: np.ndarray) -> Calibration:
-    """Return the scores of probabilities against outcomes (1 or 0). Raises ValueError for none."""
+def calibration(
+    said: np.ndarray, happened: np.ndarray, decisions: np.ndarray | None = None
+) -> Calibration:
+    """Return the scores of probabilities against outcomes (1 or 0). Raises ValueError for none.
+
+    `decisions` has the number of each vote's decision: votes of one share its outcome, so that the
+    interval counts them as one. Without it all votes are independent.
+    """
     if not len(said):
         raise ValueError("there must be at least one vote with an outcome")
     told = np.clip(said.astype(float), LEAST, 1 - LEAST)
@@ -62,8 +68,8 @@ def calibration(said: np.ndarray, happened: np.ndarray) -> Calibration:
     losses = _log_losses(told, truth)
     of_base = _log_losses(np.full(len(truth), np.clip(base, LEAST, 1 - LEAST)), truth)
     apart = losses - of_base
-    error = float(apart.std(ddof=1)) / math.sqrt(len(apart)) if len(apart) > 1 else math.inf
     mean = float(apart.mean())
+    error = _error_of_mean(apart, np.arange(len(apart)) if decisions is None else decisions)
     return Calibration(
         count=len(truth),
         brier=float(((told - truth) ** 2).mean()),
@@ -76,6 +82,16 @@ def calibration(said: np.ndarray, happened: np.ndarray) -> Calibration:
         high=mean + 1.96 * error,
         bins=tuple(_bins(told, truth)),
     )
+
+
+def _error_of_mean(values: np.ndarray, groups: np.ndarray) -> float:
+    """Return the standard error of a mean over groups whose members are not independent."""
+    _, places = np.unique(groups, return_inverse=True)
+    sums = np.bincount(places, values - values.mean())
+    count = len(sums)
+    if count < 2:
+        return math.inf
+    return math.sqrt(float((sums**2).sum()) * count / (count - 1)) / len(values)
 
 
 def _log_losses(told: np.ndarray, truth: np.ndarray) -> np.ndarray:

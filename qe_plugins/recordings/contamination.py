@@ -64,6 +64,11 @@ def of_decision(decision: RecordedDecision, info: RecordingInfo) -> Contaminatio
     return max(labels, key=ORDER.index)
 
 
+def is_evidence(label: str) -> bool:
+    """Return whether results of votes with a label may promote a strategy; an unknown one not."""
+    return label in ORDER and Contamination(label).is_evidence
+
+
 def counts(labels: Iterable[Contamination]) -> Mapping[str, int]:
     """Return how often each label occurs, the cleanest first."""
     every = list(labels)

@@ -67,7 +67,9 @@ def error_correlation(errors: np.ndarray) -> float:
 
     Where a worker did not answer, its error counts as its own mean.
     """
-    centred = np.where(np.isnan(errors), 0.0, errors - np.nanmean(errors, axis=0))
+    answered = ~np.isnan(errors)
+    means = np.nansum(errors, axis=0) / np.maximum(answered.sum(axis=0), 1)
+    centred = np.where(answered, errors - means, 0.0)
     width = np.sqrt((centred**2).mean(axis=0))
     varied = width > 0
     workers = int(varied.sum())

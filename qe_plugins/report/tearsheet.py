@@ -10,7 +10,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from qe_plugins.report import charts, price_chart, tearsheet_rows
-from qe_plugins.report.figures import data_coverage, formatting, margin
+from qe_plugins.report.figures import contamination, data_coverage, formatting, margin
 from qe_plugins.report.figures.capacity import Capacity, curve, rows
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def render(outcome: BacktestResult, history: AccountHistory, figures: dict[str, 
             vetoes=tearsheet_rows.vetoes(outcome),
             costs=tearsheet_rows.costs(outcome, figures),
             capacity=capacity,
+            by_knowledge=contamination.bars(figures.get("by_contamination") or {}),
             coverage=data_coverage.in_words(figures),
             sizes=rows(capacity),
             assumptions=outcome.assumptions,

@@ -111,6 +111,7 @@ class Climber:
         resumed_after: int | None = None,
         external: bool = False,
         contaminated: bool = False,
+        vote: str | None = None,
         slippage: str = "0.25",
         cost: str | None = None,
         overlapping: bool = False,
@@ -135,6 +136,8 @@ class Climber:
             self._fact("run:1", FactKind.RUN, run),
             self._fact("rung:1", FactKind.RUNG, {"before": None, "after": after} | about),
         ]
+        if vote is not None:
+            facts.append(self._fact("vote:1", FactKind.VOTE, {"facts": {"contamination": vote}}))
         for number, outcome in enumerate(outcomes, start=1):
             opened = self._ts
             self._ts += 0 if overlapping else 10 * MINUTE

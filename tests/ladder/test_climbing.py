@@ -319,6 +319,7 @@ def test_a_deleted_or_added_trade_does_not_verify(climber: Climber, change: str)
         {"account": "DU1234567"},
         {"account": "U7654321"},
         {"contaminated": True},
+        *({"vote": one} for one in ("near", "masked-contaminated", "contaminated", "unheard of")),
     ],
 )
 def test_trades_that_are_not_live_with_real_money_change_nothing(
@@ -331,6 +332,13 @@ def test_trades_that_are_not_live_with_real_money_change_nothing(
     after = climber.now().measured
     assert after.evidence.log_value == before.evidence.log_value
     assert after.outcomes == before.outcomes
+
+
+def test_trades_of_clean_recorded_votes_are_evidence(climber: Climber) -> None:
+    climber.up()
+    before = climber.now().measured
+    climber.session(good(10), vote="clean")
+    assert len(climber.now().measured.outcomes) == len(before.outcomes) + 10
 
 
 def test_trades_held_at_the_same_time_are_one_outcome(climber: Climber) -> None:

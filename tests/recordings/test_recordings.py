@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins.errors import FleetError, ReplayMiss
-from qe_plugins.recordings import folder
+from qe_plugins.journal.facts import FactKind
+from qe_plugins.journal.store import Journal
+from qe_plugins.recordings import folder, trials
 from qe_plugins.recordings.arms import Arm, changed, with_workers
 from qe_plugins.recordings.contamination import Contamination, contamination, of_decision
 from qe_plugins.recordings.delivery import OpinionQueue, deliveries
@@ -221,3 +224,18 @@ def test_fewer_workers_are_drawn_by_the_seed_and_keep_every_decision():
     assert {opinion.votes for each in one.decisions for opinion in each.opinions} == {1}
     assert with_workers(WEEK, Arm.ONE, 1) == one
     assert with_workers(WEEK, Arm.THIRTY, 1).decisions[0].opinions[0].votes == 2
+
+
+def test_a_measurement_is_one_trial_for_a_recording_and_a_definition():
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    other = recording(decision(MORNING, 0.5))
+    runs = [
+        trials.register("votes", whole, {"horizon": minutes}, {"correlation": float("nan")}, now)
+        for whole, minutes in ((WEEK, 15), (WEEK, 15), (WEEK, 30), (other, 15))
+    ]
+    with Journal.open() as journal:
+        known = [fact for run in runs if run for fact in journal.facts(run, [FactKind.TRIAL])]
+
+    assert [run is None for run in runs] == [False, True, False, False]
+    assert [one.body["settings"]["horizon"] for one in known] == [15, 30, 15]
+    assert known[0].body["figures"] == {"correlation": None}

@@ -82,3 +82,20 @@ def test_rows_out_of_order_make_the_same_tables(outcome):
         outcome, vetoes=outcome.vetoes.reverse(), positions=outcome.positions.sort(pl.col("pnl"))
     )
     assert body(render(turned)) == body(render(outcome))
+
+
+def test_pnl_is_split_by_what_models_may_have_known_and_says_what_is_no_evidence(outcome):
+    history = AccountHistory.of(outcome)
+    figures = summarize(outcome, outcome.catalog, history)
+    split = {
+        "clean": {"trades": 3, "net_pnl": -50.0},
+        "contaminated": {"trades": 1, "net_pnl": 100.0},
+        "none": {"trades": 2, "net_pnl": 0.0},
+    }
+    page = tearsheet.render(outcome, history, figures | {"by_contamination": split})
+    section = re.search(r'<section id="contamination">(.*?)</section>', body(page), re.S)[1]
+    heights = re.findall(r'<rect class="bar"[^>]+ height="([\d.]+)"', section)
+
+    assert [float(one) for one in heights] == [60.0, 120.0, 0.0]
+    assert section.count(">no evidence<") == 1
+    assert 'id="contamination"' not in body(render(outcome))

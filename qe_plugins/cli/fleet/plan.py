@@ -44,6 +44,24 @@ def load_fleet(config: Path, overrides: tuple[str, ...], provider: str | None) -
     return load(config, (*overrides, f"provider={provider}") if provider else overrides)
 
 
+def usd_option(text: str | None) -> Decimal | None:
+    """Return the amount of `--max-cost`, None without one. Raises ConfigError."""
+    from decimal import InvalidOperation
+
+    from qe_plugins.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text.removesuffix("USD").strip().replace("_", ""))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not (amount.is_finite() and amount >= 0):
+        hint = "Write --max-cost 60."
+        raise ConfigError(f"must be an amount in USD, was '{text}'.", where="--max-cost", hint=hint)
+    return amount
+
+
 @click.command()
 @FILE
 @OVERRIDES

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins.cli.fleet.plan import FILE, OVERRIDES, PROVIDER, load_fleet
+from qe_plugins.cli.fleet.plan import FILE, OVERRIDES, PROVIDER, load_fleet, usd_option
 from qe_plugins.cli.output import DateParam, counted, dollars, echo, json_option, print_json
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def record(
             name=f"{name or loaded.fleet.name}{suffix}",
             start=midnight(start),
             end=midnight(end),
-            max_cost=_dollars(max_cost),
+            max_cost=usd_option(max_cost),
         )
         points = refuse_before_data(loaded, order)
         echo(f"{order.name}: {counted(points, 'decision point')} by the calendar", err=True)
@@ -82,23 +81,6 @@ def _fleets(
     return [
         load_fleet(config, (*overrides, f"mask_market={value}"), provider) for value in MASKS[masks]
     ]
-
-
-def _dollars(text: str | None) -> Decimal | None:
-    from decimal import InvalidOperation
-
-    from qe_plugins.errors import ConfigError
-
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text.removesuffix("USD").strip().replace("_", ""))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not (amount.is_finite() and amount >= 0):
-        hint = "Write --max-cost 60."
-        raise ConfigError(f"must be an amount in USD, was '{text}'.", where="--max-cost", hint=hint)
-    return amount
 
 
 def _record(loaded: LoadedFleet, order: RecordingOrder) -> FleetRecording:

@@ -199,16 +199,21 @@ def open_client(scan: Scan, *, replay: bool = False, shared: bool = False) -> Cl
     `shared` says that other processes make calls for the same scan. Raises ModelError where a key
     or a price is missing.
     """
-    opened = _open_providers(scan.fleet, replay=replay)
-    calls = scan.fleet.calls
+    return client_for(scan.scan_id, scan.fleet, replay=replay, shared=shared)
+
+
+def client_for(scan_id: str, fleet: Fleet, *, replay: bool = False, shared: bool = False) -> Client:
+    """Return a client for the calls of a fleet under an id; see `open_client`."""
+    opened = _open_providers(fleet, replay=replay)
+    calls = fleet.calls
     if not replay:
         known = price_list()
-        terms, urls = {name: known.provider(name) for name in opened}, scan.fleet.base_urls
+        terms, urls = {name: known.provider(name) for name in opened}, fleet.base_urls
         limits = [one.concurrency for name, one in terms.items() if is_remote(name, one, urls)]
         fewer = open_files.fit_concurrency(calls.concurrency, limits)
         calls = msgspec.structs.replace(calls, concurrency=fewer)
     settings = _client_settings(calls, replay=replay, shared=shared)
-    return Client(scan.scan_id, opened, budgets=scan.fleet.budgets, settings=settings)
+    return Client(scan_id, opened, budgets=fleet.budgets, settings=settings)
 
 
 def publish(bus: Outbox, scan: Scan, node: Node, outcome: NodeOutcome) -> None:

@@ -25,6 +25,8 @@ from qe_plugins.fleet.recording.walk import RecordingOrder, record, refuse_befor
 from qe_plugins.fleet.settings import DecisionPoints
 from qe_plugins.fleet.shutdown import Stopped, StopRequest
 from qe_plugins.fleet.tasks.lessons import read_lessons
+from qe_plugins.journal.facts import FactKind
+from qe_plugins.journal.store import Journal
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.recordings.folder import folder_of, read
 from tests.command import qe
@@ -32,6 +34,7 @@ from tests.fleet.conftest import CONFIGS, market
 
 SECOND = 1_000_000_000
 BACKTEST = CONFIGS.parent / "backtest" / "es_2013_fleet.yaml"
+KINDS = {"1m", "5m"}
 HOURLY = DecisionPoints(every=3_600.0)
 NOVEMBER = datetime(2023, 11, 15, tzinfo=UTC)
 
@@ -281,6 +284,33 @@ def test_the_requests_and_the_votes_of_a_recording_are_measured(es_2013, monkeyp
     assert found["votes"].workers == 20
     assert not found["votes"].measured
     assert found["calibration"].count > 500
+    assert {one.name for one in found["by_prompt"]} == KINDS
+    assert sum(one.votes for one in found["by_prompt"]) == found["calibration"].count
+    assert [one.votes for one in found["by_model"]] == [found["calibration"].count]
+
+
+def test_a_measurement_is_a_trial_once_and_its_page_has_the_diagram(es_2013):
+    home = es_2013[0]
+    found = [votes_of(home, minutes) for minutes in (15, 15)]
+    with Journal.open(f"sqlite:///{home}/journal.sqlite") as journal:
+        trials = [
+            fact.body["settings"]["horizon_minutes"]
+            for run in journal.runs()
+            for fact in journal.facts(run.run_id, [FactKind.TRIAL])
+            if "horizon_minutes" in fact.body["settings"]
+        ]
+    page = Path(found[0]["page"]).read_text()
+
+    assert [one["trial"] is None for one in found] == [False, True]
+    assert trials == [15]
+    assert page.count("<circle") == len(found[0]["calibration"]["bins"])
+    assert all(f">{kind}<" in page for kind in KINDS)
+
+
+def votes_of(home: str, minutes: int) -> dict:
+    done = qe("fleet", "votes", "es-2013", "--horizon", minutes, "--json", QE_HOME=home)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.mark.long
@@ -296,4 +326,6 @@ def test_an_ablation_runs_every_arm_as_a_trial_and_says_one_sentence(es_2013):
         *("one", "5"),
     ]
     assert document["sentence"].startswith("cannot say: ")
-    assert "<circle" in Path(document["page"]).read_text()
+    sessions = {row["arm"]: row["to_rotated"]["sessions"] for row in document["rows"]}
+    page = Path(document["page"]).read_text()
+    assert page.count("<circle") == sum(count > 1 for count in sessions.values()) > 0
