@@ -63,6 +63,10 @@ class Poller:
         """Return the number of open streams."""
         return len(self._readers)
 
+    def cursor(self, key: str) -> str:
+        """Return the cursor of a feed at the last look, empty before the first."""
+        return self._cursors.get(key, "")
+
     def join(self, reader: StreamReader) -> None:
         """Tell a reader of every change from now on, beginning with the present state."""
         self._readers.add(reader)

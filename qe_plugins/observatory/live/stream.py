@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from qe_plugins.errors import QeError
 from qe_plugins.observatory.live.feeds import Feed, event_id, subscriptions
-from qe_plugins.observatory.live.poller import Poller, StreamReader
+from qe_plugins.observatory.live.poller import EVERY, Change, Poller, StreamReader
 from qe_plugins.safe_text import one_line
 
 BEAT = 2.0
@@ -54,6 +54,7 @@ class EventStream(Response):
 
     async def _send(self, send: Send) -> None:
         cursors = {key: one.since for key, one in self._reader.wanted.items()}
+        ahead: set[str] = set()
 
         async def write(event: str) -> None:
             body = {"type": "http.response.body", "body": event.encode(), "more_body": True}
@@ -61,16 +62,21 @@ class EventStream(Response):
 
         await write(f"retry: 500\nevent: beat\ndata: {_now_ms()}\n\n")
         while self._alive() and not self._reader.slow:
-            change = await self._reader.next(BEAT)
-            if change is None:
+            change = await self._reader.next(EVERY if ahead else BEAT)
+            if change is None and ahead:
+                key = ahead.pop()
+                change = Change(key=key, cursor=self._poller.cursor(key))
+            elif change is None:
                 await write(f"event: beat\ndata: {_now_ms()}\n\n")
+                continue
+            elif change.cursor == cursors[change.key]:
                 continue
             one = self._reader.wanted[change.key]
             feed, since = self._poller.feeds[one.name], cursors[change.key]
-            if change.cursor == since:
-                continue
             args = (feed, one.argument, since, change.cursor)
-            html = await asyncio.to_thread(_rendered, *args)
+            html, is_ahead = await asyncio.to_thread(_rendered, *args)
+            if is_ahead:
+                ahead.add(change.key)
             cursors[change.key] = change.cursor
             await write(f"id: {event_id(cursors)}\n{_data(html)}\n\n")
         await write("event: reload\ndata: \n\n")
@@ -93,11 +99,16 @@ def open_stream(request: Request, poller: Poller, alive: Callable[[], bool]) -> 
     return EventStream(poller, StreamReader(wanted), alive)
 
 
-def _rendered(feed: Feed, argument: str, since: str, until: str) -> str:
+def _rendered(feed: Feed, argument: str, since: str, until: str) -> tuple[str, bool]:
+    """Return the HTML of a change, and whether it may show more than the cursor `until` says.
+
+    A state that changes between the poller's look and this one, and changes back before the next
+    look, never has another cursor: the page must be rendered once more.
+    """
     try:
-        return feed.render(argument, since, until)
+        return feed.render(argument, since, until), feed.cursor(argument) != until
     except Exception as error:  # a page's feed must not stop the strip
-        return f"<!-- {one_line(error).replace('--', '- -').replace('>', ' ')} -->"
+        return f"<!-- {one_line(error).replace('--', '- -').replace('>', ' ')} -->", False
 
 
 def _data(html: str) -> str:
