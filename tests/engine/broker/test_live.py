@@ -170,6 +170,7 @@ def test_a_forced_close_keeps_the_stop_until_it_has_filled(
         assert closing.body["reason"] == "closes +1 MESZ6.XCME of Driven-driven"
 
 
+@pytest.mark.long
 def test_the_quickstarts_plugins_trade_through_the_broker_by_the_backtests_code(
     tws: SimulatedTws, clock: AheadClock, tmp_path: Path
 ):

@@ -68,8 +68,12 @@ def test_a_manual_trade_halts_and_is_left_to_the_person(desk: FaultyDesk):
     desk.until(lambda: desk.halted and "of a person is not booked" in desk.texts(), "halted")
     desk.watch(4)
     assert desk.tws.control.net() == 1
+    facts = desk.live.facts(FactKind.ALARM, FactKind.HALT)
+    assert {one.kind for one in facts} == {FactKind.ALARM, FactKind.HALT}
+    assert all(one.body.get("text") or one.body.get("reason") for one in facts)
 
 
+@pytest.mark.long
 def test_a_manual_order_that_no_strategy_owns_halts(desk: FaultyDesk):
     desk.tws.control.manual_order("SELL", kind="STP", price=6480)
     desk.until(lambda: desk.halted and "is no strategy's" in desk.texts(), "halted")
@@ -98,6 +102,7 @@ def test_a_halt_while_an_acknowledgement_is_lost_leaves_the_exits_of_what_filled
     assert len(desk.stops()) == 1
 
 
+@pytest.mark.long
 def test_an_entry_that_is_not_acknowledged_is_cancelled_once_the_broker_answers(desk: FaultyDesk):
     control = desk.tws.control
     control.hold_fills()
@@ -134,6 +139,7 @@ def test_streams_are_asked_for_again_after_a_1101(desk: FaultyDesk):
     assert not desk.halted
 
 
+@pytest.mark.long
 def test_two_incarnations_of_one_order_halt(desk: FaultyDesk):
     desk.enter()
     desk.tws.control.keep_incarnations()
@@ -141,6 +147,7 @@ def test_two_incarnations_of_one_order_halt(desk: FaultyDesk):
     desk.until(lambda: desk.halted and "live orders have the reference" in desk.texts(), "halted")
 
 
+@pytest.mark.long
 def test_no_order_is_modified_while_the_connection_is_in_doubt(desk: FaultyDesk):
     desk.enter()
     desk.tws.control.lose_connectivity()
@@ -152,6 +159,7 @@ def test_no_order_is_modified_while_the_connection_is_in_doubt(desk: FaultyDesk)
     assert len(desk.tws.control.received("PlaceOrderRequest", 21)) == sent
 
 
+@pytest.mark.long
 def test_a_gateway_that_restarts_with_a_position_open(desk: FaultyDesk):
     desk.enter()
     desk.tws.control.restart(4)
@@ -161,6 +169,7 @@ def test_a_gateway_that_restarts_with_a_position_open(desk: FaultyDesk):
     assert len(desk.stops()) == 1
 
 
+@pytest.mark.long
 def test_a_stop_that_fills_while_the_connection_is_gone(desk: FaultyDesk):
     desk.enter()
     desk.tws.control.restart(4)
@@ -177,12 +186,6 @@ def test_three_rejections_in_a_minute_halt(desk: FaultyDesk):
         desk.until(lambda: desk.halted or not desk.book()["refusal"], "looked")
     desk.until(lambda: desk.halted, "halted")
     assert desk.tws.control.net() == 0
-
-
-def test_what_was_told_and_halted_is_in_the_journal(shared: FaultyDesk):
-    facts = shared.live.facts(FactKind.ALARM, FactKind.HALT)
-    assert {one.kind for one in facts} == {FactKind.ALARM, FactKind.HALT}
-    assert all(one.body.get("text") or one.body.get("reason") for one in facts)
 
 
 @pytest.mark.long

@@ -39,6 +39,7 @@ def file(tmp_path: Path) -> Path:
     return found
 
 
+@pytest.mark.long
 def test_the_choice_of_a_month_is_judged_on_the_next_one_and_can_be_resumed(file: Path) -> None:
     words = ("walkforward", file, "--train", "1M", "--test", "1M", *GRID)
     ran = qe(*words, "--workers", 2, "--json")
