@@ -19,6 +19,7 @@ from tests.engine.supervision.faulty_desk import FaultyDesk, run_desk
 pytestmark = [
     pytest.mark.skipif(faked_clock.library() is None, reason="Debian's faketime is not installed"),
     pytest.mark.xdist_group("faults"),
+    pytest.mark.long,  # on a busy machine the shared session may not be ready again in time
 ]
 
 
