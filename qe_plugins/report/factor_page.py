@@ -51,7 +51,7 @@ def _row(one: Factor) -> list[str]:
 
 
 def _scatter(result: FactorResult) -> dict[str, Any]:
-    groups = {"chance": [], "survivor": [], "family-wise": []}  # type: dict[str, list[Factor]]
+    groups: dict[str, list[Factor]] = {"chance": [], "survivor": [], "family-wise": []}
     for one in result.factors:
         groups[one.state].append(one)
     return {

@@ -12,6 +12,7 @@ import polars as pl
 
 from qe_plugins import state_dir
 from qe_plugins.errors import ReportError
+from qe_plugins.research import result_folders
 from qe_plugins.research.grid import Axis
 from qe_plugins.research.variants import VariantResult, VariantState
 
@@ -42,15 +43,7 @@ def find(text: str) -> Path:
     """Return the folder of the sweep `text`: a folder, an id or a prefix of it, or `last`."""
     if (Path(text) / SWEEP).is_file():
         return Path(text).absolute()
-    sweeps = state_dir.state_dir() / "sweeps"
-    known = sorted(place.parent for place in sweeps.glob(f"*/{SWEEP}"))
-    found = known[-1:] if text == "last" else [p for p in known if p.name.startswith(text)]
-    found = [place for place in found if place.name == text] or found
-    if len(found) == 1:
-        return found[0]
-    hint = f"There are {', '.join(place.name for place in known[-5:])}." if known else None
-    message = f"'{text}' is the prefix of {len(found)} sweeps." if found else f"no sweep '{text}'."
-    raise ReportError(message, hint=hint)
+    return result_folders.find("sweeps", SWEEP, text, "sweep")
 
 
 def write_spec(place: Path, spec: SweepSpec) -> None:

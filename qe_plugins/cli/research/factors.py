@@ -65,9 +65,10 @@ def test(file: Path, overrides: tuple[str, ...], workers: int, as_json: bool) ->
     result = factor_test.run(settings, names, data, store)
     result = msgspec.structs.replace(result, config=str(file), overrides=list(overrides))
     run = run_id_of(started, settings.name)
-    place = result_store.write(run, result, factor_page.render(run, result))
-    result_store.register(run, started, result)
-    _print(run, place, result, as_json)
+    page = factor_page.render(run, result)
+    result_store.register(run, started, result)  # a result that is shown counts as tried
+    place = result_store.write(run, result, page)
+    _print(place, result, as_json)
 
 
 @factors.command()
@@ -128,7 +129,7 @@ def show(run: str, factor: str | None, as_json: bool) -> None:
     place = result_store.find(run)
     result = result_store.read(place)
     if factor is None:
-        _print(place.name, place, result, as_json)
+        _print(place, result, as_json)
         return
     found = [one for one in result.factors if one.name == factor]
     if not found:
@@ -311,16 +312,20 @@ def _values(store: Path, names: list[str], data: FactorData) -> dict[str, np.nda
     return {name: values[:, k] for listed, values in found for k, name in enumerate(listed)}
 
 
-def _print(run: str, place: Path, result: FactorResult, as_json: bool) -> None:
+def _print(place: Path, result: FactorResult, as_json: bool) -> None:
     from qe_plugins.research.factors.result_store import PAGE
     from qe_plugins.research.factors.verdict import caution, sentence
 
     if as_json:
-        document: dict[str, Any] = {"test": run, "verdict": sentence(result), "result": result}
+        document: dict[str, Any] = {
+            "test": place.name,
+            "verdict": sentence(result),
+            "result": result,
+        }
         print_json(document | {"report": str(place / PAGE)})
         return
     paid = result.economics
-    echo(f"{result.name}  {run}")
+    echo(f"{result.name}  {place.name}")
     echo(
         f"{', '.join(result.roots)} {result.first} to {result.last}: {result.decisions:,} decisions"
     )

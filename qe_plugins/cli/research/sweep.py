@@ -21,28 +21,32 @@ if TYPE_CHECKING:
 MOST_ROWS = 15
 FIGURES = ("net_pnl", "sharpe", "max_drawdown", "trades")
 
-
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
+grid_option = click.option(
     "--grid",
     "grid",
     multiple=True,
     metavar="KEY=ONE,ANOTHER",
     help="An axis of the grid, such as strategies.ema_cross.fast=5,10,20. Repeatable.",
 )
-@click.option(
+set_in_all_option = click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
     help="Override a value of the file in every variant. Repeatable.",
 )
-@click.option(
+processes_option = click.option(
     "--workers",
     type=click.IntRange(1),
     help="Number of worker processes.  [default: one per processor]",
 )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@grid_option
+@set_in_all_option
+@processes_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qe_plugins.cli.output import echo, file_argument, json_option, print_json, print_rows
-from qe_plugins.cli.research.sweep import live_view, sweep_spec
+from qe_plugins.cli.research.sweep import (
+    grid_option,
+    live_view,
+    processes_option,
+    set_in_all_option,
+    sweep_spec,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,20 +41,8 @@ HEAD = ("train from", "judged from", "to", "#", "objective", "train P&L", "P&L",
     show_default=True,
     help="Months after them to judge the choice on.",
 )
-@click.option(
-    "--grid",
-    "grid",
-    multiple=True,
-    metavar="KEY=ONE,ANOTHER",
-    help="An axis of the grid, such as strategies.ema_cross.fast=5,10,20. Repeatable.",
-)
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a value of the file in every variant. Repeatable.",
-)
+@grid_option
+@set_in_all_option
 @click.option(
     "--objective",
     type=click.Choice(("sharpe", "net_pnl")),
@@ -56,11 +50,7 @@ HEAD = ("train from", "judged from", "to", "#", "objective", "train P&L", "P&L",
     show_default=True,
     help="The figure by which a variant is chosen.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    help="Number of worker processes.  [default: one per processor]",
-)
+@processes_option
 @click.option("--resume", metavar="SWEEP", help="Reuse the variants of a sweep: `last`, or its id.")
 @json_option
 def walkforward(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from qe_plugins.research.factors.economics import Economics, economics, round_tr
 from qe_plugins.research.factors.feature_matrix import blocks
 from qe_plugins.research.factors.session_scores import BlockScores, score_block, standardize
 from qe_plugins.research.factors.settings import FactorSettings
-from qe_plugins.research.factors.significance import Significance, Yardstick, examine
+from qe_plugins.research.factors.significance import Significance, Yardstick, examine, held_twice
 from qe_plugins.research.factors.split import Halves, check_months, divide
 
 LEAST_WINDOWS = 20
@@ -130,16 +130,14 @@ def prepare(
 def score(
     data: FactorData,
     found: Iterable[tuple[list[str], np.ndarray]],
-    progress: Callable[[int], None] = lambda _: None,
 ) -> ScoreMatrix:
-    """Return the session scores of blocks of features; `progress` receives how many are done."""
+    """Return the session scores of blocks of features. Raises DataError where none is tested."""
     order = np.argsort(data.session, kind="stable")
     explore, confirm = data.halves.explore[order], data.halves.confirm[order]
     sessions = [len(np.unique(data.session[half])) for half in _both(data.halves)]
     names: list[str] = []
     parts: list[tuple[BlockScores, np.ndarray]] = []
     untested: dict[str, str] = {}
-    done = 0
     for block, values in found:
         scored = score_block(
             values[order], data.label[order], data.session[order], explore, confirm
@@ -151,8 +149,6 @@ def score(
                 untested[name], kept[k] = reason, False
         names += [name for name, keep in zip(block, kept, strict=True) if keep]
         parts.append((scored, kept))
-        done += len(block)
-        progress(done)
     if not names:
         raise DataError("no feature can be tested.", hint="`--json` lists why.")
     return ScoreMatrix(
@@ -200,7 +196,7 @@ def judge(settings: FactorSettings, data: FactorData, matrix: ScoreMatrix) -> Fa
         embargoed=data.halves.embargoed,
         locked=data.halves.locked,
         without_label=sum(one.without_label for one in data.rows),
-        naive_survivors=_naive(matrix, level.survive),
+        naive_survivors=int((held_twice(*matrix.naive) > level.survive).sum()),
         yardstick=found.yardstick,
         economics=paid,
         factors=_factors(settings, matrix, found, paid),
@@ -213,10 +209,9 @@ def run(
     names: Sequence[str],
     data: FactorData,
     store: Path,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> FactorResult:
     """Test the features `names` of a store. Raises DataError where the data does not allow it."""
-    return judge(settings, data, score(data, blocks(store, names, data.rows), progress))
+    return judge(settings, data, score(data, blocks(store, names, data.rows)))
 
 
 def standardized(
@@ -279,12 +274,6 @@ def _clusters(matrix: ScoreMatrix, survivors: Sequence[int]) -> dict[int, str]:
             heads.append(k)
             found[k] = matrix.names[k]
     return found
-
-
-def _naive(matrix: ScoreMatrix, survive: float) -> int:
-    first, second = matrix.naive
-    held = (np.abs(first) > survive) & (np.abs(second) > survive) & (first * second > 0)
-    return int(held.sum())
 
 
 def _reason(name: str, scored: BlockScores, column: int, sessions: int) -> str | None:

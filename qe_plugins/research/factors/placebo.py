@@ -6,7 +6,7 @@ labels; only the connection between features and returns is cut. What survives t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -43,7 +43,6 @@ def rotate(
     rotations: int,
     survive: float,
     seed: int = 1,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> Placebo:
     """Test features with rotated labels. `z` has a row a decision, in the order of sessions.
 
@@ -62,12 +61,11 @@ def rotate(
     together = np.abs(first + second)
     counts: list[int] = []
     exceeded = np.zeros(len(names))
-    for done in range(rotations):
+    for _ in range(rotations):
         moves = [int(random.integers(LEAST_MOVE, one.sessions - LEAST_MOVE)) for one in prepared]
         one, other = (t_values(h.scores(by)) for h, by in zip(prepared, moves, strict=True))
         counts.append(int((held_twice(one, other) > survive).sum()))
         exceeded += np.abs(one + other) >= together
-        progress(done + 1)
     return Placebo(
         observed=int((held_twice(first, second) > survive).sum()),
         counts=counts,

@@ -13,7 +13,8 @@ from qe_plugins import state_dir
 from qe_plugins.errors import ReportError
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
-from qe_plugins.research.factors.factor_test import FactorResult
+from qe_plugins.research import result_folders
+from qe_plugins.research.factors.factor_test import Factor, FactorResult
 
 RESULT, PAGE = "factors.json", "factors.html"
 SOURCE = "quant-engine"
@@ -24,21 +25,10 @@ def folder(test: str) -> Path:
     return state_dir.state_dir() / "factors" / test
 
 
-def known() -> list[str]:
-    """Return the ids of all tests, oldest first."""
-    return sorted(place.parent.name for place in folder("").glob(f"*/{RESULT}"))
-
-
 def find(text: str) -> Path:
     """Return the folder of a test: `last`, its id or a unique prefix. Raises ReportError."""
-    names = known()
-    found = names[-1:] if text == "last" else [name for name in names if name.startswith(text)]
-    found = [name for name in found if name == text] or found
-    if len(found) == 1:
-        return folder(found[0])
-    hint = f"There are {', '.join(names[-5:])}." if names else "Start one: `qe factors test FILE`."
-    what = f"'{text}' is the prefix of {len(found)} tests." if found else f"no test '{text}'."
-    raise ReportError(what, hint=hint)
+    start = "Start one: `qe factors test FILE`."
+    return result_folders.find("factors", RESULT, text, "test", start)
 
 
 def write(test: str, result: FactorResult, page: str) -> Path:
@@ -88,7 +78,7 @@ def register(test: str, started: datetime, result: FactorResult) -> str:
         return journal.write_run(test, result.name, started, [head, *trials])
 
 
-def _body(factor: Any) -> dict[str, Any]:
+def _body(factor: Factor) -> dict[str, Any]:
     return {
         "key": factor.name,
         "state": factor.state,

@@ -121,8 +121,7 @@ class LoadedFactors:
 def load(path: Path | str, overrides: Sequence[str] = ()) -> LoadedFactors:
     """Read the file at `path` with `--set` overrides. Raise ConfigError with file and line.
 
-    Refused are a horizon longer than a month, a root without fees, costs of zero, and a lockbox
-    that covers all data.
+    Refused are a horizon longer than a month, and a root without fees.
     """
     file, tree = read_tree(path, overrides)
     loaded = LoadedFactors(Decoder(CURRENCY).decode(FactorSettings, tree), file, tree)
