@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -16,20 +16,15 @@ from qe_plugins.cli.output import (
     print_rows,
     set_option,
 )
+from qe_plugins.cli.research.factor_view import print_factors, print_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
 
-    from qe_plugins.research.factors.factor_test import Factor, FactorData, FactorResult
+    from qe_plugins.research.factors.factor_test import FactorData
     from qe_plugins.research.factors.settings import FactorSettings
-
-MOST_ROWS = 20
-HEAD = (
-    *("factor", "state", "t explore", "t confirm", "IC explore", "IC confirm"),
-    *("p all", "p FDR", "turnover", "pays", "cluster"),
-)
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes."
@@ -68,7 +63,7 @@ def test(file: Path, overrides: tuple[str, ...], workers: int, as_json: bool) ->
     page = factor_page.render(run, result)
     result_store.register(run, started, result)  # a result that is shown counts as tried
     place = result_store.write(run, result, page)
-    _print(place, result, as_json)
+    print_result(place, result, as_json)
 
 
 @factors.command()
@@ -129,7 +124,7 @@ def show(run: str, factor: str | None, as_json: bool) -> None:
     place = result_store.find(run)
     result = result_store.read(place)
     if factor is None:
-        _print(place, result, as_json)
+        print_result(place, result, as_json)
         return
     found = [one for one in result.factors if one.name == factor]
     if not found:
@@ -139,7 +134,7 @@ def show(run: str, factor: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found[0])
     else:
-        print_rows(HEAD, [_row(found[0])])
+        print_factors(found)
 
 
 @factors.command()
@@ -310,46 +305,3 @@ def _values(store: Path, names: list[str], data: FactorData) -> dict[str, np.nda
 
     found = blocks(store, names, data.rows)
     return {name: values[:, k] for listed, values in found for k, name in enumerate(listed)}
-
-
-def _print(place: Path, result: FactorResult, as_json: bool) -> None:
-    from qe_plugins.research.factors.result_store import PAGE
-    from qe_plugins.research.factors.verdict import caution, sentence
-
-    if as_json:
-        document: dict[str, Any] = {
-            "test": place.name,
-            "verdict": sentence(result),
-            "result": result,
-        }
-        print_json(document | {"report": str(place / PAGE)})
-        return
-    paid = result.economics
-    echo(f"{result.name}  {place.name}")
-    echo(
-        f"{', '.join(result.roots)} {result.first} to {result.last}: {result.decisions:,} decisions"
-    )
-    echo(
-        f"{result.explore_sessions} sessions explore, {result.confirm_sessions} confirm; left out: "
-        f"{result.purged} across months, {result.embargoed} at their start, {result.locked} locked"
-    )
-    echo(
-        f"cost of a round trip {paid.cost:.3f} points ({paid.contract}), one deviation "
-        f"{paid.deviation:.2f} points: break-even IC {paid.break_even:.4f}"
-    )
-    echo(
-        f"survivors {len(result.survivors)}; chance: arithmetic {result.yardstick.arithmetic:.2f}, "
-        f"bootstrap {result.yardstick.mean:.2f} ± {result.yardstick.spread:.2f}; with overlapping "
-        f"labels counted {result.naive_survivors}"
-    )
-    if result.survivors:
-        print_rows(HEAD, [_row(one) for one in result.survivors[:MOST_ROWS]])
-    for text in (sentence(result), *caution(result)):
-        echo(text)
-    echo(f"report  {place / PAGE}")
-
-
-def _row(one: Factor) -> tuple[object, ...]:
-    numbers = (*(f"{t:+.2f}" for t in one.t), *(f"{ic:+.4f}" for ic in one.ic))
-    shares = (f"{one.adjusted:.3f}", f"{one.fdr:.3f}", f"{one.turnover:.2f}")
-    return (one.name, one.state, *numbers, *shares, "yes" if one.pays else "no", one.cluster)
