@@ -1,4 +1,4 @@
-"""Families too dear for the catalogue: one number of a window of returns, O(w log w) or O(w^2).
+"""Families too costly for the catalogue: one number of a window of returns, O(w log w) or O(w^2).
 
 They are registered by a plugin of three lines, `return heavy_families(240)` in `register_features`.
 `window_family` makes one of any function of an array, as those of tsfresh, pycatch22 or antropy.

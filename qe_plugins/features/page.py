@@ -39,7 +39,7 @@ again from a session's bars, in a batch and from the lookback alone, and says wh
 A family of your own is registered with `register_features` (`qe hooks register_features`, `qe new feature NAME`), and
 `qe features check NAME` says whether it looks ahead.
 
-Dear families are outside of the 1,291: `qe_plugins.features.heavy` has detrended fluctuations, sample entropy, recurrence,
+Costly families are outside of the 1,291: `qe_plugins.features.heavy` has detrended fluctuations, sample entropy, recurrence,
 determinism and Rosenstein's exponent, and makes a family of any function of an array, as those of tsfresh, pycatch22 or antropy:
 
 ```python

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import URL, Engine, Row, select
+from sqlalchemy import URL, Engine, Row, select, true
 
 from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
@@ -160,9 +160,9 @@ class Journal:
         with one_line_errors(self._where), writing(self._engine):
             pass
 
-    def runs(self) -> list[RunRow]:
-        """Return the closed runs, oldest first."""
-        query = select(schema.runs).order_by(schema.runs.c.seq)
+    def runs(self, after: int = 0) -> list[RunRow]:
+        """Return the closed runs, oldest first, without the first `after` of them."""
+        query = select(schema.runs).where(schema.runs.c.seq > after).order_by(schema.runs.c.seq)
         with one_line_errors(self._where), reading(self._engine) as connection:
             return [_run_of(row) for row in connection.execute(query)]
 
@@ -206,16 +206,19 @@ class Journal:
             )
         return [RunFact(run_id=row.run_id, seq=row.seq, fact=_fact_of(row)) for row in found]
 
-    def first_facts(self) -> dict[str, Fact]:
-        """Return the first fact of every run by the run's id: closed runs, then open ones."""
+    def first_facts(self, after: int = 0) -> dict[str, Fact]:
+        """Return the first fact of every run by the run's id: closed runs, then open ones.
+
+        The first `after` of the closed runs are left out.
+        """
         found: dict[str, Fact] = {}
         with one_line_errors(self._where), reading(self._engine) as connection:
-            for table, order in (
-                (schema.runs, schema.runs.c.seq),
-                (schema.open_runs, schema.open_runs.c.started),
+            for table, order, wanted in (
+                (schema.runs, schema.runs.c.seq, schema.runs.c.seq > after),
+                (schema.open_runs, schema.open_runs.c.started, true()),
             ):
                 first = (schema.facts.c.run_id == table.c.run_id) & (schema.facts.c.seq == 1)
-                query = select(schema.facts).join(table, first).order_by(order)
+                query = select(schema.facts).join(table, first).where(wanted).order_by(order)
                 found |= {row.run_id: _fact_of(row) for row in connection.execute(query)}
         return found
 

@@ -38,11 +38,12 @@ def settle(
     *,
     version: str | None = None,
     fresh: FreshFacts = NO_FACTS,
-) -> list[Recorded]:
-    """Execute what the journal calls for: demotions and pauses. Return what was executed.
+) -> tuple[OnLadder, list[Recorded]]:
+    """Execute what the journal calls for: demotions and pauses.
 
-    `version` is that of the session about to begin, where one is; `fresh` are facts of sessions, by
-    run, that the journal may not have yet.
+    Return the strategy after that, and what was executed. `version` is that of the session about
+    to begin, where one is; `fresh` are facts of sessions, by run, that the journal may not have
+    yet.
     """
     done: list[Recorded] = []
     found = read(journal, ladder, name, fresh=fresh)
@@ -61,7 +62,8 @@ def settle(
         after = version if version and CHANGED in causes else None
         new = after or found.standing.version
         done.append(_demote(journal, found, text, ITSELF, new, sorted(causes)))
-    return done
+        found = read(journal, ladder, name, fresh=fresh)
+    return found, done
 
 
 def causes_of(found: OnLadder, version: str | None = None) -> dict[str, str]:

@@ -23,7 +23,8 @@ from qe_plugins.errors import LadderError
 from qe_plugins.journal.facts import Fact, FactKind, OpenRun
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.demotions import settle
-from qe_plugins.ladder.on_ladder import OnLadder, ladder_of, read
+from qe_plugins.ladder.ladder_journal import LadderJournal
+from qe_plugins.ladder.on_ladder import OnLadder, ladder_of
 from qe_plugins.ladder.outcomes import LIVE, is_evidence
 from qe_plugins.ladder.rungs import BACKTEST, Ladder
 from qe_plugins.ladder.versions import version_of
@@ -34,9 +35,6 @@ EVERY = 0.25
 
 LOOK = 60.0
 """Seconds after which causes that come with time are looked for, though no fact is new."""
-
-TIMEOUT = 1.0
-"""Seconds that a read may take on the trading thread; then the rung is not known."""
 
 NOTED = (FactKind.TRADE, FactKind.HALT, FactKind.RESUME, FactKind.FILL)
 
@@ -52,7 +50,7 @@ class RungGuard:
         self._mode = mode
         self._ladder, self.name = ladder_of(loaded)
         self._lock = _locked(self.name)
-        self._journal = Journal.open(timeout=TIMEOUT)
+        self._journal = LadderJournal.open()
         self._head: object = None
         self._next = self._look = 0.0
         self._fresh: dict[str, list[Fact]] = {}
@@ -85,8 +83,7 @@ class RungGuard:
         tried on paper.
         """
         version = self.version if self._mode == LIVE else None
-        settle(self._journal, self._ladder, self.name, version=version)
-        found = read(self._journal, self._ladder, self.name)
+        found, _ = settle(self._journal, self._ladder, self.name, version=version)
         _refuse(found, self._ladder, self._mode)
         return found
 
@@ -114,9 +111,8 @@ class RungGuard:
         if head == self._head and not self._noted and now < self._look:
             return self._found
         self._look = now + LOOK
-        made = settle(self._journal, self._ladder, self.name, fresh=self._fresh)
-        found = read(self._journal, self._ladder, self.name, fresh=self._fresh)
-        self._head, self._noted = (None if made else head), False
+        found, done = settle(self._journal, self._ladder, self.name, fresh=self._fresh)
+        self._head, self._noted = (None if done else head), False
         self._found = self._allowed(found)
         return self._found
 

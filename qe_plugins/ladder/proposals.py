@@ -14,10 +14,12 @@ import msgspec
 from qe_plugins import wall_clock
 from qe_plugins.config.loader import Loaded
 from qe_plugins.errors import LadderError
+from qe_plugins.journal.facts import FactKind
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.criteria import account_needed, missing
 from qe_plugins.ladder.demotions import settle
 from qe_plugins.ladder.on_ladder import OnLadder, claim_in, configured, read, record, transition
+from qe_plugins.ladder.outcomes import PARITY
 from qe_plugins.ladder.rungs import BACKTEST, LadderRung
 from qe_plugins.ladder.state import Event, Recorded, histories
 from qe_plugins.ladder.versions import SHOWN, version_of
@@ -196,8 +198,8 @@ def _identical(journal: Journal, found: OnLadder, version: str) -> str:
     """Return the parity check that proves a version trade-identical. Raises LadderError."""
     sessions = {one.run_id for one in found.records.sessions}
     for run_id, first in reversed(journal.first_facts().items()):
-        if first.body.get("mode") == "parity" and first.body.get("ladder_version") == version:
-            facts = [fact for fact in journal.facts(run_id) if fact.kind == "parity"]
+        if first.body.get("mode") == PARITY and first.body.get("ladder_version") == version:
+            facts = journal.facts(run_id, [FactKind.PARITY])
             if facts and facts[0].body["clean"] and facts[0].body["session"] in sessions:
                 return run_id
     raise LadderError(

@@ -12,6 +12,7 @@ from typing import Self
 import msgspec
 import numpy as np
 
+from qe_plugins.ladder.claims import BRACKET_SD
 from qe_plugins.ladder.decay import bracket_outcomes, detector_bet, drawdown_limit
 from qe_plugins.ladder.evidence import HIGH, LARGEST, LOW, NULL, RUIN, SPAN, EdgeEvidence
 from qe_plugins.ladder.rungs import LadderFile
@@ -34,7 +35,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[float, ...]
     trades: tuple[int, ...]
     claim: float = 0.2
-    sd: float = 1.43
+    sd: float = BRACKET_SD
     bets_claim: bool = True
     limit: float | None = None
     alarm: float | None = None
@@ -43,7 +44,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     """The paths of one true edge, by path: the highest rung, its first trade on each rung (-1 for
-    never), P&L and worst drawdown in USD, the rung at the end, and the trade of the first demotion.
+    never), P&L and worst drawdown in USD, and the rung at the end.
     """
 
     edge: float
@@ -52,7 +53,6 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     pnl: np.ndarray
     drawdown: np.ndarray
     last: np.ndarray
-    demoted: np.ndarray
 
     def reached(self, rung: int) -> float:
         """Return the share of paths that reached a live rung, counted from 0."""
@@ -68,14 +68,12 @@ def policy_of(rules: LadderFile, claim: float) -> Policy:
     """Return the policy of a ladder's file for a claim in R."""
     steps = rules.steps()
     risks = [float(one.risk) for one in (steps[0][0], *(above for _, above, _, _ in steps))]
-    sd = 1.43
     return Policy(
         risks=tuple(risks),
         evidence=tuple(needed for _, _, needed, _ in steps),
         trades=tuple(count for _, _, _, count in steps),
         claim=claim,
-        sd=sd,
-        limit=drawdown_limit(claim, sd, rules.demote.drawdown),
+        limit=drawdown_limit(claim, BRACKET_SD, rules.demote.drawdown),
         alarm=float(rules.demote.false_alarm_trades),
     )
 
@@ -151,7 +149,6 @@ def simulate(
     dollars, high, worst = np.zeros(paths), np.zeros(paths), np.zeros(paths)
     first = np.full((paths, len(risks)), -1)
     first[:, 0] = 0
-    demoted = np.full(paths, -1)
     bet, boundary = detector_bet(policy.claim, policy.sd), policy.claim / 2
     capital = CapitalPaths(paths, policy)
     for at in range(trades):
@@ -179,7 +176,6 @@ def simulate(
         rung = np.where(rises, rung + 1, np.where(falls, np.maximum(rung - 1, 0), rung))
         new = rises & (first[np.arange(paths), rung] < 0)
         first[new, rung[new]] = at
-        demoted[falls & (demoted < 0)] = at
         starts[falls] += 1
         on_rung[changes] = 0
         total[changes] = peak[changes] = doubt[changes] = 0.0
@@ -192,7 +188,6 @@ def simulate(
         pnl=dollars,
         drawdown=-worst,
         last=rung,
-        demoted=demoted,
     )
 
 
@@ -219,7 +214,6 @@ def usual_rule(
         first[new, rung[new]] = at
         total[:] = 0.0
     highest = (first >= 0).cumsum(axis=1).max(axis=1) - 1
-    none = np.full(paths, -1)
     return Simulated(
         edge=edge,
         highest=highest,
@@ -227,7 +221,6 @@ def usual_rule(
         pnl=dollars,
         drawdown=-worst,
         last=rung,
-        demoted=none,
     )
 
 
@@ -237,7 +230,7 @@ def first_alarm(
     limit: float | None = None,
     alarm: float | None = None,
     claim: float = 0.2,
-    sd: float = 1.43,
+    sd: float = BRACKET_SD,
     paths: int,
     trades: int,
     seed: int,

@@ -21,7 +21,7 @@ from qe_plugins.ladder.rungs import BACKTEST
 MODE = "ladder"
 """The mode of a run of the journal that is a transition."""
 
-PERSON, ITSELF = "person", "ladder"
+ITSELF = "ladder"
 
 
 class Event(StrEnum):

@@ -93,7 +93,7 @@ class Climber:
 
     def settle(self, **more: Any) -> list[str]:
         """Execute what the journal calls for; return the causes."""
-        done = settle(self.journal, self.ladder, NAME, **more)
+        _, done = settle(self.journal, self.ladder, NAME, **more)
         return [one.transition.because for one in done]
 
     def at(self, moment: datetime) -> None:

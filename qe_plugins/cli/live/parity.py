@@ -89,7 +89,7 @@ def _settle(config: dict[str, Any], *, quiet: bool) -> None:
         return
     name = settings.get("name") or config["name"]
     with Journal.open() as journal:
-        for made in settle(journal, load_ladder(settings["file"]), name):
+        for made in settle(journal, load_ladder(settings["file"]), name)[1]:
             change = made.transition
             if not quiet:
                 step = f"{change.before} -> {change.after}"
