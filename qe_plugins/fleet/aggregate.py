@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 import msgspec
 
+from qe_plugins.recordings.pooling import (
+    effective_size,
+    median_deviation,
+    robust_mean,
+    weighted_mean,
+)
+
 SIDE = 0.1  # a score closer to zero is neither long nor short
 CONFLICT = 0.5  # the smaller side has a quarter of the long and short votes
-WIDEST = 3 * 1.4826  # median deviations beyond which a score is winsorised: 3 standard deviations
 CANDIDATES = 5
 EXCEPTIONS = 2
 
@@ -80,11 +86,6 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
         return effective_size(self.answered, self.correlation)
 
 
-def effective_size(count: int, correlation: float) -> float:
-    """Return n / (1 + (n - 1) r), the effective number of `count` votes with correlation `r`."""
-    return count / (1 + (count - 1) * correlation) if count else 0.0
-
-
 def pool(votes: Sequence[Vote], missing: Counter[str], correlation: float) -> Aggregate:
     """Return the aggregate of a supervisor's workers; `correlation` is a lower bound."""
     scores = [vote.score for vote in votes]
@@ -94,7 +95,7 @@ def pool(votes: Sequence[Vote], missing: Counter[str], correlation: float) -> Ag
         answered=len(votes),
         missing=dict(sorted(missing.items())),
         score=score,
-        spread=_median_deviation(scores),
+        spread=median_deviation(scores),
         confidence=fmean(vote.confidence for vote in votes) if votes else 0.0,
         long=sum(one > SIDE for one in scores),
         short=sum(one < -SIDE for one in scores),
@@ -116,11 +117,11 @@ def merge(children: Sequence[Aggregate], lost: Aggregate | None = None) -> Aggre
         answered=sum(weights),
         missing=dict(sorted(missing.items())),
         score=robust_mean([one.score for one in answered], weights),
-        spread=_weighted_mean([one.spread for one in answered], weights),
-        confidence=_weighted_mean([one.confidence for one in answered], weights),
+        spread=weighted_mean([one.spread for one in answered], weights),
+        confidence=weighted_mean([one.confidence for one in answered], weights),
         long=sum(one.long for one in answered),
         short=sum(one.short for one in answered),
-        correlation=_weighted_mean([one.correlation for one in answered], weights),
+        correlation=weighted_mean([one.correlation for one in answered], weights),
         candidates=_ranked(
             _merged_candidates(one for child in answered for one in child.candidates)
         ),
@@ -131,15 +132,6 @@ def merge(children: Sequence[Aggregate], lost: Aggregate | None = None) -> Aggre
 def missing_subtree(workers: int, reason: str) -> Aggregate:
     """Return the aggregate of a child that is missing, with all its workers."""
     return pool((), Counter({reason: workers}), 0.0)
-
-
-def robust_mean(scores: Sequence[float], weights: Sequence[float]) -> float:
-    """Return the weighted mean with outliers winsorised at three deviations; 0 of no scores."""
-    if not scores:
-        return 0.0
-    middle, width = median(scores), WIDEST * _median_deviation(scores)
-    clipped = [min(max(one, middle - width), middle + width) for one in scores]
-    return _weighted_mean(clipped if width else scores, weights)
 
 
 def _rounded_aggregate(*, against: Sequence[Vote], **figures: Any) -> Aggregate:
@@ -177,8 +169,8 @@ def _merged_candidates(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 def _merged_candidate(target: str, several: Sequence[Candidate]) -> Candidate:
     votes = [one.votes for one in several]
-    score = _weighted_mean([one.score for one in several], votes)
-    confidence = _weighted_mean([one.confidence for one in several], votes)
+    score = weighted_mean([one.score for one in several], votes)
+    confidence = weighted_mean([one.confidence for one in several], votes)
     return Candidate(target, round(score, 6), round(confidence, 6), sum(votes))
 
 
@@ -204,19 +196,3 @@ def _intraclass_correlation(votes: Sequence[Vote]) -> float:
     high, low = between / (kinds - 1), within / (count - kinds)
     below = high + (size - 1) * low
     return min(max((high - low) / below, 0.0), 1.0) if below else 0.0
-
-
-def _median_deviation(scores: Sequence[float]) -> float:
-    if not scores:
-        return 0.0
-    middle = median(scores)
-    return median(abs(one - middle) for one in scores)
-
-
-def _weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
-    total = sum(weights)
-    if not values:
-        return 0.0
-    if not total:
-        return fmean(values)
-    return sum(v * w for v, w in zip(values, weights, strict=True)) / total

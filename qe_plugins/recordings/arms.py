@@ -7,20 +7,18 @@ knowledge and not of trading more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from random import Random
-from statistics import fmean
-from zoneinfo import ZoneInfo
 
 import msgspec
 
+from qe_plugins.market.exchange_zone import CHICAGO, session_date
 from qe_plugins.recordings.delivery import SECOND, DeliveredOpinion, in_order
-from qe_plugins.recordings.records import FleetRecording, RecordedDecision, RecordedOpinion
+from qe_plugins.recordings.pooling import opinions_of
+from qe_plugins.recordings.records import FleetRecording, RecordedDecision
 
-CHICAGO = ZoneInfo("America/Chicago")
 BAR = 60 * SECOND
-OPENS = timedelta(hours=7)  # a session opens at 17:00, which this moves to midnight
 
 
 class Arm(StrEnum):
@@ -71,7 +69,7 @@ def changed(opinions: Sequence[DeliveredOpinion], arm: Arm, seed: int) -> list[D
         case Arm.DELAYED_SESSION:
             every = _moved(every, 1, wraps=False)
         case Arm.ROTATED:
-            sessions = len({_session(one.decided) for one in every})
+            sessions = len({session_date(one.decided) for one in every})
             by = Random(seed).randrange(1, sessions) if sessions > 1 else 0
             every = _moved(every, by, wraps=True)
         case Arm.RANDOM:
@@ -83,29 +81,7 @@ def changed(opinions: Sequence[DeliveredOpinion], arm: Arm, seed: int) -> list[D
 
 def _of_workers(one: RecordedDecision, chosen: set[str]) -> RecordedDecision:
     votes = [vote for vote in one.votes if vote.node in chosen]
-    return msgspec.structs.replace(
-        one,
-        opinions=tuple(
-            RecordedOpinion(
-                instrument=name,
-                score=fmean(vote.score for vote in votes if vote.instrument == name),
-                confidence=fmean(vote.confidence for vote in votes if vote.instrument == name),
-                votes=sum(vote.instrument == name for vote in votes),
-            )
-            for name in sorted({vote.instrument for vote in votes})
-        ),
-    )
-
-
-def _session(at: int) -> int:
-    """Return the day number of the session of a moment (UTC ns)."""
-    return _local(at).toordinal()
-
-
-def _local(at: int) -> datetime:
-    """Return the time in Chicago, seven hours ahead: a session is one day of it."""
-    local = datetime.fromtimestamp(at // SECOND, CHICAGO).replace(tzinfo=None)
-    return local + OPENS
+    return msgspec.structs.replace(one, opinions=opinions_of(votes))
 
 
 def _moved(every: list[DeliveredOpinion], by: int, *, wraps: bool) -> list[DeliveredOpinion]:
@@ -114,23 +90,25 @@ def _moved(every: list[DeliveredOpinion], by: int, *, wraps: bool) -> list[Deliv
     The contract is the one that the other session's opinions are about, where it has one. The last
     sessions go to the first ones where it `wraps`, and are dropped otherwise.
     """
-    days = sorted({_session(one.decided) for one in every})
-    contracts = {_session(one.decided): one.instrument for one in reversed(every)}
-    traded = {day: {o.instrument for o in every if _session(o.decided) == day} for day in days}
+    sessions = [session_date(one.decided) for one in every]
+    days = sorted(set(sessions))
+    places = {day: place for place, day in enumerate(days)}
+    traded: dict[date, dict[str, None]] = {day: {} for day in days}
+    for day, one in zip(sessions, every, strict=True):
+        traded[day][one.instrument] = None
     found = []
-    for one in every:
-        place = days.index(_session(one.decided)) + by
+    for before, one in zip(sessions, every, strict=True):
+        place = places[before] + by
         if place >= len(days) and not wraps:
             continue
         day = days[place % len(days)]
-        apart = timedelta(days=day - _session(one.decided))
         same = one.instrument in traded[day]
         found.append(
             msgspec.structs.replace(
                 one,
-                at=_shifted(one.at, apart),
-                decided=_shifted(one.decided, apart),
-                instrument=one.instrument if same else contracts[day],
+                at=_shifted(one.at, day - before),
+                decided=_shifted(one.decided, day - before),
+                instrument=one.instrument if same else next(iter(traded[day])),
             )
         )
     return found

@@ -11,6 +11,8 @@ import math
 import msgspec
 import numpy as np
 
+from qe_plugins.recordings.pooling import effective_size
+
 ENOUGH = 500
 """Outcomes from which the measured correlation replaces the assumed one."""
 
@@ -57,7 +59,7 @@ def effective_votes(errors: np.ndarray, assumed: float) -> EffectiveVotes:
         correlation=found,
         low=found - 1.96 * error,
         high=found + 1.96 * error,
-        votes=workers / (1 + (workers - 1) * used),
+        votes=effective_size(workers, used),
         measured=measured,
     )
 

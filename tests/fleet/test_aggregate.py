@@ -13,12 +13,11 @@ from qe_plugins.fleet.aggregate import (
     CONFLICT,
     EXCEPTIONS,
     Vote,
-    effective_size,
     merge,
     missing_subtree,
     pool,
-    robust_mean,
 )
+from qe_plugins.recordings.pooling import effective_size, robust_mean
 
 NO_GAPS: Counter[str] = Counter()
 VOTES = st.lists(

@@ -8,17 +8,15 @@ import msgspec
 
 from qe_plugins.config.decoder import Decoder
 from qe_plugins.config.yaml_reader import dump, parse
-from qe_plugins.errors import FleetError
 from qe_plugins.fleet.leaks.attackers import Attack, level_attack, rows_of, told_apart
 from qe_plugins.fleet.leaks.later import LaterLeak, later_leaks
 from qe_plugins.fleet.loader import CURRENCY, LoadedFleet
-from qe_plugins.fleet.prompts.requests import RequestBuilder
-from qe_plugins.fleet.recording.as_of import HistoricMarket
+from qe_plugins.fleet.recording.as_of import HistoricMarket, requests_at
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.snapshot_loader import open_market
 from qe_plugins.fleet.tasks.task_list import WindowTask
 from qe_plugins.fleet.tree import Level, tree_of
-from qe_plugins.market.specs import market
+from qe_plugins.market import specs
 from qe_plugins.recordings.folder import read
 from qe_plugins.recordings.records import RAW, RecordingInfo
 
@@ -67,26 +65,25 @@ def fleet_of(info: RecordingInfo) -> LoadedFleet:
     return LoadedFleet(fleet, info.fleet, tree)
 
 
-def _attacks(loaded: LoadedFleet, known: HistoricMarket, info: RecordingInfo) -> tuple[Attack, ...]:
+def _attacks(
+    loaded: LoadedFleet, market: HistoricMarket, info: RecordingInfo
+) -> tuple[Attack, ...]:
     """Return the attacks on one window a decision point, as they were asked."""
     prompts: list[str] = []
     levels: list[float] = []
     at: list[int] = []
-    workers = [one for one in tree_of(loaded.fleet).nodes() if one.level is Level.WORKER]
+    worker = next(one for one in tree_of(loaded.fleet).nodes() if one.level is Level.WORKER)
     for point in info.points[:: max(len(info.points) // MOST, 1)]:
-        snapshot = known.at(point)
-        if snapshot is None:
-            raise FleetError("has no bars in 'data:' up to it.", where=f"decision point {point}")
-        requests = RequestBuilder(loaded.fleet, snapshot)
-        task = requests.task(workers[0])
-        prompt = requests.for_worker(workers[0], task).prompt
+        requests = requests_at(loaded, market, point)
+        task = requests.task(worker)
+        prompt = requests.for_worker(worker, task).prompt
         if isinstance(task, WindowTask) and len(rows_of(prompt)) > 4:
             prompts.append(prompt)
             levels.append(float(task.bars.open[0]))
             at.append(point)
     if len(prompts) < 40:
         return ()
-    tick = float(market(info.root).tick)
+    tick = float(specs.market(info.root).tick)
     middle = at[len(at) // 2]
     seasons = ["late" if one > middle else "early" for one in at]
     return level_attack(prompts, levels, tick), told_apart("season", prompts, seasons)

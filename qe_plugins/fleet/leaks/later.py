@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.recording.as_of import HistoricMarket, requests_at
 from qe_plugins.fleet.tasks.snapshot import MINUTE, PRICES
@@ -60,10 +59,7 @@ def later_leaks(
 
 def worker_requests(loaded: LoadedFleet, market: HistoricMarket, at: int) -> list[Request]:
     """Return the requests of all workers at a moment. Raises FleetError where none can be made."""
-    known = market.at(at)
-    if known is None:
-        raise FleetError("has no bars in 'data:' up to it.", where=f"decision point {at}")
-    requests = requests_at(loaded, known, at)
+    requests = requests_at(loaded, market, at)
     workers = [one for one in tree_of(loaded.fleet).nodes() if one.level is Level.WORKER]
     return [requests.for_worker(one, requests.task(one)) for one in workers]
 

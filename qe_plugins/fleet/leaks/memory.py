@@ -19,7 +19,6 @@ import polars as pl
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.leaks.outcomes import rose_after
 from qe_plugins.fleet.loader import LoadedFleet
-from qe_plugins.fleet.prompts.requests import RequestBuilder
 from qe_plugins.fleet.rank_models import refuse_unusable_providers
 from qe_plugins.fleet.recording.as_of import HistoricMarket, requests_at
 from qe_plugins.fleet.scan.lifecycle import client_for, run_on_uvloop
@@ -121,7 +120,7 @@ def _question(
     known: bool,
 ) -> Iterator[MemoryQuestion]:
     """Yield the question of a decision point; none where the outcome is not in the data."""
-    requests = _requests(loaded, market, at)
+    requests = requests_at(loaded, market, at)
     worker = next(one for one in tree_of(loaded.fleet).nodes() if one.level is Level.WORKER)
     task = requests.task(worker)
     rose = rose_after(bars.get(task.instrument), at, horizon)
@@ -134,13 +133,6 @@ def _question(
             task_id=f"memory {at}",
         )
         yield MemoryQuestion(known=known, rose=rose, request=request)
-
-
-def _requests(loaded: LoadedFleet, market: HistoricMarket, at: int) -> RequestBuilder:
-    known = market.at(at)
-    if known is None:
-        raise FleetError("has no bars in 'data:' up to it.", where=f"decision point {at}")
-    return requests_at(loaded, known, at)
 
 
 def refuse_dear(asked: Sequence[MemoryQuestion], most: Decimal | None) -> Decimal:

@@ -14,12 +14,12 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
 from qe_plugins.fleet.tasks.snapshot import PRICES, SnapshotBars
+from qe_plugins.market.exchange_zone import CHICAGO
 
 MASK = "means-of-bars-1"
 """The name of the mask, stored with recordings: answers to prompts of another mask differ."""
@@ -31,7 +31,6 @@ ROWS = 12
 """The most rows of a masked window."""
 
 FIFTHS = 5
-CHICAGO = ZoneInfo("America/Chicago")
 OPENS_AT = 17 * 60  # minute of the day in Chicago at which a session opens
 SESSION = 23 * 60  # minutes
 TELLING = frozenset({"volatility", "recent_volatility", "value", "gamma", "vega", "theta", "echo"})

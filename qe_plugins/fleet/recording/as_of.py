@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.requests import RequestBuilder, outside_texts, refuse_short_lists
 from qe_plugins.fleet.tasks.snapshot import DAY, MINUTE, MarketSnapshot
+from qe_plugins.recordings.folder import shown
 
 FRESH = 5 * MINUTE
 """The age of the last bar above which the market is closed, or its data is missing."""
@@ -26,19 +28,32 @@ class HistoricMarket:
 
         None where the last one is older than five minutes.
         """
-        until = int(self._closes.searchsorted(moment, side="right"))
-        if not until or moment - int(self._closes[until - 1]) > FRESH:
+        if not self.is_fresh(moment):
             return None
-        since = int(self._closes.searchsorted(moment - LOOKBACK, side="right"))
+        until = self._closed_by(moment)
+        since = self._closed_by(moment - LOOKBACK)
         known = self._frame.slice(since, until - since)
         return MarketSnapshot(known.sort("instrument", "ts"))
 
+    def is_fresh(self, moment: int) -> bool:
+        """Return whether the last bar by a moment (UTC ns) is at most five minutes old."""
+        until = self._closed_by(moment)
+        return until > 0 and moment - int(self._closes[until - 1]) <= FRESH
 
-def requests_at(loaded: LoadedFleet, market: MarketSnapshot, moment: int) -> RequestBuilder:
+    def _closed_by(self, moment: int) -> int:
+        """Return how many bars have closed by a moment (UTC ns)."""
+        return int(self._closes.searchsorted(moment, side="right"))
+
+
+def requests_at(loaded: LoadedFleet, market: HistoricMarket, moment: int) -> RequestBuilder:
     """Return the requests of a fleet at a moment: market, headlines and lessons known by then.
 
-    Raises FleetError where a coordinator has fewer tasks than workers.
+    Raises FleetError where the market has no fresh bars, or a coordinator fewer tasks than workers.
     """
-    requests = RequestBuilder(loaded.fleet, market, outside_texts(loaded.fleet, moment))
+    known = market.at(moment)
+    if known is None:
+        message = "has no bars in 'data:' up to it."
+        raise FleetError(message, where=f"decision point {shown(moment)}")
+    requests = RequestBuilder(loaded.fleet, known, outside_texts(loaded.fleet, moment))
     refuse_short_lists(loaded, requests)
     return requests

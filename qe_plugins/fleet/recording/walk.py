@@ -16,7 +16,6 @@ from statistics import fmean
 import msgspec
 
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.aggregate import robust_mean
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.answers import answer_type
 from qe_plugins.fleet.prompts.masking import MASK
@@ -39,10 +38,10 @@ from qe_plugins.llm.providers.offline import NAME as OFFLINE
 from qe_plugins.llm.requests import Answer, schema_text
 from qe_plugins.plugins.types import Role
 from qe_plugins.recordings.folder import RecordingFolder, folder_of
+from qe_plugins.recordings.pooling import opinions_of
 from qe_plugins.recordings.records import (
     RAW,
     RecordedDecision,
-    RecordedOpinion,
     RecordedVote,
     RecordingInfo,
 )
@@ -124,7 +123,7 @@ def _description(
     fleet = loaded.fleet
     root = root_of(fleet.data)
     points = decision_points(fleet.decisions, root, order.start, order.end)
-    fresh = _with_enough_bars(loaded, market, [at for at in points if market.at(at) is not None])
+    fresh = _with_enough_bars(loaded, market, [at for at in points if market.is_fresh(at)])
     if not fresh:
         raise FleetError(
             f"none of {len(points)} decision points has enough bars in 'data:' before it.",
@@ -147,10 +146,8 @@ def _with_enough_bars(
 ) -> tuple[int, ...]:
     """Return the points from the first one on at which every worker has a task."""
     for number, at in enumerate(points):
-        known = market.at(at)
-        assert known is not None
         try:
-            requests_at(loaded, known, at)
+            requests_at(loaded, market, at)
         except FleetError:
             continue
         return tuple(points[number:])
@@ -190,9 +187,7 @@ def _decide(
     at: int,
     stop: StopRequest,
 ) -> RecordedDecision:
-    known = market.at(at)
-    assert known is not None  # such points are not in the description
-    requests = requests_at(loaded, known, at)
+    requests = requests_at(loaded, market, at)
     scan_id = f"record-{place.path.name}-{at // SECOND}"
     scan = Scan(scan_id, ScanFolder(place.path), loaded.fleet, requests)
     return run_on_uvloop(_asked(scan, requests, place, at, stop))
@@ -221,7 +216,7 @@ async def _asked(
         models={one.model: one.cutoff for one in answers.values()},
         rules=all(one.provider == OFFLINE for one in answers.values()),
         asked=asked,
-        opinions=_opinions(votes),
+        opinions=opinions_of(votes),
         votes=votes,
     )
 
@@ -259,21 +254,6 @@ def _votes(
                 model=answers[one.key].model,
                 prompt=one.key,
             )
-
-
-def _opinions(votes: Iterable[RecordedVote]) -> tuple[RecordedOpinion, ...]:
-    by_instrument: dict[str, list[RecordedVote]] = {}
-    for vote in votes:
-        by_instrument.setdefault(vote.instrument, []).append(vote)
-    return tuple(
-        RecordedOpinion(
-            instrument=name,
-            score=round(robust_mean([one.score for one in of], [one.confidence for one in of]), 6),
-            confidence=round(fmean(one.confidence for one in of), 6),
-            votes=len(of),
-        )
-        for name, of in sorted(by_instrument.items())
-    )
 
 
 def _with_served(info: RecordingInfo, place: RecordingFolder) -> RecordingInfo:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from qe_plugins.market.exchange_zone import CHICAGO
+from qe_plugins.market.exchange_zone import CHICAGO, UNTIL_MIDNIGHT
 
 ZONE = CHICAGO.key
 SATURDAY, SUNDAY = 6, 7  # ISO weekdays
-UNTIL_MIDNIGHT = pl.duration(hours=7)
-"""From the evening open at 17:00 to the midnight at which the session's date begins."""
 
 
 def wall(column: str) -> pl.Expr:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from qe_plugins.config.loader import Loaded
 from qe_plugins.errors import ConfigError, RunError
-from qe_plugins.recordings import arms, contamination, delivery, folder
+from qe_plugins.market.exchange_zone import session_date
+from qe_plugins.recordings import arms, contamination, folder
 from qe_plugins.recordings.arms import Arm
 from qe_plugins.recordings.records import FleetRecording
 from qe_plugins.research.ablation.comparison import ArmComparison, aligned, compare, holm, mean_of
@@ -30,8 +29,6 @@ CONTROLS = (Arm.NONE, Arm.ROTATED, Arm.RANDOM)
 SEED = 1
 RELEVANT = 0.1
 """The difference that would matter, in R a trade."""
-
-CHICAGO = ZoneInfo("America/Chicago")
 
 
 class ArmRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,15 +165,9 @@ def _costs(recording: FleetRecording, arm: Arm) -> dict[str, float]:
     found: dict[str, float] = {}
     for one in recording.decisions:
         if one.usd:
-            day = _session_day(one.at)
+            day = session_date(one.at).isoformat()
             found[day] = found.get(day, 0.0) + share * float(one.usd)
     return found
-
-
-def _session_day(at: int) -> str:
-    """Return the date of the session of a moment (UTC ns): it begins at 17:00 in Chicago."""
-    moment = datetime.fromtimestamp(at // delivery.SECOND, UTC).astimezone(CHICAGO)
-    return (moment.replace(tzinfo=None) + arms.OPENS).date().isoformat()
 
 
 def _contaminated(recording: FleetRecording) -> dict[str, int]:
