@@ -62,17 +62,17 @@ def calibration(
     """
     if not len(said):
         raise ValueError("there must be at least one vote with an outcome")
-    told = np.clip(said.astype(float), LEAST, 1 - LEAST)
+    stated = np.clip(said.astype(float), LEAST, 1 - LEAST)
     truth = happened.astype(float)
     base = float(truth.mean())
-    losses = _log_losses(told, truth)
+    losses = _log_losses(stated, truth)
     of_base = _log_losses(np.full(len(truth), np.clip(base, LEAST, 1 - LEAST)), truth)
     apart = losses - of_base
     mean = float(apart.mean())
     error = _error_of_mean(apart, np.arange(len(apart)) if decisions is None else decisions)
     return Calibration(
         count=len(truth),
-        brier=float(((told - truth) ** 2).mean()),
+        brier=float(((stated - truth) ** 2).mean()),
         log_score=float(losses.mean()),
         base_rate=base,
         base_brier=float(((base - truth) ** 2).mean()),
@@ -80,7 +80,7 @@ def calibration(
         difference=mean,
         low=mean - 1.96 * error,
         high=mean + 1.96 * error,
-        bins=tuple(_bins(told, truth)),
+        bins=tuple(_bins(stated, truth)),
     )
 
 
@@ -94,17 +94,17 @@ def _error_of_mean(values: np.ndarray, groups: np.ndarray) -> float:
     return math.sqrt(float((sums**2).sum()) * count / (count - 1)) / len(values)
 
 
-def _log_losses(told: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    losses: np.ndarray = -(truth * np.log(told) + (1 - truth) * np.log(1 - told))
+def _log_losses(stated: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    losses: np.ndarray = -(truth * np.log(stated) + (1 - truth) * np.log(1 - stated))
     return losses
 
 
-def _bins(told: np.ndarray, truth: np.ndarray) -> list[ReliabilityBin]:
-    places = np.minimum((told * BINS).astype(int), BINS - 1)
+def _bins(stated: np.ndarray, truth: np.ndarray) -> list[ReliabilityBin]:
+    places = np.minimum((stated * BINS).astype(int), BINS - 1)
     return [
         ReliabilityBin(
             count=int((places == one).sum()),
-            said=round(float(told[places == one].mean()), 6),
+            said=round(float(stated[places == one].mean()), 6),
             happened=round(float(truth[places == one].mean()), 6),
         )
         for one in range(BINS)

@@ -14,11 +14,9 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
+from qe_plugins.journal.trials import trial_facts
 from qe_plugins.recordings.records import FleetRecording
-
-SOURCE = "quant-engine"
 
 
 def register(
@@ -37,30 +35,17 @@ def register(
     key = hashlib.sha256(msgspec.json.encode([measure, settings], order="sorted")).hexdigest()[:16]
     run_id = f"{measure}-{name}-{key}"
     ts = recording.info.points[-1]
-    head = Fact(
-        id="run:1",
-        kind=FactKind.RUN,
-        ts_event=ts,
-        source=SOURCE,
-        body={"name": f"{measure} {name}", "tried": 1},
-    )
-    trial = Fact(
-        id="trial:1",
-        kind=FactKind.TRIAL,
-        ts_event=ts,
-        source=SOURCE,
-        cause=head.id,
-        body={
-            "key": key,
-            "state": "finished",
-            "settings": settings,
-            "figures": {name: _finite(value) for name, value in figures.items()},
-        },
-    )
+    trial = {
+        "key": key,
+        "state": "finished",
+        "settings": settings,
+        "figures": {name: _finite(value) for name, value in figures.items()},
+    }
+    facts = trial_facts(ts, {"name": f"{measure} {name}"}, {1: trial})
     with Journal.open() as journal:
         if any(run.run_id == run_id for run in journal.runs()):
             return None
-        journal.write_run(run_id, f"{measure} {name}", started, [head, trial])
+        journal.write_run(run_id, f"{measure} {name}", started, facts)
     return run_id
 
 

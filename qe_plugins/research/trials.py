@@ -8,6 +8,7 @@ from typing import Any
 
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
+from qe_plugins.journal.trials import trial_facts
 from qe_plugins.research.sweep_store import SweepSpec
 from qe_plugins.research.variants import VariantResult
 
@@ -37,28 +38,20 @@ def register(spec: SweepSpec, started: datetime, results: Sequence[VariantResult
         if not new:
             return None
         run_id = f"{spec.sweep}{AGAIN}{len(runs) + 1}" if runs else spec.sweep
-        return journal.write_run(run_id, spec.name, started, trial_facts(spec, new))
+        return journal.write_run(run_id, spec.name, started, sweep_facts(spec, new))
 
 
-def trial_facts(spec: SweepSpec, results: Sequence[VariantResult]) -> list[Fact]:
+def sweep_facts(spec: SweepSpec, results: Sequence[VariantResult]) -> list[Fact]:
     """Return the fact of the sweep and its trials, caused by it, in the grid's order."""
-    times = [_end_of_data(result) for result in results]
-    begun = min((ts for ts in times if ts), default=0)
+    ends = {one.variant.number: _end_of_data(one) for one in results}
+    times = {number: ts for number, ts in ends.items() if ts}
     grid = {axis.key: list(axis.values) for axis in spec.axes}
-    run = Fact(
-        id="run:1",
-        kind=FactKind.RUN,
-        ts_event=begun,
-        source="quant-engine",
-        body={"name": spec.name, "config": spec.config, "grid": grid, "tried": len(results)},
-    )
-    return [
-        run,
-        *(_trial_fact(result, ts or begun) for result, ts in zip(results, times, strict=True)),
-    ]
+    about = {"name": spec.name, "config": spec.config, "grid": grid}
+    trials = {one.variant.number: _body(one) for one in results}
+    return trial_facts(min(times.values(), default=0), about, trials, times)
 
 
-def _trial_fact(result: VariantResult, ts: int) -> Fact:
+def _body(result: VariantResult) -> dict[str, Any]:
     variant = result.variant
     body: dict[str, Any] = {
         "key": variant.key,
@@ -70,14 +63,7 @@ def _trial_fact(result: VariantResult, ts: int) -> Fact:
         body["error"] = result.error
     if "fills_sha256" in result.figures:
         body["fills_sha256"] = result.figures["fills_sha256"]
-    return Fact(
-        id=f"trial:{variant.number}",
-        kind=FactKind.TRIAL,
-        ts_event=ts,
-        source="quant-engine",
-        cause="run:1",
-        body=body,
-    )
+    return body
 
 
 def _end_of_data(result: VariantResult) -> int:

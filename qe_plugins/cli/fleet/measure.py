@@ -39,7 +39,7 @@ def leaks(recording: str, most: int, memory: bool, max_cost: str | None, as_json
     The data after a decision is shuffled and canaries are planted in it: no byte of a request may
     change. Attackers guess level and season from the masked requests. With --memory the workers'
     model is asked what came next, for windows before and after its cutoff: without --max-cost only
-    the price is told. Exit code 1 means a leak.
+    the price is printed. Exit code 1 means a leak.
     """
     from qe_plugins.fleet.leaks.check import check
 

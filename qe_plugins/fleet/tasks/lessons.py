@@ -1,8 +1,8 @@
 """Lessons of earlier trades from a file, as of a moment.
 
 A lesson learned later would carry the future into the past. In addition the two halves by which
-reviews are validated, odd and even months, are kept apart: a lesson of an odd month is not told in
-an even one.
+reviews are validated, odd and even months, are kept apart: a lesson of an odd month is not given
+in an even one.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def read_lessons(file: Path, as_of: int) -> tuple[str, ...]:
         raise DataError("cannot be read.", where=str(file), hint="Check 'lessons:'.") from error
     every = [_decoded(line, f"{file}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
     at = datetime.fromtimestamp(as_of / 1e9, UTC)
-    told = [one for one in every if one.known <= at and one.known.month % 2 == at.month % 2]
-    return tuple(one.text for one in sorted(told, key=lambda one: one.known)[-MOST:])
+    known = [one for one in every if one.known <= at and one.known.month % 2 == at.month % 2]
+    return tuple(one.text for one in sorted(known, key=lambda one: one.known)[-MOST:])
 
 
 def _decoded(line: bytes, where: str) -> Lesson:

@@ -11,13 +11,12 @@ import msgspec
 
 from qe_plugins import state_dir
 from qe_plugins.errors import ReportError
-from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
+from qe_plugins.journal.trials import trial_facts
 from qe_plugins.research import result_folders
 from qe_plugins.research.factors.factor_test import Factor, FactorResult
 
 RESULT, PAGE = "factors.json", "factors.html"
-SOURCE = "quant-engine"
 
 
 def folder(test: str) -> Path:
@@ -56,26 +55,10 @@ def read(place: Path) -> FactorResult:
 def register(test: str, started: datetime, result: FactorResult) -> str:
     """Write every tested factor to the journal as a trial; return the content hash of its run."""
     ts = int(started.timestamp()) * 1_000_000_000
-    head = Fact(
-        id="run:1",
-        kind=FactKind.RUN,
-        ts_event=ts,
-        source=SOURCE,
-        body={"name": result.name, "config": result.config, "tried": len(result.factors)},
-    )
-    trials = [
-        Fact(
-            id=f"trial:{number}",
-            kind=FactKind.TRIAL,
-            ts_event=ts,
-            source=SOURCE,
-            cause=head.id,
-            body=_body(one),
-        )
-        for number, one in enumerate(result.factors, 1)
-    ]
+    about = {"name": result.name, "config": result.config}
+    trials = {number: _body(one) for number, one in enumerate(result.factors, 1)}
     with Journal.open() as journal:
-        return journal.write_run(test, result.name, started, [head, *trials])
+        return journal.write_run(test, result.name, started, trial_facts(ts, about, trials))
 
 
 def _body(factor: Factor) -> dict[str, Any]:
