@@ -13,8 +13,8 @@ from qe_plugins.fleet.scan.lifecycle import Scan
 from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.fleet.scan.progress import state_of
 from qe_plugins.fleet.scan.store import DecisionLog
-from qe_plugins.fleet.tree import Level, Node, tree_of
-from qe_plugins.llm.ledger import Ledger, NodeCalls
+from qe_plugins.fleet.tree import Level, Node, level_of, tree_of
+from qe_plugins.llm.ledger import LastCall, Ledger
 from qe_plugins.llm.requests import request_key
 from qe_plugins.plugins.types import Role
 
@@ -56,7 +56,7 @@ def _so_far(scan: Scan) -> dict[str, NodeOutcome]:
     return _outcomes(calls, scan.folder.decisions(write=False))
 
 
-def _outcomes(calls: Mapping[str, NodeCalls], decisions: DecisionLog) -> dict[str, NodeOutcome]:
+def _outcomes(calls: Mapping[str, LastCall], decisions: DecisionLog) -> dict[str, NodeOutcome]:
     given_up = {node: why for some in decisions.missing.values() for node, why in some.items()}
     found = {}
     for node in [*calls, *(given_up.keys() - calls.keys())]:
@@ -65,7 +65,7 @@ def _outcomes(calls: Mapping[str, NodeCalls], decisions: DecisionLog) -> dict[st
         missing = given_up.get(node)
         if call is not None and call.answer is None and call.failure is not None:
             failure = failure or call.failure
-            missing = missing or (call.failure if node.count(".") == 3 else None)
+            missing = missing or (call.failure if level_of(node) is Level.WORKER else None)
         answer = None if call is None or call.answer is None else _answer(call.answer)
         found[node] = NodeOutcome(
             node=node,

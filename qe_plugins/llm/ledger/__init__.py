@@ -8,16 +8,16 @@ may change alone. Imports journal's database helpers and `llm.requests`.
 
 from qe_plugins.llm.ledger.in_doubt import InDoubt
 from qe_plugins.llm.ledger.ledger import Ledger
-from qe_plugins.llm.ledger.queries import NodeCall
-from qe_plugins.llm.ledger.records import Attempt, CostRow, NodeCalls, OverBudget, ScanUsage
+from qe_plugins.llm.ledger.records import Attempt, CostRow, LastCall, OverBudget, ScanUsage
+from qe_plugins.llm.ledger.scan_calls import NodeCall
 
 __all__ = [
     "Attempt",
     "CostRow",
     "InDoubt",
+    "LastCall",
     "Ledger",
     "NodeCall",
-    "NodeCalls",
     "OverBudget",
     "ScanUsage",
 ]

@@ -15,8 +15,8 @@ from qe_plugins.llm.ledger import in_doubt
 from qe_plugins.llm.ledger import queries as read
 from qe_plugins.llm.ledger.batch import Batch, Lookup
 from qe_plugins.llm.ledger.in_doubt import InDoubt
-from qe_plugins.llm.ledger.records import Attempt, CostRow, NodeCalls, ScanUsage
-from qe_plugins.llm.ledger.scan_calls import ScanCalls
+from qe_plugins.llm.ledger.records import Attempt, CostRow, LastCall, ScanUsage
+from qe_plugins.llm.ledger.scan_calls import NodeCall, ScanCalls
 from qe_plugins.llm.ledger.server import open_ledger
 from qe_plugins.llm.ledger.statements import ChargeRecord, FinalAnswer, Intent
 from qe_plugins.llm.requests import Answer, Request, Usage
@@ -126,16 +126,16 @@ class Ledger:
         with self._file.reading() as cursor:
             return read.used(cursor, scan)
 
-    def nodes(self, scan: str, node: str | None = None) -> dict[str, NodeCalls]:
-        """Return what each node of a scan sent so far, or only `node`, by its id.
+    def nodes(self, scan: str) -> dict[str, LastCall]:
+        """Return the last call of each node of a scan by its id, also while the scan runs.
 
-        Also while the scan runs. Nodes whose answer was found in the ledger sent nothing.
+        Nodes whose answer was found in the ledger sent nothing.
         """
         with self._file.reading() as cursor:
-            return read.nodes(cursor, scan, node)
+            return read.nodes(cursor, scan)
 
-    def states(self, scan: str) -> list[read.NodeCall]:
-        """Return every call that a scan sent so far, in their order; see `queries.NodeCall`.
+    def states(self, scan: str) -> list[NodeCall]:
+        """Return every call that a scan sent so far, in their order; see `NodeCall`.
 
         Asked again, it reads only those that have changed. For one thread at a time.
         """

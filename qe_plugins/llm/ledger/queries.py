@@ -13,7 +13,7 @@ from qe_plugins.journal.database import INT64
 from qe_plugins.llm.ledger import schema
 from qe_plugins.llm.ledger.cursor import Cursor
 from qe_plugins.llm.ledger.in_doubt import DIED
-from qe_plugins.llm.ledger.records import CostRow, NodeCalls, ScanUsage, dollars
+from qe_plugins.llm.ledger.records import CostRow, LastCall, ScanUsage, dollars
 from qe_plugins.llm.ledger.statements import IN_FLIGHT, chunks, marks
 from qe_plugins.llm.requests import Answer, Failure, Request, Usage
 
@@ -33,53 +33,16 @@ REASONS = """SELECT answers.failure, answers.detail, count(*) AS often FROM uses
     GROUP BY answers.failure, answers.detail ORDER BY often DESC, answers.detail LIMIT 20"""
 
 
-NODES = """SELECT attempts.node, attempts.rank, attempts.role, attempts.task_id, attempts.key,
-    attempts.status, attempts.usd, attempts.started_ns, attempts.finished_ns,
-    answers.answer, answers.failure, answers.detail
+NODES = """SELECT attempts.node, attempts.key, answers.answer, answers.failure
     FROM attempts LEFT JOIN uses ON uses.scan = attempts.scan AND uses.key = attempts.key
     LEFT JOIN answers ON answers.id = uses.answer
-    WHERE attempts.scan = ?"""
+    WHERE attempts.scan = ? ORDER BY attempts.id"""
 
 
-def nodes(cursor: Cursor, scan: str, node: str | None) -> dict[str, NodeCalls]:
-    """Return what each node of a scan sent so far, or one of them, by its id."""
-    query, values = NODES, [scan]
-    if node is not None:
-        query, values = f"{NODES} AND attempts.node = ?", [scan, node]
-    found: dict[str, NodeCalls] = {}
-    for row in cursor.execute(f"{query} ORDER BY attempts.id", values):
-        name, rank, role, task, key, status, usd, started, finished, *said = row
-        spent = dollars(usd) if usd else ZERO
-        if name in found:
-            spent += found[name].usd
-        answer, failure, detail = said
-        found[name] = NodeCalls(
-            node=name,
-            rank=rank,
-            role=role,
-            task_id=task,
-            key=key,
-            status=status,
-            usd=spent,
-            started_ns=started,
-            finished_ns=finished,
-            answer=answer,
-            failure=failure,
-            detail=detail or "",
-        )
-    return found
-
-
-STATES = f"""SELECT attempts.node, answers.answer, answers.failure, attempts.finished_ns,
-    coalesce(attempts.usd, 0),
-    CASE WHEN attempts.status IN ('{IN_FLIGHT}', '{DIED}') THEN attempts.reserved ELSE 0 END
-    FROM attempts LEFT JOIN uses ON uses.scan = attempts.scan AND uses.key = attempts.key
-    LEFT JOIN answers ON answers.id = uses.answer
-    WHERE attempts.scan = ?"""
-
-type NodeCall = tuple[str, str | None, str | None, int | None, int, int]
-"""A call of a scan: its node, the answer and the failure that the scan goes by, its end (None while
-it runs), its cost and what is in doubt (picodollars)."""
+def nodes(cursor: Cursor, scan: str) -> dict[str, LastCall]:
+    """Return the last call of each node of a scan so far, by its id."""
+    rows = cursor.execute(NODES, [scan])
+    return {node: LastCall(*rest) for node, *rest in rows}
 
 
 def used(cursor: Cursor, scan: str) -> dict[str, Answer]:

@@ -73,31 +73,16 @@ class ScanUsage(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: Decimal
 
 
-class NodeCalls(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node of a scan sent: its last call, and what all of them cost so far.
+class LastCall(msgspec.Struct, frozen=True):
+    """The last call of a node of a scan: the key of its request, and what came of it.
 
-    `key` is that of its request, `status` that of the last call (`in_flight` while it runs). Times
-    are wall time in UTC nanoseconds, `finished_ns` is None while it runs. `answer` is the text of
-    the answer that the scan goes by, `failure` and `detail` why it has none.
+    `answer` is the text that the scan goes by, `failure` why it has none; both are None while the
+    call runs.
     """
 
-    node: str
-    rank: str
-    role: str
-    task_id: str
     key: str
-    status: str
-    usd: Decimal
-    started_ns: int
-    finished_ns: int | None
     answer: str | None
     failure: str | None
-    detail: str
-
-    @property
-    def in_flight(self) -> bool:
-        """Return whether its last call has not ended."""
-        return self.finished_ns is None
 
 
 def pico(usd: Decimal) -> int:

@@ -6,10 +6,18 @@ from typing import Any
 
 from qe_plugins.llm.ledger.cursor import Cursor
 from qe_plugins.llm.ledger.in_doubt import DIED
-from qe_plugins.llm.ledger.queries import STATES, NodeCall
 from qe_plugins.llm.ledger.statements import IN_FLIGHT, chunks, marks
 
-ROWS = STATES.replace("SELECT ", "SELECT attempts.id, attempts.status, ", 1)
+ROWS = f"""SELECT attempts.id, attempts.status, attempts.node,
+    answers.answer, answers.failure, attempts.finished_ns, coalesce(attempts.usd, 0),
+    CASE WHEN attempts.status IN ('{IN_FLIGHT}', '{DIED}') THEN attempts.reserved ELSE 0 END
+    FROM attempts LEFT JOIN uses ON uses.scan = attempts.scan AND uses.key = attempts.key
+    LEFT JOIN answers ON answers.id = uses.answer
+    WHERE attempts.scan = ?"""
+
+type NodeCall = tuple[str, str | None, str | None, int | None, int, int]
+"""A call of a scan: its node, the answer and the failure that the scan goes by, its end (None while
+it runs), its cost and what is in doubt (picodollars)."""
 
 
 class ScanCalls:
