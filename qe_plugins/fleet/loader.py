@@ -14,6 +14,7 @@ from qe_plugins.config.dump import plain
 from qe_plugins.config.loader import read_tree
 from qe_plugins.config.nodes import YamlNode, masked
 from qe_plugins.config.schema import DataSettings
+from qe_plugins.config.yaml_reader import dump, parse
 from qe_plugins.errors import ConfigError, did_you_mean
 from qe_plugins.fleet.settings import FLEET_ALIASES, Fleet
 from qe_plugins.fleet.tree import Level
@@ -58,6 +59,16 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> LoadedFleet:
     loaded = LoadedFleet(fleet, masked(plain(fleet), tree), tree)
     _refuse_contradictions(loaded)
     return loaded
+
+
+def resolved_fleet(resolved: dict[str, Any], where: str) -> LoadedFleet:
+    """Return a fleet from its resolved configuration, as scans and recordings store it.
+
+    Raises ConfigError at `where` for one that another version wrote.
+    """
+    tree = parse(dump(resolved), lambda line: where)
+    fleet: Fleet = Decoder(CURRENCY).decode(Fleet, tree)
+    return LoadedFleet(fleet, resolved, tree)
 
 
 def _refuse_contradictions(loaded: LoadedFleet) -> None:

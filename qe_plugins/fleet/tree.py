@@ -48,6 +48,11 @@ class Node(msgspec.Struct, frozen=True):
         return LEVELS[len(self.path)]
 
 
+def level_of(node_id: str) -> Level:
+    """Return the rank of a node by its id."""
+    return Level.DESK if node_id == ROOT else LEVELS[node_id.count(".") + 1]
+
+
 @lru_cache(maxsize=16_384)
 def _id_of(path: tuple[int, ...]) -> str:
     return ".".join(map(str, path)) or ROOT

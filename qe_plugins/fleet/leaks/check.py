@@ -6,13 +6,10 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.config.decoder import Decoder
-from qe_plugins.config.yaml_reader import dump, parse
 from qe_plugins.fleet.leaks.attackers import Attack, level_attack, rows_of, told_apart
 from qe_plugins.fleet.leaks.later import LaterLeak, later_leaks
-from qe_plugins.fleet.loader import CURRENCY, LoadedFleet
+from qe_plugins.fleet.loader import LoadedFleet, resolved_fleet
 from qe_plugins.fleet.recording.as_of import HistoricMarket, requests_at
-from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.snapshot_loader import open_market
 from qe_plugins.fleet.tasks.task_list import WindowTask
 from qe_plugins.fleet.tree import Level, tree_of
@@ -60,9 +57,7 @@ def check(name: str, most: int) -> LeakReport:
 
 def fleet_of(info: RecordingInfo) -> LoadedFleet:
     """Return the fleet that a recording was made with."""
-    tree = parse(dump(info.fleet), lambda line: f"recording {info.name}, line {line}")
-    fleet: Fleet = Decoder(CURRENCY).decode(Fleet, tree)
-    return LoadedFleet(fleet, info.fleet, tree)
+    return resolved_fleet(info.fleet, f"recording {info.name}")
 
 
 def _attacks(

@@ -31,7 +31,7 @@ from qe_plugins.fleet.scan.runner import ScanRunner
 from qe_plugins.fleet.scan.store import DecisionLog, ScanFolder
 from qe_plugins.fleet.scan.watchers import run_until_stopped
 from qe_plugins.fleet.shutdown import StopRequest
-from qe_plugins.fleet.tree import LEVELS, Level, tree_of
+from qe_plugins.fleet.tree import LEVELS, Level, level_of, tree_of
 from qe_plugins.halt.latch import refuse_if_halted
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.llm.providers.offline import NAME as OFFLINE
@@ -226,13 +226,13 @@ def _by_ranks(outcomes: Iterable[NodeOutcome], answers: dict[str, Answer]) -> fl
 
     A decision that was continued after an interruption waited less than it would have at once.
     """
-    slowest: dict[int, float] = {}
+    slowest: dict[Level, float] = {}
     for one in outcomes:
         answer = answers.get(one.key or "")
         if answer is not None:
-            depth = 0 if one.node == Level.DESK else one.node.count(".") + 1
+            rank = level_of(one.node)
             took = (answer.finished_ns - answer.started_ns) / SECOND
-            slowest[depth] = max(slowest.get(depth, 0.0), took)
+            slowest[rank] = max(slowest.get(rank, 0.0), took)
     return sum(slowest.values())
 
 

@@ -15,11 +15,9 @@ from typing import Any
 import msgspec
 
 from qe_plugins import gc_tuning
-from qe_plugins.config.decoder import Decoder
-from qe_plugins.config.yaml_reader import dump, parse
 from qe_plugins.errors import FleetError, Halted, QeError
 from qe_plugins.fleet import open_files
-from qe_plugins.fleet.loader import CURRENCY, LoadedFleet
+from qe_plugins.fleet.loader import LoadedFleet, resolved_fleet
 from qe_plugins.fleet.messaging.outbox import Outbox
 from qe_plugins.fleet.prompts.requests import RequestBuilder, outside_texts, refuse_short_lists
 from qe_plugins.fleet.rank_models import (
@@ -120,10 +118,7 @@ def reopen(text: str) -> Scan:
 
 def fleet_of(scan_id: str, description: ScanDescription) -> Fleet:
     """Return the fleet of a scan as its folder describes it."""
-    fleet: Fleet = Decoder(CURRENCY).decode(
-        Fleet, parse(dump(description.fleet), lambda line: f"{scan_id}, {store.DESCRIPTION}")
-    )
-    return fleet
+    return resolved_fleet(description.fleet, f"{scan_id}, {store.DESCRIPTION}").fleet
 
 
 def run(

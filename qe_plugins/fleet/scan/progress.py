@@ -22,7 +22,7 @@ from qe_plugins.fleet.scan import lifecycle
 from qe_plugins.fleet.scan.outcome import ScanResult
 from qe_plugins.fleet.scan.store import OUTCOMES, DecisionLog, ScanFolder
 from qe_plugins.fleet.settings import Fleet
-from qe_plugins.fleet.tree import Node, Tree, tree_of
+from qe_plugins.fleet.tree import Level, Node, Tree, level_of, tree_of
 from qe_plugins.llm.ledger import Ledger, NodeCall
 from qe_plugins.llm.ledger.records import dollars
 from qe_plugins.plugins.types import Role
@@ -212,7 +212,7 @@ def _failures(nodes: Nodes) -> dict[str, int]:
     found = Counter(
         one.missing or "no answer"
         for node, one in nodes.items()
-        if one.state is WorkerState.FAILED and node.count(".") == 3
+        if one.state is WorkerState.FAILED and level_of(node) is Level.WORKER
     )
     return dict(sorted(found.items()))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from qe_plugins.fleet.scan.outcome import NodeOutcome, ScanResult, answer_hash
-from qe_plugins.fleet.tree import LEVELS, Level
+from qe_plugins.fleet.tree import LEVELS, Level, level_of
 from qe_plugins.llm.ledger import Ledger, ScanUsage
 from qe_plugins.llm.settings import ClientStats
 
@@ -23,7 +23,7 @@ def build_result(
     desk = outcomes[0]
     aggregate = desk.aggregate
     assert aggregate is not None
-    workers = [one for one in outcomes if _level(one) is Level.WORKER]
+    workers = [one for one in outcomes if level_of(one.node) is Level.WORKER]
     missing = Counter(one.missing for one in workers if one.missing is not None)
     return ScanResult(
         scan_id=scan.scan_id,
@@ -56,13 +56,9 @@ def _quorums(outcomes: list[NodeOutcome]) -> dict[str, str]:
     """Return by rank how many parents had their quorum, such as `25/25`."""
     found: dict[str, list[bool]] = {level.value: [] for level in LEVELS[:-1]}
     for one in outcomes:
-        if (level := _level(one)) is not Level.WORKER:
+        if (level := level_of(one.node)) is not Level.WORKER:
             found[level.value].append(one.missing is None)
     return {level: f"{sum(met)}/{len(met)}" for level, met in found.items()}
-
-
-def _level(outcome: NodeOutcome) -> Level:
-    return LEVELS[0 if outcome.node == Level.DESK else outcome.node.count(".") + 1]
 
 
 def with_totals(result: ScanResult, before: ScanUsage, ledger: Ledger) -> ScanResult:
