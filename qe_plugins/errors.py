@@ -8,6 +8,7 @@ QeError                 anything a user can fix; `qe` prints one line and exits 
 ├── FeatureError        a feature is unknown, breaks a bound of its arithmetic, or looks ahead
 ├── JournalError        the journal cannot be opened, or does not verify
 ├── FleetError          a scan: unknown, not finished, or a message out of order
+├── ClusterError        a Temporal cluster: not reached, lost, or with workers of other code
 ├── ModelError          a model or provider: unknown, without a price, without a key
 │   └── ReplayMiss      a replay of a request that was never answered
 ├── Halted                trading is halted: nothing new is sent until a person resumes
@@ -97,6 +98,10 @@ class LadderError(QeError):
 
 class FleetError(QeError):
     """A scan is unknown or not finished, or a message is out of its sender's order."""
+
+
+class ClusterError(QeError):
+    """A Temporal cluster is not reached, is lost, or its workers cannot run what is asked."""
 
 
 class Halted(QeError):  # noqa: N818 - a state, not a mistake

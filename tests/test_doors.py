@@ -21,7 +21,7 @@ DOORS = {
     "psycopg": {"journal/postgres.py"},
     "openai": {"llm/providers/openai.py"},
     "anthropic": {"llm/providers/anthropic.py"},
-    "temporalio": {"fleet/temporal"},
+    "temporalio": {"cluster", "fleet/temporal"},
     "numba": {"features"},
     "talib": {"features"},
     "pandas_ta_classic": {"features"},

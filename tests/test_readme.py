@@ -33,7 +33,7 @@ ELSEWHERE = {
     "uv run qe halt": "the commands after it would be refused: tests/cli/test_halt.py",
     "uv sync --extra temporal": "installs",
     "uv run temporal": "a server: tests/fleet/temporal",
-    "uv run qe fleet worker": "needs a server: tests/fleet/temporal",
+    "uv run qe worker": "needs a server: tests/fleet/temporal",
     "uv run qe fleet scan configs/fleet/full.yaml --engine temporal": "tests/fleet/temporal",
     "uv run qe rehearse": "until Ctrl-C: tests/testing/tws/test_rehearse.py",
     "uv run qe walkforward": "takes minutes: tests/research/walkforward",

@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "data": "qe_plugins.cli.data:data",
     "features": "qe_plugins.cli.features:features",
     "fleet": "qe_plugins.cli.fleet:fleet",
+    "worker": "qe_plugins.cli.cluster.worker:worker",
     "status": "qe_plugins.cli.live.status:status",
     "halt": "qe_plugins.cli.live.halt:halt",
     "resume": "qe_plugins.cli.live.halt:resume",
@@ -152,7 +153,12 @@ def main() -> None:
         sys.exit(one_line(error))
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    keyed={"worker"},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="quant-engine", prog_name="qe")
 def cli() -> None:
     """Backtest futures strategies with plugins. One YAML file describes a run."""

@@ -38,11 +38,26 @@ def read_tree(
     kind of configuration file is read through here. Raises ConfigError with file and line.
     """
     file = Path(path).resolve()
+    return file, completed(read_files(file, aliases), overrides, aliases=aliases, prepare=prepare)
+
+
+def read_files(file: Path, aliases: Sequence[Alias] = ()) -> YamlNode:
+    """Return the tree of a file over those that it extends, variables not yet filled in."""
     if not file.exists():
         raise ConfigError("no such file.", where=display(file), hint=missing(file))
-    tree = override(gather(file, aliases), overrides, aliases)
-    tree = normalize(prepare(interpolate(tree, variables())))
-    return file, translate_values(tree, aliases)
+    return gather(file, aliases)
+
+
+def completed(
+    tree: YamlNode,
+    overrides: Sequence[str] = (),
+    *,
+    aliases: Sequence[Alias] = (),
+    prepare: Callable[[YamlNode], YamlNode] = lambda tree: tree,
+) -> YamlNode:
+    """Return the tree of files as `read_tree` does, with what this process sets."""
+    tree = override(tree, overrides, aliases)
+    return translate_values(normalize(prepare(interpolate(tree, variables()))), aliases)
 
 
 def gather(file: Path, aliases: Sequence[Alias] = (), above: tuple[Path, ...] = ()) -> YamlNode:
@@ -180,7 +195,11 @@ def load(
 
     `prepare` rewrites the tree before it is decoded.
     """
-    file, tree = read_tree(path, overrides, aliases=RUN_ALIASES, prepare=prepare)
+    return decoded(*read_tree(path, overrides, aliases=RUN_ALIASES, prepare=prepare))
+
+
+def decoded(file: Path, tree: YamlNode) -> Loaded:
+    """Return the configuration of a completed tree. Raises ConfigError with file and line."""
     _check_sections(tree)
     if (name := tree.find(("name",))) is not None and name.shown is not None:
         message = f"a run cannot be named after a secret, was {name.shown}."

@@ -7,11 +7,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import msgspec
+
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Run `{"config", "overrides"}`; return `seconds` and `figures` or `error`.
 
-    Exceptions become `error`, one line. Writes no run folder and no journal.
+    `config` is a configuration as `config.shipped.ship` returns it. Exceptions become `error`, one
+    line. Writes no run folder and no journal.
     """
     return _measured(job, False)
 
@@ -29,24 +32,29 @@ def _measured(job: dict[str, Any], sessions: bool) -> dict[str, Any]:
         raise
     except BaseException as error:
         answer = {"error": _error_line(error)}
-    return {**answer, "seconds": round(perf_counter() - began, 3)}
+    answer["seconds"] = round(perf_counter() - began, 3)
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer, enc_hook=str))
+    return plain  # as it is in a file, so that a resumed or a remote result is the same
 
 
 def _run_variant(job: dict[str, Any], sessions: bool) -> dict[str, Any]:
     from qe_plugins import project
-    from qe_plugins.config.loader import load
+    from qe_plugins.config.shipped import load_shipped
     from qe_plugins.engine.running.backtest import run
     from qe_plugins.report.figures.equity import AccountHistory
     from qe_plugins.report.summary import summarize
 
     project.enter(Path.cwd())
-    outcome = run(load(job["config"], job["overrides"]))
+    outcome = run(load_shipped(job["config"], job["overrides"]))
     history = AccountHistory.of(outcome)
     figures = summarize(outcome, Path(), history)
     if sessions:
         rows = history.sessions.select("session", "pnl").iter_rows()
         figures["session_pnl"] = {day.isoformat(): pnl for day, pnl in rows}
-    not_compared = ("run_id", "run_dir", "started", "seconds", "plugins", "bars_per_second")
+    not_compared = {
+        *("run_id", "run_dir", "started", "seconds", "plugins", "bars_per_second"),
+        "catalog",  # a path of this machine
+    }
     return {name: value for name, value in figures.items() if name not in not_compared}
 
 

@@ -1,4 +1,4 @@
-"""Run a sweep: every variant of a grid, each a backtest in a worker process.
+"""Run a sweep: every variant of a grid, each a backtest in a process here or on a cluster.
 
 Results are in the grid's order, whichever variant finishes first. Every variant is recorded in the
 journal as a trial, failed and interrupted ones included: significance tests have to count them.
@@ -6,7 +6,8 @@ journal as a trial, failed and interrupted ones included: significance tests hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,10 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.cluster.connection import Cluster
+from qe_plugins.cluster.processes import Work, WorkerDied, run_jobs
 from qe_plugins.config.loader import load
+from qe_plugins.config.shipped import ship
 from qe_plugins.engine.running.describe import describe
 from qe_plugins.errors import QeError
 from qe_plugins.research import sweep_store
@@ -28,7 +32,6 @@ from qe_plugins.research.variants import (
     content_key,
     sources_sha256,
 )
-from qe_plugins.research.worker_pool import Work, WorkerDied, run_jobs
 
 type OnUpdate = Callable[[Variant, VariantResult | None], None]
 """Called with each variant when it starts (None), and again with its result."""
@@ -103,13 +106,16 @@ def sweep(
     work: Work,
     *,
     workers: int = 1,
+    cluster: Cluster | None = None,
     on_update: OnUpdate | None = None,
+    say: Callable[[str], None] = lambda notice: None,
 ) -> SweepResult:
     """Run a sweep in the folder `place` and return its results; finished variants are reused.
 
-    `work` takes `{"config", "overrides"}` and returns `{"figures", "seconds"}` or `{"error",
-    "seconds"}`. Raises QeError before anything runs. An interrupt ends the processes, records the
-    trials so far in the journal and is re-raised.
+    Variants run in `workers` processes here, or as jobs on `cluster`. `work` takes `{"config",
+    "overrides"}` and returns `{"figures", "seconds"}` or `{"error", "seconds"}`. `say` is called
+    with a notice such as missing workers. Raises QeError before anything runs. An interrupt ends
+    the processes, records the trials so far in the journal and is re-raised.
     """
     every, started = variants(spec), datetime.now(UTC)
     sweep_store.write_spec(place, spec)
@@ -119,8 +125,29 @@ def sweep(
         if variant.key in known:
             state.add(msgspec.structs.replace(known[variant.key], variant=variant))
     found = len(state.results)
+    todo = [one for one in every if one.key not in known]
+    shipped = ship(spec.config)
+    jobs = [
+        {"config": shipped, "overrides": [*spec.overrides, *overrides(one.settings)]}
+        for one in todo
+    ]
+
+    def began(number: int) -> None:
+        state.start(todo[number])
+
+    answers: Generator[tuple[int, Any]]
+    if cluster is None:
+        answers = run_jobs(work, jobs, workers, began)
+    else:
+        from qe_plugins.cluster import job_runner
+
+        answers = job_runner.run_jobs(
+            work, jobs, _job_names(spec, place, todo), cluster, began, say
+        )
     try:
-        _run_variants(spec, [one for one in every if one.key not in known], work, workers, state)
+        with closing(answers):
+            for number, answer in answers:
+                state.finish(_variant_result(todo[number], answer))
     finally:
         content = register(spec, started, state.trials())
     return SweepResult(
@@ -132,15 +159,10 @@ def sweep(
     )
 
 
-def _run_variants(
-    spec: SweepSpec, todo: Sequence[Variant], work: Work, workers: int, state: _SweepState
-) -> None:
-    jobs = [
-        {"config": spec.config, "overrides": [*spec.overrides, *overrides(one.settings)]}
-        for one in todo
-    ]
-    for number, answer in run_jobs(work, jobs, workers, lambda n: state.start(todo[n])):
-        state.finish(_variant_result(todo[number], answer))
+def _job_names(spec: SweepSpec, place: Path, todo: Sequence[Variant]) -> list[str]:
+    """Return the names of variants on a cluster, new ones for those that failed before."""
+    failed = sweep_store.failures(place)
+    return [f"qe-{spec.sweep}-{one.key}-{failed[one.key] + 1}" for one in todo]
 
 
 def _variant_result(variant: Variant, answer: Any) -> VariantResult:

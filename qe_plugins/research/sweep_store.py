@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +71,21 @@ def append_result(place: Path, result: VariantResult) -> None:
 
 def finished(place: Path) -> dict[str, VariantResult]:
     """Return the finished results by content key; these variants need not run again."""
+    return {one.variant.key: one for one in _results(place) if one.state is VariantState.FINISHED}
+
+
+def failures(place: Path) -> Counter[str]:
+    """Return how often each variant failed, by content key."""
+    return Counter(one.variant.key for one in _results(place) if one.state is VariantState.FAILED)
+
+
+def _results(place: Path) -> Iterator[VariantResult]:
     file = place / RESULTS
-    found = {}
     for line in file.read_bytes().splitlines() if file.is_file() else ():
         try:
-            result = msgspec.json.decode(line, type=VariantResult)
+            yield msgspec.json.decode(line, type=VariantResult)
         except msgspec.MsgspecError:  # a line that was only partly written
             continue
-        if result.state is VariantState.FINISHED:
-            found[result.variant.key] = result
-    return found
 
 
 def write_table(place: Path, axes: Sequence[Axis], results: Sequence[VariantResult]) -> Path:

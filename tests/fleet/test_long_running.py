@@ -127,7 +127,7 @@ sys.path.insert(0, ".")
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from qe_plugins.fleet.tasks.snapshot_process import _start_as_child
-from qe_plugins.research.worker_pool import Worker
+from qe_plugins.cluster.processes import Worker
 import os
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ COMMANDS = {
     "record": "qe_plugins.cli.fleet.record:record",
     "leaks": "qe_plugins.cli.fleet.measure:leaks",
     "votes": "qe_plugins.cli.fleet.measure:votes",
-    "worker": "qe_plugins.cli.fleet.temporal:worker",
+    "worker": "qe_plugins.cli.cluster.worker:worker",
     "replay": "qe_plugins.cli.fleet.scan:replay",
     "scans": "qe_plugins.cli.fleet.show:scans",
     "progress": "qe_plugins.cli.fleet.progress:progress",

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qe_plugins.cli.cluster.options import cluster_options, reach_cluster
 from qe_plugins.cli.fleet.plan import FILE, OVERRIDES, PROVIDER, load_fleet
-from qe_plugins.cli.fleet.temporal import cluster, cluster_options, refuse_missing_extra
 from qe_plugins.cli.output import dollars, echo, json_option, print_json
 
 if TYPE_CHECKING:
+    from qe_plugins.cluster.connection import Cluster
     from qe_plugins.fleet.scan.lifecycle import Scan
     from qe_plugins.fleet.scan.outcome import ScanResult
     from qe_plugins.fleet.scan.store import Engine
-    from qe_plugins.fleet.temporal.connection import Cluster
 
 SCAN = click.argument("scan", default="last")
 INTERRUPTED = 130
@@ -50,7 +50,7 @@ def scan(
     from qe_plugins.fleet.tasks import snapshot_process
 
     loaded = load_fleet(config, overrides, provider)
-    where = _reach_cluster(address, namespace, queue) if engine == "temporal" else None
+    where = reach_cluster(address, namespace, queue) if engine == "temporal" else None
     reader = snapshot_process.reader(loaded)  # reads while the rest is imported
     from qe_plugins.fleet.scan import lifecycle
 
@@ -75,7 +75,7 @@ def resume(
     from qe_plugins.fleet.scan import lifecycle
 
     begun = lifecycle.reopen_unfinished(scan)
-    where = _reach_cluster(address, namespace, queue) if begun.engine == "temporal" else None
+    where = reach_cluster(address, namespace, queue) if begun.engine == "temporal" else None
     _run_and_print(begun, as_json=as_json, where=where)
 
 
@@ -87,16 +87,6 @@ def replay(scan: str, as_json: bool) -> None:
     from qe_plugins.fleet.scan import lifecycle
 
     _run_and_print(lifecycle.reopen(scan), as_json=as_json, replay=True)
-
-
-def _reach_cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
-    """Return the cluster of the options, once it has answered."""
-    refuse_missing_extra()
-    from qe_plugins.fleet.temporal.submit import refuse_unreachable
-
-    where = cluster(address, namespace, queue)
-    refuse_unreachable(where)
-    return where
 
 
 def _run_and_print(

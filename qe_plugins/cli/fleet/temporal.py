@@ -1,13 +1,12 @@
-"""`qe fleet worker`, and the options and display of `--engine temporal`."""
+"""The display of a scan with `--engine temporal`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
 import msgspec
 
 from qe_plugins.cli.output import echo
@@ -15,76 +14,12 @@ from qe_plugins.cli.output import echo
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from qe_plugins.cluster.connection import Cluster
     from qe_plugins.fleet.scan.lifecycle import Scan
     from qe_plugins.fleet.scan.outcome import ScanResult
-    from qe_plugins.fleet.temporal.connection import Cluster
     from qe_plugins.fleet.temporal.payloads import RankCount
     from qe_plugins.fleet.temporal.progress import OnProgress
     from qe_plugins.fleet.tree import Level
-
-QUEUE = "quant-engine"
-
-
-def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a cluster to a command."""
-    options = (
-        click.option(
-            "--address",
-            "--temporal-address",
-            "address",
-            metavar="HOST:PORT",
-            help="The Temporal server.  [default: TEMPORAL_ADDRESS, or 127.0.0.1:7233]",
-        ),
-        click.option(
-            "--namespace",
-            metavar="NAME",
-            help="The namespace on it.  [default: TEMPORAL_NAMESPACE, or default]",
-        ),
-        click.option(
-            "--queue",
-            default=QUEUE,
-            show_default=True,
-            metavar="NAME",
-            help="The task queue of scans and workers.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-@click.command()
-@cluster_options
-def worker(address: str | None, namespace: str | None, queue: str) -> None:
-    """Join a Temporal cluster, and run its scans until interrupted.
-
-    It needs the QE_HOME of the scans: their folders and the ledger.
-    """
-    refuse_missing_extra()
-    from qe_plugins.fleet.temporal.worker import work
-
-    work(cluster(address, namespace, queue), click.echo)
-
-
-def cluster(address: str | None, namespace: str | None, queue: str) -> Cluster:
-    """Return the cluster of the options."""
-    from qe_plugins.fleet.temporal.connection import Cluster
-
-    return Cluster(address=address, namespace=namespace, queue=queue)
-
-
-def refuse_missing_extra() -> None:
-    """Raise FleetError where temporalio is not installed."""
-    from importlib.util import find_spec
-
-    from qe_plugins.errors import FleetError
-
-    if find_spec("temporalio") is None:
-        raise FleetError(
-            "temporalio is not installed.",
-            where="--engine temporal",
-            hint="Run `uv sync --extra temporal`, or install quant-engine[temporal].",
-        )
 
 
 def run(begun: Scan, where: Cluster) -> ScanResult:

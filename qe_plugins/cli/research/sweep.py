@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qe_plugins.cli.cluster.options import engine_options
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from qe_plugins.cluster.connection import Cluster
     from qe_plugins.research.sweep_runner import SweepResult
     from qe_plugins.research.sweep_store import SweepSpec
     from qe_plugins.research.variants import Variant, VariantResult
@@ -47,6 +49,7 @@ processes_option = click.option(
 @grid_option
 @set_in_all_option
 @processes_option
+@engine_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -63,14 +66,16 @@ def sweep(
     grid: tuple[str, ...],
     overrides: tuple[str, ...],
     workers: int | None,
+    cluster: Cluster | None,
     out: Path | None,
     resume: str | None,
     as_json: bool,
 ) -> None:
     """Run FILE for every combination of a grid.
 
-    Variants run in worker processes. A failed variant does not stop the others; the exit code is
-    then 1. Every variant is recorded in the journal as a trial.
+    Variants run in processes here, or on a cluster with `--engine temporal`. A failed variant does
+    not stop the others; the exit code is then 1. Every variant is recorded in the journal as a
+    trial.
     """
     import os
     import sys
@@ -86,7 +91,13 @@ def sweep(
             live_view(spec) as on_update,
         ):
             swept = sweep_runner.sweep(
-                spec, place, measure, workers=workers or os.cpu_count() or 1, on_update=on_update
+                spec,
+                place,
+                measure,
+                workers=workers or os.cpu_count() or 1,
+                cluster=cluster,
+                on_update=on_update,
+                say=lambda notice: echo(notice, err=True),
             )
             report.outcome = f"{len(swept.results)} variants, {swept.failed} failed"
     except KeyboardInterrupt:

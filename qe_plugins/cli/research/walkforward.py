@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qe_plugins.cli.cluster.options import engine_options
 from qe_plugins.cli.output import echo, file_argument, json_option, print_json, print_rows
 from qe_plugins.cli.research.sweep import (
     grid_option,
@@ -19,6 +20,7 @@ from qe_plugins.cli.research.sweep import (
 if TYPE_CHECKING:
     import numpy as np
 
+    from qe_plugins.cluster.connection import Cluster
     from qe_plugins.research.sweep_runner import SweepResult
     from qe_plugins.research.walkforward.selection import Walk
 
@@ -51,6 +53,7 @@ HEAD = ("train from", "judged from", "to", "#", "objective", "train P&L", "P&L",
     help="The figure by which a variant is chosen.",
 )
 @processes_option
+@engine_options
 @click.option("--resume", metavar="SWEEP", help="Reuse the variants of a sweep: `last`, or its id.")
 @json_option
 def walkforward(
@@ -61,6 +64,7 @@ def walkforward(
     overrides: tuple[str, ...],
     objective: Any,
     workers: int | None,
+    cluster: Cluster | None,
     resume: str | None,
     as_json: bool,
 ) -> None:
@@ -88,7 +92,9 @@ def walkforward(
             place,
             measure_sessions,
             workers=workers or os.cpu_count() or 1,
+            cluster=cluster,
             on_update=on_update,
+            say=lambda notice: echo(notice, err=True),
         )
     matrix = session_matrix(swept.results)
     found = walk(matrix.pnl, matrix.sessions, windows(matrix.sessions, *spans), objective)

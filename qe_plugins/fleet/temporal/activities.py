@@ -6,13 +6,11 @@ Both may be repeated by any process: recorded answers are in the ledger and are 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
-from qe_plugins.errors import QeError
+from qe_plugins.cluster.heartbeats import heartbeats
 from qe_plugins.fleet.scan.lifecycle import Scan
 from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.fleet.scan.runner import ScanRunner, ask_model
@@ -27,9 +25,6 @@ from qe_plugins.fleet.temporal.payloads import (
 )
 from qe_plugins.fleet.tree import Node, rank_of, tree_of
 
-HEARTBEAT = 1.0
-"""Seconds between two heartbeats."""
-
 
 class ScanActivities:
     """The activities of one process. `log` is called with a line for each that ended."""
@@ -41,7 +36,7 @@ class ScanActivities:
     async def pool(self, job: SupervisorInput) -> SubtreeResult:
         """Run a supervisor's workers, and return their aggregate."""
         began = _now() - job.elapsed
-        async with _heartbeats(), self._scans.use(job.scan) as opened:
+        async with heartbeats(), self._scans.use(job.scan) as opened:
             scan, node = opened.scan, _find_node(opened.scan, job.node)
             decisions = scan.folder.decisions(write=False)
             runner = ScanRunner(scan.fleet, scan.requests, opened.client, decisions)
@@ -58,7 +53,7 @@ class ScanActivities:
     async def decide(self, job: ParentInput) -> NodeOutcome:
         """Aggregate a parent's children, ask its model where it has one, return its outcome."""
         began = _now() - job.elapsed
-        async with _heartbeats(), self._scans.use(job.scan) as opened:
+        async with heartbeats(), self._scans.use(job.scan) as opened:
             scan, node = opened.scan, _find_node(opened.scan, job.node)
             aggregate = job.aggregate or opened.rules.aggregate(node, job.included, job.missing)
             request = opened.rules.request(node, job.included, aggregate)
@@ -84,23 +79,3 @@ def _find_node(scan: Scan, name: str) -> Node:
     node = tree_of(scan.fleet).find(name)
     assert node is not None
     return node
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    """Send heartbeats within the block. An error ends the scan: only a lost process is retried."""
-    heartbeats = asyncio.create_task(_send_heartbeats())
-    try:
-        yield
-    except Exception as error:
-        kind = type(error).__name__
-        message = str(error) if isinstance(error, QeError) else f"{kind}: {error}"
-        raise ApplicationError(message, type=kind, non_retryable=True) from error
-    finally:
-        heartbeats.cancel()
-
-
-async def _send_heartbeats() -> None:
-    while True:
-        await asyncio.sleep(HEARTBEAT)
-        activity.heartbeat()

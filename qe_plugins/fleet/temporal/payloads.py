@@ -6,18 +6,9 @@ on the wire differ from the attributes where the struct says so.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
 import msgspec
-from temporalio.api.common.v1 import Payload
-from temporalio.converter import (
-    CompositePayloadConverter,
-    DataConverter,
-    DefaultPayloadConverter,
-    EncodingPayloadConverter,
-)
 
+from qe_plugins.cluster.payload_converter import prepare_types
 from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.fleet.scan.store import ParentDecision
 from qe_plugins.fleet.settings import Fleet
@@ -109,41 +100,4 @@ def scan_input(scan: str, fleet: Fleet) -> ScanInput:
     )
 
 
-class RecordConverter(EncodingPayloadConverter):
-    """JSON by msgspec, which validates types strictly."""
-
-    @property
-    def encoding(self) -> str:
-        return "json/plain"
-
-    def to_payload(self, value: Any) -> Payload:
-        return Payload(
-            metadata={"encoding": self.encoding.encode()}, data=msgspec.json.encode(value)
-        )
-
-    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
-        return _decoder(Any if type_hint is None else type_hint).decode(payload.data)
-
-
-class Payloads(CompositePayloadConverter):
-    """The SDK's converters, with msgspec's JSON in place of its own."""
-
-    def __init__(self) -> None:
-        converters = DefaultPayloadConverter().converters
-        super().__init__(
-            *(
-                RecordConverter() if name == b"json/plain" else one
-                for name, one in converters.items()
-            )
-        )
-
-
-@lru_cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
-
-
-for _kind in (ScanInput, CaptainInput, SubtreeResult, ScanOutput, NodeOutcome):
-    _decoder(_kind)  # in a workflow's sandbox msgspec cannot resolve the types of fields
-
-CONVERTER = DataConverter(payload_converter_class=Payloads)
+prepare_types(ScanInput, CaptainInput, SubtreeResult, ScanOutput, NodeOutcome)

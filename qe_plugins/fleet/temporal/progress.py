@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
+from qe_plugins.cluster.waiting import TIMEOUT, has_workers, no_workers
 from qe_plugins.fleet.messaging.outbox import Outbox
 from qe_plugins.fleet.scan import lifecycle
 from qe_plugins.fleet.scan.lifecycle import Scan
@@ -21,8 +18,6 @@ from qe_plugins.fleet.tree import Level, tree_of
 
 POLL_INTERVAL = 1.0
 """Seconds between two queries to a running scan."""
-
-TIMEOUT = timedelta(seconds=3)
 
 type OnProgress = Callable[[dict[Level, RankCount]], None]
 
@@ -65,17 +60,7 @@ class ProgressPoller:
 
     async def _report_missing_workers(self) -> None:
         """Say once that no worker polls the queue."""
-        request = DescribeTaskQueueRequest(
-            namespace=self._client.namespace,
-            task_queue=TaskQueue(name=self._queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
-        try:
-            queue = await self._client.workflow_service.describe_task_queue(
-                request, timeout=TIMEOUT
-            )
-        except RPCError:
-            return
-        if not queue.pollers and not self._no_workers:
-            self._say(f"no worker on queue {self._queue} yet: start one with `qe fleet worker`")
-        self._no_workers = not queue.pollers
+        found = await has_workers(self._client, self._queue)
+        if not found and not self._no_workers:
+            self._say(no_workers(self._queue))
+        self._no_workers = not found

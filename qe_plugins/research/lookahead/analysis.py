@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from qe_plugins import state_dir
+from qe_plugins.cluster.processes import WorkerDied, run_jobs
 from qe_plugins.config.loader import Loaded, load
 from qe_plugins.data import truncated_tape, truncation
 from qe_plugins.data.tape import Tape, open_tape
@@ -21,7 +22,6 @@ from qe_plugins.errors import QeError, RunError
 from qe_plugins.research.lookahead.decisions import Decision, Difference, difference
 from qe_plugins.research.lookahead.replay import replay
 from qe_plugins.research.lookahead.samples import SAMPLED, sampled
-from qe_plugins.research.worker_pool import WorkerDied, run_jobs
 
 type Progress = Callable[[int, int], None]
 """Called after each run with the number of finished runs and the total."""

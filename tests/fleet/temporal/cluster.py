@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from qe_plugins.errors import FleetError
-from qe_plugins.fleet.temporal import connection, submit
+from qe_plugins.cluster import connection
+from qe_plugins.errors import ClusterError
 from tests.fakes.model_server.spawned import ROOT
 from tests.fleet.models import KEYS
 
@@ -70,22 +70,22 @@ class Cluster:
         self._server.kill()
         self._server.wait()
 
-    def worker(self) -> Worker:
+    def worker(self, *options: str) -> Worker:
         """Start a worker, and return it when it has joined."""
-        [worker] = self.workers(1)
+        [worker] = self.workers(1, *options)
         return worker
 
-    def workers(self, count: int) -> list[Worker]:
+    def workers(self, count: int, *options: str) -> list[Worker]:
         """Start several workers, and return them when all have joined."""
-        every = [self._worker() for _ in range(count)]
+        every = [self._worker(*options) for _ in range(count)]
         for one in every:
             wait_for(lambda one=one: one.joined or one.ended, "no worker joins")
             assert one.joined, one.said
         return every
 
-    def _worker(self) -> Worker:
+    def _worker(self, *options: str) -> Worker:
         name = f"worker-{len(self._started)}"
-        command = [sys.executable, "-m", "qe_plugins.cli", "fleet", "worker", *self.where]
+        command = [sys.executable, "-m", "qe_plugins.cli", "worker", *self.where, *options]
         return Worker(self._run(command, name), self._folder / name)
 
     def stop(self) -> None:
@@ -103,8 +103,8 @@ class Cluster:
         return process
 
     def _answers(self) -> bool:
-        with contextlib.suppress(FleetError):
-            submit.refuse_unreachable(self.meant)
+        with contextlib.suppress(ClusterError):
+            connection.refuse_unreachable(self.meant)
             return True
         return False
 

@@ -11,14 +11,14 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from qe_plugins.errors import FleetError
+from qe_plugins.cluster.connection import connect
+from qe_plugins.cluster.payload_converter import CONVERTER
+from qe_plugins.cluster.worker import RESTRICTIONS
+from qe_plugins.errors import ClusterError
 from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.messaging.outbox import Outbox
 from qe_plugins.fleet.scan import lifecycle, store
 from qe_plugins.fleet.temporal import submit
-from qe_plugins.fleet.temporal.connection import connect
-from qe_plugins.fleet.temporal.payloads import CONVERTER
-from qe_plugins.fleet.temporal.worker import RESTRICTIONS
 from qe_plugins.fleet.temporal.workflows import CaptainWorkflow, ScanWorkflow
 from qe_plugins.llm.ledger import Ledger
 from tests.fleet.models import RANKS, WORKERS, fleet_on, started, vendor
@@ -170,7 +170,7 @@ def test_calls_in_flight_are_never_more_than_the_configuration_says(scan, tmp_pa
 def test_an_error_in_a_worker_ends_the_scan_in_one_line(scan, small, monkeypatch, tmp_path):
     monkeypatch.setenv("QE_HOME", str(tmp_path / "elsewhere"))
 
-    with pytest.raises(FleetError, match=r"failed: worker on .* does not know the scan") as told:
+    with pytest.raises(ClusterError, match=r"failed: worker on .* does not know the scan") as told:
         scan(small())
     assert "\n" not in str(told.value)
 

@@ -10,11 +10,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from qe_plugins.cli.cluster import options
 from qe_plugins.cli.fleet import temporal
-from qe_plugins.errors import FleetError
+from qe_plugins.cluster import connection
+from qe_plugins.cluster.connection import Cluster
+from qe_plugins.errors import ClusterError
 from qe_plugins.fleet.scan import lifecycle, store
-from qe_plugins.fleet.temporal import connection, submit
-from qe_plugins.fleet.temporal.connection import Cluster
+from qe_plugins.fleet.temporal import submit
 from qe_plugins.fleet.temporal.payloads import RankCount
 from qe_plugins.fleet.tree import Level
 from tests.command import qe
@@ -30,15 +32,15 @@ def _no_settings(monkeypatch):
 
 
 def refused(**cluster: str) -> str:
-    with pytest.raises(FleetError) as told:
-        submit.refuse_unreachable(Cluster(queue="q", **cluster))
+    with pytest.raises(ClusterError) as told:
+        connection.refuse_unreachable(Cluster(queue="q", **cluster))
     assert "\n" not in str(told.value)
     return str(told.value)
 
 
-@pytest.mark.parametrize("command", [["worker"], ["scan", TEAM, "--engine", "temporal"]])
+@pytest.mark.parametrize("command", [["worker"], ["fleet", "scan", TEAM, "--engine", "temporal"]])
 def test_without_a_server_a_command_ends_with_one_line_and_writes_nothing(command):
-    done = qe("fleet", *command, TEMPORAL_ADDRESS="127.0.0.1:1")
+    done = qe(*command, TEMPORAL_ADDRESS="127.0.0.1:1")
 
     assert done.returncode == 2
     assert done.stderr.startswith("error: Temporal at 127.0.0.1:1: cannot be reached: Connection")
@@ -96,8 +98,8 @@ def test_a_certificate_that_cannot_be_read_is_said_in_one_line(monkeypatch, tmp_
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
-    with pytest.raises(FleetError, match="uv sync --extra temporal"):
-        temporal.refuse_missing_extra()
+    with pytest.raises(ClusterError, match="uv sync --extra temporal"):
+        options.refuse_missing_extra()
 
 
 def test_a_running_scan_shows_its_ranks_and_what_it_spent(small):
@@ -122,4 +124,4 @@ def test_a_scan_that_nobody_works_on_says_what_to_start_and_goes_on_when_it_is(c
     result = submit.run(begun, cluster.meant, say=say)
 
     assert result.coverage == 1.0
-    assert said == ["no worker on queue quant-engine yet: start one with `qe fleet worker`"]
+    assert said == ["no worker on queue quant-engine yet: start one with `qe worker`"]

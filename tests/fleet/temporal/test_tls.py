@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from qe_plugins.errors import FleetError
-from qe_plugins.fleet.temporal.connection import Cluster, connect
+from qe_plugins.cluster.connection import Cluster, connect
+from qe_plugins.errors import ClusterError
 
 NAME = "cluster.example"
 
@@ -87,12 +87,12 @@ def test_whoever_has_none_is_told_in_one_line(cluster, guard, monkeypatch):
     monkeypatch.setenv("TEMPORAL_TLS_SERVER_NAME", NAME)
     monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", str(guard.files["SERVER_CA_CERT_PATH"]))
 
-    with pytest.raises(FleetError, match="cannot be reached") as told:
+    with pytest.raises(ClusterError, match="cannot be reached") as told:
         answers(guard, cluster.address)
     assert "\n" not in str(told.value)
 
 
 def test_whoever_comes_without_tls_is_told_in_one_line(cluster, guard):
-    with pytest.raises(FleetError, match=r"cannot be reached|did not answer") as told:
+    with pytest.raises(ClusterError, match=r"cannot be reached|did not answer") as told:
         answers(guard, cluster.address)
     assert "\n" not in str(told.value)

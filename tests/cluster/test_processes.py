@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qe_plugins.research import worker_pool
-from qe_plugins.research.worker_pool import WorkerDied, run_jobs
+from qe_plugins.cluster import processes as pool
+from qe_plugins.cluster.processes import WorkerDied, run_jobs
 from tests.research import jobs
 
 
@@ -23,7 +23,7 @@ def test_a_process_that_dies_costs_one_job() -> None:
 
 
 def test_a_process_is_replaced_after_its_number_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_pool, "JOBS_PER_PROCESS", 2)
+    monkeypatch.setattr(pool, "JOBS_PER_PROCESS", 2)
     processes = [answer for _, answer in run_jobs(jobs.process, range(4), 1, ignore)]
     assert processes[0] == processes[1] != processes[2] == processes[3]
 

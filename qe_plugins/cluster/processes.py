@@ -6,7 +6,7 @@ A job that kills its process loses only itself; with `concurrent.futures` it wou
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -67,11 +67,15 @@ class Worker:
             self._done = self._job_limit
             return number, WorkerDied(f"its process died, exit code {self._process.exitcode}")
 
+    def terminate(self) -> None:
+        """Terminate the process; `receive` then returns `WorkerDied`."""
+        self._process.terminate()
+
     def end(self, *, now: bool = False) -> None:
         """End the process; `now` does not wait for its job."""
         self.pipe.close()
         if now:
-            self._process.terminate()
+            self.terminate()
         self._process.join()
 
 
@@ -81,7 +85,7 @@ def run_jobs(
     workers: int,
     began: Callable[[int], None],
     job_limit: int | None = None,
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any]]:
     """Yield (number, answer) as jobs end, in any order; `WorkerDied` if the process died.
 
     `began` is called with the number of each job when it is sent. A process is replaced after

@@ -16,9 +16,9 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from qe_plugins.cluster.payload_converter import CONVERTER
 from qe_plugins.config.env import variables
-from qe_plugins.errors import FleetError
-from qe_plugins.fleet.temporal.payloads import CONVERTER
+from qe_plugins.errors import ClusterError
 
 ADDRESS, NAMESPACE = "127.0.0.1:7233", "default"
 TIMEOUT = 4.0
@@ -26,7 +26,7 @@ TIMEOUT = 4.0
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
-    """Server, namespace, and the task queue of scans and workers.
+    """Server, namespace, and the task queue of scans, jobs and workers.
 
     None stands for the environment's value, or else a development server on this machine.
     """
@@ -37,7 +37,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def connect(cluster: Cluster) -> Client:
-    """Return a connection to a server that has answered. Raises FleetError where it does not."""
+    """Return a connection to a server that has answered. Raises ClusterError where it does not."""
     wanted = settings(cluster)
     where = f"Temporal at {wanted['target_host']}"
     try:
@@ -53,15 +53,20 @@ async def connect(cluster: Cluster) -> Client:
     return client
 
 
+def refuse_unreachable(cluster: Cluster) -> None:
+    """Raise ClusterError where the server does not answer, before anything is read or written."""
+    asyncio.run(connect(cluster))
+
+
 def settings(cluster: Cluster) -> dict[str, Any]:
-    """Return the arguments of `Client.connect`. Raises FleetError for invalid variables."""
+    """Return the arguments of `Client.connect`. Raises ClusterError for invalid variables."""
     try:
         known = ClientConfig.load_client_connect_config(
             disable_file=True,
             override_env_vars={name: value for name, value in variables().items() if value},
         )
     except (RuntimeError, ValueError, OSError) as error:
-        raise FleetError(f"{_error_message(error)}.", where="Temporal's settings") from error
+        raise ClusterError(f"{_error_message(error)}.", where="Temporal's settings") from error
     settings: dict[str, Any] = {"target_host": ADDRESS, "namespace": NAMESPACE, **known}
     if cluster.address:
         settings["target_host"] = cluster.address
@@ -70,26 +75,26 @@ def settings(cluster: Cluster) -> dict[str, Any]:
     return settings
 
 
-def _refused_by_server(error: RPCError, where: str, namespace: str) -> FleetError:
+def _refused_by_server(error: RPCError, where: str, namespace: str) -> ClusterError:
     match error.status:
         case RPCStatusCode.NOT_FOUND:
             hint = "Name one with --namespace or TEMPORAL_NAMESPACE."
-            return FleetError(f"has no namespace '{namespace}'.", where=where, hint=hint)
+            return ClusterError(f"has no namespace '{namespace}'.", where=where, hint=hint)
         case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
             hint = "Check TEMPORAL_API_KEY, or TEMPORAL_TLS_CLIENT_CERT_PATH and its key."
-            return FleetError(
+            return ClusterError(
                 f"refused the credentials: {_error_message(error)}.", where=where, hint=hint
             )
         case _:
             return _unreachable(f"cannot be reached: {_error_message(error)}.", where)
 
 
-def _unreachable(what: str, where: str) -> FleetError:
+def _unreachable(what: str, where: str) -> ClusterError:
     hint = (
         "Name yours with --address or TEMPORAL_ADDRESS, or start one: "
         "`uv run temporal server start-dev`."
     )
-    return FleetError(what, where=where, hint=hint)
+    return ClusterError(what, where=where, hint=hint)
 
 
 def _error_message(error: BaseException) -> str:
