@@ -8,6 +8,7 @@ import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import click
@@ -54,11 +55,16 @@ PROSE = re.compile(
 """Words that no docstring, message, help text or document uses."""
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    """Yield the dotted name and the syntax tree of every module of the package."""
-    for file in MODULES:
-        name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        yield name, ast.parse(file.read_text(encoding="utf-8"))
+@cache
+def trees() -> tuple[tuple[str, ast.Module], ...]:
+    """Return the dotted name and the syntax tree of every module of the package."""
+    return tuple(
+        (
+            ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"),
+            ast.parse(file.read_text(encoding="utf-8")),
+        )
+        for file in MODULES
+    )
 
 
 def test_no_public_class_name_is_defined_twice():
@@ -197,6 +203,7 @@ def helps(command: click.Command, path: str = "qe") -> Iterator[tuple[str, str]]
             yield from helps(below, f"{path} {name}")
 
 
+@cache
 def imports() -> Mapping[str, set[str]]:
     """Return what each module imports of the package at run-time."""
     every = dict(trees())

@@ -91,7 +91,7 @@ def test_an_alarm_goes_to_command_webhook_apprise_and_journal(alarm, receiver, t
 
     sending.send(alarm)
 
-    assert sending.close(20) == []
+    assert sending.close(60) == []
     assert json.loads(kept.read_text())["incident"] == alarm.incident
     hook = next(one for one in receiver.bodies if "incident" in one)
     assert hook["title"] == "CRITICAL DU1: unprotected MESZ6"
@@ -112,7 +112,7 @@ def test_a_failing_channel_is_said_and_tried_again_until_the_alarm_is_out(alarm,
 
     sending.send(alarm)
 
-    assert sending.close(20) == []
+    assert sending.close(60) == []
     assert said == [("webhook 127.0.0.1", "status 500")]
     assert len(receiver.bodies) == 1
 

@@ -188,6 +188,7 @@ def test_what_is_written_is_in_house_style(project):
     passes(project, "ruff", "format", "--no-cache", "--check", "--config", str(PYPROJECT), ".")
 
 
+@pytest.mark.long
 def test_what_is_written_is_typed(project):
     passes(project, "mypy", "--strict", "agents", "strategies")
 

@@ -28,8 +28,8 @@ from tests.journal.facts import STARTED, small_run
 SHARES = {"catalog": 2.0, "dbn": 2.0}
 """Kinds whose inputs take longer than the others' get more of the time."""
 
-SECONDS = 50.0 / (len(KINDS) + sum(share - 1 for share in SHARES.values()))
-"""Of each kind, so that all together take not quite a minute."""
+SECONDS = 20.0 / (len(KINDS) + sum(share - 1 for share in SHARES.values()))
+"""Of each kind, so that all together take a third of a minute."""
 
 
 @pytest.fixture(scope="session")

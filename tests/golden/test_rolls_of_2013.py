@@ -81,6 +81,7 @@ def test_a_hold_earns_both_contracts_moves_minus_what_the_roll_cost(
     assert (roll["prices"], roll["fees"]) == ([old[at], new[at]], 2 * FEE)
 
 
+@pytest.mark.long
 def test_nothing_before_the_roll_changes_when_the_tape_ends_there(
     backtest: Callable[..., dict[str, Any]],
 ) -> None:

@@ -130,6 +130,7 @@ async def test_a_provider_that_is_not_there_is_given_up_after_a_few_calls():
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.long
 async def test_a_provider_that_restarts_for_two_seconds_loses_almost_none(tmp_path):
     patient = msgspec.structs.replace(QUICK, backoff=0.25, concurrency=100)
     outage = Profile(outage=2.0, latency=0.05)
@@ -160,6 +161,7 @@ uvloop.run(main(sys.argv[1]))
 """
 
 
+@pytest.mark.long
 def test_a_process_that_was_suspended_reads_what_has_arrived(tmp_path):
     path = bill_of(tmp_path)
     with spawned(path, Profile(latency=1.0)) as url:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from qe_plugins import state_dir
 from tests.data.databento.conftest import until
@@ -29,6 +30,7 @@ def qe(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_a_sweep_ends_with_one_where_a_variant_failed_and_leaves_everything(run: Path) -> None:
     two = qe("sweep", run, *GRID, "--workers", 2, "--json")
     assert two.returncode == 1, two.stderr

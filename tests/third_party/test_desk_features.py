@@ -58,6 +58,7 @@ def clash(desk: Desk) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("clash")
+@pytest.mark.long
 def test_a_clash_with_an_installed_family_is_refused(desk: Desk):
     done = desk.qe("features", "list")
 

@@ -14,6 +14,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return Desk(tmp_path_factory.mktemp("desk"), "desk_rules")
 
 
+@pytest.mark.long
 def test_an_installed_plugin_says_who_brings_it(desk):
     assert desk.plugins()["desk_sells_only"]["source"] == "entry point of desk-rules 1.2"
     row = desk.plugins("--load")["desk_sells_only"]
@@ -35,6 +36,7 @@ def test_a_plugin_that_fails_to_import_is_listed(desk):
     assert error == "ModuleNotFoundError: No module named 'no_such_calendar'"
 
 
+@pytest.mark.long
 def test_it_stops_nothing_when_it_is_not_named(desk):
     result = desk.backtest()
 

@@ -52,7 +52,9 @@ def test_a_speed_that_is_none_is_refused(speed: str) -> None:
     assert "must be a number" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_a_stop_signal_ends_it_with_a_report(number: signal.Signals) -> None:
     session = subprocess.Popen(
         [sys.executable, "-m", "qe_plugins.cli", "paper", QUICKSTART, *OWN, *FEW],

@@ -149,6 +149,7 @@ def test_a_catalog_of_fewer_files_than_there_are_is_refused_and_made_by_the_next
     assert qe("data", "verify").code == 0
 
 
+@pytest.mark.long
 def test_a_kill_while_the_catalog_is_made_buys_nothing_again(
     qe, request_file, gateway, home, monkeypatch
 ) -> None:

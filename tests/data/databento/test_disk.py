@@ -134,6 +134,7 @@ def test_a_file_with_another_count_is_kept_aside_and_not_bought_again(
     assert len(gateway.ledger.streams()) == 2
 
 
+@pytest.mark.long
 def test_a_stop_ends_a_stream_that_stands_still(request_file, gateway, home):
     stalled = gateway.fault(STREAM, stall=Stall()).stall
     process = start_qe("data", "get", request_file("[ESZ3]"), "--max-cost", "1")
@@ -149,6 +150,7 @@ def test_a_stop_ends_a_stream_that_stands_still(request_file, gateway, home):
     assert [one["outcome"] for one in home.manifest["receipts"]] == ["open"]
 
 
+@pytest.mark.long
 def test_a_second_stop_waits_for_nothing(request_file, gateway, home):
     stalled = gateway.fault(STREAM, stall=Stall()).stall
     process = start_qe("data", "get", request_file("[ESZ3]"), "--max-cost", "1")
@@ -162,6 +164,7 @@ def test_a_second_stop_waits_for_nothing(request_file, gateway, home):
     assert process.returncode == 130
 
 
+@pytest.mark.long
 def test_a_stop_ends_the_wait_for_a_job_which_is_bought_once(qe, request_file, gateway, home):
     gateway.jobs.polls = 10**6
     config = request_file("[ESZ3]")

@@ -82,6 +82,7 @@ def test_a_longer_request_buys_only_the_new_days(qe, request_file, gateway, home
         pytest.param("[ESZ3, ESH4]", 6, marks=pytest.mark.long),
     ],
 )
+@pytest.mark.long
 def test_a_killed_run_goes_on_and_pays_for_no_finished_file_again(
     qe, request_file, gateway, home, tmp_path, monkeypatch, symbols, count
 ):
@@ -147,6 +148,7 @@ def test_above_the_limit_nothing_is_bought(qe, request_file, gateway):
     assert not gateway.ledger.streams()
 
 
+@pytest.mark.long
 def test_two_runs_at_once_do_not_buy_the_same(qe, request_file, gateway):
     config = request_file()
     stalled = gateway.fault("timeseries.get_range", stall=Stall()).stall

@@ -41,11 +41,11 @@ class Stage(NamedTuple):
 
 QUICK = [
     Stage("download:Downloader._accept", "after"),  # between the download and its final name
+]
+LONG = [
     Stage("manifest:_replace_whole", "half", 3),  # while the manifest is written
     Stage("batch_jobs:_download_file", "after", batch=True),
     Stage("catalog_builder:write_stamp"),  # between the catalog and its stamp
-]
-LONG = [
     Stage("service:connect", "after"),  # before the first request
     Stage("download:_Attempts._stream", unbilled=1),  # before the first one that costs money
     Stage("download:_Attempts._stream", "after"),
@@ -137,6 +137,7 @@ def test_a_kill_costs_nothing_twice(stage: Stage, config, all_is_well) -> None:
     ("endpoint", "twice"),
     [("timeseries.get_range", 1), pytest.param("batch.file", 0, marks=pytest.mark.long)],
 )
+@pytest.mark.long
 def test_a_kill_in_the_middle_of_a_file_costs_that_one_at_most(
     endpoint: str, twice: int, config, gateway, all_is_well
 ) -> None:

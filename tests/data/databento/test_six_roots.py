@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 import yaml
 from nautilus_trader.persistence import ParquetDataCatalog
 
@@ -15,6 +16,7 @@ MONTHS = ("H14", "M14", "Z13")
 WORTH = {"ES": 50, "MES": 5, "NQ": 20, "CL": 1_000, "GC": 100, "ZN": 1_000}
 
 
+@pytest.mark.long
 def test_every_root_is_bought_and_can_be_traded(qe, request_file, gateway, home, tmp_path: Path):
     days = tape.weekdays(dt.date(2013, 12, 2), dt.date(2013, 12, 6))
     numbered = enumerate(WORTH, start=1)

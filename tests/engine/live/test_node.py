@@ -43,6 +43,7 @@ def test_the_quickstart_fills_the_same() -> None:
     assert session == backtest
 
 
+@pytest.mark.long
 def test_a_session_with_slippage_runs_on_a_node_only_by_name() -> None:
     day = ("--set", "data.synthetic.sessions=1", "--set", "data.synthetic.contracts=1")
     done = qe("paper", QUICKSTART, *day, "--replay", "config", "--speed", "max")

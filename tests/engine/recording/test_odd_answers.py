@@ -171,7 +171,13 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "its start",
+        *(pytest.param(one, marks=pytest.mark.long) for one in PLACES if one != "its start"),
+    ],
+)
 def test_a_strategy_that_exits_is_an_error_with_its_name(
     tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

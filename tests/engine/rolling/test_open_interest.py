@@ -91,6 +91,7 @@ def test_imported_statistics_roll_a_catalog(bars: Path, statistics: Path, tmp_pa
     assert rolled(figures(HOLD, *words)) == [(REASON, "rolled", "ESZ13.XCME", "ESH14.XCME")]
 
 
+@pytest.mark.long
 def test_statistics_that_change_change_the_rolls(
     bars: Path, statistics: Path, tmp_path: Path
 ) -> None:
@@ -109,6 +110,7 @@ def test_statistics_that_change_change_the_rolls(
     assert reason == "open interest on 2013-10-07: ESH14 6 > ESZ13 5"
 
 
+@pytest.mark.long
 def test_a_catalog_without_its_files_says_which_data_is_needed(
     bars: Path, statistics: Path, tmp_path: Path
 ) -> None:

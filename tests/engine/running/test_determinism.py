@@ -46,6 +46,7 @@ def test_two_runs_of_the_quickstart_are_the_same() -> None:
     assert_same(*twice("quickstart.yaml", "data.synthetic.sessions=3"))
 
 
+@pytest.mark.long
 def test_two_runs_of_strategies_with_the_same_bars_are_the_same(tmp_path: Path) -> None:
     cross = {"instrument_id": "MESH24.XCME", "fast": 3, "slow": 8}
     strategy = {"path": "strategies.ema_cross:EmaCross", "config": cross}

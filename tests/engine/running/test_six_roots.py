@@ -64,6 +64,7 @@ def outcome(tape: Path, watches: Watches) -> BacktestResult:
     return play(tape, watches, strategies={"rover": rover, "holder": holder})
 
 
+@pytest.mark.long
 def test_every_contract_is_traded_on_its_own_venue(outcome: BacktestResult) -> None:
     assert outcome.orders["status"].unique().to_list() == ["FILLED"]
     assert set(NAMES) <= set(outcome.fills["instrument_id"])

@@ -62,7 +62,8 @@ def price(model: str, prompt: int, cached: int, output: int, at: datetime | None
 
 def lines(path: Path) -> list[Line]:
     """Return what was written so far, by whichever process."""
-    return [msgspec.json.decode(line, type=Line) for line in path.read_bytes().splitlines()]
+    whole, _, _ = path.read_bytes().rpartition(b"\n")  # another process may be writing the last
+    return [msgspec.json.decode(line, type=Line) for line in whole.splitlines()]
 
 
 def paid(path: Path) -> list[Line]:

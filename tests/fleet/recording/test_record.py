@@ -230,6 +230,7 @@ def replayed(es_2013, *more: str) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_two_processes_replay_a_recording_to_the_same_fills(es_2013):
     first, second = replayed(es_2013), replayed(es_2013)
 

@@ -106,6 +106,7 @@ def test_a_scan_is_finished_whatever_its_first_process_left_in_doubt(tmp_path):
     assert open_calls() == 0
 
 
+@pytest.mark.long
 def test_a_scan_that_no_money_can_finish_says_so_and_a_person_settles(tmp_path):
     """The day's limit counts what is in doubt: until it is settled nothing can be asked."""
     with vendor(tmp_path, stalled=0.6, first_only=True) as server:

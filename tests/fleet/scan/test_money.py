@@ -52,6 +52,7 @@ def test_a_replay_needs_neither_the_vendor_nor_a_key(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.long
 def test_a_scan_killed_three_times_ends_as_an_undisturbed_one_and_pays_nothing_twice(
     tmp_path, monkeypatch
 ):

@@ -53,6 +53,7 @@ def heard(process: subprocess.Popen[str], what: str) -> str:
     return "".join(lines)
 
 
+@pytest.mark.long
 def test_a_second_scan_of_an_unchanged_market_costs_nothing(tmp_path):
     with vendor(tmp_path) as server:
         file = fleet_on(server, tmp_path, **OFTEN)
@@ -66,7 +67,11 @@ def test_a_second_scan_of_an_unchanged_market_costs_nothing(tmp_path):
     assert len({one["answer_sha256"] for one in rounds}) == 1
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)],
+    ids=lambda how: how.name,
+)
 def test_a_signal_lets_calls_in_flight_end_and_the_scan_goes_on_later(how, tmp_path):
     with vendor(tmp_path, latency=1.0) as server:
         file = fleet_on(server, tmp_path)
@@ -144,6 +149,7 @@ def test_a_run_without_a_key_is_refused_before_its_first_tick(tmp_path, monkeypa
     assert "DEEPSEEK_API_KEY: is not set" in log
 
 
+@pytest.mark.long
 def test_a_single_scan_that_is_interrupted_says_how_it_goes_on(tmp_path):
     with vendor(tmp_path, latency=1.0) as server:
         process = started("scan", fleet_on(server, tmp_path))

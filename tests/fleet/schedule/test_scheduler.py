@@ -144,6 +144,7 @@ def test_a_scan_that_fails_is_finished_at_a_later_tick_and_later_each_time(small
     assert scans.run_ids[0] == scans.run_ids[1] != scans.run_ids[2] == scans.run_ids[3]
 
 
+@pytest.mark.long
 def test_a_pause_is_never_longer_than_an_hour_and_over_with_a_success(small):
     clock = SteppedClock(9)
     scans = Scans(clock)

@@ -84,6 +84,7 @@ def test_a_cluster_answers_as_one_process_does(scan, small, monkeypatch, tmp_pat
     assert store.find(result.scan_id)[1].outcomes() == store.ScanFolder(folder).outcomes()
 
 
+@pytest.mark.long
 def test_supervisors_that_ask_their_models_are_asked_too(scan, small, monkeypatch, tmp_path):
     ranks = small().resolved["ranks"]
     loaded = small(
@@ -104,6 +105,7 @@ def test_coordinators_speak_once_and_what_was_answered_is_not_asked_again(scan, 
     assert (message.sender, message.kind) == ("1", "finding")
 
 
+@pytest.mark.long
 def test_whoever_resumes_a_scan_that_runs_joins_it_and_each_call_is_paid_once(cluster, tmp_path):
     with vendor(tmp_path, latency=2.0) as server:
         command = [*cluster.where, "--json"]
@@ -132,6 +134,7 @@ def test_a_cap_holds_for_all_workers_together(scan, tmp_path):
     assert 0.2 < result.coverage < 1
 
 
+@pytest.mark.long
 def test_late_answers_are_dropped_and_the_replay_drops_the_same(scan, tmp_path):
     ranks = {
         name: rank | {"deadline": f"{seconds}s", "quorum": "20%"}
@@ -150,6 +153,7 @@ def test_late_answers_are_dropped_and_the_replay_drops_the_same(scan, tmp_path):
     assert (replayed.answer_sha256, replayed.failures) == (result.answer_sha256, result.failures)
 
 
+@pytest.mark.long
 def test_a_vendor_that_only_fails_leaves_no_quorum_and_says_so(scan, tmp_path):
     with vendor(tmp_path, refused=1.0) as server:
         result = scan(load(fleet_on(server, tmp_path, **FRESH)))
@@ -160,6 +164,7 @@ def test_a_vendor_that_only_fails_leaves_no_quorum_and_says_so(scan, tmp_path):
         assert [one.kind for one in bus.read(scan=result.scan_id)] == ["request"]
 
 
+@pytest.mark.long
 def test_calls_in_flight_are_never_more_than_the_configuration_says(scan, tmp_path):
     with vendor(tmp_path, latency=0.05, slots=20) as server:
         scan(load(fleet_on(server, tmp_path, **FRESH, calls={"concurrency": 20, "hedge_share": 0})))

@@ -113,6 +113,7 @@ def test_a_running_scan_shows_its_ranks_and_what_it_spent(small):
     assert "│ worker      │ 12 │       1 │    2 │      0 │ 15 s │" in shown
 
 
+@pytest.mark.long
 def test_a_scan_that_nobody_works_on_says_what_to_start_and_goes_on_when_it_is(cluster, small):
     said = []
 

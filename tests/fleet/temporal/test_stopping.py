@@ -12,6 +12,7 @@ from tests.fleet.models import ONE_VENDOR, WORKERS, fleet_on, open_calls, starte
 from tests.fleet.temporal.cluster import wait_for
 
 
+@pytest.mark.long
 def test_a_worker_that_leaves_finishes_what_it_began_and_another_goes_on(cluster, tmp_path):
     leaving = cluster.worker()
     with vendor(tmp_path, latency=1.0) as server:

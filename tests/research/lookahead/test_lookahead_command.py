@@ -76,6 +76,7 @@ def test_a_roll_by_volume_is_known_from_the_day_before(analyse: Analyse, tmp_pat
     assert result["decisions"]["order"] == 3
 
 
+@pytest.mark.long
 def test_what_keeps_a_state_a_seed_and_a_file_passes(analyse: Analyse) -> None:
     code, result = analyse(HUNTED % "hunter_honest", samples=4)
     assert (code, result["findings"], result["unstable"]) == (0, [], None)
@@ -90,6 +91,7 @@ def test_bars_made_inside_alerts_changes_and_an_end_of_its_own_pass(analyse: Ana
     assert {"order", "OrderPendingCancel", "OrderPendingUpdate"} <= set(result["decisions"])
 
 
+@pytest.mark.long
 def test_chance_is_called_chance(analyse: Analyse) -> None:
     coin = OWN % ("coin", "Coin")
     code, result = analyse(DATA + coin)

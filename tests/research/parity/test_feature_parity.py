@@ -82,6 +82,7 @@ def killed_after(config: Path, lines: int) -> None:
         session.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_a_session_killed_and_restarted_on_the_lookback_has_the_signals_of_the_backtest(
     config: Path,
 ) -> None:
