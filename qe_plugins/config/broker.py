@@ -52,12 +52,24 @@ class NoEntry(BrokerSection, frozen=True, kw_only=True):
     before_roll: Annotated[Duration, msgspec.Meta(ge=0)] = 600.0
 
 
+class LiveRoll(BrokerSection, frozen=True, kw_only=True):
+    """How a session on a root goes on in the next contract: by default only once it is flat.
+
+    With `with_position` a position is closed in the old contract and opened in the new one, with
+    its exits moved by the difference of both prices. A step that the broker does not confirm
+    within `confirm_within` halts.
+    """
+
+    with_position: bool = False
+    confirm_within: Annotated[Duration, msgspec.Meta(gt=0)] = 30.0
+
+
 class BrokerSettings(BrokerSection, frozen=True, kw_only=True):
     """The broker of a live session.
 
     `contracts` are the dated contracts to trade, `MESZ26.XCME` or `MESZ6.XCME`; without them, the
     rung's root by the roll calendar: on a roll day the session begins again in the next contract
-    as soon as it is flat. `warm_up` is how many bars of history components receive
+    as soon as `roll` allows. `warm_up` is how many bars of history components receive
     before any order adds risk. With `start: now` a session begins only while the market is open.
     """
 
@@ -66,3 +78,4 @@ class BrokerSettings(BrokerSection, frozen=True, kw_only=True):
     warm_up: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = 120
     start: Literal["open", "now"] = "open"
     no_entry: NoEntry = NoEntry()
+    roll: LiveRoll = LiveRoll()

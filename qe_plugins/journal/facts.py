@@ -14,6 +14,7 @@ class FactKind(StrEnum):
 
     RUN = "run"
     SNAPSHOT = "snapshot"
+    WARM_UP = "warm_up"
     VOTE = "vote"
     SIGNAL = "signal"
     SIZE = "size"

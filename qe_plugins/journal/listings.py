@@ -126,6 +126,7 @@ TIMES = {"opened", "closed"}
 
 LINE_COLUMNS = {
     FactKind.SNAPSHOT: ("open", "high", "low", "close", "volume"),
+    FactKind.WARM_UP: ("bar_type",),
     FactKind.VOTE: ("side", "confidence", "entry", "stop", "target", "reason"),
     FactKind.SIGNAL: ("side", "confidence", "entry", "stop", "target", "reason"),
     FactKind.SIZE: ("contracts", "reason"),

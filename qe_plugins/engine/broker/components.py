@@ -12,7 +12,6 @@ from nautilus_trader.model import BarType, InstrumentId, OrderFilled
 
 from qe_plugins.engine.broker.supervision import Listeners, notify
 from qe_plugins.engine.live.warm_up import SECOND, BarCount, WarmUp
-from qe_plugins.engine.signals.features import NO_FEATURES
 from qe_plugins.engine.signals.session_pipeline import SessionPipeline
 
 TICK = SECOND // 4
@@ -57,28 +56,16 @@ class LivePipeline(SessionPipeline):
         if bar_type not in self._asked_at:
             return
         count, asked = self._counts[bar_type], self._asked_at.pop(bar_type)
-        for bar in count.history(bars, asked):
-            self._learn(bar)
+        counted = count.history(bars, asked)
+        self.warm_up.on_history(self, bar_type, counted)
+        for bar in counted:
+            self.learn(bar)
         missing = (count.last_close(self.clock.timestamp_ns()) - asked) // count.length
         if missing > 0:  # bars have closed since
             self._request(bar_type, missing + 1)
             return
         self._subscribe([bar_type])
         self.warm_up.answered(self, bar_type)
-
-    def _learn(self, bar: Any) -> None:
-        """Have features and hunters take a bar of history; what they propose on it is dropped."""
-        if self._features.active:
-            view = self._features.advance(bar)
-            self._arguments["features"] = NO_FEATURES if view is None else view
-            if not self._hunters.set_active(view):
-                return
-        if self._contribute_signals is not None:
-            self._arguments["bar"] = bar
-            for answer in self._contribute_signals.call_quietly(self._arguments):
-                if answer.error is not None:
-                    error, ts = answer.error, bar.ts_event
-                    self._record_failure(answer.plugin, "contribute_signals", error, ts)
 
     def on_bar(self, bar: Any) -> None:
         count = self._counts.get(bar.bar_type)

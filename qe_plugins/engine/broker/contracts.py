@@ -137,14 +137,24 @@ def definition(contract: LiveContract) -> FuturesContract:
     )
 
 
-def live_tape(contracts: Sequence[LiveContract], spec: str, now: int) -> Tape:
-    """Return the market data of a session that begins now: contracts and bar types, no records."""
+def live_tape(
+    contracts: Sequence[LiveContract],
+    spec: str,
+    now: int,
+    following: LiveContract | None = None,
+) -> Tape:
+    """Return the market data of a session that begins now: contracts and bar types, no records.
+
+    `following` is a contract without bars, which a position is rolled into.
+    """
     names = ", ".join(one.broker_name for one in contracts)
     return Tape(
         source="broker",
         label=f"Interactive Brokers ({names})",
         catalog=Path("none"),
-        contracts=[definition(one) for one in contracts],
+        contracts=[
+            definition(one) for one in (*contracts, *([] if following is None else [following]))
+        ],
         bar_types=[f"{one.id}-{spec}-EXTERNAL" for one in contracts],
         start=now,
         end=now + FAR,

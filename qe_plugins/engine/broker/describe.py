@@ -64,6 +64,8 @@ def _contract_rows(live: PreparedLive, contract: LiveContract) -> Iterator[Row]:
     days = timedelta(seconds=(contract.expires - live.now) // SECOND).days
     yield "expires", f"{expires:%a %Y-%m-%d %H:%M} Chicago, in {days} days"
     how = "stays, as `contracts` says" if live.settings.contracts else "once flat"
+    if live.following is not None:
+        how = f"with its position, into {live.following.long_id}"
     yield "rolls", f"{contract.roll_day:%a %Y-%m-%d}, {how}"
     session = next_session(contract.root, live.now)
     opens, closes = (at.astimezone(CHICAGO) for at in (session.open, session.close))

@@ -20,15 +20,21 @@ SECOND = 1_000_000_000
 RESTART_TAKES = timedelta(minutes=5)
 """How long after its restart a gateway may not be connected to the exchange yet."""
 
-REGULAR_OPEN = time(8, 30)
-"""When positions are rolled on a roll day, in Chicago: regular hours begin."""
-
 
 class NoEntryTimes:
-    """Says why no order may add risk in a contract at a moment."""
+    """Says why no order may add risk in a contract at a moment.
 
-    def __init__(self, contracts: Iterable[LiveContract], settings: BrokerSettings) -> None:
+    `following` is a contract that only a roll enters: while `rolling`, it alone may be entered.
+    """
+
+    def __init__(
+        self,
+        contracts: Iterable[LiveContract],
+        settings: BrokerSettings,
+        following: LiveContract | None = None,
+    ) -> None:
         self._contracts = {one.id: one for one in contracts}
+        self._following, self.rolling = following, False
         self._before, restart = settings.no_entry, settings.ib.restart_at
         self._restart = None if restart is None else time.fromisoformat(restart)
 
@@ -38,11 +44,17 @@ class NoEntryTimes:
         if known is None:
             return f"{contract} is no contract of this session"
         return (
-            self._expiry(known, ts)
+            self._rolling(known)
+            or self._expiry(known, ts)
             or self._roll(known, ts)
             or self._break(known, ts)
             or self._restarts(ts)
         )
+
+    def _rolling(self, contract: LiveContract) -> str:
+        if contract == self._following:
+            return "" if self.rolling else f"only a roll enters {contract.long_id}"
+        return f"{contract.long_id} is being rolled" if self.rolling else ""
 
     def _expiry(self, contract: LiveContract, ts: int) -> str:
         if contract.expires - ts > self._before.before_expiry * SECOND:
@@ -51,7 +63,7 @@ class NoEntryTimes:
         return f"{contract.long_id} stops trading at {at:%Y-%m-%d %H:%M} Chicago"
 
     def _roll(self, contract: LiveContract, ts: int) -> str:
-        rolls = datetime.combine(contract.roll_day, REGULAR_OPEN, CHICAGO)
+        rolls = datetime.combine(contract.roll_day, time(), CHICAGO)
         if _chicago(ts) < rolls - timedelta(seconds=self._before.before_roll):
             return ""
         return f"{contract.long_id} is rolled on {contract.roll_day}"

@@ -60,7 +60,7 @@ class BrokerNode:
         context.order_terms = self.order_terms.prepared
         self.closer = strategy._closer = PositionCloser(context, self.order_terms)  # type: ignore[attr-defined]
         session.listeners.order_events.append(self.closer.on_order_event)
-        times = NoEntryTimes(live.contracts, live.settings)
+        times = self.no_entry = NoEntryTimes(live.every_contract, live.settings, live.following)
         config = live.loaded.config
         context.rules = BrokerRules(  # type: ignore[assignment]
             context.rules, context.cache, config.slippage, times.reason
@@ -102,7 +102,7 @@ class BrokerNode:
         )
 
     def _broker(self, address: BrokerAddress) -> LiveNodeBuilder:
-        loaded, contracts = self._session.live.loaded, self._session.live.contracts
+        loaded, contracts = self._session.live.loaded, self._session.live.every_contract
         name, trader = f"{loaded.config.name}-live", loaded.config.nautilus.trader_id
         return node_builder(name, trader, address, [one.id for one in contracts])
 
@@ -110,7 +110,7 @@ class BrokerNode:
         live = self._session.live
         name, trader = f"{live.loaded.config.name}-paper", live.loaded.config.nautilus.trader_id
         return data_node_builder(
-            name, trader, address, [one.id for one in live.contracts]
+            name, trader, address, [one.id for one in live.every_contract]
         ).add_simulated_exec_client(
             None, SandboxExecutionClientFactory(), sandbox_config(live.prepared)
         )
@@ -118,7 +118,7 @@ class BrokerNode:
     def _claim(self) -> None:
         """Have each strategy take over what the broker holds of its contracts, at every start."""
         live, strategies = self._session.live, self.context.strategies
-        owners = traded_by(live.prepared, live.contracts)
+        owners = traded_by(live.prepared, live.every_contract)
         names = [one.name for one in live.prepared.components if one.section == "strategies"]
         for strategy, name in zip(strategies, names, strict=True):
             claimed = [
@@ -132,7 +132,7 @@ class BrokerNode:
     def _actor(self) -> Any:
         session = self._session
         body = {
-            "contracts": [one.id for one in session.live.contracts],
+            "contracts": [one.id for one in session.live.every_contract],
             "listeners": session.listeners,
             "started": staticmethod(session.started),
             "tick": staticmethod(session.tick),

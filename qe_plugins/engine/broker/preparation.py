@@ -26,6 +26,7 @@ from qe_plugins.engine.broker.contracts import (
     short_names,
 )
 from qe_plugins.engine.broker.entry_rules import slippage_points
+from qe_plugins.engine.rolling.session_roller import roll_begun
 from qe_plugins.engine.running.components import Component
 from qe_plugins.engine.running.prepare import PreparedRun, prepare
 from qe_plugins.engine.settings.entries import entries, texts
@@ -45,6 +46,7 @@ class PreparedLive:
     """A live session that could connect. `now` is when it was prepared (UTC nanoseconds).
 
     With `sandbox` only the broker's data is used: orders are filled by Nautilus' sandbox.
+    `following` is the contract that a position is rolled into, None where none is.
     """
 
     prepared: PreparedRun
@@ -52,6 +54,12 @@ class PreparedLive:
     contracts: tuple[LiveContract, ...]
     now: int
     sandbox: bool = False
+    following: LiveContract | None = None
+
+    @property
+    def every_contract(self) -> tuple[LiveContract, ...]:
+        """Return the contracts to trade, and the one that a position is rolled into."""
+        return (*self.contracts, *(() if self.following is None else (self.following,)))
 
     @property
     def loaded(self) -> Loaded:
@@ -95,17 +103,18 @@ def prepare_live(
         check_account_id(loaded, settings.ib, real_money=real_money)
     check_client_ids(loaded, settings.ib)
     contracts = _contracts(loaded, settings, now)
+    following = _following(settings, contracts, now)
     _check_rung(loaded, contracts)
     if loaded.config.exec_algorithms:
         message = "an execution algorithm sends its orders one by one, without their stop."
         raise loaded.error(message, "exec_algorithms", hint="Take it out of a live session.")
     if settings.start == "now":
         _check_open(loaded, contracts, now)
-    tape = live_tape(contracts, loaded.config.data.bars, now)
+    tape = live_tape(contracts, loaded.config.data.bars, now, following)
     prepared = prepare(loaded, tape=tape)
     _check_owners(loaded, prepared, contracts)
     _check_stops(loaded, prepared.components)
-    return PreparedLive(prepared, settings, contracts, now, sandbox)
+    return PreparedLive(prepared, settings, contracts, now, sandbox, following)
 
 
 def check_account_id(loaded: Loaded, ib: IbSettings, *, real_money: bool | None) -> None:
@@ -165,8 +174,21 @@ def _contracts(loaded: Loaded, settings: BrokerSettings, now: int) -> tuple[Live
         if root is None:
             message = "no `contracts:`, and the rung names no root."
             raise loaded.error(message, "broker", hint="Write contracts: [MESZ26.XCME].")
+        if (begun := roll_begun(settings.ib.account)) is not None:  # it goes on where it was
+            return (_named(loaded, begun.before, now),)
         return tuple(next_contracts(root, now, 1))
     return tuple(_named(loaded, text, now) for text in settings.contracts)
+
+
+def _following(
+    settings: BrokerSettings, contracts: Sequence[LiveContract], now: int
+) -> LiveContract | None:
+    """Return the contract that a session's position is rolled into, None where none is."""
+    begun = roll_begun(settings.ib.account) is not None
+    if settings.contracts or not (settings.roll.with_position or begun):
+        return None
+    [current] = contracts
+    return next(one for one in next_contracts(current.root, now, 3) if one.key > current.key)
 
 
 def _named(loaded: Loaded, text: str, now: int) -> LiveContract:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qe_plugins.engine.broker.contracts import SECOND, next_contracts
+from qe_plugins.engine.broker.contract_roll import ContractRoll
+from qe_plugins.engine.broker.contracts import SECOND
 from qe_plugins.engine.broker.node import BrokerNode
 from qe_plugins.engine.broker.not_connected import not_connected
 from qe_plugins.engine.broker.supervision import Condition, Listeners, Supervisor, notify
+from qe_plugins.engine.live.recorded_history import component_name, history_body
 from qe_plugins.engine.live.warm_up import WarmUp
 from qe_plugins.engine.recording.session_recorder import SessionRecorder
 from qe_plugins.errors import RunError
@@ -65,7 +67,8 @@ class LiveSession:
         self.conditions: list[Condition] = []
         self.supervisors: list[Supervisor] = []
         self.warm_up = WarmUp(live.settings.warm_up)
-        self.trading_since = self._running_since = self._first_tick = self._roll_due = 0
+        self.warm_up.on_history = self._record_history
+        self.trading_since = self._running_since = self._first_tick = 0
         self._note_due = 0
         self.rolled = self._disposed = False
         self.skew: Callable[[], float | None] = lambda: None
@@ -79,6 +82,8 @@ class LiveSession:
         self.closer, self.order_terms = self._broker.closer, self._broker.order_terms
         self.closer.on_failed = partial(self.halt, source="close")
         self.context.gate.not_ready = self.not_ready
+        self._roll = ContractRoll(self, self._broker.no_entry)
+        self.listeners.order_events.append(self._roll.on_order_event)
         self.conditions += (self._not_started, self.context.equity.unknown, self.warm_up.refusal)
 
     @property
@@ -130,6 +135,12 @@ class LiveSession:
         """Record a numbered fact at this moment."""
         self.recorder.numbered(kind, self.now(), source, None, body)
 
+    def _record_history(self, component: Any, bar_type: Any, bars: Sequence[Any]) -> None:
+        """Record the bars that a component was warmed up with: a rerun begins with them."""
+        if bars:
+            at, source = component.clock.timestamp_ns(), component_name(component)
+            self.recorder.numbered(FactKind.WARM_UP, at, source, None, history_body(bar_type, bars))
+
     def started(self, actor: Any) -> None:
         """Take the session's actor; the supervisors begin at its first tick."""
         self._actor = actor
@@ -145,7 +156,7 @@ class LiveSession:
         if not self.trading_since and ts >= self._note_due:
             self._note_due = ts + NOTE_EVERY
             LOG.warning("not trading yet: %s", self.not_ready())
-        if self._rolls_now(ts):
+        if not self.rolled and self._running_since and self._roll.is_over(ts):
             self.rolled = True
             self.stop()
         for call in self.on_tick:
@@ -170,21 +181,7 @@ class LiveSession:
             call()
         for supervisor in self.supervisors:
             supervisor.start(self)
-
-    def _rolls_now(self, ts: int) -> bool:
-        """Return whether the next contract is current and nothing is held or works in this one."""
-        if self.live.settings.contracts or self.rolled or ts < self._roll_due:
-            return False
-        self._roll_due = ts + SECOND
-        [contract] = self.live.contracts
-        if next_contracts(contract.root, ts, 1)[0].key == contract.key:
-            return False
-        cache = self.context.cache
-        return not (
-            any(self.context.holdings.by_contract().values())
-            or cache.orders_open()
-            or cache.orders_inflight()
-        )
+        self._roll.begin()
 
     def _not_started(self) -> str:
         return "" if self._running_since else "the session is starting"

@@ -8,7 +8,7 @@ subscription waits for the answer to its request, and its indicators are fed her
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -51,13 +51,14 @@ class BarCount:
 class WarmUp:
     """The requests of all components of a session. Trading is allowed once none is `pending`.
 
-    `count` is how many bars each of them asks for; `failed` are the types that got no history.
+    `count` is how many bars each of them asks for; `on_history` is called with a component, a bar
+    type and the bars of its history that it has received.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.on_history: Callable[[Any, Any, Sequence[Any]], object] = lambda *_: None
         self._asked: dict[tuple[int, str], int] = {}
-        self._missing: set[str] = set()
 
     @property
     def pending(self) -> list[str]:
@@ -176,6 +177,7 @@ def _callbacks(strategy: Any) -> dict[str, Any]:
             LOG.info("%s: %d bars of history were not closed or known", bar_type, dropped)
         state.feed(bar_type, counted)
         if counted:
+            self._warm_up.on_history(self, bar_type, counted)
             strategy.on_historical_bars(self, counted)
         if count.last_close(self.clock.timestamp_ns()) > state.asked_at[bar_type]:
             self._request_history(bar_type)  # a bar has closed since

@@ -23,6 +23,7 @@ from nautilus_trader.model import (
     Quantity,
 )
 
+from qe_plugins import state_dir
 from qe_plugins.engine.contracts.order_copies import moved_prices, rebuilt
 from qe_plugins.engine.hosting.host import GatedStrategy
 from qe_plugins.engine.risk.order_request import STOPS, unfinished
@@ -45,6 +46,30 @@ from qe_plugins.halt.latch import write_atomically
 
 SECOND = 1_000_000_000
 NOT_CONFIRMED = (OrderStatus.INITIALIZED, OrderStatus.SUBMITTED)
+
+
+def roll_file(account: str) -> Path:
+    """Return where the state of an account's roll is while one is under way."""
+    return state_dir.state_dir() / "sessions" / f"{account}-roll.json"
+
+
+def roll_begun(account: str) -> RollState | None:
+    """Return the roll that a process of an account has begun and not ended, None without one.
+
+    Raises RunError for a file that cannot be read: the position may be anywhere.
+    """
+    return _read(roll_file(account)) if roll_file(account).exists() else None
+
+
+def _read(file: Path) -> RollState:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=RollState)
+    except (OSError, msgspec.DecodeError, UnicodeError) as error:
+        raise RunError(
+            f"the state of a roll cannot be read: {error}.",
+            where=str(file),
+            hint="See what the account holds and works, then delete the file.",
+        ) from error
 
 
 class SessionRoller:
@@ -123,10 +148,10 @@ class SessionRoller:
         if not self._file.exists():
             return
         try:
-            self.state = msgspec.json.decode(self._file.read_bytes(), type=RollState)
-        except (OSError, msgspec.DecodeError, UnicodeError) as error:
+            self.state = _read(self._file)
+        except RunError:
             self._halt(f"the state of a roll cannot be read: {self._file}")
-            raise RunError(f"the state of a roll cannot be read: {error}.") from error
+            raise
         found = ((one.id, self._news_of(one.id)) for one in self.state.orders)
         known = {name: news for name, news in found if news is not None}
         self._do(lambda state: session_roll.resume(state, known, self._now()))

@@ -13,7 +13,7 @@ from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, 
 from qe_plugins.engine.accounting.holdings import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
 from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched_bar
-from qe_plugins.engine.running.assembly import assemble
+from qe_plugins.engine.running.assembly import Hosting, assemble
 from qe_plugins.engine.settings.nautilus_config import engine_config, venue_arguments
 from qe_plugins.engine.simulation.exchange import Exchange
 from qe_plugins.engine.simulation.settlement import SettlementFeeder
@@ -41,11 +41,15 @@ class BuiltRun:
 
 
 def build(
-    prepared: PreparedRun, recorder: Recorder | None = None, latch: HaltLatch | None = None
+    prepared: PreparedRun,
+    recorder: Recorder | None = None,
+    latch: HaltLatch | None = None,
+    hosting: Hosting | None = None,
 ) -> BuiltRun:
     """Return an engine that is ready to process its data. Dispose of it before building another.
 
-    `recorder` stores the run's facts, by default a new one; a session has a halt `latch`.
+    `recorder` stores the run's facts, by default a new one; a session has a halt `latch`. `hosting`
+    has the classes of its components, by default those of a backtest.
     """
     engine = BacktestEngine(engine_config(prepared.loaded))
     try:
@@ -55,7 +59,9 @@ def build(
             engine.add_instrument(without_margins(contract))
         fronts = tuple(prepared.fronts.values())
         first_bars = [_add_front(engine, front, prepared.tape) for front in fronts]
-        assembly = assemble(engine, prepared, recorder, latch=latch, connect=exchange.connect)
+        assembly = assemble(
+            engine, prepared, recorder, latch=latch, connect=exchange.connect, hosting=hosting
+        )
         settlement_feeder = SettlementFeeder(
             engine, prepared.tape, exchange.bars if exchange.active else None, model
         )

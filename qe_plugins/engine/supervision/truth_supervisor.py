@@ -54,8 +54,10 @@ class TruthSupervisor:
         live = session.live
         ib = live.settings.ib
         self._session = session
-        self._names = {InstrumentId.from_str(one.id): one.broker_name for one in live.contracts}
-        self._roots = {one.broker_name: one.root for one in live.contracts}
+        self._names = {
+            InstrumentId.from_str(one.id): one.broker_name for one in live.every_contract
+        }
+        self._roots = {one.broker_name: one.root for one in live.every_contract}
         endpoint = BrokerEndpoint(
             account=ib.account, host=ib.host, port=ib.port, client_id=ib.client_ids.look
         )

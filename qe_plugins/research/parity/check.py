@@ -13,6 +13,7 @@ from qe_plugins.config.loader import Loaded, load
 from qe_plugins.data.tape import Tape, open_tape
 from qe_plugins.engine.broker.contracts import live_tape, named_contract
 from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.live.recorded_history import RecordedHistory
 from qe_plugins.engine.live.recorded_tape import recorded_tape
 from qe_plugins.engine.running.prepare import files_of
 from qe_plugins.errors import JournalError
@@ -64,13 +65,18 @@ def check_parity(
     else:
         tape = open_tape(source.config.data, lambda key: source.where("data", key))
     bars = received(session.bars, tape)
+    history = RecordedHistory(
+        session.facts, session_strategies(session.facts, session.config["strategies"])
+    )
     whole = not session.still_open and session.last >= session.data_end
     with tempfile.TemporaryDirectory(prefix="qe-parity-") as folder:
         if data is None:
-            used, differing = recorded_tape(bars, tape, Path(folder), whole=whole), []
+            known = {fact.id: fact for fact in (*history.bars, *bars)}
+            used = recorded_tape(list(known.values()), tape, Path(folder), whole=whole)
+            differing: list[BarDifference] = []
         else:
             used, differing = cut_to(tape, bars, whole=whole), differing_bars(bars, tape)
-        again = rerun(loaded, used, session.facts, files_of(source))
+        again = rerun(loaded, used, session.facts, files_of(source), history)
     settings = _differing_settings(session.config, loaded.resolved)
     figures = session.engine == "stream" or bool(settings)
     compared = _compared(session, bars, again, loaded, tape, figures=figures)
@@ -123,8 +129,9 @@ def _compared(
 
 
 def _tolerances(session: RecordedSession, tape: Tape) -> dict[str, Decimal]:
-    """Return by how much a fill's price may differ, by contract: where a node slips at random."""
-    if session.engine == "stream" or session.config["slippage"]["model"] == "none":
+    """Return by how much a fill's price may differ, by contract: a tick where a node sends it."""
+    exact = session.engine == "stream" or session.config["slippage"]["model"] == "none"
+    if exact and not session.contracts:
         return {}
     return {str(one.id): decimal(one.price_increment) for one in tape.contracts}
 

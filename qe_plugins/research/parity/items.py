@@ -7,7 +7,7 @@ in all of this are numbered.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -71,6 +71,8 @@ class Reader:
         self._outcomes: dict[str, ParityItem] = {}
         self._vetoes: defaultdict[str, list[Key]] = defaultdict(list)
         self._fills: defaultdict[str, list[Key]] = defaultdict(list)
+        self._resting: set[str] = set()
+        self._bar_of_fill: dict[int, int] = {}
         self._net: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._traded: defaultdict[tuple[str, str], list[Key]] = defaultdict(list)
 
@@ -103,6 +105,20 @@ class Reader:
         at = bisect_right(self._closes, ts + LATE)
         return self._closes[at - 1] if at else ts
 
+    def bar_of(self, ts: int) -> int:
+        """Return the close of the bar in which something happened, where it has closed."""
+        at = bisect_left(self._closes, ts - LATE)
+        return self._closes[at] if at < len(self._closes) else ts
+
+    def _filled_at(self, order: str, ts: int) -> int:
+        """Return the bar of a fill: an order that rests fills within a bar, another one after it.
+
+        A backtest knows of the former only that bar.
+        """
+        found = self.bar_of(ts) if order in self._resting else self.moment(ts)
+        self._bar_of_fill[ts] = found
+        return found
+
     def _bar(self, fact: Fact) -> None:
         self._by_fact[fact.id] = ("bar", fact.id)
 
@@ -132,6 +148,8 @@ class Reader:
         if change:
             self._changed(name, fact)
             return
+        if body["type"] != "MARKET":
+            self._resting.add(name)
         source = self._name(fact.source)
         about = (
             *("order", self.moment(fact.ts_event), source),
@@ -194,7 +212,7 @@ class Reader:
         name, source = body["client_order_id"], self._name(fact.source)
         contract, quantity = body["instrument_id"], Decimal(body["quantity"])
         values = {
-            "time": self.moment(fact.ts_event),
+            "time": self._filled_at(name, fact.ts_event),
             "side": body["side"],
             "quantity": quantity,
             "price": Decimal(body["price"]),
@@ -216,8 +234,7 @@ class Reader:
         values = {
             "side": body["side"],
             **{key: Decimal(body[key]) for key in ("quantity", "entry", "exit")},
-            "opened": self.moment(body["opened"]),
-            "closed": self.moment(body["closed"]),
+            **{key: self._bar_of_fill.get(body[key]) for key in ("opened", "closed")},
             "fees": Decimal(body["commissions"]),
         }
         label = f"{body['side']} {body['quantity']}"
@@ -271,13 +288,17 @@ class Reader:
         return self._strategies.get(strategy_id, strategy_id)
 
 
+OF_STRATEGIES = (FactKind.ORDER, FactKind.FILL, FactKind.WARM_UP)
+"""Kinds of facts whose source is a strategy's id."""
+
+
 def session_strategies(facts: Iterable[Fact], names: Iterable[str]) -> dict[str, str]:
     """Return the name in the configuration of each strategy id of a session's orders.
 
     A session's ids end with that name, see `engine.hosting.strategy_ids`.
     """
     tags = {order_id_tag(name): name for name in names}
-    ids = {fact.source for fact in facts if fact.kind in (FactKind.ORDER, FactKind.FILL)}
+    ids = {fact.source for fact in facts if fact.kind in OF_STRATEGIES}
     return {one: tags[tag] for one in ids if (tag := one.partition("-")[2]) in tags}
 
 

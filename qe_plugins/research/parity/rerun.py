@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,17 @@ import msgspec
 from qe_plugins.config.loader import Loaded
 from qe_plugins.data.tape import Tape
 from qe_plugins.engine.live.recorded_halts import RecordedHalt, RecordedLatch, is_halt_veto
+from qe_plugins.engine.live.recorded_history import (
+    RecordedHistory,
+    recalling,
+    recalling_pipeline,
+)
 from qe_plugins.engine.live.rung_watch import apply_rung
 from qe_plugins.engine.live.stream import moments
 from qe_plugins.engine.results.collect import collect_result
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
 from qe_plugins.engine.risk.gate import LADDER
+from qe_plugins.engine.running.assembly import Hosting
 from qe_plugins.engine.running.backtest import process, stream
 from qe_plugins.engine.running.build import BuiltRun, build
 from qe_plugins.engine.running.prepare import PreparedRun, prepare
@@ -25,6 +32,7 @@ from qe_plugins.engine.running.source_hashes import source_hashes
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import OrderRequest, Posture
+from qe_plugins.research.parity.broker_refusals import RulesOfThen, refusals_of_then
 
 CHANGES = frozenset({FactKind.POSTURE, FactKind.RUNG})
 """Kinds of facts that a rerun is under, beside halts."""
@@ -41,17 +49,30 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True):
     strategies: dict[str, str]
 
 
-def rerun(loaded: Loaded, tape: Tape, under: Sequence[Fact], files: Sequence[Path]) -> Rerun:
+def rerun(
+    loaded: Loaded,
+    tape: Tape,
+    under: Sequence[Fact],
+    files: Sequence[Path],
+    history: RecordedHistory,
+) -> Rerun:
     """Run a backtest of a configuration on a tape; `files` are the Databento files behind it.
 
-    Halts, postures and changes of the rung among the facts `under` take effect when they did.
+    Halts, postures and changes of the rung among the facts `under` take effect when they did, and
+    what the broker's account refused is refused. Components receive the bars of `history` as such.
     Raises as `running.backtest.run` does.
     """
     prepared = prepare(loaded, tape=tape, files=files)
     latch = _HaltsOfThen(under)
     changes = latch.used or any(fact.kind in CHANGES for fact in under)
-    built = build(prepared, latch=latch if latch.used else None)
+    hosting = None
+    if history.bars:
+        hosting = Hosting(recalling_pipeline(history), None, partial(recalling, history=history))
+    built = build(prepared, latch=latch if latch.used else None, hosting=hosting)
+    history.rerun_names = _names(prepared, built)
     built.context.gate.rung_refusal = _ladder_of_then(under)
+    if refused := refusals_of_then(under):
+        built.context.rules = RulesOfThen(built.context.rules, refused)  # type: ignore[assignment]
     try:
         stream(built, tape, None, _feed_under(latch, under) if changes else None)
         answers = built.context.observers.close()

@@ -37,8 +37,10 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     `seed` what its random walk and its history come from. `hours` is `always` or `cme`. `state` is
     the file that survives a restart, `ledger` a file of everything received. `fill_seconds` is how
     long a market order takes. `last_trade_time` adds the time to the expiry in contract details.
-    `master_id` is the client that is told about every order. `restart_at` is when the gateway
-    restarts every day, a time in Chicago like `16:15`, and `restart_seconds` how long it is down.
+    `tick_seconds` is how often a price is traded and published, `spread` how many ticks lie between
+    bid and ask. `master_id` is the client that is told about every order. `restart_at` is when the
+    gateway restarts every day, a time in Chicago like `16:15`, `restart_seconds` how long it is
+    down.
     """
 
     account: str = "DU1234567"
@@ -51,6 +53,8 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     last_trade_time: bool = True
     time_zone: str = "UTC"
     fill_seconds: float = 0.0
+    tick_seconds: float = TICK_SECONDS
+    spread: int = 1
     master_id: int | None = None
     restart_at: str | None = None
     restart_seconds: float = 120.0
@@ -86,6 +90,7 @@ class Gateway:
             start=settings.start,
             seed=settings.seed,
         )
+        self.market.spread = settings.spread
         self.account = GatewayAccount(settings.account, settings.cash, self.futures)
         self.book = OrderBook(self.futures, self.market, self.hours, self)
         self.book.delay = settings.fill_seconds
@@ -102,7 +107,7 @@ class Gateway:
         self._missed: list[Callable[[], None]] = []
         if settings.state:
             state.load(self, settings.state)
-        self.timetable.every(TICK_SECONDS, self.tick)
+        self.timetable.every(settings.tick_seconds, self.tick)
         self.timetable.every(ACCOUNT_SECONDS, lambda: account_requests.publish(self))
 
     def now(self) -> float:
