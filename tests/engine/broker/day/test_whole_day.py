@@ -52,7 +52,7 @@ def facts_of(run_id: str, *kinds: FactKind) -> list[Fact]:
 def run_day(folder: Path, start: datetime, hours: float) -> tuple[SimulatedDay, float]:
     """Run a day; return it, and how many times real time it went."""
     latch = HaltLatch(folder / "home" / "halt.json")
-    end = start + timedelta(hours=hours)
+    end = start + timedelta(hours=hours, seconds=30)  # no order is on its way then
     with SimulatedDay(folder, start, MinuteWalk(7)) as day:
         day.at(RESTART, lambda: day.tws.control.restart(1.0))
         halts = start + timedelta(hours=hours / 6)
