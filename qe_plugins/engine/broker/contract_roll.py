@@ -85,7 +85,7 @@ class ContractRoll:
         self._began, self._no_entry.rolling = ts, True
         self._prices = [str(one) for one in prices]
         LOG.info("the position in %s is rolled into %s", before, after)
-        name = f"ROLL-{ts // SECOND}"
+        name = f"ROLL{ts // SECOND}"
         self._roller.begin(name, before, after, spread=spread, enters=True)
 
     def _rolled(self, roller: SessionRoller) -> bool:

@@ -23,7 +23,11 @@ from qe_plugins.engine.live.heartbeat import Heartbeat
 from qe_plugins.engine.live.journal_probe import JournalProbe
 from qe_plugins.engine.live.journalled_result import read_run
 from qe_plugins.engine.live.recorded_tape import recorded_tape
-from qe_plugins.engine.live.session_journal import SessionJournal, config_sha256
+from qe_plugins.engine.live.session_journal import (
+    SessionJournal,
+    config_sha256,
+    orders_left,
+)
 from qe_plugins.engine.live.view import Show, Viewer
 from qe_plugins.engine.recording.fact_writer import FactWriter
 from qe_plugins.engine.recording.reached import ReachedRun
@@ -102,7 +106,7 @@ class _Run:
         self._live, self._log = live, run_log
         self._began, self._now = perf_counter(), datetime.now(UTC)
         self._name, self._mode = live.loaded.config.name, PAPER if live.sandbox else LIVE
-        reached = ReachedRun()
+        reached = ReachedRun(open_orders=orders_left(live.settings.ib.account))
         if options.resume is None:
             run_id = run_id_of(self._now, f"{self._name}-{self._mode}")
             self._journal = SessionJournal.begin(run_id, self._name, self._now)

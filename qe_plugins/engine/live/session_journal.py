@@ -161,6 +161,23 @@ def died_run(loaded: Loaded, mode: Mode = "paper") -> OpenRun | None:
     return None
 
 
+def orders_left(account: str) -> dict[str, Fact]:
+    """Return the intents of the orders that an account's last session left working as it rolled.
+
+    They are by client order id: those of a position that it had rolled into the next contract.
+    """
+    if not Journal.exists():
+        return {}
+    with Journal.open() as journal:
+        for run in reversed(journal.runs()):
+            first = journal.facts(run.run_id, [FactKind.RUN])
+            if first and first[0].body.get("account") == account:
+                facts = journal.facts(run.run_id)
+                rolled = any(fact.kind is FactKind.ROLL for fact in facts)
+                return ReachedRun.of(facts).open_orders if rolled else {}
+    return {}
+
+
 def open_run(text: str) -> OpenRun:
     """Return the open run of an id, a prefix of it, or `last`. Raises JournalError."""
     with Journal.open() as journal:

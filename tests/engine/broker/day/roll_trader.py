@@ -1,4 +1,4 @@
-"""A strategy of no contract of its own: it buys, with a bracket, what a file says."""
+"""A strategy of no contract of its own: it buys, with a bracket, and closes what a file says."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ SECOND = 1_000_000_000
 
 
 class RollTraderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`folder` has the file `buy`, with the id of a contract; it is deleted when it was read."""
+    """`folder` has the files `buy` and `leave`, each with a contract, until it is read."""
 
     folder: str
     contracts: int = 1
 
 
 class RollTrader(Bracketed):
-    """Looks for the file once a second."""
+    """Looks for the files once a second."""
 
     def on_start(self) -> None:
         self.clock.set_timer_ns("LOOK", SECOND, callback=self.on_look)
 
     def on_look(self, _event: Any) -> None:
+        leave = Path(self.config.folder) / "leave"
+        if leave.exists():
+            self.leave(InstrumentId.from_str(leave.read_text()))
+            leave.unlink()
         file = Path(self.config.folder) / "buy"
         if not file.exists() or self._run_context.gate.not_ready():  # type: ignore[attr-defined]
             return

@@ -94,13 +94,23 @@ def test_a_position_is_rolled_under_one_stop_and_the_session_goes_on_in_the_next
         ROLL - timedelta(seconds=1),
         lambda: before.extend((rolled.net(OLD), one.stop) for one in rolled.orders(OLD, "STP")),
     )
-    rolled.run(20)
-    [(held, stop)] = before
-    assert held == 1
-    assert (rolled.net(OLD), rolled.net(NEW)) == (0, 1)
-    assert rolled.orders(OLD) == []
-    assert sorted(one.type for one in rolled.orders(NEW)) == ["LMT", "STP"]
-    assert rolled.orders(NEW, "STP")[0].stop == stop + 32  # what a quarter costs
+    after: list[tuple[int, int, list[Any], list[Any]]] = []
+
+    def leave() -> None:
+        nets = rolled.net(OLD), rolled.net(NEW)
+        after.append((*nets, rolled.orders(OLD), rolled.orders(NEW)))
+        (rolled.folder / "leave").write_text("MESH7.XCME")
+
+    rolled.day.at(ROLL + timedelta(seconds=30), leave)
+    rolled.run(45)
+    [(held, stop)], [(old, new, old_orders, exits)] = before, after
+    assert (held, old, new, old_orders) == (1, 0, 1, [])
+    assert sorted(one.type for one in exits) == ["LMT", "STP"]
+    moved = next(one for one in exits if one.type == "STP")
+    assert moved.stop == stop + 32  # what a quarter costs
+    [close] = [one for one in rolled.day.tws.server.gateway.book.orders if one.type == "MKT"][-1:]
+    assert close.fields["ocaGroup"] == moved.fields["ocaGroup"]  # known to the next session, too
+    assert (rolled.net(NEW), rolled.orders(NEW)) == (0, [])
     assert rolled.unprotected <= 5
     assert len(rolled.day.run_ids) == 2
     [roll] = rolled.rolls()
