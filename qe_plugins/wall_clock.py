@@ -19,3 +19,8 @@ def now() -> datetime:
         return datetime.now(UTC)
     at, monotonic = _kept[0]
     return at + timedelta(seconds=time.monotonic() - monotonic)
+
+
+def now_ns() -> int:
+    """Return the real time in UTC nanoseconds, to the microsecond."""
+    return int(now().timestamp() * 1_000_000) * 1_000

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qe_plugins import state_dir
+from qe_plugins import state_dir, wall_clock
 from qe_plugins.errors import ConfigError, JournalError
 from qe_plugins.journal.activity.changes import journal_version
 from qe_plugins.journal.activity.records import (
@@ -141,6 +141,15 @@ class TestReports:
         with pytest.raises(ConfigError), reported("backtest", "quickstart"):
             raise ConfigError("no such file.")
         assert not Journal.exists()
+
+    def test_a_start_that_waited_for_its_journal_has_its_own_time(self):
+        with reported("backtest", "quickstart"):
+            inside = wall_clock.now_ns()
+            assert not Journal.exists()
+
+        with ActivityJournal.open() as activity:
+            end, start = activity.rows()
+        assert start.at_ns <= inside <= end.at_ns
 
     def test_an_error_of_the_user_is_a_warning_and_a_bug_an_alarm(self):
         Journal.open().close()

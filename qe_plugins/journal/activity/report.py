@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from qe_plugins import state_dir, stop_signals
+from qe_plugins import state_dir, stop_signals, wall_clock
 from qe_plugins.errors import QeError
 from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry, Severity
 from qe_plugins.safe_text import in_words, named
@@ -34,14 +34,17 @@ class CommandReport:
         self.outcome: str | None = None
         self._started = time.monotonic()
         self._ended = False
-        self._waiting: list[PipelineEntry] = []
+        self._waiting: list[tuple[PipelineEntry, int]] = []
 
-    def write(self, kind: ActivityKind, text: str, severity: Severity = Severity.INFO) -> None:
+    def write(self, kind: ActivityKind, text: str) -> None:
         """Write one row; a failure to do so is logged.
 
-        Rows wait until there is a journal, or the command ends: one that is refused for bad input
-        leaves no journal behind.
+        Without a journal it waits, with its time, until there is one or the command ends: a command
+        that is refused for bad input leaves no journal behind.
         """
+        self._write(kind, text, Severity.INFO, create=False)
+
+    def _write(self, kind: ActivityKind, text: str, severity: Severity, *, create: bool) -> None:
         row = PipelineEntry(
             process=self.process,
             kind=kind,
@@ -52,18 +55,19 @@ class CommandReport:
             scan_id=self.scan_id,
             href=self.href,
         )
-        self._waiting.append(row)
-        if self._ended or _has_journal():
-            for one in self._waiting:
-                record(one)
-            self._waiting.clear()
+        self._waiting.append((row, wall_clock.now_ns()))
+        if create or _has_journal():
+            rows, self._waiting = self._waiting, []  # a stop signal may end it from another thread
+            for one, at_ns in rows:
+                _record(one, state_dir.journal_url(), at_ns)
 
     def end(self, text: str | None = None) -> None:
         """Write the end, once; the default is the outcome, or how long it took."""
         if not self._ended:
             self._ended = True
             took = f"{time.monotonic() - self._started:.1f} s"
-            self.write(ActivityKind.END, f"{text or self.outcome or 'ended'}, {took}")
+            end = f"{text or self.outcome or 'ended'}, {took}"
+            self._write(ActivityKind.END, end, Severity.INFO, create=True)
 
     def interrupted(self) -> None:
         """Write that a person ended it."""
@@ -72,10 +76,10 @@ class CommandReport:
     def failed(self, error: BaseException) -> None:
         """Write that it failed: a warning where a person can mend it, otherwise an alarm."""
         if not self._ended:
-            known = isinstance(error, QeError)
-            self._ended = not known or _has_journal()
+            self._ended, known = True, isinstance(error, QeError)
             text = in_words(error) if known else named(error)
-            self.write(ActivityKind.FAILURE, text, Severity.WARNING if known else Severity.ALARM)
+            severity = Severity.WARNING if known else Severity.ALARM
+            self._write(ActivityKind.FAILURE, text, severity, create=not known)
 
 
 def _has_journal() -> bool:
@@ -86,21 +90,21 @@ def _has_journal() -> bool:
 
 def record(activity: PipelineEntry) -> None:
     """Write one row to the user's journal within PATIENCE; a failure to do so is logged."""
-    _record(activity, state_dir.journal_url())
+    _record(activity, state_dir.journal_url(), wall_clock.now_ns())
 
 
 def record_aside(activity: PipelineEntry) -> None:
     """Write one row as `record` does, on a thread of its own: for a thread that must not wait."""
-    arguments = (activity, state_dir.journal_url())
+    arguments = (activity, state_dir.journal_url(), wall_clock.now_ns())
     threading.Thread(target=_record, args=arguments, name="qe-activity", daemon=True).start()
 
 
-def _record(activity: PipelineEntry, url: str) -> None:
+def _record(activity: PipelineEntry, url: str, at_ns: int) -> None:
     from qe_plugins.journal.activity.store import ActivityJournal
 
     try:
         with ActivityJournal.open(url, timeout=PATIENCE) as journal:
-            journal.record(activity)
+            journal.record(activity, at_ns)
     except QeError as error:
         LOG.warning("not in the pipeline journal: %s: %s", activity.text, in_words(error))
 

@@ -69,12 +69,12 @@ class ActivityJournal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def record(self, activity: PipelineEntry) -> PipelineRow:
-        """Append a row to `pipeline_journal` at the present wall time, and return it.
+    def record(self, activity: PipelineEntry, at_ns: int | None = None) -> PipelineRow:
+        """Append a row to `pipeline_journal` and return it. Warnings and alarms are on the disk then.
 
-        Warnings and alarms are on the disk then.
+        `at_ns` is when it happened, wall time in UTC nanoseconds, by default now.
         """
-        at_ns = int(wall_clock.now().timestamp() * 1_000_000) * 1_000
+        at_ns = wall_clock.now_ns() if at_ns is None else at_ns
         with self._writing(durable=activity.severity is not Severity.INFO) as connection:
             return pipeline.append(connection, activity, at_ns)
 
