@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from click.testing import CliRunner
 
+from qe_plugins.cli.live.watch import watch
 from qe_plugins.guard.watcher_socket import SocketFile, WatcherAway, ask, listening
 from qe_plugins.halt import watcher_heartbeat
 from qe_plugins.halt.latch import HaltLatch
@@ -272,6 +274,17 @@ def test_the_door_answers_who_has_its_token(watcher, home):
     file.write_bytes(msgspec.json.encode(wrong))
     with pytest.raises(WatcherAway):
         ask(ACCOUNT, {"do": "status"}, timeout=5, say=print)
+
+
+def test_a_test_alarm_leaves_the_watcher_that_runs_its_place(watcher, overrides):
+    watcher.step()
+    before, config = listening(), str(ROOT / "configs" / "live" / "mes_paper.yaml")
+
+    done = CliRunner().invoke(watch, [config, "--set", overrides[0], "--test-alarm"])
+
+    assert (done.exit_code, done.output) == (0, "journal: sent\n")
+    assert listening() == before
+    assert watcher_heartbeat.missing(ACCOUNT) == ""
 
 
 def flatten(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:

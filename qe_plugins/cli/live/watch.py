@@ -14,6 +14,7 @@ from qe_plugins import stop_signals
 from qe_plugins.cli.output import echo, file_argument, set_option
 
 if TYPE_CHECKING:
+    from qe_plugins.config.loader import Loaded
     from qe_plugins.guard.watcher import Watcher
 
 
@@ -34,7 +35,7 @@ def watch(file: Path, overrides: tuple[str, ...], test_alarm: bool) -> None:
 
     loaded = load(file, overrides)
     if test_alarm:
-        _test(Watcher(loaded, file, _say))
+        _test(loaded)
         return
     watcher = Watcher(loaded, file, _say)
     for number in stop_signals.SIGNALS:
@@ -54,24 +55,28 @@ def _begin(watcher: Watcher) -> None:
     _say(f"alarms by: {', '.join(one.name for one in watcher.dispatch.states())}")
 
 
-def _test(watcher: Watcher) -> None:
-    from qe_plugins.alarms import IncidentAlarm
+def _test(loaded: Loaded) -> None:
+    """Send a test by every channel, without a watcher of its own: one may be running."""
+    from qe_plugins.alarms import AlarmDispatch, IncidentAlarm
+    from qe_plugins.alarms.channels import channels_of
+    from qe_plugins.guard.configured import guarded_of
 
-    now = datetime.now(UTC)
-    watcher.dispatch.send(
+    alarms, now = loaded.config.alarms, datetime.now(UTC)
+    dispatch = AlarmDispatch(channels_of(alarms), retry_for=alarms.retry_for)
+    dispatch.send(
         IncidentAlarm(
             incident=f"{now:%Y%m%d-%H%M%S}-test",
             kind="test",
             about="",
-            account=watcher.guarded.endpoint.account,
+            account=guarded_of(loaded).endpoint.account,
             severity="warning",
             text="A test: alarms arrive here.",
             since=now,
         )
     )
-    watcher.dispatch.drain(30.0)
-    states = watcher.dispatch.states()
-    watcher.close()
+    dispatch.drain(30.0)
+    states = dispatch.states()
+    dispatch.close(0.0)
     for one in states:
         echo(f"{one.name}: {'sent' if one.sent else f'NOT SENT: {one.problem}'}")
     if not all(one.sent for one in states):
