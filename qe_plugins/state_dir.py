@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from urllib.parse import quote
@@ -61,6 +62,15 @@ def ledger_url() -> str | None:
     for SQLite under the state folder.
     """
     return os.environ.get("QE_LEDGER_URL") or project.dotenv().get("QE_LEDGER_URL")
+
+
+def free_bytes() -> int | None:
+    """Return the free bytes of the state folder's disk, that of the nearest one above if missing."""
+    folder = state_dir()
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            return shutil.disk_usage(place).free
+    return None
 
 
 def check_writable(folder: Path) -> None:

@@ -19,7 +19,7 @@ WAITS = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds before an alarm that did not go out is tried again; the last one repeats."""
 
 MOST_WAITING = 1_000
-"""Alarms that one channel keeps; beyond, the oldest is dropped and that is said."""
+"""Alarms that one channel keeps; beyond, the oldest is dropped and counts as given up."""
 
 
 class ChannelState(msgspec.Struct, frozen=True, kw_only=True):

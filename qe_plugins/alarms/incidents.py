@@ -111,7 +111,7 @@ class Incidents:
         return alarm
 
     def _keep(self) -> None:
-        with suppress(OSError):  # a full disk is told, too: it must not end the watcher
+        with suppress(OSError):  # a full disk is an incident, too: it must not end the watcher
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self._file, msgspec.json.encode(self._open))
 

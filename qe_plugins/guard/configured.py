@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,7 +34,7 @@ def guarded_of(loaded: Loaded) -> GuardedAccount:
         )
     symbols = set()
     for text in broker.contracts:
-        key = dated_key(text.partition(".")[0], today())
+        key = dated_key(text.partition(".")[0], _today())
         if key is None:
             message = f"'{text}' is no dated contract."
             raise loaded.error(message, "broker", "contracts", hint="Write it as MESZ26.XCME.")
@@ -69,7 +68,7 @@ def with_quotes(guarded: GuardedAccount) -> GuardedAccount:
     from qe_plugins.market.expiry import listed
     from qe_plugins.market.roll_calendar import last_session
 
-    day, named = today(), guarded.contracts
+    day, named = _today(), guarded.contracts
     quoted = set(named.symbols)
     for root in named.roots:
         quoted.add(next(key for key in listed(root, day) if last_session(key) >= day).raw)
@@ -79,6 +78,6 @@ def with_quotes(guarded: GuardedAccount) -> GuardedAccount:
     )
 
 
-def today() -> date:
+def _today() -> date:
     """Return the date in Chicago."""
-    return datetime.fromtimestamp(time.time(), UTC).astimezone(CHICAGO).date()
+    return datetime.now(CHICAGO).date()

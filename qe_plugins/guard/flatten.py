@@ -31,8 +31,8 @@ PATIENCE = 2.0
 class FlattenReport(msgspec.Struct, frozen=True, kw_only=True):
     """How it ended. `is_flat` only where IB said twice that nothing of the named is left.
 
-    `closed` are the positions that were closed, `cancelled` the orders that were, also those of
-    `spoiled`, which are of contracts that are not named: IB's global cancel makes no difference.
+    `closed` are the positions that were closed, `cancelled` all orders that were. `not_named` are
+    those of them whose contracts are not named: IB's global cancel makes no difference.
     `left` are positions and orders of the account that were not touched. `problem` says why it is
     not flat. `seconds` is from the first question to the last answer.
     """
@@ -42,7 +42,7 @@ class FlattenReport(msgspec.Struct, frozen=True, kw_only=True):
     is_flat: bool
     closed: list[str]
     cancelled: list[str]
-    spoiled: list[str]
+    not_named: list[str]
     left: list[str]
     problem: str | None
     seconds: float
@@ -231,7 +231,7 @@ class _Flattening:
             is_flat=self._is_verified,
             closed=self._closed,
             cancelled=[order_words(one) for one in gone],
-            spoiled=[order_words(one) for one in gone if not self._named.covers(one)],
+            not_named=[order_words(one) for one in gone if not self._named.covers(one)],
             left=rest,
             problem=problem,
             seconds=round(time.monotonic() - self._began, 3),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +24,7 @@ ANSWER = 4.0
 
 CLOCK_EVERY, JOURNAL_EVERY, BUDGET_EVERY, QUOTES_EVERY = 30.0, 30.0, 60.0, 10.0
 RESOLUTION = 1.0
-"""The gateway tells its time in whole seconds."""
+"""Seconds: the gateway gives its time in whole ones."""
 
 
 class Looks:
@@ -70,7 +69,7 @@ class Looks:
             quotes=self._broker.quotes(),
             is_open=self.is_open(at),
             is_restarting=is_restarting(at, self._restart_at, self._restart_lasts),
-            free_bytes=_free_bytes(),
+            free_bytes=state_dir.free_bytes(),
             skew=self._skew,
             halt=None if halt is None else halt.line,
             journal_error=self._journal,
@@ -147,11 +146,3 @@ def is_restarting(at: datetime, restart_at: str | None, lasts: float) -> bool:
     here = at.astimezone(CHICAGO)
     since = here - here.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return timedelta(0) <= since % timedelta(days=1) <= timedelta(seconds=lasts)
-
-
-def _free_bytes() -> int | None:
-    folder = state_dir.state_dir()
-    for place in (folder, *folder.parents):
-        if place.is_dir():
-            return shutil.disk_usage(place).free
-    return None

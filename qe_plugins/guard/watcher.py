@@ -43,8 +43,9 @@ class Watcher:
     def __init__(
         self, loaded: Loaded, config: Path, show: Callable[[str], object] = lambda line: None
     ) -> None:
-        watch, alarms, ib = loaded.config.watch, loaded.config.alarms, _ib(loaded)
         self.guarded = with_quotes(guarded_of(loaded))
+        watch, alarms, broker = loaded.config.watch, loaded.config.alarms, loaded.config.broker
+        assert broker is not None  # `guarded_of` refuses a file without one
         self._settings, self._show = watch, show
         account = self.guarded.endpoint.account
         folder = state_dir.state_dir() / "watch"
@@ -52,7 +53,7 @@ class Watcher:
         self._looks = Looks(
             self.broker,
             self.guarded,
-            restart_at=ib.restart_at,
+            restart_at=broker.ib.restart_at,
             restart_lasts=watch.restart_lasts,
             with_budget=watch.model_budget is not None,
         )
@@ -113,16 +114,16 @@ class Watcher:
         for key, one in current.items():
             since = self._since.setdefault(key, now)
             if now - since >= one.after:
-                self._tell(self._incidents.begin(one.kind, one.about, one.severity, one.text))
+                self._alarm(self._incidents.begin(one.kind, one.about, one.severity, one.text))
         for alarm in self._incidents.open:
             stays = alarm.kind in OF_THE_WATCHER or (alarm.kind, alarm.about) in current
             if not stays and (seen.snapshot is not None or alarm.kind not in OF_THE_BROKER):
-                self._tell(self._incidents.end(alarm.kind, alarm.about))
+                self._alarm(self._incidents.end(alarm.kind, alarm.about))
         for state in self.dispatch.states():
             if state.problem is None:
-                self._tell(self._incidents.end("channel", state.name))
+                self._alarm(self._incidents.end("channel", state.name))
 
-    def _tell(self, alarm: IncidentAlarm | None) -> None:
+    def _alarm(self, alarm: IncidentAlarm | None) -> None:
         if alarm is not None:
             self._show(f"{alarm.title}: {alarm.text}")
             self.dispatch.send(alarm)
@@ -141,7 +142,7 @@ class Watcher:
             if not report.is_flat:
                 text = f"NOT FLAT: {report.problem}. It was to be closed: {reason}."
             self._incidents.end("flattened", names)
-            self._tell(self._incidents.begin("flattened", names, "critical", text))
+            self._alarm(self._incidents.begin("flattened", names, "critical", text))
             for key in bare:
                 self._since[key] = time.monotonic()
 
@@ -166,19 +167,19 @@ class Watcher:
         died = any(one.state == "died" for one in seen.sessions) and seen.running is None
         if died and self._restarts.exhausted:
             text = f"The node died {len(self._restarts.recent)} times within an hour: left so."
-            self._tell(self._incidents.begin("restarts_exhausted", "", "critical", text))
+            self._alarm(self._incidents.begin("restarts_exhausted", "", "critical", text))
         elif seen.running is not None:
-            self._tell(self._incidents.end("restarts_exhausted", ""))
+            self._alarm(self._incidents.end("restarts_exhausted", ""))
 
     def _check_parity(self, nightly: NightlyParity, seen: Seen) -> None:
         result = nightly.act(seen.at, seen.sessions, is_open=seen.is_open)
         if result is None:
             return
         self._show(result.line)
-        self._tell(self._incidents.end("parity", self.guarded.name))
+        self._alarm(self._incidents.end("parity", self.guarded.name))
         if not result.is_clean:
             about, text = self.guarded.name, result.line
-            self._tell(self._incidents.begin("parity", about, "warning", text))
+            self._alarm(self._incidents.begin("parity", about, "warning", text))
 
     def _answer(self, request: dict[str, Any], say: Say) -> Any:
         """Answer another process: `flatten`, whose caller has set the latch, or `status`."""
@@ -206,12 +207,4 @@ class Watcher:
 
     def _complain(self, channel: str, why: str) -> None:
         text = f"Alarms do not go out by {channel}: {why}. They are tried again."
-        self._tell(self._incidents.begin("channel", channel, "critical", text))
-
-
-def _ib(loaded: Loaded) -> Any:
-    broker = loaded.config.broker
-    if broker is None:
-        guarded_of(loaded)  # raises with the reason
-    assert broker is not None
-    return broker.ib
+        self._alarm(self._incidents.begin("channel", channel, "critical", text))

@@ -22,7 +22,7 @@ from qe_plugins.safe_text import in_words, writable
 
 FILE = "halt.json"
 RESUMED = "resumed.json"
-"""The file beside it that tells who ended the last halt, and why."""
+"""The file beside it that says who ended the last halt, and why."""
 
 PERSON = "person"
 """The source of a halt that a person set; otherwise it is the name of a trigger."""

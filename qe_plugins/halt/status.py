@@ -1,4 +1,4 @@
-"""What a running session tells `qe status`: one small file a session, replaced at every heartbeat.
+"""What a running session writes for `qe status`: a small file, replaced at every heartbeat.
 
 The age of the file, not a time in it, is the age of the heartbeat: a replayed session runs on the
 clock of its data.

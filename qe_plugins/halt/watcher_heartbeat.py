@@ -25,18 +25,11 @@ def stop_beating(account: str) -> None:
         _file(account).unlink(missing_ok=True)
 
 
-def age(account: str) -> float | None:
-    """Return the seconds since the last heartbeat; None where no watcher of the account runs."""
-    try:
-        return max(time.time() - _file(account).stat().st_mtime, 0.0)
-    except OSError:
-        return None
-
-
 def missing(account: str) -> str:
     """Return why an account counts as not watched, empty where it is."""
-    seconds = age(account)
-    if seconds is None:
+    try:
+        seconds = time.time() - _file(account).stat().st_mtime
+    except OSError:
         return "no watcher runs"
     return "" if seconds <= LATE else f"the watcher is silent for {seconds:.0f} s"
 

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from qe_plugins.ib_client.loop_thread import LoopThread
@@ -32,6 +31,7 @@ LOST, RESTORED_WITHOUT_DATA, RESTORED, TAKEN = 1100, 1101, 1102, 326
 GONE = 0
 """The code of the event that the connection to the gateway is lost."""
 
+EXCHANGE = "CME"
 TIMEOUT = 5.0
 HINTS: dict[BrokerState, str] = {
     "down": "Start the gateway, or look at host and port.",
@@ -68,12 +68,7 @@ class BrokerConnection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
@@ -140,7 +135,7 @@ class BrokerConnection:
 
         return self._call(send(), timeout)
 
-    def subscribe(self, local_symbol: str, exchange: str = "CME", timeout: float = TIMEOUT) -> None:
+    def subscribe(self, local_symbol: str, timeout: float = TIMEOUT) -> None:
         """Have quotes of `MESZ6` sent, also after the connection was lost.
 
         Raises BrokerUnknown where IB does not know exactly one such contract.
@@ -148,7 +143,7 @@ class BrokerConnection:
 
         async def ask() -> None:
             client = await self._opened(timeout)
-            await self._subscribed(client, local_symbol, exchange, timeout)
+            await self._subscribed(client, local_symbol, timeout)
 
         self._asked.add(local_symbol)
         self._call(ask(), timeout)
@@ -209,7 +204,7 @@ class BrokerConnection:
         client.pendingTickersEvent += self._quotes.note
         for name in sorted(self._asked):
             with suppress(BrokerUnknown):
-                await self._subscribed(client, name, "CME", timeout)
+                await self._subscribed(client, name, timeout)
         return client
 
     async def _connected(self, client: ListingClient, timeout: float) -> None:
@@ -284,14 +279,12 @@ class BrokerConnection:
 
         asked = client.reqContractDetailsAsync(Contract(conId=con_id))
         found = await self._answer(asked, f"contract {con_id}", TIMEOUT)
-        return (found[0].contract.exchange if found and found[0].contract else "") or "CME"
+        return (found[0].contract.exchange if found and found[0].contract else "") or EXCHANGE
 
-    async def _subscribed(
-        self, client: ListingClient, local_symbol: str, exchange: str, timeout: float
-    ) -> None:
+    async def _subscribed(self, client: ListingClient, local_symbol: str, timeout: float) -> None:
         from ib_async import Future
 
-        asked: Contract = Future(localSymbol=local_symbol, exchange=exchange)
+        asked: Contract = Future(localSymbol=local_symbol, exchange=EXCHANGE)
         found = await self._answer(client.reqContractDetailsAsync(asked), local_symbol, timeout)
         if len(found) != 1 or found[0].contract is None:
             raise self._unknown(f"it knows {len(found)} contracts named {local_symbol}")
@@ -309,15 +302,15 @@ class BrokerConnection:
         if code == RESTORED_WITHOUT_DATA and self._client and self._quotes:
             self._quotes.ask_again(self._client)
         about = None if order_id < 0 else order_id
-        self._tell(BrokerEvent(code=code, text=text, at_ns=time.time_ns(), order_id=about))
+        self._notify(BrokerEvent(code=code, text=text, at_ns=time.time_ns(), order_id=about))
 
     def _on_lost(self, client: ListingClient) -> None:
         if client is self._client:
             self._client, self._state = None, "closed"
             text = "the connection to the gateway is lost"
-            self._tell(BrokerEvent(code=GONE, text=text, at_ns=time.time_ns()))
+            self._notify(BrokerEvent(code=GONE, text=text, at_ns=time.time_ns()))
 
-    def _tell(self, event: BrokerEvent) -> None:
+    def _notify(self, event: BrokerEvent) -> None:
         try:
             self._on_event(event)
         except Exception:  # the connection must outlive its listener

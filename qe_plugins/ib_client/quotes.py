@@ -1,4 +1,4 @@
-"""Quotes of a connection: which contracts are asked for, and when each was last heard of."""
+"""Quotes of a connection: which contracts are asked for, and when the last quote of each came."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def _add_activity(connection: Connection) -> None:
     connection.execute(
         text(f"ALTER TABLE head ADD COLUMN pipeline_hash TEXT NOT NULL DEFAULT '{GENESIS}'")
     )
-    for index in INDEXES[:2]:
+    for index in INDEXES:
         index.create(connection, checkfirst=True)
 
 

@@ -1,5 +1,7 @@
 """Every hook, in the order of a trading day. `qe hooks` prints them.
 
+Those that are called outside a run are specified in `hookspecs_outside_runs.py` and listed here.
+
 A docstring states when the hook is called, on which thread, how answers combine, what an exception
 does, and ends with an example that a test runs. An implementation names only what it uses.
 """
@@ -10,6 +12,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pluggy
+
+from qe_plugins.plugins.hookspecs_outside_runs import dashboard_panels, register_providers
 
 if TYPE_CHECKING:
     from nautilus_trader.common import Cache
@@ -315,11 +319,6 @@ def rung_changed(before: Rung, after: Rung, reason: str) -> None:
                 self.seen = [*self.seen, (before.name, after.name, reason)]
     """
 
-
-from qe_plugins.plugins.hookspecs_outside import (  # noqa: E402 - after those of a run
-    dashboard_panels,
-    register_providers,
-)
 
 __all__ = [
     "register_features", "engine_started", "session_opened", "contribute_signals",

@@ -146,7 +146,7 @@ def test_an_address_that_does_not_work_is_said_without_its_secret(alarm, address
     assert "token-1234567" not in f"{state}{caplog.text}"
 
 
-def test_an_incident_is_told_once_when_it_begins_and_once_when_it_is_over(incidents, home):
+def test_an_incident_is_one_alarm_when_it_begins_and_one_when_it_is_over(incidents, home):
     first = incidents.begin("unprotected", "MESZ6", "critical", "no stop")
     again = incidents.begin("unprotected", "MESZ6", "critical", "still no stop")
     of_another = incidents.begin("unprotected", "MESH7", "critical", "no stop")

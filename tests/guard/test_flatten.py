@@ -70,7 +70,7 @@ def test_a_bracket_is_cancelled_and_its_position_closed(qe_tws, broker, mes):
     report = flatten(broker, mes, within=10)
 
     assert report.is_flat, report
-    assert (len(report.closed), len(report.cancelled), report.spoiled) == (1, 2, [])
+    assert (len(report.closed), len(report.cancelled), report.not_named) == (1, 2, [])
     assert (qe_tws.control.net(symbol(qe_tws)), qe_tws.control.open_orders()) == (0, [])
     assert closes(qe_tws) == 1
 
@@ -84,7 +84,7 @@ def test_what_is_not_named_is_listed_and_left(qe_tws, broker, mes):
     report = flatten(broker, mes, within=10)
 
     assert report.is_flat, report
-    assert report.spoiled == []
+    assert report.not_named == []
     assert [text for text in report.left if other in text] == report.left
     assert len(report.left) == 2
     assert qe_tws.control.net(other) == 1
@@ -99,8 +99,8 @@ def test_where_the_senders_id_is_taken_all_is_cancelled_and_said(qe_tws, broker,
     report = flatten(broker, mes, within=10)
 
     assert report.is_flat, report
-    assert len(report.spoiled) == 1
-    assert symbol(qe_tws, "ES") in report.spoiled[0]
+    assert len(report.not_named) == 1
+    assert symbol(qe_tws, "ES") in report.not_named[0]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_clean_day_is_said_once_a_day_also_after_a_restart(tmp_path):
     ("code", "said"),
     [(1, "parity of run-1: red run-1"), (2, "parity of run-1: the check failed with exit code 2")],
 )
-def test_a_day_that_is_not_clean_and_a_check_that_fails_are_told(tmp_path, code, said):
+def test_a_day_that_is_not_clean_and_a_check_that_fails_are_results(tmp_path, code, said):
     found = result(nightly(tmp_path, code, "red"))
 
     assert not found.is_clean

@@ -65,7 +65,7 @@ def stop_order(tws, price: float = 6400) -> int:
     return tws.control.manual_order("SELL", kind="STP", price=price, symbol=front(tws))
 
 
-def test_a_position_without_a_stop_is_told_once_and_that_it_is_over(watcher, qe_tws, node):
+def test_a_position_without_a_stop_is_one_alarm_and_its_end_another(watcher, qe_tws, node):
     beat(node.pid, {f"{front(qe_tws)}.XCME": 1})
     qe_tws.control.manual_order("BUY", symbol=front(qe_tws))
     for _ in range(3):
@@ -76,7 +76,7 @@ def test_a_position_without_a_stop_is_told_once_and_that_it_is_over(watcher, qe_
     assert kinds(watcher) == ["unprotected", "-unprotected"]
 
 
-def test_a_second_stop_and_an_exit_of_nothing_are_told(watcher, qe_tws, node):
+def test_a_second_stop_and_an_exit_of_nothing_are_alarms(watcher, qe_tws, node):
     symbol = front(qe_tws)
     beat(node.pid, {f"{symbol}.XCME": 1})
     qe_tws.control.manual_order("BUY", symbol=symbol)
@@ -89,7 +89,7 @@ def test_a_second_stop_and_an_exit_of_nothing_are_told(watcher, qe_tws, node):
     assert kinds(watcher) == ["two_stops", "-two_stops"]
 
 
-def test_a_book_that_is_not_the_brokers_is_told(watcher, qe_tws, node):
+def test_a_book_that_is_not_the_brokers_is_an_alarm(watcher, qe_tws, node):
     beat(node.pid)
     qe_tws.control.manual_order("BUY", symbol=front(qe_tws))
     stop_order(qe_tws)
@@ -99,7 +99,7 @@ def test_a_book_that_is_not_the_brokers_is_told(watcher, qe_tws, node):
     assert "the node holds +0, IB +1" in watcher.sent[0].text
 
 
-def test_a_gateway_that_is_not_logged_in_is_told_and_nothing_is_taken_for_over(
+def test_a_gateway_that_is_not_logged_in_is_an_alarm_and_nothing_is_taken_for_over(
     watcher, qe_tws, node, monkeypatch
 ):
     monkeypatch.setattr("qe_plugins.guard.looking.ANSWER", 0.5)
@@ -118,7 +118,7 @@ def test_a_gateway_that_is_not_logged_in_is_told_and_nothing_is_taken_for_over(
     assert kinds(watcher)[-1] == "-not_logged_in"
 
 
-def test_lost_connectivity_is_told(watcher, qe_tws):
+def test_lost_connectivity_is_an_alarm(watcher, qe_tws):
     watcher.step()
     qe_tws.control.lose_connectivity()
     while watcher.broker.state != "cut":
@@ -132,7 +132,7 @@ def test_lost_connectivity_is_told(watcher, qe_tws):
     assert kinds(watcher) == ["connectivity_lost", "-connectivity_lost"]
 
 
-def test_a_node_that_died_is_told_and_its_position_stays_under_its_stop(watcher, qe_tws, node):
+def test_a_node_that_died_is_an_alarm_and_its_position_stays_under_its_stop(watcher, qe_tws, node):
     symbol = front(qe_tws)
     qe_tws.control.manual_order("BUY", symbol=symbol)
     stop_order(qe_tws)
@@ -260,7 +260,7 @@ def test_the_heartbeat_says_that_a_watcher_runs(watcher, home):
     assert watcher_heartbeat.missing(ACCOUNT) == "no watcher runs"
 
 
-def test_the_door_answers_who_has_its_token(watcher, home):
+def test_the_socket_answers_a_request_with_its_token(watcher, home):
     watcher.step()
 
     assert ask(ACCOUNT, {"do": "status"}, timeout=5, say=print)["broker"] == "connected"

@@ -15,13 +15,13 @@ ACCOUNT = "DU1234567"
 
 
 @pytest.fixture
-def heard():
+def events():
     return []
 
 
 @pytest.fixture
-def broker(qe_tws, heard):
-    with BrokerConnection(endpoint(qe_tws.port), heard.append) as connection:
+def broker(qe_tws, events):
+    with BrokerConnection(endpoint(qe_tws.port), events.append) as connection:
         yield connection
 
 
@@ -133,7 +133,7 @@ def test_two_orders_of_one_id_are_two(qe_tws, broker):
     assert {one.stop_price for one in orders} == {6400, 6410}
 
 
-def test_losing_ib_is_told_and_nothing_is_known_until_it_is_back(qe_tws, broker, heard):
+def test_losing_ib_is_an_event_and_nothing_is_known_until_it_is_back(qe_tws, broker, events):
     broker.open()
     qe_tws.control.lose_connectivity()
     until(lambda: broker.state == "cut")
@@ -144,7 +144,7 @@ def test_losing_ib_is_told_and_nothing_is_known_until_it_is_back(qe_tws, broker,
     qe_tws.control.restore_connectivity()
     until(lambda: broker.state == "connected")
     assert broker.snapshot().orders == []
-    assert [one.code for one in heard if one.code in (1100, 1102)] == [1100, 1102]
+    assert [one.code for one in events if one.code in (1100, 1102)] == [1100, 1102]
 
 
 def test_quotes_go_on_after_data_was_lost(qe_tws, broker):
@@ -167,10 +167,10 @@ def test_the_age_of_a_quote_grows_while_the_market_is_silent(qe_tws, broker):
     until(lambda: broker.quotes()[symbol].age > 0.6)
 
 
-def test_a_cut_socket_is_told_and_the_next_question_connects_again(qe_tws, broker, heard):
+def test_a_cut_socket_is_an_event_and_the_next_question_connects_again(qe_tws, broker, events):
     broker.open()
     qe_tws.control.drop_connections(31)
-    until(lambda: 0 in [one.code for one in heard])
+    until(lambda: 0 in [one.code for one in events])
 
     assert broker.snapshot().orders == []
     assert broker.state == "connected"
@@ -186,7 +186,7 @@ def test_no_gateway_is_down():
         assert broker.state == "down"
 
 
-def test_a_gateway_that_waits_for_its_login_is_told_from_one_that_is_down(qe_tws, broker):
+def test_a_gateway_that_waits_for_its_login_is_not_one_that_is_down(qe_tws, broker):
     qe_tws.control.log_out()
 
     with pytest.raises(BrokerUnknown, match="Log in at the gateway"):

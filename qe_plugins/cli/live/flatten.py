@@ -140,7 +140,7 @@ def _print(found: FlattenReport) -> None:
     for title, lines in (
         ("closed", found.closed),
         ("cancelled", found.cancelled),
-        ("cancelled, though not named", found.spoiled),
+        ("cancelled, though not named", found.not_named),
         ("left as it is, not named", found.left),
     ):
         for line in lines:

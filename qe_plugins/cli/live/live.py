@@ -1,4 +1,4 @@
-"""`qe live`: trade a configuration at a broker, on a paper account unless told otherwise."""
+"""`qe live`: trade a configuration at a broker, with real money only by `--real-money`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def trade(
     With `sandbox` the broker gives its data and receives no order; what a sandbox holds is lost
     with its process, so that such a session is not taken up again.
     """
-    from qe_plugins.cli.live.live_screen import open_live_screen
+    from qe_plugins.cli.live.live_screen import LiveScreen
     from qe_plugins.engine.broker.preparation import prepare_live
     from qe_plugins.engine.broker.run import LiveOptions, run_live
     from qe_plugins.engine.live.session_journal import died_run
@@ -79,11 +79,11 @@ def trade(
     options = LiveOptions(level, died)
     text = f"{prepared.loaded.config.name}, {file}, at a broker"
     ladder = None if guard is None else LadderSupervisor(guard)
+    screen = LiveScreen()
     watching = [*([] if sandbox else supervisors()), *([] if ladder is None else [ladder])]
     with (
         guard or nullcontext(),
         reported("live", text) as report,
-        open_live_screen() as screen,
         stopping() as stops,
     ):
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qe_plugins.cli.live.session_screen import decision, moment, position, profit
@@ -43,9 +41,3 @@ class LiveScreen:
         if (hour := view.ts // HOUR) != self._hour:
             self._hour = hour
             echo(f"{moment(view.ts)}  {position(view)}; {profit(view)}", err=True)
-
-
-@contextmanager
-def open_live_screen() -> Iterator[LiveScreen]:
-    """Yield the screen of a live session."""
-    yield LiveScreen()

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from qe_plugins.engine.live.session import Started
     from qe_plugins.engine.live.view import SessionEvent, SessionView
 
-"""The zone of CME's sessions."""
-
 KINDS = {"signal": "cyan", "fill": "green", "veto": "yellow"}
 """The colour of each kind of decision."""
 

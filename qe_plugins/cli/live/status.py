@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +40,6 @@ def collect() -> dict[str, Any]:
 
     halt = HaltLatch.at_home().read()
     sessions, unreadable = read_sessions()
-    folder = state_dir.state_dir()
     return {
         "halted": halt is not None,
         "halt": halt,
@@ -50,7 +47,7 @@ def collect() -> dict[str, Any]:
         "sessions": sessions,
         "unreadable": unreadable,
         "journal": _journal(),
-        "disk": {"folder": str(folder), "free_bytes": _free(folder)},
+        "disk": {"folder": str(state_dir.state_dir()), "free_bytes": state_dir.free_bytes()},
     }
 
 
@@ -61,14 +58,6 @@ def _journal() -> dict[str, Any]:
 
     why = error_within(PATIENCE, Journal.check, who="it")
     return {"writable": why is None, "why": why}
-
-
-def _free(folder: Path) -> int | None:
-    """Return the free bytes of the disk of a folder, or of the nearest one above that exists."""
-    for place in (folder, *folder.parents):
-        if place.is_dir():
-            return shutil.disk_usage(place).free
-    return None
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:

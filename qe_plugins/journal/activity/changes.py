@@ -1,4 +1,4 @@
-"""The version of a database, which tells a page whether another process has committed since."""
+"""The version of a database, which shows a page whether another process has committed since."""
 
 from __future__ import annotations
 

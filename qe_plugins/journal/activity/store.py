@@ -70,9 +70,10 @@ class ActivityJournal:
         self.close()
 
     def record(self, activity: PipelineEntry, at_ns: int | None = None) -> PipelineRow:
-        """Append a row to `pipeline_journal` and return it. Warnings and alarms are on the disk then.
+        """Append a row to `pipeline_journal`, and return it.
 
-        `at_ns` is when it happened, wall time in UTC nanoseconds, by default now.
+        `at_ns` is when it happened, wall time in UTC nanoseconds, by default now. Warnings and
+        alarms are on the disk then.
         """
         at_ns = wall_clock.now_ns() if at_ns is None else at_ns
         with self._writing(durable=activity.severity is not Severity.INFO) as connection:

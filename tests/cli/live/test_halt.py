@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +25,8 @@ from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.halt.status import Reading, SessionStatus, this_process, write_status
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.journal.store import Journal
+from tests.command import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 1, 2, 14, 31, tzinfo=UTC)
 
 
