@@ -65,7 +65,7 @@ def ledger_url() -> str | None:
 
 
 def free_bytes() -> int | None:
-    """Return the free bytes of the state folder's disk, that of the nearest one above if missing."""
+    """Return the free bytes of the disk of the state folder, or of the nearest one above it."""
     folder = state_dir()
     for place in (folder, *folder.parents):
         if place.is_dir():

@@ -98,8 +98,5 @@ class SessionActor(DataActor):
     def on_quote(self, quote: Any) -> None:
         notify(self.listeners.quotes, quote)
 
-    def on_data(self, data: Any) -> None:
-        notify(self.listeners.data, data)
-
     def _on_tick(self, event: Any) -> None:
         type(self).tick(event.ts_event)

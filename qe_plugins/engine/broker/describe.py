@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import msgspec
-
     from qe_plugins.engine.broker.contracts import LiveContract
-
-from qe_plugins.engine.broker.preparation import PreparedLive
+    from qe_plugins.engine.broker.preparation import PreparedLive
 
 type Row = tuple[str, str]
 SECOND = 1_000_000_000

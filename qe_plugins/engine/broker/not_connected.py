@@ -1,4 +1,4 @@
-"""Why a session could not connect: the gateway itself is asked, since the node does not tell."""
+"""Why a session could not connect: the gateway itself is asked, since the node does not say."""
 
 from __future__ import annotations
 

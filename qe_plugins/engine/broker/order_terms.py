@@ -1,7 +1,7 @@
 """Put a strategy's orders on the terms that Interactive Brokers needs, so that no author has to.
 
 Exits are good till cancelled, on the tick, not reduce-only, and live outside regular hours: a stop
-on a US future triggers in regular hours only unless it is told otherwise. Exits of one list share
+on a US future triggers in regular hours only without `outsideRth`. Exits of one list share
 an OCA group, so that the broker itself cancels the sibling of one that filled, also for orders that
 were sent apart, and while this process is dead.
 """

@@ -37,7 +37,6 @@ class Listeners:
         self.quotes: list[Listener] = []
         self.bars: list[Listener] = []
         self.facts: list[Listener] = []
-        self.data: list[Listener] = []
 
 
 def notify(listeners: list[Listener], event: Any) -> None:

@@ -1,7 +1,7 @@
 """Our book compared with the broker's: pure state, without clock, socket or engine.
 
-`truth.py` is given both books at a moment and answers actions: go on, protect, cancel, tell, halt.
-It uses `comparison.py` (verdicts), `protection.py` (one live stop a position), `look.py` (a
-rejection is checked twice), `degraded.py` and `staleness.py`. A new verdict or action is one module
-here; `engine/live/` carries actions out. Imports `ib_client`'s records; no Nautilus.
+`truth.py` is given both books at a moment and returns actions: protect, cancel, alarm, halt. It
+uses `comparison.py` (verdicts), `protection.py` (one live stop a position) and `degraded.py`;
+`staleness.py` watches market data. A new verdict is one module here, a new action is in
+`actions.py`; `engine/supervision/` carries actions out. Imports `ib_client`'s records; no Nautilus.
 """

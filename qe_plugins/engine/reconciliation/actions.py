@@ -1,4 +1,4 @@
-"""What a comparison with the broker causes, as data; `engine/live/` carries it out."""
+"""What a comparison with the broker causes, as data; `engine/supervision/` carries it out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qe_plugins.ib_client.records import Side
 class RaiseAlarm(msgspec.Struct, frozen=True, tag=True):
     """An alarm for a person; `key` is the same while it is about the same thing.
 
-    One that is not urgent tells that something is right again.
+    One that is not urgent reports that something is right again.
     """
 
     key: str

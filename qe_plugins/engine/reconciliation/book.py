@@ -46,7 +46,6 @@ class BookOrder(msgspec.Struct, frozen=True, kw_only=True):
     is_exit: bool = False
     since: int = 0
     rejected: bool = False
-    is_cancelling: bool = False
 
     @property
     def remaining(self) -> Decimal:
@@ -61,14 +60,12 @@ class OwnBook(msgspec.Struct, frozen=True, kw_only=True):
     """Our book at one moment: orders by ref, signed contracts by local symbol, fills by id.
 
     `executions` are the broker's execution ids that are booked. A synthetic fill has none.
-    `owners` are the strategies that trade each contract.
     """
 
     at: int
     orders: dict[str, BookOrder] = {}
     nets: dict[str, Decimal] = {}
     executions: frozenset[str] = frozenset()
-    owners: dict[str, str] = {}
 
     def net(self, contract: str) -> Decimal:
         """Return the signed contracts held, 0 where flat."""

@@ -17,7 +17,6 @@ class Doubt(StrEnum):
     LOOK = "a rejection is being checked with the broker"
     UNRESOLVED = "an order is sent and not acknowledged"
     DIFFERENCE = "our book is not the broker's"
-    STALE = "market data are stale"
     START = "the book has not been compared with the broker's yet"
 
 
@@ -27,15 +26,13 @@ class DegradedState:
     def __init__(self, now: int = 0) -> None:
         self._since: dict[Doubt, int] = {Doubt.START: now}
 
-    def set(self, doubt: Doubt, now: int) -> bool:
-        """Note a doubt; return whether it is new."""
-        is_new = doubt not in self._since
+    def set(self, doubt: Doubt, now: int) -> None:
+        """Note a doubt, unless it is in force."""
         self._since.setdefault(doubt, now)
-        return is_new
 
-    def clear(self, doubt: Doubt) -> bool:
-        """End a doubt; return whether it was in force."""
-        return self._since.pop(doubt, None) is not None
+    def clear(self, doubt: Doubt) -> None:
+        """End a doubt."""
+        self._since.pop(doubt, None)
 
     def put(self, doubt: Doubt, holds: bool, now: int) -> None:
         """Set or clear a doubt."""
@@ -43,10 +40,6 @@ class DegradedState:
             self.set(doubt, now)
         else:
             self.clear(doubt)
-
-    def since(self, doubt: Doubt) -> int | None:
-        """Return since when a doubt is in force (UTC ns), None where it is not."""
-        return self._since.get(doubt)
 
     def __contains__(self, doubt: Doubt) -> bool:
         return doubt in self._since

@@ -98,7 +98,7 @@ def stops_of(contract: str, snapshot: BrokerSnapshot, book: OwnBook) -> Stops:
 
 
 class ProtectionWatch:
-    """Tells where a position has no, two or a wrong stop, and acts after `grace` seconds.
+    """Finds positions without a stop, with two or with a wrong one, and acts after `grace` seconds.
 
     A stop or a close is sent once for a position: where it does not help, the session halts, since
     a second one may fill beside the first.
@@ -127,29 +127,34 @@ class ProtectionWatch:
             since = self._since[contract] = now
         if now - since < SECOND:
             return []
-        tell = RaiseAlarm(f"protection:{contract}", stops.problem)
+        alarm = RaiseAlarm(f"protection:{contract}", stops.problem)
         if len(stops.good) > 1:
-            return [tell, *self._cancel(stops.good[1:], "the position has an earlier stop")]
+            return [alarm, *self._cancel(stops.good[1:], "the position has an earlier stop")]
         if now - since < self._grace:
-            return [tell]
+            return [alarm]
         if not stops.net:
-            return [tell, *self._cancel(stops.stray, "nothing is held")]
+            return [alarm, *self._cancel(stops.stray, "nothing is held")]
         if stops.wrong:
-            return [tell, *self._cancel(stops.wrong, "it does not fit the position")]
+            return [alarm, *self._cancel(stops.wrong, "it does not fit the position")]
         if acted is not None:
             if now - acted[1] < self._patience:
-                return [tell]
+                return [alarm]
             return [
-                tell,
+                alarm,
                 HaltTrading(f"protection:{contract}", f"{stops.problem}; a repair did not help"),
             ]
         if stops.closing:
             return [
-                tell,
+                alarm,
                 HaltTrading(f"closing:{contract}", f"{stops.problem}, its close is not filled"),
             ]
         self._acted[contract] = stops.net, now
-        return [tell, self._repair(stops, book, price)]
+        return [alarm, self._repair(stops, book, price)]
+
+    def set_back(self, now: int) -> None:
+        """Take every time that is past `now` for now, where the clock was set back."""
+        self._since = {contract: min(at, now) for contract, at in self._since.items()}
+        self._acted = {name: (net, min(at, now)) for name, (net, at) in self._acted.items()}
 
     @property
     def problems(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Stale market data: ask again once, then halt.
+"""Stale market data: ask again once, then halt, and go on asking once a minute.
 
 After a 1101 the broker streams nothing until it is asked again, and says nothing more about it.
 """
@@ -15,11 +15,15 @@ SECOND = 1_000_000_000
 
 
 class StaleSettings(msgspec.Struct, frozen=True):
-    """Limits in seconds: the age of a quote, the lateness of a bar, and the wait after asking."""
+    """Limits in seconds: the age of a quote, the lateness of a bar, and the wait after asking.
+
+    `again` is between two questions once that wait is over.
+    """
 
     quote_age: float = 5.0
     bar_late: float = 10.0
     wait: float = 10.0
+    again: float = 60.0
 
 
 class _Stream(msgspec.Struct):
@@ -48,10 +52,6 @@ class StaleWatch:
         due = {name: (now // step + 1) * step for name, step in every.items()}
         self._streams[contract] = _Stream(now, due, every)
 
-    def expect_no_more(self, contract: str) -> None:
-        """Expect nothing of a contract, such as one that was rolled out of."""
-        self._streams.pop(contract, None)
-
     def quote(self, contract: str, now: int) -> None:
         """Note a quote that arrived."""
         if (stream := self._streams.get(contract)) is not None:
@@ -64,11 +64,14 @@ class StaleWatch:
             stream.due[name] = max(stream.due[name], closed + stream.every[name])
 
     def data_lost(self, now: int) -> list[Action]:
-        """Return what a 1101 causes: every stream is asked for again at once."""
+        """Return what a 1101 causes: every stream is asked for again at once.
+
+        Also one that was asked for during the outage: the 1101 ended that subscription, too.
+        """
         return [
             action
             for name, stream in self._streams.items()
-            if stream.asked is None
+            if stream.asked != now
             for action in self._ask(name, stream, now, "1101: the broker lost the streams")
         ]
 
@@ -76,6 +79,9 @@ class StaleWatch:
         """Return what the age of data causes at `now`. Call about once a second."""
         found: list[Action] = []
         for name, stream in self._streams.items():
+            if stream.asked is not None:
+                stream.asked = min(stream.asked, now)  # the clock was set back
+            stream.last_quote = min(stream.last_quote, now)
             if not self._is_open(name, now):
                 stream.last_quote = now
                 for bars, step in stream.every.items():
@@ -92,7 +98,15 @@ class StaleWatch:
                 found.append(
                     HaltTrading(f"stale:{name}", f"{name}: {why}, also after asking again")
                 )
+            elif now - stream.asked > max(wait, int(self._settings.again * SECOND)):
+                stream.asked = now
+                found.append(Resubscribe(name, why))
         return found
+
+    def resumed(self) -> None:
+        """Note that a person ended a halt: what is still stale is asked for, and halts, again."""
+        for stream in self._streams.values():
+            stream.asked, stream.halted = None, False
 
     def is_stale(self, contract: str, now: int) -> bool:
         """Return whether a contract's data are stale at `now`, while it trades."""
@@ -109,7 +123,7 @@ class StaleWatch:
         return list(self._streams)
 
     def _ask(self, contract: str, stream: _Stream, now: int, why: str) -> list[Action]:
-        stream.asked = now
+        stream.asked, stream.halted = now, False
         text = f"{contract}: {why}; its market data are asked for again"
         return [Resubscribe(contract, why), RaiseAlarm(f"stale:{contract}", text)]
 

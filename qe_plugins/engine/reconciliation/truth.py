@@ -1,7 +1,7 @@
 """That our book is the broker's, or trading is halted: what each answer of the broker causes.
 
-Pure: it is given times, both books and events, and returns actions. A rejection is a rumour until
-two looks a second apart say the same; nothing is ever sent again.
+Pure: it is given times, both books and events, and returns actions. A rejection counts once two
+answers of the broker, a second apart, confirm it; nothing is ever sent again.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from qe_plugins.engine.reconciliation.protection import ProtectionWatch, stops_o
 from qe_plugins.ib_client.records import BrokerSnapshot
 
 SECOND = 1_000_000_000
-LOST, DATA_LOST, RESTORED, GONE = 1100, 1101, 1102, 0
+LOST, BROKEN, DATA_LOST, RESTORED, GONE = 1100, 2110, 1101, 1102, 0
 """IB's codes, and 0 for a connection to the gateway that is lost."""
 
 REPEAT = 600 * SECOND
-"""Nanoseconds in which the same rumour is reported once."""
+"""Nanoseconds in which the same unconfirmed event causes one alarm."""
 
 type OrphanPolicy = Literal["adopt", "cancel"]
 
@@ -65,7 +65,7 @@ class TruthSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Look(msgspec.Struct):
-    """A rumour that is checked: the differences of its first answer, and when that was."""
+    """An event that is being confirmed: the differences of its first answer, and when that was."""
 
     why: str
     since: int
@@ -119,11 +119,12 @@ class TruthLoop:
         self._looks: list[_Look] = []
         self._looked: dict[str, int] = {}
         self._asked: int | None = None
-        self._answered = self._equal_at = now
+        self._answered = self._equal_at = self._now = now
+        self._lost = 0
         self._live: frozenset[str] = frozenset()
 
-    def rumour(self, why: str, now: int) -> None:
-        """Note a rejection, a time-out, an unknown id or a synthetic fill: look twice."""
+    def confirm(self, why: str, now: int) -> None:
+        """Have two answers confirm a rejection, a time-out, an unknown id or a synthetic fill."""
         if any(one.why == why for one in self._looks):
             return  # it is being checked
         self._looks.append(_Look(why, now))
@@ -132,19 +133,21 @@ class TruthLoop:
 
     def event(self, code: int, now: int) -> list[Action]:
         """Note what the broker said by itself, such as 1100; return what it causes."""
-        if code in (LOST, GONE):
+        if code in (LOST, BROKEN, GONE):
             self.degraded.set(Doubt.CONNECTION, now)
-            what = "the gateway lost IB (1100)" if code == LOST else "the gateway is gone"
-            tell = RaiseAlarm(
+            self._lost = now
+            what = f"the gateway lost IB ({code})" if code else "the gateway is gone"
+            alarm = RaiseAlarm(
                 "connection", f"{what}: no entry and no modification until both books agree"
             )
-            return self._once.new("connection", [tell])
+            return self._once.new("connection", [alarm])
         if code in (DATA_LOST, RESTORED):
-            self.rumour(f"reconnected ({code})", now)
+            self.confirm(f"reconnected ({code})", now)
         return []
 
     def due(self, now: int) -> bool:
         """Return whether the broker shall be asked now; note that it is."""
+        self._set_back(now)
         settings = self.settings
         step = settings.exposed if self._is_exposed else settings.every
         if self._looks or self._seen or self.degraded.doubts or self._protection.problems:
@@ -162,16 +165,19 @@ class TruthLoop:
         prices: dict[str, Decimal] | None = None,
     ) -> list[Action]:
         """Return what the broker's answer causes. `book` is ours at the time of the answer."""
+        self._set_back(now)
         if isinstance(answer, Unknown):
             self.degraded.set(Doubt.NO_ANSWER, now)
-            told = self._once.new("no answer", [RaiseAlarm("no answer", answer.reason)])
-            return told + self.tick(now)
+            alarms = self._once.new("no answer", [RaiseAlarm("no answer", answer.reason)])
+            return alarms + self.tick(now)
         snapshot = answer.value
         self._answered = max(self._answered, answer.at)
         self._live = frozenset(one.ref for one in snapshot.open_orders if one.ref)
         self.degraded.clear(Doubt.NO_ANSWER)
-        self.degraded.clear(Doubt.CONNECTION)
-        for group in ("no answer", "connection", "blind"):
+        if answer.at >= self._lost:
+            self.degraded.clear(Doubt.CONNECTION)
+            self._once.new("connection", [])
+        for group in ("no answer", "blind"):
             self._once.new(group, [])
         comparison = compare(
             book,
@@ -189,6 +195,7 @@ class TruthLoop:
 
     def tick(self, now: int) -> list[Action]:
         """Return what the time causes by itself. Call about once a second."""
+        self._set_back(now)
         silent = (now - self._answered) / SECOND
         if silent <= self.settings.blind:
             return []
@@ -199,7 +206,7 @@ class TruthLoop:
         return self._once.new("blind", [HaltTrading("blind", text)])
 
     def resumed(self) -> None:
-        """Note that a person ended a halt: what still holds is told, and halts, again."""
+        """Note that a person ended a halt: what still holds raises its alarm and halts again."""
         self._once.forget()
 
     def is_unresolved(self, order: BookOrder) -> bool:
@@ -219,6 +226,22 @@ class TruthLoop:
     def is_equal(self) -> bool:
         """Return whether our book was the broker's at the last complete look."""
         return self.last is not None and self.last.verdict is BookVerdict.MATCHED
+
+    def _set_back(self, now: int) -> None:
+        """Take every time that is past `now` for now, where the clock was set back.
+
+        Otherwise nothing would be asked, found or protected until the clock is there again.
+        """
+        if now < self._now:
+            self._asked = None
+            self._answered, self._equal_at = min(self._answered, now), min(self._equal_at, now)
+            self._lost = min(self._lost, now)
+            self._seen = {key: min(at, now) for key, at in self._seen.items()}
+            self._looked = {why: min(at, now) for why, at in self._looked.items()}
+            for look in self._looks:
+                look.since, look.at = min(look.since, now), min(look.at, now)
+            self._protection.set_back(now)
+        self._now = now
 
     def _differences(self, comparison: Comparison, now: int) -> list[Action]:
         """Return what the differences cause that an earlier look has seen, too."""
@@ -244,16 +267,16 @@ class TruthLoop:
     def _about(self, finding: BookDifference, age: float) -> list[Action]:
         """Return what a difference causes that has been there for `age` seconds."""
         verdict = finding.verdict
-        tell = RaiseAlarm(finding.key, finding.what)
+        alarm = RaiseAlarm(finding.key, finding.what)
         halt = HaltTrading(finding.key, f"our book is not the broker's: {finding.what}")
         if verdict is BookVerdict.ORPHAN:
-            return [tell, self._orphan(finding), halt]
+            return [alarm, self._orphan(finding), halt]
         if verdict is BookVerdict.FOREIGN and finding.exec_id:
             self._foreign.add(finding.contract)
         if verdict is BookVerdict.FOREIGN or finding.key.startswith("twice:"):
-            return [tell, halt]
+            return [alarm, halt]
         is_late = verdict is BookVerdict.UNRESOLVED and age >= self.settings.unresolved
-        return [tell, halt] if is_late else [tell]  # the engine may correct it: `_differences`
+        return [alarm, halt] if is_late else [alarm]  # the engine may correct it: `_differences`
 
     def _orphan(self, finding: BookDifference) -> Action:
         """Return the adoption or the cancellation of an order that our book has as ended."""
@@ -264,9 +287,9 @@ class TruthLoop:
         return AdoptOrder(finding.perm_id, finding.ref, finding.contract, why)
 
     def _conclude(self, comparison: Comparison, asked: int, now: int) -> list[Action]:
-        """End the looks that two answers after the rumour, a gap apart, have settled.
+        """End the looks that two answers after the event, a gap apart, have settled.
 
-        `asked` is when the broker was asked (UTC ns): an answer from before a rumour settles
+        `asked` is when the broker was asked (UTC ns): an answer from before the event settles
         nothing.
         """
         left: list[_Look] = []
@@ -299,10 +322,10 @@ class TruthLoop:
             if not stops.net:
                 self._foreign.discard(contract)
             actions = self._protection.check(stops, book, now, prices.get(contract))
-            told: list[Action] = [
+            reported: list[Action] = [
                 one for one in actions if isinstance(one, RaiseAlarm | HaltTrading)
             ]
-            found += self._once.new(f"protection:{contract}", told)
+            found += self._once.new(f"protection:{contract}", reported)
             if contract not in self._foreign:  # a person's trade is left to the person
                 found += [one for one in actions if not isinstance(one, RaiseAlarm | HaltTrading)]
         return found

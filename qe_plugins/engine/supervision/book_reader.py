@@ -56,7 +56,6 @@ def book_order(order: Any, contract: str) -> BookOrder:
         is_exit=parent is not None or is_repair(order),
         since=order.ts_last,
         rejected=order.status == OrderStatus.REJECTED,
-        is_cancelling=order.is_pending_cancel,
     )
 
 

@@ -105,6 +105,9 @@ class BrokerLook:
             self.skew = skew_of(lambda: self._connection.server_time(TIMEOUT))
         except BrokerUnknown:
             self.skew = None
+        except Exception:  # the thread must live on: without it no answer comes any more
+            LOG.exception("the gateway's clock cannot be read")
+            self.skew = None
 
     def _try(self, act: Callable[[], object], done: Callable[[str], object]) -> None:
         try:
@@ -112,6 +115,9 @@ class BrokerLook:
             done("")
         except BrokerUnknown as error:
             done(str(error))
+        except Exception as error:  # the thread must live on: without it no answer comes any more
+            LOG.exception("the broker could not be sent an instruction")
+            done(repr(error))
 
     def _on_event(self, event: BrokerEvent) -> None:
         self._events.append(event)

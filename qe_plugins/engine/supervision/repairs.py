@@ -60,7 +60,7 @@ class Repairs:
         self._closes = 0
 
     def carry_out(self, actions: list[Action]) -> None:
-        """Carry out each action. One that fails is an alarm."""
+        """Carry out each action. Raises what one raises, which ends the session."""
         for action in actions:
             match action:
                 case RaiseAlarm(key, text, is_urgent):

@@ -28,7 +28,10 @@ SECOND = 1_000_000_000
 
 
 class StaleSupervisor:
-    """Watches the age of quotes and of bars. `truth` receives a 1101 on its own connection."""
+    """Watches the age of quotes and of bars.
+
+    `truth` receives a 1101 on its own connection, and notices that a person ended a halt.
+    """
 
     def __init__(self, truth: TruthSupervisor, settings: StaleSettings | None = None) -> None:
         self._truth, self._settings = truth, settings
@@ -55,6 +58,7 @@ class StaleSupervisor:
         session.listeners.bars.append(self._on_bar)
         session.conditions.append(self._refusal)
         self._truth.on_data_lost = self._on_data_lost
+        self._truth.on_resumed = self._watch.resumed
         session.every(1.0, self._on_second)
 
     def stop(self) -> None:

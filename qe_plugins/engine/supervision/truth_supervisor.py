@@ -48,6 +48,7 @@ class TruthSupervisor:
     def __init__(self, settings: TruthSettings | None = None) -> None:
         self._settings = settings or TruthSettings()
         self.on_data_lost: Callable[[], object] = lambda: None
+        self.on_resumed: Callable[[], object] = lambda: None
 
     def start(self, session: LiveSession) -> None:
         """Begin to look at the broker."""
@@ -114,22 +115,23 @@ class TruthSupervisor:
         halted = session.latch.read() is not None
         if self._halted and not halted:
             truth.resumed()
+            self.on_resumed()
         self._halted = halted
 
     def _on_order_event(self, event: Any) -> None:
-        """Take what an event says of an order for a rumour, where it can be wrong."""
+        """Have the broker confirm what an event says of an order, where that can be wrong."""
         name = event.client_order_id.value
         if isinstance(event, OrderModifyRejected) and event.reason.startswith(f"{LIVE}: "):
             return  # refused by our own rule: it never left
         if isinstance(event, REJECTIONS):
-            self._rumour(f"{name}: {event.reason}")
+            self._confirm(f"{name}: {event.reason}")
         elif isinstance(event, OrderFilled) and event.reconciliation:
-            self._rumour(f"{name}: a fill that the engine made to equal the broker's position")
+            self._confirm(f"{name}: a fill that the engine made to equal the broker's position")
         elif name.startswith(DUPLICATE):
-            self._rumour(f"{name}: a second order of one reference")
+            self._confirm(f"{name}: a second order of one reference")
 
-    def _rumour(self, why: str) -> None:
-        self.truth.rumour(why, self._session.now())
+    def _confirm(self, why: str) -> None:
+        self.truth.confirm(why, self._session.now())
 
     def _prices(self, nets: dict[str, Decimal]) -> dict[str, Decimal]:
         """Return the price at which each contract could be closed now."""

@@ -61,7 +61,7 @@ def test_a_session_trades_a_bracket_and_survives_an_outage_of_the_gateway():
 
 @pytest.mark.long
 def test_a_399_before_the_acknowledgement_still_rejects_what_lives():
-    """No setting helps: a rejection is a rumour until IB was asked."""
+    """No setting helps: a rejection is not certain until IB was asked."""
     with (
         SimulatedTws() as tws,
         DrivenNode(tws.port, ours=True, instrument="MESZ6.XCME") as node,

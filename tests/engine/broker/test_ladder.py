@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,17 +25,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(faked_clock.library() is None, reason="Debian's faketime is not installed"),
 ]
-
-
-@pytest.fixture
-def clock() -> AheadClock:
-    return AheadClock()
-
-
-@pytest.fixture
-def tws(clock: AheadClock) -> Iterator[SimulatedTws]:
-    with SimulatedTws(clock=clock) as running:
-        yield running
 
 
 class OnFiveMes:
@@ -70,17 +58,22 @@ class OnFiveMes:
             demote(journal, self.ladder, NAME, "a holiday", "ann")
 
 
+def hold_two_and_rest_one(live: LiveProcess, tws: SimulatedTws) -> None:
+    """Buy two contracts with a bracket, and leave an entry for a third resting."""
+    live.wait("ready")
+    live.do("enter", contracts=2)
+    live.wait("accepted", type="LIMIT")
+    tws.wait_until(lambda now: now.net() == 2)
+    live.do("rest", contracts=1)
+    tws.wait_until(lambda now: len(now.open_orders()) >= 3)
+
+
 def test_a_demotion_cancels_entries_leaves_the_bracket_and_binds_the_next_entry(
     tws: SimulatedTws, clock: AheadClock, tmp_path: Path
 ) -> None:
     strategy = OnFiveMes(tmp_path, tws.port)
     with LiveProcess(strategy.file, clock) as live:
-        live.wait("ready")
-        live.do("enter", contracts=2)
-        live.wait("accepted", type="LIMIT")
-        tws.wait_until(lambda now: now.net() == 2)
-        live.do("rest", contracts=1)
-        tws.wait_until(lambda now: len(now.open_orders()) >= 3)
+        hold_two_and_rest_one(live, tws)
         strategy.demote()
         live.wait("canceled", type="LIMIT")
         tws.wait_until(lambda now: types(now.open_orders()) == ["LMT", "STP"])
@@ -104,12 +97,7 @@ def test_a_session_that_died_is_taken_up_on_the_rung_that_it_was_demoted_to(
 ) -> None:
     strategy = OnFiveMes(tmp_path, tws.port)
     with LiveProcess(strategy.file, clock) as live:
-        live.wait("ready")
-        live.do("enter", contracts=2)
-        live.wait("accepted", type="LIMIT")
-        tws.wait_until(lambda now: now.net() == 2)
-        live.do("rest", contracts=1)
-        tws.wait_until(lambda now: len(now.open_orders()) >= 3)
+        hold_two_and_rest_one(live, tws)
         live.kill()
     strategy.demote()
     with LiveProcess(strategy.file, clock) as live:

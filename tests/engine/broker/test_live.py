@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,17 +18,6 @@ LAST_TRADE = datetime(2026, 12, 18, 14, 30, tzinfo=UTC)
 pytestmark = pytest.mark.skipif(
     faked_clock.library() is None, reason="Debian's faketime is not installed"
 )
-
-
-@pytest.fixture
-def clock() -> AheadClock:
-    return AheadClock()
-
-
-@pytest.fixture
-def tws(clock: AheadClock) -> Iterator[SimulatedTws]:
-    with SimulatedTws(clock=clock) as running:
-        yield running
 
 
 def test_a_session_connects_warms_up_trades_and_writes_its_report(

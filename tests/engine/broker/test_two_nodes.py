@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,6 @@ from tests.engine.broker.live_process import AheadClock, LiveProcess, write_conf
 pytestmark = pytest.mark.skipif(
     faked_clock.library() is None, reason="Debian's faketime is not installed"
 )
-
-
-@pytest.fixture
-def clock() -> AheadClock:
-    return AheadClock()
-
-
-@pytest.fixture
-def tws(clock: AheadClock) -> Iterator[SimulatedTws]:
-    with SimulatedTws(clock=clock) as running:
-        yield running
 
 
 def refusal(second: LiveProcess, code: int, seconds: float) -> str:

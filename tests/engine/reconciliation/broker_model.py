@@ -93,7 +93,7 @@ class ModelNode:
         self.nets: dict[str, Decimal] = {CONTRACT: Decimal(0)}
         self.executions: set[str] = set()
         self.ids: dict[int, str] = {}
-        self.rumours: list[str] = []
+        self.unconfirmed: list[str] = []
         self._checked_orders = self._checked_positions = gateway.now()
         self._differs = 0
         self._number = 0
@@ -196,7 +196,7 @@ class ModelNode:
         if known is None or known.state is BookState.ENDED:
             return False
         order_id = next(n for n, one in self.ids.items() if one == ref)
-        self._change(ref, is_cancelling=True)
+        self._change(ref)
         self.client.ask("CancelOrderRequest", orderId=order_id)
         return True
 
@@ -207,7 +207,7 @@ class ModelNode:
             return
         if known.state is BookState.IN_FLIGHT:
             self._change(ref, state=BookState.ENDED, rejected=True)
-            self.rumours.append(f"{ref} rejected ({body['errorCode']})")
+            self.unconfirmed.append(f"{ref} rejected ({body['errorCode']})")
 
     def _status(self, body: dict[str, Any]) -> None:
         ref = self.ids.get(body["orderId"], "")
@@ -256,7 +256,7 @@ class ModelNode:
                 self._differs = self._differs + 1 if theirs != self.nets[CONTRACT] else 0
                 if self._differs:
                     self.nets[CONTRACT] = theirs
-                    self.rumours.append("synthetic fill")
+                    self.unconfirmed.append("synthetic fill")
         self.client.messages = [m for m in self.client.messages if m[0] in EVENTS]
 
     def _has_filled(self, ref: str) -> bool:
@@ -337,9 +337,9 @@ class World:
                 self._carry_out(truth.event(body["errorCode"], node.now))
         self.look.client.messages.clear()
         node.read()
-        for why in node.rumours:
-            truth.rumour(why, node.now)
-        node.rumours.clear()
+        for why in node.unconfirmed:
+            truth.confirm(why, node.now)
+        node.unconfirmed.clear()
         if truth.due(node.now):
             prices = {CONTRACT: number(self.control.price())}
             self._carry_out(truth.take(node.book(), self.look.look(), node.now, prices))
@@ -438,7 +438,7 @@ class World:
         node.orders, node.nets, node.executions = book, nets, seen
         node.ids, node._number = ids, number_
         self.look = LookClient(self.gateway)
-        self.truth.rumour("reconnected", node.now)
+        self.truth.confirm("reconnected", node.now)
         for name, body in client.ask("ExecutionRequest", reqId=1):
             if name == "ExecutionDetails":
                 node._fill(body["execution"])

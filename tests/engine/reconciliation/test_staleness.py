@@ -16,10 +16,10 @@ def watch(*, is_open=lambda contract, at: True, bars=None):
     return found
 
 
-def run(found, seconds, quoted=lambda second: False):
+def run(found, seconds, quoted=lambda second: False, *, begin=0):
     """Return the kinds of actions by second."""
     kinds = {}
-    for second in range(seconds):
+    for second in range(begin, seconds):
         if quoted(second):
             found.quote(MES, second * SECOND)
         for action in found.check(second * SECOND):
@@ -47,9 +47,41 @@ def test_a_1101_asks_at_once_and_halts_where_nothing_comes():
     assert kinds["HaltTrading"] == [11]
 
 
+def test_a_1101_asks_again_for_streams_that_were_asked_for_in_the_outage():
+    found = watch()
+    assert run(found, 9) == {"Resubscribe": [6], "RaiseAlarm": [6]}
+    assert [type(one) for one in found.data_lost(8 * SECOND)][:1] == [Resubscribe]
+    kinds = run(found, 30, begin=9)
+    assert "Resubscribe" not in kinds
+    assert kinds["HaltTrading"] == [19]
+
+
+def test_it_goes_on_asking_once_a_minute_while_it_is_halted():
+    found = watch()
+    assert run(found, 200) == {
+        "Resubscribe": [6, 67, 128, 189],
+        "RaiseAlarm": [6],
+        "HaltTrading": [17],
+    }
+
+
+def test_what_is_stale_when_a_person_resumes_is_asked_for_and_halts_again():
+    found = watch()
+    run(found, 30)
+    found.resumed()
+    kinds = run(found, 60, begin=30)
+    assert (kinds["Resubscribe"], kinds["HaltTrading"]) == ([30], [41])
+
+
+def test_a_clock_that_was_set_back_delays_no_question():
+    found = watch()
+    found.quote(MES, 3600 * SECOND)
+    assert run(found, 20) == {"Resubscribe": [6], "RaiseAlarm": [6], "HaltTrading": [17]}
+
+
 def test_a_late_bar_is_asked_for_and_a_second_one_halts():
     kinds = run(watch(bars={"1m": 60.0}), 200, lambda second: True)
-    assert kinds["Resubscribe"] == [71]
+    assert kinds["Resubscribe"] == [71, 133, 194]
     assert kinds["HaltTrading"] == [132]
 
 

@@ -8,6 +8,7 @@ from qe_plugins.engine.reconciliation.actions import (
     AdoptOrder,
     CancelOrder,
     HaltTrading,
+    PlaceStop,
     RaiseAlarm,
 )
 from qe_plugins.engine.reconciliation.answers import Unknown
@@ -95,10 +96,10 @@ def test_an_order_that_is_lost_refuses_entries_and_halts_later():
     assert "not acknowledged" in truth.degraded.refusal
 
 
-def test_a_rumour_is_settled_by_two_equal_looks_after_it_a_second_apart():
+def test_a_rejection_is_confirmed_by_two_equal_answers_after_it_a_second_apart():
     truth = loop()
     take(truth, 0, book())
-    truth.rumour("O-1 rejected (399)", 5 * SECOND)
+    truth.confirm("O-1 rejected (399)", 5 * SECOND)
     take(truth, 4, book())  # asked before it
     assert "checked with the broker" in truth.degraded.refusal
     assert take(truth, 5, book()) == []
@@ -125,7 +126,7 @@ def test_a_silent_broker_halts_only_while_the_contract_trades():
     assert halts(truth.tick(61 * SECOND)) == ["blind"]
 
 
-@pytest.mark.parametrize("code", [1100, 0])
+@pytest.mark.parametrize("code", [1100, 2110, 0])
 def test_a_lost_connection_refuses_entries_until_the_books_agree(code):
     truth = loop()
     take(truth, 0, book())
@@ -155,6 +156,29 @@ def test_it_asks_more_often_while_something_is_held_or_in_doubt():
     take(idle, 0, book())
     take(exposed, 0, book(ours(order(1)), net=1), order(1), net=1)
     assert (questions(idle), questions(exposed), questions(in_doubt)) == (20, 30, 60)
+
+
+def test_an_answer_from_before_the_loss_is_no_sign_that_the_connection_is_back():
+    truth = loop()
+    take(truth, 0, book())
+    truth.event(1100, 2 * SECOND)
+    truth.take(book(), known(SECOND), 2 * SECOND)
+    assert "connection" in truth.degraded.refusal
+
+
+def test_a_clock_that_is_set_back_by_an_hour_delays_neither_a_question_nor_a_stop():
+    truth, late, stop = loop(), 3600, order(1, kind="STP")
+    take(truth, late, book(ours(stop), net=1), stop, net=1)
+    assert truth.due(late * SECOND)
+    gone = book(ours(stop, BookState.ENDED), net=1)
+    take(truth, late + 1, gone, net=1)
+    found = {}
+    for at in range(20):
+        assert truth.due(at * SECOND)
+        for action in take(truth, at, gone, net=1):
+            found.setdefault(type(action), at)
+    assert found[PlaceStop] == 5
+    assert halts(truth.tick(40 * SECOND)) == ["blind"]
 
 
 def is_unresolved(truth, state=BookState.WORKING, since=0.0):
