@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from qe_plugins.ib_client.reading import ListingClient
 
 LOST, RESTORED_WITHOUT_DATA, RESTORED, TAKEN = 1100, 1101, 1102, 326
+BROKEN, FARM_OK = 2110, 2104  # no connection to IB, as a client that connects is told; a farm is up
+BACK = (RESTORED, RESTORED_WITHOUT_DATA)
 GONE = 0
 """The code of the event that the connection to the gateway is lost."""
 
@@ -60,6 +62,7 @@ class BrokerConnection:
         self._quotes: QuoteBook | None = None
         self._asked: set[str] = set()
         self._codes: list[int] = []
+        self._cut_by = 0
         self._refuse: Callable[[], object] = lambda: None
         importlib.import_module("ib_async")  # it takes a while, which is no part of a time-out
         logging.getLogger("ib_async").setLevel(logging.CRITICAL)
@@ -187,6 +190,7 @@ class BrokerConnection:
         self._drop("closed")
         at, client = self.endpoint, ListingClient()
         self._codes.clear()
+        self._cut_by = 0
         client.errorEvent += self._on_code
         try:
             await self._connected(client, timeout)
@@ -199,7 +203,7 @@ class BrokerConnection:
             logins = ", ".join(client.managedAccounts())
             self._drop("wrong_account")
             raise self._unknown(f"account {at.account} is not of this login, which has {logins}")
-        self._state = "cut" if LOST in self._codes else "connected"
+        self._state = "cut" if self._cut_by else "connected"
         self._quotes = self._quotes or QuoteBook()
         client.pendingTickersEvent += self._quotes.note
         for name in sorted(self._asked):
@@ -242,7 +246,7 @@ class BrokerConnection:
         if self._state == "cut":
             raise self._unknown("it has lost its connection to IB (1100)")
         at_ns = time.time_ns()
-        client.wrapper.listed.clear()
+        client.wrapper.forget()
         await self._answer(client.reqAllOpenOrdersAsync(), "the open orders", timeout)
         listed = list(client.wrapper.listed.values())
         held = await self._answer(client.reqPositionsAsync(), "the positions", timeout)
@@ -295,10 +299,12 @@ class BrokerConnection:
         self._codes = [*self._codes[-20:], code]
         if code == TAKEN:
             self._refuse()
-        if code == LOST:
-            self._state = "cut"
-        elif code in (RESTORED, RESTORED_WITHOUT_DATA) and self._state == "cut":
-            self._state = "connected"
+        if code in (LOST, BROKEN):
+            self._state, self._cut_by = "cut", code
+        elif code in BACK or (code == FARM_OK and self._cut_by == BROKEN):
+            self._cut_by = 0
+            if self._state == "cut":
+                self._state = "connected"
         if code == RESTORED_WITHOUT_DATA and self._client and self._quotes:
             self._quotes.ask_again(self._client)
         about = None if order_id < 0 else order_id

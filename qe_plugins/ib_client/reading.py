@@ -31,18 +31,24 @@ class ListedOrder:
 
 
 class ListingWrapper(Wrapper):
-    """Keeps each order of an answer apart.
+    """Keeps each order of an answer apart, whatever the order of its messages.
 
     ib_async knows orders by client id and order id, so that two orders of one id, which IB can hold
-    after a modification that it did not confirm, would be one.
+    after a modification that it did not confirm, would be one. An order that has no permanent id
+    yet is listed by its other ids, until it has one.
     """
 
-    listed: dict[int, ListedOrder]
+    listed: dict[int | tuple[int, int], ListedOrder]
 
     def reset(self) -> None:
         """Forget what the connection listed."""
         super().reset()  # type: ignore[no-untyped-call]
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin a new list."""
         self.listed = {}
+        self._statuses: dict[int, tuple[str, float]] = {}
 
     def openOrder(  # noqa: N802 - ib_async's name
         self,
@@ -52,7 +58,13 @@ class ListingWrapper(Wrapper):
         orderState: OrderState,  # noqa: N803
     ) -> None:
         """Note an order that the gateway lists."""
-        self.listed[order.permId] = ListedOrder(orderId, contract, order, orderState)
+        listed = ListedOrder(orderId, contract, order, orderState)
+        if order.permId:
+            self.listed.pop((order.clientId, orderId), None)
+            listed.status, listed.filled = self._statuses.get(
+                order.permId, (listed.status, listed.filled)
+            )
+        self.listed[order.permId or (order.clientId, orderId)] = listed
         super().openOrder(orderId, contract, order, orderState)
 
     def orderStatus(  # noqa: N802
@@ -66,6 +78,8 @@ class ListingWrapper(Wrapper):
         *rest: Any,
     ) -> None:
         """Note how far an order is."""
+        if permId:
+            self._statuses[permId] = status, filled
         if (listed := self.listed.get(permId)) is not None:
             listed.status, listed.filled = status, filled
         super().orderStatus(orderId, status, filled, remaining, avgFillPrice, permId, *rest)

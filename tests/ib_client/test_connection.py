@@ -10,6 +10,7 @@ import pytest
 
 from qe_plugins.ib_client import BrokerConnection, BrokerEndpoint, BrokerUnknown
 from qe_plugins.testing.tws import SimulatedTws
+from qe_plugins.testing.tws.habits import ALL
 
 ACCOUNT = "DU1234567"
 
@@ -145,6 +146,36 @@ def test_losing_ib_is_an_event_and_nothing_is_known_until_it_is_back(qe_tws, bro
     until(lambda: broker.state == "connected")
     assert broker.snapshot().orders == []
     assert [one.code for one in events if one.code in (1100, 1102)] == [1100, 1102]
+
+
+def test_a_gateway_that_says_at_the_start_that_ib_is_away_is_asked_nothing(qe_tws, broker):
+    broker.open()
+    qe_tws.control.notice(2110)
+    until(lambda: broker.state == "cut")
+    with pytest.raises(BrokerUnknown, match="lost its connection to IB"):
+        broker.snapshot()
+
+    qe_tws.control.notice(2104)
+    until(lambda: broker.state == "connected")
+    assert broker.snapshot().orders == []
+
+
+@pytest.mark.parametrize("habit", ALL)
+def test_a_snapshot_is_the_same_by_the_habits_of_another_gateway(qe_tws, broker, habit):
+    symbol = front(qe_tws)
+    qe_tws.control.fill_at_most(1)
+    qe_tws.control.manual_order("BUY", 2, symbol=symbol)
+    qe_tws.control.hold_fills()
+    qe_tws.control.manual_order("SELL", 2, symbol=symbol, kind="STP", price=6490.25)
+    usual = broker.snapshot()
+
+    qe_tws.control.have_habits(habit)
+    broker.close()
+    with BrokerConnection(endpoint(qe_tws.port, 32)) as other:
+        for _ in range(2):
+            seen = other.snapshot()
+            assert (seen.orders, seen.positions) == (usual.orders, usual.positions)
+            assert seen.executions == usual.executions
 
 
 def test_quotes_go_on_after_data_was_lost(qe_tws, broker):

@@ -28,7 +28,12 @@ def start_api(gateway: Gateway, session: ClientSession, body: Body) -> None:
         return
     session.is_started = True
     session.send("ManagedAccounts", accountsList=gateway.account.id)
-    session.send("NextValidId", orderId=gateway.next_order_id)
+    if gateway.faults.next_id_after:
+        gateway.timetable.after(
+            gateway.faults.next_id_after, lambda: _send_next_id(gateway, session)
+        )
+    else:
+        _send_next_id(gateway, session)
     for code in WELCOME:
         session.error(code, text_of(code))
     if not gateway.faults.is_connected:
@@ -40,6 +45,10 @@ def start_api(gateway: Gateway, session: ClientSession, body: Body) -> None:
         for execution in gateway.account.executions:
             if execution.client_id == client_id and not execution.lost:
                 gateway.send_execution(session, execution)
+
+
+def _send_next_id(gateway: Gateway, session: ClientSession) -> None:
+    session.send("NextValidId", orderId=gateway.next_order_id)
 
 
 def managed_accounts(gateway: Gateway, session: ClientSession, body: Body) -> None:

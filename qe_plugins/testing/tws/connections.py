@@ -15,7 +15,13 @@ import re
 from qe_plugins.testing.tws.gateway import Gateway
 from qe_plugins.testing.tws.sessions import ClientSession
 from qe_plugins.testing.tws.wire import messages, text_answers, text_requests
-from qe_plugins.testing.tws.wire.messages import PROTOBUF_OFFSET, REQUESTS, Body
+from qe_plugins.testing.tws.wire.messages import (
+    PROTOBUF_OFFSET,
+    REQUESTS,
+    UNKNOWN,
+    UNKNOWN_NUMBER,
+    Body,
+)
 from qe_plugins.testing.tws.wire.times import server_time
 
 PROTOBUF_VERSION, OLDEST_PROTOBUF = 223, 213
@@ -56,6 +62,11 @@ class GatewayConnection:
     def write(self, name: str, body: Body) -> None:
         """Send a message in the client's dialect."""
         if self._writer.is_closing():
+            return
+        if name == UNKNOWN:
+            is_text = self._version < OLDEST_PROTOBUF
+            number = UNKNOWN_NUMBER + PROTOBUF_OFFSET
+            self._send(f"{UNKNOWN_NUMBER}\0".encode() if is_text else number.to_bytes(4, "big"))
             return
         if self._version >= OLDEST_PROTOBUF:
             self._send(messages.encode(name, body))

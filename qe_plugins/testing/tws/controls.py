@@ -12,6 +12,7 @@ import msgspec
 
 from qe_plugins.testing.tws.exchange.orders import GatewayOrder
 from qe_plugins.testing.tws.faults import Faults, OrderNotice, OrderRejection, Timing, text_of
+from qe_plugins.testing.tws.habits import ALL, Habit
 from qe_plugins.testing.tws.ledger import LedgerEntry
 from qe_plugins.testing.tws.wire.messages import Body
 
@@ -192,6 +193,14 @@ class Controls:
     def commissions(self, mode: Literal["after", "before", "never", "alone"]) -> None:
         """Send an execution's commission after it, before it, never, or without the execution."""
         self._gateway.faults.commission = mode
+
+    def have_habits(self, *habits: Habit, next_id_after: float = 0.0) -> None:
+        """Send messages as another version may: `habits` of `Habit`, all of them without one.
+
+        A client gets its next order id so many seconds after its start.
+        """
+        self._gateway.faults.habits = list(habits or ALL)
+        self._gateway.faults.next_id_after = next_id_after
 
     def keep_incarnations(self, keep: bool = True) -> None:
         """Keep the old order alive beside every modified one, under a perm id of its own."""

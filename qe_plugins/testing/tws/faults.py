@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from qe_plugins.testing.tws.habits import Habit
+
 NOTICES = {
     399: "Order Message:\nYour order will not be placed at the exchange until 2026-11-30 17:00:00 "
     "US/Central.",  # without the word Warning, rc7's adapter takes it for a rejection
@@ -69,6 +71,7 @@ class Faults(msgspec.Struct):
     is_connected            False between 1100 and 1101 or 1102
     farm_is_up              False between 2103 and 2104
     is_logged_in            False if connections are accepted and never answered
+    next_id_after           seconds from a client's start to its next order id
     """
 
     notices: list[OrderNotice] = msgspec.field(default_factory=list)
@@ -87,6 +90,8 @@ class Faults(msgspec.Struct):
     taken_ids: set[int] = msgspec.field(default_factory=set)
     delayed_data: bool = False
     repeat_executions: bool = False
+    habits: list[Habit] = msgspec.field(default_factory=list)
+    next_id_after: float = 0.0
 
     def take_notices(self, timing: Timing) -> list[OrderNotice]:
         """Return the notices for the order at hand, and count them down."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from qe_plugins.testing.tws.habits import HabitualMessages
 from qe_plugins.testing.tws.wire.messages import Body
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class ClientSession:
         self._times: deque[float] = deque()
         self._historical: deque[float] = deque()
         self._violations = 0
+        self._habitual = HabitualMessages()
 
     def send(self, name: str, **body: object) -> None:
         """Send a message, unless a fault holds it back or loses it."""
@@ -138,4 +140,5 @@ class ClientSession:
     def _deliver(self, name: str, body: Body) -> None:
         if name not in MARKET_DATA:
             self.gateway.ledger.send(self.gateway.now(), self.client_id, name, body)
-        self._write(name, body)
+        for one, fields in self._habitual.rewritten(self.gateway.faults.habits, name, body):
+            self._write(one, fields)

@@ -104,6 +104,9 @@ ANSWERS: dict[str, int] = {
 }
 """What the gateway sends, by name."""
 
+UNKNOWN, UNKNOWN_NUMBER = "a message of a later version", 199
+"""A message that no client knows: it has no fields."""
+
 MISSING = (
     "the simulated TWS needs IB's protobuf classes: pip install nautilus-ibapi protobuf "
     "(IB's licence, so they are no part of this package)"
