@@ -94,8 +94,11 @@ class GuardianLimits(Plugin):
             broken.append(reason)
         if self.opening is None:
             raise LookupError("no session has opened, so its loss is unknown")
-        if not account.equity_at_least(self.least):
-            broken.append(self.lost(self.opening - account.equity()))
+        limit, least = self.config.daily_loss, self.least
+        if posture is not None and posture.max_loss is not None and posture.max_loss < limit:
+            limit, least = posture.max_loss, self.opening - posture.max_loss + CENT
+        if not account.equity_at_least(least):
+            broken.append(self.lost(self.opening - account.equity(), limit))
         if broken:
             return Veto("; ".join(broken))
         passed.append(ts)
@@ -118,6 +121,6 @@ class GuardianLimits(Plugin):
             return None
         return f"{left // 60} min to the maintenance break" if left > 0 else "maintenance break"
 
-    def lost(self, loss: Decimal) -> str:
+    def lost(self, loss: Decimal, limit: Decimal) -> str:
         """Return the session's loss and its limit as text."""
-        return f"lost {loss:f} this session, the limit is {self.config.daily_loss:f}"
+        return f"lost {loss:f} this session, the limit is {limit:f}"

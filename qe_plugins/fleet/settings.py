@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
@@ -12,7 +13,7 @@ from qe_plugins.errors import FeatureError
 from qe_plugins.features.catalogue import entry_of
 from qe_plugins.llm.settings import NONE, Budgets
 from qe_plugins.plugins.types import Role
-from qe_plugins.units import Duration, Fraction
+from qe_plugins.units import Duration, Fraction, Money
 
 Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "4h"]
 Count = Annotated[int, Meta(ge=1)]
@@ -120,15 +121,38 @@ class Tasks(Section, frozen=True, kw_only=True):
 
 
 class Coordinator(Section, frozen=True, kw_only=True):
-    """One coordinator: its role, and the tasks of its workers."""
+    """One coordinator: its role, and the tasks of its workers.
+
+    `captains` are the domains of its captains, in order: each is a file
+    `agents/_prompts/captain_DOMAIN.md`, which all under that captain read. Without them every
+    captain is the same.
+    """
 
     role: Literal["HUNTER", "GUARDIAN", "ANALYST", "ARBITER", "SYNTHESIS"]
     tasks: Tasks
+    captains: list[Name] = field(default_factory=list)
 
     @property
     def desk(self) -> Role:
         """Return the role as `qe_plugins.Role`."""
         return Role(self.role)
+
+
+class SessionLimits(Section, frozen=True, kw_only=True):
+    """Bounds of one session of a coordinator: turns, USD, seconds.
+
+    `usd` limits the session's own calls; the tree that it deploys has the budget of a scan. In the
+    last turn, and where another turn could exceed `usd`, the model may call no tool and must
+    answer. `calls` are the tool calls of one turn that are run. Each turn has `turn_deadline`, all
+    have `deadline`.
+    """
+
+    turns: Count = 8
+    calls: Count = 6
+    usd: Money = Decimal("0.50")
+    deadline: Span = 180.0
+    turn_deadline: Span = 60.0
+    output_tokens: Count = 1_500
 
 
 class Schedule(Section, frozen=True, kw_only=True):
@@ -170,7 +194,8 @@ class Fleet(Section, frozen=True, kw_only=True):
     in the ranks, each through its own provider, at `base_urls` where given. An answer younger than
     `answer_ttl` is reused. `mask_market` hides instrument, dates and price level. `news` is a file
     of JSON lines, each with `ts` (an ISO time) and `text`, `lessons` one with `known` and `text`.
-    `decisions` are the moments at which a recording asks. `assumed_correlation` is the lower
+    `decisions` are the moments at which a recording asks, `sessions` the bounds of a coordinator
+    at work. `assumed_correlation` is the lower
     bound of the correlation between two workers' errors, for the effective number of votes.
     """
 
@@ -183,6 +208,7 @@ class Fleet(Section, frozen=True, kw_only=True):
     budgets: Budgets = NONE
     schedule: Schedule = Schedule()
     decisions: DecisionPoints = DecisionPoints(every=900.0)
+    sessions: SessionLimits = SessionLimits()
     mask_market: bool = True
     news: str | None = None
     lessons: str | None = None
@@ -197,3 +223,9 @@ class Fleet(Section, frozen=True, kw_only=True):
         if deadlines != sorted(deadlines):
             was = " ".join(f"{seconds:g}s" for seconds in deadlines)
             raise ValueError(f"ranks must have deadlines that grow from worker to desk, was {was}")
+        for one in self.coordinators:
+            if one.captains and len(one.captains) != self.ranks.captain.count:
+                named, wanted = len(one.captains), self.ranks.captain.count
+                raise ValueError(
+                    f"captains of {one.role} must be ranks.captain.count, {wanted}, was {named}"
+                )

@@ -38,6 +38,9 @@ class FactKind(StrEnum):
     FLATTEN = "flatten"
     RUNG = "rung"
     LADDER = "ladder"
+    DECISION = "decision"
+    LESSON = "lesson"
+    VERDICT = "verdict"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,9 @@ EXACT = (
 )
 """The fields of a request's key: those sent to the provider, and `sample`; no rank, role, node."""
 
+OPTIONAL = ("tools", "exchanges")
+"""Further fields of the key where they are not empty."""
+
 DAY = 86_400_000_000_000
 
 
@@ -45,7 +48,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `schema` is the JSON Schema of the typed answer as text, see `schema_text`. A second answer to
     the same request needs another `sample`. `valid_for` is in seconds: for so long an answer is
-    reused; with 0 each scan sends the request again.
+    reused; with 0 each scan sends the request again. `tools` and `exchanges` are those of a
+    conversation as text, see `llm.tools`; then the answer is a Turn.
     """
 
     provider: str
@@ -61,6 +65,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int = 300
     sample: int = 0
     valid_for: float = 0.0
+    tools: str = ""
+    exchanges: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -132,6 +138,7 @@ def scopes(day: str, scan: str, rank: str) -> tuple[str, str, str]:
 def request_key(request: Request) -> str:
     """Return the SHA-256 of the exact request, hex; the same in every process and every year."""
     exact = [getattr(request, name) for name in EXACT]
+    exact += [[name, value] for name in OPTIONAL if (value := getattr(request, name))]
     return hashlib.sha256(msgspec.json.encode(exact)).hexdigest()
 
 

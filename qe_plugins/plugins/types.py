@@ -39,11 +39,17 @@ class Side(StrEnum):
     FLAT = "FLAT"
 
 
+OF_ORDERS = {"BUY": Side.LONG, "SELL": Side.SHORT}
+"""The direction of a position that an order of a side opens or increases."""
+
+
 class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A proposed position in one dated contract.
 
     `entry`, `stop` and `target` are prices of that contract; `confidence` is 0 to 1. The engine
-    sets `id`, `source` and `ts_event` (UTC nanoseconds), so a plugin leaves them out.
+    sets `id`, `source` and `ts_event` (UTC nanoseconds), so a plugin leaves them out. `horizon` is
+    in seconds how long the position is meant to be held; at and after `expires` (UTC nanoseconds)
+    the proposal counts no more.
     """
 
     instrument_id: str
@@ -57,6 +63,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     id: str = ""
     source: str = ""
     ts_event: int = 0
+    horizon: float | None = None
+    expires: int | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.confidence <= 1.0:
@@ -162,7 +170,9 @@ class Size(msgspec.Struct, frozen=True, omit_defaults=True):
 class Posture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The risk limits in force until `valid_until` (UTC nanoseconds; None means the whole run).
 
-    With `halt`, or once it has expired, a posture allows no new risk.
+    With `halt`, or once it has expired, a posture allows no new risk. `sides` are those on which a
+    position may be opened or increased, None for both. `max_loss` is the loss of a session, in
+    account currency, from which on nothing is opened.
     """
 
     reason: str
@@ -170,14 +180,21 @@ class Posture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_contracts: int | None = None
     valid_until: int | None = None
     source: str = ""
+    sides: tuple[Side, ...] | None = None
+    max_loss: Money | None = None
 
-    def refuses(self, now: int) -> str | None:
-        """Return the reason why no new risk may be taken at `now` (UTC nanoseconds), or None."""
+    def refuses(self, now: int, side: str | None = None) -> str | None:
+        """Return the reason why no new risk may be taken at `now` (UTC nanoseconds), or None.
+
+        `side` is that of the order, `BUY` or `SELL`; without one, sides are not checked.
+        """
         if self.halt:
             return f"posture is halt: {self.reason}"
         if self.valid_until is not None and now >= self.valid_until:
             return f"posture expired: {self.reason}"
-        return None
+        if side is None or self.sides is None or OF_ORDERS.get(side) in self.sides:
+            return None
+        return f"posture allows no {side.lower()}: {self.reason}"
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

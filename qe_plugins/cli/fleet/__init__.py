@@ -19,6 +19,7 @@ COMMANDS = {
     "record": "qe_plugins.cli.fleet.record:record",
     "leaks": "qe_plugins.cli.fleet.measure:leaks",
     "votes": "qe_plugins.cli.fleet.measure:votes",
+    "hunt": "qe_plugins.cli.fleet.hunt:hunt",
     "worker": "qe_plugins.cli.cluster.worker:worker",
     "replay": "qe_plugins.cli.fleet.scan:replay",
     "scans": "qe_plugins.cli.fleet.show:scans",
@@ -29,7 +30,10 @@ COMMANDS = {
     "bus": "qe_plugins.cli.fleet.bus:bus",
 }
 
+KEYED = {"scan", "run", "resume", "record", "worker"}
+KEYED |= {"hunt", "guard", "review", "validate", "report"}
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, keyed={"scan", "run", "resume", "record", "worker"})
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, keyed=KEYED)
 def fleet() -> None:
     """Ask a tree of models about the market, within a budget."""

@@ -45,6 +45,7 @@ def signal_fact(signal: Signal, kind: FactKind, cause: str | None, more: dict[st
         "confidence": signal.confidence,
         "reason": signal.reason,
         **{n: str(v) for n in ("entry", "stop", "target") if (v := getattr(signal, n))},
+        **{n: v for n in ("horizon", "expires") if (v := getattr(signal, n)) is not None},
         **({"facts": signal.facts} if signal.facts else {}),
         **more,
     }

@@ -114,6 +114,8 @@ class SessionRecorder(Recorder):
                 "halt": posture.halt,
                 "max_contracts": posture.max_contracts,
                 "valid_until": posture.valid_until,
+                **({} if posture.sides is None else {"sides": list(map(str, posture.sides))}),
+                **({} if posture.max_loss is None else {"max_loss": str(posture.max_loss)}),
             }
         self.numbered(FactKind.POSTURE, ts, (posture and posture.source) or "session", None, body)
 

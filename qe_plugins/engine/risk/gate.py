@@ -108,7 +108,7 @@ class OrderGate:
             found.append((WARM_UP, waits))
         if self.rung_refusal is not None and (changed := self.rung_refusal(request)):
             found.append((LADDER, writable(changed)))
-        if self.posture is not None and (reason := self.posture.refuses(request.ts)):
+        if self.posture is not None and (reason := self.posture.refuses(request.ts, request.side)):
             found.append(("posture", writable(reason)))
         if self._veto_order is not None:
             given = self._arguments.get(id(component)) or self._arguments_for(component)

@@ -144,6 +144,10 @@ class SignalPipeline(DataActor):
                 if self._instruments[vote.instrument_id] is None:
                     self._reject_unknown(answer.plugin, vote.instrument_id, ts)
                     continue
+                if vote.expires is not None and ts >= vote.expires:
+                    late = ValueError(f"the proposal expired {(ts - vote.expires) / 1e9:g} s ago")
+                    self._record_failure(answer.plugin, "contribute_signals", late, ts)
+                    continue
                 votes.append(stamped(vote, recorder.new_id(FactKind.VOTE), answer.plugin, ts))
                 if self._features.active:
                     contract = str(bar.bar_type.instrument_id)

@@ -17,6 +17,7 @@ from qe_plugins.errors import FleetError
 from qe_plugins.fleet.aggregate import Aggregate
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.answers import AnswerType, NodeAnswer, answer_type
+from qe_plugins.fleet.prompts.files import captain_prompt
 from qe_plugins.fleet.prompts.masking import Mask
 from qe_plugins.fleet.prompts.system import system_prompt
 from qe_plugins.fleet.rank_models import provider_and_model
@@ -63,10 +64,12 @@ class RequestBuilder:
         self._roles = [one.desk for one in fleet.coordinators]
         self._lists = [TaskList(one.tasks, market) for one in fleet.coordinators]
         self._renderer = Renderer(Mask(market.instruments, fleet.mask_market), news)
+        self._captains = [one.captains for one in fleet.coordinators]
         self._fixed = {
-            (level, role): _fixed_part(fleet, level, role)
+            (level, role, domain): _fixed_part(fleet, level, role, domain)
             for level in Level
             for role in {*self._roles, Role.SYNTHESIS}
+            for domain in {"", *(one for names in self._captains for one in names)}
         }
 
     def task_counts(self) -> list[int]:
@@ -77,6 +80,11 @@ class RequestBuilder:
         """Return a node's role: that of its coordinator; the desk's is SYNTHESIS."""
         return self._roles[node.path[0] - 1] if node.path else Role.SYNTHESIS
 
+    def domain(self, node: Node) -> str:
+        """Return the domain of the captain that a node is or is under, empty without one."""
+        captains = self._captains[node.path[0] - 1] if len(node.path) > 1 else []
+        return captains[node.path[1] - 1] if captains else ""
+
     def node(self, node_id: str) -> Node:
         """Return the node of an id. Raises KeyError where the tree has none."""
         if (found := self._tree.find(node_id)) is None:
@@ -85,7 +93,7 @@ class RequestBuilder:
 
     def answer_type(self, node: Node) -> AnswerType:
         """Return the type that a node's answer must have."""
-        return self._fixed[node.level, self.role(node)].answer_type
+        return self._fixed[node.level, self.role(node), ""].answer_type
 
     def task(self, worker: Node) -> Task:
         """Return a worker's task."""
@@ -101,7 +109,7 @@ class RequestBuilder:
 
     def _request(self, node: Node, prompt: str, task_id: str) -> Request:
         role, level = self.role(node), node.level
-        fixed = self._fixed[level, role]
+        fixed = self._fixed[level, role, self.domain(node)]
         return Request(
             provider=fixed.provider,
             model=fixed.model,
@@ -118,10 +126,12 @@ class RequestBuilder:
         )
 
 
-def _fixed_part(fleet: Fleet, level: Level, role: Role) -> FixedPart:
+def _fixed_part(fleet: Fleet, level: Level, role: Role, domain: str) -> FixedPart:
     kind = answer_type(level, role)
     provider, model = provider_and_model(fleet, level, price_list())
-    return FixedPart(provider, model, system_prompt(level, role), kind, schema_text(kind))
+    system = system_prompt(level, role)
+    system = f"{system}\n\n{captain_prompt(domain)}" if domain else system
+    return FixedPart(provider, model, system, kind, schema_text(kind))
 
 
 class Renderer:

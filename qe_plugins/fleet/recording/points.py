@@ -45,8 +45,15 @@ def root_of(data: DataSettings) -> str:
     """Return the root whose sessions a fleet's `data:` follows; ES where it names none."""
     if data.synthetic is not None:
         return data.synthetic.root
-    found = next((SYMBOL.match(one) for one in data.instruments if SYMBOL.match(one)), None)
-    return data.roots[0] if data.roots else found[1] if found else DEFAULT_ROOT
+    if data.roots:
+        return data.roots[0]
+    return next((root_in(one) for one in data.instruments if root_in(one)), DEFAULT_ROOT)
+
+
+def root_in(contract: str) -> str:
+    """Return the root of a dated contract, `ES` of `ESZ13.XCME`; empty for another name."""
+    found = SYMBOL.match(contract)
+    return found[1] if found else ""
 
 
 def midnight(day: date) -> datetime:

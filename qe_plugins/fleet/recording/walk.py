@@ -18,6 +18,7 @@ import msgspec
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.answers import answer_type
+from qe_plugins.fleet.prompts.files import captain_prompt
 from qe_plugins.fleet.prompts.masking import MASK
 from qe_plugins.fleet.prompts.requests import RequestBuilder
 from qe_plugins.fleet.prompts.system import system_prompt
@@ -30,6 +31,7 @@ from qe_plugins.fleet.scan.outcome import NodeOutcome
 from qe_plugins.fleet.scan.runner import ScanRunner
 from qe_plugins.fleet.scan.store import DecisionLog, ScanFolder
 from qe_plugins.fleet.scan.watchers import run_until_stopped
+from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.fleet.tree import LEVELS, Level, level_of, tree_of
 from qe_plugins.halt.latch import refuse_if_halted
@@ -134,7 +136,7 @@ def _description(
         name=order.name,
         fleet=loaded.resolved,
         mask=MASK if fleet.mask_market else RAW,
-        prompts=prompts_sha256(),
+        prompts=prompts_sha256(fleet),
         root=root,
         points=fresh,
         workers=tree_of(fleet).counts()[Level.WORKER],
@@ -154,13 +156,15 @@ def _with_enough_bars(
     return ()
 
 
-def prompts_sha256() -> str:
+def prompts_sha256(fleet: Fleet) -> str:
     """Return the SHA-256 over all fixed texts and answer types: another prompt, another answer."""
     digest = hashlib.sha256()
     for level in LEVELS:
         for role in (one for one in Role if one is not Role.SYSTEM):
             digest.update(system_prompt(level, role).encode())
             digest.update(schema_text(answer_type(level, role)).encode())
+    for domain in sorted({one for each in fleet.coordinators for one in each.captains}):
+        digest.update(captain_prompt(domain).encode())
     return digest.hexdigest()
 
 

@@ -197,9 +197,19 @@ def open_client(scan: Scan, *, replay: bool = False, shared: bool = False) -> Cl
     return client_for(scan.scan_id, scan.fleet, replay=replay, shared=shared)
 
 
-def client_for(scan_id: str, fleet: Fleet, *, replay: bool = False, shared: bool = False) -> Client:
-    """Return a client for the calls of a fleet under an id; see `open_client`."""
-    opened = _open_providers(fleet, replay=replay)
+def client_for(
+    scan_id: str,
+    fleet: Fleet,
+    *,
+    replay: bool = False,
+    shared: bool = False,
+    opened: dict[str, Provider] | None = None,
+) -> Client:
+    """Return a client for the calls of a fleet under an id; see `open_client`.
+
+    `opened` are its providers, by default those of the fleet's ranks.
+    """
+    opened = _open_providers(fleet, replay=replay) if opened is None else opened
     calls = fleet.calls
     if not replay:
         known = price_list()

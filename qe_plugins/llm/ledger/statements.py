@@ -130,7 +130,10 @@ def _write_requests(cursor: Cursor, attempts: Sequence[Attempt]) -> None:
     cursor.executemany(insert(schema.prefixes, KEEP), prefixes)
 
 
-SHARED = ("provider", "model", "system", "schema_name", "schema", "max_tokens", "sample")
+SHARED = (
+    *("provider", "model", "system", "schema_name", "schema", "max_tokens", "sample"),
+    *("tools", "exchanges"),
+)
 
 
 @lru_cache(maxsize=256)

@@ -193,6 +193,9 @@ CHINA = timedelta(hours=8)  # its holidays begin at its midnight; it has no dayl
 ENVELOPE = 64
 """Maximum number of tokens that a provider adds to a prompt."""
 
+OF_TOOLS = 1_000
+"""Maximum number of tokens that a provider adds to a prompt with tools, to explain their use."""
+
 
 def rates(prices: PriceList, model: str, at: datetime) -> Rates:
     """Return the rates of a model at a moment: those of a window of hours if it is inside one."""
@@ -220,7 +223,8 @@ def cost(prices: PriceList, model: str, usage: Usage, at: datetime) -> Decimal:
 def worst_usage(request: Request) -> Usage:
     """Return the most tokens a request can use: no token is shorter than a byte."""
     texts = (request.system, request.prompt, request.schema_name, request.schema)
-    prompt = sum(len(text.encode()) for text in texts)
+    prompt = sum(len(text.encode()) for text in (*texts, request.tools, request.exchanges))
+    prompt += OF_TOOLS if request.tools else 0
     return Usage(input=prompt + ENVELOPE, output=request.max_tokens)
 
 

@@ -12,6 +12,7 @@ from qe_plugins.llm.providers import http_errors
 from qe_plugins.llm.providers.base import Completion, Refusal
 from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient, envelope
 from qe_plugins.llm.requests import Request, Usage, again
+from qe_plugins.llm.tools import Exchange, exchanged, offered, turn_text
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
 
@@ -31,6 +32,9 @@ class _Usage(msgspec.Struct):
 class _Block(msgspec.Struct):
     type: str
     text: str = ""
+    id: str = ""
+    name: str = ""
+    input: Any = None
 
 
 class _Message(msgspec.Struct):
@@ -67,6 +71,8 @@ class Anthropic:
         if message.stop_reason == "refusal":
             raise Refusal("the model would not answer", usage=usage)
         text = "".join(block.text for block in message.content if block.type == "text")
+        if request.tools:
+            text = turn_text(_calls(message.content), text)
         finish = "length" if message.stop_reason == "max_tokens" else message.stop_reason
         return Completion(text, usage, message.model, finish or "stop")
 
@@ -75,18 +81,20 @@ class Anthropic:
         await self._client.close()
 
     async def _created(self, request: Request, feedback: str) -> bytes:
-        prompt = f"{request.prompt}\n\n{again(feedback)}" if feedback else request.prompt
         try:
             raw = await self._client.messages.with_raw_response.create(
                 model=request.model,
                 max_tokens=request.max_tokens,
                 system=request.system,
-                messages=[{"role": "user", "content": prompt}],
+                messages=cast(Any, _messages(request, feedback)),
                 output_config={"format": {"type": "json_schema", "schema": _form(request.schema)}},
+                **(_tools(request.tools) if request.tools else {}),
             )
-            return raw.http_response.content
+            content: bytes = raw.http_response.content
         except Exception as error:  # an SDK may raise anything for an unexpected response
             failure = http_errors.of_error(error, self._key)
+        else:
+            return content
         raise failure  # without its cause, which holds the request's headers and so the key
 
 
@@ -95,3 +103,57 @@ def _form(schema: str) -> dict[str, Any]:
     """Return the schema that the service accepts, with what it cannot enforce as descriptions."""
     parsed: dict[str, Any] = msgspec.json.decode(schema)
     return transform_schema(parsed)
+
+
+@lru_cache(maxsize=64)
+def _tools(offer: str) -> dict[str, Any]:
+    """Return the arguments of a call that offer tools. Forcing one is refused by the models."""
+    parsed = offered(offer)
+    tools = [
+        {"name": one.name, "description": one.description, "input_schema": one.schema}
+        for one in parsed.tools
+    ]
+    return {"tools": tools, "tool_choice": {"type": "auto" if parsed.may_call else "none"}}
+
+
+def _messages(request: Request, feedback: str) -> list[dict[str, Any]]:
+    """Return the messages: the prompt, then each exchange as the model's and the tools' part."""
+    prompt = request.prompt
+    if not request.exchanges:
+        content = f"{prompt}\n\n{again(feedback)}" if feedback else prompt
+        return [{"role": "user", "content": content}]
+    messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
+    for one in exchanged(request.exchanges):
+        messages += _exchange(one)
+    if feedback:
+        messages[-1]["content"].append({"type": "text", "text": again(feedback)})
+    return messages
+
+
+def _exchange(one: Exchange) -> list[dict[str, Any]]:
+    said = [{"type": "text", "text": one.text}] if one.text.strip() else []
+    called = [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}
+        for call in one.calls
+    ]
+    results = [
+        {
+            "type": "tool_result",
+            "tool_use_id": result.id,
+            "content": result.content,
+            "is_error": result.error,
+        }
+        for result in one.results
+    ]
+    return [
+        {"role": "assistant", "content": [*said, *called]},
+        {"role": "user", "content": results},
+    ]
+
+
+def _calls(blocks: list[_Block]) -> list[dict[str, Any]]:
+    return [
+        {"id": block.id, "name": block.name, "arguments": block.input}
+        for block in blocks
+        if block.type == "tool_use"
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -11,6 +13,7 @@ from qe_plugins.llm.providers import http_errors
 from qe_plugins.llm.providers.base import Completion, Refusal, Truncated
 from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient, envelope
 from qe_plugins.llm.requests import Request, Usage, again, json_only
+from qe_plugins.llm.tools import exchanged, offered, turn_text
 
 BROKEN_OFF = ("insufficient_system_resource", "error")
 """Why a service ended a completion that is not to be used."""
@@ -50,9 +53,28 @@ class _Usage(msgspec.Struct):
         return "", 0
 
 
+class _Function(msgspec.Struct):
+    name: str
+    arguments: str
+
+
+class _Call(msgspec.Struct):
+    id: str
+    function: _Function
+
+    def plain(self) -> dict[str, Any]:
+        """Return the call; arguments that are no JSON stay text, which no Turn accepts."""
+        try:
+            arguments = msgspec.json.decode(self.function.arguments or "{}")
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            arguments = self.function.arguments
+        return {"id": self.id, "name": self.function.name, "arguments": arguments}
+
+
 class _Message(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
+    tool_calls: list[_Call] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -97,7 +119,8 @@ class OpenAI:
     async def complete(self, request: Request, feedback: str = "") -> Completion:
         """Return one completion in JSON mode. Raises ProviderFailure."""
         content = await self._posted(request, feedback)
-        return _completion(envelope(content, _DECODER, "a chat completion", self._key), self._key)
+        chat = envelope(content, _DECODER, "a chat completion", self._key)
+        return _completion(chat, self._key, tools=bool(request.tools))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -121,9 +144,10 @@ class OpenAI:
 
 def body(request: Request, feedback: str, extra: dict[str, Any]) -> bytes:
     """Return the exact body; the part that requests of one kind share comes first."""
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "system", "content": json_only(request)},
         {"role": "user", "content": request.prompt},
+        *_exchanges(request.exchanges),
     ]
     if feedback:
         messages.append({"role": "user", "content": again(feedback)})
@@ -133,12 +157,44 @@ def body(request: Request, feedback: str, extra: dict[str, Any]) -> bytes:
             "messages": messages,
             "max_tokens": request.max_tokens,
             "response_format": {"type": "json_object"},
+            **(_tools(request.tools) if request.tools else {}),
             **extra,
         }
     )
 
 
-def _completion(chat: _Chat, key: str) -> Completion:
+@lru_cache(maxsize=64)
+def _tools(offer: str) -> dict[str, Any]:
+    parsed = offered(offer)
+    functions = [
+        {"name": one.name, "description": one.description, "parameters": one.schema}
+        for one in parsed.tools
+    ]
+    tools = [{"type": "function", "function": one} for one in functions]
+    return {"tools": tools, "tool_choice": "auto" if parsed.may_call else "none"}
+
+
+def _exchanges(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the messages of the exchanges so far: the model's calls, then a result for each."""
+    for one in exchanged(text):
+        calls = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": msgspec.json.encode(call.arguments).decode(),
+                },
+            }
+            for call in one.calls
+        ]
+        yield {"role": "assistant", "content": one.text or None, "tool_calls": calls}
+        for result in one.results:
+            content = f"error: {result.content}" if result.error else result.content
+            yield {"role": "tool", "tool_call_id": result.id, "content": content}
+
+
+def _completion(chat: _Chat, key: str, *, tools: bool) -> Completion:
     usage, (odd, more) = chat.usage.said(), chat.usage.odd()
     if chat.error or not chat.choices:
         told = f": {http_errors.without(key, str(chat.error))}" if chat.error else ""
@@ -148,8 +204,11 @@ def _completion(chat: _Chat, key: str) -> Completion:
         raise Refusal(choice.message.refusal or "stopped by the content filter", usage=usage)
     if choice.error or choice.finish_reason in BROKEN_OFF:
         raise Truncated(f"the service broke off: {choice.finish_reason}", usage=usage)
+    text = choice.message.content or ""
+    if tools:
+        text = turn_text([one.plain() for one in choice.message.tool_calls or ()], text)
     return Completion(
-        choice.message.content or "",
+        text,
         usage,
         chat.model,
         choice.finish_reason or "stop",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from qe_plugins.engine.running.prepare import PreparedRun, prepare
 from qe_plugins.engine.running.source_hashes import source_hashes
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import Fact, FactKind
-from qe_plugins.plugins.types import OrderRequest, Posture
+from qe_plugins.plugins.types import OrderRequest, Posture, Side
 from qe_plugins.research.parity.broker_refusals import RulesOfThen, refusals_of_then
 
 CHANGES = frozenset({FactKind.POSTURE, FactKind.RUNG})
@@ -166,6 +167,8 @@ def _posture(fact: Fact) -> Posture | None:
         max_contracts=body.get("max_contracts"),
         valid_until=body.get("valid_until"),
         source=fact.source,
+        sides=tuple(map(Side, body["sides"])) if "sides" in body else None,
+        max_loss=Decimal(body["max_loss"]) if "max_loss" in body else None,
     )
 
 
