@@ -43,7 +43,7 @@ class ToolResult(msgspec.Struct, frozen=True):
     error: bool = False
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class ToolExchange(msgspec.Struct, frozen=True):
     """One turn of a model that called tools, and the results. `text` is what it wrote besides."""
 
     calls: tuple[ToolCall, ...]
@@ -78,7 +78,7 @@ def encoded_offer(tools: tuple[ToolSpec, ...], *, may_call: bool) -> str:
     return msgspec.json.encode(ToolOffer(tools, may_call), order="deterministic").decode()
 
 
-def encoded_exchanges(exchanges: list[Exchange]) -> str:
+def encoded_exchanges(exchanges: list[ToolExchange]) -> str:
     """Return exchanges as the text of `Request.exchanges`, empty for none."""
     if not exchanges:
         return ""
@@ -91,6 +91,6 @@ def offered(text: str) -> ToolOffer:
     return msgspec.json.decode(text, type=ToolOffer)
 
 
-def exchanged(text: str) -> list[Exchange]:
+def exchanged(text: str) -> list[ToolExchange]:
     """Return the exchanges of `Request.exchanges`."""
-    return msgspec.json.decode(text, type=list[Exchange]) if text else []
+    return msgspec.json.decode(text, type=list[ToolExchange]) if text else []

@@ -37,7 +37,7 @@ class RoleContext:
     `facts` reads the journal, `messages` are of the bus, `held` are signed contracts by instrument,
     `loss` is what the session has lost so far in account currency, `spent` what models have cost
     today. `postures` are those that are still in force. `trades` are the closed ones to review.
-    `backtest` runs micro-backtests as jobs, None where there is nobody to run them. `session` is
+    `backtest` runs micro-backtests as jobs, None where it cannot. `session` is
     the id under which calls are recorded: the same id and inputs pay nothing twice; the default
     names role, fleet and moment. With `replay` no call is made.
     """

@@ -13,7 +13,7 @@ from qe_plugins.fleet.roles.context import RoleContext
 from qe_plugins.fleet.sessions.records import SessionResult
 from qe_plugins.fleet.sessions.rules import Rule
 from qe_plugins.journal.facts import Fact
-from qe_plugins.llm.tools import Exchange
+from qe_plugins.llm.tools import ToolExchange
 from qe_plugins.plugins.types import Role
 
 
@@ -35,7 +35,9 @@ class RoleWork:
     message: Callable[[Any], AnyBody | None]
 
 
-def figures_of(exchanges: tuple[Exchange, ...], tool: str, **arguments: Any) -> dict[str, float]:
+def figures_of(
+    exchanges: tuple[ToolExchange, ...], tool: str, **arguments: Any
+) -> dict[str, float]:
     """Return the figures that a tool returned to calls with these arguments, by name."""
     found: dict[str, float] = {}
     for one in exchanges:

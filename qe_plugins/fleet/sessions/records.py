@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.llm.tools import Exchange
+from qe_plugins.llm.tools import ToolExchange
 
 
 class SessionEnd(StrEnum):
@@ -36,7 +36,7 @@ class SessionResult[AnswerType](msgspec.Struct, frozen=True, kw_only=True):
     end: SessionEnd
     answer: AnswerType | None = None
     detail: str = ""
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[ToolExchange, ...] = ()
     turns: int = 0
     tool_errors: int = 0
     usd: Decimal = Decimal(0)

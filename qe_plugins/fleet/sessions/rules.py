@@ -14,7 +14,7 @@ import msgspec
 from qe_plugins.llm.providers.base import BadRequest, Completion
 from qe_plugins.llm.providers.offline import MODEL
 from qe_plugins.llm.requests import Request, Usage
-from qe_plugins.llm.tools import Exchange, exchanged, turn_text
+from qe_plugins.llm.tools import ToolExchange, exchanged, turn_text
 
 type Call = tuple[str, dict[str, Any]]
 """The name of a tool and the arguments."""
@@ -53,7 +53,7 @@ class RuleProvider:
         """Do nothing: there is no connection."""
 
 
-def _next_turn(steps: Steps, exchanges: list[Exchange]) -> str:
+def _next_turn(steps: Steps, exchanges: list[ToolExchange]) -> str:
     """Return the turn after the exchanges so far."""
     try:
         calls = next(steps)

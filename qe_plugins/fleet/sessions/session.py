@@ -25,8 +25,8 @@ from qe_plugins.llm.client.client import Client
 from qe_plugins.llm.pricing.price_list import price_list, worst_case
 from qe_plugins.llm.requests import Answer, Failure, Request, schema_text
 from qe_plugins.llm.tools import (
-    Exchange,
     ToolCall,
+    ToolExchange,
     ToolResult,
     Turn,
     encoded_exchanges,
@@ -82,7 +82,7 @@ class _Session:
         self._client, self._opening, self._tools = client, opening, tools
         self._context, self._limits = context, limits
         self._specs = tuple(one.spec for one in tools.values())
-        self._exchanges: list[Exchange] = []
+        self._exchanges: list[ToolExchange] = []
         self._answers: list[Answer] = []
         self._known: dict[bytes, str] = {}
         self._errors = 0
@@ -140,10 +140,10 @@ class _Session:
     def _spent(self) -> Decimal:
         return sum((one.usd for one in self._answers), Decimal(0))
 
-    async def _exchange(self, turn: Turn[Any]) -> Exchange:
+    async def _exchange(self, turn: Turn[Any]) -> ToolExchange:
         results = [await self._result(n, call) for n, call in enumerate(turn.calls)]
         self._errors += sum(one.error for one in results)
-        return Exchange(turn.calls, tuple(results), turn.text)
+        return ToolExchange(turn.calls, tuple(results), turn.text)
 
     async def _result(self, number: int, call: ToolCall) -> ToolResult:
         if number >= self._limits.calls:

@@ -12,7 +12,7 @@ from qe_plugins.llm.providers import http_errors
 from qe_plugins.llm.providers.base import Completion, Refusal
 from qe_plugins.llm.providers.transport import DROPPED_HEADERS, DirectClient, envelope
 from qe_plugins.llm.requests import Request, Usage, again
-from qe_plugins.llm.tools import Exchange, exchanged, offered, turn_text
+from qe_plugins.llm.tools import ToolExchange, exchanged, offered, turn_text
 
 NO_RETRIES = 0  # the SDK's own would be paid for unseen by the budget
 
@@ -130,7 +130,7 @@ def _messages(request: Request, feedback: str) -> list[dict[str, Any]]:
     return messages
 
 
-def _exchange(one: Exchange) -> list[dict[str, Any]]:
+def _exchange(one: ToolExchange) -> list[dict[str, Any]]:
     said = [{"type": "text", "text": one.text}] if one.text.strip() else []
     called = [
         {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}

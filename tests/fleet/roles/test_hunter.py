@@ -15,7 +15,7 @@ from qe_plugins.fleet.roles.hunter import HuntAnswer, HuntedSignal, outcome
 from qe_plugins.fleet.sessions import SessionEnd, SessionResult
 from qe_plugins.journal.store import Journal
 from qe_plugins.llm.ledger import Ledger
-from qe_plugins.llm.tools import Exchange, ToolCall, ToolResult
+from qe_plugins.llm.tools import ToolCall, ToolExchange, ToolResult
 from qe_plugins.plugins.types import Role, Side
 from tests.fleet.conftest import market
 
@@ -56,7 +56,7 @@ def session_with(*signals):
         role="HUNTER",
         end=SessionEnd.ANSWERED,
         answer=HuntAnswer(signals=list(signals)),
-        exchanges=(Exchange((call,), (result,)),),
+        exchanges=(ToolExchange((call,), (result,)),),
     )
 
 
