@@ -10,6 +10,7 @@ import msgspec
 from nautilus_trader.model import FuturesContract
 
 from qe_plugins.config.schema import SOURCES, DataSettings
+from qe_plugins.data import object_store
 from qe_plugins.data.catalog import row_groups, selection
 from qe_plugins.data.catalog.catalog import Catalog, CatalogSeries, RecordKind, open_catalog
 from qe_plugins.data.catalog.reader import Chunk, ChunkReader, SplicedSeries
@@ -91,7 +92,12 @@ def open_tape(data: DataSettings, where: Where) -> Tape:
         catalog = generator.open_source(data.synthetic, where)
         label = SyntheticLabel((data.synthetic.root,), data.synthetic).label
         return _select_tape("synthetic", label, catalog, data, where)
-    folder = Path(data.catalog or "").expanduser()
+    url = object_store.url_of(data.catalog)
+    folder = (
+        object_store.fetched(url, where("catalog"))
+        if url
+        else Path(data.catalog or "").expanduser()
+    )
     check_catalog(folder, where("catalog"))
     catalog = open_catalog(folder, where("catalog"))
     if synthetic := read_label(folder, where("catalog")):

@@ -7,8 +7,7 @@ the features in single precision. `manifest.json` has the hashes by which a file
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -28,6 +27,7 @@ from qe_plugins.features.kernel.compiled import kernel_hash
 from qe_plugins.features.names import Wanted
 from qe_plugins.features.series import Program, Series
 from qe_plugins.features.source import source_hash
+from qe_plugins.features.store_folder import StoreFolder
 from qe_plugins.features.tape import CheckTape
 
 MANIFEST = "manifest.json"
@@ -62,13 +62,22 @@ class StoreManifest(msgspec.Struct, frozen=True):
     files: dict[str, StoredPart] = {}
 
 
-class _Unit(msgspec.Struct, frozen=True):
+class StoreUnit(msgspec.Struct, frozen=True):
     """One file to compute: names are without their timeframe."""
 
     root: str
     frame: str
     month: str
     names: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """Return its path in the store."""
+        return f"{self.root}/{self.frame}/{self.month}.parquet"
+
+
+type ComputeUnits = Callable[[Sequence[StoreUnit], str], Iterator[tuple[StoreUnit, int]]]
+"""Computes files elsewhere, from bars with a hash; yields each with its rows as it is written."""
 
 
 def catalogue_hash() -> str:
@@ -87,44 +96,49 @@ def formulas_hash() -> str:
 
 
 def compute_store(
-    out: Path,
+    place: Path | str,
     names: Sequence[str],
     bars: Mapping[str, Bars],
     contracts: Sequence[ListedContract],
     workers: int = 1,
     report: Report = lambda _: None,
+    compute: ComputeUnits | None = None,
 ) -> StoreManifest:
-    """Compute features into a folder; return its manifest. Files that are there are used again.
+    """Compute features into a folder, or below an `s3://` URL; return the store's manifest.
 
-    A process that is killed leaves no short file, and the next one continues. `report` is called
-    with each line for a person to read.
+    Files that are there are used again. A process that is killed leaves no short file, and the next
+    one continues. `report` is called with each line for a person to read. With `compute`, files are
+    computed elsewhere.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    out = StoreFolder(place)
     manifest = _opened(out, source_hash(bars), report)
-    asked = list(_units(Wanted(names), bars, contracts))
-    units = [unit for unit in asked if not _is_there(out, unit, manifest)]
-    listed = [(one.id, one.root, one.expires) for one in contracts]
-    if workers > 1 and len(units) > 1:
+    asked, there = list(_units(Wanted(names), bars, contracts)), out.names()
+    units = [unit for unit in asked if not _is_there(there, unit, manifest)]
+    listed = list(contracts)
+    if compute is not None:
+        for unit, rows in compute(units, manifest.source):
+            manifest = _noted(out, manifest, unit, rows)
+    elif workers > 1 and len(units) > 1:
         arguments = (dict(bars), listed, out)
         each = min(CONSECUTIVE, -(-len(units) // workers))
         pool = ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=_start, initargs=arguments
+            workers, mp_context=get_context("spawn"), initializer=start, initargs=arguments
         )
         with pool:
-            for unit, rows in pool.map(_written, units, chunksize=each):
+            for unit, rows in pool.map(written, units, chunksize=each):
                 manifest = _noted(out, manifest, unit, rows)
     else:
-        _start(dict(bars), listed, out)
+        start(dict(bars), listed, out)
         for unit in units:
-            manifest = _noted(out, manifest, *_written(unit))
+            manifest = _noted(out, manifest, *written(unit))
     report(f"{len(units)} files computed, {len(asked) - len(units)} used again")
     return manifest
 
 
-def _opened(out: Path, source: str, report: Report) -> StoreManifest:
+def _opened(out: StoreFolder, source: str, report: Report) -> StoreManifest:
     fresh = StoreManifest(catalogue_hash(), formulas_hash(), source)
     try:
-        known = msgspec.json.decode((out / MANIFEST).read_bytes(), type=StoreManifest)
+        known = msgspec.json.decode(out.read(MANIFEST) or b"", type=StoreManifest)
     except (OSError, msgspec.DecodeError):
         return fresh
     words = {"catalogue": "another catalogue", "kernel": "other formulas", "source": "another data"}
@@ -137,7 +151,7 @@ def _opened(out: Path, source: str, report: Report) -> StoreManifest:
 
 def _units(
     wanted: Wanted, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
-) -> Iterator[_Unit]:
+) -> Iterator[StoreUnit]:
     roots = {one.id: one.root for one in contracts}
     for root in dict.fromkeys(one.root for one in contracts):
         months: set[str] = set()
@@ -150,30 +164,24 @@ def _units(
         for frame, names in named.items():
             own = [n for n in names if f"{frame}.{n}" in wanted.names]
             if frame in asked and own:
-                yield from (_Unit(root, frame, m, tuple(own)) for m in sorted(months))
+                yield from (StoreUnit(root, frame, m, tuple(own)) for m in sorted(months))
 
 
-def _key(unit: _Unit, manifest: StoreManifest) -> str:
+def _key(unit: StoreUnit, manifest: StoreManifest) -> str:
     parts = (*msgspec.structs.astuple(unit), manifest.catalogue, manifest.kernel, manifest.source)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _path(unit: _Unit) -> str:
-    return f"{unit.root}/{unit.frame}/{unit.month}.parquet"
+def _is_there(there: Collection[str], unit: StoreUnit, manifest: StoreManifest) -> bool:
+    known = manifest.files.get(unit.path)
+    return known is not None and known.key == _key(unit, manifest) and unit.path in there
 
 
-def _is_there(out: Path, unit: _Unit, manifest: StoreManifest) -> bool:
-    known = manifest.files.get(_path(unit))
-    return known is not None and known.key == _key(unit, manifest) and (out / _path(unit)).exists()
-
-
-def _noted(out: Path, manifest: StoreManifest, unit: _Unit, rows: int) -> StoreManifest:
+def _noted(out: StoreFolder, manifest: StoreManifest, unit: StoreUnit, rows: int) -> StoreManifest:
     part = StoredPart(_key(unit, manifest), rows)
-    files = {**manifest.files, _path(unit): part}
+    files = {**manifest.files, unit.path: part}
     made = StoreManifest(manifest.catalogue, manifest.kernel, manifest.source, files)
-    staged = out / f".{MANIFEST}.part"
-    staged.write_bytes(msgspec.json.format(msgspec.json.encode(made)))
-    os.replace(staged, out / MANIFEST)
+    out.write(MANIFEST, msgspec.json.format(msgspec.json.encode(made, order="deterministic")))
     return made
 
 
@@ -181,8 +189,12 @@ _shared: dict[str, object] = {}
 """What a worker process computes from."""
 
 
-def _start(bars: dict[str, Bars], listed: list[tuple[str, str, int]], out: Path) -> None:
-    _shared.update(bars=bars, contracts=[ListedContract(*one) for one in listed], out=out)
+def start(bars: dict[str, Bars], contracts: Sequence[ListedContract], out: StoreFolder) -> None:
+    """Have this process compute files from these bars; what it has built of them already stays."""
+    same = _shared.get("bars") is bars
+    _shared.update(bars=bars, contracts=list(contracts), out=out)
+    if same:
+        return
     _frames.clear()
     _feeds.clear()
     _chains.clear()
@@ -198,10 +210,10 @@ _chains: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 """The sessions of a root as `DailyChain` returns them, chained once for all months."""
 
 
-def _written(unit: _Unit) -> tuple[_Unit, int]:
-    """Write one file; return how many rows it has."""
+def written(unit: StoreUnit) -> tuple[StoreUnit, int]:
+    """Write one file; return it and how many rows it has. Call `start` before."""
     out, bars, contracts = _shared["out"], _shared["bars"], _shared["contracts"]
-    assert isinstance(out, Path)
+    assert isinstance(out, StoreFolder)
     assert isinstance(bars, dict)
     assert isinstance(contracts, list)
     of_root = [one for one in contracts if one.root == unit.root and one.id in bars]
@@ -212,12 +224,8 @@ def _written(unit: _Unit) -> tuple[_Unit, int]:
     else:
         parts = [part for one in of_root for part in _of_contract(unit, bars[one.id], one)]
     frames = [frame_of(unit.names, *part) for part in parts]
-    file = out / _path(unit)
-    file.parent.mkdir(parents=True, exist_ok=True)
     frame = pl.concat(frames) if frames else pl.DataFrame({"ts": [], "contract": []})
-    staged = file.with_name(f".{file.name}.{os.getpid()}.part")
-    frame.write_parquet(staged, compression="uncompressed", statistics=False)
-    os.replace(staged, file)
+    out.write_frame(unit.path, frame)
     return unit, frame.height
 
 
@@ -240,7 +248,7 @@ def frame_of(
                         | features)  # fmt: skip
 
 
-def _of_contract(unit: _Unit, bars: Bars, contract: ListedContract) -> Iterator[_Part]:
+def _of_contract(unit: StoreUnit, bars: Bars, contract: ListedContract) -> Iterator[_Part]:
     key = contract.id, unit.frame
     if key not in _frames:
         builder = FrameBuilder(unit.frame, contract.root, f"{contract.id}-{unit.frame}")
@@ -256,7 +264,7 @@ def _of_contract(unit: _Unit, bars: Bars, contract: ListedContract) -> Iterator[
 
 
 def _sessions(
-    unit: _Unit, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
+    unit: StoreUnit, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
 ) -> Iterator[_Part]:
     if unit.root not in _chains:
         latest = max(int(bars[one.id].ts_event[-1]) for one in contracts if len(bars[one.id]))
@@ -276,7 +284,7 @@ def _sessions(
 
 
 def _across(
-    unit: _Unit, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
+    unit: StoreUnit, bars: Mapping[str, Bars], contracts: Sequence[ListedContract]
 ) -> Iterator[_Part]:
     first, last = _span(unit.month)
     tape = CheckTape({one.id: bars[one.id] for one in contracts}, contracts)

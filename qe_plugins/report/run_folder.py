@@ -16,6 +16,7 @@ import msgspec
 
 from qe_plugins import state_dir, stop_signals
 from qe_plugins.config import yaml_reader
+from qe_plugins.data import object_store
 from qe_plugins.errors import ReportError
 from qe_plugins.report import run_index, tearsheet
 from qe_plugins.report.figures import costs, margin
@@ -38,6 +39,9 @@ FILES = {f"{one}.parquet" for one in (*FRAMES, "equity")} | {
 
 def check_out(out: Path | None) -> None:
     """Raise QeError if `out` cannot become a run folder. Call it before the run."""
+    if url := object_store.url_of(out):
+        object_store.refuse_filled(url)
+        out = None
     if out is not None and len(os.fsencode(out.name)) > state_dir.LONGEST:
         state_dir.check_writable(out.absolute())
     if out is None or not out.exists():
@@ -62,14 +66,17 @@ def draft(
 ) -> Iterator[Callable[[str | None], Path]]:
     """Write all but `result.json` to a hidden folder, and yield the function that publishes it.
 
-    The final path is `out`, else a folder under the state folder; `resolved` is the configuration
-    of the run. The yielded function takes the hash of the run's facts in the journal, writes
-    `result.json` (`seconds.report` is the time to write the folder), renames the folder and
-    returns its path. The folder is removed again if the body raises later. Raises ReportError as
-    `check_out` does.
+    The final path is `out`, else a folder under the state folder; for an `s3://` URL that is copied
+    there, `result.json` last. `resolved` is the configuration of the run. The yielded function
+    takes the hash of the run's facts in the journal, writes `result.json` (`seconds.report` is the
+    time to write the folder), renames the folder and returns its path. The folder is removed again
+    if the body raises later. Raises ReportError as `check_out` does.
     """
     began = time.perf_counter()
-    place = (out or state_dir.runs_dir() / outcome.run_id).absolute()
+    url = object_store.url_of(out)
+    if url or out is None:
+        out = state_dir.runs_dir() / outcome.run_id
+    place = out.absolute()
     check_out(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
@@ -78,7 +85,11 @@ def draft(
     def publish(journal_sha256: str | None) -> Path:
         figures["journal_sha256"] = journal_sha256
         text = msgspec.json.format(msgspec.json.encode(figures)).decode()
+        if url:
+            object_store.upload(part, url)
         (part / run_index.RESULT).write_text(redacted(text), encoding="utf-8")
+        if url:
+            object_store.upload(part / run_index.RESULT, f"{url}/{run_index.RESULT}")
         if place.exists():
             place.rmdir()
         part.rename(place)

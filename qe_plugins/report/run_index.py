@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from qe_plugins import state_dir
+from qe_plugins.data import object_store
 from qe_plugins.errors import ReportError
 from qe_plugins.journal.facts import OpenRun, Problem
 
@@ -45,8 +46,11 @@ def forget(run_id: str) -> None:
 def find(text: str) -> Path:
     """Return the folder of the run that `text` names. Raises ReportError.
 
-    `text` is "last", "previous", a run's id, a unique prefix of one, or a folder.
+    `text` is "last", "previous", a run's id, a unique prefix of one, a folder, or an `s3://` URL,
+    whose folder is copied here.
     """
+    if url := object_store.url_of(text):
+        return _present(url, object_store.fetched(url))
     if (Path(text) / RESULT).is_file():
         return Path(text).absolute()
     if text in (LAST, PREVIOUS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 import polars as pl
 
 from qe_plugins import state_dir
+from qe_plugins.data import object_store
 from qe_plugins.errors import ReportError
 from qe_plugins.research import result_folders
 from qe_plugins.research.grid import Axis
@@ -32,7 +34,13 @@ class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def folder(sweep: str, out: Path | None = None) -> Path:
-    """Return the folder of a new sweep. Raises ReportError if it is not empty."""
+    """Return the folder of a new sweep; for an `s3://` URL the one that `publish` copies there.
+
+    Raises ReportError if it is not empty.
+    """
+    if url := object_store.url_of(out):
+        object_store.refuse_filled(url)
+        out = None
     place = (out or state_dir.state_dir() / "sweeps" / sweep).absolute()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         hint = "Name a new folder, or resume the sweep with --resume."
@@ -41,10 +49,25 @@ def folder(sweep: str, out: Path | None = None) -> Path:
 
 
 def find(text: str) -> Path:
-    """Return the folder of the sweep `text`: a folder, an id or a prefix of it, or `last`."""
+    """Return the folder of the sweep `text`: a folder, an id or a prefix of it, or `last`.
+
+    A sweep at an `s3://` URL is copied here unless its folder is here already.
+    """
+    if url := object_store.url_of(text):
+        copied = object_store.fetched(url)
+        place = state_dir.state_dir() / "sweeps" / read_spec(copied).sweep
+        if not place.exists():
+            shutil.copytree(copied, place)
+        return place
     if (Path(text) / SWEEP).is_file():
         return Path(text).absolute()
     return result_folders.find("sweeps", SWEEP, text, "sweep")
+
+
+def publish(place: Path, out: Path | str | None) -> None:
+    """Copy the files of a sweep to `out` if that is an `s3://` URL. Raises DataError."""
+    if url := object_store.url_of(out):
+        object_store.upload(place, url)
 
 
 def write_spec(place: Path, spec: SweepSpec) -> None:

@@ -1,4 +1,4 @@
-"""A Temporal server and a worker in a home of its own, for all tests of a module."""
+"""A Temporal server, an S3 server, and workers in a home of their own, for all tests here."""
 
 from __future__ import annotations
 
@@ -8,21 +8,44 @@ from pathlib import Path
 import pytest
 
 from qe_plugins.cluster import connection
+from tests.cluster.object_server import ObjectServer
 from tests.fleet.temporal.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[connection.Cluster]:
-    """Return a cluster with one worker of one job at once, which shares no disk with us."""
-    folder = tmp_path_factory.mktemp("cluster")
-    server = Cluster(folder / "server")
+@pytest.fixture(scope="session")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start an S3 server, to which the environment leads."""
+    server = ObjectServer(tmp_path_factory.mktemp("objects"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QE_HOME", str(folder / "home of the worker"))
         try:
-            server.start()
-            server.worker("--jobs", "1")
-            yield server.meant
+            server.make_bucket()
+            for name, value in server.variables.items():
+                patch.setenv(name, value)
+            yield
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Start a Temporal server; its workers share no disk with us."""
+    folder = tmp_path_factory.mktemp("cluster")
+    server = Cluster(folder / "server")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def worker(
+    objects: None, temporal: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> connection.Cluster:
+    """Return a cluster with one worker of one job at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QE_HOME", str(tmp_path_factory.mktemp("home of the worker")))
+        temporal.worker("--jobs", "1")
+    return temporal.meant

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from qe_plugins.features import store
+from qe_plugins.features import store, store_folder
 from qe_plugins.features.feed import FeatureFeed, ListedContract
 from qe_plugins.features.names import Wanted
 from qe_plugins.features.series import compute
@@ -87,7 +87,7 @@ def test_files_are_used_again(tmp_path: Path):
 @pytest.mark.parametrize("at", [0, 3, 7])
 def test_a_computation_that_was_killed_continues(tmp_path: Path, monkeypatch, at: int):
     writes: list[object] = []
-    whole = store.os.replace
+    whole = store_folder.os.replace
 
     def killed(source: Path, target: Path) -> None:
         if Path(target).suffix == ".parquet":
@@ -96,10 +96,10 @@ def test_a_computation_that_was_killed_continues(tmp_path: Path, monkeypatch, at
                 raise KeyboardInterrupt
         whole(source, target)
 
-    monkeypatch.setattr(store.os, "replace", killed)
+    monkeypatch.setattr(store_folder.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         computed(tmp_path)
-    monkeypatch.setattr(store.os, "replace", whole)
+    monkeypatch.setattr(store_folder.os, "replace", whole)
     for file in tmp_path.rglob("*.parquet"):
         pl.read_parquet(file)
 

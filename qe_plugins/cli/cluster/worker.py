@@ -7,6 +7,7 @@ import click
 from qe_plugins.cli.cluster.options import cluster_of, cluster_options, refuse_missing_extra
 
 JOBS = (
+    "qe_plugins.features.store_jobs:compute_file",
     "qe_plugins.report.sweep_job:measure",
     "qe_plugins.report.sweep_job:measure_sessions",
 )

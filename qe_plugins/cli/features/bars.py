@@ -12,6 +12,7 @@ import click
 from qe_plugins.errors import DataError, FeatureError
 
 if TYPE_CHECKING:
+    from qe_plugins.config.schema import DataSettings
     from qe_plugins.features.tape import CheckTape
     from qe_plugins.plugins.types import Family
 
@@ -62,6 +63,11 @@ def tape_of(data: Path | None) -> CheckTape:
 
     Raises DataError where they are not of one minute.
     """
+    return tape_and_settings(data)[0]
+
+
+def tape_and_settings(data: Path | None) -> tuple[CheckTape, DataSettings]:
+    """Return what `tape_of` does, and where the bars come from."""
     from qe_plugins.config.loader import load
     from qe_plugins.config.schema import DataSettings, SyntheticSettings
     from qe_plugins.data.tape import open_tape
@@ -81,4 +87,4 @@ def tape_of(data: Path | None) -> CheckTape:
     if not settings.bars.startswith("1-MINUTE"):
         message = f"features are checked and computed from one-minute bars, was {settings.bars}."
         raise DataError(message, where=str(data), hint="Write 'bars: 1-MINUTE-LAST'.")
-    return CheckTape(bars_of(tape), contracts_of(tape))
+    return CheckTape(bars_of(tape), contracts_of(tape)), settings

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.features.bars import named, tape_of
+from qe_plugins.cli.cluster.options import engine_options
+from qe_plugins.cli.features.bars import named, tape_and_settings
 from qe_plugins.cli.output import echo
+
+if TYPE_CHECKING:
+    from qe_plugins.cluster.connection import Cluster
 
 
 @click.command()
@@ -21,7 +26,7 @@ from qe_plugins.cli.output import echo
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder of the store.  [default: features/NAME in the state folder]",
+    help="The folder of the store, or an s3:// URL.  [default: features/NAME in the state folder]",
 )
 @click.option(
     "--workers",
@@ -30,19 +35,32 @@ from qe_plugins.cli.output import echo
     show_default=True,
     help="Number of worker processes.",
 )
-def compute(config: Path, columns: tuple[str, ...], out: Path | None, workers: int) -> None:
+@engine_options
+def compute(
+    config: Path,
+    columns: tuple[str, ...],
+    out: Path | None,
+    workers: int,
+    cluster: Cluster | None,
+) -> None:
     """Compute features of the data of CONFIG into Parquet files.
 
     Files of an earlier computation with the same data, catalogue and formulas are used again, so
     that one that was stopped continues.
     """
     from qe_plugins.features.store import compute_store
+    from qe_plugins.features.store_folder import StoreFolder
+    from qe_plugins.features.store_jobs import on_cluster
     from qe_plugins.state_dir import check_writable, state_dir
 
     names = named(columns, not columns)
-    folder = out or state_dir() / "features" / config.stem
-    check_writable(folder)
-    tape = tape_of(config)
-    manifest = compute_store(folder, names, tape.bars, tape.contracts, workers, echo)
+    folder = StoreFolder(out or state_dir() / "features" / config.stem)
+    if folder.url is None:
+        check_writable(folder.path)
+    tape, data = tape_and_settings(config)
+    elsewhere = on_cluster(cluster, data, folder, echo) if cluster is not None else None
+    manifest = compute_store(
+        str(folder), names, tape.bars, tape.contracts, workers, echo, elsewhere
+    )
     rows = sum(part.rows for part in manifest.files.values())
     echo(f"{rows:,} rows in {len(manifest.files)} files below {folder}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from qe_plugins.cli.cluster.options import engine_options
 from qe_plugins.cli.output import (
     echo,
     file_argument,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from qe_plugins.cluster.connection import Cluster
     from qe_plugins.research.factors.factor_test import FactorData
     from qe_plugins.research.factors.settings import FactorSettings
 
@@ -40,12 +42,25 @@ def factors() -> None:
 @file_argument
 @set_option
 @workers_option
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of features, or an s3:// URL.  [default: features/NAME in the state folder]",
+)
+@engine_options
 @json_option
-def test(file: Path, overrides: tuple[str, ...], workers: int, as_json: bool) -> None:
+def test(
+    file: Path,
+    overrides: tuple[str, ...],
+    workers: int,
+    store: Path | None,
+    cluster: Cluster | None,
+    as_json: bool,
+) -> None:
     """Test the features of FILE in both halves of its months.
 
-    Features are computed into a store, which later tests use again. Every feature that is tested is
-    recorded in the journal as a trial. Exit code 0 whatever was found.
+    Features are computed into a store, here or on a cluster, which later tests use again. Every
+    feature that is tested is recorded in the journal as a trial. Exit code 0 whatever was found.
     """
     from datetime import UTC, datetime
 
@@ -56,8 +71,8 @@ def test(file: Path, overrides: tuple[str, ...], workers: int, as_json: bool) ->
 
     started = datetime.now(UTC)
     Journal.check()
-    settings, names, data, store = _prepared(file, overrides, workers)
-    result = factor_test.run(settings, names, data, store)
+    settings, names, data, folder = _prepared(file, overrides, workers, store, cluster)
+    result = factor_test.run(settings, names, data, folder)
     result = msgspec.structs.replace(result, config=str(file), overrides=list(overrides))
     run = run_id_of(started, settings.name)
     page = factor_page.render(run, result)
@@ -274,13 +289,19 @@ def trials(as_json: bool) -> None:
 
 
 def _prepared(
-    file: Path, overrides: Sequence[str], workers: int
-) -> tuple[FactorSettings, list[str], FactorData, Path]:
+    file: Path,
+    overrides: Sequence[str],
+    workers: int,
+    place: Path | None = None,
+    cluster: Cluster | None = None,
+) -> tuple[FactorSettings, list[str], FactorData, str]:
     """Return settings, features and decisions of FILE, and the store with their values."""
     from qe_plugins.cli.features.bars import named
     from qe_plugins.data.tape import open_tape
     from qe_plugins.features.source import bars_of, contracts_of
     from qe_plugins.features.store import compute_store
+    from qe_plugins.features.store_folder import StoreFolder
+    from qe_plugins.features.store_jobs import on_cluster
     from qe_plugins.research.factors.factor_test import prepare
     from qe_plugins.research.factors.settings import load
     from qe_plugins.state_dir import check_writable, state_dir
@@ -289,17 +310,23 @@ def _prepared(
     settings = loaded.settings
     listed = settings.features
     names = named(() if listed == "all" else listed, listed == "all")
-    store = state_dir() / "features" / settings.name
-    check_writable(store)
+    store = StoreFolder(place or state_dir() / "features" / settings.name)
+    if store.url is None:
+        check_writable(store.path)
     tape = open_tape(settings.data, lambda key: loaded.where("data", key))
     bars, contracts = bars_of(tape), contracts_of(tape)
     data = prepare(settings, bars, contracts)  # refused before features are computed
     echo(f"{len(names):,} features of {sum(map(len, bars.values())):,} bars", err=True)
-    compute_store(store, names, bars, contracts, workers, lambda line: echo(line, err=True))
-    return settings, names, data, store
+
+    def say(line: str) -> None:
+        echo(line, err=True)
+
+    elsewhere = on_cluster(cluster, settings.data, store, say) if cluster is not None else None
+    compute_store(str(store), names, bars, contracts, workers, say, elsewhere)
+    return settings, names, data, str(store)
 
 
-def _values(store: Path, names: list[str], data: FactorData) -> dict[str, np.ndarray]:
+def _values(store: str, names: list[str], data: FactorData) -> dict[str, np.ndarray]:
     """Return the values of features at all decisions."""
     from qe_plugins.research.factors.feature_matrix import blocks
 

@@ -53,7 +53,7 @@ processes_option = click.option(
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="The sweep's folder.  [default: QE_HOME/sweeps/...]",
+    help="The sweep's folder, or an s3:// URL to copy it to.  [default: QE_HOME/sweeps/...]",
 )
 @click.option(
     "--resume",
@@ -82,7 +82,7 @@ def sweep(
 
     from qe_plugins.journal.activity.report import reported
     from qe_plugins.report.sweep_job import measure
-    from qe_plugins.research import sweep_runner
+    from qe_plugins.research import sweep_runner, sweep_store
 
     spec, place = sweep_spec(file, grid, overrides, out, resume)
     try:
@@ -101,9 +101,11 @@ def sweep(
             )
             report.outcome = f"{len(swept.results)} variants, {swept.failed} failed"
     except KeyboardInterrupt:
+        sweep_store.publish(place, out or resume)
         echo(f"resume it with: qe sweep {file} --resume {spec.sweep}", err=True)
         raise
     files = _write_results(swept)
+    sweep_store.publish(place, out or resume)
     if as_json:
         print_json(_sweep_document(swept) | files)
     else:

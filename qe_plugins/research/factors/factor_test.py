@@ -208,14 +208,14 @@ def run(
     settings: FactorSettings,
     names: Sequence[str],
     data: FactorData,
-    store: Path,
+    store: Path | str,
 ) -> FactorResult:
     """Test the features `names` of a store. Raises DataError where the data does not allow it."""
     return judge(settings, data, score(data, blocks(store, names, data.rows)))
 
 
 def standardized(
-    data: FactorData, names: Sequence[str], store: Path
+    data: FactorData, names: Sequence[str], store: Path | str
 ) -> tuple[list[str], np.ndarray]:
     """Return the features that can be tested and their z, a row a decision in order of sessions."""
     order = np.argsort(data.session, kind="stable")

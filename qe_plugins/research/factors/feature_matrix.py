@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import polars as pl
 
 from qe_plugins.errors import DataError
 from qe_plugins.features.frames import DAY
+from qe_plugins.features.store_folder import StoreFolder
 from qe_plugins.research.factors.decisions import DecisionRows
 
 BLOCK = 160
@@ -17,7 +19,7 @@ BLOCK = 160
 
 
 def blocks(
-    store: Path, names: Sequence[str], rows: Sequence[DecisionRows]
+    store: Path | str, names: Sequence[str], rows: Sequence[DecisionRows]
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Yield features in blocks: their names, and their values by decision, root after root.
 
@@ -25,17 +27,20 @@ def blocks(
     where there is none. Raises DataError for a file that the store lacks.
     """
     frames: dict[str, list[str]] = {}
+    folder = StoreFolder(store)
     for name in names:
         frame, _, rest = name.partition(".")
         frames.setdefault(frame, []).append(rest)
     for frame, features in frames.items():
         for at in range(0, len(features), BLOCK):
             part = features[at : at + BLOCK]
-            values = np.concatenate([_of_root(store, frame, part, one) for one in rows])
+            values = np.concatenate([_of_root(folder, frame, part, one) for one in rows])
             yield [f"{frame}.{name}" for name in part], values
 
 
-def _of_root(store: Path, frame: str, names: Sequence[str], rows: DecisionRows) -> np.ndarray:
+def _of_root(
+    store: StoreFolder, frame: str, names: Sequence[str], rows: DecisionRows
+) -> np.ndarray:
     """Return the values of features of one timeframe at the decisions of one root."""
     contract = np.full(len(rows.ts), rows.root) if frame == DAY else rows.contract
     decisions = pl.DataFrame({"ts": rows.ts, "contract": contract, "row": np.arange(len(rows.ts))})
@@ -44,12 +49,12 @@ def _of_root(store: Path, frame: str, names: Sequence[str], rows: DecisionRows) 
     )
     found = np.full((len(rows.ts), len(names)), np.nan, dtype=np.float32)
     before: pl.DataFrame | None = None
-    for file in _files(store, rows.root, frame):
+    for stem, file in _files(store, rows.root, frame):
         month = pl.read_parquet(file, columns=["ts", "contract", *names])
         latest = month.group_by("contract", maintain_order=True).last().select(month.columns)
         known = month if before is None else pl.concat([before, month])
         before = latest if before is None else _latest(before, latest)
-        _fill(found, decisions.filter(pl.col("month") == file.stem), known, names)
+        _fill(found, decisions.filter(pl.col("month") == stem), known, names)
     return found
 
 
@@ -69,12 +74,13 @@ def _latest(before: pl.DataFrame, month: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([kept, month])
 
 
-def _files(store: Path, root: str, frame: str) -> list[Path]:
-    files = sorted((store / root / frame).glob("????-??.parquet"))
-    if not files:
+def _files(store: StoreFolder, root: str, frame: str) -> list[tuple[str, str | Path]]:
+    """Return the months of a root's timeframe and their files."""
+    there = sorted(fnmatch.filter(store.names(), f"{root}/{frame}/????-??.parquet"))
+    if not there:
         raise DataError(
             f"has no features of {frame}.",
-            where=str(store / root),
+            where=f"{store}/{root}",
             hint="Compute them with `qe features compute`.",
         )
-    return files
+    return [(PurePosixPath(name).stem, store.source(name)) for name in there]
