@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "schema": "qe_plugins.cli.config:schema",
     "data": "qe_plugins.cli.data:data",
     "features": "qe_plugins.cli.features:features",
+    "options": "qe_plugins.cli.options:options",
     "fleet": "qe_plugins.cli.fleet:fleet",
     "worker": "qe_plugins.cli.cluster.worker:worker",
     "status": "qe_plugins.cli.live.status:status",

@@ -186,13 +186,21 @@ def market(root: str) -> RootSpec:
 
 @lru_cache(maxsize=8)
 def _load_markets(folder: str) -> MarketSpecs:
+    loaded: MarketSpecs = Decoder().decode(MarketSpecs, read(project_file(FILE, folder)))
+    return loaded
+
+
+def project_file(file: Path, folder: str) -> Path:
+    """Return a file of the project that `folder` is in, else of a package's on the path.
+
+    Raises ConfigError where there is none.
+    """
     root = project.find_root(Path(folder))
     for place in [*([root] if root else []), *map(Path, filter(None, sys.path))]:
-        if (place / FILE).is_file():
-            loaded: MarketSpecs = Decoder().decode(MarketSpecs, read(place / FILE))
-            return loaded
+        if (place / file).is_file():
+            return place / file
     raise ConfigError(
-        "not found.", where=str(FILE), hint="Run qe inside the project, which holds this file."
+        "not found.", where=str(file), hint="Run qe inside the project, which holds this file."
     )
 
 
