@@ -50,7 +50,10 @@ class StreamReader:
 
 
 class Poller:
-    """Asks every subscribed feed for its cursor, once for all readers."""
+    """Reads the cursor of every subscribed feed, once for all readers.
+
+    A feed whose cursor fails has no change until it can be read again.
+    """
 
     def __init__(self, feeds: Mapping[str, Feed]) -> None:
         self.feeds = feeds
@@ -63,12 +66,12 @@ class Poller:
         """Return the number of open streams."""
         return len(self._readers)
 
-    def cursor(self, key: str) -> str:
-        """Return the cursor of a feed at the last look, empty before the first."""
-        return self._cursors.get(key, "")
+    def look_again(self, key: str) -> None:
+        """Report the cursor of a feed at the next look as a change, also where it is the same."""
+        self._cursors.pop(key, None)
 
     def join(self, reader: StreamReader) -> None:
-        """Tell a reader of every change from now on, beginning with the present state."""
+        """Report every change to a reader from now on, beginning with the present state."""
         self._readers.add(reader)
         for key in reader.wanted:
             if key in self._cursors:
@@ -105,5 +108,4 @@ class Poller:
                 found[key] = self.feeds[one.name].cursor(one.argument)
             except Exception as error:  # a page's feed must not stop the strip
                 LOG.warning("feed %s: %s", key, one_line(error))
-                found[key] = "failed"
         return found

@@ -7,6 +7,7 @@ the stream, so that a page which connects again gets what it missed, and nothing
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
@@ -16,9 +17,10 @@ from starlette.types import Receive, Scope, Send
 
 from qe_plugins.errors import QeError
 from qe_plugins.observatory.live.feeds import Feed, event_id, subscriptions
-from qe_plugins.observatory.live.poller import EVERY, Change, Poller, StreamReader
+from qe_plugins.observatory.live.poller import Poller, StreamReader
 from qe_plugins.safe_text import one_line
 
+LOG = logging.getLogger(__name__)
 BEAT = 2.0
 """Seconds after which a stream without a change sends a beat."""
 
@@ -54,7 +56,7 @@ class EventStream(Response):
 
     async def _send(self, send: Send) -> None:
         cursors = {key: one.since for key, one in self._reader.wanted.items()}
-        ahead: set[str] = set()
+        again: set[str] = set()
 
         async def write(event: str) -> None:
             body = {"type": "http.response.body", "body": event.encode(), "more_body": True}
@@ -62,22 +64,20 @@ class EventStream(Response):
 
         await write(f"retry: 500\nevent: beat\ndata: {_now_ms()}\n\n")
         while self._alive() and not self._reader.slow:
-            change = await self._reader.next(EVERY if ahead else BEAT)
-            if change is None and ahead:
-                key = ahead.pop()
-                change = Change(key=key, cursor=self._poller.cursor(key))
-            elif change is None:
+            change = await self._reader.next(BEAT)
+            if change is None:
                 await write(f"event: beat\ndata: {_now_ms()}\n\n")
                 continue
-            elif change.cursor == cursors[change.key]:
+            key = change.key
+            if change.cursor == cursors[key] and key not in again:
                 continue
-            one = self._reader.wanted[change.key]
-            feed, since = self._poller.feeds[one.name], cursors[change.key]
-            args = (feed, one.argument, since, change.cursor)
-            html, is_ahead = await asyncio.to_thread(_rendered, *args)
-            if is_ahead:
-                ahead.add(change.key)
-            cursors[change.key] = change.cursor
+            one = self._reader.wanted[key]
+            args = (self._poller.feeds[one.name], one.argument, cursors[key], change.cursor)
+            html, cursors[key], unsettled = await asyncio.to_thread(_rendered, *args)
+            again.discard(key)
+            if unsettled:
+                again.add(key)
+                self._poller.look_again(key)
             await write(f"id: {event_id(cursors)}\n{_data(html)}\n\n")
         await write("event: reload\ndata: \n\n")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -99,16 +99,22 @@ def open_stream(request: Request, poller: Poller, alive: Callable[[], bool]) -> 
     return EventStream(poller, StreamReader(wanted), alive)
 
 
-def _rendered(feed: Feed, argument: str, since: str, until: str) -> tuple[str, bool]:
-    """Return the HTML of a change, and whether it may show more than the cursor `until` says.
+def _rendered(feed: Feed, argument: str, since: str, until: str) -> tuple[str, str, bool]:
+    """Return the HTML of a change, the cursor that it brings a page to, and whether to look again.
 
     A state that changes between the poller's look and this one, and changes back before the next
-    look, never has another cursor: the page must be rendered once more.
+    look, never has another cursor: the page must be rendered once more. A change that cannot be
+    rendered leaves the page where it is, and is tried again.
     """
     try:
-        return feed.render(argument, since, until), feed.cursor(argument) != until
+        html = feed.render(argument, since, until)
     except Exception as error:  # a page's feed must not stop the strip
-        return f"<!-- {one_line(error).replace('--', '- -').replace('>', ' ')} -->", False
+        LOG.warning("feed %s: %s", feed.name, one_line(error))
+        return f"<!-- {one_line(error).replace('--', '- -').replace('>', ' ')} -->", since, True
+    try:
+        return html, until, feed.cursor(argument) != until
+    except Exception:  # the poller logs it at its next look
+        return html, until, True
 
 
 def _data(html: str) -> str:
