@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
+from qe_plugins.report.pages import templates
 from qe_plugins.safe_text import in_words, shown, with_uv
 from qe_plugins.wall_clock import now
 
@@ -19,14 +20,7 @@ LONGEST = 400
 
 def environment() -> Environment:
     """Return the templates. All text is escaped, and shown without secrets and control marks."""
-    pages = Environment(
-        loader=PackageLoader("qe_plugins.observatory"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalized,
-    )
+    pages = templates("qe_plugins.observatory", _finalized)
     pages.filters.update(
         clock=_clock, command=with_uv, cut=cut, day=_day, moment=_moment, money=_money, ms=_ms,
         number=_number,

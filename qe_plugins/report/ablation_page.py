@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from qe_plugins.report.sweep_page import pages
+from qe_plugins.report.pages import templates
 
 if TYPE_CHECKING:
     from qe_plugins.research.ablation.arms_table import AblationResult, ArmRow
@@ -19,7 +19,7 @@ def render(found: AblationResult) -> str:
     ends = [abs(end) for row in rows for end in (row.to_rotated.low, row.to_rotated.high)]
     widest = max(ends, default=1.0) or 1.0
     drawn = [_bar(row, widest) for row in rows]
-    return pages().get_template("ablation.html").render(found=found, drawn=drawn, width=WIDTH)
+    return templates().get_template("ablation.html").render(found=found, drawn=drawn, width=WIDTH)
 
 
 def _bar(row: ArmRow, widest: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from qe_plugins.report.sweep_page import pages
+from qe_plugins.report.pages import templates
 from qe_plugins.research.factors.factor_test import Factor, FactorResult
 from qe_plugins.research.factors.verdict import caution, sentence
 
@@ -17,7 +17,7 @@ MOST_ROWS = 60
 def render(test: str, result: FactorResult) -> str:
     """Return the page as self-contained HTML; it needs no network."""
     return (
-        pages()
+        templates()
         .get_template("factors.html")
         .render(
             test=test,

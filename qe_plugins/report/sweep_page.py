@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from qe_plugins.report.figures import formatting
+from qe_plugins.report.pages import templates
 from qe_plugins.research.variants import VariantState
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def render(swept: SweepResult) -> str:
     finished = [result for result in swept.results if result.state is VariantState.FINISHED]
     about = finished[0].figures if finished else {}
     return (
-        pages()
+        templates()
         .get_template("sweep.html")
         .render(
             spec=swept.spec,
@@ -50,17 +50,6 @@ def render(swept: SweepResult) -> str:
             drawn=_heat_map(swept) if len(axes) == 2 and finished else None,
             plotly=Markup(get_plotlyjs()) if len(axes) == 2 and finished else "",
         )
-    )
-
-
-def pages() -> Environment:
-    """Return the templates of pages, which escape what they show."""
-    return Environment(
-        loader=PackageLoader("qe_plugins.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from qe_plugins.report import charts, price_chart, tearsheet_rows
 from qe_plugins.report.figures import contamination, data_coverage, formatting, margin
 from qe_plugins.report.figures.capacity import Capacity, curve, rows
+from qe_plugins.report.pages import templates
 
 if TYPE_CHECKING:
     from qe_plugins.engine.results.result import BacktestResult
@@ -56,13 +57,7 @@ def render(outcome: BacktestResult, history: AccountHistory, figures: dict[str, 
 
 
 def _environment() -> Environment:
-    pages = Environment(
-        loader=PackageLoader("qe_plugins.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = templates()
     pages.filters.update(
         with_unit=formatting.with_unit,
         money=formatting.money,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qe_plugins.report.sweep_page import pages
+from qe_plugins.report.pages import templates
 
 if TYPE_CHECKING:
     from qe_plugins.recordings.calibration import Calibration
@@ -16,7 +16,7 @@ LARGEST = 16.0
 
 def render(found: dict[str, Any]) -> str:
     """Return the page of what `fleet.leaks.outcomes.measured` found; it needs no network."""
-    template = pages().get_template("votes.html")
+    template = templates().get_template("votes.html")
     return template.render(found=found, dots=reliability(found["calibration"]), side=SIDE)
 
 

@@ -10,11 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from qe_plugins import state_dir
 from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.report.day.records import DayMark, DayReport
+from qe_plugins.report.pages import templates
 from qe_plugins.safe_text import redacted, shown
 
 WIDTH, HEIGHT, EDGE = 1000, 300, 12
@@ -76,13 +77,7 @@ def drawing(marks: Sequence[DayMark]) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=1)
 def _pages() -> Environment:
-    pages = Environment(
-        loader=PackageLoader("qe_plugins.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = templates()
     pages.filters.update(moment=_moment, words=_words, money=_money)
     return pages
 
