@@ -23,4 +23,9 @@ def now() -> datetime:
 
 def now_ns() -> int:
     """Return the real time in UTC nanoseconds, to the microsecond."""
-    return int(now().timestamp() * 1_000_000) * 1_000
+    return nanoseconds(now())
+
+
+def nanoseconds(at: datetime) -> int:
+    """Return a time as UTC nanoseconds, in whole microseconds."""
+    return int(at.timestamp() * 1_000_000) * 1_000

@@ -7,7 +7,7 @@ ended, a scan until a newer one of its fleet has its quorum.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import msgspec
 
@@ -28,6 +28,8 @@ FACTS = 100
 """Facts of a kind that are looked at, the newest."""
 
 SUNDAY = 6
+APPROVAL = time(12)
+"""When the weekly approval is due, on Sunday in Chicago: five hours before the open."""
 
 
 class DeskView(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,26 +65,26 @@ def halt_in_force(view: DeskView) -> Iterator[DeskItem]:
 
 def alarms(view: DeskView) -> Iterator[DeskItem]:
     """An alarm asks for a look, until the watcher says that its incident has ended."""
-    told: set[str] = set()
+    reported: set[str] = set()
     for one in view.newest(FactKind.ALARM):
         body = one.fact.body
         incident = str(body.get("incident", one.run_id))
-        if incident not in told and not body.get("ended"):
+        if incident not in reported and not body.get("ended"):
             yield DeskItem(
                 source=f"alarm:{incident}",
                 title=f"{body.get('kind', 'alarm')} {body.get('about', '')}".replace("_", " "),
                 why=str(body.get("text", "")),
                 href=f"/incident/{incident}",
             )
-        told.add(incident)
+        reported.add(incident)
 
 
 def dead_sessions(view: DeskView) -> Iterator[DeskItem]:
     """A session that died or fell silent asks to be continued or ended."""
-    told = set()
+    reported = set()
     for seen in read_sessions()[0]:
         if seen.state != "running":
-            told.add(seen.status.run_id)
+            reported.add(seen.status.run_id)
             yield DeskItem(
                 source=f"session:{seen.status.run_id}",
                 title=f"The session of {seen.status.name} {seen.state}",
@@ -91,7 +93,7 @@ def dead_sessions(view: DeskView) -> Iterator[DeskItem]:
                 href=f"/run/{seen.status.run_id}",
             )
     for run in view.journal.open_runs() if view.journal else []:
-        if run.state is RunState.DIED and run.run_id not in told:
+        if run.state is RunState.DIED and run.run_id not in reported:
             yield DeskItem(
                 source=f"session:{run.run_id}",
                 title=f"The session of {run.name} died",
@@ -123,14 +125,24 @@ def weekly_approval(view: DeskView) -> Iterator[DeskItem]:
         )
 
 
+def next_approval(now: datetime) -> datetime:
+    """Return when the gateway's login is to be approved next, in UTC."""
+    local = now.astimezone(CHICAGO)
+    day = local.date() + timedelta(days=(SUNDAY - local.weekday()) % 7)
+    due = datetime.combine(day, APPROVAL, CHICAGO)
+    if due < local:
+        due = datetime.combine(day + timedelta(days=7), APPROVAL, CHICAGO)
+    return due.astimezone(UTC)
+
+
 def red_parity(view: DeskView) -> Iterator[DeskItem]:
     """A parity check that found differences asks for a look, until a newer one of its session."""
-    told = set()
+    reported = set()
     for one in view.newest(FactKind.PARITY):
         session = str(one.fact.body.get("session", ""))
-        if session in told or not _recent(one, view):
+        if session in reported or not _recent(one, view):
             continue
-        told.add(session)
+        reported.add(session)
         if not one.fact.body.get("clean", True):
             count = one.fact.body.get("differences", 0)
             yield DeskItem(
@@ -143,12 +155,12 @@ def red_parity(view: DeskView) -> Iterator[DeskItem]:
 
 def failed_scans(view: DeskView) -> Iterator[DeskItem]:
     """The newest scan of a fleet asks for a look where it has no quorum, or was interrupted."""
-    told = set()
+    reported = set()
     for scan_id in reversed(store.scans()):
         name = scan_id.partition("-")[2].rpartition("-")[0]
-        if name in told:
+        if name in reported:
             continue
-        told.add(name)
+        reported.add(name)
         folder = store.find(scan_id)[1]
         try:
             state, result = state_of(folder), folder.result()

@@ -1,4 +1,4 @@
-"""What pages read: the halt latch, sessions, and the journal, opened once and only if it exists.
+"""What pages read: halt latch, sessions, fleet, panels, and the journal, opened if it exists.
 
 `journal` has the facts of runs, `activity` what processes did and the items of MissionControl.
 """
@@ -15,9 +15,11 @@ from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.activity.changes import DatabaseVersion, journal_version
 from qe_plugins.journal.activity.store import ActivityJournal
 from qe_plugins.journal.store import Journal
+from qe_plugins.observatory.fleet_reader import FleetReader
 from qe_plugins.observatory.live.events import next_events
 from qe_plugins.observatory.live.positions import KINDS, HeldPosition, position_of
 from qe_plugins.observatory.live.strip import StripEvent, StripState, read_strip
+from qe_plugins.observatory.plugin_panels import PanelReader
 from qe_plugins.observatory.settings import ObservatorySettings
 
 EVENTS_FOR = timedelta(seconds=20)
@@ -29,6 +31,8 @@ class Sources:
 
     def __init__(self, settings: ObservatorySettings) -> None:
         self.settings = settings
+        self.fleet = FleetReader()
+        self.panels = PanelReader()
         self._journal: Journal | None = None
         self._activity: ActivityJournal | None = None
         self._version: DatabaseVersion | None = None
@@ -101,7 +105,8 @@ class Sources:
         return str(version.read())
 
     def close(self) -> None:
-        """Close the journal."""
+        """Close the journal and the ledger."""
+        self.fleet.close()
         with self._lock:
             for opened in (self._journal, self._activity, self._version):
                 if opened is not None:

@@ -6,19 +6,17 @@ Roots are those of the contracts that sessions watch, else of the run that was s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 
 from qe_plugins.errors import QeError
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.expiry import limit
 from qe_plugins.market.sessions import next_session
+from qe_plugins.mission import desk
 from qe_plugins.observatory.live.strip import StripEvent
 
 DEFAULT_ROOT = "ES"
-SUNDAY = 6
-APPROVAL = time(12, 0)
-"""When the weekly approval is due, on Sunday in Chicago: five hours before the open."""
 
 
 def next_events(contracts: Iterable[str], now: datetime) -> tuple[StripEvent, ...]:
@@ -49,12 +47,7 @@ def next_events(contracts: Iterable[str], now: datetime) -> tuple[StripEvent, ..
 
 def next_approval(now: datetime) -> StripEvent:
     """Return when the gateway's login is to be approved next."""
-    local = now.astimezone(CHICAGO)
-    day = local.date() + timedelta(days=(SUNDAY - local.weekday()) % 7)
-    due = datetime.combine(day, APPROVAL, CHICAGO)
-    if due < local:
-        due = datetime.combine(day + timedelta(days=7), APPROVAL, CHICAGO)
-    return _event("weekly approval", due)
+    return _event("weekly approval", desk.next_approval(now))
 
 
 def _event(name: str, at: datetime) -> StripEvent:

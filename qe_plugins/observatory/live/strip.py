@@ -80,15 +80,15 @@ def strip_state(
 ) -> StripState:
     """Return what the strip says of a halt and of sessions; the worst of them comes first."""
     now_ms = int(now.timestamp() * 1000)
-    told = sorted(
+    states = sorted(
         (_of_session(one, now_ms, details) for one in sessions),
         key=lambda one: ORDER.index(one.tone),
     )
-    told += [
+    states += [
         StripState(tone="lost", word="UNREADABLE", sentence=text, read_ms=now_ms)
         for text in unreadable
     ]
-    holds = tuple(name for one in told for name in one.holds)
+    holds = tuple(name for one in states for name in one.holds)
     watched = tuple(
         sorted({name for one in sessions if _on_time(one) for name in one.status.last_bars})
     )
@@ -100,17 +100,17 @@ def strip_state(
             read_ms=now_ms,
             since_ms=int(halt.since.timestamp() * 1000),
         )
-        told.insert(0, first)
-    if not told:
+        states.insert(0, first)
+    if not states:
         return StripState(
             tone="idle",
             word="NO SESSION",
             sentence="no node runs on this machine; nothing is traded from here.",
             read_ms=now_ms,
         )
-    main = told[0]
-    figures = next((one.figures for one in told if one.figures), ())
-    more = tuple(f"{one.word} {one.sentence}" for one in told[1:])
+    main = states[0]
+    figures = next((one.figures for one in states if one.figures), ())
+    more = tuple(f"{one.word} {one.sentence}" for one in states[1:])
     return msgspec.structs.replace(main, more=more, figures=figures, holds=holds, watched=watched)
 
 
@@ -132,7 +132,7 @@ def _of_session(seen: SeenSession, now_ms: int, details: Details) -> StripState:
         for name, count in held.items()
     )
     prices = "; ".join(text for name in held if (text := details(one.run_id, name)))
-    tone, word, text, since_ms = _told(seen, position, prices, read_ms)
+    tone, word, text, since_ms = _in_words(seen, position, prices, read_ms)
     return StripState(
         tone=tone,
         word=word,
@@ -144,7 +144,7 @@ def _of_session(seen: SeenSession, now_ms: int, details: Details) -> StripState:
     )
 
 
-def _told(
+def _in_words(
     seen: SeenSession, position: str, prices: str, read_ms: int
 ) -> tuple[Tone, str, str, int | None]:
     """Return tone, word and sentence of a session, and from when the sentence counts."""

@@ -26,7 +26,7 @@ from qe_plugins.observatory.pages import Asked, Page, Shown
 from qe_plugins.observatory.server.actions import actor
 from qe_plugins.observatory.sources import Sources
 from qe_plugins.state_dir import NAME
-from qe_plugins.wall_clock import now
+from qe_plugins.wall_clock import nanoseconds, now
 
 DONE = (FactKind.FLATTEN, FactKind.CLOSING)
 MOST = 20
@@ -85,8 +85,8 @@ def page(sources: Sources) -> Page:
                         href=href,
                     )
                 )
-            nanos = int(at.timestamp() * 1_000_000) * 1_000
-            board.change(journal, holding, nanos, partial(_acknowledged, found.source, nanos))
+            at_ns = nanoseconds(at)
+            board.change(journal, holding, at_ns, partial(_acknowledged, found.source, at_ns))
         return href
 
     return Page(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -13,20 +12,20 @@ from qe_plugins.errors import QeError
 from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry, PipelineRow, Severity
 from qe_plugins.journal.activity.store import ActivityJournal
 from qe_plugins.journal.listings import VIEWS
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.observatory.live.feeds import Feed
 from qe_plugins.observatory.notes import notes_on
 from qe_plugins.observatory.pages import Asked, Page, Shown
 from qe_plugins.observatory.render import environment
 from qe_plugins.observatory.server.actions import actor
 from qe_plugins.observatory.sources import Sources
+from qe_plugins.wall_clock import nanoseconds
 
 LINES = 100
 """Lines of a page."""
 
 MOST_NEW = 50
 """Lines that a stream adds at once."""
-
-CHICAGO = ZoneInfo("America/Chicago")
 
 
 class LineFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,4 +166,4 @@ def _number(text: str | None) -> int | None:
 
 
 def _ns(day: date) -> int:
-    return int(datetime.combine(day, time(), CHICAGO).timestamp()) * 1_000_000_000
+    return nanoseconds(datetime.combine(day, time(), CHICAGO))

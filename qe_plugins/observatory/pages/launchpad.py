@@ -8,10 +8,8 @@ import msgspec
 
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.observatory import jobs
-from qe_plugins.observatory.fleet_reader import FleetReader
 from qe_plugins.observatory.live.feeds import Feed
 from qe_plugins.observatory.pages import Asked, Page, Shown
-from qe_plugins.observatory.plugin_panels import PanelReader
 from qe_plugins.observatory.render import environment
 from qe_plugins.observatory.server.actions import actor
 from qe_plugins.observatory.sources import Sources
@@ -36,7 +34,7 @@ LABELS = {
 
 def page(sources: Sources) -> Page:
     """Return the pages of what can be started, and of jobs."""
-    templates, fleet, panels = environment(), FleetReader(), PanelReader()
+    templates, fleet, panels = environment(), sources.fleet, sources.panels
 
     def show(asked: Asked) -> Shown:
         values = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 from qe_plugins.errors import QeError
@@ -16,10 +15,9 @@ from qe_plugins.mission import board, desk, rules
 from qe_plugins.mission.board import MissionBoard
 from qe_plugins.observatory.live.feeds import Feed
 from qe_plugins.observatory.pages import Asked, Page, Shown
-from qe_plugins.observatory.plugin_panels import PanelReader
 from qe_plugins.observatory.render import environment
 from qe_plugins.observatory.sources import Sources
-from qe_plugins.wall_clock import now
+from qe_plugins.wall_clock import nanoseconds, now
 
 RULES: dict[str, Callable[..., list[MissionRow]]] = {
     "done": rules.done,
@@ -33,12 +31,12 @@ def page(sources: Sources) -> Page:
     """Return the page."""
     templates = environment()
     templates.globals["settings"] = sources.settings
-    panels = PanelReader()
+    panels = sources.panels
 
     def read() -> MissionBoard:
         at = now()
         holding = desk.asked_of_a_person(sources.journal(), at)
-        return board.board(sources.activity(), holding, _nanos(at))
+        return board.board(sources.activity(), holding, nanoseconds(at))
 
     def show(asked: Asked) -> Shown:
         values = {"board": read(), "panels": panels.of("mission_control")}
@@ -48,12 +46,12 @@ def page(sources: Sources) -> Page:
         at = now()
         holding = desk.asked_of_a_person(sources.journal(), at)
         with ActivityJournal.open() as journal:
-            board.change(journal, holding, _nanos(at), rule)
+            board.change(journal, holding, nanoseconds(at), rule)
         return "/"
 
     def capture(asked: Asked) -> str:
         title, item = asked.form.get("title", ""), f"person-{asked.form.get('once', '')[:40]}"
-        at_ns = _nanos(now())
+        at_ns = nanoseconds(now())
 
         def rule(rows: Sequence[MissionRow]) -> list[MissionRow]:
             if any(row.item == item for row in rows):  # the form was sent twice
@@ -67,7 +65,7 @@ def page(sources: Sources) -> Page:
         rule = RULES.get(name)
         if rule is None:
             raise QeError("the form names no change.", where="MissionControl", hint="Reload it.")
-        return write(partial(_applied, rule, item, _nanos(now())))
+        return write(partial(_applied, rule, item, nanoseconds(now())))
 
     followed: list[str] = [""]
 
@@ -80,8 +78,8 @@ def page(sources: Sources) -> Page:
         holding = desk.asked_of_a_person(sources.journal(), at)
         with ActivityJournal.open() as journal:
             rows = journal.mission()
-            if rules.follow(rows, holding, _nanos(at)):
-                board.change(journal, holding, _nanos(at))
+            if rules.follow(rows, holding, nanoseconds(at)):
+                board.change(journal, holding, nanoseconds(at))
 
     def cursor(_argument: str) -> str:
         halt = HaltLatch.at_home().read()
@@ -114,7 +112,3 @@ def _applied(
 def _minute() -> int:
     """Return a number that changes once a minute: scans have no version to look at."""
     return int(time.monotonic()) // 60
-
-
-def _nanos(at: datetime) -> int:
-    return int(at.astimezone(UTC).timestamp() * 1_000_000) * 1_000

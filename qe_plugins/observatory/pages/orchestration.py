@@ -10,10 +10,9 @@ from qe_plugins.journal.facts import FactKind
 from qe_plugins.observatory.fleet_reader import BudgetRow, FleetReader, ListedScan
 from qe_plugins.observatory.live.feeds import Feed
 from qe_plugins.observatory.pages import Asked, Page, Shown
-from qe_plugins.observatory.plugin_panels import PanelReader
 from qe_plugins.observatory.render import environment
 from qe_plugins.observatory.sources import Sources
-from qe_plugins.wall_clock import now
+from qe_plugins.wall_clock import nanoseconds, now
 
 MOST_POSTURES = 10
 
@@ -35,7 +34,7 @@ MARKS: dict[WorkerState, str] = {
 
 def page(sources: Sources) -> Page:
     """Return the pages of the fleet."""
-    templates, fleet, panels = environment(), FleetReader(), PanelReader()
+    templates, fleet, panels = environment(), sources.fleet, sources.panels
 
     def scans(asked: Asked) -> Shown:
         found, older = fleet.scans()
@@ -46,7 +45,7 @@ def page(sources: Sources) -> Page:
             "budgets": _budgets(fleet, found),
             "messages": fleet.messages(),
             "postures": _postures(sources),
-            "now_ns": int(now().timestamp() * 1e9),
+            "now_ns": nanoseconds(now()),
             "panels": panels.of("orchestration"),
         }
         return Shown(template="orchestration.html", values=values, feeds=("scans",))

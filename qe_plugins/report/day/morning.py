@@ -32,6 +32,7 @@ from qe_plugins.report.day.records import (
     DayReport,
     DayTrade,
 )
+from qe_plugins.wall_clock import nanoseconds
 
 KINDS = (
     *(FactKind.ORDER, FactKind.FILL, FactKind.TRADE, FactKind.VETO, FactKind.VOTE),
@@ -133,7 +134,7 @@ def day_report(
         needs=needs,
         next=_next(end, {*held, *(one.instrument for one in trades)}),
         left_out={name: len(rows) - SHOWN for name, rows in whole.items() if len(rows) > SHOWN},
-        marks=chart_marks(journal, by_kind, _nanos(begin), _nanos(end)),
+        marks=chart_marks(journal, by_kind, nanoseconds(begin), nanoseconds(end)),
     )
 
 
@@ -145,8 +146,8 @@ def _facts(
     found = journal.page(
         kinds=None if run else KINDS,
         run=run,
-        since_ns=_nanos(begin),
-        until_ns=_nanos(end),
+        since_ns=nanoseconds(begin),
+        until_ns=nanoseconds(end),
         limit=MOST,
     )
     if run:
@@ -186,7 +187,7 @@ def _held(journal: Journal | None, runs: Sequence[str], end: datetime) -> dict[s
     for run in runs if journal else ():
         assert journal is not None
         for one in journal.page(
-            kinds=[FactKind.FILL], run=run, until_ns=_nanos(end), limit=1_000_000
+            kinds=[FactKind.FILL], run=run, until_ns=nanoseconds(end), limit=1_000_000
         ):
             body = one.fact.body
             sign = 1 if body.get("side") == "BUY" else -1
@@ -275,7 +276,7 @@ def _model_costs(day: date) -> tuple[int, Decimal]:
 def _needs(
     day: date, now: datetime, journal: Journal | None, activity: ActivityJournal | None
 ) -> list[DayNeed]:
-    at_ns = _nanos(now)
+    at_ns = nanoseconds(now)
     if day != trading_day(at_ns):
         return []
     found = board.board(activity, desk.asked_of_a_person(journal, now), at_ns)
@@ -293,12 +294,12 @@ def _next(end: datetime, instruments: Iterable[str]) -> list[DayEvent]:
     Rolls are of the roots that were traded or are held, by default ES, with their reason.
     """
     opens = sessions.next_session("ES", end).open
-    sunday = end.astimezone(CHICAGO)
-    sunday += timedelta(days=(6 - sunday.weekday()) % 7)
-    approval = datetime.combine(sunday.date(), DAY_ENDS, CHICAGO) - timedelta(hours=2)
     events = [
         DayEvent(name="session of ES opens", at=opens),
-        DayEvent(name="approve the gateway, before the week's first session", at=approval),
+        DayEvent(
+            name="approve the gateway, before the week's first session",
+            at=desk.next_approval(end),
+        ),
     ]
     names = (one.partition(".")[0] for one in instruments)
     roots = {key.root for name in names if (key := dated_key(name, end.date()))} or {"ES"}
@@ -316,7 +317,3 @@ def _roll(root: str, end: datetime) -> DayEvent:
     return DayEvent(
         name=f"{before} is rolled to {after} at the latest, {roll.reason}", at=session.open
     )
-
-
-def _nanos(at: datetime) -> int:
-    return int(at.timestamp() * 1_000_000) * 1_000
