@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SWITCHES = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
@@ -48,6 +49,12 @@ def browser(_chromium: webdriver.Chrome) -> webdriver.Chrome:
     return _chromium
 
 
+PATIENCE = 60.0
+"""Seconds that a condition may take on a loaded machine."""
+
+LOADED = "return !window.left && document.readyState === 'complete'"
+DRAWN = "return !window.left && document.documentElement.dataset.drawn === 'yes'"
+
 TWO_FRAMES = """
 const done = arguments[0];
 requestAnimationFrame(() => requestAnimationFrame(() => done()));
@@ -61,3 +68,15 @@ def look(driver: webdriver.Chrome, *, width: int = 1280, scheme: str = "light") 
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
     driver.execute_async_script(TWO_FRAMES)
+
+
+def until(driver: webdriver.Chrome, holds: Callable[[webdriver.Chrome], object]) -> None:
+    """Wait until a condition holds."""
+    WebDriverWait(driver, PATIENCE, poll_frequency=0.05).until(holds)
+
+
+def visit(driver: webdriver.Chrome, url: str, loaded: str = LOADED) -> None:
+    """Open an address and wait until its page is there: `get` may return before it is parsed."""
+    driver.execute_script("window.left = true")
+    driver.get(url)
+    until(driver, lambda browser: browser.execute_script(loaded))

@@ -9,13 +9,12 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from qe_plugins.engine.results.result import BacktestResult
 from qe_plugins.report import tearsheet
 from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
-from tests.browser.conftest import look
+from tests.browser.conftest import DRAWN, look, until, visit
 from tests.report.fake import HOSTILE, bare, busy
 
 RUNS = ("busy", "quiet", "one", "many")
@@ -55,12 +54,6 @@ def page(folder: Path, name: str, outcome: BacktestResult) -> Path:
     return file
 
 
-def visit(browser: webdriver.Chrome, file: Path) -> None:
-    browser.get(file.as_uri())
-    drawn = "return document.documentElement.dataset.drawn === 'yes'"
-    WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(drawn))
-
-
 def texts(browser: webdriver.Chrome, css: str) -> list[str]:
     script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent.trim())"
     return browser.execute_script(script, css)
@@ -68,7 +61,7 @@ def texts(browser: webdriver.Chrome, css: str) -> list[str]:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_page_stands_alone_draws_its_charts_and_fits(browser, pages, name):
-    visit(browser, pages[name])
+    visit(browser, pages[name].as_uri(), DRAWN)
     assert asked_of_a_network(browser) == []
     assert browser.get_log("browser") == []
     charts = browser.find_elements(By.CSS_SELECTOR, ".chart")
@@ -104,7 +97,7 @@ def is_drawn(chart: WebElement) -> bool:
 
 
 def test_text_can_be_read_by_day_and_by_night(browser, pages):
-    visit(browser, pages["busy"])
+    visit(browser, pages["busy"].as_uri(), DRAWN)
     for scheme in ("light", "dark"):
         look(browser, scheme=scheme)
         contrast = browser.execute_script(CONTRAST)
@@ -113,19 +106,19 @@ def test_text_can_be_read_by_day_and_by_night(browser, pages):
 
 def test_a_synthetic_tape_is_labelled(browser, pages):
     for name, badge in (("busy", "SYNTHETIC"), ("quiet", "catalog")):
-        visit(browser, pages[name])
+        visit(browser, pages[name].as_uri(), DRAWN)
         assert texts(browser, ".badge") == [badge]
 
 
 def test_tables_show_what_happened(browser, pages):
-    visit(browser, pages["busy"])
+    visit(browser, pages["busy"].as_uri(), DRAWN)
     assert len(texts(browser, "#trades tbody tr")) == 220
     assert texts(browser, "#plugins tbody td:first-child")[0] == "hunter_momentum"
     assert HOSTILE in texts(browser, "#vetoes td.reason")
 
 
 def test_a_roll_is_in_its_table_and_on_the_price_chart(browser, pages):
-    visit(browser, pages["busy"])
+    visit(browser, pages["busy"].as_uri(), DRAWN)
     cells = texts(browser, "#rolls tbody td")
     assert cells[2:6] == ["MESH24", "4749.75", "MESM24", "4802.75"]
     assert cells[8:11] == ["2.28", "5.00", "7.28"]
@@ -134,7 +127,7 @@ def test_a_roll_is_in_its_table_and_on_the_price_chart(browser, pages):
 
 
 def test_costs_and_margin_are_told_as_shares(browser, pages):
-    visit(browser, pages["busy"])
+    visit(browser, pages["busy"].as_uri(), DRAWN)
     assert texts(browser, "#costs dt")[:4] == [
         "P&L at reference prices",
         "Commissions",
@@ -145,13 +138,13 @@ def test_costs_and_margin_are_told_as_shares(browser, pages):
 
 
 def test_a_long_list_of_trades_is_cut_and_says_so(browser, pages):
-    visit(browser, pages["many"])
+    visit(browser, pages["many"].as_uri(), DRAWN)
     assert len(texts(browser, "#trades tbody tr")) == 500
     assert any("The first 500 of 15,000 trades" in hint for hint in texts(browser, ".hint"))
 
 
 def test_a_click_on_a_column_sorts_the_trades(browser, pages):
-    visit(browser, pages["busy"])
+    visit(browser, pages["busy"].as_uri(), DRAWN)
     header = browser.find_elements(By.CSS_SELECTOR, "#trades th")[11]
     profits = []
     for direction in ("ascending", "descending"):
@@ -163,18 +156,18 @@ def test_a_click_on_a_column_sorts_the_trades(browser, pages):
 
 
 def test_zooming_in_shows_trades_that_were_thinned_out(browser, pages):
-    visit(browser, pages["many"])
+    visit(browser, pages["many"].as_uri(), DRAWN)
     assert "One in 60 of 15,000 trades" in texts(browser, ".seen")[0]
     zoom = """
         const range = {"xaxis.range[0]": "2024-05-01", "xaxis.range[1]": "2024-05-02"};
         return Plotly.relayout(document.querySelector(".price"), range);
     """
     browser.execute_script(zoom)
-    WebDriverWait(browser, 10).until(lambda _: "One in" not in texts(browser, ".seen")[0])
+    until(browser, lambda _: "One in" not in texts(browser, ".seen")[0])
 
 
 def test_a_run_without_trades_says_so_in_words(browser, pages):
-    visit(browser, pages["quiet"])
+    visit(browser, pages["quiet"].as_uri(), DRAWN)
     said = texts(browser, ".empty")
     assert "There were no trades." in said
     assert "No plugin was active." in said
@@ -183,7 +176,7 @@ def test_a_run_without_trades_says_so_in_words(browser, pages):
 
 def test_paper_is_white_and_holds_the_charts_whatever_the_screen_is(browser, pages):
     look(browser, scheme="dark")
-    visit(browser, pages["busy"])
+    visit(browser, pages["busy"].as_uri(), DRAWN)
     script = """
         const state = () => [getComputedStyle(document.querySelector(".tile")).backgroundColor,
                              document.querySelector("#equity .main-svg").clientWidth];

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from qe_plugins.report import sweep_page
 from qe_plugins.research.grid import Axis, settings
 from qe_plugins.research.sweep_runner import SweepResult
 from qe_plugins.research.sweep_store import SweepSpec
 from qe_plugins.research.variants import Variant, VariantResult, VariantState
-from tests.browser.conftest import look
+from tests.browser.conftest import DRAWN, look, visit
 
 HOSTILE = "<script>alert('no')</script> must be shorter"
 STICKS_OUT = "return document.documentElement.scrollWidth - window.innerWidth"
@@ -54,14 +53,8 @@ def visited(browser: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
         Axis("strategies.ema_cross.fast", (5, 10, 20)),
         Axis("strategies.ema_cross.slow", (30, 60)),
     )
-    visit(browser, page(tmp_path, *axes))
+    visit(browser, page(tmp_path, *axes).as_uri(), DRAWN)
     return browser
-
-
-def visit(browser: webdriver.Chrome, file: Path) -> None:
-    browser.get(file.as_uri())
-    drawn = "return document.documentElement.dataset.drawn === 'yes'"
-    WebDriverWait(browser, 60).until(lambda _: browser.execute_script(drawn))
 
 
 def column(browser: webdriver.Chrome, at: int) -> list[str]:
@@ -95,14 +88,15 @@ def test_the_page_says_that_the_tape_is_synthetic(visited: webdriver.Chrome) -> 
 
 def test_it_fits_a_telephone(visited: webdriver.Chrome) -> None:
     look(visited, width=390)
-    visited.refresh()
+    visit(visited, visited.current_url, DRAWN)
     assert visited.execute_script(STICKS_OUT) <= 0
 
 
 def test_three_settings_are_a_table_without_a_map(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
-    visit(browser, page(tmp_path, *(Axis(key, (1, 2)) for key in ("a.x", "b.x", "c.y"))))
+    axes = (Axis(key, (1, 2)) for key in ("a.x", "b.x", "c.y"))
+    visit(browser, page(tmp_path, *axes).as_uri(), DRAWN)
     assert browser.find_elements(By.ID, "map") == []
     assert column(browser, 1) == [str(n) for n in range(1, 9)]
     heads = browser.find_elements(By.CSS_SELECTOR, "#variants th.text")
