@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -143,3 +144,9 @@ class RunFact(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> FactKey:
         """Return where a page that ends with this fact ends."""
         return FactKey(self.fact.ts_event, self.run_id, self.seq)
+
+
+def run_id_of(started: datetime, name: str) -> str:
+    """Return `20261123-143000-123456-es-2013`: UTC time to the microsecond and the run's name."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"{started:%Y%m%d-%H%M%S-%f}-{slug or 'run'}"

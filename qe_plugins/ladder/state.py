@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.engine.running.backtest import run_id_of
-from qe_plugins.journal.facts import Fact, FactKind, RunRow
+from qe_plugins.journal.facts import Fact, FactKind, RunRow, run_id_of
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.rungs import BACKTEST
 

@@ -11,8 +11,7 @@ import yaml
 
 from qe_plugins import wall_clock
 from qe_plugins.config.loader import load
-from qe_plugins.engine.running.backtest import run_id_of
-from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.facts import Fact, FactKind, run_id_of
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.demotions import settle
 from qe_plugins.ladder.on_ladder import OnLadder, read

@@ -16,6 +16,9 @@ import pytest
 
 from tests.command import ROOT
 
+PATIENCE = 60.0
+"""Seconds that an answer may take on a loaded machine."""
+
 
 class Answer:
     """An HTTP answer: status, headers in lower case, text."""
@@ -36,7 +39,7 @@ class Client:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: str = ""
     ) -> Answer:
         """Send one request as it is, without a session unless the headers have one."""
-        connection = http.client.HTTPConnection(self.netloc, timeout=20)
+        connection = http.client.HTTPConnection(self.netloc, timeout=PATIENCE)
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         sent = {"Host": self.netloc, **(headers or {})}
         if body:

@@ -16,7 +16,7 @@ from qe_plugins.halt.latch import PERSON, HaltLatch
 from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry
 from qe_plugins.journal.activity.store import ActivityJournal
 from qe_plugins.observatory.live.feeds import event_id, subscriptions
-from tests.observatory.conftest import Client, serving
+from tests.observatory.conftest import PATIENCE, Client, serving
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def client(home: Path) -> Iterator[Client]:
 @contextmanager
 def streaming(client: Client, of: str, last: str = "") -> Iterator[Iterator[dict[str, str]]]:
     """Open a stream, and yield its events, beats left aside."""
-    connection = http.client.HTTPConnection(client.netloc, timeout=15)
+    connection = http.client.HTTPConnection(client.netloc, timeout=PATIENCE)
     headers = {"Cookie": client.cookie, "Accept": "text/event-stream"}
     connection.request("GET", f"/stream?of={of}", headers=headers | {"Last-Event-ID": last})
     answer = connection.getresponse()
@@ -100,7 +100,7 @@ def test_one_that_comes_back_gets_what_it_missed_once(client: Client, home: Path
 
 
 def test_it_beats_while_nothing_changes(client: Client) -> None:
-    connection = http.client.HTTPConnection(client.netloc, timeout=5)
+    connection = http.client.HTTPConnection(client.netloc, timeout=PATIENCE)
     connection.request("GET", "/stream?of=strip", headers={"Cookie": client.cookie})
     answer = connection.getresponse()
     beats = 0

@@ -152,8 +152,9 @@ def plan(file: Path, ladder_file: Path | None, overrides: tuple[str, ...], as_js
     """
     from qe_plugins.config.loader import load, read_tree
     from qe_plugins.journal.store import Journal
+    from qe_plugins.ladder.backtest_outcomes import backtest_outcomes
     from qe_plugins.ladder.claims import filed_claim
-    from qe_plugins.ladder.plan import backtest_outcomes, plan_of, plan_of_claim
+    from qe_plugins.ladder.plan import plan_of, plan_of_claim
     from qe_plugins.ladder.rungs import load_ladder
 
     _, tree = read_tree(file)

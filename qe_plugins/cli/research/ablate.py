@@ -60,7 +60,7 @@ def _swept(
     from datetime import UTC, datetime
 
     from qe_plugins.config.loader import load
-    from qe_plugins.engine.running.backtest import run_id_of
+    from qe_plugins.journal.facts import run_id_of
     from qe_plugins.report.sweep_job import measure_sessions
     from qe_plugins.research import sweep_runner, sweep_store
 

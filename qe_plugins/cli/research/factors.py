@@ -64,7 +64,7 @@ def test(
     """
     from datetime import UTC, datetime
 
-    from qe_plugins.engine.running.backtest import run_id_of
+    from qe_plugins.journal.facts import run_id_of
     from qe_plugins.journal.store import Journal
     from qe_plugins.report import factor_page
     from qe_plugins.research.factors import factor_test, result_store

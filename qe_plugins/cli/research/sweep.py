@@ -125,8 +125,8 @@ def sweep_spec(
     from datetime import UTC, datetime
 
     from qe_plugins.config.loader import load
-    from qe_plugins.engine.running.backtest import run_id_of
     from qe_plugins.errors import ConfigError
+    from qe_plugins.journal.facts import run_id_of
     from qe_plugins.research import sweep_store
     from qe_plugins.research.grid import read_axes
 

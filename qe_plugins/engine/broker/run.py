@@ -33,12 +33,11 @@ from qe_plugins.engine.recording.fact_writer import FactWriter
 from qe_plugins.engine.recording.reached import ReachedRun
 from qe_plugins.engine.recording.run_log import RunLog, logged
 from qe_plugins.engine.results.collect import ENGINE, result_of
-from qe_plugins.engine.running.backtest import run_id_of
 from qe_plugins.engine.running.source_hashes import source_hashes
 from qe_plugins.errors import JournalError
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.halt.status import Mode, remove_status
-from qe_plugins.journal.facts import Fact, FactKind, OpenRun
+from qe_plugins.journal.facts import Fact, FactKind, OpenRun, run_id_of
 from qe_plugins.safe_text import in_words
 
 if TYPE_CHECKING:

@@ -30,13 +30,12 @@ from qe_plugins.engine.recording.run_log import RunLog, logged
 from qe_plugins.engine.recording.session_recorder import SessionRecorder
 from qe_plugins.engine.results.collect import ENGINE, result_of
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
-from qe_plugins.engine.running.backtest import run_id_of
 from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.engine.running.source_hashes import source_hashes
 from qe_plugins.errors import JournalError
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.halt.status import remove_status
-from qe_plugins.journal.facts import Fact, FactKind, OpenRun
+from qe_plugins.journal.facts import Fact, FactKind, OpenRun, run_id_of
 from qe_plugins.safe_text import in_words
 
 if TYPE_CHECKING:

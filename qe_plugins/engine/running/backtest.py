@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from qe_plugins.engine.results.collect import collect_result
 from qe_plugins.engine.running.build import BuiltRun, build
 from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.errors import RunError
+from qe_plugins.journal.facts import run_id_of
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
@@ -74,12 +74,6 @@ def _run_logged(
         built.engine.dispose()
     result.seconds.update(load=ready - began, run=done - ready)
     return replace(result, log=run_log.file)
-
-
-def run_id_of(started: datetime, name: str) -> str:
-    """Return `20261123-143000-123456-es-2013`: UTC time to the microsecond and the run's name."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return f"{started:%Y%m%d-%H%M%S-%f}-{slug or 'run'}"
 
 
 @gc_tuning.relaxed_gc()

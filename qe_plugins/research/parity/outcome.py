@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins.engine.running.backtest import run_id_of
-from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.facts import Fact, FactKind, run_id_of
 from qe_plugins.journal.store import Journal
 from qe_plugins.research.parity.causes import ParityCause
 from qe_plugins.research.parity.comparison import ParityDifference
