@@ -11,6 +11,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.observatory.conftest import Client
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SWITCHES = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 
@@ -80,3 +82,40 @@ def visit(driver: webdriver.Chrome, url: str, loaded: str = LOADED) -> None:
     driver.execute_script("window.left = true")
     driver.get(url)
     until(driver, lambda browser: browser.execute_script(loaded))
+
+
+@pytest.fixture(scope="module")
+def online(_chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """Return the browser with a connection, which other tests of pages do not have."""
+    set_offline(_chromium, False)
+    yield _chromium
+    _chromium.get("about:blank")
+    set_offline(_chromium, True)
+    for kind in ("browser", "performance"):
+        _chromium.get_log(kind)
+
+
+def set_offline(driver: webdriver.Chrome, offline: bool) -> None:
+    speed = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    if offline:
+        speed = {"latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": offline, **speed})
+
+
+def enter(driver: webdriver.Chrome, client: Client) -> str:
+    """Open MissionControl, the first time by the printed address; return the server's."""
+    base = f"http://{client.netloc}"
+    look(driver)
+    visit(driver, f"{base}/" if client.cookie else client.entry)
+    client.cookie = "; ".join(f"{c['name']}={c['value']}" for c in driver.get_cookies())
+    return base
+
+
+def shown(driver: webdriver.Chrome, css: str) -> str:
+    return driver.execute_script(
+        "return (document.querySelector(arguments[0]) || {}).textContent || ''", css
+    )
+
+
+def connected(driver: webdriver.Chrome) -> bool:
+    return driver.execute_script("return document.body.dataset.connected") == "yes"

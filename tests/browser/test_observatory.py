@@ -22,7 +22,7 @@ from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry
 from qe_plugins.journal.activity.store import ActivityJournal
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
-from tests.browser.conftest import TWO_FRAMES, look, until, visit
+from tests.browser.conftest import TWO_FRAMES, connected, enter, look, shown, until, visit
 from tests.observatory.conftest import Client, serving
 
 DESK = ("/", "/orchestration", "/foundation", "/journal", "/launchpad", "/reports")
@@ -74,24 +74,6 @@ STICKS_OUT = "return document.documentElement.scrollWidth - window.innerWidth"
 
 
 @pytest.fixture(scope="module")
-def online(_chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
-    """Return the browser with a connection, which other tests of pages do not have."""
-    set_offline(_chromium, False)
-    yield _chromium
-    _chromium.get("about:blank")
-    set_offline(_chromium, True)
-    for kind in ("browser", "performance"):
-        _chromium.get_log(kind)
-
-
-def set_offline(driver: webdriver.Chrome, offline: bool) -> None:
-    speed = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    if offline:
-        speed = {"latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-    driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": offline, **speed})
-
-
-@pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Return an Observatory with nothing to show."""
     with serving(tmp_path_factory.mktemp("bare"), "--development") as client:
@@ -133,25 +115,6 @@ def full(home: Path) -> Iterator[Client]:
 
 def url(folder: Path) -> str:
     return f"sqlite:///{folder}/journal.sqlite"
-
-
-def enter(driver: webdriver.Chrome, client: Client) -> str:
-    """Open MissionControl, the first time by the printed address; return the server's."""
-    base = f"http://{client.netloc}"
-    look(driver)
-    visit(driver, f"{base}/" if client.cookie else client.entry)
-    client.cookie = "; ".join(f"{c['name']}={c['value']}" for c in driver.get_cookies())
-    return base
-
-
-def shown(driver: webdriver.Chrome, css: str) -> str:
-    return driver.execute_script(
-        "return (document.querySelector(arguments[0]) || {}).textContent || ''", css
-    )
-
-
-def connected(driver: webdriver.Chrome) -> bool:
-    return driver.execute_script("return document.body.dataset.connected") == "yes"
 
 
 def complaints(driver: webdriver.Chrome, base: str) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qe_plugins import state_dir
 from qe_plugins.errors import DataError
-from qe_plugins.market import holidays
+from qe_plugins.market import holidays, shipped_calendars
 from qe_plugins.market.sessions import (
     CHICAGO,
     is_open,
@@ -197,15 +197,36 @@ def test_every_real_bar_lies_inside_a_session(shared_data):
     assert [ts for ts in moments if not is_open("ES", ts)] == []
 
 
+@pytest.mark.skipif(
+    not shipped_calendars.is_installed(), reason="another version of the calendars is installed"
+)
+@pytest.mark.parametrize("name", shipped_calendars.NAMES)
+def test_the_calendars_that_the_package_ships_are_those_of_the_library(name):
+    first, last = shipped_calendars.FIRST, shipped_calendars.LAST
+
+    assert holidays.closes(name, first, last) == shipped_calendars.computed(name, first, last)
+
+
+def test_days_of_another_version_are_asked_of_the_library(monkeypatch):
+    shipped = holidays.days("NYSE", date(2013, 11, 25), date(2013, 11, 29))
+    holidays.closes.cache_clear()
+    monkeypatch.setattr(shipped_calendars, "is_installed", lambda: False)
+
+    assert holidays.days("NYSE", date(2013, 11, 25), date(2013, 11, 29)) == shipped
+    assert list((state_dir.cache_dir() / "calendars").glob("NYSE-closes-*.json"))
+    assert date(2013, 11, 28) not in shipped
+
+
 def test_a_calendar_is_asked_for_once_and_kept(monkeypatch):
-    asked = holidays.days("NYSE", date(2013, 11, 25), date(2013, 11, 29))
-    holidays.days.cache_clear()
+    holidays.closes.cache_clear()
+    asked = holidays.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29))
+    holidays.closes.cache_clear()
     monkeypatch.setitem(sys.modules, "pandas_market_calendars", None)  # to import it would raise
-    assert holidays.days("NYSE", date(2013, 11, 25), date(2013, 11, 29)) == asked
-    assert date(2013, 11, 28) not in asked
+    assert holidays.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29)) == asked
 
 
 def test_a_kept_calendar_that_is_damaged_is_asked_for_again():
+    holidays.closes.cache_clear()
     whole = holidays.closes("CME_Equity", date(2013, 11, 25), date(2013, 11, 29))
     holidays.closes.cache_clear()
     [file] = (state_dir.cache_dir() / "calendars").glob("CME_Equity-closes-*.json")
