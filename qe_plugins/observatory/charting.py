@@ -14,13 +14,19 @@ import polars as pl
 
 from qe_plugins import state_dir
 from qe_plugins.data.catalog.decimals import scanned
-from qe_plugins.errors import ReportError
+from qe_plugins.errors import QeError, ReportError
 from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.store import Journal
+from qe_plugins.journal.trace import causal_chain, find_trade
+from qe_plugins.report import run_index
+from qe_plugins.report.trade_report import describe_trade
 
 MOST_CANDLES = 1_500
 """Candles of a chart; where a window has more bars, each candle is several of them."""
 
 MOST_MARKS = 1_000
+MOST_OVERLAYS = 4
+ON_CHART = (FactKind.FILL, FactKind.VETO, FactKind.SIGNAL, FactKind.ROLL)
 AROUND = 1_800
 """Seconds before and after a trade that its chart shows, at least."""
 
@@ -72,6 +78,37 @@ class ChartData(msgspec.Struct, frozen=True, kw_only=True):
     overlays: list[ChartOverlay] = []
     left_out: int = 0
     note: str = ""
+
+
+def chart_json(place: Path, trade: str, instrument: str, overlays: str) -> bytes:
+    """Return the chart of a run as JSON: of a trade where one is named, else of a contract.
+
+    `overlays` are names of features, apart by commas. Raises QeError where there is no such trade.
+    """
+    figures = {**run_index.figures(place), "run_dir": str(place)}
+    if trade:
+        known = _facts(figures["run_id"], None)
+        chain = [step.fact for step in causal_chain(known, find_trade(known, trade))]
+        row = describe_trade(place, trade)["trade"]
+        data, contract = trade_chart(figures, row, chain), str(row["instrument_id"])
+    else:
+        contract = instrument or figures["instruments"][0]
+        data = run_chart(figures, contract, _facts(figures["run_id"], ON_CHART), 2)
+    found, notes = [], [data.note] if data.note else []
+    for name in [one.strip() for one in overlays.split(",") if one.strip()][:MOST_OVERLAYS]:
+        try:
+            found.append(overlay(name, figures["name"], contract, data))
+        except QeError as error:  # one that is not known is a sentence of the note
+            notes.append(str(error))
+    drawn = msgspec.structs.replace(data, overlays=found, note=" ".join(notes))
+    return msgspec.json.encode(drawn)
+
+
+def _facts(run_id: str, kinds: tuple[FactKind, ...] | None) -> list[Fact]:
+    if not Journal.exists():
+        return []
+    with Journal.open() as journal:
+        return journal.facts(run_id, kinds)
 
 
 def candles(

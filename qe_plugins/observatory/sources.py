@@ -19,6 +19,7 @@ from qe_plugins.observatory.fleet_reader import FleetReader
 from qe_plugins.observatory.live.events import next_events
 from qe_plugins.observatory.live.positions import KINDS, HeldPosition, position_of
 from qe_plugins.observatory.live.strip import StripEvent, StripState, read_strip
+from qe_plugins.observatory.own_process import OwnProcess
 from qe_plugins.observatory.plugin_panels import PanelReader
 from qe_plugins.observatory.settings import ObservatorySettings
 
@@ -33,6 +34,7 @@ class Sources:
         self.settings = settings
         self.fleet = FleetReader()
         self.panels = PanelReader()
+        self.tables = OwnProcess()
         self._journal: Journal | None = None
         self._activity: ActivityJournal | None = None
         self._version: DatabaseVersion | None = None
@@ -107,6 +109,7 @@ class Sources:
     def close(self) -> None:
         """Close the journal and the ledger."""
         self.fleet.close()
+        self.tables.close()
         with self._lock:
             for opened in (self._journal, self._activity, self._version):
                 if opened is not None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from qe_plugins.report.figures import formatting
@@ -18,6 +19,12 @@ from tests.observatory.conftest import Client, serving
 QUICKSTART = "configs/backtest/quickstart.yaml"
 FEW = ("--set", "data.synthetic.sessions=4", "--set", "data.synthetic.contracts=1")
 LISTINGS = ("signals", "sizes", "vetoes", "orders", "fills", "trades", "reviews")
+
+
+PAGES = (
+    *("/", "/orchestration", "/foundation", "/journal", "/launchpad", "/reports", "/runs"),
+    *("/facts/all?run=all", "/run/last", "/report/2024-01-03", "/flatten"),
+)
 
 
 class Printed:
@@ -119,6 +126,16 @@ def test_a_report_is_framed_under_its_own_policy(client: Client) -> None:
     assert report.headers["content-security-policy"].startswith("sandbox allow-scripts;")
     assert "allow-same-origin" not in report.headers["content-security-policy"]
     assert len(report.text) > 1_000_000
+
+
+def test_the_server_stays_small_whatever_was_looked_at(client: Client) -> None:
+    [trade] = re.findall(r'href="(/trade/[^"]+)"', client.get("/facts/trades").text)[:1]
+    for path in (*PAGES, html.unescape(trade), "/run/last/chart.json", "/compare/last/last"):
+        assert client.get(path).status == 200, path
+    loaded = Path(f"/proc/{client.process.pid}/maps").read_text()
+
+    assert psutil.Process(client.process.pid).memory_info().rss <= 120e6
+    assert [name for name in ("nautilus", "pandas", "polars", "pyarrow") if name in loaded] == []
 
 
 @pytest.mark.parametrize("path", ["/", "/journal", "/foundation", "/facts/orders", "/run/last"])

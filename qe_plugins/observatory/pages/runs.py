@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from starlette.responses import FileResponse, Response
@@ -19,12 +19,8 @@ from qe_plugins.observatory.sources import Sources
 from qe_plugins.report import comparison, run_index
 from qe_plugins.report.figures import formatting
 
-if TYPE_CHECKING:
-    from qe_plugins.observatory.charting import ChartData
-
 SHOWN_RUNS = 200
 SHOWN_TRADES = 100
-ON_CHART = (FactKind.FILL, FactKind.VETO, FactKind.SIGNAL, FactKind.ROLL)
 NUMBER = re.compile(r"[-+−]?\d[\d,.]*")
 
 
@@ -88,26 +84,14 @@ def page(sources: Sources) -> Page:
         return Shown(template="framed_report.html", values=values, framing=True)
 
     def chart(asked: Asked) -> Response:
-        from qe_plugins.observatory import charting  # Polars: 25 MB that other pages do without
-        from qe_plugins.report.trade_report import describe_trade
-
         place = run_index.find(asked.path["run"])
-        figures = {**run_index.figures(place), "run_dir": str(place)}
-        if named := asked.query.get("trade"):
-            known = facts(figures["run_id"])
-            steps = causal_chain(known, find_trade(known, named))
-            trade = describe_trade(place, named)["trade"]
-            data = charting.trade_chart(figures, trade, [step.fact for step in steps])
-            contract = trade["instrument_id"]
-        else:
-            contract = asked.query.get("instrument") or figures["instruments"][0]
-            data = charting.run_chart(figures, contract, facts(figures["run_id"], ON_CHART), 2)
-        data = _with_overlays(data, asked.query.get("overlay", ""), figures["name"], contract)
-        return Response(msgspec.json.encode(data), media_type="application/json")
+        wanted = [asked.query.get(name, "") for name in ("trade", "instrument", "overlay")]
+        drawn: bytes = sources.tables.call(
+            "qe_plugins.observatory.charting", "chart_json", place, *wanted
+        )
+        return Response(drawn, media_type="application/json")
 
     def trade(asked: Asked) -> Shown:
-        from qe_plugins.report.trade_report import describe_trade
-
         journal = sources.journal()
         if journal is None:
             raise QeError("there is no journal yet.", hint="Start a run with `qe backtest FILE`.")
@@ -131,7 +115,10 @@ def page(sources: Sources) -> Page:
             "why_no_costs": None,
         }  # fmt: skip
         try:
-            values["costs"] = describe_trade(run_index.find(run_id), name)
+            place = run_index.find(run_id)
+            values["costs"] = sources.tables.call(
+                "qe_plugins.report.trade_report", "describe_trade", place, name
+            )
         except QeError as error:
             values["why_no_costs"] = str(error)
         return Shown(template="trade.html", values=values, chart=values["costs"] is not None)
@@ -162,19 +149,6 @@ def page(sources: Sources) -> Page:
             "/compare/{first}/{second}": compare,
         },
     )
-
-
-def _with_overlays(data: ChartData, names: str, run_name: str, contract: str) -> ChartData:
-    """Return a chart with features over it; one that is not known is a sentence of its note."""
-    from qe_plugins.observatory import charting
-
-    overlays, notes = [], [data.note] if data.note else []
-    for name in [one.strip() for one in names.split(",") if one.strip()][:4]:
-        try:
-            overlays.append(charting.overlay(name, run_name, contract, data))
-        except QeError as error:
-            notes.append(str(error))
-    return msgspec.structs.replace(data, overlays=overlays, note=" ".join(notes))
 
 
 def _run_row(run: dict[str, Any]) -> dict[str, Any]:
