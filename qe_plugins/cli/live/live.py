@@ -64,6 +64,7 @@ def trade(
     from qe_plugins.engine.broker.preparation import prepare_live
     from qe_plugins.engine.broker.run import LiveOptions, run_live
     from qe_plugins.engine.live.session_journal import died_run
+    from qe_plugins.engine.risk.posture_watch import PostureSupervisor
     from qe_plugins.journal.activity.report import reported
     from qe_plugins.journal.store import Journal
     from qe_plugins.ladder.guard import LadderSupervisor, guard_of
@@ -80,7 +81,10 @@ def trade(
     text = f"{prepared.loaded.config.name}, {file}, at a broker"
     ladder = None if guard is None else LadderSupervisor(guard)
     screen = LiveScreen()
-    watching = [*([] if sandbox else supervisors()), *([] if ladder is None else [ladder])]
+    postures = PostureSupervisor()
+    watching: list[Supervisor] = [postures, *([] if sandbox else supervisors())]
+    if ladder is not None:
+        watching.append(ladder)
     with (
         guard or nullcontext(),
         reported("live", text) as report,
@@ -90,6 +94,7 @@ def trade(
         def begin(session: LiveSession, run_id: str) -> None:
             report.run_id, report.href = run_id, f"/run/{run_id}"
             screen.begin(prepared, run_id)
+            postures.run_id = run_id
             stops.append(Stopper(session))
             if ladder is not None:
                 ladder.run_id = run_id

@@ -30,6 +30,7 @@ from qe_plugins.engine.recording.run_log import RunLog, logged
 from qe_plugins.engine.recording.session_recorder import SessionRecorder
 from qe_plugins.engine.results.collect import ENGINE, result_of
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
+from qe_plugins.engine.risk.posture_watch import PostureWatch
 from qe_plugins.engine.running.prepare import prepare
 from qe_plugins.engine.running.source_hashes import source_hashes
 from qe_plugins.errors import JournalError
@@ -171,7 +172,8 @@ class _Session:
             recorder.on_fact = partial(self._on_fact, viewer, watch, None)
             rungs = self._rungs(context)
             recorder.on_fact = partial(self._on_fact, viewer, watch, rungs)
-            viewer.passed = partial(self._after, context, watch, rungs)
+            postures = PostureWatch(context, journal.run_id, journal.recorded, lambda: journal.due)
+            viewer.passed = partial(self._after, context, watch, rungs, postures)
             self._log.clock = venue.assembly.pipeline.clock.timestamp_ns
             ready = perf_counter()
             started(self._started(), self._pace)
@@ -196,11 +198,17 @@ class _Session:
             rungs.on_fact(fact)
 
     def _after(
-        self, context: RunContext, watch: HaltWatch, rungs: RungWatch | None, ts: int
+        self,
+        context: RunContext,
+        watch: HaltWatch,
+        rungs: RungWatch | None,
+        postures: PostureWatch,
+        ts: int,
     ) -> None:
-        """Do after a moment (UTC ns) what a halt of then did; check triggers and rung."""
+        """Do after a moment (UTC ns) what a halt of then did; check posture, triggers and rung."""
         if self._latch.passed(ts):
             cancel_entries(context)
+        postures.at(ts)
         watch.at(ts, catching_up=self._journal.catching_up)
         if rungs is not None:
             rungs.at(ts)

@@ -33,6 +33,7 @@ ASYNCHRONOUS = frozenset(
         FactKind.HALT,
         FactKind.RESUME,
         FactKind.RUNG,
+        FactKind.POSTURE,
     }
 )
 """Kinds whose place among the other facts is not the same in every run."""
@@ -96,7 +97,7 @@ class SessionJournal:
 
     def counts(self) -> dict[FactKind, int]:
         """Return the numbers reached by facts that do not come again."""
-        kinds = (FactKind.HALT, FactKind.RESUME, FactKind.RUNG)
+        kinds = (FactKind.HALT, FactKind.RESUME, FactKind.RUNG, FactKind.POSTURE)
         return {kind: sum(one.kind is kind for one in self.recorded) for kind in kinds}
 
     def compare(self, fact: Fact) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from qe_plugins.engine.live.stream import moments
 from qe_plugins.engine.results.collect import collect_result
 from qe_plugins.engine.risk.entry_cancellation import cancel_entries
 from qe_plugins.engine.risk.gate import LADDER
+from qe_plugins.engine.risk.posture_watch import posture_of
 from qe_plugins.engine.running.assembly import Hosting
 from qe_plugins.engine.running.backtest import process, stream
 from qe_plugins.engine.running.build import BuiltRun, build
@@ -32,7 +32,7 @@ from qe_plugins.engine.running.prepare import PreparedRun, prepare
 from qe_plugins.engine.running.source_hashes import source_hashes
 from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.journal.facts import Fact, FactKind
-from qe_plugins.plugins.types import OrderRequest, Posture, Side
+from qe_plugins.plugins.types import OrderRequest
 from qe_plugins.research.parity.broker_refusals import RulesOfThen, refusals_of_then
 
 CHANGES = frozenset({FactKind.POSTURE, FactKind.RUNG})
@@ -139,7 +139,7 @@ def _feed_under(
             if latch.passed(ts):
                 cancel_entries(built.context)
             while postures and postures[0].ts_event <= ts:
-                built.context.gate.set_posture(_posture(postures.popleft()))
+                built.context.gate.set_posture(posture_of(postures.popleft()))
             while rungs and rungs[0].ts_event <= ts:
                 apply_rung(built.context, rungs.popleft())
 
@@ -154,22 +154,6 @@ def _ladder_of_then(facts: Sequence[Fact]) -> Callable[[OrderRequest], str]:
         if fact.kind is FactKind.VETO and fact.body.get("plugin") == LADDER
     }
     return lambda request: reasons.get(request.client_order_id, "")
-
-
-def _posture(fact: Fact) -> Posture | None:
-    """Return the posture of a fact; None where its body has only a reason: there was none then."""
-    body = fact.body
-    if "halt" not in body:
-        return None
-    return Posture(
-        reason=body["reason"],
-        halt=body["halt"],
-        max_contracts=body.get("max_contracts"),
-        valid_until=body.get("valid_until"),
-        source=fact.source,
-        sides=tuple(map(Side, body["sides"])) if "sides" in body else None,
-        max_loss=Decimal(body["max_loss"]) if "max_loss" in body else None,
-    )
 
 
 def _names(prepared: PreparedRun, built: BuiltRun) -> dict[str, str]:
