@@ -91,6 +91,11 @@ class HunterFleet(Plugin):
         opinion = self.queue.take(str(kind.instrument_id), now)
         if opinion is None or abs(opinion.score) < max(self.config.threshold, 1e-9):
             return None
+        return self.vote(opinion, bar, cache, history)
+
+    def vote(self, opinion: DeliveredOpinion, bar: Bar, cache: Cache, history: History) -> Signal:
+        """Return an opinion as a position with its stop and target, entered at the bar's close."""
+        kind = bar.bar_type
         noise = self.mean_true_range(history, str(kind))
         instrument = cache.instrument(kind.instrument_id)
         assert instrument is not None

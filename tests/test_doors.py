@@ -33,6 +33,8 @@ DOORS = {
     "ibapi": {"testing/tws/wire"},
     "ib_async": {"ib_client"},
     "apprise": {"alarms"},
+    "mcp": {"tool_server/stdio.py"},
+    "mcp_types": {"tool_server/stdio.py"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""
 

@@ -39,6 +39,8 @@ COMMANDS: dict[str, str] = {
     "options": "qe_plugins.cli.options:options",
     "fleet": "qe_plugins.cli.fleet:fleet",
     "worker": "qe_plugins.cli.cluster.worker:worker",
+    "desk": "qe_plugins.cli.desk.desk:desk",
+    "mcp": "qe_plugins.cli.desk.mcp:mcp",
     "status": "qe_plugins.cli.live.status:status",
     "halt": "qe_plugins.cli.live.halt:halt",
     "resume": "qe_plugins.cli.live.halt:resume",

@@ -39,7 +39,7 @@ def show_day(
         found = morning.day_report(wanted, now, None)
     file = page.write(found)
     if as_json:
-        print_json({"file": str(file), **{n: getattr(found, n) for n in found.__struct_fields__}})
+        print_json({"file": str(file), **_document(found)})
     else:
         for line in _lines(found):
             echo(line)
@@ -48,6 +48,11 @@ def show_day(
         click.launch(file.as_uri())
     if send is not None:
         _send(found, page.render(found).decode(), Path(send))
+
+
+def _document(found: DayReport) -> dict[str, object]:
+    names = (*found.__struct_fields__, "net_of_models", "usd_a_decision")
+    return {name: getattr(found, name) for name in names}
 
 
 def _send(found: DayReport, page: str, file: Path) -> None:
@@ -80,6 +85,15 @@ def _send(found: DayReport, page: str, file: Path) -> None:
         )
 
 
+def _each(found: DayReport) -> str:
+    """Return the cost of a hunt and the P&L net of models, empty where no desk ran."""
+    each, net = found.usd_a_decision, found.net_of_models
+    text = "" if each is None else f", {dollars(each)} a hunt"
+    return (
+        text if net is None or found.hunts is None else f"{text}, P&L net of them {net:+,.2f} USD"
+    )
+
+
 def _lines(found: DayReport) -> Iterator[str]:
     """Yield what the page says, a line each, for a terminal or a message."""
     yield f"{found.day}  {found.sentence}"
@@ -92,6 +106,7 @@ def _lines(found: DayReport) -> Iterator[str]:
         yield f"refused     {refusal.plugin}: {orders}, the last: {refusal.last}"
     for line in found.disagreements:
         yield f"disagreed   {utc(line.at)} UTC  {line.text}"
-    yield f"models      {counted(found.model_calls, 'call')}, {dollars(found.model_usd)}"
+    calls = counted(found.model_calls, "call")
+    yield f"models      {calls}, {dollars(found.model_usd)}{_each(found)}"
     for event in found.next:
         yield f"next        {event.at:%Y-%m-%d %H:%M} UTC  {event.name}"

@@ -16,6 +16,7 @@ from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
     from qe_plugins.journal.facts import Fact, OpenRun
+    from qe_plugins.journal.model_costs import ModelCost
     from qe_plugins.journal.trace import Step
 
 ROWS = 100
@@ -97,22 +98,28 @@ for _name, _view in VIEWS.items():
 @_run_option
 @json_option
 def trace(trade: str, run: str, as_json: bool) -> None:
-    """Print the causal chain of TRADE, from bar to review.
+    """Print the causal chain of TRADE, from bar to review, and what models cost for it.
 
     TRADE is a trade's id, a prefix of it, its number, or `last`.
     """
+    from qe_plugins.journal.facts import FactKind
+    from qe_plugins.journal.model_costs import costs_of
     from qe_plugins.journal.store import Journal
     from qe_plugins.journal.trace import causal_chain, find_trade
 
     with Journal.open() as opened:
         run_id = opened.resolve(run)
         facts = opened.facts(run_id)
-    found = find_trade(facts, trade)
+        found = find_trade(facts, trade)
+        name = f"{run_id}/{found.id.removeprefix('trade:')}"
+        steps = [one.fact for one in opened.page(kinds=[FactKind.STEP], word=name)]
     chain = causal_chain(facts, found)
+    costs = costs_of([one.fact for one in chain], steps)
     if as_json:
-        print_json({"run_id": run_id, "trade": found.id, "chain": chain})
+        print_json({"run_id": run_id, "trade": found.id, "chain": chain, "model_costs": costs})
     else:
         _print_tree(f"{found.id} of {run_id}", chain)
+        _print_costs(costs, found)
 
 
 @journal.command()
@@ -186,6 +193,20 @@ def _unended(run: OpenRun) -> str:
         f"run {run.run_id}, {run.state}, process {run.pid}{elsewhere}, "
         f"{counted(run.facts, 'fact')}, the last at {last}"
     )
+
+
+def _print_costs(costs: Sequence[ModelCost], trade: Fact) -> None:
+    """Print what models cost for a trade, and its P&L net of that where it is in USD."""
+    from decimal import Decimal
+
+    if not costs:
+        return
+    for one in costs:
+        echo(f"models   {one.what}  ${one.usd:.4f}")
+    usd = sum((one.usd for one in costs), Decimal(0))
+    if trade.body.get("currency") == "USD" and "pnl" in trade.body:
+        pnl = Decimal(str(trade.body["pnl"]))
+        echo(f"P&L      {pnl:+,.2f} USD, net of ${usd:.4f} of models {pnl - usd:+,.4f} USD")
 
 
 def _print_table(title: str, view: Listing, facts: Sequence[Fact], limit: int) -> None:

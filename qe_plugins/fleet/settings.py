@@ -11,6 +11,7 @@ from qe_plugins.config.aliases import RUN_ALIASES, Alias
 from qe_plugins.config.schema import DataSettings, Section
 from qe_plugins.errors import FeatureError
 from qe_plugins.features.catalogue import entry_of
+from qe_plugins.fleet.desk_settings import DeskSettings
 from qe_plugins.llm.settings import NONE, Budgets
 from qe_plugins.plugins.types import Role
 from qe_plugins.units import Duration, Fraction, Money
@@ -195,8 +196,8 @@ class Fleet(Section, frozen=True, kw_only=True):
     `answer_ttl` is reused. `mask_market` hides instrument, dates and price level. `news` is a file
     of JSON lines, each with `ts` (an ISO time) and `text`, `lessons` one with `known` and `text`.
     `decisions` are the moments at which a recording asks, `sessions` the bounds of a coordinator
-    at work. `assumed_correlation` is the lower
-    bound of the correlation between two workers' errors, for the effective number of votes.
+    at work, `desk` is for `qe desk`. `assumed_correlation` is the lower bound of the correlation
+    between two workers' errors, for the effective number of votes.
     """
 
     name: Name
@@ -215,6 +216,7 @@ class Fleet(Section, frozen=True, kw_only=True):
     calls: Calls = Calls()
     answer_ttl: Span = 86_400.0
     assumed_correlation: Part = 0.44
+    desk: DeskSettings | None = None
 
     def __post_init__(self) -> None:
         ranks = [self.ranks.worker, self.ranks.supervisor, self.ranks.captain]

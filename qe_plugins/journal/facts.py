@@ -42,6 +42,7 @@ class FactKind(StrEnum):
     DECISION = "decision"
     LESSON = "lesson"
     VERDICT = "verdict"
+    STEP = "step"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

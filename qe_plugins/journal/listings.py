@@ -115,6 +115,11 @@ VIEWS = {
         ("time", "source", "hook", "count", "where", "error"),
         "Exceptions of plugins: hook, count and line.",
     ),
+    "steps": Listing(
+        (FactKind.STEP,),
+        ("time", "step", "state", "usd", "text"),
+        "Steps of a desk's day: hunts, postures, reviews, parity and reports, with their cost.",
+    ),
     "trials": Listing(
         (FactKind.TRIAL,),
         ("id", "key", "state", "settings", "figures", "error"),
@@ -142,10 +147,14 @@ LINE_COLUMNS = {
     FactKind.ROLL: ("contracts", "before", "after", "prices", "outcome", "reason"),
     FactKind.CLOSING: ("reason",),
     FactKind.REVIEW: ("summary", "facts"),
+    FactKind.STEP: ("step", "state", "usd", "text"),
 }
 """Columns of the one-line form of a fact; the whole body for other kinds."""
 
-UNNAMED = {"side", "quantity", "type", "status", "reason", "plugin", "summary", "currency"}
+UNNAMED = {
+    *("side", "quantity", "type", "status", "reason", "plugin", "summary", "currency"),
+    *("step", "state", "text"),
+}
 """Columns that are shown without their name."""
 
 

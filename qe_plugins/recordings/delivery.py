@@ -84,6 +84,13 @@ class OpinionQueue:
             self._waiting.setdefault(one.instrument, []).append(one)
         self._longest = round(longest * SECOND)
 
+    def add(self, opinions: Iterable[DeliveredOpinion]) -> None:
+        """Have further opinions wait, in whatever order they come."""
+        for one in opinions:
+            waiting = self._waiting.setdefault(one.instrument, [])
+            waiting.append(one)
+            waiting.sort(key=lambda each: (each.at, each.decided), reverse=True)
+
     def take(self, instrument: str, now: int) -> DeliveredOpinion | None:
         """Return the newest opinion about an instrument delivered by `now` (UTC ns), once.
 

@@ -44,8 +44,8 @@ def load_fleet(config: Path, overrides: tuple[str, ...], provider: str | None) -
     return load(config, (*overrides, f"provider={provider}") if provider else overrides)
 
 
-def usd_option(text: str | None) -> Decimal | None:
-    """Return the amount of `--max-cost`, None without one. Raises ConfigError."""
+def usd_option(text: str | None, option: str = "--max-cost") -> Decimal | None:
+    """Return the amount of an option such as `--max-cost`, None without one. Raises ConfigError."""
     from decimal import InvalidOperation
 
     from qe_plugins.errors import ConfigError
@@ -57,8 +57,8 @@ def usd_option(text: str | None) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not (amount.is_finite() and amount >= 0):
-        hint = "Write --max-cost 60."
-        raise ConfigError(f"must be an amount in USD, was '{text}'.", where="--max-cost", hint=hint)
+        hint = f"Write {option} 60."
+        raise ConfigError(f"must be an amount in USD, was '{text}'.", where=option, hint=hint)
     return amount
 
 

@@ -1,4 +1,4 @@
-"""`qe status`: halted or not, the sessions that run or died, the journal, the disk."""
+"""`qe status`: halted or not, sessions and desks that run or died, the journal, the disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE = 3.0
 @click.command()
 @json_option
 def status(as_json: bool) -> None:
-    """Show whether trading is halted, sessions that run or died, the journal and the disk.
+    """Show whether trading is halted, sessions and desks that run or died, journal and disk.
 
     A session is "silent" when its process exists and its heartbeat is late. The exit code is 0
     whatever is shown.
@@ -35,17 +35,20 @@ def status(as_json: bool) -> None:
 def collect() -> dict[str, Any]:
     """Return what `qe status --json` prints."""
     from qe_plugins import state_dir
+    from qe_plugins.halt.desk_heartbeat import read_desks
     from qe_plugins.halt.latch import HaltLatch
     from qe_plugins.halt.status import read_sessions
 
     halt = HaltLatch.at_home().read()
     sessions, unreadable = read_sessions()
+    desks, others = read_desks()
     return {
         "halted": halt is not None,
         "halt": halt,
         "line": None if halt is None else halt.line,
         "sessions": sessions,
-        "unreadable": unreadable,
+        "desks": desks,
+        "unreadable": [*unreadable, *others],
         "journal": _journal(),
         "disk": {"folder": str(state_dir.state_dir()), "free_bytes": state_dir.free_bytes()},
     }
@@ -69,6 +72,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield "sessions  none"
     for seen in found["sessions"]:
         yield from _session_lines(seen)
+    for desk in found["desks"]:
+        state = f"SILENT for {desk.age:.0f} s" if desk.is_silent else "running"
+        yield f"desk      {desk.status.name}  {state}, process {desk.status.pid}"
+        yield f"          {desk.status.line}"
+        if desk.status.doing:
+            yield f"          now {desk.status.doing}"
     for line in found["unreadable"]:
         yield f"session   cannot be read: {line}"
     journal = found["journal"]

@@ -111,11 +111,11 @@ def record(
             if at in done:
                 continue
             refuse_dear(each, order.max_cost, spent)
-            decision = _decide(loaded, market, place, at, stop or StopRequest())
+            decision = decide(loaded, market, place, at, stop or StopRequest())
             place.append(decision)
             spent += decision.usd
             on_decision(number, len(info.points), decision)
-        place.write_info(_with_served(info, place))
+        place.write_info(with_served(info, place))
     return place
 
 
@@ -184,13 +184,17 @@ def _refuse_another(place: RecordingFolder, info: RecordingInfo) -> None:
     )
 
 
-def _decide(
+def decide(
     loaded: LoadedFleet,
     market: HistoricMarket,
     place: RecordingFolder,
     at: int,
     stop: StopRequest,
 ) -> RecordedDecision:
+    """Ask a fleet about the market at a decision point with fresh bars, and return its decision.
+
+    Asked again after an interruption, it pays no answer twice. Nothing is appended.
+    """
     requests = requests_at(loaded, market, at)
     scan_id = f"record-{place.path.name}-{at // SECOND}"
     scan = Scan(scan_id, ScanFolder(place.path), loaded.fleet, requests)
@@ -260,7 +264,7 @@ def _votes(
             )
 
 
-def _with_served(info: RecordingInfo, place: RecordingFolder) -> RecordingInfo:
+def with_served(info: RecordingInfo, place: RecordingFolder) -> RecordingInfo:
     """Return the description with when models without a published cutoff first answered us."""
     decisions = place.decisions().values()
     unpublished = {

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -37,7 +38,7 @@ from qe_plugins.wall_clock import nanoseconds
 KINDS = (
     *(FactKind.ORDER, FactKind.FILL, FactKind.TRADE, FactKind.VETO, FactKind.VOTE),
     *(FactKind.SIGNAL, FactKind.HALT, FactKind.RESUME, FactKind.CLOSING, FactKind.ROLL),
-    *(FactKind.PROPOSAL, FactKind.FAILURE, FactKind.ALARM),
+    *(FactKind.PROPOSAL, FactKind.FAILURE, FactKind.ALARM, FactKind.STEP),
 )
 SESSIONS = ("paper", "live")
 MOST = 20_000
@@ -88,7 +89,7 @@ def day_report(
     """
     begin, end = window(day)
     facts = _facts(journal, begin, end, run)
-    runs = sorted({one.run_id for one in facts})
+    runs = sorted({one.run_id for one in facts if one.fact.kind is not FactKind.STEP})
     by_kind: dict[FactKind, list[RunFact]] = defaultdict(list)
     for one in facts:
         by_kind[one.fact.kind].append(one)
@@ -97,7 +98,10 @@ def day_report(
     for trade in trades:
         net[trade.currency] += trade.pnl
     held = _held(journal, runs, end)
+    steps = _ended_steps(by_kind[FactKind.STEP])
+    hunts = _count(steps, "hunt:", "done")
     calls, usd = _model_costs(day)
+    usd = max(usd, sum((Decimal(str(one["usd"])) for one in steps), Decimal(0)))
     parity = _parity(journal, runs)
     needs = _needs(day, now, journal, activity)
     decisions = [_line(one) for one in by_kind[FactKind.SIGNAL]]
@@ -119,7 +123,8 @@ def day_report(
         day=day,
         begin=begin,
         end=end,
-        sentence=_sentence(runs, trades, net, held, parity, usd),
+        sentence=_findings(steps, hunts, by_kind[FactKind.SIGNAL])
+        + _sentence(runs, trades, net, held, parity, usd),
         runs=runs,
         trades=trades[-SHOWN:],
         net=dict(net),
@@ -135,6 +140,8 @@ def day_report(
         next=_next(end, {*held, *(one.instrument for one in trades)}),
         left_out={name: len(rows) - SHOWN for name, rows in whole.items() if len(rows) > SHOWN},
         marks=chart_marks(journal, by_kind, nanoseconds(begin), nanoseconds(end)),
+        hunts=hunts if steps else None,
+        failed=_count(steps, "", "failed") if steps else None,
     )
 
 
@@ -154,8 +161,28 @@ def _facts(
         return [one for one in found if one.fact.kind in KINDS]
     names = {one.run_id for one in found}
     of_sessions = {name for name in names if _mode(journal, name) in SESSIONS}
-    loose = (FactKind.HALT, FactKind.RESUME, FactKind.ALARM)
+    loose = (FactKind.HALT, FactKind.RESUME, FactKind.ALARM, FactKind.STEP)
     return [one for one in found if one.run_id in of_sessions or one.fact.kind in loose]
+
+
+def _ended_steps(facts: Iterable[RunFact]) -> list[dict[str, Any]]:
+    """Return the outcomes of a desk's steps: the bodies of their facts, which have a cost."""
+    return [one.fact.body for one in facts if "usd" in one.fact.body]
+
+
+def _count(steps: Iterable[dict[str, Any]], begin: str, state: str) -> int:
+    return sum(one["step"].startswith(begin) and one["state"] == state for one in steps)
+
+
+def _findings(steps: Sequence[object], hunts: int, signals: Sequence[object]) -> str:
+    """Return the page's first words beside a desk: what its hunts found, or that it was nothing."""
+    if not steps:
+        return ""
+    looked = {0: "no hunt ended", 1: "one hunt"}.get(hunts, f"{hunts:,} hunts")
+    if not signals:
+        return f"Nothing was found: {looked}, no signal. "
+    found = "one signal" if len(signals) == 1 else f"{len(signals):,} signals"
+    return f"{looked[0].upper()}{looked[1:]}, {found}. "
 
 
 def _mode(journal: Journal, run_id: str) -> str:

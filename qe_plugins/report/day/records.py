@@ -70,8 +70,10 @@ class DayReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `net` is the P&L of the trades by currency, after fees. `open` are the contracts held at the
     end, negative when short. `parity` is clean, red, or None where nothing was compared.
-    `model_usd` is what the models' calls of that UTC day cost. `left_out` counts lines of each list
-    that are not in it. `needs` are filled for the present day only.
+    `model_usd` is what the models' calls of that UTC day cost, or the steps of a desk's day where
+    that is more. `hunts` and `failed` count the desk's hunts that ended, and its steps that failed;
+    both are None where no desk ran. `left_out` counts lines of each list that are not in it.
+    `needs` are filled for the present day only.
     """
 
     day: date
@@ -93,3 +95,17 @@ class DayReport(msgspec.Struct, frozen=True, kw_only=True):
     next: list[DayEvent]
     left_out: dict[str, int]
     marks: list[DayMark]
+    hunts: int | None = None
+    failed: int | None = None
+
+    @property
+    def net_of_models(self) -> Decimal | None:
+        """Return the P&L after fees and models in USD; None where trades were in other money."""
+        if set(self.net) - {"USD"}:
+            return None
+        return self.net.get("USD", Decimal(0)) - self.model_usd
+
+    @property
+    def usd_a_decision(self) -> Decimal | None:
+        """Return what models cost for each hunt, in USD; None without one."""
+        return self.model_usd / self.hunts if self.hunts else None

@@ -1,0 +1,229 @@
+"""What each kind of step does. A step that is taken again has the same result and pays nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from qe_plugins.desk.hunting import HuntMarket
+from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind, StepResult
+from qe_plugins.desk.session_process import QE
+from qe_plugins.errors import FleetError
+from qe_plugins.fleet.loader import LoadedFleet
+from qe_plugins.fleet.prompts.requests import outside_texts
+from qe_plugins.fleet.recording.as_of import HistoricMarket
+from qe_plugins.fleet.recording.live import LiveRecording
+from qe_plugins.fleet.recording.walk import SECOND
+from qe_plugins.fleet.roles import RoleContext, run_role
+from qe_plugins.fleet.shutdown import StopRequest
+from qe_plugins.halt.status import SeenSession
+from qe_plugins.llm.ledger import Ledger
+from qe_plugins.plugins.types import Posture, Role
+from qe_plugins.recordings.delivered_signals import DeliveredSignal, SignalFile
+from qe_plugins.recordings.postures import PostureFile, PublishedPosture, tightest
+
+LONGEST = 2_400.0
+"""Seconds after which parity or a report is ended: the market opens again."""
+
+STALE = timedelta(minutes=10)
+"""The age of a session's last bar above which a posture by rules allows no new risk."""
+
+CLEAN, RED = 0, 1
+
+
+class DeskActions:
+    """The actions of a desk, for its loop.
+
+    `clock` returns the market's time now, `margin` how long after it a session has surely seen what
+    is written. In a replay at a `speed` a signal lives as long as at the market's own pace.
+    `session` is the session as its heartbeat says, `day` the day in work.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedFleet,
+        market: HuntMarket,
+        *,
+        clock: Callable[[], datetime | None],
+        margin: timedelta,
+        speed: float = 1.0,
+        session: Callable[[], SeenSession | None],
+        day: Callable[[], date],
+        stop: StopRequest,
+        send: str | None = None,
+    ) -> None:
+        self._loaded, self._market, self._clock, self._margin = loaded, market, clock, margin
+        self._session, self._day, self._stop, self._send = session, day, stop, send
+        self._speed = speed
+        self.recording = LiveRecording(loaded)
+        self.by_kind = {
+            StepKind.SESSION: self.note_session,
+            StepKind.HUNT: self.hunt,
+            StepKind.GUARD: self.guard,
+            StepKind.REVIEW: self.review,
+            StepKind.PARITY: self.parity,
+            StepKind.REPORT: self.report,
+        }
+
+    def note_session(self, step: DeskStep, view: DeskSituation) -> StepResult:
+        """Note the session that the day is beside: a desk that was killed finds it by that."""
+        return StepResult(text="beside this session")
+
+    def hunt(self, step: DeskStep, view: DeskSituation) -> StepResult:
+        """Ask the fleet as of the step's moment; the session reads what was found."""
+        market = self._market.until(step.due, view.run)
+        settings = self._loaded.fleet.desk
+        if settings is not None and settings.hunt == "scan":
+            return self._scan(step, market)
+        return self._hunt(step, market)
+
+    def _hunt(self, step: DeskStep, market: HistoricMarket) -> StepResult:
+        """Have the HUNTER work in a session of its own; the same step again pays nothing."""
+        at, seen = _nanos(step.due), self._session()
+        known = market.at(at)
+        if known is None:
+            raise FleetError("the market has no fresh bar at its moment.", where=step.id)
+        held = {} if seen is None else seen.status.positions
+        name = f"{self.recording.name}-{at // SECOND}"
+        context = RoleContext(
+            loaded=self._loaded,
+            market=known,
+            as_of=at,
+            news=outside_texts(self._loaded.fleet, at),
+            held={contract: int(count) for contract, count in held.items() if count},
+            session=name,
+        )
+        outcome = run_role(Role.HUNTER, context)
+        usd, signals = _cost_of(name), outcome.found.signals
+        delivered = _nanos((self._clock() or step.due) + self._margin)
+        faster = round((delivered - at) * (1 - 1 / self._speed))
+        SignalFile(self.recording.name).append(
+            [
+                DeliveredSignal(
+                    at=delivered,
+                    hunt=step.id,
+                    usd=usd / len(signals),
+                    signal=msgspec.structs.replace(
+                        one, expires=one.expires and one.expires + faster
+                    ),
+                )
+                for one in signals
+            ]
+        )
+        said = ", ".join(f"{one.side} {one.instrument_id}" for one in signals)
+        refused = f", {len(outcome.found.refused)} refused" if outcome.found.refused else ""
+        return StepResult(
+            text=f"{said or 'nothing'}{refused}, {outcome.session.turns} turns",
+            usd=usd,
+            body={"session": name, "signals": len(signals), "end": outcome.session.end},
+        )
+
+    def _scan(self, step: DeskStep, market: HistoricMarket) -> StepResult:
+        at = _nanos(step.due)
+
+        def delivered() -> int:
+            return _nanos((self._clock() or step.due) + self._margin)
+
+        decision = self.recording.decide(market, at, delivered, self._stop)
+        said = ", ".join(f"{one.instrument} {one.score:+.2f}" for one in decision.opinions)
+        return StepResult(
+            text=f"{said or 'no opinion'}, {len(decision.votes)} votes",
+            usd=decision.usd,
+            body={
+                "recording": self.recording.name,
+                "scan": self.recording.scan_id(at),
+                "opinions": {one.instrument: one.score for one in decision.opinions},
+            },
+        )
+
+    def guard(self, step: DeskStep, view: DeskSituation) -> StepResult:
+        """Renew the posture of the session by rules: no new risk under a halt or on old data."""
+        seen = self._session()
+        if seen is None:
+            return StepResult(text="no session to guard", skipped=True)
+        settings = self._loaded.fleet.desk
+        assert settings is not None
+        posture = posture_by_rules(step, view, seen, settings.posture_valid)
+        file, at = PostureFile(seen.status.run_id), _nanos(view.now)
+        if all(one.session != step.id for one in file.read()):  # not so after a kill
+            file.append(PublishedPosture(decided=at, posture=posture, session=step.id))
+        in_force = tightest(file.unexpired(at)) or posture
+        limit = "no new risk" if in_force.halt else _limit(in_force)
+        return StepResult(text=f"{limit}: {in_force.reason}", valid_until=posture.valid_until)
+
+    def review(self, step: DeskStep, view: DeskSituation) -> StepResult:
+        """Leave a trade to the session's own analysts."""
+        return StepResult(text="reviewed by the session's analysts alone", skipped=True)
+
+    def parity(self, step: DeskStep, view: DeskSituation) -> StepResult:
+        """Rerun the session as a backtest and record what differs."""
+        code, last = _qe("parity", step.run or "last")
+        if code not in (CLEAN, RED):
+            raise FleetError(last, where=f"parity of {step.run}")
+        return StepResult(text=last, body={"clean": code == CLEAN})
+
+    def report(self, step: DeskStep, view: DeskSituation) -> StepResult:
+        """Write the report of the day so far, and send it where the settings say."""
+        send = ["--send", self._send] if self._send else []
+        code, last = _qe("report", "day", self._day().isoformat(), *send)
+        if code != CLEAN:
+            raise FleetError(last, where="report")
+        return StepResult(text=last)
+
+
+def posture_by_rules(
+    step: DeskStep, view: DeskSituation, seen: SeenSession, valid: float
+) -> Posture:
+    """Return the posture that needs no model: halted while trading is, or without recent bars."""
+    bars = list(seen.status.last_bars.values())
+    why = "nothing speaks against new risk"
+    if view.halted:
+        why = "trading is halted"
+    elif bars and view.now - max(bars) > STALE:
+        why = f"the last bar is of {max(bars):%H:%M} UTC"
+    return Posture(
+        reason=f"by rules: {why}",
+        halt=view.halted or (bool(bars) and view.now - max(bars) > STALE),
+        valid_until=_nanos(step.due + timedelta(seconds=valid)),
+        source="desk",
+    )
+
+
+def _cost_of(session: str) -> Decimal:
+    """Return what a session and the trees that it deployed cost in USD, also before a restart."""
+    with Ledger() as ledger:
+        rows = ledger.costs("scan")
+    mine = (one for one in rows if one.group == session or one.group.startswith(f"{session}-"))
+    return sum((one.usd for one in mine), Decimal(0))
+
+
+def _limit(posture: Posture) -> str:
+    if posture.max_contracts is None:
+        return "the rung's limits"
+    return f"at most {posture.max_contracts} contracts"
+
+
+def _qe(*words: str) -> tuple[int, str]:
+    """Return the exit code of a command and its last line."""
+    try:
+        done = subprocess.run(
+            [*QE, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FleetError(f"took longer than {LONGEST:.0f} s.", where=" ".join(words)) from error
+    said = done.stdout.strip().splitlines()
+    return done.returncode, said[-1].strip() if said else "it printed nothing"
+
+
+def _nanos(at: datetime) -> int:
+    return int(at.timestamp() * 1_000_000) * 1_000
