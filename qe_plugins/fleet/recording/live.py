@@ -38,7 +38,7 @@ class LiveRecording:
             name=self.name,
             fleet={key: value for key, value in loaded.resolved.items() if key not in FREE},
             mask=MASK if fleet.mask_market else RAW,
-            prompts=prompts_sha256(),
+            prompts=prompts_sha256(fleet),
             root=root_of(fleet.data),
             points=(),
             workers=tree_of(fleet).counts()[Level.WORKER],
