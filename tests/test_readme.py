@@ -44,6 +44,7 @@ ELSEWHERE = {
     "bash -c": "needs what runs until Ctrl-C: tests/guard/test_rehearsal.py",
     "uv run qe flatten": "halts: tests/guard/test_rehearsal.py",
     "uv run qe resume": "needs a terminal: tests/guard/test_rehearsal.py",
+    "uv run qe desk configs/fleet/team.yaml": "minutes: tests/desk/test_whole_day.py",
     "uv run qe fleet run": "around the clock: tests/fleet/schedule/test_run.py",
 }
 """How the commands begin that are not run here, and why."""
