@@ -25,6 +25,7 @@ from qe_plugins.llm.ledger import Ledger
 from qe_plugins.plugins.types import Posture, Role
 from qe_plugins.recordings.delivered_signals import DeliveredSignal, SignalFile
 from qe_plugins.recordings.postures import PostureFile, PublishedPosture, tightest
+from qe_plugins.safe_text import in_words
 
 LONGEST = 2_400.0
 """Seconds after which parity or a report is ended: the market opens again."""
@@ -75,11 +76,17 @@ class DeskActions:
 
     def hunt(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Ask the fleet as of the step's moment; the session reads what was found."""
-        market = self._market.until(step.due, view.run)
+        market, at = self._market.until(step.due, view.run), _nanos(step.due)
         settings = self._loaded.fleet.desk
-        if settings is not None and settings.hunt == "scan":
-            return self._scan(step, market)
-        return self._hunt(step, market)
+        is_scan = settings is not None and settings.hunt == "scan"
+        name = self.recording.scan_id(at) if is_scan else self._session_name(at)
+        try:
+            return self._scan(step, market) if is_scan else self._hunt(step, market)
+        except FleetError as error:  # what was paid for it counts all the same
+            return StepResult(text=in_words(error), usd=_cost_of(name), failed=True)
+
+    def _session_name(self, at: int) -> str:
+        return f"{self.recording.name}-{at // SECOND}"
 
     def _hunt(self, step: DeskStep, market: HistoricMarket) -> StepResult:
         """Have the HUNTER work in a session of its own; the same step again pays nothing."""
@@ -88,7 +95,7 @@ class DeskActions:
         if known is None:
             raise FleetError("the market has no fresh bar at its moment.", where=step.id)
         held = {} if seen is None else seen.status.positions
-        name = f"{self.recording.name}-{at // SECOND}"
+        name = self._session_name(at)
         context = RoleContext(
             loaded=self._loaded,
             market=known,

@@ -60,7 +60,8 @@ class DeskSenses:
             return False
         with Ledger() as ledger:
             left = ledger.left(scopes(today.isoformat(), "", "")[0], limit)
-        return left >= min(plan(self._fleet).now, limit) and left > 0
+        hunt = sum((one.now for one in plan(self._fleet).lines), Decimal(0))
+        return left > 0 and left >= min(hunt, limit)
 
     def _trades(self, plan: DayPlan, now: datetime) -> tuple[ClosedTrade, ...]:
         if self._run is None:
