@@ -19,7 +19,7 @@ from qe_plugins.journal.facts import FactKind, RunFact
 from qe_plugins.journal.store import Journal
 from tests.command import ROOT, qe
 
-PATIENCE = 600.0
+PATIENCE = 1_200.0
 PHASES = (StepKind.SESSION, StepKind.GUARD, StepKind.HUNT, StepKind.REVIEW, StepKind.PARITY)
 DATA = {"synthetic": {"root": "MES", "sessions": 1, "seed": 7}}
 
@@ -32,8 +32,8 @@ def files(folder: Path) -> Path:
     desk = {
         "extends": str(ROOT / "configs" / "fleet" / "team.yaml"),
         "data": DATA,
-        "schedule": {"every": "3h"},
-        "desk": {"session": {"config": str(session), "replay": "config", "speed": 900}},
+        "schedule": {"every": "1h"},
+        "desk": {"session": {"config": str(session), "replay": "config", "speed": 150}},
     }
     file = folder / "desk.yaml"
     file.write_text(yaml.safe_dump(desk), encoding="utf-8")
