@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from qe_plugins import wall_clock
@@ -27,7 +27,6 @@ class DeskSenses:
         self._fleet, self._journal, self._session = fleet, journal, session
         self._latch = HaltLatch.at_home()
         self._run: str | None = None
-        self.no_budget_on: date | None = None
 
     def view(self, now: datetime, plan: DayPlan) -> DeskSituation:
         """Return session, trades of the day, and whether calls of models may be sent."""
@@ -56,8 +55,6 @@ class DeskSenses:
         limit, today = self.budget(), wall_clock.now().astimezone(UTC).date()
         if limit is None:
             return True
-        if self.no_budget_on == today:
-            return False
         with Ledger() as ledger:
             left = ledger.left(scopes(today.isoformat(), "", "")[0], limit)
         hunt = sum((one.now for one in plan(self._fleet).lines), Decimal(0))

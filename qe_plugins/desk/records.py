@@ -72,16 +72,14 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a step ended: a line of text, its cost in USD, and facts that are written with it.
 
-    `valid_until` is that of a posture that it published, in UTC nanoseconds. `no_budget` says that
-    the day's budget refused a call, `skipped` that there was nothing to do, `failed` that it failed
-    and cost something all the same.
+    `valid_until` is that of a posture that it published, in UTC nanoseconds. `skipped` says that
+    there was nothing to do, `failed` that it failed and may have cost something all the same.
     """
 
     text: str
     usd: Decimal = Decimal(0)
     facts: tuple[Fact, ...] = ()
     valid_until: int | None = None
-    no_budget: bool = False
     skipped: bool = False
     failed: bool = False
     body: dict[str, Any] = {}
