@@ -60,10 +60,21 @@ async def result_of[T](handle: WorkflowHandle[Any, T], where: str, hint: str) ->
                 raise ClusterError(f"was lost: {error}.", where=where, hint=hint) from error
             if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
                 last_response = time.monotonic()
+            if time.monotonic() - last_response > SERVER_LOST and await _answers(handle):
+                last_response = time.monotonic()  # busy, or this process was
             if time.monotonic() - last_response > SERVER_LOST:
                 message = f"no response from the server for {SERVER_LOST:g} s."
                 raise ClusterError(message, where=where, hint=hint) from error
             await asyncio.sleep(0.5)
+
+
+async def _answers(handle: WorkflowHandle[Any, Any]) -> bool:
+    """Return whether the server answers a question that it need not wait for."""
+    try:
+        await handle.describe(rpc_timeout=timedelta(seconds=30))
+    except RPCError:
+        return False
+    return True
 
 
 async def has_workers(client: Client, queue: str) -> bool:

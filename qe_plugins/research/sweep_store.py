@@ -64,10 +64,15 @@ def find(text: str) -> Path:
     return result_folders.find("sweeps", SWEEP, text, "sweep")
 
 
-def publish(place: Path, out: Path | str | None) -> None:
-    """Copy the files of a sweep to `out` if that is an `s3://` URL. Raises DataError."""
-    if url := object_store.url_of(out):
+def publish(place: Path, out: Path | str | None) -> str | None:
+    """Copy the files of a sweep to `out` if that is an `s3://` URL, and return it.
+
+    Raises DataError.
+    """
+    url = object_store.url_of(out)
+    if url is not None:
         object_store.upload(place, url)
+    return url
 
 
 def write_spec(place: Path, spec: SweepSpec) -> None:

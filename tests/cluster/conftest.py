@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qe_plugins.cluster import connection
+from qe_plugins.cluster.processes import Work
+from qe_plugins.research import sweep_runner
 from tests.cluster.object_server import ObjectServer
 from tests.fleet.temporal.cluster import Cluster
 
@@ -49,3 +52,17 @@ def worker(
         patch.setenv("QE_HOME", str(tmp_path_factory.mktemp("home of the worker")))
         temporal.worker("--jobs", "1")
     return temporal.meant
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the variants of local sweeps in this process: starting another takes seconds."""
+
+    def run_jobs(
+        work: Work, jobs: Sequence[Any], workers: int, began: Callable[[int], None]
+    ) -> Generator[tuple[int, Any]]:
+        for number, job in enumerate(jobs):
+            began(number)
+            yield number, work(job)
+
+    monkeypatch.setattr(sweep_runner, "run_jobs", run_jobs)

@@ -21,7 +21,7 @@ from qe_plugins.report import run_folder, run_index
 from qe_plugins.report.sweep_job import measure
 from qe_plugins.research import sweep_store
 from qe_plugins.research.grid import read_axes
-from qe_plugins.research.sweep_runner import sweep
+from qe_plugins.research.sweep_runner import SweepResult, sweep
 from qe_plugins.research.sweep_store import SweepSpec
 from tests.cluster.conftest import ROOT
 from tests.cluster.object_server import BUCKET
@@ -54,29 +54,27 @@ def settings(folder: Path, catalog: object) -> Path:
     return file
 
 
-def swept(file: Path, place: Path, sweep_id: str, **options: object):
+def swept(file: Path, place: Path, sweep_id: str) -> SweepResult:
     axes = read_axes(["strategies.ema_cross.fast=5,10"])
     spec = SweepSpec(sweep=sweep_id, name="remote", config=str(file), overrides=(), axes=axes)
-    return sweep(spec, place, measure, **options)
+    return sweep(spec, place, measure)
 
 
-def test_a_sweep_on_a_catalog_and_into_a_folder_at_urls_is_the_local_one(
-    catalog, worker, tmp_path, monkeypatch
+def test_a_sweep_at_urls_is_the_local_one_and_is_resumed_in_another_home(
+    catalog, in_this_process, tmp_path, monkeypatch
 ):
     out = f"{BUCKET}/sweeps/there"
     place = sweep_store.folder("20240103-there", Path(out))
-    there = swept(settings(tmp_path, CATALOG), place, "20240103-there", cluster=worker)
+    there = swept(settings(tmp_path, CATALOG), place, "20240103-there")
     sweep_store.publish(place, Path(out))
     here = swept(settings(tmp_path, catalog), tmp_path / "here", "20240103-here")
+    monkeypatch.setenv("QE_HOME", str(tmp_path / "another home"))
+    resumed = swept(settings(tmp_path, CATALOG), sweep_store.find(out), "20240103-there")
 
     assert [one.figures for one in there.results] == [one.figures for one in here.results]
-    assert there.failed == 0
+    assert (there.failed, resumed.found, resumed.results) == (0, 2, there.results)
+    assert resumed.folder.is_relative_to(tmp_path / "another home")
     assert set(object_store.listing(out)) == {"sweep.json", "results.jsonl"}
-    assert sweep_store.find(out) == place
-    monkeypatch.setenv("QE_HOME", str(tmp_path / "another home"))
-    copied = sweep_store.find(out)
-    assert copied.is_relative_to(tmp_path / "another home")
-    assert set(sweep_store.finished(copied)) == {one.variant.key for one in there.results}
 
 
 def test_a_run_folder_at_a_url_is_read_from_it_in_another_home(catalog, tmp_path, monkeypatch):

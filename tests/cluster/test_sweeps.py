@@ -71,7 +71,7 @@ def on_cluster(
         yield swept, content(swept)
 
 
-def test_a_sweep_on_a_cluster_is_the_one_in_processes_here(on_cluster, run, tmp_path):
+def test_a_sweep_on_a_cluster_is_the_local_one(on_cluster, run, tmp_path, in_this_process):
     swept, found = on_cluster
     here = sweep(spec_of(run), tmp_path / "here", measure)
 

@@ -105,7 +105,8 @@ def sweep(
         echo(f"resume it with: qe sweep {file} --resume {spec.sweep}", err=True)
         raise
     files = _write_results(swept)
-    sweep_store.publish(place, out or resume)
+    if url := sweep_store.publish(place, out or resume):
+        echo(f"copied to {url}", err=True)
     if as_json:
         print_json(_sweep_document(swept) | files)
     else:

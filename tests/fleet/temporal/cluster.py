@@ -22,9 +22,9 @@ from tests.fleet.models import KEYS
 PATIENCE = 180.0
 
 
-def wait_for(what: Callable[[], object], why: str) -> None:
+def wait_for(what: Callable[[], object], why: str, patience: float = PATIENCE) -> None:
     """Return as soon as something is so; fail where it never is."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     while not what():
         assert time.monotonic() < until, why
         time.sleep(0.02)
