@@ -13,6 +13,9 @@ from qe_plugins import project
 
 PACKAGE = Path(__file__).resolve().parent.parent
 MARKETS = Path("configs") / "markets.yaml"
+SUFFIXES = {".py", ".json"}
+"""Of files that compute a result: code, and tables such as the exchange calendars."""
+
 LIBRARIES = (
     *("msgspec", "nautilus_trader", "numba", "numpy", "pandas-market-calendars", "polars"),
     "pyarrow",
@@ -36,7 +39,7 @@ def code_hash() -> str:
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
     for folder in (PACKAGE, *(root / name for name in project.PACKAGES)):
-        for file in sorted(folder.rglob("*.py")):
+        for file in sorted(one for one in folder.rglob("*") if one.suffix in SUFFIXES):
             yield f"{folder.name}/{file.relative_to(folder).as_posix()}", file
     if (root / MARKETS).is_file():
         yield MARKETS.as_posix(), root / MARKETS
