@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import re
@@ -204,7 +206,12 @@ class TestReports:
     def test_the_page_of_a_day_is_the_file_of_the_command(self, desk):
         found = said("report", "day", DAY)
 
-        assert Path(found["file"]).read_text() == text_of(desk, f"/report/{DAY}")
+        page = desk.get(f"/report/{DAY}")
+        assert Path(found["file"]).read_text() == page.text
+        style = page.text.partition("<style>")[2].partition("</style>")[0]
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in page.headers["content-security-policy"]
+        assert "/static/" not in page.text
         assert found["runs"] == ["r1"]
         assert len(found["trades"]) == sum(one.kind is FactKind.TRADE for one in small_run())
         assert "Nothing needs you." in text_of(desk, f"/report/{DAY}")

@@ -23,7 +23,8 @@ def page(sources: Sources) -> Page:
         at = now()
         day = morning.day_of(asked.path["day"], at)
         found = morning.day_report(day, at, sources.journal(), sources.activity())
-        return Response(day_page.render(found), media_type="text/html")
+        headers = {"Content-Security-Policy": day_page.policy()}
+        return Response(day_page.render(found), media_type="text/html", headers=headers)
 
     def every(asked: Asked) -> Shown:
         at = now()

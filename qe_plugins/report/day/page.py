@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from qe_plugins import state_dir
 from qe_plugins.market.exchange_zone import CHICAGO
@@ -27,8 +30,17 @@ LONGEST = 300
 
 def render(report: DayReport) -> bytes:
     """Return the page. Equal reports give equal bytes."""
-    page = _pages().get_template("day.html").render(report=report, chart=drawing(report.marks))
-    return page.encode()
+    values = {"report": report, "chart": drawing(report.marks), "style": _style()}
+    return _pages().get_template("day.html").render(values).encode()
+
+
+def policy() -> str:
+    """Return the Content-Security-Policy of the page where it is served: its own style alone."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'none'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    )
 
 
 def write(report: DayReport) -> Path:
@@ -73,6 +85,14 @@ def drawing(marks: Sequence[DayMark]) -> dict[str, Any] | None:
         "width": WIDTH,
         "height": HEIGHT,
     }
+
+
+@lru_cache(maxsize=1)
+def _style() -> Markup:
+    """Return the style, which is in the page: a file has no server to ask for it."""
+    environment = _pages()
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, "day.css")[0])
 
 
 @lru_cache(maxsize=1)
