@@ -26,6 +26,9 @@ FULL = (
 )
 
 
+CHARTS_DRAWN = "return !document.querySelector('[data-chart]:not([data-drawn])')"
+
+
 def photograph(driver: webdriver.Chrome, file: Path) -> None:
     """Write the whole page as it is drawn, whatever of it is in the window."""
     shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
@@ -45,6 +48,7 @@ def photographs(driver: webdriver.Chrome, home: Path, paths: tuple[str, ...], fo
             for width in (390, 1280):
                 for scheme in ("light", "dark"):
                     look(driver, width=width, scheme=scheme)
+                    until(driver, lambda browser: browser.execute_script(CHARTS_DRAWN))
                     photograph(driver, folder / f"{name}-{width}-{scheme}.png")
 
 

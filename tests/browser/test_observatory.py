@@ -251,7 +251,7 @@ def test_a_thought_is_captured_with_c_and_enter(online, full):
 
 def test_a_page_of_another_origin_cannot_post(online, full, home):
     base = enter(online, full)
-    online.get(f"http://localhost:{full.netloc.partition(':')[2]}/")  # another origin
+    visit(online, "data:text/html,<p>a page of another origin")
     online.execute_script(
         "const f = document.createElement('form'); f.method = 'post'; f.action = arguments[0];"
         "document.body.append(f); f.submit();",

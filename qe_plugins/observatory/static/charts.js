@@ -14,6 +14,8 @@
     const url = new URL(box.dataset.chart, location.href);
     for (const [name, value] of Object.entries(extra || {})) if (value) url.searchParams.set(name, value);
     let data;
+    delete box.dataset.drawn;
+    if (!box.chart) box.textContent = "The chart is being drawn.";
     try {
       const answer = await fetch(url, {headers: {Accept: "application/json"}});
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
@@ -24,7 +26,7 @@
     }
     box.textContent = "";
     legend.textContent = "";
-    if (!data.candles.length) { box.textContent = "No bars in this time."; return; }
+    if (!data.candles.length) { box.textContent = "No bars in this time."; box.dataset.drawn = "no"; return; }
     const look = styles();
     const LC = window.LightweightCharts;
     if (box.chart) box.chart.remove();
