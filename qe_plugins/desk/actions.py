@@ -24,7 +24,7 @@ from qe_plugins.halt.status import SeenSession
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.plugins.types import Posture, Role
 from qe_plugins.recordings.delivered_signals import DeliveredSignal, SignalFile
-from qe_plugins.recordings.postures import PostureFile, PublishedPosture, tightest
+from qe_plugins.recordings.postures import PublishedPosture, of_run, tightest
 from qe_plugins.safe_text import in_words
 
 LONGEST = 2_400.0
@@ -155,7 +155,7 @@ class DeskActions:
         settings = self._loaded.fleet.desk
         assert settings is not None
         posture = posture_by_rules(step, view, seen, settings.posture_valid)
-        file, at = PostureFile(seen.status.run_id), _nanos(view.now)
+        file, at = of_run(seen.status.run_id), _nanos(view.now)
         if all(one.session != step.id for one in file.read()):  # not so after a kill
             file.append(PublishedPosture(decided=at, posture=posture, session=step.id))
         in_force = tightest(file.unexpired(at)) or posture

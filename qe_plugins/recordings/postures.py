@@ -82,6 +82,11 @@ class PostureFile:
             raise FleetError(f"not a posture: {error}.", where=str(self.path)) from error
 
 
+def of_run(run_id: str) -> PostureFile:
+    """Return the postures for one run. Its first 60 characters, with its time, are its own."""
+    return PostureFile(run_id[:60])
+
+
 def tightest(postures: Iterable[Posture]) -> Posture | None:
     """Return the tightest limit of each kind over several postures; None over none.
 

@@ -12,7 +12,7 @@ from qe_plugins.halt.status import read_sessions
 from qe_plugins.journal.activity.records import ActivityKind, PipelineEntry
 from qe_plugins.journal.activity.report import record
 from qe_plugins.plugins.types import Posture
-from qe_plugins.recordings.postures import PostureFile, PublishedPosture, tightest
+from qe_plugins.recordings.postures import PublishedPosture, of_run, tightest
 from qe_plugins.tool_server.toolset import Effect, ServedTool, ToolInput, ToolScope
 
 
@@ -50,7 +50,7 @@ def tighten_posture(given: PostureOrder, scope: ToolScope) -> dict[str, Any]:
         source=scope.source,
     )
     at = int(now.timestamp()) * 10**9
-    file = PostureFile(given.run)
+    file = of_run(given.run)
     file.append(PublishedPosture(decided=at, posture=posture, session=scope.source))
     text = f"posture for {given.run}: {'halt' if given.halt else given.max_contracts}"
     entry = PipelineEntry(

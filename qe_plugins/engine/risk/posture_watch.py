@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qe_plugins.errors import QeError
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import Posture, Side
-from qe_plugins.recordings.postures import PostureFile, tightest
+from qe_plugins.recordings.postures import of_run, tightest
 from qe_plugins.safe_text import in_words
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class PostureWatch:
         due: Callable[[], Fact | None] = lambda: None,
     ) -> None:
         self._context, self._due = context, due
-        self._file, self._own = PostureFile(run_id), context.gate.posture
+        self._file, self._own = of_run(run_id), context.gate.posture
         self._changes = deque(fact for fact in recorded if fact.kind is FactKind.POSTURE)
         self._found: Posture | None = None
         self._complaint = ""
