@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,20 @@ class DateParam(click.ParamType[date]):
             return date.fromisoformat(str(value))
         except ValueError:
             self.fail(f"'{value}' is not a date. Write it as 2024-11-29.", param, ctx)
+
+
+class MomentParam(click.ParamType[datetime]):
+    """A moment on the command line, `2013-10-25T14:30`, UTC where it names no zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """Return the moment. Raises a usage error in one line for any other text."""
+        try:
+            found = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"'{value}' is not a time. Write it as 2013-10-25T14:30.", param, ctx)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:

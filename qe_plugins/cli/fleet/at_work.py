@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from qe_plugins.cli.fleet.plan import FILE, OVERRIDES, PROVIDER, load_fleet
-from qe_plugins.cli.output import dollars, echo, json_option
+from qe_plugins.cli.output import MomentParam, dollars, echo, json_option
 
 if TYPE_CHECKING:
     from qe_plugins.fleet.roles import RoleContext, RoleOutcome
@@ -19,20 +19,6 @@ if TYPE_CHECKING:
     from qe_plugins.journal.facts import Fact, FactKind
 
 SECOND = 1_000_000_000
-
-
-class MomentParam(click.ParamType[datetime]):
-    """A moment on the command line, `2013-10-25T14:30`, UTC where it names no zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        """Return the moment. Raises a usage error in one line for any other text."""
-        try:
-            found = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"'{value}' is not a time. Write it as 2013-10-25T14:30.", param, ctx)
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 AT = click.option("--at", type=MomentParam(), help="As of this time, UTC.  [default: last bar]")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qe_plugins.cli.options.moments import chain_options, shown_moment
+from qe_plugins.cli.options.moments import chain_options, nanoseconds, shown_moment
 from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ HEADS = (
 @chain_options
 @json_option
 def chain(
-    root: str, moment: int, expiry: date | None, rate: float | None, no_parity: bool, as_json: bool
+    root: str,
+    moment: datetime,
+    expiry: date | None,
+    rate: float | None,
+    no_parity: bool,
+    as_json: bool,
 ) -> None:
     """Print the option chain of ROOT at MOMENT (UTC), such as ES 2020-01-06T15:00.
 
@@ -32,7 +37,9 @@ def chain(
     """
     from qe_plugins.options.chain import chain_at
 
-    found = chain_at(root, moment, expiry=expiry, rate=rate, check_parity=not no_parity)
+    found = chain_at(
+        root, nanoseconds(moment), expiry=expiry, rate=rate, check_parity=not no_parity
+    )
     if as_json:
         print_json(_document(found))
         return

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
-from qe_plugins.cli.output import DateParam
-
-
-class MomentParam(click.ParamType[int]):
-    """A moment on the command line, `2020-01-06T15:00`, UTC where it names no zone."""
-
-    name = "moment"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        """Return UTC nanoseconds. Raises a usage error in one line for any other text."""
-        try:
-            found = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"'{value}' is not a moment. Write it as 2020-01-06T15:00 (UTC).", param, ctx)
-        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()) * 10**9
+from qe_plugins.cli.output import DateParam, MomentParam
 
 
 def chain_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -36,6 +21,11 @@ def chain_options(command: Callable[..., None]) -> Callable[..., None]:
     ):
         command = decorate(command)
     return command
+
+
+def nanoseconds(moment: datetime) -> int:
+    """Return a moment as UTC nanoseconds."""
+    return int(moment.timestamp()) * 10**9
 
 
 def shown_moment(at: int) -> str:

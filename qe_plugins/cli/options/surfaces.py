@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import click
 
-from qe_plugins.cli.options.moments import chain_options, shown_moment
+from qe_plugins.cli.options.moments import chain_options, nanoseconds, shown_moment
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 
 
@@ -14,7 +14,12 @@ from qe_plugins.cli.output import echo, json_option, print_json, print_rows
 @chain_options
 @json_option
 def surface(
-    root: str, moment: int, expiry: date | None, rate: float | None, no_parity: bool, as_json: bool
+    root: str,
+    moment: datetime,
+    expiry: date | None,
+    rate: float | None,
+    no_parity: bool,
+    as_json: bool,
 ) -> None:
     """Print the volatility surface of ROOT at MOMENT (UTC): an SVI slice an expiry, with its fit.
 
@@ -24,8 +29,9 @@ def surface(
     from qe_plugins.options.chain import chain_at
     from qe_plugins.options.surface import butterfly, fit_surface, surface_features
 
-    chain = chain_at(root, moment, expiry=expiry, rate=rate, check_parity=not no_parity)
-    found = fit_surface(chain.options, moment)
+    at = nanoseconds(moment)
+    chain = chain_at(root, at, expiry=expiry, rate=rate, check_parity=not no_parity)
+    found = fit_surface(chain.options, at)
     if as_json:
         print_json({"surface": found, "features": surface_features(found)})
         return

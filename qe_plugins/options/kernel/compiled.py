@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qe_plugins.compiled_code import CompiledSources
 
-SOURCES = ("black76.py", "american.py", "svi.py")
+SOURCES = ("black76.py", "american.py", "revaluation.py", "svi.py")
 
 KERNEL = CompiledSources(Path(__file__).parent, SOURCES)
 compiled = KERNEL.compiled
