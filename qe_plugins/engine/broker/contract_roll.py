@@ -123,7 +123,9 @@ class ContractRoll:
         self._trader = trader
         limit = self._session.live.settings.roll.confirm_within
         file = roll_file(self._session.account)
-        return SessionRoller(trader, file, self._halted, limit)
+        roller = SessionRoller(trader, file, self._halted, limit)
+        roller.may_enter = self._session.not_ready
+        return roller
 
     def _halted(self, reason: str) -> None:
         self._session.halt(reason, SOURCE)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qe_plugins.engine.accounting.account_equity import BrokerEquity
 from qe_plugins.engine.broker.contract_roll import ContractRoll
 from qe_plugins.engine.broker.contracts import SECOND
 from qe_plugins.engine.broker.node import BrokerNode
@@ -32,6 +33,13 @@ PATIENCE = 20
 
 NOTE_EVERY = 30 * SECOND
 """Nanoseconds between two lines about why a session that has begun does not trade yet."""
+
+
+ACCOUNT_EVERY = 200 * SECOND
+"""Nanoseconds after which the account's figures are asked for: IB sends them every 180 s."""
+
+ASK_AGAIN = 30 * SECOND
+"""Nanoseconds until they are asked for again."""
 
 
 class LiveRecorder(SessionRecorder):
@@ -69,7 +77,7 @@ class LiveSession:
         self.warm_up = WarmUp(live.settings.warm_up)
         self.warm_up.on_history = self._record_history
         self.trading_since = self._running_since = self._first_tick = 0
-        self._note_due = 0
+        self._note_due = self._account_due = 0
         self.rolled = self._disposed = False
         self.skew: Callable[[], float | None] = lambda: None
         self.on_start: list[Callable[[], object]] = []
@@ -153,6 +161,7 @@ class LiveSession:
             self.trading_since = ts
             LOG.info("trading: history is there, account and orders are the broker's")
         self.closer.check()
+        self._ask_for_the_account(ts)
         if not self.trading_since and ts >= self._note_due:
             self._note_due = ts + NOTE_EVERY
             LOG.warning("not trading yet: %s", self.not_ready())
@@ -161,6 +170,18 @@ class LiveSession:
             self.stop()
         for call in self.on_tick:
             call(ts)
+
+    def _ask_for_the_account(self, ts: int) -> None:
+        """Ask for the account's figures where the broker has sent none for longer than it does.
+
+        After a restart of the gateway Nautilus 2.0.0rc7 has them no more, and asks for none.
+        """
+        equity, strategies = self.context.equity, self.context.strategies
+        if not isinstance(equity, BrokerEquity) or not strategies or ts < self._account_due:
+            return
+        if equity.age is not None and equity.age > ACCOUNT_EVERY:
+            self._account_due = ts + ASK_AGAIN
+            strategies[0].query_account(equity.account_id)
 
     def _start(self, ts: int) -> None:
         """Begin, once the account has been reported: what it holds, and what it is worth."""

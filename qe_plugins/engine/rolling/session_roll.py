@@ -114,11 +114,11 @@ def resume(state: RollState, known: Mapping[str, OrderUpdate], now: int) -> Step
     if lost := [one for one in lost if one not in sent]:
         state, more = _halted(state, f"unknown after a restart: {', '.join(lost)}; {state.where}")
         actions += more
-    return state, (*actions, *_cancels_again(state))
+    return state, (*actions, *unconfirmed_cancels(state))
 
 
-def _cancels_again(state: RollState) -> tuple[Cancel, ...]:
-    """Return the cancellations that may have been lost with the process."""
+def unconfirmed_cancels(state: RollState) -> tuple[Cancel, ...]:
+    """Return the cancellations that the venue has not confirmed; they may have been lost."""
     wanted = state.of(*OLD) if state.phase in (Phase.CANCELLING, Phase.CLOSING) else []
     if state.phase is Phase.CLOSING:
         wanted = [*wanted, *state.of(OrderRole.ENTRY, *NEW)]

@@ -45,6 +45,11 @@ from qe_plugins.errors import RunError
 from qe_plugins.halt.latch import write_atomically
 
 SECOND = 1_000_000_000
+CANCEL_AGAIN = 5 * SECOND
+"""Nanoseconds until a cancellation without a confirmation is sent again: a broker may refuse one
+that it takes a moment later.
+"""
+
 NOT_CONFIRMED = (OrderStatus.INITIALIZED, OrderStatus.SUBMITTED)
 
 
@@ -77,6 +82,8 @@ class SessionRoller:
 
     `file` holds the state of a roll until it has ended. `halt` is called with the reason where a
     person is needed, once a reason. A phase that is not confirmed within `limit` seconds halts.
+    `may_enter` returns why nothing may be entered yet: for so long the entry waits, at most half of
+    `limit`, then the roll ends flat.
     Call `on_order_event` with every order event of the strategy, `tick` about once a second, and
     `restore` once after a restart, when the orders of the venue are in the cache.
     """
@@ -88,6 +95,9 @@ class SessionRoller:
         self._limit = int(limit * SECOND)
         self._steps: deque[Callable[[RollState], Step]] = deque()
         self._at_work = False
+        self._cancelled_at = 0
+        self._entry: tuple[RollOrder, ...] = ()
+        self.may_enter: Callable[[], str] = lambda: ""
         self.state: RollState | None = None
 
     @property
@@ -106,6 +116,7 @@ class SessionRoller:
         held = holdings.net(self._trader.strategy_id, InstrumentId.from_str(before))
         if not held:
             return
+        self._cancelled_at = self._now()
         working = unfinished(
             self._cache,
             instrument_id=InstrumentId.from_str(before),
@@ -136,9 +147,28 @@ class SessionRoller:
             self._do(lambda state: session_roll.update(state, news, self._now()))
 
     def tick(self) -> None:
-        """Halt where a confirmation is overdue."""
+        """Halt where a confirmation is overdue; cancel again what was not cancelled."""
         if self.pending:
+            now = self._now()
+            if now - self._cancelled_at >= CANCEL_AGAIN:
+                self._cancelled_at = now
+                self._do(lambda state: (state, session_roll.unconfirmed_cancels(state)))
+            self._enter_or_give_up(now)
             self._do(lambda state: session_roll.tick(state, self._now(), self._limit))
+
+    def _enter_or_give_up(self, now: int) -> None:
+        """Send the entry that waits once it may enter; drop it where that takes too long."""
+        orders, state = self._entry, self.state
+        if not orders or state is None:
+            return
+        if not self.may_enter():
+            self._entry = ()
+            self._send(state, orders)
+        elif now - state.since >= self._limit // 2:
+            self._entry = ()
+            for one in orders:
+                news = OrderUpdate(id=one.id, state="closed", filled=0)
+                self._do(lambda state, news=news: session_roll.update(state, news, now))  # type: ignore[misc]
 
     def restore(self) -> None:
         """Continue the roll that an earlier process had begun. Raises RunError for a broken file.
@@ -201,7 +231,10 @@ class SessionRoller:
     def _act(self, state: RollState, action: Action) -> None:
         match action:
             case Send(orders):
-                self._send(state, orders)
+                if orders[0].role is OrderRole.ENTRY and self.may_enter():
+                    self._entry = orders
+                else:
+                    self._send(state, orders)
             case Cancel(name):
                 order = self._cache.order(ClientOrderId(name))
                 if order is not None and not (order.is_closed or order.is_pending_cancel):

@@ -26,13 +26,14 @@ class RollsItsBracket(Strategy):
     halts: ClassVar[list[str]] = []
     rollers: ClassVar[list[SessionRoller]] = []
     enters: ClassVar[bool] = True
+    limit: ClassVar[float] = 30.0
 
     def on_start(self) -> None:
         self.bars = 0
         for contract in (OLD, NEW):
             self.subscribe_bars(BarType.from_str(f"{contract}-1-MINUTE-LAST-EXTERNAL"))
         file = state_dir.state_dir() / "sessions" / "roll.json"
-        self.roller = SessionRoller(self, file, self.halts.append)
+        self.roller = SessionRoller(self, file, self.halts.append, self.limit)
         self.rollers.append(self.roller)
 
     def on_bar(self, bar: Any) -> None:
@@ -70,6 +71,26 @@ class IsHaltedBefore(RollsItsBracket):
 
         HaltLatch.at_home().set("news", "person")
         super().bar_4()
+
+
+class IsInDoubt(RollsItsBracket):
+    """May not enter before its bar number `until`."""
+
+    until: ClassVar[int] = 6
+    limit = 600.0
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.roller.may_enter = lambda: "in doubt" if self.bars < self.until else ""
+
+    def on_bar(self, bar: Any) -> None:
+        super().on_bar(bar)
+        self.roller.tick()
+
+
+class StaysInDoubt(IsInDoubt):
+    until = 1_000
+    limit = 120.0
 
 
 class RestartsInTheMiddle(RollsItsBracket):

@@ -84,6 +84,23 @@ def test_a_roll_that_does_not_enter_ends_flat(rolled):
     assert working(outcome) == []
 
 
+def test_an_entry_waits_while_the_broker_is_in_doubt(rolled):
+    outcome = rolled(roll_traders.IsInDoubt)
+
+    assert [(name, side) for name, side, _ in filled(outcome)] == [
+        *((OLD, "BUY"), (OLD, "SELL"), (NEW, "BUY"))
+    ]
+    assert {kind for _, kind, _ in working(outcome)} == {"STOP_MARKET", "LIMIT"}
+
+
+def test_a_roll_that_stays_in_doubt_ends_flat_and_needs_no_person(rolled):
+    outcome = rolled(roll_traders.StaysInDoubt)
+
+    assert [(name, side) for name, side, _ in filled(outcome)] == [(OLD, "BUY"), (OLD, "SELL")]
+    assert working(outcome) == []
+    assert roll_traders.RollsItsBracket.halts == []
+
+
 def test_under_a_halt_the_old_contract_is_closed_and_the_new_one_is_not_opened(rolled, monkeypatch):
     with_latch = partial(build.build, latch=HaltLatch.at_home())
     monkeypatch.setattr(backtest, "build", with_latch)

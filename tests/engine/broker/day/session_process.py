@@ -38,6 +38,8 @@ class Stepper(DataActor):
         self.timers = session.context.timers = TapeTimers(lambda _ts: None)
         self.due = self.polls = 0
         self.waits_until: float | None = None
+        self.wants_quote = False
+        session.listeners.quotes.append(self.on_quoted)
 
     def on_start(self) -> None:
         self.clock.set_timer_ns("STEPS", POLL, callback=self.on_poll)
@@ -48,19 +50,23 @@ class Stepper(DataActor):
 
     def on_poll(self, _event: Any) -> None:
         due = self.due
-        if not due:
+        if not due or self.session.rolled:  # it ends: time stands until the next session
             return
         self.polls += 1
-        if self.polls <= SETTLES:
+        if self.waits_until is None:
+            self.waits_until = time.monotonic() + PATIENCE
+        is_late = time.monotonic() >= self.waits_until
+        if self.polls <= SETTLES or (self.wants_quote and not is_late):
             return
         while (at := self.timers.next()) is not None and at <= due:
             self.timers.fire(at)
-        if self.waits_until is None:
-            self.waits_until = time.monotonic() + PATIENCE
-        if self.in_flight() and time.monotonic() < self.waits_until:
+        if self.in_flight() and not is_late:
             return
         self.due, self.polls, self.waits_until = 0, 0, None
         self.say(done=True)
+
+    def on_quoted(self, _quote: Any) -> None:
+        self.wants_quote = False
 
     def in_flight(self) -> bool:
         asked = any(one._is_asked for one in self.looks)
@@ -73,6 +79,7 @@ def obey(stepper: Stepper) -> None:
         command = json.loads(line)
         match command["do"]:
             case "set":
+                stepper.wants_quote = command["quotes"]
                 faked_clock.step(command["at"])
                 stepper.say(set=True)
             case "step":

@@ -24,13 +24,13 @@ from qe_plugins.engine.live import faked_clock
 from qe_plugins.testing.tws import GatewaySettings, SimulatedTws, SteppedClock
 from qe_plugins.testing.tws.exchange.prices import PriceFeed
 
-STEP = 1.0
-"""Seconds of the simulated clock from one step to the next."""
+TICK = 1.0
+"""Seconds of the simulated clock between two prices."""
 
 LONGEST = 120.0
 """Seconds, of real time, for which a step may take."""
 
-STILL = 4
+STILL = 8
 """Seconds after each full minute in which the price stands: an order at a bar's close fills there,
 as in a backtest."""
 
@@ -58,7 +58,7 @@ class MinuteWalk:
 
 
 class SimulatedDay:
-    """Steps the gateway and a session from `start`.
+    """Steps the gateway and a session from `start`, by `step` seconds of the simulated clock.
 
     `events` are called at their times, `on_step` after each step. `run_ids` are those of the
     sessions, a new one after each roll; `memory` has the resident megabytes of each of them by the
@@ -66,8 +66,10 @@ class SimulatedDay:
     starts took, while the simulated clock stood.
     """
 
-    def __init__(self, folder: Path, start: datetime, feed: PriceFeed) -> None:
-        self.folder, self.start = folder, start.timestamp()
+    def __init__(
+        self, folder: Path, start: datetime, feed: PriceFeed, *, step: float = TICK
+    ) -> None:
+        self.folder, self.start, self.step = folder, start.timestamp(), step
         self.clock = SteppedClock(self.start)
         self.home = folder / "home"
         self.run_ids: list[str] = []
@@ -78,7 +80,7 @@ class SimulatedDay:
         self.starting = 0.0
         settings = GatewaySettings(
             hours="cme",
-            tick_seconds=STEP,
+            tick_seconds=TICK,
             spread=2,
             state=folder / "gateway.json",
         )
@@ -147,8 +149,9 @@ class SimulatedDay:
         """Take a step; return whether the session goes on."""
         while self.events and self.events[0][0] <= self.clock.time:
             self.events.pop(0)[1]()
-        at = self.clock.time + STEP
-        self._tell(do="set", at=round(at * 1e9))
+        at = self.clock.time + self.step
+        quotes = self.tws.server.gateway.hours.is_open(at)
+        self._tell(do="set", at=round(at * 1e9), quotes=quotes)
         if "ended" in self._heard("set", "ended"):
             return False
         self._advance()
@@ -163,7 +166,7 @@ class SimulatedDay:
 
     def _advance(self) -> None:
         async def advance() -> None:
-            self.tws.server.gateway.timetable.advance(self.clock, STEP)
+            self.tws.server.gateway.timetable.advance(self.clock, self.step)
 
         asyncio.run_coroutine_threadsafe(advance(), self.tws._loop).result(LONGEST)
 

@@ -25,6 +25,9 @@ pytestmark = [
 EVE = datetime(2026, 12, 17, 14, tzinfo=UTC)
 """08:00 in Chicago on the day before the roll from MESZ6 to MESH7, which is at midnight."""
 
+STEP = 3.0
+"""Seconds of the simulated clock that the session takes at once: as often it asks the broker."""
+
 ROLL = datetime(2026, 12, 18, 6, tzinfo=UTC)
 RESTART = datetime(2026, 12, 17, 22, 15, tzinfo=UTC)
 """16:15 in Chicago, in the maintenance break."""
@@ -53,7 +56,7 @@ def run_day(folder: Path, start: datetime, hours: float) -> tuple[SimulatedDay, 
     """Run a day; return it, and how many times real time it went."""
     latch = HaltLatch(folder / "home" / "halt.json")
     end = start + timedelta(hours=hours, seconds=30)  # no order is on its way then
-    with SimulatedDay(folder, start, MinuteWalk(7)) as day:
+    with SimulatedDay(folder, start, MinuteWalk(7), step=STEP) as day:
         day.at(RESTART, lambda: day.tws.control.restart(1.0))
         halts = start + timedelta(hours=hours / 6)
         day.at(halts, lambda: latch.set("a test", "person", by="ann"))
