@@ -42,6 +42,8 @@ SECOND = 1_000_000_000
 NO_WINDOW = (0, 0)
 """The trading window of a root without known sessions: it is taken to be open."""
 
+UNKNOWN_EQUITY = "the equity is unknown, so no new risk is taken"
+
 NOT_KNOWN = (0, 0.0, None)
 
 type Violation = tuple[str, str]
@@ -273,7 +275,7 @@ class MarginCalculator:
     def violation(self, order: Any, contracts: Decimal, context: OrderContext, ts: int) -> str:
         """Return why equity does not cover `contracts` more of an order; empty where it does."""
         if unknown := self._balance.unknown():
-            return f"the equity is unknown, so no new risk is taken: {unknown}"
+            return f"{UNKNOWN_EQUITY}: {unknown}"
         nets = net_by_contract(context.positions)
         working = [(one, leaves_of(one)) for one in context.others(order)]
         before, contract = exposures(nets, working), order.instrument_id

@@ -15,7 +15,7 @@ from qe_plugins.engine.broker.entry_rules import LIVE
 from qe_plugins.engine.hosting.host import JOURNAL
 from qe_plugins.engine.risk.gate import WARM_UP
 from qe_plugins.engine.risk.order_request import OrderDescription
-from qe_plugins.engine.risk.rules import RiskRules, Violation
+from qe_plugins.engine.risk.rules import UNKNOWN_EQUITY, RiskRules, Violation
 from qe_plugins.journal.facts import Fact, FactKind
 
 OF_A_BROKER = frozenset({LIVE, WARM_UP, JOURNAL})
@@ -57,10 +57,15 @@ def refusals_of_then(facts: Iterable[Fact]) -> RefusalsOfThen | None:
     found: defaultdict[About, list[Violation]] = defaultdict(list)
     for fact in every:
         body: dict[str, Any] = fact.body
-        if fact.kind is FactKind.VETO and body["plugin"] in OF_A_BROKER:
+        if fact.kind is FactKind.VETO and _is_a_brokers(body):
             about = _moment(closes, fact.ts_event), body["instrument_id"], str(body["side"])
             found[about].append((body["plugin"], body["reason"]))
     return RefusalsOfThen(closes, found) if found else None
+
+
+def _is_a_brokers(body: dict[str, Any]) -> bool:
+    """Return whether a veto is one that a backtest has no reason for."""
+    return body["plugin"] in OF_A_BROKER or body["reason"].startswith(UNKNOWN_EQUITY)
 
 
 def _moment(closes: list[int], ts: int) -> int:

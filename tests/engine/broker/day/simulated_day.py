@@ -149,12 +149,14 @@ class SimulatedDay:
         """Take a step; return whether the session goes on."""
         while self.events and self.events[0][0] <= self.clock.time:
             self.events.pop(0)[1]()
-        at = self.clock.time + self.step
+        # Nautilus' adapter closes a bar by the clock: no step may pass a bar's last prices
+        step = TICK if self.clock.time % 60 >= 60 - self.step else self.step
+        at = self.clock.time + step
         quotes = self.tws.server.gateway.hours.is_open(at)
         self._tell(do="set", at=round(at * 1e9), quotes=quotes)
         if "ended" in self._heard("set", "ended"):
             return False
-        self._advance()
+        self._advance(step)
         self._tell(do="step", at=round(at * 1e9))
         if "ended" in self._heard("done", "ended"):
             return False
@@ -164,9 +166,9 @@ class SimulatedDay:
             self.memory[-1].append((at, resident(self._process.pid)))
         return True
 
-    def _advance(self) -> None:
+    def _advance(self, step: float) -> None:
         async def advance() -> None:
-            self.tws.server.gateway.timetable.advance(self.clock, self.step)
+            self.tws.server.gateway.timetable.advance(self.clock, step)
 
         asyncio.run_coroutine_threadsafe(advance(), self.tws._loop).result(LONGEST)
 
