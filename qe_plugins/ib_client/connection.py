@@ -330,15 +330,22 @@ class BrokerConnection:
         if client is not None:
             client.disconnect()
 
-    @staticmethod
-    def _forget(client: ListingClient) -> None:
-        """Drop what ib_async keeps of closed orders: a week must not grow."""
+    def _forget(self, client: ListingClient) -> None:
+        """Drop what ib_async keeps of orders that are not open: a week must not grow.
+
+        It is told of the end of its own client id's orders alone, and adds to each order that it
+        keeps every execution of the day again at every answer.
+        """
         wrapper = client.wrapper
         listed = set(wrapper.listed)
         for key, trade in list(wrapper.trades.items()):
-            if trade.isDone() and trade.order.permId not in listed:
+            is_ended = trade.isDone() or trade.order.clientId != self.endpoint.client_id
+            if is_ended and trade.order.permId not in listed:
                 del wrapper.trades[key]
                 wrapper.permId2Trade.pop(trade.order.permId, None)
+            else:
+                trade.fills.clear()
+                del trade.log[:-1]
         wrapper.fills.clear()
 
     def _unknown(self, message: str) -> BrokerUnknown:

@@ -198,6 +198,19 @@ def test_the_age_of_a_quote_grows_while_the_market_is_silent(qe_tws, broker):
     until(lambda: broker.quotes()[symbol].age > 0.6)
 
 
+def test_what_is_kept_of_an_order_does_not_grow_with_the_answers(qe_tws, broker):
+    qe_tws.control.hold_fills()
+    qe_tws.control.manual_order("BUY")
+    assert len(broker.snapshot().orders) == 1
+    qe_tws.control.hold_fills(False)
+    until(lambda: broker.snapshot().executions)
+    for _ in range(3):
+        broker.snapshot()
+
+    kept = list(broker._client.wrapper.trades.values())
+    assert sum(len(one.fills) + len(one.log) for one in kept) <= 1
+
+
 def test_a_cut_socket_is_an_event_and_the_next_question_connects_again(qe_tws, broker, events):
     broker.open()
     qe_tws.control.drop_connections(31)
