@@ -14,7 +14,7 @@ from itertools import batched
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from qe_plugins import wall_clock
@@ -222,27 +222,49 @@ def _settle(run: Appending, row: Row[Any] | None) -> None:
         raise _foreign(run.run_id)
 
 
+EXTEND = (
+    update(open_runs)
+    .where(open_runs.c.run_id == bindparam("of_run"), open_runs.c.hash == bindparam("after"))
+    .where(open_runs.c.pid == bindparam("of_pid"))
+    .where(open_runs.c.process == bindparam("of_process"))
+    .values(
+        facts=bindparam("new_facts"),
+        hash=bindparam("new_hash"),
+        seal=bindparam("new_seal"),
+        appended=bindparam("new_appended"),
+    )
+)
+KNOWN = select(open_ids.c.id).where(
+    open_ids.c.run_id == bindparam("of_run"),
+    open_ids.c.id.in_(bindparam("names", expanding=True)),
+)
+INSERT_IDS = insert(open_ids)
+"""The statements of every append, made once: an order waits for them."""
+
+
 def _extend(connection: Connection, run: Appending, facts: Sequence[Fact]) -> tuple[int, str]:
     known = _known(connection, run.run_id, facts)
     links = list(chained(in_causal_order(facts, known), run.hash))
     count, last = run.facts + len(links), links[-1][-1]
     ours = owner.this_process()
     changed = connection.execute(
-        update(open_runs)
-        .where(open_runs.c.run_id == run.run_id, open_runs.c.hash == run.hash)
-        .where(open_runs.c.pid == ours.pid, open_runs.c.process == ours.process)
-        .values(
-            facts=count,
-            hash=last,
-            seal=link(last, run.run_id, run.name, run.started, count),
-            appended=utc_text(wall_clock.now()),
-        )
+        EXTEND,
+        {
+            "of_run": run.run_id,
+            "after": run.hash,
+            "of_pid": ours.pid,
+            "of_process": ours.process,
+            "new_facts": count,
+            "new_hash": last,
+            "new_seal": link(last, run.run_id, run.name, run.started, count),
+            "new_appended": utc_text(wall_clock.now()),
+        },
     )
     if changed.rowcount != 1:
         raise _foreign(run.run_id)
     insert_links(connection, run.run_id, links, run.facts)
     ids = [{"run_id": run.run_id, "id": fact.id} for fact, _, _ in links]
-    connection.execute(insert(open_ids), ids)
+    connection.execute(INSERT_IDS, ids)
     return count, last
 
 
@@ -251,8 +273,8 @@ def _known(connection: Connection, run_id: str, facts: Sequence[Fact]) -> set[st
     names = {fact.id for fact in facts} | {fact.cause for fact in facts if fact.cause is not None}
     found: set[str] = set()
     for some in batched(names, MOST_VALUES, strict=False):
-        query = select(open_ids.c.id).where(open_ids.c.run_id == run_id, open_ids.c.id.in_(some))
-        found.update(connection.execute(query).scalars())
+        asked = {"of_run": run_id, "names": list(some)}
+        found.update(connection.execute(KNOWN, asked).scalars())
     return found
 
 
