@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -20,8 +21,13 @@ from qe_plugins.ib_client import (
 
 LOG = logging.getLogger(__name__)
 
-TIMEOUT, TO_CONNECT = 2.0, 4.0
-"""Seconds until an answer counts as missing, and until a connection does."""
+TIMEOUT, TO_CONNECT, LONGEST = 2.0, 4.0, 12.0
+"""Seconds until an answer counts as missing, and until a connection does.
+
+Each that is missing doubles both for the next one, and one that comes allows the next one twice its
+time, up to LONGEST: otherwise a gateway that is always slower would be asked again and again, and
+never answer.
+"""
 
 CLOCK_EVERY = 5
 """Answers between two readings of the gateway's clock."""
@@ -41,6 +47,7 @@ class BrokerLook:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._is_asked = False
         self._answered = 0
+        self._slower = 1.0
         self.skew: float | None = None
         self._thread = threading.Thread(target=self._run, name="qe-broker-look", daemon=True)
         self._thread.start()
@@ -84,14 +91,19 @@ class BrokerLook:
 
     def _look(self, asked: int) -> None:
         timeout = TIMEOUT if self._connection.state == "connected" else TO_CONNECT
+        began = time.monotonic()
         try:
-            snapshot = self._connection.snapshot(timeout)
+            snapshot = self._connection.snapshot(min(timeout * self._slower, LONGEST))
             answer: BrokerAnswer[BrokerSnapshot] = Known(snapshot, asked)
         except BrokerUnknown as error:
             answer = Unknown(str(error), asked)
         except Exception as error:  # an answer that cannot be read is none
             LOG.exception("the broker's answer cannot be read")
             answer = Unknown(f"its answer cannot be read: {error!r}", asked)
+        if isinstance(answer, Known):
+            self._slower = max(1.0, 2 * (time.monotonic() - began) / timeout)
+        else:
+            self._slower = min(self._slower * 2, LONGEST)
         self._answers.append(answer)
         self._is_asked = False
         if isinstance(answer, Known) and self._answered % CLOCK_EVERY == 0:

@@ -161,6 +161,10 @@ class Controls:
         faults.mute_until = self._gateway.now() + seconds
         faults.drop_while_mute = then == "drop"
 
+    def be_slow(self, seconds: float) -> None:
+        """Send every message so many seconds late."""
+        self._gateway.faults.slowness = seconds
+
     def notice(self, code: int, text: str = "") -> None:
         """Send a notice to all clients."""
         self._gateway.broadcast(code, text)

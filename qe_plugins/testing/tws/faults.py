@@ -71,6 +71,7 @@ class Faults(msgspec.Struct):
     is_connected            False between 1100 and 1101 or 1102
     farm_is_up              False between 2103 and 2104
     is_logged_in            False if connections are accepted and never answered
+    slowness                seconds by which every message is late
     next_id_after           seconds from a client's start to its next order id
     """
 
@@ -92,6 +93,7 @@ class Faults(msgspec.Struct):
     repeat_executions: bool = False
     habits: list[Habit] = msgspec.field(default_factory=list)
     next_id_after: float = 0.0
+    slowness: float = 0.0
 
     def take_notices(self, timing: Timing) -> list[OrderNotice]:
         """Return the notices for the order at hand, and count them down."""

@@ -90,7 +90,10 @@ class ClientSession:
             return
         if self._held:
             self.release()
-        self._deliver(name, body)
+        if faults.slowness:
+            gateway.timetable.after(faults.slowness, lambda: self._deliver(name, body))
+        else:
+            self._deliver(name, body)
 
     def release(self) -> None:
         """Send what was held back while the gateway was mute."""
