@@ -72,3 +72,25 @@ class Resubscribe(msgspec.Struct, frozen=True, tag=True):
 type Action = (
     RaiseAlarm | HaltTrading | PlaceStop | ClosePosition | CancelOrder | AdoptOrder | Resubscribe
 )
+
+
+class NewActions:
+    """Returns each action when its cause begins, and again only once that has ended."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[str]] = {}
+
+    def new(self, group: str, actions: list[Action]) -> list[Action]:
+        """Return what is new among all actions that hold now in a group."""
+        holding = {_key(action): action for action in actions}
+        known, self._known[group] = self._known.get(group, set()), set(holding)
+        return [action for key, action in holding.items() if key not in known]
+
+    def forget(self) -> None:
+        """Have every action whose cause still holds returned again."""
+        self._known.clear()
+
+
+def _key(action: Action) -> str:
+    key = getattr(action, "key", "") or getattr(action, "perm_id", "")
+    return f"{type(action).__name__}:{key}"

@@ -12,6 +12,9 @@ import msgspec
 from qe_plugins.engine.reconciliation.book import BookOrder, BookState, OwnBook
 from qe_plugins.ib_client.records import BrokerExecution, BrokerOrder, BrokerSnapshot
 
+MISSING = "missing:"
+"""How the key of a difference begins: an order works in our book, and the broker has it no more."""
+
 
 class BookVerdict(StrEnum):
     """What a comparison found, from harmless to worst.
@@ -86,12 +89,13 @@ def compare(
     *,
     known_executions: Collection[str] = (),
     adopted: Collection[int] = (),
+    written_off: Collection[str] = (),
 ) -> Comparison:
     """Return how our book differs from a complete snapshot of the broker.
 
     `known_executions` are ids that need not be booked: they were there when the session began, or
     a fill of the engine's own making stands for them. `adopted` are perm ids of orders at the
-    broker that count as ours.
+    broker that count as ours, `written_off` refs of orders that need not be there.
     """
     live = [one for one in snapshot.open_orders if one.local_symbol in scope.contracts]
     executions = [one for one in snapshot.executions if one.local_symbol in scope.contracts]
@@ -103,7 +107,11 @@ def compare(
     findings = [
         *_duplicates(live),
         *_live_orders(book, live, scope, frozenset(adopted)),
-        *_missing_orders(book, live, executions, scope),
+        *(
+            one
+            for one in _missing_orders(book, live, executions, scope)
+            if one.ref not in written_off
+        ),
         *_positions(book, snapshot, fresh, scope),
     ]
     return Comparison(book.at, tuple(findings))
@@ -167,7 +175,7 @@ def _missing_orders(
         else:
             what = f"{ref} is working in our book, and the broker does not list it"
             yield BookDifference(
-                BookVerdict.AMBIGUOUS, f"missing:{ref}", ours.contract, what, ref=ref
+                BookVerdict.AMBIGUOUS, f"{MISSING}{ref}", ours.contract, what, ref=ref
             )
 
 

@@ -17,11 +17,13 @@ from qe_plugins.engine.reconciliation.actions import (
     AdoptOrder,
     CancelOrder,
     HaltTrading,
+    NewActions,
     RaiseAlarm,
 )
 from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Unknown
 from qe_plugins.engine.reconciliation.book import BookOrder, BookState, OwnBook
 from qe_plugins.engine.reconciliation.comparison import (
+    MISSING,
     BookDifference,
     BookScope,
     BookVerdict,
@@ -49,6 +51,7 @@ class TruthSettings(msgspec.Struct, frozen=True, kw_only=True):
     exposed     between two looks while something is held or working
     gap         between the two looks that a difference needs to count
     heal        since both books were equal, for which the engine may correct a difference by itself
+    ghost       for which an order may be missing at the broker, before our book was ever equal
     unresolved  for which an order may be sent and unknown at the broker before the session halts
     blind       without a complete answer, while a contract trades, before the session halts
     protect     for which a position may be without its stop before one is placed
@@ -58,6 +61,7 @@ class TruthSettings(msgspec.Struct, frozen=True, kw_only=True):
     exposed: float = 2.0
     gap: float = 1.0
     heal: float = 13.0
+    ghost: float = 10.0
     unresolved: float = 30.0
     blind: float = 12.0
     protect: float = 5.0
@@ -71,23 +75,6 @@ class _Look(msgspec.Struct):
     since: int
     first: frozenset[str] | None = None
     at: int = 0
-
-
-class _Once:
-    """Returns each action when its cause begins, and again only once that has ended."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, set[str]] = {}
-
-    def new(self, group: str, actions: list[Action]) -> list[Action]:
-        """Return what is new among all actions that hold now in a group."""
-        holding = {_key(action): action for action in actions}
-        known, self._known[group] = self._known.get(group, set()), set(holding)
-        return [action for key, action in holding.items() if key not in known]
-
-    def forget(self) -> None:
-        """Have every action whose cause still holds returned again."""
-        self._known.clear()
 
 
 class TruthLoop:
@@ -110,12 +97,13 @@ class TruthLoop:
         self.last: Comparison | None = None
         self.known_executions: set[str] = set()
         self.adopted: set[int] = set()
+        self.written_off: set[str] = set()
         self._is_open = is_open
         self._protection = ProtectionWatch(self.settings.protect)
         self._is_exposed = False
         self._foreign: set[str] = set()
         self._seen: dict[str, int] = {}
-        self._once = _Once()
+        self._once = NewActions()
         self._looks: list[_Look] = []
         self._looked: dict[str, int] = {}
         self._asked: int | None = None
@@ -185,6 +173,7 @@ class TruthLoop:
             self.scope,
             known_executions=self.known_executions,
             adopted=self.adopted,
+            written_off=self.written_off,
         )
         self.last = comparison
         self._is_exposed = bool(snapshot.open_orders or any(book.nets.values()))
@@ -257,12 +246,32 @@ class TruthLoop:
             age = now - self._seen[finding.key]
             if age >= int(self.settings.gap * SECOND):
                 found += self._about(finding, age / SECOND)
+        found += self._ghosts(comparison, now)
         if not is_different:
             self._equal_at = now
         elif now - self._equal_at >= int(self.settings.heal * SECOND):
             what = f"for {self.settings.heal:g} s: {comparison.text}"
             found.append(HaltTrading("differs", f"our book is not the broker's {what}"))
         return found
+
+    def _ghosts(self, comparison: Comparison, now: int) -> list[Action]:
+        """Write off orders that the engine took up as working and that the broker does not have.
+
+        So it is at a start after executions that the broker never reports. Only where nothing else
+        differs: what is held is the broker's, and an order that it does not list cannot fill.
+        """
+        lasted = int(self.settings.ghost * SECOND)
+        keys = comparison.keys
+        if Doubt.START not in self.degraded or not all(
+            key.startswith(MISSING) and now - self._seen[key] >= lasted for key in keys
+        ):
+            return []
+        self.written_off |= {one.ref for one in comparison.findings}
+        text = "and nothing else differs: it counts as ended"
+        return [
+            RaiseAlarm(f"written off:{one.ref}", f"{one.what}, {text}")
+            for one in comparison.findings
+        ]
 
     def _about(self, finding: BookDifference, age: float) -> list[Action]:
         """Return what a difference causes that has been there for `age` seconds."""
@@ -337,8 +346,3 @@ class TruthLoop:
                 self.known_executions |= {
                     one.exec_id for one in snapshot.executions if one.local_symbol == contract
                 }
-
-
-def _key(action: Action) -> str:
-    key = getattr(action, "key", "") or getattr(action, "perm_id", "")
-    return f"{type(action).__name__}:{key}"

@@ -82,6 +82,24 @@ def test_our_own_unknown_fill_halts_only_where_the_engine_does_not_book_it():
     assert halts(take(truth, 8, mine, stop, net=1, executions=deal)) == ["differs"]
 
 
+def test_an_order_that_the_engine_took_up_and_the_broker_does_not_have_is_written_off_at_a_start():
+    truth, mine = loop(), book(ours(order(1)))
+    seen = [take(truth, at, mine) for at in range(14)]
+    assert [one.key for one in seen[10]] == ["written off:O-1"]
+    assert [halts(one) for one in seen] == [[]] * 14
+    assert truth.degraded.refusal == ""
+
+
+@pytest.mark.parametrize("net", [0, 1])
+def test_no_order_is_written_off_once_books_were_equal_or_while_positions_differ(net):
+    truth, mine = loop(), book(ours(order(1)), net=net)
+    if net == 0:
+        take(truth, 0, mine, order(1))
+    seen = [take(truth, at, mine) for at in range(1, 16)]
+    assert truth.written_off == set()
+    assert "differs" in [key for one in seen for key in halts(one)]
+
+
 def test_differences_that_change_all_the_time_halt_too():
     truth = loop(heal=8.0)
     seen = [take(truth, at, book(net=at % 3 + 1), net=0) for at in range(9)]
