@@ -14,6 +14,7 @@ from qe_plugins.errors import QeError
 
 if TYPE_CHECKING:
     from qe_plugins.guard.flatten import FlattenReport
+    from qe_plugins.guard.named import GuardedAccount
 
 WATCHER_PATIENCE = 3.0
 """Seconds of silence after which a watcher counts as hung."""
@@ -80,15 +81,12 @@ def _flattened(
 ) -> FlattenReport:
     from msgspec import convert
 
-    from qe_plugins.config.loader import load
-    from qe_plugins.guard.configured import guarded_of
-    from qe_plugins.guard.flatten import FlattenReport
     from qe_plugins.guard.watcher_socket import WatcherAway, ask
 
     config, account = _configuration(file)
     guarded = None
     if account is None or alone or overrides:  # an override may name another account
-        guarded = guarded_of(load(config, overrides))
+        guarded = _guarded(config, overrides)
         account = guarded.endpoint.account
     if not alone:
         request = {"do": "flatten", "within": within}
@@ -97,11 +95,21 @@ def _flattened(
         except WatcherAway as error:
             say(f"{error.message.rstrip('.')}: connecting alone")
         else:
+            from qe_plugins.guard.flatten import FlattenReport
+
             return convert(answer, FlattenReport)
-    return _alone(guarded or guarded_of(load(config, overrides)), within, say)
+    return _alone(guarded or _guarded(config, overrides), within, say)
 
 
-def _alone(guarded: Any, within: float, say: Any) -> FlattenReport:
+def _guarded(config: Path, overrides: tuple[str, ...]) -> GuardedAccount:
+    """Return what the configuration names, which a watcher that answers has read already."""
+    from qe_plugins.config.loader import load
+    from qe_plugins.guard.configured import guarded_of
+
+    return guarded_of(load(config, overrides))
+
+
+def _alone(guarded: GuardedAccount, within: float, say: Any) -> FlattenReport:
     import msgspec
 
     from qe_plugins.guard.configured import FLATTEN_OFFSET

@@ -7,8 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from nautilus_trader.common import DataActor
-from nautilus_trader.config import DataClientConfig
-from nautilus_trader.live import RoutingConfig
+from nautilus_trader.live import DataClientConfig, RoutingConfig
 from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
 from nautilus_trader.model import CustomData, DataType, Venue
 
