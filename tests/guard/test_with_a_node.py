@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,15 @@ from qe_plugins.config.loader import load
 from qe_plugins.engine.live import faked_clock
 from qe_plugins.guard.watcher import Watcher
 from qe_plugins.halt import watcher_heartbeat
+from qe_plugins.halt.latch import HaltLatch
 from qe_plugins.testing.tws import SimulatedTws
-from tests.engine.broker.live_process import AheadClock, LiveProcess, types, write_config
+from tests.engine.broker.live_process import (
+    AheadClock,
+    LiveProcess,
+    environment,
+    types,
+    write_config,
+)
 
 ACCOUNT = "DU1234567"
 
@@ -96,37 +103,57 @@ def test_flatten_with_the_node_hung_through_the_watcher_and_alone(
         assert alone["seconds"] < 5
 
 
+@contextmanager
+def watch(file: Path, clock: AheadClock, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `qe watch` on the node's clock, until the end of the block at the latest."""
+    command = [sys.executable, "-m", "qe_plugins.cli", "watch", str(file)]
+    process = subprocess.Popen(
+        command, env=environment(clock, home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.long
-def test_without_its_watcher_a_position_stays_under_its_stop_and_no_entry_leaves(
-    tws: SimulatedTws, clock: AheadClock, tmp_path: Path, home: Path, watched: list[Watcher]
+def test_watcher_and_fleet_die_in_turn_and_a_position_stays_protected_without_new_risk(
+    tws: SimulatedTws, clock: AheadClock, tmp_path: Path, home: Path
 ):
-    file = write_config(tmp_path, tws.port, watch={"required": True})
-    watcher = Watcher(load(file), file)
-    watched.append(watcher)
+    rung = {"name": "2 MES", "risk": "50 USD", "max_contracts": 2}
+    file = write_config(tmp_path, tws.port, watch={"required": True}, rung=rung)
+    heartbeat = home / "watch" / f"{ACCOUNT}.beat"
 
-    def beat() -> None:  # on the node's clock, which is ahead
-        watcher_heartbeat.beat(ACCOUNT)
-        now = time.time() + clock.ahead
-        os.utime(home / "watch" / f"{ACCOUNT}.beat", (now, now + 3_600))
+    def beat(age: float) -> None:
+        at = clock.now() - age
+        os.utime(heartbeat, (at, at))
 
-    with LiveProcess(file, clock, home=home) as live:
-        beat()
-        live.wait("ready")
-        watcher_heartbeat.stop_beating(ACCOUNT)
+    def refused(count: int) -> str:
         live.do("enter")
-        assert "no watcher runs" in live.wait("denied", type="MARKET")["reason"]
-
-        beat()
-        live.do("enter")
-        live.wait("accepted", type="LIMIT")
-        watcher_heartbeat.stop_beating(ACCOUNT)
-        live.do("enter")
-        live.wait("denied", count=2, type="MARKET")
-
+        reason = live.wait("denied", count=count, type="MARKET")["reason"]
         assert tws.control.net() == 1
         assert types(tws.control.open_orders()) == ["LMT", "STP"]
-        live.do("close", way="order")
-        tws.wait_until(lambda now: now.net() == 0 and not now.open_orders(), 20)
+        return str(reason)
+
+    with LiveProcess(file, clock, home=home) as live, watch(file, clock, home) as watcher:
+        live.wait("ready")
+        live.do("enter")
+        live.wait("accepted", type="LIMIT")
+
+        watcher.kill()
+        watcher.wait()
+        beat(watcher_heartbeat.LATE + 5)
+        assert "the watcher is silent" in refused(1)
+
+        beat(-3_600)  # one that does not die before the test ends
+        live.do("posture", lasts=0)
+        assert "posture expired" in refused(2)
+        live.until(lambda: HaltLatch(home / "halt.json").read() is not None, what="halted")
+        assert "halt" in refused(3)
+
+        assert flatten(file)["by"] == "alone"  # the socket of the watcher leads nowhere
+        assert (tws.control.net(), tws.control.open_orders()) == (0, [])
 
 
 @pytest.mark.long

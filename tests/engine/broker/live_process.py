@@ -27,7 +27,7 @@ from qe_plugins.journal.store import Journal
 OPEN = datetime(2026, 12, 1, 15, tzinfo=UTC)
 """A Tuesday morning in Chicago: MESZ6 is the front month."""
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class AheadClock:
@@ -65,6 +65,18 @@ def write_config(folder: Path, port: int, **changes: Any) -> Path:
     return file
 
 
+def environment(clock: AheadClock, home: Path) -> dict[str, str]:
+    """Return the environment of a process on this clock, with its state in `home`."""
+    return {
+        **os.environ,
+        **faked_clock.SETTINGS,
+        "QE_HOME": str(home),
+        "LD_PRELOAD": str(faked_clock.library()),
+        "FAKETIME": f"{clock.ahead:+.3f}s",
+        "PYTHONPATH": str(Path.cwd()),
+    }
+
+
 class LiveProcess:
     """A running `qe live`, its strategy's events, and its journal."""
 
@@ -80,19 +92,12 @@ class LiveProcess:
         self.home = home or self.folder / "home"
         self.errors = self.folder / f"stderr-{time.monotonic_ns()}.txt"
         self.began = time.time() + clock.ahead
-        environment = os.environ | faked_clock.SETTINGS
-        environment |= {
-            "QE_HOME": str(self.home),
-            "LD_PRELOAD": str(faked_clock.library()),
-            "FAKETIME": f"{clock.ahead:+.3f}s",
-            "PYTHONPATH": str(Path.cwd()),
-        }
         (self.folder / "commands").unlink(missing_ok=True)
         (self.folder / "events").unlink(missing_ok=True)
         self._stderr = self.errors.open("w")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "qe_plugins.cli", command, str(file), "--json", *more],
-            env=environment,
+            env=environment(clock, self.home),
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
@@ -164,9 +169,9 @@ class LiveProcess:
 
     def qe(self, *arguments: str) -> None:
         """Run another command on the same state folder."""
-        environment = os.environ | {"QE_HOME": str(self.home)}
         run = [sys.executable, "-m", "qe_plugins.cli", *arguments]
-        subprocess.run(run, env=environment, check=True, capture_output=True)
+        here = os.environ | {"QE_HOME": str(self.home)}
+        subprocess.run(run, env=here, check=True, capture_output=True)
 
     def _end(self, number: int) -> None:
         if self.process.poll() is None:

@@ -20,6 +20,7 @@ from nautilus_trader.model import (
 )
 
 from qe_plugins import Side, Signal
+from qe_plugins.plugins.types import Posture
 from strategies._bracket import Bracketed, bracket
 
 EVENTS = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "modify_rejected")
@@ -131,6 +132,12 @@ class Driven(Bracketed):
         trigger = stop.trigger_price.as_decimal() + Decimal(str(points))
         name: ClientOrderId = stop.client_order_id
         self.modify_order(name, trigger_price=Price.from_decimal_dp(trigger, 2))
+
+    def posture(self, lasts: float) -> None:
+        """Set the posture that a fleet renews, for so many seconds."""
+        until = self.clock.timestamp_ns() + int(lasts * 1e9)
+        posture = Posture(reason="calm", valid_until=until, source="fleet")
+        self._run_context.gate.set_posture(posture)
 
     def snapshot(self) -> None:
         self.tell("snapshot", net=int(self.net_position(self.contract)))

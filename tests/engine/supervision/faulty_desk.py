@@ -68,14 +68,14 @@ class FaultyDesk:
         self.latch.clear("a test")
         self._differs = self._naked = None
 
-    def ready(self, seconds: float = 90.0) -> None:
+    def ready(self, seconds: float = 240.0) -> None:
         """Wait until the session may enter."""
         self.live.wait("ready", seconds=seconds)
 
     def enter(self) -> None:
         """Buy with a bracket, and wait until its exits work at the broker."""
         self.live.do("enter")
-        self.tws.wait_until(lambda now: now.net() == 1 and len(now.open_orders()) == 2, 20)
+        self.tws.wait_until(lambda now: now.net() == 1 and len(now.open_orders()) == 2, 60)
         self.until(lambda: self.book()["net"] == 1 and len(self.book()["orders"]) == 2, "entered")
         self.settled(0.5)
 

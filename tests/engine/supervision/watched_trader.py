@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from nautilus_trader.model import OrderSide, Price, Quantity, TimeInForce
+from nautilus_trader.trading import Strategy
+
+from qe_plugins.engine.broker.order_terms import order_tag
 from tests.engine.broker.live_traders import Driven, DrivenConfig
 
 EVERY = 200_000_000
@@ -21,6 +26,19 @@ class Watched(Driven):
     def on_start(self) -> None:
         super().on_start()
         self.clock.set_timer_ns("BOOK", EVERY, callback=self.on_book)
+
+    def second_stop(self, below: float) -> None:
+        """Sell at a second stop, a point below the first, past the gate, which would refuse it."""
+        trigger = Price.from_decimal_dp(Decimal(str(below)) - 1, 2)
+        stop = self.order_factory.stop_market(
+            self.contract,
+            OrderSide.SELL,
+            Quantity(1, 0),
+            trigger,
+            time_in_force=TimeInForce.GTC,
+            tags=[order_tag("second")],
+        )
+        Strategy.submit_order(self, stop)
 
     def jump(self, seconds: float) -> None:
         """Have the clock of this process jump, as a wrong time server would."""
