@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "ablate": "qe_plugins.cli.research.ablate:ablate",
     "ladder": "qe_plugins.cli.ladder:ladder",
     "check": "qe_plugins.cli.config:check",
+    "doctor": "qe_plugins.cli.doctor:doctor",
     "show": "qe_plugins.cli.config:show",
     "schema": "qe_plugins.cli.config:schema",
     "data": "qe_plugins.cli.data:data",

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -22,11 +21,6 @@ from qe_plugins.cli.output import (
 
 FAILURES = 5
 """Maximum number of plugin failures printed after a run; all are in its report."""
-
-if TYPE_CHECKING:
-    from qe_plugins.config.loader import Loaded
-    from qe_plugins.engine.results.result import BacktestResult
-    from qe_plugins.journal.store import Journal
 
 
 @click.command()
@@ -62,21 +56,8 @@ def backtest(
             outcome = run(loaded, progress=progress, log=level)
         report.run_id, report.href = outcome.run_id, f"/run/{outcome.run_id}"
         with Journal.open() as journal:
-            run_dir = _write_run(outcome, loaded, journal, out)
+            run_dir = run_folder.record(outcome, loaded.resolved, journal, out)
     print_run(run_dir, as_json=as_json)
-
-
-def _write_run(outcome: BacktestResult, loaded: Loaded, journal: Journal, out: Path | None) -> Path:
-    """Write the run folder and the journal's facts, both or neither; return the folder."""
-    from qe_plugins.report import run_folder
-
-    about = (outcome.run_id, outcome.name, outcome.started, outcome.facts)
-    with (
-        run_folder.draft(outcome, loaded.resolved, out) as publish,
-        journal.pending_run(*about) as content,
-    ):
-        stop_signals.seal()
-        return publish(content)
 
 
 @contextmanager

@@ -1,18 +1,24 @@
-"""Data of the account's charts: equity, drawdown, margin, returns by month, P&L by hour."""
+"""Data of the account's charts: equity, margin, returns and their distribution, P&L by hour."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
-from qe_plugins.report.figures import exchange_time
+from qe_plugins.report.figures import exchange_time, metrics
 from qe_plugins.report.price_chart import millis
 
 if TYPE_CHECKING:
     from qe_plugins.report.figures.equity import AccountHistory
 
 INTERVALS = 1_500
+WINDOW = 63
+"""Sessions of a rolling figure: a quarter of a year."""
+
+BINS = 41
+MOST_DOTS = 2_000
 SESSION_HOURS = (*range(17, 24), *range(17))
 
 
@@ -68,6 +74,62 @@ def months(history: AccountHistory) -> list[dict[str, Any]]:
         }
         for year, total in years.iter_rows()
     ]
+
+
+def rolling(history: AccountHistory) -> dict[str, Any]:
+    """Return session dates with the Sharpe ratio and volatility (percent) of the last 63 sessions.
+
+    Annualised by 252 sessions. Empty below 64 sessions and for a run whose equity was zero or less.
+    """
+    if history.ruined or history.sessions.height <= WINDOW:
+        return {"window": WINDOW, "day": [], "sharpe": [], "volatility": []}
+    mean = pl.col("return").rolling_mean(WINDOW)
+    deviation = pl.col("return").rolling_std(WINDOW)
+    a_year = metrics.SESSIONS_A_YEAR
+    found = history.sessions.select(
+        day=pl.col("session").cast(pl.String),
+        sharpe=pl.when(deviation > 1e-12).then(mean / deviation * a_year**0.5).round(3),
+        volatility=(deviation * a_year**0.5 * 100).round(3),
+    )[WINDOW - 1 :]
+    return {"window": WINDOW, **found.to_dict(as_series=False)}
+
+
+def distribution(history: AccountHistory) -> dict[str, Any]:
+    """Return the histogram of session returns: middle and width of each bin, sessions, and VaR.
+
+    All but the sessions are in percent.
+    """
+    returns = history.returns * 100
+    if returns.size < 2 or returns.min() == returns.max():
+        return {"middle": [], "width": [], "sessions": [], "value_at_risk": None}
+    counts, edges = np.histogram(returns, min(BINS, returns.size))
+    return {
+        "middle": ((edges[1:] + edges[:-1]) / 2).round(4).tolist(),
+        "width": np.diff(edges).round(4).tolist(),
+        "sessions": counts.tolist(),
+        "value_at_risk": metrics.value_at_risk(returns),
+    }
+
+
+def excursions(positions: pl.DataFrame) -> dict[str, list[Any]]:
+    """Return MAE, MFE and net P&L (currency) and the number of each trade that has excursions."""
+    closed = (
+        positions.sort("opened")
+        .with_row_index("trade", offset=1)
+        .filter(
+            pl.col("closed").is_not_null()
+            & pl.col("favorable").is_not_null()
+            & pl.col("adverse").is_not_null()
+        )
+    )
+    if closed.height > MOST_DOTS:
+        closed = closed.gather_every(-(-closed.height // MOST_DOTS))
+    return closed.select(
+        "trade",
+        mae=-pl.col("adverse").abs().round(2),
+        mfe=pl.col("favorable").round(2),
+        pnl=pl.col("pnl").round(2),
+    ).to_dict(as_series=False)
 
 
 def _extremes(curve: pl.DataFrame, column: str) -> pl.DataFrame:

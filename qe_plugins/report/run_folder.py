@@ -27,6 +27,7 @@ from qe_plugins.safe_text import redacted
 
 if TYPE_CHECKING:
     from qe_plugins.engine.results.result import BacktestResult
+    from qe_plugins.journal.store import Journal
 
 PAGE = run_index.PAGE
 LOG = "run.log"
@@ -58,6 +59,19 @@ def write(outcome: BacktestResult, resolved: dict[str, Any], out: Path | None = 
     """Write a run folder as `draft` does, without a journal hash, and return its path."""
     with draft(outcome, resolved, out) as publish:
         return publish(None)
+
+
+def record(
+    outcome: BacktestResult, resolved: dict[str, Any], journal: Journal, out: Path | None = None
+) -> Path:
+    """Write the run folder and the journal's facts, both or neither; return the folder.
+
+    Raises ReportError as `check_out` does, and JournalError.
+    """
+    about = (outcome.run_id, outcome.name, outcome.started, outcome.facts)
+    with draft(outcome, resolved, out) as publish, journal.pending_run(*about) as content:
+        stop_signals.seal()
+        return publish(content)
 
 
 @contextmanager
@@ -124,7 +138,7 @@ def _write_files(
         if outcome.log is not None:
             outcome.log.seek(0)
             shutil.copyfileobj(outcome.log, file)
-    page = redacted(tearsheet.render(outcome, history, figures))
+    page = redacted(tearsheet.render(outcome, history, figures, resolved))
     (folder / PAGE).write_text(page, encoding="utf-8")
     return figures
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from qe_plugins.journal.facts import OpenRun, Problem
 RESULT = "result.json"
 PAGE = "report.html"
 LAST, PREVIOUS = "last", "previous"
+BEFORE_LAST = re.compile(r"last~([0-9]{1,6})")
 
 
 class Pointer(msgspec.Struct, frozen=True):
@@ -46,15 +48,18 @@ def forget(run_id: str) -> None:
 def find(text: str) -> Path:
     """Return the folder of the run that `text` names. Raises ReportError.
 
-    `text` is "last", "previous", a run's id, a unique prefix of one, a folder, or an `s3://` URL,
-    whose folder is copied here.
+    `text` is "last", "previous", "last~2" (the second before the last), a run's id, a unique prefix
+    of one, a folder, a run's name (the newest of that name), or an `s3://` URL, whose folder is
+    copied here.
     """
     if url := object_store.url_of(text):
         return _present(url, object_store.fetched(url))
     if (Path(text) / RESULT).is_file():
         return Path(text).absolute()
     if text in (LAST, PREVIOUS):
-        return Path(_newest(text == PREVIOUS)["run_dir"])
+        return Path(_newest(int(text == PREVIOUS))["run_dir"])
+    if (counted := BEFORE_LAST.fullmatch(text)) is not None:
+        return Path(_newest(int(counted[1]))["run_dir"])
     places = _places()
     if text in places:
         return _present(text, places[text])
@@ -175,13 +180,16 @@ def _complete(place: Path) -> dict[str, Any]:
     return known
 
 
-def _newest(but_one: bool = False) -> dict[str, Any]:
+def _newest(before: int = 0) -> dict[str, Any]:
+    """Return the figures of the newest run, or of that so many before it."""
     runs = [run for run in listing() if "damaged" not in run]
     if not runs:
         raise ReportError("there is no run yet.", hint="Start one with `qe backtest FILE`.")
-    if but_one and len(runs) == 1:
+    if before and len(runs) == 1:
         raise ReportError("there is only one run.", hint="Start another with `qe backtest FILE`.")
-    return runs[but_one]
+    if before >= len(runs):
+        raise ReportError(f"there are only {len(runs)} runs.", hint="`qe runs` lists them.")
+    return runs[before]
 
 
 def _by_prefix(text: str, places: dict[str, Path]) -> Path:
@@ -190,6 +198,9 @@ def _by_prefix(text: str, places: dict[str, Path]) -> Path:
         hint = f"It may be {', '.join(matches[:5])}."
         raise ReportError(f"'{text}' is the prefix of {len(matches)} runs.", hint=hint)
     if not matches:
+        of_name = [run for run in listing() if run.get("name") == text and "damaged" not in run]
+        if of_name:
+            return Path(of_name[0]["run_dir"])
         raise ReportError(f"no run '{text}'.", hint="`qe runs` lists them.")
     return _present(matches[0], places[matches[0]])
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from qe_plugins.report.figures import capacity, contamination, costs, data_coverage, margin, metrics
+from qe_plugins.report.figures import (
+    benchmark,
+    capacity,
+    contamination,
+    costs,
+    data_coverage,
+    margin,
+    metrics,
+)
 from qe_plugins.report.figures.equity import AccountHistory
 
 if TYPE_CHECKING:
@@ -142,6 +150,12 @@ def _performance(outcome: BacktestResult, history: AccountHistory) -> dict[str, 
         "sortino": metrics.sortino,
         "calmar": metrics.calmar,
     }
+    shape = {
+        "skewness": metrics.skewness,
+        "kurtosis": metrics.kurtosis,
+        "value_at_risk": metrics.value_at_risk,
+        "expected_shortfall": metrics.expected_shortfall,
+    }
     basis = f"{RETURNS}annualised by the calendar: {sessions.height} sessions in {years:.2f} years"
     total = history.final_equity / history.starting - 1.0 if history.starting > 0 else None
     return {
@@ -150,6 +164,8 @@ def _performance(outcome: BacktestResult, history: AccountHistory) -> dict[str, 
         "years": round(years, 6),
         "total_return": total if sessions.height else None,
         **{n: None if history.ruined else f(returns, a_year) for n, f in rates.items()},
+        **{n: None if history.ruined else f(returns) for n, f in shape.items()},
+        **benchmark.figures(outcome, history, a_year),
         "max_drawdown": sessions["drawdown"].min(),
         "max_drawdown_hourly": history.deepest,
         "longest_drawdown_sessions": metrics.longest_drawdown(history.depths),

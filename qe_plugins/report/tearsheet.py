@@ -5,13 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from qe_plugins.config import yaml_reader
 from qe_plugins.report import charts, price_chart, tearsheet_rows
-from qe_plugins.report.figures import contamination, data_coverage, formatting, margin
+from qe_plugins.report.figures import (
+    benchmark,
+    breakdown,
+    contamination,
+    data_coverage,
+    deepest,
+    formatting,
+    margin,
+    metrics,
+)
 from qe_plugins.report.figures.capacity import Capacity, curve, rows
+from qe_plugins.report.figures.reordering import reordered
 from qe_plugins.report.pages import templates
 
 if TYPE_CHECKING:
@@ -22,13 +34,27 @@ SCALE = 0.06
 """The monthly return, up or down, that has the strongest colour."""
 
 
-def render(outcome: BacktestResult, history: AccountHistory, figures: dict[str, Any]) -> str:
-    """Return the page as HTML. `figures` is the result of `summary.summarize`."""
+def render(
+    outcome: BacktestResult,
+    history: AccountHistory,
+    figures: dict[str, Any],
+    resolved: dict[str, Any],
+) -> str:
+    """Return the page as HTML.
+
+    `figures` is the result of `summary.summarize`, `resolved` the configuration of the run.
+    """
     capacity = msgspec.convert(figures["capacity"], Capacity)
+    orders = reordered(metrics.closed(outcome.positions)["pnl"].to_numpy().astype(np.float64))
     drawn = {
         "capacity": curve(capacity, capacity.whole) if capacity.contracts else curve(capacity),
         "equity": charts.equity(history),
         "margin": charts.margin(margin.against(history.curve, outcome.account)),
+        "benchmark": benchmark.curve(outcome, history),
+        "rolling": charts.rolling(history),
+        "distribution": charts.distribution(history),
+        "excursions": charts.excursions(outcome.positions),
+        "orders": orders and msgspec.to_builtins(orders),
         "hours": charts.hours(history),
         "prices": price_chart.charts(outcome),
         "currency": outcome.currency,
@@ -42,6 +68,11 @@ def render(outcome: BacktestResult, history: AccountHistory, figures: dict[str, 
             failures=formatting.failure_lines(figures),
             drawn=drawn,
             months=charts.months(history),
+            drawdowns=deepest.drawdowns(history),
+            breakdown=breakdown.tables(outcome),
+            orders=orders,
+            parts=tearsheet_rows.configured(resolved),
+            resolved=yaml_reader.dump(resolved),
             trades=tearsheet_rows.trades(outcome),
             rolls=tearsheet_rows.rolls(outcome, figures),
             vetoes=tearsheet_rows.vetoes(outcome),
@@ -69,6 +100,7 @@ def _environment() -> Environment:
         heat=_heat,
     )
     pages.globals["key_figures"] = formatting.KEY_FIGURES
+    pages.globals["risk_figures"] = formatting.RISK_FIGURES
     return pages
 
 

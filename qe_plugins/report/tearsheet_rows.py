@@ -69,6 +69,17 @@ def costs(outcome: BacktestResult, figures: dict[str, Any]) -> list[tuple[str, s
     ]
 
 
+def configured(resolved: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return section, name and parameters of each strategy, plugin and other component of a run."""
+    rows = []
+    for section in ("strategies", "actors", "exec_algorithms", "plugins"):
+        for name, given in (resolved.get(section) or {}).items():
+            if isinstance(given, dict):  # `plugins.max_failures` is no plugin
+                text = ", ".join(f"{key}: {value}" for key, value in given.items())
+                rows.append((section.replace("_", " "), name, text))
+    return rows
+
+
 def _reference_share(key: str, figures: dict[str, Any]) -> str:
     gross, value = figures["gross_pnl"], figures[key]
     return formatting.percent(value / gross) if gross > 0 and value is not None else ""

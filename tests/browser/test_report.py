@@ -15,7 +15,7 @@ from qe_plugins.report import tearsheet
 from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
 from tests.browser.conftest import DRAWN, look, until, visit
-from tests.report.fake import HOSTILE, bare, busy
+from tests.report.fake import HOSTILE, RESOLVED, bare, busy
 
 RUNS = ("busy", "quiet", "one", "many")
 STICKS_OUT = "return document.documentElement.scrollWidth - window.innerWidth"
@@ -48,7 +48,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def page(folder: Path, name: str, outcome: BacktestResult) -> Path:
     ledger = AccountHistory.of(outcome)
-    html = tearsheet.render(outcome, ledger, summarize(outcome, folder, ledger))
+    html = tearsheet.render(outcome, ledger, summarize(outcome, folder, ledger), RESOLVED)
     file = folder / f"{name}.html"
     file.write_text(html, encoding="utf-8")
     return file

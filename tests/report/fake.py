@@ -16,6 +16,12 @@ from tests.report.tape import TICK, TS
 
 MULTIPLIER, FEE, MARGIN = 5.0, 0.57, 1_500.0
 HOSTILE = "<script>alert('veto')</script> no stop & no target"
+RESOLVED = {
+    "name": "quickstart",
+    "data": {"synthetic": {"root": "MES", "seed": 7}},
+    "strategies": {"ema_cross": {"fast": 10, "slow": 30}},
+    "plugins": {"max_failures": 100, "guardian_limits": {"max_contracts": 1}},
+}
 REASONS = (
     ("guardian_limits", "one contract at a time, was 2"),
     ("guardian_limits", "one contract at a time, was 3"),

@@ -123,7 +123,7 @@ def test_result_and_page_show_it(tmp_path: Path) -> None:
     figures = summarize(outcome, tmp_path, history)
     assert figures["capacity"]["contracts"] > 0
     assert figures["capacity"]["most_contracts"] == pytest.approx(600)
-    page = tearsheet.render(outcome, history, figures)
+    page = tearsheet.render(outcome, history, figures, {})
     assert "Net P&amp;L reaches zero at" in page
     assert "600 contracts per trade" in page
     assert "no size within the volume" in page
@@ -131,5 +131,5 @@ def test_result_and_page_show_it(tmp_path: Path) -> None:
     history = AccountHistory.of(lost)
     figures = summarize(lost, tmp_path, history)
     reason = figures["capacity"]["reason"]
-    page = tearsheet.render(lost, history, figures)
+    page = tearsheet.render(lost, history, figures, {})
     assert reason is None or "not positive: no edge" in page

@@ -73,7 +73,7 @@ def test_terminal_and_page_say_it_at_the_top(tmp_path: Path, outcome):
     )
     assert second.endswith("1 trade was held over sessions without data.")
     assert str(terminal.table(figures).caption).startswith(first)
-    page = tearsheet.render(outcome, AccountHistory.of(outcome), figures)
+    page = tearsheet.render(outcome, AccountHistory.of(outcome), figures, {})
     assert page.index("4 of 6 sessions") < page.index('class="tiles"')
 
 

@@ -32,7 +32,7 @@ def test_money_names_its_currency():
 
 def test_every_number_in_a_summary_can_be_written(tmp_path):
     told = {"currency", "returns", "reconciles", "seconds", "plugins", "fills_sha256"}
-    told |= {"capacity", "rolls", "settlements", "assumptions"}
+    told |= {"capacity", "rolls", "settlements", "assumptions", "benchmark"}
     told |= {
         "inputs",
         "by_contamination",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import empyrical
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ SAME = {
     metrics.sortino: empyrical.sortino_ratio,
     metrics.max_drawdown: empyrical.max_drawdown,
     metrics.calmar: empyrical.calmar_ratio,
+    metrics.value_at_risk: empyrical.value_at_risk,
+    metrics.expected_shortfall: empyrical.conditional_value_at_risk,
 }
 
 series = st.lists(
@@ -78,3 +81,31 @@ def test_a_lost_account_does_not_grow_at_a_rate():
     ruined = np.array([0.1, -1.0])
     assert metrics.cagr(ruined) is metrics.calmar(ruined) is None
     assert metrics.max_drawdown(ruined) == -1.0
+
+
+@pytest.mark.parametrize("moment", ["skewness", "kurtosis"])
+@given(returns=st.lists(st.integers(-2_000, 2_000), min_size=5, max_size=200, unique=True))
+def test_skewness_and_kurtosis_are_those_of_pandas(moment, returns):
+    series = np.array(returns) / 10_000
+    theirs = {"skewness": pd.Series.skew, "kurtosis": pd.Series.kurt}[moment](pd.Series(series))
+    assert getattr(metrics, moment)(series) == pytest.approx(theirs, rel=1e-6, abs=1e-9)
+
+
+def test_a_constant_or_short_series_has_no_shape():
+    assert metrics.skewness(np.zeros(30)) is metrics.kurtosis(np.zeros(30)) is None
+    assert metrics.skewness(np.array([0.1, 0.2])) is None
+    assert metrics.kurtosis(np.array([0.1, 0.2, 0.3])) is None
+
+
+@given(data=st.data(), count=st.integers(3, 200))
+def test_alpha_and_beta_are_empyricals(data, count):
+    small = st.lists(st.integers(-500, 500), min_size=count, max_size=count, unique=True)
+    returns, benchmark = (np.array(data.draw(small)) / 10_000 for _ in range(2))
+    alpha, beta = empyrical.alpha_beta(returns, benchmark)
+    assert metrics.beta(returns, benchmark) == pytest.approx(beta, rel=1e-6, abs=1e-9)
+    assert metrics.alpha(returns, benchmark) == pytest.approx(alpha, rel=1e-6, abs=1e-9)
+
+
+def test_a_constant_benchmark_explains_nothing():
+    returns = np.array([0.01, -0.02, 0.03])
+    assert metrics.beta(returns, np.zeros(3)) is metrics.alpha(returns, np.zeros(3)) is None

@@ -113,7 +113,7 @@ def test_a_ruined_account_has_no_ratios_whenever_it_was_worth_nothing(tmp_path, 
     assert figures["total_return"] == pytest.approx(0.5)
     assert figures["max_drawdown_hourly"] == pytest.approx(lowest / 100_500 - 1)
     assert figures["returns"].startswith("undefined")
-    assert "<html" in tearsheet.render(run, AccountHistory.of(run), figures)
+    assert "<html" in tearsheet.render(run, AccountHistory.of(run), figures, {})
 
 
 def test_an_account_that_begins_with_nothing_has_no_return(tmp_path):
@@ -123,7 +123,7 @@ def test_an_account_that_begins_with_nothing_has_no_return(tmp_path):
     run = dataclasses.replace(run, starting_balance=Decimal(0), final_balance=Decimal(0))
     figures = summarize(run, tmp_path)
     assert figures["total_return"] is figures["sharpe"] is None
-    assert "<html" in tearsheet.render(run, AccountHistory.of(run), figures)
+    assert "<html" in tearsheet.render(run, AccountHistory.of(run), figures, {})
 
 
 def test_what_an_open_trade_paid_for_its_entry_counts_as_slippage(tmp_path):

@@ -14,12 +14,12 @@ import pytest
 from qe_plugins.report import tearsheet
 from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
-from tests.report.fake import HOSTILE, bare, busy, frame
+from tests.report.fake import HOSTILE, RESOLVED, bare, busy, frame
 
 
 def render(outcome) -> str:
     ledger = AccountHistory.of(outcome)
-    return tearsheet.render(outcome, ledger, summarize(outcome, outcome.catalog, ledger))
+    return tearsheet.render(outcome, ledger, summarize(outcome, outcome.catalog, ledger), RESOLVED)
 
 
 def body(page: str) -> str:
@@ -92,10 +92,33 @@ def test_pnl_is_split_by_what_models_may_have_known_and_says_what_is_no_evidence
         "contaminated": {"trades": 1, "net_pnl": 100.0},
         "none": {"trades": 2, "net_pnl": 0.0},
     }
-    page = tearsheet.render(outcome, history, figures | {"by_contamination": split})
+    page = tearsheet.render(outcome, history, figures | {"by_contamination": split}, RESOLVED)
     section = re.search(r'<section id="contamination">(.*?)</section>', body(page), re.S)[1]
     heights = re.findall(r'<rect class="bar"[^>]+ height="([\d.]+)"', section)
 
     assert [float(one) for one in heights] == [60.0, 120.0, 0.0]
     assert section.count(">no evidence<") == 1
     assert 'id="contamination"' not in body(render(outcome))
+
+
+def test_the_page_names_strategy_parameters_and_every_setting(outcome):
+    text = html.unescape(body(render(outcome)))
+    assert "<dt>Strategy</dt><dd>ema_cross</dd>" in text
+    assert "fast: 10, slow: 30" in text
+    assert "seed: 7" in text
+
+
+def test_what_a_configuration_says_is_never_markup(tmp_path):
+    run = bare(tmp_path)
+    resolved = {"strategies": {HOSTILE: {"note": HOSTILE}}}
+    page = tearsheet.render(run, AccountHistory.of(run), summarize(run, tmp_path), resolved)
+    assert "<script>alert" not in page
+
+
+def test_groups_of_trades_add_up_to_all_trades(outcome):
+    section = re.search(r'<section id="breakdown">(.*?)</section>', body(render(outcome)), re.S)[1]
+    tables = re.findall(r"<tbody>(.*?)</tbody>", section, re.S)
+    counts = [
+        sum(int(row) for row in re.findall(r"</td><td>(\d+)</td>", table)) for table in tables
+    ]
+    assert counts == [40] * 6

@@ -125,6 +125,11 @@ CENT = 0.01
 DAILY = ("-DAY-", "-WEEK-", "-MONTH-", "-YEAR-")
 
 
+def has_daily_bars(outcome: BacktestResult) -> bool:
+    """Return whether a run's bars are daily or longer."""
+    return any(unit in outcome.bar_spec for unit in DAILY)
+
+
 @dataclass(frozen=True)
 class AccountHistory:
     """Equity of a run: `curve` and `sessions` are the frames of the functions above."""
@@ -140,7 +145,7 @@ class AccountHistory:
             contract.id: float(contract.multiplier) for contract in outcome.data.contracts
         }
         starting = float(outcome.starting_balance)
-        daily = any(unit in outcome.bar_spec for unit in DAILY)
+        daily = has_daily_bars(outcome)
         marked = curve(outcome.fills, outcome.marks, multipliers, starting, daily=daily)
         return cls(starting, marked, sessions(marked, starting))
 

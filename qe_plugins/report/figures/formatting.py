@@ -40,9 +40,23 @@ OTHER_FIGURES = (
     ("roll_cost", "Cost of rolls"),
     ("margin_peak", "Peak initial margin"),
 )
+RISK_FIGURES = (
+    ("cagr", "CAGR"),
+    ("calmar", "Calmar (MAR)"),
+    ("sqn", "SQN"),
+    ("skewness", "Skewness"),
+    ("kurtosis", "Excess kurtosis"),
+    ("value_at_risk", "VaR of a session, 95%"),
+    ("expected_shortfall", "Expected shortfall, 95%"),
+    ("longest_drawdown_sessions", "Longest drawdown (sessions)"),
+    ("benchmark_return", "Benchmark return"),
+    ("alpha", "Alpha a year"),
+    ("beta", "Beta"),
+)
+"""The page's table of distribution and benchmark."""
 """Labels of figures that only some tables show."""
 
-LABELS = dict(KEY_FIGURES + COST_FIGURES + OTHER_FIGURES)
+LABELS = dict(KEY_FIGURES + COST_FIGURES + OTHER_FIGURES + RISK_FIGURES)
 
 
 def money(value: float) -> str:
@@ -75,8 +89,10 @@ KEYS_BY_FORMATTER: dict[Callable[[float], str], str] = {
     " average_loss largest_win largest_loss slippage gross_pnl cost roll_cost roll_fees"
     " roll_slippage margin_peak margin_average",
     percent: "total_return cagr volatility max_drawdown max_drawdown_hourly win_rate exposure"
-    " cost_share margin_peak_share margin_average_share",
-    number: "sharpe sortino calmar profit_factor slippage_ticks average_minutes years",
+    " cost_share margin_peak_share margin_average_share value_at_risk expected_shortfall"
+    " benchmark_return alpha",
+    number: "sharpe sortino calmar profit_factor slippage_ticks average_minutes years sqn skewness"
+    " kurtosis beta",
     count: "trades slippage_trades fills orders denied vetoes signals bars bars_per_second"
     " sessions trades_over_gaps open_trades open_contracts longest_losing_streak"
     " longest_drawdown_sessions",
@@ -103,10 +119,7 @@ def format_value(key: str, value: float | None) -> str:
 
 def label(key: str) -> str:
     """Return the label of figure `key`."""
-    return (
-        dict(KEY_FIGURES + COST_FIGURES + OTHER_FIGURES).get(key)
-        or key.replace("_", " ").capitalize()
-    )
+    return LABELS.get(key) or key.replace("_", " ").capitalize()
 
 
 def caption(figures: dict[str, Any]) -> str:

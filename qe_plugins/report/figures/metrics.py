@@ -87,6 +87,60 @@ def calmar(returns: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
     return None if growth is None or not deepest else _finite(growth / abs(deepest))
 
 
+def skewness(returns: Returns) -> float | None:
+    """Return the sample skewness, corrected for bias. None below three sessions."""
+    count = returns.size
+    if count < 3 or (deviation := _deviation(returns)) == 0.0:
+        return None
+    third = np.power((returns - returns.mean()) / deviation, 3).sum()
+    return _finite(count * third / ((count - 1) * (count - 2)))
+
+
+def kurtosis(returns: Returns) -> float | None:
+    """Return the sample excess kurtosis, corrected for bias: 0 for a normal distribution.
+
+    None below four sessions.
+    """
+    count = returns.size
+    if count < 4 or (deviation := _deviation(returns)) == 0.0:
+        return None
+    fourth = np.power((returns - returns.mean()) / deviation, 4).sum()
+    scale = count * (count + 1) / ((count - 1) * (count - 2) * (count - 3))
+    return _finite(scale * fourth - 3 * (count - 1) ** 2 / ((count - 2) * (count - 3)))
+
+
+def value_at_risk(returns: Returns) -> float | None:
+    """Return the return that one session in twenty falls below: the 5% quantile of history."""
+    return _finite(np.percentile(returns, 5)) if returns.size else None
+
+
+def expected_shortfall(returns: Returns) -> float | None:
+    """Return the mean return of the worst 5% of sessions, at least one."""
+    if not returns.size:
+        return None
+    count = int((returns.size - 1) * 0.05) + 1
+    return _finite(np.partition(returns, count - 1)[:count].mean())
+
+
+def beta(returns: Returns, benchmark: Returns) -> float | None:
+    """Return the slope of the returns on those of a benchmark in the same sessions.
+
+    None below two sessions and for a constant benchmark.
+    """
+    if returns.size < 2 or _deviation(benchmark) == 0.0:
+        return None
+    return _finite(np.cov(returns, benchmark)[0, 1] / benchmark.var(ddof=1))
+
+
+def alpha(returns: Returns, benchmark: Returns, a_year: float = SESSIONS_A_YEAR) -> float | None:
+    """Return the annual return that the benchmark does not explain. None where beta is None."""
+    slope = beta(returns, benchmark)
+    if slope is None:
+        return None
+    with np.errstate(over="ignore"):
+        return _finite((1.0 + (returns - slope * benchmark).mean()) ** a_year - 1.0)
+
+
 def _growth(returns: Returns) -> Returns:
     """Return the value of one unit before the first session and after each."""
     return np.concatenate(([1.0], np.cumprod(1.0 + returns)))
@@ -110,7 +164,8 @@ def figures(trades: pl.DataFrame) -> dict[str, Any]:
     """Return rates and averages over closed trades, in account currency, net of commissions.
 
     A trade with a P&L of exactly zero counts in the win rate's denominator, as neither win nor
-    loss. Undefined figures, such as the profit factor without a losing trade, are None.
+    loss. `sqn` is the system quality number, the t statistic of the average trade. Undefined
+    figures, such as the profit factor without a losing trade, are None.
     """
     pnl, holding = pl.col("pnl"), pl.col("closed") - pl.col("opened")
     wins, losses = pnl.filter(pnl > 0), pnl.filter(pnl < 0)
@@ -124,6 +179,7 @@ def figures(trades: pl.DataFrame) -> dict[str, Any]:
         largest_win=wins.max(),
         largest_loss=losses.min(),
         average_minutes=holding.dt.total_seconds(fractional=True).mean() / 60,
+        sqn=pl.when(pnl.std() > 0).then(pl.len().sqrt() * pnl.mean() / pnl.std()),
     )
     return {**found.row(0, named=True), "longest_losing_streak": _longest_run(trades["pnl"] < 0)}
 

@@ -38,6 +38,8 @@ const options = {responsive: true, displayModeBar: false};
 function drawEquity(div) {
   const {x, equity, drawdown} = drawn.equity;
   Plotly.react(div, [
+    {x: drawn.benchmark.x, y: drawn.benchmark.equity, mode: "lines", line: {color: colour("muted"), width: 1.2, dash: "dot"}, name: "benchmark",
+     hovertemplate: "%{x|%Y-%m-%d}<br>benchmark %{y:,.2f} " + drawn.currency + "<extra></extra>"},
     {x, y: equity, mode: "lines", line: {color: colour("line"), width: 1.8, shape: "hv"}, name: "equity",
      hovertemplate: "%{x|%Y-%m-%d %H:%M}<br>%{y:,.2f} " + drawn.currency + "<extra></extra>"},
     {x, y: drawdown, yaxis: "y2", mode: "lines", line: {color: colour("down"), width: 1, shape: "hv"}, fill: "tozeroy",
@@ -221,14 +223,6 @@ function zoomed(div, change) {
   return drawPrices(div, ends.map(end => typeof end === "number" ? end : Date.parse(end.replace(" ", "T") + "Z")));
 }
 
-function drawAll() {
-  document.querySelectorAll("#equity").forEach(drawEquity);
-  document.querySelectorAll("#margin").forEach(drawMargin);
-  document.querySelectorAll("#hours").forEach(drawHours);
-  document.querySelectorAll("#sizes").forEach(drawSizes);
-  document.querySelectorAll(".price").forEach(div => drawPrices(div, undefined));
-}
-
 function sortBy(header) {
   const body = header.closest("table").tBodies[0], column = header.cellIndex;
   const down = header.getAttribute("aria-sort") === "ascending";
@@ -240,11 +234,3 @@ function sortBy(header) {
     ? (a, b) => value(a).localeCompare(value(b)) : (a, b) => number(value(a)) - number(value(b));
   body.append(...[...body.rows].sort((a, b) => down ? order(b, a) : order(a, b)));
 }
-
-drawAll();
-document.querySelectorAll(".price").forEach(div => div.on("plotly_relayout", change => zoomed(div, change)));
-document.querySelectorAll(".sortable th").forEach(th => th.querySelector("button").addEventListener("click", () => sortBy(th)));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-for (const [moment, paper] of [["beforeprint", true], ["afterprint", false]])
-  window.addEventListener(moment, () => { document.documentElement.classList.toggle("paper", paper); drawAll(); });
-document.documentElement.dataset.drawn = "yes";

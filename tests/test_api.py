@@ -1,0 +1,77 @@
+"""The Python API: a run and its tables as frames, named as on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from qe_plugins import api
+from qe_plugins.errors import ConfigError, ReportError
+from qe_plugins.journal.store import Journal
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICKSTART = ROOT / "configs" / "backtest" / "quickstart.yaml"
+SMALL = {"data.synthetic.sessions": 3, "data.synthetic.contracts": 1}
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, api.StoredRun]]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QE_HOME", str(home))
+        patch.chdir(ROOT)
+        yield home, api.run(QUICKSTART, SMALL)
+
+
+@pytest.fixture
+def run(stored: tuple[Path, api.StoredRun], monkeypatch: pytest.MonkeyPatch) -> api.StoredRun:
+    monkeypatch.setenv("QE_HOME", str(stored[0]))
+    return stored[1]
+
+
+def test_a_run_is_stored_and_journaled_as_by_the_command(run):
+    assert run.figures["fills"] == run.frame("fills").height > 0
+    assert run.config["data"]["synthetic"]["sessions"] == 3
+    with Journal.open() as journal:
+        assert [one.run_id for one in journal.runs()] == [run.run_id]
+        assert journal.runs()[0].content_hash == run.figures["journal_sha256"]
+
+
+@pytest.mark.parametrize("name", ["last", "last~0", "quickstart"])
+def test_a_run_is_found_by_place_and_by_name(run, name):
+    assert api.load(name).run_id == api.load(run.run_id[:15]).run_id == run.run_id
+
+
+def test_a_run_that_is_not_there_is_one_error(run):
+    with pytest.raises(ReportError, match="no run 'monday'"):
+        api.load("monday")
+    with pytest.raises(ReportError, match="there is only one run"):
+        api.load("last~1")
+
+
+def test_all_runs_are_a_frame(run):
+    found = api.runs()
+    assert found["run_id"].to_list() == [run.run_id]
+    assert found["net_pnl"][0] == run.figures["net_pnl"]
+    assert found.schema["started"] == pl.Datetime("us", "UTC")
+
+
+def test_facts_are_a_frame_of_the_kinds_that_were_asked_for(run):
+    trades = api.journal("last", ["trade"])
+    assert trades.height == run.figures["trades"]
+    assert set(trades["kind"]) == {"trade"}
+    assert json.loads(trades["body"][0])["instrument_id"].startswith("MES")
+    assert api.journal().height > trades.height
+
+
+def test_wrong_names_are_one_error(run):
+    with pytest.raises(ReportError, match="'wins' is no table of a run"):
+        run.frame("wins")
+    with pytest.raises(ReportError, match="'monday' is not a valid FactKind"):
+        api.journal("last", ["monday"])
+    with pytest.raises(ConfigError):
+        api.run(QUICKSTART, {"rung.rusk": 25})
