@@ -8,7 +8,6 @@ most volume; where another one has more, it proposes to be flat.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -32,7 +31,7 @@ DAY = 86_400 * SECOND
 
 
 class HunterFactorsConfig(PluginConfig, frozen=True):
-    """`book` is the file of `qe factors combine`.
+    """`book` is a book of `qe factors combine`: its name, or its file.
 
     It proposes where the forecast reaches `enter`, and to be flat where it falls below `leave`; 10
     is an average forecast. `stop` is a distance in deviations of the book's horizon.
@@ -52,11 +51,10 @@ class HunterFactors(Plugin):
     config: HunterFactorsConfig
 
     def __init__(self, config: HunterFactorsConfig) -> None:
-        from qe_plugins.research.factors import book
+        from qe_plugins.research.factors import provenance
 
         super().__init__(config)
-        self.book = book.load(Path(config.book))
-        book.check_current(self.book, Path(config.book))
+        self.book = provenance.current(config.book)
         self.features = (*(one.name for one in self.book.factors), DEVIATION)
         self.last: dict[str, Side] = {}
 

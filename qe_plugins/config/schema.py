@@ -39,7 +39,8 @@ class SyntheticSettings(Section, frozen=True, kw_only=True):
 
     `years` stands in place of `sessions` and `contracts`: a year's contracts, and the exchange's
     holidays, halts and early closes. `open_price` is the root's own by default; the price of roots
-    in `through_zero` falls below zero in the middle, and comes back.
+    in `through_zero` falls below zero in the middle, and comes back. `planted` is an edge to find:
+    the drift of a minute, in its deviations, for each unit of t of the 240 minutes before.
     """
 
     root: Literal["ES", "MES", "NQ", "CL", "GC", "ZN"] = "MES"
@@ -51,6 +52,7 @@ class SyntheticSettings(Section, frozen=True, kw_only=True):
     open_price: Decimal | None = None
     volatility: Annotated[float, msgspec.Meta(gt=0)] = 0.16
     through_zero: list[str] = []
+    planted: Annotated[float, msgspec.Meta(ge=-0.1, le=0.1)] = 0.0
 
 
 class DataSettings(Section, frozen=True, kw_only=True):

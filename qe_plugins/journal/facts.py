@@ -33,6 +33,7 @@ class FactKind(StrEnum):
     PROPOSAL = "proposal"
     FAILURE = "failure"
     TRIAL = "trial"
+    BOOK = "book"
     LOCKBOX = "lockbox"
     PARITY = "parity"
     ALARM = "alarm"

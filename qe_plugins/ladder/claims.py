@@ -71,8 +71,9 @@ def claim_of(rules: LadderFile, written: WrittenClaim, found: Mapping[str, Any] 
 def filed_claim(journal: Journal, rules: LadderFile, file: str) -> Claim:
     """Return the claim in a file: its section `claim:`, shrunk. Raises ConfigError.
 
-    Where it names a book of factors, `lockbox` and `family_wise` are that book's: the lockbox is
-    what the journal has of its opening, and a factor that a person accepted is not family-wise.
+    Where it names a book of factors, or is one, `lockbox` and `family_wise` are that book's: the
+    lockbox is what the journal has of its opening, and a factor that a person accepted is not
+    family-wise.
     """
     path, tree = read_tree(file)
     section = tree.find(("claim",))
@@ -80,9 +81,11 @@ def filed_claim(journal: Journal, rules: LadderFile, file: str) -> Claim:
         hint = "It must have `claim: {edge: 0.2, sd: 1.43, lockbox: passed}`."
         raise ConfigError("has no claim.", where=display(path), hint=hint)
     written: WrittenClaim = Decoder(None, ("claim",)).decode(WrittenClaim, section)
-    if not written.book:
+    is_book = tree.find(("factors",)) is not None
+    book = written.book or (file if is_book else "")
+    if not book:
         return claim_of(rules, written)
-    return claim_of(rules, written, _checks_of_book(journal, written.book))
+    return claim_of(rules, written, _checks_of_book(journal, book))
 
 
 def _checks_of_book(journal: Journal, file: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from markupsafe import Markup
@@ -12,6 +13,24 @@ from qe_plugins.research.factors.factor_test import Factor, FactorResult
 from qe_plugins.research.factors.verdict import caution, sentence
 
 MOST_ROWS = 60
+HEAD = (
+    *(
+        "Factor",
+        "State",
+        "t explore",
+        "t confirm",
+        "naive t",
+        "naive t",
+        "IC explore",
+        "IC confirm",
+    ),
+    *("p, all tested", "p, FDR", "Haircut", "Break-even IC", "Pays", "Turnover", "Capacity"),
+    "Cluster",
+)
+TEXTS = ("Factor", "State", "Pays", "Cluster")
+NAIVE = "naive t"
+CLOUD = math.sqrt(-2 * math.log(0.05))
+"""The radius that 95% of pairs of independent t without an edge are inside of."""
 
 
 def render(test: str, result: FactorResult) -> str:
@@ -24,7 +43,11 @@ def render(test: str, result: FactorResult) -> str:
             result=result,
             verdict=sentence(result),
             cautions=caution(result),
-            rows=[_row(one) for one in result.survivors[:MOST_ROWS]],
+            head=HEAD,
+            texts=TEXTS,
+            naive=NAIVE,
+            rows=[_row(result, one) for one in result.survivors[:MOST_ROWS]],
+            clusters=len({one.cluster for one in result.survivors}),
             more=max(0, len(result.survivors) - MOST_ROWS),
             drawn=_scatter(result),
             plotly=Markup(get_plotlyjs()),
@@ -32,7 +55,7 @@ def render(test: str, result: FactorResult) -> str:
     )
 
 
-def _row(one: Factor) -> list[str]:
+def _row(result: FactorResult, one: Factor) -> list[str]:
     return [
         one.name,
         one.state,
@@ -44,8 +67,11 @@ def _row(one: Factor) -> list[str]:
         f"{one.ic[1]:+.4f}",
         f"{one.adjusted:.3f}",
         f"{one.fdr:.3f}",
-        f"{one.turnover:.2f}",
+        f"{one.haircut:.0%}",
+        f"{result.economics.break_even:.4f}",
         "yes" if one.pays else "no",
+        f"{one.turnover:.0%}",
+        f"{one.capacity:,}",
         one.cluster,
     ]
 
@@ -56,6 +82,7 @@ def _scatter(result: FactorResult) -> dict[str, Any]:
         groups[one.state].append(one)
     return {
         "critical": result.yardstick.critical,
+        "cloud": CLOUD,
         "groups": [
             {
                 "name": name,

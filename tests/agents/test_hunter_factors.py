@@ -14,8 +14,8 @@ from nautilus_trader.model import BarType
 from agents.hunter_factors import DAY, DEVIATION, HunterFactors, HunterFactorsConfig
 from qe_plugins import Side
 from qe_plugins.errors import ConfigError
-from qe_plugins.features.store import catalogue_hash, formulas_hash
 from qe_plugins.research.factors import book
+from tests.research.factors.made_book import written
 
 NAME = "1m.velocity.30"
 
@@ -25,26 +25,7 @@ def file(tmp_path: Path) -> Path:
     factor = book.BookFactor(
         name=NAME, sign=-1, weight=1.0, centre=0.0, scale=1.0, mean=0.0, scalar=12.0
     )
-    made = book.FactorBook(
-        name="made",
-        test="test-1",
-        config="made.yaml",
-        overrides=[],
-        roots=["ES"],
-        every=900.0,
-        session="all",
-        horizon=3_600.0,
-        split="explore odd, confirm even",
-        lockbox=[],
-        catalogue=catalogue_hash(),
-        formulas=formulas_hash(),
-        average=10.0,
-        cap=20.0,
-        multiplier=1.0,
-        factors=[factor],
-    )
-    book.write(made, tmp_path / "book.yaml")
-    return tmp_path / "book.yaml"
+    return written(tmp_path, session="all", factors=[factor])
 
 
 def traded(ts: int, volume: int) -> SimpleNamespace:

@@ -13,18 +13,15 @@ from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.claims import LOCKBOX_RUN, filed_claim
 from qe_plugins.ladder.rungs import load_ladder
-from qe_plugins.research.factors.book import BookFactor, FactorBook, write
+from qe_plugins.research.factors.book import BookClaim, BookFactor, FactorBook, write
 from qe_plugins.research.factors.lockbox import RUN
 from tests.ladder.climber import LADDER
+from tests.research.factors.made_book import one_factor
 
 
 def book(accepted: str = "") -> FactorBook:
     factor = BookFactor("momentum", 1, 1.0, 0.0, 1.0, 0.0, 10.0, accepted)
-    return FactorBook(
-        name="one", test="a", config="c", overrides=[], roots=["ES"], every=60.0, session="rth",
-        horizon=300.0, split="explore odd, confirm even", lockbox=["2024-01-01", "2024-03-01"],
-        catalogue="a", formulas="b", average=10.0, cap=20.0, multiplier=1.0, factors=[factor],
-    )  # fmt: skip
+    return one_factor(lockbox=["2024-01-01", "2024-03-01"], factors=[factor])
 
 
 def checks(folder: Path, made: FactorBook) -> dict[str, Any]:
@@ -63,6 +60,21 @@ def test_a_factor_that_a_person_accepted_is_not_family_wise(tmp_path: Path) -> N
     other = tmp_path / "other"
     other.mkdir()
     assert checks(other, book("a good story"))["family_wise"] is False
+
+
+def test_a_book_is_the_file_of_its_own_claim(tmp_path: Path) -> None:
+    claim = BookClaim(
+        edge=0.1, sd=0.7, a_day=3.5, family_wise=True, deflated_sharpe=0.9, capacity=4
+    )
+    made = one_factor(claim=claim)
+    write(made, tmp_path / "book.yaml")
+    opened(made, 2.0, [])
+    rules = load_ladder(LADDER).rules
+    with Journal.open() as journal:
+        found = filed_claim(journal, rules, str(tmp_path / "book.yaml"))
+    assert found.edge == pytest.approx(0.1 * rules.shrink)
+    assert found.checks["lockbox"] == "passed"
+    assert found.checks["family_wise"] is True
 
 
 def test_a_file_that_is_no_book_is_an_error(tmp_path: Path) -> None:

@@ -29,8 +29,10 @@ def check(
     """Check NAMES for look-ahead, dependence on the start, and bits that differ.
 
     A name is a feature, a pattern such as `1m.*`, or a registered family. Each feature that breaks
-    an invariance is one line with the bar; the exit code is then 1.
+    an invariance is one line with the bar; the exit code is then 1, and `qe factors test` leaves
+    the feature out until it passes.
     """
+    from qe_plugins.features.checks import record
     from qe_plugins.features.checks.invariances import check as run_check
     from qe_plugins.features.families import registered_families
     from qe_plugins.features.series import moment
@@ -39,6 +41,7 @@ def check(
     wanted = named(names, every, families)
     tape = tape_of(data)
     findings = run_check(wanted, tape, families, streamed=streamed)
+    record.note(wanted, findings)
     bars = sum(len(one) for one in tape.bars.values())
     if as_json:
         print_json({"features": len(wanted), "bars": bars, "findings": findings})

@@ -17,16 +17,12 @@ from qe_plugins.cli.output import (
     print_rows,
     set_option,
 )
+from qe_plugins.cli.research import factor_books
+from qe_plugins.cli.research.factor_data import failed, prepared
 from qe_plugins.cli.research.factor_view import print_factors, print_result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-
     from qe_plugins.cluster.connection import Cluster
-    from qe_plugins.research.factors.factor_test import FactorData
-    from qe_plugins.research.factors.settings import FactorSettings
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes."
@@ -71,9 +67,15 @@ def test(
 
     started = datetime.now(UTC)
     Journal.check()
-    settings, names, data, folder = _prepared(file, overrides, workers, store, cluster)
+    settings, names, data, folder = prepared(file, overrides, workers, store, cluster)
     result = factor_test.run(settings, names, data, folder)
-    result = msgspec.structs.replace(result, config=str(file), overrides=list(overrides))
+    broken = {name: f"failed its check: {why}" for name, why in failed(settings).items()}
+    result = msgspec.structs.replace(
+        result,
+        config=str(file),
+        overrides=list(overrides),
+        untested=result.untested | broken,
+    )
     run = run_id_of(started, settings.name)
     page = factor_page.render(run, result)
     result_store.register(run, started, result)  # a result that is shown counts as tried
@@ -112,7 +114,7 @@ def placebo(
     from qe_plugins.research.factors.factor_test import standardized
     from qe_plugins.research.factors.placebo import rotate
 
-    settings, names, data, store = _prepared(file, overrides, workers)
+    settings, names, data, store = prepared(file, overrides, workers)
     tested, z = standardized(data, names, store)
     found = rotate(data, tested, z, rotations, settings.level.survive, seed)
     if as_json:
@@ -182,7 +184,7 @@ def calibrate(
     found = []
     for seed in range(made.seed, made.seed + tapes):
         own = (f"data.synthetic.seed={seed}", f"name={loaded.settings.name}-{seed}")
-        settings, names, data, store = _prepared(file, (*overrides, *own), workers)
+        settings, names, data, store = prepared(file, (*overrides, *own), workers)
         result = factor_test.run(settings, names, data, store)
         found.append((seed, len(result.survivors), len(result.family_wise), result.naive_survivors))
     mean = sum(row[1] for row in found) / tapes
@@ -198,86 +200,12 @@ def calibrate(
 
 
 @factors.command()
-@click.argument("run", default="last")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The book's file.  [default: books/NAME.yaml in the state folder]",
-)
-@click.option("--accept", multiple=True, metavar="FACTOR", help="Take a factor all the same.")
-@click.option("--because", metavar="REASON", help="Why; needed with --accept.")
-@json_option
-def combine(
-    run: str, out: Path | None, accept: tuple[str, ...], because: str | None, as_json: bool
-) -> None:
-    """Freeze the factors of test RUN with their weights in a book, one of each cluster.
-
-    Only factors that are significant among all that were tested enter a book by themselves.
-    """
-    from qe_plugins.errors import ReportError
-    from qe_plugins.research.factors import book, result_store
-    from qe_plugins.state_dir import state_dir
-
-    if bool(accept) != bool(because):
-        raise ReportError("--accept and --because go together.", hint="Give both, or neither.")
-    place = result_store.find(run)
-    result = result_store.read(place)
-    accepted = dict.fromkeys(accept, because or "")
-    chosen = book.names(result, accept)
-    settings, _, data, store = _prepared(Path(result.config), result.overrides, 1)
-    made = book.combine(settings, place.name, result, data, _values(store, chosen, data), accepted)
-    file = out or state_dir() / "books" / f"{result.name}.yaml"
-    book.write(made, file)
-    if as_json:
-        print_json({"book": made, "hash": made.hash, "file": str(file)})
-        return
-    rows = [(one.name, one.sign, f"{one.weight:.2f}", f"{one.scalar:.2f}") for one in made.factors]
-    print_rows(("factor", "sign", "weight", "scalar"), rows)
-    echo(f"multiplier {made.multiplier:.2f}, book {made.hash}  {file}")
-
-
-@factors.command("open-lockbox")
-@click.argument("file", type=click.Path(path_type=Path))
-@json_option
-def open_lockbox(file: Path, as_json: bool) -> None:
-    """Show what the book in FILE predicted in its lockbox. Possible once for a book.
-
-    The result is written to the journal and cannot be taken back.
-    """
-    from datetime import UTC, datetime
-
-    from qe_plugins.research.factors import book, lockbox
-
-    made = book.load(file)
-    book.check_current(made, file)
-    names = [one.name for one in made.factors]
-    _, _, data, store = _prepared(Path(made.config), made.overrides, 1)
-    found = lockbox.open_lockbox(made, data, _values(store, names, data), datetime.now(UTC))
-    if as_json:
-        print_json(found)
-        return
-    echo(
-        f"book {found.book} from {found.span[0]} to {found.span[1]}: t {found.t:+.2f} over "
-        f"{found.sessions} sessions, IC {found.ic:+.4f}"
-    )
-    if found.spent:
-        echo(f"spent: opened before by {', '.join(found.spent)}, which may have led to this book")
-
-
-@factors.command()
 @json_option
 def trials(as_json: bool) -> None:
     """Count the trials of the journal: sweeps and factor tests together."""
-    from qe_plugins.journal.facts import FactKind
-    from qe_plugins.journal.store import Journal
+    from qe_plugins.research.factors import result_store
 
-    rows = []
-    if Journal.exists():
-        with Journal.open() as journal:
-            for run in journal.runs():
-                count = sum(1 for _ in journal.facts(run.run_id, [FactKind.TRIAL]))
-                if count:
-                    rows.append((run.run_id, count))
+    rows = result_store.trials()
     total = sum(count for _, count in rows)
     if as_json:
         print_json({"trials": total, "runs": [{"run": r, "trials": n} for r, n in rows]})
@@ -288,47 +216,5 @@ def trials(as_json: bool) -> None:
         echo("no trial yet: `qe factors test FILE` and `qe sweep FILE` record them")
 
 
-def _prepared(
-    file: Path,
-    overrides: Sequence[str],
-    workers: int,
-    place: Path | None = None,
-    cluster: Cluster | None = None,
-) -> tuple[FactorSettings, list[str], FactorData, str]:
-    """Return settings, features and decisions of FILE, and the store with their values."""
-    from qe_plugins.cli.features.bars import named
-    from qe_plugins.data.tape import open_tape
-    from qe_plugins.features.source import bars_of, contracts_of
-    from qe_plugins.features.store import compute_store
-    from qe_plugins.features.store_folder import StoreFolder
-    from qe_plugins.features.store_jobs import on_cluster
-    from qe_plugins.research.factors.factor_test import prepare
-    from qe_plugins.research.factors.settings import load
-    from qe_plugins.state_dir import check_writable, state_dir
-
-    loaded = load(file, overrides)
-    settings = loaded.settings
-    listed = settings.features
-    names = named(() if listed == "all" else listed, listed == "all")
-    store = StoreFolder(place or state_dir() / "features" / settings.name)
-    if store.url is None:
-        check_writable(store.path)
-    tape = open_tape(settings.data, lambda key: loaded.where("data", key))
-    bars, contracts = bars_of(tape), contracts_of(tape)
-    data = prepare(settings, bars, contracts)  # refused before features are computed
-    echo(f"{len(names):,} features of {sum(map(len, bars.values())):,} bars", err=True)
-
-    def say(line: str) -> None:
-        echo(line, err=True)
-
-    elsewhere = on_cluster(cluster, settings.data, store, say) if cluster is not None else None
-    compute_store(str(store), names, bars, contracts, workers, say, elsewhere)
-    return settings, names, data, str(store)
-
-
-def _values(store: str, names: list[str], data: FactorData) -> dict[str, np.ndarray]:
-    """Return the values of features at all decisions."""
-    from qe_plugins.research.factors.feature_matrix import blocks
-
-    found = blocks(store, names, data.rows)
-    return {name: values[:, k] for listed, values in found for k, name in enumerate(listed)}
+for _command in (factor_books.combine, factor_books.open_lockbox, factor_books.backtest):
+    factors.add_command(_command)

@@ -83,8 +83,8 @@ def _write_bars(
     """Write the bars of roots that share one underlying, month by month; return the contracts."""
     spec = SPECS[roots[0]]
     seed, volatility = seed_of(settings.seed, spec.underlying), settings.volatility * spec.wild
-    paths, contracts = PathCache(seed, volatility), []
-    drop = _price_drop(settings, planned, roots[0], PathCache(seed, volatility))
+    paths, contracts = PathCache(seed, volatility, settings.planted), []
+    drop = _price_drop(settings, planned, roots[0], PathCache(seed, volatility, settings.planted))
     for number, month in enumerate(planned.months):
         share = planned.share(number)
         days = np.flatnonzero(share)

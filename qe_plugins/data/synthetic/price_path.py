@@ -23,6 +23,9 @@ SHOCK, MEMORY = 0.08, 0.90  # GARCH(1,1) of a day's variance around its mean
 CALM, WILD = 0.25, 9.0  # bounds of that variance
 BLOCK = 30  # minutes with one level of volatility
 MOOD, MOODINESS = 0.9, 0.2  # AR(1) of its log: coefficient and deviation
+DECIDES = 15  # minutes for which a planted drift stays the same
+REMEMBERS = 240  # minutes whose t decides it
+LARGEST_T = 3.0
 # Minute of the session and relative deviation of a minute: 17:00, Asia, London, New York, close.
 HOURS = [
     *((0, 0.7), (60, 0.35), (480, 0.4), (545, 0.75), (690, 0.6), (805, 0.8), (870, 0.85)),
@@ -44,11 +47,12 @@ class PricePath(msgspec.Struct, frozen=True):
 class PathCache:
     """The path session by session; sessions before the last request are dropped.
 
-    `volatility` is annual, as in 0.16. Paths of one seed start with the same sessions.
+    `volatility` is annual, as in 0.16. Paths of one seed start with the same sessions. `planted` is
+    the drift of a minute, in its deviations, for each unit of t of the 240 minutes before.
     """
 
-    def __init__(self, seed: int, volatility: float) -> None:
-        self._sessions = _generate_sessions(seed, volatility)
+    def __init__(self, seed: int, volatility: float, planted: float = 0.0) -> None:
+        self._sessions = _generate_sessions(seed, volatility, planted)
         self._recent: deque[list[np.ndarray]] = deque()
         self._first = 0
 
@@ -66,15 +70,18 @@ class PathCache:
         return PricePath(*(np.stack(arrays) for arrays in zip(*chosen, strict=True)))
 
 
-def _generate_sessions(seed: int, volatility: float) -> Iterator[list[np.ndarray]]:
+def _generate_sessions(seed: int, volatility: float, planted: float) -> Iterator[list[np.ndarray]]:
     """Yield the minutes of one session after the other, in the order of `PricePath`."""
     rng = np.random.Generator(np.random.PCG64(seed))
     shape = _intraday_shape()
+    past = np.zeros(0)
     level, variance = 0.0, 1.0
     for number in count():
         deviation = volatility / math.sqrt(YEAR) * math.sqrt(variance)
         gap = rng.standard_normal() * OPENING_GAP * deviation if number else 0.0
-        moved = _session_moves(rng, shape, deviation)
+        moved, minutes = _session_moves(rng, shape, deviation)
+        if planted:
+            past = _plant(moved, minutes, past, planted)
         prices = level + gap + np.cumsum(moved).reshape(MINUTES, STEPS.size)
         prices -= prices[0, 0] if not number else 0.0
         yield _minute_bars(prices, shape, volatility)
@@ -84,7 +91,10 @@ def _generate_sessions(seed: int, volatility: float) -> Iterator[list[np.ndarray
         level = prices[-1, -1]
 
 
-def _session_moves(rng: np.random.Generator, shape: np.ndarray, deviation: float) -> np.ndarray:
+def _session_moves(
+    rng: np.random.Generator, shape: np.ndarray, deviation: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the moves of a session's minutes up to each price in them, and their deviations."""
     mood = np.empty(MINUTES // BLOCK)
     last = 0.0
     for block, shock in enumerate(rng.normal(0, MOODINESS, mood.size)):
@@ -93,7 +103,28 @@ def _session_moves(rng: np.random.Generator, shape: np.ndarray, deviation: float
     minutes = deviation * shape * np.repeat(np.exp(mood - even), BLOCK)
     moves: np.ndarray = rng.standard_normal((MINUTES, STEPS.size)) * np.sqrt(STEPS)
     moves *= minutes[:, None]
-    return moves
+    return moves, minutes
+
+
+def _plant(
+    moves: np.ndarray, deviations: np.ndarray, past: np.ndarray, planted: float
+) -> np.ndarray:
+    """Add a drift to the moves of a session, in place; return its last minutes for the next one.
+
+    It is known from the minutes before, `past` among them: their mean over its standard error.
+    """
+    returns = np.concatenate([past, moves.sum(axis=1)])
+    for at in range(0, MINUTES, DECIDES):
+        now = len(past) + at
+        if now < REMEMBERS:
+            continue
+        known = returns[now - REMEMBERS : now]
+        t = known.mean() / known.std(ddof=1) * math.sqrt(REMEMBERS)
+        here = slice(at, at + DECIDES)
+        drift = planted * min(max(t, -LARGEST_T), LARGEST_T) * deviations[here]
+        moves[here] += drift[:, None] * STEPS
+        returns[now : now + DECIDES] += drift
+    return returns[-REMEMBERS:]
 
 
 def _minute_bars(prices: np.ndarray, shape: np.ndarray, volatility: float) -> list[np.ndarray]:

@@ -27,6 +27,7 @@ from qe_plugins.safe_text import in_words, one_line
 
 if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
+    from qe_plugins.data.tape import Tape
     from qe_plugins.engine.settings.entries import StrategyEntry
 
 KINDS: dict[str, type] = {
@@ -128,6 +129,23 @@ class Component:
     def construct(self, hosted: type) -> Any:
         """Return an instance of `hosted`, the class derived from the author's."""
         return hosted(*self.arguments, **(self.options or {}))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return the names of the features that it reads.
+
+        `features` of the author's class has them, or returns them for the settings.
+        """
+        declared = getattr(self.author, "features", ())
+        if callable(declared):
+            declared = declared(*self.arguments, **(self.options or {}))
+        return tuple(declared)
+
+    def check_data(self, tape: Tape) -> None:
+        """Call the class's `check_data(config, tape)`, if it has one; it raises QeError."""
+        check = getattr(self.author, "check_data", None)
+        if check is not None:
+            check(*self.arguments, tape)
 
 
 def components(loaded: Loaded, section: str) -> list[Component]:

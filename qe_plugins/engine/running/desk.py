@@ -38,8 +38,12 @@ class Desk:
         return size.contracts
 
     def features(self, instrument_id: str) -> Features:
-        """Return the declared features of a contract at its last bar."""
-        return self._run_context.features.of(instrument_id)
+        """Return the declared features of a contract, or of a root's front, at its last bar."""
+        context = self._run_context
+        for state in context.front_states:
+            if state.front.id == instrument_id and state.past:
+                instrument_id = state.front.contract(state.past[-1].ts_event)
+        return context.features.of(instrument_id)
 
     def session(self, instrument_id: str, ts: int) -> Session:
         """Return the session of a contract at `ts` (UTC nanoseconds), or the one that opens next.

@@ -54,9 +54,7 @@ def feature_plan(
     """
     named = plugins.wanted_features()
     by_owner = [(f"plugin {name}", tuple(names)) for name, names, _ in named]
-    by_owner += [
-        (f"strategy {one.name}", tuple(getattr(one.author, "features", ()))) for one in components
-    ]
+    by_owner += [(f"strategy {one.name}", one.features) for one in components]
     texts = {name: trigger for name, _, trigger in named if trigger}
     if not texts and not any(names for _, names in by_owner):
         return None

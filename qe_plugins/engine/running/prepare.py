@@ -63,6 +63,8 @@ def prepare(
     check_currency(loaded, tape.contracts)
     if features is not None:
         features.wanted.check_length(tape.start, tape.end)
+    for component in every_component:
+        component.check_data(tape)
     fronts = _fronts(loaded, tape, every_component, files_of(loaded) if files is None else files)
     available_data = AvailableData(
         [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],

@@ -21,14 +21,21 @@ function draw() {
     {type: "line", x0: x * c, x1: x * widest, y0: y * c, y1: y * c, line},
     {type: "line", x0: x * c, x1: x * c, y0: y * c, y1: y * widest, line},
   ];
+  const cloud = {
+    type: "circle", x0: -drawn.cloud, x1: drawn.cloud, y0: -drawn.cloud, y1: drawn.cloud, layer: "below",
+    line: {width: 1, color: colour("rule")}, fillcolor: colour("muted"), opacity: 0.12,
+  };
+  const place = document.getElementById("scatter");
   const axis = title => ({title: {text: title}, range: [-widest, widest], gridcolor: colour("rule"), zerolinecolor: colour("muted"), fixedrange: true});
-  Plotly.react(document.getElementById("scatter"), traces, {
+  Plotly.react(place, traces, {
+    width: place.clientWidth, height: place.clientHeight,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: colour("page"), margin: {l: 52, r: 12, t: 8, b: 44},
-    font: {family: "system-ui, sans-serif", size: 12, color: colour("ink")}, autosize: true, dragmode: false,
-    xaxis: axis("t, explore half"), yaxis: axis("t, confirm half"), shapes: [...corner(1, 1), ...corner(-1, -1)],
+    font: {family: "system-ui, sans-serif", size: 12, color: colour("ink")}, dragmode: false,
+    xaxis: axis("t, explore half"), yaxis: axis("t, confirm half"), shapes: [cloud, ...corner(1, 1), ...corner(-1, -1)],
     legend: {orientation: "h", y: 1.06, x: 0}, hoverlabel: {bgcolor: colour("card"), bordercolor: colour("rule"), font: {color: colour("ink")}},
-  }, {responsive: true, displayModeBar: false});
+  }, {displayModeBar: false});
 }
 
 draw();
+new ResizeObserver(draw).observe(document.getElementById("scatter"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from qe_plugins.config.yaml_reader import dump, read
 from qe_plugins.errors import ConfigError, DataError
-from qe_plugins.features.store import catalogue_hash, formulas_hash
-from qe_plugins.research.factors.factor_test import FactorData, FactorResult
-from qe_plugins.research.factors.session_scores import Z_CLIP, standardize
-from qe_plugins.research.factors.settings import Combination, FactorSettings
+from qe_plugins.research.factors.session_scores import Z_CLIP
+from qe_plugins.state_dir import state_dir
 
 HASH = "hash"
+MICRO = "M"
+RISK = 2.0
+"""Deviations of the horizon in 1 R: where `hunter_factors` puts its stop."""
 
 
 class BookFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,10 +37,29 @@ class BookFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accepted: str = ""
 
 
+class BookClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a ladder may believe of a book: `edge` and `sd` in R a trade after costs.
+
+    Measured in the confirm half: a trade follows a forecast of average size or more over the
+    horizon, and 1 R is `RISK` deviations of it. `a_day` is the number of such trades; `capacity`
+    is in contracts of the costs' root.
+    """
+
+    edge: float
+    sd: float
+    a_day: float
+    family_wise: bool
+    deflated_sharpe: float
+    capacity: int
+
+
 class FactorBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Factors with weights, and hashes of what they were found with.
 
     `every` and `horizon` are seconds; `lockbox` is a span of dates that the test did not read.
+    `division` is the hash of what decisions, labels and halves were, `data` that of the bars from
+    `first` to `last` (UTC ns), `code` that of the modules that compute the forecast. `instruments`
+    has the weight of each root, `diversification` the multiplier of all of them.
     """
 
     name: str
@@ -55,10 +74,18 @@ class FactorBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lockbox: list[str]
     catalogue: str
     formulas: str
+    division: str
+    data: str
+    first: int
+    last: int
+    code: str
     average: float
     cap: float
     multiplier: float
     factors: list[BookFactor]
+    instruments: dict[str, float] = {}
+    diversification: float = 1.0
+    claim: BookClaim | None = None
 
     @property
     def hash(self) -> str:
@@ -79,78 +106,31 @@ class FactorBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             total += one.weight * max(-self.cap, min(self.cap, one.sign * z * one.scalar))
         return max(-self.cap, min(self.cap, self.multiplier * total))
 
+    def forecasts(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return `forecast` of each row of the features' values."""
+        total: np.ndarray | float = 0.0
+        for one in self.factors:
+            found = values[one.name].astype(np.float64)
+            z = np.clip((found - one.centre) / one.scale, -Z_CLIP, Z_CLIP) - one.mean
+            own = np.clip(one.sign * z * one.scalar, -self.cap, self.cap)
+            total = total + one.weight * own
+        return np.clip(self.multiplier * total, -self.cap, self.cap)
 
-def combine(
-    settings: FactorSettings,
-    test: str,
-    result: FactorResult,
-    data: FactorData,
-    values: dict[str, np.ndarray],
-    accepted: dict[str, str],
-) -> FactorBook:
-    """Return a book of a test's factors. `values` has each chosen feature at the decisions.
+    def share(self, root: str) -> float:
+        """Return the part of the risk that a root has: its weight times the diversification.
 
-    Weights, scalars and the diversification multiplier come from the explore half alone. Raises
-    DataError where nothing may enter a book.
-    """
-    chosen = choose(result, accepted)
-    explore = data.halves.explore
-    columns = np.column_stack([values[one.name] for one in chosen])
-    found = standardize(columns, explore)
-    z = found.z[explore].astype(np.float64)
-    signs = np.array([1 if one.t[0] > 0 else -1 for one in chosen])
-    scalars = settings.combine.average / np.abs(z).mean(axis=0)
-    weights = np.full(len(chosen), 1 / len(chosen))
-    forecasts = z * signs * scalars
-    return FactorBook(
-        name=settings.name,
-        test=test,
-        config=result.config,
-        overrides=result.overrides,
-        roots=result.roots,
-        every=settings.decisions.every,
-        session=settings.decisions.session,
-        horizon=settings.label.horizon,
-        split=f"explore {settings.split.explore}, confirm {settings.split.confirm}",
-        lockbox=[day.isoformat() for day in settings.split.lockbox or ()],
-        catalogue=catalogue_hash(),
-        formulas=formulas_hash(),
-        average=settings.combine.average,
-        cap=settings.combine.cap,
-        multiplier=_multiplier(forecasts, weights, settings.combine),
-        factors=[
-            BookFactor(
-                name=one.name,
-                sign=int(signs[k]),
-                weight=float(weights[k]),
-                centre=float(found.centre[k]),
-                scale=float(found.scale[k]),
-                mean=float(found.mean[k]),
-                scalar=float(scalars[k]),
-                accepted=accepted.get(one.name, ""),
-            )
-            for k, one in enumerate(chosen)
-        ],
-    )
-
-
-def choose(result: FactorResult, accepted: dict[str, str]) -> list[Any]:
-    """Return the factors that may enter a book: one of each cluster, and those accepted by name.
-
-    Raises DataError for an accepted feature that was not tested, and where there is none at all.
-    """
-    tested = {one.name: one for one in result.factors}
-    for name in accepted:
-        if name not in tested:
-            raise DataError(f"'{name}' was not tested.", hint="`qe factors show` lists factors.")
-    heads = {one.cluster: one for one in reversed(result.family_wise)}
-    chosen = {one.name: one for one in heads.values()} | {n: tested[n] for n in accepted}
-    if not chosen:
-        raise DataError(
-            "no factor is significant among all that were tested, so that a book would be empty.",
-            hint="A person may take one with --accept NAME --because REASON.",
+        A micro contract has that of the contract it is a part of. Raises ConfigError for a root
+        that the book was not tested on.
+        """
+        known = self.instruments or dict.fromkeys(self.roots, 1 / len(self.roots))
+        for name in (root, root.removeprefix(MICRO)):
+            if name in known:
+                return known[name] * self.diversification
+        raise ConfigError(
+            f"was tested on {', '.join(known)}, not on {root}.",
+            where=f"book {self.name}",
+            hint="Trade one of its roots, or test and combine again.",
         )
-    return [one for one in result.factors if one.name in chosen]
 
 
 def write(book: FactorBook, file: Path) -> None:
@@ -164,6 +144,18 @@ def write(book: FactorBook, file: Path) -> None:
     part = file.with_name(f".{file.name}.part")
     part.write_text(dump({HASH: book.hash, **content}))
     part.replace(file)
+
+
+def find(text: str) -> Path:
+    """Return the file of a book, by its path or by its name in the state folder."""
+    if text.endswith((".yaml", ".yml")) or "/" in text:
+        return Path(text).expanduser()
+    return default_file(text)
+
+
+def default_file(name: str) -> Path:
+    """Return the file of a book of a name in the state folder."""
+    return state_dir() / "books" / f"{name}.yaml"
 
 
 def load(file: Path) -> FactorBook:
@@ -182,29 +174,3 @@ def load(file: Path) -> FactorBook:
         message = f"was changed: its hash is {book.hash}, written is {written}."
         raise ConfigError(message, where=str(file), hint=hint)
     return book
-
-
-def check_current(book: FactorBook, file: Path) -> None:
-    """Raise ConfigError where features are computed otherwise than when the book was made."""
-    for what, made, now in (
-        ("another catalogue of features", book.catalogue, catalogue_hash()),
-        ("other formulas", book.formulas, formulas_hash()),
-    ):
-        if made != now:
-            hint = "Test and combine again."
-            raise ConfigError(
-                f"was made with {what} ({made}, now {now}).", where=str(file), hint=hint
-            )
-
-
-def _multiplier(forecasts: np.ndarray, weights: np.ndarray, settings: Combination) -> float:
-    """Return 1 over the deviation of the combined forecast, in those of one; at most `dm_max`."""
-    if len(weights) == 1:
-        return 1.0
-    correlation = np.clip(np.corrcoef(forecasts.T), 0, 1)
-    return float(min(settings.dm_max, 1 / math.sqrt(weights @ correlation @ weights)))
-
-
-def names(result: FactorResult, accepted: Sequence[str]) -> list[str]:
-    """Return the features whose values `combine` needs."""
-    return [one.name for one in choose(result, dict.fromkeys(accepted, ""))]

@@ -16,7 +16,7 @@ from qe_plugins.bars import Bars
 from qe_plugins.errors import DataError
 from qe_plugins.features.feed import ListedContract
 from qe_plugins.market.exchange_zone import CHICAGO
-from qe_plugins.market.sessions import sessions
+from qe_plugins.market.sessions import next_session, sessions
 from qe_plugins.research.factors.settings import Decisions, Label
 
 SECOND = 1_000_000_000
@@ -24,6 +24,7 @@ MINUTE = 60 * SECOND
 LATE = 5 * MINUTE
 """A next bar, or a last bar of a label, that is further away than this is no price for it."""
 
+DAY = 86_400.0
 DEVIATION_BARS = 240
 CLIP = 5.0
 REGULAR = "08:30-15:00"
@@ -35,7 +36,7 @@ class DecisionRows(msgspec.Struct, frozen=True):
     `ts` is in UTC nanoseconds; `session` and `label_session` are the trading days of the decision
     and of the last price of its label (datetime64[D]); `contract` is the front's id, `label` the
     return that follows, clipped at 5 deviations, and `deviation` the price change in points that
-    is one deviation over the horizon.
+    is one deviation over the horizon. `volume` is that of the next bar, in contracts.
     """
 
     root: str
@@ -46,6 +47,7 @@ class DecisionRows(msgspec.Struct, frozen=True):
     label_session: np.ndarray
     deviation: np.ndarray
     without_label: int
+    volume: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1))
 
 
 class SessionEdges:
@@ -87,11 +89,11 @@ def decide(
         _of_contract(bars[one.id], edges, fronts == number, decisions, label)
         for number, one in enumerate(listed)
     ]
-    joined = [np.concatenate([part[k] for part in parts]) for k in range(5)]
+    joined = [np.concatenate([part[k] for part in parts]) for k in range(6)]
     names = np.concatenate(
         [np.full(len(part[0]), one.id) for part, one in zip(parts, listed, strict=True)]
     )
-    ts, session, label_value, end, deviation = joined
+    ts, session, label_value, end, deviation, volume = joined
     known = np.isfinite(label_value)
     if not known.any():
         raise DataError(
@@ -109,6 +111,7 @@ def decide(
         label_session=edges.dates[edges.of(end[known][order])],
         deviation=deviation[known][order],
         without_label=int((~known).sum()),
+        volume=volume[known][order],
     )
 
 
@@ -132,7 +135,7 @@ def _fronts(
 def _of_contract(
     bars: Bars, edges: SessionEdges, is_front: np.ndarray, decisions: Decisions, label: Label
 ) -> tuple[np.ndarray, ...]:
-    """Return ts, session number, label, its end and deviation of a contract's decisions."""
+    """Return ts, session number, label, its end, deviation and volume of a contract's decisions."""
     ts = bars.ts_event
     session = edges.of(ts)
     at = np.flatnonzero(
@@ -161,7 +164,7 @@ def _of_contract(
     if label.unit == "volatility":
         value = np.clip(value, -CLIP, CLIP)
     points = deviation * bars.close[at]
-    return ts[at], session[at], value, ts[leave], points
+    return ts[at], session[at], value, ts[leave], points, bars.volume[entry]
 
 
 def _deviations(logs: np.ndarray) -> np.ndarray:
@@ -178,6 +181,17 @@ def _deviations(logs: np.ndarray) -> np.ndarray:
 def is_decision(ts: int, every: float, session: str) -> bool:
     """Say whether a position may change at the close of a bar (UTC ns)."""
     return ts % int(every * SECOND) == 0 and bool(_within(np.array([ts]), session)[0])
+
+
+def ends_in_session(root: str, ts: int, horizon: float) -> bool:
+    """Say whether a horizon (s) from an entry at `ts` (UTC ns) ends while the market is open.
+
+    A horizon of a day or more ends in another session, and does.
+    """
+    if horizon >= DAY:
+        return True
+    stop = next_session(root, ts).next_stop(ts)
+    return ts + int(horizon * SECOND) <= int(stop.timestamp()) * SECOND
 
 
 def _within(ts: np.ndarray, hours: str) -> np.ndarray:

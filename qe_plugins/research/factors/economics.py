@@ -12,6 +12,9 @@ from qe_plugins.market.specs import fees, market
 from qe_plugins.research.factors.significance import Yardstick
 
 SIDES = 2
+PARTICIPATION = 0.01
+"""Part of a minute's volume that an order may be without moving the price."""
+
 POWER = 1.25
 """Deviations by which t must exceed the critical value to be found twice in 80% of cases."""
 
@@ -61,3 +64,12 @@ def t_per_ic(t: np.ndarray, ic: np.ndarray) -> float:
     used = np.isfinite(t) & np.isfinite(ic) & (ic != 0)
     squares = float((ic[used] ** 2).sum())
     return float((t[used] * ic[used]).sum()) / squares if squares > 0 else 0.0
+
+
+def capacity(volume: float, turnover: float) -> int:
+    """Return the average position (contracts) whose orders stay within the volume of a minute.
+
+    `volume` is that of the bar in which orders fill, `turnover` the part of the average position
+    that a decision changes.
+    """
+    return int(PARTICIPATION * volume / turnover) if turnover > 0 else 0

@@ -13,20 +13,34 @@ from qe_plugins.bars import Bars
 from qe_plugins.errors import DataError
 from qe_plugins.features.catalogue import TIMEFRAMES, catalogue
 from qe_plugins.features.feed import ListedContract
+from qe_plugins.research.factors.clusters import cluster_heads, effective_number
 from qe_plugins.research.factors.decisions import SECOND, DecisionRows, decide
-from qe_plugins.research.factors.economics import Economics, economics, round_trip, t_per_ic
+from qe_plugins.research.factors.economics import (
+    Economics,
+    capacity,
+    economics,
+    round_trip,
+    t_per_ic,
+)
 from qe_plugins.research.factors.feature_matrix import blocks
+from qe_plugins.research.factors.provenance import bars_hash
 from qe_plugins.research.factors.session_scores import BlockScores, score_block, standardize
 from qe_plugins.research.factors.settings import FactorSettings
-from qe_plugins.research.factors.significance import Significance, Yardstick, examine, held_twice
+from qe_plugins.research.factors.significance import (
+    Significance,
+    Yardstick,
+    examine,
+    haircut,
+    held_twice,
+    t_values,
+)
 from qe_plugins.research.factors.split import Halves, check_months, divide
+from qe_plugins.research.overfitting import probability_of_overfitting
 
 LEAST_WINDOWS = 20
 """A feature with fewer windows in a half that do not overlap is listed and not tested."""
 
-CLUSTER = 0.5
-"""Session scores that correlate more than this belong to one cluster."""
-
+CSCV_PARTS = 10
 MONTH_MINUTES = 21 * 1_380
 SESSION_MINUTES = {"1m": 1_380, "5m": 276, "1h": 23, "1d": 1}
 
@@ -36,7 +50,10 @@ class Factor(msgspec.Struct, frozen=True):
 
     `state` is family-wise, survivor or chance. `adjusted` and `fdr` are p-values. `cluster` names
     the strongest survivor that its session scores correlate with. `shares` says that its lookback
-    exceeds a month, so that both halves see the same bars.
+    exceeds a month, so that both halves see the same bars. `turnover` is the part of its average
+    position that a decision changes, `capacity` the average position in contracts at which that is
+    1% of a minute's volume. `haircut` is the part of its t that the search for it takes (Harvey and
+    Liu): 1 where nothing is left.
     """
 
     name: str
@@ -51,12 +68,17 @@ class Factor(msgspec.Struct, frozen=True):
     cluster: str
     pays: bool
     shares: bool
+    capacity: int = 0
+    haircut: float = 1.0
 
 
 class FactorResult(msgspec.Struct, frozen=True):
     """A test's outcome. `factors` are sorted by strength; `untested` has a reason by feature.
 
-    `config` is the file of the test and `overrides` what was set over it.
+    `config` is the file of the test and `overrides` what was set over it; `data` is the hash of its
+    bars. `effective` is how many factors without correlation the tested ones are worth,
+    `sharpe_variance` that of their Sharpe ratios a session, and `overfitting` the probability that
+    the best of them in half of the sessions is below median in the other half.
     """
 
     name: str
@@ -77,6 +99,10 @@ class FactorResult(msgspec.Struct, frozen=True):
     untested: dict[str, str]
     config: str = ""
     overrides: list[str] = []
+    data: str = ""
+    effective: float = 1.0
+    sharpe_variance: float = 0.0
+    overfitting: float = 0.5
 
     @property
     def survivors(self) -> list[Factor]:
@@ -102,12 +128,18 @@ class ScoreMatrix(msgspec.Struct, frozen=True):
 
 
 class FactorData(msgspec.Struct, frozen=True):
-    """The decisions of all roots of a test, joined in the order of roots, and their halves."""
+    """The decisions of all roots of a test, joined in the order of roots, and their halves.
+
+    `source` is the hash of the bars, `first` and `last` are the closes of the first and last one.
+    """
 
     rows: list[DecisionRows]
     halves: Halves
     label: np.ndarray
     session: np.ndarray
+    source: str = ""
+    first: int = 0
+    last: int = 0
 
 
 def prepare(
@@ -119,11 +151,16 @@ def prepare(
     session = np.concatenate([one.session for one in rows])
     ends = np.concatenate([one.label_session for one in rows])
     check_months(session, settings.split)
+    stamps = [one.ts_event for one in bars.values() if len(one)]
+    first, last = min(int(s[0]) for s in stamps), max(int(s[-1]) for s in stamps)
     return FactorData(
         rows=rows,
         halves=divide(session, ends, settings.split),
         label=np.concatenate([one.label for one in rows]),
         session=session,
+        source=bars_hash(bars, contracts, roots, first, last),
+        first=first,
+        last=last,
     )
 
 
@@ -184,6 +221,8 @@ def judge(settings: FactorSettings, data: FactorData, matrix: ScoreMatrix) -> Fa
         slope,
     )
     explore, confirm = _both(data.halves)
+    scores = np.concatenate([matrix.explore, matrix.confirm])
+    volume = float(np.median(np.concatenate([one.volume for one in data.rows])))
     return FactorResult(
         name=settings.name,
         roots=[one.root for one in data.rows],
@@ -199,8 +238,12 @@ def judge(settings: FactorSettings, data: FactorData, matrix: ScoreMatrix) -> Fa
         naive_survivors=int((held_twice(*matrix.naive) > level.survive).sum()),
         yardstick=found.yardstick,
         economics=paid,
-        factors=_factors(settings, matrix, found, paid),
+        factors=_factors(settings, matrix, found, paid, volume),
         untested=matrix.untested,
+        data=data.source,
+        effective=effective_number(scores),
+        sharpe_variance=float((t_values(scores) / np.sqrt(len(scores))).var()),
+        overfitting=probability_of_overfitting(np.hstack([scores, -scores]), CSCV_PARTS),
     )
 
 
@@ -230,12 +273,17 @@ def standardized(
 
 
 def _factors(
-    settings: FactorSettings, matrix: ScoreMatrix, found: Significance, paid: Economics
+    settings: FactorSettings,
+    matrix: ScoreMatrix,
+    found: Significance,
+    paid: Economics,
+    volume: float,
 ) -> list[Factor]:
     survivors = found.survivors(settings.level.survive)
     significant = found.family_wise(settings.level.family_wise)
     order = np.argsort(-found.statistic, kind="stable")
-    clusters = _clusters(matrix, [int(k) for k in order if survivors[k]])
+    scores = np.concatenate([matrix.explore, matrix.confirm])
+    heads = cluster_heads(scores, [int(k) for k in order if survivors[k]])
     listed = []
     for k in order.tolist():
         name = matrix.names[k]
@@ -252,28 +300,14 @@ def _factors(
                 bh=float(found.bh[k]),
                 fdr=float(found.fdr[k]),
                 turnover=float(matrix.turnover[k]),
-                cluster=clusters.get(k, ""),
+                cluster=matrix.names[heads[k]] if k in heads else "",
                 pays=min(abs(ic[0]), abs(ic[1])) > paid.break_even and ic[0] * ic[1] > 0,
                 shares=_minutes(name) > MONTH_MINUTES,
+                capacity=capacity(volume, float(matrix.turnover[k])),
+                haircut=haircut(float(found.statistic[k]), float(found.fdr[k])),
             )
         )
     return listed
-
-
-def _clusters(matrix: ScoreMatrix, survivors: Sequence[int]) -> dict[int, str]:
-    """Return the head of each survivor's cluster: the strongest one that it correlates with."""
-    scores = np.concatenate([matrix.explore, matrix.confirm])
-    heads: list[int] = []
-    found: dict[int, str] = {}
-    for k in survivors:
-        for head in heads:
-            if abs(float(np.corrcoef(scores[:, k], scores[:, head])[0, 1])) > CLUSTER:
-                found[k] = matrix.names[head]
-                break
-        else:
-            heads.append(k)
-            found[k] = matrix.names[k]
-    return found
 
 
 def _reason(name: str, scored: BlockScores, column: int, sessions: int) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import numpy as np
@@ -15,6 +15,8 @@ from qe_plugins.research.factors.factor_test import FactorData
 from qe_plugins.research.factors.session_scores import score_half
 
 RUN = "lockbox-"
+WARM_UP = timedelta(days=400)
+"""Days before a lockbox that features look back over."""
 
 
 class LockboxResult(msgspec.Struct, frozen=True):
@@ -53,8 +55,8 @@ def open_lockbox(
             f"the data has no sessions from {book.lockbox[0]} to {book.lockbox[1]}.",
             hint="Its span is that of 'split.lockbox' when the book was tested.",
         )
-    opened = _opened(book)
-    forecasts = np.array([_forecast(book, values, row) for row in order.tolist()])
+    opened = check_closed(book)
+    forecasts = book.forecasts({name: found[order] for name, found in values.items()})
     known = np.isfinite(forecasts)
     centred = (forecasts[known] - forecasts[known].mean()).astype(np.float32)
     scored = score_half(centred[:, None], data.label[order][known], data.session[order][known])
@@ -71,13 +73,23 @@ def open_lockbox(
     return result
 
 
-def _forecast(book: FactorBook, values: dict[str, np.ndarray], row: int) -> float:
-    return book.forecast(lambda name: float(values[name][row]))
+def span_overrides(book: FactorBook) -> list[str]:
+    """Return the overrides of a test that give it the lockbox's days, with those to warm up on."""
+    if not book.lockbox:
+        return []
+    first, last = (date.fromisoformat(day) for day in book.lockbox)
+    span = [f"data.start={first - WARM_UP}", f"data.end={last}"]
+    return [*span, "split.lockbox=null", f"name={book.name}-lockbox"]
 
 
-def _opened(book: FactorBook) -> list[str]:
-    """Return the books whose lockbox overlaps this one. Raises DataError if it is this book's."""
-    found = []
+def check_closed(book: FactorBook) -> list[str]:
+    """Return the books that opened days of this book's lockbox before.
+
+    Raises DataError where it is this book that opened them.
+    """
+    found: list[str] = []
+    if not Journal.exists():
+        return found
     with Journal.open() as journal:
         for run in journal.runs():
             if not run.run_id.startswith(RUN):

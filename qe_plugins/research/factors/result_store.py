@@ -11,12 +11,15 @@ import msgspec
 
 from qe_plugins import state_dir
 from qe_plugins.errors import ReportError
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
-from qe_plugins.journal.trials import trial_facts
+from qe_plugins.journal.trials import SOURCE, trial_facts
 from qe_plugins.research import result_folders
+from qe_plugins.research.factors.book import FactorBook
 from qe_plugins.research.factors.factor_test import Factor, FactorResult
 
 RESULT, PAGE = "factors.json", "factors.html"
+BOOK_RUN = "book-"
 
 
 def folder(test: str) -> Path:
@@ -67,3 +70,35 @@ def _body(factor: Factor) -> dict[str, Any]:
         "state": factor.state,
         "figures": {"t": list(factor.t), "ic": list(factor.ic), "adjusted": factor.adjusted},
     }
+
+
+def trials() -> list[tuple[str, int]]:
+    """Return how many trials each run of the journal has, those of sweeps included."""
+    if not Journal.exists():
+        return []
+    with Journal.open() as journal:
+        counts = [
+            (run.run_id, sum(1 for _ in journal.facts(run.run_id, [FactKind.TRIAL])))
+            for run in journal.runs()
+        ]
+    return [(run, count) for run, count in counts if count]
+
+
+def register_book(book: FactorBook, started: datetime) -> None:
+    """Write a book to the journal, with why a person accepted factors; once for each book."""
+    run = f"{BOOK_RUN}{book.hash}"
+    fact = Fact(
+        id="book:1",
+        kind=FactKind.BOOK,
+        ts_event=book.last,
+        source=SOURCE,
+        body={
+            "book": book.hash,
+            "test": book.test,
+            "factors": [one.name for one in book.factors],
+            "accepted": {one.name: one.accepted for one in book.factors if one.accepted},
+        },
+    )
+    with Journal.open() as journal:
+        if all(one.run_id != run for one in journal.runs()):
+            journal.write_run(run, book.name, started, [fact])

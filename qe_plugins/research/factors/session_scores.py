@@ -47,7 +47,8 @@ class BlockScores(msgspec.Struct, frozen=True):
     """Both halves of a block of factors, the share of decisions without a value, and turnover.
 
     `untested` says which factors have too few values, or do not vary, in the explore half.
-    `turnover` is the mean absolute change of z from one decision of a session to the next.
+    `turnover` is the mean absolute change of z from one decision of a session to the next, in mean
+    absolute z.
     """
 
     explore: HalfScores
@@ -124,4 +125,7 @@ def score_half(z: np.ndarray, label: np.ndarray, session: np.ndarray) -> HalfSco
 def _turnover(z: np.ndarray, session: np.ndarray) -> np.ndarray:
     same = session[1:] == session[:-1]
     steps = np.abs(np.diff(z, axis=0))[same]
-    return np.asarray(steps.mean(axis=0)) if len(steps) else np.zeros(z.shape[1])
+    size = np.abs(z).mean(axis=0)
+    if not len(steps):
+        return np.zeros(z.shape[1])
+    return np.asarray(steps.mean(axis=0) / np.where(size > 0, size, 1))

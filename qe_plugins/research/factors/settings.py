@@ -17,7 +17,9 @@ from qe_plugins.config.schema import DataSettings, Section
 from qe_plugins.errors import ConfigError
 from qe_plugins.units import Duration, Fraction
 
-MONTH = 30 * 86_400.0
+DAY = 86_400.0
+MONTH = 30 * DAY
+MOST_DAILY = 20
 CURRENCY = "USD"
 
 Positive = Annotated[Duration, Meta(gt=0)]
@@ -78,12 +80,17 @@ class Costs(Section, frozen=True, kw_only=True):
 
 
 class Combination(Section, frozen=True, kw_only=True):
-    """How forecasts are combined: average and cap of a forecast, largest multiplier, weights."""
+    """How forecasts are combined: average and cap of a forecast, largest multiplier, weights.
+
+    Weights are equal, or those of the least variance (`shrunk`), for which correlations are moved
+    to their mean by the part `shrink`.
+    """
 
     cap: Annotated[float, Meta(gt=0)] = 20.0
     average: Annotated[float, Meta(gt=0)] = 10.0
     dm_max: Annotated[float, Meta(ge=1)] = 2.5
-    weights: Literal["equal"] = "equal"
+    weights: Literal["equal", "shrunk"] = "equal"
+    shrink: Annotated[Fraction, Meta(ge=0, le=1)] = 0.5
 
 
 class FactorSettings(Section, frozen=True, kw_only=True):
@@ -129,8 +136,36 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> LoadedFactors:
     if settings.label.horizon > MONTH:
         hint = "Halves alternate by month, and a label may not reach into the next one."
         raise loaded.error("a horizon is at most 30 days.", "label", "horizon", hint=hint)
+    _check_lockbox(loaded)
     _check_costs(loaded)
     return loaded
+
+
+def check_hypotheses(loaded: LoadedFactors, features: int, roots: int) -> None:
+    """Raise ConfigError for more features than days can tell apart: a day or more, on one root."""
+    if loaded.settings.label.horizon < DAY or roots > 1 or features <= MOST_DAILY:
+        return
+    raise loaded.error(
+        f"{features:,} features cannot be told apart over a day or more on one root.",
+        "label",
+        "horizon",
+        hint=f"Name at most {MOST_DAILY} in `features:` beforehand, or pool roots.",
+    )
+
+
+def _check_lockbox(loaded: LoadedFactors) -> None:
+    data, lockbox = loaded.settings.data, loaded.settings.split.lockbox
+    if lockbox is None or (data.start is None and data.end is None):
+        return
+    first = data.start.date() if data.start else date.min
+    last = data.end.date() if data.end else date.max
+    if first < lockbox[1] and lockbox[0] < last:
+        raise loaded.error(
+            f"the lockbox {lockbox[0]} to {lockbox[1]} overlaps the days that are explored.",
+            "split",
+            "lockbox",
+            hint="Move `data.start` or `data.end`, or leave both out: it is then cut out.",
+        )
 
 
 def _check_costs(loaded: LoadedFactors) -> None:

@@ -8,6 +8,8 @@ two halves where both have one sign, and 0 elsewhere: it is large only if the fa
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from statistics import NormalDist
 
 import msgspec
 import numpy as np
@@ -15,6 +17,8 @@ import numpy as np
 from qe_plugins.errors import DataError
 
 type Matrix = np.ndarray
+
+NORMAL = NormalDist()
 
 NORMAL_TAIL = 0.5
 LEAST_SESSIONS = 120
@@ -98,22 +102,18 @@ def examine(
             raise DataError(message, hint=hint)
     first, second = t_values(explore), t_values(confirm)
     observed = held_twice(first, second)
-    order = np.argsort(-observed, kind="stable")
-    counts = np.zeros(draws)
-    maxima = np.zeros(draws)
-    exceeded = np.zeros(len(observed))
-    random = np.random.default_rng(seed)
-    done = 0
-    for null in _null_statistics(explore, confirm, draws, random):
-        rows = slice(done, done + len(null))
-        counts[rows] = (null > survive).sum(axis=1)
-        maxima[rows] = null.max(axis=1)
-        # step-down: the k-th largest is compared with the best of those not yet rejected
-        remaining = np.maximum.accumulate(null[:, order[::-1]], axis=1)[:, ::-1]
-        exceeded[order] += (remaining >= observed[order]).sum(axis=0)
-        done += len(null)
-    adjusted = np.empty(len(observed))
-    adjusted[order] = np.maximum.accumulate((1 + exceeded[order]) / (1 + draws))
+    counts: list[Matrix] = []
+    maxima: list[Matrix] = []
+
+    def noted() -> Iterator[Matrix]:
+        random = np.random.default_rng(seed)
+        for null in _null_statistics(explore, confirm, draws, random):
+            counts.append((null > survive).sum(axis=1))
+            maxima.append(null.max(axis=1))
+            yield null
+
+    adjusted = step_down(noted(), observed, draws)
+    chance = np.concatenate(counts)
     raw = _both_tails(observed)
     return Significance(
         explore=first,
@@ -124,12 +124,28 @@ def examine(
         fdr=step_up(raw, _harmonic(len(raw))),
         yardstick=Yardstick(
             arithmetic=len(observed) * 2 * _tail(survive) ** 2,
-            mean=float(counts.mean()),
-            spread=float(counts.std(ddof=1)),
-            critical=float(np.quantile(maxima, 1 - family_wise)),
+            mean=float(chance.mean()),
+            spread=float(chance.std(ddof=1)),
+            critical=float(np.quantile(np.concatenate(maxima), 1 - family_wise)),
             draws=draws,
         ),
     )
+
+
+def step_down(nulls: Iterable[Matrix], observed: Matrix, draws: int) -> Matrix:
+    """Return the family-wise p-value of each statistic (Romano and Wolf).
+
+    `nulls` have a row a draw and a column a statistic, `draws` rows together. The k-th largest
+    statistic is compared with the best of those that are not rejected before it.
+    """
+    order = np.argsort(-observed, kind="stable")
+    exceeded = np.zeros(len(observed))
+    for null in nulls:
+        remaining = np.maximum.accumulate(null[:, order[::-1]], axis=1)[:, ::-1]
+        exceeded += (remaining >= observed[order]).sum(axis=0)
+    adjusted = np.empty(len(observed))
+    adjusted[order] = np.maximum.accumulate((1 + exceeded) / (1 + draws))
+    return adjusted
 
 
 def _null_statistics(
@@ -166,6 +182,14 @@ def step_up(p_values: Matrix, penalty: float) -> Matrix:
     adjusted = np.empty(count)
     adjusted[order] = np.minimum.accumulate(scaled[::-1])[::-1].clip(max=1.0)
     return adjusted
+
+
+def haircut(t: float, adjusted: float) -> float:
+    """Return the part of a t that is lost where its p-value is the adjusted one; 1 for all."""
+    if t <= 0 or adjusted >= 1:
+        return 1.0
+    left = NORMAL.inv_cdf(1 - math.sqrt(adjusted / 2))  # in both halves, as the p-value is
+    return min(max(1 - left / t, 0.0), 1.0)
 
 
 def _harmonic(count: int) -> float:

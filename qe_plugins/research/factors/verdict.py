@@ -17,10 +17,12 @@ def sentence(result: FactorResult) -> str:
         return f"{held}; none is significant among all that were tested."
     paying = [one for one in sure if one.pays]
     heads = len({one.cluster for one in sure})
-    found = f"{held}; {len(sure)} in {heads} clusters are significant among all that were tested"
+    clusters = "1 cluster" if heads == 1 else f"{heads} clusters"
+    are = "is" if len(sure) == 1 else "are"
+    found = f"{held}; {len(sure)} in {clusters} {are} significant among all that were tested"
     if not paying:
         return f"{found}, and none of them pays its costs: true and useless."
-    return f"{found}, and {len(paying)} of them predict more than their costs."
+    return f"{found}, and {len(paying)} of them predict{'s' * (len(paying) == 1)} more than costs."
 
 
 def caution(result: FactorResult) -> list[str]:

@@ -21,7 +21,8 @@ def test_a_planted_factor_is_significant_among_all_and_heads_its_cluster():
     assert found.factors[0].cluster == FEATURES[0]
     assert found.factors[0].ic[0] == pytest.approx(0.08, abs=0.02)
     assert found.factors[0].pays
-    assert "predict more than their costs" in sentence(found)
+    assert "1 in 1 cluster is significant" in sentence(found)
+    assert "1 of them predicts more than costs" in sentence(found)
 
 
 def test_a_factor_below_break_even_is_true_and_useless():
