@@ -88,6 +88,7 @@ class FaultyDesk:
 
     def begin(self) -> None:
         """Begin a test once the session may enter: only what is told from now on counts."""
+        self.latch.clear("a test")  # a busy machine may have halted it while it started
         self.settled()
         self._told = len(self.live.facts(FactKind.ALARM))
         self._seen = len(self.live.events())
