@@ -12,6 +12,7 @@ import msgspec
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.messaging.outbox import Message
 from qe_plugins.fleet.prompts.masking import Mask
+from qe_plugins.fleet.roles.attacks import AttackReport
 from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 from qe_plugins.fleet.tools.context import Backtest, FactQuery, no_facts
 from qe_plugins.plugins.types import Posture, Side, Trade
@@ -37,6 +38,7 @@ class RoleContext:
     `facts` reads the journal, `messages` are of the bus, `held` are signed contracts by instrument,
     `loss` is what the session has lost so far in account currency, `spent` what models have cost
     today. `postures` are those that are still in force. `trades` are the closed ones to review.
+    `attacks` are those on the thesis of ARBITER, `statement` is what the thesis says.
     `backtest` runs micro-backtests as jobs, None where it cannot. `session` is
     the id under which calls are recorded: the same id and inputs pay nothing twice; the default
     names role, fleet and moment. With `replay` no call is made.
@@ -56,6 +58,8 @@ class RoleContext:
     trades: Sequence[Trade] = ()
     limits: PersonLimits = field(default_factory=PersonLimits)
     backtest: Backtest | None = None
+    attacks: AttackReport | None = None
+    statement: str = ""
     session: str = ""
     replay: bool = False
 

@@ -23,7 +23,8 @@ class RoleWork:
 
     `outcome` gets a session without an answer too: it decides what that means. `facts` are those
     of an outcome for the journal, caused by the fact of its id; `message` is what the bus gets,
-    None for nothing.
+    None for nothing. With a `jury` so many `seats` are asked blind, each with a prompt of its own,
+    and it makes the outcome of all sessions.
     """
 
     role: Role
@@ -33,6 +34,8 @@ class RoleWork:
     outcome: Callable[[RoleContext, SessionResult[Any]], Any]
     facts: Callable[[RoleContext, Any, str], list[Fact]]
     message: Callable[[Any], AnyBody | None]
+    seats: int = 1
+    jury: Callable[[RoleContext, list[SessionResult[Any]]], Any] | None = None
 
 
 def figures_of(

@@ -8,12 +8,16 @@ from typing import Any
 import msgspec
 
 from qe_plugins.fleet.messaging.outbox import Message, Outbox
-from qe_plugins.fleet.prompts.files import role_prompt
+from qe_plugins.fleet.prompts.files import role_prompt, seat_prompt
 from qe_plugins.fleet.rank_models import provider_and_model
+from qe_plugins.fleet.roles.analyst import ANALYST
+from qe_plugins.fleet.roles.arbiter import ARBITER
 from qe_plugins.fleet.roles.context import RoleContext
 from qe_plugins.fleet.roles.deployment import deployment
+from qe_plugins.fleet.roles.guardian import GUARDIAN
 from qe_plugins.fleet.roles.hunter import HUNTER
 from qe_plugins.fleet.roles.role import RoleWork
+from qe_plugins.fleet.roles.synthesis import SYNTHESIS
 from qe_plugins.fleet.scan.lifecycle import client_for, run_on_uvloop
 from qe_plugins.fleet.sessions.records import SessionResult
 from qe_plugins.fleet.sessions.rules import BEGIN, RuleProvider
@@ -30,7 +34,9 @@ from qe_plugins.llm.providers.offline import NAME as OFFLINE
 from qe_plugins.llm.providers.registry import open_providers
 from qe_plugins.plugins.types import Role
 
-WORK: dict[Role, RoleWork] = {one.role: one for one in (HUNTER,)}
+WORK: dict[Role, RoleWork] = {
+    one.role: one for one in (HUNTER, GUARDIAN, ANALYST, ARBITER, SYNTHESIS)
+}
 
 
 class RoleOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,8 +62,9 @@ def run_role(role: Role, context: RoleContext) -> RoleOutcome:
     if not context.replay:
         refuse_if_halted()
     work = WORK[role]
-    session = run_on_uvloop(_session(work, context))
-    found = work.outcome(context, session)
+    sessions = [run_on_uvloop(_session(work, context, seat)) for seat in range(1, work.seats + 1)]
+    session = sessions[0]
+    found = work.jury(context, sessions) if work.jury else work.outcome(context, session)
     run_id = None if context.replay else _recorded(work, context, session, found)
     if not context.replay:
         _publish(work, context, session.session, found)
@@ -97,11 +104,15 @@ def role_client(context: RoleContext, session: str) -> Client:
     return client_for(session, fleet, replay=context.replay, opened=opened)
 
 
-async def _session(work: RoleWork, context: RoleContext) -> SessionResult[Any]:
+async def _session(work: RoleWork, context: RoleContext, seat: int) -> SessionResult[Any]:
+    """Return the session of a seat, from 1. Those of a jury do not know of each other."""
     session = context.session_of(work.role)
+    session = f"{session}-seat-{seat}" if seat > 1 else session
     fleet = context.loaded.fleet
     provider, model = provider_and_model(fleet, Level.COORDINATOR, price_list())
     system = role_prompt(work.role)
+    if work.jury is not None:
+        system = f"{system}\n\n{seat_prompt(seat)}"
     given = msgspec.json.encode(work.inputs(context)).decode()
     opening = SessionOpening(
         session=session,
@@ -129,7 +140,7 @@ def _recorded(
         kind=FactKind.RUN,
         ts_event=context.as_of,
         source="quant-engine",
-        body={"name": name},
+        body={"name": name, "role": str(work.role)},
     )
     decision = Fact(
         id="decision:1",
