@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def review(lessons_to: Path | None, as_json: bool, **options: Any) -> None:
     """Let ANALYST of CONFIG's fleet review the closed trades of --run.
 
-    Each variant of each trade is computed from the bars around it: exits earlier and later, an
-    entry a bar later, half the size. A lesson needs 30 trades, an interval without zero, and two
-    halves that agree. With --lessons-to it is appended in the form that `lessons:` reads.
+    Each variant of each trade is computed from the bars around it: an exit later, or after a fixed
+    time, an entry a bar later, half the size. A lesson needs 30 trades, an interval without zero,
+    and two halves that agree. With --lessons-to it is appended in the form that `lessons:` reads.
     """
     from qe_plugins.errors import FleetError
     from qe_plugins.fleet.roles import run_role
@@ -76,10 +76,11 @@ def trade_of(fact: Fact) -> Trade:
         opened=body["opened"],
         closed=body["closed"],
         currency=body["currency"],
-        **{
-            name: Decimal(body[name])
-            for name in ("quantity", "entry", "exit", "pnl", "commissions")
-        },
+        quantity=Decimal(body["quantity"]),
+        entry=Decimal(body["entry"]),
+        exit=Decimal(body["exit"]),
+        pnl=Decimal(body["pnl"]),
+        commissions=Decimal(body["commissions"]),
     )
 
 

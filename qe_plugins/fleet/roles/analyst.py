@@ -27,7 +27,12 @@ from qe_plugins.plugins.types import Role, Side, Trade
 ENOUGH = 30
 """Trades from which a lesson may be drawn."""
 
-SHIFTS = {"exit_5m_earlier": -5, "exit_15m_later": 15, "exit_60m_later": 60}
+LATER = {"exit_15m_later": 15, "exit_60m_later": 60}
+TIMED = {"out_after_30m": 30, "out_after_120m": 120}
+"""Minutes after the entry at which a variant leaves. None leaves so long before the real exit: that
+one is not known by then.
+"""
+
 NOISE_BARS = 60
 
 
@@ -181,16 +186,27 @@ def _of_trade(trade: Trade, bars: SnapshotBars) -> dict[str, float]:
     sign = 1.0 if trade.side is Side.LONG else -1.0
     entry, leave = float(trade.entry), float(trade.exit)
     found = {}
-    for name, minutes in SHIFTS.items():
-        moment = trade.closed + minutes * MINUTE
-        at = int(bars.ts.searchsorted(moment, side="right")) - 1
-        fresh = 0 <= at < len(bars) and moment <= int(bars.ts[-1]) and moment > trade.opened
-        if fresh and moment - int(bars.ts[at]) <= 5 * MINUTE:
-            found[name] = sign * (float(bars.close[at]) - leave) / unit
+    for name, minutes in LATER.items():
+        price = _close_at(bars, trade.closed + minutes * MINUTE)
+        if price is not None:
+            found[name] = sign * (price - leave) / unit
+    for name, minutes in TIMED.items():
+        moment = trade.opened + minutes * MINUTE
+        price = _close_at(bars, moment) if moment < trade.closed else leave
+        if price is not None:
+            found[name] = sign * (price - leave) / unit
     if opened + 1 < closed:
         found["entry_a_bar_later"] = sign * (entry - float(bars.open[opened + 1])) / unit
     found["half_the_size"] = -0.5 * sign * (leave - entry) / unit
     return found
+
+
+def _close_at(bars: SnapshotBars, moment: int) -> float | None:
+    """Return the last close by a moment (UTC ns), None where it is old or not known yet."""
+    at = int(bars.ts.searchsorted(moment, side="right")) - 1
+    if at < 0 or moment > int(bars.ts[-1]) or moment - int(bars.ts[at]) > 5 * MINUTE:
+        return None
+    return float(bars.close[at])
 
 
 def _effect(name: str, values: list[float]) -> VariantEffect:

@@ -156,7 +156,8 @@ def _markdown(
     diffs: tuple[str, ...],
     disagreed: list[str],
 ) -> str:
-    first = QUIET if not figures.lessons else f"{figures.lessons} lessons were learned."
+    count = figures.lessons
+    first = f"{count} lesson{'s were' if count > 1 else ' was'} learned." if count else QUIET
     summary = text.removeprefix(QUIET).strip()
     rows = [
         ("found", f"{figures.votes} votes, {figures.signals} signals"),
@@ -164,7 +165,7 @@ def _markdown(
         ("earned", f"{figures.earned} after commissions of {figures.commissions}"),
         ("models cost", f"{figures.cost} USD"),
         ("disagreed", ", ".join(disagreed) or "no one"),
-        ("learned", f"{figures.lessons} lessons"),
+        ("learned", str(count)),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     shown = "\n\n".join(f"```diff\n{one}\n```" for one in diffs) or "None."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import msgspec
 
@@ -26,7 +27,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     A `usage_` fault lies about what is charged; `ignores_max_tokens` and `other_model` charge more
     than was asked for, and say so. `output_tokens` is what is charged for an answer, None counts
     its text. For `outage` seconds from the first call on, connections are reset before anything is
-    done, or with `outage_503` so many calls of that time are turned away.
+    done, or with `outage_503` so many calls of that time are turned away. A request that offers
+    tools is answered with a call of the next of `tools`, and then with an answer; an `endless`
+    model repeats the last one as long as it may.
     """
 
     latency: float = 0.0
@@ -69,6 +72,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     usage_huge: float = 0.0
     ignores_max_tokens: float = 0.0
     other_model: float = 0.0
+    tools: tuple[tuple[str, dict[str, Any]], ...] = ()
+    endless: bool = False
     outage: float = 0.0
     outage_503: float = 0.0
 

@@ -45,7 +45,9 @@ class Server:
         body = msgspec.json.decode(request.body)
         if refused := self._refused(_key(request)) or _bad_chat(body):
             return _openai_error(*refused)
-        system, *rest = [message["content"] for message in body["messages"]]
+        system, *rest = [message["content"] or "" for message in body["messages"]]
+        may_call = body.get("tool_choice") != "none"
+        asked = body["messages"]
         call = Call(
             digest=digest(request.body),
             model=body["model"],
@@ -54,6 +56,8 @@ class Server:
             schema=model.shown(system),
             max_tokens=body["max_tokens"],
             thinks=body.get("thinking", {}).get("type") != "disabled",
+            tools=tuple(body.get("tools", ())) if may_call else (),
+            results=tuple(one["content"] for one in asked if one["role"] == "tool"),
         )
         reply = await self.vendor.reply(call)
         return self._failed(reply, _openai_error) or _sent(reply, _completion(call, reply))
@@ -67,9 +71,13 @@ class Server:
             digest=digest(request.body),
             model=body["model"],
             prefix=body.get("system", ""),
-            prompt="\n".join(message["content"] for message in body["messages"]),
+            prompt="\n".join(_texts(body["messages"])),
             schema=body["output_config"]["format"]["schema"],
             max_tokens=body["max_tokens"],
+            tools=tuple(body.get("tools", ()))
+            if body.get("tool_choice", {}).get("type") != "none"
+            else (),
+            results=tuple(_results(body["messages"])),
         )
         reply = await self.vendor.reply(call)
         return self._failed(reply, _anthropic_error) or _sent(reply, _message(call, reply))
@@ -134,7 +142,9 @@ def _key(request: Request) -> str:
 
 
 def _bad_chat(body: dict[str, Any]) -> tuple[int, str] | None:
-    said = " ".join(message["content"] for message in body["messages"]).lower()
+    said = " ".join(message["content"] or "" for message in body["messages"]).lower()
+    if refused := _unanswered(_chat_calls(body["messages"]), _chat_results(body["messages"])):
+        return 400, refused
     if body.get("response_format", {}).get("type") == "json_object" and "json" not in said:
         return 400, "Prompt must contain the word 'json' to use 'response_format' json_object"
     if body["model"] == "deepseek-chat":
@@ -150,8 +160,47 @@ def _bad_message(body: dict[str, Any], headers: Any) -> tuple[int, str] | None:
             return 400, f"{name}: Extra inputs are not permitted"
     if body.get("tool_choice", {}).get("type") in ("tool", "any"):
         return 400, "tool_choice: forced tool use is not supported on this model"
+    if refused := _unanswered(_blocks(body["messages"], "tool_use"), _results_of(body)):
+        return 400, refused
+    if _blocks(body["messages"], "tool_use") and not body.get("tools"):
+        return 400, "messages: tool_use blocks need `tools`"
     if not _closed(body["output_config"]["format"]["schema"]):
         return 400, "output_config: every object needs additionalProperties: false"
+    return None
+
+
+def _blocks(messages: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Return the blocks of a kind in messages of Anthropic's form."""
+    parts = [one["content"] for one in messages if not isinstance(one["content"], str)]
+    return [block for part in parts for block in part if block["type"] == kind]
+
+
+def _texts(messages: list[dict[str, Any]]) -> list[str]:
+    plain = [one["content"] for one in messages if isinstance(one["content"], str)]
+    return [*plain, *(str(one) for one in _results(messages))]
+
+
+def _results(messages: list[dict[str, Any]]) -> list[str]:
+    return [one["content"] for one in _blocks(messages, "tool_result")]
+
+
+def _results_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    found = _blocks(body["messages"], "tool_result")
+    return [{"id": one["tool_use_id"]} for one in found]
+
+
+def _chat_calls(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [call for one in messages for call in one.get("tool_calls") or ()]
+
+
+def _chat_results(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"id": one["tool_call_id"]} for one in messages if one["role"] == "tool"]
+
+
+def _unanswered(calls: list[dict[str, Any]], results: list[dict[str, Any]]) -> str | None:
+    """Return what is wrong where calls and results do not match one to one."""
+    if [one["id"] for one in calls] != [one["id"] for one in results]:
+        return "tool calls must be followed by their results"
     return None
 
 
@@ -167,7 +216,17 @@ def _closed(part: Any) -> bool:
 
 def _completion(call: Call, reply: Reply) -> dict[str, Any]:
     refused = reply.fault == "refused"
-    message = {"role": "assistant", "content": reply.text or None, "reasoning_content": None}
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
+    message["reasoning_content"] = None
+    if reply.calls:
+        message["tool_calls"] = [
+            {
+                "id": f"call_{call.digest[:12]}_{n}",
+                "type": "function",
+                "function": {"name": name, "arguments": msgspec.json.encode(what).decode()},
+            }
+            for n, (name, what) in enumerate(reply.calls)
+        ]
     body = {
         "id": call.digest[:24],
         "object": "chat.completion",
@@ -178,7 +237,11 @@ def _completion(call: Call, reply: Reply) -> dict[str, Any]:
                 "index": 0,
                 "message": message,
                 "logprobs": None,
-                "finish_reason": "content_filter" if refused else reply.finish,
+                "finish_reason": "content_filter"
+                if refused
+                else "tool_calls"
+                if reply.calls
+                else reply.finish,
             }
         ],
         "usage": {
@@ -196,12 +259,18 @@ def _completion(call: Call, reply: Reply) -> dict[str, Any]:
 
 def _message(call: Call, reply: Reply) -> dict[str, Any]:
     stops = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}
+    stops["tools"] = "tool_use"
+    used = [
+        {"type": "tool_use", "id": f"toolu_{call.digest[:12]}_{n}", "name": name, "input": what}
+        for n, (name, what) in enumerate(reply.calls)
+    ]
+    said = [{"type": "text", "text": reply.text}] if reply.text else []
     body = {
         "id": f"msg_{call.digest[:20]}",
         "type": "message",
         "role": "assistant",
         "model": reply.model,
-        "content": [{"type": "text", "text": reply.text}] if reply.text else [],
+        "content": [*said, *used],
         "stop_reason": stops[reply.finish],
         "stop_sequence": None,
         "usage": {

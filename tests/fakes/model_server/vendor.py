@@ -35,12 +35,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     schema: dict[str, Any] | None
     max_tokens: int
     thinks: bool = False
+    tools: tuple[dict[str, Any], ...] = ()
+    results: tuple[str, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What the vendor has to say; `fault` tells the interface what to do wrong."""
 
     fault: str | None = None
+    calls: tuple[tuple[str, dict[str, Any]], ...] = ()
     text: str = ""
     finish: str = "stop"
     model: str = ""
@@ -83,6 +86,9 @@ class Vendor:
 
     def _charged(self, call: Call, fault: str | None) -> Reply:
         text, finish = self._text(call, fault)
+        calls = self._calls(call) if finish == "stop" and fault is None else ()
+        if calls:
+            text, finish = "", "tools"
         output = self.profile.output_tokens or tokens(text)
         prompt, cached = self._prompt(call)
         output = min(output, call.max_tokens) + (THOUGHTS if call.thinks else 0)
@@ -93,6 +99,7 @@ class Vendor:
         self.bill.note(call.digest, model, fault or "answered", (prompt, cached, output + secret))
         return Reply(
             fault=fault,
+            calls=calls,
             text=text,
             finish=finish,
             model=model,
@@ -100,6 +107,16 @@ class Vendor:
             cached=cached,
             output=output,
         )
+
+    def _calls(self, call: Call) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Return the tools that the model calls in this turn, by how many it has called before."""
+        wanted = self.profile.tools
+        if not call.tools or (len(call.results) >= len(wanted) > 0 and not self.profile.endless):
+            return ()
+        if not wanted:
+            return ()
+        name, arguments = wanted[min(len(call.results), len(wanted) - 1)]
+        return ((name, arguments),)
 
     def _outage(self, call: Call, nth: int) -> str | None:
         """Return what is wrong with every call of the first seconds, or with a part of them."""
