@@ -13,10 +13,22 @@ from qe_plugins.cli.output import echo, print_json
 
 
 @click.command()
-@click.option("--max-contracts", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--max-contracts",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="A person's limit of the position.",
+)
 @click.option("--max-loss", default="250", show_default=True, help="USD a session.")
 @click.option("--loss", default="0", show_default=True, help="USD lost this session so far.")
-@click.option("--validity", type=click.IntRange(1, 3600), default=900, show_default=True)
+@click.option(
+    "--validity",
+    type=click.IntRange(1, 3600),
+    default=900,
+    show_default=True,
+    help="Seconds that a posture holds at most.",
+)
 @role_options
 def guard(
     max_contracts: int, max_loss: str, loss: str, validity: int, as_json: bool, **options: Any

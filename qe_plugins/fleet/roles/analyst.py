@@ -55,7 +55,7 @@ class VariantEffect(msgspec.Struct, frozen=True, kw_only=True):
         return self.trades >= ENOUGH and self.lasting and (self.low > 0 or self.high < 0)
 
 
-class Lesson(msgspec.Struct, frozen=True, kw_only=True):
+class LearnedLesson(msgspec.Struct, frozen=True, kw_only=True):
     """One lesson: its sentence, the variant it rests on with its figures, and when it was known."""
 
     known: int
@@ -81,7 +81,7 @@ class ReviewOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     trades: int
     variants: tuple[VariantEffect, ...] = ()
-    lessons: tuple[Lesson, ...] = ()
+    lessons: tuple[LearnedLesson, ...] = ()
     refused: tuple[str, ...] = ()
 
 
@@ -138,7 +138,7 @@ def outcome(context: RoleContext, session: SessionResult[ReviewAnswer]) -> Revie
         if not (sentence := checked(text, figures)).held:
             refused.append(f"{one.variant}: wrong figures {', '.join(sentence.wrong)}")
             continue
-        lessons.append(Lesson(known=context.as_of, text=one.text, basis=basis))
+        lessons.append(LearnedLesson(known=context.as_of, text=one.text, basis=basis))
     return ReviewOutcome(
         trades=len(context.trades),
         variants=tuple(known.values()),

@@ -46,7 +46,7 @@ class Outcome(StrEnum):
     CANNOT_SAY = "cannot say"
 
 
-class Attack(msgspec.Struct, frozen=True, kw_only=True):
+class NumericAttack(msgspec.Struct, frozen=True, kw_only=True):
     """One attack: its figure, the bound it had to reach, and whether it held."""
 
     name: str
@@ -67,7 +67,7 @@ class AttackReport(msgspec.Struct, frozen=True, kw_only=True):
     score: float
     break_even: float
     capacity: int
-    attacks: tuple[Attack, ...]
+    attacks: tuple[NumericAttack, ...]
 
     @property
     def outcome(self) -> Outcome:
@@ -150,7 +150,7 @@ def _of_trades(
     stop: float,
     horizon: int,
     cost: float,
-) -> list[Attack]:
+) -> list[NumericAttack]:
     sides = signals[at]
     days = bars.ts[at] // DAY
     odd, even = net[days % 2 == 1], net[days % 2 == 0]
@@ -158,8 +158,8 @@ def _of_trades(
     delayed = late.r(at, sides, cost)
     wider, closer = (trade_table(bars, stop * by, horizon) for by in (1.2, 0.8))
     jittered = [float(one.r(at, sides, cost).mean()) for one in (wider, closer)]
-    for shift in (-1, 1):
-        moved = np.clip(at + shift, 0, len(signals) - 1)
+    for bars_later in (-1, 1):
+        moved = np.clip(at + bars_later, 0, len(signals) - 1)
         jittered.append(float(np.nanmean(table.r(moved, sides, cost))))
     beaten = controls(at, sides, table, cost, float(net.mean()))
     return [
@@ -219,9 +219,9 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
-def _held_above(name: str, figure: float, bound: float) -> Attack:
-    return Attack(name=name, figure=round(figure, 4), bound=bound, held=figure > bound)
+def _held_above(name: str, figure: float, bound: float) -> NumericAttack:
+    return NumericAttack(name=name, figure=round(figure, 4), bound=bound, held=figure > bound)
 
 
-def _held_below(name: str, figure: float, bound: float) -> Attack:
-    return Attack(name=name, figure=figure, bound=bound, held=figure <= bound)
+def _held_below(name: str, figure: float, bound: float) -> NumericAttack:
+    return NumericAttack(name=name, figure=figure, bound=bound, held=figure <= bound)

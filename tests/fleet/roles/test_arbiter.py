@@ -10,7 +10,7 @@ import pytest
 from qe_plugins.errors import QeError
 from qe_plugins.fleet.roles import RoleContext, run_role
 from qe_plugins.fleet.roles.arbiter import SeatAnswer, verdict
-from qe_plugins.fleet.roles.attacks import Attack, AttackReport, Outcome, attack
+from qe_plugins.fleet.roles.attacks import AttackReport, NumericAttack, Outcome, attack
 from qe_plugins.fleet.roles.thesis import Claims, load_thesis
 from qe_plugins.fleet.roles.validation import attacked
 from qe_plugins.fleet.sessions import SessionEnd, SessionResult
@@ -103,7 +103,7 @@ def test_a_claim_that_is_not_reproduced_fails():
 
 @pytest.mark.parametrize("numbers", [True, False])
 def test_a_jury_can_object_to_a_pass_and_never_passes_a_failure(context, numbers):
-    one = Attack(name="t of mean net R", figure=3.0, bound=2.0, held=numbers)
+    one = NumericAttack(name="t of mean net R", figure=3.0, bound=2.0, held=numbers)
     report = AttackReport(
         thesis="t", trades=300, mean_r=0.1, score=3.0, break_even=1.0, capacity=1, attacks=(one,)
     )
