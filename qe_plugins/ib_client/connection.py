@@ -255,7 +255,7 @@ class BrokerConnection:
             self._drop("closed")
             raise self._unknown("it does not list a position that it has said there is")
         fills = await self._answer(client.reqExecutionsAsync(), "the executions", timeout)
-        self._forget(client)
+        client.forget_ended(self.endpoint.client_id)
         orders = orders_of(listed, account)
         return BrokerSnapshot(
             account=account,
@@ -329,24 +329,6 @@ class BrokerConnection:
             self._quotes.forget()
         if client is not None:
             client.disconnect()
-
-    def _forget(self, client: ListingClient) -> None:
-        """Drop what ib_async keeps of orders that are not open: a week must not grow.
-
-        It is told of the end of its own client id's orders alone, and adds to each order that it
-        keeps every execution of the day again at every answer.
-        """
-        wrapper = client.wrapper
-        listed = set(wrapper.listed)
-        for key, trade in list(wrapper.trades.items()):
-            is_ended = trade.isDone() or trade.order.clientId != self.endpoint.client_id
-            if is_ended and trade.order.permId not in listed:
-                del wrapper.trades[key]
-                wrapper.permId2Trade.pop(trade.order.permId, None)
-            else:
-                trade.fills.clear()
-                del trade.log[:-1]
-        wrapper.fills.clear()
 
     def _unknown(self, message: str) -> BrokerUnknown:
         at = self.endpoint

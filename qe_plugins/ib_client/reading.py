@@ -104,6 +104,24 @@ class ListingClient(IB):
         await self._reach(host, port)  # type: ignore[no-untyped-call]
         self.is_reached = True
 
+    def forget_ended(self, client_id: int) -> None:
+        """Drop what ib_async keeps of orders that have ended, so that a week does not grow.
+
+        It learns of the end of its own client id's orders only, and at every answer adds each
+        execution of the day again to the order that it keeps.
+        """
+        wrapper = self.wrapper
+        listed = set(wrapper.listed)
+        for key, trade in list(wrapper.trades.items()):
+            is_ended = trade.isDone() or trade.order.clientId != client_id
+            if is_ended and trade.order.permId not in listed:
+                del wrapper.trades[key]
+                wrapper.permId2Trade.pop(trade.order.permId, None)
+            else:
+                trade.fills.clear()
+                del trade.log[:-1]
+        wrapper.fills.clear()
+
 
 def orders_of(listed: Iterable[ListedOrder], account: str) -> list[BrokerOrder]:
     """Return the orders of an account, oldest first."""

@@ -345,7 +345,6 @@ class MarginCalculator:
     def _terms_of(self, contract: Any) -> ContractTerms:
         terms = self._terms.get(contract)
         if terms is None:
-            terms = self._terms[contract] = self._terms_by_root[
-                self._cache.instrument(contract).underlying
-            ]
+            root = self._cache.instrument(contract).underlying
+            terms = self._terms[contract] = self._terms_by_root[root]
         return terms
