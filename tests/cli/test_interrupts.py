@@ -64,7 +64,8 @@ def left() -> list[str]:
         return [*names, *map(str, half), *(run.run_id for run in journal.runs())]
 
 
-@pytest.mark.parametrize("moments", [1, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("moments", [20])
 def test_random_moments(began: Callable, moments: int, tmp_path: Path) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from qe_plugins.cli import cli
 from qe_plugins.cli.fleet.live import picture
-from qe_plugins.errors import ConfigError, FleetError, ModelError, QeError
+from qe_plugins.errors import ClusterError, ConfigError, FleetError, ModelError, QeError
 from qe_plugins.fleet.scan import lifecycle
 from tests.fleet.conftest import CONFIGS
 
@@ -118,7 +118,7 @@ def test_the_provider_may_be_chosen_on_the_command_line(monkeypatch):
         (("scan", TEAM, "--set", "ranks.worker.count=50"), FleetError, "tasks for 200 workers"),
         (
             ("scan", TEAM, "--engine", "temporal", "--address", "127.0.0.1:1"),
-            FleetError,
+            ClusterError,
             "Temporal at 127.0.0.1:1: cannot be reached: Connection refused",
         ),
         (("plan", "nowhere.yaml"), ConfigError, "no such file"),

@@ -176,7 +176,7 @@ def _tools(offer: str) -> dict[str, Any]:
 
 def _exchanges(text: str) -> Iterator[dict[str, Any]]:
     """Yield the messages of the exchanges so far: the model's calls, then a result for each."""
-    for one in exchanged(text):
+    for one in exchanged(text) if text else ():
         calls = [
             {
                 "id": call.id,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from qe_plugins.engine.reconciliation.answers import Known, Unknown
 from qe_plugins.engine.supervision.broker_look import BrokerLook
 from qe_plugins.ib_client import BrokerEndpoint
@@ -20,6 +22,7 @@ def ask(look: BrokerLook) -> Known | Unknown:
     return answers[0]
 
 
+@pytest.mark.long
 def test_a_gateway_that_is_always_slower_than_the_usual_limit_is_waited_for(qe_tws: SimulatedTws):
     look = BrokerLook(BrokerEndpoint(account="DU1234567", port=qe_tws.port, client_id=41))
     assert isinstance(ask(look), Known)

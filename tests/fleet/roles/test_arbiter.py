@@ -118,6 +118,7 @@ def test_a_jury_can_object_to_a_pass_and_never_passes_a_failure(context, numbers
         assert found.outcome is (wanted if numbers else Outcome.FAILED)
 
 
+@pytest.mark.long
 def test_a_thesis_of_a_file_is_attacked_and_judged_by_a_blind_jury(context, tmp_path):
     file = tmp_path / "thesis.yaml"
     file.write_text(YAML, encoding="utf-8")
