@@ -5,23 +5,20 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 
 import msgspec
 
 from qe_plugins.desk.hunting import HuntMarket
 from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind, StepResult
+from qe_plugins.desk.role_sessions import RoleSessions, cost_of
 from qe_plugins.desk.session_process import QE
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import LoadedFleet
-from qe_plugins.fleet.prompts.requests import outside_texts
-from qe_plugins.fleet.recording.as_of import HistoricMarket
 from qe_plugins.fleet.recording.live import LiveRecording
 from qe_plugins.fleet.recording.walk import SECOND
-from qe_plugins.fleet.roles import RoleContext, run_role
+from qe_plugins.fleet.roles import PersonLimits, run_role
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.halt.status import SeenSession
-from qe_plugins.llm.ledger import Ledger
 from qe_plugins.plugins.types import Posture, Role
 from qe_plugins.recordings.delivered_signals import DeliveredSignal, SignalFile
 from qe_plugins.recordings.postures import PublishedPosture, of_run, tightest
@@ -57,9 +54,9 @@ class DeskActions:
         stop: StopRequest,
         send: str | None = None,
     ) -> None:
-        self._loaded, self._market, self._clock, self._margin = loaded, market, clock, margin
+        self._loaded, self._market = loaded, market
         self._session, self._day, self._stop, self._send = session, day, stop, send
-        self._speed = speed
+        self._roles = RoleSessions(loaded, market, clock=clock, margin=margin, speed=speed)
         self.recording = LiveRecording(loaded)
         self.by_kind = {
             StepKind.SESSION: self.note_session,
@@ -76,38 +73,26 @@ class DeskActions:
 
     def hunt(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Ask the fleet as of the step's moment; the session reads what was found."""
-        market, at = self._market.until(step.due, view.run), _nanos(step.due)
+        at = _nanos(step.due)
         settings = self._loaded.fleet.desk
         is_scan = settings is not None and settings.hunt == "scan"
         name = self.recording.scan_id(at) if is_scan else self._session_name(at)
         try:
-            return self._scan(step, market) if is_scan else self._hunt(step, market)
+            return self._scan(step, view) if is_scan else self._hunt(step, view)
         except FleetError as error:  # what was paid for it counts all the same
-            return StepResult(text=in_words(error), usd=_cost_of(name), failed=True)
+            return StepResult(text=in_words(error), usd=cost_of(name), failed=True)
 
     def _session_name(self, at: int) -> str:
         return f"{self.recording.name}-{at // SECOND}"
 
-    def _hunt(self, step: DeskStep, market: HistoricMarket) -> StepResult:
+    def _hunt(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Have the HUNTER work in a session of its own; the same step again pays nothing."""
-        at, seen = _nanos(step.due), self._session()
-        known = market.at(at)
-        if known is None:
-            raise FleetError("the market has no fresh bar at its moment.", where=step.id)
-        held = {} if seen is None else seen.status.positions
-        name = self._session_name(at)
-        context = RoleContext(
-            loaded=self._loaded,
-            market=known,
-            as_of=at,
-            news=outside_texts(self._loaded.fleet, at),
-            held={contract: int(count) for contract, count in held.items() if count},
-            session=name,
-        )
+        name = self._session_name(_nanos(step.due))
+        context = self._roles.context(step.due, view.run, self._session(), session=name)
         outcome = run_role(Role.HUNTER, context)
-        usd, signals = _cost_of(name), outcome.found.signals
-        delivered = _nanos((self._clock() or step.due) + self._margin)
-        faster = round((delivered - at) * (1 - 1 / self._speed))
+        usd, signals = cost_of(name), outcome.found.signals
+        delivered = self._roles.delivered(step.due)
+        faster = self._roles.lasting(step.due, delivered)
         SignalFile(self.recording.name).append(
             [
                 DeliveredSignal(
@@ -129,11 +114,11 @@ class DeskActions:
             body={"session": name, "signals": len(signals), "end": outcome.session.end},
         )
 
-    def _scan(self, step: DeskStep, market: HistoricMarket) -> StepResult:
-        at = _nanos(step.due)
+    def _scan(self, step: DeskStep, view: DeskSituation) -> StepResult:
+        market, at = self._market.until(step.due, view.run), _nanos(step.due)
 
         def delivered() -> int:
-            return _nanos((self._clock() or step.due) + self._margin)
+            return self._roles.delivered(step.due)
 
         decision = self.recording.decide(market, at, delivered, self._stop)
         said = ", ".join(f"{one.instrument} {one.score:+.2f}" for one in decision.opinions)
@@ -148,7 +133,11 @@ class DeskActions:
         )
 
     def guard(self, step: DeskStep, view: DeskSituation) -> StepResult:
-        """Renew the posture of the session by rules: no new risk under a halt or on old data."""
+        """Renew the posture of the session: by rules, which GUARDIAN may then tighten.
+
+        The posture by rules is written first, so that whatever becomes of the role the session is
+        guarded; it stands alone under a halt and once the day's budget is used up.
+        """
         seen = self._session()
         if seen is None:
             return StepResult(text="no session to guard", skipped=True)
@@ -158,9 +147,24 @@ class DeskActions:
         file, at = of_run(seen.status.run_id), _nanos(view.now)
         if all(one.session != step.id for one in file.read()):  # not so after a kill
             file.append(PublishedPosture(decided=at, posture=posture, session=step.id))
-        in_force = tightest(file.unexpired(at)) or posture
-        limit = "no new risk" if in_force.halt else _limit(in_force)
-        return StepResult(text=f"{limit}: {in_force.reason}", valid_until=posture.valid_until)
+        valid = posture.valid_until
+        if Role.GUARDIAN not in settings.roles or not view.paid:
+            in_force = tightest(file.unexpired(at)) or posture
+            return StepResult(text=f"{_limit(in_force)}: {in_force.reason}", valid_until=valid)
+        person = PersonLimits(
+            max_contracts=settings.limits.max_contracts,
+            max_loss=settings.limits.max_loss,
+            validity=settings.limits.validity,
+        )
+        found = self._roles.guard(step.due, seen, person)
+        made = [] if found.posture is None else [found.posture]
+        in_force = tightest([*file.unexpired(at), *made]) or posture
+        return StepResult(
+            text=f"{_limit(in_force)}: {found.text}",
+            usd=found.usd,
+            valid_until=valid,
+            renew=found.renew,
+        )
 
     def review(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Leave a trade to the session's own analysts."""
@@ -200,15 +204,9 @@ def posture_by_rules(
     )
 
 
-def _cost_of(session: str) -> Decimal:
-    """Return what a session and the trees that it deployed cost in USD, also before a restart."""
-    with Ledger() as ledger:
-        rows = ledger.costs("scan")
-    mine = (one for one in rows if one.group == session or one.group.startswith(f"{session}-"))
-    return sum((one.usd for one in mine), Decimal(0))
-
-
 def _limit(posture: Posture) -> str:
+    if posture.halt:
+        return "no new risk"
     if posture.max_contracts is None:
         return "the rung's limits"
     return f"at most {posture.max_contracts} contracts"

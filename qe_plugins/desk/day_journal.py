@@ -97,6 +97,8 @@ class DeskDayJournal:
         body: dict[str, Any] = {**result.body, "text": result.text, "usd": str(result.usd)}
         if result.valid_until is not None:
             body["valid_until"] = result.valid_until
+        if result.renew is not None:
+            body["renew"] = result.renew
         outcome = self._fact(step, state, at, str(state), body)
         made = [msgspec.structs.replace(one, cause=one.cause or outcome.id) for one in result.facts]
         self._append([outcome, *made])
@@ -145,6 +147,7 @@ class DeskDayJournal:
             resumed=known.resumed + (state is StepState.RESUMED),
             usd=known.usd + Decimal(body.get("usd", "0")),
             valid_until=body.get("valid_until"),
+            renew=body.get("renew"),
         )
 
 

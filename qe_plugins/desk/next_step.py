@@ -119,7 +119,8 @@ def _renewal(last: StepRecord) -> datetime:
     """Return when the next posture is due: at half the validity of the last, or after a failure."""
     if last.state is not StepState.DONE or last.valid_until is None:
         return last.at + RETRY
-    until = datetime.fromtimestamp(last.valid_until // 10**9, UTC)
+    ends = last.valid_until if last.renew is None else min(last.valid_until, last.renew)
+    until = datetime.fromtimestamp(ends // 10**9, UTC)
     return last.step.due + max((until - last.step.due) / 2, RETRY)
 
 

@@ -58,7 +58,8 @@ class DeskStep(msgspec.Struct, frozen=True, kw_only=True):
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal says of a step: its last state, how often it was taken up again, its cost.
 
-    `valid_until` is that of a posture, in UTC nanoseconds.
+    `valid_until` is that of a posture, `renew` that of the part of it that ends sooner and calls
+    for the next one, both in UTC nanoseconds.
     """
 
     step: DeskStep
@@ -67,12 +68,13 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     resumed: int = 0
     usd: Decimal = Decimal(0)
     valid_until: int | None = None
+    renew: int | None = None
 
 
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a step ended: a line of text, its cost in USD, and facts that are written with it.
 
-    `valid_until` is that of a posture that it published, in UTC nanoseconds. `skipped` says that
+    `valid_until` and `renew` are those of a posture that it published. `skipped` says that
     there was nothing to do, `failed` that it failed and may have cost something all the same.
     """
 
@@ -80,6 +82,7 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     usd: Decimal = Decimal(0)
     facts: tuple[Fact, ...] = ()
     valid_until: int | None = None
+    renew: int | None = None
     skipped: bool = False
     failed: bool = False
     body: dict[str, Any] = {}

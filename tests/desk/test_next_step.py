@@ -11,11 +11,20 @@ from hypothesis import strategies as st
 
 from qe_plugins.desk.day_journal import DeskDayJournal
 from qe_plugins.desk.loop import DeskLoop
-from qe_plugins.desk.records import ClosedTrade, StepKind, StepState
+from qe_plugins.desk.next_step import wake_at
+from qe_plugins.desk.records import (
+    ClosedTrade,
+    DeskSituation,
+    DeskStep,
+    StepKind,
+    StepRecord,
+    StepState,
+)
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.journal.store import Journal
-from tests.desk.days import DAY, Killed, Ledger, Market, at_once, plan, utc
+from qe_plugins.wall_clock import nanoseconds
+from tests.desk.days import DAY, HOUR, Killed, Ledger, Market, at_once, plan, utc
 
 TRADES = [
     ClosedTrade(run="session", trade="T-1", closed=utc("03 03:40")),
@@ -82,6 +91,25 @@ def test_a_posture_is_renewed_at_half_its_validity_and_never_expires_in_the_sess
             timedelta(hours=2) <= after.step.due - before.step.due < timedelta(hours=2, minutes=20)
         )
     assert guards[-1].step.due + timedelta(hours=4) >= plan().close
+
+
+def test_the_next_posture_is_due_at_half_the_part_of_the_last_that_ends_first():
+    def after(renew: str | None) -> datetime:
+        step = DeskStep(kind=StepKind.GUARD, key="x", due=utc("03 10:00"), run="session")
+        record = StepRecord(
+            step=step,
+            state=StepState.DONE,
+            at=step.due,
+            valid_until=nanoseconds(utc("03 14:00")),
+            renew=None if renew is None else nanoseconds(utc(renew)),
+        )
+        view = DeskSituation(now=utc("03 10:01"), run="session")
+        return wake_at(plan(every=10 * HOUR), {step.id: record}, view)
+
+    assert after(None) == utc("03 12:00")
+    assert after("03 11:00") == utc("03 10:30")
+    assert after("03 10:01") == utc("03 10:02")
+    assert after("03 20:00") == utc("03 12:00")
 
 
 @settings(max_examples=6)

@@ -43,7 +43,7 @@ def fleet(server: Vendor, folder: Path, **changes: object) -> Path:
         data=DATA,
         ranks=RANKS,
         calls={"concurrency": IN_FLIGHT, "timeout": "20s"},
-        desk={"root": "MES", "hunt": "scan"},
+        desk={"root": "MES", "hunt": "scan", "roles": []},
         **changes,
     )
 

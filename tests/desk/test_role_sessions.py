@@ -1,0 +1,160 @@
+"""Sessions of coordinators beside a session: what they may add, and what holds without them."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from qe_plugins.desk import role_sessions
+from qe_plugins.desk.actions import DeskActions
+from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind
+from qe_plugins.errors import FleetError
+from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.recording.as_of import HistoricMarket
+from qe_plugins.fleet.shutdown import StopRequest
+from qe_plugins.halt.status import SeenSession, SessionStatus
+from qe_plugins.recordings.postures import of_run
+from qe_plugins.wall_clock import nanoseconds
+from tests.fleet.conftest import document, market
+
+RUN = "20231115-000000-000000-day-paper"
+KNOWN = market(minutes=2_500)
+NOW = datetime.fromtimestamp(KNOWN.as_of / 1e9, UTC)
+LIMITS = {"max_contracts": 4, "max_loss": "400 USD", "validity": "30m"}
+
+
+@dataclasses.dataclass
+class Desk:
+    """The actions of a desk over a generated market; `seen` is what its session's heartbeat says.
+
+    It has the method of a HuntMarket.
+    """
+
+    folder: Path
+    now: datetime = NOW
+    seen: SeenSession | None = None
+
+    def until(self, at: datetime, run: str | None) -> HistoricMarket:
+        return HistoricMarket(KNOWN.frame)
+
+    def actions(self, **settings: object) -> DeskActions:
+        file = self.folder / "fleet.yaml"
+        desk = {"root": "MES", "limits": LIMITS, **settings}
+        file.write_text(yaml.safe_dump(document(desk=desk)), encoding="utf-8")
+        return DeskActions(
+            load(file),
+            self,  # type: ignore[arg-type]
+            clock=lambda: self.now,
+            margin=timedelta(seconds=2),
+            session=lambda: self.seen,
+            day=lambda: NOW.date(),
+            stop=StopRequest(),
+        )
+
+    def situation(self, **changes: object) -> DeskSituation:
+        return DeskSituation(now=self.now, run=RUN, **changes)  # type: ignore[arg-type]
+
+
+def heartbeat(day_pnl: str = "0") -> SeenSession:
+    status = SessionStatus(
+        run_id=RUN,
+        name="day",
+        mode="paper",
+        pid=1,
+        host="here",
+        started=NOW,
+        engine_time=NOW,
+        wall_time=NOW,
+        day_pnl=Decimal(day_pnl),
+    )
+    return SeenSession(state="running", age=0.0, status=status)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path, seen=heartbeat())
+
+
+def guard_step(at: datetime = NOW) -> DeskStep:
+    return DeskStep(kind=StepKind.GUARD, key=f"{at:%H:%M:%S}", due=at, run=RUN)
+
+
+def in_force(at: datetime = NOW + timedelta(minutes=1)):
+    return of_run(RUN).in_force(nanoseconds(at))
+
+
+def test_the_guardian_tightens_the_posture_by_rules_within_a_persons_limits(desk):
+    found = desk.actions().guard(guard_step(), desk.situation())
+
+    assert in_force().halt or in_force().max_contracts <= 4
+    assert in_force().max_loss <= 400
+    assert "GUARDIAN: " in found.text
+    assert found.renew <= nanoseconds(NOW) + 1_800 * 10**9 < found.valid_until
+
+
+def test_once_the_guardians_posture_has_expired_the_one_by_rules_is_in_force(desk):
+    desk.actions().guard(guard_step(), desk.situation())
+
+    later = in_force(NOW + timedelta(hours=1))
+    assert (later.source, later.halt, later.max_contracts) == ("desk", False, None)
+
+
+def test_a_loss_up_to_a_persons_limit_halts(desk):
+    desk.seen = heartbeat("-400")
+
+    found = desk.actions().guard(guard_step(), desk.situation())
+
+    assert in_force().halt
+    assert found.text.startswith("no new risk: GUARDIAN: ")
+
+
+def test_a_step_taken_again_after_a_kill_publishes_nothing_twice(desk):
+    for _ in range(2):
+        desk.actions().guard(guard_step(), desk.situation())
+
+    assert [one.posture.source for one in of_run(RUN).read()] == ["desk", "guardian"]
+
+
+@pytest.mark.parametrize("case", ["budget", "role", "bars", "setting"])
+def test_where_the_guardian_cannot_work_the_posture_by_rules_stands_alone(desk, case, monkeypatch):
+    def fails(*_: object) -> None:
+        raise FleetError("no model answers.")
+
+    if case == "role":
+        monkeypatch.setattr(role_sessions, "run_role", fails)
+    desk.now += timedelta(hours=1 if case == "bars" else 0)
+    settings = {"roles": []} if case == "setting" else {}
+
+    situation = desk.situation(paid=case != "budget")
+    found = desk.actions(**settings).guard(guard_step(desk.now), situation)
+
+    assert not found.failed
+    assert [one.posture.source for one in of_run(RUN).read()] == ["desk"]
+    assert in_force(desk.now + timedelta(hours=1)).source == "desk"
+
+
+def test_limits_that_are_looser_than_an_hour_are_refused(desk):
+    with pytest.raises(Exception, match="validity"):
+        desk.actions(limits=LIMITS | {"validity": "2h"})
+
+
+def test_an_answer_of_none_leaves_the_posture_by_rules_alone(desk, monkeypatch):
+    real = role_sessions.run_role
+
+    def silent(role, context):
+        done = real(role, context)
+        nothing = msgspec.structs.replace(done.found, posture=None)
+        return msgspec.structs.replace(done, found=nothing)
+
+    monkeypatch.setattr(role_sessions, "run_role", silent)
+
+    found = desk.actions().guard(guard_step(), desk.situation())
+
+    assert [one.posture.source for one in of_run(RUN).read()] == ["desk"]
+    assert "by rules alone: no answer" in found.text
