@@ -19,6 +19,7 @@ from qe_plugins.fleet.recording.walk import SECOND
 from qe_plugins.fleet.roles import PersonLimits, run_role
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.halt.status import SeenSession
+from qe_plugins.journal.store import Journal
 from qe_plugins.plugins.types import Posture, Role
 from qe_plugins.recordings.delivered_signals import DeliveredSignal, SignalFile
 from qe_plugins.recordings.postures import PublishedPosture, of_run, tightest
@@ -45,6 +46,7 @@ class DeskActions:
         self,
         loaded: LoadedFleet,
         market: HuntMarket,
+        journal: Journal,
         *,
         clock: Callable[[], datetime | None],
         margin: timedelta,
@@ -56,7 +58,7 @@ class DeskActions:
     ) -> None:
         self._loaded, self._market = loaded, market
         self._session, self._day, self._stop, self._send = session, day, stop, send
-        self._roles = RoleSessions(loaded, market, clock=clock, margin=margin, speed=speed)
+        self._roles = RoleSessions(loaded, market, journal, clock=clock, margin=margin, speed=speed)
         self.recording = LiveRecording(loaded)
         self.by_kind = {
             StepKind.SESSION: self.note_session,
@@ -167,7 +169,10 @@ class DeskActions:
         )
 
     def review(self, step: DeskStep, view: DeskSituation) -> StepResult:
-        """Leave a trade to the session's own analysts."""
+        """Have ANALYST review a trade, which the session's own analysts have reviewed by then."""
+        settings = self._loaded.fleet.desk
+        if settings is not None and Role.ANALYST in settings.roles:
+            return self._roles.review(step, self._session())
         return StepResult(text="reviewed by the session's analysts alone", skipped=True)
 
     def parity(self, step: DeskStep, view: DeskSituation) -> StepResult:

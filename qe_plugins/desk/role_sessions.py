@@ -5,24 +5,34 @@ A session has the moment of its step in its id, so that a step taken up again pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from qe_plugins.desk.hunting import HuntMarket
+from qe_plugins.desk.next_step import MOST_ATTEMPTS
+from qe_plugins.desk.records import DeskStep, StepResult
 from qe_plugins.errors import FleetError, QeError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.requests import outside_texts
 from qe_plugins.fleet.roles import PersonLimits, RoleContext, run_role
+from qe_plugins.fleet.roles.analyst import trade_of
+from qe_plugins.fleet.tools.context import FactQuery
 from qe_plugins.halt.status import SeenSession
+from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.store import Journal
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.plugins.types import Posture, Role
 from qe_plugins.recordings.postures import PublishedPosture, of_run
 from qe_plugins.safe_text import in_words
 from qe_plugins.wall_clock import nanoseconds
+
+MOST_TRADES = 10_000
 
 LEAST_LOOKS = 10
 """Margins of a session's clock between two postures at least: in a fast replay hunts come too."""
@@ -48,12 +58,13 @@ class RoleSessions:
         self,
         loaded: LoadedFleet,
         market: HuntMarket,
+        journal: Journal,
         *,
         clock: Callable[[], datetime | None],
         margin: timedelta,
         speed: float,
     ) -> None:
-        self._loaded, self._market = loaded, market
+        self._loaded, self._market, self._journal = loaded, market, journal
         self._clock, self._margin, self._speed = clock, margin, speed
 
     def context(
@@ -70,6 +81,7 @@ class RoleSessions:
             market=market,
             as_of=at,
             news=outside_texts(self._loaded.fleet, at),
+            facts=facts_of(self._journal, run),
             held={contract: int(count) for contract, count in held.items() if count},
             **more,
         )
@@ -116,6 +128,50 @@ class RoleSessions:
         text = f"GUARDIAN: {posture.reason}"
         text += f" (looser {', '.join(refused)} refused)" if refused else ""
         return GuardResult(text=text, usd=usd, renew=max(least, until), posture=posture)
+
+    def review(self, step: DeskStep, seen: SeenSession | None) -> StepResult:
+        """Have ANALYST review a closed trade, with those of its session before it.
+
+        What a failed review has cost is with its last attempt: the earlier ones are not paid again.
+        """
+        facts = self._journal.page(kinds=[FactKind.TRADE], run=step.run, limit=MOST_TRADES)
+        trades = [trade_of(one.fact) for one in facts]
+        [own] = [one for one in trades if one.id == f"trade:{step.trade}"]
+        key = hashlib.sha256(step.key.encode()).hexdigest()[:8]
+        closed = datetime.fromtimestamp(own.closed // 10**9, UTC)
+        before = [one for one in trades if one.closed <= own.closed]
+        try:
+            context = self.context(closed, step.run, seen, trades=before)
+        except FleetError as error:  # such as a settlement: there will be none later either
+            return StepResult(text=in_words(error), skipped=True)
+        name = f"{context.session_of(Role.ANALYST)}-{key}"
+        try:
+            outcome = run_role(Role.ANALYST, replace(context, as_of=own.closed, session=name))
+        except FleetError as error:
+            usd = cost_of(name) if step.attempt == MOST_ATTEMPTS else Decimal(0)
+            return StepResult(text=in_words(error), usd=usd, failed=True)
+        found = outcome.found
+        lessons = "; ".join(one.text for one in found.lessons) or "no lesson"
+        answer = "" if outcome.session.end == "answered" else f" ({outcome.session.end})"
+        return StepResult(
+            text=f"ANALYST over {found.trades} trades: {lessons}{answer}",
+            usd=cost_of(name),
+            body={"session": name, "lessons": len(found.lessons)},
+        )
+
+
+def facts_of(journal: Journal, run: str | None) -> FactQuery:
+    """Return what reads the facts of a run, none without one."""
+
+    def query(kinds: Sequence[FactKind], until: int, limit: int) -> list[Fact]:
+        if run is None:
+            return []
+        found = journal.page(
+            kinds=kinds, run=run, until_ns=until + 1, limit=limit, newest_first=True
+        )
+        return [one.fact for one in found]
+
+    return query
 
 
 def cost_of(session: str) -> Decimal:

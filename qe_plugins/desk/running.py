@@ -121,6 +121,7 @@ class RunningDesk:
         return DeskActions(
             self._loaded,
             HuntMarket(self._loaded, journal, replayed=self._replayed),
+            journal,
             clock=clock.now,
             margin=timedelta(seconds=LOOKS * POLL * speed),
             speed=max(speed, 1.0),

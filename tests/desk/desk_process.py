@@ -58,6 +58,7 @@ def main(file: str) -> None:
         actions = DeskActions(
             loaded,
             HuntMarket(loaded, journal, replayed=True),
+            journal,
             clock=lambda: clock.at,
             margin=timedelta(seconds=2),
             session=session.look,

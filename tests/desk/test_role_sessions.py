@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+import polars as pl
 import pytest
 import yaml
 
@@ -19,6 +20,8 @@ from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.recording.as_of import HistoricMarket
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.halt.status import SeenSession, SessionStatus
+from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.store import Journal
 from qe_plugins.recordings.postures import of_run
 from qe_plugins.wall_clock import nanoseconds
 from tests.fleet.conftest import document, market
@@ -37,11 +40,13 @@ class Desk:
     """
 
     folder: Path
+    journal: Journal
     now: datetime = NOW
     seen: SeenSession | None = None
+    bars: pl.DataFrame = dataclasses.field(default_factory=lambda: KNOWN.frame)
 
     def until(self, at: datetime, run: str | None) -> HistoricMarket:
-        return HistoricMarket(KNOWN.frame)
+        return HistoricMarket(self.bars)
 
     def actions(self, **settings: object) -> DeskActions:
         file = self.folder / "fleet.yaml"
@@ -50,6 +55,7 @@ class Desk:
         return DeskActions(
             load(file),
             self,  # type: ignore[arg-type]
+            self.journal,
             clock=lambda: self.now,
             margin=timedelta(seconds=2),
             session=lambda: self.seen,
@@ -78,7 +84,8 @@ def heartbeat(day_pnl: str = "0") -> SeenSession:
 
 @pytest.fixture
 def desk(tmp_path):
-    return Desk(tmp_path, seen=heartbeat())
+    with Journal.open() as journal:
+        yield Desk(tmp_path, journal, seen=heartbeat())
 
 
 def guard_step(at: datetime = NOW) -> DeskStep:
@@ -158,3 +165,57 @@ def test_an_answer_of_none_leaves_the_posture_by_rules_alone(desk, monkeypatch):
 
     assert [one.posture.source for one in of_run(RUN).read()] == ["desk"]
     assert "by rules alone: no answer" in found.text
+
+
+def closed_trades(journal: Journal, count: int) -> None:
+    """Write trades of an hour each into the session's run, the last one closed at NOW."""
+    for number in range(count):
+        closed = KNOWN.as_of - (count - 1 - number) * 600 * 10**9
+        body = {
+            "instrument_id": "MESH24.XCME",
+            "strategy": "follower",
+            "side": "LONG",
+            "opened": closed - 3_600 * 10**9,
+            "closed": closed,
+            "currency": "USD",
+            "quantity": "1",
+            "entry": "4096",
+            "exit": "4097",
+            "pnl": "5",
+            "commissions": "1",
+        }
+        trade = Fact(
+            id=f"trade:T-{number}", kind=FactKind.TRADE, ts_event=closed, source="s", body=body
+        )
+        journal.append(RUN, [trade])
+
+
+def review_step(number: int) -> DeskStep:
+    trade = f"T-{number}"
+    return DeskStep(kind=StepKind.REVIEW, key=f"{RUN}/{trade}", due=NOW, run=RUN, trade=trade)
+
+
+def test_each_closed_trade_is_reviewed_with_those_before_it_once(desk):
+    desk.journal.open_run(RUN, "paper", NOW)
+    closed_trades(desk.journal, 3)
+    actions = desk.actions()
+
+    for _ in range(2):  # again after a kill
+        found = [actions.review(review_step(number), desk.situation()) for number in range(3)]
+
+    said = [f"ANALYST over {count} trades: no lesson" for count in (1, 2, 3)]
+    assert [one.text for one in found] == said
+    sessions = {one.body["session"] for one in found}
+    assert {run.run_id for run in desk.journal.runs()} == sessions
+    assert len(sessions) == 3
+
+
+def test_a_trade_that_closed_without_a_fresh_bar_is_left_to_the_sessions_analysts(desk):
+    desk.journal.open_run(RUN, "paper", NOW)
+    closed_trades(desk.journal, 1)
+    desk.bars = KNOWN.frame.filter(pl.col("ts") < KNOWN.as_of - 600 * 10**9)
+
+    found = desk.actions().review(review_step(0), desk.situation())
+
+    assert found.skipped
+    assert "no fresh bar" in found.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,10 +16,6 @@ from qe_plugins.cli.fleet.at_work import (
     role_options,
 )
 from qe_plugins.cli.output import counted, echo, print_json, print_rows
-
-if TYPE_CHECKING:
-    from qe_plugins.journal.facts import Fact
-    from qe_plugins.plugins.types import Trade
 
 
 @click.command()
@@ -34,6 +30,7 @@ def review(lessons_to: Path | None, as_json: bool, **options: Any) -> None:
     """
     from qe_plugins.errors import FleetError
     from qe_plugins.fleet.roles import run_role
+    from qe_plugins.fleet.roles.analyst import trade_of
     from qe_plugins.journal.facts import FactKind
     from qe_plugins.plugins.types import Role
 
@@ -59,29 +56,6 @@ def review(lessons_to: Path | None, as_json: bool, **options: Any) -> None:
         echo(f"refused   {one}")
     count = len(outcome.found.lessons)
     echo(f"{counted(outcome.found.trades, 'trade')}, {counted(count, 'lesson')}")
-
-
-def trade_of(fact: Fact) -> Trade:
-    """Return the trade of a fact of the journal."""
-    from decimal import Decimal
-
-    from qe_plugins.plugins.types import Side, Trade
-
-    body = fact.body
-    return Trade(
-        id=fact.id,
-        instrument_id=body["instrument_id"],
-        strategy=body["strategy"],
-        side=Side(body["side"]),
-        opened=body["opened"],
-        closed=body["closed"],
-        currency=body["currency"],
-        quantity=Decimal(body["quantity"]),
-        entry=Decimal(body["entry"]),
-        exit=Decimal(body["exit"]),
-        pnl=Decimal(body["pnl"]),
-        commissions=Decimal(body["commissions"]),
-    )
 
 
 def _append(file: Path, lessons: Any) -> None:

@@ -8,6 +8,7 @@ and two halves that agree; it names the effect, and when it was known.
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -94,6 +95,25 @@ def variants(context: RoleContext) -> tuple[VariantEffect, ...]:
             for name, value in _of_trade(trade, bars).items():
                 found.setdefault(name, []).append(value)
     return tuple(_effect(name, values) for name, values in sorted(found.items()))
+
+
+def trade_of(fact: Fact) -> Trade:
+    """Return the trade of a fact of the journal."""
+    body = fact.body
+    return Trade(
+        id=fact.id,
+        instrument_id=body["instrument_id"],
+        strategy=body["strategy"],
+        side=Side(body["side"]),
+        opened=body["opened"],
+        closed=body["closed"],
+        currency=body["currency"],
+        quantity=Decimal(body["quantity"]),
+        entry=Decimal(body["entry"]),
+        exit=Decimal(body["exit"]),
+        pnl=Decimal(body["pnl"]),
+        commissions=Decimal(body["commissions"]),
+    )
 
 
 def inputs(context: RoleContext) -> dict[str, Any]:
