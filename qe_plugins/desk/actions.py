@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
+from qe_plugins.desk.day_journal import synthesis_page
 from qe_plugins.desk.hunting import HuntMarket
 from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind, StepResult
 from qe_plugins.desk.role_sessions import RoleSessions, cost_of
@@ -20,6 +22,7 @@ from qe_plugins.fleet.roles import PersonLimits, run_role
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.halt.status import SeenSession
 from qe_plugins.journal.store import Journal
+from qe_plugins.market.sessions import session_on
 from qe_plugins.plugins.types import Posture, Role
 from qe_plugins.recordings.delivered_signals import DeliveredSignal, SignalFile
 from qe_plugins.recordings.postures import PublishedPosture, of_run, tightest
@@ -184,11 +187,17 @@ class DeskActions:
 
     def report(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Write the report of the day so far, and send it where the settings say."""
+        settings, said, usd = self._loaded.fleet.desk, "", Decimal(0)
+        if settings is not None and Role.SYNTHESIS in settings.roles and view.paid:
+            session = session_on(settings.root, self._day())
+            due = step.due if session is None else min(step.due, session.close)
+            page = synthesis_page(self._day())
+            said, usd = self._roles.synthesis(due, view.run, self._session(), page)
         send = ["--send", self._send] if self._send else []
         code, last = _qe("report", "day", self._day().isoformat(), *send)
         if code != CLEAN:
             raise FleetError(last, where="report")
-        return StepResult(text=last)
+        return StepResult(text=f"{last}; {said}" if said else last, usd=usd)
 
 
 def posture_by_rules(

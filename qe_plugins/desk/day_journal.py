@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -24,6 +25,7 @@ from qe_plugins.desk.records import (
 )
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
+from qe_plugins.state_dir import state_dir
 
 NAME = "desk"
 """The name of every such run, and the mode in its first fact."""
@@ -34,6 +36,11 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 def run_id_of(name: str, day: date) -> str:
     """Return the run of a desk's day: `desk-team-2026-11-30`."""
     return f"{NAME}-{name}-{day.isoformat()}"
+
+
+def synthesis_page(day: date) -> Path:
+    """Return the file of SYNTHESIS' page of a day, whether or not it is written."""
+    return state_dir() / "reports" / "synthesis" / f"{day.isoformat()}.html"
 
 
 class DeskDayJournal:

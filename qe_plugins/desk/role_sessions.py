@@ -6,14 +6,17 @@ A session has the moment of its step in its id, so that a step taken up again pa
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from qe_plugins import wall_clock
 from qe_plugins.desk.hunting import HuntMarket
 from qe_plugins.desk.next_step import MOST_ATTEMPTS
 from qe_plugins.desk.records import DeskStep, StepResult
@@ -23,6 +26,7 @@ from qe_plugins.fleet.prompts.requests import outside_texts
 from qe_plugins.fleet.roles import PersonLimits, RoleContext, run_role
 from qe_plugins.fleet.roles.analyst import trade_of
 from qe_plugins.fleet.tools.context import FactQuery
+from qe_plugins.halt.latch import write_atomically
 from qe_plugins.halt.status import SeenSession
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
@@ -32,7 +36,11 @@ from qe_plugins.recordings.postures import PublishedPosture, of_run
 from qe_plugins.safe_text import in_words
 from qe_plugins.wall_clock import nanoseconds
 
-MOST_TRADES = 10_000
+MOST = 10_000
+DAY = 86_400 * 10**9
+
+OF_ROLES = (FactKind.LESSON, FactKind.VERDICT, FactKind.PROPOSAL, FactKind.FAILURE)
+"""What the sessions of roles add to the facts of a run: they are runs of their own."""
 
 LEAST_LOOKS = 10
 """Margins of a session's clock between two postures at least: in a fast replay hunts come too."""
@@ -81,7 +89,7 @@ class RoleSessions:
             market=market,
             as_of=at,
             news=outside_texts(self._loaded.fleet, at),
-            facts=facts_of(self._journal, run),
+            facts=facts_of(self._journal, self._loaded.fleet.name, run),
             held={contract: int(count) for contract, count in held.items() if count},
             **more,
         )
@@ -134,7 +142,7 @@ class RoleSessions:
 
         What a failed review has cost is with its last attempt: the earlier ones are not paid again.
         """
-        facts = self._journal.page(kinds=[FactKind.TRADE], run=step.run, limit=MOST_TRADES)
+        facts = self._journal.page(kinds=[FactKind.TRADE], run=step.run, limit=MOST)
         trades = [trade_of(one.fact) for one in facts]
         [own] = [one for one in trades if one.id == f"trade:{step.trade}"]
         key = hashlib.sha256(step.key.encode()).hexdigest()[:8]
@@ -159,17 +167,57 @@ class RoleSessions:
             body={"session": name, "lessons": len(found.lessons)},
         )
 
+    def synthesis(
+        self, due: datetime, run: str | None, seen: SeenSession | None, file: Path
+    ) -> tuple[str, Decimal]:
+        """Have SYNTHESIS write its page to a file; return what came of it, and its cost in USD.
 
-def facts_of(journal: Journal, run: str | None) -> FactQuery:
-    """Return what reads the facts of a run, none without one."""
+        A role that fails leaves the page as it was.
+        """
+        today = wall_clock.now().astimezone(UTC).date().isoformat()
+        with Ledger() as ledger:
+            spent = sum((one.usd for one in ledger.costs("day") if one.group == today), Decimal(0))
+        usd = Decimal(0)
+        try:
+            context = self.context(due, run, seen, spent=spent)
+            name = context.session_of(Role.SYNTHESIS)
+            outcome = run_role(Role.SYNTHESIS, context)
+            usd = cost_of(name)
+        except QeError as error:
+            return f"no page of SYNTHESIS: {in_words(error)}", usd
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, outcome.found.html.encode())
+        return outcome.found.markdown.partition("\n")[0], usd
+
+
+def facts_of(journal: Journal, fleet: str, run: str | None) -> FactQuery:
+    """Return what reads the last 24 hours of a run, and what the fleet's roles found in them.
+
+    Of lessons that rest on the same variant it has the newest.
+    """
+    own = re.compile(rf"(guardian|analyst|arbiter)-{re.escape(fleet)}-\d{{8}}T\d{{6}}Z(-.*)?")
 
     def query(kinds: Sequence[FactKind], until: int, limit: int) -> list[Fact]:
-        if run is None:
-            return []
-        found = journal.page(
-            kinds=kinds, run=run, until_ns=until + 1, limit=limit, newest_first=True
-        )
-        return [one.fact for one in found]
+        since, after, found = until - DAY, until + 1, []
+        if run is not None:
+            found = journal.page(
+                kinds=kinds,
+                run=run,
+                since_ns=since,
+                until_ns=after,
+                limit=limit,
+                newest_first=True,
+            )
+        if wanted := [one for one in kinds if one in OF_ROLES]:
+            others = journal.page(
+                kinds=wanted, since_ns=since, until_ns=after, limit=MOST, newest_first=True
+            )
+            found += [one for one in others if own.fullmatch(one.run_id)]
+        newest: dict[object, Fact] = {}
+        for fact in sorted((one.fact for one in found), key=lambda one: -one.ts_event):
+            is_lesson = fact.kind is FactKind.LESSON and "basis" in fact.body
+            newest.setdefault(fact.body["basis"]["variant"] if is_lesson else id(fact), fact)
+        return list(newest.values())[:limit]
 
     return query
 

@@ -50,17 +50,17 @@ class DeskSettings(Section, frozen=True, kw_only=True):
     `hunt` says who hunts: a `session` of the HUNTER with its tools, whose signals have stops,
     targets and an end, or a `scan` of the tree, which is recorded for ablations. Sessions are those
     of `root`. `roles` are the coordinators that work besides the HUNTER: GUARDIAN tightens postures
-    within `limits`, ANALYST reviews each closed trade. A posture by rules is valid for
-    `posture_valid` and renewed at half of it. No hunt is due in the last `no_hunt_before_close` of
-    a session. `report_at` are times in Chicago, besides the nightly report after the close; `send`
-    is a file whose `alarms:` say where reports are sent.
+    within `limits`, ANALYST reviews each closed trade, SYNTHESIS writes a page with each report. A
+    posture by rules is valid for `posture_valid` and renewed at half of it. No hunt is due in the
+    last `no_hunt_before_close` of a session. `report_at` are times in Chicago, besides the nightly
+    report after the close; `send` is a file whose `alarms:` say where reports are sent.
     """
 
     session: DeskSession | None = None
     hunt: Literal["session", "scan"] = "session"
     root: str = "MES"
-    roles: list[Literal["GUARDIAN", "ANALYST"]] = field(
-        default_factory=lambda: ["GUARDIAN", "ANALYST"]
+    roles: list[Literal["GUARDIAN", "ANALYST", "SYNTHESIS"]] = field(
+        default_factory=lambda: ["GUARDIAN", "ANALYST", "SYNTHESIS"]
     )
     limits: DeskLimits = DeskLimits()
     posture_valid: Annotated[Duration, Meta(ge=60)] = 14_400.0

@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 import yaml
 
-from qe_plugins.desk import role_sessions
+from qe_plugins.desk import actions, role_sessions
 from qe_plugins.desk.actions import DeskActions
+from qe_plugins.desk.day_journal import synthesis_page
 from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import load
@@ -23,6 +24,8 @@ from qe_plugins.halt.status import SeenSession, SessionStatus
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
 from qe_plugins.recordings.postures import of_run
+from qe_plugins.report.day.morning import day_report
+from qe_plugins.report.day.page import write
 from qe_plugins.wall_clock import nanoseconds
 from tests.fleet.conftest import document, market
 
@@ -198,16 +201,53 @@ def review_step(number: int) -> DeskStep:
 def test_each_closed_trade_is_reviewed_with_those_before_it_once(desk):
     desk.journal.open_run(RUN, "paper", NOW)
     closed_trades(desk.journal, 3)
-    actions = desk.actions()
+    steps = desk.actions()
 
     for _ in range(2):  # again after a kill
-        found = [actions.review(review_step(number), desk.situation()) for number in range(3)]
+        found = [steps.review(review_step(number), desk.situation()) for number in range(3)]
 
     said = [f"ANALYST over {count} trades: no lesson" for count in (1, 2, 3)]
     assert [one.text for one in found] == said
     sessions = {one.body["session"] for one in found}
     assert {run.run_id for run in desk.journal.runs()} == sessions
     assert len(sessions) == 3
+
+
+def test_the_report_has_a_page_of_synthesis_with_the_lessons_of_the_days_reviews(desk, monkeypatch):
+    said: list[tuple[str, ...]] = []
+    monkeypatch.setattr(actions, "_qe", lambda *words: (said.append(words), (0, "written"))[1])
+    desk.journal.open_run(RUN, "paper", NOW)
+    closed_trades(desk.journal, 2)
+    for number in range(2):
+        body = {"text": "exits are early", "basis": {"variant": "exit_15m_later"}}
+        lesson = Fact(
+            id="lesson:1", kind=FactKind.LESSON, ts_event=KNOWN.as_of, source="a", body=body
+        )
+        desk.journal.write_run(f"analyst-small-20231115T00000{number}Z", "a", NOW, [lesson])
+    step = DeskStep(kind=StepKind.REPORT, key="x", due=NOW)
+
+    found = desk.actions().report(step, desk.situation())
+
+    page = synthesis_page(NOW.date()).read_text(encoding="utf-8")
+    assert "1 lesson was learned." in page
+    assert "<td>2 trades, 0 vetoes, 0 failures</td>" in page
+    assert found.text == "written; 1 lesson was learned."
+    assert said == [("report", "day", NOW.date().isoformat())]
+    report = day_report(NOW.date(), NOW, None)
+    assert f'href="synthesis/{NOW.date()}.html"' in write(report).read_text(encoding="utf-8")
+
+
+def test_a_report_is_written_where_synthesis_fails_or_may_not_be_paid_for(desk, monkeypatch):
+    monkeypatch.setattr(actions, "_qe", lambda *words: (0, "written"))
+    desk.bars = KNOWN.frame.head(10)
+    step = DeskStep(kind=StepKind.REPORT, key="x", due=NOW)
+
+    failed = desk.actions().report(step, desk.situation())
+    unpaid = desk.actions().report(step, desk.situation(paid=False))
+
+    assert failed.text.startswith("written; no page of SYNTHESIS: ")
+    assert unpaid.text == "written"
+    assert 'href="synthesis/' not in write(day_report(NOW.date(), NOW, None)).read_text("utf-8")
 
 
 def test_a_trade_that_closed_without_a_fresh_bar_is_left_to_the_sessions_analysts(desk):

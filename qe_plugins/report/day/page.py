@@ -16,6 +16,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from qe_plugins import state_dir
+from qe_plugins.desk.day_journal import synthesis_page
 from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.report.day.records import DayMark, DayReport
 from qe_plugins.report.pages import templates
@@ -28,9 +29,14 @@ LONGEST = 300
 """Characters of a line that are shown."""
 
 
-def render(report: DayReport) -> bytes:
-    """Return the page. Equal reports give equal bytes."""
-    values = {"report": report, "chart": drawing(report.marks), "style": _style()}
+def render(report: DayReport, synthesis: str | None = None) -> bytes:
+    """Return the page, with a link to that of SYNTHESIS. Equal arguments give equal bytes."""
+    values = {
+        "report": report,
+        "chart": drawing(report.marks),
+        "style": _style(),
+        "synthesis": synthesis,
+    }
     return _pages().get_template("day.html").render(values).encode()
 
 
@@ -44,11 +50,16 @@ def policy() -> str:
 
 
 def write(report: DayReport) -> Path:
-    """Write the page to `QE_HOME/reports/DAY.html` and return its path. Raises OSError."""
+    """Write the page to `QE_HOME/reports/DAY.html` and return its path. Raises OSError.
+
+    It links the page of the desk's SYNTHESIS where there is one.
+    """
     file = state_dir.state_dir() / "reports" / f"{report.day.isoformat()}.html"
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")
-    part.write_bytes(render(report))
+    beside = synthesis_page(report.day)
+    link = f"{beside.parent.name}/{beside.name}" if beside.exists() else None
+    part.write_bytes(render(report, link))
     os.replace(part, file)
     return file
 
