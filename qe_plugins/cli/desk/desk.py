@@ -66,9 +66,14 @@ def cost_lines(loaded: LoadedFleet) -> list[str]:
     limit = loaded.fleet.budgets.day
     most = "no limit a day" if limit is None else f"at most ${limit} a day"
     free = "; rules answer, it costs nothing" if loaded.fleet.provider == "offline" else ""
+    roles = ", ".join(settings.roles)
+    each = loaded.fleet.sessions.usd
+    most_each = "" if each is None else f" of at most ${each}"
+    besides = [f"on top, within the same limit: sessions{most_each} of {roles}"] if roles else []
     return [
         f"{loaded.fleet.name}: {count} hunts a session day of {settings.root}, {scan.calls} calls "
         f"each: ${count * scan.now:.2f} a day with its models, {most}{free}",
+        *(besides if loaded.fleet.provider != "offline" else []),
         f"next session day {day.day}: {day.open:%Y-%m-%d %H:%M} to {day.close:%H:%M} UTC, "
         f"parity and report at {day.nightly:%H:%M} UTC",
     ]
