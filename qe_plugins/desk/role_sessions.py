@@ -125,7 +125,8 @@ class RoleSessions:
             return GuardResult(text=text, usd=cost_of(name), renew=again)
         usd, posture = cost_of(name), outcome.found.posture
         if posture is None:
-            text = f"by rules alone: no answer ({outcome.session.end})"
+            why = outcome.session.detail or outcome.session.end
+            text = f"by rules alone: no answer ({why})"
             return GuardResult(text=text, usd=usd, renew=again)
         delivered = self.delivered(due)
         until = (posture.valid_until or at) + self.lasting(due, delivered)
