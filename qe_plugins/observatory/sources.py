@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -17,8 +18,15 @@ from qe_plugins.journal.activity.store import ActivityJournal
 from qe_plugins.journal.store import Journal
 from qe_plugins.observatory.fleet_reader import FleetReader
 from qe_plugins.observatory.live.events import next_events
+from qe_plugins.observatory.live.position_text import position_text
 from qe_plugins.observatory.live.positions import KINDS, HeldPosition, position_of
-from qe_plugins.observatory.live.strip import StripEvent, StripState, read_strip
+from qe_plugins.observatory.live.strip import (
+    UNKNOWN,
+    PositionText,
+    StripEvent,
+    StripState,
+    read_strip,
+)
 from qe_plugins.observatory.own_process import OwnProcess
 from qe_plugins.observatory.plugin_panels import PanelReader
 from qe_plugins.observatory.settings import ObservatorySettings
@@ -49,7 +57,7 @@ class Sources:
     def strip(self) -> StripState:
         """Return what the state strip says now, with what comes next."""
         now = datetime.now(UTC)
-        state = read_strip(HaltLatch.at_home(), now, self._prices)
+        state = read_strip(HaltLatch.at_home(), now, self._position)
         return msgspec.structs.replace(state, events=self._next_events(state.watched, now))
 
     def _next_events(self, watched: tuple[str, ...], now: datetime) -> tuple[StripEvent, ...]:
@@ -61,8 +69,8 @@ class Sources:
                 self._events = (watched, now + EVENTS_FOR, found)
         return found
 
-    def _prices(self, run_id: str, contract: str) -> str:
-        """Return entry and stop of a position, as the session's own facts have them."""
+    def _position(self, run_id: str, contract: str, contracts: Decimal) -> PositionText:
+        """Return what to say of a position, as the session's own facts have it."""
         try:
             version, journal = self.version(), self.journal()
             known = self._positions.get((run_id, contract))
@@ -71,12 +79,8 @@ class Sources:
                 known = (version, position_of(facts, contract))
                 self._positions = {(run_id, contract): known}
         except JournalError:
-            return ""
-        held = known[1]
-        if held.entry is None:
-            return ""
-        stop = "no stop known" if held.stop is None else f"stop {held.stop:,.2f}"
-        return f"from {held.entry:,.2f}, {stop}"
+            return UNKNOWN
+        return position_text(known[1], contract, contracts)
 
     def journal(self) -> Journal | None:
         """Return the open journal, or None where there is none yet: reading does not create it.

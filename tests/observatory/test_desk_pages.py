@@ -182,7 +182,7 @@ class TestIncident:
         page = text_of(desk, self.PLACE)
 
         assert "no stop at the broker" in page
-        assert "nothing more can be lost from here" in page
+        assert "nothing can be lost from here" in page
         assert 'action="/resume"' not in page
         assert "<img" not in page
         assert text_of(desk, self.PLACE.replace("incident/", "incidents/"))

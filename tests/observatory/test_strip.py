@@ -12,8 +12,9 @@ from qe_plugins.halt.latch import Halt
 from qe_plugins.halt.status import Reading, SeenSession, SessionStatus
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.observatory.live.events import next_approval, next_events
+from qe_plugins.observatory.live.position_text import position_text
 from qe_plugins.observatory.live.positions import position_of
-from qe_plugins.observatory.live.strip import strip_state
+from qe_plugins.observatory.live.strip import PositionText, strip_state
 
 NOW = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
 CONTRACT = "MESZ26.XCME"
@@ -65,13 +66,14 @@ def test_what_is_behind_the_first_word_is_said_as_well() -> None:
         [seen("died", 9.0, held=1)],
         ["a file: broken"],
         NOW,
-        lambda run, name: "from 6,500.25",
+        lambda run, name, contracts: PositionText(prices="from 6,500.25", at_risk="at most 50 USD"),
     )
 
     assert state.sentence == "by trigger stale_data: data stale for 40 s"
     assert len(state.more) == 2
     assert "LONG 1 MESZ26 from 6,500.25" in state.more[0]
     assert state.holds == (CONTRACT,)
+    assert state.at_risk.startswith("MESZ26: at most 50 USD; not known of what cannot be read")
 
 
 def test_a_loss_is_shown_against_its_limit_with_its_age() -> None:
@@ -97,7 +99,10 @@ def facts(*rows: tuple[str, dict[str, Any]]) -> list[Fact]:
 
 
 BOUGHT = ("fill", {"side": "BUY", "quantity": "1", "price": "6500.25", "client_order_id": "1"})
-STOP = ("order", {"id": "2", "side": "SELL", "type": "STOP_MARKET", "trigger": "6490.00"})
+STOP = (
+    "order",
+    {"id": "2", "side": "SELL", "type": "STOP_MARKET", "quantity": "2", "trigger": "6490.00"},
+)
 
 
 def test_a_position_has_its_average_entry_and_the_stop_that_works() -> None:
@@ -105,6 +110,38 @@ def test_a_position_has_its_average_entry_and_the_stop_that_works() -> None:
     held = position_of(facts(BOUGHT, STOP, again), CONTRACT)
 
     assert (held.contracts, held.entry, held.stop) == (2, Decimal("6501.25"), Decimal("6490.00"))
+    assert (held.at_stops, held.bare) == (Decimal("-22.50"), 0)
+
+
+def test_a_changed_stop_counts_as_it_is_now_and_what_it_does_not_close_has_none() -> None:
+    moved = ("order", {**STOP[1], "id": "2#2", "trigger": "6480.00"})
+    smaller = ("order", {**STOP[1], "id": "2#3", "quantity": "1", "trigger": None})
+
+    assert position_of(facts(BOUGHT, STOP, moved), CONTRACT).stop == Decimal("6480.00")
+    assert position_of(facts(BOUGHT, STOP, moved), CONTRACT).at_stops == Decimal("-20.25")
+    held = position_of(facts(BOUGHT, BOUGHT, STOP, moved, smaller), CONTRACT)
+    assert (held.at_stops, held.bare, held.stop) == (None, 1, Decimal("6480.00"))
+    half = ("fill", {"side": "SELL", "quantity": "1", "price": "6490", "client_order_id": "2"})
+    left = position_of(facts(BOUGHT, BOUGHT, STOP, half), CONTRACT)
+    assert (left.contracts, left.bare, left.at_stops) == (1, 0, Decimal("-10.25"))
+
+
+@pytest.mark.parametrize(
+    ("held", "contracts", "said"),
+    [
+        ((), 1, "not known"),
+        ((BOUGHT,), 1, "NOT LIMITED: no stop is known for 1 contract"),
+        ((BOUGHT, STOP), 2, "not known"),
+        ((BOUGHT, STOP), 1, "51.25 USD from entry to stop, before fees and slippage"),
+    ],
+    ids=["no fill", "no stop", "heartbeat and facts differ", "a stop"],
+)
+def test_what_can_be_lost_is_in_dollars_down_to_the_stop(
+    held: tuple[tuple[str, dict[str, Any]], ...], contracts: int, said: str
+) -> None:
+    position = position_of(facts(*held), CONTRACT)
+
+    assert position_text(position, CONTRACT, Decimal(contracts)).at_risk == said
 
 
 @pytest.mark.parametrize("status", ["CANCELED", "REJECTED", "EXPIRED"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -38,6 +39,7 @@ class StripState(msgspec.Struct, frozen=True, kw_only=True):
     `read_ms` is when the newest heartbeat was written, or, without a session, when the state was
     read (Unix ms); `since_ms`, where it is set, is what the sentence counts from. `more` are
     sentences about other sessions. `holds` are the contracts held, `watched` those with bars.
+    `at_risk` says what can be lost, `advice` what a person does now, empty where it is nothing.
     """
 
     tone: Tone
@@ -50,6 +52,8 @@ class StripState(msgspec.Struct, frozen=True, kw_only=True):
     holds: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
     events: tuple[StripEvent, ...] = ()
+    at_risk: str = ""
+    advice: str = ""
 
 
 GLYPHS: dict[Tone, str] = {
@@ -61,8 +65,23 @@ GLYPHS: dict[Tone, str] = {
 }
 
 
-type Details = Callable[[str, str], str]
-"""Returns, for a run and a contract that it holds, `from 6,500.25, stop 6,490.00`, or nothing."""
+class PositionText(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a position: `from 6,500.25, stop 6,490.00`, and what it can lose."""
+
+    prices: str = ""
+    at_risk: str = "not known"
+
+
+UNKNOWN = PositionText()
+
+type Details = Callable[[str, str, Decimal], PositionText]
+"""Returns what to say of a run's position: run, contract, signed contracts by its heartbeat."""
+
+ADVICE: dict[Tone, str] = {
+    "halted": "look at why; `qe resume` at a terminal ends the halt",
+    "lost": "look at the node's process; Flatten or `qe flatten` close without it",
+}
+"""What a person does in a state. In the others MissionControl alone asks."""
 
 
 def read_strip(latch: HaltLatch, now: datetime, details: Details) -> StripState:
@@ -76,7 +95,7 @@ def strip_state(
     sessions: Sequence[SeenSession],
     unreadable: Sequence[str],
     now: datetime,
-    details: Details = lambda run_id, contract: "",
+    details: Details = lambda run_id, contract, contracts: UNKNOWN,
 ) -> StripState:
     """Return what the strip says of a halt and of sessions; the worst of them comes first."""
     now_ms = int(now.timestamp() * 1000)
@@ -102,16 +121,38 @@ def strip_state(
         )
         states.insert(0, first)
     if not states:
-        return StripState(
+        idle = StripState(
             tone="idle",
             word="NO SESSION",
             sentence="no node runs on this machine; nothing is traded from here.",
             read_ms=now_ms,
         )
+        states.append(idle)
     main = states[0]
-    figures = next((one.figures for one in states if one.figures), ())
-    more = tuple(f"{one.word} {one.sentence}" for one in states[1:])
-    return msgspec.structs.replace(main, more=more, figures=figures, holds=holds, watched=watched)
+    return msgspec.structs.replace(
+        main,
+        more=tuple(f"{one.word} {one.sentence}" for one in states[1:]),
+        figures=next((one.figures for one in states if one.figures), ()),
+        holds=holds,
+        watched=watched,
+        at_risk=_at_risk(sessions, unreadable, details),
+        advice=ADVICE.get(main.tone, ""),
+    )
+
+
+def _at_risk(sessions: Sequence[SeenSession], unreadable: Sequence[str], details: Details) -> str:
+    """Return what can be lost in the positions of all sessions, as far as it is known."""
+    said = [
+        f"{name.partition('.')[0]}: {details(one.status.run_id, name, count).at_risk}"
+        for one in sessions
+        for name, count in sorted(one.status.positions.items())
+        if count
+    ]
+    if unreadable:
+        said.append("not known of what cannot be read here; TWS shows every position")
+    if not said and any(one.state != "running" or one.age > LATE for one in sessions):
+        return "nothing was held when last seen; TWS shows every position"
+    return "; ".join(said) or "no session holds a position: nothing can be lost from here"
 
 
 ORDER: tuple[Tone, ...] = ("halted", "lost", "open", "calm", "idle")
@@ -131,7 +172,8 @@ def _of_session(seen: SeenSession, now_ms: int, details: Details) -> StripState:
         f"{'LONG' if count > 0 else 'SHORT'} {abs(count):f} {name.partition('.')[0]}"
         for name, count in held.items()
     )
-    prices = "; ".join(text for name in held if (text := details(one.run_id, name)))
+    texts = [details(one.run_id, name, count).prices for name, count in held.items()]
+    prices = "; ".join(text for text in texts if text)
     tone, word, text, since_ms = _in_words(seen, position, prices, read_ms)
     return StripState(
         tone=tone,

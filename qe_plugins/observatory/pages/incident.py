@@ -10,7 +10,6 @@ import msgspec
 
 from qe_plugins.errors import QeError
 from qe_plugins.halt.latch import HaltLatch
-from qe_plugins.halt.status import read_sessions
 from qe_plugins.journal.activity.records import (
     ActivityKind,
     MissionRow,
@@ -31,6 +30,7 @@ from qe_plugins.wall_clock import nanoseconds, now
 DONE = (FactKind.FLATTEN, FactKind.CLOSING)
 MOST = 20
 HALT = "halt-"
+AT_THE_BROKER = "A stop at the broker works while nothing here does."
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ def page(sources: Sources) -> Page:
             "incident": found,
             "deeds": _deeds(sources, found),
             "left": _left(sources, found),
-            "at_risk": _at_risk(),
+            "at_risk": f"Can be lost: {strip.at_risk}. {AT_THE_BROKER}",
             "state": f"{strip.word} {strip.sentence}",
             "holds": strip.holds,
         }
@@ -191,22 +191,6 @@ def _left(sources: Sources, found: Incident) -> PipelineRow | None:
     since = int(found.since.timestamp()) * 1_000_000_000
     rows = activity.rows(kinds=[ActivityKind.ACTION], since_ns=since) if activity else []
     return next((row for row in rows if row.href == f"/incident/{found.incident}"), None)
-
-
-def _at_risk() -> str:
-    """Return what may still be lost, as far as the sessions' own readings say."""
-    held, said = False, []
-    for seen in read_sessions()[0]:
-        positions = {name: count for name, count in seen.status.positions.items() if count}
-        held = held or bool(positions)
-        loss = seen.status.readings.get("daily_loss")
-        if positions and loss is not None:
-            said.append(f"{seen.status.name}: today's loss and its limit are {loss.text}")
-        elif positions:
-            said.append(f"{seen.status.name} holds {', '.join(positions)}; its limit is not known")
-    if not held:
-        return "No session on this machine holds a position: nothing more can be lost from here."
-    return "; ".join(said) + ". A stop at the broker works while nothing here does."
 
 
 def _time(text: object, otherwise_ns: int) -> datetime:

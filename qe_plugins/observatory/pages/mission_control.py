@@ -14,6 +14,7 @@ from qe_plugins.journal.activity.store import ActivityJournal
 from qe_plugins.mission import board, desk, rules
 from qe_plugins.mission.board import MissionBoard
 from qe_plugins.observatory.live.feeds import Feed
+from qe_plugins.observatory.live.strip import LATE
 from qe_plugins.observatory.pages import Asked, Page, Shown
 from qe_plugins.observatory.render import environment
 from qe_plugins.observatory.sources import Sources
@@ -83,14 +84,15 @@ def page(sources: Sources) -> Page:
 
     def cursor(_argument: str) -> str:
         halt = HaltLatch.at_home().read()
-        states = [(one.status.run_id, one.state) for one in read_sessions()[0]]
+        states = [(one.status.run_id, one.state, one.age > LATE) for one in read_sessions()[0]]
         said = (sources.version(), halt and (halt.since, halt.reason), states, _minute())
         key = f"{hash(repr(said)) & 0xFFFFFFFFFFFF:x}"
         follow(key)
         return key
 
     def render(_argument: str, _since: str, _until: str) -> str:
-        return templates.get_template("mission_change.html").render(board=read())
+        template = templates.get_template("mission_change.html")
+        return template.render(board=read(), strip=sources.strip())
 
     return Page(
         title="MissionControl",

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from qe_plugins.journal.activity.records import ActivityKind, PipelineRow, Severity
-from qe_plugins.observatory.live.strip import StripEvent, StripFigure, StripState
+from qe_plugins.observatory.live.strip import ADVICE, StripEvent, StripFigure, StripState
 from qe_plugins.observatory.pages import Asked, Page, Shown
 from qe_plugins.observatory.sources import Sources
 
@@ -65,6 +65,7 @@ def strips(ms: int) -> list[StripState]:
     )
     events = (StripEvent(name="ES stops", at_ms=ms + 5_400_000),)
     held = "from 6,500.25, stop 6,490.00"
+    at_risk = "MESZ26: 51.25 USD from entry to stop, before fees and slippage"
     return [
         StripState(tone="idle", word="NO SESSION", sentence="no node runs here.", read_ms=ms),
         StripState(
@@ -73,14 +74,16 @@ def strips(ms: int) -> list[StripState]:
         ),
         StripState(
             tone="open", word="LONG 1 MESZ26", sentence=held, read_ms=ms - 4000,
-            figures=figures, events=events, more=("FLAT paper, quickstart: nothing is held.",),
+            figures=figures, events=events, at_risk=at_risk,
+            more=("FLAT paper, quickstart: nothing is held.",),
         ),
         StripState(
             tone="halted", word="HALTED 03:12", sentence="by trigger stale_data: data stale",
-            read_ms=ms, since_ms=ms - 480_000, figures=figures,
+            read_ms=ms, since_ms=ms - 480_000, figures=figures, advice=ADVICE["halted"],
         ),
         StripState(
             tone="lost", word="NODE SILENT", read_ms=ms - 14_000, since_ms=ms - 14_000,
             sentence=f"mes, process 4711; held when last seen: LONG 1 MESZ26 {held}.",
+            at_risk=at_risk, advice=ADVICE["lost"],
         ),
     ]  # fmt: skip
