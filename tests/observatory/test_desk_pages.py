@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -20,6 +21,8 @@ from qe_plugins.errors import QeError
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
 from qe_plugins.observatory import jobs
+from qe_plugins.recordings.folder import folder_of
+from qe_plugins.recordings.records import RecordingInfo
 from qe_plugins.wall_clock import now
 from tests.journal.facts import STARTED, fact, small_run
 from tests.observatory.conftest import Client, serving
@@ -227,6 +230,36 @@ class TestLaunchpad:
         assert "uv run qe paper configs/live/mes_paper.yaml --replay config" in page
         assert "Nothing" not in page
         assert {"configs/fleet/full.yaml", "configs/fleet/team.yaml"} <= set(jobs.files("hunt"))
+
+    def test_recordings_and_verdicts_are_listed_with_the_command_that_makes_the_first(
+        self, desk, home, empty
+    ):
+        nothing = text_of(empty, "/launchpad")
+        made = folder_of("es_2013")
+        made.path.mkdir(parents=True)
+        points = tuple(1_386_000_000_000_000_000 + 900_000_000_000 * one for one in range(3))
+        names = {"name": "es_2013", "fleet": {}, "mask": "raw", "prompts": "0" * 64, "root": "ES"}
+        made.write_info(RecordingInfo(**names, points=points, workers=10))
+        (made.path / "decisions.jsonl").write_bytes(b"{}\n{}\n{")
+        report = {"thesis": f"velocity {INJECTED}", "trades": 28, "mean_r": -0.311}
+        body = {"outcome": "cannot say", "report": report}
+        verdict = Fact(id="verdict:1", kind=FactKind.VERDICT, ts_event=2, source="arbiter")
+        verdict = msgspec.structs.replace(verdict, cause="run:1", body=body)
+        run = Fact(id="run:1", kind=FactKind.RUN, ts_event=1, source="quant-engine")
+        with Journal.open() as journal:
+            journal.write_run("v1", "arbiter", STARTED, [run, verdict])
+        page = text_of(desk, "/launchpad")
+
+        thesis = "--thesis configs/fleet/thesis_velocity.yaml"
+        assert "uv run qe fleet record configs/fleet/es_2013.yaml" in nothing
+        assert f"uv run qe fleet validate configs/fleet/es_2013.yaml {thesis}" in nothing
+        assert "<option>configs/fleet/thesis_velocity.yaml" not in nothing
+        assert "2013-12-02 to 2013-12-02" in page
+        assert ">2 of 3<" in page
+        assert "cannot say" in page
+        assert '<td class="right">-0.311<' in page
+        assert "uv run qe fleet record" not in page
+        assert "<img" not in page
 
     @pytest.mark.parametrize(
         ("command", "file"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from qe_plugins.errors import FleetError
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.observatory import jobs
 from qe_plugins.observatory.live.feeds import Feed
@@ -13,9 +15,20 @@ from qe_plugins.observatory.pages import Asked, Page, Shown
 from qe_plugins.observatory.render import environment
 from qe_plugins.observatory.server.actions import actor
 from qe_plugins.observatory.sources import Sources
+from qe_plugins.recordings import folder
 from qe_plugins.report import run_index
 
 MOST_RUNS = 12
+MOST_RECORDINGS = 50
+MOST_VERDICTS = 20
+FLEET = "configs/fleet/es_2013.yaml"
+RECORD = f"qe fleet record {FLEET} --start 2013-10-07 --end 2013-12-21 --max-cost 5"
+"""The command that makes a first recording."""
+
+THESIS = "thesis_"
+"""How the names of files of theses begin, in `configs/fleet/`."""
+
+NO_THESIS_YET = f"{THESIS}NAME.yaml"
 
 LABELS = {
     "name",
@@ -39,7 +52,11 @@ def page(sources: Sources) -> Page:
     def show(asked: Asked) -> Shown:
         values = {
             "trading": [_trading(sources, file) for file in _live_files()],
-            "files": {name: jobs.files(name) for name in ("backtest", "sweep", "hunt")},
+            "files": {name: _startable(name) for name in ("backtest", "sweep", "hunt")},
+            "recordings": [_recording(name) for name in folder.names()[:MOST_RECORDINGS]],
+            "record": RECORD,
+            "verdicts": _verdicts(sources),
+            "validate": [_validate(file) for file in _theses()] or [_validate(NO_THESIS_YET)],
             "jobs": jobs.jobs(),
             "runs": run_index.listing()[:MOST_RUNS],
             "costs": fleet.costs("day")[-7:],
@@ -91,6 +108,52 @@ def page(sources: Sources) -> Page:
             Feed(name="job", cursor=version, render=render_job),
         ),
     )
+
+
+def _startable(command: str) -> list[str]:
+    theses = _theses()
+    return [file for file in jobs.files(command) if file not in theses]
+
+
+def _theses() -> list[str]:
+    return [one for one in jobs.files("hunt") if one.rpartition("/")[2].startswith(THESIS)]
+
+
+def _validate(file: str) -> str:
+    return f"qe fleet validate {FLEET} --thesis {file}"
+
+
+def _recording(name: str) -> dict[str, Any]:
+    """Return a recording: its days, and how many of its points have an answer."""
+    place = folder.folder_of(name)
+    try:
+        info, answered = place.info(), place.answered()
+    except (FleetError, OSError) as error:
+        return {"name": name, "problem": str(error)}
+    days = [f"{datetime.fromtimestamp(at / 1e9, UTC):%Y-%m-%d}" for at in info.points]
+    return {
+        "name": name,
+        "problem": None,
+        "days": f"{days[0]} to {days[-1]}" if days else "no day",
+        "mask": info.mask,
+        "answered": answered,
+        "points": len(days),
+    }
+
+
+def _verdicts(sources: Sources) -> list[dict[str, Any]]:
+    """Return the newest verdicts on theses, newest first."""
+    journal = sources.journal()
+    if journal is None:
+        return []
+    return [
+        {
+            "run_id": one.run_id,
+            "outcome": one.fact.body.get("outcome", ""),
+            **one.fact.body.get("report", {}),
+        }
+        for one in journal.page(kinds=[FactKind.VERDICT], limit=MOST_VERDICTS, newest_first=True)
+    ]
 
 
 def _live_files() -> list[str]:
