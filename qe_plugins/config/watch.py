@@ -8,6 +8,9 @@ import msgspec
 
 from qe_plugins.units import Duration, Money
 
+TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""A time such as `07:00`."""
+
 
 class RestartSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a node that died is started again; without a `command` it is not.
@@ -30,7 +33,8 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     could mend it, the watcher halts and closes the position (`0s` never). `quotes_after` counts
     only while the market is open. `restart_lasts` is how long the gateway may be away from
     `broker.ib.restart_at` on. `model_budget` is what model calls may cost a day, in USD. With
-    `parity`, each session's day is checked in the maintenance break.
+    `parity`, each session's day is checked in the maintenance break. At `report_at`, a time in
+    Chicago, the morning page is sent by the channels of `alarms:`; `null` sends none.
     """
 
     required: bool = False
@@ -47,3 +51,4 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     model_budget: Money | None = None
     restart: RestartSettings = RestartSettings()
     parity: bool = True
+    report_at: TimeOfDay | None = "07:00"

@@ -19,6 +19,7 @@ from qe_plugins.guard.checks import OF_THE_BROKER, Seen, WatchFinding, findings
 from qe_plugins.guard.configured import guarded_of, with_quotes
 from qe_plugins.guard.flatten import FlattenReport, flatten
 from qe_plugins.guard.looking import Looks
+from qe_plugins.guard.morning import MorningPage
 from qe_plugins.guard.nightly import NightlyParity
 from qe_plugins.guard.restarts import NodeRestarts
 from qe_plugins.guard.watcher_socket import Say, WatcherSocket
@@ -33,7 +34,7 @@ LOG = logging.getLogger(__name__)
 
 SOURCE = "watcher"
 FLATTEN_WITHIN = 30.0
-OF_THE_WATCHER = frozenset({"channel", "restarts_exhausted", "flattened", "parity"})
+OF_THE_WATCHER = frozenset({"channel", "restarts_exhausted", "flattened", "parity", "report"})
 """Kinds that no finding begins or ends."""
 
 
@@ -63,6 +64,12 @@ class Watcher:
         )
         self._restarts = NodeRestarts(watch.restart, folder)
         self._nightly = NightlyParity(folder) if watch.parity else None
+        by_person = alarms.command or alarms.webhook or any(alarms.notify)
+        self._morning = (
+            MorningPage(folder, config.resolve(), watch.report_at)
+            if watch.report_at is not None and by_person
+            else None
+        )
         self._since: dict[tuple[str, str], float] = {}
         self._stopped = False
         self._last: Seen | None = None
@@ -102,6 +109,8 @@ class Watcher:
         self._restart(seen)
         if self._nightly is not None:
             self._check_parity(self._nightly, seen)
+        if self._morning is not None:
+            self._send_page(self._morning, seen)
         return seen
 
     def _judge(self, seen: Seen, found: list[WatchFinding]) -> None:
@@ -180,6 +189,16 @@ class Watcher:
         if not result.is_clean:
             about, text = self.guarded.name, result.line
             self._alarm(self._incidents.begin("parity", about, "warning", text))
+
+    def _send_page(self, morning: MorningPage, seen: Seen) -> None:
+        result = morning.act(seen.at)
+        if result is None:
+            return
+        self._show(result.line)
+        self._alarm(self._incidents.end("report", self.guarded.name))
+        if not result.is_sent:
+            about, text = self.guarded.name, result.line
+            self._alarm(self._incidents.begin("report", about, "warning", text))
 
     def _answer(self, request: dict[str, Any], say: Say) -> Any:
         """Answer another process: `flatten`, whose caller has set the latch, or `status`."""

@@ -32,7 +32,7 @@ SESSION = SeenSession(
 
 
 def nightly(folder: Path, code: int, said: str = "clean") -> NightlyParity:
-    script = f"import sys; print({said!r}, sys.argv[1]); sys.exit({code})"
+    script = f"import sys; print({said!r}, sys.argv[2]); sys.exit({code})"
     return NightlyParity(folder, [sys.executable, "-c", script])
 
 
@@ -50,7 +50,7 @@ def test_a_clean_day_is_said_once_a_day_also_after_a_restart(tmp_path):
     assert (found.is_clean, found.line) == (True, "parity of run-1: clean run-1")
     again = nightly(tmp_path, 0)
     assert again.act(BREAK, [SESSION], is_open=False) is None
-    assert again._child is None
+    assert not again._daily.is_running
     assert result(again, BREAK + timedelta(days=1)).is_clean
 
 
@@ -78,4 +78,4 @@ def test_no_check_is_started_elsewhen(tmp_path, at, sessions, is_open):
     one = nightly(tmp_path, 0)
 
     assert one.act(at, sessions, is_open=is_open) is None
-    assert one._child is None
+    assert not one._daily.is_running
