@@ -8,8 +8,11 @@ import msgspec
 
 from qe_plugins.units import Duration, Money
 
-TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-"""A time such as `07:00`."""
+TimeOfDay = Annotated[
+    Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None,
+    msgspec.Meta(extra={"says": "a time such as '07:00', or null"}),
+]
+"""A time of day in quotes, or none."""
 
 
 class RestartSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,4 +54,4 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     model_budget: Money | None = None
     restart: RestartSettings = RestartSettings()
     parity: bool = True
-    report_at: TimeOfDay | None = "07:00"
+    report_at: TimeOfDay = "07:00"
