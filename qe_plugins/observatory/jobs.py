@@ -74,10 +74,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 def files(command: str) -> list[str]:
     """Return the files that a command may be started on, as `configs/backtest/quickstart.yaml`."""
+    return configurations(COMMANDS[command][1])
+
+
+def configurations(folder: str) -> list[str]:
+    """Return the files of a folder below `configs/`, as `configs/theses/velocity.yaml`."""
     root = _configs()
     if root is None:
         return []
-    folder = COMMANDS[command][1]
     found = sorted(root.glob(f"{folder}/*.yaml"))
     return [str(one.relative_to(root.parent)) for one in found if not one.is_symlink()]
 

@@ -250,10 +250,10 @@ class TestLaunchpad:
             journal.write_run("v1", "arbiter", STARTED, [run, verdict])
         page = text_of(desk, "/launchpad")
 
-        thesis = "--thesis configs/fleet/thesis_velocity.yaml"
+        thesis = "--thesis configs/theses/velocity.yaml"
         assert "uv run qe fleet record configs/fleet/es_2013.yaml" in nothing
         assert f"uv run qe fleet validate configs/fleet/es_2013.yaml {thesis}" in nothing
-        assert "<option>configs/fleet/thesis_velocity.yaml" not in nothing
+        assert "<option>configs/theses/velocity.yaml" not in nothing
         assert "2013-12-02 to 2013-12-02" in page
         assert ">2 of 3<" in page
         assert "cannot say" in page

@@ -25,10 +25,7 @@ FLEET = "configs/fleet/es_2013.yaml"
 RECORD = f"qe fleet record {FLEET} --start 2013-10-07 --end 2013-12-21 --max-cost 5"
 """The command that makes a first recording."""
 
-THESIS = "thesis_"
-"""How the names of files of theses begin, in `configs/fleet/`."""
-
-NO_THESIS_YET = f"{THESIS}NAME.yaml"
+NO_THESIS_YET = "configs/theses/NAME.yaml"
 
 LABELS = {
     "name",
@@ -52,11 +49,13 @@ def page(sources: Sources) -> Page:
     def show(asked: Asked) -> Shown:
         values = {
             "trading": [_trading(sources, file) for file in _live_files()],
-            "files": {name: _startable(name) for name in ("backtest", "sweep", "hunt")},
+            "files": {name: jobs.files(name) for name in ("backtest", "sweep", "hunt")},
             "recordings": [_recording(name) for name in folder.names()[:MOST_RECORDINGS]],
             "record": RECORD,
             "verdicts": _verdicts(sources),
-            "validate": [_validate(file) for file in _theses()] or [_validate(NO_THESIS_YET)],
+            "validate": [
+                _validate(one) for one in jobs.configurations("theses") or [NO_THESIS_YET]
+            ],
             "jobs": jobs.jobs(),
             "runs": run_index.listing()[:MOST_RUNS],
             "costs": fleet.costs("day")[-7:],
@@ -108,15 +107,6 @@ def page(sources: Sources) -> Page:
             Feed(name="job", cursor=version, render=render_job),
         ),
     )
-
-
-def _startable(command: str) -> list[str]:
-    theses = _theses()
-    return [file for file in jobs.files(command) if file not in theses]
-
-
-def _theses() -> list[str]:
-    return [one for one in jobs.files("hunt") if one.rpartition("/")[2].startswith(THESIS)]
 
 
 def _validate(file: str) -> str:
