@@ -46,6 +46,10 @@ def test_many_paths_at_once_are_the_same_as_one_after_the_other() -> None:
     assert together == pytest.approx(alone, abs=1e-9)
 
 
+RAREST = 0.02
+"""The least share of a loss that is mixed in: paths that miss a rarer one all would say nothing."""
+
+
 @st.composite
 def losing_distributions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     """Return outcomes within the bounds and their probabilities, with a mean of at most zero."""
@@ -53,8 +57,8 @@ def losing_distributions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     weights = np.array(draw(st.lists(st.floats(0.05, 1), min_size=6, max_size=6)))[: len(values)]
     weights /= weights.sum()
     mean = float(values @ weights)
-    if mean > 0:  # mix with the largest loss until the mean is zero
-        share = mean / (mean - LOW)
+    if mean > 0:  # mix with the largest loss until the mean is zero or less
+        share = max(mean / (mean - LOW), RAREST)
         values = np.append(values, LOW)
         weights = np.append(weights * (1 - share), share)
     return values, weights
