@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 import msgspec
 
 from qe_plugins import state_dir
-from qe_plugins.halt.latch import write_atomically
-from qe_plugins.safe_text import in_words
+from qe_plugins.halt.heartbeat_files import read_heartbeats, write_heartbeat
 
 LATE = 30.0
 """Seconds without a heartbeat after which a desk counts as silent."""
@@ -51,9 +49,7 @@ class SeenDesk(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_desk(status: DeskStatus) -> None:
     """Replace the file of a desk: its heartbeat. Not synced to disk. Raises OSError."""
-    file = _file(status.name)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, msgspec.json.encode(status), durable=False)
+    write_heartbeat(_file(status.name), status)
 
 
 def remove_desk(name: str) -> None:
@@ -63,18 +59,8 @@ def remove_desk(name: str) -> None:
 
 def read_desks() -> tuple[list[SeenDesk], list[str]]:
     """Return the desks that run or were killed, and what cannot be read, a line each."""
-    found, unreadable = [], []
-    for file in sorted((state_dir.state_dir() / "desk").glob("*.json")):
-        try:
-            age = max(time.time() - file.stat().st_mtime, 0.0)
-            status = msgspec.json.decode(file.read_bytes(), type=DeskStatus)
-        except FileNotFoundError:
-            continue  # it has just ended
-        except (OSError, msgspec.DecodeError, UnicodeError) as error:
-            unreadable.append(f"{file}: {in_words(error)}")
-        else:
-            found.append(SeenDesk(age=age, status=status))
-    return found, unreadable
+    found, unreadable = read_heartbeats(state_dir.state_dir() / "desk", DeskStatus)
+    return [SeenDesk(age=age, status=status) for age, status in found], unreadable
 
 
 def _file(name: str) -> Path:

@@ -1,15 +1,10 @@
-"""What a running session writes for `qe status`: a small file, replaced at every heartbeat.
-
-The age of the file, not a time in it, is the age of the heartbeat: a replayed session runs on the
-clock of its data.
-"""
+"""What a running session writes for `qe status`: its heartbeat."""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
-import time
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -20,8 +15,7 @@ import msgspec
 
 from qe_plugins import state_dir
 from qe_plugins.errors import DataError
-from qe_plugins.halt.latch import write_atomically
-from qe_plugins.safe_text import in_words
+from qe_plugins.halt.heartbeat_files import read_heartbeats, write_heartbeat
 
 SILENT = 15.0
 """Seconds without a heartbeat after which a session counts as silent."""
@@ -83,9 +77,7 @@ def this_process() -> tuple[int, str]:
 
 def write_status(status: SessionStatus) -> None:
     """Replace the file of a session: its heartbeat. Not synced to disk. Raises OSError."""
-    file = _file(status.run_id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, msgspec.json.encode(status), durable=False)
+    write_heartbeat(_file(status.run_id), status)
 
 
 def remove_status(run_id: str) -> None:
@@ -95,18 +87,9 @@ def remove_status(run_id: str) -> None:
 
 def read_sessions() -> tuple[list[SeenSession], list[str]]:
     """Return the sessions that run or died, oldest first, and what cannot be read, a line each."""
-    found, unreadable = [], []
-    for file in sorted(sessions_dir().glob("*.json")):
-        try:
-            age = max(time.time() - file.stat().st_mtime, 0.0)
-            status = msgspec.json.decode(file.read_bytes(), type=SessionStatus)
-        except FileNotFoundError:
-            continue  # it has just ended
-        except (OSError, msgspec.DecodeError, UnicodeError) as error:
-            unreadable.append(f"{file}: {in_words(error)}")
-        else:
-            found.append(SeenSession(state=_state(status, age), age=age, status=status))
-    return sorted(found, key=lambda one: one.status.started), unreadable
+    found, unreadable = read_heartbeats(sessions_dir(), SessionStatus)
+    seen = [SeenSession(state=_state(one, age), age=age, status=one) for age, one in found]
+    return sorted(seen, key=lambda one: one.status.started), unreadable
 
 
 def _file(run_id: str) -> Path:
