@@ -70,30 +70,28 @@ class SignalPipeline(DataActor):
             self._liquidator.on_bar(bar)
         if self._sessions.active:
             self._sessions.on_bar(bar)
-        if self._features.active:
-            view = self._features.advance(bar)
-            self._arguments["features"] = NO_FEATURES if view is None else view
-            if not self._hunters.set_active(view):
-                return
-        if self._contribute_signals is not None:
-            self._arguments["bar"] = bar
-            answers = self._contribute_signals.call_quietly(self._arguments)
-            if answers:
-                self._process(answers, bar)
+        answers = self._answers(bar)
+        if answers:
+            self._process(answers, bar)
 
     def learn(self, bar: Bar) -> None:
         """Have features and hunters take a bar of history; what they propose on it is dropped."""
+        for answer in self._answers(bar):
+            if answer.error is not None:
+                error, ts = answer.error, bar.ts_event
+                self._record_failure(answer.plugin, "contribute_signals", error, ts)
+
+    def _answers(self, bar: Bar) -> list[HookResult]:
+        """Advance the features, and return what the hunters that are active at a bar answer."""
         if self._features.active:
             view = self._features.advance(bar)
             self._arguments["features"] = NO_FEATURES if view is None else view
             if not self._hunters.set_active(view):
-                return
-        if self._contribute_signals is not None:
-            self._arguments["bar"] = bar
-            for answer in self._contribute_signals.call_quietly(self._arguments):
-                if answer.error is not None:
-                    error, ts = answer.error, bar.ts_event
-                    self._record_failure(answer.plugin, "contribute_signals", error, ts)
+                return []
+        if self._contribute_signals is None:
+            return []
+        self._arguments["bar"] = bar
+        return self._contribute_signals.call_quietly(self._arguments)
 
     def finish(self) -> None:
         """Close the last trade and the last session. Call when the run is over."""
