@@ -22,9 +22,6 @@ MOST_STARTS = 3
 WITHIN = 3_600.0
 """A session that ends with an error is started again so often within so many seconds."""
 
-STARTING = 300.0
-"""Seconds that a session may take to its first heartbeat."""
-
 QE = (sys.executable, "-m", "qe_plugins.cli")
 
 

@@ -15,7 +15,13 @@ from qe_plugins.market.contract_key import ContractKey, dated_key
 from qe_plugins.market.definitions import ContractDefinition
 from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.expiry import listed, stops_trading
-from qe_plugins.market.option_terms import ExerciseStyle, Fixing, option_product, option_ticks
+from qe_plugins.market.option_terms import (
+    ExerciseStyle,
+    Fixing,
+    OptionProduct,
+    option_product,
+    option_ticks,
+)
 from qe_plugins.market.specs import market
 
 SECOND = 1_000_000_000
@@ -92,21 +98,7 @@ def named_option(symbol: str, expiry_day: date) -> ListedOption:
         )
     root, terms = option_product(found["product"])
     hour, minute = map(int, terms.expires.split(":"))
-    moment = datetime.combine(expiry_day, time(hour, minute), CHICAGO)
-    expiry = int(moment.timestamp()) * SECOND
-    return ListedOption(
-        symbol=f"{found['product']}{found['month']}{expiry_day.year % 100:02d} "
-        f"{found['right']}{found['strike']}",
-        product=found["product"],
-        root=root,
-        right="call" if found["right"] == "C" else "put",
-        strike=Decimal(found["strike"]),
-        underlying=underlying_at(root, expiry, terms.fixing),
-        expiry=expiry,
-        style=terms.style,
-        fixing=terms.fixing,
-        multiplier=market(root).multiplier,
-    )
+    return _option(found, root, terms, datetime.combine(expiry_day, time(hour, minute), CHICAGO))
 
 
 def defined_option(one: ContractDefinition) -> ListedOption:
@@ -120,32 +112,16 @@ def defined_option(one: ContractDefinition) -> ListedOption:
     if found is None or one.underlying is None or one.strike is None:
         raise DataError("the definition is not one of an option on a future.", where=where)
     root, terms = option_product(found["product"])
-    expiry = int(one.expiry.timestamp()) * SECOND
-    style = STYLES.get(one.cfi[2:3])
-    underlying = _two_digits(one.underlying, one.expiry.date())
-    expected = underlying_at(root, expiry, terms.fixing)
-    multiplier = market(root).multiplier
+    ours = _option(found, root, terms, one.expiry)
     for figure, stated, known in (
-        ("style", style, terms.style),
-        ("underlying", underlying, expected),
-        ("multiplier", one.multiplier, multiplier),
-        ("strike", one.strike, Decimal(found["strike"])),
+        ("style", STYLES.get(one.cfi[2:3]), ours.style),
+        ("underlying", _two_digits(one.underlying, one.expiry.date()), ours.underlying),
+        ("multiplier", one.multiplier, ours.multiplier),
+        ("strike", one.strike, ours.strike),
     ):
         if stated != known:
             raise DataError(f"{figure} {stated}, but {known} by our tables.", where=where)
-    return ListedOption(
-        symbol=f"{found['product']}{found['month']}{one.expiry.year % 100:02d} "
-        f"{found['right']}{found['strike']}",
-        product=found["product"],
-        root=root,
-        right="call" if found["right"] == "C" else "put",
-        strike=one.strike,
-        underlying=underlying,
-        expiry=expiry,
-        style=terms.style,
-        fixing=terms.fixing,
-        multiplier=multiplier,
-    )
+    return ours
 
 
 def two_digit_symbol(raw: str, known: Container[str]) -> str | None:
@@ -156,6 +132,26 @@ def two_digit_symbol(raw: str, known: Container[str]) -> str | None:
     stem, right = f"{found['product']}{found['month']}", f"{found['right']}{found['strike']}"
     years = [found["year"]] if len(found["year"]) == 2 else [f"{n}{found['year']}" for n in "123"]
     return next((one for y in years if (one := f"{stem}{y} {right}") in known), None)
+
+
+def _option(
+    found: re.Match[str], root: str, terms: OptionProduct, expires: datetime
+) -> ListedOption:
+    """Return the option of a matched symbol, by our tables."""
+    expiry = int(expires.timestamp()) * SECOND
+    return ListedOption(
+        symbol=f"{found['product']}{found['month']}{expires.year % 100:02d} "
+        f"{found['right']}{found['strike']}",
+        product=found["product"],
+        root=root,
+        right="call" if found["right"] == "C" else "put",
+        strike=Decimal(found["strike"]),
+        underlying=underlying_at(root, expiry, terms.fixing),
+        expiry=expiry,
+        style=terms.style,
+        fixing=terms.fixing,
+        multiplier=market(root).multiplier,
+    )
 
 
 def _two_digits(raw: str, on: date) -> str:

@@ -118,11 +118,6 @@ def option_ticks(root: str, on: date) -> OptionTicks:
     return latest(option_root(root).ticks, on, lambda one: one.since)
 
 
-def option_fees(root: str, on: date) -> FeeRate:
-    """Return the fees of one option contract, one side, on a day, in USD."""
-    return latest(option_root(root).fees, on, lambda one: one.since)
-
-
 def short_rate(on: date) -> ShortRate:
     """Return the rate in force on a day; before the first entry, the first."""
     return latest(option_terms().rates, on, lambda one: one.since)

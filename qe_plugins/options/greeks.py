@@ -1,4 +1,4 @@
-"""Greeks of options and of positions in them, by Black-76 at the volatility of their strike."""
+"""Greeks of options by Black-76 at the volatility of their strike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNITS = {
     "vanna": "delta a volatility point",
     "volga": "vega a volatility point",
 }
-"""Units of the Greeks of one option. A position's are times contracts and times the multiplier."""
+"""Units of the Greeks of one option."""
 
 
 def with_greeks(frame: pl.DataFrame) -> pl.DataFrame:
@@ -45,13 +45,3 @@ def greek_columns(frame: pl.DataFrame, vol: np.ndarray) -> np.ndarray:
     out = np.empty((frame.height, len(GREEKS)))
     greeks_of(f, k, t, d, np.ascontiguousarray(np.nan_to_num(vol)), s, out)
     return out
-
-
-def position_greeks(frame: pl.DataFrame, by: str) -> pl.DataFrame:
-    """Return Greeks of positions in USD, by `future` or by `expiry`.
-
-    `frame` has options with their Greeks, and columns `contracts` (negative for short positions)
-    and `multiplier`. Raises polars' ColumnNotFoundError without one of them.
-    """
-    held = pl.col("contracts") * pl.col("multiplier")
-    return frame.group_by(by).agg((pl.col(name) * held).sum() for name in GREEKS).sort(by)

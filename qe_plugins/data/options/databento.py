@@ -1,4 +1,4 @@
-"""Read definitions, best bids and offers, and open interest of options from Databento files."""
+"""Read definitions and best bids and offers of options from Databento files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from qe_plugins.data.dbn.records import RECORD, SECONDS, full_header, read_recor
 from qe_plugins.data.dbn.symbol_map import Records, names_of_records
 from qe_plugins.data.options.frames import (
     FUTURES,
-    INTEREST,
     QUOTES,
     ChainData,
     first_known,
@@ -71,7 +70,6 @@ def read_databento(folder: Path, root: str) -> ChainData:
         known=first_known(every),
         quotes=every,
         futures=stacked(futures or bars, FUTURES),
-        interest=pl.DataFrame(schema=INTEREST),
         refused=refused,
     )
 

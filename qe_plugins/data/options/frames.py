@@ -23,9 +23,6 @@ QUOTES: dict[str, type[pl.DataType]] = {
 FUTURES: dict[str, type[pl.DataType]] = {"ts": pl.Int64, "future": pl.Utf8, "price": pl.Float64}
 """One price of a future a row: when it was known (UTC ns), the contract, points."""
 
-INTEREST: dict[str, type[pl.DataType]] = {"day": pl.Date, "symbol": pl.Utf8, "interest": pl.Int64}
-"""Open interest of a contract at the end of a day."""
-
 
 class ChainData(msgspec.Struct, frozen=True, kw_only=True):
     """Listed options of a root with their quotes, and prices of their futures, sorted by time.
@@ -39,7 +36,6 @@ class ChainData(msgspec.Struct, frozen=True, kw_only=True):
     known: dict[str, date]
     quotes: pl.DataFrame
     futures: pl.DataFrame
-    interest: pl.DataFrame
     refused: dict[str, str]
 
     @property

@@ -17,7 +17,6 @@ import polars as pl
 
 from qe_plugins.data.options.frames import (
     FUTURES,
-    INTEREST,
     QUOTES,
     ChainData,
     first_known,
@@ -71,7 +70,6 @@ def read_lean(folder: Path, root: str) -> ChainData:
         known=first_known(stacked_quotes),
         quotes=stacked_quotes,
         futures=stacked(futures, FUTURES),
-        interest=pl.DataFrame(schema=INTEREST),
         refused={},
     )
 

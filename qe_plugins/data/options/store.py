@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from qe_plugins.data.options.databento import read_databento
-from qe_plugins.data.options.frames import FUTURES, INTEREST, QUOTES, ChainData, days_of
+from qe_plugins.data.options.frames import FUTURES, ChainData, days_of
 from qe_plugins.data.options.lean import is_lean, read_lean
 from qe_plugins.errors import DataError
 from qe_plugins.market.listed_options import ListedOption
@@ -86,16 +86,8 @@ def load(root: str, day: date) -> ChainData:
         known=stored.known,
         quotes=pl.read_parquet(folder / f"{day}.quotes.parquet", glob=False),
         futures=pl.read_parquet(futures) if futures.is_file() else pl.DataFrame(schema=FUTURES),
-        interest=pl.DataFrame(schema=INTEREST),
         refused={},
     )
-
-
-def known_at(data: ChainData, at: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the last quote of each symbol and the last price of each future known at a moment."""
-    quotes = data.quotes.filter(pl.col("ts") <= at).group_by("symbol").last()
-    futures = data.futures.filter(pl.col("ts") <= at).group_by("future").last()
-    return quotes.select(list(QUOTES)), futures.select(list(FUTURES))
 
 
 def utc_day(at: int) -> date:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,11 +39,6 @@ def prompt_file(name: str) -> str:
         have = sorted(one.name for one in (root / FOLDER).glob("*.md"))
         hint = f"There are {', '.join(have)}." if have else "Run qe in a project with prompts."
         raise FleetError("cannot be read.", where=str(FOLDER / name), hint=hint) from error
-
-
-def prompt_sha256(text: str) -> str:
-    """Return the version of a prompt: its SHA-256, hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @lru_cache(maxsize=64)

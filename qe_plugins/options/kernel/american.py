@@ -69,13 +69,6 @@ def american_one(f, k, t, rate, vol, sign):
 
 
 @compiled
-def american_prices(f, k, t, rate, vol, sign, out):
-    """Write the prices of American options given as columns."""
-    for i in range(out.shape[0]):
-        out[i] = american_one(f[i], k[i], t[i], rate[i], vol[i], sign[i])
-
-
-@compiled
 def bisected(price, f, k, t, rate, sign):
     """Return the volatility of an American price by bisection, for prices next to exercise."""
     low, high = LOWEST, HIGHEST
