@@ -39,6 +39,7 @@ def test_a_disk_that_fills_while_a_stream_comes_is_no_reason_to_buy_it_again(
     )
     command = [
         sys.executable,
+        "-B",  # the limit would cut short the bytecode of every module that is compiled under it
         "-c",
         limited,
         "data",
