@@ -129,6 +129,7 @@ def complaints(driver: webdriver.Chrome, base: str) -> list[str]:
     return logged
 
 
+@pytest.mark.long
 def test_every_page_of_an_empty_home_opens_and_says_what_is_missing(online, bare):
     base = enter(online, bare)
     complaints(online, base)

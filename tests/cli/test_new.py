@@ -179,6 +179,7 @@ def passes(project: Path, *command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_written_tests_pass(project):
     passes(project, "pytest", "-q", "-p", "no:cacheprovider", ".")
 

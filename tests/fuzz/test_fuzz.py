@@ -1,4 +1,4 @@
-"""A minute of spoiled inputs: exit code 0, or 2 with one line, and nothing half kept.
+"""Some seconds of spoiled inputs: exit code 0, or 2 with one line, and nothing half kept.
 
 `FUZZ_SEED` tries others; the seed is printed. `python -m tests.fuzz.loop KIND SEED SECONDS FOLDER`
 tries the same again.
@@ -28,8 +28,8 @@ from tests.journal.facts import STARTED, small_run
 SHARES = {"catalog": 2.0, "dbn": 2.0}
 """Kinds whose inputs take longer than the others' get more of the time."""
 
-SECONDS = 20.0 / (len(KINDS) + sum(share - 1 for share in SHARES.values()))
-"""Of each kind, so that all together take a third of a minute."""
+SECONDS = 8.0 / (len(KINDS) + sum(share - 1 for share in SHARES.values()))
+"""Of each kind, so that all together take eight seconds and what their processes need to start."""
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ def killed_once_paid_for(url: str, paid: int, path: Path) -> None:
         process.kill()
 
 
+@pytest.mark.long
 def test_two_kills_cost_no_more_than_what_was_in_flight(tmp_path):
     kill_twice(tmp_path)
 

@@ -23,6 +23,7 @@ def test_an_installed_plugin_says_who_brings_it(desk):
     assert (row["role"], row["hooks"]) == ("GUARDIAN", ["veto_order"])
 
 
+@pytest.mark.long
 def test_an_installed_plugin_is_inactive_until_it_is_named(desk):
     named = ("--config", "run.yaml", "--set", "plugins.desk_sells_only={}")
 
@@ -30,6 +31,7 @@ def test_an_installed_plugin_is_inactive_until_it_is_named(desk):
     assert desk.plugins(*named)["desk_sells_only"]["order"] == 1
 
 
+@pytest.mark.long
 def test_a_plugin_that_fails_to_import_is_listed(desk):
     error = desk.plugins("--load")["desk_calendar"]["error"]
 

@@ -77,6 +77,7 @@ def test_the_command_and_the_backtest_have_one_calendar(bars: Path, statistics: 
     assert (roll["reason"], roll["known"], roll["date"]) == (REASON, "2013-12-12", "2013-12-13")
 
 
+@pytest.mark.long
 def test_imported_statistics_roll_a_catalog(bars: Path, statistics: Path, tmp_path: Path) -> None:
     qe("data", "import", mine(tmp_path, bars))
     catalog = state_dir.data_dir() / "GLBX.MDP3" / "catalog"

@@ -108,6 +108,7 @@ def test_a_rank_has_a_cap_of_its_own_and_those_above_still_answer(tmp_path):
     assert result.answer is not None
 
 
+@pytest.mark.long
 def test_a_daily_cap_holds_across_processes(tmp_path):
     with vendor(tmp_path, latency=0.05) as server:
         file = fleet_on(server, tmp_path, budgets={"day": "0.025 USD"}, answer_ttl="0.001s")

@@ -108,6 +108,7 @@ def test_a_fleet_that_waits_for_its_tick_stops_at_once(tmp_path):
         assert server.sent == []
 
 
+@pytest.mark.long
 def test_with_the_days_money_used_up_nothing_is_sent_until_the_next_day(tmp_path):
     with vendor(tmp_path) as server:
         file = fleet_on(server, tmp_path, budgets={"day": "0.02 USD"}, answer_ttl="0.001s", **OFTEN)
