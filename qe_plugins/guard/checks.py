@@ -27,6 +27,8 @@ from qe_plugins.ib_client.records import (
 
 GIB = 2**30
 BUDGET_NEARLY = Decimal("0.9")
+READY_AFTER = 60.0
+"""Seconds after which a node that still waits to take risk is an alarm."""
 
 OF_THE_BROKER = frozenset(
     {
@@ -122,6 +124,12 @@ def _node(seen: Seen, named: NamedContracts, settings: WatchSettings) -> Iterato
             late = max(settings.heartbeat_after - one.age, 0.0)
             text = f"The node is silent for {one.age:.0f} s: {who}."
             yield WatchFinding(kind="node_silent", about=one.status.name, text=text, after=late)
+        elif one.state == "running" and seen.is_open and (waits := one.status.waits):
+            text = f"The node takes no new risk: {waits}."
+            after = settings.restart_lasts if seen.is_restarting else READY_AFTER
+            yield WatchFinding(
+                kind="not_ready", about=one.status.name, severity="warning", text=text, after=after
+            )
     snapshot = seen.snapshot
     if snapshot is None:
         return

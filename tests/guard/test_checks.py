@@ -12,6 +12,7 @@ from qe_plugins.config.watch import WatchSettings
 from qe_plugins.guard.checks import Seen, findings
 from qe_plugins.guard.looking import is_restarting
 from qe_plugins.guard.named import NamedContracts
+from qe_plugins.halt.status import SeenSession, SessionStatus
 from qe_plugins.ib_client.records import (
     BrokerOrder,
     BrokerPosition,
@@ -139,6 +140,30 @@ def test_disk_clock_journal_and_budget_are_watched():
     )
 
     assert {one.kind for one in found} == {"disk", "clock", "journal", "budget"}
+
+
+@pytest.mark.parametrize(
+    ("waits", "is_open", "after"),
+    [("no history yet", True, {60.0}), ("no history yet", False, set()), ("", True, set())],
+)
+def test_a_node_that_takes_no_new_risk_in_an_open_market_is_told(waits, is_open, after):
+    status = SessionStatus(
+        run_id="r",
+        name="n",
+        mode="live",
+        pid=1,
+        host="h",
+        started=NOW,
+        engine_time=NOW,
+        wall_time=NOW,
+        waits=waits,
+    )
+    running = SeenSession(state="running", age=0.5, status=status)
+    seen = Seen(at=NOW, state="connected", sessions=[running], is_open=is_open)
+
+    found = findings(seen, MES, WatchSettings())
+
+    assert {one.after for one in found if one.kind == "not_ready"} == after
 
 
 @pytest.mark.parametrize(

@@ -160,14 +160,17 @@ class _Run:
             context, self._journal, watch, self._now, self._name, tape.bar_types, mode=self._mode
         )
         viewer = Viewer(context, show, heart.beat)
-        viewer.passed = lambda ts: watch.at(ts, catching_up=False)
+
+        def passed(ts: int) -> None:
+            watch.not_asked_for(session.warm_up.pending, ts)
+            watch.at(ts, catching_up=False)
 
         def on_fact(fact: Fact) -> None:
             watch.on_fact(fact)
             viewer.on_fact(fact)
             notify(session.listeners.facts, fact)
 
-        recorder.on_fact = on_fact
+        recorder.on_fact, viewer.passed = on_fact, passed
         session.on_tick.append(viewer.at)
 
     def _record_run(self) -> None:

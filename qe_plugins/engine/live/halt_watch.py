@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -106,6 +106,11 @@ class HaltWatch:
             self._monitor.rejected_orders.rejected(fact.ts_event, reason)
         elif fact.kind is FactKind.RUNG and self._context.rung.risk > 0:
             self._monitor.daily_loss.limit = self._settings.loss_limit(self._context.rung)
+
+    def not_asked_for(self, bar_types: Iterable[str], ts: int) -> None:
+        """Note bars that are not asked for yet: none that closed before `ts` (UTC ns) is late."""
+        for bar_type in map(BarType.from_str, bar_types):
+            self._monitor.stale_data.bar(str(bar_type.instrument_id), ts)
 
     def at(self, ts: int, *, catching_up: bool) -> None:
         """Read what a moment of the data (UTC ns) brought. No halt while it catches up."""

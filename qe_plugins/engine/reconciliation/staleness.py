@@ -63,6 +63,12 @@ class StaleWatch:
         if stream is not None and name in stream.every:
             stream.due[name] = max(stream.due[name], closed + stream.every[name])
 
+    def not_asked_for(self, contract: str, name: str, now: int) -> None:
+        """Note that bars are not asked for yet, so that none before `now` is late."""
+        stream = self._streams.get(contract)
+        if stream is not None and (step := stream.every.get(name)):
+            stream.due[name] = max(stream.due[name], (now // step + 1) * step)
+
     def data_lost(self, now: int) -> list[Action]:
         """Return what a 1101 causes: every stream is asked for again at once.
 
@@ -84,8 +90,8 @@ class StaleWatch:
             stream.last_quote = min(stream.last_quote, now)
             if not self._is_open(name, now):
                 stream.last_quote = now
-                for bars, step in stream.every.items():
-                    stream.due[bars] = max(stream.due[bars], (now // step + 1) * step)
+                for bars in stream.every:
+                    self.not_asked_for(name, bars, now)
                 continue
             why, wait = self._stale(stream, now)
             if not why:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qe_plugins.engine.supervision.stale_supervisor import StaleSupervisor
 from qe_plugins.engine.supervision.truth_supervisor import TruthSupervisor
+from qe_plugins.engine.supervision.warm_up_supervisor import WarmUpSupervisor
 
 if TYPE_CHECKING:
     from qe_plugins.engine.broker.supervision import Supervisor
@@ -14,4 +15,4 @@ if TYPE_CHECKING:
 def live_supervisors() -> list[Supervisor]:
     """Return what watches a live session from inside its process."""
     truth = TruthSupervisor()
-    return [truth, StaleSupervisor(truth)]
+    return [truth, StaleSupervisor(truth), WarmUpSupervisor()]

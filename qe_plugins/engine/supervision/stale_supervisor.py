@@ -73,7 +73,11 @@ class StaleSupervisor:
             self._watch.bar(name, str(bar.bar_type), bar.ts_event)
 
     def _on_second(self, event: Any) -> None:
-        self._carry_out(self._watch.check(self._session.now()))
+        now = self._session.now()
+        for bar_type in map(BarType.from_str, self._session.warm_up.pending):
+            name = self._names.get(bar_type.instrument_id, "")
+            self._watch.not_asked_for(name, str(bar_type), now)
+        self._carry_out(self._watch.check(now))
 
     def _on_data_lost(self) -> None:
         self._carry_out(self._watch.data_lost(self._session.now()))

@@ -94,6 +94,16 @@ def test_bars_in_time_are_fresh():
         assert found.check(second * SECOND) == []
 
 
+def test_bars_are_late_only_once_they_were_asked_for():
+    found = watch(bars={"1m": 60.0})
+    for second in range(300):
+        found.quote(MES, second * SECOND)
+        found.not_asked_for(MES, "1m", second * SECOND)
+        assert found.check(second * SECOND) == []
+    kinds = run(found, 350, lambda second: True, begin=300)
+    assert kinds["Resubscribe"] == [311]
+
+
 @given(st.integers(0, 200), st.integers(1, 100))
 def test_a_closed_market_is_never_stale(close, length):
     found = watch(is_open=lambda contract, at: not close * SECOND <= at < (close + length) * SECOND)
