@@ -94,7 +94,9 @@ def compare(
     """Return how our book differs from a complete snapshot of the broker.
 
     `known_executions` are ids that need not be booked: they were there when the session began, or
-    a fill of the engine's own making stands for them. `adopted` are perm ids of orders at the
+    a fill of the engine's own making stands for them. One that is no strategy's may be the cause of
+    a difference though the engine has it: 2.0.0rc7 has the fill of a person before it changes what
+    is held. `adopted` are perm ids of orders at the
     broker that count as ours, `written_off` refs of orders that need not be there.
     """
     live = [one for one in snapshot.open_orders if one.local_symbol in scope.contracts]
@@ -102,7 +104,8 @@ def compare(
     fresh = [
         one
         for one in executions
-        if one.exec_id not in book.executions and one.exec_id not in known_executions
+        if one.exec_id not in known_executions
+        and (one.exec_id not in book.executions or not _is_owned(one, book, scope))
     ]
     findings = [
         *_duplicates(live),
@@ -193,11 +196,16 @@ def _positions(
             yield BookDifference(BookVerdict.AMBIGUOUS, key, contract, difference)
             continue
         for one in news:
-            owned = one.client_id == scope.client_id or one.ref in book.orders
+            owned = _is_owned(one, book, scope)
             verdict = BookVerdict.UNKNOWN_FILL if owned else BookVerdict.FOREIGN
             what = f"{difference}: the fill {one.exec_id} of {one.ref or 'a person'} is not booked"
             key = f"fill:{one.exec_id}"
             yield BookDifference(verdict, key, contract, what, one.perm_id, one.ref, one.exec_id)
+
+
+def _is_owned(one: BrokerExecution, book: OwnBook, scope: BookScope) -> bool:
+    """Return whether an execution is that of an order which a strategy has sent."""
+    return one.client_id == scope.client_id or one.ref in book.orders
 
 
 def _differs(ours: BookOrder, theirs: BrokerOrder) -> str:

@@ -90,6 +90,13 @@ def test_a_manual_trade_is_foreign():
     assert verdict(book(), snapshot(order(1, client_id=0, ref=""))) is BookVerdict.FOREIGN
 
 
+def test_a_manual_trade_is_foreign_also_where_the_engine_has_its_fill_but_not_its_position():
+    taken = ours(order(9, side="BUY", ref="PERM-9"), BookState.ENDED, filled=Decimal(1))
+    found = snapshot(net=1, executions=(execution("e1", ref="", client_id=0),))
+    assert verdict(book(taken, executions=("e1",)), found) is BookVerdict.FOREIGN
+    assert verdict(book(taken, net=1, executions=("e1",)), found) is BookVerdict.MATCHED
+
+
 def test_two_live_orders_of_one_reference_are_ambiguous():
     twice = snapshot(order(1, ref="A"), order(2, ref="A"))
     assert verdict(book(ours(order(1, ref="A"))), twice) is BookVerdict.AMBIGUOUS
