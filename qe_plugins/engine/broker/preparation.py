@@ -163,11 +163,13 @@ def _contracts(loaded: Loaded, settings: BrokerSettings, now: int) -> tuple[Live
     Raises ConfigError for a strategy on a root.
     """
     for entry in entries(loaded, "strategies"):
-        if entry.roll_settings is not None:
+        if (rolled := entry.roll_settings) is not None:
             raise loaded.error(
-                f"a live session has no series of {entry.roll_settings.instrument}'s front months.",
+                f"a live session rolls by the calendar alone, not a strategy by `{rolled.roll}`, "
+                f"and has no series of {rolled.instrument}'s front months.",
                 *("strategies", entry.name),
-                hint="Name a contract, or take signals; the session itself rolls once it is flat.",
+                hint="Name a contract by `instrument_id`, or trade by `signal_follower`: without "
+                "`broker.contracts` the session goes on in the next contract by itself.",
             )
     if not settings.contracts:
         root = loaded.config.rung.root

@@ -120,6 +120,12 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {},
         "no contract 'MESH7.XCME'",
     ),
+    (
+        "a roll by volume",
+        {"strategies": {"driven": {"instrument": "MES", "roll": "volume"}}},
+        {},
+        "a live session rolls by the calendar alone, not a strategy by `volume`",
+    ),
 ]
 
 
