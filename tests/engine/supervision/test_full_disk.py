@@ -22,7 +22,9 @@ MOST = 16_384
 
 
 @pytest.fixture
-def desk(tmp_path) -> Iterator[FaultyDesk]:
+def desk(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyDesk]:
+    # an import under the limit would leave truncated bytecode in the project for every other test
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     clock = AheadClock()
     rung = {"name": "2 MES", "risk": "50 USD", "max_contracts": 2}
     with SimulatedTws(clock=clock) as tws:
