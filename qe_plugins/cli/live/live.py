@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @set_option
 @click.option("--real-money", is_flag=True, help="Trade an account that has real money.")
 @click.option("--new", is_flag=True, help="Begin a new run where an earlier session has died.")
+@click.option("--wait", is_flag=True, help="Wait for a gateway that is down or not logged in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
 @out_option
 @log_option
@@ -32,6 +33,7 @@ def live(
     overrides: tuple[str, ...],
     real_money: bool,
     new: bool,
+    wait: bool,
     as_json: bool,
     out: Path | None,
     level: str | None,
@@ -41,7 +43,16 @@ def live(
     Positions and their stops stay at the broker when the session ends. A session that died is taken
     up again: its run goes on, with what the broker holds.
     """
-    trade(file, overrides, real_money=real_money, new=new, as_json=as_json, out=out, level=level)
+    trade(
+        file,
+        overrides,
+        real_money=real_money,
+        new=new,
+        wait=wait,
+        as_json=as_json,
+        out=out,
+        level=level,
+    )
 
 
 def trade(
@@ -50,12 +61,13 @@ def trade(
     *,
     real_money: bool = False,
     new: bool = False,
+    wait: bool = False,
     sandbox: bool = False,
     as_json: bool,
     out: Path | None,
     level: str | None,
 ) -> None:
-    """Run a session until Ctrl-C and print its result.
+    """Run a session until Ctrl-C and print its result. With `wait`, wait for its gateway first.
 
     With `sandbox` the broker gives its data and receives no order; what a sandbox holds is lost
     with its process, so that such a session is not taken up again.
@@ -74,6 +86,10 @@ def trade(
     guard, settings = guard_of(file, overrides, "paper" if sandbox else "live")
     prepared = prepare_live(file, settings, real_money=real_money, sandbox=sandbox)
     Journal.check()
+    if wait:
+        from qe_plugins.cli.live.gateway_wait import wait_for_gateway
+
+        wait_for_gateway(prepared.settings.ib)
     died = None if new or sandbox else died_run(prepared.loaded, "live")
     if died is not None:
         echo(f"Taking up run {died.run_id}, whose session died.", err=True)
