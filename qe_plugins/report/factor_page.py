@@ -77,7 +77,12 @@ def _row(result: FactorResult, one: Factor) -> list[str]:
 
 
 def _scatter(result: FactorResult) -> dict[str, Any]:
-    groups: dict[str, list[Factor]] = {"chance": [], "survivor": [], "family-wise": []}
+    groups: dict[str, list[Factor]] = {
+        "chance": [],
+        "survivor": [],
+        "family-wise": [],
+        "suspect": [],
+    }
     for one in result.factors:
         groups[one.state].append(one)
     return {

@@ -38,7 +38,8 @@ def combine(
         message = f"the data is not that of the test ({result.data}, now {data.source})."
         raise DataError(message, where=test, hint=hint)
     explore = data.halves.explore
-    found = standardize(np.column_stack([values[one.name] for one in chosen]), explore)
+    columns = np.column_stack([values[one.name] for one in chosen])
+    found = standardize(columns, explore, data.halves.kept)
     z = found.z[explore].astype(np.float64)
     signs = np.array([1 if one.t[0] > 0 else -1 for one in chosen])
     scalars = settings.combine.average / np.abs(z).mean(axis=0)

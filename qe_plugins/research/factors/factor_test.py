@@ -40,6 +40,9 @@ from qe_plugins.research.overfitting import probability_of_overfitting
 LEAST_WINDOWS = 20
 """A feature with fewer windows in a half that do not overlap is listed and not tested."""
 
+MOST_IC = 0.2
+"""An IC that no feature of prices is known to have: a factor above it sees what it predicts."""
+
 CSCV_PARTS = 10
 MONTH_MINUTES = 21 * 1_380
 SESSION_MINUTES = {"1m": 1_380, "5m": 276, "1h": 23, "1d": 1}
@@ -48,12 +51,12 @@ SESSION_MINUTES = {"1m": 1_380, "5m": 276, "1h": 23, "1d": 1}
 class Factor(msgspec.Struct, frozen=True):
     """A feature under test. t, IC and naive t are of the explore and of the confirm half.
 
-    `state` is family-wise, survivor or chance. `adjusted` and `fdr` are p-values. `cluster` names
-    the strongest survivor that its session scores correlate with. `shares` says that its lookback
-    exceeds a month, so that both halves see the same bars. `turnover` is the part of its average
-    position that a decision changes, `capacity` the average position in contracts at which that is
-    1% of a minute's volume. `haircut` is the part of its t that the search for it takes (Harvey and
-    Liu): 1 where nothing is left.
+    `state` is family-wise, survivor, chance, or suspect: significant, with an IC above `MOST_IC` in
+    both halves. `adjusted` and `fdr` are p-values. `cluster` names the strongest survivor that its
+    session scores correlate with. `shares` says that its lookback exceeds a month, so that both
+    halves see the same bars. `turnover` is the part of its average position that a decision
+    changes, `capacity` the average position in contracts at which that is 1% of a minute's volume.
+    `haircut` is the part of its t that the search takes (Harvey and Liu): 1 where nothing is left.
     """
 
     name: str
@@ -170,6 +173,7 @@ def score(
 ) -> ScoreMatrix:
     """Return the session scores of blocks of features. Raises DataError where none is tested."""
     order = np.argsort(data.session, kind="stable")
+    order = order[data.halves.kept[order]]
     explore, confirm = data.halves.explore[order], data.halves.confirm[order]
     sessions = [len(np.unique(data.session[half])) for half in _both(data.halves)]
     names: list[str] = []
@@ -213,16 +217,17 @@ def judge(settings: FactorSettings, data: FactorData, matrix: ScoreMatrix) -> Fa
     stamps = np.concatenate([one.ts for one in data.rows])
     last = datetime.fromtimestamp(int(stamps.max()) // SECOND, UTC)
     cost = round_trip(settings.costs.contract, last.date(), settings.costs.slippage_ticks)
+    kept = data.halves.kept
     paid = economics(
         settings.costs.contract,
         cost,
-        np.concatenate([one.deviation for one in data.rows]),
+        np.concatenate([one.deviation for one in data.rows])[kept],
         found.yardstick,
         slope,
     )
     explore, confirm = _both(data.halves)
     scores = np.concatenate([matrix.explore, matrix.confirm])
-    volume = float(np.median(np.concatenate([one.volume for one in data.rows])))
+    volume = float(np.median(np.concatenate([one.volume for one in data.rows])[kept]))
     return FactorResult(
         name=settings.name,
         roots=[one.root for one in data.rows],
@@ -262,11 +267,11 @@ def standardized(
 ) -> tuple[list[str], np.ndarray]:
     """Return the features that can be tested and their z, a row a decision in order of sessions."""
     order = np.argsort(data.session, kind="stable")
-    explore = data.halves.explore[order]
+    explore, tested = data.halves.explore[order], data.halves.kept[order]
     kept: list[str] = []
     columns = []
     for block, values in blocks(store, names, data.rows):
-        found = standardize(values[order], explore)
+        found = standardize(values[order], explore, tested)
         columns.append(found.z[:, ~found.untested])
         kept += [name for name, out in zip(block, found.untested, strict=True) if not out]
     return kept, np.concatenate(columns, axis=1)
@@ -287,8 +292,8 @@ def _factors(
     listed = []
     for k in order.tolist():
         name = matrix.names[k]
-        state = "family-wise" if significant[k] else "survivor" if survivors[k] else "chance"
         ic = float(matrix.ic[0, k]), float(matrix.ic[1, k])
+        state = _state(bool(survivors[k]), bool(significant[k]), ic)
         listed.append(
             Factor(
                 name=name,
@@ -308,6 +313,12 @@ def _factors(
             )
         )
     return listed
+
+
+def _state(survives: bool, significant: bool, ic: tuple[float, float]) -> str:
+    if not (survives and significant):
+        return "survivor" if survives else "chance"
+    return "suspect" if min(map(abs, ic)) > MOST_IC else "family-wise"
 
 
 def _reason(name: str, scored: BlockScores, column: int, sessions: int) -> str | None:

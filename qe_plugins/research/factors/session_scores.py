@@ -81,10 +81,15 @@ def score_block(
     )
 
 
-def standardize(values: np.ndarray, explore: np.ndarray) -> Standardized:
-    """Return z of a block of factors; centre, scale and mean come from the explore half alone."""
+def standardize(
+    values: np.ndarray, explore: np.ndarray, kept: np.ndarray | None = None
+) -> Standardized:
+    """Return z of a block of factors; centre, scale and mean come from the explore half alone.
+
+    Missing values are counted in the rows of `kept`, all by default.
+    """
     finite = np.isfinite(values)
-    missing = 1 - finite.mean(axis=0)
+    missing = 1 - (finite if kept is None else finite[kept]).mean(axis=0)
     known = np.where(finite[explore], values[explore], np.nan)
     empty = ~finite[explore].any(axis=0)
     known[:, empty] = 0

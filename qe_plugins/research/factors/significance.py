@@ -27,6 +27,9 @@ LEAST_SESSIONS = 120
 BLOCK = 200
 """Bootstrap draws that are held in memory at once."""
 
+LEAST_P = 1e-300
+"""A smaller p-value has no quantile in floating point."""
+
 
 class Yardstick(msgspec.Struct, frozen=True):
     """How many factors chance leaves with |t| above the level in both halves, of one sign.
@@ -188,7 +191,8 @@ def haircut(t: float, adjusted: float) -> float:
     """Return the part of a t that is lost where its p-value is the adjusted one; 1 for all."""
     if t <= 0 or adjusted >= 1:
         return 1.0
-    left = NORMAL.inv_cdf(1 - math.sqrt(adjusted / 2))  # in both halves, as the p-value is
+    p = max(math.sqrt(adjusted / 2), LEAST_P)  # in both halves, as the p-value is
+    left = -NORMAL.inv_cdf(p)
     return min(max(1 - left / t, 0.0), 1.0)
 
 

@@ -23,6 +23,11 @@ class Halves(msgspec.Struct, frozen=True):
     embargoed: int
     locked: int
 
+    @property
+    def kept(self) -> np.ndarray:
+        """Return the decisions of both halves: what a test may read."""
+        return np.asarray(self.explore | self.confirm)
+
 
 def divide(session: np.ndarray, label_session: np.ndarray, split: Split) -> Halves:
     """Return the two halves of decisions.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qe_plugins.research.factors.factor_test import FactorResult
+from qe_plugins.research.factors.factor_test import MOST_IC, FactorResult
 
 
 def sentence(result: FactorResult) -> str:
@@ -13,6 +13,9 @@ def sentence(result: FactorResult) -> str:
     if not survivors:
         return f"None of {tested:,} features holds in both halves; {chance}."
     held = f"{len(survivors)} of {tested:,} features hold in both halves, where {chance}"
+    suspect = len(_suspect(result))
+    if not sure and suspect:
+        return f"{held}; {suspect} of them as nothing can that does not see what it predicts."
     if not sure:
         return f"{held}; none is significant among all that were tested."
     paying = [one for one in sure if one.pays]
@@ -34,6 +37,12 @@ def caution(result: FactorResult) -> list[str]:
             f"This history confirms an IC of {paid.confirmable:.3f} in 80% of cases and costs need "
             f"{paid.break_even:.3f}: a factor between them pays and cannot be told from chance."
         )
+    suspect = _suspect(result)
+    if suspect:
+        found.append(
+            f"An IC above {MOST_IC} in both halves is a look-ahead until it is explained: "
+            f"{', '.join(suspect[:3])}. `qe features check` looks for it, and no book takes it."
+        )
     shared = [one.name for one in result.survivors if one.shares]
     if shared:
         names = ", ".join(shared[:3])
@@ -41,3 +50,7 @@ def caution(result: FactorResult) -> list[str]:
     if result.untested:
         found.append(f"{len(result.untested):,} features were not tested; `--json` has why.")
     return found
+
+
+def _suspect(result: FactorResult) -> list[str]:
+    return [one.name for one in result.factors if one.state == "suspect"]

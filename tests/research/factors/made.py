@@ -42,6 +42,7 @@ def history(seed: int, planted: float = 0.0, only: str | None = None) -> tuple[F
         label_session=session,
         deviation=np.full(len(session), 9.8),
         without_label=0,
+        volume=np.full(len(session), 1_000.0),
     )
     data = FactorData([rows], divide(session, session, Split()), label, session)
     return data, {"values": values}

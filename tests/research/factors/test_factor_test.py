@@ -1,12 +1,17 @@
 """Factors of made histories: planted, absent, leaking, and histories that cannot be tested."""
 
+from datetime import date
+
+import msgspec
 import numpy as np
 import pytest
 
 from qe_plugins.errors import DataError
-from qe_plugins.research.factors.factor_test import FactorResult, judge, score
-from qe_plugins.research.factors.settings import Costs
-from qe_plugins.research.factors.verdict import sentence
+from qe_plugins.research.factors.combination import choose, combine
+from qe_plugins.research.factors.factor_test import MOST_IC, FactorResult, judge, score
+from qe_plugins.research.factors.settings import Costs, Split
+from qe_plugins.research.factors.split import divide
+from qe_plugins.research.factors.verdict import caution, sentence
 from tests.research.factors.made import FEATURES, history, settings
 
 
@@ -65,6 +70,67 @@ def test_a_feature_with_many_missing_values_or_one_value_is_listed_and_not_teste
         FEATURES[2]: "33% of decisions have no value",
     }
     assert len(matrix.names) == len(FEATURES) - 2
+
+
+def test_a_factor_that_sees_what_it_predicts_is_suspect_and_enters_no_book():
+    data, made = history(9)
+    values = made["values"].copy()
+    values[:, 3] += data.label  # an IC of 0.7
+    found = judge(settings(), data, score(data, [(FEATURES, values)]))
+    assert found.factors[0].name == FEATURES[3]
+    assert found.factors[0].state == "suspect"
+    assert "as nothing can that does not see what it predicts" in sentence(found)
+    assert any(FEATURES[3] in text and "look-ahead" in text for text in caution(found))
+    with pytest.raises(DataError, match="a book would be empty"):
+        choose(found, {})
+
+
+@pytest.mark.parametrize("only", ["odd", "even"])
+def test_a_factor_that_sees_what_it_predicts_in_one_half_alone_is_not_significant(only):
+    found = outcome(10, planted=2.0, only=only)
+    assert max(map(abs, found.factors[0].ic)) < MOST_IC
+    assert [one.state for one in found.factors if one.name == FEATURES[0]] == ["chance"]
+
+
+def test_nothing_in_the_lockbox_reaches_a_test():
+    data, made = history(11, planted=0.08)
+    split = Split(lockbox=(date(2021, 3, 1), date(2022, 2, 1)))
+    data = msgspec.structs.replace(data, halves=divide(data.session, data.session, split))
+    locked = ~data.halves.kept
+    assert locked.sum() > 5_000
+    first = judge(settings(split=split), data, score(data, [(FEATURES, made["values"])]))
+
+    values, rows = made["values"].copy(), data.rows[0]
+    values[locked, :4], values[locked, 4:] = np.nan, 1e6
+    changed = {
+        name: np.where(locked, -7.0, getattr(rows, name))
+        for name in ("label", "deviation", "volume")
+    }
+    poisoned = msgspec.structs.replace(
+        data, rows=[msgspec.structs.replace(rows, **changed)], label=changed["label"]
+    )
+    again = judge(settings(split=split), poisoned, score(poisoned, [(FEATURES, values)]))
+    assert again == first
+
+    columns = [dict(zip(FEATURES, one.T, strict=True)) for one in (made["values"], values)]
+    one, other = (
+        combine(settings(split=split), "test", first, given, found, {})
+        for given, found in zip((data, poisoned), columns, strict=True)
+    )
+    assert one == other
+
+
+def test_the_confirm_half_chooses_no_sign_weight_or_scale_of_a_book():
+    data, made = history(12, planted=0.08)
+    accepted = {FEATURES[5]: "a prior"}
+    found = judge(settings(), data, score(data, [(FEATURES, made["values"])]))
+    values = made["values"].copy()
+    values[data.halves.confirm] *= -3
+    columns = [dict(zip(FEATURES, one.T, strict=True)) for one in (made["values"], values)]
+    one, other = (combine(settings(), "test", found, data, found_, accepted) for found_ in columns)
+    assert one.factors == other.factors
+    assert (one.multiplier, one.instruments) == (other.multiplier, other.instruments)
+    assert one.claim != other.claim
 
 
 def test_missing_values_in_blocks_change_no_other_feature():

@@ -8,6 +8,10 @@ from click.testing import CliRunner
 
 from qe_plugins.cli import cli, main
 from qe_plugins.data.tape import open_tape
+from qe_plugins.features.checks import record
+from qe_plugins.features.checks.invariances import BrokenInvariance
+from qe_plugins.features.feed import FeatureFeed
+from qe_plugins.features.names import Wanted
 from qe_plugins.features.source import bars_of, contracts_of
 from qe_plugins.research.factors.decisions import MINUTE, decide
 from qe_plugins.research.factors.feature_matrix import blocks
@@ -19,7 +23,7 @@ name: two-years
 data:
   synthetic: {root: ES, years: 2, start: 2022-01-03, seed: 11}
   roots: [ES]
-features: [1m.velocity.30, 1h.velocity.20, 1d.velocity.5]
+features: [1m.velocity.30, 1h.velocity.20, 1d.velocity.5, 1m.velocity.60]
 draws: 200
 """
 
@@ -32,6 +36,8 @@ def tested(tmp_path_factory):
     file.write_text(FILE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QE_HOME", str(folder / "home"))
+        ahead = BrokenInvariance("1m.velocity.60", "prefix", 3, 0, 1.0, 2.0)
+        record.note(["1m.velocity.60"], [ahead])
         ran = CliRunner().invoke(cli, ["factors", "test", str(file), "--json"])
         assert ran.exit_code == 0, ran.output
         loaded = load(file)
@@ -64,6 +70,12 @@ def test_bars_without_an_edge_have_no_significant_factor(tested):
     assert result["decisions"] > 10_000
 
 
+def test_a_feature_that_failed_its_check_is_listed_and_not_tested(tested):
+    result = tested["document"]["result"]
+    assert result["untested"]["1m.velocity.60"] == "failed its check: prefix"
+    assert "1m.velocity.60" not in {one["name"] for one in result["factors"]}
+
+
 def test_every_tested_feature_is_a_trial_in_the_journal(tested, home):
     found = json.loads(run("trials", "--json"))
     assert found["trials"] == len(tested["document"]["result"]["factors"])
@@ -82,6 +94,22 @@ def test_a_decision_has_the_latest_bar_of_each_timeframe_that_has_closed(tested)
     same_day = rows.session == rows.session[at]
     assert len(np.unique(values["1d.velocity.5"][same_day])) == 1
     assert len(np.unique(values["1m.velocity.30"][same_day])) > 10
+
+
+def test_a_value_at_a_decision_is_that_of_a_history_which_ends_there(tested):
+    names = ["1m.velocity.30", "1h.velocity.20", "1d.velocity.5"]
+    rows = decide("ES", tested["bars"], tested["contracts"], Decisions(), Label())
+    values = dict(blocks_by_name(tested["store"], names, rows))
+    for at in (520, 777, 1_503):
+        ts, contract = int(rows.ts[at]), str(rows.contract[at])
+        past = {
+            name: one[: int(np.searchsorted(one.ts_event, ts, side="right"))]
+            for name, one in tested["bars"].items()
+        }
+        feed = FeatureFeed(Wanted(names), tested["contracts"], "1m")
+        feed.compute({name: one for name, one in past.items() if len(one)})
+        for name in names:
+            assert values[name][at] == np.float32(feed.column(contract, name)[-1]), name
 
 
 def test_a_label_begins_at_the_close_of_the_next_bar_and_ends_an_hour_later(tested):
