@@ -55,7 +55,9 @@ def guard(
         return
     print_session(outcome.session)
     found = outcome.found
-    echo(f"code      {found.code.reason}: volatility {found.code.volatility:g} of the usual")
+    known = found.code.volatility
+    of_usual = "" if known is None else f": volatility {known:g} of the usual"
+    echo(f"code      {found.code.reason}{of_usual}")
     if found.posture is None:
         echo("posture   none: the last one expires, and nothing new is opened")
         return

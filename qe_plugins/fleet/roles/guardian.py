@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
 from qe_plugins.fleet.messaging.outbox import PostureBody
@@ -54,14 +53,15 @@ class GuardAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class CodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What code allows, and the figures it rests on.
 
-    `volatility` is the recent one over the usual of the most volatile instrument, `minutes_left`
-    those to the next break, None where the hours are unknown: then nothing is allowed.
+    `volatility` is the recent one over the usual of the most volatile instrument, None where one
+    has too few bars or none that moved; `minutes_left` are those to the next break, None where the
+    hours are unknown. Where one of the two is None nothing is allowed.
     """
 
     part: float
     halt: bool
     reason: str
-    volatility: float
+    volatility: float | None
     minutes_left: float | None
 
 
@@ -83,7 +83,7 @@ class GuardOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def code_limits(context: RoleContext) -> CodeLimits:
     """Return what code allows at the moment of the context."""
-    ratio = max((_volatility(context, one) for one in context.market.instruments), default=np.inf)
+    ratio = _most_volatile(context)
     left = _minutes_left(context)
     limits = context.limits
     if context.loss >= limits.max_loss:
@@ -92,6 +92,8 @@ def code_limits(context: RoleContext) -> CodeLimits:
         part, halt, reason = 0.0, True, "the market is closed, or its hours are unknown"
     elif left <= BEFORE_BREAK:
         part, halt, reason = 0.0, True, "close to the break"
+    elif ratio is None:
+        part, halt, reason = 0.0, True, "the usual volatility is unknown: too few bars"
     elif not ratio < STORM:
         part, halt, reason = 0.0, True, "far above usual volatility"
     elif ratio >= WILD:
@@ -102,7 +104,7 @@ def code_limits(context: RoleContext) -> CodeLimits:
         part=part,
         halt=halt,
         reason=reason,
-        volatility=round(float(ratio), 2),
+        volatility=None if ratio is None else round(ratio, 2),
         minutes_left=None if left is None else round(left, 1),
     )
 
@@ -127,14 +129,14 @@ def rule(given: dict[str, Any]) -> Steps:
     ]
     yield looks
     code = given["code"]
-    part = code["part"] * max(1.0 - given["loss_part"], 0.0)
+    part, known = code["part"] * max(1.0 - given["loss_part"], 0.0), code["volatility"]
     return GuardAnswer(
         part=round(part, 3),
         long=not code["halt"],
         short=not code["halt"],
         halt=code["halt"],
         minutes=max(min(given["minutes_at_most"], 15), 1),
-        reason=f"{code['reason']}: volatility {code['volatility']:g}",
+        reason=code["reason"] if known is None else f"{code['reason']}: volatility {known:g}",
     )
 
 
@@ -144,7 +146,8 @@ def outcome(context: RoleContext, session: SessionResult[GuardAnswer]) -> GuardO
     answer = session.answer
     if answer is None:
         return GuardOutcome(decided=context.as_of, posture=None, in_force=before, code=code)
-    figures = {"volatility": code.volatility, "part": answer.part, "minutes": float(answer.minutes)}
+    figures = {"part": answer.part, "minutes": float(answer.minutes)}
+    figures |= {} if code.volatility is None else {"volatility": code.volatility}
     figures |= figures_of(session.exchanges, "features")
     sentence = checked(answer.reason, figures)
     part = min(answer.part, code.part)
@@ -206,14 +209,21 @@ def message(found: GuardOutcome) -> PostureBody | None:
     )
 
 
-def _volatility(context: RoleContext, instrument: str) -> float:
-    """Return the recent over the usual mean true range; infinite where bars are too few."""
+def _most_volatile(context: RoleContext) -> float | None:
+    """Return the highest volatility of the instruments, None where that of one is unknown."""
+    every = [_volatility(context, one) for one in context.market.instruments]
+    known = [one for one in every if one is not None]
+    return max(known) if known and len(known) == len(every) else None
+
+
+def _volatility(context: RoleContext, instrument: str) -> float | None:
+    """Return the recent over the usual mean range of a bar, None where bars are too few."""
     bars = context.market.bars(instrument, "1m")
     if len(bars) < RECENT + USUAL // 2:
-        return float("inf")
+        return None
     ranges = (bars.high - bars.low)[-USUAL:]
     usual = float(ranges[:-RECENT].mean())
-    return float(ranges[-RECENT:].mean()) / usual if usual > 0 else float("inf")
+    return float(ranges[-RECENT:].mean()) / usual if usual > 0 else None
 
 
 def _minutes_left(context: RoleContext) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,9 +14,15 @@ from tests.fakes.model_server.profile import chance
 BOUND = r"{name}: (-?[\d.]+)"
 
 
-def answer(schema: dict[str, Any], digest: str) -> str:
-    """Return JSON that fits the schema and depends on nothing but the request."""
-    return msgspec.json.encode(_fill(schema, schema, digest, "$")).decode()
+def answer(schema: dict[str, Any], digest: str, says: Mapping[str, Any] | None = None) -> str:
+    """Return JSON that fits the schema and depends on nothing but the request.
+
+    What it `says` are the values of those of its fields that the schema has.
+    """
+    found = _fill(schema, schema, digest, "$")
+    if says and isinstance(found, dict):
+        found |= {name: value for name, value in says.items() if name in found}
+    return msgspec.json.encode(found).decode()
 
 
 @lru_cache(maxsize=256)

@@ -144,7 +144,7 @@ class Vendor:
             case "duplicate_keys":
                 text = model.answer(call.schema or {"type": "object"}, call.digest)
                 return f'{{"score": 0.1, {text[1:]}', "stop"
-        text = model.answer(call.schema or {"type": "object"}, call.digest)
+        text = model.answer(call.schema or {"type": "object"}, call.digest, self.profile.says)
         if tokens(text) > call.max_tokens:
             return text[: 4 * call.max_tokens], "length"
         return text, "stop"

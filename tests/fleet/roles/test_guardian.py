@@ -14,6 +14,7 @@ from qe_plugins.fleet.roles import PersonLimits, RoleContext, run_role
 from qe_plugins.fleet.roles.guardian import GuardAnswer, facts, outcome
 from qe_plugins.fleet.roles.publishing import publish_posture
 from qe_plugins.fleet.sessions import SessionEnd, SessionResult
+from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.plugins.types import Posture, Role, Side
 from qe_plugins.recordings.postures import PostureFile, PublishedPosture, loosened
@@ -66,6 +67,18 @@ def test_a_loss_at_its_limit_halts_whatever_the_model_says(context):
     lost = dataclasses.replace(context, loss=Decimal(400))
 
     assert outcome(lost, session(WILLING)).posture.halt
+
+
+@pytest.mark.parametrize("minutes", [40, 329, 330])
+def test_without_enough_bars_for_the_usual_volatility_nothing_is_opened(small, minutes):
+    whole = market(minutes=2_500)
+    known = MarketSnapshot(whole.frame.tail(minutes))
+    context = RoleContext(loaded=small(), market=known, as_of=known.as_of, limits=LIMITS)
+    found = run_role(Role.GUARDIAN, context)
+
+    assert found.session.end is SessionEnd.ANSWERED
+    assert found.found.posture.halt is (minutes < 330)
+    assert ("too few bars" in found.found.posture.reason) is (minutes < 330)
 
 
 def test_without_an_answer_no_posture_is_published(context):
