@@ -17,8 +17,8 @@ from qe_plugins.desk.session_process import QE
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.recording.live import LiveRecording
-from qe_plugins.fleet.recording.walk import SECOND
 from qe_plugins.fleet.roles import PersonLimits, run_role
+from qe_plugins.fleet.roles.context import session_id
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.halt.status import SeenSession
 from qe_plugins.journal.store import Journal
@@ -78,23 +78,21 @@ class DeskActions:
 
     def hunt(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Ask the fleet as of the step's moment; the session reads what was found."""
-        at = _nanos(step.due)
-        settings = self._loaded.fleet.desk
+        settings, at = self._loaded.fleet.desk, _nanos(step.due)
         is_scan = settings is not None and settings.hunt == "scan"
-        name = self.recording.scan_id(at) if is_scan else self._session_name(at)
+        name = self.recording.scan_id(at) if is_scan else self._session_id(at)
         try:
             return self._scan(step, view) if is_scan else self._hunt(step, view)
         except FleetError as error:  # what was paid for it counts all the same
             return StepResult(text=in_words(error), usd=cost_of(name), failed=True)
 
-    def _session_name(self, at: int) -> str:
-        return f"{self.recording.name}-{at // SECOND}"
+    def _session_id(self, at: int) -> str:
+        return session_id(Role.HUNTER, self._loaded.fleet.name, at)
 
     def _hunt(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Have the HUNTER work in a session of its own; the same step again pays nothing."""
-        name = self._session_name(_nanos(step.due))
-        context = self._roles.context(step.due, view.run, self._session(), session=name)
-        outcome = run_role(Role.HUNTER, context)
+        name = self._session_id(_nanos(step.due))
+        outcome = run_role(Role.HUNTER, self._roles.context(step.due, view.run, self._session()))
         usd, signals = cost_of(name), outcome.found.signals
         delivered = self._roles.delivered(step.due)
         faster = self._roles.lasting(step.due, delivered)

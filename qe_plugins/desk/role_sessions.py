@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 
-from qe_plugins import wall_clock
 from qe_plugins.desk.hunting import HuntMarket
 from qe_plugins.desk.next_step import MOST_ATTEMPTS
 from qe_plugins.desk.records import DeskStep, StepResult
@@ -25,6 +24,7 @@ from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.requests import outside_texts
 from qe_plugins.fleet.roles import PersonLimits, RoleContext, run_role
 from qe_plugins.fleet.roles.analyst import trade_of
+from qe_plugins.fleet.roles.desk_state import messages_at, spent_today
 from qe_plugins.fleet.tools.context import FactQuery
 from qe_plugins.halt.latch import write_atomically
 from qe_plugins.halt.status import SeenSession
@@ -89,6 +89,7 @@ class RoleSessions:
             market=market,
             as_of=at,
             news=outside_texts(self._loaded.fleet, at),
+            messages=messages_at(self._loaded.fleet.name, at),
             facts=facts_of(self._journal, self._loaded.fleet.name, run),
             held={contract: int(count) for contract, count in held.items() if count},
             **more,
@@ -175,12 +176,9 @@ class RoleSessions:
 
         A role that fails leaves the page as it was.
         """
-        today = wall_clock.now().astimezone(UTC).date().isoformat()
-        with Ledger() as ledger:
-            spent = sum((one.usd for one in ledger.costs("day") if one.group == today), Decimal(0))
         usd = Decimal(0)
         try:
-            context = self.context(due, run, seen, spent=spent)
+            context = self.context(due, run, seen, spent=spent_today())
             name = context.session_of(Role.SYNTHESIS)
             outcome = run_role(Role.SYNTHESIS, context)
             usd = cost_of(name)

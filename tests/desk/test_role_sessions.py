@@ -16,6 +16,7 @@ from qe_plugins.desk import actions, role_sessions
 from qe_plugins.desk.actions import DeskActions
 from qe_plugins.desk.day_journal import synthesis_page
 from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind
+from qe_plugins.desk.role_sessions import RoleSessions
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.recording.as_of import HistoricMarket
@@ -66,6 +67,11 @@ class Desk:
             stop=StopRequest(),
         )
 
+    def sessions(self) -> RoleSessions:
+        clock, margin = lambda: self.now, timedelta(seconds=2)
+        file = self.folder / "fleet.yaml"
+        return RoleSessions(load(file), self, self.journal, clock=clock, margin=margin, speed=1.0)  # type: ignore[arg-type]
+
     def situation(self, **changes: object) -> DeskSituation:
         return DeskSituation(now=self.now, run=RUN, **changes)  # type: ignore[arg-type]
 
@@ -106,6 +112,17 @@ def test_the_guardian_tightens_the_posture_by_rules_within_a_persons_limits(desk
     assert in_force().max_loss <= 400
     assert "GUARDIAN: " in found.text
     assert found.renew <= nanoseconds(NOW) + 1_800 * 10**9 < found.valid_until
+
+
+def test_every_role_has_the_messages_of_those_before_it(desk):
+    steps = desk.actions()
+    steps.guard(guard_step(), desk.situation())
+    steps.hunt(DeskStep(kind=StepKind.HUNT, key="x", due=NOW), desk.situation())
+
+    later = desk.sessions().context(NOW + timedelta(minutes=1), RUN, None)
+    before = desk.sessions().context(NOW - timedelta(minutes=1), RUN, None)
+    assert {str(one.role) for one in later.messages} == {"GUARDIAN", "HUNTER"}
+    assert before.messages == []
 
 
 def test_once_the_guardians_posture_has_expired_the_one_by_rules_is_in_force(desk):

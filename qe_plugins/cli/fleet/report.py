@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,10 @@ def report(to: Path | None, as_json: bool, **options: Any) -> None:
     a person applies.
     """
     from qe_plugins.fleet.roles import run_role
-    from qe_plugins.llm.ledger import Ledger
+    from qe_plugins.fleet.roles.desk_state import spent_today
     from qe_plugins.plugins.types import Role
 
-    with Ledger() as ledger:
-        spent = sum((one.usd for one in ledger.costs("day")), start=Decimal(0))
-    outcome = run_role(Role.SYNTHESIS, context_of(**options, spent=spent))
+    outcome = run_role(Role.SYNTHESIS, context_of(**options, spent=spent_today()))
     found = outcome.found
     if to is not None:
         to.write_text(found.html if to.suffix == ".html" else found.markdown, encoding="utf-8")

@@ -8,13 +8,7 @@ from typing import Any
 
 import click
 
-from qe_plugins.cli.fleet.at_work import (
-    context_of,
-    document,
-    facts_of,
-    print_session,
-    role_options,
-)
+from qe_plugins.cli.fleet.at_work import context_of, document, print_session, role_options
 from qe_plugins.cli.output import counted, echo, print_json, print_rows
 
 
@@ -31,6 +25,7 @@ def review(lessons_to: Path | None, as_json: bool, **options: Any) -> None:
     from qe_plugins.errors import FleetError
     from qe_plugins.fleet.roles import run_role
     from qe_plugins.fleet.roles.analyst import trade_of
+    from qe_plugins.fleet.roles.desk_state import facts_of
     from qe_plugins.journal.facts import FactKind
     from qe_plugins.plugins.types import Role
 

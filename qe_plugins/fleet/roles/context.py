@@ -70,7 +70,10 @@ class RoleContext:
 
     def session_of(self, role: str) -> str:
         """Return the id of the session of a role."""
-        if self.session:
-            return self.session
-        moment = datetime.fromtimestamp(self.as_of // 1_000_000_000, UTC)
-        return f"{role.lower()}-{self.loaded.fleet.name}-{moment:%Y%m%dT%H%M%SZ}"
+        return self.session or session_id(role, self.loaded.fleet.name, self.as_of)
+
+
+def session_id(role: str, fleet: str, moment: int) -> str:
+    """Return the id of a role's session at a moment (UTC ns): `hunter-team-20240103T090000Z`."""
+    at = datetime.fromtimestamp(moment // 1_000_000_000, UTC)
+    return f"{role.lower()}-{fleet}-{at:%Y%m%dT%H%M%SZ}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 import pytest
 
+from qe_plugins import wall_clock
 from qe_plugins.fleet.roles import RoleContext, run_role
+from qe_plugins.fleet.roles.desk_state import spent_today
 from qe_plugins.fleet.sessions import SessionEnd
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.plugins.types import Role
@@ -91,10 +94,13 @@ def test_an_instruction_in_a_tools_answer_adds_no_tool_and_no_right(desk):
     assert posture is None or posture.max_contracts <= 1
 
 
-def test_the_ledger_has_every_turn_exactly(desk):
+def test_the_ledger_has_every_turn_exactly_and_its_cost_on_its_day(desk, monkeypatch):
     found, _, _ = desk(tools=[FEATURES])
 
     with Ledger() as ledger:
         asked = [ledger.request(key) for key in found.session.keys]
     assert [bool(one.exchanges) for one in asked] == [False, True]
+    assert spent_today() == found.session.usd
+    monkeypatch.setattr(wall_clock, "now", lambda: datetime.now(UTC) + timedelta(days=1))
+    assert spent_today() == 0
     assert msgspec.json.decode(asked[1].exchanges)[0]["calls"][0]["name"] == "features"

@@ -1,0 +1,122 @@
+"""The state of the desk at a moment of its data: market, news, bus, journal and postures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from qe_plugins import wall_clock
+from qe_plugins.errors import FleetError
+from qe_plugins.fleet.loader import LoadedFleet
+from qe_plugins.fleet.messaging.outbox import Message, Outbox
+from qe_plugins.fleet.prompts.requests import outside_texts
+from qe_plugins.fleet.recording.as_of import HistoricMarket
+from qe_plugins.fleet.roles.context import RoleContext
+from qe_plugins.fleet.tasks.snapshot_loader import open_market
+from qe_plugins.fleet.tools.context import FactQuery, no_facts
+from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.store import Journal
+from qe_plugins.llm.ledger import Ledger
+from qe_plugins.recordings.postures import PostureFile
+
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
+SESSION_ID = re.compile(r"[a-z]+-(.+)-(\d{8}T\d{6}Z)(-.*)?")
+"""The id of a session of a role: role, fleet, moment, and what tells it from others of them."""
+
+
+def desk_state(
+    loaded: LoadedFleet, at: datetime | None = None, run: str | None = None, **more: Any
+) -> RoleContext:
+    """Return the state of the desk as of `at`, by default the last bar of the fleet's data.
+
+    With a `run` its facts can be read, and what it held is known. Raises FleetError where the data
+    has no bar within five minutes before it.
+    """
+    whole = open_market(loaded)
+    moment = whole.as_of if at is None else int(at.timestamp()) * SECOND
+    market = HistoricMarket(whole.frame).at(moment)
+    if market is None:
+        hint = "Choose a time of a session that the data has."
+        message = "there is no bar in the five minutes before it."
+        raise FleetError(message, where=f"{datetime.fromtimestamp(moment / 1e9, UTC)}", hint=hint)
+    return RoleContext(
+        loaded=loaded,
+        market=market,
+        as_of=moment,
+        news=outside_texts(loaded.fleet, moment),
+        messages=messages_at(loaded.fleet.name, moment),
+        facts=_fact_query(run, loaded.fleet.name),
+        held=held_at(run, moment),
+        postures=PostureFile(loaded.fleet.name).unexpired(moment),
+        **more,
+    )
+
+
+def messages_at(fleet: str, moment: int) -> list[Message]:
+    """Return the messages of a fleet's sessions of the 24 hours before a moment (UTC ns).
+
+    A session's id has its moment, so that none from later is shown.
+    """
+    found = []
+    with Outbox() as bus:
+        for one in bus.read():
+            match = SESSION_ID.fullmatch(one.scan)
+            if match and match[1] == fleet:
+                at = datetime.strptime(match[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+                if 0 <= moment - int(at) * SECOND <= DAY:
+                    found.append(one)
+    return found
+
+
+def spent_today() -> Decimal:
+    """Return what the calls of models since midnight UTC have cost, in USD."""
+    today = wall_clock.now().astimezone(UTC).date().isoformat()
+    with Ledger() as ledger:
+        return sum((one.usd for one in ledger.costs("day") if one.group == today), Decimal(0))
+
+
+def _fact_query(run: str | None, fleet: str) -> FactQuery:
+    """Return what reads a run's facts, and those of the fleet's own sessions since it began."""
+    if run is None:
+        return no_facts
+
+    def query(kinds: Sequence[FactKind], until: int, limit: int) -> list[Fact]:
+        found = [one for one in facts_of(run, kinds, fleet) if one.ts_event <= until]
+        return sorted(found, key=lambda one: -one.ts_event)[:limit]
+
+    return query
+
+
+def facts_of(run: str, kinds: Sequence[FactKind], fleet: str | None = None) -> list[Fact]:
+    """Return a run's facts of some kinds, in their order. Raises JournalError for no such run.
+
+    `last` is the newest run that is no session of a role. With a `fleet` the facts of its own
+    sessions since the run began are added.
+    """
+    with Journal.open() as journal:
+        first = journal.first_facts()
+        sessions = {name for name, fact in first.items() if "role" in fact.body}
+        traded = [name for name in first if name not in sessions]
+        chosen = traded[-1] if run == "last" and traded else journal.resolve(run)
+        found = journal.facts(chosen, kinds)
+        begun = min((one.ts_event for one in journal.facts(chosen)), default=0)
+        for name in sorted(sessions) if fleet else ():
+            own = str(first[name].body.get("name", "")).endswith(f" {fleet}")
+            if own and first[name].ts_event >= begun:
+                found += journal.facts(name, kinds)
+    return found
+
+
+def held_at(run: str | None, moment: int) -> dict[str, int]:
+    """Return the signed contracts that a run held at a moment (UTC ns), from its fills."""
+    held: dict[str, Decimal] = {}
+    for fact in facts_of(run, [FactKind.FILL]) if run else ():
+        if fact.ts_event <= moment:
+            sign = 1 if fact.body["side"] == "BUY" else -1
+            name = fact.body["instrument_id"]
+            held[name] = held.get(name, Decimal(0)) + sign * Decimal(fact.body["quantity"])
+    return {name: int(count) for name, count in held.items() if count}
