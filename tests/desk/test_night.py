@@ -61,8 +61,8 @@ def assert_a_whole_night(found: Night, paid: Decimal) -> None:
     left = found.facts(FactKind.FILL)[-1].body["client_order_id"]
     stop = next(one for one in found.facts(FactKind.ORDER) if left in one.id)
     assert stop.body["tags"] == ["STOP_LOSS"]
-    [veto] = found.facts(FactKind.VETO)
-    assert veto.source == "posture"
+    assert "posture" in {one.source for one in found.facts(FactKind.VETO)}
+    assert len(found.facts(FactKind.FILL)) == 2
     assert [one.state for name, one in steps.items() if name.startswith("review:")] == [
         StepState.DONE
     ]
@@ -71,7 +71,7 @@ def assert_a_whole_night(found: Night, paid: Decimal) -> None:
     assert report.model_usd == found.day.spent() == paid
     assert report.net_of_models == Decimal(trade.body["pnl"]) - paid
     page = (state_dir.state_dir() / "reports" / f"{DAY}.html").read_text(encoding="utf-8")
-    assert f"P&amp;L after fees and models {report.net_of_models:+,.2f} USD" in page
+    assert f"P&amp;L after fees and models: {report.net_of_models:+,.2f} USD" in page
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def test_a_night_by_rules(tmp_path, monkeypatch, journal):
     assert_a_whole_night(found, Decimal(0))
 
 
+@pytest.mark.long  # a vendor and its SDK; by rules the same night is in every run of the tests
 def test_a_night_with_models_costs_what_the_vendor_charged(tmp_path, monkeypatch, journal):
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
