@@ -12,6 +12,7 @@ from qe_plugins.config.alarms import AlarmSettings
 from qe_plugins.config.broker import BrokerSettings
 from qe_plugins.config.ladder import LadderSettings
 from qe_plugins.config.nautilus import Nautilus
+from qe_plugins.config.option_chains import OptionChains
 from qe_plugins.config.watch import WatchSettings
 from qe_plugins.halt.settings import HaltSettings
 from qe_plugins.plugins.types import SMALLEST, Posture, Rung
@@ -58,6 +59,7 @@ class SyntheticSettings(Section, frozen=True, kw_only=True):
 class DataSettings(Section, frozen=True, kw_only=True):
     """The source of market data: exactly one of `dbn`, `catalog`, `synthetic`.
 
+    `options` adds option chains to a backtest; alone, the futures are those stored beside them.
     `bars` is the bar specification to run on (`1-MINUTE-LAST`); `roots` limits the run to the
     contracts of these roots, `instruments` to these dated contracts. `start` is inclusive and
     `end` exclusive, both UTC. Relative paths are relative to the folder where `qe` runs.
@@ -66,6 +68,7 @@ class DataSettings(Section, frozen=True, kw_only=True):
     dbn: str | list[str] | None = None
     catalog: str | None = None
     synthetic: SyntheticSettings | None = None
+    options: OptionChains | None = None
     bars: str = "1-MINUTE-LAST"
     roots: list[str] = []
     instruments: list[str] = []
@@ -77,7 +80,7 @@ class DataSettings(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         given = [name for name in SOURCES if getattr(self, name) is not None]
-        if len(given) != 1:
+        if len(given) != 1 and (given or self.options is None):
             was = " and ".join(given) or "none"
             raise ValueError(f"exactly one of {', '.join(SOURCES)} must be given, was {was}")
         if self.start and self.end and self.start >= self.end:

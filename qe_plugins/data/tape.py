@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from nautilus_trader.model import FuturesContract
 
+from qe_plugins.config.option_chains import OptionChains
 from qe_plugins.config.schema import SOURCES, DataSettings
 from qe_plugins.data import object_store
 from qe_plugins.data.catalog import row_groups, selection
@@ -20,9 +21,12 @@ from qe_plugins.data.checks import source_checks
 from qe_plugins.data.checks.completeness import PresentData, present
 from qe_plugins.data.databento.catalog_stamp import check_catalog
 from qe_plugins.data.dbn import source as dbn
+from qe_plugins.data.options import series as option_series
 from qe_plugins.data.synthetic import generator
 from qe_plugins.data.synthetic.label import SyntheticLabel, read_label
+from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import DATED
+from qe_plugins.market.listed_options import ListedOption
 
 SHOWN = 6
 DAY = 86_400 * 1_000_000_000
@@ -35,7 +39,8 @@ class Tape(msgspec.Struct, frozen=True):
     to users; `catalog` is the folder of the Parquet catalog; `settlements` are those of contracts
     that expire in the window, or within a day of its last record. `refused` has the reason for each
     contract left out because of its definition, by name. `records` counts bars, quotes and trades,
-    `bars` bars alone; `asked` are the configured bounds of the run (UTC ns).
+    `bars` bars alone; `asked` are the configured bounds of the run (UTC ns). `options` are the
+    listed options beside the futures, whose quotes are among the `series`.
     """
 
     source: str
@@ -52,11 +57,13 @@ class Tape(msgspec.Struct, frozen=True):
     settlements: Mapping[str, Settlement] = {}
     refused: Mapping[str, str] = {}
     asked: tuple[int, int] = (0, selection.FAR)
+    options: tuple[ListedOption, ...] = ()
 
     def present(self) -> list[PresentData]:
         """Return the sessions and minutes that the data covers, by root."""
         contracts = {str(one.id): one for one in self.contracts}
-        return present(self.series, contracts, *self.asked)
+        futures = [one for one in self.series if one.contract in contracts]
+        return present(futures, contracts, *self.asked)
 
     def last_records(self) -> dict[str, int]:
         """Return when each contract's last record is due (UTC nanoseconds), by its id."""
@@ -85,6 +92,11 @@ def open_tape(data: DataSettings, where: Where) -> Tape:
 
     Decodes or generates into the cache on first use. Raises DataError.
     """
+    tape = _open_futures(data, where)
+    return tape if data.options is None else _with_options(tape, data.options, where)
+
+
+def _open_futures(data: DataSettings, where: Where) -> Tape:
     if data.dbn is not None:
         name, catalog = dbn.open_source(data, where)
         return _select_tape("dbn", f"Databento DBN {name} ({{}})", catalog, data, where)
@@ -92,6 +104,10 @@ def open_tape(data: DataSettings, where: Where) -> Tape:
         catalog = generator.open_source(data.synthetic, where)
         label = SyntheticLabel((data.synthetic.root,), data.synthetic).label
         return _select_tape("synthetic", label, catalog, data, where)
+    if data.catalog is None and data.options is not None:
+        catalog = option_series.open_futures(data.options, where)
+        label = f"futures stored with option chains of {data.options.root} ({{}})"
+        return _select_tape("options", label, catalog, data, where)
     url = object_store.url_of(data.catalog)
     folder = (
         object_store.fetched(url, where("catalog"))
@@ -115,7 +131,7 @@ def _select_tape(
     selection.refuse_refused(data, catalog.refused, roots, where)
     known = selection.of_roots(data.roots, roots, where)
     contracts = selection.chosen_contracts(data.instruments, known, where)
-    place = where(next(key for key in SOURCES if getattr(data, key) is not None))
+    place = where(next((key for key in SOURCES if getattr(data, key) is not None), "options"))
     source_checks.check_contracts(
         {name: catalog.contracts[name] for name in sorted(contracts)}, place
     )
@@ -143,6 +159,32 @@ def _select_tape(
         asked=(start, end),
         refused={n: why for n, why in catalog.refused.items() if _is_of_roots(n, data.roots)},
         settlements={name: s for name, s in catalog.settlements.items() if name in reached},
+    )
+
+
+def _with_options(tape: Tape, chains: OptionChains, where: Where) -> Tape:
+    """Return a tape with the quotes of options beside its own records.
+
+    Raises DataError for an option whose underlying future has no records on the tape.
+    """
+    end = min(tape.asked[1], tape.end + 1)
+    found = option_series.open_quotes(chains, tape.start, end, where)
+    futures = {str(one.id) for one in tape.contracts}
+    for one in found.contracts:
+        if one.underlying_id not in futures:
+            raise DataError(
+                f"{one.symbol} is an option on {one.underlying}, which the run does not have.",
+                where=where("options"),
+                hint=f"Add the bars of {one.underlying}, or choose options on "
+                f"{', '.join(sorted(name.partition('.')[0] for name in futures))}.",
+            )
+    rows = sum(group.rows for one in found.quotes for group in one.groups)
+    return msgspec.structs.replace(
+        tape,
+        label=f"{tape.label}, {len(found.contracts)} options of {chains.root}",
+        records=tape.records + rows,
+        series=(*found.quotes, *tape.series),
+        options=found.contracts,
     )
 
 

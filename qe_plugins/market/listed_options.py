@@ -53,6 +53,16 @@ class ListedOption(msgspec.Struct, frozen=True, kw_only=True):
     multiplier: Decimal
 
     @property
+    def id(self) -> str:
+        """Return the engine's id of the option, on the exchange of its future."""
+        return f"{self.symbol}.{market(self.root).exchange}"
+
+    @property
+    def underlying_id(self) -> str:
+        """Return the engine's id of the future, `ESH26.XCME`."""
+        return f"{self.underlying}.{market(self.root).exchange}"
+
+    @property
     def sign(self) -> int:
         """Return 1 for a call and -1 for a put."""
         return 1 if self.right == "call" else -1

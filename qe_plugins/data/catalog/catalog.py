@@ -118,6 +118,14 @@ def open_catalog(folder: Path, place: str) -> Catalog:
     return Catalog(folder, contracts, series, settlements.read(folder, place), refused)
 
 
+def open_series(folder: Path, kind: RecordKind, place: str) -> tuple[CatalogSeries, ...]:
+    """Return the series of one kind in a catalog, whatever contracts they are of.
+
+    Raises DataError where one cannot be read.
+    """
+    return tuple(_read_series(kind, path, place) for path in _series_folders(folder, kind))
+
+
 def refusal(reasons: Sequence[str], place: str) -> DataError:
     """Return the error for refused definitions; it shows the first reason."""
     more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""

@@ -94,6 +94,36 @@ def bar_table(
     return pa.table([column for _, column in fields], schema=schema)
 
 
+def quote_table(
+    bids: np.ndarray,
+    asks: np.ndarray,
+    bid_sizes: np.ndarray,
+    ask_sizes: np.ndarray,
+    *,
+    stamps: np.ndarray,
+    scale: int = 2,
+    precision: int = 2,
+) -> pa.Table:
+    """Return quotes of integer prices with `scale` decimals and sizes, known at `stamps` (UTC ns).
+
+    Prices are shown with `precision`.
+    """
+    known_at = _plain_array(pa.timestamp("ns", "UTC"), stamps)
+    fields = [
+        ("bid_price", _decimal_array(bids, scale)),
+        ("ask_price", _decimal_array(asks, scale)),
+        ("bid_size", _decimal_array(bid_sizes, 0)),
+        ("ask_size", _decimal_array(ask_sizes, 0)),
+        ("ts_event", known_at),
+        ("ts_init", known_at),
+    ]
+    schema = pa.schema(
+        [pa.field(name, column.type, nullable=False) for name, column in fields],
+        {"price_precision": str(precision), "size_precision": "0"},
+    )
+    return pa.table([column for _, column in fields], schema=schema)
+
+
 def _decimal_array(values: np.ndarray, scale: int) -> pa.Array:
     """Return integers as decimals of `scale` digits: 128 bits, low word first."""
     words = np.empty((values.size, 2), np.int64)

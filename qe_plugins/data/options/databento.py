@@ -15,6 +15,7 @@ from qe_plugins.data.dbn.record_checks import check_records
 from qe_plugins.data.dbn.records import RECORD, SECONDS, full_header, read_records
 from qe_plugins.data.dbn.symbol_map import Records, names_of_records
 from qe_plugins.data.options.frames import (
+    BARS,
     FUTURES,
     QUOTES,
     ChainData,
@@ -62,14 +63,16 @@ def read_databento(folder: Path, root: str) -> ChainData:
         elif schema in SECONDS:
             for name, records in _by_name(file, RECORD):
                 if _is_future(name, root):
-                    bars.append(_closes(records, name, SECONDS[schema]))
-    every = stacked(quotes, QUOTES)
+                    bars.append(_bars(records, name, SECONDS[schema]))
+    every, closed = stacked(quotes, QUOTES), stacked(bars, BARS)
+    closes = closed.select("ts", "future", pl.col("close").alias("price"))
     return ChainData(
         root=root,
         contracts=contracts,
         known=first_known(every),
         quotes=every,
-        futures=stacked(futures or bars, FUTURES),
+        futures=stacked(futures, FUTURES) if futures else closes,
+        bars=closed,
         refused=refused,
     )
 
@@ -109,10 +112,14 @@ def _middles(records: Records, name: str) -> pl.DataFrame:
     return frame.filter(pl.col("price").is_finite())
 
 
-def _closes(records: Records, name: str, seconds: int) -> pl.DataFrame:
-    ts = records["ts_event"].astype(np.int64) + seconds * SECOND
-    price = _points(records["close"])
-    return pl.DataFrame({"ts": ts, "future": [name] * len(records), "price": price})
+def _bars(records: Records, name: str, seconds: int) -> pl.DataFrame:
+    columns = {
+        "ts": records["ts_event"].astype(np.int64) + seconds * SECOND,
+        "future": [name] * len(records),
+        **{one: _points(records[one]) for one in ("open", "high", "low", "close")},
+        "volume": records["volume"].astype(float),
+    }
+    return pl.DataFrame(columns)
 
 
 def _points(fixed: np.ndarray) -> np.ndarray:

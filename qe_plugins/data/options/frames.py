@@ -23,10 +23,22 @@ QUOTES: dict[str, type[pl.DataType]] = {
 FUTURES: dict[str, type[pl.DataType]] = {"ts": pl.Int64, "future": pl.Utf8, "price": pl.Float64}
 """One price of a future a row: when it was known (UTC ns), the contract, points."""
 
+BARS: dict[str, type[pl.DataType]] = {
+    "ts": pl.Int64,
+    "future": pl.Utf8,
+    "open": pl.Float64,
+    "high": pl.Float64,
+    "low": pl.Float64,
+    "close": pl.Float64,
+    "volume": pl.Float64,
+}
+"""A minute bar of a future a row: when it closed (UTC ns), the contract, points, contracts."""
+
 
 class ChainData(msgspec.Struct, frozen=True, kw_only=True):
     """Listed options of a root with their quotes, and prices of their futures, sorted by time.
 
+    `bars` are the futures' minute bars, which a backtest runs on; empty where the source has none.
     `known` is the first UTC day on which each contract is known to be listed. `refused` has the
     definitions left out, with the reason.
     """
@@ -36,6 +48,7 @@ class ChainData(msgspec.Struct, frozen=True, kw_only=True):
     known: dict[str, date]
     quotes: pl.DataFrame
     futures: pl.DataFrame
+    bars: pl.DataFrame
     refused: dict[str, str]
 
     @property

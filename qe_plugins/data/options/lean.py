@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from qe_plugins.data.options.frames import (
-    FUTURES,
+    BARS,
     QUOTES,
     ChainData,
     first_known,
@@ -57,19 +57,20 @@ def read_lean(folder: Path, root: str) -> ChainData:
                 quotes.append(_quotes(content, found["day"], one.symbol))
     if not contracts:
         raise DataError(f"no option quotes of {root}.", where=str(folder))
-    futures = [
-        _prices(content, found)
+    bars = [
+        _bars(content, found)
         for file in sorted(folder.glob("*_trade.zip"))
         for name, content in _members(file)
         if (found := FUTURE.fullmatch(name)) and found["root"] == root.lower()
     ]
-    stacked_quotes = stacked(quotes, QUOTES)
+    stacked_quotes, stacked_bars = stacked(quotes, QUOTES), stacked(bars, BARS)
     return ChainData(
         root=root,
         contracts=contracts,
         known=first_known(stacked_quotes),
         quotes=stacked_quotes,
-        futures=stacked(futures, FUTURES),
+        futures=stacked_bars.select(pl.col("ts"), "future", pl.col("close").alias("price")),
+        bars=stacked_bars,
         refused={},
     )
 
@@ -96,11 +97,11 @@ def _quotes(content: bytes, day: str, symbol: str) -> pl.DataFrame:
     return frame.select("ts", pl.lit(symbol).alias("symbol"), *list(QUOTES)[2:])
 
 
-def _prices(content: bytes, found: re.Match[str]) -> pl.DataFrame:
+def _bars(content: bytes, found: re.Match[str]) -> pl.DataFrame:
     month = datetime.strptime(found["month"], "%Y%m")
     name = f"{found['root'].upper()}{MONTH_LETTERS[month.month - 1]}{month:%y}"
     frame = _csv(content, TRADE_COLUMNS, found["day"])
-    return frame.select("ts", pl.lit(name).alias("future"), pl.col("close").alias("price"))
+    return frame.select("ts", pl.lit(name).alias("future"), *TRADE_COLUMNS[1:])
 
 
 def _csv(content: bytes, columns: tuple[str, ...], day: str) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import msgspec
 import polars as pl
 
 from qe_plugins.data.options.databento import read_databento
-from qe_plugins.data.options.frames import FUTURES, ChainData, days_of
+from qe_plugins.data.options.frames import BARS, FUTURES, ChainData, days_of
 from qe_plugins.data.options.lean import is_lean, read_lean
 from qe_plugins.errors import DataError
 from qe_plugins.market.listed_options import ListedOption
@@ -48,7 +49,11 @@ def store(data: ChainData) -> Path:
     known = dict(before.known) if before else {}
     for symbol, day in data.known.items():
         known[symbol] = min(day, known.get(symbol, day))
-    for name, frame in (("quotes", data.quotes), ("futures", data.futures)):
+    for name, frame in (
+        ("quotes", data.quotes),
+        ("futures", data.futures),
+        ("bars", data.bars),
+    ):
         for day in days_of(frame["ts"]):
             _write(frame.filter(_on(day)), folder / f"{day}.{name}.parquet")
     content = msgspec.json.encode(StoredContracts(FORM, contracts, known))
@@ -62,6 +67,20 @@ def stored_days(root: str) -> list[date]:
     """Return the UTC days of a root's chains in the store."""
     names = (one.name.partition(".")[0] for one in _folder(root).glob("*.quotes.parquet"))
     return sorted(map(date.fromisoformat, names))
+
+
+def stored_contracts(root: str) -> dict[str, ListedOption]:
+    """Return every contract of a root in the store by symbol; none where there is no store."""
+    found = _contracts(_folder(root))
+    return found.contracts if found else {}
+
+
+def fingerprint(root: str, days: Sequence[date]) -> str:
+    """Return a text that changes with the content of the store's files of some days."""
+    files = [_folder(root) / CONTRACTS]
+    files += [one for day in days for one in sorted(_folder(root).glob(f"{day}.*.parquet"))]
+    stats = [(one.name, one.stat()) for one in files]
+    return ";".join(f"{name},{stat.st_size},{stat.st_mtime_ns}" for name, stat in stats)
 
 
 def load(root: str, day: date) -> ChainData:
@@ -79,13 +98,13 @@ def load(root: str, day: date) -> ChainData:
             hint=f"{have} Import files with 'qe options import FOLDER --root {root}'.",
         )
     listed = {s: one for s, one in stored.contracts.items() if stored.known.get(s, day) <= day}
-    futures = folder / f"{day}.futures.parquet"
     return ChainData(
         root=root,
         contracts=listed,
         known=stored.known,
         quotes=pl.read_parquet(folder / f"{day}.quotes.parquet", glob=False),
-        futures=pl.read_parquet(futures) if futures.is_file() else pl.DataFrame(schema=FUTURES),
+        futures=_read(folder / f"{day}.futures.parquet", FUTURES),
+        bars=_read(folder / f"{day}.bars.parquet", BARS),
         refused={},
     )
 
@@ -118,6 +137,11 @@ def _contracts(folder: Path) -> StoredContracts | None:
 
 def _on(day: date) -> pl.Expr:
     return pl.col("ts").cast(pl.Datetime("ns")).dt.date() == day
+
+
+def _read(file: Path, schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    """Return a file of a day, an empty frame where the day has none."""
+    return pl.read_parquet(file, glob=False) if file.is_file() else pl.DataFrame(schema=schema)
 
 
 def _write(frame: pl.DataFrame, file: Path) -> None:

@@ -17,8 +17,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from nautilus_trader.model import Currency, InstrumentId, Money, StrategyId, Venue
+from nautilus_trader.model import (
+    Currency,
+    InstrumentId,
+    Money,
+    OptionContract,
+    StrategyId,
+    Venue,
+)
 
+from qe_plugins.engine.accounting.realised_pnl import RealisedPnl
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.errors import RunError
 
@@ -186,57 +194,6 @@ def net_by_contract(positions: Iterable[Held]) -> dict[Any, Decimal]:
     return found
 
 
-class Holding(msgspec.Struct):
-    """The position of one strategy in one contract, and its cost.
-
-    `net` is in signed contracts, `multiplier` in currency a point; `cost` is contracts x points at
-    the average price.
-    """
-
-    multiplier: Decimal
-    net: Decimal = ZERO
-    cost: Decimal = ZERO
-
-    def add_fill(self, size: Decimal, price: Decimal) -> None:
-        """Add a fill: signed contracts at a price in points."""
-        net, after = self.net, self.net + size
-        if net * size >= 0:
-            self.cost += size * price
-        elif after * net > 0:
-            self.cost = self.cost * after / net
-        else:
-            self.cost = after * price
-        self.net = after
-
-
-class RealisedPnl:
-    """The realised P&L of fills, net of fees. `holdings` are by strategy and contract.
-
-    It is exact without open positions; the average price of a partly closed position may not be a
-    finite decimal.
-    """
-
-    def __init__(self) -> None:
-        self.holdings: dict[tuple[Any, Any], Holding] = {}
-        self._cash = ZERO
-
-    def add_fill(
-        self, key: tuple[Any, Any], multiplier: Decimal, size: Decimal, price: Decimal, fee: Decimal
-    ) -> None:
-        """Add a fill of a strategy in a contract: signed contracts, points, fee in currency."""
-        holding = self.holdings.get(key) or Holding(multiplier)
-        holding.add_fill(size, price)
-        if holding.net:
-            self.holdings[key] = holding
-        else:
-            self.holdings.pop(key, None)
-        self._cash -= size * price * multiplier + fee
-
-    def realised(self) -> Decimal:
-        """Return the realised P&L less all fees, in currency."""
-        return self._cash + sum((one.cost * one.multiplier for one in self.holdings.values()), ZERO)
-
-
 class Balance:
     """The balance of one account in one currency, fill by fill.
 
@@ -248,15 +205,17 @@ class Balance:
         self.currency, self.starting = Currency.from_str(currency), starting
         self.fills = 0
         self._pnl = RealisedPnl()
-        self._multipliers: dict[Any, Decimal] = {}
+        self._multipliers: dict[Any, tuple[Decimal, bool]] = {}
 
     def on_fill(self, event: Any) -> None:
         """Add an `OrderFilled` of any strategy."""
         contract, fee = event.instrument_id, event.commission
-        multiplier = self._multipliers.get(contract)
-        if multiplier is None:
-            multiplier = decimal(self._cache.instrument(contract).multiplier)
-            self._multipliers[contract] = multiplier
+        known = self._multipliers.get(contract)
+        if known is None:
+            instrument = self._cache.instrument(contract)
+            known = decimal(instrument.multiplier), isinstance(instrument, OptionContract)
+            self._multipliers[contract] = known
+        multiplier, premium = known
         size = decimal(event.last_qty)
         self._pnl.add_fill(
             (event.strategy_id, contract),
@@ -264,6 +223,7 @@ class Balance:
             size if event.is_buy else -size,
             decimal(event.last_px),
             ZERO if fee is None else decimal(fee),
+            premium=premium,
         )
         self.fills += 1
 
@@ -276,16 +236,18 @@ class Balance:
         self.fills += 1
 
     def total(self) -> Decimal:
-        """Return the balance: the starting balance and the realised P&L less fees."""
+        """Return the balance: the starting balance, the realised P&L less fees, and premiums."""
         return self.starting + self._pnl.realised()
 
     def equity(self) -> Decimal:
-        """Return the equity: the balance and the open P&L at the last prices.
+        """Return the equity: the balance, the open P&L of futures and the value of options.
 
-        A position without a price counts with an open P&L of zero.
+        Both are at the last prices. A position without a price counts with an open P&L of zero.
         """
-        amounts = (self._open_pnl(contract) for contract in self.open_contracts())
-        return self.total() + sum((one for one in amounts if one is not None), ZERO)
+        contracts = self.open_contracts()
+        amounts = (self._open_pnl(contract) for contract in contracts)
+        paid = sum((self._pnl.premium_paid(contract) for contract in contracts), ZERO)
+        return self.total() + paid + sum((one for one in amounts if one is not None), ZERO)
 
     def unknown(self) -> str:
         """Return why the equity is unknown: never, since it is that of the fills."""

@@ -96,14 +96,17 @@ def _reference_prices(
 ) -> Prices:
     if contract in quoted:
         column = "ask_price" if side == "BUY" else "bid_price"
-        return _last_prices(tape, "quotes", contract, column, moments)
+        return _last_prices(tape, RecordKind.QUOTES, contract, column, moments)
     bars = [name for name in tape.bar_types if name.startswith(f"{contract}-")]
-    return _last_prices(tape, "bars", bars[0], "close", moments) if bars else {}
+    return _last_prices(tape, RecordKind.BARS, bars[0], "close", moments) if bars else {}
 
 
-def _last_prices(tape: Tape, kind: str, name: str, column: str, moments: Sequence[int]) -> Prices:
+def _last_prices(
+    tape: Tape, kind: RecordKind, name: str, column: str, moments: Sequence[int]
+) -> Prices:
     """Return the last price of a series by each of some moments, where there is one."""
-    files = sorted((tape.catalog / "data" / kind / name).glob("*.parquet"))
+    series = next(one for one in tape.series if (one.kind, one.name) == (kind, name))
+    files = list(dict.fromkeys(group.file for group in series.groups))
     prices = pl.scan_parquet(files, glob=False)
     rows = (
         prices.select(pl.col("ts_init").cast(pl.Int64), column)

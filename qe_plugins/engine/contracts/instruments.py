@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.execution import FeeModel, PerContractFeeModel
-from nautilus_trader.model import Currency, FuturesContract, InstrumentId, Money, Quantity
+from nautilus_trader.model import (
+    Currency,
+    FuturesContract,
+    InstrumentId,
+    Money,
+    OptionContract,
+    Quantity,
+)
+
+from qe_plugins.market.contract_key import DATED
 
 if TYPE_CHECKING:
     from qe_plugins.engine.contracts.terms import ContractTerms
 
 ZERO = Decimal(0)
+NO_OPTIONS: Mapping[str, ContractTerms] = MappingProxyType({})
 
 SETTLES = "EXPIRATION-"
 """Prefix of the client order ids of the engine's own orders that settle an expired contract."""
@@ -24,26 +35,53 @@ COPIED_FIELDS = (
 )
 
 
-class FeeByDate(FeeModel):
-    """Fees per contract and side that depend on the root and on the day of the order."""
+def root_of(instrument: Any) -> str:
+    """Return the root of a future, or of the future that an option is exercised into."""
+    underlying: str = instrument.underlying
+    if isinstance(instrument, OptionContract):
+        found = DATED.fullmatch(underlying)
+        assert found is not None
+        return found["root"]
+    return underlying
 
-    def __init__(self, money: Mapping[str, ContractTerms], currency: Currency) -> None:
-        self._money, self._currency = money, currency
+
+class FeeByDate(FeeModel):
+    """Fees per contract and side that depend on the root and on the day of the order.
+
+    `options` are those of options on the futures of a root.
+    """
+
+    def __init__(
+        self,
+        money: Mapping[str, ContractTerms],
+        currency: Currency,
+        options: Mapping[str, ContractTerms] = NO_OPTIONS,
+    ) -> None:
+        self._money, self._currency, self._options = money, currency, options
 
     def get_commission(
         self, _order: Any, fill_quantity: Quantity, _fill_px: Any, instrument: Any
     ) -> Money:
-        fee = self._money[instrument.underlying].fee(_order.ts_init)
+        table = self._options if isinstance(instrument, OptionContract) else self._money
+        fee = table[root_of(instrument)].fee(_order.ts_init)
         return Money.from_decimal(fee * fill_quantity.as_decimal(), self._currency)
 
 
-def fee_model(money: Mapping[str, ContractTerms], currency: str) -> Any:
-    """Return the fee model that charges each root's fee per contract and side."""
+def fee_model(
+    money: Mapping[str, ContractTerms],
+    currency: str,
+    options: Mapping[str, ContractTerms] = NO_OPTIONS,
+) -> Any:
+    """Return the fee model that charges each root's fee per contract and side.
+
+    `options` are the terms of options by the root of their futures.
+    """
     charged = Currency.from_str(currency)
-    amounts = {fee.amount for terms in money.values() for fee in terms.fees}
+    tables = (*money.values(), *options.values())
+    amounts = {fee.amount for terms in tables for fee in terms.fees}
     if len(amounts) == 1:
         return PerContractFeeModel(Money.from_decimal(amounts.pop(), charged))
-    return FeeByDate(money, charged)
+    return FeeByDate(money, charged, options)
 
 
 def without_margins(contract: FuturesContract) -> FuturesContract:

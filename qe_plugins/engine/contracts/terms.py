@@ -12,6 +12,7 @@ import msgspec
 
 from qe_plugins.errors import DataError, did_you_mean
 from qe_plugins.market.exchange_zone import CHICAGO
+from qe_plugins.market.option_terms import OPTIONS_FILE, option_root
 from qe_plugins.market.specs import FILE, market
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from qe_plugins.config.loader import Loaded
     from qe_plugins.config.schema import ContractSettings
+    from qe_plugins.data.tape import Tape
     from qe_plugins.market.specs import RootSpec
 
 OPENS = time(17)  # in Chicago on the evening before: a session's date begins
@@ -96,6 +98,24 @@ def contract_terms(
             )
         if loaded.config.margin.basis == "day_trade":
             _check_day_trade(loaded, found[root])
+    return found
+
+
+def option_terms(tape: Tape) -> dict[str, ContractTerms]:
+    """Return the fees of a run's options by the root of their futures, from the dated table.
+
+    They have no margins a contract: an option's margin is a scan of the whole position.
+    """
+    found = {}
+    for root in sorted({one.root for one in tape.options}):
+        fees = [FeePeriod(session_start(one.since), one.total) for one in option_root(root).fees]
+        found[root] = ContractTerms(
+            root=f"{root} options",
+            fees=in_force_between(fees, tape.start, tape.end),
+            margins=[],
+            source=str(OPTIONS_FILE),
+            start=tape.start,
+        )
     return found
 
 

@@ -302,8 +302,12 @@ class _Session:
 def _suitable(prepared: PreparedRun, options: SessionOptions) -> SessionOptions:
     """Return the options with an engine that the run can use. Raises ConfigError without one.
 
+    Contracts that are options are refused, too.
+
     A node that was not asked for by name must have a backtest's fills.
     """
+    if prepared.tape.options:
+        raise prepared.loaded.error("options are traded in backtests only.", "data", "options")
     if options.engine == "stream":
         return options
     why = unsuitable(prepared)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import nautilus_trader
+from nautilus_trader.model import InstrumentId
 
 from qe_plugins.engine.accounting import reference_prices
-from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.contracts.instruments import decimal, root_of
 from qe_plugins.engine.recording.recorder import in_causal_order
 from qe_plugins.engine.results import facts, frames, marks
 from qe_plugins.engine.results.frames import account_frame
@@ -54,7 +55,9 @@ def collect_result(
         raise RunError(f"{wrong}: nothing of this run can be believed.")
     orders = _orders_by_submission(context)
     result = result_of(loaded, tape, context, context.recorder, orders, run_id, started)
-    settlements = settlement.settlement_records(context.recorder.fills, tape.settlements)
+    settlements = settlement.settlement_records(
+        context.recorder.fills, tape.settlements, context.expired_options
+    )
     result.facts[:] = _collect_facts(loaded, tape, context, orders, settlements, answers)
     return result
 
@@ -74,8 +77,12 @@ def result_of(
     """
     balance, currency = context.balance, loaded.config.nautilus.venue.base_currency or "USD"
     open_trades = reference_prices.complete(recorder, orders, tape)
-    settlements = settlement.settlement_records(recorder.fills, tape.settlements)
+    settlements = settlement.settlement_records(
+        recorder.fills, tape.settlements, context.expired_options
+    )
+    options = {one.id for one in tape.options}
     ids = {str(contract.id): contract.id for contract in tape.contracts}
+    ids |= {name: InstrumentId.from_str(name) for name in options}
     traded = {fill.instrument_id for fill in recorder.fills} | {
         str(order.instrument_id) for order in orders
     }
@@ -84,7 +91,7 @@ def result_of(
         name=loaded.config.name,
         engine=ENGINE,
         started=started,
-        data=_data_info(tape),
+        data=_data_info(tape, context, traded),
         catalog=tape.catalog,
         bar_spec=loaded.config.data.bars,
         starting_balance=balance.starting,
@@ -100,10 +107,11 @@ def result_of(
             start=tape.start,
             starting=balance.starting,
             currency=currency,
+            options=options,
         ),
         signals=frames.signals_frame(recorder),
         vetoes=frames.vetoes_frame(recorder.facts),
-        marks=marks.hourly(tape.catalog, tape.bar_types, traded, tape.start, tape.end),
+        marks=marks.hourly(tape, traded),
         fills_sha256=fills_sha256(recorder.fills),
         plugins=context.plugins.stats(),
         failures=context.recorder.failures.to_plain(),
@@ -179,7 +187,9 @@ def _collect_facts(
     return [run, *in_causal_order(happened)]
 
 
-def _data_info(tape: Tape) -> DataInfo:
+def _data_info(tape: Tape, context: RunContext, traded: set[str]) -> DataInfo:
+    """Return what a run was made on: every future, and the options that were traded."""
+    options = [context.instruments[one.id] for one in tape.options if one.id in traded]
     return DataInfo(
         source=tape.source,
         label=tape.label,
@@ -189,15 +199,20 @@ def _data_info(tape: Tape) -> DataInfo:
         present=tape.present(),
         refused=dict(tape.refused),
         contracts=[
-            ContractInfo(
-                id=str(contract.id),
-                root=contract.underlying,
-                tick=decimal(contract.price_increment),
-                multiplier=decimal(contract.multiplier),
-                currency=contract.currency.code,
-                precision=contract.price_precision,
-                expiry=contract.expiration_ns,
-            )
-            for contract in tape.contracts
+            *(_contract_info(one) for one in tape.contracts),
+            *(_contract_info(one, is_option=True) for one in options),
         ],
+    )
+
+
+def _contract_info(contract: Any, *, is_option: bool = False) -> ContractInfo:
+    return ContractInfo(
+        id=str(contract.id),
+        root=root_of(contract),
+        tick=decimal(contract.price_increment),
+        multiplier=decimal(contract.multiplier),
+        currency=contract.currency.code,
+        precision=contract.price_precision,
+        expiry=contract.expiration_ns,
+        is_option=is_option,
     )

@@ -6,13 +6,13 @@ It is in `engine/results/result.py`. `positions` is written as trades.parquet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from qe_plugins.engine.accounting.holdings import RealisedPnl
+from qe_plugins.engine.accounting.realised_pnl import RealisedPnl
 from qe_plugins.engine.accounting.trades import Fill, OpenTrade, fill_totals
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.recording.recorder import Recorder
@@ -249,18 +249,26 @@ def account_frame(
     start: int,
     starting: Decimal,
     currency: str,
+    options: Container[str] = (),
 ) -> pl.DataFrame:
     """Return ts, balance, locked and currency: at `start` (UTC ns) and after every fill.
 
-    `locked` is the initial margin of the net positions: `initial` returns that of one contract at a
-    moment, in `currency`.
+    The premium of a fill in one of `options` is cash. `locked` is the initial margin of the net
+    positions: `initial` returns that of one contract at a moment, in `currency`.
     """
     realised, net = RealisedPnl(), defaultdict[str, Decimal](Decimal)
     rows: list[tuple[int, float, float, str]] = [(start, float(starting), 0.0, currency)]
     for fill in fills:
         contract = fill.instrument_id
         key = (fill.strategy, contract)
-        realised.add_fill(key, multipliers[contract], fill.quantity, fill.price, fill.commission)
+        realised.add_fill(
+            key,
+            multipliers[contract],
+            fill.quantity,
+            fill.price,
+            fill.commission,
+            premium=contract in options,
+        )
         net[contract] += fill.quantity
         locked = sum(abs(size) * initial(one, fill.ts) for one, size in net.items() if size)
         rows.append((fill.ts, float(starting + realised.realised()), float(locked), currency))

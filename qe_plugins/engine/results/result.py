@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class ContractInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A contract: `tick` in points, `multiplier` in currency a point, `expiry` UTC nanoseconds."""
+    """A contract: `tick` in points, `multiplier` in currency a point, `expiry` UTC nanoseconds.
+
+    Of an option `root` is that of its underlying future.
+    """
 
     id: str
     root: str
@@ -29,6 +32,7 @@ class ContractInfo(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     precision: int
     expiry: int
+    is_option: bool = False
 
 
 class DataInfo(msgspec.Struct, frozen=True, kw_only=True):

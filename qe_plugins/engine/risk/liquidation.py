@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import InstrumentId
+from nautilus_trader.model import InstrumentId, OptionContract
 
 from qe_plugins.engine.risk.equity_bound import ContractExposure
 from qe_plugins.journal.facts import FactKind
@@ -140,8 +140,11 @@ class Liquidator:
         priced = not self._tracked.isdisjoint(self._symbols_of(contract))
         return self._margin.largest_maintenance(contract) if priced else inf
 
-    def _symbols_of(self, contract: Any) -> tuple[str, str]:
-        return str(contract.symbol), self._cache.instrument(contract).underlying
+    def _symbols_of(self, contract: Any) -> tuple[str, ...]:
+        """Return the names whose bars price a contract; none of an option's future does."""
+        instrument = self._cache.instrument(contract)
+        own = str(contract.symbol)
+        return (own,) if isinstance(instrument, OptionContract) else (own, instrument.underlying)
 
     def _liquidate(self, ts: int, reason: str) -> None:
         self._record("margin", ts, reason, policy=self._policy)

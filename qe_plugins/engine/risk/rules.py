@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.model import AggregationSource, Bar, OrderSide, OrderType, PriceType
 
 from qe_plugins.engine.accounting.holdings import Held, Holdings, net_by_contract
-from qe_plugins.engine.contracts.instruments import decimal
+from qe_plugins.engine.contracts.instruments import decimal, root_of
 from qe_plugins.engine.risk.equity_bound import EquityBound
 from qe_plugins.engine.risk.order_request import (
     ZERO,
@@ -122,7 +122,7 @@ class RiskRules:
     def _session_violation(self, order: Any, ts: int) -> str:
         if not self._deny_when_closed or order.order_type != OrderType.MARKET:
             return ""
-        root = self._cache.instrument(order.instrument_id).underlying
+        root = root_of(self._cache.instrument(order.instrument_id))
         opens, closes = self._windows.get(root, NO_WINDOW)
         if not opens <= ts < closes:
             opens, closes = self._windows[root] = trading_window(root, ts) or NO_WINDOW
@@ -146,7 +146,7 @@ class RungRule:
         """Return why the rung does not allow an order; empty where it does."""
         if not self.limits.enforced:
             return ""
-        root = self._cache.instrument(described.order.instrument_id).underlying
+        root = root_of(self._cache.instrument(described.order.instrument_id))
         if self.limits.root not in (None, root):
             return f"{self.limits.title} holds {self.limits.root}, not {root}"
         return self._contracts_violation(described) or self._loss_violation(described)
@@ -345,6 +345,6 @@ class MarginCalculator:
     def _terms_of(self, contract: Any) -> ContractTerms:
         terms = self._terms.get(contract)
         if terms is None:
-            root = self._cache.instrument(contract).underlying
+            root = root_of(self._cache.instrument(contract))
             terms = self._terms[contract] = self._terms_by_root[root]
         return terms

@@ -10,12 +10,16 @@ import pyarrow.parquet as pq
 from nautilus_trader.backtest import BacktestEngine
 from nautilus_trader.model import Bar, Currency, FuturesContract, InstrumentId, Price
 
+from qe_plugins.data.options.store import utc_day
 from qe_plugins.engine.accounting.holdings import credit
 from qe_plugins.engine.contracts.instruments import fee_model, without_margins
+from qe_plugins.engine.contracts.terms import option_terms
 from qe_plugins.engine.rolling.front import Front, front_instrument, unmatched_bar
 from qe_plugins.engine.running.assembly import Hosting, assemble
 from qe_plugins.engine.settings.nautilus_config import engine_config, venue_arguments
 from qe_plugins.engine.simulation.exchange import Exchange
+from qe_plugins.engine.simulation.option_expiry import OptionExpiries, option_contract
+from qe_plugins.engine.simulation.option_fixing import OptionFixings
 from qe_plugins.engine.simulation.settlement import SettlementFeeder
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ class BuiltRun:
     first_bars: list[Bar]
     settlement_feeder: SettlementFeeder
     exchange: Exchange
+    option_expiries: OptionExpiries
 
 
 def build(
@@ -57,6 +62,9 @@ def build(
         model = _add_venues(engine, prepared, exchange)
         for contract in prepared.tape.contracts:
             engine.add_instrument(without_margins(contract))
+        first_day = utc_day(prepared.tape.start)
+        for option in prepared.tape.options:
+            engine.add_instrument(option_contract(option, first_day))
         fronts = tuple(prepared.fronts.values())
         first_bars = [_add_front(engine, front, prepared.tape) for front in fronts]
         assembly = assemble(
@@ -65,6 +73,10 @@ def build(
         settlement_feeder = SettlementFeeder(
             engine, prepared.tape, exchange.bars if exchange.active else None, model
         )
+        expiries = OptionExpiries(
+            engine, prepared.tape.options, OptionFixings(prepared.tape, exchange.bars).price
+        )
+        assembly.context.expired_options = expiries.expired
         return BuiltRun(
             engine,
             assembly.context,
@@ -73,6 +85,7 @@ def build(
             first_bars,
             settlement_feeder,
             exchange,
+            expiries,
         )
     except BaseException:
         engine.dispose()
@@ -88,7 +101,7 @@ def _add_venues(engine: BacktestEngine, prepared: PreparedRun, exchange: Exchang
     arguments = exchange.venue(venue_arguments(prepared.loaded))
     currency = prepared.loaded.config.nautilus.venue.base_currency or "USD"
     if arguments["fee_model"] is None:
-        arguments["fee_model"] = fee_model(prepared.terms, currency)
+        arguments["fee_model"] = fee_model(prepared.terms, currency, option_terms(prepared.tape))
     arguments["starting_balances"] = credit(Currency.from_str(currency))
     ids = [contract.id for contract in prepared.tape.contracts]
     ids += [InstrumentId.from_str(front.id) for front in prepared.fronts.values()]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.rolling.front import Front
     from qe_plugins.engine.rolling.front_state import FrontState
     from qe_plugins.engine.running.availability import AvailableData
+    from qe_plugins.engine.simulation.option_expiry import ExpiredOption
     from qe_plugins.engine.simulation.order_queue import OrderQueue
     from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
     from qe_plugins.features.feed import FeatureFeed
@@ -196,6 +197,7 @@ class RunContext:
         self.order_states: OrderStates | None = None
         self.unresolved_entries: set[Any] = set()
         self.stop_limits: StopLimitWatch | None = None
+        self.expired_options: Mapping[str, ExpiredOption] = {}
         self.needs_bars = (
             self.in_session
             or self.features.active

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qe_plugins.engine.contracts.instruments import instrument_of
+from qe_plugins.engine.contracts.instruments import instrument_of, root_of
 from qe_plugins.market.contract_key import dated_key
 from qe_plugins.market.roll_calendar import sessions_left
 from qe_plugins.market.sessions import Session, next_session
@@ -50,7 +50,7 @@ class Desk:
 
         Half days and halts are included: `session.next_stop(ts)` is when trading stops.
         """
-        return next_session(instrument_of(self._run_context.cache, instrument_id).underlying, ts)
+        return next_session(root_of(instrument_of(self._run_context.cache, instrument_id)), ts)
 
     def sessions_to_roll(self, instrument_id: str, ts: int) -> int:
         """Return in how many sessions after this one a contract, or a root's front, may be held.

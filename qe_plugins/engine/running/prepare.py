@@ -60,6 +60,13 @@ def prepare(
     features = feature_plan(plugins, every_component, loaded.config.data.bars)
     if tape is None:
         tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
+    elif loaded.config.data.options is not None and not tape.options:
+        raise loaded.error(
+            "options are traded in backtests only.",
+            "data",
+            "options",
+            hint="Remove 'options' from 'data' for this command.",
+        )
     check_currency(loaded, tape.contracts)
     if features is not None:
         features.wanted.check_length(tape.start, tape.end)
@@ -67,7 +74,9 @@ def prepare(
         component.check_data(tape)
     fronts = _fronts(loaded, tape, every_component, files_of(loaded) if files is None else files)
     available_data = AvailableData(
-        [str(contract.id) for contract in tape.contracts] + [front.id for front in fronts.values()],
+        [str(contract.id) for contract in tape.contracts]
+        + [one.id for one in tape.options]
+        + [front.id for front in fronts.values()],
         tape.bar_types + [front.bar_type for front in fronts.values()],
         {front.id: front.root for front in fronts.values()},
     )
@@ -75,6 +84,7 @@ def prepare(
         for entry in entries(loaded, section):
             available_data.check_settings(loaded, entry)
     _check_slippage(loaded)
+    _check_options(loaded)
     if loaded.config.fills.rules == "exchange":
         for root in {contract.underlying for contract in tape.contracts}:
             trading_window(root, tape.start)  # read its calendar now, not at the first order
@@ -95,6 +105,19 @@ def _check_slippage(loaded: Loaded) -> None:
             "fills",
             "rules",
             hint="Write `slippage: {model: none}` beside `rules: nautilus`.",
+        )
+
+
+def _check_options(loaded: Loaded) -> None:
+    """Raise ConfigError where options would be filled by rules that ignore the quoted size."""
+    if loaded.config.data.options is None:
+        return
+    if loaded.config.fills.rules == "nautilus" or loaded.config.nautilus.venue.fill_model:
+        raise loaded.error(
+            "options fill at their quotes, which Nautilus' own rules and fill models exceed.",
+            "data",
+            "options",
+            hint="Remove `fills: {rules: nautilus}` and `nautilus: venue: fill_model`.",
         )
 
 

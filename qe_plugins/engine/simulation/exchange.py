@@ -29,7 +29,7 @@ class Exchange:
     def __init__(self, config: Config, tape: Tape) -> None:
         rules, venue = config.fills, config.nautilus.venue
         self._rules = rules
-        self._ends = tape.last_records()
+        self._ends, self._has_options = tape.last_records(), bool(tape.options)
         self.active = rules.rules == "exchange"
         self.ticks = config.data.quotes or config.data.trades
         by_bars = self.active and not self.ticks and venue.bar_execution
@@ -76,10 +76,13 @@ class Exchange:
         if self.fills is not None:
             self.fills.exception_trap, self.fills.clock = context.exception_trap, clock
             self.fills.cache, self.fills.is_tradable = context.cache, market.is_tradable
+            self.fills.options.market = market
 
     def records(self, chunk: Chunk) -> Sequence[Any]:
         """Return the records of a chunk for the engine. Call once a chunk, in order."""
         self.bars.start_chunk(chunk.columns)
+        if self.fills is not None and self._has_options:
+            self.fills.options.start_chunk(chunk.records)
         if self._stop_limits is not None:
             self._stop_limits.schedule()
         if self.execution is None:

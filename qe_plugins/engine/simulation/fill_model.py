@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.execution import FillModel
 from nautilus_trader.model import (
     ContingencyType,
+    OptionContract,
     OrderBook,
     Price,
     Quantity,
@@ -21,6 +22,7 @@ from nautilus_trader.model import (
 
 from qe_plugins.engine.contracts.instruments import SETTLES
 from qe_plugins.engine.simulation.fill_attempt import FillAttempt, Levels
+from qe_plugins.engine.simulation.option_fills import OptionFills
 from qe_plugins.engine.simulation.slippage import slippage_ticks
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class SlippageFillModel(FillModel):
         self._through = slippage.limit_fills == "on_trade_through"
         self._by_one = (slippage.model, slippage.ticks) == ("ticks", 1) or slippage.model == "none"
         self._limits: dict[Any, int] = {}
+        self.options = OptionFills()
 
     def is_slipped(self) -> bool:
         return False
@@ -76,6 +79,9 @@ class SlippageFillModel(FillModel):
             best = _best_ask if _order.is_buy else _best_bid
             if best is None or settles(_order):
                 return None
+            if isinstance(_instrument, OptionContract):
+                now = self.clock.timestamp_ns()
+                return self.options.book(_order, now, _best_bid, _best_ask)
             return self._simulated_book(FillAttempt(_instrument, _order, best, self))
         except Exception as error:  # the engine would ignore it and leave the order unfilled
             self.exception_trap.record(self, error, _order)

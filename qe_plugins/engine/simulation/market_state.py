@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from qe_plugins.engine.contracts.instruments import root_of
 from qe_plugins.market.sessions import next_session, trading_window
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ SECOND = 1_000_000_000
 
 class MarketState:
     """The state of the markets of a run. `bars` is None where quotes or trades drive them.
+
+    A contract without bars, such as an option, is driven by its quotes in any run.
 
     `ends` has the time of each contract's last record (UTC nanoseconds): the last price is never
     stale, since an order would wait for a next one for ever.
@@ -35,7 +38,7 @@ class MarketState:
 
         None before the first price.
         """
-        if self.bars is not None:
+        if self.bars is not None and self.has_bars(contract):
             row = self.bars.latest(str(contract), ts)
             return None if row is None else (Decimal(repr(row.close)), row.ts)
         quote = self.cache.quote(contract)
@@ -44,6 +47,14 @@ class MarketState:
             return side.as_decimal(), quote.ts_init
         trade = self.cache.trade(contract)
         return None if trade is None else (trade.price.as_decimal(), trade.ts_init)
+
+    def has_bars(self, contract: Any) -> bool:
+        """Return whether bars drive a contract's market."""
+        return self.bars is not None and str(contract) in self.bars.types
+
+    def waits_for_open(self, contract: Any) -> bool:
+        """Return whether orders in a contract reach the market at its next opening price."""
+        return self.next_open and (self.bars is None or self.has_bars(contract))
 
     def is_tradable(self, contract: Any, ts: int) -> bool:
         """Return whether a contract's market is open and its price is not stale."""
@@ -54,7 +65,7 @@ class MarketState:
 
     def is_open(self, contract: Any, ts: int) -> bool:
         """Return whether a contract's market is open at `ts` (UTC nanoseconds)."""
-        since, until = self._span(self.cache.instrument(contract).underlying, ts)
+        since, until = self._span(root_of(self.cache.instrument(contract)), ts)
         return since <= ts < until
 
     def closes_now(self, contract: Any, ts: int) -> bool:
@@ -66,7 +77,7 @@ class MarketState:
 
     def session_ends(self, contract: Any, ts: int) -> int | None:
         """Return when the session at `ts`, or the next one, closes; None for an unknown root."""
-        root = self.cache.instrument(contract).underlying
+        root = root_of(self.cache.instrument(contract))
         if trading_window(root, ts) is None:
             return None
         return int(next_session(root, ts).close.timestamp()) * SECOND

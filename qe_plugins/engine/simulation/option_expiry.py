@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 from nautilus_trader.backtest import BacktestEngine
 from nautilus_trader.model import (
     AggressorSide,
@@ -41,8 +42,13 @@ CENTS = 2
 MOST_TICKS = 1_000
 ONE_NS = 1
 
-type FixingPrice = Callable[[ListedOption], Decimal | None]
-"""Returns the price of an option's future that decides about its exercise, None where unknown."""
+type FixingBasis = Literal["settlement", "vwap", "bar"]
+
+type FixingPrice = Callable[[ListedOption], tuple[Decimal, FixingBasis] | None]
+"""Returns the price of an option's future that decides about its exercise, and where it is from.
+
+None where there is no price.
+"""
 
 type FeedRecords = Callable[[Sequence[Any]], None]
 """Passes records to the engine, in time order, and lets it process them."""
@@ -50,9 +56,20 @@ type FeedRecords = Callable[[Sequence[Any]], None]
 _schemes: set[str] = set()
 
 
-def option_id(one: ListedOption) -> InstrumentId:
-    """Return the engine's id of an option, on the exchange of its underlying future."""
-    return InstrumentId.from_str(f"{one.symbol}.{market(one.root).exchange}")
+class ExpiredOption(msgspec.Struct, frozen=True):
+    """An option that was held into its expiry, and the price of its future that decided (points).
+
+    `basis` is where that price is from: `settlement`, `vwap` or `bar`, the last close.
+    """
+
+    option: ListedOption
+    fixing: Decimal
+    basis: FixingBasis
+
+    @property
+    def is_exercised(self) -> bool:
+        """Return whether its owner exercised it: it ended in the money."""
+        return self.option.intrinsic(self.fixing) > 0
 
 
 def option_contract(one: ListedOption, on: date) -> OptionContract:
@@ -71,7 +88,7 @@ def option_contract(one: ListedOption, on: date) -> OptionContract:
         register_tick_scheme(TieredTickScheme(name, tiers, CENTS, MOST_TICKS))
         _schemes.add(name)
     return OptionContract(
-        instrument_id=option_id(one),
+        instrument_id=InstrumentId.from_str(one.id),
         raw_symbol=Symbol(one.symbol),
         asset_class=AssetClass.INDEX,
         underlying=one.underlying,
@@ -96,6 +113,7 @@ def option_contract(one: ListedOption, on: date) -> OptionContract:
 class OptionExpiries:
     """Feeds records to an engine, with the fixing of each option's future before its expiry.
 
+    `expired` has the options that were held into their expiry, by id.
     Raises DataError where an option has no underlying in the engine, or expires in the tape without
     a price to fix it at, and RunError where a position outlives its expiry.
     """
@@ -104,9 +122,10 @@ class OptionExpiries:
         self, engine: BacktestEngine, options: Iterable[ListedOption], fixing: FixingPrice
     ) -> None:
         self._engine, self._fixing = engine, fixing
+        self.expired: dict[str, ExpiredOption] = {}
         self._due = deque(sorted(options, key=lambda one: (one.expiry, one.symbol)))
         for one in self._due:
-            if engine.cache.instrument(_underlying_id(one)) is None:
+            if engine.cache.instrument(InstrumentId.from_str(one.underlying_id)) is None:
                 raise DataError(
                     f"the data has no {one.underlying}, into which it is exercised.",
                     where=one.symbol,
@@ -138,14 +157,8 @@ class OptionExpiries:
         expiring = []
         while self._due and self._due[0].expiry == expiry:
             expiring.append(self._due.popleft())
-        held = [
-            one
-            for one in expiring
-            if self._engine.cache.positions_open(instrument_id=option_id(one))
-        ]
-        fixings: dict[str, TradeTick] = {}
-        for one in held:
-            fixings.setdefault(one.underlying, self._fixing_trade(one, expiry))
+        held = [one for one in expiring if self._is_held(one)]
+        fixings = {one.underlying: self._fixing_trade(one, expiry) for one in held}
         if fixings:
             feed(list(fixings.values()))
         self._engine.run(start=expiry, end=expiry, streaming=True)
@@ -157,20 +170,23 @@ class OptionExpiries:
                 )
 
     def _is_held(self, one: ListedOption) -> bool:
-        return bool(self._engine.cache.positions_open(instrument_id=option_id(one)))
+        contract = InstrumentId.from_str(one.id)
+        return bool(self._engine.cache.positions_open(instrument_id=contract))
 
     def _fixing_trade(self, one: ListedOption, expiry: int) -> TradeTick:
-        price = self._fixing(one)
-        if price is None:
+        found = self._fixing(one)
+        if found is None:
             raise DataError(
                 f"it expires at {_moment(expiry)} in the data, which has neither a trade nor a "
                 f"settlement of {one.underlying} by then.",
                 where=one.symbol,
                 hint="Add the future's bars of that day, or end the run before.",
             )
-        future: Any = self._engine.cache.instrument(_underlying_id(one))
+        price, basis = found
+        self.expired[one.id] = ExpiredOption(one, price, basis)
+        future: Any = self._engine.cache.instrument(InstrumentId.from_str(one.underlying_id))
         return TradeTick(
-            _underlying_id(one),
+            InstrumentId.from_str(one.underlying_id),
             Price.from_decimal_dp(price, future.price_precision),
             Quantity.from_int(1),
             AggressorSide.NO_AGGRESSOR,
@@ -178,10 +194,6 @@ class OptionExpiries:
             expiry - ONE_NS,
             expiry - ONE_NS,
         )
-
-
-def _underlying_id(one: ListedOption) -> InstrumentId:
-    return InstrumentId.from_str(f"{one.underlying}.{market(one.root).exchange}")
 
 
 def _moment(ts: int) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nautilus_trader.common import DataActor
-from nautilus_trader.model import Bar, ExecAlgorithmId
+from nautilus_trader.model import Bar, ExecAlgorithmId, OptionContract
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from qe_plugins.engine.contracts.order_copies import rebuilt
@@ -22,6 +22,7 @@ from qe_plugins.engine.simulation.fill_attempt import TRAILING, expiry_of
 from qe_plugins.engine.simulation.market_state import SECOND, MarketState
 from qe_plugins.engine.simulation.order_terms import (
     acts_at_price,
+    at_quoted_size,
     good_till,
     is_beyond,
     never_rests,
@@ -66,6 +67,8 @@ class OrderQueue(ExecutionAlgorithm):
         instrument = self._market.cache.instrument(contract)
         if instrument is None:
             return order
+        if isinstance(instrument, OptionContract):
+            order = at_quoted_size(order)
         if order.order_type in TRAILING:
             known = self._market.price(contract, ts, buys=order.is_buy)
             if known is not None:
@@ -78,7 +81,7 @@ class OrderQueue(ExecutionAlgorithm):
     def must_wait(self, order: Any, ts: int) -> bool:
         """Return whether an order cannot reach the market at `ts` (UTC nanoseconds)."""
         contract = order.instrument_id
-        later = self._market.next_open or self._market.closes_now(contract, ts)
+        later = self._market.waits_for_open(contract) or self._market.closes_now(contract, ts)
         if not never_rests(order):
             known = self._market.price(contract, ts, buys=order.is_buy)
             price = None if known is None else known[0]
@@ -134,14 +137,17 @@ class OrderQueue(ExecutionAlgorithm):
         self._send(
             contract,
             ts,
-            lambda held: held.at_close or (held.since < ts and not self._market.next_open),
+            lambda held: (
+                held.at_close or (held.since < ts and not self._market.waits_for_open(contract))
+            ),
         )
 
     def _hold(self, orders: Iterable[Any], send: Callable[[], None] | None = None) -> None:
         now = self.clock.timestamp_ns() if self.clock is not None else 0
         for order in orders:
             contract = order.instrument_id
-            at_close = not self._market.next_open and self._market.closes_now(contract, now)
+            opens = self._market.waits_for_open(contract)
+            at_close = not opens and self._market.closes_now(contract, now)
             self._waiting.setdefault(contract, []).append(HeldOrder(order, now, at_close, send))
             self.listener.listen(contract, self._bar_types(contract))
 
@@ -169,9 +175,9 @@ class OrderQueue(ExecutionAlgorithm):
             self.submit_order(cached)
 
     def _bar_types(self, contract: Any) -> list[Any]:
-        if self._market.bars is None:
-            return []
         bars, name = self._market.bars, str(contract)
+        if bars is None or not self._market.has_bars(contract):
+            return []
         return [*opening_types(bars.types[name]), bars.parsed[name]]
 
 

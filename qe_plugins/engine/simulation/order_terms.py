@@ -16,6 +16,7 @@ from nautilus_trader.model import (
 
 from qe_plugins.engine.contracts.order_copies import rebuilt
 from qe_plugins.engine.simulation.fill_attempt import TOUCHED
+from qe_plugins.errors import RunError
 
 PLAIN = {
     OrderType.TRAILING_STOP_MARKET: (OrderType.STOP_MARKET, StopMarketOrder),
@@ -75,6 +76,22 @@ def with_trigger(order: Any, price: Decimal, tick: Price) -> Any:
 def rests_for_day(order: Any) -> bool:
     """Return whether an order may rest until its session ends."""
     return bool(order.time_in_force == TimeInForce.DAY and order.order_type != OrderType.MARKET)
+
+
+def at_quoted_size(order: Any) -> Any:
+    """Return an order in an option so that a market order takes what is quoted, and no more.
+
+    The engine never matches the rest of a market order again: it is cancelled. Raises RunError
+    for an order that is neither a market nor a limit order, whose rest would be forgotten.
+    """
+    if order.order_type not in (OrderType.MARKET, OrderType.LIMIT):
+        raise RunError(
+            f"{order.instrument_id} is an option: it takes market and limit orders, was "
+            f"{order.order_type.name}."
+        )
+    if order.order_type == OrderType.LIMIT or order.time_in_force in IMMEDIATE:
+        return order
+    return rebuilt(order, time_in_force=TimeInForce.IOC)
 
 
 def good_till(order: Any, ends: int) -> Any:

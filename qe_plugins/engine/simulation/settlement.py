@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.accounting.trades import Fill
     from qe_plugins.engine.simulation.chunk_bars import ChunkBars
+    from qe_plugins.engine.simulation.option_expiry import ExpiredOption
 
 BASES = {
     "settlement": "the exchange's settlement price of",
     "preliminary": "the exchange's preliminary settlement price of",
+    "vwap": "the average price of its last 30 seconds before the option's expiry on",
     "bar": "its last close: the data has no settlement price of",
 }
 SHOWN = 6  # contracts that a sentence lists
@@ -44,7 +46,8 @@ class SettlementRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A position that was closed by expiry. `contracts` is negative for a short position.
 
     `order` is the client order id, `price` in points, `at` UTC nanoseconds. `basis` says which
-    price it was; `published` is when the exchange published it (ISO, UTC).
+    price it was; `published` is when the exchange published it (ISO, UTC). `outcome` says what
+    became of an option, whose `price` is the fixing of its future; empty for a future.
     """
 
     order: str
@@ -52,24 +55,43 @@ class SettlementRecord(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     contracts: Decimal
     price: Decimal
-    basis: Literal["settlement", "preliminary", "bar"]
+    basis: Literal["settlement", "preliminary", "vwap", "bar"]
     day: str
     published: str | None = None
     at: int
+    outcome: str = ""
 
     @property
     def words(self) -> str:
         """Return the settlement as a sentence without its full stop."""
         of = f"{BASES[self.basis]} {self.day}"
+        if self.outcome:
+            held = f"{int(self.contracts):+d} {self.instrument_id}"
+            return f"{held} {self.outcome}: its future was fixed at {self.price:,f}, {of}"
         return f"{int(self.contracts):+d} {self.instrument_id} settled at {self.price:,f}, {of}"
 
 
 def settlement_records(
-    fills: Iterable[Fill], settlements: Mapping[str, Settlement]
+    fills: Iterable[Fill],
+    settlements: Mapping[str, Settlement],
+    expired: Mapping[str, ExpiredOption],
 ) -> list[SettlementRecord]:
-    """Return the settlements among fills, oldest first."""
+    """Return the settlements among fills, oldest first.
+
+    `expired` are the options held into expiry by id. The future that an exercise opens is no
+    settlement.
+    """
+    opened = {
+        (one.option.underlying_id, one.option.expiry, one.option.strike)
+        for one in expired.values()
+        if one.is_exercised
+    }
     return [
-        _settlement_record(f, settlements) for f in fills if f.client_order_id.startswith(SETTLES)
+        _option_record(f, expired[f.instrument_id])
+        if f.instrument_id in expired
+        else _settlement_record(f, settlements)
+        for f in fills
+        if f.client_order_id.startswith(SETTLES) and (f.instrument_id, f.ts, f.price) not in opened
     ]
 
 
@@ -120,6 +142,26 @@ def _settlement_record(fill: Fill, settlements: Mapping[str, Settlement]) -> Set
         day=f"{expiry_day(fill.ts)}",
         published=published,
         at=fill.ts,
+    )
+
+
+def _option_record(fill: Fill, expired: ExpiredOption) -> SettlementRecord:
+    option = expired.option
+    outcome = "expired worthless"
+    if expired.is_exercised:
+        future = int(-fill.quantity) * option.sign
+        how = "exercised" if fill.quantity < 0 else "assigned"
+        outcome = f"{how} into {future:+d} {option.underlying} at {option.strike:,f}"
+    return SettlementRecord(
+        order=fill.client_order_id,
+        instrument_id=fill.instrument_id,
+        strategy=fill.strategy,
+        contracts=-fill.quantity,
+        price=expired.fixing,
+        basis=expired.basis,
+        day=f"{expiry_day(fill.ts)}",
+        at=fill.ts,
+        outcome=outcome,
     )
 
 

@@ -39,7 +39,7 @@ def returns(outcome: BacktestResult) -> pl.DataFrame:
     the nearest contract that has them is held. Empty for a run without marks.
     """
     root = held(outcome)
-    contracts = [one for one in outcome.data.contracts if one.root == root]
+    contracts = [one for one in outcome.data.contracts if one.root == root and not one.is_option]
     closes = _closes(outcome, contracts)
     if len(closes) < 2 or root is None:
         return pl.DataFrame(schema=SCHEMA)

@@ -30,7 +30,7 @@ from nautilus_trader.model import (
 from nautilus_trader.trading import Strategy
 
 from qe_plugins.data.options.databento import read_databento
-from qe_plugins.engine.simulation.option_expiry import OptionExpiries, option_contract, option_id
+from qe_plugins.engine.simulation.option_expiry import OptionExpiries, option_contract
 from qe_plugins.errors import DataError, RunError
 
 EXPIRY = 1_767_992_400_000_000_000  # 2026-01-09 21:00 UTC, 15:00 in Chicago
@@ -98,7 +98,8 @@ def expire(engine, tape, side, fixing, feed_fixing=True):
     bars = BarType.from_str(f"{FUTURE}-1-MINUTE-LAST-EXTERNAL")
     records = [
         QuoteTick(
-            option_id(option), *(Price.from_str(f"{one[side]:.2f}") for side in ("bid", "ask")),
+            InstrumentId.from_str(option.id),
+            *(Price.from_str(f"{one[side]:.2f}") for side in ("bid", "ask")),
             *(Quantity.from_int(int(one[size])) for size in ("bid_size", "ask_size")),
             one["ts"], one["ts"],
         )
@@ -110,7 +111,7 @@ def expire(engine, tape, side, fixing, feed_fixing=True):
         records.append(Bar(bars, price, price, price, price, volume, one["ts"], one["ts"]))
     records.sort(key=lambda one: one.ts_init)
     strategy = OneOrder()
-    strategy.side, strategy.option = side, option_id(option)
+    strategy.side, strategy.option = side, InstrumentId.from_str(option.id)
     engine.add_strategy(strategy)
 
     def feed(part):
@@ -120,7 +121,7 @@ def expire(engine, tape, side, fixing, feed_fixing=True):
             engine.run(streaming=True)
             engine.clear_data()
 
-    OptionExpiries(engine, [option], lambda _: fixing).feed(records, feed)
+    OptionExpiries(engine, [option], lambda _: fixing and (fixing, "vwap")).feed(records, feed)
     return strategy
 
 

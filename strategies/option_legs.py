@@ -1,0 +1,73 @@
+"""Options held to expiry: enter a position of several legs once and let it expire.
+
+Thesis: none. It shows what options cost and what becomes of them at expiry: premium, fees,
+exercise and assignment, and the margin that a short option ties up until then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from nautilus_trader.model import InstrumentId, OrderSide, Quantity, QuoteTick
+from nautilus_trader.trading import Strategy
+
+from qe_plugins.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from qe_plugins.data.tape import Tape
+
+
+class OptionLegsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`legs` are contracts by instrument, `EW2F26 C7000.XCME: -1`; negative ones are sold.
+
+    Nothing is sent before every leg has a bid and an ask.
+    """
+
+    legs: dict[str, int]
+
+    def __post_init__(self) -> None:
+        if not self.legs or not all(self.legs.values()):
+            raise ValueError("legs need at least one contract each")
+
+
+class OptionLegs(Strategy):
+    """Send an order for each leg at the first moment at which all are quoted."""
+
+    def __init__(self, config: OptionLegsConfig) -> None:
+        super().__init__(config)
+        self.legs = {InstrumentId.from_str(name): size for name, size in config.legs.items()}
+        self.entered = False
+
+    @staticmethod
+    def check_data(config: OptionLegsConfig, tape: Tape) -> None:
+        """Raise DataError for a leg that is no option of the run."""
+        known = [one.id for one in tape.options]
+        for name in config.legs:
+            if name not in known:
+                hint = did_you_mean(name, known)
+                raise DataError("the run has no such option.", where=name, hint=hint)
+
+    def on_start(self) -> None:
+        for contract in self.legs:
+            self.subscribe_quotes(contract)
+
+    def on_quote(self, quote: QuoteTick) -> None:
+        if self.entered or not all(self.is_quoted(contract) for contract in self.legs):
+            return
+        self.entered = True
+        self.submit_order_list(
+            [
+                self.order_factory.market(
+                    contract,
+                    OrderSide.BUY if size > 0 else OrderSide.SELL,
+                    Quantity.from_int(abs(size)),
+                )
+                for contract, size in self.legs.items()
+            ]
+        )
+
+    def is_quoted(self, contract: InstrumentId) -> bool:
+        """Return whether a contract has a bid and an ask."""
+        quote = self.cache.quote(contract)
+        return quote is not None and min(quote.bid_size, quote.ask_size).as_double() > 0

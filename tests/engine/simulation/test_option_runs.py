@@ -1,0 +1,115 @@
+"""Options in a configured backtest: filled at their quotes, paid in cash, exercised at expiry."""
+
+from __future__ import annotations
+
+import pytest
+
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.errors import ConfigError, DataError, QeError
+from tests.engine.option_runs import CALL, PUT, QUOTED, fills, trade, write_chain
+
+
+@pytest.mark.parametrize(("size", "price", "cash"), [(-1, 9.5, 100_473.58), (1, 10.25, 99_486.08)])
+def test_a_call_in_the_money_is_exercised_into_its_future_at_the_strike(
+    tmp_path, size, price, cash
+):
+    write_chain()
+    outcome = trade(tmp_path, {"option": CALL, "size": size})
+    opened, closed, future = fills(outcome)
+
+    assert opened == (f"20:31 {CALL}", size, price, 1.42)
+    assert closed == (f"21:00 {CALL}", -size, 0.0, 0.0)
+    assert future == ("21:00 ESH26", size, 7_000.0, 0.0)
+    assert float(outcome.final_balance) == cash
+    assert outcome.account["balance"].to_list() == [100_000.0, cash, cash, cash]
+
+
+def test_the_report_says_what_became_of_each_option(tmp_path):
+    write_chain()
+    outcome = trade(tmp_path, {"option": CALL, "size": -1}, {"option": PUT, "size": 2})
+    call, put = outcome.settlements
+    traded = {one.id: one for one in outcome.data.contracts if one.is_option}
+
+    assert (call["outcome"], call["price"]) == ("assigned into -1 ESH26 at 7,000", "7007.75")
+    assert (put["outcome"], put["basis"]) == ("expired worthless", "bar")
+    assert set(traded) == {f"{CALL}.XCME", f"{PUT}.XCME"}
+    assert traded[f"{CALL}.XCME"].multiplier == 50
+    assert outcome.positions.filter(instrument_id=f"{CALL}.XCME")["pnl"].item() == 473.58
+    assert any("assigned into -1 ESH26" in line for line in outcome.assumptions)
+
+
+def test_an_order_takes_what_is_quoted_and_never_more(tmp_path):
+    write_chain(later={4: {CALL: (9.5, 10.0, 5, 9)}})
+    outcome = trade(
+        tmp_path,
+        {"option": CALL, "size": 3},
+        {"option": CALL, "size": 3},
+        {"option": CALL, "size": 3},
+        {"at": 2, "option": CALL, "size": 6, "limit": "10.00"},
+        more="nautilus: {venue: {starting_balances: [9_000_000 USD]}}\n",
+    )
+    orders = outcome.orders.select("status", "filled").rows()
+
+    assert [one[:3] for one in fills(outcome)][:3] == [
+        (f"20:31 {CALL}", 3, 10.25),
+        (f"20:31 {CALL}", 1, 10.25),
+        (f"20:34 {CALL}", 6, 10.0),
+    ]
+    assert orders[:4] == [("FILLED", 3), ("CANCELED", 1), ("CANCELED", 0), ("FILLED", 6)]
+
+
+def test_a_side_without_a_quote_fills_nothing(tmp_path):
+    write_chain(quotes=QUOTED | {CALL: (None, 0.05, 0, 9)})
+    outcome = trade(tmp_path, {"option": CALL, "size": -1})
+
+    assert fills(outcome) == []
+
+
+def test_a_stop_in_an_option_ends_the_run(tmp_path):
+    write_chain()
+    config = tmp_path / "stop.yaml"
+    trade(tmp_path, {"option": PUT, "size": 1})
+    text = (tmp_path / "options.yaml").read_text()
+    config.write_text(text.replace("option_runs:Steps", "option_runs:StopSteps"))
+
+    with pytest.raises(QeError, match="it takes market and limit orders"):
+        run(load(config))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("{root: ES, products: [EW3]}", "passes the filters"),
+        ("{root: ES, symbols: [EW2F26 C7001]}", "no option 'EW2F26 C7001' is stored"),
+        ("{root: MES}", "no option chain of MES"),
+    ],
+)
+def test_filters_that_leave_no_option_are_refused(tmp_path, options, why):
+    write_chain()
+    with pytest.raises(DataError, match=why):
+        trade(tmp_path, {"option": CALL, "size": 1}, options=options)
+
+
+def test_rules_that_ignore_the_quoted_size_are_refused(tmp_path):
+    write_chain()
+    with pytest.raises(ConfigError, match="options fill at their quotes"):
+        trade(
+            tmp_path,
+            {"option": CALL, "size": 1},
+            more="fills: {rules: nautilus}\nslippage: {model: none}\n",
+        )
+
+
+def test_the_real_call_of_2026_is_assigned_from_bars_alone(shared_data, tmp_path):
+    from qe_plugins.data.options.store import read_source, store
+
+    store(read_source(shared_data / "databento/nautilus/options_exercise", "ES"))
+    outcome = trade(tmp_path, {"option": CALL, "size": -1})
+
+    assert fills(outcome) == [
+        (f"20:56 {CALL}", -1, 7.9, 1.42),
+        (f"21:00 {CALL}", 1, 0.0, 0.0),
+        ("21:00 ESH26", -1, 7_000.0, 0.0),
+    ]
+    assert float(outcome.final_balance) == 100_393.58
