@@ -52,9 +52,16 @@ def journal_url() -> str:
     """Return the journal's database URL: `$QE_JOURNAL_URL`, also of `.env`, else SQLite under the
     state folder.
     """
-    if chosen := os.environ.get("QE_JOURNAL_URL") or project.dotenv().get("QE_JOURNAL_URL"):
-        return chosen
-    return f"sqlite:///{quote(str(state_dir() / 'journal.sqlite'))}"
+    return _chosen_journal() or f"sqlite:///{quote(str(state_dir() / 'journal.sqlite'))}"
+
+
+def journal_file() -> Path | None:
+    """Return the SQLite file under the state folder; None where `$QE_JOURNAL_URL` names another."""
+    return None if _chosen_journal() else state_dir() / "journal.sqlite"
+
+
+def _chosen_journal() -> str | None:
+    return os.environ.get("QE_JOURNAL_URL") or project.dotenv().get("QE_JOURNAL_URL")
 
 
 def ledger_url() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from qe_plugins.cli import COMMANDS
+from qe_plugins.journal.file_state import IN_TESTS
+from qe_plugins.journal.store import Journal
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,11 +52,33 @@ def test_a_heavy_import_would_be_seen():
     assert "sqlalchemy" in imported("journal", "verify")
 
 
-def imported(*arguments: str) -> set[str]:
+def test_a_check_imports_no_database_and_no_page(user):
+    """Pandas is imported by Nautilus, whose engine logs its version."""
+    paid = imported("check", "configs/backtest/quickstart.yaml", env=user)
+
+    assert paid & {"sqlalchemy", "jinja2", "plotly", "requests", "anthropic"} == set()
+
+
+def test_a_list_of_runs_imports_no_database(user):
+    assert HEAVY & imported("runs", env=user) == {"rich"}
+
+
+@pytest.fixture(scope="module", params=["no journal", "a journal"])
+def user(request, tmp_path_factory) -> dict[str, str]:
+    """Return the environment of a user, who runs no test, before and after his first run."""
+    home = tmp_path_factory.mktemp("home")
+    if request.param == "a journal":
+        Journal.open(f"sqlite:///{home}/journal.sqlite").close()
+    others = {name: value for name, value in os.environ.items() if name not in IN_TESTS}
+    return others | {"QE_HOME": str(home)}
+
+
+def imported(*arguments: str, env: dict[str, str] | None = None) -> set[str]:
     """Return the names of the modules that `qe` with these arguments imports."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=ROOT,
+        env=env,
         capture_output=True,
         text=True,
         check=True,

@@ -23,12 +23,12 @@ def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Build the run of FILE and print it, without running."""
     from qe_plugins.config.loader import load
     from qe_plugins.engine.running.describe import describe
-    from qe_plugins.journal.store import Journal
+    from qe_plugins.journal import file_state
     from qe_plugins.report import run_folder
 
     run_folder.check_out(None)
     loaded = load(file, overrides)
-    Journal.check()
+    file_state.check_writable()
     if loaded.config.broker is None:
         rows = describe(loaded)
     else:

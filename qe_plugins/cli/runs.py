@@ -53,6 +53,10 @@ def remove(names: tuple[str, ...]) -> None:
 
 def _open_runs() -> list[OpenRun]:
     """Return the open runs of the journal; none, with a warning, where it cannot be read."""
+    from qe_plugins.journal import file_state
+
+    if file_state.has_no_open_runs():
+        return []
     from qe_plugins.errors import JournalError
     from qe_plugins.journal.store import Journal
 

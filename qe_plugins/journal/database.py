@@ -22,9 +22,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from qe_plugins.errors import JournalError
-
-WAIT = 60_000
-"""Maximum wait of a writer for another, in ms (SQLite; Postgres waits as configured)."""
+from qe_plugins.journal.file_state import WAIT
 
 CONNECT_TIMEOUT = 5
 """Seconds to connect to Postgres, unless the URL says `connect_timeout`."""
@@ -109,7 +107,7 @@ def spelled(url: URL, what: str = "journal") -> str:
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late: see _begin_sqlite
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {WAIT}")
+    cursor.execute(f"PRAGMA busy_timeout = {WAIT * 1000:.0f}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.close()
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.database import INT64, reading, writing
+from qe_plugins.journal.file_state import NEWEST
 from qe_plugins.journal.hash_chain import GENESIS
 
 metadata = MetaData()
@@ -155,9 +156,6 @@ def _add_activity(connection: Connection) -> None:
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_add_open_runs, _add_activity)
 """The migrations, oldest first: that of version 1 to 2, and so on."""
-
-NEWEST = 1 + len(STEPS)
-"""The version of a new journal. A journal without tables has version 0."""
 
 
 def ensure_newest(engine: Engine) -> None:

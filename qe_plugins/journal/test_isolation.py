@@ -11,9 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from qe_plugins import state_dir
 from qe_plugins.errors import JournalError
-
-IN_TESTS = ("PYTEST_VERSION", "PYTEST_CURRENT_TEST")
-"""Variables of pytest that its child processes inherit."""
+from qe_plugins.journal.file_state import IN_TESTS
 
 
 def keep_tests_out(url: URL) -> None:

@@ -9,10 +9,9 @@ import traceback
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qe_plugins import project
 from qe_plugins.errors import HookError, PluginError, did_you_mean
@@ -20,6 +19,9 @@ from qe_plugins.plugins import validation
 from qe_plugins.plugins.base import Plugin
 from qe_plugins.plugins.source_scan import PluginSource, sketch
 from qe_plugins.safe_text import named
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 GROUP = "qe_plugins"
 DISTRIBUTION = "quant-engine"
@@ -120,6 +122,8 @@ def _installed_plugins() -> list[_Candidate]:
 @lru_cache(maxsize=2)
 def _installed_entries(path: tuple[str, ...]) -> EntryPoints:
     """Return the entry points of what is installed on `path`: to read them takes a while."""
+    from importlib.metadata import entry_points
+
     return entry_points(group=GROUP)
 
 

@@ -18,7 +18,7 @@ from qe_plugins import state_dir, stop_signals
 from qe_plugins.config import yaml_reader
 from qe_plugins.data import object_store
 from qe_plugins.errors import ReportError
-from qe_plugins.report import run_index, tearsheet
+from qe_plugins.report import run_index
 from qe_plugins.report.figures import costs, margin
 from qe_plugins.report.figures.equity import AccountHistory
 from qe_plugins.report.summary import summarize
@@ -130,6 +130,8 @@ def _write_files(
     folder: Path, outcome: BacktestResult, resolved: dict[str, Any], place: Path
 ) -> dict[str, Any]:
     """Write all files but `result.json`, and return its figures."""
+    from qe_plugins.report import tearsheet  # imports Jinja and Plotly, and checks need neither
+
     history = AccountHistory.of(outcome)
     figures = summarize(outcome, place, history)
     (folder / "config.yaml").write_text(yaml_reader.dump(resolved), encoding="utf-8")

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock
 
 from qe_plugins import state_dir, stop_signals
 from qe_plugins.errors import DataError
@@ -24,6 +23,8 @@ def cached[T](kind: str, key: str, build: Callable[[Path], None], read: Callable
     A folder with a file missing or cut, or for which `read` raises DataError, is built again. Safe
     for several processes: one builds and the others wait.
     """
+    from filelock import FileLock  # which imports asyncio
+
     folder = state_dir.cache_dir() / kind / key
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
