@@ -22,6 +22,9 @@ PACKAGES = ("strategies", "agents")
 CHECKOUT = Path(__file__).resolve().parent.parent
 """The folder that contains this package: `sys.path` has it in an editable install."""
 
+PACKAGE = CHECKOUT / "qe_plugins"
+"""This package: a wheel has `configs/` of the checkout in it."""
+
 MARK = "pyproject.toml"
 ENV = ".env"
 LARGEST = 1_000_000
@@ -87,6 +90,20 @@ def _read_env(file: Path, changed: int, size: int) -> Mapping[str, str]:
         return {name: value for name, value in dotenv_values(file).items() if value is not None}
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"cannot be read: {error}.", where=str(file)) from error
+
+
+def find_file(file: Path, folder: str) -> Path:
+    """Return a file of the project that `folder` is in, else of a checkout, else of the package.
+
+    Raises ConfigError where there is none.
+    """
+    root = find_root(Path(folder))
+    for place in [*([root] if root else []), *map(Path, filter(None, sys.path)), PACKAGE]:
+        if (place / file).is_file():
+            return (place / file).absolute()
+    raise ConfigError(
+        "not found.", where=str(file), hint="Run qe inside the project, which holds this file."
+    )
 
 
 class _ProjectFinder(MetaPathFinder):

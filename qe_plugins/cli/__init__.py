@@ -54,6 +54,7 @@ COMMANDS: dict[str, str] = {
     "plugins": "qe_plugins.cli.plugins:plugins",
     "hooks": "qe_plugins.cli.hooks:hooks",
     "new": "qe_plugins.cli.new:new",
+    "init": "qe_plugins.cli.project.init:init",
     "rehearse": "qe_plugins.cli.live.rehearse:rehearse",
     "observatory": "qe_plugins.cli.live.observatory:observatory",
 }

@@ -28,7 +28,10 @@ def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
     run_folder.check_out(None)
     loaded = load(file, overrides)
-    file_state.check_writable()
+    if not file_state.takes_writes():
+        from qe_plugins.journal.store import Journal
+
+        Journal.check()
     if loaded.config.broker is None:
         rows = describe(loaded)
     else:

@@ -45,25 +45,31 @@ def render(kind: str, package: str, module: str) -> tuple[dict[str, str], str]:
 
     Raises QeError if its class has a name that its own files import.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters["fit"] = fit
     words = {
         "module": module,
         "cls": class_name(module),
         "title": module.replace("_", " ").capitalize(),
     }
     templates = (f"{kind}.py", f"test_{kind}.py", f"{kind}.yaml")
-    code, test, yaml = (environment.get_template(f"{t}.jinja").render(words) for t in templates)
+    code, test, yaml = (fill(template, **words) for template in templates)
     for text in (code, test):
         _refuse_clash(text, f"{package}.{module}", words["cls"])
     return {f"{package}/{module}.py": code, f"tests/{package}/test_{module}.py": test}, yaml
+
+
+def fill(template: str, **words: object) -> str:
+    """Return a file of `templates/`, named without `.jinja`, with `words` filled in."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=template.startswith("project/"),
+        autoescape=False,
+    )
+    environment.filters["fit"] = fit
+    return environment.get_template(f"{template}.jinja").render(words)
 
 
 def fit(line: str) -> str:

@@ -41,5 +41,4 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
     for folder in (PACKAGE, *(root / name for name in project.PACKAGES)):
         for file in sorted(one for one in folder.rglob("*") if one.suffix in SUFFIXES):
             yield f"{folder.name}/{file.relative_to(folder).as_posix()}", file
-    if (root / MARKETS).is_file():
-        yield MARKETS.as_posix(), root / MARKETS
+    yield MARKETS.as_posix(), project.find_file(MARKETS, str(root))

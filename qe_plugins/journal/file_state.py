@@ -31,15 +31,16 @@ def has_no_open_runs() -> bool:
     return not file.exists() or _answers(file, "SELECT NOT EXISTS (SELECT 1 FROM open_runs)")
 
 
-def check_writable() -> None:
-    """Raise JournalError where a run could not be written. A missing journal is not created."""
+def takes_writes() -> bool:
+    """Return True where the file could surely be written. A missing one is not created.
+
+    Raises QeError where the folder of a missing one cannot be written.
+    """
     file = _file()
     if file is not None and not file.exists():
         state_dir.check_writable(file.absolute().parent)
-    elif file is None or not _answers(file, "SELECT 1", begin="IMMEDIATE"):
-        from qe_plugins.journal.store import Journal
-
-        Journal.check()
+        return True
+    return file is not None and _answers(file, "SELECT 1", begin="IMMEDIATE")
 
 
 def _file() -> Path | None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from qe_plugins import project
 from qe_plugins.config.decoder import Decoder
 from qe_plugins.config.yaml_reader import read
 from qe_plugins.errors import DataError, did_you_mean
-from qe_plugins.market.specs import ContractSpec, FeeRate, latest, project_file
+from qe_plugins.market.specs import ContractSpec, FeeRate, latest
 from qe_plugins.units import Fraction, Money
 
 OPTIONS_FILE = Path("configs") / "options.yaml"
@@ -125,5 +126,6 @@ def short_rate(on: date) -> ShortRate:
 
 @lru_cache(maxsize=8)
 def _load_terms(folder: str) -> OptionTerms:
-    loaded: OptionTerms = Decoder().decode(OptionTerms, read(project_file(OPTIONS_FILE, folder)))
+    file = project.find_file(OPTIONS_FILE, folder)
+    loaded: OptionTerms = Decoder().decode(OptionTerms, read(file))
     return loaded

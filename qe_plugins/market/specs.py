@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
@@ -15,7 +14,7 @@ import msgspec
 from qe_plugins import project
 from qe_plugins.config.decoder import Decoder
 from qe_plugins.config.yaml_reader import read
-from qe_plugins.errors import ConfigError, DataError, did_you_mean
+from qe_plugins.errors import DataError, did_you_mean
 from qe_plugins.market.contract_key import MONTH_LETTERS
 from qe_plugins.units import Money
 
@@ -186,22 +185,8 @@ def market(root: str) -> RootSpec:
 
 @lru_cache(maxsize=8)
 def _load_markets(folder: str) -> MarketSpecs:
-    loaded: MarketSpecs = Decoder().decode(MarketSpecs, read(project_file(FILE, folder)))
+    loaded: MarketSpecs = Decoder().decode(MarketSpecs, read(project.find_file(FILE, folder)))
     return loaded
-
-
-def project_file(file: Path, folder: str) -> Path:
-    """Return a file of the project that `folder` is in, else of a package's on the path.
-
-    Raises ConfigError where there is none.
-    """
-    root = project.find_root(Path(folder))
-    for place in [*([root] if root else []), *map(Path, filter(None, sys.path))]:
-        if (place / file).is_file():
-            return place / file
-    raise ConfigError(
-        "not found.", where=str(file), hint="Run qe inside the project, which holds this file."
-    )
 
 
 def latest[T](entries: list[T], on: date, since: Callable[[T], date]) -> T:

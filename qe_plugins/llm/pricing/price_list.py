@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -167,13 +166,7 @@ def price_list() -> PriceList:
 
 @lru_cache(maxsize=8)
 def _file(folder: str) -> Path:
-    root = project.find_root(Path(folder))
-    for place in [root] if root else [Path(entry) for entry in sys.path if entry]:
-        if (place / FILE).is_file():
-            return (place / FILE).absolute()
-    raise ConfigError(
-        "not found.", where=str(FILE), hint="Run qe inside the project, which holds this file."
-    )
+    return project.find_file(FILE, folder)
 
 
 @lru_cache(maxsize=8)
