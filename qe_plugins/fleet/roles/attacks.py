@@ -116,7 +116,7 @@ def attack(
         thesis=name,
         trades=len(at),
         mean_r=round(float(net.mean()), 4) if len(at) else 0.0,
-        score=round(_t(net), 3),
+        score=round(t_of(net), 3),
         break_even=round(float(gross.mean()) / weight, 4) if weight else 0.0,
         capacity=capacity,
         attacks=tuple(attacks),
@@ -163,7 +163,7 @@ def _of_trades(
         jittered.append(float(np.nanmean(table.r(moved, sides, cost))))
     beaten = controls(at, sides, table, cost, float(net.mean()))
     return [
-        _held_above("t of mean net R", _t(net), LEAST_T),
+        _held_above("t of mean net R", t_of(net), LEAST_T),
         _held_above("odd days", _mean(odd), 0.0),
         _held_above("even days", _mean(even), 0.0),
         _held_above("last third", _mean(net[2 * len(net) // 3 :]), 0.0),
@@ -209,7 +209,8 @@ def _changed_after(bars: SnapshotBars, moment: int) -> SnapshotBars:
     return SnapshotBars(**columns)
 
 
-def _t(values: np.ndarray) -> float:
+def t_of(values: np.ndarray) -> float:
+    """Return the t statistic of the mean of some values, 0 where there is none."""
     if len(values) < 2 or not values.std():
         return 0.0
     return float(values.mean() / values.std(ddof=1) * math.sqrt(len(values)))

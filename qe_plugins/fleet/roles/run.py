@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from qe_plugins.fleet.roles.context import RoleContext
 from qe_plugins.fleet.roles.deployment import deployment
 from qe_plugins.fleet.roles.guardian import GUARDIAN
 from qe_plugins.fleet.roles.hunter import HUNTER
+from qe_plugins.fleet.roles.micro_backtest import micro_backtest
 from qe_plugins.fleet.roles.role import RoleWork
 from qe_plugins.fleet.roles.synthesis import SYNTHESIS
 from qe_plugins.fleet.scan.lifecycle import client_for, run_on_uvloop
@@ -86,7 +88,7 @@ def tool_context(role: Role, context: RoleContext) -> ToolContext:
         held=context.held,
         posture=context.postures[-1] if context.postures else None,
         deploy=deployment(role, context),
-        backtest=context.backtest,
+        backtest=partial(micro_backtest, context),
     )
 
 

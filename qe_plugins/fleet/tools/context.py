@@ -21,7 +21,7 @@ type Deploy = Callable[[list[str], str], dict[str, Any]]
 """Runs the tree below a coordinator on instruments and a question, and returns its aggregate."""
 
 type Backtest = Callable[[dict[str, Any]], dict[str, Any]]
-"""Runs a micro-backtest as a job and returns its figures in R."""
+"""Runs a rule over the bars known by now and returns its figures in R."""
 
 
 def no_facts(kinds: Sequence[FactKind], until: int, limit: int) -> list[Fact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from qe_plugins.errors import FleetError
@@ -50,6 +51,5 @@ def backtest(context: ToolContext, asked: BacktestArguments) -> Any:
     """
     if context.backtest is None:
         raise FleetError("no backtests can be run from this session.")
-    context.instrument(asked.instrument)  # refuses an unknown name
-    names = asked.__struct_fields__
-    return context.backtest({name: getattr(asked, name) for name in names})
+    own = context.instrument(asked.instrument)
+    return context.backtest(msgspec.structs.asdict(asked) | {"instrument": own})
