@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from qe_plugins.tool_server import postures, queries, scans
+from qe_plugins.tool_server import postures, queries, role_tools, scans
 from qe_plugins.tool_server.toolset import ServedTool
 
-TOOLS: tuple[ServedTool, ...] = (*queries.TOOLS, *scans.TOOLS, *postures.TOOLS)
+TOOLS: tuple[ServedTool, ...] = (
+    *queries.TOOLS,
+    *role_tools.TOOLS,
+    *scans.TOOLS,
+    *postures.TOOLS,
+)

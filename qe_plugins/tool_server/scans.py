@@ -44,7 +44,7 @@ class ScanOrder(FleetInput, frozen=True):
 
 def price_scan(given: FleetInput, scope: ToolScope) -> dict[str, Any]:
     """Return the estimate of a scan, and what is left of today's budget. No model is called."""
-    plan = estimate.plan(_fleet(given.config).fleet)
+    plan = estimate.plan(fleet(given.config).fleet)
     today = _midnight(scope.now())
     return {"plan": plan, "budget": scope.budget, "left": scope.budget - _spent_since(today)}
 
@@ -57,7 +57,7 @@ def run_scan(given: ScanOrder, scope: ToolScope) -> Any:
     """
     with _one_at_a_time():
         left = scope.budget - _spent_since(_midnight(scope.now()))
-        loaded = _fleet(given.config)
+        loaded = fleet(given.config)
         if loaded.fleet.provider != "offline":
             most = Decimal(str(given.max_cost))
             limit = min(most, left)
@@ -72,13 +72,14 @@ def run_scan(given: ScanOrder, scope: ToolScope) -> Any:
                 )
             known = loaded.fleet.budgets.scan
             cap = limit if known is None else min(known, limit)
-            loaded = _fleet(given.config, f"budgets.scan={cap}")
+            loaded = fleet(given.config, f"budgets.scan={cap}")
         begun = lifecycle.begin(loaded)
         _report(begun.scan_id, given.config, scope)
         return lifecycle.run(begun)
 
 
-def _fleet(config: str, *overrides: str) -> LoadedFleet:
+def fleet(config: str, *overrides: str) -> LoadedFleet:
+    """Return the fleet of a file of `configs/fleet/`. Raises ConfigError where there is none."""
     folder = (project.find_root(Path.cwd()) or Path.cwd()) / "configs" / "fleet"
     file = folder / config
     if not file.is_file():

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from qe_plugins.errors import QeError
-from qe_plugins.tool_server import queries, scans
+from qe_plugins.fleet.tools import TOOLS as OF_SESSIONS
+from qe_plugins.tool_server import queries, role_tools, scans
 from qe_plugins.tool_server.every_tool import TOOLS
 from qe_plugins.tool_server.toolset import Effect, ToolScope, answer_of
 
@@ -70,7 +71,7 @@ def test_an_argument_that_is_not_in_the_schema_is_refused(tool):
 
 @pytest.mark.parametrize("tool", [one for one in TOOLS if one.effect is Effect.READS])
 def test_reading_creates_no_journal_and_leaves_no_state(tool, tmp_path):
-    given = {"config": "team.yaml"} if tool.name == "price_scan" else {}
+    given = {"config": "team.yaml"} if tool.name in ("price_scan", "lessons") else {}
     with suppress(QeError):  # without a journal and a scan most have nothing to read
         answer_of(tool, given, ToolScope())
 
@@ -78,12 +79,40 @@ def test_reading_creates_no_journal_and_leaves_no_state(tool, tmp_path):
 
 
 def test_a_scan_above_what_is_left_of_the_day_is_refused_before_any_call(monkeypatch):
-    loaded = scans._fleet("team.yaml", "provider=models")
-    monkeypatch.setattr(scans, "_fleet", lambda config, *overrides: loaded)
+    loaded = scans.fleet("team.yaml", "provider=models")
+    monkeypatch.setattr(scans, "fleet", lambda config, *overrides: loaded)
     order = scans.ScanOrder(config="team.yaml", max_cost=1)
 
     with pytest.raises(QeError, match=r"\$0 is allowed: \$1 asked for, \$0 left of the day's \$0"):
         scans.run_scan(order, ToolScope())
+
+
+def test_the_tools_of_sessions_are_served_from_their_one_definition():
+    own = {one.name: one for one in role_tools.TOOLS}
+
+    assert set(own) == set(OF_SESSIONS) - {"deploy"}
+    for name, tool in own.items():
+        assert set(tool.arguments.__struct_fields__) == {
+            *("config", "at", "run"),
+            *OF_SESSIONS[name].arguments.__struct_fields__,
+        }
+        assert tool.about.startswith(OF_SESSIONS[name].description)
+
+
+def test_a_client_sees_what_a_masked_session_would_and_nothing_from_later():
+    features = next(one for one in TOOLS if one.name == "features")
+    asked = {"config": "team.yaml", "instrument": "instrument A", "timeframe": "1m"}
+    early, late = (
+        answer_of(features, asked | {"at": f"2024-01-{day}T15:00:00"}, ToolScope())
+        for day in ("04", "05")
+    )
+
+    assert set(msgspec.json.decode(early)) == {"momentum", "trend_t", "place", "volume_ratio"}
+    assert early != late
+    with pytest.raises(QeError, match="no bar in the five minutes before it"):
+        answer_of(features, asked | {"at": "2024-01-06T15:00:00"}, ToolScope())
+    with pytest.raises(QeError, match="unknown instrument"):
+        answer_of(features, asked | {"instrument": "ESH24"}, ToolScope())
 
 
 def test_the_schema_of_a_tool_is_one_object_a_client_understands():
