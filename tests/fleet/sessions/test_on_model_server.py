@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,13 +11,14 @@ import msgspec
 import pytest
 
 from qe_plugins import wall_clock
+from qe_plugins.desk.role_sessions import cost_of
 from qe_plugins.fleet.roles import RoleContext, run_role
 from qe_plugins.fleet.roles.desk_state import spent_today
 from qe_plugins.fleet.sessions import SessionEnd
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.plugins.types import Role
 from tests.fleet.conftest import market
-from tests.fleet.models import KEYS, RANKS, vendor
+from tests.fleet.models import KEYS, ONE_VENDOR, RANKS, vendor
 
 FEATURES = ("features", {"instrument": "instrument A", "timeframe": "5m", "bars": 60})
 MODELS = {"anthropic": "claude-opus-5-5", "openai": "deepseek-flash"}
@@ -28,16 +30,19 @@ def desk(small, tmp_path, monkeypatch):
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
 
-    def run(role=Role.HUNTER, model="claude-opus-5-5", sessions=None, more=None, **profile):
+    def run(
+        role=Role.HUNTER, model="claude-opus-5-5", sessions=None, more=None, fleet=None, **profile
+    ):
         with vendor(tmp_path, **({"output_tokens": None} | profile)) as server:
             ranks = RANKS | {"coordinator": RANKS["coordinator"] | {"model": model}}
-            loaded = small(
-                provider="models",
-                ranks=ranks,
-                base_urls={"deepseek": f"{server.url}/v1", "anthropic": server.url},
-                sessions=sessions or {},
-                calls={"concurrency": 4, "timeout": "30s", "retries": 0},
-            )
+            settings = {
+                "provider": "models",
+                "ranks": ranks,
+                "base_urls": {"deepseek": f"{server.url}/v1", "anthropic": server.url},
+                "sessions": sessions or {},
+                "calls": {"concurrency": 4, "timeout": "30s", "retries": 0},
+            }
+            loaded = small(**settings | (fleet or {}))
             known = market(minutes=2_500)
             context = RoleContext(loaded=loaded, market=known, as_of=known.as_of)
             found = run_role(role, dataclasses.replace(context, **(more or {})))
@@ -104,3 +109,43 @@ def test_the_ledger_has_every_turn_exactly_and_its_cost_on_its_day(desk, monkeyp
     monkeypatch.setattr(wall_clock, "now", lambda: datetime.now(UTC) + timedelta(days=1))
     assert spent_today() == 0
     assert msgspec.json.decode(asked[1].exchanges)[0]["calls"][0]["name"] == "features"
+
+
+def below(captains, **counts):
+    """Return a fleet of one vendor whose HUNTER has captains of some domains below it."""
+    ranks = ONE_VENDOR | {
+        name: ONE_VENDOR[name] | {"count": count}
+        for name, count in ({"captain": len(captains)} | counts).items()
+    }
+    tasks = {"windows": {"timeframes": ["1m", "5m"], "bars": [20, 30], "back": 800, "stride": 1}}
+    return {
+        "ranks": ranks,
+        "coordinators": [{"role": "HUNTER", "captains": captains, "tasks": tasks}],
+    }
+
+
+def test_a_session_deploys_the_captains_below_it_and_both_cost_what_the_vendor_charged(desk):
+    domains = ["breakout", "volatility"]
+    found, paid, usd = desk(
+        tools=[("deploy", {"domains": domains})], fleet=below(domains, supervisor=2, worker=3)
+    )
+
+    [result] = found.session.exchanges[0].results
+    pooled = msgspec.json.decode(result.content)
+    assert not result.error
+    assert pooled["answered"] == pooled["expected"] == 12
+    assert len(paid) > 12 + found.session.turns
+    assert cost_of(found.session.session) == usd > found.session.usd > 0
+    assert Decimal(str(pooled["usd_estimated"])) >= usd - found.session.usd
+
+
+def test_a_deployment_above_the_budget_is_refused_before_its_first_call(desk):
+    domains = ["breakout", "mean_reversion", "calendar", "cross_market", "volatility"]
+    fleet = below(domains, supervisor=5, worker=50) | {"budgets": {"scan": "0.05 USD"}}
+    found, paid, usd = desk(tools=[("deploy", {"domains": domains})], fleet=fleet)
+
+    [result] = found.session.exchanges[0].results
+    assert result.error
+    assert re.search(r"1,?\d\d\d calls would cost \$[\d.]+, the limit is \$0.05", result.content)
+    assert len(paid) == found.session.turns == 2
+    assert cost_of(found.session.session) == usd == found.session.usd
