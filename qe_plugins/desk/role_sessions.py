@@ -23,8 +23,13 @@ from qe_plugins.errors import FleetError, QeError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.requests import outside_texts
 from qe_plugins.fleet.roles import PersonLimits, RoleContext, run_role
-from qe_plugins.fleet.roles.analyst import trade_of
-from qe_plugins.fleet.roles.desk_state import messages_at, spent_today
+from qe_plugins.fleet.roles.closed_trades import OF_TRADES, closed_trades
+from qe_plugins.fleet.roles.desk_state import (
+    held_texts,
+    lessons_of,
+    messages_at,
+    spent_today,
+)
 from qe_plugins.fleet.tools.context import FactQuery
 from qe_plugins.halt.latch import write_atomically
 from qe_plugins.halt.status import SeenSession
@@ -84,12 +89,15 @@ class RoleSessions:
         if market is None:
             raise FleetError("the market has no fresh bar at its moment.")
         held = {} if seen is None else seen.status.positions
+        learned = lessons_of(self._loaded.fleet.name, at)
         return RoleContext(
             loaded=self._loaded,
             market=market,
             as_of=at,
             news=outside_texts(self._loaded.fleet, at),
             messages=messages_at(self._loaded.fleet.name, at),
+            learned=learned,
+            lessons=held_texts(learned),
             facts=facts_of(self._journal, self._loaded.fleet.name, run),
             held={contract: int(count) for contract, count in held.items() if count},
             **more,
@@ -144,8 +152,8 @@ class RoleSessions:
 
         What a failed review has cost is with its last attempt: the earlier ones are not paid again.
         """
-        facts = self._journal.page(kinds=[FactKind.TRADE], run=step.run, limit=MOST)
-        trades = [trade_of(one.fact) for one in facts]
+        assert step.run is not None  # a review is of a trade of a run
+        trades = closed_trades(self._journal.facts(step.run, OF_TRADES))
         [own] = [one for one in trades if one.id == f"trade:{step.trade}"]
         key = hashlib.sha256(step.key.encode()).hexdigest()[:8]
         closed = datetime.fromtimestamp(own.closed // 10**9, UTC)

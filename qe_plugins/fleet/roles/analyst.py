@@ -1,14 +1,13 @@
-"""ANALYST: what each exit, entry and size was worth, over the closed trades of a run.
+"""ANALYST: what each exit, entry, size and vote was worth, over the closed trades of a run.
 
-Variants of every trade are computed from the bars around it, in mean true ranges of its entry, so
-that trades of different days add up. A lesson needs trades enough, an interval that excludes zero
-and two halves that agree; it names the effect, and when it was known.
+Variants of every trade are computed from the bars around it (`trade_variants.py`). A lesson needs
+trades enough, an interval that excludes zero and two halves that agree; it names the effect, and
+when it was known. It is used once it has held in later trades (`held_lessons.py`).
 """
 
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -18,23 +17,16 @@ from msgspec import Meta
 from qe_plugins.fleet.messaging.outbox import ReportBody
 from qe_plugins.fleet.patterns import checked
 from qe_plugins.fleet.roles.context import RoleContext
+from qe_plugins.fleet.roles.held_lessons import HeldLesson, held_lessons
 from qe_plugins.fleet.roles.role import RoleWork
+from qe_plugins.fleet.roles.trade_variants import by_trade
 from qe_plugins.fleet.sessions.records import SessionResult
 from qe_plugins.fleet.sessions.rules import Steps
-from qe_plugins.fleet.tasks.snapshot import MINUTE, SnapshotBars
 from qe_plugins.journal.facts import Fact, FactKind
-from qe_plugins.plugins.types import Role, Side, Trade
+from qe_plugins.plugins.types import Role
 
 ENOUGH = 30
 """Trades from which a lesson may be drawn."""
-
-LATER = {"exit_15m_later": 15, "exit_60m_later": 60}
-TIMED = {"out_after_30m": 30, "out_after_120m": 120}
-"""Minutes after the entry at which a variant leaves. None leaves so long before the real exit: that
-one is not known by then.
-"""
-
-NOISE_BARS = 60
 
 
 class VariantEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,42 +70,25 @@ class ReviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReviewOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """Every variant, the lessons that code accepted, and why others were refused."""
+    """Every variant, the lessons that code accepted, and why others were refused.
+
+    `held` are lessons written before that held in trades since then.
+    """
 
     trades: int
     variants: tuple[VariantEffect, ...] = ()
     lessons: tuple[LearnedLesson, ...] = ()
     refused: tuple[str, ...] = ()
+    held: tuple[HeldLesson, ...] = ()
 
 
 def variants(context: RoleContext) -> tuple[VariantEffect, ...]:
     """Return the effect of every variant over the context's closed trades."""
     found: dict[str, list[float]] = {}
-    for trade in sorted(context.trades, key=lambda one: one.closed):
-        if trade.closed <= context.as_of and trade.instrument_id in context.market.instruments:
-            bars = context.market.bars(trade.instrument_id, "1m")
-            for name, value in _of_trade(trade, bars).items():
-                found.setdefault(name, []).append(value)
+    for _, values in by_trade(context):
+        for name, value in values.items():
+            found.setdefault(name, []).append(value)
     return tuple(_effect(name, values) for name, values in sorted(found.items()))
-
-
-def trade_of(fact: Fact) -> Trade:
-    """Return the trade of a fact of the journal."""
-    body = fact.body
-    return Trade(
-        id=fact.id,
-        instrument_id=body["instrument_id"],
-        strategy=body["strategy"],
-        side=Side(body["side"]),
-        opened=body["opened"],
-        closed=body["closed"],
-        currency=body["currency"],
-        quantity=Decimal(body["quantity"]),
-        entry=Decimal(body["entry"]),
-        exit=Decimal(body["exit"]),
-        pnl=Decimal(body["pnl"]),
-        commissions=Decimal(body["commissions"]),
-    )
 
 
 def inputs(context: RoleContext) -> dict[str, Any]:
@@ -164,11 +139,12 @@ def outcome(context: RoleContext, session: SessionResult[ReviewAnswer]) -> Revie
         variants=tuple(known.values()),
         lessons=tuple(lessons),
         refused=tuple(refused),
+        held=held_lessons(context),
     )
 
 
 def facts(context: RoleContext, found: ReviewOutcome, cause: str) -> list[Fact]:
-    """Return one review of all trades, and the lessons that it led to."""
+    """Return one review of all trades, the lessons that it led to, and earlier ones that held."""
     body = {
         "trade_id": "all",
         "summary": f"{found.trades} trades, {len(found.lessons)} lessons",
@@ -179,7 +155,11 @@ def facts(context: RoleContext, found: ReviewOutcome, cause: str) -> list[Fact]:
         _fact(context, f"lesson:{n}", FactKind.LESSON, review.id, msgspec.to_builtins(one))
         for n, one in enumerate(found.lessons, 1)
     ]
-    return [review, *lessons]
+    held = [
+        _fact(context, f"held:{n}", FactKind.LESSON, review.id, msgspec.to_builtins(one))
+        for n, one in enumerate(found.held, 1)
+    ]
+    return [review, *lessons, *held]
 
 
 def message(found: ReviewOutcome) -> ReportBody:
@@ -188,45 +168,6 @@ def message(found: ReviewOutcome) -> ReportBody:
     return ReportBody(
         score=0.0, confidence=0.0, coverage=1.0, effective=1.0, reason=text[:280], targets=()
     )
-
-
-def _of_trade(trade: Trade, bars: SnapshotBars) -> dict[str, float]:
-    """Return what each variant adds to a trade, in mean true ranges of the hour before its entry.
-
-    A variant that needs bars which are not there, or not known yet, is left out.
-    """
-    opened = int(bars.ts.searchsorted(trade.opened, side="left"))
-    closed = int(bars.ts.searchsorted(trade.closed, side="left"))
-    if not NOISE_BARS <= opened <= closed < len(bars):
-        return {}
-    window = slice(opened - NOISE_BARS, opened)
-    unit = float((bars.high[window] - bars.low[window]).mean())
-    if not unit > 0:
-        return {}
-    sign = 1.0 if trade.side is Side.LONG else -1.0
-    entry, leave = float(trade.entry), float(trade.exit)
-    found = {}
-    for name, minutes in LATER.items():
-        price = _close_at(bars, trade.closed + minutes * MINUTE)
-        if price is not None:
-            found[name] = sign * (price - leave) / unit
-    for name, minutes in TIMED.items():
-        moment = trade.opened + minutes * MINUTE
-        price = _close_at(bars, moment) if moment < trade.closed else leave
-        if price is not None:
-            found[name] = sign * (price - leave) / unit
-    if opened + 1 < closed:
-        found["entry_a_bar_later"] = sign * (entry - float(bars.open[opened + 1])) / unit
-    found["half_the_size"] = -0.5 * sign * (leave - entry) / unit
-    return found
-
-
-def _close_at(bars: SnapshotBars, moment: int) -> float | None:
-    """Return the last close by a moment (UTC ns), None where it is old or not known yet."""
-    at = int(bars.ts.searchsorted(moment, side="right")) - 1
-    if at < 0 or moment > int(bars.ts[-1]) or moment - int(bars.ts[at]) > 5 * MINUTE:
-        return None
-    return float(bars.close[at])
 
 
 def _effect(name: str, values: list[float]) -> VariantEffect:

@@ -14,7 +14,8 @@ from qe_plugins.fleet.messaging.outbox import Message
 from qe_plugins.fleet.prompts.masking import Mask
 from qe_plugins.fleet.roles.attacks import AttackReport
 from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
-from qe_plugins.fleet.tools.context import Backtest, FactQuery, no_facts
+from qe_plugins.fleet.tools.context import FactQuery, no_facts
+from qe_plugins.journal.facts import Fact
 from qe_plugins.plugins.types import Posture, Side, Trade
 from qe_plugins.units import Money
 
@@ -35,13 +36,13 @@ class PersonLimits(msgspec.Struct, frozen=True, kw_only=True):
 class RoleContext:
     """The state of the desk as of `as_of` (UTC nanoseconds): nothing in it is later.
 
-    `facts` reads the journal, `messages` are of the bus, `held` are signed contracts by instrument,
+    `lessons` have held since they were written, `learned` are the facts of all of them. `facts`
+    reads the journal, `messages` are of the bus, `held` are signed contracts by instrument,
     `loss` is what the session has lost so far in account currency, `spent` what models have cost
     today. `postures` are those that are still in force. `trades` are the closed ones to review.
     `attacks` are those on the thesis of ARBITER, `statement` is what the thesis says.
-    `backtest` runs micro-backtests as jobs, None where it cannot. `session` is
-    the id under which calls are recorded: the same id and inputs pay nothing twice; the default
-    names role, fleet and moment. With `replay` no call is made.
+    `session` is the id under which calls are recorded: the same id and inputs pay nothing twice;
+    the default names role, fleet and moment. With `replay` no call is made.
     """
 
     loaded: LoadedFleet
@@ -49,6 +50,7 @@ class RoleContext:
     as_of: int
     news: Sequence[str] = ()
     lessons: Sequence[str] = ()
+    learned: Sequence[Fact] = ()
     facts: FactQuery = no_facts
     messages: Sequence[Message] = ()
     held: dict[str, int] = field(default_factory=dict)
@@ -57,7 +59,6 @@ class RoleContext:
     postures: Sequence[Posture] = ()
     trades: Sequence[Trade] = ()
     limits: PersonLimits = field(default_factory=PersonLimits)
-    backtest: Backtest | None = None
     attacks: AttackReport | None = None
     statement: str = ""
     session: str = ""

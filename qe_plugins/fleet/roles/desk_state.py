@@ -24,6 +24,8 @@ from qe_plugins.recordings.postures import PostureFile
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
+MOST = 1_000
+MOST_SHOWN = 5
 SESSION_ID = re.compile(r"[a-z]+-(.+)-(\d{8}T\d{6}Z)(-.*)?")
 """The id of a session of a role: role, fleet, moment, and what tells it from others of them."""
 
@@ -49,6 +51,8 @@ def desk_state(
         as_of=moment,
         news=outside_texts(loaded.fleet, moment),
         messages=messages_at(loaded.fleet.name, moment),
+        learned=(learned := lessons_of(loaded.fleet.name, moment)),
+        lessons=held_texts(learned),
         facts=_fact_query(run, loaded.fleet.name),
         held=held_at(run, moment),
         postures=PostureFile(loaded.fleet.name).unexpired(moment),
@@ -70,6 +74,29 @@ def messages_at(fleet: str, moment: int) -> list[Message]:
                 if 0 <= moment - int(at) * SECOND <= DAY:
                     found.append(one)
     return found
+
+
+def lessons_of(fleet: str, moment: int) -> list[Fact]:
+    """Return the lessons that a fleet's ANALYST wrote by a moment (UTC ns), the newest first."""
+    if not Journal.exists():
+        return []
+    with Journal.open() as journal:
+        facts = journal.page(
+            kinds=[FactKind.LESSON], until_ns=moment + 1, newest_first=True, limit=MOST
+        )
+    own = [one.fact for one in facts if _fleet_of(one.run_id) == fleet]
+    return [one for one in own if "basis" in one.body]
+
+
+def held_texts(learned: Sequence[Fact]) -> tuple[str, ...]:
+    """Return the lessons that later trades have confirmed, the newest ones, the oldest first."""
+    held = [str(one.body["text"]) for one in learned if "held" in one.body]
+    return tuple(held[:MOST_SHOWN][::-1])
+
+
+def _fleet_of(session: str) -> str | None:
+    match = SESSION_ID.fullmatch(session)
+    return match[1] if match else None
 
 
 def spent_today() -> Decimal:

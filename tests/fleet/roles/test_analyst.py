@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from qe_plugins.fleet.roles import RoleContext, run_role
 from qe_plugins.fleet.roles.analyst import ReviewAnswer, TaughtLesson, outcome, variants
+from qe_plugins.fleet.roles.closed_trades import closed_trades
+from qe_plugins.fleet.roles.held_lessons import held_lessons
+from qe_plugins.fleet.roles.trade_variants import without_each_vote
 from qe_plugins.fleet.sessions import SessionEnd, SessionResult
 from qe_plugins.fleet.tasks.snapshot import MINUTE
-from qe_plugins.plugins.types import Role, Side, Trade
+from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.plugins.types import Role, Side, Signal, Trade
 from tests.fleet.conftest import market
 
 NAME = "MESH24.XCME"
@@ -68,6 +73,108 @@ def test_a_lesson_with_a_wrong_figure_or_without_support_is_refused(context):
 
     assert "wrong figures 99" in wrong.refused[0]
     assert "do not support" in unsupported.refused[0]
+
+
+def vote(side, source, confidence=0.5):
+    return Signal(instrument_id=NAME, side=side, reason="r", source=source, confidence=confidence)
+
+
+@pytest.mark.parametrize(
+    ("votes", "left"),
+    [
+        ([], {}),
+        ([vote(Side.LONG, "one")], {"one": 0.0}),
+        ([vote(Side.LONG, "one"), vote(Side.LONG, "two")], {"one": 1.0, "two": 1.0}),
+        (
+            [vote(Side.LONG, "one", 0.8), vote(Side.SHORT, "two", 0.6)],
+            {"one": -1.0, "two": 1.0},
+        ),
+        (
+            [vote(Side.LONG, "one", 0.8), vote(Side.LONG, "two"), vote(Side.SHORT, "three", 0.5)],
+            {"one": 0.0, "two": 1.0, "three": 1.0},
+        ),
+    ],
+)
+def test_without_a_vote_the_others_decide(context, votes, left):
+    whole = msgspec.structs.replace(context.trades[0], votes=tuple(votes))
+
+    assert without_each_vote(whole) == left
+
+
+def test_without_the_vote_that_led_to_it_a_trade_earns_nothing(context):
+    trades = [
+        msgspec.structs.replace(one, votes=(vote(Side.LONG, "hunter_desk"),))
+        for one in context.trades
+    ]
+    voted = dataclasses.replace(context, trades=trades)
+    found = {one.variant: one for one in variants(voted)}
+
+    assert found["without_hunter_desk"].effect == pytest.approx(
+        2 * found["half_the_size"].effect, abs=0.01
+    )
+    assert found["without_hunter_desk"].teaches
+
+
+def lesson(context, known, effect=1.0, variant="exit_15m_later", **body):
+    return Fact(
+        id="lesson:1",
+        kind=FactKind.LESSON,
+        ts_event=known,
+        source="analyst",
+        body={
+            "known": known,
+            "text": "exits are early",
+            "basis": {"variant": variant, "effect": effect},
+            **body,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "changes", "held"),
+    [
+        (0, {}, True),
+        (0, {"effect": -1.0}, False),
+        (20, {}, False),  # 20 trades are left since then
+        (0, {"variant": "hold_forever"}, False),
+        (0, {"held": 1}, False),  # it held before
+    ],
+)
+def test_a_lesson_is_used_only_after_it_held_in_later_trades(context, after, changes, held):
+    known = context.trades[after].opened - 1
+    learned = [lesson(context, known, **changes)]
+
+    found = held_lessons(dataclasses.replace(context, learned=learned))
+    assert bool(found) is held
+    assert all(one.agreed > 0.5 * one.trades >= 15 for one in found)
+
+
+def test_a_run_of_the_journal_has_the_votes_behind_its_trades():
+    facts = [
+        Fact(id=f"vote:{n}", kind=FactKind.VOTE, ts_event=1, source=name, body=body)
+        for n, (name, body) in enumerate(
+            [
+                ("one", {"instrument_id": NAME, "side": "LONG", "confidence": 0.7}),
+                ("two", {"instrument_id": NAME, "side": "SHORT", "confidence": 0.2}),
+            ]
+        )
+    ]
+    signal = {"votes": ["vote:0", "vote:1"]}
+    facts += [
+        Fact(id="signal:1", kind=FactKind.SIGNAL, ts_event=1, source="a", body=signal),
+        Fact(id="size:1", kind=FactKind.SIZE, ts_event=1, source="s", cause="signal:1", body={}),
+        Fact(id="order:O-1", kind=FactKind.ORDER, ts_event=1, source="s", cause="size:1", body={}),
+    ]
+    body = {"instrument_id": NAME, "strategy": "s", "side": "LONG", "opened": 1, "closed": 2}
+    body |= dict.fromkeys(("quantity", "entry", "exit", "pnl", "commissions"), "1")
+    body |= {"currency": "USD", "orders": ["O-1"]}
+    facts.append(Fact(id="trade:1", kind=FactKind.TRADE, ts_event=2, source="s", body=body))
+
+    [found] = closed_trades(facts)
+    assert [(one.source, str(one.side)) for one in found.votes] == [
+        ("one", "LONG"),
+        ("two", "SHORT"),
+    ]
 
 
 def test_no_variant_uses_a_bar_that_is_not_known_yet(context):
