@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from qe_plugins.report.figures import exchange_time, metrics
-from qe_plugins.report.price_chart import millis
 
 if TYPE_CHECKING:
     from qe_plugins.report.figures.equity import AccountHistory
@@ -26,7 +25,7 @@ def equity(history: AccountHistory) -> dict[str, list[Any]]:
     """Return x, equity in currency and drawdown in percent, downsampled with its extremes."""
     shown = _extremes(history.curve, "equity")
     return shown.select(
-        x=millis(),
+        x=exchange_time.millis(),
         equity=pl.col("equity").round(2),
         drawdown=(pl.col("drawdown") * 100).round(3),
     ).to_dict(as_series=False)
@@ -37,7 +36,9 @@ def margin(used: pl.DataFrame) -> dict[str, list[Any]]:
     return (
         _extremes(used, "margin")
         .select(
-            x=millis(), margin=pl.col("margin").round(2), share=(pl.col("share") * 100).round(3)
+            x=exchange_time.millis(),
+            margin=pl.col("margin").round(2),
+            share=(pl.col("share") * 100).round(3),
         )
         .to_dict(as_series=False)
     )

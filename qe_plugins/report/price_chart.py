@@ -1,4 +1,4 @@
-"""Data of the price charts: one per root, with entries, exits, vetoes and rolls."""
+"""Data of the price charts: one per root, with candles, trades, vetoes and rolls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from qe_plugins.report import trade_candles
 from qe_plugins.report.figures import exchange_time, prices
 
 if TYPE_CHECKING:
@@ -33,15 +34,11 @@ def charts(outcome: BacktestResult) -> list[dict[str, Any]]:
     shown = [contract for contract in outcome.data.contracts if contract.id in windows]
     points = min(prices.MOST_POINTS, MOST_POINTS // max(len(shown), 1))
     roots = list(dict.fromkeys(contract.root for contract in shown))[:MOST_CHARTS]
+    fine = trade_candles.around_trades(outcome, [one for one in shown if one.root in roots])
     return [
-        _chart(outcome, root, [one for one in shown if one.root == root], windows, points)
+        _chart(outcome, root, [one for one in shown if one.root == root], windows, points, fine)
         for root in roots
     ]
-
-
-def millis(column: str = "ts") -> pl.Expr:
-    """Return Chicago wall time in milliseconds, the unit of a chart's time axis."""
-    return exchange_time.wall(column).dt.epoch("ms")
 
 
 def _chart(
@@ -50,12 +47,14 @@ def _chart(
     contracts: list[ContractInfo],
     windows: dict[str, tuple[int, int]],
     points: int,
+    fine: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     lines = [_price_line(outcome, one, windows[one.id], points) for one in contracts]
     names = [one.id for one in contracts]
     return {
         "root": root,
         "lines": sorted((line for line in lines if line["x"]), key=lambda line: line["x"][0]),
+        "candles": [fine[name] for name in names if name in fine],
         "trades": _trade_marks(outcome, names),
         "vetoes": _veto_marks(outcome, names),
         "rolls": _roll_marks(outcome, names),
@@ -81,24 +80,31 @@ def _price_line(
     outcome: BacktestResult, contract: ContractInfo, window: tuple[int, int], points: int
 ) -> dict[str, Any]:
     bars = prices.downsampled(outcome, contract.id, window, points)
-    line = bars.select(x=millis()).to_dict(as_series=False)
+    line = bars.select(x=exchange_time.millis()).to_dict(as_series=False)
     for name in prices.COLUMNS:
         line[name] = bars[name].round(contract.precision).to_list()
-    return {"name": contract.id, **line}
+    width = prices.width_for(window[1] - window[0], points)
+    return {"name": contract.id, "width": width // 10**6, **line}
 
 
 def _trade_marks(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
     own = outcome.positions.filter(pl.col("instrument_id").is_in(names)).sort("opened")
-    return own.select(
-        opened=millis("opened"),
-        closed=millis("closed"),
-        entry=pl.col("entry").round(6),
-        exit=pl.col("exit").round(6),
-        pnl=pl.col("pnl").round(2),
-        side="side",
-        quantity="quantity",
-        strategy="strategy",
-    ).to_dict(as_series=False)
+    return (
+        trade_candles.with_levels(own, outcome.orders)
+        .select(
+            opened=exchange_time.millis("opened"),
+            closed=exchange_time.millis("closed"),
+            entry=pl.col("entry").round(6),
+            exit=pl.col("exit").round(6),
+            stop=pl.col("stop").round(6),
+            target=pl.col("target").round(6),
+            pnl=pl.col("pnl").round(2),
+            side="side",
+            quantity="quantity",
+            strategy="strategy",
+        )
+        .to_dict(as_series=False)
+    )
 
 
 def _veto_marks(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any]]:
@@ -108,7 +114,11 @@ def _veto_marks(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any
             parts.append(own.with_columns(price=prices.at(outcome, str(name), own["ts"])))
     priced = pl.concat(parts).sort("ts").filter(pl.col("price").is_not_null())
     return priced.select(
-        x=millis(), y=pl.col("price").round(6), plugin="plugin", reason="reason", side="side"
+        x=exchange_time.millis(),
+        y=pl.col("price").round(6),
+        plugin="plugin",
+        reason="reason",
+        side="side",
     ).to_dict(as_series=False)
 
 
@@ -129,6 +139,6 @@ def _roll_marks(outcome: BacktestResult, names: list[str]) -> dict[str, list[Any
         if leg["price"] is not None and leg["instrument_id"] in names
     ]
     legs = pl.DataFrame(rows, schema=LEG, orient="row")
-    return legs.select(x=millis("at"), y=pl.col("price").round(6), **{n: n for n in NAMED}).to_dict(
-        as_series=False
-    )
+    return legs.select(
+        x=exchange_time.millis("at"), y=pl.col("price").round(6), **{n: n for n in NAMED}
+    ).to_dict(as_series=False)

@@ -166,6 +166,22 @@ def test_zooming_in_shows_trades_that_were_thinned_out(browser, pages):
     until(browser, lambda _: "One in" not in texts(browser, ".seen")[0])
 
 
+@pytest.mark.parametrize(("width", "minutes"), [(1280, "1 minute"), (390, "3 minutes")])
+def test_a_zoom_to_a_trade_shows_candles_and_its_levels(browser, pages, width, minutes):
+    look(browser, width=width)
+    visit(browser, pages["busy"].as_uri(), DRAWN)
+    kinds = "return document.querySelector('.price').data.map(one => one.type)"
+    assert "candlestick" not in browser.execute_script(kinds)
+    script = "document.querySelector('.steps [data-step=\"1\"]').click()"
+    browser.execute_script(script)
+    until(browser, lambda _: "candlestick" in browser.execute_script(kinds))
+    entry = "return document.querySelector('.price').data.find(one => one.name === 'entry').y"
+    assert browser.execute_script(entry)[0] == browser.execute_script(
+        "return drawn.prices[0].trades.entry[0]"
+    )
+    assert texts(browser, ".seen") == [f"1 trade in view. 0 vetoes in view. Candles of {minutes}."]
+
+
 def test_a_run_without_trades_says_so_in_words(browser, pages):
     visit(browser, pages["quiet"].as_uri(), DRAWN)
     said = texts(browser, ".empty")

@@ -15,6 +15,11 @@ def wall(column: str) -> pl.Expr:
     return pl.col(column).dt.convert_time_zone(ZONE).dt.replace_time_zone(None)
 
 
+def millis(column: str = "ts") -> pl.Expr:
+    """Return Chicago wall time in milliseconds, the unit of a chart's time axis."""
+    return wall(column).dt.epoch("ms")
+
+
 def session(column: str) -> pl.Expr:
     """Return the date of the trading session; from 17:00 on it is the next day."""
     return (wall(column) + UNTIL_MIDNIGHT).dt.date()

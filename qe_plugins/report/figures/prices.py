@@ -13,28 +13,65 @@ if TYPE_CHECKING:
     from qe_plugins.engine.results.result import BacktestResult
 
 MOST_POINTS = 4_000
-COLUMNS = ("high", "low", "close")
+COLUMNS = ("open", "high", "low", "close")
+SECOND = 10**9
+MINUTE, HOUR = 60 * SECOND, 3_600 * SECOND
+WIDTHS = (
+    *(n * SECOND for n in (1, 5, 10, 15, 30)),
+    *(n * MINUTE for n in (1, 2, 3, 5, 10, 15, 20, 30)),
+    *(n * HOUR for n in (1, 2, 3, 4, 6, 8, 12, 24)),
+)
+"""Nanoseconds of the intervals that a chart shows."""
 
 
 def downsampled(
     outcome: BacktestResult, instrument_id: str, window: tuple[int, int], points: int = MOST_POINTS
 ) -> pl.DataFrame:
-    """Return ts, high, low, close of one contract in `window` (UTC ns, both ends included).
+    """Return ts, open, high, low, close of one contract in `window` (UTC ns, ends included).
 
-    At most about `points` rows, each the range and last close of an equal time interval. If the
-    catalog has no bars of the contract, the run's hourly marks are used.
+    At most about `points` rows, each an interval of `width_for` and stamped with the last bar in
+    it. If the catalog has no bars of the contract, the run's hourly marks are used.
     """
-    width = max((window[1] - window[0]) // points + 1, 1)
+    return merged(outcome, instrument_id, [window], width_for(window[1] - window[0], points))
+
+
+def merged(
+    outcome: BacktestResult, instrument_id: str, windows: list[tuple[int, int]], width: int
+) -> pl.DataFrame:
+    """Return ts, open, high, low, close of the bars in sorted windows, a row an interval.
+
+    `width` and the windows are nanoseconds. A bar belongs to the interval in which it closes.
+    """
     moment = pl.col("ts").cast(pl.Int64)
+    whole = (windows[0][0], windows[-1][1])
+    bars = _bars(outcome, instrument_id).filter(moment.is_between(*whole)).collect()
+    inside = pl.DataFrame(windows, schema=["from", "to"], orient="row")
     return (
-        _bars(outcome, instrument_id)
-        .filter(moment.is_between(*window))
-        .group_by(interval=moment // width)
-        .agg(pl.col("ts").last(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last())
+        bars.with_columns(moment=moment)
+        .join_asof(inside, left_on="moment", right_on="from")
+        .filter(pl.col("moment") <= pl.col("to"))
+        .group_by(interval=(pl.col("moment") - 1) // width)
+        .agg(
+            pl.col("ts", "close").last(),
+            pl.col("open").first(),
+            pl.col("high").max(),
+            pl.col("low").min(),
+        )
         .sort("ts")
         .select("ts", *COLUMNS)
-        .collect()
     )
+
+
+def width_for(span: int, points: int, least: int = 0) -> int:
+    """Return nanoseconds of an interval, at least `least`, that fits `points` times in `span`."""
+    needed = max(span // points + 1, least)
+    return next((width for width in WIDTHS if width >= needed), needed)
+
+
+def shortest_step(outcome: BacktestResult, instrument_id: str) -> int:
+    """Return the shortest time between two bars of a contract in nanoseconds, 0 below two bars."""
+    steps = _bars(outcome, instrument_id).select(pl.col("ts").cast(pl.Int64).diff())
+    return int(steps.filter(pl.col("ts") > 0).min().collect().item() or 0)
 
 
 def at(outcome: BacktestResult, instrument_id: str, moments: pl.Series) -> pl.Series:
@@ -66,4 +103,4 @@ def _bars(outcome: BacktestResult, instrument_id: str) -> pl.LazyFrame:
 
 def _marks(outcome: BacktestResult, instrument_id: str) -> pl.LazyFrame:
     own = outcome.marks.lazy().filter(pl.col("instrument_id") == instrument_id).sort("ts")
-    return own.select("ts", high="close", low="close", close="close")
+    return own.select("ts", **dict.fromkeys(COLUMNS, "close"))

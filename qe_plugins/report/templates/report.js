@@ -204,14 +204,20 @@ function counted(what, seen) {
 }
 
 function drawPrices(div, range) {
-  const {lines, trades, vetoes, rolls} = drawn.prices[div.dataset.chart];
+  const chart = drawn.prices[div.dataset.chart], {lines, trades, vetoes, rolls} = chart;
   const seen = inView(trades.opened, trades.closed, range), refused = inView(vetoes.x, vetoes.x, range);
-  div.parentElement.querySelector(".seen").textContent = `${counted(["trade", "trades"], seen)} ${counted(["veto", "vetoes"], refused)}`;
-  return Plotly.react(div, [...priceLines(lines), ...tradeMarks(trades, seen.rows), vetoMarks(vetoes, refused.rows), rollMarks(rolls)],
+  const candles = candlesInView(div, chart, range);
+  if (!printing()) div.shown = range;
+  div.parentElement.querySelector(".seen").textContent = `${counted(["trade", "trades"], seen)} ${counted(["veto", "vetoes"], refused)}`
+    + (candles ? ` Candles of ${widthInWords(candles.width)}.` : "");
+  const behind = candles ? (candles.around ? lines.map(line => lineBetween(line, candles)) : []) : priceLines(lines);
+  const levels = candles ? tradeLevels(trades, seen.rows, range) : [];
+  const sticks = candles ? candles.series.map(drawnCandles) : [];
+  return Plotly.react(div, [...behind, ...sticks, ...levels, ...tradeMarks(trades, seen.rows), vetoMarks(vetoes, refused.rows), rollMarks(rolls)],
     layout(div, {
       hovermode: "closest",
-      xaxis: time({range, autorange: !range}),
-      yaxis: axis({tickformat: ",", fixedrange: true, range: heights(lines, range)}),
+      xaxis: time({range, autorange: !range, rangeslider: {visible: false}}),
+      yaxis: axis({tickformat: ",", fixedrange: true, range: candles ? candleHeights(candles, levels) : heights(lines, range)}),
       shapes: contractChanges(lines, rolls), annotations: contractNames(lines),
     }), options);
 }
@@ -219,8 +225,11 @@ function drawPrices(div, range) {
 function zoomed(div, change) {
   if (change["xaxis.autorange"]) return drawPrices(div, undefined);
   if (!("xaxis.range[0]" in change)) return undefined;
-  const ends = ["xaxis.range[0]", "xaxis.range[1]"].map(key => change[key]);
-  return drawPrices(div, ends.map(end => typeof end === "number" ? end : Date.parse(end.replace(" ", "T") + "Z")));
+  return drawPrices(div, ["xaxis.range[0]", "xaxis.range[1]"].map(key => moment(change[key])));
+}
+
+function moment(end) {
+  return typeof end === "number" ? end : Date.parse(end.replace(" ", "T") + "Z");
 }
 
 function sortBy(header) {

@@ -59,11 +59,13 @@ function drawAll() {
   document.querySelectorAll("#distribution").forEach(drawDistribution);
   document.querySelectorAll("#excursions").forEach(drawExcursions);
   document.querySelectorAll("#reordered").forEach(drawReordered);
-  document.querySelectorAll(".price").forEach(div => drawPrices(div, undefined));
+  document.querySelectorAll(".price").forEach(div => drawPrices(div, printing() ? undefined : div.shown));
 }
 
 drawAll();
 document.querySelectorAll(".price").forEach(div => div.on("plotly_relayout", change => zoomed(div, change)));
+document.querySelectorAll(".steps button").forEach(button => button.addEventListener("click", () =>
+  stepTo(button.closest("section").querySelector(".price"), Number(button.dataset.step))));
 document.querySelectorAll(".sortable th").forEach(th => th.querySelector("button").addEventListener("click", () => sortBy(th)));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 for (const [moment, paper] of [["beforeprint", true], ["afterprint", false]])
