@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import empyrical
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given
@@ -131,3 +133,9 @@ def test_rolling_figures_begin_when_the_window_is_full():
 def test_each_session_is_in_one_bin(returns):
     found = charts.distribution(history(returns))
     assert sum(found["sessions"]) == (len(returns) if len(set(returns)) > 1 else 0)
+
+
+def test_the_rolling_sharpe_is_empyricals():
+    returns = np.random.default_rng(5).normal(0.0005, 0.01, 120)
+    theirs = empyrical.roll_sharpe_ratio(pd.Series(returns), window=charts.WINDOW)
+    assert charts.rolling(history(returns.tolist()))["sharpe"] == pytest.approx(theirs, abs=6e-4)
