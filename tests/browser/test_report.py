@@ -166,7 +166,7 @@ def test_zooming_in_shows_trades_that_were_thinned_out(browser, pages):
     until(browser, lambda _: "One in" not in texts(browser, ".seen")[0])
 
 
-@pytest.mark.parametrize(("width", "minutes"), [(1280, "1 minute"), (390, "3 minutes")])
+@pytest.mark.parametrize(("width", "minutes"), [(1280, "1 minute"), (390, "2 minutes")])
 def test_a_zoom_to_a_trade_shows_candles_and_its_levels(browser, pages, width, minutes):
     look(browser, width=width)
     visit(browser, pages["busy"].as_uri(), DRAWN)
