@@ -41,7 +41,8 @@ class SyntheticSettings(Section, frozen=True, kw_only=True):
     `years` stands in place of `sessions` and `contracts`: a year's contracts, and the exchange's
     holidays, halts and early closes. `open_price` is the root's own by default; the price of roots
     in `through_zero` falls below zero in the middle, and comes back. `planted` is an edge to find:
-    the drift of a minute, in its deviations, for each unit of t of the 240 minutes before.
+    the drift of a minute, in its deviations, for each unit of t of the 240 minutes before. `stress`
+    lays the shape of a crash over the prices (`data/synthetic/stress.py`).
     """
 
     root: Literal["ES", "MES", "NQ", "CL", "GC", "ZN"] = "MES"
@@ -54,6 +55,7 @@ class SyntheticSettings(Section, frozen=True, kw_only=True):
     volatility: Annotated[float, msgspec.Meta(gt=0)] = 0.16
     through_zero: list[str] = []
     planted: Annotated[float, msgspec.Meta(ge=-0.1, le=0.1)] = 0.0
+    stress: Literal["1987-10-19", "2010-05-06", "2020-03", "2020-04-20"] | None = None
 
 
 class DataSettings(Section, frozen=True, kw_only=True):

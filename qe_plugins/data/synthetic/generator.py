@@ -34,6 +34,7 @@ from qe_plugins.data.synthetic.price_path import PathCache, PricePath
 from qe_plugins.data.synthetic.rolls import KnownRoll, known_rolls
 from qe_plugins.data.synthetic.roots import SPECS, check_through_zero, price_of, seed_of
 from qe_plugins.data.synthetic.schedule import TapeSchedule, plan
+from qe_plugins.data.synthetic.stress import StressedPath, stressed
 from qe_plugins.data.synthetic.volume import traded
 from qe_plugins.market.contract_key import ContractKey
 
@@ -43,6 +44,8 @@ LISTED = 456  # days before its expiry that a month is listed
 YEAR = 365 * DAY_NS
 BELOW = 0.35  # of the first price: how far below zero a price of `through_zero` falls
 WIDTH = 8  # sessions of that fall, at most
+
+type Lowered = tuple[np.ndarray, np.ndarray]
 
 
 def open_source(settings: SyntheticSettings, where: Where) -> Catalog:
@@ -85,12 +88,14 @@ def _write_bars(
     seed, volatility = seed_of(settings.seed, spec.underlying), settings.volatility * spec.wild
     paths, contracts = PathCache(seed, volatility, settings.planted), []
     drop = _price_drop(settings, planned, roots[0], PathCache(seed, volatility, settings.planted))
+    shape = stressed(settings, planned, roots[0], PathCache(seed, volatility, settings.planted))
     for number, month in enumerate(planned.months):
         share = planned.share(number)
         days = np.flatnonzero(share)
         if days.size:
             path = paths.between(int(days[0]), int(days[-1]))
             path = PricePath(*(getattr(path, n)[days - days[0]] for n in path.__struct_fields__))
+            path = shape.shaped(path, days) if shape else path
         for at, root in enumerate(roots):
             own = msgspec.structs.replace(
                 month, key=ContractKey(root, month.key.year, month.key.month)
@@ -98,7 +103,10 @@ def _write_bars(
             contracts.append(_futures_contract(own))
             if days.size:
                 volumes = _volumes(settings.seed, own, at, path, share[days])
-                table = _bar_table(settings, planned, path, own, days, volumes, drop)
+                if shape:
+                    volumes[shape.halted[days]] = 0
+                lowered = _lowered(settings, own.key, days, drop, shape)
+                table = _bar_table(settings, planned, path, own, days, volumes, lowered)
                 name = f"{own.key.name}.{SPECS[root].venue}-1-MINUTE-LAST-EXTERNAL"
                 write_series(folder, RecordKind.BARS, name, table)
     return contracts
@@ -118,6 +126,22 @@ def _price_drop(
     return drop
 
 
+def _lowered(
+    settings: SyntheticSettings,
+    key: ContractKey,
+    days: np.ndarray,
+    drop: np.ndarray | None,
+    shape: StressedPath | None,
+) -> Lowered:
+    """Return the points to subtract from a contract's price by the start and end of each minute."""
+    if drop is not None:
+        return drop[days], drop[days]
+    if shape is None or (added := shape.added(key, days)) is None:
+        return np.zeros(1), np.zeros(1)
+    first = float(price_of(settings, key.root))
+    return -added[0] * first, -added[1] * first
+
+
 def _volumes(
     seed: int, month: ContractMonth, at: int, path: PricePath, share: np.ndarray
 ) -> np.ndarray:
@@ -135,7 +159,7 @@ def _bar_table(
     month: ContractMonth,
     days: np.ndarray,
     volumes: np.ndarray,
-    drop: np.ndarray | None,
+    lowered: Lowered,
 ) -> pa.Table:
     """Return the bars of one month, stamped at their close; minutes without volume have none."""
     spec = SPECS[month.key.root]
@@ -145,10 +169,13 @@ def _bar_table(
     carried = np.exp(CARRY * (month.expiry - planned.opens[days] - first) / YEAR)
     tick = float(spec.tick)
     ticks = float(price_of(settings, month.key.root)) / tick * carried[:, None]
-    lowered_by = 0.0 if drop is None else drop[days] / tick
+    start, end = (one / tick for one in lowered)
+    sides = [path.open * ticks - start, path.close * ticks - end]
+    high = np.maximum.reduce([*sides, path.high * ticks - np.maximum(start, end)])
+    low = np.minimum.reduce([*sides, path.low * ticks - np.minimum(start, end)])
     prices = [
-        np.rint((side * ticks - lowered_by)[traded_minutes]).astype(np.int64) * spec.unit
-        for side in (path.open, path.high, path.low, path.close)
+        np.rint(side[traded_minutes]).astype(np.int64) * spec.unit
+        for side in (sides[0], high, low, sides[1])
     ]
     digits = spec.precision
     return bar_table(
