@@ -1,7 +1,8 @@
 """What a notebook or a script calls: run a configuration, and read runs and journal as frames.
 
-`run`, `load`, `runs` and `journal` change only with a deprecation of one release. What is in the
-frames is in `engine/results/result.py`; money is in the account's currency, times are UTC.
+`run`, `load`, `runs`, `journal` and `import_bars` change only with a deprecation of one release.
+What is in the frames is in `engine/results/result.py`; money is in the account's currency, times
+are UTC.
 """
 
 from __future__ import annotations
@@ -142,6 +143,27 @@ def journal(run: str = "last", kinds: Sequence[str] = ()) -> pl.DataFrame:
         "body": pl.String,
     }
     return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def import_bars(
+    source: object, mapping: Mapping[str, object] | Path | str, out: Path | None = None
+) -> Path:
+    """Import bars as `qe data import FILE --mapping MAP.yaml` does, and return the catalog.
+
+    `source` is a path, or a frame of Polars or pandas; `mapping` is a file, or its content. Raises
+    DataError and ConfigError as the command does.
+    """
+    from qe_plugins.config.decoder import Decoder
+    from qe_plugins.config.yaml_reader import dump, parse
+    from qe_plugins.data.bar_files.importer import import_bars as written
+    from qe_plugins.data.bar_files.mapping import BarMapping, read_mapping
+
+    project.enter(Path.cwd())
+    if isinstance(mapping, Mapping):
+        known = Decoder().decode(BarMapping, parse(dump(dict(mapping)), lambda line: "mapping"))
+    else:
+        known = read_mapping(Path(mapping))
+    return written(Path(source) if isinstance(source, str) else source, known, out).catalog
 
 
 def _as_yaml(value: object) -> str:

@@ -24,6 +24,7 @@ from qe_plugins.data.dbn import source as dbn
 from qe_plugins.data.options import series as option_series
 from qe_plugins.data.synthetic import generator
 from qe_plugins.data.synthetic.label import SyntheticLabel, read_label
+from qe_plugins.data.timeframes import catalog as timeframes
 from qe_plugins.errors import DataError
 from qe_plugins.market.contract_key import DATED
 from qe_plugins.market.listed_options import ListedOption
@@ -135,6 +136,7 @@ def _select_tape(
     source_checks.check_contracts(
         {name: catalog.contracts[name] for name in sorted(contracts)}, place
     )
+    catalog, made = timeframes.with_bars(catalog, data, contracts, where)
     series = selection.chosen_series(catalog.series, data, contracts, where)
     start, end = selection.window(series, data, where)
     spans = [(one, span) for one in series if (span := row_groups.span(one.groups, start, end))]
@@ -146,7 +148,8 @@ def _select_tape(
     reached = {str(one.id) for one in listed if one.expiration_ns <= min(end - 1, last + DAY)}
     return Tape(
         source=source,
-        label=label.format(_shown_names(listed)),
+        label=label.format(_shown_names(listed))
+        + (f", {data.bars} of its minutes" if made else ""),
         catalog=catalog.folder,
         contracts=listed,
         bar_types=[one.name for one, _ in spans if one.kind is RecordKind.BARS],

@@ -35,12 +35,20 @@ def list_(as_json: bool) -> None:
 
 @click.command(name="import")
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option("--mapping", type=click.Path(path_type=Path), help="How to read CSV or Parquet bars.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the catalog of such bars.")
 @json_option
-def import_(path: Path, as_json: bool) -> None:
-    """Import your own Databento files at PATH.
+def import_(path: Path, mapping: Path | None, out: Path | None, as_json: bool) -> None:
+    """Import your own files at PATH.
 
-    Files are .dbn or .dbn.zst; they are checked and hashed, and a catalog is built from them.
+    Without --mapping they are Databento's .dbn or .dbn.zst: checked, hashed, and a catalog is built
+    from them. With it they are bars in CSV or Parquet; configs/README.md describes the mapping.
     """
+    if mapping is not None:
+        _import_bars(path, mapping, out, as_json)
+        return
+    if out is not None:
+        raise click.UsageError("--out needs --mapping.")
     from qe_plugins.data.databento.importer import import_path
 
     imported = import_path(path)
@@ -50,6 +58,24 @@ def import_(path: Path, as_json: bool) -> None:
     for one in imported.files:
         echo(f"{one.file}: {'' if one.new else 'is here already: '}{one.path}")
     print_built(imported.catalogs)
+
+
+def _import_bars(path: Path, mapping: Path, out: Path | None, as_json: bool) -> None:
+    from qe_plugins.data.bar_files.importer import import_bars
+    from qe_plugins.data.bar_files.mapping import read_mapping
+
+    imported = import_bars(path, read_mapping(mapping), out)
+    if as_json:
+        print_json(imported)
+        return
+    for name, bars in imported.contracts.items():
+        echo(f"{name}: {bars:,} bars of {imported.bars}")
+    for one in imported.present:
+        echo(str(one))
+        if one.missing_in_words:
+            echo(f"  missing: {one.missing_in_words}")
+    echo(f"catalog {imported.catalog}")
+    echo(f"use it with 'data: {{catalog: {imported.catalog}, bars: {imported.bars}}}'")
 
 
 @click.command()

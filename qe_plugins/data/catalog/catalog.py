@@ -71,6 +71,11 @@ class CatalogSeries(msgspec.Struct, frozen=True):
     contract: str
     groups: tuple[RowGroup, ...]
 
+    @property
+    def spec(self) -> str:
+        """Return the bar specification of bars, `1-MINUTE-LAST`."""
+        return "-".join(self.name.split("-")[-4:-1])
+
 
 class Catalog(msgspec.Struct, frozen=True):
     """The futures in a catalog: contracts by id, their series, and their settlement prices.

@@ -118,16 +118,14 @@ def chosen_series(
 ) -> list[CatalogSeries]:
     """Return the series of a run, in id order. Raises DataError for series that are missing."""
     of_contracts = [one for one in found if one.contract in contracts and one.groups]
-    chosen = [
-        one for one in of_contracts if one.kind is RecordKind.BARS and _bar_spec(one) == data.bars
-    ]
+    chosen = [one for one in of_contracts if one.kind is RecordKind.BARS and one.spec == data.bars]
     extra = [
         kind
         for kind, on in ((RecordKind.QUOTES, data.quotes), (RecordKind.TRADES, data.trades))
         if on
     ]
     if not chosen:
-        specs = {_bar_spec(one) for one in of_contracts if one.kind is RecordKind.BARS}
+        specs = {one.spec for one in of_contracts if one.kind is RecordKind.BARS}
         refuse_absent_bars(specs, data, where)
     for kind in extra:
         ticks = [one for one in of_contracts if one.kind is kind]
@@ -185,7 +183,3 @@ def written(nanosecond: int) -> str:
     """Return a time as it is written in YAML, to the second: `2013-10-06T22:01:00Z`."""
     moment = EPOCH + timedelta(seconds=nanosecond // 1_000_000_000)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _bar_spec(series: CatalogSeries) -> str:
-    return "-".join(series.name.split("-")[-4:-1])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qe_plugins.config.schema import DataSettings
 from qe_plugins.data.catalog import selection
+from qe_plugins.data.catalog.bar_spec import read_as
 from qe_plugins.data.catalog.build_cache import cached
 from qe_plugins.data.catalog.catalog import Catalog, RecordKind, open_catalog
 from qe_plugins.data.catalog.selection import Where
@@ -128,7 +129,8 @@ def _dated_files(given: Sequence[Path], place: str) -> list[DbnFile]:
 def _chosen_schemas(present: set[str], data: DataSettings, where: Where) -> dict[RecordKind, str]:
     """Return the schema to use for each kind of record."""
     bars = {spec: schema for schema, spec in BAR_SCHEMAS.items() if schema in present}
-    if data.bars not in bars:
+    spec = read_as(data.bars, bars)
+    if spec not in bars:
         selection.refuse_absent_bars(bars, data, where)
     asked = {RecordKind.QUOTES: data.quotes, RecordKind.TRADES: data.trades}
     ticks = {
@@ -136,7 +138,7 @@ def _chosen_schemas(present: set[str], data: DataSettings, where: Where) -> dict
         for kind, on in asked.items()
         if on
     }
-    every = {RecordKind.BARS: bars.get(data.bars), **ticks}
+    every = {RecordKind.BARS: bars.get(spec), **ticks}
     return {kind: schema for kind, schema in every.items() if schema}
 
 
