@@ -18,7 +18,7 @@ from qe_plugins.errors import DataError
 BY_FILE = "file"
 
 
-class BarColumns(Section, frozen=True, kw_only=True):
+class MappedColumns(Section, frozen=True, kw_only=True):
     """Names of the columns. With `date`, a time is the texts of `date` and `time` together.
 
     `contract` is the column of contracts, such as `ESH24`, where a file has several.
@@ -49,7 +49,7 @@ class BarMapping(Section, frozen=True, kw_only=True):
     time_format: str | None = None
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     separator: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
-    columns: BarColumns = BarColumns()
+    columns: MappedColumns = MappedColumns()
 
     def __post_init__(self) -> None:
         if length_of(self.bars) is None:

@@ -17,7 +17,7 @@ MARGIN = timedelta(days=10)
 type Column = np.ndarray
 
 
-class SessionEdges(msgspec.Struct, frozen=True):
+class TradingSessions(msgspec.Struct, frozen=True):
     """When sessions open and close (UTC ns), in order; empty for a root without a calendar."""
 
     opens: Column
@@ -35,18 +35,18 @@ class MinuteBars(msgspec.Struct, frozen=True):
     volume: Column
 
 
-def session_edges(root: str, first: int, last: int) -> SessionEdges:
+def session_edges(root: str, first: int, last: int) -> TradingSessions:
     """Return the sessions of a root around two times (UTC ns).
 
     Raises DataError where the calendar does not reach so far.
     """
     if root not in markets().roots:
-        return SessionEdges(np.zeros(0, np.int64), np.zeros(0, np.int64))
+        return TradingSessions(np.zeros(0, np.int64), np.zeros(0, np.int64))
     found = sessions(root, _day(first) - MARGIN, _day(last) + MARGIN)
-    return SessionEdges(*(_times(found, name) for name in ("open", "close")))
+    return TradingSessions(*(_times(found, name) for name in ("open", "close")))
 
 
-def aggregated(minutes: MinuteBars, length: int, edges: SessionEdges) -> MinuteBars:
+def aggregated(minutes: MinuteBars, length: int, edges: TradingSessions) -> MinuteBars:
     """Return bars of `length` nanoseconds, up to a day, from one-minute bars of one contract.
 
     A bar closes as `closing_times` says. Times without a minute have no bar.
@@ -64,7 +64,7 @@ def aggregated(minutes: MinuteBars, length: int, edges: SessionEdges) -> MinuteB
     )
 
 
-def closing_times(stamps: Column, length: int, edges: SessionEdges) -> Column:
+def closing_times(stamps: Column, length: int, edges: TradingSessions) -> Column:
     """Return when the bar of each minute closes; `stamps` are the minutes' closes, in order.
 
     A bar of a day closes with its session, early closes included; minutes between two sessions

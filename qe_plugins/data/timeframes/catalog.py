@@ -25,7 +25,7 @@ from qe_plugins.data.catalog.writer import PRICES, bar_table, write_series
 from qe_plugins.data.checks import source_checks
 from qe_plugins.data.timeframes.aggregation import (
     MinuteBars,
-    SessionEdges,
+    TradingSessions,
     aggregated,
     session_edges,
 )
@@ -99,7 +99,7 @@ def _read_minutes(series: CatalogSeries) -> MinuteBars:
     return MinuteBars(*(one[order] for one in (stamps, *prices, volume // 10**DIGITS)))
 
 
-def _edges(series: CatalogSeries, contract: FuturesContract) -> SessionEdges:
+def _edges(series: CatalogSeries, contract: FuturesContract) -> TradingSessions:
     first = min(group.first for group in series.groups)
     last = max(group.last for group in series.groups)
     return session_edges(contract.underlying, first, last)

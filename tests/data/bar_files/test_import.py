@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.data.bar_files.importer import ImportedBars, import_bars
-from qe_plugins.data.bar_files.mapping import BarColumns, BarMapping, read_mapping
+from qe_plugins.data.bar_files.mapping import BarMapping, MappedColumns, read_mapping
 from qe_plugins.errors import ConfigError, DataError
 from tests.command import qe
 from tests.data.dbn_tape import opened
@@ -173,7 +173,7 @@ def test_a_column_names_the_contract_of_each_row():
         }
     )
     mapping = BarMapping(
-        zone="UTC", stamp="close", time_unit="s", columns=BarColumns(contract="contract")
+        zone="UTC", stamp="close", time_unit="s", columns=MappedColumns(contract="contract")
     )
     assert import_bars(frame, mapping).contracts == {"ESH24": 1, "CLH24": 1}
 
