@@ -34,7 +34,7 @@ from qe_plugins.research.factors.significance import (
     held_twice,
     t_values,
 )
-from qe_plugins.research.factors.split import Halves, check_months, divide
+from qe_plugins.research.factors.split import Halves, check_halves, check_months, divide
 from qe_plugins.research.overfitting import probability_of_overfitting
 
 LEAST_WINDOWS = 20
@@ -154,11 +154,13 @@ def prepare(
     session = np.concatenate([one.session for one in rows])
     ends = np.concatenate([one.label_session for one in rows])
     check_months(session, settings.split)
+    halves = divide(session, ends, settings.split)
+    check_halves(halves, settings.split)
     stamps = [one.ts_event for one in bars.values() if len(one)]
     first, last = min(int(s[0]) for s in stamps), max(int(s[-1]) for s in stamps)
     return FactorData(
         rows=rows,
-        halves=divide(session, ends, settings.split),
+        halves=halves,
         label=np.concatenate([one.label for one in rows]),
         session=session,
         source=bars_hash(bars, contracts, roots, first, last),

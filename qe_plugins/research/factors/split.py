@@ -79,6 +79,16 @@ def check_months(session: np.ndarray, split: Split) -> None:
         )
 
 
+def check_halves(halves: Halves, split: Split) -> None:
+    """Raise DataError where no decision is left for one of the halves."""
+    for months, half in ((split.explore, halves.explore), (split.confirm, halves.confirm)):
+        if not half.any():
+            raise DataError(
+                f"no decision is left in {months} months.",
+                hint="Take a longer history: half of its months propose, the others confirm.",
+            )
+
+
 def _first_sessions(session: np.ndarray, month: np.ndarray, count: int) -> np.ndarray:
     days = np.unique(session)
     found = np.zeros(len(session), dtype=bool)

@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qe_plugins.config.schema import DataSettings, SyntheticSettings
+from qe_plugins.data.tape import open_tape
 from qe_plugins.errors import ConfigError, DataError, QeError
 from qe_plugins.features.checks import record
 from qe_plugins.features.checks.invariances import BrokenInvariance
-from qe_plugins.research.factors.settings import Split, check_hypotheses, load
+from qe_plugins.features.source import bars_of, contracts_of
+from qe_plugins.research.factors.factor_test import prepare
+from qe_plugins.research.factors.settings import FactorSettings, Split, check_hypotheses, load
 from qe_plugins.research.factors.split import check_months, divide
 
 FILE = """
@@ -71,6 +75,15 @@ def test_months_that_the_data_lacks_are_named():
     known = days[~np.isin(months, np.array(["2013-11", "2014-01"], dtype="datetime64[M]"))]
     with pytest.raises(DataError, match="no sessions in 2013-11, 2014-01"):
         check_months(known, Split())
+
+
+def test_data_of_one_month_has_no_other_half():
+    december = SyntheticSettings(root="ES", sessions=8, contracts=1, start="2023-12-01")
+    data = DataSettings(synthetic=december, roots=["ES"])
+    tape = open_tape(data, lambda key: key)
+    settings = FactorSettings(name="december", data=data)
+    with pytest.raises(DataError, match="no decision is left in odd months"):
+        prepare(settings, bars_of(tape), contracts_of(tape))
 
 
 def test_a_label_that_is_not_purged_would_be_in_both_halves():

@@ -7,10 +7,16 @@ from qe_plugins.errors import DataError
 from qe_plugins.research.factors.decisions import DecisionRows
 from qe_plugins.research.factors.factor_test import FactorData
 from qe_plugins.research.factors.placebo import rotate
+from qe_plugins.research.factors.session_scores import standardize
 from qe_plugins.research.factors.settings import Split
 from qe_plugins.research.factors.split import divide
+from tests.research.factors.generated import generated, values_of
 
 NAMES = [f"1m.velocity.{k}" for k in range(200)]
+UNLIKE = [
+    *("1m.drift.240", "1m.drift.10", "1m.acceleration.60", "1m.temperature.60", "1m.skewness.120"),
+    *("1m.kurtosis.60", "1m.echo.30", "1m.volume_surge.20", "1m.hurst.120", "1m.imbalance.20"),
+]
 DAY = 86_400_000_000_000
 
 
@@ -33,6 +39,23 @@ def test_p_values_of_features_without_an_edge_are_uniform():
     distance = float(np.abs(values - expected).max())
     print("Kolmogorov-Smirnov distance", distance)
     assert distance < 1.63 / np.sqrt(len(values))  # the critical value at 1%
+
+
+@pytest.mark.long
+def test_p_values_of_features_of_generated_bars_are_uniform():
+    values = np.sort(np.concatenate([of_generated(seed) for seed in range(401, 411)]))
+    distance = float(np.abs(values - np.arange(1, len(values) + 1) / len(values)).max())
+    print("Kolmogorov-Smirnov distance", distance, "of", len(values))
+    assert distance < 1.63 / np.sqrt(len(values))  # the critical value at 1%
+
+
+def of_generated(seed: int) -> list[float]:
+    """Return the p-values of ten features that have little in common, on a year without an edge."""
+    made = generated(seed, planted=0.0, years=1)
+    order = np.argsort(made.data.session, kind="stable")
+    values = values_of(UNLIKE, made.bars, made.contracts, made.rows)[order]
+    z = standardize(values, made.data.halves.explore[order]).z
+    return list(rotate(made.data, UNLIKE, z, 200, 2.0).p_values.values())
 
 
 def test_a_planted_factor_is_beyond_all_its_rotations():
