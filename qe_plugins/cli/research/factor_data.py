@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from qe_plugins.cluster.connection import Cluster
-    from qe_plugins.research.factors.factor_test import FactorData
+    from qe_plugins.research.factors.breakdown import FactorPart, Part
+    from qe_plugins.research.factors.factor_test import FactorData, FactorResult
     from qe_plugins.research.factors.settings import FactorSettings
 
 
@@ -76,3 +77,19 @@ def values_of(store: str, names: list[str], data: FactorData) -> dict[str, np.nd
 
     found = blocks(store, names, data.rows)
     return {name: values[:, k] for listed, values in found for k, name in enumerate(listed)}
+
+
+def parts_of(result: FactorResult, factor: str, by: Part) -> list[FactorPart]:
+    """Return a factor of a test by parts of its decisions, read again as the test read them.
+
+    Raises DataError where the data is not that of the test.
+    """
+    from qe_plugins.errors import DataError
+    from qe_plugins.research.factors.breakdown import by_part
+
+    only = [*result.overrides, f"features=[{factor}]"]
+    _, names, data, store = prepared(Path(result.config), only, 1)
+    if result.data and result.data != data.source:
+        message = f"the data is not that of the test ({result.data}, now {data.source})."
+        raise DataError(message, where=result.config, hint="Test again.")
+    return by_part(data, values_of(store, names, data)[factor], by)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qe_plugins.cli.output import echo, print_json, print_rows
 
 if TYPE_CHECKING:
+    from qe_plugins.research.factors.breakdown import FactorPart
     from qe_plugins.research.factors.factor_test import Factor, FactorResult
 
 MOST_ROWS = 20
@@ -59,6 +60,20 @@ def print_result(place: Path, result: FactorResult, as_json: bool) -> None:
 def print_factors(factors: Sequence[Factor]) -> None:
     """Print a row a factor."""
     print_rows(HEAD, [_row(one) for one in factors])
+
+
+def print_parts(factor: str, by: str, parts: Sequence[FactorPart], as_json: bool) -> None:
+    """Print a row a part of a factor's decisions."""
+    if as_json:
+        print_json({"factor": factor, "by": by, "parts": parts})
+        return
+    rows = [
+        (one.part, f"{one.decisions:,}", one.sessions, f"{one.t:+.2f}", f"{one.ic:+.4f}")
+        for one in parts
+    ]
+    echo(f"{factor} by {by}")
+    print_rows((by, "decisions", "sessions", "t", "IC"), rows)
+    echo("a choice among these parts is another trial: test it as a feature of its own")
 
 
 def _row(one: Factor) -> tuple[object, ...]:

@@ -18,11 +18,12 @@ from qe_plugins.cli.output import (
     set_option,
 )
 from qe_plugins.cli.research import factor_books
-from qe_plugins.cli.research.factor_data import failed, prepared
-from qe_plugins.cli.research.factor_view import print_factors, print_result
+from qe_plugins.cli.research.factor_data import failed, parts_of, prepared
+from qe_plugins.cli.research.factor_view import print_factors, print_parts, print_result
 
 if TYPE_CHECKING:
     from qe_plugins.cluster.connection import Cluster
+    from qe_plugins.research.factors.breakdown import Part
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes."
@@ -132,14 +133,21 @@ def placebo(
 @factors.command()
 @click.argument("run", default="last")
 @click.argument("factor", required=False)
+@click.option(
+    "--by",
+    type=click.Choice(("year", "month", "hour", "root", "volatility")),
+    help="Divide FACTOR, without it the strongest: a report, and no ground to choose on.",
+)
 @json_option
-def show(run: str, factor: str | None, as_json: bool) -> None:
+def show(run: str, factor: str | None, by: Part | None, as_json: bool) -> None:
     """Show a test: `last`, its id or a prefix; or one FACTOR of it."""
     from qe_plugins.errors import ReportError
     from qe_plugins.research.factors import result_store
 
     place = result_store.find(run)
     result = result_store.read(place)
+    if factor is None and by is not None:
+        factor = result.factors[0].name
     if factor is None:
         print_result(place, result, as_json)
         return
@@ -148,7 +156,9 @@ def show(run: str, factor: str | None, as_json: bool) -> None:
         reason = result.untested.get(factor)
         message = f"'{factor}' was not tested" + (f": {reason}." if reason else ".")
         raise ReportError(message, hint="`qe factors show --json` lists what was.")
-    if as_json:
+    if by is not None:
+        print_parts(factor, by, parts_of(result, factor, by), as_json)
+    elif as_json:
         print_json(found[0])
     else:
         print_factors(found)

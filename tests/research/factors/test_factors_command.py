@@ -87,6 +87,15 @@ def test_a_test_and_one_factor_of_it_can_be_shown_again(tested, home):
     assert shown["name"] == "1m.velocity.30"
 
 
+def test_a_factor_is_divided_by_hours_of_chicago(tested, home):
+    found = json.loads(run("show", "last", "1m.velocity.30", "--by", "hour", "--json"))
+    parts = found["parts"]
+    assert [one["part"] for one in parts] == [f"{hour:02}:00" for hour in range(8, 15)]
+    result = tested["document"]["result"]
+    assert sum(one["decisions"] for one in parts) == result["decisions"]
+    assert "is another trial" in run("show", "last", "--by", "year")
+
+
 def test_a_decision_has_the_latest_bar_of_each_timeframe_that_has_closed(tested):
     rows = decide("ES", tested["bars"], tested["contracts"], Decisions(), Label())
     values = dict(blocks_by_name(tested["store"], ["1m.velocity.30", "1d.velocity.5"], rows))
