@@ -112,8 +112,7 @@ def placebo(
     """
     import numpy as np
 
-    from qe_plugins.research.factors.factor_test import standardized
-    from qe_plugins.research.factors.placebo import rotate
+    from qe_plugins.research.factors.placebo import rotate, standardized
 
     settings, names, data, store = prepared(file, overrides, workers)
     tested, z = standardized(data, names, store)

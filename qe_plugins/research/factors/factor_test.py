@@ -13,7 +13,6 @@ from qe_plugins.bars import Bars
 from qe_plugins.errors import DataError
 from qe_plugins.features.catalogue import TIMEFRAMES, catalogue
 from qe_plugins.features.feed import ListedContract
-from qe_plugins.research.factors.clusters import cluster_heads, effective_number
 from qe_plugins.research.factors.decisions import SECOND, DecisionRows, decide
 from qe_plugins.research.factors.economics import (
     Economics,
@@ -24,7 +23,12 @@ from qe_plugins.research.factors.economics import (
 )
 from qe_plugins.research.factors.feature_matrix import blocks
 from qe_plugins.research.factors.provenance import bars_hash
-from qe_plugins.research.factors.session_scores import BlockScores, score_block, standardize
+from qe_plugins.research.factors.session_scores import (
+    BlockScores,
+    cluster_heads,
+    effective_number,
+    score_block,
+)
 from qe_plugins.research.factors.settings import FactorSettings
 from qe_plugins.research.factors.significance import (
     Significance,
@@ -262,21 +266,6 @@ def run(
 ) -> FactorResult:
     """Test the features `names` of a store. Raises DataError where the data does not allow it."""
     return judge(settings, data, score(data, blocks(store, names, data.rows)))
-
-
-def standardized(
-    data: FactorData, names: Sequence[str], store: Path | str
-) -> tuple[list[str], np.ndarray]:
-    """Return the features that can be tested and their z, a row a decision in order of sessions."""
-    order = np.argsort(data.session, kind="stable")
-    explore, tested = data.halves.explore[order], data.halves.kept[order]
-    kept: list[str] = []
-    columns = []
-    for block, values in blocks(store, names, data.rows):
-        found = standardize(values[order], explore, tested)
-        columns.append(found.z[:, ~found.untested])
-        kept += [name for name, out in zip(block, found.untested, strict=True) if not out]
-    return kept, np.concatenate(columns, axis=1)
 
 
 def _factors(

@@ -7,13 +7,15 @@ labels; only the connection between features and returns is cut. What survives t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from qe_plugins.errors import DataError
 from qe_plugins.research.factors.factor_test import FactorData
-from qe_plugins.research.factors.session_scores import session_sums
+from qe_plugins.research.factors.feature_matrix import blocks
+from qe_plugins.research.factors.session_scores import session_sums, standardize
 from qe_plugins.research.factors.significance import held_twice, t_values
 
 LEAST_MOVE = 5
@@ -73,6 +75,21 @@ def rotate(
             zip(names, ((1 + exceeded) / (1 + rotations)).astype(float).tolist(), strict=True)
         ),
     )
+
+
+def standardized(
+    data: FactorData, names: Sequence[str], store: Path | str
+) -> tuple[list[str], np.ndarray]:
+    """Return the features that can be tested and their z, a row a decision in order of sessions."""
+    order = np.argsort(data.session, kind="stable")
+    explore, tested = data.halves.explore[order], data.halves.kept[order]
+    kept: list[str] = []
+    columns = []
+    for block, values in blocks(store, names, data.rows):
+        found = standardize(values[order], explore, tested)
+        columns.append(found.z[:, ~found.untested])
+        kept += [name for name, out in zip(block, found.untested, strict=True) if not out]
+    return kept, np.concatenate(columns, axis=1)
 
 
 class _Half:

@@ -6,6 +6,8 @@ overlap and depend on each other, so a session counts once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -14,6 +16,8 @@ NORMAL_QUARTILES = 1.3489795003921634
 """The distance of the quartiles of a normal distribution, in deviations."""
 
 MOST_MISSING = 0.2
+CLUSTER = 0.5
+"""Factors whose session scores correlate more than this belong to one cluster."""
 
 
 class HalfScores(msgspec.Struct, frozen=True):
@@ -125,6 +129,32 @@ def score_half(z: np.ndarray, label: np.ndarray, session: np.ndarray) -> HalfSco
         naive=np.where(scale > 0, total / np.where(scale > 0, scale, 1), 0.0),
         ic=np.where(deviation > 0, total / np.where(deviation > 0, deviation, 1), 0.0),
     )
+
+
+def cluster_heads(scores: np.ndarray, strongest: Sequence[int]) -> dict[int, int]:
+    """Return the head of each column's cluster: the strongest one that it correlates with.
+
+    `strongest` are the columns to cluster, the strongest first.
+    """
+    heads: list[int] = []
+    found: dict[int, int] = {}
+    for k in strongest:
+        for head in heads:
+            if abs(float(np.corrcoef(scores[:, k], scores[:, head])[0, 1])) > CLUSTER:
+                found[k] = head
+                break
+        else:
+            heads.append(k)
+            found[k] = k
+    return found
+
+
+def effective_number(scores: np.ndarray) -> float:
+    """Return how many columns without correlation have the spread of eigenvalues of these."""
+    centred = scores - scores.mean(axis=0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    unit = centred / np.where(size > 0, size, 1)
+    return float((size > 0).sum() ** 2 / ((unit @ unit.T) ** 2).sum())
 
 
 def _turnover(z: np.ndarray, session: np.ndarray) -> np.ndarray:
