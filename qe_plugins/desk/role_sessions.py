@@ -21,15 +21,9 @@ from qe_plugins.desk.next_step import MOST_ATTEMPTS
 from qe_plugins.desk.records import DeskStep, StepResult
 from qe_plugins.errors import FleetError, QeError
 from qe_plugins.fleet.loader import LoadedFleet
-from qe_plugins.fleet.prompts.requests import outside_texts
 from qe_plugins.fleet.roles import PersonLimits, RoleContext, run_role
 from qe_plugins.fleet.roles.closed_trades import OF_TRADES, closed_trades
-from qe_plugins.fleet.roles.desk_state import (
-    held_texts,
-    lessons_of,
-    messages_at,
-    spent_today,
-)
+from qe_plugins.fleet.roles.desk_state import outside_state, spent_today
 from qe_plugins.fleet.tools.context import FactQuery
 from qe_plugins.halt.latch import write_atomically
 from qe_plugins.halt.status import SeenSession
@@ -89,17 +83,13 @@ class RoleSessions:
         if market is None:
             raise FleetError("the market has no fresh bar at its moment.")
         held = {} if seen is None else seen.status.positions
-        learned = lessons_of(self._loaded.fleet.name, at)
         return RoleContext(
             loaded=self._loaded,
             market=market,
             as_of=at,
-            news=outside_texts(self._loaded.fleet, at),
-            messages=messages_at(self._loaded.fleet.name, at),
-            learned=learned,
-            lessons=held_texts(learned),
             facts=facts_of(self._journal, self._loaded.fleet.name, run),
             held={contract: int(count) for contract, count in held.items() if count},
+            **outside_state(self._loaded.fleet, at),
             **more,
         )
 

@@ -18,7 +18,7 @@ from qe_plugins.desk.day_journal import synthesis_page
 from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind
 from qe_plugins.desk.role_sessions import RoleSessions
 from qe_plugins.errors import FleetError
-from qe_plugins.fleet.loader import load
+from qe_plugins.fleet.loader import LoadedFleet, load
 from qe_plugins.fleet.recording.as_of import HistoricMarket
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.halt.status import SeenSession, SessionStatus
@@ -53,11 +53,8 @@ class Desk:
         return HistoricMarket(self.bars)
 
     def actions(self, **settings: object) -> DeskActions:
-        file = self.folder / "fleet.yaml"
-        desk = {"root": "MES", "limits": LIMITS, **settings}
-        file.write_text(yaml.safe_dump(document(desk=desk)), encoding="utf-8")
         return DeskActions(
-            load(file),
+            self.loaded(desk={"root": "MES", "limits": LIMITS, **settings}),
             self,  # type: ignore[arg-type]
             self.journal,
             clock=lambda: self.now,
@@ -67,10 +64,20 @@ class Desk:
             stop=StopRequest(),
         )
 
-    def sessions(self) -> RoleSessions:
-        clock, margin = lambda: self.now, timedelta(seconds=2)
+    def loaded(self, **changes: object) -> LoadedFleet:
         file = self.folder / "fleet.yaml"
-        return RoleSessions(load(file), self, self.journal, clock=clock, margin=margin, speed=1.0)  # type: ignore[arg-type]
+        file.write_text(yaml.safe_dump(document(**changes)), encoding="utf-8")
+        return load(file)
+
+    def sessions(self, loaded: LoadedFleet) -> RoleSessions:
+        return RoleSessions(
+            loaded,
+            self,  # type: ignore[arg-type]
+            self.journal,
+            clock=lambda: self.now,
+            margin=timedelta(seconds=2),
+            speed=1.0,
+        )
 
     def situation(self, **changes: object) -> DeskSituation:
         return DeskSituation(now=self.now, run=RUN, **changes)  # type: ignore[arg-type]
@@ -119,10 +126,28 @@ def test_every_role_has_the_messages_of_those_before_it(desk):
     steps.guard(guard_step(), desk.situation())
     steps.hunt(DeskStep(kind=StepKind.HUNT, key="x", due=NOW), desk.situation())
 
-    later = desk.sessions().context(NOW + timedelta(minutes=1), RUN, None)
-    before = desk.sessions().context(NOW - timedelta(minutes=1), RUN, None)
+    later = desk.sessions(desk.loaded()).context(NOW + timedelta(minutes=1), RUN, None)
+    before = desk.sessions(desk.loaded()).context(NOW - timedelta(minutes=1), RUN, None)
     assert {str(one.role) for one in later.messages} == {"GUARDIAN", "HUNTER"}
     assert before.messages == []
+
+
+def test_sessions_see_lessons_that_held_and_those_of_the_fleets_file(desk, tmp_path):
+    known = nanoseconds(NOW) - 3_600 * 10**9
+    basis = {"variant": "exit_15m_later", "effect": 0.4}
+    for number, more in enumerate(({}, {"held": known})):
+        body = {"text": f"lesson {number}", "known": known, "basis": basis, **more}
+        lesson = Fact(id="lesson:1", kind=FactKind.LESSON, ts_event=known, source="a", body=body)
+        run = f"analyst-small-20231101T00000{number}Z-key"
+        desk.journal.write_run(run, "a", NOW, [lesson])
+    file = tmp_path / "lessons.jsonl"
+    file.write_text('{"known": "2023-11-01T00:00:00Z", "text": "of a person"}\n', encoding="utf-8")
+    loaded = desk.loaded(lessons=str(file), mask_market=False)
+
+    context = desk.sessions(loaded).context(NOW, RUN, None)
+    assert context.lessons == ("of a person", "lesson 1")
+    assert context.news == ()
+    assert [one.body["text"] for one in context.learned] == ["lesson 1", "lesson 0"]
 
 
 def test_once_the_guardians_posture_has_expired_the_one_by_rules_is_in_force(desk):

@@ -61,7 +61,7 @@ def wait_for(kind: StepKind, process: subprocess.Popen[bytes], log: Path) -> Non
         if any(one.fact.body["step"].startswith(f"{kind}:") for one in new):
             return
         assert process.poll() is None, log.read_text(encoding="utf-8")
-        time.sleep(0.05)
+        time.sleep(0.25)
     raise AssertionError(f"no {kind} within {PATIENCE:.0f} s")
 
 

@@ -245,9 +245,17 @@ def _guardian_fields(answer: NodeAnswer) -> str:
 
 def outside_texts(fleet: Fleet, moment: int) -> tuple[str, ...]:
     """Return the newest headlines and lessons of a fleet that were known at a moment (UTC ns)."""
-    news = read_news(Path(fleet.news), moment) if fleet.news else ()
-    lessons = read_lessons(Path(fleet.lessons), moment) if fleet.lessons else ()
-    return (*news, *lessons)
+    return (*headlines(fleet, moment), *lesson_texts(fleet, moment))
+
+
+def headlines(fleet: Fleet, moment: int) -> tuple[str, ...]:
+    """Return the newest headlines of a fleet's file that were published by a moment (UTC ns)."""
+    return read_news(Path(fleet.news), moment) if fleet.news else ()
+
+
+def lesson_texts(fleet: Fleet, moment: int) -> tuple[str, ...]:
+    """Return the newest lessons of a fleet's file that were known at a moment (UTC ns)."""
+    return read_lessons(Path(fleet.lessons), moment) if fleet.lessons else ()
 
 
 def refuse_short_lists(loaded: LoadedFleet, requests: RequestBuilder) -> None:

@@ -12,9 +12,10 @@ from qe_plugins import wall_clock
 from qe_plugins.errors import FleetError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.messaging.outbox import Message, Outbox
-from qe_plugins.fleet.prompts.requests import outside_texts
+from qe_plugins.fleet.prompts.requests import headlines, lesson_texts
 from qe_plugins.fleet.recording.as_of import HistoricMarket
 from qe_plugins.fleet.roles.context import RoleContext
+from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.snapshot_loader import open_market
 from qe_plugins.fleet.tools.context import FactQuery, no_facts
 from qe_plugins.journal.facts import Fact, FactKind
@@ -49,15 +50,26 @@ def desk_state(
         loaded=loaded,
         market=market,
         as_of=moment,
-        news=outside_texts(loaded.fleet, moment),
-        messages=messages_at(loaded.fleet.name, moment),
-        learned=(learned := lessons_of(loaded.fleet.name, moment)),
-        lessons=held_texts(learned),
         facts=_fact_query(run, loaded.fleet.name),
         held=held_at(run, moment),
         postures=PostureFile(loaded.fleet.name).unexpired(moment),
+        **outside_state(loaded.fleet, moment),
         **more,
     )
+
+
+def outside_state(fleet: Fleet, moment: int) -> dict[str, Any]:
+    """Return the fields of a context that neither market nor run give: news, bus and lessons.
+
+    Lessons are those of the fleet's file, and its ANALYST's own that have held by the moment.
+    """
+    learned = lessons_of(fleet.name, moment)
+    return {
+        "news": headlines(fleet, moment),
+        "messages": messages_at(fleet.name, moment),
+        "learned": learned,
+        "lessons": (*lesson_texts(fleet, moment), *held_texts(learned)),
+    }
 
 
 def messages_at(fleet: str, moment: int) -> list[Message]:
