@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from nautilus_trader.model import InstrumentId, OrderSide, Quantity, QuoteTick
+from nautilus_trader.model import Bar, BarType, InstrumentId, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
 from qe_plugins.errors import DataError, did_you_mean
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class OptionLegsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`legs` are contracts by instrument, `EW2F26 C7000.XCME: -1`; negative ones are sold.
 
-    Nothing is sent before every leg has a bid and an ask.
+    Nothing is sent before every leg has a bid and an ask, and its future a bar.
     """
 
     legs: dict[str, int]
+    bars: str = "1-MINUTE-LAST"
 
     def __post_init__(self) -> None:
         if not self.legs or not all(self.legs.values()):
@@ -32,7 +33,7 @@ class OptionLegsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class OptionLegs(Strategy):
-    """Send an order for each leg at the first moment at which all are quoted."""
+    """Send an order for each leg at the first bar at which all are quoted."""
 
     def __init__(self, config: OptionLegsConfig) -> None:
         super().__init__(config)
@@ -51,8 +52,10 @@ class OptionLegs(Strategy):
     def on_start(self) -> None:
         for contract in self.legs:
             self.subscribe_quotes(contract)
+        for future in {self.future_of(contract) for contract in self.legs}:
+            self.subscribe_bars(BarType.from_str(f"{future}-{self.config.bars}-EXTERNAL"))
 
-    def on_quote(self, quote: QuoteTick) -> None:
+    def on_bar(self, bar: Bar) -> None:
         if self.entered or not all(self.is_quoted(contract) for contract in self.legs):
             return
         self.entered = True
@@ -66,6 +69,10 @@ class OptionLegs(Strategy):
                 for contract, size in self.legs.items()
             ]
         )
+
+    def future_of(self, contract: InstrumentId) -> str:
+        """Return the id of the future that an option is exercised into."""
+        return f"{self.cache.instrument(contract).underlying}.{contract.venue}"
 
     def is_quoted(self, contract: InstrumentId) -> bool:
         """Return whether a contract has a bid and an ask."""

@@ -70,9 +70,12 @@ def write_chain(
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """An order at a quote: the how manieth, of which option, signed contracts, its limit."""
+    """An order at a quote: the how manieth, of which option, signed contracts, its limit.
 
-    at: int = 1
+    At the first one the future has no bar yet, and no margin is known.
+    """
+
+    at: int = 2
     option: str
     size: int
     limit: str | None = None

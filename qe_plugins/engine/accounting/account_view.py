@@ -29,7 +29,7 @@ from qe_plugins.engine.accounting.holdings import ZERO
 
 if TYPE_CHECKING:
     from qe_plugins.engine.accounting.account_equity import AccountEquity
-    from qe_plugins.engine.risk.rules import MarginCalculator
+    from qe_plugins.engine.risk.margin import MarginCalculator
 
 FILTER = "account_id"
 

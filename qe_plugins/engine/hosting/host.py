@@ -50,12 +50,15 @@ class OrderSender:
     def _checked(self, order: Any, **more: Any) -> tuple[OrderDescription, list[OrderRefusal]]:
         """Describe an order, and check it by the rules and the gate; return the refusals, too.
 
-        An order that only reduces is checked by neither.
+        An order that only reduces is checked by neither, unless it leaves a short option bare.
         """
         described = describe_order(self, order, submitted=self._in_flight(), **more)
-        if described.reduces:
-            return described, []
         context, request = self._run_context, described.request
+        if described.reduces:
+            if not (bare := context.rules.uncovered(described)):
+                return described, []
+            context.recorder.veto(request, "margin", bare)
+            return described, [("margin", bare)]
         violations = context.rules.violations(described)
         for rule, reason in violations:
             context.recorder.veto(request, rule, reason)
@@ -304,12 +307,14 @@ def order_callbacks(author: Any, context: RunContext) -> dict[str, Any]:
     """Return the order callbacks that do the run's accounting, then call the author's."""
     sent_orders, liquidator_on_fill = context.sent_orders, context.liquidator.on_fill
     book, count = context.trade_booker.on_fill, context.balance.on_fill
+    note_margin = context.margin.note
 
     def on_order_filled(self: Any, event: Any) -> None:
         sent_orders.pop(event.client_order_id, None)
         book(event)
         count(event)
         liquidator_on_fill(self, event)
+        note_margin(event)
         author.on_order_filled(self, event)
 
     def on_order_denied(self: Any, event: Any) -> None:

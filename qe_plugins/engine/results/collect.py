@@ -108,6 +108,7 @@ def result_of(
             starting=balance.starting,
             currency=currency,
             options=options,
+            noted=context.margin.noted,
         ),
         signals=frames.signals_frame(recorder),
         vetoes=frames.vetoes_frame(recorder.facts),

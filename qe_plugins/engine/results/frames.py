@@ -250,11 +250,13 @@ def account_frame(
     starting: Decimal,
     currency: str,
     options: Container[str] = (),
+    noted: Mapping[str, float] | None = None,
 ) -> pl.DataFrame:
     """Return ts, balance, locked and currency: at `start` (UTC ns) and after every fill.
 
     The premium of a fill in one of `options` is cash. `locked` is the initial margin of the net
-    positions: `initial` returns that of one contract at a moment, in `currency`.
+    positions: `initial` returns that of one contract at a moment, in `currency`; `noted` has it by
+    the id of a fill where it was a scan.
     """
     realised, net = RealisedPnl(), defaultdict[str, Decimal](Decimal)
     rows: list[tuple[int, float, float, str]] = [(start, float(starting), 0.0, currency)]
@@ -270,6 +272,9 @@ def account_frame(
             premium=contract in options,
         )
         net[contract] += fill.quantity
-        locked = sum(abs(size) * initial(one, fill.ts) for one, size in net.items() if size)
-        rows.append((fill.ts, float(starting + realised.realised()), float(locked), currency))
+        locked = noted.get(fill.trade_id) if noted else None
+        if locked is None:
+            sizes = ((one, size) for one, size in net.items() if size)
+            locked = float(sum(abs(size) * initial(one, fill.ts) for one, size in sizes))
+        rows.append((fill.ts, float(starting + realised.realised()), locked, currency))
     return framed(rows, ACCOUNT)

@@ -16,7 +16,8 @@ from qe_plugins.plugins.types import Posture
 if TYPE_CHECKING:
     from qe_plugins.engine.accounting.holdings import FillCount, Holdings
     from qe_plugins.engine.recording.recorder import Recorder
-    from qe_plugins.engine.risk.rules import MarginCalculator, RiskRules
+    from qe_plugins.engine.risk.margin import MarginCalculator
+    from qe_plugins.engine.risk.rules import RiskRules
 
 LOG = logging.getLogger(__name__)
 

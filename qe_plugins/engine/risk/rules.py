@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from math import inf
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import AggregationSource, Bar, OrderSide, OrderType, PriceType
+from nautilus_trader.model import Bar, OrderSide, OrderType
 
-from qe_plugins.engine.accounting.holdings import Held, Holdings, net_by_contract
+from qe_plugins.engine.accounting.holdings import Held, net_by_contract
 from qe_plugins.engine.contracts.instruments import decimal, root_of
-from qe_plugins.engine.risk.equity_bound import EquityBound
+from qe_plugins.engine.risk.last_price import last_price
 from qe_plugins.engine.risk.order_request import (
     ZERO,
-    OrderContext,
     OrderDescription,
     at_risk,
-    exposure,
     exposures,
     fills_at_once,
     leaves_of,
     optional,
-    reverses,
     stop_of,
-    unfinished,
 )
 from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.expiry import stops_trading
-from qe_plugins.market.sessions import closed_until, delivery, next_session, trading_window
+from qe_plugins.market.sessions import closed_until, delivery, trading_window
 
 if TYPE_CHECKING:
-    from qe_plugins.config.schema import MarginSettings
-    from qe_plugins.engine.accounting.account_equity import AccountEquity
-    from qe_plugins.engine.contracts.terms import ContractTerms, MarginRates
     from qe_plugins.engine.hosting.exceptions import ExceptionTrap
+    from qe_plugins.engine.risk.margin import MarginCalculator
     from qe_plugins.plugins.types import Rung
 
 SECOND = 1_000_000_000
 NO_WINDOW = (0, 0)
 """The trading window of a root without known sessions: it is taken to be open."""
-
-UNKNOWN_EQUITY = "the equity is unknown, so no new risk is taken"
-
-NOT_KNOWN = (0, 0.0, None)
 
 type Violation = tuple[str, str]
 """The name of the rule that an order breaks, and the reason."""
@@ -91,6 +80,16 @@ class RiskRules:
             "session": self._session_violation(order, ts),
         }
         return [(rule, reason) for rule, reason in reasons.items() if reason]
+
+    def uncovered(self, described: OrderDescription) -> str:
+        """Return why an order may not sell the option that protects a short one; empty if it may.
+
+        Other orders that only reduce are never refused, nor is a forced close of all positions.
+        """
+        if not self._margin.uncovers(described.order, described.context):
+            return ""
+        order, ts = described.order, described.request.ts
+        return self._margin.violation(order, described.contracts, described.context, ts)
 
     def deadline(self, contract: Any) -> int:
         """Return when (UTC nanoseconds) positions in a contract must be closed.
@@ -235,116 +234,8 @@ class RungRule:
         handled = self._trap.current_event
         if isinstance(handled, Bar) and handled.bar_type.instrument_id == contract:
             return decimal(handled.close)
-        kinds = self._cache.bar_types(AggregationSource.EXTERNAL, contract, PriceType.LAST)
-        bars = [self._cache.bar(kind) for kind in kinds]
-        newest = max(filter(None, bars), key=lambda bar: bar.ts_init, default=None)
-        if newest is not None:
-            return decimal(newest.close)
-        for kind in (PriceType.LAST, PriceType.MID):
-            if (price := self._cache.price(contract, kind)) is not None:
-                return decimal(price)
-        return None
+        return last_price(self._cache, contract)
 
     def _multiplier(self, contract: Any) -> Decimal:
         found: Decimal = self._cache.instrument(contract).multiplier.as_decimal()
         return found
-
-
-class MarginCalculator:
-    """Computes equity, and the margin of positions and working orders.
-
-    A contract's exposure is the larger of the long position if every buy order filled and the short
-    position if every sell order did; of orders that cancel one another only the largest counts.
-    """
-
-    def __init__(
-        self,
-        cache: Any,
-        holdings: Holdings,
-        balance: AccountEquity,
-        terms: Mapping[str, ContractTerms],
-        settings: MarginSettings,
-    ) -> None:
-        self._cache, self._balance, self._terms_by_root = cache, balance, terms
-        self._holdings = holdings
-        self._settings = settings
-        self._terms: dict[Any, ContractTerms] = {}
-        self._in_force: dict[Any, tuple[int, float, MarginRates | None]] = {}
-        self.equity_bound = EquityBound()
-
-    def violation(self, order: Any, contracts: Decimal, context: OrderContext, ts: int) -> str:
-        """Return why equity does not cover `contracts` more of an order; empty where it does."""
-        if unknown := self._balance.unknown():
-            return f"{UNKNOWN_EQUITY}: {unknown}"
-        nets = net_by_contract(context.positions)
-        working = [(one, leaves_of(one)) for one in context.others(order)]
-        before, contract = exposures(nets, working), order.instrument_id
-        own = [pair for pair in working if pair[0].instrument_id == contract]
-        after = exposure(nets.get(contract, ZERO), [*own, (order, contracts)])
-        increase, required = after - before[contract], self._initial(before, ts)
-        equity, each = self.equity(), self.rates(contract, ts).initial
-        if (increase <= 0 and not reverses(nets, order)) or required + increase * each <= equity:
-            return ""
-        return (
-            f"{contracts:f} {contract} at {each:,} {self._balance.currency.code} each would bring "
-            f"initial margin to {required + increase * each:,}, equity is {equity:,.2f} "
-            f"({equity - required:,.2f} free)"
-        )
-
-    def rates(self, contract: Any, ts: int) -> MarginRates:
-        """Return the margins of a contract at `ts` (UTC ns), intraday ones inside a session."""
-        since, until, margins = self._in_force.get(contract, NOT_KNOWN)
-        if margins is None or not since <= ts < until:
-            terms = self._terms_of(contract)
-            margins = terms.margin(ts)
-            until = min((one.since for one in terms.margins if one.since > ts), default=inf)
-            self._in_force[contract] = ts, until, margins
-        if self._settings.basis == "overnight":
-            return margins
-        session = next_session(self._terms_of(contract).root, ts)
-        opens, closes = (int(at.timestamp()) * 10**9 for at in (session.open, session.close))
-        closes -= int(self._settings.until_close * 1e9)
-        return margins.during(self._settings.basis) if opens <= ts < closes else margins
-
-    def largest_maintenance(self, contract: Any) -> float:
-        """Return the largest maintenance margin of a contract in the whole run, in dollars."""
-        return float(max(one.maintenance for one in self._terms_of(contract).margins))
-
-    def maintenance(self, ts: int) -> Decimal:
-        """Return the maintenance margin of all positions at `ts` (UTC ns), in dollars."""
-        nets = self.net_positions().items()
-        return sum((abs(net) * self.rates(one, ts).maintenance for one, net in nets), ZERO)
-
-    def equity(self) -> Decimal:
-        """Return the balance and the open P&L of positions at their last price, in dollars."""
-        return self._balance.equity()
-
-    def by_contract(self, ts: int) -> dict[Any, tuple[Decimal, Decimal]]:
-        """Return the initial and the maintenance margin, in dollars, of each contract at risk.
-
-        Initial margin is that of the exposure of positions and working orders, maintenance margin
-        that of positions alone.
-        """
-        nets = self.net_positions()
-        orders = unfinished(self._cache).values()
-        at_risk = exposures(nets, [(one, leaves_of(one)) for one in orders])
-        found = {}
-        for contract, size in at_risk.items():
-            each, net = self.rates(contract, ts), abs(nets.get(contract, ZERO))
-            if size or net:
-                found[contract] = size * each.initial, net * each.maintenance
-        return found
-
-    def _initial(self, exposure: Mapping[Any, Decimal], ts: int) -> Decimal:
-        return sum((n * self.rates(one, ts).initial for one, n in exposure.items() if n), ZERO)
-
-    def net_positions(self) -> dict[Any, Decimal]:
-        """Return the net position in each contract, in contracts, negative when short."""
-        return self._holdings.by_contract()
-
-    def _terms_of(self, contract: Any) -> ContractTerms:
-        terms = self._terms.get(contract)
-        if terms is None:
-            root = root_of(self._cache.instrument(contract))
-            terms = self._terms[contract] = self._terms_by_root[root]
-        return terms

@@ -89,6 +89,7 @@ def assemble(
         triggered=frozenset(prepared.features.triggers) if prepared.features else frozenset(),
         declared=prepared.features.declared if prepared.features else None,
         account_id=account_id,
+        options=prepared.tape.options,
     )
     context.fronts = prepared.fronts
     hosting = hosting or Hosting(SessionPipeline if context.in_session else SignalPipeline)

@@ -22,8 +22,10 @@ from qe_plugins.engine.recording.recorder import Recorder
 from qe_plugins.engine.recording.session_recorder import SessionRecorder
 from qe_plugins.engine.risk.gate import OrderGate, VetoAlgorithm
 from qe_plugins.engine.risk.liquidation import Liquidator
+from qe_plugins.engine.risk.margin import MarginCalculator
+from qe_plugins.engine.risk.option_margin import OptionMargins
 from qe_plugins.engine.risk.order_request import SentOrders
-from qe_plugins.engine.risk.rules import SECOND, MarginCalculator, RiskRules, RungRule
+from qe_plugins.engine.risk.rules import SECOND, RiskRules, RungRule
 from qe_plugins.engine.running.desk import Desk
 from qe_plugins.engine.signals.features import RunFeatures
 from qe_plugins.engine.signals.history import History
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from qe_plugins.engine.simulation.stop_limits import StopLimitWatch
     from qe_plugins.features.feed import FeatureFeed
     from qe_plugins.halt.latch import HaltLatch
+    from qe_plugins.market.listed_options import ListedOption
     from qe_plugins.plugins import PluginManager
 
 LOG = logging.getLogger(__name__)
@@ -83,7 +86,8 @@ class RunContext:
     """One run's plugins, rules, gate, accounting and recorder. For the trading thread only.
 
     A run whose recorder commits is a session, any other a backtest. `venues` are those that
-    contracts trade on: a session's engine has no instruments before it is connected. `account_id`
+    contracts trade on: a session's engine has no instruments before it is connected; `options` are
+    those of a backtest. `account_id`
     is the account at a broker whose balance is the equity, by default the fills are. A session has
     a halt `latch`. `strategies` are the hosted ones, in the order of the configuration.
     A replayed session calls `flush` itself, without `timed_flush`: its clock is the data's.
@@ -111,6 +115,7 @@ class RunContext:
         triggered: frozenset[str] = frozenset(),
         declared: Mapping[str, tuple[str, ...]] | None = None,
         account_id: Any = None,
+        options: Iterable[ListedOption] = (),
     ) -> None:
         self.cache: Any = engine.cache
         self.balance = Balance(
@@ -155,7 +160,12 @@ class RunContext:
             in_session=self.in_session,
         )
         self.margin = margin = MarginCalculator(
-            self.cache, self.holdings, self.equity, terms, config.margin
+            self.cache,
+            self.holdings,
+            self.equity,
+            terms,
+            config.margin,
+            OptionMargins(self.cache, options),
         )
         self.single_account = SingleAccount(
             config.nautilus.venue.name, sorted(venues, key=str), self.equity, margin, account_id

@@ -14,8 +14,9 @@ from typing import Any
 from qe_plugins.engine.broker.entry_rules import LIVE
 from qe_plugins.engine.hosting.host import JOURNAL
 from qe_plugins.engine.risk.gate import WARM_UP
+from qe_plugins.engine.risk.margin import UNKNOWN_EQUITY
 from qe_plugins.engine.risk.order_request import OrderDescription
-from qe_plugins.engine.risk.rules import UNKNOWN_EQUITY, RiskRules, Violation
+from qe_plugins.engine.risk.rules import RiskRules, Violation
 from qe_plugins.journal.facts import Fact, FactKind
 
 OF_A_BROKER = frozenset({LIVE, WARM_UP, JOURNAL})

@@ -18,7 +18,7 @@ def test_a_call_in_the_money_is_exercised_into_its_future_at_the_strike(
     outcome = trade(tmp_path, {"option": CALL, "size": size})
     opened, closed, future = fills(outcome)
 
-    assert opened == (f"20:31 {CALL}", size, price, 1.42)
+    assert opened == (f"20:32 {CALL}", size, price, 1.42)
     assert closed == (f"21:00 {CALL}", -size, 0.0, 0.0)
     assert future == ("21:00 ESH26", size, 7_000.0, 0.0)
     assert float(outcome.final_balance) == cash
@@ -46,14 +46,14 @@ def test_an_order_takes_what_is_quoted_and_never_more(tmp_path):
         {"option": CALL, "size": 3},
         {"option": CALL, "size": 3},
         {"option": CALL, "size": 3},
-        {"at": 2, "option": CALL, "size": 6, "limit": "10.00"},
+        {"at": 3, "option": CALL, "size": 6, "limit": "10.00"},
         more="nautilus: {venue: {starting_balances: [9_000_000 USD]}}\n",
     )
     orders = outcome.orders.select("status", "filled").rows()
 
     assert [one[:3] for one in fills(outcome)][:3] == [
-        (f"20:31 {CALL}", 3, 10.25),
-        (f"20:31 {CALL}", 1, 10.25),
+        (f"20:32 {CALL}", 3, 10.25),
+        (f"20:32 {CALL}", 1, 10.25),
         (f"20:34 {CALL}", 6, 10.0),
     ]
     assert orders[:4] == [("FILLED", 3), ("CANCELED", 1), ("CANCELED", 0), ("FILLED", 6)]
@@ -108,8 +108,8 @@ def test_the_real_call_of_2026_is_assigned_from_bars_alone(shared_data, tmp_path
     outcome = trade(tmp_path, {"option": CALL, "size": -1})
 
     assert fills(outcome) == [
-        (f"20:56 {CALL}", -1, 7.9, 1.42),
+        (f"20:57 {CALL}", -1, 7.25, 1.42),
         (f"21:00 {CALL}", 1, 0.0, 0.0),
         ("21:00 ESH26", -1, 7_000.0, 0.0),
     ]
-    assert float(outcome.final_balance) == 100_393.58
+    assert float(outcome.final_balance) == 100_361.08

@@ -1,0 +1,109 @@
+"""The margin scan at the order gate: what a short option needs, what an account may not do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.option_runs import CALL, FAR_CALL, PUT, QUOTED, fills, trade, write_chain
+
+
+def funded(dollars: int) -> str:
+    return f"nautilus: {{venue: {{starting_balances: ['{dollars} USD']}}}}\n"
+
+
+def locked(outcome):
+    return outcome.account["locked"].to_list()
+
+
+def denials(outcome):
+    return outcome.orders.filter(status="DENIED")["reason"].to_list()
+
+
+def test_a_short_call_ties_up_margin_until_it_is_assigned_and_the_future_after(tmp_path):
+    write_chain()
+    outcome = trade(tmp_path, {"option": CALL, "size": -1})
+    start, sold, expired, assigned = locked(outcome)
+
+    assert (start, expired) == (0.0, 0.0)
+    assert 10_000 < sold < 30_000
+    assert assigned == 22_302.0  # the initial margin of ESH26
+
+
+def test_a_spread_needs_less_margin_than_the_short_call_alone(tmp_path):
+    write_chain()
+    naked = trade(tmp_path, {"option": CALL, "size": -1})
+    spread = trade(tmp_path, {"option": FAR_CALL, "size": 1}, {"option": CALL, "size": -1})
+    long = trade(tmp_path, {"option": CALL, "size": 1})
+
+    assert locked(spread)[2] < 1_300 < locked(naked)[1]
+    assert 0 < locked(long)[1] <= 10.25 * 50
+
+
+def test_a_short_call_beyond_the_equity_is_denied_and_its_spread_is_not(tmp_path):
+    write_chain()
+    alone = trade(tmp_path, {"option": CALL, "size": -1}, more=funded(5_000))
+    spread = trade(
+        tmp_path,
+        {"option": CALL, "size": -1},
+        {"option": FAR_CALL, "size": 1},
+        more=funded(5_000),
+    )
+
+    assert fills(alone) == []
+    assert "margin: 1 EW2F26 C7000.XCME would bring the margin scan" in denials(alone)[0]
+    assert [one[1] for one in fills(spread)[:2]] == [-1, 1]
+
+
+def test_legs_are_denied_together(tmp_path):
+    write_chain()
+    outcome = trade(
+        tmp_path,
+        {"option": PUT, "size": 1},
+        {"option": CALL, "size": -3},
+        {"option": FAR_CALL, "size": 1},
+        more=funded(5_000),
+    )
+
+    assert fills(outcome) == []
+    assert len(denials(outcome)) == 3
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_the_wing_of_a_spread_is_sold_only_with_the_short_call_bought_back(tmp_path, together):
+    write_chain()
+    leave = [{"at": 3, "option": FAR_CALL, "size": -1}]
+    if together:
+        leave.append({"at": 3, "option": CALL, "size": 1})
+    outcome = trade(
+        tmp_path,
+        {"option": CALL, "size": -1},
+        {"option": FAR_CALL, "size": 1},
+        *leave,
+        more=funded(5_000) + "margin: {on_breach: ignore}\n",
+    )
+
+    assert len(denials(outcome)) == (0 if together else 1)
+
+
+def test_a_premium_beyond_the_cash_is_denied(tmp_path):
+    write_chain(quotes=QUOTED | {CALL: (160.0, 161.0, 9, 9)}, prices=7_160.5)
+    outcome = trade(tmp_path, {"option": CALL, "size": 1}, more=funded(8_040))
+
+    assert "a premium of 8,050.00 USD is more than the cash of 8,040.00" in denials(outcome)[0]
+
+
+def test_an_option_that_never_had_a_bid_and_an_ask_is_not_traded(tmp_path):
+    write_chain(quotes={CALL: (None, 10.25, 0, 5)})
+    outcome = trade(tmp_path, {"option": CALL, "size": 1})
+
+    assert "has had no bid and ask yet, so its margin is unknown" in denials(outcome)[0]
+
+
+def test_a_breach_of_the_scanned_margin_closes_the_short_call(tmp_path):
+    write_chain(
+        prices={0: 7_007.75, 10: 7_150.0},
+        later={10: {CALL: (150.0, 151.0, 9, 9)}},
+    )
+    outcome = trade(tmp_path, {"option": CALL, "size": -1}, more=funded(26_000))
+
+    assert fills(outcome)[1][:3] in {("20:40 " + CALL, 1, 151.0), ("20:41 " + CALL, 1, 151.0)}
