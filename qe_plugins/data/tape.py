@@ -171,7 +171,19 @@ def _with_options(tape: Tape, chains: OptionChains, where: Where) -> Tape:
     Raises DataError for an option whose underlying future has no records on the tape.
     """
     end = min(tape.asked[1], tape.end + 1)
-    found = option_series.open_quotes(chains, tape.start, end, where)
+    if chains.generated is not None:
+        if tape.source != "synthetic":
+            raise DataError(
+                "options are generated on generated futures only.",
+                where=where("options"),
+                hint="Remove 'generated', or use 'synthetic:' bars.",
+            )
+        bars = [one for one in tape.series if one.kind is RecordKind.BARS]
+        found = option_series.open_generated(
+            chains, chains.generated, bars, (tape.start, end), where
+        )
+    else:
+        found = option_series.open_quotes(chains, tape.start, end, where)
     futures = {str(one.id) for one in tape.contracts}
     for one in found.contracts:
         if one.underlying_id not in futures:
@@ -182,9 +194,10 @@ def _with_options(tape: Tape, chains: OptionChains, where: Where) -> Tape:
                 f"{', '.join(sorted(name.partition('.')[0] for name in futures))}.",
             )
     rows = sum(group.rows for one in found.quotes for group in one.groups)
+    made = "generated " if chains.generated is not None else ""
     return msgspec.structs.replace(
         tape,
-        label=f"{tape.label}, {len(found.contracts)} options of {chains.root}",
+        label=f"{tape.label}, {len(found.contracts)} {made}options on {chains.root}",
         records=tape.records + rows,
         series=(*found.quotes, *tape.series),
         options=found.contracts,

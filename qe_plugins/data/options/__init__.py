@@ -2,6 +2,6 @@
 
 `frames.py` has the columns, `lean.py` and `databento.py` read files into them, `store.py` keeps
 days as Parquet under `QE_HOME` and reads what was known at a moment, `series.py` has stored days as
-the data of a run. Another source of quotes is a module beside `lean.py` and a line in `store.py`.
-Imports: `data/catalog`, `data/dbn`, `market`.
+the data of a run, and `generated.py` makes some. Another source of quotes is a module beside
+`lean.py` and a line in `store.py`. Imports: `data/catalog`, `data/dbn`, `market`.
 """

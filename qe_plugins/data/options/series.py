@@ -24,7 +24,7 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins.config.option_chains import OptionChains
+from qe_plugins.config.option_chains import GeneratedChains, OptionChains
 from qe_plugins.data.catalog.build_cache import cached
 from qe_plugins.data.catalog.catalog import (
     Catalog,
@@ -35,6 +35,7 @@ from qe_plugins.data.catalog.catalog import (
 )
 from qe_plugins.data.catalog.selection import Where
 from qe_plugins.data.catalog.writer import bar_table, quote_table, write_series
+from qe_plugins.data.options import generated as generator
 from qe_plugins.data.options import store
 from qe_plugins.errors import DataError, did_you_mean
 from qe_plugins.market.contract_key import dated_key
@@ -63,7 +64,8 @@ def open_quotes(chains: OptionChains, start: int, end: int, where: Where) -> Opt
     from an option's expiry on are left out. Raises DataError where no option or no quote is left.
     """
     place, days = where("options"), _days(chains.root, start, end, where)
-    chosen = _chosen(chains, days, place)
+    opens = int(datetime.combine(days[0], datetime.min.time(), CHICAGO).timestamp()) * SECOND
+    chosen = _chosen(chains, store.stored_contracts(chains.root), opens, place)
     key = _key("quotes", chains, days, str(start), str(end))
     series = cached(
         CACHE,
@@ -71,6 +73,46 @@ def open_quotes(chains: OptionChains, start: int, end: int, where: Where) -> Opt
         build=lambda folder: _write_quotes(chains, days, chosen, (start, end), folder),
         read=lambda folder: open_series(folder, RecordKind.QUOTES, place),
     )
+    return _of_run(chosen, series, place)
+
+
+def open_generated(
+    chains: OptionChains,
+    generated: GeneratedChains,
+    bars: Sequence[CatalogSeries],
+    window: tuple[int, int],
+    where: Where,
+) -> OptionSeries:
+    """Return generated quotes of options on the futures of series of generated bars.
+
+    `window` has the first and last moment (UTC ns, the last exclusive). Raises DataError as
+    `open_quotes` does.
+    """
+    place = where("options")
+    closes = generator.closes_by_future(bars)
+    first = {name: rows["price"].item(0) for name, rows in closes.items()}
+    every = generator.listed_options(generated, chains.root, first, *window)
+    chosen = _chosen(chains, {one.symbol: one for one in every}, window[0], place)
+    text = "\n".join(
+        (FORM, *map(str, window), *(str(g.file) for b in bars for g in b.groups))
+    ).encode()
+    key = hashlib.sha256(text + msgspec.json.encode(chains)).hexdigest()[:32]
+
+    def build(folder: Path) -> None:
+        (folder / "data").mkdir()
+        for one, rows in generator.quotes_of(generated, chosen.values(), closes):
+            _write_one(one, rows.filter(_within(window)), folder)
+
+    series = cached(
+        CACHE, key, build=build, read=lambda folder: open_series(folder, RecordKind.QUOTES, place)
+    )
+    return _of_run(chosen, series, place)
+
+
+def _of_run(
+    chosen: Mapping[str, ListedOption], series: Sequence[CatalogSeries], place: str
+) -> OptionSeries:
+    """Return the options that have quotes. Raises DataError where none has."""
     by_id = {one.id: one for one in chosen.values()}
     found = tuple(one for one in series if one.groups)
     if not found:
@@ -120,14 +162,17 @@ def _key(kind: str, chains: OptionChains, days: Sequence[date], *more: str) -> s
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def _chosen(chains: OptionChains, days: Sequence[date], place: str) -> dict[str, ListedOption]:
-    """Return the options that pass every filter, by symbol. Raises DataError without any."""
-    every = store.stored_contracts(chains.root)
+def _chosen(
+    chains: OptionChains, every: Mapping[str, ListedOption], opens: int, place: str
+) -> dict[str, ListedOption]:
+    """Return the options that pass every filter, by symbol. Raises DataError without any.
+
+    `opens` is the first moment of the run (UTC ns).
+    """
     for symbol in chains.symbols:
         if symbol not in every:
             hint = did_you_mean(symbol, list(every)) or "See them with 'qe options chain'."
             raise DataError(f"no option {symbol!r} is stored.", where=place, hint=hint)
-    opens = int(datetime.combine(days[0], datetime.min.time(), CHICAGO).timestamp()) * SECOND
     within = chains.expires_within
     until = None if within is None else opens + int(within) * SECOND
     low, high = chains.lowest_strike, chains.highest_strike
@@ -143,9 +188,9 @@ def _chosen(chains: OptionChains, days: Sequence[date], place: str) -> dict[str,
     }
     if not found:
         raise DataError(
-            f"no stored option of {chains.root} passes the filters.",
+            f"no option on {chains.root} passes the filters.",
             where=place,
-            hint=f"The store has {len(every)} options; widen the filters.",
+            hint=f"There are {len(every)} options; widen the filters.",
         )
     return found
 
@@ -159,28 +204,34 @@ def _write_quotes(
 ) -> None:
     (folder / "data").mkdir()
     frames = [store.load(chains.root, day).quotes for day in days]
-    rows = pl.concat(frames).filter(
-        pl.col("symbol").is_in(list(chosen)), pl.col("ts").is_between(*window, closed="left")
-    )
-    for symbol, own in _by_name(_usable(rows), "symbol"):
-        kept = own.filter(pl.col("ts") < chosen[symbol].expiry)
-        if kept.height:
-            bid, ask = (_whole(kept[name] * CENTS) for name in ("bid", "ask"))
-            sizes = (_whole(kept[name]) for name in ("bid_size", "ask_size"))
-            table = quote_table(bid, ask, *sizes, stamps=kept["ts"].to_numpy())
-            write_series(folder, RecordKind.QUOTES, chosen[symbol].id, table)
+    rows = pl.concat(frames).filter(pl.col("symbol").is_in(list(chosen)), _within(window))
+    for symbol, own in _by_name(rows, "symbol"):
+        _write_one(chosen[symbol], own, folder)
+
+
+def _write_one(option: ListedOption, rows: pl.DataFrame, folder: Path) -> None:
+    kept = _usable(rows).filter(pl.col("ts") < option.expiry)
+    if kept.height:
+        bid, ask = (_whole(kept[name] * CENTS) for name in ("bid", "ask"))
+        sizes = (_whole(kept[name]) for name in ("bid_size", "ask_size"))
+        table = quote_table(bid, ask, *sizes, stamps=kept["ts"].to_numpy())
+        write_series(folder, RecordKind.QUOTES, option.id, table)
+
+
+def _within(window: tuple[int, int]) -> pl.Expr:
+    return pl.col("ts").is_between(*window, closed="left")
 
 
 def _usable(quotes: pl.DataFrame) -> pl.DataFrame:
-    """Return quotes in time order with both prices; a side that had none has size 0."""
+    """Return an option's quotes in time order with both prices; a side without one has size 0."""
     bid, ask = pl.col("bid"), pl.col("ask")
     return (
-        quotes.sort("symbol", "ts", maintain_order=True)
+        quotes.sort("ts", maintain_order=True)
         .with_columns(
             pl.when(bid > 0).then("bid_size").otherwise(0).fill_null(0).alias("bid_size"),
             pl.when(ask > 0).then("ask_size").otherwise(0).fill_null(0).alias("ask_size"),
             pl.when(bid > 0).then(bid).otherwise(0.0).alias("bid"),
-            pl.when(ask > 0).then(ask).forward_fill().over("symbol").alias("ask"),
+            pl.when(ask > 0).then(ask).forward_fill().alias("ask"),
         )
         .filter(ask.is_not_null(), bid <= ask)
     )

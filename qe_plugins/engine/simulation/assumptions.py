@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from qe_plugins.engine.contracts.terms import ContractTerms, fees_in_words, margins_in_words
+from qe_plugins.engine.contracts.terms import (
+    ContractTerms,
+    fees_in_words,
+    margins_in_words,
+    option_terms,
+)
 from qe_plugins.engine.simulation.settlement import settlement_sources
 from qe_plugins.engine.simulation.slippage import slippage_in_words
 from qe_plugins.market.sessions import delivery
@@ -63,6 +68,20 @@ def assumptions(loaded: Loaded, money: Mapping[str, ContractTerms], tape: Tape) 
         *_cost_sentences(loaded, money),
         f"Margin is {BASIS[loaded.config.margin.basis]}; {BREACH[loaded.config.margin.on_breach]}.",
         *_expiry_sentences(loaded, tape),
+        *_option_sentences(loaded, tape),
+    ]
+
+
+def _option_sentences(loaded: Loaded, tape: Tape) -> list[str]:
+    if not tape.options:
+        return []
+    currency = loaded.config.nautilus.venue.base_currency or "USD"
+    fees = [line for one in option_terms(tape).values() for line in fees_in_words(one, currency)]
+    return [
+        "Options fill at the quoted side, at most the quoted size, and have no slippage: the rest "
+        "of a market order is cancelled. What is held into expiry is exercised in the money.",
+        *fees,
+        "Margin of options is our own scan with their future: not SPAN, nor a broker's figure.",
     ]
 
 

@@ -7,7 +7,8 @@ import pytest
 from qe_plugins.config.loader import load
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError, DataError, QeError
-from tests.engine.option_runs import CALL, PUT, QUOTED, fills, trade, write_chain
+from tests.command import ROOT
+from tests.engine.option_runs import CALL, FAR_CALL, PUT, QUOTED, fills, trade, write_chain
 
 
 @pytest.mark.parametrize(("size", "price", "cash"), [(-1, 9.5, 100_473.58), (1, 10.25, 99_486.08)])
@@ -37,6 +38,24 @@ def test_the_report_says_what_became_of_each_option(tmp_path):
     assert traded[f"{CALL}.XCME"].multiplier == 50
     assert outcome.positions.filter(instrument_id=f"{CALL}.XCME")["pnl"].item() == 473.58
     assert any("assigned into -1 ESH26" in line for line in outcome.assumptions)
+
+
+@pytest.mark.parametrize("ends", [6_950.0, 7_010.5, 7_200.0])
+def test_a_spread_loses_at_most_its_width_less_its_credit(tmp_path, ends):
+    write_chain(prices={0: 7_007.75, 20: ends})
+    outcome = trade(
+        tmp_path,
+        {"option": CALL, "size": -1},
+        {"option": FAR_CALL, "size": 1},
+        more="margin: {on_breach: ignore}\n",
+    )
+    credit, paid_out = 9.5 - 2.25, min(max(ends - 7_000, 0), 20)
+    still_open = -1 if 7_000 < ends < 7_020 else 0
+    value = still_open * (ends - 7_000) * 50
+
+    assert float(outcome.final_balance) - 100_000 + 2 * 1.42 + value == pytest.approx(
+        (credit - paid_out) * 50
+    )
 
 
 def test_an_order_takes_what_is_quoted_and_never_more(tmp_path):
@@ -113,3 +132,16 @@ def test_the_real_call_of_2026_is_assigned_from_bars_alone(shared_data, tmp_path
         ("21:00 ESH26", -1, 7_000.0, 0.0),
     ]
     assert float(outcome.final_balance) == 100_361.08
+
+
+def test_generated_chains_trade_on_generated_futures():
+    file = ROOT / "configs/backtest/option_legs.yaml"
+    outcome = run(load(file, ("data.synthetic.sessions=2",)))
+
+    assert fills(outcome) == [
+        ("21:00 EW2F24 P4700", -1, 47.75, 1.42),
+        ("21:00 EW2F24 P4650", 1, 36.75, 1.42),
+        ("21:00 EW2F24 C4850", -1, 7.5, 1.42),
+        ("21:00 EW2F24 C4900", 1, 3.25, 1.42),
+    ]
+    assert "generated options" in outcome.data.label
