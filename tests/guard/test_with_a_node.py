@@ -103,10 +103,20 @@ def test_flatten_with_the_node_hung_through_the_watcher_and_alone(
         assert alone["seconds"] < 5
 
 
+WATCH = """
+import sys
+from qe_plugins.engine.live import faked_clock
+faked_clock.begin()  # it mends time.sleep, which the faked clock breaks
+from qe_plugins.cli import main
+sys.argv = ["qe", "watch", *sys.argv[1:]]
+main()
+"""
+
+
 @contextmanager
 def watch(file: Path, clock: AheadClock, home: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run `qe watch` on the node's clock, until the end of the block at the latest."""
-    command = [sys.executable, "-m", "qe_plugins.cli", "watch", str(file)]
+    command = [sys.executable, "-c", WATCH, str(file)]
     process = subprocess.Popen(
         command, env=environment(clock, home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -253,8 +253,10 @@ def test_three_rejections_in_a_minute_halt(desk: FaultyDesk):
 def test_acknowledgements_lost_for_45_s(desk: FaultyDesk):
     desk.tws.control.lose_acknowledgements(45)
     desk.live.do("enter")
-    desk.watch(50)
+    desk.watch(45)
     assert desk.halted  # without an answer for 12 s
+    desk.until(lambda: desk.book()["net"] == 1 and desk.is_equal(), "booked", 60)
+    assert len(desk.stops()) == 1
     assert len(desk.tws.control.received("PlaceOrderRequest", 21)) - desk.orders_before == 3
 
 
