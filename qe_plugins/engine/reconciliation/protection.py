@@ -207,3 +207,15 @@ def _age(order: BrokerOrder) -> int:
 def _described(one: BrokerOrder) -> str:
     hours = "" if one.outside_rth else ", regular hours only"
     return f"{one.side.lower()} {one.remaining:f} at {one.stop_price}, {one.time_in_force}{hours}"
+
+
+def left_to_a_person(actions: list[Action], stops: Stops) -> list[Action]:
+    """Return what actions leave of a position that a person opened: alarms, and a halt."""
+    text = f"{stops.problem}: it is a person's, and left to the person"
+    found: list[Action] = []
+    for one in actions:
+        if isinstance(one, HaltTrading):
+            found.append(HaltTrading(one.key, text))
+        elif isinstance(one, RaiseAlarm):
+            found.append(one)
+    return found

@@ -31,7 +31,7 @@ from qe_plugins.engine.reconciliation.comparison import (
     compare,
 )
 from qe_plugins.engine.reconciliation.degraded import DegradedState, Doubt
-from qe_plugins.engine.reconciliation.protection import ProtectionWatch, stops_of
+from qe_plugins.engine.reconciliation.protection import ProtectionWatch, left_to_a_person, stops_of
 from qe_plugins.ib_client.records import BrokerSnapshot
 
 SECOND = 1_000_000_000
@@ -331,12 +331,13 @@ class TruthLoop:
             if not stops.net:
                 self._foreign.discard(contract)
             actions = self._protection.check(stops, book, now, prices.get(contract))
+            if contract in self._foreign:
+                actions = left_to_a_person(actions, stops)
             reported: list[Action] = [
                 one for one in actions if isinstance(one, RaiseAlarm | HaltTrading)
             ]
             found += self._once.new(f"protection:{contract}", reported)
-            if contract not in self._foreign:  # a person's trade is left to the person
-                found += [one for one in actions if not isinstance(one, RaiseAlarm | HaltTrading)]
+            found += [one for one in actions if one not in reported]
         return found
 
     def _note_executions(self, book: OwnBook, snapshot: BrokerSnapshot) -> None:

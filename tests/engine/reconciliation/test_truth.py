@@ -73,6 +73,17 @@ def test_a_manual_trade_halts_at_the_second_look_and_is_not_closed():
     assert {type(one) for one in found} == {RaiseAlarm, HaltTrading}
 
 
+def test_a_manual_trade_that_the_engine_took_up_is_not_closed_later_either():
+    truth = loop(heal=60.0)
+    deal = (execution("e1", ref="", client_id=0),)
+    found = [one for at in range(7) for one in take(truth, at, book(), net=1, executions=deal)]
+    mine = book(net=1, executions=("e1",))
+    found += [one for at in range(7, 40) for one in take(truth, at, mine, net=1, executions=deal)]
+    assert {type(one) for one in found} == {RaiseAlarm, HaltTrading}
+    [last] = [one for one in found if isinstance(one, HaltTrading) and one.key != "fill:e1"]
+    assert last.reason == "+1 MESZ6 has no live stop: it is a person's, and left to the person"
+
+
 def test_our_own_unknown_fill_halts_only_where_the_engine_does_not_book_it():
     truth, deal = loop(heal=8.0), (execution("e1"),)
     stop = order(1)
