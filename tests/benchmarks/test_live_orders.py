@@ -85,7 +85,7 @@ def test_an_order_reaches_the_broker_within_20_ms_and_trading_begins_within_3_s(
     ):
         ready = live.wait("ready")
         for number in range(1, ORDERS + 1):
-            live.do("enter")
+            live.do("enter", when_ready=True)
             live.wait("accepted", number, type="LIMIT")
             live.do("close", way="position")
             live.wait("canceled", number, type="STOP_MARKET")

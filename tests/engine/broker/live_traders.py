@@ -37,12 +37,16 @@ class DrivenConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Driven(Bracketed):
-    """Reads a command a line; writes an event a line."""
+    """Reads a command a line; writes an event a line.
+
+    A command with `when_ready` is carried out once the session may take risk.
+    """
 
     def __init__(self, config: DrivenConfig) -> None:
         super().__init__(config)
         self.contract = InstrumentId.from_str(config.instrument_id)
         self.read = 0
+        self.later: list[dict[str, Any]] = []
         self.ready = False
 
     def on_start(self) -> None:
@@ -69,8 +73,12 @@ class Driven(Bracketed):
         file = Path(self.config.folder) / "commands"
         lines = file.read_text().splitlines() if file.exists() else []
         new, self.read = lines[self.read :], len(lines)
-        for line in new:
-            command = json.loads(line)
+        commands, self.later = [*self.later, *map(json.loads, new)], []
+        for command in commands:
+            if command.get("when_ready") and self._run_context.gate.not_ready():
+                self.later.append(command)
+                continue
+            command.pop("when_ready", None)
             getattr(self, command.pop("do"))(**command)
 
     def enter(self, stop: float = 5.0, target: float = 15.0, contracts: int = 1) -> None:  # type: ignore[override]

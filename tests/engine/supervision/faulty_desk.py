@@ -58,9 +58,18 @@ class FaultyDesk:
         """End the session as kill -9 does."""
         self.live.kill()
 
-    def ready_again(self) -> None:
-        """Wait until a session that was started again has a book."""
-        self.live.until(lambda: self.book()["at"] > 0, 90, "a book")
+    def take_up(self, seconds: float = 180.0) -> None:
+        """Start the session until it has a book, as a service manager does.
+
+        A broker that does not answer ends it within half a minute.
+        """
+        end = time.monotonic() + seconds
+        while not self.book()["at"]:
+            assert time.monotonic() < end, f"no book\n{self.story()}"
+            if self.live.process.poll() is not None:
+                self.kill()
+                self.start()
+            time.sleep(0.1)
         self._differs = self._naked = None  # while it was dead there was none to compare
 
     def resume(self) -> None:

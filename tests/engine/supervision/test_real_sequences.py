@@ -68,7 +68,7 @@ def step(desk: FaultyDesk, name: str, draw: random.Random) -> None:
             control.restore_connectivity()
             desk.kill()
             desk.start()
-            desk.ready_again()
+            desk.take_up()
         case "resume":
             desk.resume()
         case "cancel as person":
