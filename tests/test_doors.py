@@ -24,6 +24,7 @@ DOORS = {
     "temporalio": {"cluster", "fleet/temporal"},
     "numba": {"compiled_code.py"},
     "QuantLib": {"options/oracle.py"},
+    "skfolio": {"research/factors/combination.py"},
     "talib": {"features"},
     "pandas_ta_classic": {"features"},
     "matplotlib": {"report/feature_chart.py"},

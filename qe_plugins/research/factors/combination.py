@@ -44,7 +44,7 @@ def combine(
     signs = np.array([1 if one.t[0] > 0 else -1 for one in chosen])
     scalars = settings.combine.average / np.abs(z).mean(axis=0)
     forecasts = z * signs * scalars
-    weights = weights_of(np.corrcoef(forecasts.T), settings.combine)
+    weights = weights_of(forecasts, settings.combine)
     parts = [
         BookFactor(
             name=one.name,
@@ -99,7 +99,7 @@ def _with_instruments(
     explore = data.halves.explore
     profits = _by_root(data, np.nan_to_num(forecasts) * data.label, explore)
     correlation = np.corrcoef(profits.T)
-    weights = weights_of(correlation, settings.combine)
+    weights = weights_of(profits, settings.combine)
     return msgspec.structs.replace(
         made,
         instruments=dict(zip(made.roots, weights.tolist(), strict=True)),
@@ -141,18 +141,40 @@ def names(result: FactorResult, accepted: Sequence[str]) -> list[str]:
     return [one.name for one in choose(result, dict.fromkeys(accepted, ""))]
 
 
-def weights_of(correlation: np.ndarray, settings: Combination) -> np.ndarray:
-    """Return weights that sum to 1: equal ones, or those of the least variance without shorts.
+def weights_of(columns: np.ndarray, settings: Combination) -> np.ndarray:
+    """Return a weight for each column as `settings` say, summing to 1.
 
-    For the latter, correlations are moved to their mean by the part `shrink`.
+    Raises DataError for `risk_parity` without skfolio.
     """
-    matrix = np.atleast_2d(correlation)
-    count = len(matrix)
+    count = columns.shape[1]
     if settings.weights == "equal" or count == 1:
         return np.full(count, 1 / count)
+    if settings.weights == "risk_parity":
+        return _risk_parity(columns)
+    return least_variance(np.corrcoef(columns.T), settings.shrink)
+
+
+def _risk_parity(columns: np.ndarray) -> np.ndarray:
+    """Return weights with which each column has the same part of the variance of the sum."""
+    try:
+        from skfolio.optimization import RiskBudgeting
+    except ModuleNotFoundError:
+        hint = "uv sync --extra skfolio"
+        raise DataError("skfolio is not installed.", where="combine.weights", hint=hint) from None
+    spread = columns.std(axis=0)
+    found = RiskBudgeting().fit(columns / np.where(spread > 0, spread, 1.0))
+    return np.asarray(found.weights_, dtype=float)
+
+
+def least_variance(matrix: np.ndarray, shrink: float) -> np.ndarray:
+    """Return the weights of the least variance without shorts.
+
+    Correlations are moved to their mean by the part `shrink`.
+    """
+    count = len(matrix)
     others = ~np.eye(count, dtype=bool)
     mean = float(matrix[others].mean())
-    shrunk = np.where(others, settings.shrink * mean + (1 - settings.shrink) * matrix, 1.0)
+    shrunk = np.where(others, shrink * mean + (1 - shrink) * matrix, 1.0)
     kept = np.arange(count)
     while True:
         found = np.linalg.solve(shrunk[np.ix_(kept, kept)], np.ones(len(kept)))

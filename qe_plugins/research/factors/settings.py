@@ -82,14 +82,14 @@ class Costs(Section, frozen=True, kw_only=True):
 class Combination(Section, frozen=True, kw_only=True):
     """How forecasts are combined: average and cap of a forecast, largest multiplier, weights.
 
-    Weights are equal, or those of the least variance (`shrunk`), for which correlations are moved
-    to their mean by the part `shrink`.
+    Weights are equal, those of the least variance (`shrunk`), for which correlations are moved to
+    their mean by the part `shrink`, or those of equal parts of the risk (`risk_parity`).
     """
 
     cap: Annotated[float, Meta(gt=0)] = 20.0
     average: Annotated[float, Meta(gt=0)] = 10.0
     dm_max: Annotated[float, Meta(ge=1)] = 2.5
-    weights: Literal["equal", "shrunk"] = "equal"
+    weights: Literal["equal", "shrunk", "risk_parity"] = "equal"
     shrink: Annotated[Fraction, Meta(ge=0, le=1)] = 0.5
 
 

@@ -1,12 +1,14 @@
 """Sizes: whole contracts inside a buffer, never above the largest, and an honest zero."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qe_plugins.errors import DataError
 from qe_plugins.research.factors.combination import multiplier, weights_of
 from qe_plugins.research.factors.settings import Combination
 from qe_plugins.research.factors.sizing import MINUTES_A_YEAR, Sizing
@@ -57,8 +59,20 @@ def test_the_opposite_forecast_holds_the_opposite(average, held, forecast):
     assert one.position(-held, -forecast, average) == -one.position(held, forecast, average)
 
 
+def columns(correlation: np.ndarray) -> np.ndarray:
+    """Return columns of exactly this correlation."""
+    noise = np.random.default_rng(4).normal(size=(500, len(correlation)))
+    white = np.linalg.qr(noise - noise.mean(axis=0))[0]
+    values, vectors = np.linalg.eigh(correlation)
+    root: np.ndarray = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    return white @ root
+
+
+ALIKE = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1.0]])
+
+
 def test_five_instruments_that_agree_in_nothing_are_multiplied_by_the_root_of_five():
-    weights = weights_of(np.eye(5), Combination())
+    weights = weights_of(columns(np.eye(5)), Combination())
     assert weights.tolist() == [0.2] * 5
     assert multiplier(np.eye(5), weights, 2.5) == pytest.approx(math.sqrt(5))
     assert multiplier(np.eye(5), weights, 2.0) == 2.0
@@ -66,8 +80,23 @@ def test_five_instruments_that_agree_in_nothing_are_multiplied_by_the_root_of_fi
 
 
 def test_shrunk_weights_give_less_to_what_is_alike():
-    alike = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1.0]])
-    weights = weights_of(alike, Combination(weights="shrunk"))
+    weights = weights_of(columns(ALIKE), Combination(weights="shrunk"))
     assert weights.sum() == pytest.approx(1)
     assert weights[2] > weights[0] == pytest.approx(weights[1])
-    assert (weights_of(alike, Combination(weights="shrunk", shrink=1.0)) > 0.333).all()
+    moved = Combination(weights="shrunk", shrink=1.0)
+    assert (weights_of(columns(ALIKE), moved) > 0.333).all()
+
+
+@pytest.mark.long
+def test_weights_of_risk_parity_give_each_factor_the_same_part_of_the_risk():
+    pytest.importorskip("skfolio")
+    weights = weights_of(columns(ALIKE), Combination(weights="risk_parity"))
+    parts = weights * (ALIKE @ weights)
+    assert weights.sum() == pytest.approx(1)
+    assert parts == pytest.approx(np.full(3, parts.mean()), rel=0.01)
+
+
+def test_risk_parity_without_skfolio_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skfolio.optimization", None)
+    with pytest.raises(DataError, match="skfolio is not installed"):
+        weights_of(columns(ALIKE), Combination(weights="risk_parity"))
