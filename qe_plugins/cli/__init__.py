@@ -55,6 +55,7 @@ COMMANDS: dict[str, str] = {
     "hooks": "qe_plugins.cli.hooks:hooks",
     "new": "qe_plugins.cli.new:new",
     "init": "qe_plugins.cli.project.init:init",
+    "completion": "qe_plugins.cli.project.completion:completion",
     "rehearse": "qe_plugins.cli.live.rehearse:rehearse",
     "observatory": "qe_plugins.cli.live.observatory:observatory",
 }

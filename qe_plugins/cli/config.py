@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +62,31 @@ def show(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         echo(dump(resolved), nl=False)
 
 
-@click.command()
-def schema() -> None:
-    """Print the JSON Schema of a configuration file, for editors."""
-    from qe_plugins.config.json_schema import editor_schema
+FILES = {
+    "fleet": "qe_plugins.fleet.settings:Fleet",
+    "data": "qe_plugins.data.databento.request:DownloadRequest",
+    "factors": "qe_plugins.research.factors.settings:FactorSettings",
+    "ladder": "qe_plugins.ladder.rungs:LadderFile",
+}
+"""The files that are no run's, and the structs that they are decoded as."""
 
-    _print_json(editor_schema())
+
+@click.command()
+@click.argument("kind", default="run", type=click.Choice(("run", *FILES)))
+def schema(kind: str) -> None:
+    """Print the JSON Schema of a KIND of file, for editors.
+
+    That of a run, which is also that of a live session, has the strategies and plugins that are
+    installed here, and the settings of each plugin.
+    """
+    from qe_plugins.config.installed_schema import with_installed
+    from qe_plugins.config.json_schema import editor_schema, schema_of
+
+    if kind == "run":
+        _print_json(with_installed(editor_schema()))
+    else:
+        module, _, name = FILES[kind].partition(":")
+        _print_json(schema_of(getattr(import_module(module), name), f"qe {kind} file"))
 
 
 def _print_json(document: Any) -> None:

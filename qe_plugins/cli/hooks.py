@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qe_plugins.cli import completed_names
 from qe_plugins.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completed_names.hooks)
 @json_option
 def hooks(name: str | None, as_json: bool) -> None:
     """Print the reference of all hooks, or of the hook NAME.

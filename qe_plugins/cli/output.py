@@ -11,9 +11,12 @@ from typing import Any
 import click
 import msgspec
 
+from qe_plugins.cli import completed_names
 from qe_plugins.safe_text import json_shown, shown, with_uv
 
-file_argument = click.argument("file", type=click.Path(path_type=Path))
+file_argument = click.argument(
+    "file", type=click.Path(path_type=Path), shell_complete=completed_names.files
+)
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), help="The run's folder.  [default: QE_HOME/runs/...]"
 )
@@ -28,6 +31,7 @@ set_option = click.option(
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=completed_names.settings,
     help="Override a value of the file, such as rung.risk=25. Repeatable.",
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qe_plugins.cli.completed_names import runs as stored_runs
 from qe_plugins.cli.output import echo, json_option, print_json
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def runs(ctx: click.Context, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=stored_runs)
 def remove(names: tuple[str, ...]) -> None:
     """Remove the folders of runs NAMES (ids or prefixes). The journal keeps their facts.
 
@@ -79,7 +80,7 @@ def _close(run_id: str) -> None:
 
 
 @click.command()
-@click.argument("run", default="last")
+@click.argument("run", default="last", shell_complete=stored_runs)
 @click.argument("day", required=False)
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
 @click.option("--trade", metavar="TRADE", help="Show one trade: fills, rolls, margin and costs.")
@@ -131,8 +132,8 @@ def report(
 
 
 @click.command()
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", shell_complete=stored_runs)
+@click.argument("second", shell_complete=stored_runs)
 @json_option
 def compare(first: str, second: str, as_json: bool) -> None:
     """Compare two runs: figures, fills and settings."""

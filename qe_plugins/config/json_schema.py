@@ -21,25 +21,32 @@ NUMBER = r"^[-+]?[0-9._]+$"
 NUMBERS = ("integer", "number", "boolean")
 
 
-def editor_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a file that `qe` reads."""
-    schema: dict[str, Any] = _lenient(msgspec.json.schema(Config))
-    sections: dict[str, Any] = schema["$defs"]
-    for section in sections.values():
+def schema_of(kind: type, title: str) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a file that is decoded as `kind`, which may extend."""
+    schema: dict[str, Any] = lenient(msgspec.json.schema(kind))
+    for section in schema["$defs"].values():
         section.pop("required", None)  # an extended file may have the rest
-        section["additionalProperties"] = False
+        if section.get("type") == "object":
+            section["additionalProperties"] = False
+    return {"$schema": DIALECT, "title": title, **_with_extends(schema, kind.__name__)}
+
+
+def editor_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a run's file."""
+    schema = schema_of(Config, "qe configuration")
+    sections: dict[str, Any] = schema["$defs"]
     top = sections["Config"]["properties"]
     for name in NAMED:
         top[name]["additionalProperties"] = _or_null(top[name]["additionalProperties"])
     for alias in RUN_ALIASES:
         _add_alias(sections, alias)
     top["plugins"]["properties"] = {MAX_FAILURES: top.pop(MAX_FAILURES)}
-    return {"$schema": DIALECT, "title": "qe configuration", **_with_extends(schema)}
+    return schema
 
 
-def _with_extends(schema: dict[str, Any]) -> dict[str, Any]:
+def _with_extends(schema: dict[str, Any], kind: str) -> dict[str, Any]:
     file = {"type": "string"}
-    schema["$defs"]["Config"]["properties"][EXTENDS] = {
+    schema["$defs"][kind]["properties"][EXTENDS] = {
         "description": "A file, or several, that this one builds on; relative to this file.",
         "anyOf": [file, {"type": "array", "items": file}],
     }
@@ -76,10 +83,10 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _lenient(schema: Any) -> Any:
-    """Return `schema` with numbers that may also be written as text: with a unit, as `${NAME}`."""
+def lenient(schema: Any) -> Any:
+    """Return a JSON Schema whose numbers may also be text: with a unit, as `${NAME}`."""
     if isinstance(schema, list):
-        return [_lenient(item) for item in schema]
+        return [lenient(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     is_decimal = schema.get("format") == "decimal"
@@ -88,4 +95,4 @@ def _lenient(schema: Any) -> Any:
         pattern = schema.get("pattern", NUMBER if is_decimal else REFERENCE)
         kept = {key: item for key, item in schema.items() if key != "format"}
         return kept | {"type": [kind, "string"], "pattern": f"{pattern}|{REFERENCE}"}
-    return {key: _lenient(item) for key, item in schema.items()}
+    return {key: lenient(item) for key, item in schema.items()}

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from qe_plugins.cli import cli
+from qe_plugins.config.installed_schema import with_installed
 from qe_plugins.config.json_schema import editor_schema
+from qe_plugins.config.yaml_reader import read
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 FITS: dict[str, dict[str, Any]] = {
     "a whole run": {"name": "x", "data": {"synthetic": {}}, "strategies": {"ema": {}}},
@@ -46,3 +54,43 @@ def test_what_may_be_written_fits(document: dict[str, Any]) -> None:
 def test_mistakes_do_not_fit(document: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, editor_schema())
+
+
+@pytest.fixture(scope="module")
+def installed() -> dict[str, Any]:
+    """Return the schema with the plugins of this project."""
+    return with_installed(editor_schema())
+
+
+@pytest.mark.parametrize("name", ["backtest/quickstart.yaml", "live/mes_paper.yaml"])
+def test_a_run_and_a_live_session_fit_with_the_settings_of_their_plugins(installed, name) -> None:
+    jsonschema.validate(read(CONFIGS / name).to_plain(), installed)
+
+
+def test_strategies_and_plugins_that_are_installed_are_named(installed) -> None:
+    top = installed["$defs"]["Config"]["properties"]
+
+    assert "opening_range" in top["strategies"]["properties"]
+    assert "GUARDIAN" in top["plugins"]["properties"]["guardian_limits"]["description"]
+
+
+def test_a_misspelt_setting_of_a_plugin_does_not_fit(installed) -> None:
+    with pytest.raises(jsonschema.ValidationError, match="dayly_loss"):
+        jsonschema.validate({"plugins": {"guardian_limits": {"dayly_loss": 5}}}, installed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("fleet", "fleet/team.yaml"),
+        ("fleet", "fleet/full.yaml"),
+        ("data", "data/cme_core.yaml"),
+        ("factors", "research/planted_factors.yaml"),
+        ("ladder", "ladder/mes_to_es.yaml"),
+    ],
+)
+def test_a_file_that_is_no_run_fits_the_schema_of_its_kind(kind, name) -> None:
+    schema = json.loads(CliRunner().invoke(cli, ["schema", kind]).output)
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(read(CONFIGS / name).to_plain(), schema)

@@ -1,5 +1,5 @@
-"""`qe init`: a project of one's own that uses quant-engine as a library.
+"""`qe init` and `qe completion`: a project of one's own, and a shell that completes its names.
 
-What it writes is in `templates/project/` and in the templates of `qe new`; both may change here
-alone. Imports `cli.new` and `cli.scaffold`.
+What `qe init` writes is in `templates/project/` and in the templates of `qe new`; what a shell
+completes is in `cli/completed_names.py`. Both may change alone. Imports modules of `cli` only.
 """
