@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -56,6 +57,38 @@ def test_the_compose_file_has_every_process_and_opens_no_port_to_others():
     ports = [port for one in services.values() for port in one.get("ports", [])]
     assert ports
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_the_image_gets_every_file_that_it_is_built_of():
+    dockerfile = (OPS / "Dockerfile").read_text()
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
+    allowed = re.findall(r"^!(.+)$", (OPS / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
+
+    sources = {source.split("/")[0] for one in copied for source in one.split()}
+    assert sources == set(allowed)
+    assert all((ROOT / source).exists() for source in sources)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0
+    if shutil.which("docker")
+    else True,
+    reason="needs a Docker daemon",
+)
+def test_a_container_backtests():
+    build = ("docker", "build", "-q", "-f", str(OPS / "Dockerfile"), str(ROOT))
+    image = subprocess.run(build, capture_output=True, text=True, check=True).stdout.strip()
+    backtest = ("qe", "backtest", "configs/backtest/quickstart.yaml", "--json")
+
+    done = subprocess.run(
+        ["docker", "run", "--rm", "--network", "none", image, *backtest],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert json.loads(done.stdout)["fills_sha256"].startswith("62d56cba0edf2e96")
 
 
 @pytest.mark.parametrize("file", [*UNITS, OPS / "compose.yaml"], ids=lambda one: one.name)
