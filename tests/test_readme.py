@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.command import ROOT
+from tests.documents import commands, fresh_clone, typed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-COMMANDS = [
-    line.partition("  #")[0].strip().removeprefix("pip install uv && ")
-    for block in BLOCKS
-    for line in block.splitlines()
-    if line
-]
+COMMANDS = commands(README)
 
 ELSEWHERE = {
     "uv run pytest": "this is it",
@@ -65,34 +57,7 @@ def left_out(command: str) -> bool:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fresh clone of what is committed."""
-    place = tmp_path_factory.mktemp("readme") / "quant-engine"
-    made = subprocess.run(
-        ["git", "clone", "--quiet", str(ROOT), str(place)],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if made.returncode != 0:
-        pytest.skip("this is no repository")
-    return place
-
-
-def typed(command: str, clone: Path) -> subprocess.CompletedProcess[str]:
-    """Type a command in the clone, with this interpreter in place of the one uv would make."""
-    here = command.replace("uv run qe ", f"{sys.executable} -m qe_plugins.cli ")
-    here = here.replace("uv run pytest ", f"{sys.executable} -m pytest -n 0 ")
-    home = {"XDG_DATA_HOME": str(clone.parent / "data"), "HOME": str(clone.parent)}
-    environment = {k: v for k, v in os.environ.items() if k != "QE_HOME"} | home
-    for name in [name for name in environment if name.startswith("PYTEST")]:
-        del environment[name]
-    return subprocess.run(
-        ["bash", "-c", here],
-        cwd=clone,
-        env=environment | {"BROWSER": "true"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    return fresh_clone(tmp_path_factory.mktemp("readme"))
 
 
 def edit_the_guardian(clone: Path) -> None:
