@@ -22,9 +22,11 @@ from qe_plugins.market.option_terms import (
     option_product,
     option_ticks,
 )
+from qe_plugins.market.sessions import next_session
 from qe_plugins.market.specs import market
 
 SECOND = 1_000_000_000
+MORNING = time(8, 30)  # in Chicago: every session is open then, also one that closes early
 SYMBOL = re.compile(
     r"(?P<product>[A-Z0-9]{2,3})(?P<month>[FGHJKMNQUVXZ])(?P<year>\d{1,2}) "
     r"(?P<right>[CP])(?P<strike>\d+(?:\.\d+)?)"
@@ -107,8 +109,12 @@ def named_option(symbol: str, expiry_day: date) -> ListedOption:
             "not the symbol of an option.", where=repr(symbol), hint="Write it as 'EW2F6 C7000'."
         )
     root, terms = option_product(found["product"])
-    hour, minute = map(int, terms.expires.split(":"))
-    return _option(found, root, terms, datetime.combine(expiry_day, time(hour, minute), CHICAGO))
+    at = time.fromisoformat(terms.expires)
+    if terms.half_day is not None:
+        session = next_session(root, datetime.combine(expiry_day, MORNING, CHICAGO))
+        if session.early and session.date == expiry_day:
+            at = time.fromisoformat(terms.half_day)
+    return _option(found, root, terms, datetime.combine(expiry_day, at, CHICAGO))
 
 
 def defined_option(one: ContractDefinition) -> ListedOption:

@@ -39,13 +39,15 @@ class Fixing(StrEnum):
 class OptionProduct(ContractSpec, frozen=True, kw_only=True):
     """Products whose symbols match `pattern`. `expires` is a time in Chicago, where none is known.
 
-    `fixing` says which price of the underlying future decides about exercise.
+    On a day on which the future closes early it is `half_day`, where that is given. `fixing` says
+    which price of the underlying future decides about exercise.
     """
 
     pattern: str
     style: ExerciseStyle
     fixing: Fixing
     expires: str
+    half_day: str | None = None
     source: str
 
 

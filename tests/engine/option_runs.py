@@ -22,8 +22,8 @@ from tests.command import ROOT
 
 MINUTE = 60_000_000_000
 EXPIRY = 1_767_992_400_000_000_000  # 2026-01-09 21:00 UTC, 15:00 in Chicago
-START = EXPIRY - 30 * MINUTE
-FRIDAY = date(2026, 1, 9)
+QUARTERLY_EXPIRY = 1_774_013_400_000_000_000  # 2026-03-20 13:30 UTC, 08:30 in Chicago
+QUARTERLY_CALL = "ESH26 C7000"
 CALL, FAR_CALL, PUT = "EW2F26 C7000", "EW2F26 C7020", "EW2F26 P6990"
 
 type Quote = tuple[float | None, float | None, int, int]
@@ -40,27 +40,30 @@ def write_chain(
     prices: Mapping[int, float] | float = 7_007.75,
     quotes: Mapping[str, Quote] | None = None,
     later: Mapping[int, Mapping[str, Quote]] | None = None,
+    expiry: int = EXPIRY,
+    minutes: int = 40,
 ) -> None:
-    """Store a chain of 40 minutes around the expiry.
+    """Store a chain of some minutes from half an hour before the expiry on (UTC ns).
 
     `prices` are the future's closes by minute; the last one holds on. Options are quoted every
     minute as `quotes`, or as `later` has them from a minute on.
     """
     known = {0: prices} if isinstance(prices, float) else prices
     bars, rows, price, current = [], [], 0.0, dict(quotes or QUOTED)
-    for minute in range(1, 41):
-        ts = START + minute * MINUTE
+    start, day = expiry - 30 * MINUTE, date.fromtimestamp(expiry / 1e9)
+    for minute in range(1, minutes + 1):
+        ts = start + minute * MINUTE
         price = known.get(minute, known.get(0, price) if minute == 1 else price)
         current |= (later or {}).get(minute, {})
         bars.append((ts, "ESH26", price, price, price, price, 100.0))
         rows += [(ts, name, bid, ask, b, a) for name, (bid, ask, b, a) in current.items()]
     frame = pl.DataFrame(bars, schema=BARS, orient="row")
-    contracts = {name: named_option(name, FRIDAY) for name in quotes or QUOTED}
+    contracts = {name: named_option(name, day) for name in quotes or QUOTED}
     store(
         ChainData(
             root="ES",
             contracts=contracts,
-            known=dict.fromkeys(contracts, FRIDAY),
+            known=dict.fromkeys(contracts, day),
             quotes=pl.DataFrame(rows, schema=QUOTES, orient="row"),
             futures=frame.select("ts", "future", price="close"),
             bars=frame,
@@ -70,7 +73,7 @@ def write_chain(
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """An order at a quote: the how manieth, of which option, signed contracts, its limit.
+    """An order at a quote: at which quote, of which option, signed contracts, its limit.
 
     At the first one the future has no bar yet, and no margin is known.
     """

@@ -35,12 +35,14 @@ from nautilus_trader.model import (
 
 from qe_plugins.errors import DataError, RunError
 from qe_plugins.market.listed_options import ListedOption
-from qe_plugins.market.option_terms import option_ticks
+from qe_plugins.market.option_terms import Fixing, option_ticks
 from qe_plugins.market.specs import market
 
 CENTS = 2
 MOST_TICKS = 1_000
 ONE_NS = 1
+BEFORE_SETTLEMENT = 2
+"""Nanoseconds by which an option that expires with its future is exercised before it settles."""
 
 type FixingBasis = Literal["settlement", "vwap", "bar"]
 
@@ -72,6 +74,15 @@ class ExpiredOption(msgspec.Struct, frozen=True):
         return self.option.intrinsic(self.fixing) > 0
 
 
+def exercise_time(one: ListedOption) -> int:
+    """Return when the engine exercises an option, in UTC nanoseconds: at its expiry.
+
+    One that expires together with its future is exercised just before: at the same instant the
+    engine may have ended the future already, and would keep what the exercise opens.
+    """
+    return one.expiry - (BEFORE_SETTLEMENT if one.fixing is Fixing.SETTLEMENT else 0)
+
+
 def option_contract(one: ListedOption, on: date) -> OptionContract:
     """Return the engine's instrument of an option, with the ticks in force on a day.
 
@@ -96,7 +107,7 @@ def option_contract(one: ListedOption, on: date) -> OptionContract:
         strike_price=Price.from_decimal_dp(one.strike, CENTS),
         currency=Currency.from_str("USD"),
         activation_ns=0,
-        expiration_ns=one.expiry,
+        expiration_ns=exercise_time(one),
         price_precision=CENTS,
         price_increment=Price.from_decimal_dp(ticks.tick, CENTS),
         multiplier=Quantity.from_str(f"{one.multiplier:f}"),
@@ -123,7 +134,7 @@ class OptionExpiries:
     ) -> None:
         self._engine, self._fixing = engine, fixing
         self.expired: dict[str, ExpiredOption] = {}
-        self._due = deque(sorted(options, key=lambda one: (one.expiry, one.symbol)))
+        self._due = deque(sorted(options, key=lambda one: (exercise_time(one), one.symbol)))
         for one in self._due:
             if engine.cache.instrument(InstrumentId.from_str(one.underlying_id)) is None:
                 raise DataError(
@@ -134,8 +145,8 @@ class OptionExpiries:
 
     def feed(self, records: Sequence[Any], feed: FeedRecords) -> None:
         """Feed records; settle the options that expire among them, each at its moment."""
-        while self._due and records and records[-1].ts_init >= self._due[0].expiry:
-            expiry = self._due[0].expiry
+        while self._due and records and records[-1].ts_init >= exercise_time(self._due[0]):
+            expiry = exercise_time(self._due[0])
             before = [one for one in records if one.ts_init < expiry]
             if before:
                 feed(before)
@@ -147,7 +158,7 @@ class OptionExpiries:
     def finish(self, until: int, feed: FeedRecords) -> None:
         """Settle the options that expire after the last record and by `until` (UTC ns)."""
         while self._due and self._due[0].expiry <= until:
-            self._settle(self._due[0].expiry, feed)
+            self._settle(exercise_time(self._due[0]), feed)
 
     def _settle(self, expiry: int, feed: FeedRecords) -> None:
         """Feed each underlying's fixing a nanosecond before the expiry, then pass the expiry.
@@ -155,7 +166,7 @@ class OptionExpiries:
         The trade is fed only where an option is held, since orders on the future may fill on it.
         """
         expiring = []
-        while self._due and self._due[0].expiry == expiry:
+        while self._due and exercise_time(self._due[0]) == expiry:
             expiring.append(self._due.popleft())
         held = [one for one in expiring if self._is_held(one)]
         fixings = {one.underlying: self._fixing_trade(one, expiry) for one in held}

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FIXING_SPAN = 30 * 1_000_000_000
 """The future's trades of so long before the expiry (nanoseconds) make its fixing."""
 
+OLDEST_CLOSE = 3_600 * 1_000_000_000
+"""An older last close (nanoseconds) is no price of the expiry."""
+
 CENT = Decimal("0.01")
 
 
@@ -30,7 +33,7 @@ class OptionFixings:
 
     An option on a future that expires with it is fixed at the future's settlement price, any other
     at the VWAP of the future's trades in the last 30 seconds. Where the data has neither it is the
-    last close by the expiry.
+    last close of the hour before the expiry.
     """
 
     def __init__(self, tape: Tape, bars: ChunkBars) -> None:
@@ -47,7 +50,9 @@ class OptionFixings:
         elif (average := self._average(one)) is not None:
             return average, "vwap"
         last = self._bars.latest(one.underlying_id, one.expiry)
-        return None if last is None else (Decimal(repr(last.close)), "bar")
+        if last is None or one.expiry - last.ts > OLDEST_CLOSE:
+            return None
+        return Decimal(repr(last.close)), "bar"
 
     def _average(self, one: ListedOption) -> Decimal | None:
         """Return the VWAP of the last 30 seconds, rounded to a cent; None without a trade."""

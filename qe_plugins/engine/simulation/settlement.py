@@ -25,13 +25,13 @@ from nautilus_trader.model import (
 from qe_plugins.data.catalog.settlements import Settlement, expiry_day
 from qe_plugins.engine.contracts.instruments import SETTLES, remade
 from qe_plugins.engine.recording.recorder import Recorder
+from qe_plugins.engine.simulation.option_expiry import ExpiredOption, exercise_time
 from qe_plugins.journal.facts import FactKind
 
 if TYPE_CHECKING:
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.accounting.trades import Fill
     from qe_plugins.engine.simulation.chunk_bars import ChunkBars
-    from qe_plugins.engine.simulation.option_expiry import ExpiredOption
 
 BASES = {
     "settlement": "the exchange's settlement price of",
@@ -82,7 +82,7 @@ def settlement_records(
     settlement.
     """
     opened = {
-        (one.option.underlying_id, one.option.expiry, one.option.strike)
+        (one.option.underlying_id, exercise_time(one.option), one.option.strike)
         for one in expired.values()
         if one.is_exercised
     }

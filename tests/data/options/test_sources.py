@@ -12,6 +12,7 @@ from qe_plugins.data.options.databento import read_databento
 from qe_plugins.data.options.lean import read_lean
 from qe_plugins.data.options.store import load, read_source, store, stored_days
 from qe_plugins.errors import DataError
+from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.listed_options import named_option, underlying_at
 from qe_plugins.market.option_terms import ExerciseStyle, Fixing, option_ticks, short_rate
 
@@ -75,6 +76,15 @@ def test_a_quote_is_known_a_minute_after_its_bar_began(shared_data):
 )
 def test_the_underlying_is_the_nearest_future_that_trades_after_the_option(symbol, day, underlying):
     assert named_option(symbol, day).underlying == underlying
+
+
+@pytest.mark.parametrize(
+    ("day", "at"), [(date(2025, 11, 28), "12:00"), (date(2025, 11, 21), "15:00")]
+)
+def test_a_weekly_option_expires_at_noon_where_its_future_closes_early(day, at):
+    one = named_option(f"EW{4 if day.day > 21 else 3}X25 C7000", day)
+
+    assert f"{one.expires.astimezone(CHICAGO):%H:%M}" == at
 
 
 def test_ticks_and_rates_are_those_of_their_day():

@@ -8,7 +8,17 @@ from qe_plugins.config.loader import load
 from qe_plugins.engine.running.backtest import run
 from qe_plugins.errors import ConfigError, DataError, QeError
 from tests.command import ROOT
-from tests.engine.option_runs import CALL, FAR_CALL, PUT, QUOTED, fills, trade, write_chain
+from tests.engine.option_runs import (
+    CALL,
+    FAR_CALL,
+    PUT,
+    QUARTERLY_CALL,
+    QUARTERLY_EXPIRY,
+    QUOTED,
+    fills,
+    trade,
+    write_chain,
+)
 
 
 @pytest.mark.parametrize(("size", "price", "cash"), [(-1, 9.5, 100_473.58), (1, 10.25, 99_486.08)])
@@ -38,6 +48,19 @@ def test_the_report_says_what_became_of_each_option(tmp_path):
     assert traded[f"{CALL}.XCME"].multiplier == 50
     assert outcome.positions.filter(instrument_id=f"{CALL}.XCME")["pnl"].item() == 473.58
     assert any("assigned into -1 ESH26" in line for line in outcome.assumptions)
+
+
+def test_a_quarterly_call_is_exercised_into_the_future_that_settles_with_it(tmp_path):
+    write_chain(7_010.0, {QUARTERLY_CALL: (11.0, 12.0, 5, 5)}, expiry=QUARTERLY_EXPIRY, minutes=30)
+    outcome = trade(tmp_path, {"option": QUARTERLY_CALL, "size": -1})
+
+    assert [one[:3] for one in fills(outcome)] == [
+        (f"13:02 {QUARTERLY_CALL}", -1, 11.0),
+        (f"13:29 {QUARTERLY_CALL}", 1, 0.0),  # two nanoseconds before the future settles
+        ("13:29 ESH26", -1, 7_000.0),
+        ("13:30 ESH26", 1, 7_010.0),
+    ]
+    assert len(outcome.settlements) == 2
 
 
 @pytest.mark.parametrize("ends", [6_950.0, 7_010.5, 7_200.0])
