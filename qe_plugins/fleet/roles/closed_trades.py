@@ -33,6 +33,7 @@ def _trade(fact: Fact, by_id: dict[str, Fact]) -> Trade:
         exit=Decimal(body["exit"]),
         pnl=Decimal(body["pnl"]),
         commissions=Decimal(body["commissions"]),
+        slippage=Decimal(body["slippage"]) if "slippage" in body else None,
         votes=_votes(fact, by_id),
     )
 

@@ -1,7 +1,8 @@
 """What each variant of a closed trade would have added: other exits, entry, size, and fewer votes.
 
 In mean true ranges of a minute before the entry, so that trades of different days add up. Every
-variant could have been traded: none uses what was not known at its time.
+variant could have been traded: none uses what was not known at its time, and a fill in the place of
+a real one pays half of the trade's slippage, as if that were shared by entry and exit.
 """
 
 from __future__ import annotations
@@ -44,18 +45,21 @@ def _variants(trade: Trade, bars: SnapshotBars) -> dict[str, float]:
         return {}
     sign = 1.0 if trade.side is Side.LONG else -1.0
     entry, leave = float(trade.entry), float(trade.exit)
+    slippage = max(float(trade.slippage or 0), 0.0) / 2  # a gap in its favour is no saving
     found = {}
     for name, minutes in LATER.items():
         price = _close_at(bars, trade.closed + minutes * MINUTE)
         if price is not None:
-            found[name] = sign * (price - leave) / unit
+            found[name] = (sign * (price - leave) - slippage) / unit
     for name, minutes in TIMED.items():
         moment = trade.opened + minutes * MINUTE
-        price = _close_at(bars, moment) if moment < trade.closed else leave
-        if price is not None:
-            found[name] = sign * (price - leave) / unit
+        if moment >= trade.closed:
+            found[name] = 0.0
+        elif (price := _close_at(bars, moment)) is not None:
+            found[name] = (sign * (price - leave) - slippage) / unit
     if opened + 1 < closed:
-        found["entry_a_bar_later"] = sign * (entry - float(bars.open[opened + 1])) / unit
+        later = float(bars.close[opened + 1])
+        found["entry_a_bar_later"] = (sign * (entry - later) - slippage) / unit
     earned = sign * (leave - entry) / unit
     found["half_the_size"] = -0.5 * earned
     return found | {

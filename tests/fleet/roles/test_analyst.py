@@ -12,7 +12,7 @@ from qe_plugins.fleet.roles import RoleContext, run_role
 from qe_plugins.fleet.roles.analyst import ReviewAnswer, TaughtLesson, outcome, variants
 from qe_plugins.fleet.roles.closed_trades import closed_trades
 from qe_plugins.fleet.roles.held_lessons import held_lessons
-from qe_plugins.fleet.roles.trade_variants import without_each_vote
+from qe_plugins.fleet.roles.trade_variants import by_trade, without_each_vote
 from qe_plugins.fleet.sessions import SessionEnd, SessionResult
 from qe_plugins.fleet.tasks.snapshot import MINUTE
 from qe_plugins.journal.facts import Fact, FactKind
@@ -73,6 +73,23 @@ def test_a_lesson_with_a_wrong_figure_or_without_support_is_refused(context):
 
     assert "wrong figures 99" in wrong.refused[0]
     assert "do not support" in unsupported.refused[0]
+
+
+def test_a_variant_pays_slippage_and_an_entry_a_bar_later_is_a_bar_later(context):
+    bars = context.market.bars(NAME, "1m")
+    clean = msgspec.structs.replace(context.trades[0], exit=context.trades[0].entry)
+    paid = msgspec.structs.replace(clean, slippage=Decimal("0.50"))
+    unit = float((bars.high - bars.low)[40:100].mean())
+
+    def of(one):
+        [(_, found)] = by_trade(dataclasses.replace(context, trades=[one]))
+        return found
+
+    moved = float(bars.close[100] - bars.close[101])
+    assert of(clean)["entry_a_bar_later"] == pytest.approx(moved / unit)
+    for name in ("entry_a_bar_later", "exit_15m_later", "out_after_30m"):
+        assert of(paid)[name] == pytest.approx(of(clean)[name] - 0.25 / unit)
+    assert of(paid)["out_after_120m"] == 0  # it had left by then
 
 
 def vote(side, source, confidence=0.5):
