@@ -51,6 +51,7 @@ def session_file(folder: Path) -> Path:
         "name": NAME,
         "data": generated(start="2024-01-03T08:56:00Z", end="2024-01-03T09:20:00Z"),
         "slippage": {"model": "none"},
+        "risk": {"veto_timeout": "60s"},  # a busy machine is no veto
         "strategies": {"signal_follower": {}},
         "plugins": {
             "hunter_desk": {"recording": f"{NAME}-live", "longest": "10m"},

@@ -30,7 +30,8 @@ def guarded(settings: Callable[..., Loaded]) -> Callable[[], BacktestResult]:
     buys at the tenth, under the postures of the fleet."""
     trader = {"trader": {"path": "tests.engine.session_traders:ExitsAndEntersLater"}}
     plugins = {"guardian_fleet": {"postures": "small"}}
-    return lambda: run(settings(None, (4750,) * 14, strategies=trader, plugins=plugins))
+    more = {"risk": {"veto_timeout": "60s"}}  # a busy machine is no veto
+    return lambda: run(settings(None, (4750,) * 14, strategies=trader, plugins=plugins, **more))
 
 
 def guards(folder: Path, at: str, minutes: int) -> None:
