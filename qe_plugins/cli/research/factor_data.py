@@ -87,9 +87,8 @@ def parts_of(result: FactorResult, factor: str, by: Part) -> list[FactorPart]:
     from qe_plugins.errors import DataError
     from qe_plugins.research.factors.breakdown import by_part
 
-    only = [*result.overrides, f"features=[{factor}]"]
-    _, names, data, store = prepared(Path(result.config), only, 1)
+    _, _, data, store = prepared(Path(result.config), result.overrides, 1)
     if result.data and result.data != data.source:
         message = f"the data is not that of the test ({result.data}, now {data.source})."
         raise DataError(message, where=result.config, hint="Test again.")
-    return by_part(data, values_of(store, names, data)[factor], by)
+    return by_part(data, values_of(store, [factor], data)[factor], by)
