@@ -10,11 +10,12 @@ from nautilus_trader.model import OrderSide, OrderType
 
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.risk.order_request import leaves_of, optional
+from qe_plugins.engine.risk.rules import FurtherRules
 
 if TYPE_CHECKING:
     from qe_plugins.config.schema import SlippageSettings
     from qe_plugins.engine.risk.order_request import OrderDescription
-    from qe_plugins.engine.risk.rules import RiskRules, Violation
+    from qe_plugins.engine.risk.rules import OrderRules, Violation
 
 LIVE = "live"
 """The name of the rule that an entry leaves with its stop, and of when none may leave."""
@@ -42,7 +43,7 @@ def slippage_points(settings: SlippageSettings, tick: Decimal) -> Decimal:
     return ticks * tick
 
 
-class BrokerRules:
+class BrokerRules(FurtherRules):
     """The always-on rules of a run, and those of a broker's account.
 
     `stop_loss` is also how a stop that is moved is checked. The rung is that of `rung_rule`, which
@@ -51,18 +52,17 @@ class BrokerRules:
 
     def __init__(
         self,
-        rules: RiskRules,
+        rules: OrderRules,
         cache: Any,
         slippage: SlippageSettings,
         no_entry: NoEntryReason,
     ) -> None:
-        self._rules, self._cache, self.rung_rule = rules, cache, rules.rung_rule
-        self._slippage, self._no_entry = slippage, no_entry
-        self.deadline, self.flat_at = rules.deadline, rules.flat_at
+        super().__init__(rules)
+        self._cache, self._slippage, self._no_entry = cache, slippage, no_entry
 
     def violations(self, described: OrderDescription) -> list[Violation]:
         """Return a violation for every rule that an order which adds risk breaks."""
-        found = self._rules.violations(described)
+        found = super().violations(described)
         contract, ts = described.order.instrument_id, described.request.ts
         reasons = (self._no_entry(contract, ts), self._entry_violation(described))
         return [*found, *((LIVE, reason) for reason in reasons if reason)]

@@ -62,9 +62,7 @@ class BrokerNode:
         session.listeners.order_events.append(self.closer.on_order_event)
         times = self.no_entry = NoEntryTimes(live.every_contract, live.settings, live.following)
         config = live.loaded.config
-        context.rules = BrokerRules(  # type: ignore[assignment]
-            context.rules, context.cache, config.slippage, times.reason
-        )
+        context.rules = BrokerRules(context.rules, context.cache, config.slippage, times.reason)
         self._claim()
         self.node.add_actor(self._actor())
 

@@ -131,6 +131,34 @@ class RiskRules:
         return f"the market is closed until {at:%Y-%m-%d %H:%M} in Chicago"
 
 
+class FurtherRules:
+    """The rules of a run, and more: a subclass adds to `violations`."""
+
+    def __init__(self, rules: OrderRules) -> None:
+        self._rules = rules
+        self.rung_rule: RungRule = rules.rung_rule
+
+    def violations(self, described: OrderDescription) -> list[Violation]:
+        """Return a violation for every rule that an order which adds risk breaks."""
+        return self._rules.violations(described)
+
+    def uncovered(self, described: OrderDescription) -> str:
+        """Return why an order that only reduces may not leave; empty where it may."""
+        return self._rules.uncovered(described)
+
+    def deadline(self, contract: Any) -> int:
+        """Return when (UTC nanoseconds) positions in a contract must be closed."""
+        return self._rules.deadline(contract)
+
+    def flat_at(self, contract: Any) -> int | None:
+        """Return when (UTC nanoseconds) positions are closed by force; None where they settle."""
+        return self._rules.flat_at(contract)
+
+
+type OrderRules = RiskRules | FurtherRules
+"""What the host asks about each order."""
+
+
 class RungRule:
     """Limits one strategy's positions and working orders, in all its contracts together.
 

@@ -25,7 +25,7 @@ from qe_plugins.engine.risk.liquidation import Liquidator
 from qe_plugins.engine.risk.margin import MarginCalculator
 from qe_plugins.engine.risk.option_margin import OptionMargins
 from qe_plugins.engine.risk.order_request import SentOrders
-from qe_plugins.engine.risk.rules import SECOND, RiskRules, RungRule
+from qe_plugins.engine.risk.rules import SECOND, OrderRules, RiskRules, RungRule
 from qe_plugins.engine.running.desk import Desk
 from qe_plugins.engine.signals.features import RunFeatures
 from qe_plugins.engine.signals.history import History
@@ -172,12 +172,13 @@ class RunContext:
         )
         self.cache_view = CacheView(self.cache, self.single_account)
         self.portfolio = PortfolioView(engine.portfolio, self.single_account)
-        self.rules = _rules(self.cache, config, margin, self.exception_trap, self.in_session)
+        rules = _rules(self.cache, config, margin, self.exception_trap, self.in_session)
+        self.rules: OrderRules = rules
         self.liquidator = Liquidator(
             self.cache,
             self.holdings,
             margin,
-            self.rules,
+            rules,
             self.recorder,
             config.margin.on_breach,
             lambda posture: self.gate.set_posture(posture),

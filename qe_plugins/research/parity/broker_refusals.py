@@ -16,7 +16,7 @@ from qe_plugins.engine.hosting.host import JOURNAL
 from qe_plugins.engine.risk.gate import WARM_UP
 from qe_plugins.engine.risk.margin import UNKNOWN_EQUITY
 from qe_plugins.engine.risk.order_request import OrderDescription
-from qe_plugins.engine.risk.rules import RiskRules, Violation
+from qe_plugins.engine.risk.rules import FurtherRules, OrderRules, Violation
 from qe_plugins.journal.facts import Fact, FactKind
 
 OF_A_BROKER = frozenset({LIVE, WARM_UP, JOURNAL})
@@ -37,18 +37,18 @@ class RefusalsOfThen:
         return self._found.get((_moment(self._closes, ts), contract, side), [])
 
 
-class RulesOfThen:
+class RulesOfThen(FurtherRules):
     """The rules of a rerun: the configuration's, and what was refused in the session."""
 
-    def __init__(self, rules: RiskRules, refused: RefusalsOfThen) -> None:
-        self._rules, self._refused, self.rung_rule = rules, refused, rules.rung_rule
-        self.deadline, self.flat_at = rules.deadline, rules.flat_at
+    def __init__(self, rules: OrderRules, refused: RefusalsOfThen) -> None:
+        super().__init__(rules)
+        self._refused = refused
 
     def violations(self, described: OrderDescription) -> list[Violation]:
         """Return a violation for every rule that an order breaks, or broke then."""
         request = described.request
         then = self._refused.of(request.ts, request.instrument_id, str(request.side))
-        return [*self._rules.violations(described), *then]
+        return [*super().violations(described), *then]
 
 
 def refusals_of_then(facts: Iterable[Fact]) -> RefusalsOfThen | None:

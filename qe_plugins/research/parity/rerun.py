@@ -73,7 +73,7 @@ def rerun(
     history.rerun_names = _names(prepared, built)
     built.context.gate.rung_refusal = _ladder_of_then(under)
     if refused := refusals_of_then(under):
-        built.context.rules = RulesOfThen(built.context.rules, refused)  # type: ignore[assignment]
+        built.context.rules = RulesOfThen(built.context.rules, refused)
     try:
         stream(built, tape, None, _feed_under(latch, under) if changes else None)
         answers = built.context.observers.close()
