@@ -27,6 +27,8 @@ EVERY = [
     (guide.stem, one) for guide in GUIDES for one in commands(guide.read_text(encoding="utf-8"))
 ]
 OF_QE = [(guide, found[1]) for guide, one in EVERY if (found := QE.search(one))]
+COMPARISON = (ROOT / "configs" / "guides" / "COMPARISON.md").read_text(encoding="utf-8")
+OF_QE += [("COMPARISON", one) for one in re.findall(r"`uv run qe (.+?)`", COMPARISON)]
 
 
 def test_there_is_a_guide_for_each_user():
@@ -55,7 +57,9 @@ def test_what_is_not_run_here_is_in_a_guide():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda one: one.stem)
+@pytest.mark.parametrize(
+    "guide", [one for one in GUIDES if one.stem != "COMPARISON"], ids=lambda one: one.stem
+)
 def test_every_command_of_a_guide_in_its_order(guide, tmp_path):
     clone = folder = fresh_clone(tmp_path)
     for command in commands(guide.read_text(encoding="utf-8")):
