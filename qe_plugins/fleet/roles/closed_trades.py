@@ -20,6 +20,7 @@ def closed_trades(facts: Sequence[Fact]) -> list[Trade]:
 
 def _trade(fact: Fact, by_id: dict[str, Fact]) -> Trade:
     body = fact.body
+    slippage = body.get("slippage")  # null where a fill has no reference price
     return Trade(
         id=fact.id,
         instrument_id=body["instrument_id"],
@@ -33,7 +34,7 @@ def _trade(fact: Fact, by_id: dict[str, Fact]) -> Trade:
         exit=Decimal(body["exit"]),
         pnl=Decimal(body["pnl"]),
         commissions=Decimal(body["commissions"]),
-        slippage=Decimal(body["slippage"]) if "slippage" in body else None,
+        slippage=None if slippage is None else Decimal(slippage),
         votes=_votes(fact, by_id),
     )
 
