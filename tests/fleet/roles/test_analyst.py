@@ -166,7 +166,8 @@ def test_a_lesson_is_used_only_after_it_held_in_later_trades(context, after, cha
     assert all(one.agreed > 0.5 * one.trades >= 15 for one in found)
 
 
-def test_a_run_of_the_journal_has_the_votes_behind_its_trades():
+@pytest.mark.parametrize("slippage", [{}, {"slippage": None}, {"slippage": "0.25"}])
+def test_a_run_of_the_journal_has_the_votes_behind_its_trades(slippage):
     facts = [
         Fact(id=f"vote:{n}", kind=FactKind.VOTE, ts_event=1, source=name, body=body)
         for n, (name, body) in enumerate(
@@ -184,10 +185,11 @@ def test_a_run_of_the_journal_has_the_votes_behind_its_trades():
     ]
     body = {"instrument_id": NAME, "strategy": "s", "side": "LONG", "opened": 1, "closed": 2}
     body |= dict.fromkeys(("quantity", "entry", "exit", "pnl", "commissions"), "1")
-    body |= {"currency": "USD", "orders": ["O-1"]}
+    body |= {"currency": "USD", "orders": ["O-1"], **slippage}
     facts.append(Fact(id="trade:1", kind=FactKind.TRADE, ts_event=2, source="s", body=body))
 
     [found] = closed_trades(facts)
+    assert found.slippage == (Decimal("0.25") if slippage.get("slippage") else None)
     assert [(one.source, str(one.side)) for one in found.votes] == [
         ("one", "LONG"),
         ("two", "SHORT"),
