@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from qe_plugins.market.listed_options import ListedOption
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
-YEAR = 365 * 86_400 * 10**9
+DAY = 86_400 * 10**9
+YEAR = 365 * DAY
 UNKNOWN_VOLATILITY = 1.0
 """Of a held option that never had a quote with a volatility, as no option beside it has either."""
 
@@ -41,6 +42,7 @@ class OptionMargins:
         self._cache = cache
         self._options = {InstrumentId.from_str(one.id): one for one in options}
         self._volatilities: dict[Any, float] = {}
+        self._rates: dict[int, float] = {}
 
     @property
     def active(self) -> bool:
@@ -107,7 +109,7 @@ class OptionMargins:
                         expiry=option.expiry,
                     )
                 )
-        rate = short_rate(datetime.fromtimestamp(ts // 10**9, UTC).date()).rate
+        rate = self._rate(ts)
         scan = margin_scan(legs, float(price), rate, float(future_margin), multiplier)
         largest = max(scan.scan_risk, scan.short_minimum)
         return Decimal(largest).quantize(CENT, ROUND_UP)
@@ -154,6 +156,13 @@ class OptionMargins:
             return self._volatilities[contract]
         return max(self._volatilities.values(), default=UNKNOWN_VOLATILITY)
 
+    def _rate(self, ts: int) -> float:
+        """Return the annual rate of a moment's UTC day."""
+        day = ts // DAY
+        if day not in self._rates:
+            self._rates[day] = short_rate(datetime.fromtimestamp(ts // 10**9, UTC).date()).rate
+        return self._rates[day]
+
     def _implied(self, contract: Any, option: ListedOption, ts: int) -> float | None:
         from math import exp, sqrt
 
@@ -166,7 +175,7 @@ class OptionMargins:
         if not (quote.bid_size.as_double() and quote.ask_size.as_double()):
             return None
         years = (option.expiry - ts) / YEAR
-        rate = short_rate(datetime.fromtimestamp(ts // 10**9, UTC).date()).rate
+        rate = self._rate(ts)
         middle = (quote.bid_price.as_double() + quote.ask_price.as_double()) / 2
         volatility = implied_one(
             middle / exp(-rate * years),

@@ -1,0 +1,95 @@
+"""What options cost: an implied volatility beside vollib's, a margin scan, a quote in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import pytest
+
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.options.kernel.black76 import implied, prices
+from qe_plugins.options.margin import margin_scan
+from qe_plugins.options.positions import Leg
+from tests.command import ROOT
+
+pytestmark = pytest.mark.benchmark
+
+ROUNDS = 5
+FILE = ROOT / "configs/backtest/option_legs.yaml"
+
+
+def best(work: Callable[[], object]) -> float:
+    """Return the least processor time of a few runs, in seconds."""
+    found = []
+    for _ in range(ROUNDS):
+        began = process_time()
+        work()
+        found.append(process_time() - began)
+    return min(found)
+
+
+def test_an_implied_volatility_costs_a_twentieth_of_vollibs() -> None:
+    theirs = pytest.importorskip("vollib.black.implied_volatility").implied_volatility
+    count, few = 200_000, 200
+    random = np.random.default_rng(7)
+    f, t, discount = np.full(count, 5_000.0), np.full(count, 0.1), np.full(count, 0.995)
+    k, vol = random.uniform(4_500, 5_500, count), random.uniform(0.1, 0.4, count)
+    sign = np.where(k >= f, 1.0, -1.0)
+    value, found = np.empty(count), np.empty(count)
+    prices(f, k, t, discount, vol, sign, value)
+    implied(value, f, k, t, discount, sign, found)
+
+    ours = best(lambda: implied(value, f, k, t, discount, sign, found)) / count
+    rate, rows = -np.log(0.995) / 0.1, range(few)
+    other = best(lambda: [theirs(value[n], f[n], k[n], rate, t[n], "c" if sign[n] > 0 else "p")
+                          for n in rows]) / few  # fmt: skip
+
+    print(f"\n{1e-3 / ours:,.0f}k volatilities a second, vollib {1e-3 / other:,.1f}k")
+    assert ours <= other / 20
+
+
+def test_a_scan_of_twenty_legs_costs_at_most_four_times_its_revaluations() -> None:
+    strikes = np.linspace(4_600, 5_400, 20)
+    legs = [
+        Leg(sign=1, strike=k, years=0.1, volatility=0.2, contracts=-1, multiplier=50)
+        for k in strikes
+    ]
+    count = 20 * 16 * 2
+    columns = (np.full(count, 5_000.0), np.resize(strikes, count), np.full(count, 0.1),
+               np.full(count, 0.995), np.full(count, 0.2), np.ones(count))  # fmt: skip
+    out = np.empty(count)
+    margin_scan(legs, 5_000.0, 0.05, 15_000.0, 50.0)
+    prices(*columns, out)
+
+    many = range(200)
+    scan = best(lambda: [margin_scan(legs, 5_000.0, 0.05, 15_000.0, 50.0) for _ in many]) / 200
+    values = best(lambda: [prices(*columns, out) for _ in many]) / 200
+
+    print(f"\n{scan * 1e3:.3f} ms a scan, its {count} values alone {values * 1e3:.3f} ms")
+    assert scan <= 1e-3 or scan <= 4 * values
+
+
+def test_a_quote_of_an_option_costs_at_most_fifteen_bars_of_its_future(tmp_path: Path) -> None:
+    # with a position, whose margin is scanned at every bar
+    def seconds(file: Path) -> tuple[float, int]:
+        outcome = run(load(file))
+        return outcome.seconds["run"], int(outcome.facts[0].body["records"])
+
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(
+        f"extends: {ROOT / 'configs/base/cme.yaml'}\n"
+        "name: alone\n"
+        "data: {synthetic: {root: ES, sessions: 10, contracts: 1, seed: 7}}\n"
+        "strategies: {hold: {instrument_id: ESH24.XCME}}\n"
+        "rung: {name: 1 ES, risk: 500 USD}\n"
+    )
+    futures, bars = min(seconds(alone) for _ in range(2))
+    options, records = min(seconds(FILE) for _ in range(2))
+    a_quote, a_bar = (options - futures) / (records - bars), futures / bars
+
+    print(f"\n{a_quote * 1e6:.1f} us a quote, {a_bar * 1e6:.1f} us a bar: {a_quote / a_bar:.2f}")
+    assert a_quote <= 15 * a_bar
