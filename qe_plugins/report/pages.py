@@ -15,7 +15,7 @@ def templates(
 
     `finalize`, where given, is called with each value before it is escaped.
     """
-    return Environment(
+    pages = Environment(
         loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
@@ -23,3 +23,5 @@ def templates(
         lstrip_blocks=True,
         finalize=finalize,
     )
+    pages.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
+    return pages

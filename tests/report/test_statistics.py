@@ -98,6 +98,31 @@ def test_every_group_has_the_same_trades_and_exits_have_the_kind_of_their_order(
         assert sum(row["net_pnl"] for row in table["rows"]) == pytest.approx(net)
 
 
+def test_a_trade_is_grouped_by_the_order_that_closed_it_and_not_by_a_positions_name(tmp_path):
+    name, netting = "MESH24.XCME", "MESH24.XCME-s"
+    moments = [ns(12, hour) for hour in (14, 15, 16, 17)]
+    orders = [
+        (ts, f"O-{number}", "s", name, side, kind, 1.0, None, None, "FILLED")
+        for number, (ts, side, kind) in enumerate(
+            zip(moments, ("BUY", "SELL") * 2, ("MARKET", "LIMIT", "MARKET", "STOP_MARKET"),
+                strict=True)
+        )
+    ]  # fmt: skip
+    fills = [
+        (row[0], name, row[4], 1.0, 4700.0, 0.5, "USD", "s", row[1], "T", netting, "TAKER")
+        for row in orders
+    ]
+    positions = [
+        (f"{netting}-{n}", name, "s", "LONG", 1.0, 4700.0, 4700.0, opened, closed, -1.0, 1.0)
+        for n, (opened, closed) in enumerate((moments[:2], moments[2:]), 1)
+    ]
+    run = bare(
+        tmp_path, orders=frame("orders", orders), fills=frame("fills", fills),
+        positions=frame("positions", positions),
+    )  # fmt: skip
+    assert breakdown.labelled(run)["exit_type"].to_list() == ["limit", "stop"]
+
+
 @given(pnl=st.lists(st.integers(-500, 500), min_size=20, max_size=60), seed=st.integers(0, 9))
 def test_random_orders_end_where_the_run_ended(pnl, seed):
     found = reordered(np.array(pnl, dtype=float), orders=20, seed=seed)

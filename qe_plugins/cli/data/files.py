@@ -69,7 +69,7 @@ def _import_bars(path: Path, mapping: Path, out: Path | None, as_json: bool) -> 
         print_json(imported)
         return
     for name, bars in imported.contracts.items():
-        echo(f"{name}: {bars:,} bars of {imported.bars}")
+        echo(f"{name}: {bars:,} bar{'' if bars == 1 else 's'} of {imported.bars}")
     for one in imported.present:
         echo(str(one))
         if one.missing_in_words:

@@ -62,12 +62,17 @@ def labelled(outcome: BacktestResult) -> pl.DataFrame:
 
 
 def _exits(outcome: BacktestResult) -> pl.DataFrame:
-    """Return the kind of order that closed each position: columns id, exit_type."""
-    last = outcome.fills.sort("ts", maintain_order=True).group_by("position_id").last()
-    kinds = outcome.orders.select("client_order_id", pl.col("type").replace(EXITS))
+    """Return the kind of order that closed each position: columns id, exit_type.
+
+    The order is that of the last fill at the time of the close; fills have no number of a trade.
+    """
+    of = ["instrument_id", "strategy"]
+    fills = outcome.fills.select(*of, "client_order_id", closed="ts")
+    last = fills.unique([*of, "closed"], keep="last", maintain_order=True)
+    kinds = outcome.orders.select("client_order_id", exit_type=pl.col("type").replace(EXITS))
     kinds = kinds.unique("client_order_id", keep="last")
-    found = last.join(kinds, on="client_order_id", how="left")
-    return found.select(id="position_id", exit_type="type")
+    closing = metrics.closed(outcome.positions).join(last, on=[*of, "closed"], how="left")
+    return closing.join(kinds, on="client_order_id", how="left").select("id", "exit_type")
 
 
 def _groups(closed: pl.DataFrame, column: str) -> list[tuple[str, pl.DataFrame]]:

@@ -2,7 +2,7 @@
 const drawn = JSON.parse(document.getElementById("drawn").textContent);
 const MOST_MARKS = 250;
 const money = new Intl.NumberFormat("en-US", {minimumFractionDigits: 2, maximumFractionDigits: 2});
-const PAPER_WIDTH = 650;
+const PAPER_WIDTH = 650, PAPER_HALF = 296;  // pixels inside a section over the page, and over half of it
 const small = () => window.innerWidth < 600;
 
 /* A page is laid out for paper only after its charts are drawn, so paper has a fixed width. */
@@ -27,7 +27,7 @@ function layout(div, extra) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: {family: "system-ui, sans-serif", size: 12, color: colour("muted")},
     margin: {l: 8, r: 8, t: 8, b: 8}, showlegend: false,
-    autosize: !printing(), ...(printing() ? {width: PAPER_WIDTH, height: div.clientHeight} : {}),
+    autosize: !printing(), ...(printing() ? {width: div.closest(".two") ? PAPER_HALF : PAPER_WIDTH, height: div.clientHeight} : {}),
     hoverlabel: {bgcolor: colour("card"), bordercolor: colour("rule"), font: {color: colour("ink")}},
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", ...extra,
   };

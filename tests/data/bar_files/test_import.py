@@ -7,9 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qe_plugins import api
+from qe_plugins.cli.data.files import import_
 from qe_plugins.data.bar_files.importer import ImportedBars, import_bars
 from qe_plugins.data.bar_files.mapping import BarMapping, MappedColumns, read_mapping
 from qe_plugins.errors import ConfigError, DataError
@@ -80,7 +83,7 @@ def frame_of(drawn: list[tuple[int, list[int], int]]) -> pl.DataFrame:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     drawn=bars,
@@ -178,6 +181,21 @@ def test_a_column_names_the_contract_of_each_row():
     assert import_bars(frame, mapping).contracts == {"ESH24": 1, "CLH24": 1}
 
 
+def test_a_notebook_imports_a_frame_with_a_mapping_in_words():
+    catalog = api.import_bars(
+        pl.DataFrame(
+            {"at": ["2024-01-02T14:30:00Z"], **{key: [70.25] for key in PRICES}, "n": [1]}
+        ),
+        {
+            "zone": "UTC",
+            "stamp": "open",
+            "contract": "CLH24",
+            "columns": {"time": "at", "volume": "n"},
+        },
+    )
+    assert bars_in(catalog, "CLH24.XNYM")["ts_event"].to_list() == [FIRST + MINUTE]
+
+
 def test_a_mapping_without_a_zone_is_refused_at_its_file(tmp_path):
     file = tmp_path / "map.yaml"
     file.write_text("stamp: open\ncontract: ESH24\n")
@@ -185,9 +203,13 @@ def test_a_mapping_without_a_zone_is_refused_at_its_file(tmp_path):
         read_mapping(file)
 
 
-def test_the_command_prints_the_catalog_and_ends_with_2_on_a_wrong_file(tmp_path):
-    file = write(tmp_path, CSV)
-    done = qe("data", "import", str(file), "--mapping", str(EXAMPLE), "--out", str(tmp_path / "c"))
-    assert "ESH24: 3 bars of 1-MINUTE-LAST" in done.stdout
-    again = qe("data", "import", str(file), "--mapping", str(EXAMPLE), "--out", str(tmp_path / "c"))
-    assert (again.returncode, "is already there" in again.stderr) == (2, True)
+def test_the_command_prints_the_catalog_and_what_it_covers(tmp_path):
+    arguments = [write(tmp_path, CSV), "--mapping", EXAMPLE, "--out", tmp_path / "c"]
+    done = CliRunner().invoke(import_, [str(one) for one in arguments])
+    assert "ESH24: 3 bars of 1-MINUTE-LAST\nES: data for 1 of 1 sessions" in done.output
+
+
+def test_the_command_ends_with_2_at_the_row_and_column(tmp_path):
+    file = write(tmp_path, CSV.replace("4781.25", "n/a"))
+    done = qe("data", "import", file, "--mapping", EXAMPLE, "--out", tmp_path / "c")
+    assert (done.returncode, "row 3, column 'High'" in done.stderr) == (2, True)

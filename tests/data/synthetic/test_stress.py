@@ -14,8 +14,14 @@ from qe_plugins.market.sessions import next_session
 from tests.command import figures
 from tests.data.dbn_tape import opened
 
-MES = {"sessions": 52, "contracts": 2, "start": "2024-01-02"}
+ROOM = {"1987-10-19": 14, "2010-05-06": 6, "2020-03": 50}
+"""Sessions of a tape of each shape of an index."""
 OIL = {"root": "CL", "start": "2020-04-06", "sessions": 16, "contracts": 3, "open_price": 18.27}
+
+
+def crash(name: str) -> pl.DataFrame:
+    """Return the bars of a tape with the shape of an index."""
+    return frame(opened(synthetic=SyntheticSettings(stress=name, sessions=ROOM[name])), "MESH24")
 
 
 def frame(tape: Tape, contract: str) -> pl.DataFrame:
@@ -41,7 +47,7 @@ def settlements(bars: pl.DataFrame) -> np.ndarray:
     [("1987-10-19", -0.20, -0.285), ("2010-05-06", -0.032, None), ("2020-03", -0.12, -0.34)],
 )
 def test_an_index_falls_as_far_as_it_did(name, worst, depth):
-    closes = settlements(frame(opened(synthetic=SyntheticSettings(stress=name, **MES)), "MESH24"))
+    closes = settlements(crash(name))
     returns = np.diff(closes) / closes[:-1]
     assert returns.min() == pytest.approx(worst, abs=0.012)
     if depth is not None:
@@ -49,7 +55,7 @@ def test_an_index_falls_as_far_as_it_did(name, worst, depth):
 
 
 def test_the_flash_crash_falls_nine_percent_and_comes_back_within_the_hour():
-    bars = frame(opened(synthetic=SyntheticSettings(stress="2010-05-06", **MES)), "MESH24")
+    bars = crash("2010-05-06")
     fall = bars["low"].to_numpy() / bars["close"].shift(60).to_numpy() - 1
     lowest = int(np.nanargmin(fall))
     assert fall[lowest] < -0.05
@@ -105,8 +111,12 @@ def test_a_stress_that_does_not_fit_is_refused(settings, says):
 @pytest.mark.parametrize(
     ("file", "changes"),
     [
-        ("stress.yaml", ("data.synthetic.sessions=12",)),
-        ("stress.yaml", ("data.synthetic.sessions=12", "data.synthetic.stress=2010-05-06")),
+        pytest.param("stress.yaml", ("data.synthetic.sessions=12",), marks=pytest.mark.long),
+        pytest.param(
+            "stress.yaml",
+            ("data.synthetic.sessions=12", "data.synthetic.stress=2010-05-06"),
+            marks=pytest.mark.long,
+        ),
         ("stress_oil.yaml", ("data.synthetic.start=2020-04-06", "data.synthetic.sessions=16")),
     ],
 )
