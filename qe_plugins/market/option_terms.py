@@ -121,6 +121,11 @@ def option_ticks(root: str, on: date) -> OptionTicks:
     return latest(option_root(root).ticks, on, lambda one: one.since)
 
 
+def option_fee(root: str, on: date) -> Decimal:
+    """Return the total fee of an option of a root on a day, in USD a contract and side."""
+    return latest(option_root(root).fees, on, lambda one: one.since).total
+
+
 def short_rate(on: date) -> ShortRate:
     """Return the rate in force on a day; before the first entry, the first."""
     return latest(option_terms().rates, on, lambda one: one.since)
