@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qe_plugins.config.loader import Loaded
     from qe_plugins.data.tape import Tape
     from qe_plugins.engine.settings.entries import StrategyEntry
+    from qe_plugins.plugins.types import Rung
 
 KINDS: dict[str, type] = {
     "strategies": Strategy,
@@ -140,6 +141,12 @@ class Component:
         if callable(declared):
             declared = declared(*self.arguments, **(self.options or {}))
         return tuple(declared)
+
+    def check_rung(self, rung: Rung) -> None:
+        """Call the class's `check_rung(config, rung)`, if it has one; it raises QeError."""
+        check = getattr(self.author, "check_rung", None)
+        if check is not None:
+            check(*self.arguments, rung)
 
     def check_data(self, tape: Tape) -> None:
         """Call the class's `check_data(config, tape)`, if it has one; it raises QeError."""

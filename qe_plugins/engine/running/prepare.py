@@ -57,6 +57,8 @@ def prepare(
     plugins = activated(loaded) if plugins is None else plugins
     every_component = [one for section in KINDS for one in components(loaded, section)]
     check_netting(loaded, every_component)
+    for component in every_component:
+        component.check_rung(loaded.config.rung)
     features = feature_plan(plugins, every_component, loaded.config.data.bars)
     if tape is None:
         tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))

@@ -1,0 +1,130 @@
+"""The overlay in configured backtests on made chains: it loses no more than it says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from qe_plugins.config.loader import load
+from qe_plugins.engine.running.backtest import run
+from qe_plugins.errors import LadderError
+from qe_plugins.options.overlay.selection import SelectionRules
+from qe_plugins.plugins.types import Rung
+from strategies.vol_harvest import VolHarvest, VolHarvestConfig
+from tests.command import ROOT
+from tests.options.made_chain import store_made_chain
+
+MONDAY = datetime(2025, 12, 29, 15)
+FRIDAY = datetime(2026, 1, 9, 20, 30)
+CALM = [(7_000.0, 0.18)] * 3
+SETTINGS = {
+    "root": "ES",
+    "select": "{days: [5, 14], delta: [0.1, 0.2], width: 25, least_credit: 5%}",
+    "exit": "{days: 1}",
+    "forecast": "10%",
+}
+
+started: list[VolHarvest] = []
+
+
+class Watched(VolHarvest):
+    """The strategy, and what its book looked like after each fill."""
+
+    def __init__(self, config: VolHarvestConfig) -> None:
+        super().__init__(config)
+        self.books = []
+        started.append(self)
+
+    def on_order_filled(self, event):
+        plan = self.plan
+        super().on_order_filled(event)
+        self.books.append((self.book, plan))
+
+
+def path(*steps, start=MONDAY, every=timedelta(minutes=30)):
+    """Return moments of a path of prices and volatilities."""
+    return [(start + i * every, price, vol) for i, (price, vol) in enumerate(steps)]
+
+
+def harvest(tmp_path, moments, rung="options", **changed):
+    """Run the strategy over a path; return it and the result of the run."""
+    store_made_chain(moments)
+    settings = ", ".join(f"{name}: {value}" for name, value in (SETTINGS | changed).items())
+    file = tmp_path / "harvest.yaml"
+    file.write_text(
+        f"extends: {ROOT / 'configs/base/cme.yaml'}\n"
+        "name: harvest\n"
+        "data: {options: {root: ES}}\n"
+        f"rung: {{name: {rung}, risk: 2_500 USD, max_contracts: 4}}\n"
+        "expiry: {flat_before: 0s}\n"
+        "strategies:\n"
+        f"  harvest: {{path: '{__name__}:Watched', config: {{{settings}}}}}\n"
+        "plugins:\n"
+        "  guardian_greeks: {deviations: 0.5}\n"
+    )
+    outcome = run(load(file))
+    return started.pop(), outcome
+
+
+def sides(outcome):
+    return outcome.fills["side"].to_list()
+
+
+def test_long_options_are_bought_first_and_the_profit_is_taken_short_options_first(tmp_path):
+    strategy, outcome = harvest(tmp_path, path(*CALM, (7_000.0, 0.10), (7_000.0, 0.10)))
+    [(most, profit)] = strategy.stated
+
+    assert sides(outcome) == ["BUY", "BUY", "SELL", "SELL", "BUY", "BUY", "SELL", "SELL"]
+    assert 0 < profit < most <= 2_500
+    assert outcome.final_balance == 100_000 + profit
+    assert all(book.is_bounded for book, _ in strategy.books)
+
+
+@pytest.mark.parametrize(("price", "vol"), [(6_400.0, 0.9), (7_600.0, 0.9)])
+def test_a_jump_and_its_reversal_lose_no_more_than_stated(tmp_path, price, vol):
+    jump = [(price, vol), (price, vol), (7_000.0, vol), (14_000.0 - price, vol)]
+    strategy, outcome = harvest(tmp_path, path(*CALM, *jump))
+
+    assert len(outcome.fills) >= 4
+    for book, plan in strategy.books:
+        assert book.loses_at_most(plan.most_loss)
+    assert all(-profit <= most <= 2_500 for most, profit in strategy.stated)
+
+
+def test_a_spread_that_is_too_dear_to_buy_back_ends_at_its_width(tmp_path):
+    crash = path(*[(6_400.0, 0.9)] * 2, start=MONDAY + timedelta(hours=3))
+    last = path(*[(6_400.0, 0.9)] * 4, start=FRIDAY)
+    strategy, outcome = harvest(tmp_path, [*path(*CALM), *crash, *last])
+    [(most, profit)] = strategy.stated
+
+    assert -most <= profit < -500
+    assert outcome.final_balance == 100_000 + profit
+    assert not strategy.book.held
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"forecast": "17%"},
+        {"entry": "{events: [2025-12-30T12:00:00Z]}"},
+    ],
+)
+def test_without_premium_or_near_an_event_nothing_is_sold(tmp_path, changed):
+    strategy, outcome = harvest(tmp_path, path(*CALM), **changed)
+
+    assert (strategy.phase, len(outcome.fills)) == ("flat", 0)
+
+
+def test_a_rung_other_than_options_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(LadderError, match="on the rung 'options' alone; this run has rung 5 ES"):
+        harvest(tmp_path, path(*CALM), rung="5 ES")
+    VolHarvest.check_rung(VolHarvestConfig(root="ES"), Rung(name="options"))
+
+
+def test_days_that_would_close_what_is_opened_are_refused():
+    with pytest.raises(ValueError, match=r"select\.days must begin above exit\.days"):
+        VolHarvestConfig(root="ES", select=SelectionRules(days=(10, 45)))
+    with pytest.raises(ValueError, match="risk must be positive"):
+        VolHarvestConfig(root="ES", risk=Decimal(0))
