@@ -96,6 +96,18 @@ class Options(Section, frozen=True, kw_only=True):
     lookbacks: list[Annotated[int, Meta(ge=100)]]
 
 
+class Chains(Section, frozen=True, kw_only=True):
+    """Tasks: one listed option of `data.options` at its market price, or a spread of two.
+
+    `days` to expiry and `delta`, without sign, bound the options; each `widths`, in points, adds a
+    vertical spread that sells such an option and buys the one further out.
+    """
+
+    days: tuple[Count, Count] = (1, 90)
+    delta: tuple[Part, Part] = (0.05, 0.5)
+    widths: tuple[Annotated[float, Meta(gt=0)], ...] = ()
+
+
 class Backtests(Section, frozen=True, kw_only=True):
     """Tasks: one parameter set of a moving-average cross, run over the latest `bars` of a tape.
 
@@ -114,11 +126,12 @@ class Tasks(Section, frozen=True, kw_only=True):
 
     windows: Windows | None = None
     options: Options | None = None
+    chains: Chains | None = None
     backtests: Backtests | None = None
 
     def __post_init__(self) -> None:
-        if not (self.windows or self.options or self.backtests):
-            raise ValueError("tasks must name windows, options or backtests, was none")
+        if not (self.windows or self.options or self.chains or self.backtests):
+            raise ValueError("tasks must name windows, options, chains or backtests, was none")
 
 
 class Coordinator(Section, frozen=True, kw_only=True):
@@ -226,6 +239,8 @@ class Fleet(Section, frozen=True, kw_only=True):
             was = " ".join(f"{seconds:g}s" for seconds in deadlines)
             raise ValueError(f"ranks must have deadlines that grow from worker to desk, was {was}")
         for one in self.coordinators:
+            if one.tasks.chains and self.data.options is None:
+                raise ValueError("tasks.chains needs data.options, with the root of the chains")
             if one.captains and len(one.captains) != self.ranks.captain.count:
                 named, wanted = len(one.captains), self.ranks.captain.count
                 raise ValueError(

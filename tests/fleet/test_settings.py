@@ -68,7 +68,7 @@ def test_a_file_may_build_on_another_and_be_overridden(fleet_file: File, tmp_pat
         ("coordinators=[]", "coordinators"),
         ("budgets.scan=1 EUR", "must be in USD"),
         ("coordinators=[{role: PIRATE, tasks: {}}]", "PIRATE"),
-        ("coordinators=[{role: HUNTER, tasks: {}}]", "windows, options or backtests"),
+        ("coordinators=[{role: HUNTER, tasks: {}}]", "options, chains or backtests"),
     ],
 )
 def test_a_mistake_is_told_on_one_line_with_its_place(fleet_file: File, override: str, says: str):

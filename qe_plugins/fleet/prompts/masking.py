@@ -33,7 +33,10 @@ ROWS = 12
 FIFTHS = 5
 OPENS_AT = 17 * 60  # minute of the day in Chicago at which a session opens
 SESSION = 23 * 60  # minutes
-TELLING = frozenset({"volatility", "recent_volatility", "value", "gamma", "vega", "theta", "echo"})
+TELLING = frozenset(
+    {"volatility", "recent_volatility", "value", "gamma", "vega", "theta", "echo"}
+    | {"bid", "ask", "credit", "implied", "surface", "realised", "bid_size", "ask_size"}
+)
 """Facts in units of price or volatility, or that show the tick, besides those named `..._bps`."""
 
 

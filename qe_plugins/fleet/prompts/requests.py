@@ -25,7 +25,14 @@ from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.lessons import read_lessons
 from qe_plugins.fleet.tasks.news import read_news
 from qe_plugins.fleet.tasks.snapshot import MarketSnapshot
-from qe_plugins.fleet.tasks.task_list import BacktestTask, OptionTask, Task, TaskList, WindowTask
+from qe_plugins.fleet.tasks.task_list import (
+    BacktestTask,
+    ChainTask,
+    OptionTask,
+    Task,
+    TaskList,
+    WindowTask,
+)
 from qe_plugins.fleet.tree import Level, Node, Tree, rank_of, tree_of
 from qe_plugins.llm.pricing.price_list import price_list
 from qe_plugins.llm.requests import Request, schema_text
@@ -188,6 +195,8 @@ class Renderer:
                 return self._window(task)
             case OptionTask():
                 return self._option(task)
+            case ChainTask():
+                return self._listed(task)
             case BacktestTask():
                 return self._backtest(task)
         raise TypeError(f"no text for {type(task).__name__}")
@@ -203,6 +212,17 @@ class Renderer:
             return f"European {task.right} on {name}, {left}"
         strike = task.level * task.moneyness
         return f"European {task.right} on {quoted('name', name, NAME)}, strike {strike:.2f}, {left}"
+
+    def _listed(self, task: ChainTask) -> str:
+        """Return a listed option or spread: masked, without its strikes and its date."""
+        name, left = self.mask.name(task.instrument), f"{task.days:.0f} days left"
+        what = (
+            "Listed" if len(task.symbols) == 1 else "Spread, one sold and one bought further out:"
+        )
+        if self.mask.enabled:
+            return f"{what} {task.right} on {name}, {left}"
+        symbols = ", ".join(quoted("name", one, NAME) for one in task.symbols)
+        return f"{what} {task.right} {symbols} on {quoted('name', name, NAME)}, {left}"
 
     def _backtest(self, task: BacktestTask) -> str:
         averages = f"averages of {task.fast} and {task.slow}"

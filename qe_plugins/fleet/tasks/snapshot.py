@@ -25,6 +25,7 @@ DAY = 1_440 * MINUTE
 TIMEFRAME_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240}
 PRICES = ("open", "high", "low", "close")
 FILE = "market.parquet"
+CHAIN_FILE = "chain.parquet"
 BPS = 10_000
 YEAR_MINUTES = 252 * 1_380  # 23 hours a session
 NORMAL = NormalDist()
@@ -56,13 +57,13 @@ class MarketSnapshot:
     """Minute bars up to `as_of` (UTC ns).
 
     `instruments` are those with a bar in the last 24 hours, in id order: an expired contract has
-    bars and no market.
+    bars and no market. `chain` has listed options at that moment, None where none were asked for.
     """
 
-    def __init__(self, frame: pl.DataFrame) -> None:
+    def __init__(self, frame: pl.DataFrame, chain: pl.DataFrame | None = None) -> None:
         import polars as pl  # pages that open a scan to show it must not carry it
 
-        self.frame = frame
+        self.frame, self.chain = frame, chain
         self.as_of = int(frame["ts"].max())  # type: ignore[arg-type]
         recent = frame.filter(pl.col("ts") > self.as_of - DAY)
         self.instruments = tuple(sorted(recent["instrument"].unique().to_list()))
@@ -80,10 +81,12 @@ class MarketSnapshot:
         return self._bars[key]
 
     def save(self, folder: Path) -> None:
-        """Write the bars into a folder atomically."""
-        part = folder / f"{FILE}.part"
-        self.frame.write_parquet(part)
-        os.replace(part, folder / FILE)
+        """Write the bars and the chain into a folder, each atomically, the chain first."""
+        for frame, file in ((self.chain, CHAIN_FILE), (self.frame, FILE)):
+            if frame is not None:
+                part = folder / f"{file}.part"
+                frame.write_parquet(part)
+                os.replace(part, folder / file)
 
     @classmethod
     def load(cls, folder: Path) -> MarketSnapshot:
@@ -91,7 +94,9 @@ class MarketSnapshot:
         import polars as pl
 
         try:
-            return cls(pl.read_parquet(folder / FILE, glob=False))
+            chain = folder / CHAIN_FILE
+            options = pl.read_parquet(chain, glob=False) if chain.is_file() else None
+            return cls(pl.read_parquet(folder / FILE, glob=False), options)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DataError(
                 "the scan's market state cannot be read.",

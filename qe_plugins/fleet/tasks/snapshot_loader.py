@@ -33,7 +33,12 @@ def market_of(data: DataSettings, locations: dict[str, str]) -> MarketSnapshot:
             hint="Write 'bars: 1-MINUTE-LAST'; longer bars are computed from them.",
         )
     where: Callable[[str], str] = locations.__getitem__
-    return MarketSnapshot(_read_bars(open_tape(data, where)).sort("instrument", "ts"))
+    bars = _read_bars(open_tape(data, where)).sort("instrument", "ts")
+    if data.options is None:
+        return MarketSnapshot(bars)
+    from qe_plugins.fleet.tasks.chain_rows import chain_frame  # compiled code, for chains alone
+
+    return MarketSnapshot(bars, chain_frame(data.options.root, MarketSnapshot(bars).as_of))
 
 
 def _read_bars(tape: Tape) -> pl.DataFrame:

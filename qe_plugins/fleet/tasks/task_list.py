@@ -11,7 +11,7 @@ import msgspec
 
 from qe_plugins.bars import NUMBERS, Bars
 from qe_plugins.features.windows import features_of_windows, named_features
-from qe_plugins.fleet.settings import Backtests, Options, Tasks, Windows
+from qe_plugins.fleet.settings import Backtests, Chains, Options, Tasks, Windows
 from qe_plugins.fleet.tasks.snapshot import (
     CrossBacktests,
     MarketSnapshot,
@@ -83,6 +83,8 @@ class SharedComputations:
 
 
 DAYS = 365
+REALISED_BARS = 1_380
+"""Minutes of a session, over which the realised volatility of a chain's future is measured."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -119,6 +121,14 @@ class OptionTask(Task, frozen=True, kw_only=True, tag="option"):
     level: float
 
 
+class ChainTask(Task, frozen=True, kw_only=True, tag="chain"):
+    """A listed option at its market price, or a spread of two: what is sold, what is bought."""
+
+    right: Literal["call", "put"]
+    days: float
+    symbols: tuple[str, ...]
+
+
 class BacktestTask(Task, frozen=True, kw_only=True, tag="backtest"):
     """One parameter set and its result, which is computed here and not by a model."""
 
@@ -141,6 +151,7 @@ class TaskList:
         self._parameters = [
             *(_window_parameters(tasks.windows, market, self._shared) if tasks.windows else ()),
             *(_option_parameters(tasks.options, market) if tasks.options else ()),
+            *(_chain_parameters(tasks.chains, market) if tasks.chains else ()),
             *(_backtest_parameters(tasks.backtests, market) if tasks.backtests else ()),
         ]
 
@@ -154,6 +165,8 @@ class TaskList:
                 return _window_task(self._market, self._shared, *parameters)
             case "option":
                 return _option_task(self._market, self._shared, *parameters)
+            case "chain":
+                return _chain_task(self._market, *parameters)
             case _:
                 return _backtest_task(self._market, self._shared, self._cost, *parameters)
 
@@ -171,6 +184,15 @@ def _option_parameters(wanted: Options, market: MarketSnapshot) -> Iterator[Task
         if len(market.bars(name, "1m")) > lookback:
             grid = product(wanted.days, wanted.rights, wanted.moneyness)
             yield from (("option", (name, lookback, *one)) for one in grid)
+
+
+def _chain_parameters(wanted: Chains, market: MarketSnapshot) -> Iterator[TaskParameters]:
+    from qe_plugins.fleet.tasks.chain_rows import chain_rows  # loads compiled code
+
+    if market.chain is not None:
+        for number, rows in enumerate(chain_rows(market.chain, wanted), 1):
+            if rows[0]["instrument"] in market.instruments:
+                yield "chain", (number, rows)
 
 
 def _backtest_parameters(wanted: Backtests, market: MarketSnapshot) -> Iterator[TaskParameters]:
@@ -229,6 +251,30 @@ def _option_task(
         moneyness=moneyness,
         days=days,
         level=float(bars.close[-1]),
+    )
+
+
+def _chain_task(market: MarketSnapshot, number: int, rows: tuple[dict[str, Any], ...]) -> ChainTask:
+    from qe_plugins.fleet.tasks.chain_rows import option_figures, spread_figures
+
+    first = rows[0]
+    right: Literal["call", "put"] = "call" if first["sign"] > 0 else "put"
+    bars = market.bars(first["instrument"], "1m")
+    realised = annual_volatility(bars.close[-REALISED_BARS:]) if len(bars) > 2 else 0.0
+    if len(rows) == 1:
+        figures = option_figures(first, realised)
+    else:
+        figures = spread_figures(first, rows[1], realised)
+    symbols = tuple(one["symbol"] for one in rows)
+    return ChainTask(
+        id=f"chain {' less '.join(symbols)}",
+        instrument=first["instrument"],
+        detail=f"{right} {number}",
+        ends=market.as_of,
+        facts={key: round(value, 4) for key, value in figures.items()},
+        right=right,
+        days=first["years"] * DAYS,
+        symbols=symbols,
     )
 
 
