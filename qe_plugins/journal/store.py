@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +26,7 @@ from qe_plugins.journal.database import (
 )
 from qe_plugins.journal.facts import Fact, FactKey, FactKind, OpenRun, Problem, RunFact, RunRow
 from qe_plugins.journal.hash_chain import content_hash
-from qe_plugins.journal.lookup import resolve_prefix
+from qe_plugins.journal.lookup import resolve_run
 from qe_plugins.journal.open_runs import Appender
 from qe_plugins.journal.schema import ensure_newest
 from qe_plugins.journal.writer import insert_run, prepared
@@ -223,7 +223,7 @@ class Journal:
         return found
 
     def resolve(self, text: str) -> str:
-        """Return the id of a run from `last`, the id, or a unique prefix of it.
+        """Return the id of the run that `text` names, as `lookup.resolve_run` reads it.
 
         The last is the one written or closed last, or one that is open and started after it.
 
@@ -231,12 +231,14 @@ class Journal:
         """
         closed, still_open = self.runs(), self.open_runs()
         runs: list[RunRow | OpenRun] = [*closed, *still_open]
-        known = [run.run_id for run in runs]
-        if not known:
+        if not runs:
             raise JournalError("no run yet.", where=self._where, hint="Run `qe backtest` first.")
-        if text != "last":
-            return resolve_prefix(text, known, what="run")
-        return max(runs[max(len(closed) - 1, 0) :], key=lambda run: run.started).run_id
+        last = closed[-1].started if closed else datetime.min.replace(tzinfo=UTC)
+        still_open.sort(key=lambda run: run.started)
+        before = [run for run in still_open if run.started <= last]
+        in_order: list[RunRow | OpenRun] = [*before, *closed, *still_open[len(before) :]]
+        names = {run.run_id: run.name for run in reversed(in_order)}
+        return resolve_run(text, [run.run_id for run in runs], lambda: names)
 
     def counts(self) -> tuple[int, int]:
         """Return the number of closed runs, and of all facts."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +15,10 @@ from qe_plugins import state_dir
 from qe_plugins.data import object_store
 from qe_plugins.errors import ReportError
 from qe_plugins.journal.facts import OpenRun, Problem
+from qe_plugins.journal.lookup import resolve_run
 
 RESULT = "result.json"
 PAGE = "report.html"
-LAST, PREVIOUS = "last", "previous"
-BEFORE_LAST = re.compile(r"last~([0-9]{1,6})")
 
 
 class Pointer(msgspec.Struct, frozen=True):
@@ -56,14 +54,16 @@ def find(text: str) -> Path:
         return _present(url, object_store.fetched(url))
     if (Path(text) / RESULT).is_file():
         return Path(text).absolute()
-    if text in (LAST, PREVIOUS):
-        return Path(_newest(int(text == PREVIOUS))["run_dir"])
-    if (counted := BEFORE_LAST.fullmatch(text)) is not None:
-        return Path(_newest(int(counted[1]))["run_dir"])
     places = _places()
-    if text in places:
-        return _present(text, places[text])
-    return _by_prefix(text, places)
+    run_id = resolve_run(
+        text,
+        list(places),
+        _names,
+        hint="`qe runs` lists them.",
+        start="Start one with `qe backtest FILE`.",
+        error=ReportError,
+    )
+    return _present(run_id, places[run_id])
 
 
 def remove(text: str, files: Collection[str]) -> Path:
@@ -180,29 +180,11 @@ def _complete(place: Path) -> dict[str, Any]:
     return known
 
 
-def _newest(before: int = 0) -> dict[str, Any]:
-    """Return the figures of the newest run, or of that so many before it."""
-    runs = [run for run in listing() if "damaged" not in run]
-    if not runs:
-        raise ReportError("there is no run yet.", hint="Start one with `qe backtest FILE`.")
-    if before and len(runs) == 1:
-        raise ReportError("there is only one run.", hint="Start another with `qe backtest FILE`.")
-    if before >= len(runs):
-        raise ReportError(f"there are only {len(runs)} runs.", hint="`qe runs` lists them.")
-    return runs[before]
-
-
-def _by_prefix(text: str, places: dict[str, Path]) -> Path:
-    matches = sorted(run_id for run_id in places if text and run_id.startswith(text))
-    if len(matches) > 1:
-        hint = f"It may be {', '.join(matches[:5])}."
-        raise ReportError(f"'{text}' is the prefix of {len(matches)} runs.", hint=hint)
-    if not matches:
-        of_name = [run for run in listing() if run.get("name") == text and "damaged" not in run]
-        if of_name:
-            return Path(of_name[0]["run_dir"])
-        raise ReportError(f"no run '{text}'.", hint="`qe runs` lists them.")
-    return _present(matches[0], places[matches[0]])
+def _names() -> dict[str, str]:
+    """Return the names of the runs whose figures can be read by id, newest first."""
+    ids = {str(place): run_id for run_id, place in _places().items()}
+    whole = [run for run in listing() if "damaged" not in run]
+    return {ids[run["run_dir"]]: str(run.get("name", "")) for run in whole}
 
 
 def _present(run_id: str, place: Path) -> Path:

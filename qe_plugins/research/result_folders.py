@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qe_plugins import state_dir
 from qe_plugins.errors import ReportError
+from qe_plugins.journal.lookup import resolve_run
 
 
 def known(kind: str, marker: str) -> list[str]:
@@ -15,16 +16,20 @@ def known(kind: str, marker: str) -> list[str]:
 
 
 def find(kind: str, marker: str, text: str, one: str, start: str | None = None) -> Path:
-    """Return the folder that `text` names: `last`, an id, or a unique prefix of one.
+    """Return the folder that `text` names, as `journal.lookup.resolve_run` reads it.
 
     `one` is the word for such a result in errors, `start` the hint where there is none yet. Raises
     ReportError.
     """
-    names = known(kind, marker)
-    found = names[-1:] if text == "last" else [name for name in names if name.startswith(text)]
-    found = [name for name in found if name == text] or found
-    if len(found) == 1:
-        return state_dir.state_dir() / kind / found[0]
-    hint = f"There are {', '.join(names[-5:])}." if names else start
-    what = f"'{text}' is the prefix of {len(found)} {one}s." if found else f"no {one} '{text}'."
-    raise ReportError(what, hint=hint)
+    ids = known(kind, marker)
+    hint = f"There are {', '.join(ids[-5:])}." if ids else start
+    newest = {name: _name_in(name) for name in reversed(ids)}
+    found = resolve_run(
+        text, ids, lambda: newest, what=one, hint=hint, start=start, error=ReportError
+    )
+    return state_dir.state_dir() / kind / found
+
+
+def _name_in(run_id: str) -> str:
+    """Return the name in an id, whose first three parts are date and time."""
+    return run_id.split("-", 3)[-1].removeprefix("sweep-")

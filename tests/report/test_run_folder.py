@@ -100,7 +100,7 @@ def test_a_run_is_found_by_id_by_unique_start_and_by_folder(tmp_path):
 def test_a_start_of_two_runs_names_both(tmp_path):
     run(tmp_path, "2024-a")
     run(tmp_path, "2024-b")
-    with pytest.raises(ReportError, match=r"is the prefix of 2 runs\. It may be 2024-a, 2024-b"):
+    with pytest.raises(ReportError, match=r"is the start of 2 runs: 2024-a, 2024-b"):
         run_index.find("2024")
 
 

@@ -109,8 +109,8 @@ def history(name: str | None, as_json: bool) -> None:
     from qe_plugins.journal.store import Journal
     from qe_plugins.ladder.state import histories
 
+    wanted = _name_of(name)
     with Journal.open() as journal:
-        wanted = _name_of(name)
         every = [
             one
             for strategy, changes in histories(journal).items()
@@ -133,11 +133,25 @@ def history(name: str | None, as_json: bool) -> None:
 
 
 def _name_of(name: str | None) -> str | None:
-    if name is None or not Path(name).is_file():
-        return name
+    """Return the strategy that a file, a name or a unique prefix of one names; None for all."""
+    if name is None:
+        return None
+    if not Path(name).is_file():
+        return _whole(name)
     from qe_plugins.ladder.on_ladder import configured
 
     return configured(name)[2]
+
+
+def _whole(name: str) -> str:
+    """Return the only strategy on a ladder that `name` is a prefix of, else `name`."""
+    from qe_plugins.journal.store import Journal
+    from qe_plugins.ladder.state import histories
+
+    with Journal.open() as journal:
+        known = list(histories(journal))
+    found = [one for one in known if one.startswith(name)]
+    return found[0] if len(found) == 1 and name not in known else name
 
 
 def _rows(name: str | None) -> list[LadderRow]:
@@ -150,6 +164,8 @@ def _rows(name: str | None) -> list[LadderRow]:
     from qe_plugins.ladder.rungs import load_ladder
     from qe_plugins.ladder.state import histories
 
+    if name is not None and not Path(name).is_file():
+        name = _whole(name)
     with Journal.open() as journal:
         if name is not None and Path(name).is_file():
             loaded, rules, strategy = configured(name)

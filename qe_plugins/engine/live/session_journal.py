@@ -18,7 +18,7 @@ import msgspec
 from qe_plugins.engine.recording.reached import ReachedRun
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.facts import Fact, FactKind, OpenRun, RunState
-from qe_plugins.journal.lookup import resolve_prefix
+from qe_plugins.journal.lookup import resolve_run
 from qe_plugins.journal.store import Journal
 
 if TYPE_CHECKING:
@@ -180,13 +180,15 @@ def orders_left(account: str) -> dict[str, Fact]:
 
 
 def open_run(text: str) -> OpenRun:
-    """Return the open run of an id, a prefix of it, or `last`. Raises JournalError."""
+    """Return the open run that `text` names, as `journal.lookup.resolve_run` reads it.
+
+    Raises JournalError.
+    """
     with Journal.open() as journal:
         runs = journal.open_runs()
-    if text == "last" and runs:
-        return runs[-1]
     found = {run.run_id: run for run in runs}
-    return found[resolve_prefix(text, list(found), what="open run")]
+    newest = {run.run_id: run.name for run in reversed(runs)}
+    return found[resolve_run(text, list(found), lambda: newest, what="open run")]
 
 
 def config_sha256(loaded: Loaded) -> str:

@@ -19,6 +19,7 @@ from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.snapshot_loader import open_market
 from qe_plugins.fleet.tools.context import FactQuery, no_facts
 from qe_plugins.journal.facts import Fact, FactKind
+from qe_plugins.journal.lookup import resolve_run
 from qe_plugins.journal.store import Journal
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.recordings.postures import PostureFile
@@ -133,14 +134,15 @@ def _fact_query(run: str | None, fleet: str) -> FactQuery:
 def facts_of(run: str, kinds: Sequence[FactKind], fleet: str | None = None) -> list[Fact]:
     """Return a run's facts of some kinds, in their order. Raises JournalError for no such run.
 
-    `last` is the newest run that is no session of a role. With a `fleet` the facts of its own
-    sessions since the run began are added.
+    By place and by name only runs that are no session of a role count. With a `fleet` the facts of
+    its own sessions since the run began are added.
     """
     with Journal.open() as journal:
         first = journal.first_facts()
         sessions = {name for name, fact in first.items() if "role" in fact.body}
         traded = [name for name in first if name not in sessions]
-        chosen = traded[-1] if run == "last" and traded else journal.resolve(run)
+        newest = {name: str(first[name].body.get("name", "")) for name in reversed(traded)}
+        chosen = resolve_run(run, list(first), lambda: newest, hint="`qe runs` lists them.")
         found = journal.facts(chosen, kinds)
         begun = min((one.ts_event for one in journal.facts(chosen)), default=0)
         for name in sorted(sessions) if fleet else ():

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from qe_plugins import state_dir
 from qe_plugins.errors import FleetError, did_you_mean
 from qe_plugins.fleet.scan.outcome import NodeOutcome, ScanResult
+from qe_plugins.journal.lookup import place_of
 
 DESCRIPTION, DECISIONS = "scan.json", "decisions.jsonl"
 OUTCOMES, RESULT = "outcomes.jsonl", "result.json"
@@ -214,14 +215,15 @@ def commit(staged: Path, description: ScanDescription) -> tuple[str, ScanFolder]
 
 
 def find(text: str) -> tuple[str, ScanFolder]:
-    """Return the id and folder of the scan named by `last`, an id, or a part of one id.
+    """Return the id and folder of the scan named by `last`, `last~1`, an id, or a part of one id.
 
     Raises FleetError where no scan or more than one matches.
     """
     known = scans()
     if not known:
         raise FleetError("no scan yet.", hint="Run `qe fleet scan configs/fleet/team.yaml` first.")
-    found = known[-1:] if text == "last" else [one for one in known if text in one]
+    place = place_of(text)
+    found = [one for one in known if text in one] if place is None else known[::-1][place:][:1]
     if text in known:
         found = [text]
     if len(found) == 1:

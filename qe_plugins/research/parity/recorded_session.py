@@ -13,11 +13,11 @@ from qe_plugins.config import yaml_reader
 from qe_plugins.config.loader import Loaded, load
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.facts import Fact, FactKind
-from qe_plugins.journal.lookup import resolve_prefix
+from qe_plugins.journal.lookup import resolve_run
 from qe_plugins.journal.store import Journal
 
 SESSIONS = ("paper", "live")
-LAST = "last"
+HINT = "`qe paper` records one; `qe runs` lists them."
 
 
 class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_session(text: str) -> RecordedSession:
-    """Return the session that `text` names: `last`, an id, or a unique prefix of one.
+    """Return the session that `text` names, as `journal.lookup.resolve_run` reads it.
 
     Raises JournalError where there is none, where it is no session, and where it has no bars.
     """
@@ -63,7 +63,7 @@ def find_session(text: str) -> RecordedSession:
         closed = {run.run_id: run for run in journal.runs()}
         still_open = {run.run_id: run for run in journal.open_runs()}
         every = [*closed, *still_open]
-        run_id = _last_session(journal, every) if text == LAST else _resolved(text, every)
+        run_id = _named(journal, text, every)
         facts = journal.facts(run_id)
     first = facts[0] if facts else None
     if first is None or first.kind is not FactKind.RUN or first.body.get("mode") not in SESSIONS:
@@ -99,18 +99,17 @@ def own_configuration(session: RecordedSession, overrides: Sequence[str] = ()) -
         return load(file, overrides)
 
 
-def _resolved(text: str, every: Sequence[str]) -> str:
-    return resolve_prefix(Path(text).name if "/" in text else text, every, what="run")
+def _named(journal: Journal, text: str, every: Sequence[str]) -> str:
+    """Return the id of the run that `text` names; by place and by name only sessions count."""
 
+    def newest_first() -> dict[str, str]:
+        first = journal.first_facts()
+        sessions = [run for run, one in first.items() if one.body.get("mode") in SESSIONS]
+        return {run: str(first[run].body.get("name", "")) for run in sorted(sessions, reverse=True)}
 
-def _last_session(journal: Journal, every: Sequence[str]) -> str:
-    for run_id in sorted(every, reverse=True):
-        first = journal.facts(run_id, [FactKind.RUN])
-        if first and first[0].body.get("mode") in SESSIONS:
-            return run_id
-    raise _no_session("no session yet.", LAST)
+    written = Path(text).name if "/" in text else text
+    return resolve_run(written, every, newest_first, what="session", hint=HINT, start=HINT)
 
 
 def _no_session(message: str, run_id: str) -> JournalError:
-    hint = "`qe paper` records one; `qe runs` lists them."
-    return JournalError(message, where=f"run {run_id}", hint=hint)
+    return JournalError(message, where=f"run {run_id}", hint=HINT)

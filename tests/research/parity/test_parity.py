@@ -154,7 +154,7 @@ def test_what_is_no_session_is_one_line() -> None:
         find_session("a-backtest")
     with pytest.raises(JournalError, match="no session yet"):
         find_session("last")
-    with pytest.raises(JournalError, match="no run 'nothing'"):
+    with pytest.raises(JournalError, match="no session 'nothing'"):
         find_session("nothing")
 
 
