@@ -1,8 +1,8 @@
-"""What a notebook or a script calls: run a configuration, and read runs and journal as frames.
+"""What a notebook or a script calls: run and sweep configurations, read runs, sweeps and journal.
 
-`run`, `load`, `runs`, `journal` and `import_bars` change only with a deprecation of one release.
-What is in the frames is in `engine/results/result.py`; money is in the account's currency, times
-are UTC.
+`run`, `sweep`, `load`, `load_sweep`, `runs`, `journal` and `import_bars` change only with a
+deprecation of one release. Frames are Polars frames: money is in the account's currency, times are
+UTC, returns, drawdowns and rates are parts of one (0.01 is 1%), ratios are a year's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 FRAMES = ("trades", "orders", "fills", "positions", "account", "signals", "vetoes", "equity")
-"""Tables of a run. `trades` are closed and open round trips with their costs."""
+"""Tables of a run. Times are UTC, `ts` that of the event; sizes are contracts, prices points.
+
+trades     a round trip a row, flat to flat, as `report/figures/costs.py` computes it: id,
+           instrument_id, strategy, side, quantity (peak), entry, exit, opened, closed, favorable
+           and adverse (MFE and MAE), slippage, fees, net, gross (P&L at reference prices) in
+           currency, ticks (slippage a contract), margin (currency); open ones have no exit
+equity     the account by time: ts, session (date), equity (currency), drawdown (part of one, at
+           most 0), contracts (net position)
+positions, orders, fills, account, signals, vetoes   as in `engine/results/result.py`
+"""
 
 LISTED = ("run_id", "name", "mode", "started", "net_pnl", "total_return", "sharpe", "max_drawdown",
           "trades", "win_rate", "profit_factor", "run_dir")  # fmt: skip
@@ -49,15 +58,54 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
         """Return one of the run's tables. Raises ReportError for a name that is none of `FRAMES`,
         and where the table cannot be read.
         """
-        import polars as pl
-
         if name not in FRAMES:
             raise ReportError(f"'{name}' is no table of a run.", hint=f"Name one of {FRAMES}.")
-        file = self.folder / f"{name}.parquet"
-        try:
-            return pl.read_parquet(file)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise ReportError(f"cannot be read: {error}.", where=str(file)) from error
+        return _read_table(self.folder / f"{name}.parquet")
+
+
+class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
+    """A sweep that has ended: its id, its folder, and its axes as values by dotted key.
+
+    `skipped` counts the variants that were not run, by the constraint that they break; None for a
+    sweep that was read and not run.
+    """
+
+    sweep_id: str
+    folder: Path
+    axes: dict[str, list[Any]]
+    objective: str
+    skipped: dict[str, int] | None = None
+
+    @property
+    def page(self) -> Path:
+        """Return the path of `sweep.html`: maps, lines across all settings, and the table."""
+        return self.folder / "sweep.html"
+
+    @property
+    def variants(self) -> pl.DataFrame:
+        """Return a row for each variant in the order of the sweep.
+
+        `number`, a column for each axis by its dotted key, `state` (finished, failed,
+        interrupted), `error`, the figures of `qe report --json` that are numbers (`net_pnl`,
+        `fees` in currency, `sharpe` of a year, `max_drawdown` below 0 as a part of one, ...),
+        `key`, `seconds`. Raises ReportError where the table cannot be read.
+        """
+        return _read_table(self.folder / "results.parquet")
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """Return the row of the variant with the best objective; empty where none has one.
+
+        The best of many is overstated: it was selected on the same data.
+        """
+        from qe_plugins.research.objective import LESS_IS_BETTER
+
+        rows = self.variants
+        if self.objective not in rows.columns:
+            return {}
+        less = self.objective in LESS_IS_BETTER
+        found = rows.drop_nulls(self.objective).sort(self.objective, descending=not less)
+        return dict(found.row(0, named=True)) if found.height else {}
 
 
 def run(file: Path | str, overrides: Mapping[str, object] | None = None) -> StoredRun:
@@ -72,11 +120,68 @@ def run(file: Path | str, overrides: Mapping[str, object] | None = None) -> Stor
     from qe_plugins.report import run_folder
 
     project.enter(Path.cwd())
-    written = tuple(f"{key}={_as_yaml(value)}" for key, value in (overrides or {}).items())
-    loaded = read(Path(file), written)
+    loaded = read(Path(file), _as_overrides(overrides))
     with Journal.open() as opened:
         outcome = run_backtest(loaded)
         return load(run_folder.record(outcome, loaded.resolved, opened))
+
+
+def sweep(
+    file: Path | str,
+    grid: Mapping[str, Sequence[object] | str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    where: Sequence[str] = (),
+    objective: str | None = None,
+    random: int | None = None,
+    sampler: str | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    resume: str | None = None,
+) -> StoredSweep:
+    """Run variants of a YAML file as `qe sweep` does, and return the sweep.
+
+    `grid` has values by dotted key, or a range: `{"rung.risk": [25, 50], "x.bars": "10..60/10"}`;
+    without one it is that of the file. The other arguments are the options of the command. Every
+    variant that ran is a trial in the journal. Raises QeError as the command does; a failed variant
+    has its error in `variants`. Variants run in spawned processes: a script calls this below
+    `if __name__ == "__main__":`.
+    """
+    import os
+
+    from qe_plugins.report import sweep_page
+    from qe_plugins.report.sweep_job import measure
+    from qe_plugins.research import sweep_request, sweep_runner
+    from qe_plugins.research.grid import configured_axes
+
+    project.enter(Path.cwd())
+    method = sweep_request.method_of(random, sampler, trials)
+    choice = msgspec.structs.replace(method, where=tuple(where), objective=objective, seed=seed)
+    axes = configured_axes({key: _as_values(one) for key, one in (grid or {}).items()}, "grid")
+    spec, place = sweep_request.request(
+        Path(file), _as_overrides(overrides), axes, choice, resume=resume
+    )
+    swept = sweep_runner.sweep(spec, place, measure, workers=workers or os.cpu_count() or 1)
+    sweep_page.write(swept)
+    return msgspec.structs.replace(load_sweep(place), skipped=swept.skipped)
+
+
+def load_sweep(name: Path | str = "last") -> StoredSweep:
+    """Return a sweep by `last`, `last~1`, its id, a unique prefix, its name, or its folder.
+
+    Raises ReportError without such a sweep.
+    """
+    from qe_plugins.research import sweep_store
+
+    folder = sweep_store.find(str(name))
+    spec = sweep_store.read_spec(folder)
+    return StoredSweep(
+        sweep_id=spec.sweep,
+        folder=folder,
+        axes={axis.key: list(axis.values) for axis in spec.axes},
+        objective=spec.objective,
+    )
 
 
 def load(name: Path | str = "last") -> StoredRun:
@@ -91,7 +196,11 @@ def load(name: Path | str = "last") -> StoredRun:
 
 
 def runs() -> pl.DataFrame:
-    """Return all stored runs whose figures can be read, newest first, with the columns `LISTED`."""
+    """Return all stored runs whose figures can be read, newest first, with the columns `LISTED`.
+
+    `started` is UTC, `net_pnl` in the run's currency, `total_return`, `max_drawdown` (below 0) and
+    `win_rate` are parts of one, `sharpe` is of a year.
+    """
     import polars as pl
 
     from qe_plugins.report import run_index
@@ -164,6 +273,23 @@ def import_bars(
     else:
         known = read_mapping(Path(mapping))
     return written(Path(source) if isinstance(source, str) else source, known, out).catalog
+
+
+def _read_table(file: Path) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        return pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ReportError(f"cannot be read: {error}.", where=str(file)) from error
+
+
+def _as_values(values: Sequence[object] | str) -> list[object]:
+    return [values] if isinstance(values, str) else list(values)
+
+
+def _as_overrides(given: Mapping[str, object] | None) -> tuple[str, ...]:
+    return tuple(f"{key}={_as_yaml(value)}" for key, value in (given or {}).items())
 
 
 def _as_yaml(value: object) -> str:

@@ -68,6 +68,19 @@ def test_facts_are_a_frame_of_the_kinds_that_were_asked_for(run):
     assert api.journal().height > trades.height
 
 
+def test_a_sweep_is_a_frame_of_variants_with_the_best_of_them(run):
+    grid = {"plugins.hunter_momentum.bars": "15..45/15"}
+    found = api.sweep(QUICKSTART, grid, SMALL, where=["bars < 40"], objective="net_pnl", workers=1)
+    rows = found.variants
+    assert rows["plugins.hunter_momentum.bars"].to_list() == [15, 30]
+    assert (found.skipped, rows["state"].to_list()) == ({"bars < 40": 1}, ["finished"] * 2)
+    assert found.best["net_pnl"] == rows["net_pnl"].max()
+    assert found.page.is_file()
+    again = api.load_sweep("last")
+    assert (again.sweep_id, again.axes) == (found.sweep_id, found.axes)
+    assert api.load_sweep("quickstart").variants.equals(rows)
+
+
 def test_wrong_names_are_one_error(run):
     with pytest.raises(ReportError, match="'wins' is no table of a run"):
         run.frame("wins")

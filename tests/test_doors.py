@@ -35,6 +35,7 @@ DOORS = {
     "ib_async": {"ib_client"},
     "apprise": {"alarms"},
     "mcp": {"tool_server/stdio.py"},
+    "optuna": {"research/samplers.py"},
     "mcp_types": {"tool_server/stdio.py"},
 }
 """Which packages of `qe_plugins` may import a library, or a part of one ("" means all may)."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -79,22 +79,32 @@ class Worker:
         self._process.join()
 
 
-def run_jobs(
-    work: Work,
-    jobs: Sequence[Any],
-    workers: int,
-    began: Callable[[int], None],
-    job_limit: int | None = None,
-) -> Generator[tuple[int, Any]]:
-    """Yield (number, answer) as jobs end, in any order; `WorkerDied` if the process died.
+class WorkerPool:
+    """At most `workers` processes that stay between batches of jobs, until the context ends.
 
-    `began` is called with the number of each job when it is sent. A process is replaced after
-    `job_limit` jobs, by default JOBS_PER_PROCESS.
+    A process is replaced after `job_limit` jobs, by default JOBS_PER_PROCESS.
     """
-    pool: list[Worker] = []
-    waiting = iter(enumerate(jobs))
-    try:
-        pool += [Worker(work, job_limit) for _ in range(min(workers, len(jobs)))]
+
+    def __init__(self, work: Work, workers: int, job_limit: int | None = None) -> None:
+        self._work, self._workers, self._job_limit = work, workers, job_limit
+        self._pool: list[Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._pool:
+            worker.end(now=worker.job is not None)
+
+    def run(self, jobs: Sequence[Any], began: Callable[[int], None]) -> Generator[tuple[int, Any]]:
+        """Yield (number, answer) as jobs end, in any order; `WorkerDied` if the process died.
+
+        `began` is called with the number of each job when it is sent. A batch must be read to its
+        end before the next one.
+        """
+        pool, waiting = self._pool, iter(enumerate(jobs))
+        while len(pool) < min(self._workers, len(jobs)):
+            pool.append(Worker(self._work, self._job_limit))
         for worker in pool:
             _send_next(worker, waiting, began)
         while busy := {worker.pipe: worker for worker in pool if worker.job is not None}:
@@ -102,13 +112,22 @@ def run_jobs(
                 worker = busy[pipe]  # type: ignore[index]
                 yield worker.receive()
                 if worker.is_exhausted:
-                    pool[pool.index(worker)] = replacement = Worker(work, job_limit)
+                    pool[pool.index(worker)] = replacement = Worker(self._work, self._job_limit)
                     worker.end()
                     worker = replacement
                 _send_next(worker, waiting, began)
-    finally:
-        for worker in pool:
-            worker.end(now=worker.job is not None)
+
+
+def run_jobs(
+    work: Work,
+    jobs: Sequence[Any],
+    workers: int,
+    began: Callable[[int], None],
+    job_limit: int | None = None,
+) -> Generator[tuple[int, Any]]:
+    """Yield what `WorkerPool.run` yields of one batch of jobs."""
+    with WorkerPool(work, workers, job_limit) as pool:
+        yield from pool.run(jobs, began)
 
 
 def _send_next(

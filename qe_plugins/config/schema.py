@@ -188,6 +188,19 @@ class ImportedStrategy(Section, frozen=True, kw_only=True):
     config_path: str | None = None
 
 
+class SweepSettings(Section, frozen=True, kw_only=True):
+    """What `qe sweep` tries where its command line does not say; a run uses none of it.
+
+    `grid` has values by dotted key, or a range as `5..60/5`. `where` are conditions over its
+    settings, such as `fast < slow`: a variant that breaks one is skipped. `objective` is the figure
+    by which variants are compared.
+    """
+
+    grid: dict[str, Any] = {}
+    where: list[str] = []
+    objective: str = "sharpe"
+
+
 class Config(Section, frozen=True, kw_only=True):
     """A whole run: its data, strategies, plugins and rules.
 
@@ -199,7 +212,8 @@ class Config(Section, frozen=True, kw_only=True):
     the engine's `LoggerConfig`; `stdout_level` and `fileout_level` also apply to the terminal and
     to `run.log`. Without a `rung`, sizes are limited by the smallest one and no order is denied.
     `broker` is the account of a live session, `watch` and `alarms` are for `qe watch`, which guards
-    one; a backtest uses none of them. With a `ladder`, a session takes its rung from its state.
+    one, `sweep` is for `qe sweep`; a backtest uses none of them. With a `ladder`, a session takes
+    its rung from its state.
     """
 
     name: Annotated[str, msgspec.Meta(max_length=100)]
@@ -224,5 +238,6 @@ class Config(Section, frozen=True, kw_only=True):
     broker: BrokerSettings | None = None
     watch: WatchSettings = WatchSettings()
     alarms: AlarmSettings = AlarmSettings()
+    sweep: SweepSettings = SweepSettings()
     nautilus: Nautilus = Nautilus()
     logging: dict[str, Any] = {}

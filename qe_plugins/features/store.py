@@ -103,21 +103,30 @@ def compute_store(
     workers: int = 1,
     report: Report = lambda _: None,
     compute: ComputeUnits | None = None,
+    advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> StoreManifest:
     """Compute features into a folder, or below an `s3://` URL; return the store's manifest.
 
     Files that are there are used again. A process that is killed leaves no short file, and the next
-    one continues. `report` is called with each line for a person to read. With `compute`, files are
-    computed elsewhere.
+    one continues. `report` is called with each line for a person to read, `advance` with the number
+    of files that are there and that were asked for. With `compute`, files are computed elsewhere.
     """
     out = StoreFolder(place)
     manifest = _opened(out, source_hash(bars), report)
     asked, there = list(_units(Wanted(names), bars, contracts)), out.names()
     units = [unit for unit in asked if not _is_there(there, unit, manifest)]
-    listed = list(contracts)
+    listed, done = list(contracts), len(asked) - len(units)
+    advance(done, len(asked))
+
+    def note(unit: StoreUnit, rows: int) -> None:
+        nonlocal manifest, done
+        manifest = _noted(out, manifest, unit, rows)
+        done += 1
+        advance(done, len(asked))
+
     if compute is not None:
         for unit, rows in compute(units, manifest.source):
-            manifest = _noted(out, manifest, unit, rows)
+            note(unit, rows)
     elif workers > 1 and len(units) > 1:
         arguments = (dict(bars), listed, out)
         each = min(CONSECUTIVE, -(-len(units) // workers))
@@ -126,11 +135,11 @@ def compute_store(
         )
         with pool:
             for unit, rows in pool.map(written, units, chunksize=each):
-                manifest = _noted(out, manifest, unit, rows)
+                note(unit, rows)
     else:
         start(dict(bars), listed, out)
         for unit in units:
-            manifest = _noted(out, manifest, *written(unit))
+            note(*written(unit))
     report(f"{len(units)} files computed, {len(asked) - len(units)} used again")
     return manifest
 

@@ -1,7 +1,8 @@
-"""`sweep.html`: every variant of a sweep in one table and, for two axes, on one map."""
+"""`sweep.html`: the variants of a sweep in a table, on a map of two axes, and across all axes."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from plotly.offline import get_plotlyjs
 
 from qe_plugins.report.figures import formatting
 from qe_plugins.report.pages import templates
+from qe_plugins.research import sweep_store
+from qe_plugins.research.grid import short
 from qe_plugins.research.variants import VariantState
 
 if TYPE_CHECKING:
@@ -47,10 +50,23 @@ def render(swept: SweepResult) -> str:
             names=short([axis.key for axis in axes]),
             figures=[(name, formatting.label(name)) for name in FIGURES],
             rows=[_variant_row(swept, result) for result in swept.results],
-            drawn=_heat_map(swept) if len(axes) == 2 and finished else None,
-            plotly=Markup(get_plotlyjs()) if len(axes) == 2 and finished else "",
+            skipped=swept.skipped,
+            best=swept.best,
+            best_value=_objective(swept),
+            drawn=_charts(swept, finished) if finished else None,
+            plotly=Markup(get_plotlyjs()) if finished else "",
         )
     )
+
+
+def write(swept: SweepResult) -> dict[str, str]:
+    """Write the table and the page of a sweep; return the paths of `folder`, `table`, `page`."""
+    table = sweep_store.write_table(swept.folder, swept.spec.axes, swept.results)
+    page = swept.folder / sweep_store.PAGE
+    part = page.with_suffix(".part")
+    part.write_text(render(swept), encoding="utf-8")
+    os.replace(part, page)
+    return {"folder": str(swept.folder), "table": str(table), "page": str(page)}
 
 
 def _variant_row(swept: SweepResult, result: VariantResult) -> dict[str, Any]:
@@ -66,39 +82,40 @@ def _variant_row(swept: SweepResult, result: VariantResult) -> dict[str, Any]:
     }
 
 
-def _heat_map(swept: SweepResult) -> dict[str, Any]:
-    """Return x, y and one z per figure: rows by the first axis, columns by the second."""
-    down, across = swept.spec.axes
-    width = len(across.values)
+def _objective(swept: SweepResult) -> str:
+    figure, best = swept.spec.objective, swept.best
+    if best is None:
+        return formatting.label(figure)
+    return f"{formatting.label(figure)} {formatting.format_value(figure, best.figures[figure])}"
+
+
+def _charts(swept: SweepResult, finished: Sequence[VariantResult]) -> dict[str, Any]:
+    """Return what both charts draw: axes, figures, and each variant by its place on the axes.
+
+    The figures begin with the objective.
+    """
+    axes = swept.spec.axes
+    figures = tuple(dict.fromkeys((swept.spec.objective, *SHOWN)))
+    places = [{text(value): at for at, value in enumerate(axis.values)} for axis in axes]
     return {
-        "x": [text(value) for value in across.values],
-        "y": [text(value) for value in down.values],
-        "across": across.key,
-        "down": down.key,
-        "figures": [
-            {"name": name, "label": formatting.label(name), "z": _cells(swept.results, name, width)}
-            | {"text": _cells(swept.results, name, width, as_text=True)}
-            for name in SHOWN
+        "axes": [
+            {"key": axis.key, "name": name, "values": list(map(text, axis.values))}
+            for axis, name in zip(axes, short([axis.key for axis in axes]), strict=True)
+        ],
+        "figures": [{"name": name, "label": formatting.label(name)} for name in figures],
+        "variants": [
+            {
+                "number": one.variant.number,
+                "at": [
+                    place[text(one.variant.settings[axis.key])]
+                    for place, axis in zip(places, axes, strict=True)
+                ],
+                "z": [one.figures.get(name) for name in figures],
+                "text": [formatting.format_value(name, one.figures.get(name)) for name in figures],
+            }
+            for one in finished
         ],
     }
-
-
-def _cells(
-    results: Sequence[VariantResult], name: str, width: int, *, as_text: bool = False
-) -> list[list[Any]]:
-    values: list[Any] = []
-    for result in results:
-        value = result.figures.get(name)
-        unknown = formatting.UNKNOWN if result.figures else str(result.state)
-        shown = unknown if value is None else formatting.format_value(name, value)
-        values.append(shown if as_text else value)
-    return [values[start : start + width] for start in range(0, len(values), width)]
-
-
-def short(keys: list[str]) -> list[str]:
-    """Return the last parts of dotted keys if they are distinct, else the whole keys."""
-    last = [key.rpartition(".")[2] for key in keys]
-    return last if len(set(last)) == len(last) else keys
 
 
 def text(value: Any) -> str:

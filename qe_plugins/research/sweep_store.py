@@ -24,13 +24,22 @@ TEXTS = ("fills_sha256", "currency", "data_label")
 
 
 class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """The specification of a sweep: id, name, configuration, overrides and grid."""
+    """The specification of a sweep: id, name, configuration, overrides, grid, and its choice.
+
+    `method` is `grid`, `random` or a sampler, which try `trials` points of the grid with `seed`.
+    Variants that break a constraint of `where` are skipped; `objective` compares the others.
+    """
 
     sweep: str
     name: str
     config: str
     overrides: tuple[str, ...]
     axes: tuple[Axis, ...]
+    where: tuple[str, ...] = ()
+    objective: str = "sharpe"
+    method: str = "grid"
+    trials: int | None = None
+    seed: int = 1
 
 
 def folder(sweep: str, out: Path | None = None) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from qe_plugins.journal.facts import Fact, FactKind
@@ -20,7 +21,12 @@ FIGURES = (
 AGAIN = "-again-"
 
 
-def register(spec: SweepSpec, started: datetime, results: Sequence[VariantResult]) -> str | None:
+def register(
+    spec: SweepSpec,
+    started: datetime,
+    results: Sequence[VariantResult],
+    skipped: Mapping[str, int] = MappingProxyType({}),
+) -> str | None:
     """Write the trials that the journal lacks as one run, and return its content hash.
 
     None if there is nothing new. The first run of a sweep has the sweep's id.
@@ -38,15 +44,27 @@ def register(spec: SweepSpec, started: datetime, results: Sequence[VariantResult
         if not new:
             return None
         run_id = f"{spec.sweep}{AGAIN}{len(runs) + 1}" if runs else spec.sweep
-        return journal.write_run(run_id, spec.name, started, sweep_facts(spec, new))
+        return journal.write_run(run_id, spec.name, started, sweep_facts(spec, new, skipped))
 
 
-def sweep_facts(spec: SweepSpec, results: Sequence[VariantResult]) -> list[Fact]:
-    """Return the fact of the sweep and its trials, caused by it, in the grid's order."""
+def sweep_facts(
+    spec: SweepSpec,
+    results: Sequence[VariantResult],
+    skipped: Mapping[str, int] = MappingProxyType({}),
+) -> list[Fact]:
+    """Return the fact of the sweep and its trials, caused by it, in their order.
+
+    `skipped` counts the variants that were not run, by the constraint that they break.
+    """
     ends = {one.variant.number: _end_of_data(one) for one in results}
     times = {number: ts for number, ts in ends.items() if ts}
     grid = {axis.key: list(axis.values) for axis in spec.axes}
-    about = {"name": spec.name, "config": spec.config, "grid": grid}
+    about: dict[str, Any] = {"name": spec.name, "config": spec.config, "grid": grid}
+    about |= {"objective": spec.objective, "method": spec.method}
+    if spec.method != "grid":
+        about |= {"trials": spec.trials, "seed": spec.seed}
+    if spec.where:
+        about |= {"where": list(spec.where), "skipped": dict(skipped)}
     trials = {one.variant.number: _body(one) for one in results}
     return trial_facts(min(times.values(), default=0), about, trials, times)
 

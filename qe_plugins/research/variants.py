@@ -22,7 +22,7 @@ class VariantState(StrEnum):
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
-    """One point of the grid: its `number` in the grid's order, from 1, and its settings."""
+    """One point of the grid: its `number` in the order of the sweep, from 1, and its settings."""
 
     number: int
     key: str
@@ -40,8 +40,12 @@ class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def content_key(base: Mapping[str, Any], settings: Mapping[str, Any], sources: str) -> str:
-    """Return 16 hex digits of the hash of resolved base, settings and project code."""
-    content = msgspec.json.encode([base, settings, sources], order="sorted", enc_hook=str)
+    """Return 16 hex digits of the hash of resolved base, settings and project code.
+
+    The base counts without its `sweep:`, which no run reads.
+    """
+    run = {key: value for key, value in base.items() if key != "sweep"}
+    content = msgspec.json.encode([run, settings, sources], order="sorted", enc_hook=str)
     return hashlib.sha256(content).hexdigest()[:16]
 
 

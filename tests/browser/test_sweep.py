@@ -64,6 +64,7 @@ def column(browser: webdriver.Chrome, at: int) -> list[str]:
 
 def test_the_map_is_drawn_and_shows_another_figure_when_asked(visited: webdriver.Chrome) -> None:
     assert len(visited.find_elements(By.CSS_SELECTOR, "#map .hm")) == 1
+    visited.find_element(By.XPATH, "//button[text()='Net P&L']").click()
     visited.find_element(By.XPATH, "//button[text()='Sharpe']").click()
     z = visited.execute_script("return document.getElementById('map').data[0].z.flat()")
     assert z == [-0.75, -0.5, -0.25, None, 0.25, 0.5]
@@ -92,12 +93,21 @@ def test_it_fits_a_telephone(visited: webdriver.Chrome) -> None:
     assert visited.execute_script(STICKS_OUT) <= 0
 
 
-def test_three_settings_are_a_table_without_a_map(
+def test_three_settings_are_a_map_of_two_of_them_and_lines_across_all(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     axes = (Axis(key, (1, 2)) for key in ("a.x", "b.x", "c.y"))
     visit(browser, page(tmp_path, *axes).as_uri(), DRAWN)
-    assert browser.find_elements(By.ID, "map") == []
+    shown = "return document.getElementById('map').data[0]"
+    assert browser.execute_script(f"{shown}.customdata") == [[2, 1], [2, 2]]
+    assert browser.execute_script(f"{shown}.z") == [[-0.75, -0.25], [0.25, 0.75]]
+    browser.find_element(By.CSS_SELECTOR, "#across option[value='2']").click()
+    assert browser.execute_script(f"{shown}.z") == [[-0.75, -0.5], [0.25, 0.5]]
+    names = "return document.getElementById('across-all').layout.xaxis.ticktext"
+    assert browser.execute_script(names) == ["a.x", "b.x", "c.y", "Sharpe"]
+    points = "return document.getElementById('across-all').data.flatMap(one => one.x)"
+    assert len(browser.execute_script(points)) == 7 * (4 + 1)
+    assert browser.get_log("browser") == []
     assert column(browser, 1) == [str(n) for n in range(1, 9)]
     heads = browser.find_elements(By.CSS_SELECTOR, "#variants th.text")
     assert [head.text for head in heads] == ["a.x", "b.x", "c.y"]

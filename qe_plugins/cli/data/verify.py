@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qe_plugins.cli.output import echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
 
 if TYPE_CHECKING:
     from qe_plugins.data.databento.bar_report import ContractReport
@@ -42,7 +43,8 @@ def verify(dbn: Path | None, as_json: bool) -> None:
         raise DataError(
             "nothing was bought or imported yet.", hint="See 'qe data get' and 'qe data import'."
         )
-    report = check(files, known)
+    with working(f"checking {counted(len(files), 'file')}"):
+        report = check(files, known)
     if as_json:
         print_json(report)
     else:

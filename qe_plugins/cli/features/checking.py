@@ -9,6 +9,7 @@ import click
 
 from qe_plugins.cli.features.bars import data_option, named, tape_of
 from qe_plugins.cli.output import counted, echo, json_option, print_json
+from qe_plugins.cli.progress import working
 
 
 @click.command()
@@ -39,8 +40,10 @@ def check(
 
     families = registered_families()
     wanted = named(names, every, families)
-    tape = tape_of(data)
-    findings = run_check(wanted, tape, families, streamed=streamed)
+    with working("reading bars"):
+        tape = tape_of(data)
+    with working(f"checking {counted(len(wanted), 'feature')}"):
+        findings = run_check(wanted, tape, families, streamed=streamed)
     record.note(wanted, findings)
     bars = sum(len(one) for one in tape.bars.values())
     if as_json:

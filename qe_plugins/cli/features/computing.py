@@ -10,6 +10,7 @@ import click
 from qe_plugins.cli.cluster.options import engine_options
 from qe_plugins.cli.features.bars import named, tape_and_settings
 from qe_plugins.cli.output import echo
+from qe_plugins.cli.progress import progress, working
 
 if TYPE_CHECKING:
     from qe_plugins.cluster.connection import Cluster
@@ -57,10 +58,12 @@ def compute(
     folder = StoreFolder(out or state_dir() / "features" / config.stem)
     if folder.url is None:
         check_writable(folder.path)
-    tape, data = tape_and_settings(config)
+    with working("reading bars"):
+        tape, data = tape_and_settings(config)
     elsewhere = on_cluster(cluster, data, folder, echo) if cluster is not None else None
-    manifest = compute_store(
-        str(folder), names, tape.bars, tape.contracts, workers, echo, elsewhere
-    )
+    with progress("features", "files") as advance:
+        manifest = compute_store(
+            str(folder), names, tape.bars, tape.contracts, workers, echo, elsewhere, advance
+        )
     rows = sum(part.rows for part in manifest.files.values())
     echo(f"{rows:,} rows in {len(manifest.files)} files below {folder}")

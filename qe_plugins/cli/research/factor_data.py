@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qe_plugins.cli.output import echo
+from qe_plugins.cli.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +52,8 @@ def prepared(
         echo(line, err=True)
 
     elsewhere = on_cluster(cluster, settings.data, store, say) if cluster is not None else None
-    compute_store(str(store), names, bars, contracts, workers, say, elsewhere)
+    with progress("features", "files") as advance:
+        compute_store(str(store), names, bars, contracts, workers, say, elsewhere, advance)
     return settings, names, data, str(store)
 
 

@@ -17,6 +17,7 @@ from qe_plugins.cli.output import (
     print_rows,
     set_option,
 )
+from qe_plugins.cli.progress import progress, working
 from qe_plugins.cli.research import factor_books
 from qe_plugins.cli.research.factor_data import failed, parts_of, prepared
 from qe_plugins.cli.research.factor_view import print_factors, print_parts, print_result
@@ -69,7 +70,8 @@ def test(
     started = datetime.now(UTC)
     Journal.check()
     settings, names, data, folder = prepared(file, overrides, workers, store, cluster)
-    result = factor_test.run(settings, names, data, folder)
+    with working(f"testing {len(names):,} features in both halves"):
+        result = factor_test.run(settings, names, data, folder)
     broken = {name: f"failed its check: {why}" for name, why in failed(settings).items()}
     result = msgspec.structs.replace(
         result,
@@ -115,8 +117,9 @@ def placebo(
     from qe_plugins.research.factors.placebo import rotate, standardized
 
     settings, names, data, store = prepared(file, overrides, workers)
-    tested, z = standardized(data, names, store)
-    found = rotate(data, tested, z, rotations, settings.level.survive, seed)
+    with working(f"rotating labels {rotations:,} times"):
+        tested, z = standardized(data, names, store)
+        found = rotate(data, tested, z, rotations, settings.level.survive, seed)
     if as_json:
         print_json({"p_value": found.p_value, "placebo": found})
         return
@@ -190,12 +193,15 @@ def calibrate(
     made = loaded.settings.data.synthetic
     if made is None:
         raise loaded.error("calibration needs generated data.", "data", hint="Name 'synthetic:'.")
-    found = []
-    for seed in range(made.seed, made.seed + tapes):
-        own = (f"data.synthetic.seed={seed}", f"name={loaded.settings.name}-{seed}")
-        settings, names, data, store = prepared(file, (*overrides, *own), workers)
-        result = factor_test.run(settings, names, data, store)
-        found.append((seed, len(result.survivors), len(result.family_wise), result.naive_survivors))
+    found: list[tuple[int, int, int, int]] = []
+    with progress("calibrating", "histories") as advance:
+        for seed in range(made.seed, made.seed + tapes):
+            advance(len(found), tapes)
+            own = (f"data.synthetic.seed={seed}", f"name={loaded.settings.name}-{seed}")
+            settings, names, data, store = prepared(file, (*overrides, *own), workers)
+            result = factor_test.run(settings, names, data, store)
+            survivors, wise = len(result.survivors), len(result.family_wise)
+            found.append((seed, survivors, wise, result.naive_survivors))
     mean = sum(row[1] for row in found) / tapes
     wrong = sum(row[2] > 0 for row in found)
     if as_json:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from qe_plugins.cli.output import file_argument, json_option, print_json, set_option
+from qe_plugins.cli.progress import progress, working
 
 
 @click.command()
@@ -46,17 +45,18 @@ def lookahead(
     import os
     import sys
 
-    from qe_plugins.research.lookahead.analysis import analyse
-    from qe_plugins.research.lookahead.messages import document, lines
+    with working("starting"):
+        from qe_plugins.research.lookahead.analysis import analyse
+        from qe_plugins.research.lookahead.messages import document, lines
 
-    with _progress(file.stem) as progress:
+    with progress(f"lookahead {file.stem}", "runs") as advance:
         found = analyse(
             str(file),
             overrides,
             samples=samples,
             seed=seed,
             workers=workers or os.cpu_count() or 1,
-            progress=progress,
+            progress=advance,
         )
     if as_json:
         print_json(document(found))
@@ -64,18 +64,3 @@ def lookahead(
         click.echo("\n".join(lines(found)))
     if not found.passed:
         sys.exit(1)
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar if standard error is a terminal; yield its update function."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

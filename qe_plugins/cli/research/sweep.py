@@ -1,27 +1,20 @@
-"""`qe sweep`: run every variant of a grid; write a table, a page and trials in the journal."""
+"""`qe sweep`: run variants of a grid; write a table, a page and trials in the journal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from qe_plugins.cli.cluster.options import engine_options
-from qe_plugins.cli.output import echo, json_option, print_json, print_rows
+from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
+from qe_plugins.cli.research.sweep_view import figures_of, sweep_view, variant_cells
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from qe_plugins.cluster.connection import Cluster
     from qe_plugins.research.sweep_runner import SweepResult
-    from qe_plugins.research.sweep_store import SweepSpec
-    from qe_plugins.research.variants import Variant, VariantResult
-
-MOST_ROWS = 15
-FIGURES = ("net_pnl", "sharpe", "max_drawdown", "trades")
 
 grid_option = click.option(
     "--grid",
@@ -44,10 +37,49 @@ processes_option = click.option(
 )
 
 
+where_option = click.option(
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    help="A condition over settings, such as 'fast < slow': others are skipped. Repeatable.",
+)
+objective_option = click.option(
+    "--objective",
+    metavar="FIGURE",
+    help="The figure by which variants are compared.  [default: sharpe, or the file's]",
+)
+
+
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @grid_option
 @set_in_all_option
+@where_option
+@objective_option
+@click.option(
+    "--random",
+    "sampled",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Run N points of the grid, drawn by --seed.",
+)
+@click.option(
+    "--sampler",
+    metavar="NAME",
+    help="Let a sampler of Optuna choose points of the grid: tpe, cmaes or nsgaii.",
+)
+@click.option(
+    "--trials", type=click.IntRange(1), metavar="N", help="Variants of --sampler.  [default: 50]"
+)
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of --random and --sampler.  [default: 1]"
+)
+@click.option(
+    "--sort",
+    "field",
+    metavar="FIELD",
+    help="Sort the table by a figure, best first, or by a setting.  [default: order of the sweep]",
+)
 @processes_option
 @engine_options
 @click.option(
@@ -65,30 +97,49 @@ def sweep(
     file: Path,
     grid: tuple[str, ...],
     overrides: tuple[str, ...],
+    where: tuple[str, ...],
+    objective: str | None,
+    sampled: int | None,
+    sampler: str | None,
+    trials: int | None,
+    seed: int | None,
+    field: str | None,
     workers: int | None,
     cluster: Cluster | None,
     out: Path | None,
     resume: str | None,
     as_json: bool,
 ) -> None:
-    """Run FILE for every combination of a grid.
+    """Run FILE for every combination of a grid, or for a sample of them.
 
-    Variants run in processes here, or on a cluster with `--engine temporal`. A failed variant does
-    not stop the others; the exit code is then 1. Every variant is recorded in the journal as a
-    trial.
+    Variants run in processes here, or on a cluster with `--engine temporal`. A variant that breaks
+    a constraint is skipped. A failed variant does not stop the others; the exit code is then 1.
+    Every variant that ran is recorded in the journal as a trial. `sweep:` in FILE may have grid,
+    where and objective.
     """
     import os
     import sys
 
-    from qe_plugins.journal.activity.report import reported
-    from qe_plugins.report.sweep_job import measure
-    from qe_plugins.research import sweep_runner, sweep_store
+    import msgspec
 
-    spec, place = sweep_spec(file, grid, overrides, out, resume)
+    with working("starting"):
+        from qe_plugins.journal.activity.report import reported
+        from qe_plugins.report import sweep_page
+        from qe_plugins.report.sweep_job import measure
+        from qe_plugins.research import objective as objectives
+        from qe_plugins.research import sweep_request, sweep_runner, sweep_store
+        from qe_plugins.research.grid import read_axes
+
+    method = sweep_request.method_of(sampled, sampler, trials)
+    choice = msgspec.structs.replace(method, where=where, objective=objective, seed=seed)
+    axes = read_axes(grid)
+    spec, place = sweep_request.request(file, overrides, axes, choice, out=out, resume=resume)
+    if field is not None:
+        objectives.ordered((), field, spec.axes, "--sort")  # refused before variants run
     try:
         with (
             reported("sweep", f"{spec.name}, {spec.sweep}") as report,
-            live_view(spec) as on_update,
+            sweep_view(spec) as view,
         ):
             swept = sweep_runner.sweep(
                 spec,
@@ -96,7 +147,8 @@ def sweep(
                 measure,
                 workers=workers or os.cpu_count() or 1,
                 cluster=cluster,
-                on_update=on_update,
+                on_update=view.update,
+                expect=view.expect,
                 say=lambda notice: echo(notice, err=True),
             )
             report.outcome = f"{len(swept.results)} variants, {swept.failed} failed"
@@ -104,9 +156,12 @@ def sweep(
         sweep_store.publish(place, out or resume)
         echo(f"resume it with: qe sweep {file} --resume {spec.sweep}", err=True)
         raise
-    files = _write_results(swept)
+    files = sweep_page.write(swept)
     if url := sweep_store.publish(place, out or resume):
         echo(f"copied to {url}", err=True)
+    if field is not None:
+        listed = objectives.ordered(swept.results, field, spec.axes, "--sort")
+        swept = msgspec.structs.replace(swept, results=tuple(listed))
     if as_json:
         print_json(_sweep_document(swept) | files)
     else:
@@ -115,55 +170,14 @@ def sweep(
         sys.exit(1)
 
 
-def sweep_spec(
-    file: Path,
-    grid: tuple[str, ...],
-    overrides: tuple[str, ...],
-    out: Path | None,
-    resume: str | None,
-) -> tuple[SweepSpec, Path]:
-    """Return the sweep and its folder; a resumed sweep keeps its id and grid."""
-    from datetime import UTC, datetime
-
-    from qe_plugins.config.loader import load
-    from qe_plugins.errors import ConfigError
-    from qe_plugins.journal.facts import run_id_of
-    from qe_plugins.research import sweep_store
-    from qe_plugins.research.grid import read_axes
-
-    axes = read_axes(grid)
-    place = sweep_store.find(resume) if resume else None
-    before = sweep_store.read_spec(place) if place else None
-    axes = axes or (before.axes if before else ())
-    if not axes:
-        hint = "Write --grid dotted.key=one,another, such as --grid rung.risk=25,50."
-        raise ConfigError("a sweep needs a grid.", where="--grid", hint=hint)
-    name = load(file, overrides).config.name
-    sweep_id = before.sweep if before else run_id_of(datetime.now(UTC), f"sweep {name}")
-    spec = sweep_store.SweepSpec(
-        sweep=sweep_id, name=name, config=str(file), overrides=overrides, axes=axes
-    )
-    return spec, place or sweep_store.folder(sweep_id, out)
-
-
-def _write_results(swept: SweepResult) -> dict[str, str]:
-    import os
-
-    from qe_plugins.report import sweep_page
-    from qe_plugins.research import sweep_store
-
-    table = sweep_store.write_table(swept.folder, swept.spec.axes, swept.results)
-    page = swept.folder / sweep_store.PAGE
-    part = page.with_suffix(".part")
-    part.write_text(sweep_page.render(swept), encoding="utf-8")
-    os.replace(part, page)
-    return {"folder": str(swept.folder), "table": str(table), "page": str(page)}
-
-
 def _sweep_document(swept: SweepResult) -> dict[str, Any]:
     return {
         "sweep": swept.spec.sweep,
         "axes": {axis.key: list(axis.values) for axis in swept.spec.axes},
+        "method": swept.spec.method,
+        "objective": swept.spec.objective,
+        "best": swept.best.variant.number if swept.best else None,
+        "skipped": swept.skipped,
         "variants": [
             {
                 "number": one.variant.number,
@@ -183,77 +197,29 @@ def _sweep_document(swept: SweepResult) -> dict[str, Any]:
 
 
 def _print_sweep(swept: SweepResult, files: dict[str, str]) -> None:
-    from qe_plugins.report import sweep_page
     from qe_plugins.report.figures import formatting
+    from qe_plugins.research.grid import short
 
-    keys = [axis.key for axis in swept.spec.axes]
-    head = ["#", *sweep_page.short(keys), *(formatting.label(name) for name in FIGURES), ""]
-    print_rows(head, [[cell or "" for cell in _variant_cells(one, keys)] for one in swept.results])
-    counts = [f"{len(swept.results)} variants"]
+    keys, shown = [axis.key for axis in swept.spec.axes], figures_of(swept.spec)
+    head = ["#", *short(keys), *(formatting.label(name) for name in shown), ""]
+    rows = [[cell or "" for cell in variant_cells(one, keys, shown)] for one in swept.results]
+    print_rows(head, rows)
+    counts = [counted(len(swept.results), "variant")]
     counts += [f"{swept.found} reused"] if swept.found else []
     counts += [f"{swept.failed} failed"] if swept.failed else []
     echo(", ".join(counts))
+    for constraint, number in swept.skipped.items():
+        echo(f"{number:,} skipped: not {constraint}")
+    if swept.best is not None:
+        echo(_best_line(swept))
     echo(f"table  {files['table']}\npage   {files['page']}")
 
 
-def _variant_cells(result: VariantResult, keys: list[str]) -> list[str]:
+def _best_line(swept: SweepResult) -> str:
     from qe_plugins.report.figures import formatting
 
-    figures = result.figures
-    return [
-        str(result.variant.number),
-        *(str(result.variant.settings[key]) for key in keys),
-        *(
-            formatting.format_value(name, figures[name]) if figures else formatting.UNKNOWN
-            for name in FIGURES
-        ),
-        result.error or ("" if figures else str(result.state)),
-    ]
-
-
-@contextmanager
-def live_view(spec: SweepSpec) -> Iterator[Callable[[Variant, VariantResult | None], None]]:
-    """Show variants and results if standard error is a terminal; yield the update function."""
-    from math import prod
-
-    from rich.console import Console
-    from rich.live import Live
-
-    total = prod(len(axis.values) for axis in spec.axes)
-    rows: dict[int, tuple[Variant, VariantResult | None]] = {}
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda variant, result: None
-        return
-    with Live(console=console, transient=True, refresh_per_second=4) as live:
-
-        def on_update(variant: Variant, result: VariantResult | None) -> None:
-            rows.pop(variant.number, None)
-            rows[variant.number] = (variant, result)
-            live.update(_live_table(spec, rows, total))
-
-        yield on_update
-
-
-def _live_table(
-    spec: SweepSpec, rows: dict[int, tuple[Variant, VariantResult | None]], total: int
-) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from qe_plugins.report.sweep_page import short
-
-    keys = [axis.key for axis in spec.axes]
-    done = sum(result is not None for _, result in rows.values())
-    shown = Table(title=f"{done} of {total} variants", title_justify="left", box=None)
-    for name in ("#", *short(keys), *FIGURES, ""):
-        shown.add_column(name.replace("_", " "), no_wrap=True, overflow="ellipsis")
-    running = [(one, None) for one, result in rows.values() if result is None]
-    ended = [(one, result) for one, result in rows.values() if result is not None]
-    for variant, result in [*ended[-MOST_ROWS:], *running]:
-        if result is None:
-            settings = [str(variant.settings[key]) for key in keys]
-            shown.add_row(str(variant.number), *settings, *[""] * len(FIGURES), "running")
-        else:
-            shown.add_row(*map(escape, _variant_cells(result, keys)))
-    return shown
+    best, figure = swept.best, swept.spec.objective
+    assert best is not None
+    settings = ", ".join(f"{key}={value}" for key, value in best.variant.settings.items())
+    value = formatting.format_value(figure, best.figures[figure])
+    return f"best   # {best.variant.number}, {formatting.label(figure)} {value}: {settings}"

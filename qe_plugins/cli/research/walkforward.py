@@ -11,11 +11,11 @@ from qe_plugins.cli.cluster.options import engine_options
 from qe_plugins.cli.output import echo, file_argument, json_option, print_json, print_rows
 from qe_plugins.cli.research.sweep import (
     grid_option,
-    live_view,
     processes_option,
     set_in_all_option,
-    sweep_spec,
+    where_option,
 )
+from qe_plugins.cli.research.sweep_view import sweep_view
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,7 @@ HEAD = ("train from", "judged from", "to", "#", "objective", "train P&L", "P&L",
 )
 @grid_option
 @set_in_all_option
+@where_option
 @click.option(
     "--objective",
     type=click.Choice(("sharpe", "net_pnl")),
@@ -62,6 +63,7 @@ def walkforward(
     test: str,
     grid: tuple[str, ...],
     overrides: tuple[str, ...],
+    where: tuple[str, ...],
     objective: Any,
     workers: int | None,
     cluster: Cluster | None,
@@ -78,22 +80,26 @@ def walkforward(
     import sys
 
     from qe_plugins.report.sweep_job import measure_sessions
-    from qe_plugins.research import sweep_runner
+    from qe_plugins.research import sweep_request, sweep_runner
+    from qe_plugins.research.grid import read_axes
     from qe_plugins.research.walkforward.selection import walk
     from qe_plugins.research.walkforward.session_pnl import session_matrix
     from qe_plugins.research.walkforward.windows import months, windows
 
     spans = months(train), months(test)
     windows(_days(file, overrides), *spans)  # refused before variants run
-    spec, place = sweep_spec(file, grid, overrides, None, resume)
-    with live_view(spec) as on_update:
+    choice = sweep_request.Choice(where=where, objective=objective, method="grid")
+    axes = read_axes(grid)
+    spec, place = sweep_request.request(file, overrides, axes, choice, resume=resume)
+    with sweep_view(spec) as view:
         swept = sweep_runner.sweep(
             spec,
             place,
             measure_sessions,
             workers=workers or os.cpu_count() or 1,
             cluster=cluster,
-            on_update=on_update,
+            on_update=view.update,
+            expect=view.expect,
             say=lambda notice: echo(notice, err=True),
         )
     matrix = session_matrix(swept.results)

@@ -16,19 +16,68 @@ function scale(values) {
   return {zmin: least, zmax: most === least ? least + 1 : most, colorscale: end === "up" ? ramp : [[0, colour("down")], [1, colour("card")]]};
 }
 
-function drawMap(at) {
-  const {x, y, across, down, figures} = drawn, figure = figures[at], div = document.getElementById("map");
+const layout = margin => ({
+  paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: colour("page"), margin,
+  font: {family: "system-ui, sans-serif", size: 12, color: colour("ink")}, autosize: true, dragmode: false,
+  hoverlabel: {bgcolor: colour("card"), bordercolor: colour("rule"), font: {color: colour("ink")}},
+});
+const config = {responsive: true, displayModeBar: false};
+
+/* The middle of the known values as [value, text], the lower of two. */
+function median(cells) {
+  const known = cells.filter(([value]) => value !== null).sort(([a], [b]) => a - b);
+  return known.length ? known[(known.length - 1) >> 1] : [null, cells.length ? cells[0][1] : ""];
+}
+
+function drawMap(at, rows, columns) {
+  const down = drawn.axes[rows], across = drawn.axes[columns], figure = drawn.figures[at];
+  const cells = down.values.map(() => across.values.map(() => []));
+  for (const one of drawn.variants) cells[one.at[rows]][one.at[columns]].push([one.z[at], one.text[at]]);
+  const middle = cells.map(row => row.map(median)), z = middle.map(row => row.map(cell => cell[0]));
   const axis = title => ({type: "category", title: {text: title}, automargin: true, fixedrange: true, showgrid: false, zeroline: false, linecolor: colour("rule")});
-  Plotly.react(div, [{
-    type: "heatmap", x, y, z: figure.z, text: figure.text, texttemplate: x.length * y.length <= 240 ? "%{text}" : "",
-    hoverongaps: true, xgap: 2, ygap: 2, ...scale(figure.z), colorbar: {thickness: 12, outlinewidth: 0},
-    hovertemplate: down + " %{y}<br>" + across + " %{x}<br>" + figure.label + " %{text}<extra></extra>",
-  }], {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: colour("page"), margin: {l: 8, r: 8, t: 8, b: 8},
-    font: {family: "system-ui, sans-serif", size: 12, color: colour("ink")}, autosize: true, dragmode: false,
-    xaxis: axis(across), yaxis: {...axis(down), autorange: "reversed"},
-    hoverlabel: {bgcolor: colour("card"), bordercolor: colour("rule"), font: {color: colour("ink")}},
-  }, {responsive: true, displayModeBar: false});
+  Plotly.react("map", [{
+    type: "heatmap", x: across.values, y: down.values, z, text: middle.map(row => row.map(cell => cell[1])),
+    texttemplate: across.values.length * down.values.length <= 240 ? "%{text}" : "", customdata: cells.map(row => row.map(cell => cell.length)),
+    hoverongaps: true, xgap: 2, ygap: 2, ...scale(z), colorbar: {thickness: 12, outlinewidth: 0},
+    hovertemplate: down.key + " %{y}<br>" + across.key + " %{x}<br>" + figure.label + " %{text}<br>variants %{customdata}<extra></extra>",
+  }], {...layout({l: 8, r: 8, t: 8, b: 8}), xaxis: axis(across.key), yaxis: {...axis(down.key), autorange: "reversed"}}, config);
+}
+
+const BANDS = 8;
+
+/* Lines from axis to axis to the figure, without WebGL: a trace for each band of the figure, its lines separated by gaps. */
+function drawAcross(at) {
+  const known = drawn.variants.filter(one => one.z[at] !== null), z = known.map(one => one.z[at]), label = drawn.figures[at].label;
+  const least = Math.min(...z), most = Math.max(...z), wide = Math.max(Math.abs(least), Math.abs(most)) || 1;
+  const place = (value, low, high) => high > low ? (value - low) / (high - low) : 0.5;
+  const traces = new Map();
+  for (const one of known) {
+    const value = one.z[at], strength = least < 0 && most > 0 ? Math.abs(value) / wide : most <= 0 ? 1 - place(value, least, most) : place(value, least, most);
+    const band = Math.min(BANDS - 1, Math.floor(strength * BANDS)), name = (value < 0 ? "down" : "up") + band;
+    if (!traces.has(name)) traces.set(name, {
+      type: "scatter", mode: "lines", x: [], y: [], text: [], hovertemplate: "%{text}<extra></extra>", showlegend: false,
+      opacity: 0.2 + 0.8 * band / (BANDS - 1), line: {color: colour(value < 0 ? "down" : "up"), width: 1.5},
+    });
+    const trace = traces.get(name), words = "#" + one.number + "<br>" + drawn.axes.map((axis, n) => axis.name + " " + axis.values[one.at[n]]).join("<br>") + "<br>" + label + " " + one.text[at];
+    const heights = [...drawn.axes.map((axis, n) => place(one.at[n], 0, axis.values.length - 1)), place(value, least, most)];
+    heights.forEach((height, n) => { trace.x.push(n); trace.y.push(height); trace.text.push(words); });
+    trace.x.push(null); trace.y.push(null); trace.text.push("");
+  }
+  const note = (x, y, text) => ({x, y, text, showarrow: false, xanchor: "left", xshift: 4, bgcolor: colour("page"), opacity: 0.85, font: {size: 11}});
+  const ends = [least, most].map(value => note(drawn.axes.length, place(value, least, most), known.find(one => one.z[at] === value)?.text[at] ?? ""));
+  const marks = drawn.axes.flatMap((axis, n) => ticks(axis.values).map(([at, text]) => note(n, place(at, 0, axis.values.length - 1), text)));
+  const names = [...drawn.axes.map(axis => axis.name), label];
+  Plotly.react("across-all", [...traces.values()], {
+    ...layout({l: 24, r: 64, t: 8, b: 32}), hovermode: "closest", annotations: [...marks, ...ends],
+    xaxis: {tickvals: names.map((_, n) => n), ticktext: names, range: [-0.05, names.length - 0.9], fixedrange: true, showgrid: true, gridcolor: colour("rule"), zeroline: false},
+    yaxis: {visible: false, range: [-0.06, 1.06], fixedrange: true},
+  }, config);
+}
+
+/* At most twelve of an axis' values, as [place, text]. */
+function ticks(values) {
+  const every = Math.ceil(values.length / 12);
+  return values.map((text, place) => [place, text]).filter((_, place) => place % every === 0);
 }
 
 function number(text) {
@@ -54,14 +103,19 @@ for (const table of document.querySelectorAll("table.sortable"))
   [...table.tHead.rows[0].cells].forEach((head, at) => head.querySelector("button").addEventListener("click", () => sort(table, at, head)));
 
 if (drawn) {
-  const buttons = [...document.querySelectorAll(".pick button")];
+  const buttons = [...document.querySelectorAll("#figures button")], picks = ["down", "across"].map(id => document.getElementById(id));
   let shown = 0;
+  const draw = () => {
+    if (picks[0]) drawMap(shown, ...picks.map(pick => Number(pick.value)));
+    drawAcross(shown);
+  };
   for (const button of buttons) button.addEventListener("click", () => {
     shown = Number(button.dataset.figure);
     for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-    drawMap(shown);
+    draw();
   });
-  drawMap(0);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawMap(shown));
+  for (const pick of picks) pick?.addEventListener("change", draw);
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 }
 document.documentElement.dataset.drawn = "yes";
