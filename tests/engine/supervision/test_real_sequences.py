@@ -36,6 +36,11 @@ STEPS = {
     "kill": 2,
     "resume": 4,
     "cancel as person": 1,
+    "leave": 2,
+    "mute": 1,
+    "slow": 1,
+    "hold fills": 1,
+    "farm": 1,
 }
 
 
@@ -63,6 +68,16 @@ def step(desk: FaultyDesk, name: str, draw: random.Random) -> None:
             control.reject_orders(201)
         case "partial":
             control.fill_at_most(draw.randint(0, 1))
+        case "leave":
+            desk.live.do("close", way="leave")
+        case "mute":
+            control.mute(draw.randint(1, 20), then=draw.choice(("send", "drop")))
+        case "slow":
+            control.be_slow(draw.randint(0, 6) / 4)
+        case "hold fills":
+            control.hold_fills(draw.random() < 0.5)
+        case "farm":
+            draw.choice((control.break_farm, control.mend_farm))()
         case "kill":
             control.heal()
             control.restore_connectivity()
@@ -90,5 +105,6 @@ def test_a_sequence_with_the_real_node(number: int, tmp_path):
                 step(desk, name, draw)
                 desk.watch(draw.choice((0.5, 1, 3, 8)))
             desk.watch(18)
+            assert desk.live.process.poll() is None, desk.story()
         finally:
             desk.kill()
