@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qe_plugins.cluster import connection
-from qe_plugins.cluster.processes import Work
+from qe_plugins.cluster.processes import WorkerPool
 from qe_plugins.research import sweep_runner
 from tests.cluster.object_server import ObjectServer
 from tests.fleet.temporal.cluster import Cluster
@@ -58,11 +58,12 @@ def worker(
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the variants of local sweeps in this process: starting another takes seconds."""
 
-    def run_jobs(
-        work: Work, jobs: Sequence[Any], workers: int, began: Callable[[int], None]
-    ) -> Generator[tuple[int, Any]]:
-        for number, job in enumerate(jobs):
-            began(number)
-            yield number, work(job)
+    class Here(WorkerPool):
+        def run(
+            self, jobs: Sequence[Any], began: Callable[[int], None]
+        ) -> Generator[tuple[int, Any]]:
+            for number, job in enumerate(jobs):
+                began(number)
+                yield number, self._work(job)
 
-    monkeypatch.setattr(sweep_runner, "run_jobs", run_jobs)
+    monkeypatch.setattr(sweep_runner, "WorkerPool", Here)
