@@ -68,7 +68,8 @@ def test_facts_are_a_frame_of_the_kinds_that_were_asked_for(run):
     assert api.journal().height > trades.height
 
 
-def test_a_sweep_is_a_frame_of_variants_with_the_best_of_them(run):
+def test_a_sweep_is_a_frame_of_variants_with_the_best_of_them(monkeypatch):
+    monkeypatch.chdir(ROOT)
     grid = {"plugins.hunter_momentum.bars": "15..45/15"}
     found = api.sweep(QUICKSTART, grid, SMALL, where=["bars < 40"], objective="net_pnl", workers=1)
     rows = found.variants

@@ -97,8 +97,8 @@ def test_what_is_no_contract_of_the_tape_is_refused(folder: Path, name: str, say
     ("settings", "says"),
     [
         (
-            {"bars": "5-MINUTE-LAST"},
-            "run.yaml:bars: the data has no 5-MINUTE-LAST bars. It has 1-MINUTE-LAST.",
+            {"bars": "30-SECOND-LAST"},
+            "run.yaml:bars: the data has no 30-SECOND-LAST bars. It has 1-MINUTE-LAST.",
         ),
         (
             {"start": datetime(2014, 1, 1, tzinfo=UTC)},

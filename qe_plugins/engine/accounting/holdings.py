@@ -204,7 +204,7 @@ class Balance:
         self._cache, self._portfolio = cache, portfolio
         self.currency, self.starting = Currency.from_str(currency), starting
         self.fills = 0
-        self._pnl = RealisedPnl()
+        self._pnl, self._realised, self._paid = RealisedPnl(), ZERO, ZERO
         self._multipliers: dict[Any, tuple[Decimal, bool]] = {}
 
     def on_fill(self, event: Any) -> None:
@@ -225,7 +225,7 @@ class Balance:
             ZERO if fee is None else decimal(fee),
             premium=premium,
         )
-        self.fills += 1
+        self._after_fill()
 
     def restore(self, fill: Fill) -> None:
         """Add a fill of a continued run."""
@@ -233,21 +233,23 @@ class Balance:
         multiplier = decimal(self._cache.instrument(contract).multiplier)
         key = (StrategyId(fill.strategy), contract)
         self._pnl.add_fill(key, multiplier, fill.quantity, fill.price, fill.commission)
+        self._after_fill()
+
+    def _after_fill(self) -> None:
         self.fills += 1
+        self._realised, self._paid = self._pnl.realised(), self._pnl.premium_paid()
 
     def total(self) -> Decimal:
         """Return the balance: the starting balance, the realised P&L less fees, and premiums."""
-        return self.starting + self._pnl.realised()
+        return self.starting + self._realised
 
     def equity(self) -> Decimal:
         """Return the equity: the balance, the open P&L of futures and the value of options.
 
         Both are at the last prices. A position without a price counts with an open P&L of zero.
         """
-        contracts = self.open_contracts()
-        amounts = (self._open_pnl(contract) for contract in contracts)
-        paid = sum((self._pnl.premium_paid(contract) for contract in contracts), ZERO)
-        return self.total() + paid + sum((one for one in amounts if one is not None), ZERO)
+        amounts = (self._open_pnl(contract) for contract in self.open_contracts())
+        return self.total() + self._paid + sum((one for one in amounts if one is not None), ZERO)
 
     def unknown(self) -> str:
         """Return why the equity is unknown: never, since it is that of the fills."""
@@ -265,14 +267,14 @@ class Balance:
         """Return how the engine's accounts differ by more than a cent a fill; empty if not."""
         accounts = [self._cache.account_for_venue(venue) for venue in venues]
         theirs = sum((decimal(one.balance_total(self.currency)) - CREDIT for one in accounts), ZERO)
-        ours = self._pnl.realised()
+        ours = self._realised
         if abs(theirs - ours) <= CENT * (self.fills + 1):
             return ""
         return f"the engine's accounts earned {theirs:,.2f}, the fills come to {ours:,.2f}"
 
     def _open_pnl(self, contract: InstrumentId) -> Decimal | None:
-        found = self._portfolio.unrealized_pnl(contract)
-        return None if found is None else decimal(found)
+        found: Money | None = self._portfolio.unrealized_pnl(contract)
+        return None if found is None else found.as_decimal()
 
 
 def starting_balance(settings: Settings) -> Decimal:

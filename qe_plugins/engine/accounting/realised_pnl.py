@@ -72,13 +72,7 @@ class RealisedPnl:
         open_ = (one for one in self.holdings.values() if not one.premium)
         return self._cash + sum((one.cost * one.multiplier for one in open_), ZERO)
 
-    def premium_paid(self, contract: Any) -> Decimal:
-        """Return what open options of a contract cost, in currency; negative where received."""
-        return sum(
-            (
-                one.cost * one.multiplier
-                for (_, name), one in self.holdings.items()
-                if one.premium and name == contract
-            ),
-            ZERO,
-        )
+    def premium_paid(self) -> Decimal:
+        """Return what open options cost, in currency; negative where received."""
+        options = (one for one in self.holdings.values() if one.premium)
+        return sum((one.cost * one.multiplier for one in options), ZERO)

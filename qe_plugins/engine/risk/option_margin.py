@@ -36,22 +36,18 @@ type Nets = Mapping[Any, Decimal]
 
 
 class OptionMargins:
-    """Scans of the positions of a run in options. Without `options` it concerns nothing."""
+    """Scans of the positions of a run in options. It is `active` where the run has any."""
 
     def __init__(self, cache: Any, options: Iterable[ListedOption] = ()) -> None:
         self._cache = cache
         self._options = {InstrumentId.from_str(one.id): one for one in options}
+        self.active = bool(self._options)
         self._volatilities: dict[Any, float] = {}
         self._rates: dict[int, float] = {}
 
-    @property
-    def active(self) -> bool:
-        """Return whether the run has options."""
-        return bool(self._options)
-
     def concern(self, contracts: Iterable[Any]) -> bool:
         """Return whether any of some contracts is an option."""
-        return bool(self._options) and any(one in self._options for one in contracts)
+        return self.active and any(one in self._options for one in contracts)
 
     def split(self, nets: Nets) -> tuple[dict[Any, Nets], Nets]:
         """Return what is held with options by underlying future, and all the other positions."""

@@ -67,7 +67,7 @@ class RiskRules:
         self._flat_before, self._deny_when_closed = int(flat_before * SECOND), deny_when_closed
         self._deadlines: dict[Any, int] = {}
         self._notices: dict[Any, date] = {}
-        self._windows: dict[str, tuple[int, int]] = {}
+        self._windows: dict[Any, tuple[int, int]] = {}
 
     def violations(self, described: OrderDescription) -> list[Violation]:
         """Return a violation for every rule that an order breaks."""
@@ -121,10 +121,12 @@ class RiskRules:
     def _session_violation(self, order: Any, ts: int) -> str:
         if not self._deny_when_closed or order.order_type != OrderType.MARKET:
             return ""
-        root = root_of(self._cache.instrument(order.instrument_id))
-        opens, closes = self._windows.get(root, NO_WINDOW)
-        if not opens <= ts < closes:
-            opens, closes = self._windows[root] = trading_window(root, ts) or NO_WINDOW
+        contract = order.instrument_id
+        opens, closes = self._windows.get(contract, NO_WINDOW)
+        if opens <= ts < closes:
+            return ""
+        root = root_of(self._cache.instrument(contract))
+        opens, _ = self._windows[contract] = trading_window(root, ts) or NO_WINDOW
         if ts >= opens or (self._grace and closed_until(root, ts - self._grace) is None):
             return ""  # in grace it was decided on a bar that traded, and waits for the next price
         at = datetime.fromtimestamp(opens // SECOND, CHICAGO)

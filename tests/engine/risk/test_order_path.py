@@ -25,6 +25,8 @@ from qe_plugins.engine.risk import gate, order_request
 from qe_plugins.engine.risk import rules as risk_rules
 
 MOST_MODULES = 8
+OF_A_VETO = 1
+"""Modules more: a plugin's reason is made writable before it is kept."""
 
 
 class Guardian(Plugin):
@@ -109,10 +111,10 @@ def test_an_accepted_order_enters_at_most_eight_modules(
 
 
 @pytest.mark.parametrize("rules", ["exchange", "nautilus"])
-def test_a_vetoed_order_enters_at_most_eight_modules(
+def test_a_vetoed_order_enters_at_most_one_module_more(
     second_order: Callable[..., list[str]], rules: str
 ) -> None:
     modules = second_order(Never(), rules=rules)
 
     assert {m.__name__ for m in (host, order_request, risk_rules, gate)} <= set(modules)
-    assert len(modules) <= MOST_MODULES, modules
+    assert len(modules) <= MOST_MODULES + OF_A_VETO, modules

@@ -183,7 +183,7 @@ def test_a_file_that_was_cut_after_it_had_been_read_once(
 def test_a_bar_type_that_the_data_does_not_have(
     market: dict[str, Any], complaint: Complaint
 ) -> None:
-    assert "5-MINUTE-LAST" in complaint(market, "--set", "data.bars=5-MINUTE-LAST")
+    assert "30-SECOND-LAST" in complaint(market, "--set", "data.bars=30-SECOND-LAST")
 
 
 def test_a_bar_type_that_real_data_does_not_have(

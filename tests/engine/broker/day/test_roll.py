@@ -86,6 +86,7 @@ def rolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rolled]:
         yield made
 
 
+@pytest.mark.long  # a busy machine is late for a clock that runs 36 times as fast
 def test_a_position_is_rolled_under_one_stop_and_the_session_goes_on_in_the_next_contract(
     rolled: Rolled,
 ) -> None:
