@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from qe_plugins.market.contract_key import ContractKey
+from qe_plugins.market.expiry import stops_trading
 from qe_plugins.market.specs import FILE, RootSpec, market, markets
 
 __all__ = [
@@ -17,9 +18,17 @@ __all__ = [
     "ContractKind",
     "DefinitionRefusal",
     "RootSpec",
+    "definition_by_rules",
     "disagreements",
     "market",
 ]
+
+
+SECOND = 1_000_000_000
+CLASSIFICATIONS = {"equity": "FFICSX", "rates": "FFDCSX"}
+"""ISO 10962 codes of futures by the sessions that they trade in."""
+
+COMMODITY = "FCECSX"
 
 
 class ContractKind(StrEnum):
@@ -68,6 +77,30 @@ class ContractDefinition(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> ContractKey:
         """Return root, delivery year and month."""
         return ContractKey(self.root, self.year, self.month)
+
+
+def definition_by_rules(key: ContractKey, sent: int) -> ContractDefinition:
+    """Return a future's definition by the exchange's rules and the terms of `configs/markets.yaml`.
+
+    `sent` is since when it is known (UTC nanoseconds). Raises DataError for an unknown root.
+    """
+    terms = market(key.root)
+    return ContractDefinition(
+        id=f"{key.name}.{terms.exchange}",
+        raw=key.raw,
+        root=key.root,
+        kind=ContractKind.FUTURE,
+        year=key.year,
+        month=key.month,
+        exchange=terms.exchange,
+        currency=terms.currency,
+        tick=terms.tick,
+        multiplier=terms.multiplier,
+        activation=None,
+        expiry=datetime.fromtimestamp(stops_trading(key.name, sent) // SECOND, UTC),
+        cfi=CLASSIFICATIONS.get(terms.sessions, COMMODITY),
+        sent=sent,
+    )
 
 
 class DefinitionRefusal(msgspec.Struct, frozen=True, kw_only=True):

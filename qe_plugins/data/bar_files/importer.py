@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,14 +28,7 @@ from qe_plugins.data.checks.prices import PRICES
 from qe_plugins.data.dbn.bar_series import NANO, tick_of
 from qe_plugins.data.dbn.instruments import futures_contract
 from qe_plugins.errors import DataError
-from qe_plugins.market.definitions import ContractDefinition, ContractKind
-from qe_plugins.market.expiry import stops_trading
-from qe_plugins.market.roll_calendar import contract_id
-from qe_plugins.market.specs import market
-
-CFI = {"equity": "FFICSX", "rates": "FFDCSX"}
-COMMODITY = "FCECSX"
-SECOND = 10**9
+from qe_plugins.market.definitions import definition_by_rules
 
 
 class ImportedBars(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,24 +141,5 @@ def _write_catalog(
 
 def _contract(table: BarTable, rows: np.ndarray) -> FuturesContract:
     """Return a contract by the terms of `configs/markets.yaml`."""
-    first = int(table.closes[rows][0])
     key = table.key_of(str(table.contract.filter(pl.Series(rows))[0]), rows)
-    terms = market(key.root)
-    return futures_contract(
-        ContractDefinition(
-            id=contract_id(key),
-            raw=key.raw,
-            root=key.root,
-            kind=ContractKind.FUTURE,
-            year=key.year,
-            month=key.month,
-            exchange=terms.exchange,
-            currency=terms.currency,
-            tick=terms.tick,
-            multiplier=terms.multiplier,
-            activation=None,
-            expiry=datetime.fromtimestamp(stops_trading(key.name, first) // SECOND, UTC),
-            cfi=CFI.get(terms.sessions, COMMODITY),
-            sent=first,
-        )
-    )
+    return futures_contract(definition_by_rules(key, int(table.closes[rows][0])))

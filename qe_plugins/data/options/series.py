@@ -13,15 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import polars as pl
-from nautilus_trader.model import (
-    AssetClass,
-    Currency,
-    FuturesContract,
-    InstrumentId,
-    Price,
-    Quantity,
-    Symbol,
-)
+from nautilus_trader.model import FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from qe_plugins.config.option_chains import GeneratedChains, OptionChains
@@ -35,16 +27,16 @@ from qe_plugins.data.catalog.catalog import (
 )
 from qe_plugins.data.catalog.selection import Where
 from qe_plugins.data.catalog.writer import bar_table, quote_table, write_series
+from qe_plugins.data.dbn.instruments import futures_contract
 from qe_plugins.data.options import generated as generator
 from qe_plugins.data.options import store
 from qe_plugins.errors import DataError, did_you_mean
 from qe_plugins.market.contract_key import dated_key
+from qe_plugins.market.definitions import definition_by_rules
 from qe_plugins.market.exchange_zone import CHICAGO
-from qe_plugins.market.expiry import stops_trading
 from qe_plugins.market.listed_options import SECOND, ListedOption
-from qe_plugins.market.specs import market
 
-FORM = "1"  # version of the catalogs below; a change writes every one again
+FORM = "2"  # version of the catalogs below; a change writes every one again
 CENTS = 100
 MINUTE_BARS = "1-MINUTE-LAST-EXTERNAL"
 CACHE = "option_chains"
@@ -241,7 +233,7 @@ def _write_futures(root: str, days: Sequence[date], folder: Path) -> None:
     rows = pl.concat([store.load(root, day).bars for day in days])
     contracts = []
     for name, own in _by_name(rows, "future"):
-        contracts.append(_future(root, name, own["ts"].item(0)))
+        contracts.append(_future(name, own["ts"].item(0)))
         bars = own.unique("ts", keep="last").sort("ts")
         prices = [_whole(bars[one] * CENTS) for one in ("open", "high", "low", "close")]
         table = bar_table(prices, _whole(bars["volume"]), bars["ts"].to_numpy())
@@ -265,27 +257,8 @@ def _whole(column: pl.Series) -> np.ndarray:
     return found
 
 
-def _future(root: str, name: str, ts: int) -> FuturesContract:
-    """Return a future by the exchange's rules and `configs/markets.yaml`."""
-    terms = market(root)
+def _future(name: str, ts: int) -> FuturesContract:
+    """Return a future by the exchange's rules, known since `ts` (UTC ns)."""
     key = dated_key(name, datetime.fromtimestamp(ts // SECOND, CHICAGO).date())
     assert key is not None
-    month = int(datetime(key.year, key.month, 1, tzinfo=CHICAGO).timestamp()) * SECOND
-    tick = Price.from_str(f"{terms.tick:f}")
-    return FuturesContract(
-        instrument_id=InstrumentId.from_str(f"{name}.{terms.exchange}"),
-        raw_symbol=Symbol(key.raw),
-        asset_class=AssetClass.INDEX,
-        underlying=root,
-        activation_ns=0,
-        expiration_ns=stops_trading(name, month),
-        currency=Currency.from_str(terms.currency),
-        price_precision=tick.precision,
-        price_increment=tick,
-        multiplier=Quantity.from_str(f"{terms.multiplier.normalize():f}"),
-        lot_size=Quantity.from_int(1),
-        ts_event=0,
-        ts_init=0,
-        exchange=terms.exchange,
-        info={},
-    )
+    return futures_contract(definition_by_rules(key, ts))
