@@ -21,7 +21,6 @@ from qe_plugins.fleet.roles import PersonLimits, run_role
 from qe_plugins.fleet.roles.context import session_id
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.halt.status import SeenSession
-from qe_plugins.journal.store import Journal
 from qe_plugins.market.sessions import session_on
 from qe_plugins.plugins.types import Posture, Role
 from qe_plugins.recordings.delivered_signals import DeliveredSignal, SignalFile
@@ -40,28 +39,23 @@ CLEAN, RED = 0, 1
 class DeskActions:
     """The actions of a desk, for its loop.
 
-    `clock` returns the market's time now, `margin` how long after it a session has surely seen what
-    is written. In a replay at a `speed` a signal lives as long as at the market's own pace.
-    `session` is the session as its heartbeat says, `day` the day in work.
+    `roles` runs the sessions of roles, `session` is the session as its heartbeat says, `day` the
+    day in work.
     """
 
     def __init__(
         self,
         loaded: LoadedFleet,
         market: HuntMarket,
-        journal: Journal,
+        roles: RoleSessions,
         *,
-        clock: Callable[[], datetime | None],
-        margin: timedelta,
-        speed: float = 1.0,
         session: Callable[[], SeenSession | None],
         day: Callable[[], date],
         stop: StopRequest,
         send: str | None = None,
     ) -> None:
-        self._loaded, self._market = loaded, market
+        self._loaded, self._market, self._roles = loaded, market, roles
         self._session, self._day, self._stop, self._send = session, day, stop, send
-        self._roles = RoleSessions(loaded, market, journal, clock=clock, margin=margin, speed=speed)
         self.recording = LiveRecording(loaded)
         self.by_kind = {
             StepKind.SESSION: self.note_session,

@@ -69,7 +69,7 @@ class RoleSessions:
         *,
         clock: Callable[[], datetime | None],
         margin: timedelta,
-        speed: float,
+        speed: float = 1.0,
     ) -> None:
         self._loaded, self._market, self._journal = loaded, market, journal
         self._clock, self._margin, self._speed = clock, margin, speed

@@ -14,6 +14,7 @@ from qe_plugins.desk.eyes import DeskSenses
 from qe_plugins.desk.hunting import HuntMarket
 from qe_plugins.desk.loop import DeskLoop
 from qe_plugins.desk.market_clock import POLL, MarketClock, ReplayClock, WallMarketClock
+from qe_plugins.desk.role_sessions import RoleSessions
 from qe_plugins.desk.session_process import SessionProcess
 from qe_plugins.fleet.desk_settings import DeskSettings
 from qe_plugins.fleet.loader import LoadedFleet
@@ -118,13 +119,19 @@ class RunningDesk:
     def _actions(self, journal: Journal, clock: MarketClock) -> DeskActions:
         one = self._settings.session
         speed = one.speed if one is not None and self._replayed else 1.0
-        return DeskActions(
+        market = HuntMarket(self._loaded, journal, replayed=self._replayed)
+        roles = RoleSessions(
             self._loaded,
-            HuntMarket(self._loaded, journal, replayed=self._replayed),
+            market,
             journal,
             clock=clock.now,
             margin=timedelta(seconds=LOOKS * POLL * speed),
             speed=max(speed, 1.0),
+        )
+        return DeskActions(
+            self._loaded,
+            market,
+            roles,
             session=lambda: None if self.session is None else self.session.seen,
             day=self._present_day,
             stop=self._stop,

@@ -16,6 +16,7 @@ import pytest
 
 from qe_plugins.features.catalogue import FAMILIES, WINDOWS
 from qe_plugins.features.series import Program, Series, compute, computed
+from tests.benchmarks.machine import best_time
 from tests.benchmarks.test_hosting import DENSE, FIVE, TRADER, share
 from tests.features.tapes import walk as walk_of
 
@@ -31,16 +32,6 @@ TALIB = ("SMA", "EMA", "WMA", "STDDEV", "VAR", "LINEARREG", "LINEARREG_SLOPE", "
          "RSI", "CMO", "MAX", "MIN", "MIDPOINT", "ATR", "NATR", "ADX", "CCI", "WILLR")  # fmt: skip
 
 
-def best(work: Callable[[], object]) -> float:
-    """Return the least processor time of a few runs, in seconds."""
-    found = []
-    for _ in range(ROUNDS):
-        began = process_time()
-        work()
-        found.append(process_time() - began)
-    return min(found)
-
-
 def test_a_value_costs_about_what_it_costs_in_talib() -> None:
     abstract = pytest.importorskip("talib.abstract")
     bars = walk_of(60_000)
@@ -48,9 +39,9 @@ def test_a_value_costs_about_what_it_costs_in_talib() -> None:
     functions = [abstract.Function(name, timeperiod=w) for name in TALIB for w in WINDOWS]
     compute(bars[:2_000], ALL)
 
-    ours = best(lambda: deque(computed(bars, ALL), maxlen=0)) / len(bars) / len(ALL)
+    ours = best_time(lambda: deque(computed(bars, ALL), maxlen=0)) / len(bars) / len(ALL)
     theirs = (
-        best(lambda: deque((one(columns) for one in functions), maxlen=0))
+        best_time(lambda: deque((one(columns) for one in functions), maxlen=0))
         / len(bars)
         / len(functions)
     )
@@ -97,7 +88,7 @@ def test_a_bar_is_computed_in_microseconds() -> None:
 def test_ten_features_cost_a_microsecond_a_bar() -> None:
     bars = walk_of(200_000)
     compute(bars[:2_000], TEN)
-    each = best(lambda: compute(bars, TEN)) / len(bars)
+    each = best_time(lambda: compute(bars, TEN)) / len(bars)
 
     print(f"\n{each * 1e6:.2f} us a bar with ten features")
     assert each <= 1e-6

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from time import process_time
 
 import numpy as np
 import pytest
@@ -14,22 +12,12 @@ from qe_plugins.engine.running.backtest import run
 from qe_plugins.options.kernel.black76 import implied, prices
 from qe_plugins.options.margin import margin_scan
 from qe_plugins.options.positions import Leg
+from tests.benchmarks.machine import best_time
 from tests.command import ROOT
 
 pytestmark = pytest.mark.benchmark
 
-ROUNDS = 5
 FILE = ROOT / "configs/backtest/option_legs.yaml"
-
-
-def best(work: Callable[[], object]) -> float:
-    """Return the least processor time of a few runs, in seconds."""
-    found = []
-    for _ in range(ROUNDS):
-        began = process_time()
-        work()
-        found.append(process_time() - began)
-    return min(found)
 
 
 def test_an_implied_volatility_costs_a_twentieth_of_vollibs() -> None:
@@ -43,9 +31,9 @@ def test_an_implied_volatility_costs_a_twentieth_of_vollibs() -> None:
     prices(f, k, t, discount, vol, sign, value)
     implied(value, f, k, t, discount, sign, found)
 
-    ours = best(lambda: implied(value, f, k, t, discount, sign, found)) / count
+    ours = best_time(lambda: implied(value, f, k, t, discount, sign, found)) / count
     rate, rows = -np.log(0.995) / 0.1, range(few)
-    other = best(lambda: [theirs(value[n], f[n], k[n], rate, t[n], "c" if sign[n] > 0 else "p")
+    other = best_time(lambda: [theirs(value[n], f[n], k[n], rate, t[n], "c" if sign[n] > 0 else "p")
                           for n in rows]) / few  # fmt: skip
 
     print(f"\n{1e-3 / ours:,.0f}k volatilities a second, vollib {1e-3 / other:,.1f}k")
@@ -66,8 +54,8 @@ def test_a_scan_of_twenty_legs_costs_at_most_four_times_its_revaluations() -> No
     prices(*columns, out)
 
     many = range(200)
-    scan = best(lambda: [margin_scan(legs, 5_000.0, 0.05, 15_000.0, 50.0) for _ in many]) / 200
-    values = best(lambda: [prices(*columns, out) for _ in many]) / 200
+    scan = best_time(lambda: [margin_scan(legs, 5_000.0, 0.05, 15_000.0, 50.0) for _ in many]) / 200
+    values = best_time(lambda: [prices(*columns, out) for _ in many]) / 200
 
     print(f"\n{scan * 1e3:.3f} ms a scan, its {count} values alone {values * 1e3:.3f} ms")
     assert scan <= 1e-3 or scan <= 4 * values

@@ -16,6 +16,7 @@ from qe_plugins.desk.eyes import DeskSenses
 from qe_plugins.desk.hunting import HuntMarket
 from qe_plugins.desk.loop import DeskLoop
 from qe_plugins.desk.records import StepKind, StepResult
+from qe_plugins.desk.role_sessions import RoleSessions
 from qe_plugins.fleet.loader import load
 from qe_plugins.fleet.shutdown import StopRequest
 from qe_plugins.halt.status import SeenSession, SessionStatus, this_process
@@ -55,12 +56,14 @@ def main(file: str) -> None:
         day = DeskDayJournal.open(journal, NAME, DAY)
         clock = Market(day.reached or utc("02 22:00"), step=timedelta(minutes=20))
         session = Heartbeat(clock)
+        market = HuntMarket(loaded, journal, replayed=True)
+        roles = RoleSessions(
+            loaded, market, journal, clock=lambda: clock.at, margin=timedelta(seconds=2)
+        )
         actions = DeskActions(
             loaded,
-            HuntMarket(loaded, journal, replayed=True),
-            journal,
-            clock=lambda: clock.at,
-            margin=timedelta(seconds=2),
+            market,
+            roles,
             session=session.look,
             day=lambda: DAY,
             stop=StopRequest(),

@@ -20,6 +20,7 @@ from qe_plugins.desk.day_plan import plan_of
 from qe_plugins.desk.eyes import DeskSenses
 from qe_plugins.desk.hunting import HuntMarket
 from qe_plugins.desk.loop import DeskLoop
+from qe_plugins.desk.role_sessions import RoleSessions
 from qe_plugins.desk.session_process import SessionProcess
 from qe_plugins.engine.live import heartbeat, view
 from qe_plugins.engine.live.session import SessionOptions, run_session
@@ -111,12 +112,14 @@ class Night:
         assert open_day is not None
         self.seen = SessionProcess(settings.session, NAME, NAME)
         self.plan = plan_of(settings, self.loaded.fleet.schedule.every, open_day)
+        market = HuntMarket(self.loaded, journal, replayed=True)
+        roles = RoleSessions(
+            self.loaded, market, journal, clock=self.clock.now, margin=timedelta(seconds=1)
+        )
         actions = DeskActions(
             self.loaded,
-            HuntMarket(self.loaded, journal, replayed=True),
-            journal,
-            clock=self.clock.now,
-            margin=timedelta(seconds=1),
+            market,
+            roles,
             session=lambda: self.seen.seen,
             day=lambda: DAY,
             stop=StopRequest(),

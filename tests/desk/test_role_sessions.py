@@ -53,12 +53,18 @@ class Desk:
         return HistoricMarket(self.bars)
 
     def actions(self, **settings: object) -> DeskActions:
-        return DeskActions(
-            self.loaded(desk={"root": "MES", "limits": LIMITS, **settings}),
+        loaded = self.loaded(desk={"root": "MES", "limits": LIMITS, **settings})
+        roles = RoleSessions(
+            loaded,
             self,  # type: ignore[arg-type]
             self.journal,
             clock=lambda: self.now,
             margin=timedelta(seconds=2),
+        )
+        return DeskActions(
+            loaded,
+            self,  # type: ignore[arg-type]
+            roles,
             session=lambda: self.seen,
             day=lambda: NOW.date(),
             stop=StopRequest(),
