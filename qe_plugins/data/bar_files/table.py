@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from datetime import datetime
+import re
+from datetime import datetime, time
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from qe_plugins.data.bar_files.mapping import BarMapping
+from qe_plugins.data.catalog.bar_spec import DAY
 from qe_plugins.data.catalog.bar_spec import SECOND as NANO
 from qe_plugins.data.checks.prices import PRICES
 from qe_plugins.errors import DataError, did_you_mean
@@ -24,6 +26,10 @@ PER_UNIT = {"s": NANO, "ms": 10**6, "us": 1_000, "ns": 1}
 MOST_VOLUME = 2**53
 CLOCK = pl.Datetime("ns", "UTC")
 CONTRACT, VOLUME = "contract", "volume"
+MIDNIGHT = time()
+LAST_HOUR = 16  # in Chicago: sessions end at 16:00
+OFFSET_PATTERN = re.compile(r"%[:#]?z|%\+|(?<!%)Z$")
+"""A `time_format` whose times name their offset from UTC."""
 
 
 def read_file(file: Path, mapping: BarMapping) -> pl.DataFrame:
@@ -114,18 +120,31 @@ class BarTable:
         return np.rint(found.to_numpy() * scale).astype(np.int64)
 
     def _closing_times(self) -> np.ndarray:
-        stamps = self._stamps().to_physical().to_numpy()
+        times = self._stamps()
         step = self._mapping.step
+        if self._mapping.stamp == "close" and step >= DAY:
+            self._refuse_bare_days(times)
+        stamps = times.dt.convert_time_zone("UTC").to_physical().to_numpy()
         shown = "the open" if self._mapping.stamp == "open" else "the close"
         grid = min(step, 3_600 * NANO)
         self._refuse(stamps % grid != 0, "time", f"is not {shown} of a bar of {self._mapping.bars}")
         closes: np.ndarray = stamps + (step if self._mapping.stamp == "open" else 0)
         return closes
 
+    def _refuse_bare_days(self, times: pl.Series) -> None:
+        """Raise DataError for a midnight: a date without a time is known before its session ends.
+
+        A midnight in the hour after a session's last, as in Athens, is a time.
+        """
+        closing = times.dt.convert_time_zone(str(CHICAGO)).dt.hour() == LAST_HOUR
+        what = "has no time of day: a bar of a day closes with its session"
+        self._require((times.dt.time() != MIDNIGHT) | closing, "time", what)
+
     def _stamps(self) -> pl.Series:
+        """Return the times of the rows, each in the zone in which it is written."""
         given = self._named("time")
         if given.dtype.is_temporal() and self._mapping.columns.date is None:
-            return self._in_utc(
+            return self._in_zone(
                 given.cast(pl.Datetime("ns", getattr(given.dtype, "time_zone", None)))
             )
         if (unit := self._mapping.time_unit) is not None:
@@ -139,13 +158,17 @@ class BarTable:
         if self._mapping.columns.date is not None:
             day = self._named("date").cast(pl.String).str.strip_chars()
             text = day + " " + text
-        return self._in_utc(self._parsed(text))
+        return self._in_zone(self._parsed(text))
 
     def _parsed(self, text: pl.Series) -> pl.Series:
-        named = text.str.contains(r"\d(?:Z|[+-]\d\d:?\d\d)$")
-        pattern, zoned = self._mapping.time_format, bool(named.any()) and bool(named.all())
-        if named.any() and not named.all():
-            self._require(named, "time", "has no offset, and other rows have one")
+        pattern = self._mapping.time_format
+        if pattern is not None:
+            zoned = OFFSET_PATTERN.search(pattern) is not None
+        else:
+            named = text.str.contains(r"\d(?:Z|[+-]\d\d:?\d\d)$")
+            zoned = bool(named.any())
+            if zoned:
+                self._require(named, "time", "has no offset, and other rows have one")
         try:
             found = text.str.to_datetime(
                 pattern, time_unit="ns", time_zone="UTC" if zoned else None, strict=False
@@ -155,16 +178,16 @@ class BarTable:
         self._require(found.is_not_null(), "time", "is no time")
         return found
 
-    def _in_utc(self, times: pl.Series) -> pl.Series:
+    def _in_zone(self, times: pl.Series) -> pl.Series:
         self._require(times.is_not_null(), "time", "is no time")
         if getattr(times.dtype, "time_zone", None) is not None:
-            return times.dt.convert_time_zone("UTC")
+            return times
         zone = self._mapping.zone
         known = times.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
         self._require(
             known.is_not_null(), "time", f"is twice or never in {zone}, which changes its clocks"
         )
-        return known.dt.convert_time_zone("UTC")
+        return known
 
     def _check_bars(self) -> None:
         prices = self.prices

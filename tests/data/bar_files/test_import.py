@@ -142,6 +142,49 @@ def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):
         imported(tmp_path, CSV.replace("Close", "Clos"))
 
 
+DAYS = "time,open,high,low,close,volume\n{},4778.25,4780.00,4777.50,4779.75,12044\n"
+
+
+def daily(folder: Path, written: str, **mapping: str) -> datetime:
+    """Return the close of the only bar of a table, which is of a day."""
+    known = BarMapping(**{"bars": "1-DAY-LAST", "contract": "ESH24"} | mapping)
+    found = import_bars(write(folder, DAYS.format(written)), known, folder / "out")
+    (file,) = found.catalog.glob("data/bars/*/*.parquet")
+    return pl.read_parquet(file)["ts_event"].item()
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern", "hour"),
+    [
+        ("02-01-2024", "%d-%m-%Y", 6),
+        ("02-01-2024 0000 +0000", "%d-%m-%Y %H%M %z", 0),
+        ("02-01-2024T00:00Z", "%d-%m-%YT%H:%MZ", 0),
+    ],
+)
+def test_the_pattern_decides_whether_a_time_names_its_offset(tmp_path, written, pattern, hour):
+    given = {"zone": "America/Chicago", "stamp": "open", "time_format": pattern}
+    assert daily(tmp_path, written, **given) == datetime(2024, 1, 3, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["2024-01-02", "2024-01-02T00:00:00", "2024-01-02T00:00:00Z"])
+def test_a_day_that_closes_at_the_midnight_of_its_date_is_refused(tmp_path, written):
+    with pytest.raises(DataError, match=r"row 2, column 'time': has no time of day: a bar of a"):
+        daily(tmp_path, written, zone="America/Chicago", stamp="close")
+
+
+@pytest.mark.parametrize(
+    ("written", "zone"),
+    [
+        ("2024-01-02T16:00", "America/Chicago"),
+        ("2024-01-02T22:00Z", "America/Chicago"),
+        ("2024-01-03T00:00", "Europe/Athens"),
+    ],
+)
+def test_a_day_that_closes_with_its_session_is_imported(tmp_path, written, zone):
+    close = daily(tmp_path, written, zone=zone, stamp="close")
+    assert close == datetime(2024, 1, 2, 22, tzinfo=UTC)
+
+
 def test_an_hour_that_the_clock_repeats_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"row 2, column 'Time'.*twice or never"):
         imported(tmp_path, CSV.replace("01/02/2024,08:30", "11/03/2024,01:30"))
