@@ -89,6 +89,7 @@ class RoleSessions:
             as_of=at,
             facts=facts_of(self._journal, self._loaded.fleet.name, run),
             held={contract: int(count) for contract, count in held.items() if count},
+            postures=[] if run is None else of_run(run).unexpired(at),
             **outside_state(self._loaded.fleet, at),
             **more,
         )
@@ -108,12 +109,10 @@ class RoleSessions:
         """
         at, run = nanoseconds(due), seen.status.run_id
         least = nanoseconds(due + LEAST_LOOKS * self._margin)
-        file = of_run(run)
         again = max(least, at + int(limits.validity * 10**9))
         lost = max(-(seen.status.day_pnl or Decimal(0)), Decimal(0))
         try:
-            before = file.unexpired(at)
-            context = self.context(due, run, seen, limits=limits, loss=lost, postures=before)
+            context = self.context(due, run, seen, limits=limits, loss=lost)
         except QeError as error:
             return GuardResult(text=f"by rules alone: {in_words(error)}", renew=again)
         name = context.session_of(Role.GUARDIAN)
@@ -130,6 +129,7 @@ class RoleSessions:
         delivered = self.delivered(due)
         until = (posture.valid_until or at) + self.lasting(due, delivered)
         posture = msgspec.structs.replace(posture, valid_until=until)
+        file = of_run(run)
         if all(one.session != name for one in file.read()):  # not so after a kill
             file.append(PublishedPosture(decided=delivered, posture=posture, session=name))
         refused = outcome.found.refused
@@ -178,8 +178,10 @@ class RoleSessions:
         try:
             context = self.context(due, run, seen, spent=spent_today())
             name = context.session_of(Role.SYNTHESIS)
-            outcome = run_role(Role.SYNTHESIS, context)
-            usd = cost_of(name)
+            try:
+                outcome = run_role(Role.SYNTHESIS, context)
+            finally:
+                usd = cost_of(name)
         except QeError as error:
             return f"no page of SYNTHESIS: {in_words(error)}", usd
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -96,8 +96,8 @@ def compare(
     `known_executions` are ids that need not be booked: they were there when the session began, or
     a fill of the engine's own making stands for them. One that is no strategy's may be the cause of
     a difference though the engine has it: 2.0.0rc7 has the fill of a person before it changes what
-    is held. `adopted` are perm ids of orders at the
-    broker that count as ours, `written_off` refs of orders that need not be there.
+    is held. `adopted` are perm ids of orders at the broker that count as ours, `written_off` refs
+    of orders that need not be there.
     """
     live = [one for one in snapshot.open_orders if one.local_symbol in scope.contracts]
     executions = [one for one in snapshot.executions if one.local_symbol in scope.contracts]

@@ -18,14 +18,14 @@ SOURCE = "warm_up"
 
 
 class WarmUpSupervisor:
-    """Tells that history is overdue, once for each bar type, and when it has come.
+    """Raises an alarm where history is overdue, once for each bar type, and says when it has come.
 
     The session itself refuses every entry until all of it is there.
     """
 
     def __init__(self, limit: float = LIMIT) -> None:
         self._limit = limit
-        self._told: list[str] = []
+        self._alarmed: list[str] = []
 
     def start(self, session: LiveSession) -> None:
         """Begin to look, at every tick of the session."""
@@ -38,17 +38,17 @@ class WarmUpSupervisor:
     def _on_tick(self, ts: int) -> None:
         late = self._session.warm_up.overdue(ts, self._limit)
         for bar_type in late:
-            if bar_type not in self._told:
+            if bar_type not in self._alarmed:
                 self._alarm(
                     "critical",
                     f"no history of {bar_type} within {self._limit:g} s: no order adds risk until "
                     "it comes. It is not asked for again: is the gateway's historical data farm "
                     "connected? If so, stop the session and start it again.",
                 )
-        for bar_type in self._told:
+        for bar_type in self._alarmed:
             if bar_type not in late:
                 self._alarm("info", f"the history of {bar_type} has come")
-        self._told = late
+        self._alarmed = late
 
     def _alarm(self, severity: str, text: str) -> None:
         LOG.log(logging.ERROR if severity == "critical" else logging.INFO, "%s", text)

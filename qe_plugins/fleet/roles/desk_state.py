@@ -144,7 +144,7 @@ def facts_of(run: str, kinds: Sequence[FactKind], fleet: str | None = None) -> l
         newest = {name: str(first[name].body.get("name", "")) for name in reversed(traded)}
         chosen = resolve_run(run, list(first), lambda: newest, hint="`qe runs` lists them.")
         found = journal.facts(chosen, kinds)
-        begun = min((one.ts_event for one in journal.facts(chosen)), default=0)
+        begun = first[chosen].ts_event
         for name in sorted(sessions) if fleet else ():
             own = str(first[name].body.get("name", "")).endswith(f" {fleet}")
             if own and first[name].ts_event >= begun:

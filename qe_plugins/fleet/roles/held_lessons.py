@@ -9,8 +9,8 @@ import msgspec
 from qe_plugins.fleet.roles.context import RoleContext
 from qe_plugins.fleet.roles.trade_variants import by_trade
 
-LEAST = 30
-"""Later trades from which it can be said that a lesson held."""
+TRADES = 30
+"""Later trades by which a lesson is tested: once, since a test that is repeated passes at last."""
 
 
 class HeldLesson(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,9 +30,9 @@ class HeldLesson(msgspec.Struct, frozen=True, kw_only=True):
 def held_lessons(context: RoleContext) -> tuple[HeldLesson, ...]:
     """Return the written lessons whose sign later trades have more often than by chance.
 
-    That is in more than 50% of at least 30 trades, by two standard errors. Of those that rest on
-    the same variant the first is tested, since it has most trades after it; one that has held
-    before is not told again.
+    That is in more than 50% of the first 30 trades that it changes, by two standard errors. Of
+    those that rest on the same variant the first is tested, since it has most trades after it; one
+    that has held before is not written again.
     """
     known = sorted(context.learned, key=lambda one: one.ts_event)
     done = {one.body["basis"]["variant"] for one in known if "held" in one.body}
@@ -44,10 +44,10 @@ def held_lessons(context: RoleContext) -> tuple[HeldLesson, ...]:
             continue
         done.add(variant)
         effects = [each.get(variant, 0.0) for trade, each in values if trade.opened > written]
-        effects = [one for one in effects if one]
+        effects = [one for one in effects if one][:TRADES]
         agreed = sum(one * basis["effect"] > 0 for one in effects)
         count = len(effects)
-        if count >= LEAST and agreed / count > 0.5 + 1 / math.sqrt(count):
+        if count == TRADES and agreed / count > 0.5 + 1 / math.sqrt(count):
             text = str(fact.body["text"])
             found.append(
                 HeldLesson(

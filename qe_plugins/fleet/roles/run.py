@@ -35,6 +35,7 @@ from qe_plugins.llm.providers.base import Provider
 from qe_plugins.llm.providers.offline import NAME as OFFLINE
 from qe_plugins.llm.providers.registry import open_providers
 from qe_plugins.plugins.types import Role
+from qe_plugins.recordings.postures import tightest
 
 WORK: dict[Role, RoleWork] = {
     one.role: one for one in (HUNTER, GUARDIAN, ANALYST, ARBITER, SYNTHESIS)
@@ -86,7 +87,7 @@ def tool_context(role: Role, context: RoleContext) -> ToolContext:
         facts=context.facts,
         messages=context.messages,
         held=context.held,
-        posture=context.postures[-1] if context.postures else None,
+        posture=tightest(context.postures),
         deploy=deployment(role, context),
         backtest=partial(micro_backtest, context),
     )

@@ -120,13 +120,19 @@ def _by_root(data: FactorData, profits: np.ndarray, half: np.ndarray) -> np.ndar
 def choose(result: FactorResult, accepted: Mapping[str, str]) -> list[Factor]:
     """Return the factors that may enter a book: one of each cluster, and those accepted by name.
 
-    Raises DataError for an accepted feature that was not tested, and where there is none at all.
+    A cluster with a suspect factor has none, since its other members may see the same. Raises
+    DataError for an accepted feature that was not tested or is suspect, and where there is none.
     """
     tested = {one.name: one for one in result.factors}
     for name in accepted:
         if name not in tested:
             raise DataError(f"'{name}' was not tested.", hint="`qe factors show` lists factors.")
-    heads = {one.cluster: one for one in reversed(result.family_wise)}
+        if tested[name].state == "suspect":
+            hint = "`qe features check` looks for a look-ahead."
+            raise DataError(f"'{name}' is suspect: its IC suggests a look-ahead.", hint=hint)
+    leaks = {one.cluster for one in result.factors if one.state == "suspect"}
+    sound = [one for one in result.family_wise if one.cluster not in leaks]
+    heads = {one.cluster: one for one in reversed(sound)}
     chosen = {one.name: one for one in heads.values()} | {n: tested[n] for n in accepted}
     if not chosen:
         raise DataError(

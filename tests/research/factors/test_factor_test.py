@@ -85,6 +85,28 @@ def test_a_factor_that_sees_what_it_predicts_is_suspect_and_enters_no_book():
         choose(found, {})
 
 
+def test_a_weaker_look_ahead_beside_a_suspect_one_enters_no_book_either():
+    data, made = history(12)
+    values, noise = made["values"].copy(), np.random.default_rng(12)
+    values[:, 3] = data.label + noise.normal(size=len(data.label))
+    values[:, 4] = values[:, 3] + 1.1 * noise.normal(size=len(data.label)) - 0.75 * data.label
+    found = judge(settings(), data, score(data, [(FEATURES, values)]))
+    states = {one.name: (one.state, one.cluster) for one in found.factors}
+    assert states[FEATURES[3]][0] == "suspect"
+    assert states[FEATURES[4]] == ("family-wise", states[FEATURES[3]][1])
+    with pytest.raises(DataError, match="a book would be empty"):
+        choose(found, {})
+
+
+def test_a_suspect_factor_is_not_accepted_by_name_either():
+    data, made = history(9)
+    values = made["values"].copy()
+    values[:, 3] += data.label
+    found = judge(settings(), data, score(data, [(FEATURES, values)]))
+    with pytest.raises(DataError, match="is suspect: its IC suggests a look-ahead"):
+        choose(found, {FEATURES[3]: "it looks good"})
+
+
 @pytest.mark.parametrize("only", ["odd", "even"])
 def test_a_factor_that_sees_what_it_predicts_in_one_half_alone_is_not_significant(only):
     found = outcome(10, planted=2.0, only=only)
