@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -26,6 +26,7 @@ from qe_plugins.plugins.types import Posture, Role
 from qe_plugins.recordings.delivered_signals import DeliveredSignal, SignalFile
 from qe_plugins.recordings.postures import PublishedPosture, of_run, tightest
 from qe_plugins.safe_text import in_words
+from qe_plugins.wall_clock import nanoseconds
 
 LONGEST = 2_400.0
 """Seconds after which parity or a report is ended: the market opens again."""
@@ -72,7 +73,7 @@ class DeskActions:
 
     def hunt(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Ask the fleet as of the step's moment; the session reads what was found."""
-        settings, at = self._loaded.fleet.desk, _nanos(step.due)
+        settings, at = self._loaded.fleet.desk, nanoseconds(step.due)
         is_scan = settings is not None and settings.hunt == "scan"
         name = self.recording.scan_id(at) if is_scan else self._session_id(at)
         try:
@@ -85,7 +86,7 @@ class DeskActions:
 
     def _hunt(self, step: DeskStep, view: DeskSituation) -> StepResult:
         """Have the HUNTER work in a session of its own; the same step again pays nothing."""
-        name = self._session_id(_nanos(step.due))
+        name = self._session_id(nanoseconds(step.due))
         outcome = run_role(Role.HUNTER, self._roles.context(step.due, view.run, self._session()))
         usd, signals = cost_of(name), outcome.found.signals
         delivered = self._roles.delivered(step.due)
@@ -112,7 +113,7 @@ class DeskActions:
         )
 
     def _scan(self, step: DeskStep, view: DeskSituation) -> StepResult:
-        market, at = self._market.until(step.due, view.run), _nanos(step.due)
+        market, at = self._market.until(step.due, view.run), nanoseconds(step.due)
 
         def delivered() -> int:
             return self._roles.delivered(step.due)
@@ -141,7 +142,7 @@ class DeskActions:
         settings = self._loaded.fleet.desk
         assert settings is not None
         posture = posture_by_rules(step, view, seen, settings.posture_valid)
-        file, at = of_run(seen.status.run_id), _nanos(view.now)
+        file, at = of_run(seen.status.run_id), nanoseconds(view.now)
         if all(one.session != step.id for one in file.read()):  # not so after a kill
             file.append(PublishedPosture(decided=at, posture=posture, session=step.id))
         valid = posture.valid_until
@@ -205,7 +206,7 @@ def posture_by_rules(
     return Posture(
         reason=f"by rules: {why}",
         halt=view.halted or (bool(bars) and view.now - max(bars) > STALE),
-        valid_until=_nanos(step.due + timedelta(seconds=valid)),
+        valid_until=nanoseconds(step.due + timedelta(seconds=valid)),
         source="desk",
     )
 
@@ -234,7 +235,3 @@ def _qe(*words: str) -> tuple[int, str]:
         raise FleetError(f"took longer than {LONGEST:.0f} s.", where=" ".join(words)) from error
     said = done.stdout.strip().splitlines()
     return done.returncode, said[-1].strip() if said else "it printed nothing"
-
-
-def _nanos(at: datetime) -> int:
-    return int(at.timestamp() * 1_000_000) * 1_000

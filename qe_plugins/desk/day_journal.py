@@ -26,6 +26,7 @@ from qe_plugins.desk.records import (
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
 from qe_plugins.state_dir import state_dir
+from qe_plugins.wall_clock import nanoseconds
 
 NAME = "desk"
 """The name of every such run, and the mode in its first fact."""
@@ -125,7 +126,7 @@ class DeskDayJournal:
         return Fact(
             id=f"{attempt}.{suffix}" if suffix else attempt,
             kind=FactKind.STEP,
-            ts_event=_nanos(at),
+            ts_event=nanoseconds(at),
             source=NAME,
             cause=attempt if suffix else None,
             body={"step": step.id, "state": str(state), **body},
@@ -159,8 +160,4 @@ class DeskDayJournal:
 
 
 def _noon(day: date) -> int:
-    return _nanos(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
-
-
-def _nanos(at: datetime) -> int:
-    return int(at.timestamp() * 1_000_000) * 1_000
+    return nanoseconds(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))

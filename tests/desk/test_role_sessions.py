@@ -17,7 +17,7 @@ from qe_plugins.desk.actions import DeskActions
 from qe_plugins.desk.day_journal import synthesis_page
 from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind
 from qe_plugins.desk.role_sessions import RoleSessions
-from qe_plugins.errors import FleetError
+from qe_plugins.errors import ConfigError, FleetError
 from qe_plugins.fleet.loader import LoadedFleet, load
 from qe_plugins.fleet.recording.as_of import HistoricMarket
 from qe_plugins.fleet.shutdown import StopRequest
@@ -198,7 +198,7 @@ def test_where_the_guardian_cannot_work_the_posture_by_rules_stands_alone(desk, 
 
 
 def test_limits_that_are_looser_than_an_hour_are_refused(desk):
-    with pytest.raises(Exception, match="validity"):
+    with pytest.raises(ConfigError, match="validity"):
         desk.actions(limits=LIMITS | {"validity": "2h"})
 
 

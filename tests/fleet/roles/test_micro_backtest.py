@@ -1,4 +1,4 @@
-"""Micro-backtests of sessions agree with what a thesis earns, and see nothing from later."""
+"""Micro-backtests of sessions agree with what a thesis earns."""
 
 from __future__ import annotations
 
