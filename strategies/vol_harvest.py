@@ -8,6 +8,7 @@ evidence. Nothing is hedged with futures: a hedge has no largest loss.
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,6 +104,8 @@ class VolHarvest(Strategy):
         self.book = OptionBook(market(config.root).multiplier)
         self.surface: Surface | None = None
         self.variances = SessionVariances()
+        self.fronts: deque[tuple[int, BarType]] = deque()
+        """The last expiry of the options on each future, and its bars; those of the first count."""
         self.working: Any = None
         self.missed: set[str] = set()
         self.risk = config.risk
@@ -130,15 +133,21 @@ class VolHarvest(Strategy):
                 where="vol_harvest",
                 hint="Name them in 'data: {options: {root: ...}}'.",
             )
-        listed = sorted(self.options.by_symbol.values(), key=lambda one: one.expiry)
-        self.front = BarType.from_str(f"{listed[0].underlying_id}-{self.config.bars}-EXTERNAL")
-        for future in sorted({one.underlying_id for one in listed}):
-            self.subscribe_bars(BarType.from_str(f"{future}-{self.config.bars}-EXTERNAL"))
+        last: dict[str, int] = {}
+        for one in self.options.by_symbol.values():
+            last[one.underlying_id] = max(one.expiry, last.get(one.underlying_id, 0))
+        for future, expiry in sorted(last.items(), key=lambda one: one[::-1]):
+            bars = BarType.from_str(f"{future}-{self.config.bars}-EXTERNAL")
+            self.fronts.append((expiry, bars))
+            self.subscribe_bars(bars)
         for name in self.options.ids.values():
             self.subscribe_quotes(name)
 
     def on_bar(self, bar: Bar) -> None:
-        if bar.bar_type != self.front:
+        while len(self.fronts) > 1 and bar.ts_init >= self.fronts[0][0]:
+            self.fronts.popleft()
+            self.variances.forget_last()
+        if bar.bar_type != self.fronts[0][1]:
             return
         now = bar.ts_init
         session = next_session(self.config.root, bar.ts_event - 1).date

@@ -24,25 +24,26 @@ type Moment = tuple[datetime, float, float]
 """When, the price of the future, and the volatility at the money."""
 
 
-def made_options() -> dict[str, ListedOption]:
-    """Return the options by symbol."""
-    names = [f"EW2F26 {right}{strike}" for strike in STRIKES for right in "CP"]
-    return {name: named_option(name, EXPIRY_DAY) for name in names}
+def made_options(product: str = "EW2F26", day: date = EXPIRY_DAY) -> dict[str, ListedOption]:
+    """Return the options of one expiry by symbol."""
+    names = [f"{product} {right}{strike}" for strike in STRIKES for right in "CP"]
+    return {name: named_option(name, day) for name in names}
 
 
 def made_quotes(
     path: Sequence[Moment], options: dict[str, ListedOption], rate: float = 0.0364
 ) -> pl.DataFrame:
-    """Return quotes two ticks wide around Black-76 values at each moment."""
+    """Return quotes two ticks wide around Black-76 values at each moment; of one expiry."""
     every = list(options.values())
+    expiry = every[0].expiry
     strike = np.array([float(one.strike) for one in every])
     sign = np.array([float(one.sign) for one in every])
     frames = []
     for at, price, vol in path:
         ts = int(at.replace(tzinfo=UTC).timestamp()) * 10**9
-        if ts >= EXPIRY:
+        if ts >= expiry:
             continue
-        years = np.full(len(every), (EXPIRY - ts) / YEAR_NS)
+        years = np.full(len(every), (expiry - ts) / YEAR_NS)
         away = np.log(strike / price)
         smile = vol * (1 - 0.8 * away + 4 * away**2).clip(0.5)
         worth, flat = np.empty(len(every)), np.full(len(every), price)
@@ -66,12 +67,22 @@ def made_quotes(
     return pl.concat(frames)
 
 
-def store_made_chain(path: Sequence[Moment]) -> None:
-    """Write the chain of a path, and the bars of its future, into the store of chains."""
-    options = made_options()
+def store_made_chain(path: Sequence[Moment], *expiries: dict[str, ListedOption]) -> None:
+    """Write the chain of a path, and the bars of its futures, into the store of chains.
+
+    `expiries` have the options of each expiry, those on ESH26 by default. A future has bars until
+    the last of them.
+    """
+    expiries = expiries or (made_options(),)
+    options = {name: one for each in expiries for name, one in each.items()}
+    ends: dict[str, int] = {}
+    for one in options.values():
+        ends[one.underlying] = max(one.expiry, ends.get(one.underlying, 0))
     rows = [
-        (int(at.replace(tzinfo=UTC).timestamp()) * 10**9, "ESH26", *[price] * 4, 100.0)
+        (ts, future, *[price] * 4, 100.0)
         for at, price, _ in path
+        for future, end in ends.items()
+        if (ts := int(at.replace(tzinfo=UTC).timestamp()) * 10**9) <= end or len(ends) == 1
     ]
     bars = pl.DataFrame(rows, schema=BARS, orient="row")
     store(
@@ -79,7 +90,7 @@ def store_made_chain(path: Sequence[Moment]) -> None:
             root="ES",
             contracts=options,
             known=dict.fromkeys(options, path[0][0].date()),
-            quotes=made_quotes(path, options),
+            quotes=pl.concat([made_quotes(path, each) for each in expiries]).sort("ts"),
             futures=bars.select("ts", "future", price="close"),
             bars=bars,
             refused={},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,7 @@ from qe_plugins.options.overlay.selection import SelectionRules
 from qe_plugins.plugins.types import Rung
 from strategies.vol_harvest import VolHarvest, VolHarvestConfig
 from tests.command import ROOT
-from tests.options.made_chain import store_made_chain
+from tests.options.made_chain import made_options, store_made_chain
 
 MONDAY = datetime(2025, 12, 29, 15)
 FRIDAY = datetime(2026, 1, 9, 20, 30)
@@ -48,16 +48,16 @@ def path(*steps, start=MONDAY, every=timedelta(minutes=30)):
     return [(start + i * every, price, vol) for i, (price, vol) in enumerate(steps)]
 
 
-def harvest(tmp_path, moments, rung="options", **changed):
+def harvest(tmp_path, moments, *expiries, rung="options", risk="2_500", **changed):
     """Run the strategy over a path; return it and the result of the run."""
-    store_made_chain(moments)
+    store_made_chain(moments, *expiries)
     settings = ", ".join(f"{name}: {value}" for name, value in (SETTINGS | changed).items())
     file = tmp_path / "harvest.yaml"
     file.write_text(
         f"extends: {ROOT / 'configs/base/cme.yaml'}\n"
         "name: harvest\n"
         "data: {options: {root: ES}}\n"
-        f"rung: {{name: {rung}, risk: 2_500 USD, max_contracts: 4}}\n"
+        f"rung: {{name: {rung}, risk: {risk} USD, max_contracts: 4}}\n"
         "expiry: {flat_before: 0s}\n"
         "strategies:\n"
         f"  harvest: {{path: '{__name__}:Watched', config: {{{settings}}}}}\n"
@@ -102,6 +102,24 @@ def test_a_spread_that_is_too_dear_to_buy_back_ends_at_its_width(tmp_path):
     assert -most <= profit < -500
     assert outcome.final_balance == 100_000 + profit
     assert not strategy.book.held
+
+
+def test_a_position_on_a_later_future_is_watched_after_the_last_bar_of_the_first(tmp_path):
+    early = made_options("EW2H26", date(2026, 3, 13))
+    late = made_options("EW4H26", date(2026, 3, 27))
+    minutes = timedelta(minutes=2)
+    moments = [
+        *path(*CALM, *CALM, start=datetime(2026, 3, 9, 15), every=minutes),
+        *path(*[(7_000.0, 0.10)] * 3, start=datetime(2026, 3, 16, 15), every=minutes),
+    ]
+    assert next(iter(early.values())).underlying != next(iter(late.values())).underlying
+
+    select = SETTINGS["select"].replace("[5, 14]", "[15, 20]")
+    strategy, outcome = harvest(tmp_path, moments, early, late, select=select, every="1m")
+    [(most, profit)] = strategy.stated
+
+    assert 0 < profit < most <= 2_500
+    assert outcome.final_balance == 100_000 + profit
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ class SessionVariances:
             self._sum += math.log(close / self._last) ** 2
         self._last = close
 
+    def forget_last(self) -> None:
+        """Take no return from the last close to the next: it is of another contract."""
+        self._last = math.nan
+
 
 def sessions_needed(horizon: int) -> int:
     """Return the sessions of history that a forecast over `horizon` sessions needs."""

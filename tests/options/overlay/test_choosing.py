@@ -181,3 +181,13 @@ def test_a_session_counts_once_it_is_complete_with_the_gap_before_it():
     assert found.complete == pytest.approx(
         [math.log(1.01) ** 2, math.log(103 / 101) ** 2 + math.log(102 / 103) ** 2]
     )
+
+
+def test_the_gap_between_two_contracts_is_no_return():
+    found = SessionVariances()
+    found.add(1, 100.0)
+    found.forget_last()
+    for session, close in [(1, 150.0), (1, 151.5), (2, 151.5)]:
+        found.add(session, close)
+
+    assert found.complete == pytest.approx([math.log(1.01) ** 2])
