@@ -61,9 +61,9 @@ FLAT, ENTERING, HOLDING, LEAVING = "flat", "entering", "holding", "leaving"
 class VolHarvestConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`select`, `entry` and `exit` are the rules; a structure is looked for `every` so long.
 
-    A position may lose `risk` at most, the rung's where that is less; it has at most `units`, and
-    `share` of what is quoted at a leg's price. An entry that is not complete after `patience` is
-    closed; legs may be `room` points worse than when they were picked. `forecast` replaces the
+    A position may lose `risk` at most, which must not be above the rung's; it has at most `units`,
+    and `share` of what is quoted at a leg's price. An entry that is not complete after `patience`
+    is closed; legs may be `room` points worse than when they were picked. `forecast` replaces the
     forecast of realised volatility where the data is too short for one.
     """
 
@@ -95,8 +95,6 @@ class VolHarvestConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class VolHarvest(Strategy):
     """Hold at most one structure; send one order at a time, each within the stated loss."""
 
-    desk: Any = None
-
     def __init__(self, config: VolHarvestConfig) -> None:
         super().__init__(config)
         self.phase = FLAT
@@ -115,7 +113,7 @@ class VolHarvest(Strategy):
 
     @staticmethod
     def check_rung(config: VolHarvestConfig, rung: Rung) -> None:
-        """Raise LadderError for a rung other than that of options."""
+        """Raise LadderError for a rung other than that of options, and for one of less risk."""
         if rung.name != RUNG:
             raise LadderError(
                 f"options on {config.root} are sold on the rung '{RUNG}' alone; "
@@ -123,6 +121,12 @@ class VolHarvest(Strategy):
                 where="vol_harvest",
                 hint="A backtest names it: 'rung: {name: options, risk: 2_500 USD, "
                 "max_contracts: 4}'. A session has the rung of its ladder.",
+            )
+        if config.risk > rung.risk:
+            raise LadderError(
+                f"'risk' is {config.risk:,f} USD, and {rung.title} allows {rung.risk:,f}.",
+                where="vol_harvest",
+                hint="Lower the strategy's 'risk'.",
             )
 
     def on_start(self) -> None:

@@ -138,7 +138,12 @@ def test_without_premium_or_near_an_event_nothing_is_sold(tmp_path, changed):
 def test_a_rung_other_than_options_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(LadderError, match="on the rung 'options' alone; this run has rung 5 ES"):
         harvest(tmp_path, path(*CALM), rung="5 ES")
-    VolHarvest.check_rung(VolHarvestConfig(root="ES"), Rung(name="options"))
+    VolHarvest.check_rung(VolHarvestConfig(root="ES"), Rung(name="options", risk=Decimal(2_500)))
+
+
+def test_a_risk_above_the_rungs_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(LadderError, match="'risk' is 2,500 USD, and rung options allows 2,000"):
+        harvest(tmp_path, path(*CALM), risk="2_000")
 
 
 def test_days_that_would_close_what_is_opened_are_refused():
