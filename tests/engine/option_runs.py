@@ -114,16 +114,23 @@ class Steps(Strategy):
 
 
 def trade(
-    tmp_path: Path, *steps: dict[str, Any], options: str = "{root: ES}", more: str = ""
+    tmp_path: Path,
+    *steps: dict[str, Any],
+    options: str = "{root: ES}",
+    more: str = "",
+    flat_before: str = "0s",
 ) -> BacktestResult:
-    """Run the steps on the stored chain; expiry is held, the rung allows fifty contracts."""
+    """Run the steps on the stored chain; by default expiry is held.
+
+    The rung allows fifty contracts.
+    """
     file = tmp_path / "options.yaml"
     file.write_text(
         f"extends: {ROOT / 'configs/base/cme.yaml'}\n"
         "name: options\n"
         f"data: {{options: {options}}}\n"
         "rung: {name: 1 ES, risk: 100_000 USD, max_contracts: 50}\n"
-        "expiry: {flat_before: 0s}\n"
+        f"expiry: {{flat_before: {flat_before}}}\n"
         "strategies:\n"
         f"  steps: {{path: 'tests.engine.option_runs:Steps', config: {{steps: {list(steps)}}}}}\n"
         f"{more}"

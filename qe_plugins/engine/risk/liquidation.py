@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.model import InstrumentId, OptionContract
 
 from qe_plugins.engine.risk.equity_bound import ContractExposure
+from qe_plugins.engine.risk.order_request import unfinished
 from qe_plugins.journal.facts import FactKind
 from qe_plugins.plugins.types import Posture
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from qe_plugins.engine.risk.rules import RiskRules
 
 LOG = logging.getLogger(__name__)
+
+CLOSE_AGAIN = 60 * 1_000_000_000
+"""Nanoseconds from one try to close an option before its expiry to the next."""
 
 
 class Liquidator:
@@ -118,10 +122,27 @@ class Liquidator:
         self.active = not self._bound.is_flat
 
     def _on_breach(self, ts: int, reason: str) -> None:
-        """Apply the policy at the first bar of a breach only."""
+        """Apply the policy at the first bar of a breach; later close what is left of options."""
         if not self._breached and self._policy != "ignore":
             self._liquidate(ts, reason)
+        elif self._breached and self._policy == "liquidate":
+            for contract, counts in self._holdings.counts.items():
+                for count in counts.values():
+                    self._close_rest(count.trader, contract, "margin")
         self._breached = True
+
+    def _close_rest(self, trader: Any, contract: Any, rule: str) -> bool:
+        """Close again what a close left of an option: its order took what was quoted, no more.
+
+        Return whether any is held.
+        """
+        held = isinstance(self._cache.instrument(contract), OptionContract) and bool(
+            self._holdings.net(trader.strategy_id, contract)
+        )
+        mine = {"instrument_id": contract, "strategy_id": trader.strategy_id}
+        if held and not unfinished(self._cache, **mine):
+            trader._close_contract(contract, [rule.upper()])
+        return held
 
     def _prices(self, bar: Any, contract: Any) -> bool:
         """Return whether a bar prices a contract: it is the contract's own, or its root's front."""
@@ -168,9 +189,26 @@ class Liquidator:
     def _expiry_callback(self, count: FillCount, contract: Any) -> Callable[[Any], None]:
         def close(event: Any) -> None:
             self._close(count.trader, contract, "expiry", event.ts_event)
-            count.expiry_timer_set = False  # a later fill sets the next
+            self._set_next_close(count, contract, event.ts_event)
 
         return close
+
+    def _set_next_close(self, count: FillCount, contract: Any, ts: int) -> None:
+        """Set a timer that closes the rest of an option, while there may be one before its expiry.
+
+        Without such a timer a later fill sets the next one.
+        """
+        instrument, when = self._cache.instrument(contract), ts + CLOSE_AGAIN
+
+        def close_rest(event: Any) -> None:
+            count.expiry_timer_set = False
+            if self._close_rest(count.trader, contract, "expiry"):
+                self._set_next_close(count, contract, event.ts_event)
+
+        is_option = isinstance(instrument, OptionContract)
+        count.expiry_timer_set = is_option and when < instrument.expiration_ns
+        if count.expiry_timer_set:
+            count.trader.clock.set_time_alert_ns(f"EXPIRY-{contract}", when, close_rest)
 
     def _close(self, trader: Any, contract: Any, rule: str, ts: int) -> None:
         """Cancel a strategy's orders in a contract, close its position and record that."""

@@ -107,3 +107,34 @@ def test_a_breach_of_the_scanned_margin_closes_the_short_call(tmp_path):
     outcome = trade(tmp_path, {"option": CALL, "size": -1}, more=funded(26_000))
 
     assert fills(outcome)[1][:3] in {("20:40 " + CALL, 1, 151.0), ("20:41 " + CALL, 1, 151.0)}
+
+
+def sizes(outcome):
+    """Return minute and signed contracts of each fill."""
+    return [(when.partition(" ")[0], size) for when, size, *_ in fills(outcome)]
+
+
+def test_a_close_after_a_breach_goes_on_until_the_quoted_size_has_filled_it(tmp_path):
+    write_chain(
+        prices={0: 7_007.75, 10: 7_402.0},
+        later={10: {CALL: (402.0, 403.0, 9, 1)}, 12: {CALL: (402.0, None, 9, 0)},
+               14: {CALL: (402.0, 403.0, 9, 1)}},
+    )  # fmt: skip
+    outcome = trade(tmp_path, {"option": CALL, "size": -3}, more=funded(78_000))
+    opened, *closed = sizes(outcome)
+
+    assert opened[1] == -3
+    assert [size for _, size in closed] == [1, 1, 1]
+    assert {"20:42", "20:43"}.isdisjoint(when for when, _ in closed)
+
+
+def test_a_close_before_expiry_goes_on_until_the_quoted_size_has_filled_it(tmp_path):
+    write_chain(later={3: {CALL: (9.5, 10.25, 5, 1)}, 21: {CALL: (9.5, None, 5, 0)},
+                       24: {CALL: (9.5, 10.25, 5, 1)}})  # fmt: skip
+    outcome = trade(tmp_path, {"option": CALL, "size": -3}, flat_before="10m")
+    opened, *closed = sizes(outcome)
+
+    assert opened == ("20:32", -3)
+    assert [size for _, size in closed] == [1, 1, 1]
+    assert closed[0][0] == "20:50"
+    assert closed[-1][0] < "20:59"
