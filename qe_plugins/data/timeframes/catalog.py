@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,16 +40,19 @@ def with_bars(
 ) -> tuple[Catalog, bool]:
     """Return a catalog with the bars of `data.bars` of some contracts, and whether they were made.
 
-    Bars that the catalog has are used as they are; else they are made of its minutes, which are
-    checked first. Raises DataError for minutes that fail the check, and for bars to be made in a
-    run on quotes or trades.
+    Bars that the catalog has of each contract are used as they are; else all are made of its
+    minutes, which are checked first. Raises DataError for minutes that fail the check, and for
+    bars to be made in a run on quotes or trades.
     """
     bars = [
         one
         for one in catalog.series
         if one.kind is RecordKind.BARS and one.contract in contracts and one.groups
     ]
-    spec = read_as(data.bars, {one.spec for one in bars})
+    specs: dict[str, set[str]] = {}
+    for one in bars:
+        specs.setdefault(one.contract, set()).add(one.spec)
+    spec = read_as(data.bars, set.intersection(*specs.values()) if specs else ())
     if spec == data.bars:
         return catalog, False
     if data.quotes or data.trades:
@@ -65,19 +68,25 @@ def with_bars(
     made = cached(
         "timeframes",
         hashlib.sha256(msgspec.json.encode([FORM, data.bars, known])).hexdigest()[:32],
-        build=lambda folder: _build(folder, catalog, minutes, data.bars),
+        build=lambda folder: _build(folder, catalog, edges, minutes, data.bars),
         read=lambda folder: open_catalog(folder, where("bars")),
     )
     return msgspec.structs.replace(catalog, folder=made.folder, series=made.series), True
 
 
-def _build(folder: Path, catalog: Catalog, minutes: Sequence[CatalogSeries], spec: str) -> None:
+def _build(
+    folder: Path,
+    catalog: Catalog,
+    edges: Mapping[str, TradingSessions],
+    minutes: Sequence[CatalogSeries],
+    spec: str,
+) -> None:
     contracts = [catalog.contracts[one.contract] for one in minutes]
     ParquetDataCatalog(str(folder)).write_instruments(contracts)
     length = length_of(spec)
     assert length
     for one, contract in zip(minutes, contracts, strict=True):
-        bars = aggregated(_read_minutes(one), length, _edges(one, contract))
+        bars = aggregated(_read_minutes(one), length, edges[one.contract])
         table = bar_table(
             [getattr(bars, name) for name in PRICES],
             bars.volume,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qe_plugins.config.schema import SyntheticSettings
+from qe_plugins.data.bar_files.importer import import_bars
+from qe_plugins.data.bar_files.mapping import BarMapping, MappedColumns
 from qe_plugins.data.catalog.bar_spec import length_of, read_as
 from qe_plugins.data.timeframes.aggregation import (
     MinuteBars,
@@ -26,6 +30,7 @@ from tests.data.dbn_tape import opened
 MINUTE = 60 * 10**9
 FIRST, LAST = date(2023, 11, 20), date(2023, 11, 28)  # Thanksgiving: two early closes
 NUMBERS = ("open", "high", "low", "close", "volume")
+ES = ("ESH24", "ESM24")
 WEEK = SyntheticSettings(sessions=5)
 
 
@@ -160,6 +165,20 @@ def test_a_tape_of_hours_has_the_minutes_volume_and_says_where_it_is_from():
     assert {one.rpartition("-")[0].partition("-")[2] for one in of_hours.bar_types} == {
         "1-HOUR-LAST"
     }
+
+
+def test_days_of_one_contract_do_not_hide_the_minutes_of_another(tmp_path):
+    whole, days = tmp_path / "whole", tmp_path / "days"
+    names = MappedColumns(contract="contract")
+    at = datetime(2024, 1, 2, 16, tzinfo=UTC)
+    prices = dict.fromkeys(("open", "high", "low", "close"), 4_750.0)
+    rows = pl.DataFrame([{"time": at, "contract": name} | prices | {"volume": 1} for name in ES])
+    mapping = BarMapping(zone="UTC", stamp="close", columns=names)
+    import_bars(rows, mapping, whole)
+    import_bars(rows[:1], msgspec.structs.replace(mapping, bars="1-DAY-LAST"), days)
+    shutil.copytree(days / "data" / "bars", whole / "data" / "bars", dirs_exist_ok=True)
+    found = opened(catalog=str(whole), bars="1-DAY-LAST")
+    assert [one.partition(".")[0] for one in sorted(found.bar_types)] == list(ES)
 
 
 def test_quotes_with_bars_that_must_be_made_are_refused():
