@@ -11,7 +11,7 @@ from qe_plugins.ib_client import BrokerConnection, BrokerEndpoint, BrokerUnknown
 if TYPE_CHECKING:
     from qe_plugins.config.broker import IbSettings
 
-LASTS = ("wrong_account", "client_id_taken")
+PERMANENT = ("wrong_account", "client_id_taken")
 """States that do not pass: the session itself says why it cannot begin."""
 
 
@@ -23,11 +23,11 @@ def wait_for_gateway(ib: IbSettings, every: float = 5.0) -> None:
     endpoint = BrokerEndpoint(
         account=ib.account, host=ib.host, port=ib.port, client_id=ib.client_ids.look
     )
-    told = ""
+    shown = ""
     with BrokerConnection(endpoint) as connection:
         while why := _not_there(connection):
-            if why != told:
-                told = why
+            if why != shown:
+                shown = why
                 echo(f"Waiting for the gateway: {why}", err=True)
             time.sleep(every)
 
@@ -37,5 +37,5 @@ def _not_there(connection: BrokerConnection) -> str:
     try:
         connection.open()
     except BrokerUnknown as error:
-        return "" if connection.state in LASTS else str(error)
+        return "" if connection.state in PERMANENT else str(error)
     return "it is not connected to IB." if connection.state == "cut" else ""

@@ -90,6 +90,8 @@ def trade(
         from qe_plugins.cli.live.gateway_wait import wait_for_gateway
 
         wait_for_gateway(prepared.settings.ib)
+        # A wait may be of days: contracts, their tape and the present are those of its end.
+        prepared = prepare_live(file, settings, real_money=real_money, sandbox=sandbox)
     died = None if new or sandbox else died_run(prepared.loaded, "live")
     if died is not None:
         echo(f"Taking up run {died.run_id}, whose session died.", err=True)
