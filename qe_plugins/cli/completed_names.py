@@ -7,6 +7,7 @@ returns the texts that may stand there. A shell shows nothing where one of them 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,10 @@ def settings(
     file = next((one for one in map(Path, filter(None, given)) if one.is_file()), None)
     if file is not None:
         from qe_plugins.config.loader import load
+        from qe_plugins.errors import QeError
 
-        keys |= dict(_keys(load(file).resolved))
+        with suppress(QeError):  # of a file with an error, the schema's keys are left
+            keys |= dict(_keys(load(file).resolved))
     return _beginning(text, [(f"{key}=", help_) for key, help_ in sorted(keys.items())])
 
 

@@ -73,6 +73,13 @@ def test_a_plugin_and_its_settings_in_the_file_are_completed():
     assert {"plugins.guardian_limits=", "plugins.guardian_limits.daily_loss="} <= set(found)
 
 
+def test_a_file_with_an_error_leaves_the_keys_of_the_schema(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text("nmae: wrong\n")
+
+    assert "rung.risk=" in completed("check", str(file), "--set", "rung.r")
+
+
 def test_no_value_is_completed():
     assert completed("check", QUICKSTART, "--set", "rung.risk=2") == []
 
