@@ -94,7 +94,7 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def best(self) -> dict[str, Any]:
-        """Return the row of the variant with the best objective; empty where none has one.
+        """Return the row of the variant with the best objective, the first of equals, else empty.
 
         The best of many is overstated: it was selected on the same data.
         """
@@ -104,7 +104,9 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
         if self.objective not in rows.columns:
             return {}
         less = self.objective in LESS_IS_BETTER
-        found = rows.drop_nulls(self.objective).sort(self.objective, descending=not less)
+        found = rows.drop_nulls(self.objective).sort(
+            self.objective, descending=not less, maintain_order=True
+        )
         return dict(found.row(0, named=True)) if found.height else {}
 
 

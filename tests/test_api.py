@@ -82,6 +82,20 @@ def test_a_sweep_is_a_frame_of_variants_with_the_best_of_them(monkeypatch):
     assert api.load_sweep("quickstart").variants.equals(rows)
 
 
+def test_the_first_of_equal_variants_is_the_best(tmp_path):
+    even = pl.DataFrame({"number": range(2_000)}).with_columns(sharpe=1.0 * (pl.col("number") % 2))
+    even.write_parquet(tmp_path / "results.parquet")
+    found = api.StoredSweep(sweep_id="s", folder=tmp_path, axes={}, objective="sharpe")
+    assert found.best["number"] == 1
+
+
+@pytest.mark.parametrize("count", [{"random": 0}, {"sampler": "tpe", "trials": 0}])
+def test_a_sweep_of_no_variants_is_refused(monkeypatch, count):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ConfigError, match=r"^--(random|trials): must be at least 1, was 0\.$"):
+        api.sweep(QUICKSTART, {"rung.risk": [25, 50]}, **count)
+
+
 def test_wrong_names_are_one_error(run):
     with pytest.raises(ReportError, match="'wins' is no table of a run"):
         run.frame("wins")

@@ -39,6 +39,9 @@ def method_of(sampled: int | None, sampler: str | None, trials: int | None) -> C
         raise ConfigError("--random and --sampler are two methods.", where="--sampler")
     if sampled is not None and trials is not None:
         raise ConfigError("--random has its number of variants already.", where="--trials")
+    for option, number in (("--random", sampled), ("--trials", trials)):
+        if number is not None and number < 1:
+            raise ConfigError(f"must be at least 1, was {number}.", where=option)
     if sampler is not None and sampler not in SAMPLERS:
         hint = f"Samplers are {', '.join(SAMPLERS)}."
         raise ConfigError(f"no sampler '{sampler}'.", where="--sampler", hint=hint)
