@@ -21,7 +21,7 @@ from qe_plugins.cli import cli
 from qe_plugins.config.loader import load
 from qe_plugins.engine.live.session import SessionOptions, run_session
 from qe_plugins.engine.live.view import SessionView
-from qe_plugins.errors import LadderError
+from qe_plugins.errors import JournalError, LadderError
 from qe_plugins.journal.facts import Fact, FactKind, RunState
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.guard import guard_of
@@ -297,6 +297,14 @@ def test_commands_say_where_a_strategy_stands(climber: Climber) -> None:
     refused = ladder("confirm", "2026")
     assert isinstance(refused.exception, LadderError)
     assert "by a person at a terminal" in str(refused.exception)
+
+
+@pytest.mark.parametrize("command", ["status", "criteria", "history"])
+def test_a_name_of_no_strategy_on_a_ladder_is_refused(climber: Climber, command: str) -> None:
+    climber.up()
+    assert ladder(command, NAME[:3]).exit_code == 0
+    with pytest.raises(JournalError, match=r"no strategy 'diver'\. There is climber"):
+        raise ladder(command, "diver").exception
 
 
 def test_the_panel_has_rung_evidence_what_is_missing_and_the_demotion_line(

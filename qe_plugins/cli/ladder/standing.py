@@ -109,14 +109,12 @@ def history(name: str | None, as_json: bool) -> None:
     from qe_plugins.journal.store import Journal
     from qe_plugins.ladder.state import histories
 
-    wanted = _name_of(name)
     with Journal.open() as journal:
-        every = [
-            one
-            for strategy, changes in histories(journal).items()
-            for one in changes
-            if wanted in (None, strategy)
-        ]
+        known = histories(journal)
+    wanted = _name_of(name, list(known))
+    every = [
+        one for strategy, changes in known.items() for one in changes if wanted in (None, strategy)
+    ]
     every.sort(key=lambda one: one.id)
     if as_json:
         print_json(msgspec.to_builtins(every))
@@ -132,31 +130,25 @@ def history(name: str | None, as_json: bool) -> None:
     print_rows(("at (UTC)", "strategy", "", "rung", "by", "because"), rows)
 
 
-def _name_of(name: str | None) -> str | None:
-    """Return the strategy that a file, a name or a unique prefix of one names; None for all."""
+def _name_of(name: str | None, known: Sequence[str]) -> str | None:
+    """Return the strategy that a file, a name or a unique prefix of one names; None for all.
+
+    `known` are the strategies on a ladder. Raises JournalError for a name that is of none of them.
+    """
     if name is None:
         return None
-    if not Path(name).is_file():
-        return _whole(name)
-    from qe_plugins.ladder.on_ladder import configured
+    if Path(name).is_file():
+        from qe_plugins.ladder.on_ladder import configured
 
-    return configured(name)[2]
+        return configured(name)[2]
+    from qe_plugins.journal.lookup import resolve_prefix
 
-
-def _whole(name: str) -> str:
-    """Return the only strategy on a ladder that `name` is a prefix of, else `name`."""
-    from qe_plugins.journal.store import Journal
-    from qe_plugins.ladder.state import histories
-
-    with Journal.open() as journal:
-        known = list(histories(journal))
-    found = [one for one in known if one.startswith(name)]
-    return found[0] if len(found) == 1 and name not in known else name
+    return resolve_prefix(name, known, what="strategy")
 
 
 def _rows(name: str | None) -> list[LadderRow]:
     """Return the rows of a name, of a configuration's file, or of all; demotions come first."""
-    from qe_plugins.errors import LadderError, QeError
+    from qe_plugins.errors import QeError
     from qe_plugins.journal.store import Journal
     from qe_plugins.ladder.demotions import settle
     from qe_plugins.ladder.on_ladder import claim_in, configured, read
@@ -164,22 +156,19 @@ def _rows(name: str | None) -> list[LadderRow]:
     from qe_plugins.ladder.rungs import load_ladder
     from qe_plugins.ladder.state import histories
 
-    if name is not None and not Path(name).is_file():
-        name = _whole(name)
     with Journal.open() as journal:
         if name is not None and Path(name).is_file():
             loaded, rules, strategy = configured(name)
             settle(journal, rules, strategy)
             return [row_of(read(journal, rules, strategy, claim_in(journal, loaded, rules)))]
-        for strategy, changes in histories(journal).items():
+        known = histories(journal)
+        wanted = _name_of(name, list(known))
+        for strategy, changes in known.items():
             try:
                 settle(journal, load_ladder(changes[-1].transition.ladder), strategy)
             except QeError:
                 continue  # the row below says what is wrong
-        found = ladder_panel(journal, name)
-    if name is not None and not found:
-        raise LadderError(f"no strategy '{name}' on a ladder.", hint="Name its file, to begin.")
-    return found
+        return ladder_panel(journal, wanted)
 
 
 def _calendar(years: float) -> str:
