@@ -15,7 +15,7 @@ def sentence(result: FactorResult) -> str:
     held = f"{len(survivors)} of {tested:,} features hold in both halves, where {chance}"
     suspect = len(_suspect(result))
     if not sure and suspect:
-        return f"{held}; {suspect} of them as nothing can that does not see what it predicts."
+        return f"{held}; {suspect} of them with an IC that suggests look-ahead."
     if not sure:
         return f"{held}; none is significant among all that were tested."
     paying = [one for one in sure if one.pays]

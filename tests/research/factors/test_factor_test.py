@@ -79,7 +79,7 @@ def test_a_factor_that_sees_what_it_predicts_is_suspect_and_enters_no_book():
     found = judge(settings(), data, score(data, [(FEATURES, values)]))
     assert found.factors[0].name == FEATURES[3]
     assert found.factors[0].state == "suspect"
-    assert "as nothing can that does not see what it predicts" in sentence(found)
+    assert "them with an IC that suggests look-ahead." in sentence(found)
     assert any(FEATURES[3] in text and "look-ahead" in text for text in caution(found))
     with pytest.raises(DataError, match="a book would be empty"):
         choose(found, {})
