@@ -27,8 +27,12 @@ EVERY = [
     (guide.stem, one) for guide in GUIDES for one in commands(guide.read_text(encoding="utf-8"))
 ]
 OF_QE = [(guide, found[1]) for guide, one in EVERY if (found := QE.search(one))]
-COMPARISON = (ROOT / "configs" / "guides" / "COMPARISON.md").read_text(encoding="utf-8")
-OF_QE += [("COMPARISON", one) for one in re.findall(r"`uv run qe (.+?)`", COMPARISON)]
+INLINE = [guide for guide in GUIDES if guide.stem in ("COMPARISON", "GALLERY")]
+OF_QE += [
+    (guide.stem, one)
+    for guide in INLINE
+    for one in re.findall(r"`uv run qe (.+?)`", guide.read_text(encoding="utf-8"))
+]
 
 
 def test_there_is_a_guide_for_each_user():
