@@ -86,14 +86,13 @@ SHAPES = {
 
 
 class StressedPath(msgspec.Struct, frozen=True):
-    """A shape on a schedule: it begins in session `first`.
+    """A shape on a schedule.
 
     `bend` has one number for the end of each minute of each session, and the number before it in
     `before`: the log by which all prices move or, of a `front` shape, a factor of the first price
     to be added to those of the contract `front`. `halted` are minutes without trading.
     """
 
-    first: int
     bend: np.ndarray
     before: np.ndarray
     halted: np.ndarray
@@ -145,9 +144,7 @@ def stressed(
     if shape.halted:
         halted = halts(np.exp(own + bent).reshape(closes.shape))
     key = _expiring(planned, planned.days[first]) if shape.front else None
-    return StressedPath(
-        first, bent.reshape(closes.shape), before.reshape(closes.shape), halted, key
-    )
+    return StressedPath(bent.reshape(closes.shape), before.reshape(closes.shape), halted, key)
 
 
 def halts(closes: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from qe_plugins.research.factors.significance import t_values
 
 type Part = Literal["year", "month", "hour", "root", "volatility"]
 
-PARTS: tuple[Part, ...] = ("year", "month", "hour", "root", "volatility")
 THIRDS = ("calm", "usual", "wild")
 
 

@@ -1,12 +1,13 @@
 """A factor by parts of its decisions."""
 
 from datetime import date
+from typing import get_args
 
 import msgspec
 import numpy as np
 import pytest
 
-from qe_plugins.research.factors.breakdown import PARTS, by_part
+from qe_plugins.research.factors.breakdown import Part, by_part
 from qe_plugins.research.factors.factor_test import FactorData
 from qe_plugins.research.factors.settings import Split
 from qe_plugins.research.factors.split import divide
@@ -24,7 +25,7 @@ def made() -> tuple[FactorData, np.ndarray]:
     )
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", get_args(Part.__value__))
 def test_parts_share_out_every_decision_that_the_test_read(made, part):
     data, values = made
     found = by_part(data, values, part)
