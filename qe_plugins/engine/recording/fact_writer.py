@@ -37,7 +37,7 @@ class FactWriter:
         self._given = self._written = self._synced = self._wanted = 0
         self._attempts = 0
         self._asked = self._busy = self._closing = False
-        self._error = ""
+        self._error = self._failure = ""
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="qe-journal", daemon=True)
 
@@ -50,6 +50,15 @@ class FactWriter:
     def waiting(self) -> int:
         """Return the number of facts that the journal does not have yet."""
         return self._given - self._written
+
+    def take_failure(self) -> str:
+        """Return why an attempt since the last call failed, though later ones may have succeeded.
+
+        Empty where none failed and the last one succeeded.
+        """
+        with self._changed:
+            failure, self._failure = self._error or self._failure, ""
+        return failure
 
     def write(self, facts: Sequence[Fact]) -> None:
         """Have facts appended soon, and those that an attempt left, without waiting for it."""
@@ -73,7 +82,7 @@ class FactWriter:
             if self._synced >= target:
                 return ""
             if not answered:
-                self._error = f"the facts were not on disk within {self._limit:g} s"
+                self._error = self._failure = f"the facts were not on disk within {self._limit:g} s"
             return self._error
 
     def close(self) -> str:
@@ -109,6 +118,7 @@ class FactWriter:
             with self._changed:
                 self._attempts, self._error, self._busy = self._attempts + 1, error, False
                 if error:
+                    self._failure = error
                     self._waiting[:0] = facts
                 else:
                     self._written += len(facts)

@@ -82,10 +82,12 @@ class SessionRecorder(Recorder):
         """Return the number of facts that the journal does not have yet."""
         return len(self._pending) + self._writer.waiting
 
-    @property
-    def error(self) -> str | None:
-        """Return why the last append failed, None where it did not."""
-        return self._writer.error or None
+    def take_failure(self) -> str | None:
+        """Return why an append since the last call failed, None where none did.
+
+        One that failed and then succeeded is returned, too: whatever the reason was, it may return.
+        """
+        return self._writer.take_failure() or None
 
     def bar(self, bar: Bar) -> None:
         """Record a closed bar. A second bar of the same type and close is not recorded."""

@@ -56,6 +56,23 @@ def test_what_a_failed_append_left_comes_first_in_the_next(
     assert writer.error == ""
 
 
+def test_a_failure_is_returned_once_though_the_next_append_succeeded(
+    sink: MemorySink, writer: FactWriter
+) -> None:
+    assert writer.take_failure() == ""
+    sink.failure = OSError("no space left")
+    writer.commit([fact(1)])
+    assert [writer.take_failure(), writer.take_failure()] == ["no space left", "no space left"]
+    sink.failure = None
+    writer.commit([fact(2)])
+    assert [writer.take_failure(), writer.take_failure()] == ["", ""]
+    sink.failure = OSError("no space left")
+    writer.commit([fact(3)])
+    sink.failure = None
+    writer.commit([fact(4)])
+    assert [writer.take_failure(), writer.take_failure()] == ["no space left", ""]
+
+
 def test_a_journal_that_hangs_holds_a_commit_up_no_longer_than_the_limit(
     sink: MemorySink, writer: FactWriter
 ) -> None:
