@@ -127,7 +127,11 @@ def page(sources: Sources) -> Page:
         found = comparison.compare(
             run_index.find(asked.path["first"]), run_index.find(asked.path["second"])
         )
-        return Shown(template="compare.html", values={"found": found})
+        figures = {
+            formatting.label(key): [formatting.format_value(key, value) for value in values]
+            for key, values in found["figures"].items()
+        }
+        return Shown(template="compare.html", values={"found": found, "figures": figures})
 
     def ask_to_compare(asked: Asked) -> Shown:
         first, second = asked.query.get("first", ""), asked.query.get("second", "")
