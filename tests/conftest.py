@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,35 @@ def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return str(request.param)
 
 
+def pytest_configure() -> None:
+    """Import thousands of modules without looking for garbage among them again and again."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Let no run collect the modules of all tests again: each begins with a collection."""
+    gc.enable()
+    freeze_what_lasts()
+    gc.get_freeze_count = some  # to count millions takes as long as a scan, which only asks whether
+
+
+@functools.wraps(gc.get_freeze_count)
+def some() -> int:
+    return 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """After each module, freeze what it has imported and left in caches."""
+    done = yield
+    if nextitem is not None and nextitem.path != item.path:
+        freeze_what_lasts()
+    return done
+
+
+def freeze_what_lasts() -> None:
+    """Let no run look through it again: each begins with a collection of all that is not frozen."""
     gc.collect()
     gc.freeze()
 
