@@ -96,7 +96,7 @@ class SessionProcess:
     def _words(self) -> list[str]:
         one = self._settings
         if one.mode == "live":
-            return ["live", one.config]
+            return ["live", one.config, "--wait"]  # a gateway that is away is no failure of it
         words = ["paper", one.config]
         if one.replay is not None:
             words += ["--replay", one.replay, "--speed", f"{one.speed:g}"]

@@ -18,8 +18,6 @@ from qe_plugins.halt.status import SeenSession
 from qe_plugins.safe_text import in_words
 
 HOUR = 3_600.0
-SETTLING = 30.0
-"""Seconds in which a node that was started must have a heartbeat; no other is started meanwhile."""
 
 
 class NodeRestarts:
@@ -35,7 +33,8 @@ class NodeRestarts:
     def act(self, sessions: Sequence[SeenSession], *, halted: bool) -> str | None:
         """Do what is due and return it in a line; None where there is nothing to do.
 
-        Only a node that was running while it was watched is started again.
+        Only a node that was running while it was watched is started again. While one that was
+        started lives no other is: it may wait for its gateway, for a weekend, without a heartbeat.
         """
         for one in sessions:
             if one.state == "running":
@@ -48,9 +47,7 @@ class NodeRestarts:
         if silent:
             return self._kill(silent[0])
         died = [one for one in sessions if (one.status.run_id, one.status.pid) in self._seen]
-        if not died or self._is_settling:
-            return None
-        if halted:
+        if not died or self._child is not None or halted:
             return None
         if len(self.recent) >= self._settings.most_an_hour:
             return None
@@ -65,11 +62,6 @@ class NodeRestarts:
     def exhausted(self) -> bool:
         """Return whether no further start is allowed within this hour."""
         return bool(self._settings.command) and len(self.recent) >= self._settings.most_an_hour
-
-    @property
-    def _is_settling(self) -> bool:
-        recent = bool(self._started) and time.monotonic() - self._started[-1] < SETTLING
-        return self._child is not None and recent
 
     def _kill(self, one: SeenSession) -> str | None:
         """Kill a node that hangs; its stops stay at the broker."""

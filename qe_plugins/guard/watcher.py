@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,12 @@ class Watcher:
             restart_lasts=watch.restart_lasts,
             with_budget=watch.model_budget is not None,
         )
+        self._complaints: deque[tuple[str, str]] = deque()
         self._incidents = Incidents(account, folder / f"{account}.incidents", alarms.observatory)
         self.dispatch = AlarmDispatch(
-            channels_of(alarms), retry_for=alarms.retry_for, complain=self._complain
+            channels_of(alarms),
+            retry_for=alarms.retry_for,
+            complain=lambda *what: self._complaints.append(what),
         )
         self._restarts = NodeRestarts(watch.restart, folder)
         self._nightly = NightlyParity(folder) if watch.parity else None
@@ -128,6 +132,17 @@ class Watcher:
             stays = alarm.kind in OF_THE_WATCHER or (alarm.kind, alarm.about) in current
             if not stays and (seen.snapshot is not None or alarm.kind not in OF_THE_BROKER):
                 self._alarm(self._incidents.end(alarm.kind, alarm.about))
+        self._judge_channels()
+
+    def _judge_channels(self) -> None:
+        """Begin what channels complained of, then end it where a channel's last attempt went out.
+
+        In this order: a complaint of after the states were read is for the next look.
+        """
+        while self._complaints:
+            channel, why = self._complaints.popleft()
+            text = f"Alarms do not go out by {channel}: {why}. They are tried again."
+            self._alarm(self._incidents.begin("channel", channel, "critical", text))
         for state in self.dispatch.states():
             if state.problem is None:
                 self._alarm(self._incidents.end("channel", state.name))
@@ -223,7 +238,3 @@ class Watcher:
     def _on_event(self, event: BrokerEvent) -> None:
         if event.code in (0, 1100, 1101, 1102, 2103, 2104, 2110):
             self._show(f"broker: {event.code or 'connection'} {event.text}")
-
-    def _complain(self, channel: str, why: str) -> None:
-        text = f"Alarms do not go out by {channel}: {why}. They are tried again."
-        self._alarm(self._incidents.begin("channel", channel, "critical", text))

@@ -88,7 +88,7 @@ class DailyLoss:
 
 
 class RejectedOrders:
-    """`most` orders were rejected within `within` seconds."""
+    """`most` orders were rejected within `within` seconds, also where that was between readings."""
 
     name: ClassVar[TriggerName] = "rejected_orders"
 
@@ -97,22 +97,27 @@ class RejectedOrders:
         self._seconds = within
         self._times: deque[int] = deque(maxlen=most)
         self._most, self._why = most, ""
+        self._were_within = False
         self.reading = "0 rejected"
 
     def rejected(self, ts: int, reason: str) -> None:
         """Count an order that was rejected at `ts`."""
         self._times.append(ts)
         self._why = reason
+        full = len(self._times) == self._most
+        self._were_within |= full and ts - self._times[0] < self._within
 
     def check(self, readings: Readings) -> str | None:
         recent = sum(ts > readings.now - self._within for ts in self._times)
         self.reading = f"{recent} rejected within {self._seconds:g} s, halts at {self._most}"
-        if recent < self._most:
+        fires, self._were_within = self._were_within or recent >= self._most, False
+        if not fires:
             return None
-        return f"{recent} orders rejected within {self._seconds:g} s, the last: {self._why}"
+        return f"{self._most} orders rejected within {self._seconds:g} s, the last: {self._why}"
 
     def resumed(self) -> None:
         self._times.clear()
+        self._were_within = False
 
 
 class StaleData:

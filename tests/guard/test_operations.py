@@ -116,6 +116,7 @@ def test_the_watched_example_loads_and_demands_a_watcher(monkeypatch):
     loaded = load(ROOT / "configs" / "live" / "mes_watched.yaml")
 
     assert loaded.config.watch.required
+    assert "--wait" in loaded.config.watch.restart.command
     assert loaded.config.alarms.notify == ["tgram://fake-token-1234567/chat"]
     assert "fake-token" not in str(loaded.resolved)
 

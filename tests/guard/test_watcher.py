@@ -13,6 +13,7 @@ from decimal import Decimal
 import pytest
 from click.testing import CliRunner
 
+from qe_plugins.alarms.dispatch import ChannelState
 from qe_plugins.cli.live.watch import watch
 from qe_plugins.guard.watcher_socket import SocketFile, WatcherAway, ask, listening
 from qe_plugins.halt import watcher_heartbeat
@@ -174,8 +175,8 @@ def test_a_node_that_could_mend_it_is_left_to_it(make_watcher, qe_tws, node):
     assert qe_tws.control.net(front(qe_tws)) == 1
 
 
-def restarting(marker, most: int = 3) -> list[str]:
-    command = [sys.executable, "-c", f"open({str(marker)!r}, 'a').write('x')"]
+def restarting(marker, most: int = 3, code: str = "") -> list[str]:
+    command = [sys.executable, "-c", code or f"open({str(marker)!r}, 'a').write('x')"]
     return [
         f"watch.restart.command={command}".replace("'", '"', 0),
         f"watch.restart.most_an_hour={most}",
@@ -197,20 +198,37 @@ def settled(marker, count: int) -> str:
     return marker.read_text()
 
 
-def test_a_node_that_died_is_started_again_so_many_times_an_hour(
-    make_watcher, node, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("qe_plugins.guard.restarts.SETTLING", 0.0)
+def test_a_node_that_died_is_started_again_so_many_times_an_hour(make_watcher, node, tmp_path):
     marker = tmp_path / "started"
     watcher = make_watcher(*restarting(marker, most=2))
     died_once(watcher, node)
-    for count in (1, 2, 2):
+    end = time.monotonic() + 60
+    while "restarts_exhausted" not in kinds(watcher):
+        assert time.monotonic() < end
         watcher.step()
-        settled(marker, count)
-    watcher.step()
 
+    assert settled(marker, 2) == "xx"
+    watcher.step()
     assert marker.read_text() == "xx"
     assert kinds(watcher) == ["node_died", "restarts_exhausted"]
+
+
+def test_a_node_that_waits_for_its_gateway_is_not_started_twice(make_watcher, node, tmp_path):
+    marker = tmp_path / "started"
+    waiting = (
+        f"import os, time; open({str(marker)!r}, 'a').write(str(os.getpid())); time.sleep(600)"
+    )
+    watcher = make_watcher(*restarting(marker, code=waiting))
+    died_once(watcher, node)
+    watcher.step()
+    [child] = [int(settled(marker, 1))]
+    try:
+        for _ in range(3):
+            watcher.step()
+        assert marker.read_text() == str(child)
+        assert "restarts_exhausted" not in kinds(watcher)
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 def test_a_node_is_not_started_again_under_a_halt(make_watcher, node, tmp_path):
@@ -246,6 +264,29 @@ def test_a_node_that_hangs_is_killed_where_the_configuration_says_so(make_watche
 
     assert node.wait(5) == -signal.SIGKILL
     assert "node_silent" in kinds(watcher)
+
+
+def channel(problem: str | None) -> ChannelState:
+    return ChannelState(name="command", sent=1, waiting=0, given_up=0, problem=problem)
+
+
+def test_a_channel_that_fails_while_the_channels_are_read_is_an_alarm(make_watcher):
+    watcher = make_watcher('alarms.command=["true"]')
+    queue = watcher.dispatch._queues[0]
+
+    def fails_then() -> list[ChannelState]:
+        queue._complain("command", "exit code 1")
+        watcher.dispatch.states = lambda: [channel("exit code 1")]
+        return [channel(None)]
+
+    watcher.dispatch.states = fails_then
+    for _ in range(3):
+        watcher.step()
+    assert kinds(watcher) == ["channel"]
+    watcher.dispatch.states = lambda: [channel(None)]
+    watcher.step()
+
+    assert kinds(watcher) == ["channel", "-channel"]
 
 
 def test_the_heartbeat_says_that_a_watcher_runs(watcher, home):

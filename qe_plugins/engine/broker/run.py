@@ -153,7 +153,9 @@ class _Run:
         context, recorder, probe = session.context, self._recorder, self._probe
         tape = self._live.prepared.tape
         watched = Watched(
-            session.now, lambda: session.skew(), lambda: recorder.take_failure() or probe.error
+            session.now,
+            lambda: session.skew(),
+            lambda: recorder.take_failure() or probe.take_failure(),
         )
         watch = HaltWatch(context, self._latch, self._live.loaded.config.halt, tape, watched, ())
         heart = Heartbeat(

@@ -16,7 +16,7 @@ LIMIT = 10.0
 
 
 class JournalProbe:
-    """Calls `check` now and then; `error` is why the journal cannot be written, None where it can.
+    """Calls `check` now and then, and keeps why the journal could not be written.
 
     A check that hangs holds up nothing but its own thread.
     """
@@ -25,19 +25,27 @@ class JournalProbe:
         self, check: Callable[[], None], *, every: float = EVERY, limit: float = LIMIT
     ) -> None:
         self._check, self._every, self._limit = check, every, limit
-        self._failed: str | None = None
+        self._last: str | None = None
+        self._failure: str | None = None
+        self._lock = threading.Lock()
         self._since: float | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="qe-journal-probe", daemon=True)
         self._thread.start()
 
-    @property
-    def error(self) -> str | None:
-        """Return why the last attempt failed; None where it did not."""
-        since = self._since
-        if since is not None and time.monotonic() - since > self._limit:
-            return f"no answer within {self._limit:g} s"
-        return self._failed
+    def take_failure(self) -> str | None:
+        """Return why an attempt since the last call failed, though later ones may have succeeded.
+
+        None where none failed, the last one succeeded, and none is overdue.
+        """
+        with self._lock:
+            failure, self._failure = self._last or self._failure, None
+            since = self._since
+        return self._overdue(since) or failure
+
+    def _overdue(self, since: float | None) -> str | None:
+        is_late = since is not None and time.monotonic() - since > self._limit
+        return f"no answer within {self._limit:g} s" if is_late else None
 
     def close(self) -> None:
         """End the thread, so that the database can be closed."""
@@ -46,11 +54,15 @@ class JournalProbe:
 
     def _work(self) -> None:
         while not self._closing.wait(self._every):
-            self._since = time.monotonic()
-            try:
-                self._check()
-            except Exception as error:  # whatever it is, the session must learn of it
-                self._failed = in_words(error) or type(error).__name__
-            else:
-                self._failed = None
-            self._since = None
+            since = self._since = time.monotonic()
+            error = self._attempt()
+            with self._lock:
+                self._since, self._last = None, error
+                self._failure = error or self._overdue(since) or self._failure
+
+    def _attempt(self) -> str | None:
+        try:
+            self._check()
+        except Exception as error:  # whatever it is, the session must learn of it
+            return in_words(error) or type(error).__name__
+        return None

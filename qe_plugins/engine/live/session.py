@@ -233,7 +233,7 @@ class _Session:
             Watched(
                 venue.assembly.pipeline.clock.timestamp_ns,
                 venue.skew,
-                lambda: recorder.take_failure() or probe.error,
+                lambda: recorder.take_failure() or probe.take_failure(),
             ),
             (*OF_A_FEED, *(() if self._options.triggers else OF_TRADING)),
         )

@@ -34,11 +34,7 @@ CLOCK_EVERY = 5
 
 
 class BrokerLook:
-    """A connection with a client id of its own. Methods are for the trading thread, and return.
-
-    `skew` is how far our clock is past the gateway's, in seconds, None where it is not known; the
-    gateway tells whole seconds.
-    """
+    """A connection with a client id of its own. Methods are for the trading thread, and return."""
 
     def __init__(self, endpoint: BrokerEndpoint) -> None:
         self._connection = BrokerConnection(endpoint, self._on_event)
@@ -48,7 +44,8 @@ class BrokerLook:
         self._is_asked = False
         self._answered = 0
         self._slower = 1.0
-        self.skew: float | None = None
+        self._skews: deque[float | None] = deque(maxlen=10)
+        self._skew: float | None = None
         self._thread = threading.Thread(target=self._run, name="qe-broker-look", daemon=True)
         self._thread.start()
 
@@ -67,6 +64,18 @@ class BrokerLook:
     def events(self) -> list[BrokerEvent]:
         """Return what the broker said by itself since the last call, oldest first."""
         return _drained(self._events)
+
+    def skew(self) -> float | None:
+        """Return how far our clock is past the gateway's in seconds, None where it is not known.
+
+        Of several readings since the last call the one that is furthest off is returned: a later
+        one is no reason to overlook it. The gateway tells whole seconds.
+        """
+        read = _drained(self._skews)
+        if read:
+            self._skew = read[-1]
+        known = [one for one in (*read, self._skew) if one is not None]
+        return max(known, key=abs, default=None)
 
     def cancel_all(self, done: Callable[[str], object]) -> None:
         """Cancel every order of the account; `done` is called with why it failed, or with ""."""
@@ -113,13 +122,14 @@ class BrokerLook:
     def _read_clock(self) -> None:
         from qe_plugins.engine.supervision.clock_reading import skew_of
 
+        skew: float | None = None
         try:
-            self.skew = skew_of(lambda: self._connection.server_time(TIMEOUT))
+            skew = skew_of(lambda: self._connection.server_time(TIMEOUT))
         except BrokerUnknown:
-            self.skew = None
+            pass
         except Exception:  # the thread must live on: without it no answer comes any more
             LOG.exception("the gateway's clock cannot be read")
-            self.skew = None
+        self._skews.append(skew)
 
     def _try(self, act: Callable[[], object], done: Callable[[str], object]) -> None:
         try:

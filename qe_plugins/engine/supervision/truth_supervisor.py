@@ -73,7 +73,7 @@ class TruthSupervisor:
         )
         self._halted = False
         session.conditions.append(lambda: self.truth.degraded.refusal)
-        session.skew = lambda: self.look.skew
+        session.skew = self.look.skew
         session.closer.in_doubt = lambda: self.truth.degraded.refusal
         session.context.order_states = self
         session.listeners.order_events.append(self._on_order_event)

@@ -228,5 +228,9 @@ class FaultyDesk:
 def run_desk(tws: SimulatedTws, clock: AheadClock, folder: Path, **changes: Any) -> FaultyDesk:
     """Return a desk whose session may enter."""
     desk = FaultyDesk(tws, clock, folder, **changes)
-    desk.ready()
+    try:
+        desk.ready()
+    except BaseException:
+        desk.kill()
+        raise
     return desk

@@ -35,3 +35,19 @@ def test_a_gateway_that_is_always_slower_than_the_usual_limit_is_waited_for(qe_t
     assert isinstance(ask(look), Known)
     qe_tws.control.heal()
     look.stop()
+
+
+def test_a_clock_that_was_off_between_two_looks_is_returned_once(
+    qe_tws: SimulatedTws, monkeypatch: pytest.MonkeyPatch
+):
+    read = iter([0.0, 7.0, 0.0])
+    monkeypatch.setattr(
+        "qe_plugins.engine.supervision.clock_reading.skew_of", lambda _told: next(read)
+    )
+    monkeypatch.setattr("qe_plugins.engine.supervision.broker_look.CLOCK_EVERY", 1)
+    look = BrokerLook(BrokerEndpoint(account="DU1234567", port=qe_tws.port, client_id=41))
+    assert look.skew() is None
+    for _ in range(3):
+        ask(look)
+    look.stop()  # the last reading comes after its answer
+    assert [look.skew(), look.skew()] == [7.0, 0.0]
