@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from qe_plugins.data.options.frames import ChainData
@@ -83,13 +84,13 @@ def chain_of(
     quotes = evaluated(frame, rules, rate)
     checks = parity_checks(quotes)
     if check_parity:
-        refuse_broken(checks, dict(quotes.select("expiry", "price").iter_rows()))
-    options = _with_spreads(with_greeks(quotes), data.root, utc_day(at))
+        refuse_broken(checks, dict(zip(quotes["expiry"], quotes["price"], strict=True)))
+    options = _sorted(_with_spreads(with_greeks(quotes), data.root, utc_day(at)))
     return OptionChain(
         root=data.root,
         at=at,
         rate=short_rate(utc_day(at)).rate if rate is None else rate,
-        options=options.sort("expiry", "strike", "sign", descending=[False, False, True]),
+        options=options,
         left_out=left_out(quotes),
         parity=checks,
     )
@@ -97,10 +98,18 @@ def chain_of(
 
 def _with_spreads(frame: pl.DataFrame, root: str, on: date) -> pl.DataFrame:
     ticks = option_ticks(root, on)
-    small = pl.col("mid") < float(ticks.below)
-    tick = pl.when(small).then(float(ticks.tick)).otherwise(float(ticks.above))
-    spread = pl.col("ask") - pl.col("bid")
-    return frame.with_columns(spread_ticks=spread / tick, spread_vol=spread / pl.col("vega"))
+    bid, ask, mid, vega = (frame[name].to_numpy() for name in ("bid", "ask", "mid", "vega"))
+    tick = np.where(mid < float(ticks.below), float(ticks.tick), float(ticks.above))
+    columns = {"spread_ticks": (ask - bid) / tick, "spread_vol": (ask - bid) / vega}
+    return frame.hstack(
+        [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
+    )
+
+
+def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return options by expiry and strike, the call of a strike before its put."""
+    expiry, strike, sign = (frame[name].to_numpy() for name in ("expiry", "strike", "sign"))
+    return frame[np.lexsort((-sign, strike, expiry))]
 
 
 def _other_expiries(data: ChainData, at: int) -> str:

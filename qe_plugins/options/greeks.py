@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from qe_plugins.options.kernel.black76 import GREEKS, greeks_of
+from qe_plugins.options.quotes import strike_numbers, used_rows
 
 UNITS = {
     "delta": "points a point of the future",
@@ -25,16 +26,17 @@ def with_greeks(frame: pl.DataFrame) -> pl.DataFrame:
     The volatility is that of the strike's out-of-the-money option, whose spread is the narrower one
     in volatility; an option's own where the other is not quoted.
     """
-    usable = frame.filter(pl.col("reason").is_null())
-    outside = usable.filter(pl.col("sign") * (pl.col("strike") - pl.col("price")) >= 0)
-    keys = ["now", "expiry", "strike"]
-    strikes = outside.group_by(keys).agg(pl.col("iv").first().alias("otm_iv"))
-    own = pl.when(pl.col("reason").is_null()).then(pl.col("iv"))
-    joined = frame.join(strikes, on=keys, how="left", maintain_order="left")
-    joined = joined.with_columns(vol=pl.coalesce("otm_iv", own)).drop("otm_iv")
-    columns = greek_columns(joined, joined["vol"].to_numpy())
-    return joined.with_columns(
-        pl.Series(name, columns[:, i]).fill_nan(None) for i, name in enumerate(GREEKS)
+    used, numbers = used_rows(frame), strike_numbers(frame)
+    strike, price, sign = (frame[name].to_numpy() for name in ("strike", "price", "sign"))
+    own = np.where(used, frame["iv"].to_numpy(), np.nan)
+    outside = np.flatnonzero(used & (sign * (strike - price) >= 0))
+    quoted, first = np.unique(numbers[outside], return_index=True)
+    by_strike = np.full(numbers.max(initial=0) + 1, np.nan)
+    by_strike[quoted] = own[outside[first]]
+    vol = np.where(np.isfinite(by_strike[numbers]), by_strike[numbers], own)
+    columns = dict(zip(("vol", *GREEKS), (vol, *greek_columns(frame, vol).T), strict=True))
+    return frame.hstack(
+        [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from qe_plugins.errors import DataError
+from qe_plugins.options.quotes import strike_numbers, used_rows
 
 MOST_OFF = 0.05
 """Share of strikes that may be off by more than their half-spreads before a chain is refused."""
@@ -37,37 +38,44 @@ class ParityCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parity_pairs(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return calls beside puts of the same moment, expiry and strike, with `error` and `allowed`.
+    """Return calls less puts of the same moment, expiry and strike, with `error` and `allowed`.
 
-    `frame` has evaluated quotes; only those that are used make pairs.
+    `frame` has evaluated quotes; only those that are used make pairs, of a strike that is listed
+    twice the first ones. Rows are by moment, expiry and strike.
     """
-    used = frame.filter(pl.col("reason").is_null()).with_columns(
-        half=(pl.col("ask") - pl.col("bid")) / 2
-    )
-    keys = ["now", "expiry", "strike"]
-    calls = used.filter(pl.col("sign") > 0).select(
-        *keys, "price", "discount", "years", call="european", call_half="half"
-    )
-    puts = used.filter(pl.col("sign") < 0).select(*keys, put="european", put_half="half")
-    forward_value = pl.col("discount") * (pl.col("price") - pl.col("strike"))
-    return calls.join(puts, on=keys).with_columns(
-        error=pl.col("call") - pl.col("put") - forward_value,
-        allowed=pl.col("call_half") + pl.col("put_half"),
+    used, numbers = used_rows(frame), strike_numbers(frame)
+    calls, puts = (np.flatnonzero(used & (frame["sign"].to_numpy() == sign)) for sign in (1, -1))
+    _, one, other = np.intersect1d(numbers[calls], numbers[puts], return_indices=True)
+    call, put = calls[one], puts[other]
+    names = ("expiry", "strike", "years", "price", "discount", "european")
+    expiry, strike, years, price, discount, european = (frame[name].to_numpy() for name in names)
+    half = (frame["ask"].to_numpy() - frame["bid"].to_numpy()) / 2
+    difference = european[call] - european[put]
+    return pl.DataFrame(
+        {
+            "expiry": expiry[call],
+            "strike": strike[call],
+            "years": years[call],
+            "difference": difference,
+            "error": difference - discount[call] * (price[call] - strike[call]),
+            "allowed": half[call] + half[put],
+        }
     )
 
 
 def parity_checks(frame: pl.DataFrame) -> list[ParityCheck]:
     """Return the check of each expiry among evaluated quotes of one moment."""
     pairs = parity_pairs(frame)
-    return [
-        parity_check(part, int(key[0]))
-        for key, part in sorted(pairs.group_by("expiry"), key=lambda one: one[0])
-    ]
+    expiries, starts, counts = np.unique(
+        pairs["expiry"].to_numpy(), return_index=True, return_counts=True
+    )
+    parts = zip(expiries.tolist(), starts.tolist(), counts.tolist(), strict=True)
+    return [parity_check(pairs.slice(start, count), expiry) for expiry, start, count in parts]
 
 
 def parity_check(pairs: pl.DataFrame, expiry: int) -> ParityCheck:
     """Return the check of pairs of one expiry."""
-    error = pairs["error"].abs().to_numpy()
+    error = np.abs(pairs["error"].to_numpy())
     forward, rate = _implied_forward(pairs)
     return ParityCheck(
         expiry=expiry,
@@ -106,9 +114,8 @@ def _implied_forward(pairs: pl.DataFrame) -> tuple[float | None, float | None]:
     """Return forward and rate of C - P = D F - D K by least squares, None with too few pairs."""
     if pairs.height < FEWEST_PAIRS:
         return None, None
-    strike = pairs["strike"].to_numpy()
-    slope, level = np.polyfit(strike, (pairs["call"] - pairs["put"]).to_numpy(), 1)
-    years = float(pairs["years"].mean())  # type: ignore[arg-type]
+    slope, level = np.polyfit(pairs["strike"].to_numpy(), pairs["difference"].to_numpy(), 1)
+    years = float(pairs["years"].to_numpy().mean())
     if not (slope < 0 and years > 0):
         return None, None
     return float(level / -slope), float(-np.log(-slope) / years)

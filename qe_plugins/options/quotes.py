@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from enum import StrEnum
 
 import msgspec
@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 
 from qe_plugins.data.options.frames import ChainData
-from qe_plugins.market.listed_options import ListedOption
+from qe_plugins.data.options.store import utc_day
 from qe_plugins.market.option_terms import ExerciseStyle, short_rate
 from qe_plugins.options.kernel.american import american_implied
 from qe_plugins.options.kernel.black76 import implied, prices
 
-YEAR_NS = 365 * 86_400 * 1_000_000_000
+DAY_NS = 86_400 * 1_000_000_000
+YEAR_NS = 365 * DAY_NS
 MINUTE_NS = 60 * 1_000_000_000
 
 
@@ -44,41 +45,40 @@ class QuoteRules(msgspec.Struct, frozen=True, kw_only=True):
     widest_points: float = 2.0
 
 
-def contract_frame(contracts: Mapping[str, ListedOption]) -> pl.DataFrame:
-    """Return contracts as columns, by symbol."""
-    every = list(contracts.values())
-    return pl.DataFrame(
-        {
-            "symbol": [one.symbol for one in every],
-            "future": [one.underlying for one in every],
-            "strike": [float(one.strike) for one in every],
-            "sign": [float(one.sign) for one in every],
-            "expiry": [one.expiry for one in every],
-            "american": [one.style is ExerciseStyle.AMERICAN for one in every],
-        },
-        schema_overrides={"expiry": pl.Int64, "american": pl.Boolean},
-    )
+def with_underlying(data: ChainData, within_minutes: float, at: int) -> pl.DataFrame:
+    """Return the last quote of each symbol by a moment (UTC ns), beside its contract.
 
-
-def with_underlying(data: ChainData, within_minutes: float, at: int | None = None) -> pl.DataFrame:
-    """Return quotes beside their contract and the last price of its future, no older than given.
-
-    With `at` (UTC ns) it is one moment's: the last quote of each symbol, with prices of by then;
-    else each quote at its own moment. Columns: those of quotes and contracts, `now`, `price`.
+    `price` is the last one of its future by then, null where that is older than given, `price_ts`
+    its time. Quotes and prices are by time, as `ChainData` has them.
     """
-    quotes, futures = data.quotes, data.futures
-    if at is not None:
-        quotes = quotes.filter(pl.col("ts") <= at).group_by("symbol", maintain_order=True).last()
-        futures = futures.filter(pl.col("ts") <= at)
-    now = pl.col("ts") if at is None else pl.lit(at, dtype=pl.Int64)
-    joined = quotes.join(contract_frame(data.contracts), on="symbol").with_columns(now=now)
-    return joined.sort("now").join_asof(
-        futures.sort("ts").rename({"ts": "price_ts"}),
-        left_on="now",
-        right_on="price_ts",
-        by="future",
-        tolerance=int(within_minutes * MINUTE_NS),
-        check_sortedness=False,
+    quotes, futures = (
+        one.head(int(one["ts"].search_sorted(at, side="right")))
+        for one in (data.quotes, data.futures)
+    )
+    last = {
+        symbol: row
+        for symbol, row in zip(quotes["symbol"].to_list(), range(quotes.height), strict=True)
+        if symbol in data.contracts
+    }
+    oldest = at - int(within_minutes * MINUTE_NS)
+    prices_by_future = {
+        name: (ts, price) for ts, name, price in futures.iter_rows() if ts >= oldest
+    }
+    contracts = [data.contracts[symbol] for symbol in last]
+    known = [prices_by_future.get(one.underlying, (None, None)) for one in contracts]
+    return quotes[list(last.values())].hstack(
+        [
+            pl.Series("future", [one.underlying for one in contracts], pl.Utf8),
+            pl.Series("strike", [float(one.strike) for one in contracts], pl.Float64),
+            pl.Series("sign", [float(one.sign) for one in contracts], pl.Float64),
+            pl.Series("expiry", [one.expiry for one in contracts], pl.Int64),
+            pl.Series(
+                "american", [one.style is ExerciseStyle.AMERICAN for one in contracts], pl.Boolean
+            ),
+            pl.Series("now", np.full(len(contracts), at), pl.Int64),
+            pl.Series("price_ts", [ts for ts, _ in known], pl.Int64),
+            pl.Series("price", [price for _, price in known], pl.Float64),
+        ]
     )
 
 
@@ -89,14 +89,7 @@ def evaluated(frame: pl.DataFrame, rules: QuoteRules, rate: float | None = None)
     price without the early-exercise premium) and `reason` (null where the quote is used). `rate`
     replaces the dated table's.
     """
-    if rate is None:
-        days = frame["now"].cast(pl.Datetime("ns")).dt.date()
-        by_day = {day: short_rate(day).rate for day in days.unique()}
-        rates = np.array([by_day[day] for day in days]) if len(by_day) > 1 else None
-        flat = next(iter(by_day.values()), 0.0)
-        r = rates if rates is not None else np.full(frame.height, flat)
-    else:
-        r = np.full(frame.height, rate)
+    r = _rates(frame["now"].to_numpy()) if rate is None else np.full(frame.height, rate)
     price, strike, sign = (frame[name].to_numpy() for name in ("price", "strike", "sign"))
     bid, ask = (frame[name].to_numpy() for name in ("bid", "ask"))
     now, expiry = frame["now"].to_numpy(), frame["expiry"].to_numpy()
@@ -124,24 +117,48 @@ def evaluated(frame: pl.DataFrame, rules: QuoteRules, rate: float | None = None)
     reason = np.full(frame.height, -1, dtype=np.int8)
     for code, (_, failed) in enumerate(checks):
         reason[(reason < 0) & failed] = code
-    names = [str(one) for one, _ in checks]
-    return frame.with_columns(
-        pl.Series("years", years),
-        pl.Series("rate", r),
-        pl.Series("discount", discount),
-        pl.Series("mid", mid).fill_nan(None),
-        pl.Series("iv", vol).fill_nan(None),
-        pl.Series("european", european).fill_nan(None),
-        pl.Series("reason", [names[code] if code >= 0 else None for code in reason.tolist()])
-        if (reason >= 0).any()
-        else pl.lit(None, dtype=pl.Utf8).alias("reason"),
+    names = [*(str(one) for one, _ in checks), None]  # the last one is that of -1
+    columns = {
+        "years": years,
+        "rate": r,
+        "discount": discount,
+        "mid": mid,
+        "iv": vol,
+        "european": european,
+    }
+    return frame.hstack(
+        [
+            *(pl.Series(name, values, nan_to_null=True) for name, values in columns.items()),
+            pl.Series("reason", [names[code] for code in reason.tolist()], pl.Utf8),
+        ]
     )
 
 
 def left_out(frame: pl.DataFrame) -> dict[str, int]:
     """Return how many quotes are not used by reason, the commonest first."""
-    counted = frame.filter(pl.col("reason").is_not_null()).group_by("reason").len()
-    return dict(counted.sort("len", "reason", descending=[True, False]).iter_rows())
+    counted = Counter(reason for reason in frame["reason"].to_list() if reason is not None)
+    return dict(sorted(counted.items(), key=lambda one: (-one[1], one[0])))
+
+
+def used_rows(frame: pl.DataFrame) -> np.ndarray:
+    """Return which of evaluated quotes are used, as a mask."""
+    return np.array([reason is None for reason in frame["reason"].to_list()], dtype=bool)
+
+
+def strike_numbers(frame: pl.DataFrame) -> np.ndarray:
+    """Return a number a row, ascending by moment, expiry and strike: options of one share it."""
+    numbers = np.zeros(frame.height, dtype=np.int64)
+    for name in ("now", "expiry", "strike"):
+        values, codes = np.unique(frame[name].to_numpy(), return_inverse=True)
+        numbers = numbers * len(values) + codes
+    return numbers
+
+
+def _rates(now: np.ndarray) -> np.ndarray:
+    """Return the dated annual rate of each moment (UTC ns)."""
+    days, codes = np.unique(now // DAY_NS, return_inverse=True)
+    rates = [short_rate(utc_day(day * DAY_NS)).rate for day in days.tolist()]
+    return np.array(rates, dtype=float)[codes]
 
 
 def _volatilities(

@@ -15,7 +15,11 @@ import numpy as np
 import polars as pl
 
 from qe_plugins.options.kernel.svi import durrleman, fit_slice, total_variance
+from qe_plugins.options.quotes import used_rows
 from qe_plugins.options.ssvi import JointFit, fit_joint
+
+COLUMNS = ["strike", "price", "years", "discount", "bid", "ask", "iv"]
+"""Of evaluated quotes, what a slice is fitted from."""
 
 FEWEST = 8
 """Out-of-the-money quotes that a slice needs."""
@@ -106,9 +110,10 @@ def fit_surface(options: pl.DataFrame, at: int, last: Surface | None = None) -> 
     `last`; `kept` and `failed` say so.
     """
     slices, kept, failed = {}, {}, {}
-    usable = _usable(options)
-    for expiry in sorted(options["expiry"].unique().to_list()):
-        found = fit_expiry(usable.filter(pl.col("expiry") == expiry), expiry, at)
+    usable, expiries = _usable(options), options["expiry"].to_numpy()
+    for expiry in np.unique(expiries).tolist():
+        rows = np.flatnonzero(usable & (expiries == expiry))
+        found = fit_expiry(options[rows, COLUMNS], expiry, at)
         if isinstance(found, Slice):
             slices[expiry] = found
         elif last is not None and expiry in last.slices:
@@ -126,10 +131,9 @@ def fit_expiry(part: pl.DataFrame, expiry: int, at: int) -> Slice | str:
     """Return the slice of one expiry's out-of-the-money quotes, or why there is none."""
     if part.height < FEWEST:
         return f"{part.height} usable quotes out of the money, of {FEWEST} needed"
-    part = part.sort("strike")
+    part = part[np.argsort(part["strike"].to_numpy(), kind="stable")]
     forward, years = float(part["price"][0]), float(part["years"][0])
-    x = np.log(part["strike"].to_numpy() / forward)
-    iv = part["iv"].to_numpy()
+    x, iv = np.log(part["strike"].to_numpy() / forward), part["iv"].to_numpy()
     total = iv * iv * years
     out, worst = np.empty(5), math.nan
     for least in WIDTHS:
@@ -184,10 +188,12 @@ def surface_features(surface: Surface, realised: float | None = None) -> dict[st
     return figures
 
 
-def _usable(options: pl.DataFrame) -> pl.DataFrame:
-    outside = pl.col("sign") * (pl.col("strike") - pl.col("price"))
-    at_the_money = (outside == 0) & (pl.col("sign") < 0)  # the call of that strike is enough
-    return options.filter(pl.col("reason").is_null() & (outside >= 0) & ~at_the_money)
+def _usable(options: pl.DataFrame) -> np.ndarray:
+    """Return which options are used and out of the money; of those at the money the calls."""
+    sign, strike, price = (options[name].to_numpy() for name in ("sign", "strike", "price"))
+    outside = sign * (strike - price)
+    found: np.ndarray = used_rows(options) & ((outside > 0) | ((outside == 0) & (sign > 0)))
+    return found
 
 
 def _slice(
@@ -201,7 +207,7 @@ def _slice(
     width = iv * math.sqrt(years)
     density = np.exp(-0.5 * (-x / width + width / 2) ** 2) / math.sqrt(2 * math.pi)
     vega = part["discount"].to_numpy() * forward * density * math.sqrt(years)
-    half = (part["ask"] - part["bid"]).to_numpy() / 2
+    half = (part["ask"].to_numpy() - part["bid"].to_numpy()) / 2
     a, d, c, m, s = p.tolist()
     return Slice(
         expiry=expiry,

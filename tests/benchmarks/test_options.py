@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from qe_plugins.config.loader import load
+from qe_plugins.data.options.frames import BARS, FUTURES, ChainData
 from qe_plugins.engine.running.backtest import run
+from qe_plugins.options.chain import chain_of
 from qe_plugins.options.kernel.black76 import implied, prices
+from qe_plugins.options.kernel.svi import fit_slice
 from qe_plugins.options.margin import margin_scan
 from qe_plugins.options.positions import Leg
+from qe_plugins.options.surface import Surface, fit_surface
 from tests.benchmarks.machine import best_time
 from tests.command import ROOT
+from tests.options.made_chain import made_options, made_quotes
 
 pytestmark = pytest.mark.benchmark
 
@@ -38,6 +45,62 @@ def test_an_implied_volatility_costs_a_twentieth_of_vollibs() -> None:
 
     print(f"\n{1e-3 / ours:,.0f}k volatilities a second, vollib {1e-3 / other:,.1f}k")
     assert ours <= other / 20
+
+
+def test_half_a_million_volatilities_and_four_hundred_slices_a_second() -> None:
+    x = np.linspace(-0.2, 0.1, 50)
+    total, fitted = 0.003 + 0.1 * x * x, np.empty(5)
+    fit_slice(x, total, 1 / total, 0.005, fitted)
+    count = 100_000
+    vol, root = np.full(count, 0.2), np.full(count, 0.1)
+    f, k = np.full(count, 5_000.0), np.linspace(4_500, 5_500, count)
+    sign, value, found = np.where(k >= f, 1.0, -1.0), np.empty(count), np.empty(count)
+    prices(f, k, root, np.ones(count), vol, sign, value)
+    implied(value, f, k, root, np.ones(count), sign, found)
+
+    volatilities = count / best_time(
+        lambda: implied(value, f, k, root, np.ones(count), sign, found)
+    )
+    slices = 100 / best_time(
+        lambda: [fit_slice(x, total, 1 / total, 0.005, fitted) for _ in range(100)]
+    )
+
+    print(f"\n{volatilities:,.0f} volatilities and {slices:,.0f} slices of 50 quotes a second")
+    assert volatilities >= 500_000
+    assert slices >= 400
+
+
+def test_a_chain_of_four_hundred_series_to_surface_and_greeks_costs_less_than_10_ms() -> None:
+    at = datetime(2026, 1, 5, 15)
+    options, quotes = {}, []
+    for number in range(1, 5):
+        each = made_options(f"EW{number}G26", date(2026, 2, 6) + (number - 1) * timedelta(7))
+        nearest = dict(list(each.items())[:100])
+        options |= nearest
+        quotes.append(made_quotes([(at, 7_000.0, 0.18)], nearest))
+    ts = quotes[0]["ts"][0]
+    data = ChainData(
+        root="ES",
+        contracts=options,
+        known={},
+        quotes=pl.concat(quotes),
+        futures=pl.DataFrame([(ts, one.underlying, 7_000.0) for one in options.values()],
+                             schema=FUTURES, orient="row"),
+        bars=pl.DataFrame(schema=BARS),
+        refused={},
+    )  # fmt: skip
+
+    def chain_and_surface() -> Surface:
+        return fit_surface(chain_of(data, ts).options, ts)
+
+    found = chain_and_surface()
+    seconds = best_time(lambda: [chain_and_surface() for _ in range(10)]) / 10
+
+    print(f"\n{seconds * 1e3:.1f} ms a chain of {len(options)} series")
+    assert len(options) == 400
+    assert found.complete
+    assert len(found.slices) == 4
+    assert seconds < 0.010
 
 
 def test_a_scan_of_twenty_legs_costs_at_most_four_times_its_revaluations() -> None:

@@ -21,4 +21,8 @@ def chains(shared_data: Path) -> ChainData:
 @pytest.fixture(scope="session")
 def two_days(chains: ChainData) -> pl.DataFrame:
     """Return every quote of them beside its future's price of the same minute, evaluated."""
-    return evaluated(with_underlying(chains, 0), QuoteRules(widest=1e9))
+    contracts = with_underlying(chains, 0, chains.quotes["ts"][-1])
+    described = contracts.select("symbol", "future", "strike", "sign", "expiry", "american")
+    prices = chains.futures.with_columns(price_ts="ts")
+    frame = chains.quotes.join(described, on="symbol").join(prices, on=["future", "ts"], how="left")
+    return evaluated(frame.with_columns(now="ts"), QuoteRules(widest=1e9))
