@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -97,9 +97,9 @@ class OwnColumns:
             self._known[key] = last_value(name, family, window) if full else float("nan")
         return self._known[key]
 
-    def column(self, name: str, count: int) -> np.ndarray:
-        """Return a feature at each base bar of a chunk of `count` bars."""
-        return np.array([self.value(name, at) for at in range(count)], np.float64)
+    def column(self, name: str, at: Iterable[int]) -> np.ndarray:
+        """Return a feature at base bars `at` of the chunk."""
+        return np.array([self.value(name, each) for each in at], np.float64)
 
 
 def last_value(name: str, family: Family, bars: Bars) -> float:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
 
 from qe_plugins.errors import PluginError
 from qe_plugins.features.catalogue import FAMILIES
@@ -54,6 +58,38 @@ def registered_families() -> dict[str, Family]:
             raise PluginError(message, where=f"plugin {name}", details=loaded[name].details)
     members = [(name, None) for name in wanted if HOOK in loaded[name].hooks]
     return families_of(PluginManager.activate(members).call(HOOK))
+
+
+def family_hash(family: Family) -> str:
+    """Return 16 hex digits of the SHA-256 of a family's lookback and of the files of its function.
+
+    A function made with `functools.partial` counts with its arguments. What these files import does
+    not count.
+    """
+    digest = hashlib.sha256(str(family.lookback).encode())
+    for part in _parts(family.function):
+        digest.update(_content(part))
+    return digest.hexdigest()[:16]
+
+
+def _parts(function: object) -> Iterator[object]:
+    if not isinstance(function, partial):
+        yield function
+        return
+    for part in (function.func, *function.args, *function.keywords.values()):
+        yield from _parts(part)
+
+
+def _content(part: object) -> bytes:
+    """Return the file of a function and its name in it; other values as text."""
+    if not callable(part):
+        return repr(part).encode()
+    name = getattr(part, "__qualname__", type(part).__qualname__)
+    try:
+        file = inspect.getsourcefile(inspect.unwrap(part))
+    except TypeError:  # not written in Python
+        file = None
+    return name.encode() + (Path(file).read_bytes() if file else b"")
 
 
 def _may_register(plugin: Available) -> bool:

@@ -53,9 +53,12 @@ class FeatureFeed:
         }
         self._root_of = {one.id: one.root for one in ordered}
 
-    def column(self, contract: str, name: str) -> np.ndarray:
-        """Return a feature of a contract at each of its bars in the chunk, null as NaN."""
-        return self._roots[self._root_of[contract]].contracts[contract].column(name)
+    def column(self, contract: str, name: str, at: np.ndarray | None = None) -> np.ndarray:
+        """Return a feature of a contract at its bars `at` of the chunk, null as NaN.
+
+        Without `at` at each of them, for which a registered family is called once a bar.
+        """
+        return self._roots[self._root_of[contract]].contracts[contract].column(name, at)
 
     def compute(self, bars: Mapping[str, Bars]) -> None:
         """Compute the features of a chunk's bars, by contract. None of them is known yet."""
@@ -176,14 +179,13 @@ class ContractFeed:
         self._closed_days = []
         return [one for one in ended if len(one)]
 
-    def column(self, name: str) -> np.ndarray:
-        """Return a feature at each bar of the chunk, null as NaN."""
+    def column(self, name: str, at: np.ndarray | None = None) -> np.ndarray:
+        """Return a feature at bars `at` of the chunk, at each by default, null as NaN."""
         frame, _, rest = name.partition(".")
-        if frame == "across":
-            return self.across.values[rest]
         if name in self.own.families:
-            return self.own.column(name, len(self.stamps))
-        return self.frames[frame].column(rest)
+            return self.own.column(name, range(len(self.stamps)) if at is None else at.tolist())
+        whole = self.across.values[rest] if frame == "across" else self.frames[frame].column(rest)
+        return whole if at is None else whole[at]
 
 
 class FeatureView:

@@ -13,6 +13,15 @@ from qe_plugins.plugins.types import Family
 DAY_LENGTH = 1_440 * MINUTE
 
 
+def lookback_of(name: str, families: Mapping[str, Family]) -> int:
+    """Return how many bars of its timeframe a feature needs, the present one included.
+
+    Raises FeatureError for an unknown name.
+    """
+    family = families.get(name.partition(".")[2])
+    return family.lookback if family is not None else entry_of(name).lookback
+
+
 class Wanted:
     """Features by name. Raises FeatureError with a suggestion for an unknown one.
 
@@ -62,10 +71,7 @@ class Wanted:
 
         Both are UTC nanoseconds. What trades round the clock has the most bars that there can be.
         """
-        needs = {
-            name: one.lookback if (one := self._own_family(name)) else entry_of(name).lookback
-            for name in self.names
-        }
+        needs = {name: lookback_of(name, self.families) for name in self.names}
         for name, need in needs.items():
             frame = name.partition(".")[0]
             if frame == "across":
@@ -80,10 +86,6 @@ class Wanted:
                 message = f"{name} needs {need} bars of {frame}, the data has at most {most}"
                 hint = "Start the data earlier, or name a shorter window."
                 raise FeatureError(f"{message}, from {first} to {last}.", hint=hint)
-
-    def _own_family(self, name: str) -> Family | None:
-        found = self.own.get(name)
-        return found[1] if found else None
 
     def _add(self, name: str) -> None:
         frame, _, rest = name.partition(".")

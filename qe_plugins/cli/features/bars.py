@@ -34,24 +34,28 @@ def named(
 ) -> list[str]:
     """Return the features that patterns name, in the order of the catalogue.
 
-    Raises FeatureError for an unknown name, and for a pattern that names nothing.
+    A registered family is meant where a pattern ends in its name: `1h.NAME`, `*.NAME`, or `NAME`
+    for that of minutes. Raises FeatureError for an unknown name, and for a pattern that names
+    nothing.
     """
-    from qe_plugins.features.catalogue import catalogue, entry_of
+    from qe_plugins.features.catalogue import TIMEFRAMES, catalogue, entry_of
 
     known, families = list(catalogue()), families or {}
     found = dict.fromkeys(known) if every else {}
     for pattern in patterns:
-        frame, _, rest = pattern.partition(".")
-        if pattern in families or rest in families:
-            found[pattern if rest else f"1m.{frame}"] = None
+        rest = pattern.partition(".")[2]
+        if pattern in families:
+            found[f"1m.{pattern}"] = None
         elif any(sign in pattern for sign in "*?["):
-            matching = [name for name in known if fnmatchcase(name, pattern)]
+            listed = [f"{one}.{rest}" for one in TIMEFRAMES] if rest in families else known
+            matching = [name for name in listed if fnmatchcase(name, pattern)]
             if not matching:
                 message = f"no feature matches '{pattern[:80]}'."
                 raise FeatureError(message, hint="`qe features list --all` has them.")
             found |= dict.fromkeys(matching)
         else:
-            entry_of(pattern, [f"1m.{one}" for one in families])
+            if rest not in families:
+                entry_of(pattern, [f"1m.{one}" for one in families])
             found[pattern] = None
     if not found:
         raise FeatureError("no feature was named.", hint="Name one, a pattern, or --all.")

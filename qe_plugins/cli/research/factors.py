@@ -19,7 +19,7 @@ from qe_plugins.cli.output import (
 )
 from qe_plugins.cli.progress import progress, working
 from qe_plugins.cli.research import factor_books
-from qe_plugins.cli.research.factor_data import failed, parts_of, prepared
+from qe_plugins.cli.research.factor_data import parts_of, prepared
 from qe_plugins.cli.research.factor_view import print_factors, print_parts, print_result
 
 if TYPE_CHECKING:
@@ -72,13 +72,7 @@ def test(
     settings, names, data, folder = prepared(file, overrides, workers, store, cluster)
     with working(f"testing {len(names):,} features in both halves"):
         result = factor_test.run(settings, names, data, folder)
-    broken = {name: f"failed its check: {why}" for name, why in failed(settings).items()}
-    result = msgspec.structs.replace(
-        result,
-        config=str(file),
-        overrides=list(overrides),
-        untested=result.untested | broken,
-    )
+    result = msgspec.structs.replace(result, config=str(file), overrides=list(overrides))
     run = run_id_of(started, settings.name)
     page = factor_page.render(run, result)
     result_store.register(run, started, result)  # a result that is shown counts as tried

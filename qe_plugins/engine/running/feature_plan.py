@@ -67,10 +67,14 @@ def feature_plan(
     families = families_of(plugins.call("register_features"))
     minutes = _minutes(bars)
     for where, names in by_owner:
+        hint = "A family of a plugin is known where `plugins:` names the plugin."
         try:
-            Wanted(names, families).check_bars(minutes)
+            wanted = Wanted(names, families)
+            hint = ""
+            wanted.check_bars(minutes)
         except FeatureError as error:
-            raise FeatureError(error.message, where=where, hint=error.hint) from error
+            hint = " ".join(filter(None, (error.hint, hint)))
+            raise FeatureError(error.message, where=where, hint=hint) from error
     every = [name for _, names in by_owner for name in names]
     declared = {
         name: tuple(dict.fromkeys([*names, *(triggers[name].names if name in triggers else ())]))

@@ -58,8 +58,9 @@ class FactorBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `every` and `horizon` are seconds; `lockbox` is a span of dates that the test did not read.
     `division` is the hash of what decisions, labels and halves were, `data` that of the bars from
-    `first` to `last` (UTC ns), `code` that of the modules that compute the forecast. `instruments`
-    has the weight of each root, `diversification` the multiplier of all of them.
+    `first` to `last` (UTC ns), `code` that of the modules that compute the forecast, `families`
+    those of the families of plugins that it reads, by name. `instruments` has the weight of each
+    root, `diversification` the multiplier of all of them.
     """
 
     name: str
@@ -86,6 +87,7 @@ class FactorBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     instruments: dict[str, float] = {}
     diversification: float = 1.0
     claim: BookClaim | None = None
+    families: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def hash(self) -> str:

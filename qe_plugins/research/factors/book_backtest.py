@@ -71,6 +71,7 @@ def expected(loaded: Loaded, prepared: PreparedRun) -> dict[str, BookPositions]:
     """
     _check_fills(loaded)
     contracts, bars = contracts_of(prepared.tape), bars_of(prepared.tape)
+    families = prepared.features.wanted.families if prepared.features is not None else {}
     found: dict[str, BookPositions] = {}
     for one in prepared.components:
         if one.author.__name__ != CLASS or one.roll_settings is None:
@@ -89,7 +90,7 @@ def expected(loaded: Loaded, prepared: PreparedRun) -> dict[str, BookPositions]:
         front = prepared.fronts[root]
         parts = [(0, front.first), *((point.at, point.after) for point in front.roll_points)]
         multiplier = _multiplier(prepared, root)
-        found[root] = positions(book, root, sizing, multiplier, bars, contracts, parts)
+        found[root] = positions(book, root, sizing, multiplier, bars, contracts, parts, families)
     if not found:
         hint = "`configs/backtest/es_factors.yaml` is an example."
         raise loaded.error("has no strategy factor_target on a root.", "strategies", hint=hint)

@@ -14,6 +14,7 @@ import numpy as np
 from qe_plugins.bars import Bars
 from qe_plugins.features.feed import FeatureFeed, ListedContract
 from qe_plugins.features.names import Wanted
+from qe_plugins.plugins.types import Family
 from qe_plugins.research.factors.book import FactorBook
 from qe_plugins.research.factors.decisions import LATE, SECOND, ends_in_session, is_decision
 from qe_plugins.research.factors.sizing import VOLATILITY, Sizing
@@ -58,11 +59,12 @@ class BookPositions(msgspec.Struct, frozen=True):
 
 
 class FrontBars(msgspec.Struct, frozen=True):
-    """The bars of successive front contracts, with what a book reads of them at each."""
+    """The bars of successive front contracts, with what a book reads of them at its decisions."""
 
     ts: np.ndarray
     close: np.ndarray
     contract: np.ndarray
+    decision: np.ndarray
     forecast: np.ndarray
     volatility: np.ndarray
 
@@ -75,19 +77,21 @@ def positions(
     bars: Mapping[str, Bars],
     contracts: Sequence[ListedContract],
     fronts: Sequence[tuple[int, str]],
+    families: Mapping[str, Family] | None = None,
 ) -> BookPositions:
     """Return the positions that a book takes in a root.
 
     `fronts` has the contract that is current from a moment on (UTC ns), the oldest first; a
-    position is moved to the next one at the two closes of that moment.
+    position is moved to the next one at the two closes of that moment. `families` are those that
+    plugins registered, where the book reads any.
     """
-    series = _front_bars(book, root, bars, contracts, fronts)
+    series = _front_bars(book, root, bars, contracts, fronts, families or {})
     rolls = np.searchsorted(series.ts, [since for since, _ in fronts[1:]]).tolist()
     path = _Path(series, bars)
     decisions = zero = 0
     averages = []
     leave: int | None = None
-    for at in _decisions(book, series):
+    for at in np.flatnonzero(series.decision).tolist():
         average = sizing.average_position(
             float(series.volatility[at]), float(series.close[at]), multiplier
         )
@@ -147,10 +151,11 @@ class _Path:
         self.changes.append(PositionChange(ts, str(contract), count, price))
 
 
-def _decisions(book: FactorBook, series: FrontBars) -> list[int]:
-    every = int(book.every * SECOND)
-    found = np.flatnonzero(series.ts % every == 0).tolist()
-    return [at for at in found if is_decision(int(series.ts[at]), book.every, book.session)]
+def _decisions(book: FactorBook, stamps: np.ndarray) -> np.ndarray:
+    """Return at which bars, by their closes, a book decides."""
+    found = np.flatnonzero(stamps % int(book.every * SECOND) == 0).tolist()
+    kept = [at for at in found if is_decision(int(stamps[at]), book.every, book.session)]
+    return np.array(kept, dtype=np.int64)
 
 
 def _front_bars(
@@ -159,10 +164,11 @@ def _front_bars(
     bars: Mapping[str, Bars],
     contracts: Sequence[ListedContract],
     fronts: Sequence[tuple[int, str]],
+    families: Mapping[str, Family],
 ) -> FrontBars:
     names = [one.name for one in book.factors]
     listed = [one for one in contracts if one.root == root and one.id in bars]
-    feed = FeatureFeed(Wanted([*names, VOLATILITY]), listed, BASE)
+    feed = FeatureFeed(Wanted([*names, VOLATILITY], families), listed, BASE)
     feed.compute({one.id: bars[one.id] for one in listed})
     parts = []
     ends = [since for since, _ in fronts[1:]] + [2**63 - 1]
@@ -171,8 +177,12 @@ def _front_bars(
             continue
         own = bars[contract]
         a, b = own.ts_event.searchsorted([since, end]).tolist()
-        values = {name: feed.column(contract, name)[a:b] for name in (*names, VOLATILITY)}
+        at = _decisions(book, own.ts_event[a:b])
+        values = {name: feed.column(contract, name, a + at) for name in (*names, VOLATILITY)}
+        decision = np.zeros(b - a, dtype=bool)
+        decision[at] = True
+        forecast, volatility = np.full(b - a, np.nan), np.full(b - a, np.nan)
+        forecast[at], volatility[at] = book.forecasts(values), values[VOLATILITY]
         named = np.full(b - a, contract)
-        forecast = book.forecasts(values)
-        parts.append((own.ts_event[a:b], own.close[a:b], named, forecast, values[VOLATILITY]))
-    return FrontBars(*(np.concatenate([part[k] for part in parts]) for k in range(5)))
+        parts.append((own.ts_event[a:b], own.close[a:b], named, decision, forecast, volatility))
+    return FrontBars(*(np.concatenate([part[k] for part in parts]) for k in range(6)))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qe_plugins.errors import DataError
+from qe_plugins.features.families import family_hash
 from qe_plugins.features.store import catalogue_hash, formulas_hash
 from qe_plugins.research.factors.book import BookFactor, FactorBook
 from qe_plugins.research.factors.claim import claim_of
@@ -37,6 +38,10 @@ def combine(
         hint = "Test again."
         message = f"the data is not that of the test ({result.data}, now {data.source})."
         raise DataError(message, where=test, hint=hint)
+    for name, one in data.families.items():
+        if result.families.get(name) != family_hash(one):
+            message = f"the family '{name}' has other code than in the test."
+            raise DataError(message, where=test, hint="Test again.")
     explore = data.halves.explore
     columns = np.column_stack([values[one.name] for one in chosen])
     found = standardize(columns, explore, data.halves.kept)
@@ -92,7 +97,7 @@ def _with_instruments(
     values: Mapping[str, np.ndarray],
     trials: int,
 ) -> FactorBook:
-    """Return a book with the weights of its roots, and with its claim."""
+    """Return a book with the weights of its roots, its claim and the hashes of its families."""
     import msgspec
 
     forecasts = made.forecasts(values) / made.average
@@ -100,8 +105,11 @@ def _with_instruments(
     profits = _by_root(data, np.nan_to_num(forecasts) * data.label, explore)
     correlation = np.corrcoef(profits.T)
     weights = weights_of(profits, settings.combine)
+    names = {one.name.partition(".")[2] for one in made.factors}
+    own = {name: family_hash(one) for name, one in data.families.items() if name in names}
     return msgspec.structs.replace(
         made,
+        families=own or msgspec.UNSET,
         instruments=dict(zip(made.roots, weights.tolist(), strict=True)),
         diversification=multiplier(correlation, weights, settings.combine.dm_max),
         claim=claim_of(made, result, data, forecasts, trials),
@@ -130,16 +138,26 @@ def choose(result: FactorResult, accepted: Mapping[str, str]) -> list[Factor]:
         if tested[name].state == "suspect":
             hint = "`qe features check` looks for a look-ahead."
             raise DataError(f"'{name}' is suspect: its IC suggests a look-ahead.", hint=hint)
-    leaks = {one.cluster for one in result.factors if one.state == "suspect"}
-    sound = [one for one in result.family_wise if one.cluster not in leaks]
-    heads = {one.cluster: one for one in reversed(sound)}
+    heads = {one.cluster: one for one in reversed(sound(result))}
     chosen = {one.name: one for one in heads.values()} | {n: tested[n] for n in accepted}
+    if not chosen and result.family_wise:
+        raise DataError(
+            "every significant factor is in a cluster with a suspect one, so that a book would be "
+            "empty.",
+            hint="`qe features check` looks for a look-ahead.",
+        )
     if not chosen:
         raise DataError(
             "no factor is significant among all that were tested, so that a book would be empty.",
             hint="A person may take one with --accept NAME --because REASON.",
         )
     return [one for one in result.factors if one.name in chosen]
+
+
+def sound(result: FactorResult) -> list[Factor]:
+    """Return the significant factors that no suspect one shares a cluster with."""
+    leaks = {one.cluster for one in result.factors if one.state == "suspect"}
+    return [one for one in result.family_wise if one.cluster not in leaks]
 
 
 def names(result: FactorResult, accepted: Sequence[str]) -> list[str]:

@@ -11,8 +11,10 @@ import numpy as np
 
 from qe_plugins.bars import Bars
 from qe_plugins.errors import DataError
-from qe_plugins.features.catalogue import TIMEFRAMES, catalogue
+from qe_plugins.features.families import family_hash
 from qe_plugins.features.feed import ListedContract
+from qe_plugins.features.names import lookback_of
+from qe_plugins.plugins.types import Family
 from qe_plugins.research.factors.decisions import SECOND, DecisionRows, decide
 from qe_plugins.research.factors.economics import (
     Economics,
@@ -48,8 +50,8 @@ MOST_IC = 0.2
 """An IC that no feature of prices is known to have: a factor above it sees what it predicts."""
 
 CSCV_PARTS = 10
-MONTH_MINUTES = 21 * 1_380
-SESSION_MINUTES = {"1m": 1_380, "5m": 276, "1h": 23, "1d": 1}
+MONTH_SESSIONS = 21
+SESSION_BARS = {"1m": 1_380, "5m": 276, "1h": 23, "1d": 1}
 
 
 class Factor(msgspec.Struct, frozen=True):
@@ -83,9 +85,10 @@ class FactorResult(msgspec.Struct, frozen=True):
     """A test's outcome. `factors` are sorted by strength; `untested` has a reason by feature.
 
     `config` is the file of the test and `overrides` what was set over it; `data` is the hash of its
-    bars. `effective` is how many factors without correlation the tested ones are worth,
-    `sharpe_variance` that of their Sharpe ratios a session, and `overfitting` the probability that
-    the best of them in half of the sessions is below median in the other half.
+    bars, `families` has those of the families of plugins. `effective` is how many factors without
+    correlation the tested ones are worth, `sharpe_variance` that of their Sharpe ratios a session,
+    and `overfitting` the probability that the best of them in half of the sessions is below median
+    in the other half.
     """
 
     name: str
@@ -107,6 +110,7 @@ class FactorResult(msgspec.Struct, frozen=True):
     config: str = ""
     overrides: list[str] = []
     data: str = ""
+    families: dict[str, str] = {}
     effective: float = 1.0
     sharpe_variance: float = 0.0
     overfitting: float = 0.5
@@ -138,6 +142,8 @@ class FactorData(msgspec.Struct, frozen=True):
     """The decisions of all roots of a test, joined in the order of roots, and their halves.
 
     `source` is the hash of the bars, `first` and `last` are the closes of the first and last one.
+    `families` are those that plugins registered and the test names, by name; `own` has the values
+    of their features by decision, and `left_out` the reason why other features are not tested.
     """
 
     rows: list[DecisionRows]
@@ -147,6 +153,9 @@ class FactorData(msgspec.Struct, frozen=True):
     source: str = ""
     first: int = 0
     last: int = 0
+    families: dict[str, Family] = {}
+    own: dict[str, np.ndarray] = {}
+    left_out: dict[str, str] = {}
 
 
 def prepare(
@@ -184,14 +193,14 @@ def score(
     sessions = [len(np.unique(data.session[half])) for half in _both(data.halves)]
     names: list[str] = []
     parts: list[tuple[BlockScores, np.ndarray]] = []
-    untested: dict[str, str] = {}
+    untested = dict(data.left_out)
     for block, values in found:
         scored = score_block(
             values[order], data.label[order], data.session[order], explore, confirm
         )
         kept = np.ones(len(block), dtype=bool)
         for k, name in enumerate(block):
-            reason = _reason(name, scored, k, min(sessions))
+            reason = _reason(name, data.families, scored, k, min(sessions))
             if reason is not None:
                 untested[name], kept[k] = reason, False
         names += [name for name, keep in zip(block, kept, strict=True) if keep]
@@ -249,9 +258,10 @@ def judge(settings: FactorSettings, data: FactorData, matrix: ScoreMatrix) -> Fa
         naive_survivors=int((held_twice(*matrix.naive) > level.survive).sum()),
         yardstick=found.yardstick,
         economics=paid,
-        factors=_factors(settings, matrix, found, paid, volume),
+        factors=_factors(settings, matrix, found, paid, volume, data.families),
         untested=matrix.untested,
         data=data.source,
+        families={name: family_hash(one) for name, one in data.families.items()},
         effective=effective_number(scores),
         sharpe_variance=float((t_values(scores) / np.sqrt(len(scores))).var()),
         overfitting=probability_of_overfitting(np.hstack([scores, -scores]), CSCV_PARTS),
@@ -265,7 +275,7 @@ def run(
     store: Path | str,
 ) -> FactorResult:
     """Test the features `names` of a store. Raises DataError where the data does not allow it."""
-    return judge(settings, data, score(data, blocks(store, names, data.rows)))
+    return judge(settings, data, score(data, blocks(store, names, data.rows, data.own)))
 
 
 def _factors(
@@ -274,6 +284,7 @@ def _factors(
     found: Significance,
     paid: Economics,
     volume: float,
+    families: Mapping[str, Family],
 ) -> list[Factor]:
     survivors = found.survivors(settings.level.survive)
     significant = found.family_wise(settings.level.family_wise)
@@ -298,7 +309,7 @@ def _factors(
                 turnover=float(matrix.turnover[k]),
                 cluster=matrix.names[heads[k]] if k in heads else "",
                 pays=min(abs(ic[0]), abs(ic[1])) > paid.break_even and ic[0] * ic[1] > 0,
-                shares=_minutes(name) > MONTH_MINUTES,
+                shares=_sessions(name, families) > MONTH_SESSIONS,
                 capacity=capacity(volume, float(matrix.turnover[k])),
                 haircut=haircut(float(found.statistic[k]), float(found.fdr[k])),
             )
@@ -312,23 +323,22 @@ def _state(survives: bool, significant: bool, ic: tuple[float, float]) -> str:
     return "suspect" if min(map(abs, ic)) > MOST_IC else "family-wise"
 
 
-def _reason(name: str, scored: BlockScores, column: int, sessions: int) -> str | None:
+def _reason(
+    name: str, families: Mapping[str, Family], scored: BlockScores, column: int, sessions: int
+) -> str | None:
     if scored.untested[column]:
         missing = float(scored.missing[column])
         return f"{missing:.0%} of decisions have no value" if missing > 0.2 else "does not vary"
-    frame = name.partition(".")[0]
-    window = catalogue()[name].lookback if name in catalogue() else 1
-    if frame in TIMEFRAMES and window * LEAST_WINDOWS > sessions * SESSION_MINUTES[frame]:
+    if _sessions(name, families) * LEAST_WINDOWS > sessions:
+        window = lookback_of(name, families)
         return f"fewer than {LEAST_WINDOWS} windows of {window} bars in a half"
     return None
 
 
-def _minutes(name: str) -> float:
-    """Return the trading minutes that a feature looks back."""
-    frame = name.partition(".")[0]
-    if name not in catalogue() or frame not in SESSION_MINUTES:
-        return 0.0
-    return catalogue()[name].lookback * 1_380 / SESSION_MINUTES[frame]
+def _sessions(name: str, families: Mapping[str, Family]) -> float:
+    """Return how many sessions a feature looks back; 0 where its timeframe has no length."""
+    bars = SESSION_BARS.get(name.partition(".")[0])
+    return lookback_of(name, families) / bars if bars else 0.0
 
 
 def _both(halves: Halves) -> tuple[np.ndarray, np.ndarray]:

@@ -1,17 +1,21 @@
-"""The features of decisions, read from a store of Parquet files, a timeframe at a time."""
+"""The features of decisions: those of the catalogue from a store, those of plugins computed."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import polars as pl
 
+from qe_plugins.bars import Bars
 from qe_plugins.errors import DataError
+from qe_plugins.features.feed import FeatureFeed, ListedContract
 from qe_plugins.features.frames import DAY
+from qe_plugins.features.names import Wanted
 from qe_plugins.features.store_folder import StoreFolder
+from qe_plugins.plugins.types import Family
 from qe_plugins.research.factors.decisions import DecisionRows
 
 BLOCK = 160
@@ -19,16 +23,25 @@ BLOCK = 160
 
 
 def blocks(
-    store: Path | str, names: Sequence[str], rows: Sequence[DecisionRows]
+    store: Path | str,
+    names: Sequence[str],
+    rows: Sequence[DecisionRows],
+    own: Mapping[str, np.ndarray],
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Yield features in blocks: their names, and their values by decision, root after root.
 
     A value is that of the latest bar of its timeframe that closed at or before the decision; NaN
-    where there is none. Raises DataError for a file that the store lacks.
+    where there is none. `own` has the values of features that are not in the store. Raises
+    DataError for a file that the store lacks.
     """
     frames: dict[str, list[str]] = {}
     folder = StoreFolder(store)
+    outside = [name for name in names if name in own]
+    if outside:
+        yield outside, np.column_stack([own[name] for name in outside])
     for name in names:
+        if name in own:
+            continue
         frame, _, rest = name.partition(".")
         frames.setdefault(frame, []).append(rest)
     for frame, features in frames.items():
@@ -36,6 +49,33 @@ def blocks(
             part = features[at : at + BLOCK]
             values = np.concatenate([_of_root(folder, frame, part, one) for one in rows])
             yield [f"{frame}.{name}" for name in part], values
+
+
+def registered(
+    names: Sequence[str],
+    families: Mapping[str, Family],
+    bars: Mapping[str, Bars],
+    contracts: Sequence[ListedContract],
+    rows: Sequence[DecisionRows],
+) -> dict[str, np.ndarray]:
+    """Return the features among `names` of registered families, by decision, root after root.
+
+    As in a run, a family's function is called at each decision with its lookback of bars, the last
+    of which has closed at or before it. Raises FeatureError for an unknown name, and where a
+    function fails.
+    """
+    own = list(Wanted(names, families).own)
+    wanted = Wanted(own, families)
+    found = {name: [np.full(len(one.ts), np.nan, np.float32) for one in rows] for name in own}
+    for number, one in enumerate(rows if own else ()):
+        for contract in np.unique(one.contract).tolist():  # one at a time: bars of years are large
+            feed = FeatureFeed(wanted, [c for c in contracts if c.id == contract], "1m")
+            feed.compute({contract: bars[contract]})
+            here = np.flatnonzero(one.contract == contract)
+            at = np.searchsorted(bars[contract].ts_event, one.ts[here])
+            for name in own:
+                found[name][number][here] = feed.column(contract, name, at)
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def _of_root(

@@ -85,7 +85,7 @@ def standardized(
     explore, tested = data.halves.explore[order], data.halves.kept[order]
     kept: list[str] = []
     columns = []
-    for block, values in blocks(store, names, data.rows):
+    for block, values in blocks(store, names, data.rows, data.own):
         found = standardize(values[order], explore, tested)
         columns.append(found.z[:, ~found.untested])
         kept += [name for name, out in zip(block, found.untested, strict=True) if not out]

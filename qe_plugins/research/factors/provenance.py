@@ -12,6 +12,7 @@ import msgspec
 
 from qe_plugins.bars import Bars
 from qe_plugins.errors import ConfigError
+from qe_plugins.features.families import family_hash, registered_families
 from qe_plugins.features.feed import ListedContract
 from qe_plugins.features.source import bars_of, contracts_of, source_hash
 from qe_plugins.features.store import catalogue_hash, formulas_hash
@@ -71,7 +72,8 @@ def current(text: str) -> FactorBook:
 def check_current(book: FactorBook, file: Path) -> None:
     """Raise ConfigError where features, code or the test's split are others than in the book.
 
-    The split is compared where the file of the test is there.
+    The split is compared where the file of the test is there. Raises PluginError where the book
+    reads the families of a plugin that cannot be loaded.
     """
     made = [
         ("another catalogue of features", book.catalogue, catalogue_hash()),
@@ -81,6 +83,10 @@ def check_current(book: FactorBook, file: Path) -> None:
     if Path(book.config).is_file():
         now = division_hash(load(book.config, book.overrides).settings)
         made.append(("another split, label or decisions", book.division, now))
+    found = registered_families() if book.families else {}
+    for name, then in (book.families or {}).items():
+        now = family_hash(found[name]) if name in found else "none"
+        made.append((f"another family '{name}'", then, now))
     for what, then, now in made:
         if then != now:
             message = f"was made with {what} ({then}, now {now})."

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from qe_plugins.research.factors.combination import sound
 from qe_plugins.research.factors.factor_test import MOST_IC, FactorResult
 
 
 def sentence(result: FactorResult) -> str:
     """Return the verdict on a test in one sentence."""
-    tested, survivors, sure = len(result.factors), result.survivors, result.family_wise
+    tested, survivors, sure = len(result.factors), result.survivors, sound(result)
     yardstick = result.yardstick
     chance = f"chance alone leaves {yardstick.mean:.1f} ± {yardstick.spread:.1f}"
     if not survivors:
         return f"None of {tested:,} features holds in both halves; {chance}."
     held = f"{len(survivors)} of {tested:,} features hold in both halves, where {chance}"
     suspect = len(_suspect(result))
+    if suspect:
+        have = "has" if suspect == 1 else "have"
+        held = f"{held}; {suspect} of them {have} an IC that suggests a look-ahead"
     if not sure and suspect:
-        return f"{held}; {suspect} of them with an IC that suggests look-ahead."
+        return f"{held}, and no other is significant outside of their clusters."
     if not sure:
         return f"{held}; none is significant among all that were tested."
     paying = [one for one in sure if one.pays]
@@ -42,6 +46,12 @@ def caution(result: FactorResult) -> list[str]:
         found.append(
             f"An IC above {MOST_IC} in both halves is a look-ahead until it is explained: "
             f"{', '.join(suspect[:3])}. `qe features check` looks for it, and no book takes it."
+        )
+    beside = [one.name for one in result.family_wise if one not in sound(result)]
+    if beside:
+        found.append(
+            "In a cluster with a suspect factor, which may see the same, so that a book takes them "
+            f"only with --accept: {', '.join(beside[:3])}."
         )
     shared = [one.name for one in result.survivors if one.shares]
     if shared:

@@ -150,6 +150,12 @@ def test_a_wrong_name_stops_the_run_before_it_starts(trade: Run, config: Any, sa
         trade(None, Reader(config), **DATA)
 
 
+def test_an_unknown_family_may_be_that_of_a_plugin_that_is_not_named(trade: Run) -> None:
+    with pytest.raises(FeatureError) as error:
+        trade(None, Reader(PluginConfig(features=("1m.stretch",))), **DATA)
+    assert str(error.value.hint).endswith("is known where `plugins:` names the plugin.")
+
+
 def test_a_trigger_needs_a_hunter(trade: Run) -> None:
     class Sizer(Plugin):
         trigger = "1m.velocity.5 > 1"

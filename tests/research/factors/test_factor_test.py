@@ -79,7 +79,7 @@ def test_a_factor_that_sees_what_it_predicts_is_suspect_and_enters_no_book():
     found = judge(settings(), data, score(data, [(FEATURES, values)]))
     assert found.factors[0].name == FEATURES[3]
     assert found.factors[0].state == "suspect"
-    assert "them with an IC that suggests look-ahead." in sentence(found)
+    assert "of them has an IC that suggests a look-ahead, and no other is" in sentence(found)
     assert any(FEATURES[3] in text and "look-ahead" in text for text in caution(found))
     with pytest.raises(DataError, match="a book would be empty"):
         choose(found, {})
@@ -94,7 +94,9 @@ def test_a_weaker_look_ahead_beside_a_suspect_one_enters_no_book_either():
     states = {one.name: (one.state, one.cluster) for one in found.factors}
     assert states[FEATURES[3]][0] == "suspect"
     assert states[FEATURES[4]] == ("family-wise", states[FEATURES[3]][1])
-    with pytest.raises(DataError, match="a book would be empty"):
+    assert "no other is significant outside of their clusters" in sentence(found)
+    assert any(f"only with --accept: {FEATURES[4]}." in text for text in caution(found))
+    with pytest.raises(DataError, match="every significant factor is in a cluster with a suspect"):
         choose(found, {})
 
 

@@ -170,7 +170,7 @@ def test_a_test_that_cannot_be_made_is_one_line_and_exit_code_2(
 
 
 def blocks_by_name(store, names, rows):
-    for listed, values in blocks(store, names, [rows]):
+    for listed, values in blocks(store, names, [rows], {}):
         yield from ((name, values[:, k]) for k, name in enumerate(listed))
 
 

@@ -35,6 +35,25 @@ def test_verdicts_are_right_in_eighteen_of_twenty_histories_with_and_without_an_
     assert "could have seen" in sentence(next(o for o in without if not o.positive), "USD")
 
 
+@pytest.mark.long
+def test_an_edge_is_found_as_often_as_the_documents_say():
+    found = {
+        edge: np.mean(
+            [
+                walk(made(s, edge), SESSIONS, TEN_YEARS, "sharpe").positive
+                for s in range(1_000, 1_200)
+            ]
+        )
+        for edge in (0.0, 0.05, 0.075, 0.1, 0.125)
+    }
+    print(found)
+    assert found[0.0] <= 0.05
+    assert found[0.05] == pytest.approx(0.18, abs=0.03)
+    assert found[0.075] == pytest.approx(0.60, abs=0.03)
+    assert found[0.1] == pytest.approx(0.90, abs=0.03)
+    assert found[0.125] >= 0.97
+
+
 def test_the_best_variant_of_noise_is_overfitted_and_that_with_an_edge_is_not():
     noise, edge = (walk(made(1, size), SESSIONS, TEN_YEARS, "sharpe") for size in (0.0, 0.15))
     assert noise.overfitting > 0.25
